@@ -1,0 +1,107 @@
+# Everything a developer and CI do. A machine needs make and Python 3.11 or 3.12; the rest is brought here.
+#
+# Set-up is a chain of files, each newer than what it was made from, so that nothing is set up twice:
+#   .venv/bin/python -> .venv/.packages -> node_modules/.packages -> pycheck/_harness/manifest.json -> .setup/browser
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Node may have come as a Python package, whose commands lie beside python.
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+PACKAGES := $(VENV)/.packages
+NODE_PACKAGES := node_modules/.packages
+HARNESS := pycheck/_harness/manifest.json
+BROWSER := .setup/browser
+BUILD_TOOLS := .setup/build/.packages
+SETUP := $(PACKAGES) $(HARNESS) $(BROWSER)
+
+HARNESS_SOURCES := package.json $(wildcard js_harness/*.mjs js_harness/*.json) \
+	$(shell find js_harness/src -type f 2>/dev/null)
+
+# A browser that was found once may have been removed since.
+ifneq ($(shell test -x "$$(cat $(BROWSER) 2>/dev/null)" && echo found),found)
+.PHONY: $(BROWSER)
+endif
+
+.PHONY: help setup demo test lint types js-test py-test build bench samples clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(SETUP) ## virtual environment, Python and JS packages, harness, browser
+
+demo: $(SETUP) ## compare a sample model in Python and in the browser
+	$(BIN)/pycheck compare models/cnn.keras models/cnn_inputs.npy
+
+test: $(SETUP) lint types js-test py-test ## format, lint, types, import rules, and every test, JS and Python
+
+lint: $(PACKAGES)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(PACKAGES) $(NODE_PACKAGES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(WITH_NODE) npm run --silent check
+
+js-test: $(NODE_PACKAGES)
+	$(WITH_NODE) npm run --silent test
+
+py-test: $(SETUP) $(BUILD_TOOLS)
+	$(WITH_NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+build: $(HARNESS) $(BUILD_TOOLS) ## wheel and sdist, with the harness inside, into dist/
+	rm -rf dist
+	$(dir $(BUILD_TOOLS))bin/python -m hatchling build
+
+bench: $(SETUP) ## what a compare costs, stage by stage, as a table
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+samples: $(PACKAGES) ## make models/ again from its script
+	$(BIN)/python models/make_models.py
+
+clean: ## remove everything that the other commands made
+	rm -rf $(VENV) node_modules .setup dist pycheck/_harness
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@rm -rf $(VENV)
+	@python=$$(sh .ci/find-python) && echo "setup: virtual environment, $$("$$python" --version)" && "$$python" -m venv $(VENV)
+
+# pip reads dependency groups since 25.1; the one that comes with Python may be older.
+$(PACKAGES): pyproject.toml $(BIN)/python
+	@echo "setup: Python packages (TensorFlow is large; the first time takes minutes)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable . --group dev
+	@touch $@
+
+# Apart from the main environment, since hatchling needs a newer packaging than tensorflowjs admits.
+$(BUILD_TOOLS): $(BIN)/python
+	@echo "setup: build tools"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check "hatchling>=1.27"
+	@touch $@
+
+$(NODE_PACKAGES): package.json package-lock.json $(BIN)/python
+	@$(WITH_NODE) sh .ci/require-node $(BIN)/python
+	@echo "setup: JS packages, Node $$($(WITH_NODE) node --version)"
+	@$(WITH_NODE) npm ci --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
+	@touch $@
+
+$(HARNESS): $(HARNESS_SOURCES) $(NODE_PACKAGES)
+	@echo "setup: harness"
+	@$(WITH_NODE) npm run --silent build > /dev/null
+	@touch $@
+
+$(BROWSER): $(PACKAGES)
+	@mkdir -p $(@D)
+	@$(BIN)/python -m pycheck.provision > $@.new
+	@mv $@.new $@
+	@echo "setup: browser $$(cat $@)"

@@ -1,0 +1,93 @@
+// Builds the page into pycheck/_harness: one chunk a backend, the .wasm files, a manifest, the licences.
+
+import {copyFile, mkdir, readdir, readFile, rm, stat, writeFile} from 'node:fs/promises';
+import {createRequire} from 'node:module';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+import {build} from 'esbuild';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const SOURCE = path.join(ROOT, 'js_harness', 'src');
+const TARGET = path.join(ROOT, 'pycheck', '_harness');
+const require = createRequire(path.join(ROOT, 'package.json'));
+
+/** The packages whose flags a user may set; the backend each flag belongs to is the reader's business. */
+const FLAG_PACKAGES = ['core', 'converter', 'layers', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'];
+const WASM_FILES = ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm-threaded-simd.wasm'];
+
+const folderOf = (name) => path.join(ROOT, 'node_modules', ...name.split('/'));
+const packageOf = async (name) => JSON.parse(await readFile(path.join(folderOf(name), 'package.json'), 'utf8'));
+
+async function bundle() {
+  const result = await build({
+    entryPoints: [path.join(SOURCE, 'main.js')],
+    outdir: TARGET,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    chunkNames: 'chunk-[name]-[hash]',
+    // Names stay, so that what TensorFlow.js says in an error can be found in its source.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    metafile: true,
+    absWorkingDir: ROOT,
+    external: ['fs', 'path', 'os', 'perf_hooks', 'worker_threads', 'crypto', 'util', 'string_decoder'],
+    logLevel: 'warning',
+  });
+  return result.metafile;
+}
+
+/** Every flag that TensorFlow.js registers, by package. */
+async function findFlags() {
+  const flags = {};
+  for (const suffix of FLAG_PACKAGES) {
+    const folder = path.join(folderOf(`@tensorflow/tfjs-${suffix}`), 'dist');
+    for (const file of await readdir(folder, {recursive: true})) {
+      if (!file.endsWith('.js') || file.includes('_test') || /tf-|miniprogram|node_modules/.test(file)) continue;
+      const text = await readFile(path.join(folder, file), 'utf8');
+      for (const [, name] of text.matchAll(/registerFlag\(\s*['"]([A-Z0-9_]+)['"]/g)) flags[name] = suffix;
+    }
+  }
+  return Object.fromEntries(Object.entries(flags).sort());
+}
+
+/** Every package that is in the bundle, with its licence and notice. */
+async function collectNotices(metafile) {
+  const names = new Set(['@tensorflow/tfjs-backend-wasm']);
+  for (const input of Object.keys(metafile.inputs)) {
+    const match = input.match(/^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//);
+    if (match) names.add(match[1]);
+  }
+  const blocks = ['The page that pycheck loads contains these packages, unmodified.\n'];
+  for (const name of [...names].sort()) {
+    const {version, license, author, repository} = await packageOf(name);
+    const files = (await readdir(folderOf(name))).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
+    const texts = await Promise.all(files.map((file) => readFile(path.join(folderOf(name), file), 'utf8')));
+    const holder = typeof author === 'string' ? author : author?.name;
+    const source = typeof repository === 'string' ? repository : repository?.url;
+    const head = [`${name} ${version}`, `Licence: ${license}`, holder && `Author: ${holder}`, source && `Source: ${source}`];
+    const full = texts.length || license !== 'Apache-2.0' ? texts : ['Full text: http://www.apache.org/licenses/LICENSE-2.0'];
+    blocks.push([...head.filter(Boolean), '', ...full].join('\n'));
+  }
+  return blocks.join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+async function main() {
+  await rm(TARGET, {recursive: true, force: true});
+  await mkdir(TARGET, {recursive: true});
+  const metafile = await bundle();
+  await copyFile(path.join(SOURCE, 'index.html'), path.join(TARGET, 'index.html'));
+  const wasm = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'));
+  for (const file of WASM_FILES) await copyFile(path.join(wasm, file), path.join(TARGET, file));
+  await writeFile(path.join(TARGET, 'THIRD_PARTY_NOTICES.txt'), await collectNotices(metafile));
+  const files = (await readdir(TARGET)).sort();
+  const {version} = await packageOf('@tensorflow/tfjs-core');
+  const manifest = {tfjs_version: version, files, flags: await findFlags()};
+  await writeFile(path.join(TARGET, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  for (const file of files) console.log(`${String((await stat(path.join(TARGET, file))).size).padStart(9)} ${file}`);
+}
+
+await main();

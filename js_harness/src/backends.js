@@ -1,0 +1,145 @@
+// The four backends: how each is loaded, what it runs on, and how it tells that it broke.
+
+import {backend as activeBackend} from '@tensorflow/tfjs-core';
+
+import {Failure} from './failure.js';
+
+/** @typedef {(code: import('./protocol.d.ts').Event['code'], message: string) => void} Report */
+/**
+ * What a started backend runs on. `check` throws when the GPU broke since, which
+ * TensorFlow.js itself does not look at: it would hand out whatever memory holds.
+ * @typedef {{
+ *   renderer: string | null,
+ *   software: boolean | null,
+ *   wasmThreads: number | null,
+ *   notes: string[],
+ *   check: () => void,
+ * }} Description
+ */
+/**
+ * `prepare` runs before the backend's modules are imported and may name flags to set.
+ * @typedef {{
+ *   prepare: () => Promise<Record<string, boolean>>,
+ *   load: () => Promise<unknown>,
+ *   describe: (report: Report) => Promise<Description>,
+ * }} Backend
+ */
+
+/**
+ * What the WebGPU types that TensorFlow.js pins do not have yet.
+ * @typedef {{vendor: string, architecture: string, device: string, description: string, isFallbackAdapter?: boolean}} Info
+ * @typedef {GPUDevice & {adapterInfo?: Info}} Device
+ * @typedef {GPUAdapter & {info?: Info}} Adapter
+ */
+
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|\bwarp\b/i;
+
+/** @returns {Description} */
+const plain = () => ({renderer: null, software: null, wasmThreads: null, notes: [], check: () => {}});
+
+/** @type {Record<'cpu' | 'wasm' | 'webgl' | 'webgpu', Backend>} */
+export const BACKENDS = {
+  cpu: {
+    prepare: async () => ({}),
+    load: () => import('@tensorflow/tfjs-backend-cpu'),
+    describe: async () => plain(),
+  },
+  wasm: {
+    prepare: async () => ({}),
+    load: async () => {
+      const {setWasmPaths} = await import('@tensorflow/tfjs-backend-wasm');
+      setWasmPaths(new URL('./', import.meta.url).href);
+    },
+    describe: async () => {
+      const {getThreadsCount} = await import('@tensorflow/tfjs-backend-wasm');
+      return {...plain(), wasmThreads: getThreadsCount()};
+    },
+  },
+  webgl: {prepare: prepareWebGL, load: () => import('@tensorflow/tfjs-backend-webgl'), describe: describeWebGL},
+  webgpu: {prepare: prepareWebGPU, load: () => import('@tensorflow/tfjs-backend-webgpu'), describe: describeWebGPU},
+};
+
+/**
+ * TensorFlow.js asks for a context that is not "majorly" slow, which a browser that fell back to
+ * software refuses; its own flag SOFTWARE_WEBGL_ENABLED lifts that and changes nothing else.
+ * @returns {Promise<Record<string, boolean>>}
+ */
+async function prepareWebGL() {
+  if (canMakeContext(true)) return {};
+  if (canMakeContext(false)) return {SOFTWARE_WEBGL_ENABLED: true};
+  throw new Failure('unavailable', 'this browser gives no WebGL 2 or WebGL 1 context');
+}
+
+/** @param {boolean} failIfMajorPerformanceCaveat @returns {boolean} */
+function canMakeContext(failIfMajorPerformanceCaveat) {
+  const canvas = document.createElement('canvas');
+  const attributes = {failIfMajorPerformanceCaveat};
+  const gl = /** @type {WebGLRenderingContext | null} */ (
+    canvas.getContext('webgl2', attributes) ?? canvas.getContext('webgl', attributes)
+  );
+  gl?.getExtension('WEBGL_lose_context')?.loseContext();
+  return gl !== null;
+}
+
+/** @param {Report} report @returns {Promise<Description>} */
+async function describeWebGL(report) {
+  const gl = /** @type {{gpgpu: {gl: WebGL2RenderingContext}}} */ (/** @type {unknown} */ (activeBackend())).gpgpu.gl;
+  gl.canvas.addEventListener('webglcontextlost', (event) => {
+    const reason = /** @type {WebGLContextEvent} */ (event).statusMessage;
+    report('context-lost', `the WebGL context was lost${reason ? `: ${reason}` : ''}`);
+  });
+  const names = gl.getExtension('WEBGL_debug_renderer_info');
+  const renderer = String(gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  const check = () => {
+    if (gl.isContextLost()) throw new Failure('gpu', 'the WebGL context was lost');
+    const error = gl.getError();
+    if (error !== gl.NO_ERROR) throw new Failure('gpu', `WebGL reports ${errorName(gl, error)}`);
+  };
+  return {...plain(), renderer, software: SOFTWARE.test(renderer), check};
+}
+
+/** @param {WebGL2RenderingContext} gl @param {GLenum} error @returns {string} */
+function errorName(gl, error) {
+  const names = /** @type {const} */ (['INVALID_ENUM', 'INVALID_VALUE', 'INVALID_OPERATION',
+    'INVALID_FRAMEBUFFER_OPERATION', 'OUT_OF_MEMORY', 'CONTEXT_LOST_WEBGL']);
+  return names.find((name) => gl[name] === error) ?? `error ${error}`;
+}
+
+async function prepareWebGPU() {
+  if (!navigator.gpu) throw new Failure('unavailable', 'this browser has no WebGPU (navigator.gpu is missing)');
+  if (!(await navigator.gpu.requestAdapter())) {
+    throw new Failure('unavailable', 'this browser has WebGPU but gives no adapter');
+  }
+  return {};
+}
+
+/** @param {Report} report @returns {Promise<Description>} */
+async function describeWebGPU(report) {
+  const {device} = /** @type {{device: Device}} */ (/** @type {unknown} */ (activeBackend()));
+  /** @type {string | null} */
+  let broken = null;
+  const breakWith = (/** @type {'device-lost' | 'gpu-error'} */ code, /** @type {string} */ message) => {
+    broken ??= message;
+    report(code, message);
+  };
+  void device.lost.then(({reason, message}) => {
+    breakWith('device-lost', `the WebGPU device was lost (${reason}): ${message}`);
+  });
+  // After an error WebGPU goes on and answers zeros.
+  device.addEventListener('uncapturederror', (event) => {
+    const {error} = /** @type {GPUUncapturedErrorEvent} */ (event);
+    breakWith('gpu-error', `WebGPU reports ${error.constructor.name}: ${error.message}`);
+  });
+  const adapter = /** @type {Adapter | null} */ (await navigator.gpu.requestAdapter({powerPreference: 'high-performance'}));
+  const info = device.adapterInfo ?? adapter?.info;
+  const renderer = info ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ') : '';
+  const fallback = info?.isFallbackAdapter ?? false;
+  return {
+    ...plain(),
+    renderer: renderer || null,
+    software: fallback || SOFTWARE.test(renderer),
+    check: () => {
+      if (broken) throw new Failure('gpu', broken);
+    },
+  };
+}

@@ -1,0 +1,130 @@
+// One backend and one model, as the commands ask for them. Loaded after the first command came.
+
+import * as core from '@tensorflow/tfjs-core';
+
+import {BACKENDS} from './backends.js';
+import {Failure} from './failure.js';
+import * as flags from './flags.js';
+import {load} from './model.js';
+import {probe} from './probes.js';
+import {download, upload} from './transfer.js';
+
+/** @typedef {import('./backends.js').Description} Description */
+/** @typedef {import('./model.js').Model} Model */
+
+export class Engine {
+  /** @type {Description | undefined} */
+  #backend;
+  /** @type {Model | undefined} */
+  #model;
+  #report;
+
+  /** @param {import('./backends.js').Report} report told of what breaks unasked */
+  constructor(report) {
+    this.#report = report;
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Start} command
+   * @returns {Promise<import('./protocol.d.ts').Started>}
+   */
+  async start({id, backend, flags: asked}) {
+    const {prepare, load: importBackend, describe} = BACKENDS[backend];
+    flags.setBeforeImport({...(await prepare()), ...asked});
+    // The converter and the layers have flags of their own, so that they too come after the setting.
+    await Promise.all([importBackend(), import('@tensorflow/tfjs-converter')]);
+    const unknown = flags.checkAfterImport(asked);
+    await activate(backend);
+    this.#backend = await describe(this.#report);
+    const probes = await probe();
+    this.#backend.check();
+    const {inForce, byDefault} = await flags.readBack();
+    return {
+      type: 'started',
+      id,
+      tfjs_version: core.version_core,
+      backend: core.getBackend(),
+      renderer: this.#backend.renderer,
+      software_renderer: this.#backend.software,
+      epsilon: core.backend().epsilon(),
+      flags: inForce,
+      flags_default: byDefault,
+      flags_unknown: unknown,
+      wasm_threads: this.#backend.wasmThreads,
+      probes,
+      notes: this.#backend.notes,
+    };
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Load} command
+   * @returns {Promise<import('./protocol.d.ts').Loaded>}
+   */
+  async load({id, format, url}) {
+    this.#model = await this.#checked(load(format, url));
+    const {inputs, outputs} = this.#model;
+    return {type: 'loaded', id, inputs, outputs, tensor_count: core.memory().numTensors};
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Predict} command
+   * @returns {Promise<import('./protocol.d.ts').Predicted>}
+   */
+  async predict(command) {
+    if (!this.#model) throw new Failure('predict', 'no model has been loaded');
+    const start = performance.now();
+    const inputs = await download(command.inputs_url);
+    const downloaded = performance.now();
+    const {outputs, method} = await this.#checked(
+      this.#model.predict(inputs, command.inputs, command.outputs, command.points),
+    );
+    const computed = performance.now();
+    await upload(command.outputs_url, outputs, command.upload_streams);
+    return {
+      type: 'predicted',
+      id: command.id,
+      method,
+      download_s: (downloaded - start) / 1000,
+      compute_s: (computed - downloaded) / 1000,
+      upload_s: (performance.now() - computed) / 1000,
+      tensor_count: core.memory().numTensors,
+    };
+  }
+
+  /**
+   * What the work gives, if the GPU is still well after it; a GPU that broke is why, whatever the work said.
+   * @template T
+   * @param {Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #checked(work) {
+    try {
+      return await work;
+    } finally {
+      this.#backend?.check();
+    }
+  }
+}
+
+/** @param {string} backend */
+async function activate(backend) {
+  // TensorFlow.js tells why a backend does not start to the console only.
+  /** @type {string[]} */
+  const said = [];
+  const warn = console.warn;
+  console.warn = (...values) => {
+    said.push(...values.map(String));
+    warn(...values);
+  };
+  try {
+    if (!(await core.setBackend(backend))) {
+      throw new Failure('backend', `TensorFlow.js could not start its ${backend} backend: ${said.join('; ')}`);
+    }
+  } finally {
+    console.warn = warn;
+  }
+  await core.ready();
+  if (core.getBackend() !== backend) {
+    throw new Failure('backend', `${backend} was asked for and ${core.getBackend()} is active`);
+  }
+}

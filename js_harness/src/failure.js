@@ -1,0 +1,26 @@
+// What a command can fail of, so that Python can say what to do about it.
+
+/** @typedef {import('./protocol.d.ts').FailureCode} FailureCode */
+
+export class Failure extends Error {
+  /** @param {FailureCode} code @param {string} message */
+  constructor(code, message) {
+    super(message);
+    this.name = 'Failure';
+    this.code = code;
+  }
+
+  /**
+   * Any thrown value as a Failure of the command that was running.
+   * @param {unknown} error
+   * @param {'start' | 'load' | 'predict'} command
+   * @returns {Failure}
+   */
+  static from(error, command) {
+    if (error instanceof Failure) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    const failure = new Failure(command === 'start' ? 'backend' : command, message || 'an error without a message');
+    if (error instanceof Error && error.stack) failure.stack = error.stack;
+    return failure;
+  }
+}

@@ -1,0 +1,67 @@
+// The page's entry: connects to Python by the page's own address and answers its commands.
+// It loads no TensorFlow.js itself: flags must be in place before a backend's modules run.
+
+import {Failure} from './failure.js';
+
+/** @typedef {import('./protocol.d.ts').Command} Command */
+/** @typedef {import('./protocol.d.ts').PageMessage} PageMessage */
+/** @typedef {import('./protocol.d.ts').Event} PageEvent */
+/** @typedef {import('./engine.js').Engine} Engine */
+
+/** @type {import('./protocol.d.ts').ProtocolVersion} */
+const PROTOCOL_VERSION = 1;
+
+const socket = new WebSocket(new URL('control', location.href.replace(/^http/, 'ws')));
+
+/** @type {Engine | undefined} */
+let engine;
+
+/** @param {PageMessage} message */
+function send(message) {
+  socket.send(JSON.stringify(message));
+}
+
+/** @param {string} text what a person who looks at the page should know */
+function show(text) {
+  const status = document.getElementById('status');
+  if (status) status.textContent = text;
+}
+
+/** @param {PageEvent['code']} code @param {string} message */
+function report(code, message) {
+  show(message);
+  if (socket.readyState === WebSocket.OPEN) send({type: 'event', code, message});
+}
+
+/** @param {Command} command @returns {Promise<PageMessage>} */
+async function answer(command) {
+  if (command.type === 'start') {
+    const {Engine} = await import('./engine.js');
+    engine = new Engine(report);
+    return engine.start(command);
+  }
+  if (!engine) throw new Failure('backend', `no backend has been started, yet the command is ${command.type}`);
+  return command.type === 'load' ? engine.load(command) : engine.predict(command);
+}
+
+/** @param {Command} command */
+async function handle(command) {
+  show(`${command.type}…`);
+  try {
+    send(await answer(command));
+    show('Waiting for the next command.');
+  } catch (error) {
+    const failure = Failure.from(error, command.type);
+    show(failure.message);
+    send({type: 'failed', id: command.id, code: failure.code, message: failure.message, stack: failure.stack ?? ''});
+  }
+}
+
+socket.addEventListener('open', () => {
+  send({type: 'hello', protocol_version: PROTOCOL_VERSION, user_agent: navigator.userAgent});
+  show('Connected; waiting for the first command.');
+});
+socket.addEventListener('message', (event) => void handle(JSON.parse(event.data)));
+socket.addEventListener('close', () => show('pycheck has ended this page; it can be closed.'));
+addEventListener('error', (event) => report('uncaught', event.message));
+addEventListener('unhandledrejection', (event) => report('uncaught', String(event.reason?.message ?? event.reason)));

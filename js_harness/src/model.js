@@ -1,0 +1,168 @@
+// A layers or a graph model behind one interface: named tensors in, named tensors out, nothing left behind.
+
+import {backend, engine, tensor} from '@tensorflow/tfjs-core';
+
+import {ARRAYS} from './safetensors.js';
+
+/** @typedef {import('@tensorflow/tfjs-core').Tensor} Tensor */
+/** @typedef {import('./safetensors.js').NamedTensor} NamedTensor */
+/** @typedef {import('./protocol.d.ts').TensorDescription} TensorDescription */
+/** @typedef {import('./protocol.d.ts').Predicted['method']} Method */
+/** @typedef {string | import('@tensorflow/tfjs-core').io.IOHandler} Source */
+/** @typedef {(named: Map<string, Tensor>, outputs: readonly string[]) => Promise<{tensors: Tensor[], method: Method}>} Run */
+
+export class Model {
+  #run;
+  #runPoints;
+
+  /**
+   * @param {ReadonlyArray<TensorDescription>} inputs
+   * @param {ReadonlyArray<TensorDescription>} outputs
+   * @param {Run} run gives one tensor for each name of an output, in their order
+   * @param {Run} runPoints the same for names of points inside, fed and fetched
+   */
+  constructor(inputs, outputs, run, runPoints = run) {
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.#run = run;
+    this.#runPoints = runPoints;
+  }
+
+  /**
+   * @param {ReadonlyMap<string, NamedTensor>} given
+   * @param {readonly string[]} inputs names in the artifact's order
+   * @param {readonly string[]} outputs names in the artifact's order
+   * @param {boolean} [points] whether the names are of points inside, none of them in any order
+   * @returns {Promise<{outputs: NamedTensor[], method: Method}>}
+   */
+  async predict(given, inputs, outputs, points = false) {
+    // A scope and not tf.tidy, which cannot span the awaits. One prediction runs at a time.
+    engine().startScope('predict');
+    try {
+      const named = new Map(inputs.map((name) => [name, toTensor(name, given)]));
+      if (points) named.forEach((value, name) => this.#place(name, value));
+      const {tensors, method} = await (points ? this.#runPoints : this.#run)(named, outputs);
+      return {outputs: await Promise.all(outputs.map((name, index) => read(name, tensors[index]))), method};
+    } finally {
+      engine().endScope();
+    }
+  }
+
+  /**
+   * What a kernel computed lies on the GPU; a fed copy of it must too, or TensorFlow.js hands small ones to its CPU
+   * kernels and another kernel is looked at. The model's own inputs come from the CPU in every run, and so do the
+   * shapes that integers mostly are.
+   * @param {string} name @param {Tensor} value
+   */
+  #place(name, value) {
+    if (value.dtype !== 'float32' || value.size === 0 || this.inputs.some((input) => input.name === name)) return;
+    const active = backend();
+    if ('uploadToGPU' in active && typeof active.uploadToGPU === 'function') active.uploadToGPU(value.dataId);
+  }
+}
+
+/**
+ * @param {'layers' | 'graph'} format
+ * @param {Source} source the address of model.json, or what gives its content
+ * @returns {Promise<Model>}
+ */
+export async function load(format, source) {
+  return format === 'layers' ? loadLayers(source) : loadGraph(source);
+}
+
+/** Tensors are paired by position: tfjs-layers names them by layers, which is not what the artifact's user sees. */
+async function loadLayers(/** @type {Source} */ source) {
+  const {loadLayersModel} = await import('@tensorflow/tfjs-layers');
+  const {Points} = await import('./points.js');
+  const model = await loadLayersModel(source);
+  /** @type {import('./points.js').Points | undefined} */
+  let points;
+  const describe = (/** @type {import('@tensorflow/tfjs-layers').SymbolicTensor} */ {name, dtype, shape}) => ({
+    name,
+    dtype: dtype ?? null,
+    shape,
+  });
+  /** @type {Run} */
+  const predict = async (named, outputs) => {
+    expectCount('input', model.inputs.length, named.size);
+    expectCount('output', model.outputs.length, outputs.length);
+    const tensors = [...named.values()];
+    // The whole batch in one step, since its size is Python's choice.
+    const result = model.predict(tensors.length === 1 ? tensors[0] : tensors, {batchSize: tensors[0].shape[0] || 1});
+    return {tensors: Array.isArray(result) ? result : [result], method: 'predict'};
+  };
+  return new Model(model.inputs.map(describe), model.outputs.map(describe), predict, async (named, fetches) => {
+    points ??= new Points(model);
+    return {tensors: points.run(named, fetches), method: 'predict'};
+  });
+}
+
+/** Tensors are paired by node name. */
+async function loadGraph(/** @type {Source} */ source) {
+  const {loadGraphModel} = await import('@tensorflow/tfjs-converter');
+  const model = await loadGraphModel(source);
+  // The types of `inputs` say tensors; what is there is what the graph says of its placeholders.
+  const describe = (/** @type {unknown} */ node) => {
+    const {name, dtype, shape} = /** @type {{name: string, dtype?: string, shape?: number[]}} */ (node);
+    const open = shape ? shape.map((dimension) => (dimension === -1 ? null : dimension)) : null;
+    return {name, dtype: dtype ?? null, shape: open};
+  };
+  let dynamic = false;
+  /** @type {Run} */
+  const run = async (named, outputs) => {
+    const inputs = Object.fromEntries(named);
+    if (!dynamic) {
+      try {
+        return {tensors: toArray(model.execute(inputs, [...outputs])), method: 'execute'};
+      } catch (error) {
+        // TensorFlow.js says so, before it runs anything, of control flow and of shapes that depend on values.
+        if (!(error instanceof Error && error.message.includes('executeAsync'))) throw error;
+        dynamic = true;
+      }
+    }
+    return {tensors: toArray(await model.executeAsync(inputs, [...outputs])), method: 'executeAsync'};
+  };
+  return new Model(model.inputs.map(describe), model.outputs.map(describe), run, async (named, fetches) => {
+    // TensorFlow.js holds what is fed to the attributes of its node, which for a comparison say what it reads.
+    const {executor} = /** @type {{executor: {checkInputShapeAndType?: () => void}}} */ (/** @type {unknown} */ (model));
+    executor.checkInputShapeAndType = () => {};
+    try {
+      return await run(named, fetches);
+    } finally {
+      delete executor.checkInputShapeAndType;
+    }
+  });
+}
+
+/** @param {Tensor | Tensor[]} result @returns {Tensor[]} */
+function toArray(result) {
+  return Array.isArray(result) ? result : [result];
+}
+
+/** @param {string} what @param {number} wanted @param {number} given */
+function expectCount(what, wanted, given) {
+  if (wanted !== given) throw new Error(`the model has ${wanted} ${what}s and its artifact names ${given}`);
+}
+
+/** @param {string} name @param {ReadonlyMap<string, NamedTensor>} given @returns {Tensor} */
+function toTensor(name, given) {
+  const found = given.get(name);
+  if (!found) throw new Error(`input '${name}' did not come; those that came: ${[...given.keys()].join(', ')}`);
+  return tensor(found.data, found.shape, found.dtype);
+}
+
+/**
+ * Always data(), never dataSync(): under WebGPU the latter gives zeros without an error.
+ * @param {string} name @param {Tensor | undefined} result @returns {Promise<NamedTensor>}
+ */
+async function read(name, result) {
+  if (!result) throw new Error(`the model gave no output '${name}'`);
+  const {dtype, shape} = result;
+  if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+    throw new Error(`output '${name}' has dtype ${dtype}, which is not compared`);
+  }
+  // A cast that loses nothing, bool to int32 or int32 to float32, may keep the array it came from.
+  const given = /** @type {import('./safetensors.js').Data} */ (await result.data());
+  const Type = ARRAYS[dtype];
+  return {name, dtype, shape, data: given instanceof Type ? given : Type.from(given)};
+}

@@ -1,0 +1,130 @@
+// Runs a layers model between any two points inside of it, by the names that pycheck gives them: the layer,
+// `outer/inner` inside of a nested model, `@1` behind the name for the layer's second call, `:1` behind that
+// for a call's second output. Every container is run by TensorFlow.js's own executor, as model.predict does.
+
+import {execute, FeedDict} from '@tensorflow/tfjs-layers/dist/engine/executor';
+
+/** @typedef {import('@tensorflow/tfjs-core').Tensor} Tensor */
+/** @typedef {import('@tensorflow/tfjs-layers').SymbolicTensor} Symbolic */
+/** @typedef {import('@tensorflow/tfjs-layers/dist/engine/container').Container} Container */
+/** @typedef {import('@tensorflow/tfjs-layers/dist/engine/topology').Node} Node */
+/** One container as it is called at one place: the names of its symbolic tensors, and who calls it. */
+/** @typedef {{container: Container, names: Map<Symbolic, string>, caller: {place: Place, node: Node} | null}} Place */
+
+export class Points {
+  /** @type {Map<string, {place: Place, symbolic: Symbolic}>} */
+  #found = new Map();
+
+  /** @param {Container} model */
+  constructor(model) {
+    const names = new Map(model.inputs.map((input) => [input, input.sourceLayer.name]));
+    this.#collect({container: model, names, caller: null}, '');
+  }
+
+  /**
+   * @param {ReadonlyMap<string, Tensor>} feeds by the names of points or inputs
+   * @param {readonly string[]} fetches names of points or inputs
+   * @returns {Tensor[]}
+   */
+  run(feeds, fetches) {
+    return fetches.map((name) => {
+      const found = this.#found.get(name);
+      if (!found) throw new Error(`the model has no point '${name}'`);
+      return found;
+    }).reduce((/** @type {{place: Place, at: number[], wanted: Symbolic[]}[]} */ groups, {place, symbolic}, at) => {
+      const group = groups.find((other) => other.place === place);
+      if (group) {
+        group.at.push(at);
+        group.wanted.push(symbolic);
+      } else {
+        groups.push({place, at: [at], wanted: [symbolic]});
+      }
+      return groups;
+    }, []).reduce((/** @type {Tensor[]} */ results, {place, at, wanted}) => {
+      evaluate(place, wanted, feeds).forEach((tensor, index) => (results[at[index]] = tensor));
+      return results;
+    }, []);
+  }
+
+  /** @param {Place} place @param {string} path */
+  #collect(place, path) {
+    const {container, names} = place;
+    for (const [symbolic, name] of names) this.#remember(name, place, symbolic);
+    /** @type {Map<string, number>} */
+    const calls = new Map();
+    for (const node of inOrder(container)) {
+      const layer = node.outboundLayer;
+      if (layer.getClassName() === 'InputLayer') continue;
+      const call = calls.get(layer.name) ?? 0;
+      calls.set(layer.name, call + 1);
+      const where = `${path}${layer.name}${call ? `@${call}` : ''}`;
+      const inner = asContainer(layer);
+      const inside = inner && this.#enter(inner, place, node, where);
+      node.outputTensors.forEach((symbolic, index) => {
+        const name = inner && inside ? inside.names.get(inner.outputs[index]) : `${where}${index ? `:${index}` : ''}`;
+        names.set(symbolic, name ?? where);
+        this.#remember(name ?? where, place, symbolic);
+      });
+    }
+  }
+
+  /** @param {Container} inner @param {Place} place @param {Node} node @param {string} where @returns {Place} */
+  #enter(inner, place, node, where) {
+    const given = node.inputTensors.map((symbolic) => place.names.get(symbolic) ?? '');
+    const names = new Map(inner.inputs.map((input, index) => [input, given[index]]));
+    const inside = {container: inner, names, caller: {place, node}};
+    this.#collect(inside, `${where}/`);
+    return inside;
+  }
+
+  /** @param {string} name @param {Place} place @param {Symbolic} symbolic */
+  #remember(name, place, symbolic) {
+    if (!this.#found.has(name)) this.#found.set(name, {place, symbolic});
+  }
+}
+
+/** @param {Place} place @param {Symbolic[]} wanted @param {ReadonlyMap<string, Tensor>} feeds @returns {Tensor[]} */
+function evaluate(place, wanted, feeds) {
+  const fed = new FeedDict();
+  /** @type {Set<Symbolic>} */
+  const known = new Set();
+  for (const [symbolic, name] of place.names) {
+    const value = feeds.get(name);
+    if (!value) continue;
+    fed.add(symbolic, value);
+    known.add(symbolic);
+  }
+  const open = openInputs(place, wanted, known);
+  if (open.length) {
+    if (!place.caller) throw new Error(`the inputs ${open.map(({name}) => name).join(', ')} are not fed`);
+    const {place: outer, node} = place.caller;
+    const given = evaluate(outer, open.map((input) => node.inputTensors[place.container.inputs.indexOf(input)]), feeds);
+    open.forEach((input, index) => fed.add(input, given[index]));
+  }
+  return /** @type {Tensor[]} */ (execute(wanted, fed));
+}
+
+/** The container's inputs that are needed and not known. @param {Place} place @param {Symbolic[]} wanted @param {Set<Symbolic>} known */
+function openInputs({container}, wanted, known) {
+  const seen = new Set(known);
+  const pending = [...wanted];
+  const open = [];
+  for (let symbolic = pending.pop(); symbolic; symbolic = pending.pop()) {
+    if (seen.has(symbolic)) continue;
+    seen.add(symbolic);
+    if (container.inputs.includes(symbolic)) open.push(symbolic);
+    else pending.push(...symbolic.inputs);
+  }
+  return open;
+}
+
+/** The nodes of a container, each after those whose values it reads. @param {Container} container @returns {Node[]} */
+function inOrder(container) {
+  const {nodesByDepth} = /** @type {{nodesByDepth: Record<string, Node[]>}} */ (/** @type {unknown} */ (container));
+  return Object.keys(nodesByDepth).map(Number).sort((a, b) => b - a).flatMap((depth) => nodesByDepth[depth]);
+}
+
+/** @param {unknown} layer @returns {Container | null} */
+function asContainer(layer) {
+  return typeof layer === 'object' && layer && 'nodesByDepth' in layer ? /** @type {Container} */ (layer) : null;
+}

@@ -1,0 +1,154 @@
+// Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.
+
+export type ProtocolVersion = 1;
+
+export type FlagValue = boolean | number | string;
+
+export type Dtype = "float32" | "int32" | "bool";
+
+export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "predict" | "gpu" | "transfer";
+
+/**
+ * What real kernels gave, as the bits of each float32, for Python to judge.
+ *
+ * The kernel is an elementwise product of tensors too large for TF.js to hand to the CPU.
+ * `significand` is 2049 x 1 and 16777215 x 1: 12 and 24 significant bits.
+ * `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1; `denormals_float16` is
+ * 2^-14 x 0.5 and 2^-15 x 1.
+ */
+export interface Probes {
+  significand: ReadonlyArray<number>;
+  denormals_float32: ReadonlyArray<number>;
+  denormals_float16: ReadonlyArray<number>;
+}
+
+/**
+ * A tensor as TF.js describes it; null is a dimension that it leaves open.
+ */
+export interface TensorDescription {
+  name: string;
+  dtype: string | null;
+  shape: ReadonlyArray<number | null> | null;
+}
+
+/**
+ * Set the flags, then start one backend of TF.js and prove that it runs.
+ */
+export interface Start {
+  id: number;
+  backend: "cpu" | "wasm" | "webgl" | "webgpu";
+  flags: Readonly<Record<string, boolean | number | string>>;
+  type: "start";
+}
+
+/**
+ * Load the model.json at `url`, which is relative to the page.
+ */
+export interface Load {
+  id: number;
+  format: "layers" | "graph";
+  url: string;
+  type: "load";
+}
+
+/**
+ * Fetch the input tensors, run the model, send the output tensors back.
+ *
+ * `inputs` and `outputs` are the artifact's names in the artifact's order; the fetched
+ * safetensors file names its tensors by `inputs`, the one sent back by `outputs`. It is
+ * sent as up to `upload_streams` ranges side by side, which is what makes it fast.
+ * With `points` the names are of points inside the artifact, in no order: the model is run
+ * from those given to those wanted.
+ */
+export interface Predict {
+  id: number;
+  inputs: ReadonlyArray<string>;
+  outputs: ReadonlyArray<string>;
+  inputs_url: string;
+  outputs_url: string;
+  upload_streams: number;
+  points: boolean;
+  type: "predict";
+}
+
+/**
+ * The first message: the page is there.
+ */
+export interface Hello {
+  protocol_version: number;
+  user_agent: string;
+  type: "hello";
+}
+
+/**
+ * The backend runs; what it is.
+ *
+ * `flags` are those in force, `flags_default` what each would be if none had been set,
+ * `flags_unknown` those asked for that nothing loaded here has.
+ */
+export interface Started {
+  id: number;
+  tfjs_version: string;
+  backend: string;
+  renderer: string | null;
+  software_renderer: boolean | null;
+  epsilon: number;
+  flags: Readonly<Record<string, boolean | number | string>>;
+  flags_default: Readonly<Record<string, boolean | number | string>>;
+  flags_unknown: ReadonlyArray<string>;
+  wasm_threads: number | null;
+  probes: Probes;
+  notes: ReadonlyArray<string>;
+  type: "started";
+}
+
+/**
+ * The model is in the page.
+ */
+export interface Loaded {
+  id: number;
+  inputs: ReadonlyArray<TensorDescription>;
+  outputs: ReadonlyArray<TensorDescription>;
+  tensor_count: number;
+  type: "loaded";
+}
+
+/**
+ * One batch is computed and its outputs have arrived.
+ *
+ * Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
+ * grows from batch to batch, something leaks.
+ */
+export interface Predicted {
+  id: number;
+  method: "predict" | "execute" | "executeAsync";
+  download_s: number;
+  compute_s: number;
+  upload_s: number;
+  tensor_count: number;
+  type: "predicted";
+}
+
+/**
+ * A command failed. `unavailable`: this browser has no such thing; `gpu`: it broke or was lost.
+ */
+export interface Failed {
+  id: number;
+  code: "unavailable" | "flag" | "backend" | "load" | "predict" | "gpu" | "transfer";
+  message: string;
+  stack: string;
+  type: "failed";
+}
+
+/**
+ * Something that nobody asked for and that ends the runtime.
+ */
+export interface Event {
+  code: "context-lost" | "device-lost" | "gpu-error" | "uncaught";
+  message: string;
+  type: "event";
+}
+
+export type Command = Start | Load | Predict;
+
+export type PageMessage = Hello | Started | Loaded | Predicted | Failed | Event;

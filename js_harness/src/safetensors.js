@@ -1,0 +1,87 @@
+// Named tensors to and from safetensors bytes: https://huggingface.co/docs/safetensors
+// Only what TensorFlow.js holds: float32, int32 and bool, little endian as every browser is.
+
+/** @typedef {import('./protocol.d.ts').Dtype} Dtype */
+/** @typedef {Float32Array | Int32Array | Uint8Array} Data */
+/** @typedef {{name: string, dtype: Dtype, shape: number[], data: Data}} NamedTensor */
+
+const PREFIX = 8; // bytes that hold the header's length
+
+/** @type {Record<string, Dtype>} */
+const DTYPES = {F32: 'float32', I32: 'int32', BOOL: 'bool'};
+/** @type {Record<Dtype, string>} */
+const CODES = {float32: 'F32', int32: 'I32', bool: 'BOOL'};
+/** @typedef {{BYTES_PER_ELEMENT: number, new (buffer: ArrayBuffer, offset: number, length: number): Data, from(values: ArrayLike<number>): Data}} ArrayType */
+/** @type {Record<Dtype, ArrayType>} */
+export const ARRAYS = {float32: Float32Array, int32: Int32Array, bool: Uint8Array};
+
+/**
+ * The tensors of a file, as views into it where it is aligned, which files of this writer and of Python are.
+ * @param {ArrayBuffer} buffer
+ * @returns {Map<string, NamedTensor>}
+ */
+export function decode(buffer) {
+  if (buffer.byteLength < PREFIX) throw new Error(`${buffer.byteLength} bytes are too short to be safetensors`);
+  const headerLength = Number(new DataView(buffer).getBigUint64(0, true));
+  const start = PREFIX + headerLength;
+  if (start > buffer.byteLength) {
+    throw new Error(`safetensors cut short: ${buffer.byteLength} bytes, the header alone ends at ${start}`);
+  }
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, PREFIX, headerLength)));
+  const tensors = new Map();
+  for (const [name, entry] of Object.entries(header)) {
+    if (name !== '__metadata__') tensors.set(name, read(name, entry, buffer, start));
+  }
+  return tensors;
+}
+
+/**
+ * A file as the pieces it is made of, to be put into a Blob without copying them together first.
+ * @param {ReadonlyArray<NamedTensor>} tensors
+ * @returns {{parts: Array<Uint8Array | Data>, size: number}}
+ */
+export function encode(tensors) {
+  // Four-byte dtypes first, so that no bool pushes them off their alignment.
+  const ordered = [...tensors].sort((a, b) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
+  /** @type {Record<string, {dtype: string, shape: number[], data_offsets: [number, number]}>} */
+  const header = {};
+  let offset = 0;
+  for (const {name, dtype, shape, data} of ordered) {
+    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    if (size !== data.length) {
+      throw new Error(`tensor '${name}' of shape [${shape}] needs ${size} values, has ${data.length}`);
+    }
+    if (name in header) throw new Error(`two tensors are named '${name}'`);
+    header[name] = {dtype: CODES[dtype], shape, data_offsets: [offset, offset + data.byteLength]};
+    offset += data.byteLength;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const padded = Math.ceil(text.length / 8) * 8;
+  const head = new Uint8Array(PREFIX + padded).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
+  head.set(text, PREFIX);
+  return {parts: [head, ...ordered.map(({data}) => data)], size: head.length + offset};
+}
+
+/**
+ * @param {string} name
+ * @param {{dtype: string, shape: number[], data_offsets: [number, number]}} entry
+ * @param {ArrayBuffer} buffer
+ * @param {number} start where the data begins
+ * @returns {NamedTensor}
+ */
+function read(name, {dtype: code, shape, data_offsets: [begin, end]}, buffer, start) {
+  const dtype = DTYPES[code];
+  if (!dtype) throw new Error(`tensor '${name}' has dtype ${code}; TensorFlow.js holds ${Object.keys(DTYPES)}`);
+  const Type = ARRAYS[dtype];
+  const length = shape.reduce((product, dimension) => product * dimension, 1);
+  if (end - begin !== length * Type.BYTES_PER_ELEMENT || begin < 0 || start + end > buffer.byteLength) {
+    throw new Error(`tensor '${name}' of shape [${shape}] does not fit its bytes ${begin} to ${end}`);
+  }
+  const offset = start + begin;
+  const data =
+    offset % Type.BYTES_PER_ELEMENT === 0
+      ? new Type(buffer, offset, length)
+      : new Type(buffer.slice(offset, start + end), 0, length);
+  return {name, dtype, shape, data};
+}

@@ -1,0 +1,276 @@
+"""The public functions: the same work as the commands, for Python."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy.typing as npt
+
+from .types import ArtifactInfo, Report, RuntimeId
+
+if TYPE_CHECKING:
+    from .config import Options
+
+T = TypeVar("T")
+
+#: One array for a model with one input, a sequence in the model's order, or a mapping by input name.
+Arrays = npt.ArrayLike | Sequence[npt.ArrayLike] | Mapping[str, npt.ArrayLike]
+#: One number for every output, or a number by output name.
+ByOutput = float | Mapping[str, float]
+
+
+def compare(
+    model: str | os.PathLike[str] | Any,
+    inputs: str | os.PathLike[str] | Arrays | None = None,
+    *,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    format: str | None = None,
+    quantize: str | None = None,
+    tfjs_model: str | os.PathLike[str] | None = None,
+    map_output: Mapping[str, str] | None = None,
+    samples: int | None = None,
+    seed: int | None = None,
+    range: tuple[float, float] | None = None,
+    rtol: ByOutput | None = None,
+    atol: ByOutput | None = None,
+    max_ulp: ByOutput | None = None,
+    nan: str | None = None,
+    save_run: str | os.PathLike[str] | None = None,
+    batch_size: int | None = None,
+    timeout_s: float | None = None,
+    headed: bool | None = None,
+    browser_path: str | os.PathLike[str] | None = None,
+    browser_args: Sequence[str] | None = None,
+    flags: Mapping[str, str | int | float | bool] | None = None,
+    custom_objects: Sequence[str] | None = None,
+    trust_model: bool | None = None,
+    cache: bool | None = None,
+) -> Report:
+    """Run a model in Python and in real browsers on the same inputs.
+
+    Args:
+        model: Path of a ``.h5``, ``.hdf5`` or ``.keras`` file or a SavedModel folder, or a live ``keras.Model``.
+        inputs: Path of a ``.npy``, ``.npz`` or ``.safetensors`` file, or arrays. The first axis
+            of every array is the sample. None makes seeded inputs from the model's signature.
+        runtimes: Candidates such as ``"chromium:webgl"``; default cpu, webgl and wasm in Chromium.
+        format: Artifact format: "auto", "layers" or "graph".
+        quantize: Weight quantization: "none", "float16", "uint16" or "uint8".
+        tfjs_model: An existing ``model.json`` to check instead of converting.
+        map_output: Artifact output name to model output name, for `tfjs_model`.
+        samples: How many inputs to make, where `inputs` is None.
+        seed: Seed of made inputs.
+        range: Lowest and highest value of made inputs.
+        rtol: Relative tolerance with NumPy's meaning, ``|c - r| <= atol + rtol * |r|``; replaces the automatic one.
+        atol: Absolute tolerance, likewise.
+        max_ulp: Largest error in units in the last place of the candidate's own precision.
+        nan: What a non-finite divergence does: "fail", "warn" or "ignore".
+        save_run: Folder to keep the raw outputs in, for `rejudge`.
+        batch_size: Samples at a time.
+        timeout_s: Seconds to wait for any one answer of a browser.
+        headed: Whether to show the browser's window.
+        browser_path: The browser's executable.
+        browser_args: Arguments for the browser.
+        flags: TF.js flags that replace its defaults.
+        custom_objects: ``module:attr`` of custom layers and functions.
+        trust_model: Whether Lambda layers, which run code from the model file, are allowed.
+        cache: Whether artifacts and native results may come from and go to the cache.
+
+    Returns:
+        The report. A candidate that failed is in it, with its error; drift and non-finite
+        divergence are verdicts, never exceptions.
+
+    Raises:
+        UsageError: An option is wrong.
+        ModelFileError, InputsFileError, ArtifactFileError: A file or an array cannot be used.
+        ConversionError: The model cannot become an artifact.
+        RuntimeFailedError: Native float32 itself failed, so that there is no reference.
+    """
+    from . import pipeline
+
+    options = _options(
+        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
+        format=format,
+        quantize=quantize,
+        tfjs_model=tfjs_model,
+        map_output=None if map_output is None else tuple(map_output.items()),
+        samples=samples,
+        seed=seed,
+        range=range,
+        rtol=_by_output(rtol),
+        atol=_by_output(atol),
+        max_ulp=_by_output(max_ulp),
+        nan=nan,
+        save_run=save_run,
+        batch_size=batch_size,
+        timeout=timeout_s,
+        headed=headed,
+        browser_path=browser_path,
+        browser_args=browser_args,
+        flags=flags,
+        custom_objects=custom_objects,
+        trust_model=trust_model,
+        cache=cache,
+    )
+    return _run(pipeline.compare(_path_or(model), _path_or(inputs), options))
+
+
+def trace(
+    model: str | os.PathLike[str] | Any,
+    inputs: str | os.PathLike[str] | Arrays | None = None,
+    *,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    format: str | None = None,
+    quantize: str | None = None,
+    tfjs_model: str | os.PathLike[str] | None = None,
+    map_output: Mapping[str, str] | None = None,
+    samples: int | None = None,
+    seed: int | None = None,
+    range: tuple[float, float] | None = None,
+    rtol: ByOutput | None = None,
+    atol: ByOutput | None = None,
+    max_ulp: ByOutput | None = None,
+    nan: str | None = None,
+    save_run: str | os.PathLike[str] | None = None,
+    trace_samples: int | None = None,
+    trace_memory: int | str | None = None,
+    batch_size: int | None = None,
+    timeout_s: float | None = None,
+    headed: bool | None = None,
+    browser_path: str | os.PathLike[str] | None = None,
+    browser_args: Sequence[str] | None = None,
+    flags: Mapping[str, str | int | float | bool] | None = None,
+    custom_objects: Sequence[str] | None = None,
+    trust_model: bool | None = None,
+    cache: bool | None = None,
+) -> Report:
+    """Compare, and find the operation inside of the artifact where a difference starts.
+
+    The report is that of `compare` with a `trace`: for every point of the artifact and every runtime the error
+    that it has in the whole run, and the error of its operation alone, on the values that Python has there.
+
+    Args:
+        model, inputs: As in `compare`, and so are the options that are not named here.
+        trace_samples: How many of the first samples to trace; default 8, and more where TF.js would compute
+            so few elements elsewhere.
+        trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 1 GiB.
+
+    Raises:
+        What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
+        Python.
+    """
+    from . import pipeline
+
+    options = _options(
+        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
+        format=format,
+        quantize=quantize,
+        tfjs_model=tfjs_model,
+        map_output=None if map_output is None else tuple(map_output.items()),
+        samples=samples,
+        seed=seed,
+        range=range,
+        rtol=_by_output(rtol),
+        atol=_by_output(atol),
+        max_ulp=_by_output(max_ulp),
+        nan=nan,
+        save_run=save_run,
+        trace_samples=trace_samples,
+        trace_memory=trace_memory,
+        batch_size=batch_size,
+        timeout=timeout_s,
+        headed=headed,
+        browser_path=browser_path,
+        browser_args=browser_args,
+        flags=flags,
+        custom_objects=custom_objects,
+        trust_model=trust_model,
+        cache=cache,
+    )
+    return _run(pipeline.trace(_path_or(model), _path_or(inputs), options))
+
+
+def rejudge(
+    run: str | os.PathLike[str],
+    *,
+    rtol: ByOutput | None = None,
+    atol: ByOutput | None = None,
+    max_ulp: ByOutput | None = None,
+    nan: str | None = None,
+) -> Report:
+    """Compare and judge a run that `compare` saved; needs neither TensorFlow nor a browser.
+
+    Raises:
+        InputError: The folder is no saved run, or is damaged.
+    """
+    from . import pipeline
+
+    tolerances = {"rtol": _by_output(rtol), "atol": _by_output(atol), "max_ulp": _by_output(max_ulp)}
+    return pipeline.rejudge(Path(run), _options(nan=nan, **tolerances))
+
+
+def convert(
+    model: str | os.PathLike[str] | Any,
+    folder: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    quantize: str | None = None,
+    custom_objects: Sequence[str] | None = None,
+    trust_model: bool | None = None,
+) -> ArtifactInfo:
+    """Convert a model to what plain TF.js loads, into a new or empty folder.
+
+    Where a browser starts, the artifact is run in it once against the model before it is handed out.
+
+    Raises:
+        ModelFileError: The model cannot be read.
+        ConversionError: It cannot become an artifact, or the artifact answers otherwise; the
+            message names the layers or operations.
+    """
+    from . import pipeline
+
+    options = _options(format=format, quantize=quantize, custom_objects=custom_objects, trust_model=trust_model)
+    return _run(pipeline.convert(_path_or(model), Path(folder), options))[0]
+
+
+def _options(**given: Any) -> Options:
+    from .config import build
+
+    return build(given)
+
+
+def _path_or(value: Any) -> Any:
+    return Path(value) if isinstance(value, str | os.PathLike) else value
+
+
+def _by_output(value: ByOutput | None) -> list[str] | None:
+    if value is None:
+        return None
+    return [f"{name}:{number}" for name, number in value.items()] if isinstance(value, Mapping) else [str(value)]
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, also where an event loop is running already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    result: list[T] = []
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            result.append(asyncio.run(work))
+        except BaseException as error:  # handed to the caller's thread
+            errors.append(error)
+
+    thread = threading.Thread(target=target, name="pycheck")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return result[0]

@@ -1,0 +1,8 @@
+"""Read a TF.js model.json, trusting nothing in it, into a graph that TensorFlow executes."""
+
+from __future__ import annotations
+
+from .executable import ArtifactGraph, Point
+from .opening import read_artifact
+
+__all__ = ["ArtifactGraph", "Point", "read_artifact"]

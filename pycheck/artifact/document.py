@@ -1,0 +1,190 @@
+"""A model.json and its shards as they lie on disk: checked, nothing decoded, nothing built from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArtifactFileError
+
+_BYTES = {"float32": 4, "int32": 4, "bool": 1, "float16": 2, "uint16": 2, "uint8": 1, "complex64": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input or output of an artifact: what its signature calls it, and its tensor (graph) or layer (layers)."""
+
+    key: str
+    tensor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A checked model.json. `format` is layers or graph; `content` its JSON, of which only the outline is checked."""
+
+    file: Path
+    content: Mapping[str, Any]
+    format: str
+    quantization: str
+    size_bytes: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    @property
+    def topology(self) -> dict[str, Any]:
+        """The graph, or the layers."""
+        topology: dict[str, Any] = self.content["modelTopology"]
+        return topology
+
+    def shards(self) -> Iterator[tuple[list[dict[str, Any]], bytes]]:
+        """Each group of weights: its entries, and the bytes of its shards one after the other."""
+        for group in self.content["weightsManifest"]:
+            yield group["weights"], b"".join((self.file.parent / path).read_bytes() for path in group["paths"])
+
+
+def read_document(path: Path) -> Document:
+    """Read and check a model.json (or the one in a folder).
+
+    ArtifactFileError: not a TF.js model, damaged, or a shard is missing, short or outside of the folder.
+    """
+    file = path / "model.json" if path.is_dir() else path
+    content = _read(file)
+    try:
+        size_bytes, quantization = _check_weights(file, content)
+        if content.get("format") == "graph-model" or "node" in content["modelTopology"]:
+            artifact_format, (inputs, outputs) = "graph", _graph_ports(file, content)
+        else:
+            artifact_format, (inputs, outputs) = "layers", _layers_ports(file, content)
+    except (LookupError, TypeError, AttributeError, ValueError, OSError, OverflowError) as error:
+        raise ArtifactFileError(f"{file} is damaged: {error!r}", "Copy or convert the model again.") from error
+    return Document(
+        file=file,
+        content=content,
+        format=artifact_format,
+        quantization=quantization,
+        size_bytes=size_bytes + file.stat().st_size,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes())
+    except OSError as error:
+        raise ArtifactFileError(
+            f"{file} cannot be read: {error.strerror}", "Give the path of a TF.js model.json, or of its folder."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ArtifactFileError(f"{file} is not a TF.js model: not JSON ({error})") from error
+    if not isinstance(document, dict) or not isinstance(document.get("modelTopology"), dict):
+        raise ArtifactFileError(f"{file} is not a TF.js model: it has no modelTopology")
+    if not isinstance(document.get("weightsManifest"), list):
+        raise ArtifactFileError(f"{file} is not a TF.js model: it has no weightsManifest")
+    return document
+
+
+def _check_weights(file: Path, document: Mapping[str, Any]) -> tuple[int, str]:
+    """Total size of the shards, and the quantization, after checking every shard."""
+    total, quantized = 0, set()
+    root = file.parent.resolve()
+    for group in document["weightsManifest"]:
+        try:
+            expected = sum(_weight_bytes(entry) or 0 for entry in group["weights"])
+            exact = all(_weight_bytes(entry) is not None for entry in group["weights"])
+            quantized |= {entry["quantization"]["dtype"] for entry in group["weights"] if "quantization" in entry}
+            paths = [str(path) for path in group["paths"]]
+        except (KeyError, TypeError) as error:
+            raise ArtifactFileError(f"{file}: its weightsManifest is damaged: {error!r}") from error
+        size = sum(_shard_size(file, root, path) for path in paths)
+        if size < expected or (exact and size != expected):
+            raise ArtifactFileError(
+                f"{file}: the shards {', '.join(paths)} hold {size} bytes, the manifest promises {expected}",
+                "Copy or convert the model again.",
+            )
+        total += size
+    return total, "+".join(sorted(quantized)) or "none"
+
+
+def _weight_bytes(entry: Mapping[str, Any]) -> int | None:
+    dtype = entry["quantization"]["dtype"] if "quantization" in entry else entry["dtype"]
+    return None if dtype == "string" else prod(entry["shape"]) * _BYTES[dtype]
+
+
+def _shard_size(file: Path, root: Path, path: str) -> int:
+    shard = (root / path).resolve()
+    if not shard.is_relative_to(root) or "\\" in path or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
+        raise ArtifactFileError(f"{file}: the shard path {path!r} leaves the model's folder; refused")
+    if not shard.is_file():
+        raise ArtifactFileError(f"{file}: the shard {path!r} is missing", "Copy the whole folder, or convert again.")
+    return shard.stat().st_size
+
+
+def _graph_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], list[Port]]:
+    signature = document.get("signature") or (document.get("userDefinedMetadata") or {}).get("signature") or {}
+    if signature.get("inputs") and signature.get("outputs"):
+        return _signature_ports(signature["inputs"]), _signature_ports(signature["outputs"])
+    nodes = document["modelTopology"].get("node", [])
+    used = {source.lstrip("^").split(":")[0] for node in nodes for source in node.get("input", [])}
+    inputs = [node["name"] for node in nodes if node.get("op") == "Placeholder"]
+    outputs = [node["name"] for node in nodes if node["name"] not in used and node.get("op") != "Placeholder"]
+    if not inputs or not outputs:
+        raise ArtifactFileError(f"{file}: neither a signature nor free nodes tell its inputs and outputs")
+    return [Port(name, name) for name in inputs], [Port(name, name) for name in outputs]
+
+
+def _signature_ports(ports: Mapping[str, Mapping[str, Any]]) -> list[Port]:
+    # Keras exports name outputs output_0, output_1, ...: their number is their order.
+    numbered = [(re.fullmatch(r".*_(\d+)", key), key) for key in ports]
+    keys = sorted(ports, key=lambda key: int(key.rsplit("_", 1)[1])) if all(m for m, _ in numbered) else list(ports)
+    return [Port(key, str(ports[key].get("name") or key)) for key in keys]
+
+
+def _layers_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], list[Port]]:
+    topology = document["modelTopology"]
+    root = topology.get("model_config", topology)
+    try:
+        config = root["config"]
+        if root["class_name"] == "Sequential":
+            layers = config["layers"] if isinstance(config, dict) else config
+            first, last = (str(layers[end]["config"]["name"]) for end in (0, -1))
+            # tfjs-layers puts an input before a first layer that is none.
+            given = layers[0].get("class_name", "InputLayer") == "InputLayer"
+            inputs, outputs = [first if given else f"{first}_input"], [last]
+        else:
+            inputs, outputs = (_port_names(config[key]) for key in ("input_layers", "output_layers"))
+            _check_layer_names(file, config)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ArtifactFileError(f"{file}: its layers topology is damaged: {error!r}") from error
+    return [Port(name, name) for name in inputs], [Port(name, name) for name in outputs]
+
+
+def _check_layer_names(file: Path, config: Mapping[str, Any]) -> None:
+    """A name that no layer has: tfjs-layers would wait for that layer for ever."""
+    known = {str(layer.get("name") or layer["config"]["name"]) for layer in config["layers"]}
+    named = [
+        str(name).partition("@")[0] for key in ("input_layers", "output_layers") for name in _port_names(config[key])
+    ]
+    for layer in config["layers"]:
+        for node in layer.get("inbound_nodes") or []:
+            if isinstance(node, list):  # Keras 3 writes objects here, which tfjs-layers refuses by itself
+                named += [str(source[0]) for source in ([node] if node and isinstance(node[0], str) else node)]
+    missing = sorted(set(named) - known)
+    if missing:
+        raise ArtifactFileError(
+            f"{file}: its topology names layers that it does not have: {', '.join(missing)}",
+            "Copy or convert the model again.",
+        )
+
+
+def _port_names(entries: Any) -> list[str]:
+    """Layer names; where several outputs are of one layer, with the number of call and output behind."""
+    listed = [entries] if entries and isinstance(entries[0], str) else list(entries)
+    names = [str(entry[0]) for entry in listed]
+    numbered = [f"{entry[0]}@{entry[1]}:{entry[2]}" for entry in listed]
+    return [name if names.count(name) == 1 else full for name, full in zip(names, numbered, strict=True)]

@@ -1,0 +1,59 @@
+"""What an artifact is to whoever executes it: a plain TensorFlow graph and the points where it can be watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value inside an artifact that both TensorFlow and TF.js can be asked for.
+
+    Attributes:
+        name: In graph artifacts what ``GraphModel.execute`` takes: the node, or ``node:1`` for its second output.
+            In layers artifacts the layer, with ``outer/inner`` inside of nested models, ``@1`` behind the name for
+            the layer's second call, and ``:1`` behind that for a call's second output.
+        op: The operation (``_FusedConv2D``) or the class of the layer (``Conv2D``). A loop or a branch of
+            TensorFlow 1 is ``while`` or ``cond``: its inside cannot be asked for, only what leaves it.
+        inputs: Names of the points and of the artifact's inputs that it reads, without weights; no name twice.
+        layer: The Keras layer it came from, as far as names tell.
+        tensor: The tensor of `ArtifactGraph.graph_def` that holds the value.
+        constant: Whether it depends on no input.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    layer: str | None
+    tensor: str
+    constant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactGraph:
+    """An artifact as a graph of TensorFlow's own operations, its weights decoded as TF.js decodes them.
+
+    Attributes:
+        graph_def: A tf.compat.v1.GraphDef without variables.
+        inputs: The artifact's name of each input (`ArtifactInfo.inputs`) -> tensor of `graph_def`.
+        outputs: The artifact's name of each output (`ArtifactInfo.outputs`) -> tensor of `graph_def`.
+        points: In topological order; a fused node is one point. An input is no point.
+        notes: Where TensorFlow's reading of the artifact may differ from TF.js's.
+    """
+
+    graph_def: Any
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    points: tuple[Point, ...]
+    notes: tuple[str, ...] = ()
+
+    def tensor_of(self, name: str) -> str:
+        """The tensor of a point or an input; KeyError when there is neither."""
+        if name in self.inputs:
+            return self.inputs[name]
+        for point in self.points:
+            if point.name == name:
+                return point.tensor
+        raise KeyError(name)

@@ -1,0 +1,44 @@
+"""Finds the Keras layer that a node of a graph artifact came from: all that is left of it is the node's name."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+#: What calls and exports put before a layer's name, or between the parts of it.
+_SCOPES = re.compile(r"(?:Stateful)?PartitionedCall(?:_\d+)?|[Ss]erving_default.*|while(?:_\d+)?|cond(?:_\d+)?")
+_MOSTLY = 0.5  # of the nodes with a scope have the model's name first
+
+
+class LayerNames:
+    """Where the layers are known, a node's is the deepest part of its name that is one of them; else it is guessed."""
+
+    def __init__(self, nodes: Iterable[str], layers: Collection[str] = ()) -> None:
+        self._layers = frozenset(layers)
+        firsts = Counter(scopes[0] for scopes in map(_scopes, nodes) if len(scopes) > 1)
+        total = sum(firsts.values())
+        self._model_scopes = {scope for scope, count in firsts.most_common(1) if count > _MOSTLY * total and total > 1}
+
+    def of(self, node: str) -> str | None:
+        """The layer's name; None where the node's name tells none."""
+        if self._layers:
+            return self._known(node)
+        scopes = _scopes(node)
+        if scopes and scopes[0] in self._model_scopes:
+            scopes = scopes[1:]
+        return scopes[0] if scopes else None
+
+    def _known(self, node: str) -> str | None:
+        """Keras 3 numbers the scope of a layer that is called again: ``dense_1`` may be the layer ``dense``."""
+        for part in reversed(node.split("/")[:-1] or [node]):
+            if part in self._layers:
+                return part
+            unnumbered = re.sub(r"_\d+$", "", part)
+            if unnumbered in self._layers:
+                return unnumbered
+        return None
+
+
+def _scopes(node: str) -> list[str]:
+    return [part for part in node.split("/")[:-1] if part and not _SCOPES.fullmatch(part)]

@@ -1,0 +1,45 @@
+"""The one way in: a folder with a model.json, of either format, to an ArtifactGraph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from ..errors import ArtifactFileError
+from .document import Document, read_document
+from .executable import ArtifactGraph
+
+
+def read_artifact(path: Path, *, layers: Collection[str] = ()) -> ArtifactGraph:
+    """Read a model.json (or the one in a folder) into a graph that TensorFlow executes.
+
+    Args:
+        path: The file or its folder.
+        layers: Names of the Keras layers of the model it came from, for a graph artifact's `Point.layer`;
+            without them the layer is guessed from the nodes' names.
+
+    Raises:
+        ArtifactFileError: damaged, unsafe, or beyond what TensorFlow can execute; the message says which.
+    """
+    document = read_document(path)
+    try:
+        return _from_graph(document, layers) if document.format == "graph" else _from_layers(document)
+    except OSError as error:
+        raise ArtifactFileError(f"{document.file}: its shards cannot be read: {error}") from error
+
+
+def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
+    from .graph_points import graph_points, tensor_names
+    from .graph_topology import executable_graph, parse_topology
+
+    topology = parse_topology(document)
+    inputs = tensor_names([port.tensor for port in document.inputs])
+    outputs = tensor_names([port.tensor for port in document.outputs])
+    points = graph_points(topology, inputs, outputs, layers)
+    return ArtifactGraph(executable_graph(document, topology), inputs, outputs, points)
+
+
+def _from_layers(document: Document) -> ArtifactGraph:
+    from .layers_graph import layers_graph
+
+    return layers_graph(document)

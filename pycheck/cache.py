@@ -1,0 +1,165 @@
+"""What was computed before: artifacts and native results, found by the content they came from.
+
+Entries are folders. One is built aside and renamed into place, so that a reader never sees
+half of one, and two processes that build the same one at once do no harm: the first wins.
+An entry carries the size and the checksum of each of its files; one that no longer agrees with
+them, after a crash of the machine or a full disk, is removed and computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from .errors import UsageError
+
+#: Least recently used entries go when the cache outgrows this.
+DEFAULT_LIMIT_BYTES = 4 << 30
+
+# A folder that was being built this long ago belongs to a process that died.
+_ABANDONED_AFTER_S = 24 * 3600.0
+
+#: Inside an entry: size and CRC-32 of every other file, by relative name.
+_SEAL = ".seal.json"
+_CHUNK_BYTES = 1 << 20
+
+
+def content_key(*parts: object) -> str:
+    """A name for whatever is determined by `parts` (JSON-ready values)."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An entry that is being built in `folder`, to be published or discarded."""
+
+    folder: Path
+    target: Path | None
+
+    def publish(self) -> Path:
+        """Make the entry findable and return where it lies; an entry published first stays."""
+        if self.target is None:
+            return self.folder
+        (self.folder / _SEAL).write_text(json.dumps(_sums(self.folder)), encoding="utf-8")
+        try:
+            self.folder.rename(self.target)
+        except OSError:  # another process published it meanwhile
+            if not self.target.is_dir():
+                raise
+            self.discard()
+        return self.target
+
+    def discard(self) -> None:
+        """Remove what was built."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Cache:
+    """A folder of entries by kind and key; `enabled=False` finds nothing and keeps nothing."""
+
+    def __init__(
+        self, root: Path | None = None, *, enabled: bool = True, limit_bytes: int = DEFAULT_LIMIT_BYTES
+    ) -> None:
+        self.root = root or Path(platformdirs.user_cache_dir("pycheck"))
+        self.enabled = enabled
+        self._limit_bytes = limit_bytes
+        self._unpublished: list[Path] = []
+
+    def find(self, kind: str, key: str) -> Path | None:
+        """The folder of an entry, or None. Being found counts as being used."""
+        folder = self.root / kind / key
+        if not self.enabled or not os.path.lexists(folder):
+            return None
+        if not _is_whole(folder):
+            _remove(folder)
+            return None
+        try:
+            os.utime(folder)
+        except OSError:
+            return None  # pruned by another process between the two calls
+        return folder
+
+    def reserve(self, kind: str, key: str | None) -> Pending:
+        """A fresh folder to build an entry in; without a key it lasts until `close`.
+
+        UsageError when the cache cannot be written.
+        """
+        if not (key and self.enabled):
+            folder = Path(tempfile.mkdtemp(prefix=f"pycheck-{kind}-"))
+            self._unpublished.append(folder)
+            return Pending(folder, None)
+        parent = self.root / kind
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=f".{key[:8]}-", dir=parent))
+        except OSError as error:
+            raise UsageError(
+                f"the cache folder {self.root} cannot be written: {error.strerror}",
+                "Set PYCHECK_CACHE_DIR to a folder that can, or give --no-cache.",
+            ) from error
+        self._unpublished.append(folder)
+        return Pending(folder, parent / key)
+
+    def close(self) -> None:
+        """Remove what this process built and never published, and what the limit no longer allows."""
+        for folder in self._unpublished:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._unpublished.clear()
+        if self.enabled:
+            self._prune()
+
+    def _prune(self) -> None:
+        entries = []
+        for folder in self.root.glob("*/*"):
+            try:
+                used_at = folder.stat().st_mtime
+                size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            except OSError:
+                continue
+            if folder.name.startswith("."):
+                if used_at < time.time() - _ABANDONED_AFTER_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+                continue
+            entries.append((used_at, size, folder))
+        total = sum(size for _, size, _ in entries)
+        for _, size, folder in sorted(entries):
+            if total <= self._limit_bytes:
+                break
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= size
+
+
+def _sums(folder: Path) -> dict[str, list[int]]:
+    """Size in bytes and CRC-32 of every file: enough against accidents, and fast."""
+    sums = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != _SEAL:
+            size = checksum = 0
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
+            sums[path.relative_to(folder).as_posix()] = [size, checksum]
+    return sums
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / _SEAL).read_bytes()) == _sums(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)

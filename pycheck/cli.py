@@ -1,0 +1,383 @@
+"""Commands and options; maps errors to exit codes. No logic lives here."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from . import process
+from .cli_options import (
+    Atol,
+    BatchSize,
+    BrowserArg,
+    BrowserPath,
+    CustomObjects,
+    Flag,
+    Format,
+    Headed,
+    HtmlPath,
+    InputsPath,
+    JsonPath,
+    JunitPath,
+    MapOutput,
+    MaxUlp,
+    ModelPath,
+    Nan,
+    NoCache,
+    NoColor,
+    Quantize,
+    Quiet,
+    Range,
+    Rtol,
+    Runtimes,
+    Samples,
+    SaveRun,
+    Seed,
+    TfjsModel,
+    Timeout,
+    TraceMemory,
+    TraceSamples,
+    TrustModel,
+    Verbose,
+)
+from .errors import PycheckError
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .config import Options
+
+T = TypeVar("T")
+
+EXIT_USAGE = 2
+EXIT_BUG = 70
+EXIT_SIGNAL = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
+
+#: What the machine lacks, rather than pycheck.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+_EPILOG_COMPARE = """
+Examples:
+
+  pycheck compare model.keras inputs.npy
+
+  pycheck compare model.h5 --samples 64 --range 0:255 --runtime chromium:webgpu
+
+  pycheck compare saved_model/ inputs.npz --tfjs-model web/model.json --atol scores:1e-4
+
+  pycheck compare model.keras inputs.npy --json - | jq .verdict
+
+Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
+3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
+"""
+
+_EPILOG_TRACE = """
+Examples:
+
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl
+
+  pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
+
+Exit code: that of pycheck compare.
+"""
+
+app = typer.Typer(
+    name="pycheck",
+    help="Does a Keras model answer in the browser as it answers in Python?\n\n"
+    "Start with: pycheck compare MODEL INPUTS. If a browser does not start: pycheck doctor.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"pycheck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog=_EPILOG_COMPARE)
+def compare(
+    model: ModelPath,
+    inputs: InputsPath = None,
+    runtime: Runtimes = None,
+    format: Format = None,
+    quantize: Quantize = None,
+    tfjs_model: TfjsModel = None,
+    map_output: MapOutput = None,
+    samples: Samples = None,
+    seed: Seed = None,
+    range: Range = None,
+    rtol: Rtol = None,
+    atol: Atol = None,
+    max_ulp: MaxUlp = None,
+    nan: Nan = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    save_run: SaveRun = None,
+    batch_size: BatchSize = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    flag: Flag = None,
+    custom_objects: CustomObjects = None,
+    trust_model: TrustModel = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Run MODEL in Python and in real browsers on the same inputs, and say whether they answer alike."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import destinations, publish
+
+    options = _options(
+        runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
+        samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
+        batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
+        flags=flag, custom_objects=custom_objects, trust_model=trust_model, cache=False if no_cache else None,
+    )  # fmt: skip
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit)
+    with console.progress() as observe:
+        report = _run(pipeline.compare(model, inputs, options, observe))
+    raise typer.Exit(publish(report, outputs, console))
+
+
+@app.command(epilog=_EPILOG_TRACE)
+def trace(
+    model: ModelPath,
+    inputs: InputsPath = None,
+    runtime: Runtimes = None,
+    format: Format = None,
+    quantize: Quantize = None,
+    tfjs_model: TfjsModel = None,
+    map_output: MapOutput = None,
+    samples: Samples = None,
+    seed: Seed = None,
+    range: Range = None,
+    rtol: Rtol = None,
+    atol: Atol = None,
+    max_ulp: MaxUlp = None,
+    nan: Nan = None,
+    trace_samples: TraceSamples = None,
+    trace_memory: TraceMemory = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    save_run: SaveRun = None,
+    batch_size: BatchSize = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    flag: Flag = None,
+    custom_objects: CustomObjects = None,
+    trust_model: TrustModel = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Compare, and say at which operation inside of MODEL a difference starts, and why."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import destinations, publish
+
+    options = _options(
+        runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
+        samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
+        trace_samples=trace_samples, trace_memory=trace_memory,
+        batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
+        flags=flag, custom_objects=custom_objects, trust_model=trust_model, cache=False if no_cache else None,
+    )  # fmt: skip
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit)
+    with console.progress() as observe:
+        report = _run(pipeline.trace(model, inputs, options, observe))
+    raise typer.Exit(publish(report, outputs, console))
+
+
+@app.command("report")
+def report_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What pycheck compare --save-run kept.")],
+    rtol: Rtol = None,
+    atol: Atol = None,
+    max_ulp: MaxUlp = None,
+    nan: Nan = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Judge and report a saved run again; needs neither TensorFlow nor a browser."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import destinations, publish
+
+    options = _options(rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan)
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit)
+    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console))
+
+
+@app.command()
+def convert(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder for model.json and its shards.")],
+    format: Format = None,
+    quantize: Quantize = None,
+    custom_objects: CustomObjects = None,
+    trust_model: TrustModel = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Convert MODEL to what plain TF.js loads, and hand it out."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import standard_output
+
+    options = _options(
+        format=format, quantize=quantize, custom_objects=custom_objects, trust_model=trust_model,
+        cache=False if no_cache else None,
+    )  # fmt: skip
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    with console.progress() as observe:
+        artifact, report = _run(pipeline.convert(model, out, options, observe))
+    with standard_output():
+        console.artifact(artifact, report)
+
+
+@app.command()
+def doctor(
+    install: Annotated[bool, typer.Option("--install", help="Install a browser if none is found.")] = False,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    headed: Headed = None,
+    timeout: Timeout = None,
+    no_color: NoColor = False,
+) -> None:
+    """Say which runtimes can start here, on what they run, and why the others cannot."""
+    from . import doctor as examination
+    from .console import Console
+    from .publishing import standard_output
+
+    options = _options(browser_path=browser_path, browser_args=browser_arg, headed=headed, timeout=timeout)
+    console = Console(no_color=no_color)
+    if install:
+        from .provision import ensure_browser
+
+        ensure_browser(console.note)
+    with console.progress() as observe:
+        diagnosis = _run(examination.examine(options, observe))
+    with standard_output():
+        console.diagnosis(diagnosis)
+    raise typer.Exit(0 if diagnosis.healthy else 3)
+
+
+def _options(**given: Any) -> Options:
+    from .config import build
+
+    return build(given | {"command": shlex.join(["pycheck", *sys.argv[1:]])})
+
+
+class _Interrupted(BaseException):
+    """A signal ended the work, and everything that it had started is closed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = EXIT_SIGNAL + number
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end. Ctrl-C and SIGTERM cancel the work, which closes its browsers; a second one does not wait."""
+    received: list[int] = []
+
+    async def guarded() -> T:
+        task = asyncio.ensure_future(work)
+
+        def interrupt(number: int) -> None:
+            if received:
+                os._exit(EXIT_SIGNAL + number)  # Playwright's driver ends the browsers when we are gone
+            received.append(number)
+            task.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):  # Windows: asyncio.run cancels on Ctrl-C by itself
+                loop.add_signal_handler(number, interrupt, number)
+        return await task
+
+    try:
+        return asyncio.run(guarded())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise _Interrupted(received[0] if received else signal.SIGINT) from None
+    except Exception:
+        if received:  # what broke because it was being closed
+            raise _Interrupted(received[0]) from None
+        raise
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command line."""
+    verbose = sum(len(a) - 1 if re.fullmatch("-v+", a) else a == "--verbose" for a in arguments) > 1
+    try:
+        app(arguments, prog_name="pycheck")
+        return 0
+    except SystemExit as done:  # how typer ends, usage errors included
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except _Interrupted as interrupted:
+        print("pycheck: interrupted; the browsers are closed", file=sys.stderr, flush=True)
+        return interrupted.exit_code
+    except PycheckError as error:
+        if verbose:
+            traceback.print_exc()
+        lines = [f"pycheck: {error.message}", *(f"  {line}" for line in error.advice.splitlines())]
+        print(*lines, sep="\n", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        if verbose:
+            traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in _FULL:
+            print(f"pycheck: {error.strerror}: {error.filename or 'while writing'}", file=sys.stderr)
+            return EXIT_USAGE
+        print(
+            f"pycheck: a bug in pycheck: {type(error).__name__}: {error}\n"
+            "  Run it again with -vv and report what it prints.",
+            file=sys.stderr,
+        )
+        return EXIT_BUG
+
+
+def main() -> None:
+    """The `pycheck` command."""
+    process.own = True
+    process.end(run(sys.argv[1:]))  # also because a TensorFlow call in its thread cannot be interrupted

@@ -1,0 +1,85 @@
+"""Options that several commands take, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Format = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|layers|graph",
+        help="Artifact format. auto takes layers when tfjs-layers has every layer, else graph.",
+    ),
+]
+Quantize = Annotated[
+    str | None, typer.Option(metavar="none|float16|uint16|uint8", help="Weight quantization of the artifact.")
+]
+CustomObjects = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MODULE:ATTR", help="A custom layer or function that the model uses. Repeatable."),
+]
+TrustModel = Annotated[
+    bool | None, typer.Option("--trust-model", help="Allow Lambda layers: they run code from the model file.")
+]
+BrowserPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The browser's executable.")]
+BrowserArg = Annotated[list[str] | None, typer.Option(metavar="ARG", help="An argument for the browser. Repeatable.")]
+Headed = Annotated[bool | None, typer.Option("--headed", help="Show the browser's window.")]
+Timeout = Annotated[
+    float | None, typer.Option(metavar="S", help="Seconds to wait for any one answer of a browser (default 300).")
+]
+Rtol = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[OUTPUT:]X", help="Relative tolerance, with NumPy's meaning, instead of the automatic one."),
+]
+Atol = Annotated[list[str] | None, typer.Option(metavar="[OUTPUT:]X", help="Absolute tolerance, likewise.")]
+MaxUlp = Annotated[
+    list[str] | None, typer.Option(metavar="[OUTPUT:]N", help="Largest error in units in the last place.")
+]
+Nan = Annotated[
+    str | None, typer.Option(metavar="fail|warn|ignore", help="What a NaN or Inf divergence does (default fail).")
+]
+JsonPath = Annotated[
+    str | None, typer.Option("--json", metavar="PATH", help="Write the report as JSON; - is standard output.")
+]
+HtmlPath = Annotated[str | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page.")]
+JunitPath = Annotated[str | None, typer.Option("--junit", metavar="PATH", help="Write the report as JUnit XML.")]
+Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the verdict.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute everything again and keep nothing.")]
+InputsPath = Annotated[
+    Path | None,
+    typer.Argument(metavar="[INPUTS]", help=".npy, .npz or .safetensors; left out: seeded inputs are made."),
+]
+Runtimes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runtime", metavar="ID", help="A candidate, such as chromium:webgpu. Repeatable (default cpu, webgl, wasm)."
+    ),
+]
+TfjsModel = Annotated[Path | None, typer.Option(metavar="PATH", help="Check this model.json instead of converting.")]
+MapOutput = Annotated[
+    list[str] | None, typer.Option(metavar="TFJS=MODEL", help="Pair an output of the artifact. Repeatable.")
+]
+Samples = Annotated[int | None, typer.Option(metavar="N", help="How many made inputs (default 32).")]
+Seed = Annotated[int | None, typer.Option(metavar="S", help="Seed of made inputs (default 0).")]
+Range = Annotated[str | None, typer.Option(metavar="LO:HI", help="Range of made inputs (default 0:1).")]
+SaveRun = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the raw outputs, for pycheck report DIR.")]
+BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Samples at a time (default 32).")]
+Flag = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="A TF.js flag instead of its default. Repeatable.")
+]
+TraceSamples = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="How many of the first samples to trace (default 8; more where TF.js would compute so few elsewhere).",
+    ),
+]
+TraceMemory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Memory for traced values, such as 512MiB (default 1GiB).")
+]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]

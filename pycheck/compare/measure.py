@@ -1,0 +1,231 @@
+"""Reduces one batch of one output to statistics, in chunks that stay in the processor's cache."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..types import Array, WorstElement
+from . import classes, sums, ulp
+from .statistics import Statistics, merge
+from .top1 import measure_top1
+from .worst import Ranked, Worst, largest_positions
+
+_CHUNK_ELEMENTS = 1 << 15
+_LARGEST = sys.float_info.max
+_WORST_KINDS = ("masked", "introduced", "class")
+
+
+def measure(
+    candidate: Array,
+    size_reference: Array,
+    class_reference: Array,
+    *,
+    start: int,
+    rtol: float | None = None,
+    atol: float | None = None,
+    top_k: int = 8,
+    precision_bits: int = 32,
+) -> Statistics:
+    """Measure one batch of one output; all three arrays have the samples first.
+
+    Sizes of error are against `size_reference` (native:float64, in float64), classes
+    against `class_reference` (native:float32). The noise floor is the measurement of
+    native:float32 as the candidate with native:float64 as both references.
+
+    Floating point: absolute and relative errors, ULP of `precision_bits` (16, 32 or 64),
+    over pairs finite in both; a reference of 0 has no relative error. -0 and +0 are equal.
+    Errors too large for float64 are held at its largest number. Integers and booleans:
+    an element is right when it equals what either reference has there, its error is the
+    distance to the nearer one, and there are no ULP.
+
+    `start` is the index of the first sample in the whole input. With `rtol` or `atol` the
+    pairs are counted where ``|c - r| > atol + rtol * |r|`` (the one left out is 0).
+    Another shape than the reference's is told in `shape_mismatch` and nothing else is
+    measured. ValueError when the two references differ in shape or `precision_bits` is
+    unknown; TypeError for arrays that hold no real numbers.
+    """
+    for name, array in (("candidate", candidate), ("reference", size_reference), ("reference", class_reference)):
+        if array.dtype.kind not in "fbiu":
+            raise TypeError(f"cannot compare a {name} of dtype {array.dtype}: only real numbers and booleans")
+    if size_reference.shape != class_reference.shape:
+        raise ValueError(f"references of shapes {size_reference.shape} and {class_reference.shape} for one output")
+    if precision_bits not in ulp.PRECISIONS:
+        raise ValueError(f"precision_bits is {precision_bits}; known: {', '.join(map(str, ulp.PRECISIONS))}")
+    blank = Statistics(
+        dtype=class_reference.dtype.name,
+        precision_bits=precision_bits,
+        top_k=top_k,
+        rtol=rtol,
+        atol=atol,
+        exact=class_reference.dtype.kind in "biu",
+        sample_count=class_reference.shape[0] if class_reference.ndim else 1,
+        worst=Worst(top_k),
+    )
+    if candidate.shape != size_reference.shape:
+        return replace(blank, shape_mismatch=_mismatch(size_reference.shape, candidate.shape))
+    flat = [np.ascontiguousarray(array).reshape(-1) for array in (candidate, size_reference, class_reference)]
+    batch = _Batch(blank, start, class_reference.shape[1:])
+    total = blank
+    for low in range(0, class_reference.size, _CHUNK_ELEMENTS):
+        part = slice(low, low + _CHUNK_ELEMENTS)
+        total = merge(total, batch.chunk(flat[0][part], flat[1][part], flat[2][part], low, total.worst))
+    top1 = None if blank.exact else measure_top1(candidate, size_reference, start=start, limit=top_k)
+    return replace(total, sample_count=blank.sample_count, top1=top1)
+
+
+def _mismatch(reference: tuple[int, ...], candidate: tuple[int, ...]) -> str:
+    """Shapes of a sample, or with the sample axis where that is what differs."""
+    if reference[:1] == candidate[:1] and reference and candidate:
+        reference, candidate = reference[1:], candidate[1:]
+    return f"reference {reference}, candidate {candidate}"
+
+
+class _Batch:
+    """What the chunks of one batch share."""
+
+    def __init__(self, blank: Statistics, start: int, sample_shape: tuple[int, ...]) -> None:
+        self._blank = replace(blank, sample_count=0)
+        self._start = start
+        self._shape = sample_shape
+        self._sample_size = math.prod(sample_shape)
+
+    def chunk(self, candidate: Array, size: Array, klass: Array, low: int, known: Worst) -> Statistics:
+        """Statistics of flat slices that begin at element `low`; `known` are worse ones already met."""
+        result = replace(self._blank, element_count=len(candidate))
+        finite = _all_finite(candidate) and _all_finite(size)
+        if finite and (klass is size or _all_finite(klass)):
+            result = replace(result, class_counts=((len(candidate), 0, 0, 0), *classes.NO_COUNTS[1:]))
+        else:
+            result = self._classes(result, candidate, klass, low)
+        magnitudes = np.abs(size.astype(np.float64))
+        scale = magnitudes
+        places: Array | None = None
+        if not finite:
+            known_size = np.isfinite(magnitudes)
+            scale = magnitudes[known_size]
+            places = np.flatnonzero(known_size & np.isfinite(candidate))
+            candidate, size, klass, magnitudes = (a[places] for a in (candidate, size, klass, magnitudes))
+        if scale.size:
+            result = replace(result, reference_scale=float(scale.max()))
+        if not candidate.size:
+            return result
+        exact = result.exact
+        errors = _distances(candidate, size, klass) if exact else _errors(candidate, size)
+        result = _sizes(result, candidate, size, errors, magnitudes)
+        above = known.errors[-1].size if len(known.errors) == known.limit else 0.0
+        if result.max_abs_error is None or result.max_abs_error <= above:
+            return result
+        listed = self._largest(errors, candidate, klass if exact else size, places, low, above)
+        return replace(result, worst=replace(result.worst, errors=listed))
+
+    def _classes(self, result: Statistics, candidate: Array, klass: Array, low: int) -> Statistics:
+        """`result` with its class matrix, and the first elements of each kind of change."""
+        expected, got = classes.codes(klass), classes.codes(candidate)
+        matrix = classes.count_matrix(expected, got)
+        limit = self._blank.top_k
+        selections = (
+            (expected != 0) & (got == 0),
+            (expected == 0) & (got != 0),
+            (expected != 0) & (got != 0) & (expected != got),
+        )
+        listed = [
+            tuple(
+                Ranked(0.0, self._element(low + place, klass[place], candidate[place], kind))
+                for place in np.flatnonzero(selected)[:limit].tolist()
+            )
+            for selected, kind in zip(selections, _WORST_KINDS, strict=True)
+        ]
+        counts = tuple(tuple(row) for row in matrix.tolist())
+        return replace(result, class_counts=counts, worst=Worst(limit, (), *listed))
+
+    def _largest(
+        self, errors: Array, candidate: Array, reference: Array, places: Array | None, low: int, above: float
+    ) -> tuple[Ranked, ...]:
+        """The largest errors beyond `above`, in order; `places` are positions in the chunk of what is left."""
+        ranked = []
+        for at in largest_positions(errors, self._blank.top_k, above).tolist():
+            place = low + (at if places is None else int(places[at]))
+            ranked.append(Ranked(float(errors[at]), self._element(place, reference[at], candidate[at], "error")))
+        return tuple(sorted(ranked, key=lambda r: r.order))
+
+    def _element(self, place: int, reference: Any, candidate: Any, kind: str) -> WorstElement:
+        sample, rest = divmod(place, self._sample_size)
+        index = tuple(int(i) for i in np.unravel_index(rest, self._shape)) if self._shape else ()
+        return WorstElement(self._start + sample, index, float(reference), float(candidate), kind)
+
+
+def _all_finite(values: Array) -> bool:
+    return values.dtype.kind in "biu" or bool(np.isfinite(values).all())
+
+
+def _sizes(result: Statistics, candidate: Array, reference: Array, errors: Array, magnitudes: Array) -> Statistics:
+    """`result` with everything about pairs; `errors` and `magnitudes` (of the reference) are float64."""
+    references = reference.astype(np.float64, copy=False)
+    largest, scale = float(errors.max()), float(magnitudes.max())
+    outside = 0
+    if result.rtol is not None or result.atol is not None:
+        allowed = (result.atol or 0.0) + (result.rtol or 0.0) * magnitudes
+        outside = int(np.count_nonzero(errors > allowed))
+    max_ulp, histogram = None, ()
+    if not result.exact:
+        distances = ulp.ulp_errors(errors, references, ulp.PRECISIONS[result.precision_bits])
+        max_ulp, histogram = float(distances.max()), tuple(ulp.ulp_histogram(distances).tolist())
+    by_error, by_reference = sums.headroom(largest), sums.headroom(scale)
+    by_candidate = sums.headroom(min(largest + scale, _LARGEST))
+    r = _divided(references, by_reference)
+    c = _divided(candidate.astype(np.float64), by_candidate)
+    scaled = _divided(errors, by_error)
+    squares = scaled * scaled
+    return replace(
+        result,
+        pair_count=len(errors),
+        outside_count=outside,
+        max_abs_error=largest,
+        max_rel_error=_largest_ratio(errors, magnitudes) if scale > 0.0 else None,
+        max_ulp_error=max_ulp,
+        ulp_histogram=histogram,
+        error_sum=sums.ScaledSum(float(scaled.sum()), 0.0, by_error),
+        squared_error_sum=sums.ScaledSum(float(squares.sum()), 0.0, 2 * by_error),
+        fourth_error_sum=sums.dot(squares, 2 * by_error, squares, 2 * by_error),
+        squared_reference_sum=sums.dot(r, by_reference, r, by_reference),
+        squared_candidate_sum=sums.dot(c, by_candidate, c, by_candidate),
+        product_sum=sums.dot(r, by_reference, c, by_candidate),
+    )
+
+
+def _errors(candidate: Array, reference: Array) -> Array:
+    """Absolute differences, float64."""
+    with np.errstate(over="ignore"):
+        errors = np.subtract(candidate, reference, dtype=np.float64)
+    np.abs(errors, out=errors)
+    return np.minimum(errors, _LARGEST, out=errors)
+
+
+def _distances(candidate: Array, *references: Array) -> Array:
+    """Absolute differences to the nearest reference, float64, never 0 where integers differ at all."""
+    result: Array | None = None
+    for reference in references:
+        errors = np.abs(candidate.astype(np.float64) - reference.astype(np.float64))
+        errors[(errors == 0.0) & (candidate != reference)] = 1.0  # int64 beyond 2**53
+        result = errors if result is None else np.minimum(result, errors, out=result)
+    assert result is not None
+    return result
+
+
+def _divided(values: Array, exponent: int) -> Array:
+    """Values divided by ``2**exponent``."""
+    return np.ldexp(values, -exponent) if exponent else values
+
+
+def _largest_ratio(errors: Array, magnitudes: Array) -> float:
+    """The largest error over magnitude, where the magnitude is not 0, as one at least is."""
+    if magnitudes.min() == 0.0:
+        known = magnitudes > 0.0
+        errors, magnitudes = errors[known], magnitudes[known]
+    with np.errstate(over="ignore"):
+        return min(float((errors / magnitudes).max()), _LARGEST)

@@ -1,0 +1,95 @@
+"""Whether the largest class stayed the same, row by row.
+
+An output looks like classes when it is floating point, its last axis has 2 to 100,000
+entries, and it has two axes (samples by classes; scores, logits and probabilities alike)
+or, with more axes, every row is a probability distribution (a softmax over pixels or
+tokens). Feature maps and sequences of vectors are left out by the second rule; a table of
+two-axis regressions is let in, where a changed largest entry is harmless to report.
+
+A row counts where the reference has no NaN. A candidate's row with a NaN has no largest
+class and counts as changed. Infinities compare as numbers. Where the candidate chose
+another class with the very same reference value, nothing changed.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..types import Array, Top1Flip
+
+_FEWEST_CLASSES, _MOST_CLASSES = 2, 100_000
+_SUM_TOLERANCE = 1e-3
+_CHUNK_ELEMENTS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class Top1:
+    """Exact counts over rows, and the flips with the largest margins, at most `limit`."""
+
+    limit: int
+    rows: int = 0
+    changed: int = 0
+    flips: tuple[Top1Flip, ...] = ()
+
+    def __add__(self, other: Top1) -> Top1:
+        flips = _largest(self.limit, (*self.flips, *other.flips))
+        return Top1(self.limit, self.rows + other.rows, self.changed + other.changed, flips)
+
+
+def _largest(limit: int, flips: tuple[Top1Flip, ...]) -> tuple[Top1Flip, ...]:
+    return tuple(heapq.nsmallest(limit, flips, key=lambda f: (-f.margin, f.sample, f.index)))
+
+
+def measure_top1(candidate: Array, reference: Array, *, start: int, limit: int) -> Top1 | None:
+    """Compare the largest classes of one batch, or None where this does not look like classes."""
+    if candidate.dtype.kind in "biu" or reference.dtype.kind in "biu" or reference.ndim < 2:
+        return None
+    classes = reference.shape[-1]
+    if not _FEWEST_CLASSES <= classes <= _MOST_CLASSES:
+        return None
+    rows = reference.reshape(-1, classes)
+    others = candidate.reshape(-1, classes)
+    step = max(1, _CHUNK_ELEMENTS // classes)
+    total = Top1(limit)
+    for low in range(0, len(rows), step):
+        if reference.ndim > 2 and not _are_distributions(rows[low : low + step]):
+            return None
+        total += _chunk(others[low : low + step], rows[low : low + step], low, start, reference.shape[1:-1], limit)
+    return total
+
+
+def _are_distributions(rows: Array) -> bool:
+    """Whether every row without a non-finite value is non-negative and sums to 1."""
+    with np.errstate(invalid="ignore"):  # +Inf and -Inf in one row
+        sums = rows.sum(axis=1, dtype=np.float64)
+    known = np.isfinite(sums)
+    return not (known.any() and (np.abs(sums[known] - 1.0).max() > _SUM_TOLERANCE or rows[known].min() < 0.0))
+
+
+def _chunk(candidate: Array, reference: Array, low: int, start: int, inner: tuple[int, ...], limit: int) -> Top1:
+    # argmax stops at a NaN, so the chosen entry is NaN exactly when the row has one.
+    expected, chosen = reference.argmax(axis=1), candidate.argmax(axis=1)
+    everywhere = np.arange(len(reference))
+    counted = ~np.isnan(reference[everywhere, expected])
+    lost = np.isnan(candidate[everywhere, chosen]) & counted
+    other = np.flatnonzero((expected != chosen) & counted & ~lost)
+    top, taken = reference[other, expected[other]], reference[other, chosen[other]]
+    other, top, taken = other[top != taken], top[top != taken], taken[top != taken]
+    with np.errstate(over="ignore"):
+        margins = top.astype(np.float64) - taken
+    listed = np.lexsort((other, -margins))[:limit]
+    per_sample = int(np.prod(inner, dtype=np.int64))
+    flips = tuple(
+        Top1Flip(
+            start + (low + row) // per_sample,
+            tuple(int(i) for i in np.unravel_index((low + row) % per_sample, inner)) if inner else (),
+            int(expected[row]),
+            int(chosen[row]),
+            float(margin),
+        )
+        for row, margin in zip(other[listed].tolist(), margins[listed], strict=True)
+    )
+    return Top1(limit, int(counted.sum()), len(other) + int(lost.sum()), flips)

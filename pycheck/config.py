@@ -1,0 +1,243 @@
+"""Options: command line, then environment, then pycheck.toml or [tool.pycheck], then defaults."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from .errors import UsageError
+from .gate import ToleranceOptions
+from .types import NanPolicy, RuntimeId
+
+DEFAULT_RUNTIMES = tuple(RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
+
+FORMATS = ("auto", "layers", "graph")
+QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything a run can be told, checked. Times are in seconds.
+
+    `range` bounds made inputs; `map_output` pairs artifact names with model names;
+    `flags` are TF.js flags that replace its defaults.
+    """
+
+    runtimes: tuple[RuntimeId, ...] = DEFAULT_RUNTIMES
+    format: str = "auto"
+    quantize: str = "none"
+    tfjs_model: Path | None = None
+    map_output: tuple[tuple[str, str], ...] = ()
+    samples: int = 32
+    seed: int = 0
+    range: tuple[float, float] | None = None
+    tolerance: ToleranceOptions = field(default_factory=ToleranceOptions)
+    nan: NanPolicy = NanPolicy.FAIL
+    save_run: Path | None = None
+    trace_samples: int = 8
+    trace_memory: int = 1 << 30  # bytes
+    batch_size: int = 32
+    timeout_s: float = 300.0
+    headed: bool = False
+    browser_path: Path | None = None
+    browser_args: tuple[str, ...] = ()
+    flags: tuple[tuple[str, str], ...] = ()
+    custom_objects: tuple[str, ...] = ()
+    trust_model: bool = False
+    cache: bool = True
+    cache_dir: Path | None = None
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        _choice("--format", self.format, FORMATS)
+        _choice("--quantize", self.quantize, QUANTIZATIONS)
+        for name, value in (
+            ("--samples", self.samples),
+            ("--batch-size", self.batch_size),
+            ("--trace-samples", self.trace_samples),
+            ("--trace-memory", self.trace_memory),
+        ):
+            if value < 1:
+                raise UsageError(f"{name} is {value}; it must be at least 1")
+        if not 0 < self.timeout_s < math.inf:
+            raise UsageError(f"--timeout is {self.timeout_s}; it must be a number of seconds above 0")
+        if self.range and not self.range[0] < self.range[1]:
+            raise UsageError(f"--range is {self.range[0]}:{self.range[1]}; the first number must be the smaller")
+        if self.map_output and not self.tfjs_model:
+            raise UsageError(
+                "--map-output pairs the outputs of an existing artifact, and none is given", "Add --tfjs-model PATH."
+            )
+        if not self.runtimes:
+            raise UsageError("no runtime is chosen", "Give --runtime at least once, such as --runtime chromium:webgl.")
+        for runtime in self.runtimes:
+            if runtime.engine in ("native", "artifact"):
+                raise UsageError(
+                    f"--runtime {runtime}: a candidate runs in a browser; native:float32 and native:float64 "
+                    "are the reference of every comparison"
+                )
+
+
+#: Options that a file or the environment may set, by their name there.
+_FILE_KEYS: dict[str, Any] = {
+    "runtimes": tuple[str, ...], "format": str, "quantize": str, "samples": int, "seed": int, "range": str,
+    "rtol": list[str | float] | str | float, "atol": list[str | float] | str | float,
+    "max_ulp": list[str | float] | str | float, "nan": str, "trace_samples": int, "trace_memory": int | str,
+    "batch_size": int, "timeout": float, "headed": bool,
+    "browser_path": str, "browser_args": tuple[str, ...], "flags": dict[str, str | int | float | bool],
+    "custom_objects": tuple[str, ...], "trust_model": bool, "cache": bool, "cache_dir": str,
+}  # fmt: skip
+
+
+def build(given: Mapping[str, Any], *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Options:
+    """Options from what the command line gave (None: not given) and what lies below it.
+
+    `given` has the names of Options, but texts where the command line has texts.
+    UsageError names the value, where it stands, and the nearest right one.
+    """
+    settings = _from_file(folder or Path.cwd())
+    settings.update(_from_environment(os.environ if environ is None else environ))
+    settings.update({name: value for name, value in given.items() if value not in (None, (), [])})
+    return _parse(settings)
+
+
+def _from_file(folder: Path) -> dict[str, Any]:
+    for file, path in ((folder / "pycheck.toml", ()), (folder / "pyproject.toml", ("tool", "pycheck"))):
+        if not file.is_file():
+            continue
+        try:
+            table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file}: {error}") from error
+        for key in path:
+            table = table.get(key, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"{file}: {key} is {table!r}, not a table", "Write [tool.pycheck].")
+        if table:
+            return {key: _typed(f"{file}: {key}", key, value) for key, value in table.items()}
+    return {}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if variable.startswith("PYCHECK_"):
+            key = variable.removeprefix("PYCHECK_").lower()
+            plural = key in ("runtimes", "browser_args", "custom_objects", "rtol", "atol", "max_ulp")
+            value: Any = text.split() if plural else text
+            if key == "flags":
+                value = dict(pair.partition("=")[::2] for pair in text.split())
+            settings[key] = _typed(variable, key, value)
+    return settings
+
+
+def _typed(where: str, key: str, value: Any) -> Any:
+    if key not in _FILE_KEYS:
+        near = difflib.get_close_matches(key, _FILE_KEYS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_FILE_KEYS)}."
+        raise UsageError(f"{where}: unknown setting {key!r}", hint)
+    try:
+        return TypeAdapter(_FILE_KEYS[key]).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {error.errors()[0]['msg']}; the value is {value!r}") from error
+
+
+def _parse(settings: dict[str, Any]) -> Options:
+    """Texts into values."""
+    values = dict(settings)
+    tolerances = {name: _by_output(name, values.pop(name, ())) for name in ("rtol", "atol", "max_ulp")}
+    values["tolerance"] = ToleranceOptions(**tolerances)
+    if "runtimes" in values:
+        values["runtimes"] = tuple(dict.fromkeys(_runtime(text) for text in values["runtimes"]))
+    if "range" in values:
+        values["range"] = _range(values["range"])
+    if "nan" in values:
+        _choice("--nan", values["nan"], tuple(policy.value for policy in NanPolicy))
+        values["nan"] = NanPolicy(values["nan"])
+    if "trace_memory" in values:
+        values["trace_memory"] = _size(values["trace_memory"])
+    if "timeout" in values:
+        values["timeout_s"] = float(values.pop("timeout"))
+    if isinstance(values.get("flags"), Mapping):
+        values["flags"] = tuple((name, str(value)) for name, value in values["flags"].items())
+    for name in ("map_output", "flags"):
+        if name in values:
+            values[name] = tuple(_assignment(name, item) for item in values[name])
+    for name in ("tfjs_model", "save_run", "browser_path", "cache_dir"):
+        if name in values:
+            values[name] = Path(values[name]).expanduser()
+    for name in ("browser_args", "custom_objects"):
+        values[name] = tuple(values.get(name, ()))
+    known = {field.name for field in fields(Options)}
+    return Options(**{name: value for name, value in values.items() if name in known})
+
+
+def _runtime(text: str) -> RuntimeId:
+    try:
+        return RuntimeId.parse(text)
+    except ValueError as error:
+        raise UsageError(f"--runtime {text}: {error}") from error
+
+
+def _by_output(name: str, items: Any) -> dict[str | None, float]:
+    """``1e-4`` for every output (None), ``scores:1e-4`` for one."""
+    option = "--" + name.replace("_", "-")
+    values: dict[str | None, float] = {}
+    for item in items if isinstance(items, list | tuple) else [items]:
+        output, separator, number = str(item).rpartition(":")
+        try:
+            value = float(number)
+        except ValueError:
+            raise UsageError(f"{option} {item}: {number!r} is no number; write 1e-4 or OUTPUT:1e-4") from None
+        if not value >= 0:
+            raise UsageError(f"{option} {item}: it must be at least 0")
+        values[output if separator else None] = value
+    return values
+
+
+def _range(text: str | tuple[float, float]) -> tuple[float, float]:
+    if isinstance(text, tuple):
+        return text
+    low, separator, high = text.partition(":")
+    try:
+        if not separator:
+            raise ValueError
+        return float(low), float(high)
+    except ValueError:
+        raise UsageError(f"--range {text}: write LO:HI, such as --range 0:255") from None
+
+
+def _size(text: str | int) -> int:
+    """``512MiB``, ``1GiB``, ``2GB`` or a number of bytes."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]i?)?B?", str(text).strip())
+    if not match:
+        raise UsageError(f"--trace-memory {text}: write a size such as 512MiB or 2GiB")
+    number, unit = match.groups()
+    base = 1024 if unit and unit.endswith("i") else 1000
+    return int(float(number) * base ** ("kMGT".index(unit[0]) + 1 if unit else 0))
+
+
+def _assignment(name: str, item: str | tuple[str, str]) -> tuple[str, str]:
+    if isinstance(item, tuple):
+        return item
+    left, separator, right = item.partition("=")
+    if not (separator and left and right):
+        option = {"map_output": "--map-output TFJS=MODEL", "flags": "--flag NAME=VALUE"}[name]
+        raise UsageError(f"{item!r}: write {option}")
+    return left, right
+
+
+def _choice(option: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        raise UsageError(
+            f"{option} {value}: unknown; one of {', '.join(known)}", f"Did you mean {near[0]}?" if near else ""
+        )

@@ -1,0 +1,117 @@
+"""What a person sees at the terminal: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from .types import ArtifactInfo, Report
+
+if TYPE_CHECKING:
+    from .doctor import Diagnosis
+
+Observer = Callable[[str, str, int, int], None]
+
+
+class _Terminal(RichConsole):
+    def on_broken_pipe(self) -> None:
+        """Leave it to whoever prints; Rich itself would end the process with 1."""
+        raise
+
+
+class Console:
+    """`verbosity` is -1 for the verdict alone, 0, or more for more."""
+
+    def __init__(self, *, verbosity: int = 0, no_color: bool = False) -> None:
+        self._verbosity = verbosity
+        self._out = _Terminal(no_color=no_color or None, highlight=False, soft_wrap=False)
+        self._err = RichConsole(no_color=no_color or None, highlight=False, stderr=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[Observer]:
+        """Lend an observer that draws a bar a runtime, where someone watches; lines where nobody does."""
+        if self._verbosity < 0:
+            yield lambda runtime, step, done, total: None
+        elif not self._err.is_terminal:
+            yield self._line_by_line()
+        else:
+            columns = (
+                TextColumn("{task.fields[runtime]:<20}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+            )
+            with Progress(*columns, console=self._err, transient=True) as bars:
+                tasks: dict[str, TaskID] = {}
+
+                def observe(runtime: str, step: str, done: int, total: int) -> None:
+                    if runtime not in tasks:
+                        tasks[runtime] = bars.add_task(step, runtime=runtime, total=total or None)
+                    bars.update(tasks[runtime], description=step, completed=done, total=total or None)
+
+                yield observe
+
+    def _line_by_line(self) -> Observer:
+        last: dict[str, str] = {}
+
+        def observe(runtime: str, step: str, done: int, total: int) -> None:
+            if last.get(runtime) != step:
+                last[runtime] = step
+                self.note(f"{runtime}: {step}")
+
+        return observe
+
+    def note(self, text: str) -> None:
+        """One line of what goes on, on standard error."""
+        if self._verbosity >= 0:
+            with suppress(BrokenPipeError):  # nobody reads it any more
+                print(text, file=sys.stderr, flush=True)
+
+    def report(self, report: Report) -> None:
+        """The report, on standard output."""
+        from .report.terminal import print_report
+
+        print_report(report, self._out, verbosity=self._verbosity)
+
+    def artifact(self, artifact: ArtifactInfo, report: Report) -> None:
+        """What was converted, where it lies and why in that format."""
+        lines = [f"{artifact.format} model, {artifact.size_bytes / 1e6:.2f} MB, in {artifact.folder}"]
+        lines += [f"  why {artifact.format}: {artifact.reason}"] if artifact.reason else []
+        lines += [f"  {note}" for note in artifact.notes]
+        load = "tf.loadLayersModel" if artifact.format == "layers" else "tf.loadGraphModel"
+        lines += [f"  load it with {load}('{artifact.model_file}')"]
+        if artifact.quantization != "none":
+            lines += [f"  weights quantized to {artifact.quantization}"]
+        lines += [f"  {_verification(report)}"]
+        print("\n".join(lines))
+
+    def diagnosis(self, diagnosis: Diagnosis) -> None:
+        """Which runtimes start here, as a table, and what to do about the others."""
+        self._out.print(Text("\n".join(diagnosis.versions)))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for title in ("runtime", "status", "runs on"):
+            table.add_column(title, no_wrap=title != "runs on")
+        for row in diagnosis.rows:
+            style = "green" if row.ok else "red"
+            table.add_row(str(row.runtime), Text("ok" if row.ok else "missing", style), Text(row.detail))
+        self._out.print(table)
+        for advice in diagnosis.advice:
+            self._out.print(Text(advice))
+
+
+def _verification(report: Report) -> str:
+    """What one run of a fresh artifact showed."""
+    (record,) = (record for record in report.runtimes if record.id.engine not in ("native", "artifact"))
+    judged = [c for c in report.comparisons if c.passed is not None]
+    if record.error or not judged:
+        return f"not verified: {(record.error or 'nothing was compared').splitlines()[0]}"
+    error = max((c.max_abs_error or 0.0 for c in judged), default=0.0)
+    return f"verified on {record.id} with {report.inputs.sample_count} made inputs: largest error {error:.2g}"

@@ -1,0 +1,83 @@
+"""Keras models as TF.js layers models: written so that plain tfjs-layers 4.22 computes the same, or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import ConversionError
+from ..writing import write_model_json
+from .converter import Conversion, convert_model
+
+__all__ = ["LayersArtifact", "convert_layers", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayersArtifact:
+    """A layers model on disk.
+
+    Attributes:
+        size_bytes: model.json and the weight shards together.
+        inputs: Names in the order of ``tf.LayersModel.inputs``, which is that of ``keras_model.inputs``.
+        outputs: Names in the order of ``tf.LayersModel.outputs``, which is that of ``keras_model.outputs``.
+        notes: How layers were rewritten that tfjs-layers lacks or reads otherwise.
+    """
+
+    size_bytes: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def unsupported(keras_model: Any) -> list[str]:
+    """Why a model cannot be a layers model; empty when it can.
+
+    Each line names a layer, its class, and what tfjs-layers lacks or reads differently.
+
+    Args:
+        keras_model: A live model of Keras 3 or of tf_keras (Keras 2).
+    """
+    return list(convert_model(keras_model).problems)
+
+
+def convert_layers(keras_model: Any, folder: Path, quantize: str = "none") -> LayersArtifact:
+    """Write a model as a TF.js layers model.
+
+    Args:
+        keras_model: A live model of Keras 3 or of tf_keras (Keras 2).
+        folder: Where model.json and its shards go; absent or empty.
+        quantize: none, float16, uint16 or uint8.
+
+    Raises:
+        ConversionError: a layer has no equal in tfjs-layers; the message names all of them.
+    """
+    conversion = convert_model(keras_model)
+    if conversion.problems:
+        listed = "\n".join(f"  {problem}" for problem in conversion.problems)
+        raise ConversionError(
+            f"tfjs-layers cannot compute {len(conversion.problems)} of the model's layers as Keras does:\n{listed}",
+            "use the graph format (--format graph)",
+        )
+    graph = conversion.graph
+    size_bytes = write_model_json(folder, _model_json(conversion, keras_model), graph.weights(), quantize)
+    return LayersArtifact(
+        size_bytes,
+        tuple(ref.layer.name for ref in graph.inputs),
+        tuple(ref.layer.name for ref in graph.outputs),
+        conversion.notes,
+    )
+
+
+def _model_json(conversion: Conversion, keras_model: Any) -> dict[str, Any]:
+    return {
+        "format": "layers-model",
+        "generatedBy": f"keras ({type(keras_model).__module__.partition('.')[0]})",
+        "convertedBy": "pycheck",
+        "modelTopology": {
+            # The dialect of the topology, which is Keras 2's: the one that tfjs-layers reads.
+            "keras_version": "2.15.0",
+            "backend": "tensorflow",
+            "model_config": conversion.graph.model_config(),
+        },
+    }

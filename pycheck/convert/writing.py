@@ -1,0 +1,196 @@
+"""Writes a TF.js artifact (model.json and weight shards), whole or not at all, for both formats."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import importlib
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConversionError
+
+Weights = Sequence[tuple[str, npt.NDArray[Any]]]
+
+QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
+SHARD_SIZE_BYTES = 4 * 1024 * 1024  # the largest file that all major browsers cache
+
+_FLOAT16_MAX = float(np.finfo(np.float16).max)
+_INT32 = np.iinfo(np.int32)
+
+# What the published package imports for conversions that pycheck does not do: of the 0.9 s that
+# its import takes, these are 0.7 s, and several fail to import under versions a user may have.
+_DEFERRED = (
+    "tensorflow_decision_forests",
+    "tensorflow_hub",
+    "jax",
+    "jax.experimental",
+    "jax.experimental.jax2tf",
+    "flax",
+)
+
+
+class _DeferredModule(ModuleType):
+    """Stands in for a module while tensorflowjs is imported, and becomes the real one when it is used."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []  # an import of a submodule needs a package
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or isinstance(sys.modules.get(self.__name__), _DeferredModule):
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _deferred_modules() -> Iterator[None]:
+    """Put stand-ins into sys.modules for what is not imported yet, and take them out again."""
+    stand_ins = {name: _DeferredModule(name) for name in _DEFERRED if name not in sys.modules}
+    sys.modules.update(stand_ins)
+    for name, module in stand_ins.items():
+        parent, _, child = name.rpartition(".")
+        if parent in stand_ins:
+            setattr(stand_ins[parent], child, module)
+    try:
+        yield
+    finally:
+        for name, module in stand_ins.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+
+def import_tensorflowjs() -> ModuleType:
+    """Import the published tensorflowjs package, quietly and without what its graph and Keras parts never use.
+
+    Raises:
+        ConversionError: the package cannot be imported.
+    """
+    if "tensorflowjs" in sys.modules:
+        return sys.modules["tensorflowjs"]
+    try:
+        with _deferred_modules(), contextlib.redirect_stdout(io.StringIO()):
+            return importlib.import_module("tensorflowjs")
+    except ImportError as error:
+        raise ConversionError(
+            f"the tensorflowjs package cannot be imported: {error}",
+            "install pycheck into a fresh virtual environment, with the versions it asks for",
+        ) from error
+
+
+def is_quantized(array: npt.NDArray[Any], quantize: str) -> bool:
+    """Whether `write_model_json` stores this tensor quantized.
+
+    Float tensors of two elements or more are. A single number saves nothing and is mostly no
+    weight at all but an epsilon or a mask's -1e9, which half floats would turn into 0 and -Inf.
+    A tensor that the type cannot hold stays as it is: NaN or Inf under uint8 and uint16, and
+    magnitudes beyond 65504 under float16.
+    """
+    if quantize == "none" or not _is_float(array) or array.size < 2:
+        return False
+    if quantize == "float16":
+        finite = np.abs(array[np.isfinite(array)])
+        return not finite.size or float(finite.max()) <= _FLOAT16_MAX
+    return bool(np.isfinite(array).all())
+
+
+def write_model_json(folder: Path, fields: Mapping[str, Any], weights: Weights, quantize: str = "none") -> int:
+    """Write ``model.json`` (`fields` and the weights manifest) and its shards of at most 4 MB.
+
+    All files appear at once, under a folder that was absent or empty, or not at all. Weights of a
+    type that TF.js does not store become the nearest it does: float16, bfloat16 and float64 become
+    float32; integers become int32; see `is_quantized` for what quantization covers.
+
+    Args:
+        folder: The artifact's folder; parents are made.
+        fields: The JSON of model.json without ``weightsManifest``; finite numbers only.
+        weights: Unique names and values, in the order in which they are stored.
+        quantize: none, float16, uint16 or uint8. The integers are affine, one range for each tensor.
+
+    Returns:
+        Size in bytes of model.json and the shards together.
+
+    Raises:
+        ConversionError: the folder is in use or cannot be written, an integer needs more than 32 bits,
+            a type has no counterpart, a name occurs twice, or a field is not JSON.
+    """
+    if quantize not in QUANTIZATIONS:
+        raise ConversionError(f"unknown quantization {quantize!r}", f"choose one of {', '.join(QUANTIZATIONS)}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConversionError(f"{folder} exists and is not an empty folder", "give a new folder for the artifact")
+    stored = [(name, _storable(name, np.asarray(array))) for name, array in weights]
+    _refuse_duplicates([name for name, _ in stored])
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+            complete = Path(scratch) / "artifact"
+            complete.mkdir()
+            _write_files(complete, fields, stored, quantize)
+            size_bytes = sum(file.stat().st_size for file in complete.iterdir())
+            complete.rename(folder)
+    except OSError as error:
+        raise ConversionError(f"the artifact cannot be written to {folder}: {error}") from error
+    return size_bytes
+
+
+def _write_files(folder: Path, fields: Mapping[str, Any], weights: Weights, quantize: str) -> None:
+    import_tensorflowjs()
+    writer = importlib.import_module("tensorflowjs.write_weights")
+    group = [{"name": name, "data": array} for name, array in weights]
+    # Names are escaped because the writer reads them as patterns, and a name may hold brackets.
+    quantized = [glob.escape(name) for name, array in weights if is_quantized(array, quantize)]
+    manifest = writer.write_weights(
+        [group],
+        str(folder),
+        shard_size_bytes=SHARD_SIZE_BYTES,
+        write_manifest=False,
+        quantization_dtype_map={quantize: quantized} if quantized else None,
+    )
+    try:
+        text = json.dumps({**fields, "weightsManifest": manifest}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConversionError(f"the model's description cannot be written as JSON: {error}") from error
+    (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def _is_float(array: npt.NDArray[Any]) -> bool:
+    return array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+
+
+def _storable(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in a type that TF.js stores: float32, int32, bool, complex64 or strings (object)."""
+    kind = array.dtype.kind
+    if kind in "SUO":
+        return array.astype(object)
+    if kind == "b":
+        return array
+    if _is_float(array):
+        return array.astype(np.float32, copy=False)
+    if kind == "c":
+        return array.astype(np.complex64, copy=False)
+    if kind not in "iu":
+        raise ConversionError(f"weight {name} has the type {array.dtype.name}, which TF.js cannot store")
+    if array.size and (int(array.min()) < _INT32.min or int(array.max()) > _INT32.max):
+        raise ConversionError(
+            f"weight {name} ({array.dtype.name}) has values from {array.min()} to {array.max()}; "
+            "TF.js has no integers wider than 32 bits",
+            "keep integers in the model within the range of int32",
+        )
+    return array.astype(np.int32, copy=False)
+
+
+def _refuse_duplicates(names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ConversionError(f"two weights have the name {name!r}", "give the layers different names")
+        seen.add(name)

@@ -1,0 +1,61 @@
+"""Turns what was compared into findings; pure, one table of rules a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..types import (
+    ArtifactInfo,
+    Comparison,
+    Finding,
+    ModelInfo,
+    NanPolicy,
+    PairingHint,
+    RuntimeRecord,
+    Severity,
+)
+from . import drift, nonfinite, runtimes, top1
+from .case import Case, Rule
+
+__all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
+
+#: In the order in which their findings read best: what makes others moot comes first.
+RULES: tuple[Rule, ...] = (*runtimes.RULES, *nonfinite.RULES, *drift.RULES, *top1.RULES)
+
+_ORDER = {severity: rank for rank, severity in enumerate((Severity.ERROR, Severity.WARNING, Severity.INFO))}
+
+
+def diagnose(
+    comparisons: Iterable[Comparison],
+    *,
+    runtimes: Iterable[RuntimeRecord] = (),
+    model: ModelInfo | None = None,
+    artifact: ArtifactInfo | None = None,
+    nonfinite_inputs: Mapping[str, int] | None = None,
+    input_elements: Mapping[str, int] | None = None,
+    pairing_hints: Iterable[PairingHint] = (),
+    nan: NanPolicy = NanPolicy.FAIL,
+) -> tuple[Finding, ...]:
+    """The findings of a run, the most severe first.
+
+    `comparisons` have been through `gate.assess`, the noise floor's own rows among them.
+    `nonfinite_inputs` counts NaN and Inf by input; `input_elements` is the number of
+    elements of each input in one batch.
+    """
+    case = Case(
+        comparisons=tuple(comparisons),
+        runtimes=tuple(runtimes),
+        model=model,
+        artifact=artifact,
+        nonfinite_inputs=nonfinite_inputs or {},
+        input_elements=input_elements or {},
+        pairing_hints=tuple(pairing_hints),
+        nan=nan,
+    )
+    findings = [finding for rule in RULES for finding in rule(case)]
+    return by_severity(findings)
+
+
+def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The most severe first, else in the order given."""
+    return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))

@@ -1,0 +1,78 @@
+"""What the rules look at, and how they word it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..types import (
+    ArtifactInfo,
+    Comparison,
+    Finding,
+    ModelInfo,
+    NanPolicy,
+    PairingHint,
+    RuntimeRecord,
+    Severity,
+    WorstElement,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run, compared and assessed."""
+
+    comparisons: tuple[Comparison, ...]
+    runtimes: tuple[RuntimeRecord, ...] = ()
+    model: ModelInfo | None = None
+    artifact: ArtifactInfo | None = None
+    nonfinite_inputs: Mapping[str, int] = field(default_factory=dict)
+    input_elements: Mapping[str, int] = field(default_factory=dict)
+    pairing_hints: tuple[PairingHint, ...] = ()
+    nan: NanPolicy = NanPolicy.FAIL
+
+    @property
+    def candidates(self) -> tuple[Comparison, ...]:
+        """The comparisons that are judged."""
+        return tuple(c for c in self.comparisons if not c.is_noise_floor)
+
+    @property
+    def floors(self) -> tuple[Comparison, ...]:
+        """The rows of native float32 against float64."""
+        return tuple(c for c in self.comparisons if c.is_noise_floor)
+
+    @property
+    def nan_severity(self) -> Severity:
+        """How severe a non-finite divergence is, where it is not ignored."""
+        return Severity.ERROR if self.nan is NanPolicy.FAIL else Severity.WARNING
+
+
+Rule = Callable[[Case], Iterable[Finding]]
+
+
+def number(value: float) -> str:
+    """At least three significant digits: ``0.00229``, ``65,504``, ``2.16e-7``, ``+Inf``."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    if 1000 <= abs(value) < 1e7:
+        return f"{value:,.0f}"
+    mantissa, exponent, power = f"{value:.3g}".partition("e")
+    return f"{mantissa}e{int(power)}" if exponent else mantissa
+
+
+def place(element: WorstElement) -> str:
+    """Where an element is: ``sample 3 [0, 7]``."""
+    return f"sample {element.sample} {list(element.index)}" if element.index else f"sample {element.sample}"
+
+
+def elements(count: int, total: int | None = None) -> str:
+    """``1 element``, ``3 of 640 elements``."""
+    of = "" if total is None else f" of {total:,}"
+    return f"{count:,}{of} element{'' if (total or count) == 1 else 's'}"
+
+
+def listed(names: Sequence[object]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    texts = [str(name) for name in names]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

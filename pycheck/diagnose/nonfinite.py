@@ -1,0 +1,171 @@
+"""Findings about NaN and infinities: who has them, who hides them, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..types import CLASSES, Comparison, Finding, NanPolicy, Severity, WorstElement
+from .case import Case, Rule, elements, listed, number, place
+
+LARGEST_HALF = 65504.0
+_NAMES = dict(zip(CLASSES, ("finite", "NaN", "+Inf", "-Inf"), strict=True))
+
+
+def input_nonfinite(case: Case) -> Iterator[Finding]:
+    """input-nonfinite: the inputs themselves hold NaN or Inf."""
+    counts = {name: count for name, count in case.nonfinite_inputs.items() if count}
+    for name, count in counts.items():
+        yield Finding(
+            code="input-nonfinite",
+            severity=Severity.WARNING,
+            tensor=name,
+            summary=f"The input {name} holds {count:,} NaN or infinite value{'' if count == 1 else 's'}.",
+            advice="Backends differ most in what they make of NaN; if your users never send it, take it out.",
+            evidence={"count": count},
+        )
+
+
+def native_overflow(case: Case) -> Iterator[Finding]:
+    """native-overflow: float32 and float64 disagree in class, in Python alone."""
+    for c in case.floors:
+        changed = c.nonfinite.changed
+        if changed:
+            first = _first(c, "introduced", "masked", "class")
+            yield Finding(
+                code="native-overflow",
+                severity=Severity.WARNING,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: in Python itself float32 and float64 disagree on what is finite in "
+                f"{elements(changed, c.element_count)}{_at(first)}.",
+                advice="The model leaves the range of float32, whatever the browser does: "
+                "rescale its inputs or clip before exp, log, square and division.",
+                evidence=_evidence(c, first),
+            )
+
+
+def f16_overflow(case: Case) -> Iterator[Finding]:
+    """f16-overflow: half floats lose values beyond 65504 that float32 holds."""
+    for c in _divergent(case):
+        scale = c.reference_scale or 0.0
+        if c.precision_bits == 16 and c.nonfinite.introduced and scale > LARGEST_HALF:
+            yield Finding(
+                code="f16-overflow",
+                severity=case.nan_severity,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: values reach {number(scale)}, beyond 65504, the largest half float, "
+                f"and {elements(c.nonfinite.introduced)} became NaN or infinite on {c.candidate}.",
+                advice="Devices without float32 textures will show this to your users: "
+                "scale the output down in the model and up again in JavaScript.",
+                evidence={"reference_scale": scale, "largest_half": LARGEST_HALF, "introduced": c.nonfinite.introduced},
+            )
+
+
+def nan_masked(case: Case) -> Iterator[Finding]:
+    """nan-masked: Python gives NaN or Inf and the candidate a finite number."""
+    for c in _divergent(case):
+        if c.nonfinite.masked:
+            first = _first(c, "masked")
+            yield Finding(
+                code="nan-masked",
+                severity=case.nan_severity,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: {elements(c.nonfinite.masked, c.element_count)} that "
+                f"{c.nonfinite.reference} calls NaN or infinite came out finite on {c.candidate}{_at(first)}.",
+                advice="Nobody sees this in the browser: remove the NaN or infinity in the model, "
+                "where Python shows it, rather than rely on either answer.",
+                evidence=_evidence(c, first),
+            )
+
+
+def nan_introduced(case: Case) -> Iterator[Finding]:
+    """nan-introduced: Python gives a finite number and the candidate does not."""
+    for c in _divergent(case):
+        if not c.nonfinite.introduced:
+            continue
+        first = _first(c, "introduced")
+        row = c.nonfinite.counts[0]
+        kinds = listed([f"{n:,} {_NAMES[name]}" for name, n in zip(CLASSES[1:], row[1:], strict=True) if n])
+        yield Finding(
+            code="nan-introduced",
+            severity=case.nan_severity,
+            runtime=c.candidate,
+            tensor=c.tensor,
+            summary=f"{c.tensor}: {elements(c.nonfinite.introduced, c.element_count)} finite in Python are not on "
+            f"{c.candidate} ({kinds}){_at(first)}.",
+            advice=_introduced_advice(case, c, first),
+            evidence=_evidence(c, first),
+        )
+
+
+def _introduced_advice(case: Case, c: Comparison, first: WorstElement | None) -> str:
+    others = [o for o in case.candidates if o.tensor == c.tensor and o.precision_bits != 16]
+    if c.precision_bits == 16 and others and not any(o.nonfinite.introduced for o in others):
+        return "Only half floats give it: a value inside the model exceeds 65504 or vanishes below 6e-8; rescale it."
+    if any(case.nonfinite_inputs.values()):
+        return "The inputs hold NaN or infinities, which backends treat differently: try without them first."
+    where = f" of sample {first.sample}" if first else ""
+    return f"Look for an infinity, a division or a log of zero on the way to this output{where}."
+
+
+def nonfinite_changed(case: Case) -> Iterator[Finding]:
+    """nonfinite-changed: neither side is finite, and they are not the same."""
+    for c in _divergent(case):
+        changed = c.nonfinite.changed - c.nonfinite.introduced - c.nonfinite.masked
+        if changed > 0:
+            first = _first(c, "class")
+            yield Finding(
+                code="nonfinite-changed",
+                severity=case.nan_severity,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: {elements(changed, c.element_count)} not finite on either side changed between "
+                f"NaN, +Inf and -Inf on {c.candidate}{_at(first)}.",
+                advice="Code that tests for NaN or infinity will take another branch; clip before the value is lost.",
+                evidence=_evidence(c, first),
+            )
+
+
+def _divergent(case: Case) -> Iterator[Comparison]:
+    if case.nan is not NanPolicy.IGNORE:
+        yield from (c for c in case.candidates if c.nonfinite.changed)
+
+
+def _first(c: Comparison, *kinds: str) -> WorstElement | None:
+    return next((w for w in c.worst if w.kind in kinds), None)
+
+
+def _at(element: WorstElement | None) -> str:
+    if element is None:
+        return ""
+    return f", first at {place(element)}: {number(element.reference)} became {number(element.candidate)}"
+
+
+def _evidence(c: Comparison, first: WorstElement | None) -> dict[str, Any]:
+    evidence: dict[str, Any] = {
+        "introduced": c.nonfinite.introduced,
+        "masked": c.nonfinite.masked,
+        "changed": c.nonfinite.changed,
+        "element_count": c.element_count,
+    }
+    if first:
+        evidence |= {
+            "sample": first.sample,
+            "index": list(first.index),
+            "reference": first.reference,
+            "candidate": first.candidate,
+        }
+    return evidence
+
+
+RULES: tuple[Rule, ...] = (
+    nan_masked,
+    f16_overflow,
+    nan_introduced,
+    nonfinite_changed,
+    native_overflow,
+    input_nonfinite,
+)

@@ -1,0 +1,68 @@
+"""Findings about samples whose largest class changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..types import Comparison, Finding, Severity, Top1Flip
+from .case import Case, Rule, number
+
+
+def top1_changes(case: Case) -> Iterator[Finding]:
+    """top1-flip, and argmax-tie where the classes were too close for either precision to tell.
+
+    Rows that only became NaN are told by nan-introduced.
+    """
+    for c in case.candidates:
+        if not c.top1_flips:
+            continue
+        noise, widest = _noise(c), c.top1_flips[0]
+        yield _tie(c, widest, noise) if widest.margin <= noise else _flip(c, widest, noise)
+
+
+def _noise(c: Comparison) -> float:
+    """Two classes closer than this may change places without an error beyond the tolerance."""
+    limit = c.tolerance.max_abs if c.tolerance and c.tolerance.max_abs is not None else c.noise_floor
+    return 2.0 * (limit or 0.0)
+
+
+def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
+    return Finding(
+        code="argmax-tie",
+        severity=Severity.INFO,
+        runtime=c.candidate,
+        tensor=c.tensor,
+        summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, "
+        f"near ties, at most {number(flip.margin)} apart.",
+        advice="Roundoff decides such ties: let nothing hang on them, or break them in the application.",
+        evidence={"changed": c.top1_flip_count, "rows": c.top1_count, "largest_margin": flip.margin, "noise": noise},
+    )
+
+
+def _flip(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
+    return Finding(
+        code="top1-flip",
+        severity=Severity.WARNING,
+        runtime=c.candidate,
+        tensor=c.tensor,
+        summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, in sample {flip.sample} from "
+        f"{flip.reference_class} to {flip.candidate_class}, which are {number(flip.margin)} apart in Python.",
+        advice="Users see another answer: weigh this above the size of the error.",
+        evidence={
+            "changed": c.top1_flip_count,
+            "rows": c.top1_count,
+            "noise": noise,
+            "sample": flip.sample,
+            "reference_class": flip.reference_class,
+            "candidate_class": flip.candidate_class,
+            "margin": flip.margin,
+        },
+    )
+
+
+def _rows(c: Comparison) -> str:
+    nan = " (rows that became NaN among them)" if c.nonfinite.introduced else ""
+    return f"{c.top1_flip_count:,} of {c.top1_count:,} row{'' if c.top1_count == 1 else 's'}{nan}"
+
+
+RULES: tuple[Rule, ...] = (top1_changes,)

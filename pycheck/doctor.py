@@ -1,0 +1,106 @@
+"""Which runtimes can start here, on what they run, and why the others cannot."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from .config import Options
+from .errors import RuntimeFailedError
+from .runtimes.browser import BrowserHost
+from .types import BROWSER_KINDS, NATIVE_FLOAT32, Environment, RuntimeId
+
+Observer = Callable[[str, str, int, int], None]
+
+_PACKAGES = ("tensorflow", "keras", "tensorflowjs", "playwright", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One runtime: whether it started, and what it is or why it did not."""
+
+    runtime: RuntimeId
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `examine` found. `healthy` when every default runtime starts."""
+
+    versions: tuple[str, ...]
+    rows: tuple[Row, ...]
+    advice: tuple[str, ...]
+    healthy: bool
+
+
+async def examine(options: Options, observe: Observer) -> Diagnosis:
+    """Start every runtime once, without a model."""
+    rows = [_native()]
+    advice: dict[str, None] = {}
+    host = BrowserHost(
+        "chromium",
+        browser_path=options.browser_path,
+        headed=options.headed,
+        browser_args=options.browser_args,
+        timeout_s=min(options.timeout_s, 60.0),
+    )
+    ids = [RuntimeId("chromium", kind) for kind in BROWSER_KINDS]
+    try:
+        async with host:
+            for done, runtime_id in enumerate(ids):
+                observe(str(runtime_id), "starting", done, len(ids))
+                rows.append(await _start(host, runtime_id, advice))
+    except RuntimeFailedError as error:
+        started = {row.runtime for row in rows}
+        rows += [Row(runtime_id, False, error.message) for runtime_id in ids if runtime_id not in started]
+        advice[error.advice] = None
+    healthy = all(row.ok for row in rows if row.runtime in (NATIVE_FLOAT32, *options.runtimes))
+    return Diagnosis(_versions(), tuple(rows), tuple(filter(None, advice)), healthy)
+
+
+async def _start(host: BrowserHost, runtime_id: RuntimeId, advice: dict[str, None]) -> Row:
+    try:
+        async with host.runtime(runtime_id, None, flags={}) as runtime:
+            return Row(runtime_id, True, _describe(runtime.environment))
+    except RuntimeFailedError as error:
+        advice[error.advice] = None
+        return Row(runtime_id, False, error.message)
+    except TimeoutError:
+        return Row(runtime_id, False, "no answer within 60 s")
+
+
+def _describe(environment: Environment) -> str:
+    """One line: platform, renderer, software or hardware, precision, denormals."""
+    parts = [environment.platform or environment.library]
+    if environment.renderer:
+        kind = {True: "software", False: "hardware", None: "unknown whether hardware"}[environment.software_renderer]
+        parts.append(f"{environment.renderer} ({kind})")
+    if environment.float_bits:
+        parts.append(f"float{environment.float_bits}")
+    if environment.denormals:
+        parts.append(f"denormals {environment.denormals}")
+    if environment.sandbox is False:
+        parts.append("browser sandbox off")
+    return ", ".join(parts)
+
+
+def _native() -> Row:
+    try:
+        return Row(NATIVE_FLOAT32, True, f"tensorflow {version('tensorflow')}, installed")
+    except PackageNotFoundError:
+        return Row(NATIVE_FLOAT32, False, "tensorflow is not installed; pip install pycheck brings it")
+
+
+def _versions() -> tuple[str, ...]:
+    names = []
+    for package in _PACKAGES:
+        try:
+            names.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            names.append(f"{package} not installed")
+    python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    return (python + (" (64 bit)" if sys.maxsize > 2**32 else " (32 bit)"), ", ".join(names))

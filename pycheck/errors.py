@@ -1,0 +1,75 @@
+"""Every error pycheck raises on purpose.
+
+PycheckError                      exit code
+├── UsageError                    2   an option or a configuration value
+├── InputError                    2   a file or an array that cannot be used
+│   ├── ModelFileError            2   not a model, truncated, weights only, custom layer unknown
+│   ├── InputsFileError           2   not inputs, truncated, wrong shape, dtype or name
+│   └── ArtifactFileError         2   a TF.js model.json or its shards
+├── RuntimeFailedError            3   a runtime started and then failed
+│   ├── RuntimeUnavailableError   3   a runtime could not be started here
+│   └── RuntimeTimeoutError       3   no answer within --timeout
+└── ConversionError               4   the model cannot become an artifact
+
+A message says what failed, where, the value seen; `advice` says what to do.
+"""
+
+from __future__ import annotations
+
+
+class PycheckError(Exception):
+    """The root; `exit_code` is what the command line ends with."""
+
+    exit_code = 70
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.advice}" if self.advice else self.message
+
+
+class UsageError(PycheckError):
+    """An option or a configuration value is wrong."""
+
+    exit_code = 2
+
+
+class InputError(PycheckError):
+    """A file or an array that the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class ModelFileError(InputError):
+    """The model cannot be read or needs something that was not given."""
+
+
+class InputsFileError(InputError):
+    """The inputs cannot be read or do not fit the model."""
+
+
+class ArtifactFileError(InputError):
+    """A model.json or its weight shards cannot be used."""
+
+
+class RuntimeFailedError(PycheckError):
+    """A runtime started and then failed."""
+
+    exit_code = 3
+
+
+class RuntimeUnavailableError(RuntimeFailedError):
+    """A runtime cannot be started here."""
+
+
+class RuntimeTimeoutError(RuntimeFailedError):
+    """A runtime gave no answer within the timeout."""
+
+
+class ConversionError(PycheckError):
+    """The model cannot become an artifact."""
+
+    exit_code = 4

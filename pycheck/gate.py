@@ -1,0 +1,266 @@
+"""Decides: which difference is too much, and what the verdict of a run is.
+
+The auto tolerance
+------------------
+native:float32 against native:float64 on the same inputs is what float32 itself costs this
+model: the noise floor. A right kernel in another order of summation, with another exp,
+errs a few times as much; a wrong one errs by what it does wrong. Two statistics are held
+against it, each with its own factor (`AUTO`):
+
+- the **RMS error**, which averages over elements and so hardly varies from one right
+  kernel to another: the sharp test, small factor;
+- the **largest error**, an extreme value with a heavy tail: the test for one bad element
+  that an average hides, large factor.
+
+Each limit is the larger of the factor times the noise floor and a few unit roundoffs of
+the output itself (its RMS, its largest magnitude): a model whose float32 happens to be
+exact would else allow nothing, and a GPU's exp, tanh and division are right to several
+ULP rather than half of one. The noise floor is scaled by the candidate's unit roundoff,
+2**13 times float32's for half floats.
+
+A noise floor of few elements may be low by luck. The ratio of two RMS of n Gaussian errors
+exceeds t with a probability that falls as t**-n (F distribution), so the factors are
+multiplied by ``10**(2/n)``: 100 for one element, 1.6 for ten, nothing for many; n is the
+*effective* number, what a few dominating elements are worth (`Comparison.noise_floor_count`).
+
+The upper bound is 1 % of the output's largest magnitude, whatever the noise floor. Beneath
+everything lies the candidate's smallest normal number in float32 (its subnormal spacing in
+half floats), since GPUs may flush what is smaller: no error below it is drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from .errors import UsageError
+from .types import (
+    Comparison,
+    Environment,
+    Finding,
+    NanPolicy,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+    Tolerance,
+    Verdict,
+)
+
+__all__ = [
+    "AUTO",
+    "AutoConstants",
+    "NanPolicy",
+    "OutputLimits",
+    "ToleranceOptions",
+    "assess",
+    "auto_tolerance",
+    "decide",
+    "exit_code",
+    "judge",
+    "precision_bits",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AutoConstants:
+    """The numbers of the auto tolerance.
+
+    Measured by benchmarks/calibrate.py on the samples and on MobileNetV2 with settled batch
+    statistics, in both formats on cpu, wasm, webgl and webgpu. Sound artifacts err by at most
+    2.4 times the noise floor (largest error) and 2.6 times (RMS), which is at most 8 and 5 unit
+    roundoffs. With one kernel multiplied by 1.001 the least that was seen is 32 and 16 times,
+    before a saturated ReLU6; most reach hundreds to thousands. The factors lie between.
+    """
+
+    rms_factor: float = 6.0
+    max_factor: float = 24.0
+    rms_roundoffs: float = 8.0  # of the reference's RMS
+    max_roundoffs: float = 32.0  # of the reference's largest magnitude
+    small_count_exponent: float = 2.0  # factors grow by 10**(this / effective count)
+    unknown_floor_roundoffs: float = 32.0  # assumed of RMS and scale where float64 could not run
+    upper_bound: float = 0.01  # of the reference's largest magnitude
+
+
+AUTO = AutoConstants()
+
+#: Unit roundoff by float bits.
+_UNIT_ROUNDOFF = {16: 2.0**-11, 32: 2.0**-24}
+#: Errors below this are not drift: the smallest normal float32, the spacing of subnormal half floats.
+_UNDERFLOW = {16: 2.0**-24, 32: 2.0**-126}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLimits:
+    """The explicit limits of one output. Elements are counted against `rtol` and `atol` when they are measured."""
+
+    rtol: float | None = None
+    atol: float | None = None
+    max_ulp: float | None = None
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether there is anything to count elements against."""
+        return self.rtol is not None or self.atol is not None
+
+    def tolerance(self) -> Tolerance | None:
+        """The explicit tolerance, or None for auto."""
+        given = {"rtol": self.rtol, "atol": self.atol, "max_ulp": self.max_ulp}
+        text = ", ".join(f"{name} {value:g}" for name, value in given.items() if value is not None)
+        if not text:
+            return None
+        return Tolerance("explicit", rtol=self.rtol, atol=self.atol, max_ulp=self.max_ulp, derivation=f"given: {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class ToleranceOptions:
+    """Explicit limits by output name, None for every output; empty is *auto*.
+
+    `rtol` and `atol` have NumPy's meaning, ``|c - r| <= atol + rtol * |r|`` for every
+    element, and the one left out is 0. `max_ulp` counts in the candidate's own precision.
+    """
+
+    rtol: Mapping[str | None, float] = field(default_factory=dict)
+    atol: Mapping[str | None, float] = field(default_factory=dict)
+    max_ulp: Mapping[str | None, float] = field(default_factory=dict)
+
+    def of(self, tensor: str) -> OutputLimits:
+        """The limits of one output; its own go before those of every output."""
+        return OutputLimits(*(limits.get(tensor, limits.get(None)) for limits in (self.rtol, self.atol, self.max_ulp)))
+
+    def check_outputs(self, outputs: Sequence[str]) -> None:
+        """UsageError when a limit is for an output that the model does not have."""
+        for option, limits in (("--rtol", self.rtol), ("--atol", self.atol), ("--max-ulp", self.max_ulp)):
+            for name, value in limits.items():
+                if name is not None and name not in outputs:
+                    raise UsageError(
+                        f"{option} {name}:{value:g}: the model has no output {name!r}",
+                        f"Its outputs: {', '.join(outputs)}.",
+                    )
+
+
+def precision_bits(runtime: RuntimeId, environment: Environment | None) -> int:
+    """The float bits a candidate is held to: 16 where it stores or computes in half floats, else 32."""
+    half = runtime.kind == "webgl-f16" or (environment is not None and environment.float_bits == 16)
+    return 16 if half else 32
+
+
+def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> Tolerance:
+    """The tolerance that the noise floor, the output's own size and the precision give."""
+    c = comparison
+    bits = 16 if c.precision_bits == 16 else 32
+    roundoff = _UNIT_ROUNDOFF[bits]
+    coarser = roundoff / _UNIT_ROUNDOFF[32]
+    scale, rms = c.reference_scale or 0.0, c.reference_rms or 0.0
+    if c.noise_floor is None or c.noise_floor_rms is None:
+        assumed = constants.unknown_floor_roundoffs * _UNIT_ROUNDOFF[32]
+        floor, floor_rms, luck, source = assumed * scale, assumed * rms, 1.0, "an assumed noise floor"
+    else:
+        floor, floor_rms, source = c.noise_floor, c.noise_floor_rms, "the noise floor"
+        luck = 10.0 ** (constants.small_count_exponent / max(c.noise_floor_count or c.element_count, 1.0))
+    by_floor = constants.max_factor * luck * coarser * floor
+    by_size = constants.max_roundoffs * roundoff * scale
+    rms_limit = max(constants.rms_factor * luck * coarser * floor_rms, constants.rms_roundoffs * roundoff * rms)
+    limit, upper = max(by_floor, by_size), constants.upper_bound * scale
+    if limit > upper:
+        derivation = f"{constants.upper_bound:.0%} of the output's scale, the upper bound"
+    elif by_floor >= by_size:
+        derivation = f"{constants.max_factor * luck * coarser:.3g} times {source}"
+    else:
+        derivation = f"{constants.max_roundoffs:g} unit roundoffs of float{bits} at the output's scale"
+    least = _UNDERFLOW[bits]
+    return Tolerance(
+        "auto", max_abs=max(min(limit, upper), least), rms=max(min(rms_limit, upper), least), derivation=derivation
+    )
+
+
+def assess(
+    comparisons: Iterable[Comparison], *, options: ToleranceOptions | None = None, nan: NanPolicy = NanPolicy.FAIL
+) -> tuple[Comparison, ...]:
+    """The comparisons with `tolerance`, `drifted` and `passed` set; the noise floor's rows as they were."""
+    return tuple(c if c.is_noise_floor else _assess(c, options or ToleranceOptions(), nan) for c in comparisons)
+
+
+def _assess(comparison: Comparison, options: ToleranceOptions, nan: NanPolicy) -> Comparison:
+    if comparison.shape_mismatch:
+        return replace(comparison, passed=False)
+    tolerance = _tolerance(comparison, options)
+    drifted = _drifted(comparison, tolerance)
+    diverged = nan is NanPolicy.FAIL and comparison.nonfinite.changed > 0
+    return replace(comparison, tolerance=tolerance, drifted=drifted, passed=not (drifted or diverged))
+
+
+def _tolerance(comparison: Comparison, options: ToleranceOptions) -> Tolerance:
+    exact = comparison.dtype == "bool" or comparison.dtype.lstrip("u").startswith("int")
+    limits = options.of(comparison.tensor)
+    if exact and not limits.elementwise:  # integers have no ULP for max_ulp to limit
+        return Tolerance("exact", max_abs=0.0, derivation="integers and booleans are exact")
+    if limits.elementwise and comparison.finite_count and comparison.outside_count is None:
+        raise ValueError(f"{comparison.tensor} of {comparison.candidate} was measured without its rtol and atol")
+    return limits.tolerance() or auto_tolerance(comparison)
+
+
+def _drifted(comparison: Comparison, tolerance: Tolerance) -> bool:
+    if comparison.outside_count and tolerance.mode == "explicit":
+        return True
+    limits = (
+        (comparison.max_abs_error, tolerance.max_abs),
+        (comparison.rms_error, tolerance.rms),
+        (comparison.max_ulp_error, tolerance.max_ulp),
+    )
+    return any(value is not None and limit is not None and value > limit for value, limit in limits)
+
+
+def decide(
+    comparisons: Sequence[Comparison],
+    *,
+    runtimes: Sequence[RuntimeRecord] = (),
+    findings: Sequence[Finding] = (),
+    nan: NanPolicy = NanPolicy.FAIL,
+) -> Verdict:
+    """The verdict over assessed comparisons.
+
+    What is certain comes first: a non-finite divergence, then drift, then error, which is
+    also the answer when shapes differ, when any other finding is an error, and when nothing
+    was compared at all: a gate that looked at nothing does not pass. A float64 runtime that
+    cannot run costs only the noise floor, which is then assumed.
+    """
+    judged = [c for c in comparisons if c.passed is not None]
+    if nan is NanPolicy.FAIL and any(c.nonfinite.changed for c in judged):
+        return Verdict.NAN_DIVERGENCE
+    if any(c.drifted for c in judged):
+        return Verdict.DRIFT
+    if any(_broken(record) for record in runtimes) or not judged or not all(c.passed for c in judged):
+        return Verdict.ERROR
+    return Verdict.ERROR if any(f.severity is Severity.ERROR for f in findings) else Verdict.PASS
+
+
+def judge(
+    comparisons: Iterable[Comparison],
+    *,
+    options: ToleranceOptions | None = None,
+    nan: NanPolicy = NanPolicy.FAIL,
+    findings: Sequence[Finding] = (),
+    runtimes: Sequence[RuntimeRecord] = (),
+) -> tuple[tuple[Comparison, ...], Verdict]:
+    """`assess` and `decide` in one."""
+    assessed = assess(comparisons, options=options, nan=nan)
+    return assessed, decide(assessed, runtimes=runtimes, findings=findings, nan=nan)
+
+
+def exit_code(report: Report) -> int:
+    """0 pass; 1 the gate failed; 3 a runtime was unavailable, failed or timed out.
+
+    A gate that failed is 1 even when another runtime did not run: that answer is certain,
+    while 3 invites to try again.
+    """
+    if report.verdict is Verdict.PASS:
+        return 0
+    if report.verdict is not Verdict.ERROR or any(c.passed is False for c in report.comparisons):
+        return 1
+    return 3 if not report.runtimes or any(_broken(record) for record in report.runtimes) else 1
+
+
+def _broken(record: RuntimeRecord) -> bool:
+    return record.status is not RuntimeStatus.OK and record.id.kind != "float64"

@@ -1,0 +1,9 @@
+"""Read or make the inputs of a run, check them against the model, and give them batch by batch."""
+
+from __future__ import annotations
+
+from .made import make_inputs
+from .stream import Inputs, even_batch_size
+from .taken import from_arrays, open_inputs
+
+__all__ = ["Inputs", "even_batch_size", "from_arrays", "make_inputs", "open_inputs"]

@@ -1,0 +1,214 @@
+"""Open .npy, .npz and .safetensors files as arrays that are read a few rows at a time.
+
+Rows are read with plain reads rather than through a memory map: mapped pages count as the
+process's memory, and a file that shrinks under a map ends the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ..errors import InputsFileError
+from ..types import Array
+
+_FORMATS = "Inputs are .npy (one input), .npz or .safetensors (inputs by name)."
+_SAVE_AGAIN = "Copy or save the file again."
+_CHUNK_BYTES = 1 << 20
+
+_SAFETENSORS_DTYPES = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "U64": "<u8",
+    "I64": "<i8",
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One array of a file, or of the caller. `rows(n)` gives it in runs of n along the first axis."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    rows: Callable[[int], Iterator[Array]]
+
+
+def open_columns(path: Path) -> tuple[Column, ...]:
+    """The arrays of a file; a .npy has one, named "". InputsFileError for anything that is not whole."""
+    if not path.exists():
+        raise InputsFileError(f"There are no inputs at {path}.", "Check the path.")
+    if not path.is_file():
+        raise InputsFileError(f"{path} is not a file.", _FORMATS)
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+        if not head:
+            raise InputsFileError(f"{path} is empty (0 bytes).", _SAVE_AGAIN)
+        if head.startswith(b"\x93NUMPY"):
+            return (_npy_column(path),)
+        if head.startswith(b"PK"):
+            return _npz_columns(path)
+        if path.suffix == ".safetensors" or head[8:9] == b"{":
+            return _safetensors_columns(path)
+    except OSError as error:
+        raise InputsFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if path.suffix == ".npz":
+        raise InputsFileError(f"{path} is truncated or no .npz: it does not start as a zip archive.", _SAVE_AGAIN)
+    if head.startswith(b"\x80"):
+        raise InputsFileError(f"{path} is a Python pickle, which could run code.", "Save it with numpy.save instead.")
+    raise InputsFileError(f"{path} holds no inputs: it starts with {repr(head)[1:]}.", _FORMATS)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def array_column(name: str, array: Array) -> Column:
+    """An array in memory as a column; its rows are views."""
+
+    def rows(size: int) -> Iterator[Array]:
+        return (array[start : start + size] for start in range(0, len(array), size))
+
+    return Column(name, array.dtype, array.shape, rows)
+
+
+def _npy_column(path: Path) -> Column:
+    with path.open("rb") as file:
+        dtype, shape, fortran = _npy_header(file, str(path))
+        offset = file.tell()
+    needed, present = offset + math.prod(shape) * dtype.itemsize, path.stat().st_size
+    if present < needed:
+        raise InputsFileError(f"{path} is truncated: it has {present} of {needed} bytes.", _SAVE_AGAIN)
+    if fortran:  # its rows are scattered over the file
+        return array_column("", np.load(path, mmap_mode="r", allow_pickle=False))
+    return Column("", dtype, shape, lambda size: _read_rows(_at(path, offset), dtype, shape, size, str(path)))
+
+
+def _npz_columns(path: Path) -> tuple[Column, ...]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            if not names:
+                raise InputsFileError(f"{path} is a zip archive without arrays.", _FORMATS)
+            if damaged := archive.testzip():
+                raise InputsFileError(f"{path} is damaged: {damaged} fails its checksum.", _SAVE_AGAIN)
+            return tuple(_npz_column(path, archive, name) for name in names)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputsFileError(f"{path} is truncated or damaged: {error}.", _SAVE_AGAIN) from error
+
+
+def _npz_column(path: Path, archive: zipfile.ZipFile, member: str) -> Column:
+    where = f"{path}, entry {member.removesuffix('.npy')!r}"
+    with archive.open(member) as file:
+        dtype, shape, fortran = _npy_header(file, where)
+        offset = file.tell()
+    if archive.getinfo(member).file_size < offset + math.prod(shape) * dtype.itemsize:
+        raise InputsFileError(f"{where} is truncated.", _SAVE_AGAIN)
+    name = member.removesuffix(".npy")
+    if fortran:
+        with archive.open(member) as file:
+            array: Array = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+        return array_column(name, array)
+
+    def rows(size: int) -> Iterator[Array]:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            file.read(offset)
+            yield from _read_rows(file, dtype, shape, size, where)
+
+    return Column(name, dtype, shape, rows)
+
+
+def _npy_header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+    try:
+        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        if version not in ((1, 0), (2, 0)):  # 3.0 exists for field names of structured types alone
+            raise InputsFileError(f"{where} holds a structured array.", "Save each field as an input of its own.")
+        read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except InputsFileError:
+        raise
+    except Exception as error:  # NumPy tokenizes and evaluates the header as Python, which fails in many ways
+        raise InputsFileError(f"{where} is truncated or damaged: its header cannot be read.", _SAVE_AGAIN) from error
+    if dtype.hasobject:
+        raise InputsFileError(
+            f"{where} is an object array: it holds pickled Python objects, which could run code.",
+            "Save an array of numbers; objects often mean rows of different lengths.",
+        )
+    if dtype.names:
+        raise InputsFileError(f"{where} is a structured array.", "Save each field as an input of its own.")
+    if any(size < 0 for size in shape):
+        raise InputsFileError(f"{where} is damaged: its header gives the shape {shape}.", _SAVE_AGAIN)
+    return dtype, tuple(shape), bool(fortran) and len(shape) > 1
+
+
+def _safetensors_columns(path: Path) -> tuple[Column, ...]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np"):
+            pass  # checks the header, every offset and the length
+    except (SafetensorError, ValueError) as error:
+        raise InputsFileError(f"{path} is truncated or no safetensors file: {error}.", _SAVE_AGAIN) from error
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    if not header:
+        raise InputsFileError(f"{path} holds no tensors.", _FORMATS)
+    return tuple(_safetensors_column(path, name, entry, 8 + length) for name, entry in header.items())
+
+
+def _safetensors_column(path: Path, name: str, entry: dict[str, Any], data_start: int) -> Column:
+    where, shape = f"{path}, tensor {name!r}", tuple(entry["shape"])
+    offset = data_start + entry["data_offsets"][0]
+    if entry["dtype"] == "BF16":
+        stored = np.dtype("<u2")
+
+        def widened(size: int) -> Iterator[Array]:
+            for block in _read_rows(_at(path, offset), stored, shape, size, where):
+                yield (block.astype(np.uint32) << 16).view(np.float32)  # bfloat16 is the upper half of a float32
+
+        return Column(name, np.dtype(np.float32), shape, widened)
+    if entry["dtype"] not in _SAFETENSORS_DTYPES:
+        raise InputsFileError(f"{where} has the type {entry['dtype']}, which NumPy lacks.", "Save it as F32.")
+    dtype = np.dtype(_SAFETENSORS_DTYPES[entry["dtype"]])
+    return Column(name, dtype, shape, lambda size: _read_rows(_at(path, offset), dtype, shape, size, where))
+
+
+def _at(path: Path, offset: int) -> IO[bytes]:
+    file = path.open("rb")
+    file.seek(offset)
+    return file
+
+
+def _read_rows(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], size: int, where: str) -> Iterator[Array]:
+    """Consecutive rows from where `file` stands; closes it."""
+    with file:
+        for start in range(0, shape[0], size):
+            block_shape = (min(size, shape[0] - start), *shape[1:])
+            data = file.read(math.prod(block_shape) * dtype.itemsize)
+            if len(data) < math.prod(block_shape) * dtype.itemsize:
+                raise InputsFileError(f"{where} became shorter while it was read.", _SAVE_AGAIN)
+            yield np.frombuffer(data, dtype).reshape(block_shape)

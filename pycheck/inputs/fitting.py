@@ -1,0 +1,147 @@
+"""Check arrays against the model's signature, and bring them into its types without changing a value unseen.
+
+Accepted: the same type; floats into another float type (rounding is noted, a finite value
+that would overflow is refused); integers and booleans into floats or other integers where
+every value stays exactly what it is. Refused: floats into integers, complex, text, dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputsFileError
+from ..types import Array, TensorSpec
+from .files import Column
+from .stream import Chunks
+
+_NUMBERS = "biuf"
+_ROWS_CHECKED_AT_ONCE = 64
+
+
+def model_dtype(spec: TensorSpec) -> np.dtype[Any]:
+    """The NumPy type in which an input is given; bfloat16, which NumPy lacks, is given as float32."""
+    return np.dtype(np.float32 if spec.dtype == "bfloat16" else spec.dtype)
+
+
+def fit(column: Column, spec: TensorSpec) -> tuple[Chunks, tuple[str, ...]]:
+    """The column in the model's type, and notes about what was changed. InputsFileError when it does not fit."""
+    _check_shape(column, spec)
+    target = model_dtype(spec)
+    _check_kind(column, spec, target)
+    if column.dtype.newbyteorder("=") == target:
+        return lambda size: (np.ascontiguousarray(block, target) for block in column.rows(size)), ()
+    _check_values(column, spec, target)
+
+    def converted(size: int) -> Iterator[Array]:
+        for block in column.rows(size):
+            with np.errstate(over="ignore", invalid="ignore"):
+                yield np.ascontiguousarray(block, target)
+
+    rounds = column.dtype.kind == "f" and column.dtype.itemsize > target.itemsize
+    how = "rounded to" if rounds else "taken as"
+    return converted, (f"{spec.name}: {column.dtype.name} {how} {target.name}",)
+
+
+def _check_shape(column: Column, spec: TensorSpec) -> None:
+    shape, wanted = column.shape, spec.shape
+    if len(shape) != len(wanted):
+        raise InputsFileError(
+            f"Input {spec.name!r} has shape {_text(shape)}, but the model takes {_text(wanted)}.",
+            _rank_advice(shape, wanted),
+        )
+    if shape[0] == 0:
+        raise InputsFileError(f"Input {spec.name!r} has no samples: its shape is {_text(shape)}.")
+    for axis, (size, expected) in enumerate(zip(shape[1:], wanted[1:], strict=True), start=1):
+        if expected is not None and size != expected:
+            raise InputsFileError(
+                f"Input {spec.name!r} has size {size} on axis {axis}, but the model takes {expected}: "
+                f"shape {_text(shape)} for {_text(wanted)}.",
+                _transposition_advice(shape, wanted),
+            )
+        if size == 0:
+            raise InputsFileError(f"Input {spec.name!r} has no elements: its shape is {_text(shape)}.")
+    if wanted[0] is not None and shape[0] % wanted[0]:
+        raise InputsFileError(
+            f"Input {spec.name!r} has {shape[0]} samples, but the model takes exactly {wanted[0]} at a time.",
+            f"Give a multiple of {wanted[0]} samples.",
+        )
+
+
+def _rank_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
+    if _matches(shape, wanted[1:]):
+        return "The sample axis seems to be missing: add it with array[numpy.newaxis]."
+    if wanted[-1:] == (1,) and _matches(shape, wanted[:-1]):
+        return "The last axis, of size 1, seems to be missing: add it with array[..., numpy.newaxis]."
+    if len(shape) == len(wanted) + 1 and shape[0] == 1 and _matches(shape[1:], wanted):
+        return "There seems to be one axis too many in front: remove it with array[0]."
+    return "The first axis is the sample."
+
+
+def _transposition_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
+    if len(shape) >= 4 and _matches((shape[0], *shape[2:], shape[1]), wanted):
+        return "The channels seem to come first: move them with numpy.moveaxis(array, 1, -1)."
+    return ""
+
+
+def _matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(w is None or s == w for s, w in zip(shape, wanted, strict=True))
+
+
+def _check_kind(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> None:
+    source = column.dtype
+    if source.kind not in _NUMBERS or target.kind not in _NUMBERS:
+        raise InputsFileError(
+            f"Input {spec.name!r} is {source.name}, but the model takes {spec.dtype}.",
+            f"Give numbers: array.astype({spec.dtype!r}).",
+        )
+    if source.kind == "f" and target.kind != "f":
+        raise InputsFileError(
+            f"Input {spec.name!r} is {source.name}, but the model takes {spec.dtype}.",
+            f"If every value is whole, convert it yourself: array.astype({spec.dtype!r}).",
+        )
+
+
+def _check_values(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> None:
+    """Refuse a value that the conversion would change, rounding of floats aside."""
+    wide_integers = column.dtype.kind in "iu" and column.dtype.itemsize == 8  # NumPy calls these to float64 safe
+    if np.can_cast(column.dtype, target, "safe") and not (wide_integers and target.kind == "f"):
+        return
+    start = 0
+    for block in column.rows(_ROWS_CHECKED_AT_ONCE):
+        with np.errstate(over="ignore", invalid="ignore"):
+            cast = block.astype(target)
+            changed = (
+                np.isfinite(block) & ~np.isfinite(cast) if block.dtype.kind == "f" else ~_same_integers(block, cast)
+            )
+        if changed.any():
+            sample, *rest = (int(position) for position in np.argwhere(changed)[0])
+            raise InputsFileError(
+                f"Input {spec.name!r} has the value {block[(sample, *rest)]} at {[start + sample, *rest]}, "
+                f"which {target.name} cannot hold (the file has {column.dtype.name}).",
+                "Give values in the model's own type.",
+            )
+        start += len(block)
+
+
+def _same_integers(block: Array, cast: Array) -> Array:
+    """Elementwise, whether a cast from integers kept the value.
+
+    The way back alone would not tell: 2**63 - 1 becomes the float 2**63, which saturates
+    back to 2**63 - 1, so floats are compared as floats' integers only inside the range.
+    """
+    if cast.dtype.kind != "f":
+        return np.asarray((cast.astype(block.dtype) == block) & ((cast < 0) == (block < 0)))
+    info = np.iinfo(block.dtype)
+    inside = (cast >= float(info.min)) & (cast < 2.0 ** (info.bits - (info.min < 0)))
+    return np.asarray(inside & (np.where(inside, cast, 0).astype(block.dtype) == block))
+
+
+def _text(shape: tuple[int | None, ...]) -> str:
+    names = [
+        "samples" if axis == 0 and size is None else "any" if size is None else str(size)
+        for axis, size in enumerate(shape)
+    ]
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"

@@ -1,0 +1,128 @@
+"""Take the user's inputs, from a file or from arrays, and pair them with the model's by name."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputsFileError
+from ..types import InputsInfo, Signature
+from .files import Column, array_column, hash_file, open_columns
+from .fitting import fit
+from .stream import Inputs
+
+
+def open_inputs(path: Path, signature: Signature) -> Inputs:
+    """The inputs in a .npy, .npz or .safetensors file, checked whole before anything runs.
+
+    A model with one input takes a .npy, and also the only array of an .npz or .safetensors,
+    whatever its name (that is noted). Arrays that numpy.savez named arr_0, arr_1, ... are
+    taken in the model's order. Otherwise names must be the model's. Raises InputsFileError.
+    """
+    path = Path(path)
+    columns = open_columns(path)
+    return _inputs(columns, signature, str(path), hash_file(path))
+
+
+def from_arrays(arrays: Any, signature: Signature) -> Inputs:
+    """Inputs from memory: an array for one input, a list of arrays in the model's order, or a dict by name."""
+    columns = _columns_of(arrays, signature)
+    digest = hashlib.sha256()
+    for column in columns:
+        digest.update(f"{column.name}|{column.dtype.str}|{column.shape}|".encode())
+        if column.shape and 0 not in column.shape:
+            for block in column.rows(64):
+                digest.update(np.ascontiguousarray(block).tobytes())
+    return _inputs(columns, signature, "<arrays>", digest.hexdigest())
+
+
+def _columns_of(arrays: Any, signature: Signature) -> tuple[Column, ...]:
+    if isinstance(arrays, Mapping):
+        return tuple(_array_column(str(name), array) for name, array in arrays.items())
+    count = len(signature.inputs)
+    one_wrapped = isinstance(arrays, Sequence) and len(arrays) == 1 and hasattr(arrays[0], "shape")
+    if count == 1 and not one_wrapped:
+        return (_array_column("", arrays),)
+    if not isinstance(arrays, Sequence):
+        raise InputsFileError(
+            f"The model takes {count} inputs ({_names(signature)}), but one array was given.",
+            "Give a dict by name, or a list in this order.",
+        )
+    if len(arrays) != count:
+        raise InputsFileError(f"The model takes {count} inputs ({_names(signature)}), but {len(arrays)} were given.")
+    return tuple(_array_column(spec.name, array) for spec, array in zip(signature.inputs, arrays, strict=True))
+
+
+def _array_column(name: str, value: Any) -> Column:
+    label = f"Input {name!r}" if name else "The input"
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputsFileError(f"{label} is no regular array: its rows differ in length.") from error
+    if array.dtype.hasobject or array.dtype.names:
+        raise InputsFileError(f"{label} is an array of {array.dtype}, not of numbers.")
+    return array_column(name, array)
+
+
+def _inputs(columns: tuple[Column, ...], signature: Signature, path: str, sha256: str) -> Inputs:
+    paired, notes = _pair(columns, signature)
+    chunks = {}
+    for spec in signature.inputs:
+        chunks[spec.name], changes = fit(paired[spec.name], spec)
+        notes += changes
+    counts = {name: column.shape[0] for name, column in paired.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise InputsFileError(f"The inputs differ in their number of samples: {listed}.")
+    return Inputs(InputsInfo(path, sha256, next(iter(counts.values())), notes), chunks)
+
+
+def _pair(columns: tuple[Column, ...], signature: Signature) -> tuple[dict[str, Column], tuple[str, ...]]:
+    """By model input name, and a note where the file has other names."""
+    wanted = [spec.name for spec in signature.inputs]
+    given = {column.name: column for column in columns}
+    if len(given) == len(wanted) and set(given) == set(wanted):
+        return {name: given[name] for name in wanted}, ()
+    if len(wanted) == len(given) == 1:
+        (name, column), (input_name,) = *given.items(), wanted
+        return {input_name: column}, (f"{input_name}: taken from the array {name!r}",) if name else ()
+    if "" in given:
+        raise InputsFileError(
+            f"The model takes {len(wanted)} inputs ({_names(signature)}), but a .npy holds one array.",
+            f"Save them by name: numpy.savez(path, {', '.join(f'{name}=...' for name in wanted)}).",
+        )
+    positional = [f"arr_{index}" for index in range(len(wanted))]
+    if set(given) == set(positional):
+        note = "arrays without names taken in the model's order: " + ", ".join(wanted)
+        return {name: given[key] for name, key in zip(wanted, positional, strict=True)}, (note,)
+    raise _wrong_names(set(given), wanted)
+
+
+def _wrong_names(given: set[str], wanted: list[str]) -> InputsFileError:
+    missing = [name for name in wanted if name not in given]
+    extra = sorted(given - set(wanted))
+    parts = []
+    if missing:
+        parts.append(f"{'inputs' if len(missing) > 1 else 'input'} {_quoted(missing)} missing")
+    if extra:
+        parts.append(f"{_quoted(extra)} unknown to the model")
+    hints = [
+        f"{name!r} may be meant as {close[0]!r}"
+        for name in extra
+        if (close := difflib.get_close_matches(name, missing or wanted, 1, 0.6))
+    ]
+    advice = f"The model takes {_quoted(wanted)}." + (f" Perhaps {', '.join(hints)}." if hints else "")
+    return InputsFileError(f"The names do not fit the model: {'; '.join(parts)}.", advice)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _names(signature: Signature) -> str:
+    return ", ".join(spec.name for spec in signature.inputs)

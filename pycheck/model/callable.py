@@ -1,0 +1,288 @@
+"""One way to call Keras 3 models, tf_keras models and SavedModel signatures: flat tensors in, named tensors out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ModelFileError
+from ..types import Signature, TensorSpec
+from .messages import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A ConcreteFunction of flat inputs (also by keyword) that returns a dict by output name."""
+
+    function: Any
+    signature: Signature
+    owner: Any  # whoever holds the variables: a function alone does not keep them alive
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    owner: Any
+    names: tuple[str, ...]
+    specs: tuple[Any, ...]  # tf.TensorSpec
+    call: Callable[[Sequence[Any]], Any]
+    output_names: tuple[str, ...] | None  # one for each flat output; None where only the call can tell
+
+
+def is_keras3(model: object) -> bool:
+    """Whether `model` is a keras.Model of Keras 3."""
+    return any(cls.__module__.startswith("keras.src.") and cls.__name__ == "Model" for cls in type(model).__mro__)
+
+
+def is_tf_keras(model: object) -> bool:
+    """Whether `model` is a Keras 2 model, which tf_keras runs."""
+    return any(cls.__module__.startswith("tf_keras.src.") and cls.__name__ == "Model" for cls in type(model).__mro__)
+
+
+def trace_keras(model: Any) -> Traced:
+    """Trace `model(x, training=False)` with a dynamic sample axis. ModelFileError for an unbuilt model."""
+    return _trace(_keras3_target(model) if is_keras3(model) else _tf_keras_target(model))
+
+
+def trace_saved_model(path: str, loaded: Any) -> Traced:
+    """Trace the serving signature of a loaded SavedModel; ModelFileError where there is none, or no one of several."""
+    signatures = dict(loaded.signatures)
+    if not signatures:
+        raise ModelFileError(
+            f"{path} has no serving signature, so nothing says what goes in.",
+            "Export it with one: model.export(folder), or tf.saved_model.save(model, folder, signatures=...).",
+        )
+    if "serving_default" not in signatures and len(signatures) > 1:
+        raise ModelFileError(
+            f"{path} has several signatures and none is called serving_default: {', '.join(sorted(signatures))}.",
+            "Export it with the one to check as serving_default.",
+        )
+    function = signatures.get("serving_default") or next(iter(signatures.values()))
+    keywords: dict[str, Any] = function.structured_input_signature[1]
+    names = tuple(keywords)
+    return _trace(
+        _Target(
+            owner=loaded,
+            names=names,
+            specs=tuple(keywords[name] for name in names),
+            call=lambda flat: function(**dict(zip(names, flat, strict=True))),
+            output_names=None,
+        )
+    )
+
+
+def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Traced:
+    """Trace a graph of constants, of which `inputs` and `outputs` map names to tensors.
+
+    ModelFileError for an input that is a scalar, holds strings or has no known number of dimensions.
+    """
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    tensors = [graph.get_tensor_by_name(tensor) for tensor in inputs.values()]
+
+    def call(flat: Sequence[Any]) -> Any:
+        given = dict(zip(inputs.values(), flat, strict=True))
+        return tf.graph_util.import_graph_def(graph_def, given, list(outputs.values()), name="")
+
+    return _trace(
+        _Target(
+            owner=None,
+            names=tuple(inputs),
+            specs=tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors),
+            call=call,
+            output_names=tuple(outputs),
+        )
+    )
+
+
+def _keras3_target(model: Any) -> _Target:
+    import keras
+    import tensorflow as tf
+
+    if not model.built:
+        raise _not_built(model)
+    if getattr(model, "inputs", None):
+        tensors = list(model.inputs)
+        names = tuple(tensor._keras_history.operation.name for tensor in tensors)
+        specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
+        functional = getattr(model, "_functional", None) or model
+        structure = functional._inputs_struct
+        return _Target(
+            owner=model,
+            names=names,
+            specs=specs,
+            call=lambda flat: model(keras.tree.pack_sequence_as(structure, flat), training=False),
+            output_names=None if isinstance(functional._outputs_struct, dict) else tuple(functional.output_names),
+        )
+    shapes = getattr(model, "_build_shapes_dict", None)
+    if not shapes:
+        raise _not_built(model)
+    return _subclassed_target(model, shapes)
+
+
+def _subclassed_target(model: Any, shapes: Mapping[str, Any]) -> _Target:
+    """A Keras 3 subclass of Model: only the shapes it was built with say what it takes."""
+    import tensorflow as tf
+
+    names: list[str] = []
+    specs: list[Any] = []
+
+    def plan(name: str, shape: Any) -> Any:
+        """The structure of one argument, with an index into the flat inputs at each leaf."""
+        if isinstance(shape, Mapping):
+            return {key: plan(str(key), value) for key, value in shape.items()}
+        if all(size is None or isinstance(size, int) for size in shape):
+            names.append(name)
+            specs.append(tf.TensorSpec([None, *shape[1:]], model.input_dtype))
+            return len(names) - 1
+        return [plan(f"{name}_{index}", value) for index, value in enumerate(shape)]
+
+    def pack(structure: Any, flat: Sequence[Any]) -> Any:
+        if isinstance(structure, int):
+            return flat[structure]
+        if isinstance(structure, dict):
+            return {key: pack(value, flat) for key, value in structure.items()}
+        return [pack(value, flat) for value in structure]
+
+    arguments = [plan(key.removesuffix("_shape"), shape) for key, shape in shapes.items()]
+    return _Target(
+        owner=model,
+        names=tuple(names),
+        specs=tuple(specs),
+        call=lambda flat: model(*(pack(item, flat) for item in arguments), training=False),
+        output_names=None,
+    )
+
+
+def _tf_keras_target(model: Any) -> _Target:
+    import tensorflow as tf
+
+    save_spec = model.save_spec(dynamic_batch=True) if model.built else None
+    if getattr(model, "inputs", None):
+        tensors = list(model.inputs)
+        structure = getattr(model, "_nested_inputs", None)
+        if structure is None:
+            structure = tensors[0] if len(tensors) == 1 else tensors
+        nested_outputs = getattr(model, "_nested_outputs", None)
+        return _Target(
+            owner=model,
+            names=tuple(model.input_names),
+            specs=tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors),
+            call=lambda flat: model(tf.nest.pack_sequence_as(structure, flat), training=False),
+            output_names=None if isinstance(nested_outputs, dict) else tuple(model.output_names),
+        )
+    if save_spec is None:
+        raise _not_built(model)
+    arguments, keywords = save_spec
+    if keywords:
+        raise ModelFileError(f"The model {model.name} takes tensors as keywords: {', '.join(keywords)}.")
+    flat_specs = tf.nest.flatten(arguments)
+    names = tuple(spec.name or f"input_{index + 1}" for index, spec in enumerate(flat_specs))
+    training = {"training": False} if model._call_spec.expects_training_arg else {}
+    return _Target(
+        owner=model,
+        names=names,
+        specs=tuple(flat_specs),
+        call=lambda flat: model(*tf.nest.pack_sequence_as(arguments, flat), **training),
+        output_names=None,
+    )
+
+
+def _not_built(model: Any) -> ModelFileError:
+    return ModelFileError(
+        f"The model {model.name!r} is not built: its input shapes are not known.",
+        "Call it once on a sample, or start it with keras.Input(...).",
+    )
+
+
+def _trace(target: _Target) -> Traced:
+    import tensorflow as tf
+
+    names = _unique(target.names)
+    specs = [
+        tf.TensorSpec(_sample_shape(name, spec), spec.dtype, name=argument)
+        for name, spec, argument in zip(names, target.specs, _unique(_sanitised(names)), strict=True)
+    ]
+    output_names: tuple[str, ...] = ()
+
+    def call(*flat: Any) -> dict[str, Any]:
+        nonlocal output_names
+        result = target.call(flat)
+        named = _name_outputs(result, target.output_names)
+        output_names = tuple(named)
+        return named
+
+    try:
+        function = tf.function(call, input_signature=specs, autograph=False).get_concrete_function()
+    except ModelFileError:
+        raise
+    except Exception as error:
+        raise ModelFileError(
+            f"The model cannot be run on inputs of its own shapes "
+            f"({', '.join(f'{n}: {list(s.shape)}' for n, s in zip(names, specs, strict=True))}): {one_line(error)}.",
+            "A subclass with several arguments needs a wrapper: keras.Model(inputs, model(*inputs)).",
+        ) from error
+    outputs = tuple(_spec(name, function.structured_outputs[name]) for name in output_names)
+    return Traced(function, Signature(tuple(map(_spec, names, specs)), outputs), target.owner)
+
+
+def _sample_shape(name: str, spec: Any) -> list[int | None]:
+    if spec.dtype.name == "string":
+        raise ModelFileError(
+            f"The input {name!r} takes strings; pycheck compares numbers.",
+            "Check the part of the model that follows the text preprocessing.",
+        )
+    if spec.shape.rank is None:
+        raise ModelFileError(
+            f"The input {name!r} has no known number of dimensions.", "Export the model with an input signature."
+        )
+    if spec.shape.rank == 0:
+        raise ModelFileError(
+            f"The input {name!r} is a scalar: it has no sample axis.", "Export the model for inference only."
+        )
+    return list(spec.shape)
+
+
+def _spec(name: str, tensor: Any) -> TensorSpec:
+    shape = tuple(tensor.shape) if tensor.shape.rank is not None else (None,)
+    return TensorSpec(name, tensor.dtype.name, shape)
+
+
+def _name_outputs(result: Any, names: tuple[str, ...] | None) -> dict[str, Any]:
+    from tensorflow.python.util import nest
+
+    flat = nest.flatten_with_joined_string_paths(result, separator="_")
+    if isinstance(result, Mapping):
+        keys = [path for path, _ in flat]
+    elif names is not None and len(names) == len(flat):
+        keys = list(names)
+    else:
+        keys = [f"output_{index}" for index in range(len(flat))]
+    named = dict(zip(_unique(keys), (tensor for _, tensor in flat), strict=True))
+    return dict(sorted(named.items(), key=_natural_order)) if isinstance(result, Mapping) else named
+
+
+def _natural_order(item: tuple[str, Any]) -> list[tuple[int, int, str]]:
+    """Alphabetic, but output_10 after output_2."""
+    parts = re.split(r"(\d+)", item[0])
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """`names` with "_1", "_2", ... behind a repeated one, never meeting a name that is taken."""
+    taken, unique = set(names), list[str]()
+    for name in names:
+        candidate, count = name, 0
+        while candidate in unique or (count and candidate in taken):
+            count += 1
+            candidate = f"{name}_{count}"
+        unique.append(candidate)
+    return tuple(unique)
+
+
+def _sanitised(names: Sequence[str]) -> list[str]:
+    cleaned = (re.sub(r"\W", "_", name, flags=re.ASCII) for name in names)
+    return [name if re.match(r"[A-Za-z]", name) else f"input_{name}" for name in cleaned]

@@ -1,0 +1,94 @@
+"""A loaded model: what it takes and gives, its function, its frozen graph, its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConversionError
+from ..quiet import without_native_noise
+from ..types import ModelInfo, Tensors
+from .callable import Traced
+from .graph import FrozenGraph, freeze, lookup_bounds
+
+
+class Model:
+    """The model in Python, in inference mode.
+
+    `info` has its signature: names as the model has them, the sample axis first.
+    `keras_model` is the Keras 3 or tf_keras model, or None for a SavedModel and for a TF.js model.
+    `frozen` is given where the model is a graph of constants from the start.
+    `notes` says what a reader should know of how it was loaded; `timings_s` what that cost.
+    One thread at a time.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        traced: Traced,
+        keras_model: Any = None,
+        notes: tuple[str, ...] = (),
+        frozen: FrozenGraph | None = None,
+    ) -> None:
+        self.info = info
+        self.keras_model = keras_model
+        self.notes = notes
+        self.timings_s: Mapping[str, float] = {}
+        self._traced = traced
+        self._given_graph = frozen
+        self._ran_before = False
+
+    def concrete_function(self) -> Any:
+        """The tf.ConcreteFunction of `model(x, training=False)`: tensors by position, a dict by output name back."""
+        return self._traced.function
+
+    def frozen(self) -> FrozenGraph:
+        """The model as one graph with constants for variables; made at the first call and kept.
+
+        ConversionError for state that cannot become a constant.
+        """
+        return self._frozen
+
+    @property
+    def input_bounds(self) -> Mapping[str, tuple[int, int]]:
+        """Inputs that index a table, such as an Embedding's, with the half-open range of indices it has."""
+        return self._bounds
+
+    def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
+        """Outputs by name, for inputs by name; each (samples, ...), in the precision the model has itself.
+
+        bfloat16, which NumPy lacks, comes back as float32, which holds it exactly.
+        """
+        import tensorflow as tf
+
+        flat = [tf.constant(tensors[spec.name], dtype=spec.dtype) for spec in self.info.signature.inputs]
+        with nullcontext() if self._ran_before else without_native_noise():  # XLA announces itself once
+            named = self._traced.function(*flat)
+        self._ran_before = True
+        outputs = {spec.name: named[spec.name] for spec in self.info.signature.outputs}
+        return {
+            name: (tf.cast(value, tf.float32) if value.dtype == tf.bfloat16 else value).numpy()
+            for name, value in outputs.items()
+        }
+
+    @cached_property
+    def _frozen(self) -> FrozenGraph:
+        if self._given_graph:
+            return self._given_graph
+        signature = self.info.signature
+        return freeze(
+            self._traced.function,
+            tuple(spec.name for spec in signature.inputs),
+            tuple(spec.name for spec in signature.outputs),
+        )
+
+    @cached_property
+    def _bounds(self) -> Mapping[str, tuple[int, int]]:
+        try:
+            return lookup_bounds(self._frozen)
+        except ConversionError:  # whoever needs the graph itself will say so
+            return {}

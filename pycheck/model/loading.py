@@ -1,0 +1,217 @@
+"""Load any model that pycheck reads, in the Keras that wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelFileError
+from ..types import ModelInfo
+from . import source as sources
+from .callable import is_keras3, is_tf_keras, trace_keras, trace_saved_model
+from .loaded import Model
+from .messages import one_line
+from .safety import check_keras_config, check_saved_model, foreign_classes
+from .source import ModelSource
+from .tensorflow_import import import_tensorflow
+from .tfjs import load_tfjs
+
+_UNKNOWN_CLASS = re.compile(
+    r"Could not locate (?:class|function) '(?P<a>[^']+)'"
+    r"|Unknown (?:layer|object|activation function|initializer|[\w ]+?): '?(?P<b>[\w>.]+)'?"
+)
+
+
+def load(model: ModelSource | Any, *, custom_objects: Sequence[str] = (), trust: bool = False) -> Model:
+    """Load `model`, a ModelSource or a live keras.Model (Keras 3 or tf_keras), in inference mode.
+
+    A file written by Keras 2 is run by Keras 2 (the package tf_keras), because Keras 3
+    computes some of its layers otherwise (hard_sigmoid has another slope). Custom objects
+    that are Keras 3 classes decide for Keras 3.
+
+    `custom_objects` are "module:attribute". `trust` allows code that the file itself
+    carries (Lambda layers, pickled functions). Raises ModelFileError.
+    """
+    if isinstance(model, ModelSource):
+        _refuse_early(model, trust)
+    begin = time.perf_counter()
+    import_tensorflow()
+    imported = time.perf_counter()
+    if not isinstance(model, ModelSource):
+        loaded = _load_object(model)
+    elif model.format == sources.SAVED_MODEL:
+        loaded = _load_saved_model(model, trust)
+    elif model.format == sources.TFJS:
+        loaded = load_tfjs(model)
+    else:
+        loaded = _load_keras_file(model, custom_objects, trust)
+    loaded.timings_s = {"import_tensorflow": imported - begin, "load_model": time.perf_counter() - imported}
+    return loaded
+
+
+def _refuse_early(source: ModelSource, trust: bool) -> None:
+    """What can be refused before seconds are spent on importing TensorFlow."""
+    if source.format in (sources.KERAS_H5, sources.KERAS_V3) and not trust:
+        check_keras_config(source, sources.read_keras_config(source))
+
+
+def _load_object(model: Any) -> Model:
+    if not (is_keras3(model) or is_tf_keras(model)):
+        raise ModelFileError(
+            f"A {type(model).__module__}.{type(model).__qualname__} is not a keras.Model.",
+            "Give a keras.Model, or the path of a model.",
+        )
+    traced = trace_keras(model)
+    info = ModelInfo(f"<{model.name}>", sources.KERAS_OBJECT, _object_hash(model), traced.signature)
+    return Model(info, traced, model)
+
+
+def _object_hash(model: Any) -> str:
+    """Of the architecture and every weight; a model whose config cannot be had gives its class and its weights."""
+    try:
+        config = model.to_json()
+    except Exception:  # any custom get_config may fail in its own way
+        config = f"{type(model).__module__}.{type(model).__qualname__}"
+    digest = hashlib.sha256(config.encode())
+    for variable in model.weights:
+        value = variable.numpy()
+        digest.update(json.dumps([str(value.dtype), list(value.shape)]).encode() + value.tobytes())
+    return digest.hexdigest()
+
+
+def _load_saved_model(source: ModelSource, trust: bool) -> Model:
+    import tensorflow as tf
+
+    if not trust:
+        check_saved_model(source)
+    try:
+        loaded = tf.saved_model.load(str(source.path))
+    except Exception as error:
+        raise ModelFileError(f"{source.path} cannot be loaded: {one_line(error)}", "Export the model again.") from error
+    traced = trace_saved_model(str(source.path), loaded)
+    return Model(ModelInfo(str(source.path), source.format, source.sha256, traced.signature), traced)
+
+
+def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: bool) -> Model:
+    version = sources.read_keras_version(source) or "2"  # files older than the attribute are of Keras 1 or 2
+    objects = import_custom_objects(custom_objects)
+    keras2 = version.startswith(("1", "2")) and not _are_keras3(objects)
+    if keras2 and source.format == sources.KERAS_V3:
+        _refuse_foreign_classes(source, objects)
+    keras_model = _deserialize(source, keras2, objects, trust)
+    traced = trace_keras(keras_model)
+    notes = (f"written by Keras {version}, run by {_library(keras2)}",)
+    return Model(
+        ModelInfo(str(source.path), source.format, source.sha256, traced.signature), traced, keras_model, notes
+    )
+
+
+def _refuse_foreign_classes(source: ModelSource, objects: Mapping[str, Any]) -> None:
+    """tf_keras would import whatever module the file names; here only what was given or is registered is known."""
+    from tf_keras.saving import get_registered_object
+
+    for name, registered in foreign_classes(sources.read_keras_config(source)):
+        if get_registered_object(registered, custom_objects=dict(objects)) is None:
+            raise _unknown_class(source, name, _library(keras2=True))
+
+
+def _library(keras2: bool) -> str:
+    package = importlib.import_module("tf_keras" if keras2 else "keras")
+    return f"{package.__name__} {package.__version__}"
+
+
+def _are_keras3(objects: Mapping[str, Any]) -> bool:
+    import keras
+
+    return any(isinstance(item, type) and issubclass(item, keras.layers.Layer) for item in objects.values())
+
+
+def _deserialize(source: ModelSource, keras2: bool, objects: Mapping[str, Any], trust: bool) -> Any:
+    package = importlib.import_module("tf_keras" if keras2 else "keras")
+    with _with_suffix(source) as path:
+        try:
+            return package.saving.load_model(
+                str(path), custom_objects=dict(objects), compile=False, safe_mode=not trust
+            )
+        except Exception as error:
+            raise _loading_error(source, error, _library(keras2)) from error
+
+
+@contextmanager
+def _with_suffix(source: ModelSource) -> Iterator[Path]:
+    """Keras tells formats apart by suffix: a file without the right one is loaded through a link that has it."""
+    suffixes = (".keras",) if source.format == sources.KERAS_V3 else (".h5", ".hdf5")
+    if source.path.suffix in suffixes and not source.path.name.endswith(".weights.h5"):
+        yield source.path
+        return
+    with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
+        link = Path(folder) / f"model{suffixes[0]}"
+        link.symlink_to(source.path.resolve())
+        yield link
+
+
+def _loading_error(source: ModelSource, error: Exception, library: str) -> ModelFileError:
+    if match := _UNKNOWN_CLASS.search(str(error)):
+        return _unknown_class(source, (match["a"] or match["b"]).rpartition(">")[2], library)
+    return ModelFileError(f"{library} cannot load {source.path}: {one_line(error)}.", "Save the model again.")
+
+
+def _unknown_class(source: ModelSource, name: str, library: str) -> ModelFileError:
+    return ModelFileError(
+        f"{source.path} uses {name!r}, which {library} does not know.",
+        f"Say where it is defined: --custom-objects your_module:{name}",
+    )
+
+
+def import_custom_objects(references: Sequence[str]) -> dict[str, Any]:
+    """Objects by the names under which Keras may look for them; the current directory is importable."""
+    objects: dict[str, Any] = {}
+    with _current_directory_importable():
+        for reference in references:
+            item, name = _import_one(reference)
+            if isinstance(item, Mapping):
+                objects.update(item)
+            else:
+                objects.update({name: item, getattr(item, "__name__", name): item})
+    return objects
+
+
+def _import_one(reference: str) -> tuple[Any, str]:
+    module_name, colon, attribute = reference.partition(":")
+    if not colon or not module_name or not attribute:
+        raise ModelFileError(
+            f"The custom object {reference!r} is not of the form module:attribute.", "Such as my_layers:MyLayer."
+        )
+    try:
+        item: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ModelFileError(
+            f"The custom object {reference!r} needs the module {error.name!r}, which is not found.",
+            f"Modules are looked for in {Path.cwd()} and where Python's packages are.",
+        ) from error
+    except Exception as error:
+        raise ModelFileError(f"Importing {module_name} for {reference!r} failed: {one_line(error)}") from error
+    for part in attribute.split("."):
+        if not hasattr(item, part):
+            raise ModelFileError(f"The module {module_name} has no {attribute!r}.", f"Asked for by {reference!r}.")
+        item = getattr(item, part)
+    return item, attribute.rpartition(".")[2]
+
+
+@contextmanager
+def _current_directory_importable() -> Iterator[None]:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)

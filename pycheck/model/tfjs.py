@@ -1,0 +1,60 @@
+"""Load a TF.js model.json as a model of its own: what it computes in Python is then the reference."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..artifact import ArtifactGraph, read_artifact
+from ..artifact.document import Document, read_document
+from ..types import ModelInfo, Tensors
+from .callable import trace_graph
+from .graph import FrozenGraph
+from .loaded import Model
+from .source import ModelSource
+
+if TYPE_CHECKING:
+    from ..artifact.session import Session
+
+
+class TfjsModel(Model):
+    """A Model that runs its graph as it is written: a traced function would lose what ties constants to loops."""
+
+    @cached_property
+    def _session(self) -> Session:
+        from ..artifact.session import Session
+
+        frozen = self.frozen()
+        # An input and an output may have one name.
+        return Session(frozen.graph_def, {**frozen.outputs, **{f"{name}\0": t for name, t in frozen.inputs.items()}})
+
+    def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
+        """Outputs by name, for inputs by name."""
+        feeds = {f"{spec.name}\0": tensors[spec.name] for spec in self.info.signature.inputs}
+        return self._session.run(feeds, [spec.name for spec in self.info.signature.outputs])
+
+
+def load_tfjs(source: ModelSource) -> Model:
+    """The artifact as a Model; `keras_model` is None, since no layers of Keras are left that could be converted.
+
+    Inputs and outputs are named by the artifact's signature, else by its nodes or layers.
+    ArtifactFileError says what is damaged, unsafe or cannot be executed; ModelFileError what has no sample axis.
+    """
+    document = read_document(source.path)
+    graph = read_artifact(source.path)
+    frozen = _named(document, graph)
+    traced = trace_graph(frozen.graph_def, frozen.inputs, frozen.outputs)
+    info = ModelInfo(str(source.path), source.format, source.sha256, traced.signature)
+    converter = document.content.get("convertedBy") or "an unknown converter"
+    notes = (f"a TF.js {document.format} model by {converter}, executed in Python", *graph.notes)
+    return TfjsModel(info, traced, notes=notes, frozen=frozen)
+
+
+def _named(document: Document, graph: ArtifactGraph) -> FrozenGraph:
+    return FrozenGraph(
+        graph_def=graph.graph_def,
+        inputs={port.key: graph.inputs[port.tensor] for port in document.inputs},
+        outputs={port.key: graph.outputs[port.tensor] for port in document.outputs},
+    )

@@ -1,0 +1,369 @@
+"""Orders the stages and runs them side by side: convert, run, compare, diagnose, gate, report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .cache import Cache
+from .config import Options
+from .errors import ConversionError, RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
+from .inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs
+from .judgement import Measurements, conclude
+from .model import identify
+from .model.source import TFJS
+from .references import References
+from .runtimes.base import Runtime
+from .runtimes.browser import BrowserHost
+from .source import Source
+from .store import PendingRun, SavedRun, open_run, read_outputs, starts
+from .types import (
+    ArtifactInfo,
+    Environment,
+    ModelInfo,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Verdict,
+)
+
+# What shows that a conversion computes the same: TF.js's plainest kernels, on as many made inputs.
+_VERIFIER = RuntimeId("chromium", "cpu")
+_VERIFYING_SAMPLES = 2
+
+#: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
+_FORWARDED_BELOW = 1000
+
+#: Told what happens: runtime, what it is doing now, samples it has done, samples in all.
+Observer = Callable[[str, str, int, int], None]
+
+
+def _silent(runtime: str, step: str, done: int, total: int) -> None:
+    """An observer for those who do not watch."""
+
+
+async def compare(model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
+    """Run everything once. `model` is a path or a live model; `inputs` a path, arrays, or None for made ones.
+
+    Errors: ModelFileError, InputsFileError, ArtifactFileError, UsageError, ConversionError, and
+    RuntimeFailedError when native float32 itself fails. A candidate that fails is in the report.
+    """
+    async with _opened(model, options, observe) as run:
+        return conclude(*await run.run(inputs), options)
+
+
+async def trace(model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
+    """What `compare` gives, and where it starts: every point of the artifact, on the first samples.
+
+    Errors are those of `compare`; ArtifactFileError and RuntimeFailedError where the artifact cannot be
+    executed in Python. A runtime that fails keeps what was traced until then.
+    """
+    async with _opened(model, options, observe) as run:
+        saved, measurements = await run.run(inputs)
+        return await run.trace(conclude(saved, measurements, options))
+
+
+async def convert(
+    model: Any, folder: Path, options: Options, observe: Observer = _silent
+) -> tuple[ArtifactInfo, Report]:
+    """Convert into a new or empty folder, after one run in a browser has shown that the artifact answers alike.
+
+    UsageError when the folder is neither. ConversionError names what lacks, or how the artifact
+    answers otherwise; then nothing is handed out. Where no browser starts, the report says so;
+    quantized weights are handed out with the error that they cost.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is not an empty folder", "Name a new folder: nothing is overwritten.")
+    if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
+        raise UsageError(f"{model} is a TF.js model already", "Check it with pycheck compare.")
+    options = replace(options, runtimes=(_VERIFIER,), samples=_VERIFYING_SAMPLES, save_run=None)
+    async with _opened(model, options, observe) as run:
+        report = conclude(*await run.run(None), options)
+        artifact = report.artifact
+        assert artifact is not None  # a conversion that fails raises
+        if report.verdict in (Verdict.DRIFT, Verdict.NAN_DIVERGENCE) and options.quantize == "none":
+            raise ConversionError(
+                f"the {artifact.format} artifact does not answer as the model does: {report.findings[0].summary}",
+                "Try the other --format; pycheck compare shows the difference on inputs of your own.",
+            )
+        try:
+            shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written: {error}") from error
+    return replace(artifact, folder=folder), report
+
+
+def rejudge(folder: Path, options: Options) -> Report:
+    """Compare, diagnose and judge a saved run again; needs neither TensorFlow nor a browser."""
+    saved, store = open_run(folder)
+    environments = {record.id: record.environment for record in saved.runtimes}
+    options.tolerance.check_outputs([spec.name for spec in saved.model.signature.outputs])
+    measurements = Measurements(options.tolerance, environments.get)
+    whole = {record.id for record in saved.runtimes if record.status is RuntimeStatus.OK}
+    class_runtime, double = saved.model.references
+    size_runtime = double if double in whole else class_runtime
+    for index, start in enumerate(starts(saved.batch_sizes)):
+        classes = read_outputs(saved, store, class_runtime, index)
+        size = classes if size_runtime == class_runtime else read_outputs(saved, store, size_runtime, index)
+        measurements.add_reference(size_runtime, size, classes, start)
+        for candidate in saved.candidates:
+            if candidate in whole or store.has(candidate, index):  # one that failed has what it gave before
+                measurements.add(candidate, read_outputs(saved, store, candidate, index), size, classes, start)
+    return conclude(saved, measurements, options)
+
+
+@asynccontextmanager
+async def _opened(model: Any, options: Options, observe: Observer) -> AsyncIterator[_Run]:
+    """A run of one model with all that it needs, which is closed again in every case."""
+    async with AsyncExitStack() as stack:
+        cache = Cache(options.cache_dir, enabled=options.cache)
+        stack.callback(cache.close)
+        executor = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        source = Source(model, options, cache, executor)
+        stack.push_async_callback(source.close)
+        hosts = _Hosts(options)
+        stack.push_async_callback(hosts.close)
+        keep = PendingRun(options.save_run) if options.save_run else None
+        if keep:
+            stack.callback(keep.discard)
+        yield _Run(options, observe, source, hosts, cache, executor, keep)
+
+
+class _Hosts:
+    """One host an engine, shared by its runtimes."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._starting: dict[str, asyncio.Task[BrowserHost]] = {}
+
+    def start(self) -> None:
+        """Begin to start the browsers, unless that was done, without waiting for them."""
+        for engine in {runtime.engine for runtime in self._options.runtimes} - self._starting.keys():
+            self._starting[engine] = asyncio.create_task(self._start(engine))
+
+    async def get(self, engine: str) -> BrowserHost:
+        """The browser of an engine; RuntimeUnavailableError says why it does not start."""
+        return await asyncio.shield(self._starting[engine])
+
+    async def _start(self, engine: str) -> BrowserHost:
+        options = self._options
+        host = BrowserHost(
+            engine,
+            kinds=[runtime.kind for runtime in options.runtimes if runtime.engine == engine],
+            browser_path=options.browser_path,
+            headed=options.headed,
+            browser_args=options.browser_args,
+            timeout_s=options.timeout_s,
+        )
+        return await host.__aenter__()
+
+    async def close(self) -> None:
+        """End every browser, also one that is still starting."""
+        for task in self._starting.values():
+            if not task.done():
+                task.cancel()
+        for host in await asyncio.gather(*self._starting.values(), return_exceptions=True):
+            if isinstance(host, BrowserHost):
+                await host.__aexit__(None, None, None)
+
+
+class _Run:
+    """The candidates of one run, side by side, each compared batch by batch as its outputs come."""
+
+    def __init__(
+        self,
+        options: Options,
+        observe: Observer,
+        source: Source,
+        hosts: _Hosts,
+        cache: Cache,
+        executor: ThreadPoolExecutor,
+        keep: PendingRun | None,
+    ) -> None:
+        self._options = options
+        self._observe = observe
+        self._source = source
+        self._hosts = hosts
+        self._cache = cache
+        self._executor = executor
+        self._pending = keep
+        self._keep = keep.outputs if keep else None
+        self._slots = asyncio.Semaphore(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
+        self._records: dict[RuntimeId, RuntimeRecord] = {}
+        self._environments: dict[RuntimeId, Environment] = {}
+
+    async def run(self, given: Any) -> tuple[SavedRun, Measurements]:
+        options, source = self._options, self._source
+        # No browser for what is no model, nor for inputs or an artifact that do not fit; but where TensorFlow
+        # has to be loaded to know, the browser starts meanwhile.
+        if not await source.is_known():
+            self._hosts.start()
+        info = await source.info()
+        inputs = await self._open_inputs(given)
+        if options.tfjs_model:
+            await source.artifact()
+        self._hosts.start()
+        batch_size = info.signature.inputs[0].shape[0] or even_batch_size(options.batch_size, inputs.sample_count)
+        options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
+        measurements = Measurements(options.tolerance, self._environments.get)
+        self._references = References(
+            source, info.references, inputs, batch_size, self._cache, self._executor, self._advance(inputs)
+        )
+        self._measured = measurements
+        self._inputs, self._batch_size = inputs, batch_size
+        # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
+        self._artifact = asyncio.ensure_future(source.artifact())
+        tasks = [asyncio.ensure_future(self._candidate(runtime)) for runtime in options.runtimes]
+        await _all_or_cancel([self._artifact, asyncio.ensure_future(self._reference_batches()), *tasks])
+        saved = self._saved(info)
+        if self._pending:
+            self._pending.publish(saved)
+        return saved, measurements
+
+    async def trace(self, report: Report) -> Report:
+        """The report of `run`, with the trace of what ran."""
+        from .tracing import trace_run
+
+        size = report.model.signature.inputs[0].shape[0]
+        batch = next(iter(self._inputs.batches(self._batch_size)))
+        reference = await self._references.batch(0)
+        # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
+        least = -(-_FORWARDED_BELOW // max(value[0].size or 1 for value in batch.tensors.values()))
+        count = batch.size if size else min(max(self._options.trace_samples, least), batch.size)
+        candidates = []
+        for record in report.runtimes:
+            if record.id in self._options.runtimes and record.status is RuntimeStatus.OK:
+                host = await self._hosts.get(record.id.engine)
+                flags = dict(self._options.flags)
+                candidates.append(host.runtime(record.id, self._source.artifact(), flags=flags))
+        return await trace_run(
+            report,
+            inputs={name: value[:count] for name, value in batch.tensors.items()},
+            size={name: value[:count] for name, value in reference.size.items()},
+            classes={name: value[:count] for name, value in reference.classes.items()},
+            candidates=candidates,
+            layers=await self._source.layer_names(),
+            executor=self._executor,
+            slots=self._slots,
+            options=self._options,
+            observe=self._observe,
+        )
+
+    def _saved(self, info: ModelInfo) -> SavedRun:
+        inputs, measurements, options = self._inputs, self._measured, self._options
+        return SavedRun(
+            model=info,
+            artifact=self._artifact.result(),
+            inputs=inputs.info,
+            runtimes=(*self._references.records.values(), *(self._records[r] for r in options.runtimes)),
+            candidates=options.runtimes,
+            batch_sizes=tuple(batch.size for batch in inputs.batches(self._batch_size)),
+            nonfinite_inputs=measurements.nonfinite_inputs,
+            input_elements=measurements.input_elements,
+            command=options.command,
+        )
+
+    async def _open_inputs(self, given: Any) -> Inputs:
+        signature = (await self._source.info()).signature
+        if isinstance(given, Path):
+            return await asyncio.to_thread(open_inputs, given, signature)
+        if given is not None:
+            return from_arrays(given, signature)
+        low, high = self._options.range or (None, None)
+        bounds = await self._source.input_bounds()
+        return make_inputs(
+            signature, samples=self._options.samples, seed=self._options.seed, low=low, high=high, bounds=bounds
+        )
+
+    def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
+        done: dict[RuntimeId, int] = {}
+
+        def advance(runtime: RuntimeId, samples: int) -> None:
+            done[runtime] = done.get(runtime, 0) + samples
+            self._observe(str(runtime), "running", done[runtime], inputs.sample_count)
+
+        return advance
+
+    async def _reference_batches(self) -> None:
+        """Compute the references, and the noise floor from them as they come."""
+        computing = asyncio.ensure_future(self._references.compute())
+        try:
+            for batch in self._inputs.batches(self._batch_size):
+                reference = await self._references.batch(batch.index)
+                await asyncio.to_thread(self._measured.add_inputs, batch)
+                await asyncio.to_thread(
+                    self._measured.add_reference,
+                    self._references.size_runtime,
+                    reference.size,
+                    reference.classes,
+                    batch.start,
+                )
+                if self._keep:
+                    self._keep.write(self._references.class_runtime, batch.index, reference.classes)
+                    if self._references.size_runtime != self._references.class_runtime:
+                        self._keep.write(self._references.size_runtime, batch.index, reference.size)
+            await computing
+        finally:
+            computing.cancel()
+            await asyncio.gather(computing, return_exceptions=True)
+
+    async def _candidate(self, runtime_id: RuntimeId) -> None:
+        """Run one candidate to its end or its failure; both are recorded."""
+        async with self._slots:
+            runtime: Runtime | None = None
+            status, error = RuntimeStatus.OK, None
+            try:
+                self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
+                host = await self._hosts.get(runtime_id.engine)
+                runtime = host.runtime(runtime_id, self._artifact, flags=dict(self._options.flags))
+                async with runtime:
+                    await self._predict_all(runtime)
+            except RuntimeFailedError as failure:
+                status, error = _status_of(failure), str(failure)
+            self._records[runtime_id] = RuntimeRecord(
+                runtime_id,
+                status,
+                getattr(runtime, "environment", None),
+                dict(runtime.timings_s) if runtime else {},
+                error,
+            )
+            self._observe(str(runtime_id), status.value, self._inputs.sample_count, self._inputs.sample_count)
+
+    async def _predict_all(self, runtime: Runtime) -> None:
+        self._environments[runtime.id] = runtime.environment
+        done = 0
+        for batch in self._inputs.batches(self._batch_size):
+            outputs = await runtime.predict(batch.tensors)
+            reference = await self._references.batch(batch.index)
+            await asyncio.to_thread(
+                self._measured.add, runtime.id, outputs, reference.size, reference.classes, batch.start
+            )
+            if self._keep:
+                await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
+            done += batch.size
+            self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
+
+
+def _status_of(error: RuntimeFailedError) -> RuntimeStatus:
+    if isinstance(error, RuntimeUnavailableError):
+        return RuntimeStatus.UNAVAILABLE
+    return RuntimeStatus.TIMED_OUT if isinstance(error, RuntimeTimeoutError) else RuntimeStatus.FAILED
+
+
+async def _all_or_cancel(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    """Wait for all; the first error cancels the rest and is raised."""
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

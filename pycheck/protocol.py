@@ -1,0 +1,218 @@
+"""Every message between Python and the page, so that there is one place to change one.
+
+The page opens a WebSocket and says `Hello`. Python sends commands, one at a time a page;
+the page answers each with the reply of the same `id`, or with `Failed`. `Event` comes
+unasked. Messages are JSON objects with a `type`; tensors never travel here, they are
+safetensors bytes over HTTP, and a number that may not be finite is never JSON: flags
+say "Infinity" as a string and probes say their bits as unsigned integers.
+
+`js_harness/src/protocol.d.ts` is generated from this file by js_harness/generate_protocol.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from .errors import RuntimeFailedError
+
+PROTOCOL_VERSION = 1
+
+#: What TF.js lets a flag be; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
+FlagValue = bool | int | float | str
+Dtype = Literal["float32", "int32", "bool"]
+
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+# ------------------------------------------------------------------ Python to the page
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Start:
+    """Set the flags, then start one backend of TF.js and prove that it runs."""
+
+    id: int
+    backend: Literal["cpu", "wasm", "webgl", "webgpu"]
+    flags: Mapping[str, FlagValue]
+    type: Literal["start"] = "start"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Load:
+    """Load the model.json at `url`, which is relative to the page."""
+
+    id: int
+    format: Literal["layers", "graph"]
+    url: str
+    type: Literal["load"] = "load"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Predict:
+    """Fetch the input tensors, run the model, send the output tensors back.
+
+    `inputs` and `outputs` are the artifact's names in the artifact's order; the fetched
+    safetensors file names its tensors by `inputs`, the one sent back by `outputs`. It is
+    sent as up to `upload_streams` ranges side by side, which is what makes it fast.
+    With `points` the names are of points inside the artifact, in no order: the model is run
+    from those given to those wanted.
+    """
+
+    id: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    inputs_url: str
+    outputs_url: str
+    upload_streams: int
+    points: bool = False
+    type: Literal["predict"] = "predict"
+
+
+Command = Start | Load | Predict
+
+
+# ------------------------------------------------------------------ the page to Python
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Hello:
+    """The first message: the page is there."""
+
+    protocol_version: int
+    user_agent: str
+    type: Literal["hello"] = "hello"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Probes:
+    """What real kernels gave, as the bits of each float32, for Python to judge.
+
+    The kernel is an elementwise product of tensors too large for TF.js to hand to the CPU.
+    `significand` is 2049 x 1 and 16777215 x 1: 12 and 24 significant bits.
+    `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1; `denormals_float16` is
+    2^-14 x 0.5 and 2^-15 x 1.
+    """
+
+    significand: tuple[int, ...]
+    denormals_float32: tuple[int, ...]
+    denormals_float16: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Started:
+    """The backend runs; what it is.
+
+    `flags` are those in force, `flags_default` what each would be if none had been set,
+    `flags_unknown` those asked for that nothing loaded here has.
+    """
+
+    id: int
+    tfjs_version: str
+    backend: str
+    renderer: str | None
+    software_renderer: bool | None
+    epsilon: float
+    flags: Mapping[str, FlagValue]
+    flags_default: Mapping[str, FlagValue]
+    flags_unknown: tuple[str, ...]
+    wasm_threads: int | None
+    probes: Probes
+    notes: tuple[str, ...]
+    type: Literal["started"] = "started"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class TensorDescription:
+    """A tensor as TF.js describes it; null is a dimension that it leaves open."""
+
+    name: str
+    dtype: str | None
+    shape: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Loaded:
+    """The model is in the page."""
+
+    id: int
+    inputs: tuple[TensorDescription, ...]
+    outputs: tuple[TensorDescription, ...]
+    tensor_count: int
+    type: Literal["loaded"] = "loaded"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Predicted:
+    """One batch is computed and its outputs have arrived.
+
+    Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
+    grows from batch to batch, something leaks.
+    """
+
+    id: int
+    method: Literal["predict", "execute", "executeAsync"]
+    download_s: float
+    compute_s: float
+    upload_s: float
+    tensor_count: int
+    type: Literal["predicted"] = "predicted"
+
+
+FailureCode = Literal["unavailable", "flag", "backend", "load", "predict", "gpu", "transfer"]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Failed:
+    """A command failed. `unavailable`: this browser has no such thing; `gpu`: it broke or was lost."""
+
+    id: int
+    code: FailureCode
+    message: str
+    stack: str
+    type: Literal["failed"] = "failed"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Event:
+    """Something that nobody asked for and that ends the runtime."""
+
+    code: Literal["context-lost", "device-lost", "gpu-error", "uncaught"]
+    message: str
+    type: Literal["event"] = "event"
+
+
+Reply = Started | Loaded | Predicted | Failed
+PageMessage = Hello | Started | Loaded | Predicted | Failed | Event
+
+COMMANDS = (Start, Load, Predict)
+PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Failed, Event)
+
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
+_PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(Annotated[PageMessage, Field(discriminator="type")])
+
+
+def encode(message: Command | PageMessage) -> str:
+    """The message as JSON text."""
+    adapter = _COMMAND if isinstance(message, COMMANDS) else _PAGE_MESSAGE
+    return adapter.dump_json(message).decode()  # type: ignore[arg-type]
+
+
+def decode_command(text: str) -> Command:
+    """Read what Python sends; ValueError where it is no command."""
+    return _COMMAND.validate_json(text)
+
+
+def decode_page_message(text: str) -> PageMessage:
+    """Read what the page sends; RuntimeFailedError where it is no message of this protocol."""
+    try:
+        return _PAGE_MESSAGE.validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors()[:3])
+        raise RuntimeFailedError(
+            f"the page sent a message that is not of protocol version {PROTOCOL_VERSION}: {problems}: {text[:200]}",
+            "Build the harness again (npm run build) so that it fits this pycheck.",
+        ) from None

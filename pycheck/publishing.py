@@ -1,0 +1,75 @@
+"""Where reports go: checked before any work is done, written when all of them are rendered."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .console import Console
+from .errors import UsageError
+from .gate import exit_code
+from .report import render
+from .types import Report
+
+_ELSEWHERE = "Name a file in a folder that exists and can be written."
+
+
+def destinations(**paths: str | None) -> dict[str, str]:
+    """Where reports go, checked before any work is done."""
+    outputs = {kind: path for kind, path in paths.items() if path}
+    for kind, path in outputs.items():
+        if others := [f"--{other}" for other in outputs if outputs[other] == path and other != kind]:
+            where = "standard output (-)" if path == "-" else path
+            raise UsageError(f"--{kind} and {', '.join(others)} both go to {where}", "Give each report its own place.")
+    for kind, path in outputs.items():
+        if path != "-":
+            _check_writable(f"--{kind} {path}", Path(path))
+    return outputs
+
+
+def _check_writable(option: str, path: Path) -> None:
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
+
+
+def publish(report: Report, outputs: dict[str, str], console: Console) -> int:
+    """Write every report to its place, or the terminal report where none takes standard output; the exit code."""
+    texts = {kind: render(report, kind) for kind in outputs}
+    for kind, path in outputs.items():
+        if path != "-":
+            _write(f"--{kind} {path}", Path(path), texts[kind])
+    with standard_output():
+        if to_stdout := [texts[kind] for kind, path in outputs.items() if path == "-"]:
+            sys.stdout.write(to_stdout[0].rstrip("\n") + "\n")
+        else:
+            console.report(report)
+    return exit_code(report)
+
+
+def _write(option: str, path: Path, text: str) -> None:
+    existed = path.exists()
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        if not existed:
+            path.unlink(missing_ok=True)
+        raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Whoever reads may stop early (`| head`): that changes neither the verdict nor the exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end

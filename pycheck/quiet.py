@@ -1,0 +1,46 @@
+"""Hold back what native libraries write to standard error past every setting they offer."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+#: What TensorFlow prints whatever TF_CPP_MIN_LOG_LEVEL says: part of its C++ logs before logging is initialized.
+_NOISE = re.compile(
+    rb"absl::InitializeLog|^[IW]\d{4} |Unable to register cu\w+ factory|computation placer already registered"
+    rb"|oneDNN custom operations|optimized to use available CPU|rebuild TensorFlow|Could not find cuda drivers"
+    rb"|Could not find TensorRT|failed call to cuInit|Error loading CUDA libraries"
+)
+
+
+@contextmanager
+def without_native_noise() -> Iterator[None]:
+    """Hold back what reaches file descriptor 2; whatever is not known noise is passed on afterwards.
+
+    Python's own standard error (progress bars, say) keeps going to the terminal meanwhile.
+    The descriptor belongs to the process: use it from one thread at a time.
+    """
+    try:
+        terminal = os.dup(2)
+    except OSError:  # started without a standard error
+        yield
+        return
+    python_stderr = sys.stderr
+    with tempfile.TemporaryFile() as held_back, os.fdopen(terminal, "w", encoding="utf-8", buffering=1) as bypass:
+        if python_stderr is sys.__stderr__:
+            sys.stderr = bypass
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            if sys.stderr is bypass:
+                sys.stderr = python_stderr
+            held_back.seek(0)
+            for line in held_back:
+                if not _NOISE.search(line):
+                    os.write(2, line)

@@ -1,0 +1,161 @@
+"""The results in Python that candidates are measured against, batch by batch as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from .cache import Cache, content_key
+from .errors import RuntimeFailedError
+from .inputs import Inputs
+from .runtimes.base import Runtime
+from .source import Source
+from .store import OutputStore
+from .types import (
+    Batch,
+    Environment,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Tensors,
+)
+
+_ENVIRONMENTS = TypeAdapter(dict[str, Environment])
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceBatch:
+    """What TensorFlow gave for one batch. `size` is float64 where that could run, else float32."""
+
+    size: Tensors
+    classes: Tensors
+
+
+class References:
+    """Computes the model in Python, in float32 and float64, once, keeps them on disk, and lends them by batch.
+
+    At most one batch is in memory at a time here, however many samples there are.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        runtimes: tuple[RuntimeId, RuntimeId],
+        inputs: Inputs,
+        batch_size: int,
+        cache: Cache,
+        executor: Executor,
+        advance: Callable[[RuntimeId, int], None],
+    ) -> None:
+        self._source = source
+        self.class_runtime, self._double_runtime = runtimes
+        self._inputs = inputs
+        self._batch_size = batch_size
+        self._cache = cache
+        self._executor = executor
+        self._advance = advance
+        count = -(-inputs.sample_count // batch_size)
+        loop = asyncio.get_running_loop()
+        self._ready: list[asyncio.Future[None]] = [loop.create_future() for _ in range(count)]
+        self._store: OutputStore | None = None
+        self.records: dict[RuntimeId, RuntimeRecord] = {}
+
+    @property
+    def size_runtime(self) -> RuntimeId:
+        """What errors are measured against."""
+        record = self.records.get(self._double_runtime)
+        failed = record is not None and record.status is not RuntimeStatus.OK
+        return self.class_runtime if failed else self._double_runtime
+
+    async def compute(self) -> None:
+        """Fill every batch; RuntimeFailedError when float32 itself fails."""
+        try:
+            key = await self._source.cache_key()
+            if key:
+                key = content_key(key, self._inputs.info.sha256, self._inputs.sample_count, self._batch_size)
+                if entry := self._cache.find("native", key):
+                    return self._take(entry)
+            await self._run(key)
+        except BaseException as error:
+            for future in self._ready:
+                if not future.done():
+                    future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+                    future.exception() if not future.cancelled() else None  # seen: candidates may be gone already
+            raise
+
+    async def batch(self, index: int) -> ReferenceBatch:
+        """One batch, as soon as both native runtimes have given it."""
+        await asyncio.shield(self._ready[index])
+        assert self._store is not None
+        classes = await asyncio.to_thread(self._store.read, self.class_runtime, index)
+        if self.size_runtime == self.class_runtime:
+            return ReferenceBatch(classes, classes)
+        return ReferenceBatch(await asyncio.to_thread(self._store.read, self._double_runtime, index), classes)
+
+    def _take(self, entry: Path) -> None:
+        """Everything from the cache."""
+        self._store = OutputStore(entry)
+        environments = _ENVIRONMENTS.validate_json((entry / "environments.json").read_bytes())
+        for runtime in (self.class_runtime, self._double_runtime):
+            self.records[runtime] = RuntimeRecord(
+                runtime, RuntimeStatus.OK, environments[str(runtime)], {"from_cache": 0.0}
+            )
+            self._advance(runtime, self._inputs.sample_count)
+        for future in self._ready:
+            future.set_result(None)
+
+    async def _run(self, key: str | None) -> None:
+        pending = self._cache.reserve("native", key)
+        self._store = OutputStore(pending.folder)
+        async with AsyncExitStack() as stack:
+            single = await stack.enter_async_context(self._runtime(self.class_runtime))
+            double: Runtime | None = None
+            for batch in self._inputs.batches(self._batch_size):
+                await self._predict(single, batch)
+                if batch.index == 0:
+                    double = await self._first_double(stack, batch)
+                elif double:
+                    await self._predict(double, batch)
+                self._ready[batch.index].set_result(None)
+            for runtime in filter(None, (single, double)):
+                self.records[runtime.id] = _record(runtime)
+        if key and double:
+            environments = {str(r): record.environment for r, record in self.records.items() if record.environment}
+            (pending.folder / "environments.json").write_bytes(_ENVIRONMENTS.dump_json(environments))
+            self._store.folder = pending.publish()
+
+    def _runtime(self, runtime: RuntimeId) -> Runtime:
+        if runtime.engine == "artifact":
+            from .runtimes.artifact import ArtifactRuntime
+
+            return ArtifactRuntime(runtime, self._source.own_artifact(), executor=self._executor)
+        from .runtimes.native import NativeRuntime
+
+        return NativeRuntime(runtime, self._source.model(), executor=self._executor)
+
+    async def _first_double(self, stack: AsyncExitStack, batch: Batch) -> Runtime | None:
+        """Whether float64 runs is settled on the first batch, so that all batches have one reference."""
+        try:
+            double = await stack.enter_async_context(self._runtime(self._double_runtime))
+            await self._predict(double, batch)
+        except RuntimeFailedError as error:
+            failed = self._double_runtime
+            self.records[failed] = RuntimeRecord(failed, RuntimeStatus.FAILED, None, {}, str(error))
+            return None
+        return double
+
+    async def _predict(self, runtime: Runtime, batch: Batch) -> None:
+        assert self._store is not None
+        outputs = await runtime.predict(batch.tensors)
+        await asyncio.to_thread(self._store.write, runtime.id, batch.index, outputs)
+        self._advance(runtime.id, batch.size)
+
+
+def _record(runtime: Runtime) -> RuntimeRecord:
+    return RuntimeRecord(runtime.id, RuntimeStatus.OK, runtime.environment, dict(runtime.timings_s))

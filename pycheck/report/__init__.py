@@ -1,0 +1,37 @@
+"""Renders a report; every writer takes a `Report` and returns text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..types import Report
+
+FORMATS = ("json", "html", "junit", "terminal")
+
+__all__ = ["FORMATS", "render"]
+
+
+def render(report: Report, kind: str) -> str:
+    """The report as text of one of FORMATS; ValueError for another."""
+    return _writer(kind)(report)
+
+
+def _writer(kind: str) -> Callable[[Report], str]:
+    """Imported when asked for: a run that writes JSON loads no template engine."""
+    if kind == "json":
+        from .json import render_json
+
+        return render_json
+    if kind == "html":
+        from .html import render_html
+
+        return render_html
+    if kind == "junit":
+        from .junit import render_junit
+
+        return render_junit
+    if kind == "terminal":
+        from .terminal import render_terminal
+
+        return render_terminal
+    raise ValueError(f"no report of kind {kind!r}; known: {', '.join(FORMATS)}")

@@ -1,0 +1,48 @@
+"""The report for machines: JSON, as a contract with a version, and reading it back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import InputError
+from ..types import Report
+from .codec import DecodeError, decode, encode, schema
+
+SCHEMA_VERSION = 1
+
+
+def report_to_dict(report: Report) -> dict[str, Any]:
+    """The report as JSON-ready data: every key present, null what is absent, no NaN anywhere."""
+    return {"schema_version": SCHEMA_VERSION, **encode(report)}
+
+
+def render_json(report: Report) -> str:
+    """The report as JSON text."""
+    return json.dumps(report_to_dict(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def report_from_dict(data: Any) -> Report:
+    """The report that `report_to_dict` wrote; InputError says what is not as it should be."""
+    if not isinstance(data, dict) or "schema_version" not in data:
+        raise InputError("this is no pycheck report: it has no schema_version")
+    version = data["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"the report has schema_version {version!r}; this pycheck reads {SCHEMA_VERSION}",
+            "Read it with the pycheck that wrote it, or make the report again.",
+        )
+    try:
+        report: Report = decode(data, Report)
+    except DecodeError as error:
+        raise InputError(f"this is no pycheck report: {error}") from error
+    return report
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema of the report; docs/report.schema.json is this, written down."""
+    result = schema(Report)
+    definition = result["$defs"]["Report"]
+    definition["required"].insert(0, "schema_version")
+    definition["properties"] = {"schema_version": {"const": SCHEMA_VERSION}, **definition["properties"]}
+    return {"$id": "pycheck-report-1", "title": "pycheck report", **result}

@@ -1,0 +1,247 @@
+"""The report at the terminal: verdict, table, what went wrong, worst elements, what next, where it ran."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..types import Finding, Report, Severity, WorstElement
+from . import view, where, wording
+from .view import Row
+
+_PASSED, _FAILED = "bold green", "bold red"
+_SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_MOST_ROWS, _MOST_FINDINGS, _MOST_COMPARISONS, _MOST_ELEMENTS = 24, 6, 4, 3
+_MOST_SOURCES, _MOST_REMARKS = 4, 6
+_VERBOSE_ELEMENTS = 8
+_NARROWEST_NAME, _WIDEST_NAME = 8, 40
+_WIDE = 100
+
+
+def print_report(report: Report, console: Console, *, verbosity: int = 0) -> None:
+    """Print to a console; `verbosity` -1 is the verdict alone, 1 leaves nothing out."""
+    console.file.write(_rendered(report, console, verbosity))
+
+
+def _rendered(report: Report, console: Console, verbosity: int) -> str:
+    """What the console would print, without the spaces that rich fills lines with."""
+    with console.capture() as captured:
+        for part in _parts(report, console.width, verbosity):
+            # A command that is broken over lines cannot be copied: the terminal may wrap it, rich may not.
+            console.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def render_terminal(report: Report, *, width: int = 80, color: bool = False, verbosity: int = 0) -> str:
+    """The same as text of that width, plain unless `color`."""
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        color_system="standard" if color else None,
+        legacy_windows=False,
+        emoji=False,
+        markup=False,
+    )
+    return _rendered(report, console, verbosity)
+
+
+def _parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
+    yield _headline(report)
+    if verbosity < 0:
+        return
+    gap = Text()
+    yield from (gap, _pairs(view.context(report)))
+    for section in (
+        _table(report, width, verbosity),
+        _where_it_starts(report, verbosity),
+        _findings(report, verbosity),
+        _worst(report, verbosity),
+        _next(report),
+        _environments(report, verbosity),
+    ):
+        if section:
+            yield from (gap, *section)
+
+
+def _headline(report: Report) -> Text:
+    label = (view.LABELS[report.verdict], _PASSED if report.passed else _FAILED)
+    return Text.assemble(label, "  ", wording.printable(view.headline(report)))
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Two columns, the second folded under itself."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for left, right in pairs:
+        table.add_row(Text(left), Text(right))
+    return table
+
+
+def _heading(text: str) -> Text:
+    return Text(text, "bold")
+
+
+# --- the table of runtimes by output
+
+
+def _table(report: Report, width: int, verbosity: int) -> list[RenderableType]:
+    rows, left_out = _shown(view.rows(report), verbosity)
+    if not rows:
+        return []
+    several = len({c.tensor for c in report.comparisons}) > 1 or any(row.comparison is None for row in rows)
+    columns = [("max error", "max_error"), ("limit", "limit"), ("used", "used"), ("ULP", "ulp")]
+    columns += [(title, name) for title, name in (("top-1", "top1"), ("NaN/Inf", "nonfinite")) if _any(rows, name)]
+    columns += [("result", "result")]
+    gap = 2 if width >= _WIDE else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    table.add_column("runtime", no_wrap=True)
+    if several:
+        taken = max(len(r.runtime) for r in rows) + gap
+        taken += sum(max(len(title), *(len(getattr(r, name)) for r in rows)) + gap for title, name in columns)
+        name_width = min(max(width - taken - gap, _NARROWEST_NAME), _WIDEST_NAME)
+        table.add_column("output", no_wrap=True)
+    for title, name in columns:
+        table.add_column(title, no_wrap=True, justify="left" if name == "result" else "right")
+    for runtime, group in groupby(rows, lambda row: row.runtime):
+        for rank, row in enumerate(group):
+            cells = [Text(runtime if rank == 0 else "", "dim" if row.comparison and not row.result else "")]
+            cells += [Text(wording.elide(row.tensor, name_width))] if several else []
+            cells += [_cell(row, name) for _, name in columns]
+            table.add_row(*cells)
+    parts: list[RenderableType] = [table]
+    if _any(rows, "nonfinite"):
+        parts.append(Text(view.NONFINITE_LEGEND, "dim"))
+    if left_out:
+        parts.append(Text(f"{left_out} more rows, none of which failed; -v shows all", "dim"))
+    return parts
+
+
+def _any(rows: Sequence[Row], name: str) -> bool:
+    return any(getattr(row, name) != wording.ABSENT for row in rows)
+
+
+def _cell(row: Row, name: str) -> Text:
+    text = getattr(row, name)
+    if name == "result":
+        return Text(text, "bold red" if row.failed else "yellow" if text == "warn" else "green")
+    over = name == "used" and row.comparison is not None and row.comparison.drifted
+    bad = name == "nonfinite" and row.comparison is not None and row.comparison.nonfinite.changed > 0
+    return Text(text, "red" if over or (bad and row.failed) else "")
+
+
+def _shown(rows: Sequence[Row], verbosity: int) -> tuple[Sequence[Row], int]:
+    """All rows where they fit; else those that failed and, of each runtime, the one nearest to its limit."""
+    if len(rows) <= _MOST_ROWS or verbosity > 0:
+        return rows, 0
+    nearest = {
+        max(group, key=lambda row: (view.share_used(row.comparison) or 0.0) if row.comparison else 0.0)
+        for _, group in groupby((row for row in rows if row.result), lambda row: row.runtime)
+    }
+    shown = [row for row in rows if row.failed or row in nearest]
+    tensors = {row.tensor for row in shown}
+    shown = [row for row in rows if row in shown or (not row.result and row.tensor in tensors)]
+    return shown, len(rows) - len(shown)
+
+
+# --- where it starts
+
+
+def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
+    if report.trace is None:
+        return []
+    found, remarks = where.sources(report), list(where.remarks(report))
+    shown = found if verbosity > 0 else found[:_MOST_SOURCES]
+    parts: list[RenderableType] = [Text.assemble(("Where it starts", "bold"), "  ", (where.scope(report.trace), "dim"))]
+    for source in shown:
+        layer = f", layer {source.layer}" if source.layer != wording.ABSENT else ""
+        line = Text.assemble((source.runtime, "red"), f"  {source.point} ({source.op}{layer})")
+        off = f"{source.error}, {source.limit} allowed; {source.why}; {source.operands}"
+        parts += [Padding(line, (0, 0, 0, 2)), Padding(Text(off), (0, 0, 0, 4))]
+    if not found:
+        parts.append(Text("  nowhere: no operation errs by itself beyond its tolerance", "green"))
+    if len(shown) < len(found):
+        parts.append(Text(f"  and {len(found) - len(shown)} more; -v shows all", "dim"))
+    kept = remarks if verbosity > 0 else remarks[:_MOST_REMARKS]
+    parts.append(Padding(_pairs(kept), (0, 0, 0, 2)))
+    if len(kept) < len(remarks):
+        parts.append(Text(f"  and {len(remarks) - len(kept)} more lines; -v shows all", "dim"))
+    return parts
+
+
+# --- findings, elements, what next
+
+
+def _findings(report: Report, verbosity: int) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for title, group in view.by_severity(report.findings):
+        shown = group if verbosity > 0 else group[:_MOST_FINDINGS]
+        parts += [Text()] if parts else []
+        parts.append(_heading(title))
+        parts += [_finding(finding) for finding in shown]
+        if len(shown) < len(group):
+            parts.append(Text(f"  and {len(group) - len(shown)} more; -v shows all", "dim"))
+    return parts
+
+
+def _finding(finding: Finding) -> RenderableType:
+    summary = Text.assemble((finding.code, _SEVERITY[finding.severity]), "  ", wording.printable(finding.summary))
+    advice = Padding(Text(wording.printable(finding.advice), "dim"), (0, 0, 0, 4))
+    return Group(Padding(summary, (0, 0, 0, 2)), advice) if finding.advice else Padding(summary, (0, 0, 0, 2))
+
+
+def _worst(report: Report, verbosity: int) -> list[RenderableType]:
+    failed = [c for c in view.failures(report) if c.worst]
+    if verbosity > 0 and not failed:
+        failed = [c for c in report.comparisons if c.passed is not None and c.worst]
+    shown = failed if verbosity > 0 else failed[:_MOST_COMPARISONS]
+    parts: list[RenderableType] = [_heading("Worst elements")] if shown else []
+    for c in shown:
+        elements = view.worst(c, _VERBOSE_ELEMENTS if verbosity > 0 else _MOST_ELEMENTS)
+        parts.append(Text(f"  {c.candidate}  {wording.printable(c.tensor)}"))
+        parts.append(Padding(_elements(elements), (0, 0, 0, 4)))
+    if len(shown) < len(failed):
+        parts.append(Text(f"  {len(failed) - len(shown)} more outputs; -v shows all", "dim"))
+    return parts
+
+
+def _elements(elements: Sequence[WorstElement]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    columns = (("sample", 6), ("index", 12), ("Python", 13), ("browser", 13), ("error", 10))
+    for title, width in columns:
+        table.add_column(title, min_width=width, no_wrap=True, justify="left" if title == "index" else "right")
+    for w in elements:
+        index = ",".join(map(str, w.index)) or wording.ABSENT
+        cells = (str(w.sample), index, wording.full(w.reference), wording.full(w.candidate), view.difference(w))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _next(report: Report) -> list[RenderableType]:
+    steps = view.next_steps(report)
+    if not steps:
+        return []
+    lines: list[RenderableType] = []
+    for reason, command in steps:
+        lines += [Text(f"  {reason}:"), Text(f"    {command}", "bold", no_wrap=True)]
+    return [_heading("Next"), *lines]
+
+
+def _environments(report: Report, verbosity: int) -> list[RenderableType]:
+    lines = list(view.environments(report))
+    if verbosity > 0:
+        for record in report.runtimes:
+            timings = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in record.timings_s.items())
+            flags = record.environment.flags if record.environment else {}
+            lines += [(f"{record.id} took", timings)] if timings else []
+            in_force = ", ".join(f"{name}={value}" for name, value in flags.items())
+            lines += [(f"{record.id} flags", wording.printable(in_force))] if flags else []
+    return [_heading("Ran on"), Padding(_pairs(lines), (0, 0, 0, 2))] if lines else []

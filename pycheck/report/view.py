@@ -1,0 +1,350 @@
+"""What every report for people says, in words and short numbers; the writers only lay it out."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..types import (
+    Comparison,
+    Finding,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+    Tolerance,
+    Verdict,
+    WorstElement,
+)
+from .wording import ABSENT, count, names, percent, printable, short, size
+
+LABELS = {
+    Verdict.PASS: "PASS",
+    Verdict.DRIFT: "DRIFT",
+    Verdict.NAN_DIVERGENCE: "NAN DIVERGENCE",
+    Verdict.ERROR: "ERROR",
+}
+STATUS_WORDS = {
+    RuntimeStatus.UNAVAILABLE: "could not start",
+    RuntimeStatus.FAILED: "failed",
+    RuntimeStatus.TIMED_OUT: "timed out",
+}
+KINDS = {"error": "", "introduced": "introduced", "masked": "masked", "class": "class"}
+#: Findings that explain others of the same output: those others need not be told as well.
+_EXPLAINED = {
+    "conversion-drift": "drift",
+    "quantization-drift": "drift",
+    "output-pairing": "drift",
+    "f16-overflow": "nan-introduced",
+}
+_NO_NUMBERS = (ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One output of one runtime, as text; `comparison` is None for a runtime that did not run."""
+
+    runtime: str
+    tensor: str
+    max_error: str
+    limit: str
+    used: str
+    ulp: str
+    top1: str
+    nonfinite: str
+    result: str  # "pass", "warn", "DRIFT", "NaN", "SHAPE", "NO RUN", or "" for the noise floor
+    comparison: Comparison | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether this row is a reason not to release."""
+        return self.result not in ("pass", "warn", "")
+
+
+def rows(report: Report) -> tuple[Row, ...]:
+    """The noise floor's rows, then every runtime's, in the order of the report."""
+    floors = [_row(c) for c in report.comparisons if c.is_noise_floor]
+    judged = [c for c in report.comparisons if not c.is_noise_floor]
+    by_runtime: list[Row] = []
+    for record in report.runtimes:
+        by_runtime += [_row(c) for c in judged if c.candidate == record.id]
+        if record.status is not RuntimeStatus.OK and record.id.kind != "float64":
+            text = STATUS_WORDS[record.status]
+            by_runtime.append(Row(str(record.id), f"({text})", *_NO_NUMBERS, "NO RUN", None))
+    known = {record.id for record in report.runtimes}
+    return (*floors, *by_runtime, *(_row(c) for c in judged if c.candidate not in known))
+
+
+def _row(c: Comparison) -> Row:
+    used = share_used(c)
+    return Row(
+        runtime="noise floor" if c.is_noise_floor else str(c.candidate),
+        tensor=printable(c.tensor),
+        max_error=short(c.max_abs_error),
+        limit=_limit(c.tolerance),
+        used=ABSENT if used is None else percent(used),
+        ulp=short(c.max_ulp_error),
+        top1=ABSENT if c.top1_agreement is None else _agreement(c),
+        nonfinite=_nonfinite(c),
+        result=_result(c),
+        comparison=c,
+    )
+
+
+def _result(c: Comparison) -> str:
+    if c.is_noise_floor or c.passed is None:
+        return ""
+    if c.shape_mismatch:
+        return "SHAPE"
+    if c.passed:
+        return "warn" if c.nonfinite.changed else "pass"
+    return "DRIFT" if c.drifted and not c.nonfinite.changed else "NaN" if not c.drifted else "NaN+DRIFT"
+
+
+def share_used(c: Comparison) -> float | None:
+    """The largest share of any limit that is used up; 1 is the limit itself, None where there is no such limit."""
+    tolerance = c.tolerance
+    if tolerance is None or c.max_abs_error is None:
+        return None
+    limits = [(c.max_abs_error, tolerance.max_abs), (c.rms_error, tolerance.rms), (c.max_ulp_error, tolerance.max_ulp)]
+    if tolerance.mode == "explicit" and not tolerance.rtol:
+        limits.append((c.max_abs_error, tolerance.atol))
+    shares = [
+        value / limit if limit else math.inf if value else 0.0
+        for value, limit in limits
+        if value is not None and limit is not None
+    ]
+    return max(shares, default=None)
+
+
+def _limit(tolerance: Tolerance | None) -> str:
+    if tolerance is None:
+        return ABSENT
+    if tolerance.mode != "explicit":
+        return short(tolerance.max_abs)
+    if tolerance.rtol:
+        return "given"
+    return short(tolerance.atol) if tolerance.atol is not None else f"{tolerance.max_ulp:g}ulp"
+
+
+def _agreement(c: Comparison) -> str:
+    """A share of rows that is 100% only when it is all of them."""
+    if not c.top1_flip_count:
+        return "100%"
+    return f"{min((c.top1_agreement or 0.0) * 100.0, 99.9):.3g}%"
+
+
+def _nonfinite(c: Comparison) -> str:
+    counts = c.nonfinite
+    other = counts.changed - counts.introduced - counts.masked
+    parts = [f"{sign}{count(n)}" for sign, n in (("+", counts.introduced), ("-", counts.masked), ("~", other)) if n]
+    return " ".join(parts) or ABSENT
+
+
+#: More runtimes than this are counted in the headline, not named.
+_MOST_NAMES = 3
+#: More limits than this in one command help nobody.
+_MOST_LIMITS = 3
+
+NONFINITE_LEGEND = "NaN/Inf: + only on this runtime, - only in Python (masked), ~ of another kind"
+
+
+def headline(report: Report) -> str:
+    """One sentence under the verdict."""
+    judged = [c for c in report.comparisons if c.passed is not None]
+    missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
+    if report.verdict is Verdict.PASS:
+        ran = _ids(c.candidate for c in judged)
+        who = names(ran) if len(ran) <= _MOST_NAMES else f"all {len(ran)} runtimes"
+        warnings = sum(f.severity is Severity.WARNING for f in report.findings)
+        aside = f", with {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+        return f"{who} {'gives' if len(ran) == 1 else 'give'} the answers that Python gives{aside}"
+    aside = f"; {names(missing)} did not run" if missing else ""
+    if report.verdict is Verdict.NAN_DIVERGENCE:
+        return _nan_headline(judged) + aside
+    if report.verdict is Verdict.DRIFT:
+        ids = _ids(c.candidate for c in judged if c.drifted)
+        return f"{names(ids)} {'differs' if len(ids) == 1 else 'differ'} from Python by more than the tolerance{aside}"
+    if missing:
+        return f"{names(missing)} did not run"
+    shapes = _ids(c.candidate for c in judged if c.shape_mismatch)
+    if shapes:
+        return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of another shape than Python"
+    return "nothing was compared" if not judged else "see what went wrong below"
+
+
+def _nan_headline(judged: Sequence[Comparison]) -> str:
+    divergent = [c for c in judged if c.nonfinite.changed]
+    introduced = _ids(c.candidate for c in divergent if c.nonfinite.introduced)
+    if introduced:
+        verb = "gives" if len(introduced) == 1 else "give"
+        return f"{names(introduced)} {verb} NaN or infinity where Python does not"
+    masked = _ids(c.candidate for c in divergent if c.nonfinite.masked)
+    if masked:
+        verb = "hides" if len(masked) == 1 else "hide"
+        return f"{names(masked)} {verb} the NaN or infinity that Python gives"
+    return f"{names(_ids(c.candidate for c in divergent))} and Python disagree on NaN and infinity"
+
+
+def _ids(ids: Iterable[RuntimeId]) -> list[RuntimeId]:
+    return list(dict.fromkeys(ids))
+
+
+def context(report: Report) -> tuple[tuple[str, str], ...]:
+    """What was compared: label and text."""
+    model, artifact, inputs = report.model, report.artifact, report.inputs
+    lines = [("model", f"{printable(model.path)} ({model.format})")]
+    if artifact:
+        parts = [f"{artifact.format} format", size(artifact.size_bytes)]
+        if artifact.quantization != "none":
+            parts.append(f"weights in {artifact.quantization}")
+        lines.append(("artifact", ", ".join(parts) + (f"; {printable(artifact.reason)}" if artifact.reason else "")))
+        lines += [("", printable(note)) for note in artifact.notes]
+    samples = f"{inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'}"
+    lines.append(
+        ("inputs", f"{samples} {f'from {printable(inputs.path)}' if inputs.path else 'made from the signature'}")
+    )
+    lines += [("", printable(note)) for note in inputs.notes]
+    return tuple(lines)
+
+
+def environments(report: Report) -> tuple[tuple[str, str], ...]:
+    """What the runtimes really were: what those of one engine share, each one's own, then their notes."""
+    lines: list[tuple[str, str]] = []
+    renderers: dict[str, RuntimeId] = {}
+    for engine in dict.fromkeys(record.id.engine for record in report.runtimes):
+        records = [r for r in report.runtimes if r.id.engine == engine]
+        facts = {r.id: _facts(r, renderers) for r in records}
+        known = [facts[r.id] for r in records if r.environment]
+        shared = [fact for fact in known[0] if all(fact in other for other in known)] if len(known) > 1 else []
+        if shared:
+            lines.append((engine, printable(", ".join(shared))))
+        for record in records:
+            own = [fact for fact in facts[record.id] if fact not in shared]
+            if own and own != [record.id.kind]:  # native:float32 is float32: no line for that
+                lines.append((str(record.id), printable(", ".join(own))))
+    return (*lines, *_notes(report))
+
+
+def _notes(report: Report) -> Iterator[tuple[str, str]]:
+    """Each note once, with the runtimes that it is about."""
+    about: dict[str, list[RuntimeId]] = {}
+    for record in report.runtimes:
+        for note in record.environment.notes if record.environment else ():
+            about.setdefault(note, []).append(record.id)
+    for note, ids in about.items():
+        yield "note", printable(f"{names(ids, most=len(ids))}: {note}")
+
+
+def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
+    """The facts of one runtime; a renderer that an earlier one had is not spelled out again."""
+    status = [] if record.status is RuntimeStatus.OK else [STATUS_WORDS[record.status]]
+    e = record.environment
+    if e is None:
+        return status
+    kind = {True: "software renderer ", False: "hardware renderer ", None: "renderer "}[e.software_renderer]
+    first = renderers.setdefault(e.renderer, record.id) if e.renderer else record.id
+    renderer = e.renderer if first == record.id else f"of {first}"
+    facts = [
+        *status,
+        e.platform,
+        e.library,
+        f"float{e.float_bits}" if e.float_bits else None,
+        f"denormals {e.denormals}" if e.denormals else None,
+        f"{kind}{renderer}" if e.renderer else None,
+        *(f"{name}={value}" for name, value in e.flags_set.items()),
+        "browser sandbox off" if e.sandbox is False else None,
+    ]
+    return [fact for fact in facts if fact]
+
+
+def failures(report: Report) -> tuple[Comparison, ...]:
+    """The comparisons that failed the gate or would have, the worst kind first."""
+    failed = [c for c in report.comparisons if c.passed is False or (c.nonfinite.changed and c.passed is not None)]
+    return tuple(sorted(failed, key=lambda c: (not c.nonfinite.changed, -(share_used(c) or 0.0))))
+
+
+def worst(c: Comparison, most: int) -> tuple[WorstElement, ...]:
+    """A few elements of each kind that there is, rather than many of the first."""
+    by_kind = [[w for w in c.worst if w.kind == kind] for kind in KINDS if kind != "error" or c.drifted]
+    chosen: list[WorstElement] = []
+    for rank in range(most):
+        chosen += [elements[rank] for elements in by_kind if rank < len(elements)]
+    chosen = chosen[:most]
+    return tuple(w for w in c.worst if any(w is e for e in chosen))
+
+
+def difference(w: WorstElement) -> str:
+    """The size of an error, or what kind of change it is."""
+    return KINDS[w.kind] or short(abs(w.candidate - w.reference))
+
+
+def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
+    """What to do now: a reason and a command line that exists."""
+    command = report.command or f"pycheck compare {shlex.quote(report.model.path)}"
+    runs = command.startswith("pycheck compare")
+    steps: list[tuple[str, str]] = []
+    if any(r.status is not RuntimeStatus.OK and r.id.kind != "float64" for r in report.runtimes):
+        steps.append(("see what can run here", "pycheck doctor"))
+    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit"} & set(command.split()):
+        steps.append(("keep this as evidence", _with(command, "--json", "report.json")))
+    if runs and any(c.passed is False for c in report.comparisons):
+        steps.append(("see where it starts", command.replace("pycheck compare", "pycheck trace", 1)))
+    if runs and "--save-run" not in command and any(c.passed is False for c in report.comparisons):
+        steps.append(("keep the raw outputs", _with(command, "--save-run", "run")))
+    if "--atol" not in command and _only_drifted(report):
+        limits = _limits_that_pass(report)
+        if 0 < len(limits) <= _MOST_LIMITS:
+            line = command
+            for tensor, limit in limits.items():
+                line = _with(line, "--atol", f"{tensor}:{limit}")
+            steps.append(("allow it, if it is harmless", line))
+    return tuple((reason, printable(line)) for reason, line in steps)
+
+
+def _only_drifted(report: Report) -> bool:
+    """Whether errors of floating point are all that is wrong, so that a tolerance could be the answer."""
+    failed = [c for c in report.comparisons if c.passed is False]
+    fair = all(c.drifted and c.tolerance and c.tolerance.mode != "exact" for c in failed)
+    missing = any(r.status is not RuntimeStatus.OK and r.id.kind != "float64" for r in report.runtimes)
+    paired_wrongly = any(f.code == "output-pairing" for f in report.findings)
+    return report.verdict is Verdict.DRIFT and fair and not missing and not paired_wrongly
+
+
+def _limits_that_pass(report: Report) -> dict[str, str]:
+    """The absolute tolerance of each drifted output that would let it pass."""
+    largest: dict[str, float] = {}
+    for c in report.comparisons:
+        if c.drifted and c.max_abs_error:
+            largest[c.tensor] = max(largest.get(c.tensor, 0.0), c.max_abs_error)
+    return {tensor: _rounded_up(value) for tensor, value in largest.items()}
+
+
+def _with(command: str, option: str, value: str) -> str:
+    return f"{command} {option} {shlex.quote(value)}"
+
+
+def _rounded_up(value: float) -> str:
+    """One significant digit, not below the value: ``2e-5``, ``0.02``, ``40``."""
+    unit = 10.0 ** math.floor(math.log10(value))
+    return f"{float(f'{math.ceil(value / unit) * unit:.0e}'):g}".replace("e-0", "e-").replace("e+", "e")
+
+
+def by_severity(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
+    """Findings under a title each, less those that another one explains; only titles with findings."""
+    titles = ((Severity.ERROR, "What went wrong"), (Severity.WARNING, "Worth a look"), (Severity.INFO, "Good to know"))
+    told = [f for f in findings if not _explained(f, findings)]
+    groups = [(title, tuple(f for f in told if f.severity is severity)) for severity, title in titles]
+    return tuple((title, group) for title, group in groups if group)
+
+
+def _explained(finding: Finding, findings: Sequence[Finding]) -> bool:
+    return any(
+        _EXPLAINED.get(other.code) == finding.code
+        and other.tensor == finding.tensor
+        and (other.runtime == finding.runtime or str(finding.runtime) in other.evidence.get("runtimes", ()))
+        for other in findings
+    )

@@ -1,0 +1,114 @@
+"""What a trace found, in words: the sources, what only passes an error on, what was not looked at, who causes what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..types import Comparison, PointResult, Report, Trace, TracePoint
+from .wording import ABSENT, count, full, names, printable, short
+
+_MOST_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source on one runtime, as text; `why` is the code of its finding."""
+
+    runtime: str
+    point: str
+    op: str
+    layer: str
+    error: str
+    limit: str
+    why: str
+    operands: str
+
+
+def sources(report: Report) -> tuple[Source, ...]:
+    """Every source, in topological order."""
+    if report.trace is None:
+        return ()
+    codes = {(f.runtime, f.tensor): f.code for f in report.findings if "ran_alone" in f.evidence}
+    return tuple(
+        Source(
+            str(result.runtime),
+            printable(point.name),
+            printable(point.op),
+            printable(point.layer or ABSENT),
+            *_error_and_limit(result.own if result.own and result.own.passed is False else result.inherited),
+            codes.get((result.runtime, point.name), ABSENT),
+            _operands(result),
+        )
+        for point, result in _with_role(report.trace, "source")
+    )
+
+
+def _error_and_limit(c: Comparison | None) -> tuple[str, str]:
+    if c is None or c.shape_mismatch:
+        return "shape", ABSENT
+    if c.nonfinite.changed:
+        return f"{count(c.nonfinite.changed)} NaN/Inf", "0"
+    return short(c.max_abs_error), short(c.tolerance.max_abs if c.tolerance else None)
+
+
+def _operands(result: PointResult) -> str:
+    """``of -Inf: NaN, not 0, at sample 0 [3]``."""
+    element = result.element
+    if element is None:
+        return ""
+    values = [full(o.value) for o in result.operands if o.value is not None]
+    where = f"sample {element.sample}" + (f" {list(element.index)}" if element.index else "")
+    of = f"of {' and '.join(values)}: " if values else ""
+    return f"{of}{full(element.candidate)}, not {full(element.reference)}, at {where}"
+
+
+def scope(trace: Trace) -> str:
+    """What was looked at."""
+    traced = sum(not point.skipped for point in trace.points)
+    samples = f"{trace.sample_count:,} sample{'' if trace.sample_count == 1 else 's'}"
+    groups = f", in {trace.group_count} groups" if trace.group_count > 1 else ""
+    return f"{traced:,} points inside of the artifact, on the first {samples}{groups}"
+
+
+def remarks(report: Report) -> Iterator[tuple[str, str]]:
+    """Label and text: what passes an error on, what errs alone only, what was not traced, and the split."""
+    trace = report.trace
+    if trace is None:
+        return
+    for runtime in dict.fromkeys(result.runtime for point in trace.points for result in point.results):
+        for role, text in (
+            ("passes-on", "passed on by"),
+            ("latent", "only when run alone, on Python's values:"),
+        ):
+            points = [point.name for point, result in _with_role(trace, role) if result.runtime == runtime]
+            if points:
+                yield str(runtime), printable(f"{text} {names(points, most=_MOST_NAMES)}")
+    yield from _not_traced(trace)
+    for split in trace.splits:
+        parts = [f"conversion {_cost(split.conversion)}"] if split.conversion else []
+        parts += [f"{c.candidate} {_cost(c)}" for c in split.backends]
+        yield printable(split.tensor), ", ".join(parts)
+
+
+def _not_traced(trace: Trace) -> Iterator[tuple[str, str]]:
+    reasons: dict[str, list[str]] = {}
+    for point in trace.points:
+        if point.skipped:
+            reasons.setdefault(point.skipped, []).append(point.name)
+    for reason, points in reasons.items():
+        yield "not traced", printable(f"{names(points, most=_MOST_NAMES)}: {reason}")
+
+
+def _cost(c: Comparison) -> str:
+    if c.shape_mismatch:
+        return "another shape"
+    changed = f"{count(c.nonfinite.changed)} NaN/Inf" if c.nonfinite.changed else ""
+    return changed or f"costs {short(c.max_abs_error)}"
+
+
+def _with_role(trace: Trace, role: str) -> Iterator[tuple[TracePoint, PointResult]]:
+    for point in trace.points:
+        for result in point.results:
+            if result.role == role:
+                yield point, result

@@ -1,0 +1,87 @@
+"""Numbers and names as a person reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+ABSENT = "-"
+
+
+def names(ids: Sequence[object], most: int = 3) -> str:
+    """``a``, ``a and b``, ``a, b and 4 more``."""
+    texts = [str(i) for i in ids]
+    if len(texts) > most:
+        texts = [*texts[: most - 1], f"{len(texts) - most + 1} more"]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def short(value: float | None) -> str:
+    """Two significant digits or more, and all those before the point: ``0.12``, ``3.1e-7``, ``365``, ``1.2e12``."""
+    if value is None:
+        return ABSENT
+    if not math.isfinite(value):
+        return _word(value)
+    if value == 0.0:
+        return "0"
+    if 10.0 <= abs(value) < 99_999.5:
+        return f"{value:.0f}"
+    text = f"{value:.2g}"
+    if "e" not in text:
+        return text
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def full(value: float) -> str:
+    """Seven significant digits: enough to see float32's last bits nearly."""
+    return f"{value:.7g}" if math.isfinite(value) else _word(value)
+
+
+def _word(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
+
+
+def percent(share: float) -> str:
+    """``<1%``, ``41%``, ``12x``: how much of a limit is used."""
+    if share == 0.0:
+        return "0%"
+    if math.isinf(share):
+        return "over"
+    if share < 0.01:
+        return "<1%"
+    if share <= 1.0:
+        return f"{math.floor(share * 100)}%"
+    return f"{short(share)}x" if share >= 1.1 else "1.1x"
+
+
+def count(value: int) -> str:
+    """``999``, ``1.2k``, ``65k``, ``3M``."""
+    for limit, unit in ((10**3, ""), (10**6, "k"), (10**9, "M"), (10**12, "G")):
+        if value < limit:
+            scaled = value * 1000 / limit
+            return f"{value}" if not unit else f"{scaled:.1f}{unit}" if scaled < 10 else f"{int(scaled)}{unit}"
+    return f"{value:.0e}"
+
+
+def size(size_bytes: int) -> str:
+    """``712 B``, ``14.2 MB``."""
+    for limit, unit in ((10**3, "B"), (10**6, "kB"), (10**9, "MB")):
+        if size_bytes < limit:
+            return f"{size_bytes} B" if unit == "B" else f"{size_bytes * 1000 / limit:.1f} {unit}"
+    return f"{size_bytes / 1e9:.1f} GB"
+
+
+def elide(text: str, width: int) -> str:
+    """At most `width` characters; the middle goes, since both ends of a tensor's name tell it apart."""
+    if len(text) <= width:
+        return text
+    if width < 3:
+        return text[:width]
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail]}…{text[-tail:]}"
+
+
+def printable(text: str) -> str:
+    """Names come from files nobody vouches for: no control character may reach a terminal or a page."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

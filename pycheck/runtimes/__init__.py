@@ -1,0 +1,1 @@
+"""What executes a model: native TensorFlow, and TF.js in a browser."""

@@ -1,0 +1,161 @@
+"""Run the artifact itself in Python, in float32 and in true float64, whole or one point at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from difflib import get_close_matches
+from inspect import isawaitable
+from typing import TypeVar
+
+from ..artifact import ArtifactGraph, Point, read_artifact
+from ..errors import PycheckError, RuntimeFailedError, UsageError
+from ..types import Array, ArtifactInfo, Environment, RuntimeId, Tensors
+from .base import Runtime
+
+T = TypeVar("T")
+
+
+class ArtifactRuntime(Runtime):
+    """`artifact:float32` or `artifact:float64`: the artifact's graph, its weights decoded as TF.js decodes them.
+
+    `artifact` may still be under way; `start` waits for it. All work of TensorFlow happens in
+    `executor`, on the CPU, and no operation is merged with another or computed ahead, so that a
+    value is the same whichever points are asked for beside it.
+    `layers` are the names of the model's Keras layers, where they are known (see `read_artifact`).
+    """
+
+    def __init__(
+        self,
+        id: RuntimeId,
+        artifact: ArtifactInfo | Awaitable[ArtifactInfo],
+        *,
+        executor: Executor,
+        layers: Collection[str] = (),
+    ) -> None:
+        self.id = id
+        self.timings_s: dict[str, float] = {}
+        self._artifact = artifact
+        self._executor = executor
+        self._layers = layers
+        self._session: _Executable | None = None
+
+    async def start(self) -> None:
+        """Wait for the artifact, read it, and probe what the kernels do."""
+        self._info = await self._artifact if isawaitable(self._artifact) else self._artifact
+        self._session = await self._timed("load_artifact", self._load)
+        session = self._session
+        self.environment = await self._timed("probe", lambda: _environment(self.id.kind, session.notes))
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The artifact's points, in topological order."""
+        return self._started().graph.points
+
+    async def predict(self, inputs: Tensors) -> Tensors:
+        """Outputs by the model's names, for inputs by the model's names."""
+        info = self._info
+        feeds = {artifact_name: inputs[name] for name, artifact_name in info.input_names.items()}
+        values = await self.run(feeds, list(info.output_names.values()))
+        return {name: values[artifact_name] for name, artifact_name in info.output_names.items()}
+
+    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Values of `fetches`, computed from `feeds` alone.
+
+        Args:
+            feeds: Values by the name of a point, an input or an output of the artifact. Whatever `fetches`
+                need and `feeds` do not give is computed; what lies behind a fed point is not.
+            fetches: Names of points, inputs or outputs of the artifact.
+
+        Raises:
+            RuntimeFailedError: an operation fails on these values, or what it reads is not fed.
+            UsageError: a name is none of the artifact's.
+        """
+        session = self._started()
+        step = "predict" if "first_predict" in self.timings_s else "first_predict"
+        return await self._timed(step, lambda: session.run(feeds, fetches))
+
+    async def close(self) -> None:
+        """Let go of the graph."""
+        session, self._session = self._session, None
+        if session:
+            session.close()
+
+    def _started(self) -> _Executable:
+        if self._session is None:
+            raise RuntimeFailedError(f"{self.id} is not started.")
+        return self._session
+
+    def _load(self) -> _Executable:
+        graph = read_artifact(self._info.folder / self._info.model_file, layers=self._layers)
+        try:
+            return _Executable(self.id, graph)
+        except PycheckError:
+            raise
+        except Exception as error:
+            from .native import explain
+
+            raise RuntimeFailedError(f"{self.id} cannot be made from this artifact: {explain(error)}") from error
+
+    async def _timed(self, step: str, work: Callable[[], T]) -> T:
+        begin = time.perf_counter()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self.timings_s[step] = self.timings_s.get(step, 0.0) + time.perf_counter() - begin
+
+
+class _Executable:
+    """An artifact's graph in one precision."""
+
+    def __init__(self, id: RuntimeId, graph: ArtifactGraph) -> None:
+        from ..artifact.session import Session
+
+        self.graph = graph
+        self.notes = graph.notes
+        self._id = id
+        graph_def = graph.graph_def
+        if id.kind == "float64":
+            from .float64 import to_float64
+
+            graph_def, notes = to_float64(graph_def)
+            self.notes = (*graph.notes, *notes)
+        points = {point.name: point.tensor for point in graph.points}
+        self._session = Session(graph_def, {**points, **graph.outputs, **graph.inputs})
+
+    def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """See `ArtifactRuntime.run`."""
+        for name in (*feeds, *fetches):
+            if name not in self._session.tensors:
+                near = ", ".join(get_close_matches(name, self._session.tensors, n=3))
+                raise UsageError(f"the artifact has no point {name!r}", f"The nearest: {near}." if near else "")
+        try:
+            return self._session.run(feeds, fetches)
+        except Exception as error:
+            from .native import explain
+
+            shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
+            raise RuntimeFailedError(f"{self._id} failed on {shapes or 'nothing'}: {explain(error)}") from error
+
+    def close(self) -> None:
+        """Free what TensorFlow holds."""
+        self._session.close()
+
+
+def _environment(kind: str, notes: tuple[str, ...]) -> Environment:
+    import tensorflow as tf
+
+    from .native import probe_denormals, probe_float_bits
+
+    dtype = tf.as_dtype(kind)
+    return Environment(
+        library=f"tensorflow {tf.__version__}",
+        platform=f"{platform.python_implementation()} {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}",
+        float_bits=probe_float_bits(dtype),
+        denormals=probe_denormals(dtype),
+        notes=notes,
+    )

@@ -1,0 +1,48 @@
+"""The small interface that every runtime has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from ..types import Environment, RuntimeId, Tensors
+
+
+class Runtime(ABC):
+    """Something that executes one model, as an asynchronous context manager.
+
+    Entering starts it, loads the model and proves what it runs on (`environment`);
+    leaving ends it and everything it started. Errors are RuntimeFailedError and
+    its kinds. One call of `predict` at a time. `timings_s` has the seconds each step took.
+    """
+
+    id: RuntimeId
+    environment: Environment
+    timings_s: Mapping[str, float]
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start, load the model, and set `environment`."""
+
+    @abstractmethod
+    async def predict(self, inputs: Tensors) -> Tensors:
+        """Outputs by the model's names, for inputs by the model's names; first axis the sample."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End it; safe to call at any time and more than once."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()

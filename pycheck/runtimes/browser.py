@@ -1,0 +1,140 @@
+"""The host of an engine's runtimes: one server, one browser, started while everything else starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ..errors import RuntimeUnavailableError
+from ..protocol import FlagValue
+from ..types import BROWSER_KINDS, ArtifactInfo, RuntimeId
+from . import proof
+from .launchers import WEBGPU_ARGS, Browser, find_browser, launch
+from .page import BrowserRuntime
+from .server import Harness, Server
+
+
+class BrowserHost:
+    """The server and the browser that runtimes share, as an asynchronous context manager.
+
+    `kinds` names the runtimes to come, so that WebGPU's browser starts at once too; without it
+    that one starts when first asked for. WebGPU has a browser of its own, because its flags
+    should not change what the others run on, and an error of its GPU process should not end them.
+    `timeout_s` bounds every step of a runtime, and the start of a browser.
+
+    Raises RuntimeUnavailableError where there is no browser, no harness, or the browser does not start.
+    """
+
+    def __init__(
+        self,
+        engine: str = "chromium",
+        *,
+        browser_path: Path | None = None,
+        headed: bool = False,
+        browser_args: Sequence[str] = (),
+        timeout_s: float = 300.0,
+        kinds: Collection[str] = (),
+    ) -> None:
+        self.engine = engine
+        self.timeout_s = timeout_s
+        self._browser_path = browser_path
+        self._headed = headed
+        self._args = tuple(browser_args)
+        self._kinds = kinds
+        self._stack = AsyncExitStack()
+        self._browsers: dict[bool, asyncio.Task[Browser]] = {}
+        self._launches: list[asyncio.Task[Browser]] = []
+
+    async def __aenter__(self) -> Self:
+        if self.engine != "chromium":
+            raise RuntimeUnavailableError(f"pycheck drives chromium, not {self.engine}", "Name a chromium: runtime.")
+        self.harness = Harness.read()
+        self._found = find_browser(self._browser_path, headed=self._headed)
+        try:
+            self._playwright = asyncio.ensure_future(self._start_playwright())
+            self._stack.push_async_callback(self._close_browsers)
+            first = {kind == "webgpu" for kind in self._kinds} or {False}
+            starting = [self._browser_task(webgpu) for webgpu in first]
+            self.server = await self._stack.enter_async_context(Server(self.harness))
+            self.version = (await asyncio.shield(starting[0])).version
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def path(self) -> Path:
+        """The browser's executable."""
+        return self._found.path
+
+    @property
+    def source(self) -> str:
+        """Who put the browser there: given, Playwright or system."""
+        return self._found.source
+
+    def runtime(
+        self, id: RuntimeId, artifact: Awaitable[ArtifactInfo] | None, *, flags: Mapping[str, FlagValue] | None = None
+    ) -> BrowserRuntime:
+        """A runtime of this browser, not started; `artifact` may be shared and still be in the making.
+
+        Without an artifact it starts and proves itself and cannot predict. Flags are TF.js's
+        (WEBGL_PACK); a string is read as a number or a boolean where it is one. Raises
+        UsageError for a flag that TF.js does not have.
+        """
+        if id.engine != self.engine or id.kind not in BROWSER_KINDS:
+            raise ValueError(f"a {self.engine} host cannot run {id}")
+        parsed = {name: proof.parse_flag(v) if isinstance(v, str) else v for name, v in (flags or {}).items()}
+        proof.check_flags(parsed, self.harness.flags)
+        return BrowserRuntime(self, id, artifact, parsed)
+
+    async def browser(self, kind: str) -> Browser:
+        """The running browser for a kind of runtime; started again if it has ended."""
+        return await asyncio.shield(self._browser_task(kind == "webgpu"))
+
+    def _browser_task(self, webgpu: bool) -> asyncio.Task[Browser]:
+        task = self._browsers.get(webgpu)
+        if task is None or (task.done() and _is_gone(task)):
+            task = asyncio.create_task(self._launch(webgpu))
+            self._browsers[webgpu] = task
+            self._launches.append(task)
+        return task
+
+    async def _start_playwright(self) -> Any:
+        from playwright.async_api import async_playwright
+
+        try:
+            return await async_playwright().start()
+        except Exception as error:  # it raises whatever its driver's start does
+            raise RuntimeUnavailableError(
+                f"Playwright does not start: {error}", "Install it again: pip install --force-reinstall playwright."
+            ) from None
+
+    async def _launch(self, webgpu: bool) -> Browser:
+        playwright = await asyncio.shield(self._playwright)
+        args = (*WEBGPU_ARGS, *self._args) if webgpu else self._args
+        return await launch(playwright, self._found, headed=self._headed, args=args, timeout_s=self.timeout_s)
+
+    async def _close_browsers(self) -> None:
+        # One that is still starting ends with Playwright, whose end ends all that it started.
+        for task in self._launches:
+            if not task.done():
+                task.cancel()
+        for outcome in await asyncio.gather(*self._launches, return_exceptions=True):
+            if isinstance(outcome, Browser):
+                await outcome.close()
+        for outcome in await asyncio.gather(self._playwright, return_exceptions=True):
+            if not isinstance(outcome, BaseException):
+                await outcome.stop()
+
+
+def _is_gone(task: asyncio.Task[Browser]) -> bool:
+    return task.cancelled() or task.exception() is not None or not task.result().handle.is_connected()

@@ -1,0 +1,260 @@
+"""One runtime: a backend of TF.js and a model in a fresh page, watched at every step."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .. import protocol, tensors
+from ..errors import InputsFileError, RuntimeFailedError, RuntimeTimeoutError
+from ..protocol import FlagValue
+from ..types import Array, ArtifactInfo, RuntimeId, Tensors
+from . import proof
+from .base import Runtime
+from .launchers import Browser, closed_error
+from .server import artifact_files
+
+if TYPE_CHECKING:
+    from .browser import BrowserHost
+
+#: Ranges of one upload side by side, as benchmarks/transfer.py found best.
+_UPLOAD_STREAMS = 2
+#: A page that does not close in time is left to the end of its browser.
+_CLOSE_TIMEOUT_S = 5.0
+_CONSOLE_LINES = 5
+
+_Reply = TypeVar("_Reply", bound=protocol.Reply)
+
+
+class BrowserRuntime(Runtime):
+    """One backend of TF.js in a fresh browser context, with one model.
+
+    `timings_s`, in seconds: launch (waiting for the browser), page, backend, artifact (waiting
+    for it), load, first_predict, predict (all of them, the first included), transfer_to_page
+    and transfer_from_page.
+    """
+
+    def __init__(
+        self,
+        host: BrowserHost,
+        id: RuntimeId,
+        artifact: Awaitable[ArtifactInfo] | None,
+        flags: Mapping[str, FlagValue],
+    ) -> None:
+        self.id = id
+        self.timings_s: dict[str, float] = {}
+        self.tensor_count: int | None = None  # what TF.js holds after the last step
+        self._host = host
+        self._artifact = artifact
+        self._flags = {**flags, **proof.KINDS[id.kind][1]}
+        self._stack = AsyncExitStack()
+        self._console: deque[str] = deque(maxlen=_CONSOLE_LINES)
+
+    async def start(self) -> None:
+        """Open a page, start and prove the backend, then wait for the artifact and load it."""
+        async with self._step("launch", "waiting for the browser"):
+            browser = await self._host.browser(self.id.kind)
+        async with self._step("page", "opening a page"):
+            hello = await self._open(browser)
+        backend, _ = proof.KINDS[self.id.kind]
+        async with self._step("backend", f"starting TF.js's {backend} backend"):
+            command = protocol.Start(self._session.next_id(), backend, self._flags)  # type: ignore[arg-type]
+            started = await self._request(command, protocol.Started)
+            asked = proof.Asked(self.id, self._flags, browser.description, browser.sandbox, self._host.harness.flags)
+            self.environment = proof.environment(asked, hello, started)
+        if self._artifact is not None:
+            await self._load(await self._wait_for_artifact(self._artifact))
+
+    async def predict(self, inputs: Tensors) -> Tensors:
+        """Outputs by the model's names, for inputs by the model's names; first axis the sample.
+
+        float64 and int64 are converted to what TF.js has, which `environment.notes` then says.
+        """
+        info = self._info
+        wire = dict(self._convert(name, artifact_name, inputs) for name, artifact_name in info.input_names.items())
+        # A graph may give one node as two outputs; layers outputs are paired by position.
+        wanted = tuple(dict.fromkeys(info.outputs)) if info.format == "graph" else info.outputs
+        outputs = await self._predict(wire, info.inputs, wanted, points=False)
+        return {name: outputs[artifact_name] for name, artifact_name in info.output_names.items()}
+
+    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Values of points inside the artifact, computed from `feeds` alone; both by the artifact's names.
+
+        The names are those of `ArtifactRuntime.run`. Feeds are float32, int32 or bool, or what `predict`
+        converts to these. RuntimeFailedError: TF.js has no such point, needs more than is fed, or fails.
+        """
+        wire = dict(self._convert(name, name, feeds) for name in feeds)
+        outputs = await self._predict(wire, tuple(feeds), tuple(dict.fromkeys(fetches)), points=True)
+        return {name: outputs[name] for name in fetches}
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked again: a prediction may fail and its page live on."""
+        return self._session.is_alive
+
+    async def _predict(
+        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...], *, points: bool
+    ) -> dict[str, Array]:
+        first = "first_predict" not in self.timings_s
+        started = time.perf_counter()
+        async with self._step("predict", "predicting"):
+            session = self._session
+            command = protocol.Predict(
+                id=session.next_id(),
+                inputs=inputs,
+                outputs=wanted,
+                inputs_url=session.offer_inputs(tensors.encode(wire)),
+                outputs_url=session.expect_outputs(),
+                upload_streams=_UPLOAD_STREAMS,
+                points=points,
+            )
+            predicted = await self._request(command, protocol.Predicted)
+            outputs = tensors.decode(session.take_outputs())
+        if first:
+            self.timings_s["first_predict"] = time.perf_counter() - started
+            if predicted.method == "executeAsync":
+                self._note("executed with executeAsync, for the graph has control flow or shapes that depend on values")
+        self._count("transfer_to_page", predicted.download_s)
+        self._count("transfer_from_page", predicted.upload_s)
+        self.tensor_count = predicted.tensor_count
+        return outputs
+
+    async def close(self) -> None:
+        """Close the page and everything it held."""
+        if isinstance(self._artifact, Coroutine):
+            self._artifact.close()  # never awaited where the start failed first
+        await self._stack.aclose()
+
+    async def _open(self, browser: Browser) -> protocol.Hello:
+        session = await self._stack.enter_async_context(self._host.server.session())
+        self._session = session
+        on_disconnected = lambda _: session.fail(closed_error())  # noqa: E731
+        browser.handle.on("disconnected", on_disconnected)
+        self._stack.callback(browser.handle.remove_listener, "disconnected", on_disconnected)
+        context = await browser.handle.new_context()
+        self._stack.push_async_callback(_close_quietly, context)
+        page = await context.new_page()
+        page.on("console", self._on_console)
+        page.on("crash", lambda _: session.fail(RuntimeFailedError("the page crashed", _CRASH_ADVICE)))
+        page.on("pageerror", lambda error: session.fail(RuntimeFailedError(f"uncaught in the page: {error.message}")))
+        page.on("close", lambda _: session.fail_unless_explained(RuntimeFailedError("the page was closed")))
+        await page.goto(session.url, wait_until="commit", timeout=0)
+        hello = await session.hello()
+        if hello.protocol_version != protocol.PROTOCOL_VERSION:
+            raise RuntimeFailedError(
+                f"the page speaks protocol {hello.protocol_version}, pycheck {protocol.PROTOCOL_VERSION}",
+                "Build the harness again: npm run build.",
+            )
+        return hello
+
+    async def _wait_for_artifact(self, artifact: Awaitable[ArtifactInfo]) -> ArtifactInfo:
+        """The artifact, whose making has no time limit here, or the failure of the page meanwhile."""
+        started = time.perf_counter()
+        self._artifact = making = asyncio.ensure_future(artifact)
+        failing = asyncio.ensure_future(self._session.failed())
+        try:
+            await asyncio.wait({making, failing}, return_when=asyncio.FIRST_COMPLETED)
+            if not making.done():
+                try:
+                    await failing
+                except RuntimeFailedError as error:
+                    raise self._explained(error) from None
+            return await asyncio.shield(making)
+        finally:
+            failing.cancel()
+            self.timings_s["artifact"] = time.perf_counter() - started
+
+    async def _load(self, info: ArtifactInfo) -> None:
+        self._info = info
+        async with self._step("load", f"loading {info.folder / info.model_file}"):
+            self._session.artifact = await asyncio.to_thread(artifact_files, info.folder, info.model_file)
+            command = protocol.Load(self._session.next_id(), info.format, "artifact/model.json")  # type: ignore[arg-type]
+            self.tensor_count = (await self._request(command, protocol.Loaded)).tensor_count
+
+    def _convert(self, name: str, artifact_name: str, inputs: Tensors) -> tuple[str, Array]:
+        if name not in inputs:
+            raise InputsFileError(f"input {name!r} is missing; given: {', '.join(inputs) or 'none'}")
+        array, note = tensors.to_tfjs(name, inputs[name])
+        if note:
+            self._note(note)
+        return artifact_name, array
+
+    def _note(self, note: str) -> None:
+        if note not in self.environment.notes:
+            self.environment = replace(self.environment, notes=(*self.environment.notes, note))
+
+    def _count(self, name: str, seconds: float) -> None:
+        self.timings_s[name] = self.timings_s.get(name, 0.0) + seconds
+
+    async def _request(self, command: protocol.Command, wanted: type[_Reply]) -> _Reply:
+        reply = await self._session.request(command)
+        if isinstance(reply, protocol.Failed):
+            raise proof.failure(self.id.kind, reply)
+        if not isinstance(reply, wanted):
+            raise RuntimeFailedError(f"the page answered {command.type} with {reply.type}")
+        return reply
+
+    @asynccontextmanager
+    async def _step(self, name: str, doing: str) -> AsyncIterator[None]:
+        """Time a step, bound it, and turn whatever ends it into an error that names this runtime."""
+        from playwright.async_api import Error
+
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._host.timeout_s):
+                yield
+        except TimeoutError:
+            raise RuntimeTimeoutError(
+                f"{self.id}: no answer within {self._host.timeout_s:g} s while {doing}{self._said()}",
+                "Give it longer with --timeout, or less to do with a smaller --batch-size.",
+            ) from None
+        except RuntimeFailedError as error:
+            raise self._explained(error) from None
+        except Error as error:
+            raise await self._from_playwright(error, doing) from None
+        finally:
+            self._count(name, time.perf_counter() - started)
+
+    async def _from_playwright(self, error: Any, doing: str) -> RuntimeFailedError:
+        """Playwright's call failed, mostly because the page or browser did: prefer what those said."""
+        if hasattr(self, "_session"):
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._session.failed()
+            except RuntimeFailedError as cause:
+                return self._explained(cause)
+            except TimeoutError:
+                pass
+        return RuntimeFailedError(f"{self.id}: {doing}: {error.message}{self._said()}")
+
+    def _explained(self, error: RuntimeFailedError) -> RuntimeFailedError:
+        if error.message.startswith(str(self.id)):
+            return error
+        said = "" if "the browser said" in error.message else self._said()
+        return type(error)(f"{self.id}: {error.message}{said}", error.advice)
+
+    def _on_console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self._console.append(message.text)
+
+    def _said(self) -> str:
+        """What the browser's console says, for the end of a message."""
+        lines = [line for line in dict.fromkeys(self._console) if "feature override from URL" not in line]
+        return f" (the browser said: {'; '.join(lines)})" if lines else ""
+
+
+_CRASH_ADVICE = "Most often it ran out of memory: try a smaller --batch-size, or fewer runtimes at a time."
+
+
+async def _close_quietly(context: Any) -> None:
+    """Close a context; a page that hangs does not hold up its end, and one that is gone is closed."""
+    from playwright.async_api import Error
+
+    with suppress(Error, TimeoutError):
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await context.close()

@@ -1,0 +1,175 @@
+"""Reads what a page proved about itself into an Environment, and refuses what is not what was asked for."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .. import protocol
+from ..errors import PycheckError, RuntimeFailedError, RuntimeUnavailableError, UsageError
+from ..protocol import FlagValue
+from ..types import Environment, RuntimeId
+
+#: The kind's backend in TF.js, and the flags that make the kind of it.
+KINDS: Mapping[str, tuple[str, Mapping[str, FlagValue]]] = {
+    "cpu": ("cpu", {}),
+    "wasm": ("wasm", {}),
+    "webgl": ("webgl", {}),
+    "webgl-f16": ("webgl", {"WEBGL_FORCE_F16_TEXTURES": True}),
+    "webgpu": ("webgpu", {}),
+}
+#: Whether small tensors go to the CPU kernels, and up to which size, by backend.
+_FORWARDING = {
+    "webgl": ("WEBGL_CPU_FORWARD", "CPU_HANDOFF_SIZE_THRESHOLD"),
+    "webgpu": ("WEBGPU_CPU_FORWARD", "WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD"),
+}
+_ADVICE = {
+    "webgl": "Update the browser or its GPU driver, name another with --browser-path, or leave this runtime out.",
+    "webgpu": (
+        "WebGPU needs Chromium 113 or newer with a GPU driver or SwiftShader. On Linux with a GPU, try "
+        "--browser-arg=--enable-features=Vulkan; name another browser with --browser-path; or leave this runtime out."
+    ),
+}
+_NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
+_NO_OP = re.compile(r"Unknown op '(\w+)'")
+_NO_LAYER = re.compile(r"Unknown layer: (\w+)")
+
+
+def parse_flag(text: str) -> FlagValue:
+    """The value of ``--flag NAME=VALUE`` as TF.js reads it in an address: true, false, a number, else text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        return value if value - value == 0 else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    return text
+
+
+def check_flags(flags: Mapping[str, FlagValue], known: Mapping[str, str]) -> None:
+    """UsageError, with the nearest names, where a flag is none of TF.js's."""
+    for name in flags:
+        if name not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.6)
+            raise UsageError(
+                f"TF.js has no flag {name!r}",
+                f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known))}.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a runtime was asked to be."""
+
+    id: RuntimeId
+    flags: Mapping[str, FlagValue]  # those of the kind and those of the user
+    platform: str
+    sandbox: bool
+    known_flags: Mapping[str, str]
+
+
+def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) -> Environment:
+    """What the page runs on; RuntimeFailedError where that is not what was asked for."""
+    backend, _ = KINDS[asked.id.kind]
+    if started.backend != backend:
+        raise RuntimeFailedError(f"TF.js runs {started.backend}, and {backend} was asked for")
+    float_bits = _float_bits(started.probes.significand)
+    if asked.id.kind == "webgl-f16" and float_bits != 16:
+        raise RuntimeFailedError(
+            f"half-float textures were asked for, and a kernel computes with {float_bits or 'unknown'} bits",
+            "This browser ignores WEBGL_FORCE_F16_TEXTURES; leave this runtime out.",
+        )
+    for name, value in asked.flags.items():
+        if name in started.flags and started.flags[name] != value:
+            raise RuntimeFailedError(f"flag {name} was set to {value}, and TF.js has {started.flags[name]}")
+    changed = {n: v for n, v in started.flags.items() if started.flags_default.get(n) != v}
+    return Environment(
+        library=f"tfjs {started.tfjs_version}",
+        platform=asked.platform,
+        backend=started.backend,
+        renderer=started.renderer,
+        software_renderer=started.software_renderer,
+        float_bits=float_bits,
+        denormals=_denormals(started.probes, float_bits),
+        epsilon=started.epsilon,
+        sandbox=asked.sandbox,
+        user_agent=hello.user_agent,
+        flags=dict(started.flags),
+        flags_set=changed,
+        notes=tuple(_notes(asked, started)),
+    )
+
+
+def failure(kind: str, failed: protocol.Failed) -> PycheckError:
+    """The error of a command that the page could not do, with what to do about it."""
+    message = failed.message
+    if failed.code == "unavailable":
+        return RuntimeUnavailableError(message, _ADVICE.get(kind, ""))
+    if failed.code == "flag":
+        return UsageError(message)
+    if match := _NO_KERNEL.search(message):
+        op, backend = match.groups()
+        return RuntimeFailedError(
+            f"TF.js's {backend} backend has no kernel for {op}, which this model needs",
+            "Leave this runtime out, or rewrite the layer that uses it.",
+        )
+    if match := _NO_OP.search(message):
+        return RuntimeFailedError(f"TF.js has no operation {match[1]}, which this model needs: {message}")
+    if match := _NO_LAYER.search(message):
+        advice = "Convert to the graph format: --format graph."
+        return RuntimeFailedError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
+    advice = "The GPU gave up: try a smaller --batch-size." if failed.code == "gpu" else ""
+    return RuntimeFailedError(message, advice)
+
+
+def _notes(asked: Asked, started: protocol.Started) -> list[str]:
+    notes = list(started.notes)
+    if started.wasm_threads is not None:
+        simd = "with SIMD" if started.flags.get("WASM_HAS_SIMD_SUPPORT") else "without SIMD"
+        notes.append(f"WebAssembly {simd}, {started.wasm_threads} thread{'' if started.wasm_threads == 1 else 's'}")
+    if started.backend in _FORWARDING:
+        forward, threshold = _FORWARDING[started.backend]
+        if started.flags.get(forward):
+            notes.append(
+                f"operations on tensors of fewer than {started.flags.get(threshold)} elements that are not yet on the "
+                f"GPU run in TF.js's CPU kernels ({forward} is on, as TF.js ships)"
+            )
+    if started.flags.get("SOFTWARE_WEBGL_ENABLED"):
+        notes.append(
+            "WebGL runs in software, which TF.js refuses by default: "
+            "SOFTWARE_WEBGL_ENABLED admits it and changes nothing else"
+        )
+    for name in started.flags_unknown:
+        if asked.known_flags.get(name) != "layers":  # tfjs-layers registers its own when a model is loaded
+            notes.append(f"flag {name} has no effect here: it belongs to {asked.known_flags.get(name)}")
+    return notes
+
+
+def _float(bits: int) -> float:
+    value: float = struct.unpack("<f", struct.pack("<I", bits))[0]
+    return value
+
+
+def _float_bits(significand: tuple[int, ...]) -> int | None:
+    """32 where 24 significant bits survive a product with 1, 16 where not even 12 do."""
+    twelve, twenty_four = (_float(bits) for bits in significand)
+    if (twelve, twenty_four) == (2049.0, 16777215.0):
+        return 32
+    return 16 if twelve != 2049.0 else None
+
+
+def _denormals(probes: protocol.Probes, float_bits: int | None) -> str | None:
+    """Whether denormals of the probed precision survive, both as a result and as an operand."""
+    if float_bits is None:
+        return None
+    found = probes.denormals_float16 if float_bits == 16 else probes.denormals_float32
+    expected = 2.0**-15 if float_bits == 16 else 2.0**-127
+    values = [_float(bits) for bits in found]
+    if values == [expected, expected]:
+        return "kept"
+    return "flushed" if values == [0.0, 0.0] else "partly flushed"

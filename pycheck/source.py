@@ -1,0 +1,200 @@
+"""The model as far as anyone needs it: from the cache, else through one TensorFlow import.
+
+All TensorFlow work runs in one thread, so that browsers start and answer meanwhile. When the
+cache has the signature, the artifact and the native results, TensorFlow is never imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from .cache import Cache, content_key
+from .config import Options
+from .convert.existing import open_artifact
+from .errors import UsageError
+from .model import ModelSource, identify
+from .model.source import TFJS
+from .types import ArtifactInfo, ModelInfo
+
+if TYPE_CHECKING:
+    from .model import Model
+
+T = TypeVar("T")
+
+#: Part of every cache key: another version may convert or compute otherwise.
+_DISTRIBUTIONS = ("tensorflow", "keras", "tf-keras", "tensorflowjs", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """What the cache keeps of a model."""
+
+    info: ModelInfo
+    input_bounds: dict[str, tuple[int, int]]
+
+
+_CARD = TypeAdapter(_Card)
+_ARTIFACT = TypeAdapter(ArtifactInfo)
+
+
+@functools.cache
+def _own_code() -> str:
+    """What our own code is; a version number would not tell two states of a checkout apart."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return content_key([(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files])
+
+
+class Source:
+    """One model of one run. `model` is a path or a live Keras model."""
+
+    def __init__(self, model: Path | Any, options: Options, cache: Cache, executor: Executor) -> None:
+        self._given = model
+        self._options = options
+        self._cache = cache
+        self._executor = executor
+        self._once: dict[str, asyncio.Task[Any]] = {}
+
+    async def is_known(self) -> bool:
+        """Whether `info` comes from the cache; ModelFileError when there is no model, before anything is loaded."""
+        key = await self.cache_key()
+        return key is not None and self._cache.find("model", key) is not None
+
+    async def info(self) -> ModelInfo:
+        """Format, hash and signature. ModelFileError when it is no model."""
+        return (await self._card()).info
+
+    async def input_bounds(self) -> dict[str, tuple[int, int]]:
+        """Ranges that integer inputs must keep to, such as an Embedding's vocabulary."""
+        return (await self._card()).input_bounds
+
+    async def model(self) -> Model:
+        """The loaded model; imports TensorFlow."""
+        return await self._memo("model", self._load)
+
+    async def layer_names(self) -> frozenset[str]:
+        """Names of the model's Keras layers, those of nested models too; none where it is no Keras model."""
+        model = await self.model()
+        return await self._in_thread(lambda: frozenset(_layer_names(model.keras_model)))
+
+    async def artifact(self) -> ArtifactInfo:
+        """The artifact: the given one or the model itself, else from the cache, else converted now."""
+        return await self._memo("artifact", self._convert)
+
+    async def is_artifact(self) -> bool:
+        """Whether MODEL is itself a TF.js model."""
+        identity = await self._identity()
+        return identity is not None and identity.format == TFJS
+
+    async def own_artifact(self) -> ArtifactInfo:
+        """MODEL as an artifact, where it is one."""
+        return await self._memo("own_artifact", self._open_own)
+
+    async def cache_key(self) -> str | None:
+        """What determines everything computed from this model; None when nothing does.
+
+        A live model has no file, and code that custom objects name may change while the file does not.
+        """
+        identity = await self._identity()
+        if identity is None or self._options.custom_objects:
+            return None
+        versions = {name: version(name) for name in _DISTRIBUTIONS}
+        return content_key(identity.format, identity.sha256, self._options.trust_model, versions, _own_code())
+
+    async def close(self) -> None:
+        """Forget what is still under way."""
+        for task in self._once.values():
+            task.cancel()
+        await asyncio.gather(*self._once.values(), return_exceptions=True)
+
+    async def _memo(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        if name not in self._once:
+            self._once[name] = asyncio.ensure_future(make())
+        return await asyncio.shield(self._once[name])
+
+    async def _identity(self) -> ModelSource | None:
+        if not isinstance(self._given, Path):
+            return None
+        return await self._memo("identity", lambda: asyncio.to_thread(identify, self._given))
+
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+
+    async def _load(self) -> Model:
+        given = await self._identity() or self._given
+
+        def load() -> Model:
+            from .model import load
+
+            return load(given, custom_objects=self._options.custom_objects, trust=self._options.trust_model)
+
+        return await self._in_thread(load)
+
+    async def _card(self) -> _Card:
+        return await self._memo("card", self._find_card)
+
+    async def _find_card(self) -> _Card:
+        key = await self.cache_key()
+        if key and (entry := self._cache.find("model", key)):
+            card = _CARD.validate_json((entry / "model.json").read_bytes())
+            return replace(card, info=replace(card.info, path=str(self._given)))
+        model = await self.model()
+        card = _Card(model.info, await self._in_thread(lambda: dict(model.input_bounds)))
+        if key:
+            pending = self._cache.reserve("model", key)
+            (pending.folder / "model.json").write_bytes(_CARD.dump_json(card))
+            pending.publish()
+        return card
+
+    async def _open_own(self) -> ArtifactInfo:
+        options, path = self._options, Path(self._given)
+        if options.quantize != "none" or options.format != "auto":
+            raise UsageError(
+                f"{path} is a TF.js model: it has its format and its weights already",
+                "Leave --format and --quantize out, or give the model it came from.",
+            )
+        signature = (await self.info()).signature
+        return await asyncio.to_thread(open_artifact, path, signature, reason="given as the model")
+
+    async def _convert(self) -> ArtifactInfo:
+        options = self._options
+        if options.tfjs_model:
+            info = await self.info()
+            return await asyncio.to_thread(open_artifact, options.tfjs_model, info.signature, dict(options.map_output))
+        if await self.is_artifact():
+            return await self.own_artifact()
+        model_key = await self.cache_key()
+        key = model_key and content_key(model_key, options.format, options.quantize)
+        if key and (entry := self._cache.find("artifact", key)):
+            artifact = _ARTIFACT.validate_json((entry / "artifact.json").read_bytes())
+            return replace(artifact, folder=entry / "artifact")
+        model = await self.model()
+        pending = self._cache.reserve("artifact", key)
+
+        def convert() -> ArtifactInfo:
+            from .convert import convert
+
+            return convert(model, pending.folder / "artifact", format=options.format, quantize=options.quantize)
+
+        try:
+            artifact = await self._in_thread(convert)
+        except BaseException:
+            pending.discard()
+            raise
+        (pending.folder / "artifact.json").write_bytes(_ARTIFACT.dump_json(artifact))
+        return replace(artifact, folder=pending.publish() / "artifact")
+
+
+def _layer_names(layer: Any) -> Iterator[str]:
+    for inner in getattr(layer, "layers", None) or ():
+        yield inner.name
+        yield from _layer_names(inner)

@@ -1,0 +1,149 @@
+"""Named tensors to and from safetensors bytes, without copying what need not be copied.
+
+The layout is https://huggingface.co/docs/safetensors: eight bytes with the length of a JSON
+header, the header, then the data. The package's own functions copy every tensor on the way
+in and on the way out, so writing here gives views to be sent one after another, and reading
+gives views into the bytes that arrived; tests hold both to the package's answer.
+
+TF.js holds float32, int32 and bool. `to_tfjs` turns what NumPy has into those and says
+what it did; a value that would change beyond rounding is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import InputsFileError, RuntimeFailedError
+from .types import Array, Tensors
+
+_NAMES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "int64": "I64",
+    "uint64": "U64",
+    "int32": "I32",
+    "uint32": "U32",
+    "int16": "I16",
+    "uint16": "U16",
+    "int8": "I8",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+_DTYPES = {code: np.dtype(name).newbyteorder("<") for name, code in _NAMES.items()}
+_PREFIX = 8  # bytes that hold the header's length
+_INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A safetensors file as the pieces it is made of; the pieces are views of the tensors."""
+
+    parts: tuple[memoryview, ...]
+    size_bytes: int
+
+    def tobytes(self) -> bytes:
+        """The file in one piece, copied."""
+        return b"".join(self.parts)
+
+
+def encode(tensors: Tensors) -> Encoded:
+    """A safetensors file of named tensors; wide dtypes first, so that every tensor is aligned to its item size."""
+    header: dict[str, dict[str, object]] = {}
+    parts: list[memoryview] = []
+    offset = 0
+    for name, array in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+        data = _little_endian(np.ascontiguousarray(array).reshape(array.shape))
+        if data.dtype.name not in _NAMES:
+            raise ValueError(f"tensor {name!r} has dtype {data.dtype}, which safetensors cannot hold")
+        header[name] = {
+            "dtype": _NAMES[data.dtype.name],
+            "shape": list(data.shape),
+            "data_offsets": [offset, offset + data.nbytes],
+        }
+        if data.nbytes:
+            parts.append(_bytes(data))
+        offset += data.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    head = len(text).to_bytes(_PREFIX, "little") + text
+    return Encoded((memoryview(head), *parts), len(head) + offset)
+
+
+def decode(data: bytes | bytearray | memoryview | Array) -> dict[str, Array]:
+    """Named views into the bytes of a safetensors file, in the file's order.
+
+    Raises RuntimeFailedError where the bytes are cut short or not safetensors.
+    """
+    view = _bytes(data) if isinstance(data, np.ndarray) else memoryview(data).cast("B")
+    if len(view) < _PREFIX:
+        raise RuntimeFailedError(f"tensor data of {len(view)} bytes is too short to be safetensors")
+    start = _PREFIX + int.from_bytes(view[:_PREFIX], "little")
+    if start > len(view):
+        raise RuntimeFailedError(f"tensor data of {len(view)} bytes is cut short: its header alone ends at {start}")
+    try:
+        header = json.loads(bytes(view[_PREFIX:start]))
+        entries = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
+        return {name: _read(name, entry, view[start:]) for name, entry in entries}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RuntimeFailedError(f"tensor data is not safetensors: {error!r}") from None
+
+
+def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
+    """The array as float32, int32 or bool, and what was done to it where something was.
+
+    float64 is rounded to float32, as TF.js itself would; float16 is widened exactly;
+    integers must fit int32, or it is InputsFileError, as are strings, objects and complex numbers.
+    """
+    dtype = array.dtype
+    if dtype in (np.float32, np.int32, np.bool_):
+        return array, None
+    if dtype.kind == "f" and dtype.itemsize <= 8:
+        verb = "widened" if dtype.itemsize < 4 else "rounded"
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, in TF.js as here
+            return array.astype(np.float32), f"{name}: {dtype.name} {verb} to float32, for TF.js has no {dtype.name}"
+    if dtype.kind in "iu":
+        return _to_int32(name, array)
+    raise InputsFileError(
+        f"input {name!r} has dtype {dtype}, which TF.js cannot hold",
+        "Give it as float32, int32 or bool.",
+    )
+
+
+def _to_int32(name: str, array: Array) -> tuple[Array, str | None]:
+    if array.size and array.dtype.itemsize >= 4:
+        low, high = int(array.min()), int(array.max())
+        if low < _INT32.min or high > _INT32.max:
+            value = low if low < _INT32.min else high
+            raise InputsFileError(
+                f"input {name!r} holds {value}, beyond the int32 that TF.js has for {array.dtype.name}",
+                f"Keep it between {_INT32.min} and {_INT32.max}.",
+            )
+    return array.astype(np.int32), f"{name}: {array.dtype.name} as int32, for TF.js has no {array.dtype.name}"
+
+
+def _bytes(array: Array) -> memoryview:
+    return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # NumPy's stubs forget the protocol
+
+
+def _little_endian(array: Array) -> Array:
+    order = array.dtype.byteorder
+    if order == ">" or (order == "=" and sys.byteorder == "big"):
+        return array.astype(array.dtype.newbyteorder("<"))
+    return array
+
+
+def _read(name: str, entry: Mapping[str, Any], data: memoryview) -> Array:
+    begin, end = entry["data_offsets"]
+    dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
+    wanted = dtype.itemsize * math.prod(shape)
+    if not 0 <= begin <= end <= len(data) or end - begin != wanted:
+        raise ValueError(f"tensor {name!r} of shape {shape} needs {wanted} bytes, has {begin} to {end} of {len(data)}")
+    return np.frombuffer(data[begin:end], dtype=dtype).reshape(shape)

@@ -1,0 +1,143 @@
+"""Measures one point: how far it is off, whether that is its own doing, and what it read there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..artifact import Point
+from ..compare import measure, summarize
+from ..gate import assess
+from ..types import Array, Comparison, NanPolicy, Operand, PointResult, RuntimeId, TracePoint
+
+ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
+ARTIFACT_FLOAT64 = RuntimeId("artifact", "float64")
+
+LARGEST_HALF = 65504.0
+SMALLEST_HALF = 2.0**-24
+
+#: Operations that only hand on what they read: alone they cannot err.
+HANDING_ON = frozenset({"Dropout", "Identity", "PreventGradient", "Snapshot", "StopGradient"})
+
+#: Operations and layers whose element is computed from the elements at its own place, so that these explain it.
+_ELEMENTWISE = frozenset(
+    re.split(
+        r"\s+",
+        "Abs Acos Acosh Add AddN AddV2 Asin Asinh Atan Atan2 Atanh BiasAdd Cast Ceil ClipByValue Cos Cosh Div DivNoNan "
+        "Elu Equal Erf Exp Expm1 Floor FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Greater "
+        "GreaterEqual IsFinite IsInf IsNan LeakyRelu Less LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot "
+        "LogicalOr Maximum Minimum Mod Mul Neg NotEqual Pow Prelu RealDiv Reciprocal Relu Relu6 Round Rsqrt Select "
+        "SelectV2 Selu Sigmoid Sign Sin Sinh Softmax Softplus Sqrt Square SquaredDifference Sub Tan Tanh TruncateDiv "
+        "Activation Average BatchNormalization ELU LayerNormalization LeakyReLU Multiply PReLU ReLU Rescaling "
+        "Subtract ThresholdedReLU",
+    )
+)
+
+_WORST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What Python has at a point, in the dtype of the artifact and in float64."""
+
+    single: Array
+    double: Array
+
+
+def compare_point(
+    name: str, candidate: Array, expected: Expected, runtime: RuntimeId, *, precision_bits: int, nan: NanPolicy
+) -> Comparison:
+    """A runtime against the artifact in Python, judged by the automatic tolerance.
+
+    TypeError for values that are no real numbers; ValueError where Python's own two differ in shape.
+    """
+    single, double = expected.single, expected.double
+    floor = measure(single, double, double, start=0, top_k=_WORST)
+    measured = measure(candidate, double, single, start=0, top_k=_WORST, precision_bits=precision_bits)
+    summary = summarize(
+        measured,
+        tensor=name,
+        reference=ARTIFACT_FLOAT64,
+        candidate=runtime,
+        class_reference=ARTIFACT_FLOAT32,
+        noise_floor=floor,
+    )
+    (assessed,) = assess([summary], nan=nan)
+    return assessed
+
+
+def described(point: Point, value: Array) -> TracePoint:
+    """The point with its range and what half floats would make of it."""
+    smallest = largest = None
+    if value.dtype.kind == "f":
+        magnitudes = np.abs(value[np.isfinite(value)])
+        magnitudes = magnitudes[magnitudes > 0]
+        if magnitudes.size:
+            smallest, largest = float(magnitudes.min()), float(magnitudes.max())
+    return TracePoint(
+        name=point.name,
+        op=point.op,
+        layer=point.layer,
+        inputs=point.inputs,
+        dtype=value.dtype.name,
+        shape=value.shape,
+        smallest=smallest,
+        largest=largest,
+        overflow_headroom=None if largest is None else LARGEST_HALF / largest,
+        underflow_headroom=None if smallest is None else smallest / SMALLEST_HALF,
+    )
+
+
+def role(inherited: Comparison | None, own: Comparison | None, *, handing_on: bool, inputs_fail: bool) -> str:
+    """See `PointResult`. Where the operation did not run alone, it is a source when all that it reads is right."""
+    fails, fails_alone = (c is not None and c.passed is False for c in (inherited, own))
+    if inherited is None and own is None:
+        return "unknown"
+    if fails_alone:
+        return "source" if fails or inherited is None else "latent"
+    if not fails:
+        return "ok"
+    return "passes-on" if own is not None or handing_on or inputs_fail else "source"
+
+
+def located(result: PointResult, op: str, inputs: Mapping[str, Array], output_shape: tuple[int, ...]) -> PointResult:
+    """A source with its first wrong element and the operands of that."""
+    blamed = result.own if result.own is not None and result.own.passed is False else result.inherited
+    if blamed is None or not blamed.worst:
+        return result
+    element = blamed.worst[0]
+    place = (element.sample, *element.index) if output_shape else ()
+    operands = tuple(_operand(name, value, place, output_shape, op in _ELEMENTWISE) for name, value in inputs.items())
+    return replace(result, element=element, operands=operands)
+
+
+def _operand(
+    name: str, value: Array, place: tuple[int, ...], output_shape: tuple[int, ...], is_paired: bool
+) -> Operand:
+    sample = value
+    if value.ndim and place and value.shape[0] == output_shape[0]:
+        sample = value[place[0]]
+    finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
+    return Operand(
+        name=name,
+        value=_aligned(value, place, output_shape) if is_paired else None,
+        smallest=float(finite.min()) if finite.size else None,
+        largest=float(finite.max()) if finite.size else None,
+        nan_count=int(np.isnan(sample).sum()) if sample.dtype.kind == "f" else 0,
+        infinity_count=int(np.isinf(sample).sum()) if sample.dtype.kind == "f" else 0,
+    )
+
+
+def _aligned(value: Array, place: tuple[int, ...], output_shape: tuple[int, ...]) -> float | None:
+    """The element at the same place, by NumPy's rules of broadcasting; None where shapes do not fit."""
+    try:
+        if np.broadcast_shapes(value.shape, output_shape) != output_shape:
+            return None
+    except ValueError:
+        return None
+    missing = len(output_shape) - value.ndim
+    at = tuple(0 if size == 1 else place[missing + axis] for axis, size in enumerate(value.shape))
+    return float(value[at])

@@ -1,0 +1,445 @@
+"""The plain data that flows between the stages; imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+#: Named tensors; the first axis of each is the sample.
+Tensors = Mapping[str, Array]
+
+#: The four classes of a number, in the order of every 4x4 class matrix.
+CLASSES = ("finite", "nan", "+inf", "-inf")
+
+ENGINES = ("native", "artifact", "chromium", "firefox", "webkit")
+PYTHON_KINDS = ("float32", "float64")
+BROWSER_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RuntimeId:
+    """Something that executes, written ``engine:kind``, such as ``chromium:webgl``."""
+
+    engine: str
+    kind: str
+
+    @classmethod
+    def parse(cls, text: str) -> RuntimeId:
+        """Read ``engine:kind``; ValueError names what is unknown and what is known."""
+        engine, _, kind = text.partition(":")
+        if engine not in ENGINES:
+            raise ValueError(f"unknown engine {engine!r} in runtime {text!r}; known: {', '.join(ENGINES)}")
+        kinds = PYTHON_KINDS if engine in ("native", "artifact") else BROWSER_KINDS
+        if kind not in kinds:
+            raise ValueError(f"unknown kind {kind!r} in runtime {text!r}; {engine} has: {', '.join(kinds)}")
+        return cls(engine, kind)
+
+    def __str__(self) -> str:
+        return f"{self.engine}:{self.kind}"
+
+
+NATIVE_FLOAT32 = RuntimeId("native", "float32")
+NATIVE_FLOAT64 = RuntimeId("native", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, NumPy dtype name and shape of a tensor; None is a dynamic dimension.
+
+    The shape includes the sample axis, which comes first and is None.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and gives, in its own order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the user trained. `format` is keras-v3, keras-h5, saved-model, keras-object or tfjs."""
+
+    path: str
+    format: str
+    sha256: str
+    signature: Signature
+
+    @property
+    def references(self) -> tuple[RuntimeId, RuntimeId]:
+        """What its candidates are measured against: in float32 for class, in float64 for size of error.
+
+        A TF.js model has no Python but its own.
+        """
+        engine = "artifact" if self.format == "tfjs" else "native"
+        return RuntimeId(engine, "float32"), RuntimeId(engine, "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactInfo:
+    """What the browser loads: a folder with model.json and its weight shards.
+
+    `inputs` and `outputs` name the artifact's own tensors, in the artifact's order.
+    `input_names` and `output_names` map the model's names to the artifact's.
+    """
+
+    folder: Path
+    format: str  # "layers" or "graph"
+    quantization: str  # "none", "float16", "uint16", "uint8"
+    size_bytes: int
+    converter: str  # such as "pycheck 0.1.0, tensorflowjs 4.22.0"
+    reason: str  # why this format; empty when the user chose it
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    input_names: Mapping[str, str]
+    output_names: Mapping[str, str]
+    notes: tuple[str, ...] = ()  # rewrites a reader should know of, such as "Erfc -> 1 - Erf (2 nodes)"
+    model_file: str = "model.json"
+
+
+@dataclass(frozen=True, slots=True)
+class InputsInfo:
+    """Where the inputs came from; `path` is None when they were made from the signature."""
+
+    path: str | None
+    sha256: str
+    sample_count: int
+    notes: tuple[str, ...] = ()  # such as "x: float64 rounded to float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A run of consecutive samples. `start` is the index of the first in the whole input."""
+
+    index: int
+    start: int
+    tensors: Tensors
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return len(next(iter(self.tensors.values())))
+
+
+class RuntimeStatus(StrEnum):
+    """How a runtime ended."""
+
+    OK = "ok"
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a runtime really was. None means: does not apply, or could not be learned."""
+
+    library: str  # "tensorflow 2.19.0", "tfjs 4.22.0"
+    platform: str | None = None  # "Chromium 156.0.1 (headless)", "CPython 3.11.7, Linux x86_64"
+    backend: str | None = None  # what TF.js says is active
+    renderer: str | None = None  # GPU renderer string, unmasked where the browser lets us
+    software_renderer: bool | None = None
+    float_bits: int | None = None  # 16, 32 or 64, probed with a real kernel
+    denormals: str | None = None  # "kept" or "flushed", probed with a real kernel
+    epsilon: float | None = None
+    sandbox: bool | None = None  # whether the browser's own sandbox was on
+    user_agent: str | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)  # backend flags in force
+    flags_set: Mapping[str, Any] = field(default_factory=dict)  # those that were not TF.js's default
+    notes: tuple[str, ...] = ()  # "float64: op X has no float64 kernel, ran in float32 (2 nodes)"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeRecord:
+    """One runtime of a run: what it was, how it ended, what it cost (seconds by step)."""
+
+    id: RuntimeId
+    status: RuntimeStatus
+    environment: Environment | None
+    timings_s: Mapping[str, float]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What one output may differ by.
+
+    ``mode`` is "auto" (max_abs_error <= max_abs and rms_error <= rms), "explicit"
+    (NumPy's elementwise ``|c - r| <= atol + rtol * |r|``, and max_ulp where given)
+    or "exact" (integers and booleans: no difference at all).
+    `derivation` says in one line where the numbers come from.
+    """
+
+    mode: str
+    max_abs: float | None = None
+    rms: float | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    max_ulp: float | None = None
+    derivation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorstElement:
+    """One of the elements that differ most. `index` is within the sample; `sample` is in the whole input."""
+
+    sample: int
+    index: tuple[int, ...]
+    reference: float
+    candidate: float
+    kind: str  # "error", "introduced", "masked" or "class" (another change of class)
+
+
+@dataclass(frozen=True, slots=True)
+class Top1Flip:
+    """A sample whose largest class changed. `margin` is the reference's gap between the two classes."""
+
+    sample: int
+    index: tuple[int, ...]  # position before the class axis, within the sample
+    reference_class: int
+    candidate_class: int
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairingHint:
+    """Where another output of the same shape is what this one should have been paired with.
+
+    Errors are RMS, of what the candidate calls `tensor` and of what it calls `fits`,
+    both against the reference's `tensor`.
+    """
+
+    candidate: RuntimeId
+    tensor: str
+    fits: str
+    rms_error: float
+    fitting_rms_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class NonfiniteCounts:
+    """The 4x4 class matrix, rows the reference, in the order of CLASSES."""
+
+    reference: RuntimeId
+    counts: tuple[tuple[int, ...], ...]
+
+    @property
+    def introduced(self) -> int:
+        """Elements finite in the reference and not in the candidate."""
+        return sum(self.counts[0][1:])
+
+    @property
+    def masked(self) -> int:
+        """Elements not finite in the reference and finite in the candidate."""
+        return sum(row[0] for row in self.counts[1:])
+
+    @property
+    def changed(self) -> int:
+        """Elements of any other class than the reference's."""
+        return sum(n for i, row in enumerate(self.counts) for j, n in enumerate(row) if i != j)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One output of one candidate against the reference, over all samples.
+
+    Error metrics are over pairs finite on both sides and None when there is none.
+    """
+
+    reference: RuntimeId
+    candidate: RuntimeId
+    tensor: str
+    dtype: str
+    element_count: int
+    finite_count: int
+    max_abs_error: float | None
+    mean_abs_error: float | None
+    rms_error: float | None
+    max_rel_error: float | None
+    max_ulp_error: float | None
+    ulp_histogram: tuple[int, ...]  # count of ULP distance under 1, then of [2**(i-1), 2**i)
+    cosine_similarity: float | None
+    sqnr_db: float | None
+    top1_agreement: float | None
+    top1_flips: tuple[Top1Flip, ...]
+    reference_scale: float | None  # largest finite magnitude of the reference
+    noise_floor: float | None  # max_abs_error of native:float32 against native:float64
+    noise_floor_rms: float | None
+    nonfinite: NonfiniteCounts
+    worst: tuple[WorstElement, ...]
+    shape_mismatch: str | None = None  # such as "reference (10,), candidate (9,)"
+    tolerance: Tolerance | None = None  # set by the gate
+    drifted: bool = False  # set by the gate
+    passed: bool | None = None  # set by the gate; None until then, and for the noise floor's own row
+    precision_bits: int = 32  # of the ULP that max_ulp_error counts in
+    reference_rms: float | None = None  # root mean square of the reference, over finite pairs
+    noise_floor_count: float | None = None  # how many equal, independent errors the noise floor is worth
+    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, where these were given
+    top1_count: int = 0  # rows whose largest class was compared
+    top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
+
+    @property
+    def is_noise_floor(self) -> bool:
+        """Whether this row tells what float32 costs in Python, which nothing judges."""
+        return self.candidate.engine == self.reference.engine
+
+
+class NanPolicy(StrEnum):
+    """What a non-finite divergence does."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
+class Severity(StrEnum):
+    """How much a finding matters; only an error fails the gate."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One explained fact."""
+
+    code: str
+    severity: Severity
+    summary: str
+    advice: str
+    runtime: RuntimeId | None = None
+    tensor: str | None = None
+    layer: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Verdict(StrEnum):
+    """The answer to: may this be released?"""
+
+    PASS = "pass"
+    DRIFT = "drift"
+    NAN_DIVERGENCE = "nan_divergence"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """What an operation read where it went wrong.
+
+    `value` is the element that the wrong one was computed from, where the operation pairs them; the
+    rest is over the same sample, `smallest` and `largest` over its finite values.
+    """
+
+    name: str
+    value: float | None
+    smallest: float | None
+    largest: float | None
+    nan_count: int
+    infinity_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PointResult:
+    """One point on one runtime.
+
+    `inherited` is the whole model run and this point looked at; `own` is the operation alone, run on
+    the values that artifact:float32 has there. `role` is "source" (it fails, and alone as well),
+    "passes-on" (it fails, alone it does not), "latent" (alone it fails, in the whole run it does not),
+    "ok" or "unknown" (nothing could be compared). `note` says why one of the two is missing.
+    `element` is the first wrong element of a source, and `operands` are what it was computed from.
+    """
+
+    runtime: RuntimeId
+    role: str
+    inherited: Comparison | None
+    own: Comparison | None
+    note: str | None = None
+    element: WorstElement | None = None
+    operands: tuple[Operand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TracePoint:
+    """One value inside the artifact: a node of a graph, a layer of a layers model.
+
+    `smallest` and `largest` are magnitudes of artifact:float32, finite and not 0. The headrooms are
+    how many times the largest half float (65504) the largest fits into, and how many times the smallest
+    is the smallest half float (2**-24): below 1 half floats lose it. `skipped` says why it was not traced.
+    """
+
+    name: str
+    op: str
+    layer: str | None
+    inputs: tuple[str, ...]
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+    smallest: float | None = None
+    largest: float | None = None
+    overflow_headroom: float | None = None
+    underflow_headroom: float | None = None
+    results: tuple[PointResult, ...] = ()
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSplit:
+    """The error of one output in two parts.
+
+    `conversion` is the artifact in Python against the model in Python, None where the artifact is the
+    model; `backends` are the browsers against the artifact in Python.
+    """
+
+    tensor: str
+    conversion: Comparison | None
+    backends: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where errors begin: every point of the artifact, in topological order, on the first samples."""
+
+    sample_count: int
+    memory_bytes: int
+    group_count: int  # the points were looked at in so many groups, to keep within the memory
+    points: tuple[TracePoint, ...]
+    splits: tuple[OutputSplit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a run learned; the reports are rendered from this alone."""
+
+    pycheck_version: str
+    model: ModelInfo
+    artifact: ArtifactInfo | None
+    inputs: InputsInfo
+    runtimes: tuple[RuntimeRecord, ...]
+    comparisons: tuple[Comparison, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    command: str = ""  # what reproduces this report
+    trace: Trace | None = None  # where it starts, when it was traced
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is `pass`."""
+        return self.verdict is Verdict.PASS
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        from .report.json import report_to_dict  # the only way up: a method for the reader's convenience
+
+        return report_to_dict(self)

@@ -1,0 +1,112 @@
+"""Artifacts of real models, and one TensorFlow thread to execute them in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck.convert import convert
+from pycheck.convert.existing import open_artifact
+from pycheck.convert.writing import import_tensorflowjs
+from pycheck.inputs import make_inputs
+from pycheck.model import identify, load
+from pycheck.model.tensorflow_import import import_tensorflow
+from pycheck.runtimes.artifact import ArtifactRuntime
+from pycheck.runtimes.native import NativeRuntime
+from pycheck.types import Array, ArtifactInfo, RuntimeId, Tensors
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A sample in one format, with inputs."""
+
+    model: Any
+    artifact: ArtifactInfo
+    inputs: Tensors
+
+    def feeds(self) -> dict[str, Array]:
+        return {self.artifact.input_names[name]: value for name, value in self.inputs.items()}
+
+
+@pytest.fixture(scope="session")
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Converted]:
+    """Convert a sample by its file name; each once."""
+    made: dict[tuple[str, str, str], Converted] = {}
+
+    def make(name: str, artifact_format: str, quantize: str = "none") -> Converted:
+        key = (name, artifact_format, quantize)
+        if key not in made:
+            model = load(identify(MODELS / name))
+            folder = tmp_path_factory.mktemp("artifact") / "out"
+            artifact = convert(model, folder, format=artifact_format, quantize=quantize)
+            inputs = make_inputs(
+                model.info.signature, samples=3, seed=1, low=None, high=None, bounds=model.input_bounds
+            )
+            made[key] = Converted(model, artifact, next(iter(inputs.batches(3))).tensors)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def predict(executor: ThreadPoolExecutor) -> Callable[..., Tensors]:
+    """Outputs of a sample on `artifact:KIND` or `native:KIND`."""
+
+    def run(sample: Converted, engine: str, kind: str) -> Tensors:
+        runtime_id = RuntimeId(engine, kind)
+
+        async def go() -> Tensors:
+            if engine == "artifact":
+                runtime: Any = ArtifactRuntime(runtime_id, sample.artifact, executor=executor)
+            else:
+                runtime = NativeRuntime(runtime_id, sample.model, executor=executor)
+            async with runtime:
+                return dict(await runtime.predict(sample.inputs))
+
+        return asyncio.run(go())
+
+    return run
+
+
+@pytest.fixture
+def execute(executor: ThreadPoolExecutor) -> Callable[..., tuple[Any, dict[str, Array]]]:
+    """The started runtime's points and the values of `fetches` (all points, where None)."""
+
+    def run(
+        folder: Path, feeds: Mapping[str, Array], fetches: Sequence[str] | None = None, kind: str = "float32"
+    ) -> tuple[Any, dict[str, Array]]:
+        async def go() -> tuple[Any, dict[str, Array]]:
+            info = open_artifact(folder, load(identify(folder)).info.signature)
+            async with ArtifactRuntime(RuntimeId("artifact", kind), info, executor=executor) as runtime:
+                points = runtime.points
+                return points, await runtime.run(feeds, fetches or [point.name for point in points])
+
+        return asyncio.run(go())
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tensorflowjs() -> Any:
+    """TensorFlow comes first: the published package does not import before it."""
+    import_tensorflow()
+    return import_tensorflowjs()
+
+
+def relative_error(value: Array, expected: Array) -> float:
+    return float(np.max(np.abs(value - expected)) / max(float(np.max(np.abs(expected))), 1e-30))

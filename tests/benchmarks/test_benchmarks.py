@@ -1,0 +1,85 @@
+"""The benchmark still runs, and what it is there to show is so: at the smallest sizes, with one backend."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+MODEL = ROOT / "models" / "cnn.keras"
+INPUTS = ROOT / "models" / "cnn_inputs.npy"
+
+sys.path.insert(0, str(BENCHMARKS))
+
+import run as benchmark  # noqa: E402
+from page import Task, build_bundle  # noqa: E402
+from processes import run  # noqa: E402
+
+CASE = benchmark.Case("small CNN", MODEL, INPUTS)
+#: Memory that Python and the browser may take more or less of from run to run, in MB.
+SLACK_MB = 24.0
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache after a first compare."""
+    folder = tmp_path_factory.mktemp("cache")
+    benchmark.compare(CASE, folder, backends=("wasm",))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """What the floor is asked to do."""
+    bundle = tmp_path_factory.mktemp("bundle")
+    build_bundle(bundle)
+    _, report = benchmark.compare(CASE, cache, backends=("wasm",))
+    return benchmark.make_task(CASE, report, cache, bundle)
+
+
+def test_a_second_compare_does_not_import_tensorflow(cache: Path) -> None:
+    arguments = ("compare", MODEL, INPUTS, "-q", "--runtime=chromium:wasm")
+    told = benchmark.pycheck(arguments, cache, code=benchmark.TELL_IMPORTS).stdout.splitlines()
+    assert told[-1] == "imported"
+
+
+def test_a_first_compare_is_told_to_import_tensorflow(tmp_path: Path) -> None:
+    arguments = ("convert", MODEL, tmp_path / "out", "-q")
+    told = benchmark.pycheck(arguments, tmp_path / "cache", code=benchmark.TELL_IMPORTS).stdout.splitlines()
+    assert told[-1].split()[:2] == ["imported", "tensorflow"]
+
+
+def test_help_imports_neither_tensorflow_nor_playwright() -> None:
+    code = "import sys; from pycheck.cli import run; run(['compare', '--help']); print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "pycheck.cli" in imported
+    assert not {"tensorflow", "keras", "playwright", "aiohttp"} & imported
+
+
+def test_the_floor_predicts_the_same_inputs_on_the_backends_it_was_asked_for(task: Task) -> None:
+    done = run([sys.executable, str(BENCHMARKS / "floor.py"), task.to_json(), "--no-native"])
+    assert {"browser", *(f"{backend}.predict" for backend in benchmark.BACKENDS)} <= set(json.loads(done.stdout))
+
+
+def test_memory_does_not_grow_with_the_number_of_samples(cache: Path, tmp_path: Path) -> None:
+    few, many = (_peaks(cache, tmp_path, count) for count in (200, 2000))
+    assert many["python"] < few["python"] + SLACK_MB
+    assert many["renderer"] < few["renderer"] + SLACK_MB
+
+
+def _peaks(cache: Path, folder: Path, count: int) -> dict[str, float]:
+    """Peak memory in MB by kind of process, where the model and its artifact come from the cache."""
+    wide = np.random.default_rng(0).normal(size=(count, *np.load(INPUTS).shape[1:])).astype(np.float32)
+    inputs = folder / f"{count}.npy"
+    np.save(inputs, wide)
+    case = benchmark.Case("memory", MODEL, inputs)
+    benchmark.compare(case, cache, backends=("wasm",))
+    measured, _ = benchmark.compare(case, cache, backends=("wasm",), watch_memory=True)
+    return dict(measured.peak_mb)

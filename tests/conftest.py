@@ -1,0 +1,18 @@
+"""What every test has: a cache of this session's own, and no settings from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither read nor fill the user's cache, and no PYCHECK_ variable decides their outcome."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("PYCHECK_")]:
+            patch.delenv(name)
+        patch.setenv("PYCHECK_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pycheck.types import ArtifactInfo, Finding, PairingHint, RuntimeId, Severity
+
+Find = Callable[..., dict[str, list[Finding]]]
+REFERENCE = np.random.default_rng(0).normal(size=(50, 3, 4))
+BROWSERS = ("chromium:cpu", "chromium:webgl", "chromium:wasm")
+
+
+def off(amount: float, seed: int = 0, noise: float = 1e-7) -> np.ndarray:
+    values = REFERENCE * (1 + noise * np.random.default_rng(seed).normal(size=REFERENCE.shape))
+    return (values + amount * np.sin(np.arange(REFERENCE.size)).reshape(REFERENCE.shape)).astype(np.float32)
+
+
+def artifact(quantization: str) -> ArtifactInfo:
+    return ArtifactInfo(Path("a"), "layers", quantization, 1, "", "", (), (), {}, {})
+
+
+def test_drift_names_the_criterion_that_failed_worst_and_how_many_times(find: Find) -> None:
+    finding = find(REFERENCE, {"chromium:webgl": off(0.01)})["drift"][0]
+    assert finding.summary.startswith("y on chromium:webgl: RMS error 0.00707, ")
+    assert "times the" in finding.summary
+    assert finding.evidence["rms_error"] > finding.evidence["rms_tolerance"]
+
+
+def test_one_drifting_backend_among_right_ones_is_the_suspect(find: Find) -> None:
+    findings = find(REFERENCE, {"chromium:cpu": off(0.0), "chromium:webgl": off(0.01)})
+    assert set(findings) == {"drift"}
+    assert "Only chromium:webgl errs" in findings["drift"][0].advice
+
+
+def test_browsers_that_agree_and_differ_from_python_point_at_the_conversion(find: Find) -> None:
+    findings = find(REFERENCE, {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)})
+    assert set(findings) == {"drift", "conversion-drift"}
+    assert "chromium:cpu, chromium:webgl and chromium:wasm agree" in findings["conversion-drift"][0].summary
+    assert len(findings["drift"]) == 3
+
+
+def test_browsers_that_err_as_much_but_elsewhere_do_not(find: Find) -> None:
+    rolled = (REFERENCE + np.roll(off(0.01) - REFERENCE, 7, axis=0)).astype(np.float32)
+    assert set(find(REFERENCE, {"chromium:cpu": off(0.01), "chromium:webgl": rolled})) == {"drift"}
+
+
+def test_browsers_that_err_in_the_same_places_but_the_other_way_do_not(find: Find) -> None:
+    assert set(find(REFERENCE, {"chromium:cpu": off(0.01), "chromium:webgl": off(-0.01)})) == {"drift"}
+
+
+def test_browsers_of_which_one_errs_twice_as_much_do_not(find: Find) -> None:
+    assert set(find(REFERENCE, {"chromium:cpu": off(0.01), "chromium:webgl": off(0.02)})) == {"drift"}
+
+
+def test_browsers_that_share_only_their_worst_elements_do_not(find: Find) -> None:
+    everywhere = off(0.01)
+    error = np.abs(everywhere - REFERENCE)
+    few = np.where(error >= np.sort(error, axis=None)[-8], everywhere, REFERENCE).astype(np.float32)
+    assert set(find(REFERENCE, {"chromium:cpu": everywhere, "chromium:webgl": few})) == {"drift"}
+
+
+def test_one_browser_alone_says_nothing_about_the_conversion(find: Find) -> None:
+    assert set(find(REFERENCE, {"chromium:cpu": off(0.01)})) == {"drift"}
+
+
+def test_half_floats_do_not_count_for_agreement(find: Find) -> None:
+    candidates = {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)} | {"chromium:webgl-f16": off(0.2)}
+    assert "conversion-drift" in find(REFERENCE, candidates)
+
+
+def test_quantized_weights_explain_what_every_runtime_shares(find: Find) -> None:
+    candidates = {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)}
+    findings = find(REFERENCE, candidates, artifact=artifact("uint8"))
+    assert set(findings) == {"drift", "quantization-drift"}
+    assert "quantized to uint8" in findings["quantization-drift"][0].summary
+    assert "--atol y:0.02" in findings["quantization-drift"][0].advice
+    assert "quantization-drift" in find(REFERENCE, {"chromium:cpu": off(0.01)}, artifact=artifact("uint8"))
+
+
+def test_a_quantized_artifact_that_passes_has_no_finding(find: Find) -> None:
+    assert find(REFERENCE, {"chromium:cpu": off(0.0)}, artifact=artifact("float16")) == {}
+
+
+def test_a_wrong_pairing_is_told_instead_of_a_fault_of_the_conversion(find: Find) -> None:
+    candidates = {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)}
+    hint = PairingHint(RuntimeId.parse("chromium:cpu"), "y", "z", 0.5, 1e-7)
+    findings = find(REFERENCE, candidates, pairing_hints=[hint])
+    assert set(findings) == {"drift", "output-pairing"}
+    assert "as z fits y better" in findings["output-pairing"][0].summary
+    assert "--map-output" in findings["output-pairing"][0].advice
+
+
+def test_another_shape_is_an_error(find: Find) -> None:
+    finding = find(REFERENCE, {"chromium:cpu": off(0.0)[:, :2]})["shape-mismatch"][0]
+    assert finding.severity is Severity.ERROR
+    assert "reference (3, 4), candidate (2, 4)" in finding.summary
+
+
+def test_integers_that_differ_are_told_as_such(find: Find) -> None:
+    labels = np.arange(4, dtype=np.int32)
+    finding = find(labels, {"chromium:cpu": labels + 2}, single=labels)["drift"][0]
+    assert "integers differ by up to 2 at sample 0; they must be equal" in finding.summary
+
+
+def test_a_noise_floor_beyond_a_hundredth_of_the_scale_is_about_the_model(find: Find) -> None:
+    single = (REFERENCE * 1.05).astype(np.float32)
+    findings = find(REFERENCE, {"chromium:cpu": off(0.0)}, single=single)
+    assert set(findings) == {"noise-floor-high"}
+    assert "5% of the largest value" in findings["noise-floor-high"][0].summary
+
+
+def test_errors_come_before_warnings_and_these_before_what_is_good_to_know(find: Find) -> None:
+    from pycheck.diagnose import diagnose
+    from pycheck.types import Environment, RuntimeRecord, RuntimeStatus
+
+    webgl, cpu = RuntimeId.parse("chromium:webgl"), RuntimeId.parse("chromium:cpu")
+    findings = diagnose(
+        (),
+        runtimes=(
+            RuntimeRecord(webgl, RuntimeStatus.OK, Environment("tfjs", software_renderer=True), {}),
+            RuntimeRecord(cpu, RuntimeStatus.FAILED, None, {}),
+        ),
+        nonfinite_inputs={"x": 1},
+    )
+    assert [f.severity for f in findings] == [Severity.ERROR, Severity.WARNING, Severity.INFO]

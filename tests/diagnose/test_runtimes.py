@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from pycheck.diagnose import diagnose
+from pycheck.types import NATIVE_FLOAT64, Environment, Finding, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
+
+WEBGL, F16, WEBGPU = (RuntimeId("chromium", kind) for kind in ("webgl", "webgl-f16", "webgpu"))
+RENDERER = "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero)), SwiftShader driver)"
+
+
+def ran(runtime: RuntimeId, **environment: object) -> RuntimeRecord:
+    return RuntimeRecord(runtime, RuntimeStatus.OK, Environment("tfjs 4.22.0", **environment), {})  # type: ignore[arg-type]
+
+
+def findings(*records: RuntimeRecord, elements: int | None = None) -> tuple[Finding, ...]:
+    return diagnose((), runtimes=records, input_elements={} if elements is None else {"x": elements, "small": 1})
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (RuntimeStatus.UNAVAILABLE, "runtime-unavailable"),
+        (RuntimeStatus.FAILED, "runtime-failed"),
+        (RuntimeStatus.TIMED_OUT, "runtime-timed-out"),
+    ],
+)
+def test_a_runtime_that_did_not_run_is_an_error_with_its_reason(status: RuntimeStatus, code: str) -> None:
+    (finding,) = findings(RuntimeRecord(WEBGPU, status, None, {}, "no adapter"))
+    assert (finding.code, finding.severity, finding.runtime) == (code, Severity.ERROR, WEBGPU)
+    assert finding.summary.endswith(": no adapter")
+    assert finding.advice
+
+
+def test_the_advice_that_an_error_brought_is_kept() -> None:
+    record = RuntimeRecord(WEBGPU, RuntimeStatus.FAILED, None, {}, "no adapter\nStart it with --headed.")
+    assert findings(record)[0].advice == "Start it with --headed."
+
+
+def test_a_float64_that_cannot_run_is_a_warning_about_the_noise_floor() -> None:
+    (finding,) = findings(RuntimeRecord(NATIVE_FLOAT64, RuntimeStatus.FAILED, None, {}, "no kernel"))
+    assert finding.severity is Severity.WARNING
+    assert "assumed" in finding.advice
+
+
+def test_runtimes_on_one_software_renderer_share_a_finding() -> None:
+    (finding,) = findings(*(ran(i, renderer=RENDERER, software_renderer=True) for i in (WEBGL, F16)))
+    assert (finding.code, finding.severity, finding.runtime) == ("software-renderer", Severity.INFO, None)
+    assert finding.summary.endswith("not on a GPU: SwiftShader.")
+    assert finding.evidence["runtimes"] == ["chromium:webgl", "chromium:webgl-f16"]
+
+
+def test_a_hardware_renderer_is_no_finding() -> None:
+    assert findings(ran(WEBGL, renderer="NVIDIA H100", software_renderer=False)) == ()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "flag", "threshold"), [(WEBGL, "WEBGL_CPU_FORWARD", 128), (WEBGPU, "WEBGPU_CPU_FORWARD", 1000)]
+)
+def test_inputs_below_the_threshold_are_forwarded_to_the_cpu(runtime: RuntimeId, flag: str, threshold: int) -> None:
+    record = ran(runtime, flags={flag: True})
+    assert [f.code for f in findings(record, elements=threshold - 1)] == ["cpu-forwarded"]
+    assert findings(record, elements=threshold) == ()
+
+
+def test_nothing_is_forwarded_when_the_flag_is_off_or_the_threshold_was_lowered() -> None:
+    off = {"WEBGL_CPU_FORWARD": False}
+    lowered = {"WEBGL_CPU_FORWARD": True, "CPU_HANDOFF_SIZE_THRESHOLD": 4}
+    assert findings(ran(WEBGL, flags=off), elements=5) == ()
+    assert findings(ran(WEBGL, flags=lowered), elements=5) == ()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pycheck.types import Finding, Severity
+
+Find = Callable[..., dict[str, list[Finding]]]
+
+
+def test_a_flip_beyond_the_noise_is_a_warning_with_both_classes(find: Find) -> None:
+    reference = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
+    candidate = np.array([[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]], np.float32)
+    findings = find(reference, {"chromium:cpu": candidate})
+    assert set(findings) == {"drift", "top1-flip"}
+    finding = findings["top1-flip"][0]
+    assert finding.severity is Severity.WARNING
+    assert "1 of 2 rows, in sample 1 from 1 to 2, which are 0.2 apart" in finding.summary
+
+
+def test_a_flip_within_the_noise_is_a_tie(find: Find) -> None:
+    reference = np.array([[0.4, 0.4 - 1e-8, 0.2]])
+    candidate = np.array([[0.4, 0.4 + 3e-8, 0.2]], np.float32)
+    single = np.array([[0.4, 0.4, 0.2]], np.float32)
+    findings = find(reference, {"chromium:cpu": candidate}, single=single)
+    assert set(findings) == {"argmax-tie"}
+    assert findings["argmax-tie"][0].severity is Severity.INFO
+
+
+def test_rows_that_only_became_nan_are_left_to_the_finding_about_nan(find: Find) -> None:
+    findings = find(np.array([[0.6, 0.4]]), {"chromium:cpu": np.array([[np.nan, 0.4]], np.float32)})
+    assert set(findings) == {"nan-introduced"}
+
+
+def test_rows_that_became_nan_beside_a_near_tie_are_told_as_such(find: Find) -> None:
+    reference = np.array([[0.4, 0.4 - 1e-8, 0.2], [0.6, 0.3, 0.1]])
+    candidate = np.array([[0.4, 0.4 + 3e-8, 0.2], [np.nan, 0.3, 0.1]], np.float32)
+    finding = find(reference, {"chromium:cpu": candidate})["argmax-tie"][0]
+    assert "2 of 2 rows (rows that became NaN among them), near ties" in finding.summary

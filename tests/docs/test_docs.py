@@ -1,0 +1,78 @@
+"""What the documents say is there, is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from pycheck.cli import app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "models" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Options of other programs that the documents mention.
+FOREIGN_OPTIONS = {"--mobilenet", "--group", "--cask", "--with-deps"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []
+
+
+def test_options_exist() -> None:
+    commands = typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
+    known = {option for command in commands for parameter in command.params for option in parameter.opts}
+    known |= {"--help"} | {
+        option
+        for script in (ROOT / "benchmarks").glob("*.py")
+        for option in re.findall(r'add_argument\(\s*"(--[a-z-]+)"', script.read_text("utf-8"))
+    }
+    mentioned = {o for path in DOCUMENTS for o in re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text("utf-8"))}
+    assert mentioned - known - FOREIGN_OPTIONS == set()
+
+
+def test_every_finding_has_its_place_in_troubleshooting() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^## (.+)$", text, flags=re.MULTILINE))
+    assert explained == finding_codes()
+
+
+def finding_codes() -> set[str]:
+    """Hyphenated strings that the rules give as a finding's code, or keep in a table of codes."""
+    codes = set()
+    for path in (ROOT / "pycheck" / "diagnose").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
+                codes.add(node.value.value)
+            if isinstance(node, ast.Tuple) and node.elts and isinstance(node.elts[0], ast.Constant):
+                first = node.elts[0].value
+                if isinstance(first, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", first) and "webgl" not in first:
+                    codes.add(first)
+    return codes
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    mentioned = {t for path in DOCUMENTS for t in re.findall(r"(?:`|^)make ([a-z]+)", path.read_text("utf-8"), re.M)}
+    assert mentioned
+    assert mentioned <= targets
+
+
+def test_the_python_example_of_the_readme_uses_what_the_package_has() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        names = {f"pycheck.{node.attr}" for node in ast.walk(ast.parse(block)) if is_of_pycheck(node)}
+        code = f"import pycheck; [{', '.join(sorted(names))}]"
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=ROOT)
+
+
+def is_of_pycheck(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pycheck"

@@ -1,0 +1,452 @@
+"""What cannot be used is refused: exit code 2, one message that names it and the way out, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck.convert.existing import open_artifact
+from pycheck.errors import ArtifactFileError
+from pycheck.types import Signature, TensorSpec
+
+from .conftest import CPU, Cli, Files, Said
+
+
+def _listed(*folders: Path) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def refused(run: Cli, work: Path, temporary: Path, cache_dir: Path) -> Callable[..., str]:
+    """Runs `compare`, asserts that it was refused as everything bad is, and gives the message."""
+
+    def refused(*arguments: str | Path) -> str:
+        before = _listed(work, temporary)
+        said = run("compare", *arguments)
+        assert said.code == 2, said.err
+        assert _is_one_clean_message(said)
+        assert _listed(work, temporary) == before
+        assert not list(cache_dir.glob("*/.*"))
+        return said.messages
+
+    return refused
+
+
+def _is_one_clean_message(said: Said) -> bool:
+    noise = ("Traceback", "a bug in pycheck", "Error:", "Warning:", 'File "')
+    lines = said.messages.splitlines()
+    return (
+        said.out == ""
+        and not any(word in said.messages for word in noise)
+        and lines[0].startswith("pycheck: ")
+        and all(line.startswith("  ") for line in lines[1:])
+    )
+
+
+# ------------------------------------------------------------------------------ models
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (None, "m.keras", "There is no model at"),
+        (b"", "m.keras", "is empty (0 bytes)"),
+        (b"", "m.h5", "is empty (0 bytes)"),
+        (b"Dear Sir,", "m.keras", "is not a .keras archive: it starts with 'Dear Sir,'"),
+        (b"Dear Sir,", "m.h5", "is not an HDF5 file: it starts with 'Dear Sir,'"),
+        (b"Dear Sir,", "m.txt", "is not a model: it starts with 'Dear Sir,'"),
+        (b'{"a": 1}', "model.json", "is JSON, but not a TF.js model"),
+    ],
+)
+def test_what_is_no_model_is_refused(
+    content: bytes | None, name: str, message: str, files: Files, refused: Callable[..., str], work: Path
+) -> None:
+    if content is not None:
+        (work / name).write_bytes(content)
+    said = refused(name, files("x.npy"), *CPU)
+    assert message in said
+    assert name in said
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "keras2.h5"])
+def test_a_truncated_model_is_refused(name: str, files: Files, refused: Callable[..., str], work: Path) -> None:
+    size = files(name).stat().st_size
+    for kept in (7, 100, size // 2, size - 9, size - 1):
+        said = refused(files.damaged(name, work, lambda data, n=kept: data[:n]), files("x.npy"), *CPU)
+        assert name in said
+
+
+def test_a_model_with_flipped_bytes_is_refused_or_loads(files: Files, run: Cli, work: Path) -> None:
+    """Nothing checks every byte of an HDF5 file, so a changed weight may load; what does not load is told."""
+    generator, codes = random.Random(0), set()
+
+    def flip(data: bytes) -> bytes:
+        position = generator.randrange(len(data))
+        return data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :]
+
+    for name in ("m.keras", "m.h5"):
+        for _ in range(15):
+            model = files.damaged(name, work, flip)
+            said = run("compare", model, files("x.npy"), *CPU, "--no-cache", "--browser-path", "/nowhere/chrome", "-q")
+            assert said.code in (2, 3, 4), said.err  # 3: it loads, and then there is no browser
+            assert "Traceback" not in said.err
+            codes.add(said.code)
+    assert 2 in codes
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "only.weights.h5", "weights2.h5"])
+def test_weights_without_a_model_are_called_that(name: str, files: Files, refused: Callable[..., str]) -> None:
+    said = refused(files(name), files("x.npy"), *CPU)
+    assert f"{name} holds weights without a model" in said
+    assert "model.save(" in said
+
+
+@pytest.mark.parametrize("name", ["custom.keras", "custom.h5"])
+def test_a_custom_layer_that_nobody_defines_is_named(name: str, files: Files, refused: Callable[..., str]) -> None:
+    said = refused(files(name), files("x.npy"), *CPU)
+    assert "uses 'Twice', which keras" in said
+    assert "--custom-objects your_module:Twice" in said
+
+
+@pytest.mark.parametrize("reference", ["nowhere:Twice", "json:Twice", "Twice"])
+def test_a_custom_object_that_is_not_there_is_named(reference: str, files: Files, refused: Callable[..., str]) -> None:
+    assert repr(reference) in refused(files("custom.keras"), files("x.npy"), "--custom-objects", reference, *CPU)
+
+
+@pytest.mark.parametrize("name", ["lambda.keras", "lambda.h5", "lambda2.keras", "lambda2.h5"])
+def test_a_lambda_layer_is_refused_without_trust(name: str, files: Files, refused: Callable[..., str]) -> None:
+    said = refused(files(name), files("x.npy"), *CPU)
+    assert "the layer 'code' is a Lambda, which would run code from the file" in said
+    assert "--trust-model" in said
+
+
+@pytest.mark.parametrize("name", ["lambda.keras", "lambda2.h5"])
+def test_a_lambda_layer_runs_with_trust(name: str, files: Files, run: Cli, work: Path) -> None:
+    assert run("convert", files(name), work / "out", "--trust-model", "--format", "graph").code == 0
+
+
+# ------------------------------------------------------------------------------ inputs
+
+
+X = np.zeros((5, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(4, np.float32), "has shape (4,), but the model takes (samples, 4)"),
+        (np.zeros((5, 4, 1), np.float32), "has shape (5, 4, 1), but the model takes (samples, 4)"),
+        (np.zeros((5, 3), np.float32), "has size 3 on axis 1, but the model takes 4"),
+        (np.zeros((5, 4), np.complex64), "is complex64, but the model takes float32"),
+        (np.full((5, 4), "text"), "but the model takes float32"),
+        (np.zeros((5, 4), "datetime64[s]"), "is datetime64[s], but the model takes float32"),
+        (np.full((5, 4), 1e300), "which float32 cannot hold"),
+        (np.full((5, 4), 2**53 + 1), "which float32 cannot hold"),
+        (np.zeros((0, 4), np.float32), "has no samples"),
+        (np.array([[1, None, 2, 3]], object), "is an object array: it holds pickled Python objects"),
+        (np.zeros(5, [("p", "f4"), ("q", "f4")]), "is a structured array"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_refused(
+    array: Any, message: str, files: Files, refused: Callable[..., str], work: Path
+) -> None:
+    np.save(work / "bad.npy", array)
+    assert message in refused(files("m.keras"), "bad.npy", *CPU)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (None, "x.npy", "There are no inputs at x.npy"),
+        (b"", "x.npy", "x.npy is empty (0 bytes)"),
+        (b"hello", "x.npy", "x.npy holds no inputs: it starts with 'hello'"),
+        (pickle.dumps(X), "x.npy", "x.npy is a Python pickle, which could run code"),
+        (b"hello", "x.npz", "x.npz is truncated or no .npz"),
+    ],
+)
+def test_what_is_no_inputs_is_refused(
+    content: bytes | None, name: str, message: str, files: Files, refused: Callable[..., str], work: Path
+) -> None:
+    if content is not None:
+        (work / name).write_bytes(content)
+    assert message in refused(files("m.keras"), name, *CPU)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.safetensors"])
+def test_truncated_inputs_are_refused(name: str, files: Files, refused: Callable[..., str], work: Path) -> None:
+    size = files(name).stat().st_size
+    for kept in (7, size // 2, size - 1):
+        said = refused(files("m.keras"), files.damaged(name, work, lambda data, n=kept: data[:n]), *CPU)
+        assert f"{name} is truncated" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"a": (5, 4)}, "input 'b' missing"),
+        ({"a": (5, 4), "b": (5, 2), "c": (5, 1)}, "'c' unknown to the model"),
+        ({"a": (5, 4), "bb": (5, 2)}, "'bb' may be meant as 'b'"),
+        ({"a": (5, 4), "b": (4, 2)}, "differ in their number of samples: a 5, b 4"),
+    ],
+)
+def test_inputs_by_wrong_names_are_refused(
+    names: dict[str, tuple[int, ...]], message: str, files: Files, refused: Callable[..., str], work: Path
+) -> None:
+    np.savez(work / "inputs.npz", **{name: np.zeros(shape, np.float32) for name, shape in names.items()})
+    assert message in refused(files("two.keras"), "inputs.npz", *CPU)
+
+
+def test_one_array_for_two_inputs_is_refused(files: Files, refused: Callable[..., str]) -> None:
+    said = refused(files("two.keras"), files("x.npy"), *CPU)
+    assert "takes 2 inputs (a, b), but a .npy holds one array" in said
+    assert "numpy.savez(path, a=..., b=...)" in said
+
+
+def test_damaged_headers_of_inputs_never_surprise(files: Files, work: Path) -> None:
+    from pycheck.errors import InputsFileError
+    from pycheck.inputs import open_inputs
+
+    signature = Signature((TensorSpec("x", "float32", (None, 4)),), (TensorSpec("y", "float32", (None, 3)),))
+    generator, refusals = random.Random(1), 0
+    for name in ("x.npy", "x.npz", "x.safetensors"):
+        whole = files(name).read_bytes()
+        for _ in range(300):
+            data = bytearray(whole)
+            for _ in range(generator.randint(1, 3)):
+                data[generator.randrange(min(len(data), 130))] = generator.randrange(256)
+            (work / name).write_bytes(data)
+            try:
+                for batch in open_inputs(work / name, signature).batches(2):
+                    assert batch.tensors["x"].shape == (batch.size, 4)
+            except InputsFileError:
+                refusals += 1
+    assert refusals > 300
+
+
+# --------------------------------------------------------------------- existing artifacts
+
+
+def _document(folder: Path) -> Any:
+    return json.loads((folder / "model.json").read_bytes())
+
+
+@pytest.mark.parametrize("artifact_format", ["layers", "graph"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("../secret.bin", "leaves the model's folder; refused"),
+        ("/etc/hostname", "leaves the model's folder; refused"),
+        ("https://example.com/x.bin", "leaves the model's folder; refused"),
+        ("nothing.bin", "the shard 'nothing.bin' is missing"),
+        (7, "the shard '7' is missing"),
+    ],
+)
+def test_a_shard_that_is_elsewhere_is_refused(
+    artifact_format: str,
+    path: Any,
+    message: str,
+    files: Files,
+    artifacts: Path,
+    refused: Callable[..., str],
+    work: Path,
+) -> None:
+    shutil.copytree(artifacts / artifact_format, work / "web")
+    (work / "secret.bin").write_bytes(b"x" * 60)
+    document = _document(work / "web")
+    document["weightsManifest"][0]["paths"] = [path]
+    (work / "web" / "model.json").write_text(json.dumps(document))
+    assert message in refused(files("m.keras"), files("x.npy"), "--tfjs-model", "web/model.json", *CPU)
+
+
+def test_a_shard_that_is_a_link_out_of_its_folder_is_refused(
+    files: Files, artifacts: Path, refused: Callable[..., str], work: Path
+) -> None:
+    shutil.copytree(artifacts / "graph", work / "web")
+    shard = next((work / "web").glob("*.bin"))
+    shard.rename(work / "secret.bin")
+    shard.symlink_to(work / "secret.bin")
+    said = refused(files("m.keras"), files("x.npy"), "--tfjs-model", "web", *CPU)
+    assert "leaves the model's folder; refused" in said
+
+
+def test_a_shard_that_is_short_is_refused(
+    files: Files, artifacts: Path, refused: Callable[..., str], work: Path
+) -> None:
+    shutil.copytree(artifacts / "graph", work / "web")
+    shard = next((work / "web").glob("*.bin"))
+    shard.write_bytes(shard.read_bytes()[:-4])
+    said = refused(files("m.keras"), files("x.npy"), "--tfjs-model", "web", *CPU)
+    assert re.search(r"the shards \S+\.bin hold 44 bytes, the manifest promises 48", said)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"modelTopology": {}}', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_tfjs_model_is_refused(
+    content: bytes, files: Files, refused: Callable[..., str], work: Path
+) -> None:
+    (work / "model.json").write_bytes(content)
+    said = refused(files("m.keras"), files("x.npy"), "--tfjs-model", "model.json", *CPU)
+    assert "model.json is not a TF.js model" in said
+
+
+def _places(document: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every key and index within a JSON document."""
+    items = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    return [found for key, value in items for found in ((*place, key), *_places(value, (*place, key)))]
+
+
+_JUNK: tuple[Any, ...] = (None, 0, -1, 1e99, True, "", "zzz", [], {}, [[]], {"a": 1}, ["x"])
+
+
+def _damage(document: Any, generator: random.Random) -> Any:
+    """A copy in which one thing is gone or something else."""
+    document = json.loads(json.dumps(document))
+    *way, last = generator.choice(_places(document))
+    parent = document
+    for key in way:
+        parent = parent[key]
+    if generator.random() < 0.35:
+        del parent[last]
+    else:
+        parent[last] = generator.choice(_JUNK)
+    return document
+
+
+@pytest.mark.parametrize("artifact_format", ["layers", "graph"])
+def test_a_damaged_model_json_never_surprises(artifact_format: str, artifacts: Path, work: Path) -> None:
+    signature = Signature((TensorSpec("x", "float32", (None, 4)),), (TensorSpec("y", "float32", (None, 3)),))
+    shutil.copytree(artifacts / artifact_format, work / "web")
+    document, generator, refusals = _document(work / "web"), random.Random(2), 0
+    for _ in range(600):
+        (work / "web" / "model.json").write_text(json.dumps(_damage(document, generator)))
+        try:
+            assert open_artifact(work / "web", signature).folder == (work / "web").resolve()
+        except ArtifactFileError as error:
+            assert "model.json" in error.message
+            refusals += 1
+    assert refusals > 60
+
+
+@pytest.mark.parametrize("artifact_format", ["layers", "graph"])
+def test_a_damage_that_only_tfjs_can_see_is_the_failure_of_the_runtime(
+    artifact_format: str, files: Files, artifacts: Path, run: Cli, work: Path
+) -> None:
+    shutil.copytree(artifacts / artifact_format, work / "web")
+    text = (work / "web" / "model.json").read_text()
+    damaged = (
+        text.replace('"Dense"', '"Dence"') if artifact_format == "layers" else text.replace('"MatMul"', '"MatMal"')
+    )
+    damaged = damaged.replace('"_FusedMatMul"', '"_FusedMatMal"')
+    assert damaged != text
+    (work / "web" / "model.json").write_text(damaged)
+    said = run("compare", files("m.keras"), files("x.npy"), "--tfjs-model", "web", *CPU)
+    assert said.code == 3, said.err
+    assert "chromium:cpu" in said.out
+    assert "Dence" in said.out or "MatMal" in said.out
+
+
+# ------------------------------------------------------------------------------ options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--runtime", "chromium:gpu"], "unknown kind 'gpu' in runtime 'chromium:gpu'; chromium has: cpu, wasm"),
+        (["--runtime", "netscape:cpu"], "unknown engine 'netscape'"),
+        (["--runtime", "native:float32"], "a candidate runs in a browser"),
+        (["--flag", "WEBGL_PAK=1", *CPU], "TF.js has no flag 'WEBGL_PAK'"),
+        (["--flag", "WEBGL_PACK", *CPU], "write --flag NAME=VALUE"),
+        (["--atol", "z:1e-3", *CPU], "the model has no output 'z'"),
+        (["--atol", "small"], "'small' is no number"),
+        (["--rtol", "-1"], "it must be at least 0"),
+        (["--max-ulp", "nan"], "it must be at least 0"),
+        (["--json", "-", "--html", "-"], "both go to standard output"),
+        (["--json", "r", "--junit", "r"], "both go to r"),
+        (["--map-output", "a=y"], "Add --tfjs-model PATH"),
+        (["--tfjs-model", "nothing", *CPU], "nothing cannot be read: No such file or directory"),
+        (["--timeout", "0"], "--timeout is 0"),
+        (["--timeout", "nan"], "--timeout is nan"),
+        (["--timeout", "inf"], "--timeout is inf"),
+        (["--batch-size", "0"], "--batch-size is 0"),
+        (["--format", "graf"], "Did you mean graph?"),
+        (["--quantize", "int4"], "one of none, float16, uint16, uint8"),
+        (["--nan", "perhaps"], "one of fail, warn, ignore"),
+        (["--range", "1:0"], "the first number must be the smaller"),
+        (["--save-run", "/proc/nowhere"], "--save-run /proc/nowhere cannot be written"),
+    ],
+)
+def test_a_wrong_option_is_refused(options: list[str], message: str, files: Files, refused: Callable[..., str]) -> None:
+    assert message in refused(files("m.keras"), files("x.npy"), *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "-1"], "The seed -1 is negative"),
+        (["--samples", "0"], "--samples is 0"),
+        (["--range", "0:inf"], "is empty or not finite"),
+        (["--range", "0:1e300"], "beyond what the float32 of input 'x' holds"),
+    ],
+)
+def test_inputs_that_cannot_be_made_are_refused(
+    options: list[str], message: str, files: Files, refused: Callable[..., str]
+) -> None:
+    assert message in refused(files("m.keras"), *options, *CPU)
+
+
+@pytest.mark.parametrize("option", ["--json", "--html", "--junit"])
+@pytest.mark.parametrize("path", ["nowhere/report", "/proc/nowhere/report", "."])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(
+    option: str, path: str, files: Files, refused: Callable[..., str]
+) -> None:
+    said = refused(files("m.keras"), files("x.npy"), option, path)
+    assert f"{option} {path}: it cannot be written: " in said
+
+
+def test_a_folder_of_someone_else_is_no_place_for_a_run(files: Files, refused: Callable[..., str], work: Path) -> None:
+    (work / "letters").mkdir()
+    (work / "letters" / "dear.txt").write_text("Sir")
+    said = refused(files("m.keras"), files("x.npy"), "--save-run", "letters", *CPU)
+    assert "it exists and is no saved run" in said
+
+
+def test_an_earlier_run_survives_one_that_is_refused(files: Files, refused: Callable[..., str], work: Path) -> None:
+    (work / "run").mkdir()
+    (work / "run" / "run.json").write_text("{}")
+    refused(files("m.keras"), files("x.npy"), "--save-run", "run", "--atol", "z:1", *CPU)
+    assert (work / "run" / "run.json").read_text() == "{}"
+
+
+def test_the_folders_made_for_a_run_that_is_refused_are_gone(
+    files: Files, refused: Callable[..., str], work: Path
+) -> None:
+    refused(files("m.keras"), files("x.npy"), "--save-run", "a/b/run", "--atol", "z:1", *CPU)
+    assert not (work / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("pycheck.toml", "formt = 'graph'", "Did you mean format?"),
+        ("pycheck.toml", "samples = 'many'", "the value is 'many'"),
+        ("pycheck.toml", "samples = ", "pycheck.toml: "),
+        ("pyproject.toml", "tool = 3", "tool is 3, not a table"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(
+    name: str, text: str, message: str, files: Files, refused: Callable[..., str], work: Path
+) -> None:
+    (work / name).write_text(text)
+    said = refused(files("m.keras"), files("x.npy"))
+    assert message in said
+    assert name in said

@@ -1,0 +1,364 @@
+"""What a browser that fails, an interrupt, or a reader that goes away does: told in time, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .conftest import CPU, Cli, Files
+from .processes import PYCHECK, ROOT, Command, pycheck
+
+ONE_BY_ONE = ("--batch-size", "1", *CPU)
+
+
+@pytest.fixture(scope="session")
+def long(files: Files, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs that keep a browser busy for a while; what Python answers is in the cache already."""
+    from pycheck import compare
+
+    path = tmp_path_factory.mktemp("long") / "many.npy"
+    np.save(path, np.random.default_rng(1).normal(size=(250, 4)).astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
+        report = compare(
+            files("m.keras"), path, runtimes=["chromium:cpu"], batch_size=1, browser_path="/nowhere/chrome"
+        )
+    assert [record.status for record in report.runtimes] == ["ok", "ok", "unavailable"]
+    return path
+
+
+def _report(path: Path) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def _status(report: Any) -> dict[str, str]:
+    return {runtime["id"]: runtime["status"] for runtime in report["runtimes"]}
+
+
+def _error(report: Any, runtime: str) -> str:
+    return str(next(record["error"] for record in report["runtimes"] if record["id"] == runtime))
+
+
+def _hanging_browser(folder: Path) -> Path:
+    script = folder / "chrome"
+    script.write_text("#!/bin/sh\nexec sleep 600\n")
+    script.chmod(0o755)
+    return script
+
+
+# ------------------------------------------------------------------- browsers that do not start
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/nowhere/chrome", "the browser /nowhere/chrome is not there"),
+        ("/bin/true", "the browser /bin/true does not start"),
+        ("/bin/sleep", "unrecognized option"),
+        ("/etc/hostname", "the browser /etc/hostname does not start"),
+    ],
+)
+def test_a_browser_that_does_not_start_is_unavailable_and_python_has_answered(
+    path: str, message: str, files: Files, run: Cli, work: Path, temporary: Path
+) -> None:
+    said = run("compare", files("m.keras"), files("x.npy"), "--browser-path", path, "--json", "r.json", *CPU)
+    assert said.code == 3, said.err
+    report = _report(work / "r.json")
+    assert _status(report) == {"native:float32": "ok", "native:float64": "ok", "chromium:cpu": "unavailable"}
+    assert message in _error(report, "chromium:cpu")
+    assert "--browser-path" in _error(report, "chromium:cpu")
+    assert report["verdict"] == "error"
+    assert "Traceback" not in said.err
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_browser_that_never_answers_is_given_up_after_the_timeout(
+    files: Files, cache_dir: Path, temporary: Path, tmp_path: Path, long: Path
+) -> None:
+    report = tmp_path / "r.json"
+    arguments = ("--runtime", "chromium:cpu", "--batch-size", "1", "--timeout", "2", "--json", report)
+    browser = _hanging_browser(tmp_path)
+    with pycheck(
+        "compare",
+        files("m.keras"),
+        long,
+        "--browser-path",
+        browser,
+        *arguments,
+        cache_dir=cache_dir,
+        temporary=temporary,
+    ) as command:
+        command.until(lambda: any("sleep 600" in process.command for process in command.family))
+        started = time.monotonic()
+        assert command.end() == 3
+        assert time.monotonic() - started < 60  # far below the browser's 600 s, far above 2 s on a busy machine
+        assert _status(_report(report))["chromium:cpu"] == "timed_out"
+        assert f"the browser {browser} did not start within 2 s" in _error(_report(report), "chromium:cpu")
+        assert command.left_behind() == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_runtime_that_is_unavailable_leaves_the_others_standing(
+    files: Files, run: Cli, work: Path, temporary: Path
+) -> None:
+    said = run("compare", files("m.keras"), files("x.npy"), "--runtime", "firefox:cpu", "--json", "r.json", *CPU)
+    assert said.code == 3
+    report = _report(work / "r.json")
+    assert _status(report)["firefox:cpu"] == "unavailable"
+    assert _status(report)["chromium:cpu"] == "ok"
+    judged = [row["passed"] for row in report["comparisons"] if row["candidate"] == "chromium:cpu"]
+    assert judged == [True]
+    assert list(temporary.iterdir()) == []
+
+
+# -------------------------------------------------------------- browsers that fail on the way
+
+
+def _fails_while_predicting(
+    command: Command, report: Path, temporary: Path, harm: int, role: str, runtime: str = "chromium:cpu"
+) -> str:
+    """Harm the browser in the middle of a run; gives what the report says of the runtime."""
+    command.until_said(f"{runtime}: running")
+    harmed = command.browser(role)
+    assert harmed
+    for process in harmed:
+        os.kill(process.pid, harm)
+    assert command.end() == 3
+    assert "Traceback" not in command.err
+    assert command.left_behind() == []
+    assert list(temporary.iterdir()) == []
+    assert _status(_report(report))["native:float64"] == "ok"
+    return _error(_report(report), runtime)
+
+
+def test_a_browser_that_is_killed_is_told(
+    files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "r.json"
+    with pycheck(
+        "compare", files("m.keras"), long, "--json", report, *ONE_BY_ONE, cache_dir=cache_dir, temporary=temporary
+    ) as command:
+        error = _fails_while_predicting(command, report, temporary, signal.SIGKILL, role="")
+    assert error.startswith("chromium:cpu: the browser ended")
+
+
+def test_a_page_that_is_killed_is_told(
+    files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "r.json"
+    with pycheck(
+        "compare", files("m.keras"), long, "--json", report, *ONE_BY_ONE, cache_dir=cache_dir, temporary=temporary
+    ) as command:
+        error = _fails_while_predicting(command, report, temporary, signal.SIGKILL, role="renderer")
+    assert error.startswith("chromium:cpu: the page crashed")
+
+
+def test_a_page_that_hangs_is_given_up_after_the_timeout(
+    files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "r.json"
+    arguments = ("--runtime", "chromium:cpu", "--batch-size", "1", "--timeout", "8", "--json", report)
+    with pycheck("compare", files("m.keras"), long, *arguments, cache_dir=cache_dir, temporary=temporary) as command:
+        error = _fails_while_predicting(command, report, temporary, signal.SIGSTOP, role="renderer")
+    assert error.startswith("chromium:cpu: no answer within 8 s while predicting")
+    assert _status(_report(report))["chromium:cpu"] == "timed_out"
+
+
+def test_a_gpu_that_is_lost_ends_webgl_and_leaves_cpu_standing(
+    files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "r.json"
+    with pycheck(
+        "compare", files("m.keras"), long, "--json", report, "--runtime", "chromium:webgl", *ONE_BY_ONE,
+        "--flag", "WEBGL_CPU_FORWARD=false", cache_dir=cache_dir, temporary=temporary,
+    ) as command:  # fmt: skip
+        error = _fails_while_predicting(
+            command, report, temporary, signal.SIGKILL, role="gpu-process", runtime="chromium:webgl"
+        )
+    assert "WebGL context was lost" in error
+    assert _status(_report(report))["chromium:cpu"] == "ok"
+
+
+# ------------------------------------------------------------------------------ interrupts
+
+
+def _when(moment: str, command: Command) -> None:
+    if moment == "tensorflow is imported":
+        command.until(lambda: command.has_loaded("libtensorflow_framework"))
+    elif moment == "the browser starts":
+        command.until(command.browser)
+    else:
+        command.until_said("chromium:cpu: running")
+
+
+@pytest.mark.parametrize(
+    ("moment", "number", "group"),
+    [
+        ("tensorflow is imported", signal.SIGINT, True),
+        ("the browser starts", signal.SIGINT, True),
+        ("the browser starts", signal.SIGTERM, False),
+        ("it predicts", signal.SIGINT, True),
+        ("it predicts", signal.SIGINT, False),
+        ("it predicts", signal.SIGTERM, False),
+    ],
+    ids=lambda value: str(getattr(value, "name", value)),
+)
+def test_an_interrupt_ends_everything_and_leaves_nothing(
+    moment: str, number: int, group: bool, files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
+) -> None:
+    cold = moment == "tensorflow is imported"
+    cache = tmp_path / "cache" if cold else cache_dir
+    with pycheck(
+        "compare", files("m.keras"), long, *ONE_BY_ONE, "--json", tmp_path / "r.json", "--save-run", tmp_path / "run",
+        cache_dir=cache, temporary=temporary,
+    ) as command:  # fmt: skip
+        _when(moment, command)
+        started = time.monotonic()
+        command.signal(number, group=group)
+        assert command.end() == 128 + number, command.err
+        assert time.monotonic() - started < 12
+        assert command.left_behind() == []
+        assert "Traceback" not in command.err
+        assert command.lines[-1] == "pycheck: interrupted; the browsers are closed"
+    assert list(temporary.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir() if path != cache] == []
+    assert [*cache.glob("*/.*")] == []
+
+
+def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
+    files: Files, long: Path, cache_dir: Path, temporary: Path
+) -> None:
+    with pycheck("compare", files("m.keras"), long, *ONE_BY_ONE, cache_dir=cache_dir, temporary=temporary) as command:
+        command.until_said("chromium:cpu: running")
+        for process in command.browser("renderer"):
+            os.kill(process.pid, signal.SIGSTOP)  # so that an orderly end takes its time
+        command.signal(signal.SIGINT)
+        time.sleep(0.2)
+        command.signal(signal.SIGINT)
+        assert command.end(5) == 130
+        assert command.left_behind() == []
+
+
+# ------------------------------------------------------------------- readers that go away
+
+
+@pytest.mark.parametrize("options", [[], ["--json", "-"]], ids=["terminal", "json"])
+def test_a_reader_that_stops_early_changes_nothing(
+    options: list[str], files: Files, long: Path, cache_dir: Path, work: Path, temporary: Path
+) -> None:
+    shell = shutil.which("bash") or "sh"
+    line = 'set -o pipefail; "$@" | head -n 1'
+    arguments = ["compare", str(files("m.keras")), str(files("x.npy")), *CPU, *options]
+    done = subprocess.run(
+        [shell, "-c", line, "sh", *PYCHECK, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYCHECK_CACHE_DIR": str(cache_dir)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+# ------------------------------------------------------------------------ damaged caches and runs
+
+
+def test_a_damaged_cache_is_computed_again(
+    files: Files, run: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    offline = ("--browser-path", "/nowhere/chrome", *CPU)  # the cache is filled all the same
+
+    def compare(json_path: str) -> dict[str, Any]:
+        monkeypatch.setenv("PYCHECK_CACHE_DIR", str(cache))
+        said = run("compare", files("m.keras"), files("x.npy"), *offline, "--json", json_path)
+        assert said.code == 3, said.err
+        return {runtime["id"]: runtime["timings_s"] for runtime in _report(Path(json_path))["runtimes"]}
+
+    compare("first.json")
+    entries = [path for path in cache.rglob("*") if path.is_file()]
+    assert len(entries) > 5
+    for number, path in enumerate(sorted(entries)):
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] if number % 2 else bytes(byte ^ 1 for byte in whole))
+    assert "from_cache" not in compare("damaged.json")["native:float32"]
+    assert "from_cache" in compare("healed.json")["native:float32"]
+
+
+@pytest.fixture(scope="module")
+def saved(files: Files, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that passed, saved."""
+    from pycheck import compare
+
+    folder = tmp_path_factory.mktemp("saved") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
+        report = compare(
+            files("m.keras"), files("x.npy"), runtimes=["chromium:cpu"], batch_size=2, save_run=folder, timeout_s=60
+        )
+    assert report.passed
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("version", 99, "has version 99; this pycheck reads version 1"),
+        ("batch_sizes", [2, 2], "do not add up to 5 samples"),
+        ("batch_sizes", [], "do not add up to 5 samples"),
+        ("batch_sizes", [2, 1, 2], "samples"),
+        ("candidates", [], "its candidates are not among its runtimes"),
+        ("candidates", [{"engine": "chromium", "kind": "wasm"}], "its candidates are not among its runtimes"),
+        ("runtimes", [], "its candidates are not among its runtimes"),
+        ("model", {}, "is damaged"),
+        ("inputs", None, "is damaged"),
+    ],
+)
+def test_a_run_that_does_not_add_up_is_refused(
+    place: str, value: Any, message: str, saved: Path, run: Cli, work: Path
+) -> None:
+    shutil.copytree(saved, work / "run")
+    document = _report(work / "run" / "run.json")
+    document[place] = value
+    (work / "run" / "run.json").write_text(json.dumps(document))
+    said = run("report", "run")
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("runtime", ["native-float32", "native-float64", "chromium-cpu"])
+@pytest.mark.parametrize("harm", ["missing", "cut", "other"])
+def test_a_run_whose_outputs_are_damaged_is_refused(runtime: str, harm: str, saved: Path, run: Cli, work: Path) -> None:
+    import safetensors.numpy
+
+    shutil.copytree(saved, work / "run")
+    file = work / "run" / "outputs" / runtime / "000001.safetensors"
+    if harm == "missing":
+        file.unlink()
+    elif harm == "cut":
+        file.write_bytes(file.read_bytes()[:-5])
+    else:
+        safetensors.numpy.save_file({"z": np.zeros((2, 3), np.float32)}, file)
+    said = run("report", "run")
+    assert (said.code, said.out) == (2, "")
+    assert "saved outputs of" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_what_is_no_saved_run_is_refused(run: Cli, work: Path) -> None:
+    said = run("report", "nothing")
+    assert said.code == 2
+    assert "nothing is no saved run" in said.err
+    assert "--save-run DIR" in said.err

@@ -1,0 +1,56 @@
+"""The sample models, as a user meets them: every one in every format on every backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import pycheck
+
+MODELS = Path(__file__).parents[2] / "models"
+BACKENDS = tuple(f"chromium:{kind}" for kind in ("cpu", "wasm", "webgl", "webgpu"))
+
+
+def _compare(name: str, **options: object) -> pycheck.Report:
+    (inputs,) = MODELS.glob(f"{Path(name).stem}_inputs.*")
+    return pycheck.compare(MODELS / name, inputs, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format", ["layers", "graph"])
+@pytest.mark.parametrize("name", ["cnn.keras", "cnn.h5", "keras2.h5", "two_io.keras", "half_overflow.keras"])
+def test_a_sound_sample_passes_in_both_formats_on_every_backend(name: str, format: str) -> None:
+    report = _compare(name, runtimes=BACKENDS, format=format)
+    assert report.verdict is pycheck.Verdict.PASS, report.findings
+    assert {str(c.candidate) for c in report.comparisons if c.passed} == set(BACKENDS)
+
+
+@pytest.mark.parametrize("name", ["recurrent.keras", "attention.keras"])
+def test_a_sample_that_tfjs_layers_lacks_takes_the_graph_format_and_passes(name: str) -> None:
+    report = _compare(name, runtimes=BACKENDS)
+    assert report.verdict is pycheck.Verdict.PASS, report.findings
+    assert report.artifact is not None
+    assert report.artifact.format == "graph"
+    assert "tfjs-layers" in report.artifact.reason
+
+
+def test_the_webgl_sample_gives_nan_on_webgl_alone() -> None:
+    report = _compare("webgl_nan.keras", runtimes=BACKENDS)
+    assert report.verdict is pycheck.Verdict.NAN_DIVERGENCE
+    assert {str(c.candidate) for c in report.comparisons if c.nonfinite.introduced} == {"chromium:webgl"}
+
+
+def test_the_half_float_sample_overflows_in_half_floats_alone() -> None:
+    report = _compare("half_overflow.keras", runtimes=["chromium:webgl", "chromium:webgl-f16"])
+    introduced = {str(c.candidate): c.nonfinite.introduced for c in report.comparisons if c.passed is not None}
+    assert introduced["chromium:webgl"] == 0
+    assert introduced["chromium:webgl-f16"] > 0
+
+
+@pytest.mark.parametrize("quantize", ["float16", "uint16", "uint8"])
+def test_a_quantized_artifact_says_that_its_weights_are_what_drifts(quantize: str) -> None:
+    report = _compare("cnn.keras", runtimes=["chromium:cpu", "chromium:wasm"], quantize=quantize)
+    assert report.artifact is not None
+    assert report.artifact.quantization == quantize
+    assert report.verdict is pycheck.Verdict.DRIFT
+    assert "quantization-drift" in {finding.code for finding in report.findings}

@@ -1,0 +1,72 @@
+"""A fault of a tenth of a percent in one layer is called drift, and its absence is not."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pycheck
+
+MODELS = Path(__file__).parents[2] / "models"
+BACKENDS = tuple(f"chromium:{kind}" for kind in ("cpu", "wasm", "webgl", "webgpu"))
+
+
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    return [
+        entry
+        for group in json.loads((folder / "model.json").read_text())["weightsManifest"]
+        for entry in group["weights"]
+    ]
+
+
+def _kernels(folder: Path) -> list[str]:
+    """Weights of two dimensions or more: kernels, not biases."""
+    return [entry["name"] for entry in _entries(folder) if len(entry["shape"]) > 1 and entry["dtype"] == "float32"]
+
+
+def _scale(folder: Path, name: str, factor: float) -> None:
+    """Multiply one weight where it lies in its shard (samples have one shard)."""
+    document = json.loads((folder / "model.json").read_text())
+    (group,) = document["weightsManifest"]
+    (shard,) = group["paths"]
+    data = bytearray((folder / shard).read_bytes())
+    offset = 0
+    for entry in group["weights"]:
+        size = prod(entry["shape"]) * {"float32": 4, "int32": 4, "bool": 1}[entry["dtype"]]
+        if entry["name"] == name:
+            values = np.frombuffer(data, np.float32, size // 4, offset)
+            values *= np.float32(factor)
+            (folder / shard).write_bytes(data)
+            return
+        offset += size
+    raise AssertionError(f"no weight {name}")
+
+
+def _passed(model: str, artifact: Path) -> dict[str, bool | None]:
+    (inputs,) = MODELS.glob(f"{Path(model).stem}_inputs.*")
+    report = pycheck.compare(MODELS / model, inputs, tfjs_model=artifact, runtimes=BACKENDS)
+    assert [str(record.id) for record in report.runtimes if record.status != "ok"] == []
+    return {str(c.candidate): c.passed for c in report.comparisons if c.passed is not None}
+
+
+@pytest.mark.parametrize("format", ["layers", "graph"])
+def test_an_artifact_that_nobody_touched_passes(tmp_path: Path, format: str) -> None:
+    pycheck.convert(MODELS / "cnn.keras", tmp_path / "web", format=format)
+    assert _passed("cnn.keras", tmp_path / "web") == dict.fromkeys(BACKENDS, True)
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["first kernel", "last kernel"])
+@pytest.mark.parametrize(
+    ("model", "format"), [("cnn.keras", "layers"), ("cnn.keras", "graph"), ("recurrent.keras", "graph")]
+)
+def test_one_kernel_scaled_by_1_001_is_drift_on_every_backend(
+    tmp_path: Path, model: str, format: str, place: int
+) -> None:
+    pycheck.convert(MODELS / model, tmp_path / "web", format=format)
+    _scale(tmp_path / "web", _kernels(tmp_path / "web")[place], 1.001)
+    assert _passed(model, tmp_path / "web") == dict.fromkeys(BACKENDS, False)

@@ -1,0 +1,153 @@
+"""Operations whose TF.js kernels answer otherwise than TensorFlow's, seen through one model.
+
+Every output of the model is one operation on one value; the table says what each runtime
+gives for it. Tensors are large enough, and CPU forwarding is off, so that WebGL's own
+shaders answer. What the table says of WebGL was measured on SwiftShader.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pycheck
+from pycheck.types import CLASSES, Comparison
+
+NAN, INF = math.nan, math.inf
+SAMPLES, WIDTH = 4, 256
+RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl", "chromium:webgl-f16")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What TensorFlow gives, and what each of RUNTIMES gives; a number that is no class is a value."""
+
+    name: str
+    value: float
+    operation: Callable[[Any, Any], Any]
+    native: float
+    browsers: tuple[float, float, float, float]
+    relative: float = 1e-3
+
+
+ROWS = (
+    Row("relu_of_minus_inf", -INF, lambda tf, x: tf.nn.relu(x), 0.0, (0.0, 0.0, NAN, NAN)),
+    Row("relu6_of_nan", NAN, lambda tf, x: tf.nn.relu6(x), NAN, (NAN, 0.0, NAN, NAN)),
+    Row("elu_of_nan", NAN, lambda tf, x: tf.nn.elu(x), NAN, (NAN, NAN, INF, NAN)),
+    Row("softplus_of_nan", NAN, lambda tf, x: tf.nn.softplus(x), NAN, (NAN, NAN, INF, NAN)),
+    Row(
+        "clip_of_nan",
+        NAN,
+        lambda tf, x: tf.raw_ops.ClipByValue(t=x, clip_value_min=0.0, clip_value_max=6.0),
+        NAN,
+        (NAN, 0.0, NAN, NAN),
+    ),
+    Row("leaky_relu_of_inf", INF, lambda tf, x: tf.nn.leaky_relu(x), INF, (INF, INF, NAN, NAN)),
+    Row("leaky_relu_of_minus_inf", -INF, lambda tf, x: tf.nn.leaky_relu(x), -INF, (-INF, -INF, NAN, NAN)),
+    Row("log_of_zero", 0.0, lambda tf, x: tf.math.log(x), -INF, (-INF, -INF, -88.03, -88.0)),
+    Row("zero_by_zero", 0.0, lambda tf, x: x / x[:, ::-1], NAN, (NAN, NAN, 1.0, 1.0)),
+    Row("tanh_of_1e_8", 1e-8, lambda tf, x: tf.tanh(x), 1e-8, (1e-8, 1e-8, 0.0, 0.0)),
+    Row("sin_of_1e7", 1e7, lambda tf, x: tf.sin(x), 0.4205, (0.4205, 0.4205, 0.7072, NAN)),
+    Row("sign_of_nan", NAN, lambda tf, x: tf.sign(x), NAN, (0.0, 0.0, 0.0, 0.0)),
+    Row("seventy_thousand", 7e4, lambda tf, x: tf.identity(x) * 1.0, 7e4, (7e4, 7e4, 7e4, NAN)),
+)
+
+
+def _class(value: float) -> int:
+    if math.isfinite(value):
+        return 0
+    return CLASSES.index("nan" if math.isnan(value) else "+inf" if value > 0 else "-inf")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> pycheck.Report:
+    """All operations in one model, on all runtimes, in one run."""
+    import tensorflow as tf
+
+    names = [row.name for row in ROWS]
+
+    class Kernels(tf.Module):
+        @tf.function
+        def __call__(self, *given: Any) -> dict[str, Any]:
+            *values, pool, softmax, integers = given
+            outputs = {row.name: row.operation(tf, x) for row, x in zip(ROWS, values, strict=True)}
+            outputs["max_pool"] = tf.nn.max_pool2d(pool, 2, 2, "VALID")
+            outputs["softmax"] = tf.nn.softmax(softmax)
+            outputs["int32"] = integers + tf.zeros_like(integers)
+            return outputs
+
+    specs = [tf.TensorSpec((None, WIDTH), tf.float32, f"in_{name}") for name in names]
+    specs += [
+        tf.TensorSpec((None, 32, 32, 1), tf.float32, "in_pool"),
+        tf.TensorSpec((None, 3), tf.float32, "in_softmax"),
+        tf.TensorSpec((None, WIDTH), tf.int32, "in_integers"),
+    ]
+    module = Kernels()
+    folder = tmp_path_factory.mktemp("kernels") / "saved_model"
+    tf.saved_model.save(module, str(folder), signatures=module.__call__.get_concrete_function(*specs))
+    inputs: dict[str, Any] = {f"in_{row.name}": np.full((SAMPLES, WIDTH), row.value, np.float32) for row in ROWS}
+    inputs["in_pool"] = np.tile(np.float32([[NAN, 1], [3, 2]]), (SAMPLES, 16, 16))[..., None]
+    inputs["in_softmax"] = np.tile(np.float32([1, NAN, 2]), (SAMPLES, 1))
+    inputs["in_integers"] = np.full((SAMPLES, WIDTH), 2**31 - 1, np.int32)
+    return pycheck.compare(folder, inputs, runtimes=RUNTIMES, flags={"WEBGL_CPU_FORWARD": False})
+
+
+def _comparison(report: pycheck.Report, tensor: str, runtime: str) -> Comparison:
+    (found,) = (c for c in report.comparisons if c.tensor == tensor and str(c.candidate) == runtime)
+    return found
+
+
+def _every_element_became(comparison: Comparison, native: float, browser: float) -> bool:
+    return comparison.nonfinite.counts[_class(native)][_class(browser)] == comparison.element_count
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_an_operation_is_reported_as_it_answers(report: pycheck.Report, row: Row, runtime: str) -> None:
+    comparison = _comparison(report, row.name, runtime)
+    browser = row.browsers[RUNTIMES.index(runtime)]
+    assert _every_element_became(comparison, row.native, browser)
+    agrees = browser == row.native or (math.isnan(browser) and math.isnan(row.native))
+    if not agrees:
+        assert comparison.worst[0].candidate == pytest.approx(browser, rel=row.relative, nan_ok=True)
+        assert comparison.worst[0].reference == pytest.approx(row.native, rel=row.relative, nan_ok=True)
+    # Half floats have nothing between 0 and 6e-8: tanh(1e-8) is 0 there, rightly.
+    rounds_to_it = runtime == "chromium:webgl-f16" and abs(browser - row.native) < 2.0**-24
+    assert comparison.passed is (agrees or rounds_to_it)
+    assert (comparison.nonfinite.changed > 0) is (_class(browser) != _class(row.native))
+
+
+@pytest.mark.parametrize(("runtime", "browser"), list(zip(RUNTIMES, (3.0, -INF, 3.0, 3.0), strict=True)))
+def test_a_nan_in_a_pooling_window_is_reported_as_it_answers(
+    report: pycheck.Report, runtime: str, browser: float
+) -> None:
+    # WebAssembly's answer depends on where in the window the NaN is: first it gives -Inf, last it hides the 3.
+    comparison = _comparison(report, "max_pool", runtime)
+    assert _every_element_became(comparison, 3.0, browser)
+    assert comparison.passed is math.isfinite(browser)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_nan_that_softmax_spreads_over_its_row_is_reported(report: pycheck.Report, runtime: str) -> None:
+    nonfinite = _comparison(report, "softmax", runtime).nonfinite
+    assert (nonfinite.introduced, nonfinite.counts[1][1], nonfinite.masked) == (2 * SAMPLES, SAMPLES, 0)
+
+
+@pytest.mark.parametrize(("runtime", "browser"), list(zip(RUNTIMES, (2**31 - 1, 2**31 - 1, -(2**31), 0), strict=True)))
+def test_an_integer_beyond_what_a_float_holds_is_reported(report: pycheck.Report, runtime: str, browser: int) -> None:
+    comparison = _comparison(report, "int32", runtime)
+    assert comparison.passed is (browser == 2**31 - 1)
+    if not comparison.passed:
+        assert comparison.worst[0].candidate == browser
+
+
+def test_a_nan_is_never_hidden_by_the_verdict(report: pycheck.Report) -> None:
+    assert report.verdict is pycheck.Verdict.NAN_DIVERGENCE
+    masked = {(c.tensor, str(c.candidate)) for c in report.comparisons if c.nonfinite.masked}
+    assert ("relu6_of_nan", "chromium:wasm") in masked
+    assert {"nan-introduced", "nan-masked"} <= {finding.code for finding in report.findings}

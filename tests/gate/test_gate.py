@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pycheck.errors import UsageError
+from pycheck.gate import (
+    NanPolicy,
+    OutputLimits,
+    ToleranceOptions,
+    assess,
+    auto_tolerance,
+    decide,
+    exit_code,
+    judge,
+    precision_bits,
+)
+from pycheck.types import (
+    NATIVE_FLOAT32,
+    NATIVE_FLOAT64,
+    Array,
+    Comparison,
+    Environment,
+    Finding,
+    InputsInfo,
+    ModelInfo,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+    Signature,
+    Verdict,
+)
+
+Compare = Callable[..., Comparison]
+WEBGL = RuntimeId("chromium", "webgl")
+rng = np.random.default_rng(0)
+
+
+def layer(x: Array, weights: Array, dtype: type, order: int = 0) -> Array:
+    """tanh(x @ w) in a precision, summed in one of several orders: what another right kernel gives."""
+    permutation = np.random.default_rng(order).permutation(len(weights)) if order else np.arange(len(weights))
+    total = np.zeros((len(x), weights.shape[1]), dtype)
+    for k in permutation:
+        total = total + x[:, k : k + 1].astype(dtype) * weights[k].astype(dtype)
+    return np.tanh(total)
+
+
+def record(status: RuntimeStatus, runtime: RuntimeId = WEBGL) -> RuntimeRecord:
+    return RuntimeRecord(runtime, status, None, {})
+
+
+def report(verdict: Verdict, comparisons: tuple[Comparison, ...] = (), *records: RuntimeRecord) -> Report:
+    model = ModelInfo("m.keras", "keras-v3", "", Signature((), ()))
+    return Report("0", model, None, InputsInfo(None, "", 1), records, comparisons, (), verdict)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), samples=st.integers(1, 20), width=st.sampled_from([1, 3, 40]))
+def test_another_order_of_summation_is_never_drift_and_a_kernel_off_by_a_thousandth_always_is(
+    seed: int, samples: int, width: int
+) -> None:
+    from pycheck.compare import measure, summarize
+
+    random = np.random.default_rng(seed)
+    x, w = random.normal(size=(samples + 3, 64)), random.normal(size=(64, width)) / 16
+    exact, single = layer(x, w, np.float64), layer(x, w, np.float32)
+    floor = measure(single, exact, exact, start=0)
+
+    def passed(candidate: Array) -> bool | None:
+        comparison = summarize(
+            measure(candidate, exact, single, start=0),
+            tensor="y",
+            reference=NATIVE_FLOAT64,
+            candidate=WEBGL,
+            class_reference=NATIVE_FLOAT32,
+            noise_floor=floor,
+        )
+        return assess([comparison])[0].passed
+
+    assert passed(layer(x, w, np.float32, order=seed + 1)) is True
+    assert passed(layer(x, w * 1.001, np.float32, order=seed + 1)) is False
+
+
+def test_a_few_units_in_the_last_place_pass_even_where_float32_is_exact(compare: Compare) -> None:
+    reference = np.arange(1.0, 65.0)
+    assert compare(reference.astype(np.float32), reference).noise_floor == 0.0
+    off = reference * (1 + 4 * 2.0**-24)
+    assert assess([compare(off.astype(np.float32), reference)])[0].passed
+
+
+def test_one_bad_element_among_many_is_drift(compare: Compare) -> None:
+    reference = rng.normal(size=100_000)
+    candidate = reference.astype(np.float32)
+    candidate[500] += 0.001
+    result = assess([compare(candidate, reference)])[0]
+    assert result.drifted
+    assert result.max_abs_error > result.tolerance.max_abs
+
+
+def test_a_small_error_everywhere_is_drift_before_any_element_stands_out(compare: Compare) -> None:
+    reference = rng.normal(size=100_000)
+    candidate = (reference + 3e-6).astype(np.float32)
+    result = assess([compare(candidate, reference)])[0]
+    assert result.max_abs_error < result.tolerance.max_abs
+    assert result.rms_error > result.tolerance.rms
+    assert result.drifted
+
+
+def test_a_kernel_may_err_several_times_as_much_as_float32_in_python(compare: Compare) -> None:
+    reference = rng.normal(size=10_000)
+    noise = 1e-5 * rng.normal(size=10_000)
+    single = (reference + noise).astype(np.float32)
+    worse = reference + 4.0 * np.roll(noise, 1)
+    worse[7] += 25 * np.abs(noise).max()
+    assert assess([compare(worse.astype(np.float32), reference, single=single)])[0].passed
+    assert not assess([compare(worse.astype(np.float32), reference)])[0].passed
+
+
+def test_an_error_beyond_one_hundredth_of_the_scale_never_passes(compare: Compare) -> None:
+    reference = rng.normal(size=1000)
+    single = (reference * (1 + 0.05 * rng.normal(size=1000))).astype(np.float32)
+    candidate = (reference * 1.02).astype(np.float32)
+    result = assess([compare(candidate, reference, single=single)])[0]
+    assert result.tolerance.max_abs == pytest.approx(0.01 * np.abs(reference).max())
+    assert "upper bound" in result.tolerance.derivation
+    assert result.drifted
+
+
+def test_half_floats_get_the_tolerance_of_their_own_roundoff(compare: Compare) -> None:
+    reference = rng.normal(size=1000)
+    halves = (reference * (1 + 2e-4 * rng.normal(size=1000))).astype(np.float16).astype(np.float32)
+    assert assess([compare(halves, reference, runtime="chromium:webgl-f16", bits=16)])[0].passed
+    assert not assess([compare(halves, reference)])[0].passed
+
+
+def test_a_flushed_denormal_is_not_drift(compare: Compare) -> None:
+    reference = np.array([1e-40, 3e-39, -2e-42])
+    assert assess([compare(np.zeros(3, np.float32), reference)])[0].passed
+
+
+def test_fewer_elements_make_a_less_certain_noise_floor_and_a_wider_tolerance(compare: Compare) -> None:
+    reference = rng.normal(size=10_000)
+    single = (reference * (1 + 1e-5 * rng.normal(size=10_000))).astype(np.float32)
+    comparison = compare(single, reference, single=single)
+    few, many = (auto_tolerance(replace(comparison, noise_floor_count=n)) for n in (2.0, 1e4))
+    assert few.rms == pytest.approx(10 * many.rms, rel=1e-3)
+
+
+def test_a_noise_floor_that_one_element_makes_up_counts_as_few(compare: Compare) -> None:
+    reference = np.ones(1000)
+    single = reference.astype(np.float32)
+    single[0] += 0.001
+    assert compare(single, reference, single=single).noise_floor_count == pytest.approx(3.0)
+
+
+def test_without_a_float64_reference_a_noise_floor_is_assumed(compare: Compare) -> None:
+    reference = rng.normal(size=1000)
+    good = (reference * (1 + 2.0**-22)).astype(np.float32)
+    passed, failed = assess([compare(good, reference, floor=False), compare(good * 1.001, reference, floor=False)])
+    assert passed.passed
+    assert failed.drifted
+    assert "assumed" in passed.tolerance.derivation
+
+
+def test_the_noise_floors_own_row_is_not_judged(compare: Compare) -> None:
+    reference = rng.normal(size=10)
+    row = compare(reference.astype(np.float32), reference, runtime="native:float32")
+    assert assess([row]) == (row,)
+
+
+def test_integers_must_be_equal(compare: Compare) -> None:
+    reference = np.arange(5, dtype=np.int32)
+    equal, other = assess([compare(reference, reference), compare(reference + 1, reference)])
+    assert equal.passed
+    assert other.drifted
+    assert other.tolerance.mode == "exact"
+
+
+def test_explicit_limits_are_numpys_and_override_auto(compare: Compare) -> None:
+    reference = np.array([1.0, 100.0])
+    candidate = np.array([1.05, 104.0], np.float32)
+    options = ToleranceOptions(rtol={None: 0.04}, atol={None: 0.011})
+    loose = assess([compare(candidate, reference, rtol=0.04, atol=0.011)], options=options)[0]
+    assert loose.passed
+    tight = ToleranceOptions(rtol={None: 0.04}, atol={None: 0.009})
+    assert assess([compare(candidate, reference, rtol=0.04, atol=0.009)], options=tight)[0].drifted
+
+
+def test_a_limit_for_one_output_goes_before_that_for_all() -> None:
+    options = ToleranceOptions(atol={None: 1e-3, "scores": 1e-5}, max_ulp={"boxes": 4.0})
+    assert options.of("scores") == OutputLimits(atol=1e-5)
+    assert options.of("boxes") == OutputLimits(atol=1e-3, max_ulp=4.0)
+
+
+def test_a_limit_for_an_output_that_is_not_there_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="no output 'score'") as error:
+        ToleranceOptions(atol={"score": 1e-3}).check_outputs(["scores", "boxes"])
+    assert "scores, boxes" in error.value.advice
+
+
+def test_max_ulp_alone_limits_floats_and_leaves_integers_exact(compare: Compare) -> None:
+    options = ToleranceOptions(max_ulp={None: 2.0})
+    ones = np.ones(3)
+    near, far = (compare((ones + n * 2.0**-23).astype(np.float32), ones) for n in (2, 3))
+    whole = np.arange(3, dtype=np.int32)
+    results = assess([near, far, compare(whole + 1, whole)], options=options)
+    assert [r.passed for r in results] == [True, False, False]
+
+
+def test_elements_that_were_never_counted_cannot_be_judged_elementwise(compare: Compare) -> None:
+    with pytest.raises(ValueError, match="measured without"):
+        assess([compare(np.ones(2, np.float32), np.ones(2))], options=ToleranceOptions(atol={None: 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("policy", "passed", "verdict"),
+    [
+        (NanPolicy.FAIL, False, Verdict.NAN_DIVERGENCE),
+        (NanPolicy.WARN, True, Verdict.PASS),
+        (NanPolicy.IGNORE, True, Verdict.PASS),
+    ],
+)
+def test_the_nan_policy_decides_what_a_divergence_does(
+    compare: Compare, policy: NanPolicy, passed: bool, verdict: Verdict
+) -> None:
+    comparisons, found = judge([compare(np.array([1.0, np.nan], np.float32), np.ones(2))], nan=policy)
+    assert comparisons[0].passed is passed
+    assert found is verdict
+
+
+def test_drift_still_fails_when_nan_is_ignored(compare: Compare) -> None:
+    row = compare(np.array([1.5, np.nan], np.float32), np.ones(2))
+    assert judge([row], nan=NanPolicy.IGNORE)[1] is Verdict.DRIFT
+
+
+@pytest.mark.parametrize("half", [{}, {"runtime": "chromium:webgl-f16", "bits": 16}], ids=["float32", "half floats"])
+def test_nan_for_infinity_and_a_changed_sign_are_divergences_in_every_precision(
+    compare: Compare, half: dict[str, object]
+) -> None:
+    reference = np.array([1.0, np.inf, -np.inf])
+    for values in ([1.0, np.nan, np.nan], [1.0, -np.inf, -np.inf], [np.nan, np.inf, -np.inf]):
+        assert judge([compare(np.array(values, np.float32), reference, **half)])[1] is Verdict.NAN_DIVERGENCE
+    assert judge([compare(reference.astype(np.float32), reference, **half)])[1] is Verdict.PASS
+
+
+def test_a_non_finite_divergence_beats_drift_and_drift_beats_error(compare: Compare) -> None:
+    ones = np.ones(2)
+    drift, nan = compare(np.array([1.5, 1.0], np.float32), ones), compare(np.array([1.0, np.nan], np.float32), ones)
+    dead = [record(RuntimeStatus.FAILED, RuntimeId("chromium", "webgpu"))]
+    assert judge([drift, nan], runtimes=dead)[1] is Verdict.NAN_DIVERGENCE
+    assert judge([drift], runtimes=dead)[1] is Verdict.DRIFT
+
+
+@pytest.mark.parametrize("status", [RuntimeStatus.FAILED, RuntimeStatus.UNAVAILABLE, RuntimeStatus.TIMED_OUT])
+def test_a_runtime_that_did_not_run_is_an_error_and_exits_3(compare: Compare, status: RuntimeStatus) -> None:
+    good = assess([compare(np.ones(2, np.float32), np.ones(2))])
+    dead = record(status)
+    verdict = decide(good, runtimes=[dead])
+    assert verdict is Verdict.ERROR
+    assert exit_code(report(verdict, good, dead)) == 3
+
+
+def test_a_float64_that_cannot_run_is_no_error(compare: Compare) -> None:
+    good = assess([compare(np.ones(2, np.float32), np.ones(2), floor=False)])
+    assert decide(good, runtimes=[record(RuntimeStatus.FAILED, NATIVE_FLOAT64)]) is Verdict.PASS
+
+
+def test_a_gate_that_failed_exits_1_even_when_another_runtime_did_not_run(compare: Compare) -> None:
+    drifted = assess([compare(np.array([1.5], np.float32), np.ones(1))])
+    dead = record(RuntimeStatus.TIMED_OUT)
+    assert exit_code(report(decide(drifted, runtimes=[dead]), drifted, dead)) == 1
+
+
+def test_another_shape_is_an_error_that_exits_1(compare: Compare) -> None:
+    rows = assess([compare(np.ones((1, 2), np.float32), np.ones((1, 3)))])
+    verdict = decide(rows)
+    assert verdict is Verdict.ERROR
+    assert exit_code(report(verdict, rows, record(RuntimeStatus.OK))) == 1
+
+
+def test_a_pass_exits_0_and_nothing_compared_is_not_a_pass() -> None:
+    assert exit_code(report(Verdict.PASS)) == 0
+    assert decide([]) is Verdict.ERROR
+
+
+def test_a_finding_that_is_an_error_fails_what_would_pass(compare: Compare) -> None:
+    good = assess([compare(np.ones(1, np.float32), np.ones(1))])
+    findings = [Finding("output-pairing", Severity.ERROR, "", "")]
+    verdict = decide(good, findings=findings)
+    assert verdict is Verdict.ERROR
+    assert exit_code(report(verdict, good, record(RuntimeStatus.OK))) == 1
+
+
+def test_a_candidate_is_held_to_the_precision_it_was_probed_to_have() -> None:
+    assert precision_bits(RuntimeId("chromium", "webgl-f16"), None) == 16
+    assert precision_bits(WEBGL, Environment("tfjs", float_bits=16)) == 16
+    assert precision_bits(WEBGL, Environment("tfjs", float_bits=32)) == 32
+    assert precision_bits(WEBGL, None) == 32

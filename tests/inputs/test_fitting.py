@@ -1,0 +1,232 @@
+"""Inputs against the signature: shapes, types, names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from pycheck.errors import InputsFileError
+from pycheck.inputs import Inputs, from_arrays, open_inputs
+from pycheck.types import Signature, TensorSpec
+
+
+def taking(dtype: str, *shape: int | None) -> Signature:
+    return Signature((TensorSpec("x", dtype, (None, *shape)),), ())
+
+
+PAIR = Signature((TensorSpec("left", "float32", (None, 3)), TensorSpec("right", "float32", (None, 2))), ())
+
+
+def only(inputs: Inputs) -> np.ndarray:
+    return np.concatenate([batch.tensors["x"] for batch in inputs.batches(2)])
+
+
+def refusal(arrays: Any, signature: Signature) -> InputsFileError:
+    with pytest.raises(InputsFileError) as caught:
+        from_arrays(arrays, signature)
+    return caught.value
+
+
+# Shapes.
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "advice"),
+    [
+        ((4, 3), (4, 3), "array[numpy.newaxis]"),
+        ((5, 4), (4, 1), "array[..., numpy.newaxis]"),
+        ((1, 5, 4, 3), (4, 3), "array[0]"),
+        ((5,), (4, 3), "first axis is the sample"),
+        ((), (4, 3), "first axis is the sample"),
+    ],
+)
+def test_a_wrong_rank_says_what_is_missing(given: tuple[int, ...], wanted: tuple[int, ...], advice: str) -> None:
+    error = refusal(np.zeros(given, np.float32), taking("float32", *wanted))
+    assert f"the model takes (samples, {', '.join(map(str, wanted))})" in error.message
+    assert advice in error.advice
+
+
+def test_a_wrong_dimension_is_named_with_its_axis() -> None:
+    error = refusal(np.zeros((5, 4, 3), np.float32), taking("float32", 4, 2))
+    assert "size 3 on axis 2, but the model takes 2" in error.message
+
+
+def test_channels_first_images_get_the_advice_to_move_them() -> None:
+    error = refusal(np.zeros((5, 3, 8, 8), np.float32), taking("float32", 8, 8, 3))
+    assert "numpy.moveaxis(array, 1, -1)" in error.advice
+
+
+def test_dynamic_dimensions_take_any_size_but_zero() -> None:
+    assert only(from_arrays(np.zeros((2, 9, 3), np.float32), taking("float32", None, 3))).shape == (2, 9, 3)
+    assert "no elements" in refusal(np.zeros((2, 0, 3), np.float32), taking("float32", None, 3)).message
+
+
+def test_zero_samples_are_refused() -> None:
+    assert "no samples" in refusal(np.zeros((0, 3), np.float32), taking("float32", 3)).message
+
+
+def test_a_model_of_fixed_batch_takes_multiples_of_it_alone() -> None:
+    fixed = Signature((TensorSpec("x", "float32", (4, 3)),), ())
+    assert from_arrays(np.zeros((8, 3), np.float32), fixed).sample_count == 8
+    assert "exactly 4 at a time" in refusal(np.zeros((6, 3), np.float32), fixed).message
+
+
+# Types.
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "note"),
+    [
+        ("float64", "float32", "x: float64 rounded to float32"),
+        ("float32", "float16", "x: float32 rounded to float16"),
+        ("float16", "float32", "x: float16 taken as float32"),
+        ("int64", "int32", "x: int64 taken as int32"),
+        ("uint8", "float32", "x: uint8 taken as float32"),
+        ("bool", "float32", "x: bool taken as float32"),
+        ("bool", "int32", "x: bool taken as int32"),
+        ("int32", "bool", "x: int32 taken as bool"),
+    ],
+)
+def test_values_that_fit_are_taken_and_noted(given: str, wanted: str, note: str) -> None:
+    array = np.array([[0, 1, 1]]).astype(given)
+    inputs = from_arrays(array, taking(wanted, 3))
+    taken = only(inputs)
+    assert taken.dtype == wanted
+    np.testing.assert_array_equal(taken, array.astype(wanted))
+    assert inputs.info.notes == (note,)
+
+
+def test_the_same_type_needs_no_note() -> None:
+    assert from_arrays(np.zeros((1, 3), np.float32), taking("float32", 3)).info.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (np.zeros((1, 3), np.float32), "int32"),
+        (np.zeros((1, 3), np.complex64), "float32"),
+        (np.array([["a", "b", "c"]]), "float32"),
+        (np.zeros((1, 3), "datetime64[s]"), "float32"),
+    ],
+)
+def test_types_that_mean_something_else_are_refused(given: np.ndarray, wanted: str) -> None:
+    error = refusal(given, taking(wanted, 3))
+    assert f"is {given.dtype.name}, but the model takes {wanted}" in error.message
+
+
+@pytest.mark.parametrize(
+    ("value", "given", "wanted"),
+    [
+        (2**31, "int64", "int32"),
+        (-1, "int32", "uint8"),
+        (2**24 + 1, "int32", "float32"),
+        (2**63 - 1, "int64", "float32"),
+        (2**63 - 1, "int64", "float64"),
+        (2**64 - 1, "uint64", "int64"),
+        (2, "int32", "bool"),
+        (1e300, "float64", "float32"),
+        (70000.0, "float32", "float16"),
+    ],
+)
+def test_a_value_that_would_change_is_named_with_its_place(value: float, given: str, wanted: str) -> None:
+    array = np.zeros((100, 3), given)
+    array[70, 1] = value
+    error = refusal(array, taking(wanted, 3))
+    assert f"has the value {array[70, 1]} at [70, 1], which {wanted} cannot hold" in error.message
+
+
+def test_nan_and_infinity_pass_through_every_float_type() -> None:
+    array = np.array([[np.nan, np.inf, -np.inf]], np.float64)
+    np.testing.assert_array_equal(only(from_arrays(array, taking("float32", 3))), array.astype(np.float32))
+
+
+INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
+
+
+@given(st.data())
+def test_integers_arrive_unchanged_or_not_at_all(data: st.DataObject) -> None:
+    source = data.draw(st.sampled_from(INTEGERS))
+    target = data.draw(st.sampled_from([*INTEGERS, np.float16, np.float32, np.float64, np.bool_]))
+    array = data.draw(hnp.arrays(source, (2, 2)))
+    exact = all(_holds(int(value), np.dtype(target)) for value in array.ravel())
+    try:
+        taken = only(from_arrays(array, taking(np.dtype(target).name, 2)))
+    except InputsFileError:
+        assert not exact
+    else:
+        assert exact
+        assert [int(value) for value in taken.ravel()] == [int(value) for value in array.ravel()]
+
+
+def _holds(value: int, target: np.dtype[Any]) -> bool:
+    if target.kind == "b":
+        return value in (0, 1)
+    if target.kind in "iu":
+        return bool(np.iinfo(target).min <= value <= np.iinfo(target).max)
+    with np.errstate(over="ignore"):
+        as_float = float(np.array(value).astype(target))
+    return np.isfinite(as_float) and int(as_float) == value
+
+
+# Names.
+
+
+def test_a_model_with_one_input_takes_the_only_array_under_any_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", picture=np.zeros((2, 3), np.float32))
+    inputs = open_inputs(tmp_path / "x.npz", taking("float32", 3))
+    assert inputs.info.notes == ("x: taken from the array 'picture'",)
+
+
+def test_unnamed_arrays_of_savez_are_taken_in_the_models_order(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", np.zeros((2, 3), np.float32), np.ones((2, 2), np.float32))
+    inputs = open_inputs(tmp_path / "x.npz", PAIR)
+    assert inputs.info.notes == ("arrays without names taken in the model's order: left, right",)
+    assert next(inputs.batches(2)).tensors["right"].shape == (2, 2)
+
+
+def test_a_missing_and_an_extra_name_are_both_named_with_the_nearest() -> None:
+    error = refusal({"left": np.zeros((2, 3)), "rihgt": np.zeros((2, 2))}, PAIR)
+    assert "input 'right' missing; 'rihgt' unknown to the model" in error.message
+    assert "'rihgt' may be meant as 'right'" in error.advice
+
+
+def test_an_extra_array_is_refused_even_when_all_inputs_are_there() -> None:
+    error = refusal({"left": np.zeros((2, 3)), "right": np.zeros((2, 2)), "labels": np.zeros(2)}, PAIR)
+    assert "'labels' unknown to the model" in error.message
+
+
+def test_one_npy_for_two_inputs_says_how_to_save_both(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((2, 3), np.float32))
+    with pytest.raises(InputsFileError, match=r"numpy\.savez\(path, left=\.\.\., right=\.\.\.\)"):
+        open_inputs(tmp_path / "x.npy", PAIR)
+
+
+def test_inputs_of_different_lengths_are_refused_with_both() -> None:
+    error = refusal([np.zeros((2, 3)), np.zeros((3, 2))], PAIR)
+    assert "left 2, right 3" in error.message
+
+
+def test_arrays_are_taken_as_one_as_a_list_and_by_name() -> None:
+    left, right = np.zeros((2, 3), np.float32), np.ones((2, 2), np.float32)
+    by_list, by_name = from_arrays([left, right], PAIR), from_arrays({"right": right, "left": left}, PAIR)
+    assert by_list.sample_count == by_name.sample_count == 2
+    np.testing.assert_array_equal(only(from_arrays([[1.0, 2.0]], taking("float32", 2))), [[1, 2]])
+    np.testing.assert_array_equal(only(from_arrays([right], taking("float32", 2))), right)
+
+
+def test_ragged_lists_and_wrong_counts_are_refused() -> None:
+    assert "rows differ in length" in refusal([[1.0], [1.0, 2.0]], taking("float32", 2)).message
+    assert "takes 2 inputs (left, right), but 3 were given" in refusal([np.zeros((2, 3))] * 3, PAIR).message
+    assert "but one array was given" in refusal(np.zeros((2, 3)), PAIR).message
+
+
+def test_equal_arrays_have_equal_hashes_and_others_do_not() -> None:
+    signature = taking("float32", 2)
+    hashes = [from_arrays(array, signature).info.sha256 for array in (np.zeros((2, 2)), np.zeros((2, 2)), np.eye(2))]
+    assert hashes[0] == hashes[1] != hashes[2]

@@ -1,0 +1,80 @@
+"""The frozen graph: constants for variables, control flow kept, names mapped, and the tables that inputs index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck.errors import ConversionError
+from pycheck.model import Model, load
+
+
+def run(tf: Any, model: Model, **tensors: np.ndarray) -> dict[str, np.ndarray]:
+    """The frozen graph in a bare session."""
+    frozen = model.frozen()
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        tf.import_graph_def(frozen.graph_def, name="")
+        return session.run(dict(frozen.outputs), {frozen.inputs[name]: value for name, value in tensors.items()})
+
+
+def test_it_computes_what_the_model_computes(keras: Any, tf: Any) -> None:
+    zebra, ant = keras.Input((3,), name="zebra"), keras.Input((3,), name="ant")
+    outputs = {"z": keras.layers.Dense(2)(zebra), "a": keras.layers.Dense(4)(ant)}
+    model = load(keras.Model([zebra, ant], outputs))
+    tensors = {"zebra": np.ones((2, 3), np.float32), "ant": np.full((2, 3), 2, np.float32)}
+    expected, given = model.predict(tensors), run(tf, model, **tensors)
+    assert given.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_allclose(given[name], expected[name], rtol=1e-6)
+
+
+def test_it_has_no_variables_and_keeps_loops_whole(keras: Any) -> None:
+    model = load(keras.Sequential([keras.Input((7, 3)), keras.layers.LSTM(4)]))
+    ops = {node.op for node in model.frozen().graph_def.node}
+    assert "While" in ops
+    assert not ops & {"ReadVariableOp", "VarHandleOp", "Enter", "Switch"}
+
+
+def test_it_is_made_once(keras: Any) -> None:
+    model = load(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
+    assert model.frozen() is model.frozen()
+
+
+def test_lookup_tables_are_in_it_and_may_be_used_again_and_again(keras: Any, tf: Any) -> None:
+    lookup = keras.layers.IntegerLookup(vocabulary=[30, 50], name="found")
+    model = load(keras.Sequential([keras.Input((3,), dtype="int64", name="x"), lookup]))
+    x = np.array([[30, 50, 7]], np.int64)
+    for _ in range(2):
+        np.testing.assert_array_equal(run(tf, model, x=x)["found"], [[1, 2, 0]])
+    assert list(model.frozen().inputs) == ["x"]
+
+
+def test_state_that_is_no_constant_is_named(keras: Any, tf: Any) -> None:
+    table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.5)
+
+    class Recall(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x + tf.cast(table.size(), tf.float32)
+
+    model = load(keras.Sequential([keras.Input((3,)), Recall()]))
+    with pytest.raises(ConversionError, match=r"state that cannot become a constant: .*LookupTableSizeV2"):
+        model.frozen()
+    assert model.input_bounds == {}
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_bounds_are_those_of_the_smallest_table_an_input_indexes(request: pytest.FixtureRequest, package: str) -> None:
+    k = request.getfixturevalue(package)
+    ids, other = k.Input((None,), dtype="int32", name="ids"), k.Input((2,), name="other")
+    large, small = k.layers.Embedding(50, 4)(ids), k.layers.Embedding(20, 4)(ids)
+    model = load(k.Model([ids, other], [large, small, k.layers.Dense(1)(other)]))
+    assert model.input_bounds == {"ids": (0, 20)}
+
+
+def test_bounds_are_found_for_float_inputs_that_are_cast_to_indices(keras: Any, tf_keras: Any) -> None:
+    model = load(tf_keras.Sequential([tf_keras.layers.Embedding(10, 4, input_length=6, name="e")]))
+    assert model.input_bounds == {"e_input": (0, 10)}
+    x = keras.Input((3,), dtype="int32", name="x")
+    assert load(keras.Model(x, keras.ops.one_hot(x, 7))).input_bounds == {"x": (0, 7)}

@@ -1,0 +1,163 @@
+"""Set-up finds a browser that starts, or brings one, or says what to do; nothing here installs anything."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pycheck import provision
+from pycheck.errors import RuntimeUnavailableError
+from pycheck.runtimes import launchers
+
+WORKING = "#!/bin/sh\necho Chromium 156.0\n"
+#: Stands in for Playwright's own Node, whose download takes three tries to fail.
+NODE = "#!/bin/sh\n[ \"$2\" = --version ] || { echo 'Error: Download failure'; exit 1; }\n"
+BROKEN = "#!/bin/sh\necho 'requires the chromium snap'; exit 1\n"
+
+
+class Machine:
+    """A machine whose commands are these scripts and whose downloads go nowhere."""
+
+    def __init__(self, commands: Path) -> None:
+        self.commands = commands
+        self.calls = commands / "calls.txt"
+        self.lines: list[str] = []
+
+    def add(self, name: str, script: str) -> Path:
+        path = self.commands / name
+        path.write_text(script, encoding="utf-8")
+        path.chmod(0o755)
+        return path
+
+    def add_apt(self, body: str = "") -> None:
+        """An apt-get that writes down what it is asked for and then does `body`."""
+        self.add("apt-get", f'#!/bin/sh\necho "$*" >> {self.calls}\n{body}\n')
+
+    def installs_chromium(self) -> str:
+        source = self.add("package", WORKING)
+        return f'case "$*" in *chromium) /bin/cp {source} {self.commands}/chromium;; esac'
+
+    def asked(self) -> list[str]:
+        return self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
+
+    def ensure(self) -> Path:
+        return provision.ensure_browser(self.lines.append).path
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    monkeypatch.setenv("PATH", str(commands))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "playwright"))
+    monkeypatch.setenv("PLAYWRIGHT_DOWNLOAD_HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr(launchers, "_LINUX", ())
+    monkeypatch.setattr(launchers, "_MAC", ())
+    monkeypatch.setattr(provision, "_is_ubuntu", lambda: False)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    machine = Machine(commands)
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(machine.add("playwright-node", NODE)))
+    return machine
+
+
+def test_a_browser_that_starts_is_taken_and_nothing_is_installed(machine: Machine) -> None:
+    chromium = machine.add("chromium", WORKING)
+    machine.add_apt()
+    assert machine.ensure() == chromium
+    assert machine.lines == []
+    assert machine.asked() == []
+
+
+def test_without_a_browser_playwright_is_tried_and_then_the_package_manager(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PLAYWRIGHT_NODEJS_PATH")
+    machine.add_apt(machine.installs_chromium())
+    assert machine.ensure() == machine.commands / "chromium"
+    attempts = [line for line in machine.lines if line.startswith("trying ")]
+    assert "playwright install chromium" in attempts[0]
+    assert attempts[1].startswith("trying apt-get install")
+    assert machine.asked()[0] == "update -qq"
+
+
+def test_a_browser_that_is_there_and_does_not_start_is_replaced(machine: Machine) -> None:
+    machine.add("chromium", BROKEN)
+    machine.add_apt(machine.installs_chromium())
+    machine.ensure()
+    assert "does not start: requires the chromium snap" in machine.lines[0]
+
+
+def test_ubuntu_s_package_is_not_installed_since_it_is_a_snap(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provision, "_is_ubuntu", lambda: True)
+    machine.add_apt(machine.installs_chromium())
+    with pytest.raises(RuntimeUnavailableError):
+        machine.ensure()
+    assert machine.asked() == []
+
+
+def test_without_root_nothing_is_installed_and_the_error_says_what_to_do(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    machine.add_apt(machine.installs_chromium())
+    with pytest.raises(RuntimeUnavailableError) as raised:
+        machine.ensure()
+    assert machine.asked() == []
+    assert any("needs root" in line for line in machine.lines)
+    assert "apt-get install chromium" in raised.value.advice
+
+
+def test_sudo_is_used_where_it_asks_for_no_password(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    machine.add_apt(machine.installs_chromium())
+    machine.add("sudo", '#!/bin/sh\nshift\n[ "$1" = true ] || exec "$@"\n')
+    assert machine.ensure() == machine.commands / "chromium"
+
+
+def test_an_installer_that_hangs_is_given_up_with_all_its_children(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provision, "INSTALL_TIMEOUT_S", 3)
+    machine.add_apt("/bin/sleep 60; true")
+    start = time.monotonic()
+    with pytest.raises(RuntimeUnavailableError):
+        machine.ensure()
+    assert time.monotonic() - start < 30
+    assert any("apt-get: no answer within 3 s" in line for line in machine.lines)
+
+
+def test_what_playwright_s_own_node_lacks_is_brought_first(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = machine.commands / "node"
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(node))
+    works = machine.add("works", "#!/bin/sh\necho Version 1.65\n")
+    chromium = machine.add("chromium", WORKING)
+    machine.add_apt(f'case "$*" in *libatomic1) /bin/cp {works} {node};; esac')
+    assert machine.ensure() == chromium
+    assert machine.asked()[-1].endswith("libatomic1")
+
+
+def test_a_playwright_that_cannot_be_mended_is_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", "/nowhere/node")
+    with pytest.raises(RuntimeUnavailableError, match="Playwright, which starts the browser, does not run") as raised:
+        machine.ensure()
+    assert "PLAYWRIGHT_NODEJS_PATH" in raised.value.advice
+
+
+def test_the_command_prints_the_path_and_nothing_else(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    chromium = machine.add("chromium", WORKING)
+    assert provision.main() == 0
+    assert capsys.readouterr().out == f"{chromium}\n"
+
+
+def test_the_command_ends_with_exit_code_3_where_there_is_no_browser(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert provision.main() == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "none could be installed here" in captured.err

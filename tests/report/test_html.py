@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from pycheck.report import render
+from pycheck.types import Report
+
+VOID = {"meta", "rect"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; fails on tags that do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_needs_nothing_from_anywhere(report: Report) -> None:
+    page = Page(render(report, "html"))
+    assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in page.tags}
+    assert not any(name in ("src", "href") for _, attributes in page.tags for name in attributes)
+    policy = [a for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy and (policy[0]["content"] or "").startswith("default-src 'none'")
+
+
+def test_the_page_tells_verdict_rows_findings_and_environment(report: Report) -> None:
+    page = Page(render(report, "html"))
+    text = " ".join(page.text.split())
+    assert report.verdict.value.replace("_", " ").upper() in text
+    for comparison in report.comparisons:
+        if not comparison.is_noise_floor:
+            assert str(comparison.candidate) in text
+    assert "Ran on" in text
+    for finding in report.findings:
+        if finding.code not in ("drift", "nan-introduced"):
+            assert finding.code in text
+
+
+def test_names_cannot_become_markup(reports: dict[str, Report]) -> None:
+    html = render(reports["hostile"], "html")
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "\x1b" not in html
+
+
+def test_the_page_can_be_read_without_seeing_it(reports: dict[str, Report]) -> None:
+    page = Page(render(reports["mixed"], "html"))
+    assert ("html", {"lang": "en"}) in page.tags
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
+    histograms = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert histograms and all(a.get("role") == "img" and a.get("aria-label") for a in histograms)
+    assert {"header", "main", "footer", "h1"} <= {tag for tag, _ in page.tags}
+
+
+@pytest.mark.parametrize("name", ["passing", "drifting"])
+def test_the_page_is_small(reports: dict[str, Report], name: str) -> None:
+    assert len(render(reports[name], "html")) < 20_000

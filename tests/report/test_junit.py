@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from pycheck.report import render
+from pycheck.types import Report, RuntimeStatus
+
+
+def test_there_is_a_case_for_each_output_of_each_candidate(report: Report) -> None:
+    root = ElementTree.fromstring(render(report, "junit").partition("\n")[2])
+    judged = [c for c in report.comparisons if not c.is_noise_floor]
+    broken = [r for r in report.runtimes if r.status is not RuntimeStatus.OK]
+    assert int(root.get("tests", "")) == len(root.findall(".//testcase")) == len(judged) + len(broken)
+    assert int(root.get("failures", "")) == len(root.findall(".//failure")) == sum(c.passed is False for c in judged)
+    assert int(root.get("errors", "")) == len(root.findall(".//error")) == len(broken)
+
+
+def test_a_failure_tells_kind_reason_and_elements(reports: dict[str, Report]) -> None:
+    root = ElementTree.fromstring(render(reports["mixed"], "junit").partition("\n")[2])
+    kinds = {(c.get("classname"), c.get("name")): c.find("failure") for c in root.iter("testcase")}
+    failure = kinds["chromium:webgl", "labels"]
+    assert failure is not None
+    assert failure.get("type") == "drift"
+    assert "integers differ by up to 1" in failure.get("message", "")
+    assert "sample 7 []: Python 7, browser 8" in (failure.text or "")
+    mismatch = kinds["chromium:wasm", "scores"]
+    assert mismatch is not None and mismatch.get("type") == "shape_mismatch"
+    assert kinds["chromium:cpu", "scores"] is None
+
+
+def test_a_shared_cause_is_the_reason_of_each_case(reports: dict[str, Report]) -> None:
+    root = ElementTree.fromstring(render(reports["quantized"], "junit").partition("\n")[2])
+    assert all("quantized to uint8" in f.get("message", "") for f in root.iter("failure"))
+
+
+def test_a_runtime_that_did_not_run_is_an_error_of_its_own(reports: dict[str, Report]) -> None:
+    root = ElementTree.fromstring(render(reports["failing_runtime"], "junit").partition("\n")[2])
+    error = root.find("testsuite[@name='chromium:webgpu']/testcase/error")
+    assert error is not None
+    assert error.get("message") == "navigator.gpu.requestAdapter() gave null"
+
+
+def test_the_environment_is_in_the_suites_properties(reports: dict[str, Report]) -> None:
+    root = ElementTree.fromstring(render(reports["drifting"], "junit").partition("\n")[2])
+    values = [p.get("value", "") for p in root.findall("testsuite[@name='chromium:webgl']/properties/property")]
+    assert any("SwiftShader" in value for value in values)
+    assert any("tfjs 4.22.0" in value for value in values)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycheck.report import view, wording
+from pycheck.types import Report
+
+
+@given(st.floats(width=32, min_value=0.0))
+def test_short_numbers_of_float32_have_at_most_seven_characters(value: float) -> None:
+    assert len(wording.short(value)) <= 7
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0, "0"), (3.14e-7, "3.1e-7"), (0.123, "0.12"), (365.2, "365"), (1.2e12, "1.2e12"), (1e6, "1e6")],
+)
+def test_short_numbers_read_well(value: float | None, text: str) -> None:
+    assert wording.short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0%"),
+        (0.001, "<1%"),
+        (0.999, "99%"),
+        (1.0, "100%"),
+        (1.0001, "1.1x"),
+        (41.3, "41x"),
+        (float("inf"), "over"),
+    ],
+)
+def test_a_share_over_the_limit_never_reads_as_within_it(share: float, text: str) -> None:
+    assert wording.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(7, "7"), (999, "999"), (1234, "1.2k"), (65_504, "65k"), (9_999_999, "10.0M")]
+)
+def test_counts_are_short(number: int, text: str) -> None:
+    assert wording.count(number) == text
+
+
+@given(st.text(min_size=1), st.integers(3, 40))
+def test_elided_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
+    elided = wording.elide(text, width)
+    assert len(elided) <= width
+    assert (elided[0], elided[-1]) == (text[0], text[-1])
+
+
+@given(st.text())
+def test_printable_text_holds_no_control_character(text: str) -> None:
+    assert wording.printable(text).isprintable()
+
+
+def test_agreement_reads_as_all_only_when_it_is_all(reports: dict[str, Report]) -> None:
+    rows = {(row.runtime, row.tensor): row for row in view.rows(reports["with_nan"])}
+    assert rows["chromium:cpu", "scores"].top1 == "100%"
+    assert rows["chromium:webgl", "scores"].top1 == "98.4%"
+
+
+def test_rows_follow_the_report_with_the_noise_floor_first(reports: dict[str, Report]) -> None:
+    rows = view.rows(reports["mixed"])
+    assert [row.result for row in rows] == [
+        "", "", "pass", "pass", "DRIFT", "DRIFT", "SHAPE", "pass", "NO RUN",
+    ]  # fmt: skip
+    assert rows[0].runtime == "noise floor"

@@ -1,0 +1,172 @@
+"""Every kind proves what it is and computes what NumPy computes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck.runtimes.browser import BrowserHost
+from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
+
+from . import artifacts
+from .conftest import Run, ready
+
+TOLERANCE = {"webgl-f16": 1e-2}
+
+
+async def predict(host: BrowserHost, kind: str, artifact: ArtifactInfo, inputs: dict[str, Array], **flags: Any) -> Any:
+    async with host.runtime(RuntimeId("chromium", kind), ready(artifact), flags=flags) as runtime:
+        return await runtime.predict(inputs), runtime
+
+
+@pytest.mark.parametrize("format", ["layers", "graph"])
+@pytest.mark.parametrize("kind", BROWSER_KINDS)
+def test_a_kind_computes_dense_and_relu_as_numpy_does(
+    kind: str, format: str, run: Run[Any], host: BrowserHost, x: Array, request: pytest.FixtureRequest
+) -> None:
+    artifact: ArtifactInfo = request.getfixturevalue(format)
+    (name,) = artifact.input_names
+    outputs, runtime = run(predict(host, kind, artifact, {name: x}))
+    (output,) = outputs.values()
+    assert list(outputs) == list(artifact.output_names)
+    assert output.dtype == np.float32
+    np.testing.assert_allclose(output, artifacts.dense_expected(x), atol=TOLERANCE.get(kind, 1e-5), rtol=0)
+    environment = runtime.environment
+    assert environment.backend == kind.removesuffix("-f16")
+    assert environment.float_bits == (16 if kind == "webgl-f16" else 32)
+    assert environment.denormals in ("kept", "flushed", "partly flushed")
+    assert environment.library == f"tfjs {host.harness.tfjs_version}"
+    assert environment.platform == f"Chromium {host.version} (headless)"
+    assert environment.sandbox is not None
+    assert host.version.split(".")[0] in environment.user_agent
+    assert {"launch", "page", "backend", "artifact", "load", "first_predict", "predict"} <= runtime.timings_s.keys()
+
+
+@pytest.mark.parametrize("kind", ["webgl", "webgl-f16", "webgpu"])
+def test_a_gpu_kind_names_its_renderer_and_whether_it_is_software(kind: str, run: Run[Any], host: BrowserHost) -> None:
+    async def environment() -> Any:
+        async with host.runtime(RuntimeId("chromium", kind), None) as runtime:
+            return runtime.environment
+
+    found = run(environment())
+    assert found.renderer
+    assert found.software_renderer is ("swiftshader" in found.renderer.lower() or "llvmpipe" in found.renderer.lower())
+    assert any("run in TF.js's CPU kernels" in note for note in found.notes)
+
+
+def test_half_float_textures_are_a_flag_that_is_not_tfjss_default(run: Run[Any], host: BrowserHost) -> None:
+    async def environment(kind: str) -> Any:
+        async with host.runtime(RuntimeId("chromium", kind), None) as runtime:
+            return runtime.environment
+
+    half, whole = run(environment("webgl-f16")), run(environment("webgl"))
+    assert half.flags_set["WEBGL_FORCE_F16_TEXTURES"] is True
+    assert whole.flags["WEBGL_FORCE_F16_TEXTURES"] is False
+    assert "WEBGL_FORCE_F16_TEXTURES" not in whole.flags_set
+    assert whole.flags["WEBGL_CPU_FORWARD"] is True
+    assert whole.flags["WEBGL_MAX_SIZE_FOR_NARROW_TEXTURE"] == "Infinity"
+
+
+def test_kinds_run_side_by_side_in_one_browser(run: Run[Any], host: BrowserHost, graph: ArtifactInfo, x: Array) -> None:
+    async def side_by_side() -> list[Any]:
+        return await asyncio.gather(*(predict(host, kind, graph, {"X": x}) for kind in ("cpu", "wasm", "webgl")))
+
+    for outputs, _ in run(side_by_side()):
+        np.testing.assert_allclose(outputs["Y"], artifacts.dense_expected(x), atol=1e-5)
+
+
+def test_no_tensor_is_left_behind_from_batch_to_batch(
+    run: Run[Any], host: BrowserHost, layers: ArtifactInfo, graph: ArtifactInfo, x: Array
+) -> None:
+    async def counts(kind: str, artifact: ArtifactInfo) -> list[int | None]:
+        async with host.runtime(RuntimeId("chromium", kind), ready(artifact)) as runtime:
+            counted = [runtime.tensor_count]
+            for _ in range(3):
+                await runtime.predict(dict.fromkeys(artifact.input_names, x))
+                counted.append(runtime.tensor_count)
+            return counted
+
+    for kind in ("cpu", "webgl"):
+        for artifact in (layers, graph):
+            assert run(counts(kind, artifact)) == [2, 2, 2, 2]  # the kernel and the bias
+
+
+def test_a_graph_with_a_loop_is_executed_asynchronously_and_leaves_nothing_behind(
+    run: Run[Any], host: BrowserHost, tmp_path: Path
+) -> None:
+    artifact = artifacts.graph_loop(tmp_path)
+    x = np.linspace(0, 1, 200, dtype=np.float32).reshape(2, 100)
+
+    async def loop() -> Any:
+        async with host.runtime(RuntimeId("chromium", "webgl"), ready(artifact)) as runtime:
+            outputs, counts = {}, []
+            for _ in range(3):
+                outputs = await runtime.predict({"X": x})
+                counts.append(runtime.tensor_count)
+            return outputs["Y"], counts, runtime.environment.notes
+
+    output, counts, notes = run(loop())
+    np.testing.assert_allclose(output, x + 3, rtol=1e-6)
+    assert len(set(counts)) == 1
+    assert any("executeAsync" in note for note in notes)
+
+
+def test_integers_and_booleans_arrive_as_such_and_come_back_as_such(
+    run: Run[Any], host: BrowserHost, tmp_path: Path
+) -> None:
+    artifact = artifacts.graph_dtypes(tmp_path)
+    inputs = {"N": np.array([16777217, -3], np.int64), "MASK": np.array([True, False])}
+    outputs, runtime = run(predict(host, "cpu", artifact, inputs))
+    assert outputs["TWICE"].dtype == np.int32
+    assert outputs["TWICE"].tolist() == [33554434, -6]
+    assert outputs["NOT"].dtype == np.bool_
+    assert outputs["NOT"].tolist() == [False, True]
+    assert any(note.startswith("N: int64 as int32") for note in runtime.environment.notes)
+
+
+def test_numbers_that_json_has_not_come_back_to_the_bit(run: Run[Any], host: BrowserHost, tmp_path: Path) -> None:
+    artifact = artifacts.graph_unary(tmp_path, "Identity")
+    x = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4e38], np.float32)
+    outputs, _ = run(predict(host, "cpu", artifact, {"X": x}))
+    assert outputs["Y"].tobytes() == x.tobytes()
+
+
+def test_an_empty_batch_and_a_large_one_come_back(run: Run[Any], host: BrowserHost, tmp_path: Path) -> None:
+    artifact = artifacts.graph_unary(tmp_path, "Identity")
+    for size in (0, 1, 3_000_001):
+        x = np.arange(size, dtype=np.float32)
+        outputs, _ = run(predict(host, "cpu", artifact, {"X": x}))
+        assert np.array_equal(outputs["Y"], x)
+
+
+def test_one_tensor_may_be_two_outputs(run: Run[Any], host: BrowserHost, tmp_path: Path) -> None:
+    artifact = artifacts.graph_unary(tmp_path, "Relu", output_names={"FIRST": "y", "SECOND": "y"})
+    outputs, _ = run(predict(host, "cpu", artifact, {"X": np.array([-1.0, 2.0], np.float32)}))
+    assert outputs["FIRST"].tolist() == outputs["SECOND"].tolist() == [0.0, 2.0]
+
+
+def test_a_flag_that_a_backend_reads_while_it_loads_is_in_force(
+    run: Run[Any], host: BrowserHost, tmp_path: Path
+) -> None:
+    """Half-float textures cannot hold 2049, so that it tells where a sum was computed."""
+    artifact = artifacts.graph_double(tmp_path)
+    x = np.array([1024.5], np.float32)
+    forwarded, runtime = run(predict(host, "webgl-f16", artifact, {"X": x}))
+    assert forwarded["Y"].tolist() == [2049.0]
+    assert "CPU_HANDOFF_SIZE_THRESHOLD" not in runtime.environment.flags_set
+    on_gpu, runtime = run(predict(host, "webgl-f16", artifact, {"X": x}, CPU_HANDOFF_SIZE_THRESHOLD="0"))
+    assert on_gpu["Y"].tolist() != [2049.0]
+    assert runtime.environment.flags_set["CPU_HANDOFF_SIZE_THRESHOLD"] == 0
+
+
+def test_a_flag_of_another_backend_is_told_to_have_no_effect(run: Run[Any], host: BrowserHost) -> None:
+    async def notes() -> tuple[str, ...]:
+        flags = {"WEBGL_PACK": False}
+        async with host.runtime(RuntimeId("chromium", "cpu"), None, flags=flags) as runtime:
+            return runtime.environment.notes
+
+    assert any("flag WEBGL_PACK has no effect here" in note for note in run(notes()))

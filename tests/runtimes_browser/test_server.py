@@ -1,0 +1,269 @@
+"""What the server lets in and out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+from yarl import URL
+
+from pycheck import tensors
+from pycheck.errors import ArtifactFileError, RuntimeUnavailableError
+from pycheck.runtimes.server import Harness, Server, artifact_files
+from pycheck.runtimes.session import Session
+from pycheck.types import ArtifactInfo
+
+from .conftest import Run
+
+Visit = Callable[[aiohttp.ClientSession, Server, Session], Coroutine[Any, Any, Any]]
+
+
+@pytest.fixture
+def visit(run: Run[Any]) -> Callable[[Visit], Any]:
+    """Run a visit to a server with one session."""
+
+    async def visiting(do: Visit) -> Any:
+        client = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        async with Server(Harness.read()) as server, server.session() as session, client:
+            return await do(client, server, session)
+
+    return lambda do: run(visiting(do))
+
+
+def status(visit: Any, path: str, method: str = "GET", **headers: str) -> int:
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> int:
+        address = URL(path.format(origin=server.origin, token=session.token), encoded=True)
+        filled = {name: value.format(origin=server.origin) for name, value in headers.items()}
+        async with client.request(method, address, headers=filled, data=b"x" if method == "POST" else None) as response:
+            return response.status
+
+    found: int = visit(ask)
+    return found
+
+
+def test_the_page_is_served_below_the_token(visit: Any) -> None:
+    assert status(visit, "{origin}/{token}/") == 200
+    assert status(visit, "{origin}/{token}/harness/main.js") == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/wrong/", "/wrong/harness/main.js", "/harness/main.js", "/wrong/control"])
+def test_without_the_token_there_is_nothing(visit: Any, path: str) -> None:
+    assert status(visit, "{origin}" + path) == 404
+
+
+def test_a_token_ends_with_its_session(run: Run[Any]) -> None:
+    async def ask() -> int:
+        async with Server(Harness.read()) as server, aiohttp.ClientSession() as client:
+            async with server.session() as session:
+                url = session.url
+            async with client.get(url) as response:
+                return response.status
+
+    assert run(ask()) == 404
+
+
+def test_tokens_are_long_and_differ(run: Run[Any]) -> None:
+    async def tokens() -> set[str]:
+        async with Server(Harness.read()) as server, server.session() as one, server.session() as other:
+            return {one.token, other.token}
+
+    found = run(tokens())
+    assert len(found) == 2
+    assert all(len(token) >= 43 for token in found)
+
+
+@pytest.mark.parametrize("host", ["example.com", "localhost", "127.0.0.1", "127.0.0.1:1"])
+def test_another_name_of_this_host_is_refused(visit: Any, host: str) -> None:
+    assert status(visit, "{origin}/{token}/", Host=host) == 421
+
+
+@pytest.mark.parametrize("origin", ["https://example.com", "null", "http://127.0.0.1", "http://localhost:1"])
+def test_another_site_is_refused(visit: Any, origin: str) -> None:
+    assert status(visit, "{origin}/{token}/", Origin=origin) == 403
+    assert status(visit, "{origin}/{token}/outputs/0", "POST", Origin=origin) == 403
+    assert status(visit, "{origin}/{token}/control", Origin=origin) == 403
+
+
+def test_a_post_that_names_no_site_is_refused(visit: Any) -> None:
+    assert status(visit, "{origin}/{token}/outputs/0", "POST") == 403
+
+
+def test_a_second_page_of_one_session_is_refused(visit: Any) -> None:
+    async def connect(client: aiohttp.ClientSession, server: Server, session: Session) -> int:
+        headers = {"Origin": server.origin}
+        async with client.ws_connect(f"{session.url}control", headers=headers):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await client.ws_connect(f"{session.url}control", headers=headers)
+            return refused.value.status
+
+    assert visit(connect) == 409
+
+
+ESCAPES = [
+    "harness/../../protocol.py",
+    "harness/..%2f..%2fprotocol.py",
+    "harness/%2e%2e/protocol.py",
+    "harness/manifest.json",
+    "artifact/../secret.txt",
+    "artifact/..%2fsecret.txt",
+    "artifact/%2e%2e%2fsecret.txt",
+    "artifact//etc/passwd",
+    "artifact/%2fetc%2fpasswd",
+    "artifact/unlisted.txt",
+    "artifact/model.json.gz",
+    "inputs/0",
+    "inputs/../harness/main.js",
+]
+
+
+@pytest.mark.parametrize("path", ESCAPES)
+def test_only_files_that_a_manifest_names_are_served(
+    visit: Any, path: str, graph: ArtifactInfo, tmp_path: Path
+) -> None:
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    for file in graph.folder.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    for file in (folder / "unlisted.txt", folder / "model.json.gz", tmp_path / "secret.txt"):
+        file.write_text("secret")
+
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> list[int]:
+        session.artifact = artifact_files(folder)
+        statuses = []
+        for url in (f"{session.url}artifact/model.json", f"{session.url}{path}"):
+            async with client.get(URL(url, encoded=True)) as response:
+                statuses.append(response.status)
+                assert "secret" not in await response.text()
+        return statuses
+
+    found, escaped = visit(ask)
+    assert found == 200
+    assert escaped == 404
+
+
+def test_a_compressed_neighbour_is_not_served_in_place_of_a_file(visit: Any, graph: ArtifactInfo) -> None:
+    neighbour = graph.folder / "model.json.gz"
+    neighbour.write_bytes(b"secret")
+
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> bytes:
+        session.artifact = artifact_files(graph.folder)
+        headers = {"Accept-Encoding": "gzip"}
+        async with client.get(f"{session.url}artifact/model.json", headers=headers) as response:
+            return await response.read()
+
+    try:
+        assert json.loads(visit(ask))["format"] == "graph-model"
+    finally:
+        neighbour.unlink()
+
+
+def test_every_answer_forbids_what_is_not_of_this_origin(visit: Any, graph: ArtifactInfo) -> None:
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> list[dict[str, str]]:
+        session.artifact = artifact_files(graph.folder)
+        url = session.url + session.offer_inputs(tensors.encode({"x": np.zeros(1, np.float32)}))
+        headers = []
+        for address in (session.url, f"{session.url}harness/main.js", f"{session.url}artifact/model.json", url):
+            async with client.get(address) as response:
+                headers.append(dict(response.headers))
+        return headers
+
+    for headers in visit(ask):
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith(
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws://127"
+        )
+        assert "unsafe-inline" not in policy
+        assert "'unsafe-eval'" not in policy
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+        assert "Cross-Origin-Opener-Policy" not in headers  # threads would run that most sites do not have
+
+
+def upload(visit: Any, *ranges: tuple[str, bytes]) -> Any:
+    async def send(client: aiohttp.ClientSession, server: Server, session: Session) -> tuple[list[int], Any]:
+        url, headers = session.url + session.expect_outputs(), {"Origin": server.origin}
+        statuses = []
+        for query, data in ranges:
+            async with client.post(f"{url}?{query}", data=data, headers=headers) as response:
+                statuses.append(response.status)
+        try:
+            return statuses, bytes(session.take_outputs())
+        except Exception as error:
+            return statuses, str(error)
+
+    return visit(send)
+
+
+def test_ranges_are_put_where_they_belong_in_whichever_order(visit: Any) -> None:
+    assert upload(visit, ("offset=2&total=5", b"cde"), ("offset=0&total=5", b"ab")) == ([200, 200], b"abcde")
+
+
+@pytest.mark.parametrize("query", ["", "offset=0", "offset=a&total=1", "offset=-1&total=4", "offset=3&total=4"])
+def test_a_range_that_does_not_fit_is_refused(visit: Any, query: str) -> None:
+    statuses, said = upload(visit, (query, b"ab"))
+    assert statuses == [400]
+    assert "bytes of its outputs" in said
+
+
+def test_outputs_that_came_in_part_are_not_taken_for_whole(visit: Any) -> None:
+    assert upload(visit, ("offset=0&total=5", b"ab")) == ([200], "the page sent 2 of 5 bytes of its outputs")
+
+
+def manifest(folder: Path, *paths: Any) -> Path:
+    (folder / "model.json").write_text(json.dumps({"weightsManifest": [{"paths": list(paths), "weights": []}]}))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["../outside.bin", "/etc/passwd", "sub/../../outside.bin", "link.bin"])
+def test_a_shard_outside_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "artifact"
+    (folder / "sub").mkdir(parents=True)
+    (tmp_path / "outside.bin").write_bytes(b"x")
+    (folder / "link.bin").symlink_to(tmp_path / "outside.bin")
+    with pytest.raises(ArtifactFileError, match="outside its folder"):
+        artifact_files(manifest(folder, name))
+
+
+def test_a_shard_in_a_folder_below_is_served(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.bin").write_bytes(b"x")
+    assert set(artifact_files(manifest(tmp_path, "sub/a.bin"))) == {"model.json", "sub/a.bin"}
+
+
+def test_the_page_knows_a_model_file_of_any_name_as_model_json(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"")
+    manifest(tmp_path, "a.bin")
+    (tmp_path / "model.json").rename(tmp_path / "web.json")
+    assert artifact_files(tmp_path, "web.json")["model.json"] == tmp_path / "web.json"
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactFileError, match=r"'a\.bin', which is missing"):
+        artifact_files(manifest(tmp_path, "a.bin"))
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{", '{"weightsManifest": [{}]}', '{"weightsManifest": 3}'])
+def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ArtifactFileError, match=r"is no TF\.js model"):
+        artifact_files(tmp_path)
+
+
+def test_a_harness_that_is_not_built_is_unavailable_and_says_how_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeUnavailableError, match="not built") as caught:
+        Harness.read(tmp_path)
+    assert "npm run build" in caught.value.advice
+
+
+def test_the_harness_carries_what_it_serves_and_the_notices_of_what_it_contains() -> None:
+    harness = Harness.read()
+    assert all((harness.folder / name).is_file() for name in harness.files)
+    notices = (harness.folder / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf-8")
+    assert f"@tensorflow/tfjs-core {harness.tfjs_version}" in notices

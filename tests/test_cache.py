@@ -1,0 +1,88 @@
+import os
+import time
+from pathlib import Path
+
+from pycheck.cache import Cache, content_key
+
+
+def _publish(cache: Cache, key: str, size: int = 10) -> Path:
+    pending = cache.reserve("artifact", key)
+    (pending.folder / "data").write_bytes(b"x" * size)
+    return pending.publish()
+
+
+def test_what_was_published_is_found_and_what_was_not_is_not(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    pending = cache.reserve("artifact", "a")
+    assert cache.find("artifact", "a") is None
+    folder = pending.publish()
+    assert cache.find("artifact", "a") == folder
+    assert cache.find("native", "a") is None
+
+
+def test_the_first_of_two_processes_that_build_the_same_entry_wins(tmp_path: Path) -> None:
+    first, second = Cache(tmp_path).reserve("artifact", "a"), Cache(tmp_path).reserve("artifact", "a")
+    (first.folder / "who").write_text("first")
+    (second.folder / "who").write_text("second")
+    assert first.publish() == second.publish()
+    assert (tmp_path / "artifact" / "a" / "who").read_text() == "first"
+    assert not second.folder.exists()
+
+
+def test_what_was_never_published_is_gone_after_close(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    folder = cache.reserve("native", "a").folder
+    cache.close()
+    assert not folder.exists()
+
+
+def test_the_least_recently_used_entries_go_when_the_cache_outgrows_its_limit(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, limit_bytes=25_000)
+    now = time.time()
+    for age, key in ((30, "oldest"), (20, "older"), (10, "newest")):
+        os.utime(_publish(cache, key, 10_000), (now - age, now - age))
+    assert cache.find("artifact", "oldest") is not None  # being found makes it the most recent
+    cache.close()
+    assert [cache.find("artifact", key) is not None for key in ("oldest", "older", "newest")] == [True, False, True]
+
+
+def test_a_disabled_cache_finds_nothing_and_keeps_nothing(tmp_path: Path) -> None:
+    _publish(Cache(tmp_path), "a")
+    cache = Cache(tmp_path, enabled=False)
+    assert cache.find("artifact", "a") is None
+    folder = _publish(cache, "b")
+    assert folder.is_dir()
+    cache.close()
+    assert not folder.exists()
+    assert not (tmp_path / "artifact" / "b").exists()
+
+
+def test_a_key_depends_on_every_part_and_on_nothing_else() -> None:
+    assert content_key("a", {"x": 1, "y": 2}) == content_key("a", {"y": 2, "x": 1})
+    assert content_key("a", "b") != content_key("ab")
+    assert content_key("a", None) != content_key("a")
+
+
+def test_an_entry_that_was_damaged_is_removed_and_not_found(tmp_path: Path) -> None:
+    def cut(file: Path) -> None:
+        file.write_bytes(file.read_bytes()[:5])
+
+    def flip(file: Path) -> None:
+        file.write_bytes(b"y" + file.read_bytes()[1:])
+
+    for number, damage in enumerate((cut, flip, Path.unlink)):
+        cache = Cache(tmp_path)
+        entry = _publish(cache, f"key{number}")
+        assert cache.find("artifact", f"key{number}") == entry
+        damage(entry / "data")
+        assert cache.find("artifact", f"key{number}") is None
+        assert not entry.exists()
+        assert _publish(cache, f"key{number}") == entry
+        assert cache.find("artifact", f"key{number}") == entry
+
+
+def test_a_file_where_an_entry_should_be_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "artifact").mkdir()
+    (tmp_path / "artifact" / "a").write_text("in the way")
+    assert Cache(tmp_path).find("artifact", "a") is None
+    assert _publish(Cache(tmp_path), "a").is_dir()
