@@ -17,6 +17,9 @@ from .launchers import WEBGPU_ARGS, Browser, find_browser, launch
 from .page import BrowserRuntime
 from .server import Harness, Server
 
+#: A browser starts well within this, or hangs; then it ends with Playwright, whose end ends all that it started.
+_START_GRACE_S = 5.0
+
 
 class BrowserHost:
     """The server and the browser that runtimes share, as an asynchronous context manager.
@@ -124,10 +127,12 @@ class BrowserHost:
         return await launch(playwright, self._found, headed=self._headed, args=args, timeout_s=self.timeout_s)
 
     async def _close_browsers(self) -> None:
-        # One that is still starting ends with Playwright, whose end ends all that it started.
-        for task in self._launches:
-            if not task.done():
-                task.cancel()
+        # One that is still starting is let start: only of a browser that runs does Playwright remove the profile.
+        starting = [task for task in self._launches if not task.done()]
+        if starting:
+            await asyncio.wait(starting, timeout=_START_GRACE_S)
+        for task in starting:
+            task.cancel()
         for outcome in await asyncio.gather(*self._launches, return_exceptions=True):
             if isinstance(outcome, Browser):
                 await outcome.close()
