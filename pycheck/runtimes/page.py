@@ -241,6 +241,13 @@ class BrowserRuntime(Runtime):
     def _on_console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self._console.append(message.text)
+            if self._breaks(message.text):
+                said = " ".join(message.text.split())[:_SHADER_ERROR_CHARACTERS]
+                self._session.fail(RuntimeFailedError(f"the browser refused a WebGPU shader: {said}", _SHADER_ADVICE))
+
+    def _breaks(self, said: str) -> bool:
+        """Whether an operation was left out: its output would be what lay in memory, without an error."""
+        return self.id.kind == "webgpu" and said.startswith(_SHADER_REFUSED)
 
     def _said(self) -> str:
         """What the browser's console says, for the end of a message."""
@@ -248,6 +255,9 @@ class BrowserRuntime(Runtime):
         return f" (the browser said: {'; '.join(lines)})" if lines else ""
 
 
+_SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
+_SHADER_ERROR_CHARACTERS = 300
+_SHADER_ADVICE = "TF.js's WebGPU backend has no valid kernel for an operation of this model: use another backend."
 _CRASH_ADVICE = "Most often it ran out of memory: try a smaller --batch-size, or fewer runtimes at a time."
 
 

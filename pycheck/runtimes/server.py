@@ -18,7 +18,7 @@ from typing import Self
 
 from aiohttp import web
 
-from ..errors import ArtifactFileError, RuntimeUnavailableError
+from ..errors import ArtifactFileError, RuntimeFailedError, RuntimeUnavailableError
 from .session import Session
 
 #: Above this asyncio copies what the socket does not take at once; below it, calls cost more than bytes.
@@ -47,6 +47,13 @@ class Harness:
                 f"the page that runs TF.js is not built: {folder / 'manifest.json'}: {error}",
                 "In a checkout build it with: npm ci && npm run build. An installed pycheck carries it: reinstall.",
             ) from None
+
+
+def _incomplete(file: Path, why: str) -> RuntimeFailedError:
+    return RuntimeFailedError(
+        f"a file of the page that runs TF.js cannot be read: {file}: {why}",
+        "In a checkout build it again with: npm run build. An installed pycheck carries it: reinstall.",
+    )
 
 
 def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str, Path]:
@@ -161,18 +168,29 @@ class Server:
         )
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        self._session(request)
-        return await self._send_file(request, self._harness.folder / "index.html")
+        return await self._send_harness(request, "index.html")
 
     async def _control(self, request: web.Request) -> web.StreamResponse:
         return await self._session(request).serve_control(request)
 
     async def _harness_file(self, request: web.Request) -> web.StreamResponse:
-        self._session(request)
-        name = request.match_info["name"]
+        return await self._send_harness(request, request.match_info["name"])
+
+    async def _send_harness(self, request: web.Request, name: str) -> web.StreamResponse:
+        """A file of the page; without it the page would never say a word, so its absence ends the session."""
+        session = self._session(request)
+        file = self._harness.folder / name
         if name not in self._harness.files:
+            if file.suffix != ".map":  # which only a person's developer tools ask for
+                session.fail(_incomplete(file, "its build does not name it"))
             raise web.HTTPNotFound
-        return await self._send_file(request, self._harness.folder / name)
+        try:
+            return await self._send_file(request, file)
+        except ConnectionError:
+            raise  # the page went away, which is told elsewhere
+        except OSError as error:
+            session.fail(_incomplete(file, error.strerror or str(error)))
+            raise web.HTTPNotFound from None
 
     async def _artifact_file(self, request: web.Request) -> web.StreamResponse:
         path = self._session(request).artifact.get(request.match_info["name"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +217,62 @@ def test_a_webgpu_device_that_is_lost_is_told(run: Run[Any], graph: ArtifactInfo
 
     error, took_s = run(scenario())
     assert "WebGPU device was lost" in error.message
+    assert took_s < 10
+
+
+def test_a_webgpu_shader_that_is_refused_is_told_even_where_tfjs_goes_on(
+    run: Run[Any], graph: ArtifactInfo, x: Array
+) -> None:
+    async def scenario() -> tuple[Any, float]:
+        async with own_host(kinds=("webgpu",)) as host:
+
+            async def refuse(runtime: BrowserRuntime) -> None:
+                page = await page_of(host, runtime)
+                # On a device of its own, so that the console is all that tells.
+                await page.evaluate(
+                    """async () => {
+                      const adapter = await navigator.gpu.requestAdapter();
+                      window.device = await adapter.requestDevice();
+                      const shader = window.device.createShaderModule({code: 'fn broken( {'});
+                      const compute = {module: shader, entryPoint: 'broken'};
+                      window.device.createComputePipeline({compute, layout: 'auto'});
+                      await shader.getCompilationInfo();
+                    }"""
+                )
+
+            return await fails_while_predicting(host, RuntimeId("chromium", "webgpu"), graph, x, refuse)
+
+    error, took_s = run(scenario())
+    assert type(error) is RuntimeFailedError
+    assert "refused a WebGPU shader: Error while parsing WGSL: " in error.message
+    assert "another backend" in error.advice
+    assert took_s < 10
+
+
+@pytest.mark.parametrize("name", ["index.html", "main.js", "engine"])
+@pytest.mark.parametrize("how", ["removed", "renamed by a new build"])
+def test_a_file_of_the_page_that_is_missing_is_told_at_once(name: str, how: str, run: Run[Any], tmp_path: Path) -> None:
+    async def scenario() -> tuple[Any, float]:
+        async with own_host() as host:
+            file = next(file for file in host.harness.files if file.removeprefix("chunk-").startswith(name))
+            folder = shutil.copytree(host.harness.folder, tmp_path / "harness")
+            files = host.harness.files
+            if how == "removed":
+                (folder / file).unlink()
+            else:
+                files -= {file}
+            host.server._harness = replace(host.harness, folder=folder, files=files)
+            started = time.monotonic()
+            with pytest.raises(RuntimeFailedError) as caught:
+                async with host.runtime(CPU, None):
+                    raise AssertionError("it started")
+            assert file in caught.value.message
+            return caught.value, time.monotonic() - started
+
+    error, took_s = run(scenario())
+    assert type(error) is RuntimeFailedError
+    assert "a file of the page that runs TF.js cannot be read" in error.message
+    assert "npm run build" in error.advice
     assert took_s < 10
 
 
