@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from .errors import RuntimeFailedError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 #: What TF.js lets a flag be; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
 FlagValue = bool | int | float | str
@@ -58,8 +58,6 @@ class Predict:
     `inputs` and `outputs` are the artifact's names in the artifact's order; the fetched
     safetensors file names its tensors by `inputs`, the one sent back by `outputs`. It is
     sent as up to `upload_streams` ranges side by side, which is what makes it fast.
-    With `points` the names are of points inside the artifact, in no order: the model is run
-    from those given to those wanted.
     """
 
     id: int
@@ -68,11 +66,46 @@ class Predict:
     inputs_url: str
     outputs_url: str
     upload_streams: int
-    points: bool = False
     type: Literal["predict"] = "predict"
 
 
-Command = Start | Load | Predict
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Job:
+    """One execution between points inside of the artifact: from the tensors named `inputs` to those named `outputs`."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Run:
+    """Fetch tensors, named by points and inputs, then execute jobs on them one after the other.
+
+    The safetensors file that is sent back names an output ``0/name``, with the number of its
+    job. Without `outputs_url` nothing is sent: the outputs stay in the page under their own
+    names, and what stayed there before is let go. A job that fails does not end the others.
+    """
+
+    id: int
+    jobs: tuple[Job, ...]
+    inputs_url: str
+    outputs_url: str | None
+    upload_streams: int
+    type: Literal["run"] = "run"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Take:
+    """Send outputs back, under their names, that stayed in the page, and let go of them there."""
+
+    id: int
+    names: tuple[str, ...]
+    outputs_url: str
+    upload_streams: int
+    type: Literal["take"] = "take"
+
+
+Command = Start | Load | Predict | Run | Take
 
 
 # ------------------------------------------------------------------ the page to Python
@@ -162,6 +195,27 @@ class Predicted:
     type: Literal["predicted"] = "predicted"
 
 
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class JobFailure:
+    """Why the job of this number gave nothing."""
+
+    job: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Ran:
+    """The jobs are done, or held outputs sent; `failed` lists the jobs that gave nothing. Seconds as in Predicted."""
+
+    id: int
+    failed: tuple[JobFailure, ...]
+    download_s: float
+    compute_s: float
+    upload_s: float
+    tensor_count: int
+    type: Literal["ran"] = "ran"
+
+
 FailureCode = Literal["unavailable", "flag", "backend", "load", "predict", "gpu", "transfer"]
 
 
@@ -185,11 +239,11 @@ class Event:
     type: Literal["event"] = "event"
 
 
-Reply = Started | Loaded | Predicted | Failed
-PageMessage = Hello | Started | Loaded | Predicted | Failed | Event
+Reply = Started | Loaded | Predicted | Ran | Failed
+PageMessage = Hello | Started | Loaded | Predicted | Ran | Failed | Event
 
-COMMANDS = (Start, Load, Predict)
-PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Failed, Event)
+COMMANDS = (Start, Load, Predict, Run, Take)
+PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Ran, Failed, Event)
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 _PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(Annotated[PageMessage, Field(discriminator="type")])

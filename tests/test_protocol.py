@@ -17,6 +17,8 @@ EXAMPLES = [
     protocol.Start(1, "webgl", {"WEBGL_PACK": False, "CPU_HANDOFF_SIZE_THRESHOLD": 0, "X": "Infinity"}),
     protocol.Load(2, "graph", "artifact/model.json"),
     protocol.Predict(3, ("x",), ("y",), "inputs/3", "outputs/3", 4),
+    protocol.Run(4, (protocol.Job(("a",), ("b", "b:1")), protocol.Job((), ("c",))), "inputs/4", None, 2),
+    protocol.Take(5, ("b",), "outputs/5", 2),
     protocol.Hello(1, "Mozilla/5.0"),
     protocol.Started(
         id=1,
@@ -34,6 +36,7 @@ EXAMPLES = [
     ),
     protocol.Loaded(2, (protocol.TensorDescription("x", "float32", (None, 3)),), (), 4),
     protocol.Predicted(3, "execute", 0.1, 0.2, 0.3, 4),
+    protocol.Ran(4, (protocol.JobFailure(1, "no kernel"),), 0.1, 0.2, 0.3, 4),
     protocol.Failed(3, "predict", "no", "at x"),
     protocol.Event("context-lost", "lost"),
 ]

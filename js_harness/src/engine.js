@@ -71,13 +71,11 @@ export class Engine {
    * @returns {Promise<import('./protocol.d.ts').Predicted>}
    */
   async predict(command) {
-    if (!this.#model) throw new Failure('predict', 'no model has been loaded');
+    const model = this.#loaded();
     const start = performance.now();
     const inputs = await download(command.inputs_url);
     const downloaded = performance.now();
-    const {outputs, method} = await this.#checked(
-      this.#model.predict(inputs, command.inputs, command.outputs, command.points),
-    );
+    const {outputs, method} = await this.#checked(model.predict(inputs, command.inputs, command.outputs));
     const computed = performance.now();
     await upload(command.outputs_url, outputs, command.upload_streams);
     return {
@@ -89,6 +87,54 @@ export class Engine {
       upload_s: (performance.now() - computed) / 1000,
       tensor_count: core.memory().numTensors,
     };
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Run} command
+   * @returns {Promise<import('./protocol.d.ts').Ran>}
+   */
+  async run({id, jobs, inputs_url, outputs_url, upload_streams}) {
+    const model = this.#loaded();
+    const start = performance.now();
+    const inputs = await download(inputs_url);
+    const downloaded = performance.now();
+    const {outputs, failed} = await this.#checked(model.run(inputs, jobs, outputs_url === null));
+    const computed = performance.now();
+    if (outputs_url !== null) await upload(outputs_url, outputs, upload_streams);
+    return {
+      type: 'ran',
+      id,
+      failed,
+      download_s: (downloaded - start) / 1000,
+      compute_s: (computed - downloaded) / 1000,
+      upload_s: (performance.now() - computed) / 1000,
+      tensor_count: core.memory().numTensors,
+    };
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Take} command
+   * @returns {Promise<import('./protocol.d.ts').Ran>}
+   */
+  async take({id, names, outputs_url, upload_streams}) {
+    const start = performance.now();
+    const outputs = await this.#checked(this.#loaded().take(names));
+    const read = performance.now();
+    await upload(outputs_url, outputs, upload_streams);
+    return {
+      type: 'ran',
+      id,
+      failed: [],
+      download_s: 0,
+      compute_s: (read - start) / 1000,
+      upload_s: (performance.now() - read) / 1000,
+      tensor_count: core.memory().numTensors,
+    };
+  }
+
+  #loaded() {
+    if (!this.#model) throw new Failure('predict', 'no model has been loaded');
+    return this.#model;
   }
 
   /**

@@ -2,6 +2,9 @@
 
 /** @typedef {import('./protocol.d.ts').FailureCode} FailureCode */
 
+/** @type {Record<import('./protocol.d.ts').Command['type'], FailureCode>} */
+const CODES = {start: 'backend', load: 'load', predict: 'predict', run: 'predict', take: 'predict'};
+
 export class Failure extends Error {
   /** @param {FailureCode} code @param {string} message */
   constructor(code, message) {
@@ -13,13 +16,13 @@ export class Failure extends Error {
   /**
    * Any thrown value as a Failure of the command that was running.
    * @param {unknown} error
-   * @param {'start' | 'load' | 'predict'} command
+   * @param {import('./protocol.d.ts').Command['type']} command
    * @returns {Failure}
    */
   static from(error, command) {
     if (error instanceof Failure) return error;
     const message = error instanceof Error ? error.message : String(error);
-    const failure = new Failure(command === 'start' ? 'backend' : command, message || 'an error without a message');
+    const failure = new Failure(CODES[command], message || 'an error without a message');
     if (error instanceof Error && error.stack) failure.stack = error.stack;
     return failure;
   }

@@ -9,7 +9,7 @@ import {Failure} from './failure.js';
 /** @typedef {import('./engine.js').Engine} Engine */
 
 /** @type {import('./protocol.d.ts').ProtocolVersion} */
-const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 2;
 
 const socket = new WebSocket(new URL('control', location.href.replace(/^http/, 'ws')));
 
@@ -41,7 +41,16 @@ async function answer(command) {
     return engine.start(command);
   }
   if (!engine) throw new Failure('backend', `no backend has been started, yet the command is ${command.type}`);
-  return command.type === 'load' ? engine.load(command) : engine.predict(command);
+  switch (command.type) {
+    case 'load':
+      return engine.load(command);
+    case 'predict':
+      return engine.predict(command);
+    case 'run':
+      return engine.run(command);
+    case 'take':
+      return engine.take(command);
+  }
 }
 
 /** @param {Command} command */

@@ -1,6 +1,6 @@
 // A layers or a graph model behind one interface: named tensors in, named tensors out, nothing left behind.
 
-import {backend, engine, tensor} from '@tensorflow/tfjs-core';
+import {backend, engine, keep, tensor} from '@tensorflow/tfjs-core';
 
 import {ARRAYS} from './safetensors.js';
 
@@ -8,12 +8,16 @@ import {ARRAYS} from './safetensors.js';
 /** @typedef {import('./safetensors.js').NamedTensor} NamedTensor */
 /** @typedef {import('./protocol.d.ts').TensorDescription} TensorDescription */
 /** @typedef {import('./protocol.d.ts').Predicted['method']} Method */
+/** @typedef {import('./protocol.d.ts').Job} Job */
+/** @typedef {import('./protocol.d.ts').JobFailure} JobFailure */
 /** @typedef {string | import('@tensorflow/tfjs-core').io.IOHandler} Source */
 /** @typedef {(named: Map<string, Tensor>, outputs: readonly string[]) => Promise<{tensors: Tensor[], method: Method}>} Run */
 
 export class Model {
   #run;
   #runPoints;
+  /** @type {Map<string, Tensor>} */
+  #held = new Map();
 
   /**
    * @param {ReadonlyArray<TensorDescription>} inputs
@@ -32,32 +36,82 @@ export class Model {
    * @param {ReadonlyMap<string, NamedTensor>} given
    * @param {readonly string[]} inputs names in the artifact's order
    * @param {readonly string[]} outputs names in the artifact's order
-   * @param {boolean} [points] whether the names are of points inside, none of them in any order
    * @returns {Promise<{outputs: NamedTensor[], method: Method}>}
    */
-  async predict(given, inputs, outputs, points = false) {
-    // A scope and not tf.tidy, which cannot span the awaits. One prediction runs at a time.
-    engine().startScope('predict');
-    try {
+  async predict(given, inputs, outputs) {
+    return scoped(async () => {
       const named = new Map(inputs.map((name) => [name, toTensor(name, given)]));
-      if (points) named.forEach((value, name) => this.#place(name, value));
-      const {tensors, method} = await (points ? this.#runPoints : this.#run)(named, outputs);
-      return {outputs: await Promise.all(outputs.map((name, index) => read(name, tensors[index]))), method};
-    } finally {
-      engine().endScope();
-    }
+      const {tensors, method} = await this.#run(named, outputs);
+      return {outputs: await readAll(outputs, tensors), method};
+    });
+  }
+
+  /**
+   * Executes jobs between points inside, each of which may fail by itself.
+   * @param {ReadonlyMap<string, NamedTensor>} given for all jobs
+   * @param {readonly Job[]} jobs
+   * @param {boolean} hold whether the outputs stay here, to be taken, instead of what stayed here before
+   * @returns {Promise<{outputs: NamedTensor[], failed: JobFailure[]}>} outputs are named by the job's number too
+   */
+  async run(given, jobs, hold) {
+    if (hold) this.#release();
+    return scoped(async () => {
+      const known = new Map([...given.keys()].map((name) => [name, this.#place(name, toTensor(name, given))]));
+      /** @type {NamedTensor[]} */
+      const outputs = [];
+      /** @type {JobFailure[]} */
+      const failed = [];
+      for (const [number, job] of jobs.entries()) {
+        try {
+          await scoped(async () => {
+            const fed = new Map(job.inputs.map((name) => [name, found(name, known)]));
+            const {tensors} = await this.#runPoints(fed, job.outputs);
+            if (hold) job.outputs.forEach((name, index) => this.#hold(name, tensors[index]));
+            else outputs.push(...(await readAll(job.outputs, tensors, `${number}/`)));
+          });
+        } catch (error) {
+          failed.push({job: number, message: error instanceof Error ? error.message : String(error)});
+        }
+      }
+      return {outputs, failed};
+    });
+  }
+
+  /**
+   * @param {readonly string[]} names of outputs that stayed here
+   * @returns {Promise<NamedTensor[]>}
+   */
+  async take(names) {
+    const taken = names.map((name) => found(name, this.#held));
+    const outputs = await readAll(names, taken);
+    taken.forEach((value) => value.dispose());
+    names.forEach((name) => this.#held.delete(name));
+    return outputs;
+  }
+
+  /** @param {string} name @param {Tensor} value */
+  #hold(name, value) {
+    if (!value) throw new Error(`the model gave no output '${name}'`);
+    // A tensor of its own: a layer that hands on what it reads gives the same one under two names.
+    if (!this.#held.has(name)) this.#held.set(name, keep(value.clone()));
+  }
+
+  #release() {
+    this.#held.forEach((value) => value.dispose());
+    this.#held.clear();
   }
 
   /**
    * What a kernel computed lies on the GPU; a fed copy of it must too, or TensorFlow.js hands small ones to its CPU
    * kernels and another kernel is looked at. The model's own inputs come from the CPU in every run, and so do the
    * shapes that integers mostly are.
-   * @param {string} name @param {Tensor} value
+   * @param {string} name @param {Tensor} value @returns {Tensor}
    */
   #place(name, value) {
-    if (value.dtype !== 'float32' || value.size === 0 || this.inputs.some((input) => input.name === name)) return;
+    if (value.dtype !== 'float32' || value.size === 0 || this.inputs.some((input) => input.name === name)) return value;
     const active = backend();
     if ('uploadToGPU' in active && typeof active.uploadToGPU === 'function') active.uploadToGPU(value.dataId);
+    return value;
   }
 }
 
@@ -144,11 +198,38 @@ function expectCount(what, wanted, given) {
   if (wanted !== given) throw new Error(`the model has ${wanted} ${what}s and its artifact names ${given}`);
 }
 
+/**
+ * A scope and not tf.tidy, which cannot span the awaits. One command runs at a time.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+async function scoped(work) {
+  engine().startScope('pycheck');
+  try {
+    return await work();
+  } finally {
+    engine().endScope();
+  }
+}
+
+/** @template T @param {string} name @param {ReadonlyMap<string, T>} given @returns {T} */
+function found(name, given) {
+  const value = given.get(name);
+  if (!value) throw new Error(`input '${name}' did not come; those that came: ${[...given.keys()].join(', ')}`);
+  return value;
+}
+
 /** @param {string} name @param {ReadonlyMap<string, NamedTensor>} given @returns {Tensor} */
 function toTensor(name, given) {
-  const found = given.get(name);
-  if (!found) throw new Error(`input '${name}' did not come; those that came: ${[...given.keys()].join(', ')}`);
-  return tensor(found.data, found.shape, found.dtype);
+  const {data, shape, dtype} = found(name, given);
+  return tensor(data, shape, dtype);
+}
+
+/** @param {readonly string[]} names @param {readonly Tensor[]} tensors @param {string} [prefix] */
+function readAll(names, tensors, prefix = '') {
+  return Promise.all(names.map(async (name, index) => {
+    const value = await read(name, tensors[index]);
+    return {...value, name: prefix + name};
+  }));
 }
 
 /**

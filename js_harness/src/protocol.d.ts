@@ -1,6 +1,6 @@
 // Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.
 
-export type ProtocolVersion = 1;
+export type ProtocolVersion = 2;
 
 export type FlagValue = boolean | number | string;
 
@@ -32,6 +32,22 @@ export interface TensorDescription {
 }
 
 /**
+ * One execution between points inside of the artifact: from the tensors named `inputs` to those named `outputs`.
+ */
+export interface Job {
+  inputs: ReadonlyArray<string>;
+  outputs: ReadonlyArray<string>;
+}
+
+/**
+ * Why the job of this number gave nothing.
+ */
+export interface JobFailure {
+  job: number;
+  message: string;
+}
+
+/**
  * Set the flags, then start one backend of TF.js and prove that it runs.
  */
 export interface Start {
@@ -57,8 +73,6 @@ export interface Load {
  * `inputs` and `outputs` are the artifact's names in the artifact's order; the fetched
  * safetensors file names its tensors by `inputs`, the one sent back by `outputs`. It is
  * sent as up to `upload_streams` ranges side by side, which is what makes it fast.
- * With `points` the names are of points inside the artifact, in no order: the model is run
- * from those given to those wanted.
  */
 export interface Predict {
   id: number;
@@ -67,8 +81,34 @@ export interface Predict {
   inputs_url: string;
   outputs_url: string;
   upload_streams: number;
-  points: boolean;
   type: "predict";
+}
+
+/**
+ * Fetch tensors, named by points and inputs, then execute jobs on them one after the other.
+ *
+ * The safetensors file that is sent back names an output ``0/name``, with the number of its
+ * job. Without `outputs_url` nothing is sent: the outputs stay in the page under their own
+ * names, and what stayed there before is let go. A job that fails does not end the others.
+ */
+export interface Run {
+  id: number;
+  jobs: ReadonlyArray<Job>;
+  inputs_url: string;
+  outputs_url: string | null;
+  upload_streams: number;
+  type: "run";
+}
+
+/**
+ * Send outputs back, under their names, that stayed in the page, and let go of them there.
+ */
+export interface Take {
+  id: number;
+  names: ReadonlyArray<string>;
+  outputs_url: string;
+  upload_streams: number;
+  type: "take";
 }
 
 /**
@@ -130,6 +170,19 @@ export interface Predicted {
 }
 
 /**
+ * The jobs are done, or held outputs sent; `failed` lists the jobs that gave nothing. Seconds as in Predicted.
+ */
+export interface Ran {
+  id: number;
+  failed: ReadonlyArray<JobFailure>;
+  download_s: number;
+  compute_s: number;
+  upload_s: number;
+  tensor_count: number;
+  type: "ran";
+}
+
+/**
  * A command failed. `unavailable`: this browser has no such thing; `gpu`: it broke or was lost.
  */
 export interface Failed {
@@ -149,6 +202,6 @@ export interface Event {
   type: "event";
 }
 
-export type Command = Start | Load | Predict;
+export type Command = Start | Load | Predict | Run | Take;
 
-export type PageMessage = Hello | Started | Loaded | Predicted | Failed | Event;
+export type PageMessage = Hello | Started | Loaded | Predicted | Ran | Failed | Event;

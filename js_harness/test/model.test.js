@@ -172,6 +172,61 @@ describe('a model', () => {
     expect(memory().numTensors).toBe(before);
   });
 
+  describe('run between points', () => {
+    const chain = () =>
+      load(
+        'graph',
+        graph(
+          [
+            {name: 'a', op: 'Placeholder', attr: attributes('DT_FLOAT', [-1])},
+            {name: 'root', op: 'Sqrt', input: ['a']},
+            {name: 'same', op: 'Identity', input: ['root']},
+            {name: 'less', op: 'Neg', input: ['same']},
+          ],
+          ['a'],
+          ['less'],
+        ),
+      );
+    const values = () =>
+      given({
+        a: {dtype: 'float32', shape: [2], data: float32(4, 9)},
+        root: {dtype: 'float32', shape: [2], data: float32(20, 30)},
+      });
+
+    it('gives every job its own values, and says which one failed and why', async () => {
+      const model = await chain();
+      const jobs = [
+        {inputs: ['a'], outputs: ['root', 'less']},
+        {inputs: ['root'], outputs: ['nowhere']},
+        {inputs: ['elsewhere'], outputs: ['root']},
+        {inputs: ['root'], outputs: ['less']},
+      ];
+      const {outputs, failed} = await model.run(values(), jobs, false);
+      expect(outputs.map(({name, data}) => [name, ...data])).toEqual([
+        ['0/root', 2, 3],
+        ['0/less', -2, -3],
+        ['3/less', -20, -30],
+      ]);
+      expect(failed.map(({job}) => job)).toEqual([1, 2]);
+      expect(failed[0].message).toContain('nowhere');
+      expect(failed[1].message).toContain("input 'elsewhere' did not come");
+    });
+
+    it('holds values until they are taken, each once, and leaves nothing behind', async () => {
+      const model = await chain();
+      const before = memory().numTensors;
+      const whole = [{inputs: ['a'], outputs: ['root', 'same', 'less']}];
+      expect(await model.run(values(), whole, true)).toEqual({outputs: [], failed: []});
+      const taken = await model.take(['root', 'less']);
+      expect(taken.map(({name, data}) => [name, ...data])).toEqual([['root', 2, 3], ['less', -2, -3]]);
+      expect((await model.take(['same']))[0].data).toEqual(float32(2, 3));
+      await expect(model.take(['root'])).rejects.toThrow("'root' did not come");
+      await model.run(values(), whole, true);
+      await model.run(values(), [], true);
+      expect(memory().numTensors).toBe(before);
+    });
+  });
+
   it('leaves alone the tensors that others hold', async () => {
     const held = tensor1d([1, 2]);
     const model = await load('layers', layers());

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import protocol, tensors
-from ..errors import InputsFileError, RuntimeFailedError, RuntimeTimeoutError
+from ..errors import InputError, InputsFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
 from ..protocol import FlagValue
 from ..types import Array, ArtifactInfo, RuntimeId, Tensors
 from . import proof
@@ -27,6 +27,9 @@ _UPLOAD_STREAMS = 2
 #: A page that does not close in time is left to the end of its browser.
 _CLOSE_TIMEOUT_S = 5.0
 _CONSOLE_LINES = 5
+
+#: The names that an execution between points is fed, and the names of what it gives.
+PointJob = tuple[tuple[str, ...], tuple[str, ...]]
 
 _Reply = TypeVar("_Reply", bound=protocol.Reply)
 
@@ -79,7 +82,7 @@ class BrowserRuntime(Runtime):
         wire = dict(self._convert(name, artifact_name, inputs) for name, artifact_name in info.input_names.items())
         # A graph may give one node as two outputs; layers outputs are paired by position.
         wanted = tuple(dict.fromkeys(info.outputs)) if info.format == "graph" else info.outputs
-        outputs = await self._predict(wire, info.inputs, wanted, points=False)
+        outputs = await self._predict(wire, info.inputs, wanted)
         return {name: outputs[artifact_name] for name, artifact_name in info.output_names.items()}
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
@@ -88,9 +91,80 @@ class BrowserRuntime(Runtime):
         The names are those of `ArtifactRuntime.run`. Feeds are float32, int32 or bool, or what `predict`
         converts to these. RuntimeFailedError: TF.js has no such point, needs more than is fed, or fails.
         """
+        (values,) = await self.run_jobs(feeds, [(tuple(feeds), tuple(dict.fromkeys(fetches)))])
+        if isinstance(values, PycheckError):
+            raise values
+        return {name: values[name] for name in fetches}
+
+    async def run_jobs(
+        self, feeds: Mapping[str, Array], jobs: Sequence[PointJob]
+    ) -> list[dict[str, Array] | RuntimeFailedError | InputError]:
+        """Many executions in one message: for each its values, or why it gave none, which ends no other.
+
+        A job is the names that it is fed, of `feeds`, and those it gives, as in `run`. InputError is for what
+        TF.js cannot hold.
+        """
+        wire, refused = self._convert_all(feeds)
+        results: list[dict[str, Array] | RuntimeFailedError | InputError] = [
+            next((refused[name] for name in inputs if name in refused), {}) for inputs, _ in jobs
+        ]
+        numbers = [number for number, result in enumerate(results) if isinstance(result, dict)]
+        session = self._session
+        async with self._step("predict", "running operations"):
+            command = protocol.Run(
+                id=session.next_id(),
+                jobs=tuple(protocol.Job(*jobs[number]) for number in numbers),
+                inputs_url=session.offer_inputs(tensors.encode(wire)),
+                outputs_url=session.expect_outputs(),
+                upload_streams=_UPLOAD_STREAMS,
+            )
+            ran = await self._ran(command)
+            outputs = tensors.decode(session.take_outputs())
+        failed = {failure.job: self._failed_job(failure) for failure in ran.failed}
+        for sent, number in enumerate(numbers):
+            results[number] = failed.get(sent) or {name: outputs[f"{sent}/{name}"] for name in jobs[number][1]}
+        return results
+
+    async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
+        """Run once and let the values stay in the page, to be taken; what stayed there before is let go.
+
+        RuntimeFailedError as in `run`.
+        """
         wire = dict(self._convert(name, name, feeds) for name in feeds)
-        outputs = await self._predict(wire, tuple(feeds), tuple(dict.fromkeys(fetches)), points=True)
-        return {name: outputs[name] for name in fetches}
+        session = self._session
+        async with self._step("predict", "running the model"):
+            command = protocol.Run(
+                id=session.next_id(),
+                jobs=(protocol.Job(tuple(feeds), tuple(dict.fromkeys(fetches))),),
+                inputs_url=session.offer_inputs(tensors.encode(wire)),
+                outputs_url=None,
+                upload_streams=_UPLOAD_STREAMS,
+            )
+            for failure in (await self._ran(command)).failed:
+                raise self._failed_job(failure)
+
+    async def take(self, names: Sequence[str]) -> dict[str, Array]:
+        """Values that `hold` let stay, each once."""
+        session = self._session
+        async with self._step("predict", "fetching values"):
+            command = protocol.Take(
+                id=session.next_id(),
+                names=tuple(names),
+                outputs_url=session.expect_outputs(),
+                upload_streams=_UPLOAD_STREAMS,
+            )
+            await self._ran(command)
+            return tensors.decode(session.take_outputs())
+
+    async def _ran(self, command: protocol.Run | protocol.Take) -> protocol.Ran:
+        ran = await self._request(command, protocol.Ran)
+        self._count("transfer_to_page", ran.download_s)
+        self._count("transfer_from_page", ran.upload_s)
+        self.tensor_count = ran.tensor_count
+        return ran
+
+    def _failed_job(self, failure: protocol.JobFailure) -> RuntimeFailedError:
+        return self._explained(RuntimeFailedError(failure.message))
 
     @property
     def is_alive(self) -> bool:
@@ -98,7 +172,7 @@ class BrowserRuntime(Runtime):
         return self._session.is_alive
 
     async def _predict(
-        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...], *, points: bool
+        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...]
     ) -> dict[str, Array]:
         first = "first_predict" not in self.timings_s
         started = time.perf_counter()
@@ -111,7 +185,6 @@ class BrowserRuntime(Runtime):
                 inputs_url=session.offer_inputs(tensors.encode(wire)),
                 outputs_url=session.expect_outputs(),
                 upload_streams=_UPLOAD_STREAMS,
-                points=points,
             )
             predicted = await self._request(command, protocol.Predicted)
             outputs = tensors.decode(session.take_outputs())
@@ -175,6 +248,17 @@ class BrowserRuntime(Runtime):
             self._session.artifact = await asyncio.to_thread(artifact_files, info.folder, info.model_file)
             command = protocol.Load(self._session.next_id(), info.format, "artifact/model.json")  # type: ignore[arg-type]
             self.tensor_count = (await self._request(command, protocol.Loaded)).tensor_count
+
+    def _convert_all(self, feeds: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, InputError]]:
+        """What TF.js can hold, and why it cannot hold the rest."""
+        wire: dict[str, Array] = {}
+        refused: dict[str, InputError] = {}
+        for name in feeds:
+            try:
+                wire |= dict([self._convert(name, name, feeds)])
+            except InputError as error:
+                refused[name] = error
+        return wire, refused
 
     def _convert(self, name: str, artifact_name: str, inputs: Tensors) -> tuple[str, Array]:
         if name not in inputs:
