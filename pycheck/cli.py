@@ -277,6 +277,23 @@ def convert(
 
 
 @app.command()
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="Of a finding; left out: list all codes.")
+    ] = None,
+    no_color: NoColor = False,
+) -> None:
+    """Say what the CODE of a finding means, why it happens, how to see it and what to do."""
+    from . import explain as explanations
+    from .console import Console
+    from .publishing import standard_output
+
+    text = explanations.page(code) if code else explanations.index()
+    with standard_output():
+        Console(no_color=no_color).markdown(text)
+
+
+@app.command()
 def doctor(
     install: Annotated[bool, typer.Option("--install", help="Install a browser if none is found.")] = False,
     browser_path: BrowserPath = None,

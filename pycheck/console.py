@@ -93,6 +93,15 @@ class Console:
         lines += [f"  {_verification(report)}"]
         print("\n".join(lines))
 
+    def markdown(self, text: str) -> None:
+        """A page: laid out where someone reads it, as it is where a file or a program does."""
+        if not self._out.is_terminal:
+            print(text, end="")
+            return
+        from rich.markdown import Markdown
+
+        self._out.print(Markdown(text))
+
     def diagnosis(self, diagnosis: Diagnosis) -> None:
         """Which runtimes start here, as a table, and what to do about the others."""
         self._out.print(Text("\n".join(diagnosis.versions)))

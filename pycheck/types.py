@@ -325,6 +325,11 @@ class Finding:
     layer: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def page(self) -> str:
+        """Where its code is explained; ``pycheck explain CODE`` prints the same."""
+        return f"docs/findings/{self.code}.md"
+
 
 class Verdict(StrEnum):
     """The answer to: may this be released?"""

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
 from .case import Case, Rule, elements, listed, number, place
+from .codes import finding
 
 #: Runtimes err alike when their RMS errors are this close and, where they share worst elements,
 #: their values there differ from one another by less than this share of the error.
@@ -18,9 +19,9 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
     """shape-mismatch: the candidate's output has another shape."""
     for c in case.candidates:
         if c.shape_mismatch:
-            yield Finding(
-                code="shape-mismatch",
-                severity=Severity.ERROR,
+            yield finding(
+                "shape-mismatch",
+                Severity.ERROR,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: the shape on {c.candidate} is not the model's: {c.shape_mismatch}.",
@@ -32,9 +33,9 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
 def output_pairing(case: Case) -> Iterator[Finding]:
     """output-pairing: another output of equal shape fits better than the one it was paired with."""
     for hint in case.pairing_hints:
-        yield Finding(
-            code="output-pairing",
-            severity=Severity.ERROR,
+        yield finding(
+            "output-pairing",
+            Severity.ERROR,
             runtime=hint.candidate,
             tensor=hint.tensor,
             summary=f"What {hint.candidate} gives as {hint.fits} fits {hint.tensor} better than what it gives as "
@@ -74,9 +75,9 @@ def _same_worst(a: Comparison, b: Comparison) -> bool:
 
 def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Finding:
     names = [c.candidate for c in rows]
-    return Finding(
-        code="quantization-drift",
-        severity=Severity.ERROR,
+    return finding(
+        "quantization-drift",
+        Severity.ERROR,
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} err alike ({_errors(rows)}), "
         f"as weights quantized to {quantization} would make {'it' if len(rows) == 1 else 'them'}.",
@@ -86,9 +87,9 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
 
 
 def _converted(tensor: str, rows: Sequence[Comparison]) -> Finding:
-    return Finding(
-        code="conversion-drift",
-        severity=Severity.ERROR,
+    return finding(
+        "conversion-drift",
+        Severity.ERROR,
         tensor=tensor,
         summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with one another and not with Python "
         f"({_errors(rows)}): the artifact computes something else than the model.",
@@ -118,9 +119,9 @@ def drift(case: Case) -> Iterator[Finding]:
     """drift: finite values differ by more than the tolerance."""
     for c in case.candidates:
         if c.drifted and c.tolerance:
-            yield Finding(
-                code="drift",
-                severity=Severity.ERROR,
+            yield finding(
+                "drift",
+                Severity.ERROR,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor} on {c.candidate}: {_excess(c, c.tolerance)}.",
@@ -173,9 +174,9 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
     for c in case.floors:
         error, scale = c.max_abs_error, c.reference_scale
         if error is not None and scale and error > _HIGH_FLOOR * scale:
-            yield Finding(
-                code="noise-floor-high",
-                severity=Severity.WARNING,
+            yield finding(
+                "noise-floor-high",
+                Severity.WARNING,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: in Python itself float32 differs from float64 by {number(error)}, "

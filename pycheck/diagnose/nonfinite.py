@@ -7,6 +7,7 @@ from typing import Any
 
 from ..types import CLASSES, Comparison, Finding, NanPolicy, Severity, WorstElement
 from .case import Case, Rule, elements, listed, number, place
+from .codes import finding
 
 LARGEST_HALF = 65504.0
 _NAMES = dict(zip(CLASSES, ("finite", "NaN", "+Inf", "-Inf"), strict=True))
@@ -16,9 +17,9 @@ def input_nonfinite(case: Case) -> Iterator[Finding]:
     """input-nonfinite: the inputs themselves hold NaN or Inf."""
     counts = {name: count for name, count in case.nonfinite_inputs.items() if count}
     for name, count in counts.items():
-        yield Finding(
-            code="input-nonfinite",
-            severity=Severity.WARNING,
+        yield finding(
+            "input-nonfinite",
+            Severity.WARNING,
             tensor=name,
             summary=f"The input {name} holds {count:,} NaN or infinite value{'' if count == 1 else 's'}.",
             advice="Backends differ most in what they make of NaN; if your users never send it, take it out.",
@@ -32,9 +33,9 @@ def native_overflow(case: Case) -> Iterator[Finding]:
         changed = c.nonfinite.changed
         if changed:
             first = _first(c, "introduced", "masked", "class")
-            yield Finding(
-                code="native-overflow",
-                severity=Severity.WARNING,
+            yield finding(
+                "native-overflow",
+                Severity.WARNING,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: in Python itself float32 and float64 disagree on what is finite in "
@@ -50,9 +51,9 @@ def f16_overflow(case: Case) -> Iterator[Finding]:
     for c in _divergent(case):
         scale = c.reference_scale or 0.0
         if c.precision_bits == 16 and c.nonfinite.introduced and scale > LARGEST_HALF:
-            yield Finding(
-                code="f16-overflow",
-                severity=case.nan_severity,
+            yield finding(
+                "f16-overflow",
+                case.nan_severity,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: values reach {number(scale)}, beyond 65504, the largest half float, "
@@ -68,9 +69,9 @@ def nan_masked(case: Case) -> Iterator[Finding]:
     for c in _divergent(case):
         if c.nonfinite.masked:
             first = _first(c, "masked")
-            yield Finding(
-                code="nan-masked",
-                severity=case.nan_severity,
+            yield finding(
+                "nan-masked",
+                case.nan_severity,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(c.nonfinite.masked, c.element_count)} that "
@@ -89,9 +90,9 @@ def nan_introduced(case: Case) -> Iterator[Finding]:
         first = _first(c, "introduced")
         row = c.nonfinite.counts[0]
         kinds = listed([f"{n:,} {_NAMES[name]}" for name, n in zip(CLASSES[1:], row[1:], strict=True) if n])
-        yield Finding(
-            code="nan-introduced",
-            severity=case.nan_severity,
+        yield finding(
+            "nan-introduced",
+            case.nan_severity,
             runtime=c.candidate,
             tensor=c.tensor,
             summary=f"{c.tensor}: {elements(c.nonfinite.introduced, c.element_count)} finite in Python are not on "
@@ -117,9 +118,9 @@ def nonfinite_changed(case: Case) -> Iterator[Finding]:
         changed = c.nonfinite.changed - c.nonfinite.introduced - c.nonfinite.masked
         if changed > 0:
             first = _first(c, "class")
-            yield Finding(
-                code="nonfinite-changed",
-                severity=case.nan_severity,
+            yield finding(
+                "nonfinite-changed",
+                case.nan_severity,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(changed, c.element_count)} not finite on either side changed between "

@@ -18,6 +18,7 @@ from ..types import (
     TracePoint,
 )
 from .case import Case, number, place
+from .codes import finding
 from .runtimes import not_run
 
 _LARGEST_HALF = 65504.0
@@ -264,9 +265,9 @@ def _finding(source: _Source, severity: Severity) -> Finding:
     point, result, element = source.point, source.result, source.result.element
     where = f"{point.name} ({point.op}{f', layer {point.layer}' if point.layer else ''}) on {result.runtime}"
     if source.comparison.shape_mismatch or element is None:
-        return Finding(
-            code="shape-mismatch",
-            severity=severity,
+        return finding(
+            "shape-mismatch",
+            severity,
             runtime=result.runtime,
             tensor=point.name,
             layer=point.layer,
@@ -275,9 +276,9 @@ def _finding(source: _Source, severity: Severity) -> Finding:
             evidence={"op": point.op, "shapes": source.comparison.shape_mismatch},
         )
     code, _, what, advice = _rule(source)
-    return Finding(
-        code=code,
-        severity=severity,
+    return finding(
+        code,
+        severity,
         runtime=result.runtime,
         tensor=point.name,
         layer=point.layer,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..types import Finding, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
 from .case import Case, Rule, listed
+from .codes import finding
 
 _STATUS = {
     RuntimeStatus.UNAVAILABLE: ("runtime-unavailable", "could not be started here"),
@@ -35,9 +36,9 @@ def not_run(case: Case) -> Iterator[Finding]:
         code, what = _STATUS[record.status]
         reason, _, advice = (record.error or "").partition("\n")
         optional = record.id.kind == "float64"
-        yield Finding(
-            code=code,
-            severity=Severity.WARNING if optional else Severity.ERROR,
+        yield finding(
+            code,
+            Severity.WARNING if optional else Severity.ERROR,
             runtime=record.id,
             summary=f"{record.id} {what}" + (f": {reason}" if reason else "."),
             advice=advice or (_FLOAT64_ADVICE if optional else _ADVICE[record.status]),
@@ -57,9 +58,9 @@ def software_renderer(case: Case) -> Iterator[Finding]:
         if environment and environment.software_renderer:
             by_renderer.setdefault(environment.renderer or "a software renderer", []).append(record.id)
     for renderer, ids in by_renderer.items():
-        yield Finding(
-            code="software-renderer",
-            severity=Severity.INFO,
+        yield finding(
+            "software-renderer",
+            Severity.INFO,
             runtime=ids[0] if len(ids) == 1 else None,
             summary=f"{listed(ids)} ran on a software renderer, not on a GPU: {_short(renderer)}.",
             advice="Your users' GPUs may round, overflow and flush denormals differently; check on real hardware too.",
@@ -80,9 +81,9 @@ def cpu_forwarded(case: Case) -> Iterator[Finding]:
         largest = max(case.input_elements.values())
         if largest < threshold:
             flag = _FORWARDING[record.id.kind][0]
-            yield Finding(
-                code="cpu-forwarded",
-                severity=Severity.INFO,
+            yield finding(
+                "cpu-forwarded",
+                Severity.INFO,
                 runtime=record.id,
                 summary=f"The largest input has {largest} elements a batch, under {threshold}: "
                 f"{record.id} computes some operations on the CPU, as it does for your users.",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..types import Comparison, Finding, Severity, Top1Flip
 from .case import Case, Rule, number
+from .codes import finding
 
 
 def top1_changes(case: Case) -> Iterator[Finding]:
@@ -27,9 +28,9 @@ def _noise(c: Comparison) -> float:
 
 
 def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
-    return Finding(
-        code="argmax-tie",
-        severity=Severity.INFO,
+    return finding(
+        "argmax-tie",
+        Severity.INFO,
         runtime=c.candidate,
         tensor=c.tensor,
         summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, "
@@ -40,9 +41,9 @@ def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
 
 
 def _flip(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
-    return Finding(
-        code="top1-flip",
-        severity=Severity.WARNING,
+    return finding(
+        "top1-flip",
+        Severity.WARNING,
         runtime=c.candidate,
         tensor=c.tensor,
         summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, in sample {flip.sample} from "

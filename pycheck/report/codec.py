@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import CLASSES, ArtifactInfo, ModelInfo, NonfiniteCounts, RuntimeId
+from ..types import CLASSES, ArtifactInfo, Finding, ModelInfo, NonfiniteCounts, RuntimeId
 
 _RENAMED: dict[tuple[type, str], str] = {(ArtifactInfo, "size_bytes"): "bytes"}
 _INLINED: set[tuple[type, str]] = {(ModelInfo, "signature")}
@@ -29,7 +29,8 @@ _DERIVED: dict[type, dict[str, tuple[Any, Callable[[Any], Any]]]] = {
         "introduced": (int, lambda counts: counts.introduced),
         "masked": (int, lambda counts: counts.masked),
         "changed": (int, lambda counts: counts.changed),
-    }
+    },
+    Finding: {"page": (str, lambda finding: finding.page)},
 }
 
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -189,6 +189,8 @@ def _findings(report: Report, verbosity: int) -> list[RenderableType]:
         parts += [_finding(finding) for finding in shown]
         if len(shown) < len(group):
             parts.append(Text(f"  and {len(group) - len(shown)} more; -v shows all", "dim"))
+    if parts:
+        parts.append(Text("Each code has a page: pycheck explain CODE, or docs/findings/CODE.md", "dim"))
     return parts
 
 

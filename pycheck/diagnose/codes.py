@@ -1,0 +1,100 @@
+"""Every code that a finding may have: the one list, which rules, pages and `pycheck explain` are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from ..types import Finding, RuntimeId, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of finding.
+
+    `title` says in a few words what it means. `severity` is what it has, and when another.
+    `trace` is whether only a trace can find it: both `compare` and `trace` print all the others.
+    """
+
+    title: str
+    severity: str
+    trace: bool = field(default=False, kw_only=True)
+
+
+_ERROR, _WARNING, _INFO = "error", "warning", "info"
+_OF_NAN = "error; warning under --nan warn"
+_OF_SOURCE = "error where an output of that runtime fails, else warning"
+_OF_CAUSE = "warning where an output fails or is not finite, else info"
+
+CODES: Mapping[str, Code] = {
+    # The runtimes themselves.
+    "runtime-unavailable": Code("a runtime could not be started here", "error; warning for native:float64"),
+    "runtime-failed": Code("a runtime started and then failed", "error; warning for native:float64"),
+    "runtime-timed-out": Code("a runtime gave no answer in time", "error"),
+    "software-renderer": Code("a GPU backend ran without a GPU", _INFO),
+    "cpu-forwarded": Code("inputs so small that TF.js leaves them to the CPU", _INFO),
+    # What goes in.
+    "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),
+    "input-scale": Code("the inputs are not scaled, or one lies far off", _OF_CAUSE),
+    "weight-nonfinite": Code("a weight is NaN or infinite", _WARNING),
+    "epsilon-mismatch": Code("a normalization's epsilon is another, or lost in half floats", _OF_CAUSE),
+    # NaN and infinity.
+    "nan-masked": Code("Python gives NaN or infinity, the browser hides it", _OF_NAN),
+    "nan-introduced": Code("Python gives a number, the browser NaN or infinity", _OF_NAN),
+    "nonfinite-changed": Code("NaN or infinity on both sides, and not the same", _OF_NAN),
+    "f16-overflow": Code("a value is beyond 65504, the largest half float", _OF_NAN),
+    "native-overflow": Code("float32 leaves its range where float64 does not, in Python itself", _WARNING),
+    "native-nan": Code("Python itself gives NaN or infinity", _OF_CAUSE),
+    # Finite values that differ.
+    "shape-mismatch": Code("a value has another shape than in Python", _ERROR),
+    "output-pairing": Code("two outputs look swapped", _ERROR),
+    "drift": Code("finite values differ by more than the tolerance", _ERROR),
+    "conversion-drift": Code("every runtime errs alike: the artifact is wrong", _ERROR),
+    "quantization-drift": Code("every runtime errs alike: the weights were quantized", _ERROR),
+    "resize-alignment": Code("an image is resized from other pixels", _OF_SOURCE),
+    "noise-floor-high": Code("float32 itself costs this output more than 1 %", _WARNING),
+    "top1-flip": Code("the largest class is another one", _WARNING),
+    "argmax-tie": Code("the largest class changed between near ties", _INFO),
+    # Single operations.
+    "f16-underflow": Code("a value is too small for half floats", _OF_SOURCE, trace=True),
+    "log-of-zero": Code("a logarithm of 0 or less", _OF_SOURCE, trace=True),
+    "division-by-zero": Code("a division by 0", _OF_SOURCE, trace=True),
+    "sqrt-of-negative": Code("a root of a negative number", _OF_SOURCE, trace=True),
+    "exp-overflow": Code("an exponential beyond the largest float32", _OF_SOURCE, trace=True),
+    "inf-minus-inf": Code("infinities are added or subtracted", _OF_SOURCE, trace=True),
+    "infinity-mishandled": Code("a backend computes something else of an infinity", _OF_SOURCE, trace=True),
+    "nan-spread": Code("a NaN spoils finite neighbours", _OF_SOURCE, trace=True),
+    "int32-precision": Code("an integer beyond what a float holds", _OF_SOURCE, trace=True),
+    "denormal-flush": Code("numbers below 1.2e-38 become 0", _OF_SOURCE, trace=True),
+    "own-drift": Code("an operation is less exact by itself", _OF_SOURCE, trace=True),
+    "activation-saturated": Code("an activation is all but constant at its bounds", _OF_CAUSE, trace=True),
+    "nondeterministic": Code("two runs on one runtime differ", _WARNING, trace=True),
+}  # fmt: skip
+
+
+def finding(
+    code: str,
+    severity: Severity,
+    *,
+    summary: str,
+    advice: str,
+    runtime: RuntimeId | None = None,
+    tensor: str | None = None,
+    layer: str | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Finding:
+    """A finding whose code is known; every rule makes its findings with this.
+
+    ValueError for a code that is not in `CODES`: one that nobody could look up.
+    """
+    if code not in CODES:
+        raise ValueError(f"unknown finding code {code!r}: add it to CODES and write docs/findings/{code}.md")
+    return Finding(code, severity, summary, advice, runtime, tensor, layer, evidence or {})
+
+
+def nearest(code: str) -> tuple[str, ...]:
+    """Up to three known codes that look most like this one, the likeliest first; prefixes count as alike."""
+    starting = [known for known in CODES if code and known.startswith(code.lower())]
+    return tuple(dict.fromkeys([*starting, *get_close_matches(code.lower(), CODES, n=3, cutoff=0.4)]))[:3]
