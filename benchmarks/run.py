@@ -202,7 +202,8 @@ def cases(sizes: Sizes, work: Path) -> Iterator[Case]:
 
 def make_task(case: Case, report: Mapping[str, Any], cache: Path, bundle: Path) -> Task:
     """The same work for the floor: the artifact that pycheck converted, the browser and flags that it starts with."""
-    from pycheck.runtimes.launchers import _HEADLESS_ARGS, _QUIET_ARGS, find_browser
+    from pycheck.runtimes.launching.finding import find_browser
+    from pycheck.runtimes.launching.playwright import HEADLESS_ARGS, QUIET_ARGS
 
     newest = max((cache / "artifact").iterdir(), key=lambda folder: folder.stat().st_mtime)
     environments = [runtime["environment"] for runtime in report["runtimes"] if runtime["id"].startswith("chromium:")]
@@ -215,7 +216,7 @@ def make_task(case: Case, report: Mapping[str, Any], cache: Path, bundle: Path) 
         format=report["artifact"]["format"],
         bundle=str(bundle),
         browser=str(find_browser().path),
-        browser_args=(*_QUIET_ARGS, *_HEADLESS_ARGS),
+        browser_args=(*QUIET_ARGS, *HEADLESS_ARGS),
         sandbox=bool(environments[0].get("sandbox", os.name != "posix" or os.geteuid() != 0)),
     )
 
@@ -291,7 +292,7 @@ def describe_machine(console: Console) -> None:
     """Whatever a reader needs to judge the numbers, and no names of machines."""
     from importlib.metadata import version
 
-    from pycheck.runtimes.launchers import find_browser
+    from pycheck.runtimes.launching.finding import find_browser
 
     browser = subprocess.run([find_browser().path, "--version"], capture_output=True, text=True, check=False)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import PycheckError, RuntimeUnavailableError
-from .runtimes.launchers import FoundBrowser, find_browser
+from .runtimes.launching.base import FoundBrowser
+from .runtimes.launching.finding import find_browser
 
 #: Installing moves about 150 MB; a machine that gets no answer should not wait forever.
 INSTALL_TIMEOUT_S = 900

@@ -71,6 +71,10 @@ socket.addEventListener('open', () => {
   show('Connected; waiting for the first command.');
 });
 socket.addEventListener('message', (event) => void handle(JSON.parse(event.data)));
-socket.addEventListener('close', () => show('pycheck has ended this page; it can be closed.'));
+// The server's last word may be where to go next: another page of it, by its path.
+socket.addEventListener('close', ({reason}) => {
+  if (reason.startsWith('/')) location.replace(new URL(reason, location.origin));
+  else show('pycheck has ended this page; it can be closed.');
+});
 addEventListener('error', (event) => report('uncaught', event.message));
 addEventListener('unhandledrejection', (event) => report('uncaught', String(event.reason?.message ?? event.reason)));

@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from ..errors import RuntimeUnavailableError
 from ..protocol import FlagValue
 from ..types import BROWSER_KINDS, ArtifactInfo, RuntimeId
 from . import proof
-from .launchers import WEBGPU_ARGS, Browser, find_browser, launch
+from .launching import Browser, FoundBrowser, LaunchOptions, choose
 from .page import BrowserRuntime
 from .server import Harness, Server
 
@@ -27,7 +26,8 @@ class BrowserHost:
     `kinds` names the runtimes to come, so that WebGPU's browser starts at once too; without it
     that one starts when first asked for. WebGPU has a browser of its own, because its flags
     should not change what the others run on, and an error of its GPU process should not end them.
-    `timeout_s` bounds every step of a runtime, and the start of a browser.
+    `timeout_s` bounds every step of a runtime, and the start of a browser. `connect` is the address of
+    a browser that runs already (a Playwright server's or a DevTools address), or "by-hand" to have a person open one.
 
     Raises RuntimeUnavailableError where there is no browser, no harness, or the browser does not start.
     """
@@ -37,6 +37,7 @@ class BrowserHost:
         engine: str = "chromium",
         *,
         browser_path: Path | None = None,
+        connect: str | None = None,
         headed: bool = False,
         browser_args: Sequence[str] = (),
         timeout_s: float = 300.0,
@@ -45,6 +46,7 @@ class BrowserHost:
         self.engine = engine
         self.timeout_s = timeout_s
         self._browser_path = browser_path
+        self._connect = connect
         self._headed = headed
         self._args = tuple(browser_args)
         self._kinds = kinds
@@ -53,16 +55,20 @@ class BrowserHost:
         self._launches: list[asyncio.Task[Browser]] = []
 
     async def __aenter__(self) -> Self:
-        if self.engine != "chromium":
-            raise RuntimeUnavailableError(f"pycheck drives chromium, not {self.engine}", "Name a chromium: runtime.")
         self.harness = Harness.read()
-        self._found = find_browser(self._browser_path, headed=self._headed)
+        self._launcher = choose(
+            self.engine,
+            path=self._browser_path,
+            address=self._connect,
+            headed=self._headed,
+            sessions=lambda: self.server.session(),
+        )
         try:
-            self._playwright = asyncio.ensure_future(self._start_playwright())
+            self._stack.push_async_callback(self._launcher.close)
+            self.server = await self._stack.enter_async_context(Server(self.harness))
             self._stack.push_async_callback(self._close_browsers)
             first = {kind == "webgpu" for kind in self._kinds} or {False}
             starting = [self._browser_task(webgpu) for webgpu in first]
-            self.server = await self._stack.enter_async_context(Server(self.harness))
             self.version = (await asyncio.shield(starting[0])).version
         except BaseException:
             await self._stack.aclose()
@@ -75,14 +81,9 @@ class BrowserHost:
         await self._stack.aclose()
 
     @property
-    def path(self) -> Path:
-        """The browser's executable."""
-        return self._found.path
-
-    @property
-    def source(self) -> str:
-        """Who put the browser there: given, Playwright or system."""
-        return self._found.source
+    def found(self) -> FoundBrowser | None:
+        """The browser's executable and who put it there; None for one that was not started here."""
+        return self._launcher.found
 
     def runtime(
         self, id: RuntimeId, artifact: Awaitable[ArtifactInfo] | None, *, flags: Mapping[str, FlagValue] | None = None
@@ -111,20 +112,9 @@ class BrowserHost:
             self._launches.append(task)
         return task
 
-    async def _start_playwright(self) -> Any:
-        from playwright.async_api import async_playwright
-
-        try:
-            return await async_playwright().start()
-        except Exception as error:  # it raises whatever its driver's start does
-            raise RuntimeUnavailableError(
-                f"Playwright does not start: {error}", "Install it again: pip install --force-reinstall playwright."
-            ) from None
-
     async def _launch(self, webgpu: bool) -> Browser:
-        playwright = await asyncio.shield(self._playwright)
-        args = (*WEBGPU_ARGS, *self._args) if webgpu else self._args
-        return await launch(playwright, self._found, headed=self._headed, args=args, timeout_s=self.timeout_s)
+        options = LaunchOptions(headed=self._headed, args=self._args, timeout_s=self.timeout_s, webgpu=webgpu)
+        return await self._launcher.launch(options)
 
     async def _close_browsers(self) -> None:
         # One that is still starting is let start: only of a browser that runs does Playwright remove the profile.
@@ -136,10 +126,7 @@ class BrowserHost:
         for outcome in await asyncio.gather(*self._launches, return_exceptions=True):
             if isinstance(outcome, Browser):
                 await outcome.close()
-        for outcome in await asyncio.gather(self._playwright, return_exceptions=True):
-            if not isinstance(outcome, BaseException):
-                await outcome.stop()
 
 
 def _is_gone(task: asyncio.Task[Browser]) -> bool:
-    return task.cancelled() or task.exception() is not None or not task.result().handle.is_connected()
+    return task.cancelled() or task.exception() is not None or not task.result().is_alive

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import protocol, tensors
 from ..errors import InputError, InputsFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
@@ -16,7 +16,7 @@ from ..protocol import FlagValue
 from ..types import Array, ArtifactInfo, RuntimeId, Tensors
 from . import proof
 from .base import Runtime
-from .launchers import Browser, closed_error
+from .launching import Browser, ConsoleLine
 from .server import artifact_files
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Ranges of one upload side by side, as benchmarks/transfer.py found best.
 _UPLOAD_STREAMS = 2
-#: A page that does not close in time is left to the end of its browser.
-_CLOSE_TIMEOUT_S = 5.0
 _CONSOLE_LINES = 5
 
 #: The names that an execution between points is fed, and the names of what it gives.
@@ -35,7 +33,7 @@ _Reply = TypeVar("_Reply", bound=protocol.Reply)
 
 
 class BrowserRuntime(Runtime):
-    """One backend of TF.js in a fresh browser context, with one model.
+    """One backend of TF.js in a fresh page, with one model.
 
     `timings_s`, in seconds: launch (waiting for the browser), page, backend, artifact (waiting
     for it), load, first_predict, predict (all of them, the first included), transfer_to_page
@@ -68,7 +66,14 @@ class BrowserRuntime(Runtime):
         async with self._step("backend", f"starting TF.js's {backend} backend"):
             command = protocol.Start(self._session.next_id(), backend, self._flags)  # type: ignore[arg-type]
             started = await self._request(command, protocol.Started)
-            asked = proof.Asked(self.id, self._flags, browser.description, browser.sandbox, self._host.harness.flags)
+            asked = proof.Asked(
+                self.id,
+                self._flags,
+                browser.description,
+                browser.sandbox,
+                self._host.harness.flags,
+                browser.renderer,
+            )
             self.environment = proof.environment(asked, hello, started)
         if self._artifact is not None:
             await self._load(await self._wait_for_artifact(self._artifact))
@@ -206,17 +211,8 @@ class BrowserRuntime(Runtime):
     async def _open(self, browser: Browser) -> protocol.Hello:
         session = await self._stack.enter_async_context(self._host.server.session())
         self._session = session
-        on_disconnected = lambda _: session.fail(closed_error())  # noqa: E731
-        browser.handle.on("disconnected", on_disconnected)
-        self._stack.callback(browser.handle.remove_listener, "disconnected", on_disconnected)
-        context = await browser.handle.new_context()
-        self._stack.push_async_callback(_close_quietly, context)
-        page = await context.new_page()
-        page.on("console", self._on_console)
-        page.on("crash", lambda _: session.fail(RuntimeFailedError("the page crashed", _CRASH_ADVICE)))
-        page.on("pageerror", lambda error: session.fail(RuntimeFailedError(f"uncaught in the page: {error.message}")))
-        page.on("close", lambda _: session.fail_unless_explained(RuntimeFailedError("the page was closed")))
-        await page.goto(session.url, wait_until="commit", timeout=0)
+        page = await browser.open_page(session, self._on_console)
+        self._stack.push_async_callback(page.close)
         hello = await session.hello()
         if hello.protocol_version != protocol.PROTOCOL_VERSION:
             raise RuntimeFailedError(
@@ -286,8 +282,6 @@ class BrowserRuntime(Runtime):
     @asynccontextmanager
     async def _step(self, name: str, doing: str) -> AsyncIterator[None]:
         """Time a step, bound it, and turn whatever ends it into an error that names this runtime."""
-        from playwright.async_api import Error
-
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._host.timeout_s):
@@ -299,22 +293,8 @@ class BrowserRuntime(Runtime):
             ) from None
         except RuntimeFailedError as error:
             raise self._explained(error) from None
-        except Error as error:
-            raise await self._from_playwright(error, doing) from None
         finally:
             self._count(name, time.perf_counter() - started)
-
-    async def _from_playwright(self, error: Any, doing: str) -> RuntimeFailedError:
-        """Playwright's call failed, mostly because the page or browser did: prefer what those said."""
-        if hasattr(self, "_session"):
-            try:
-                async with asyncio.timeout(1.0):
-                    await self._session.failed()
-            except RuntimeFailedError as cause:
-                return self._explained(cause)
-            except TimeoutError:
-                pass
-        return RuntimeFailedError(f"{self.id}: {doing}: {error.message}{self._said()}")
 
     def _explained(self, error: RuntimeFailedError) -> RuntimeFailedError:
         if error.message.startswith(str(self.id)):
@@ -322,7 +302,7 @@ class BrowserRuntime(Runtime):
         said = "" if "the browser said" in error.message else self._said()
         return type(error)(f"{self.id}: {error.message}{said}", error.advice)
 
-    def _on_console(self, message: Any) -> None:
+    def _on_console(self, message: ConsoleLine) -> None:
         if message.type in ("error", "warning"):
             self._console.append(message.text)
             if self._breaks(message.text):
@@ -342,13 +322,3 @@ class BrowserRuntime(Runtime):
 _SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
 _SHADER_ERROR_CHARACTERS = 300
 _SHADER_ADVICE = "TF.js's WebGPU backend has no valid kernel for an operation of this model: use another backend."
-_CRASH_ADVICE = "Most often it ran out of memory: try a smaller --batch-size, or fewer runtimes at a time."
-
-
-async def _close_quietly(context: Any) -> None:
-    """Close a context; a page that hangs does not hold up its end, and one that is gone is closed."""
-    from playwright.async_api import Error
-
-    with suppress(Error, TimeoutError):
-        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-            await context.close()

@@ -33,6 +33,7 @@ _ADVICE = {
         "--browser-arg=--enable-features=Vulkan; name another browser with --browser-path; or leave this runtime out."
     ),
 }
+_WEBKIT_MASK = "Apple GPU"
 _NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
 _NO_OP = re.compile(r"Unknown op '(\w+)'")
 _NO_LAYER = re.compile(r"Unknown layer: (\w+)")
@@ -69,8 +70,9 @@ class Asked:
     id: RuntimeId
     flags: Mapping[str, FlagValue]  # those of the kind and those of the user
     platform: str
-    sandbox: bool
+    sandbox: bool | None
     known_flags: Mapping[str, str]
+    renderer: str | None = None  # what draws, where the browser's launcher knows it and its pages are not told
 
 
 def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) -> Environment:
@@ -87,13 +89,14 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
     for name, value in asked.flags.items():
         if name in started.flags and started.flags[name] != value:
             raise RuntimeFailedError(f"flag {name} was set to {value}, and TF.js has {started.flags[name]}")
+    renderer, software, masked = _renderer(asked, started)
     changed = {n: v for n, v in started.flags.items() if started.flags_default.get(n) != v}
     return Environment(
         library=f"tfjs {started.tfjs_version}",
         platform=asked.platform,
         backend=started.backend,
-        renderer=started.renderer,
-        software_renderer=started.software_renderer,
+        renderer=renderer,
+        software_renderer=software,
         float_bits=float_bits,
         denormals=_denormals(started.probes, float_bits),
         epsilon=started.epsilon,
@@ -101,7 +104,7 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
         user_agent=hello.user_agent,
         flags=dict(started.flags),
         flags_set=changed,
-        notes=tuple(_notes(asked, started)),
+        notes=(*_notes(asked, started), *masked),
     )
 
 
@@ -125,6 +128,18 @@ def failure(kind: str, failed: protocol.Failed) -> PycheckError:
         return RuntimeFailedError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
     advice = "The GPU gave up: try a smaller --batch-size." if failed.code == "gpu" else ""
     return RuntimeFailedError(message, advice)
+
+
+def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool | None, tuple[str, ...]]:
+    """What draws and whether that is software; a note where the browser does not say.
+
+    WebKit tells every page the same: Source/WebCore/html/canvas/WebGLRenderingContextBase.cpp.
+    """
+    if asked.id.engine != "webkit" or started.renderer != _WEBKIT_MASK:
+        return started.renderer, started.software_renderer, ()
+    if asked.renderer is None:
+        return started.renderer, None, (f"WebKit calls every GPU {_WEBKIT_MASK!r}: what it really is was not learned",)
+    return asked.renderer, True, (f"the renderer is what the browser was started with; it says {_WEBKIT_MASK!r}",)
 
 
 def _notes(asked: Asked, started: protocol.Started) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
 from aiohttp import WSMsgType, web
@@ -102,12 +103,12 @@ class Session:
         self._inputs, self._outputs = {}, {}
         return upload.complete()
 
-    async def close(self) -> None:
-        """Hang up; the page then says so to whoever looks at it."""
+    async def close(self, next_url: str = "") -> None:
+        """Hang up; the page then goes to the next address of this server, or says that it is done."""
         self.fail(RuntimeFailedError("the page was closed while something waited for it"))
         self._closed = True
         if self._socket is not None and not self._socket.closed:
-            await self._socket.close()
+            await self._socket.close(message=urlsplit(next_url).path.encode())
 
     async def _or_failure(self, future: asyncio.Future[_T]) -> _T:
         both: set[asyncio.Future[Any]] = {future, self._failure}

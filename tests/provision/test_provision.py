@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pycheck import provision
 from pycheck.errors import RuntimeUnavailableError
-from pycheck.runtimes import launchers
+from pycheck.runtimes.launching import finding
 
 WORKING = "#!/bin/sh\necho Chromium 156.0\n"
 #: Stands in for Playwright's own Node, whose download takes three tries to fail.
@@ -54,8 +55,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("PATH", str(commands))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "playwright"))
     monkeypatch.setenv("PLAYWRIGHT_DOWNLOAD_HOST", "http://127.0.0.1:9")
-    monkeypatch.setattr(launchers, "_LINUX", ())
-    monkeypatch.setattr(launchers, "_MAC", ())
+    for engine, places in list(finding.PLACES.items()):
+        monkeypatch.setitem(finding.PLACES, engine, replace(places, linux=(), mac=()))
     monkeypatch.setattr(provision, "_is_ubuntu", lambda: False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     machine = Machine(commands)

@@ -144,8 +144,8 @@ def test_a_browser_that_is_killed_while_the_artifact_is_in_the_making_is_told_at
 def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothing(
     role: str, run: Run[Any], graph: ArtifactInfo, x: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycheck.runtimes.launchers._CLOSE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr("pycheck.runtimes.page._CLOSE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("pycheck.runtimes.launching.playwright._CLOSE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("pycheck.runtimes.launching.playwright._PAGE_CLOSE_TIMEOUT_S", 1.0)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     pids: list[int] = []
 
@@ -368,7 +368,9 @@ def start_error(run: Run[Any], host: BrowserHost, id: RuntimeId, artifact: Any, 
 def test_webgpu_without_an_adapter_is_unavailable_and_says_what_to_do(
     run: Run[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycheck.runtimes.browser.WEBGPU_ARGS", ("--disable-features=WebGPU", "--disable-webgpu"))
+    monkeypatch.setattr(
+        "pycheck.runtimes.launching.playwright.WEBGPU_ARGS", ("--disable-features=WebGPU", "--disable-webgpu")
+    )
 
     async def scenario() -> PycheckError:
         async with own_host(kinds=["webgpu"]) as host:

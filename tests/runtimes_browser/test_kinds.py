@@ -40,7 +40,7 @@ def test_a_kind_computes_dense_and_relu_as_numpy_does(
     assert environment.float_bits == (16 if kind == "webgl-f16" else 32)
     assert environment.denormals in ("kept", "flushed", "partly flushed")
     assert environment.library == f"tfjs {host.harness.tfjs_version}"
-    assert environment.platform == f"Chromium {host.version} (headless)"
+    assert environment.platform == f"Chromium {host.version} (headless, started by Playwright)"
     assert environment.sandbox is not None
     assert host.version.split(".")[0] in environment.user_agent
     assert {"launch", "page", "backend", "artifact", "load", "first_predict", "predict"} <= runtime.timings_s.keys()

@@ -6,15 +6,16 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pycheck.errors import RuntimeTimeoutError, RuntimeUnavailableError
-from pycheck.runtimes import launchers
 from pycheck.runtimes.browser import BrowserHost
-from pycheck.runtimes.launchers import FoundBrowser, find_browser
+from pycheck.runtimes.launching import FoundBrowser, finding
+from pycheck.runtimes.launching.finding import find_browser
 
 from .conftest import Run
 from .processes import nothing_left
@@ -41,14 +42,14 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without any browser; the folder is where Playwright keeps its own."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "playwright"))
-    monkeypatch.setattr(launchers, "_LINUX", ())
+    monkeypatch.setitem(finding.PLACES, "chromium", replace(finding.PLACES["chromium"], linux=()))
     monkeypatch.setattr(sys, "platform", "linux")
     (tmp_path / "playwright").mkdir()
     return tmp_path / "playwright"
 
 
 def wanted_revision() -> int:
-    file = launchers._driver_package() / "browsers.json"
+    file = finding._driver_package() / "browsers.json"
     return next(int(b["revision"]) for b in json.loads(file.read_text())["browsers"] if b["name"] == "chromium")
 
 
@@ -114,7 +115,7 @@ def test_a_browser_of_the_system_is_found_in_its_usual_place(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = program(tmp_path / "opt" / "chrome")
-    monkeypatch.setattr(launchers, "_LINUX", (str(there),))
+    monkeypatch.setitem(finding.PLACES, "chromium", replace(finding.PLACES["chromium"], linux=(str(there),)))
     assert find_browser() == FoundBrowser(there, "system")
 
 
@@ -127,7 +128,7 @@ def test_a_browser_of_a_mac_is_found(bare: Path, tmp_path: Path, monkeypatch: py
 
 def test_a_browser_of_windows_is_found(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(launchers.shutil, "which", lambda name: None)
+    monkeypatch.setattr(finding.shutil, "which", lambda name: None)
     monkeypatch.setenv("PROGRAMFILES", str(tmp_path))
     there = program(tmp_path / "Google" / "Chrome" / "Application" / "chrome.exe")
     assert find_browser() == FoundBrowser(there, "system")
@@ -166,7 +167,7 @@ def test_playwrights_folder_is_where_playwright_puts_it(
     monkeypatch.delenv("PLAYWRIGHT_BROWSERS_PATH", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert str(launchers._playwright_folder()) == expected.format(home=tmp_path)
+    assert str(finding.playwright_folder()) == expected.format(home=tmp_path)
 
 
 def start(run: Run[Any], **options: Any) -> Any:
@@ -222,7 +223,7 @@ def test_the_sandbox_is_given_up_only_where_the_browser_refuses_to_start_with_it
     refusing = program(tmp_path / "chrome", CHROMIUM_WITHOUT_SANDBOX.format(chromium=find_browser().path))
     host, browser = start(run, browser_path=refusing)
     assert browser.sandbox is False
-    assert (host.path, host.source) == (refusing, "given")
+    assert host.found == FoundBrowser(refusing, "given")
 
 
 def test_a_browser_that_does_not_start_for_another_reason_is_not_tried_again(run: Run[Any], tmp_path: Path) -> None:
@@ -257,8 +258,3 @@ def test_webgpus_flags_are_not_given_to_the_other_kinds(run: Run[Any], host: Bro
 
     assert "--enable-unsafe-webgpu" not in run(command("webgl"))
     assert "--enable-unsafe-webgpu" in run(command("webgpu"))
-
-
-def test_another_engine_is_unavailable(run: Run[Any]) -> None:
-    with pytest.raises(RuntimeUnavailableError, match="drives chromium, not firefox"):
-        start(run, engine="firefox")

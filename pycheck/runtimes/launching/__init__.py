@@ -1,0 +1,37 @@
+"""Ways to a browser: started by Playwright, started as a plain command, connected to, or opened by a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .attach import AttachLauncher
+from .base import Browser, ConsoleLine, FoundBrowser, Launcher, LaunchOptions, Page
+from .command import ENGINES as _BY_COMMAND
+from .command import CommandLauncher
+from .connect import ConnectLauncher
+from .finding import find_browser
+from .playwright import PlaywrightLauncher
+from .window import Sessions
+
+__all__ = ["BY_HAND", "Browser", "ConsoleLine", "FoundBrowser", "LaunchOptions", "Launcher", "Page", "choose"]
+
+#: In the place of an address: a person opens the page.
+BY_HAND = "by-hand"
+
+
+def choose(
+    engine: str, *, path: Path | None = None, address: str | None = None, headed: bool = False, sessions: Sessions
+) -> Launcher:
+    """The way to an engine's browser: the address given, else the browser given, else Playwright's, else the system's.
+
+    Playwright drives every Chromium, and of the others only its own builds. Raises RuntimeUnavailableError where
+    there is no browser.
+    """
+    if address == BY_HAND:
+        return AttachLauncher(engine, sessions)
+    if address is not None:
+        return ConnectLauncher(engine, address)
+    found = find_browser(path, engine=engine, headed=headed)
+    if engine in _BY_COMMAND and found.source != "Playwright":
+        return CommandLauncher(engine, found, sessions)
+    return PlaywrightLauncher(engine, found)

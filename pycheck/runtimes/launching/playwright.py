@@ -1,0 +1,327 @@
+"""Browsers that Playwright starts, with as few flags as will do, and watches."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
+from ..session import Session
+from . import firefox
+from .base import (
+    NAMES,
+    Browser,
+    ConsoleLine,
+    FoundBrowser,
+    Launcher,
+    LaunchOptions,
+    Listener,
+    Page,
+    closed_error,
+    describe,
+)
+from .display import Display, open_display
+from .finding import advice
+
+#: Headless Chromium renders in software by default; this gives its usual choice back, which is the
+#: GPU where there is one and SwiftShader where there is none. (headless_mode_switches.h in Chromium)
+HEADLESS_ARGS = ("--enable-gpu",)
+#: Playwright's own defaults already keep background networking, updates and sync off.
+QUIET_ARGS = ("--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection")
+#: WebGPU on Linux and on software adapters is behind this.
+WEBGPU_ARGS = ("--enable-unsafe-webgpu",)
+
+#: What Chromium says when its sandbox is what keeps it from starting.
+_SANDBOX = re.compile(r"--no-sandbox is not supported|No usable sandbox|SUID sandbox helper|sandboxing failed", re.I)
+_PLAYWRIGHT_WORDS = ("<launching>", "<launched>", "Call log", "╔", "║", "╚")
+#: An orderly end takes well under a second; a browser that needs longer hangs.
+_CLOSE_TIMEOUT_S = 10.0
+_CLEANUP_TIMEOUT_S = 5.0
+#: A page that does not close in time is left to the end of its browser.
+_PAGE_CLOSE_TIMEOUT_S = 5.0
+#: How long what ended a page may take to be told, after Playwright could not open it.
+_CAUSE_S = 1.0
+
+_CRASH_ADVICE = "Most often it ran out of memory: try a smaller --batch-size, or fewer runtimes at a time."
+
+
+class Driver:
+    """Playwright's own process, started when first needed and shared by the launches of one host."""
+
+    def __init__(self) -> None:
+        self._starting: asyncio.Task[Any] | None = None
+
+    async def get(self) -> Any:
+        """The started playwright.async_api.Playwright; RuntimeUnavailableError where it does not start."""
+        self.start()
+        assert self._starting is not None
+        return await asyncio.shield(self._starting)
+
+    def start(self) -> None:
+        """Begin to start it, without waiting."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(_start_playwright())
+
+    async def close(self) -> None:
+        """End it, and with it all that it started."""
+        if self._starting is not None:
+            for outcome in await asyncio.gather(self._starting, return_exceptions=True):
+                if not isinstance(outcome, BaseException):
+                    await outcome.stop()
+
+
+async def _start_playwright() -> Any:
+    from playwright.async_api import async_playwright
+
+    try:
+        return await async_playwright().start()
+    except Exception as error:  # it raises whatever its driver's start does
+        raise RuntimeUnavailableError(
+            f"Playwright does not start: {error}", "Install it again: pip install --force-reinstall playwright."
+        ) from None
+
+
+class PlaywrightPage(Page):
+    """A page in a context of its own."""
+
+    def __init__(self, context: Any, forget: Callable[[], None]) -> None:
+        self.context = context
+        self._forget = forget
+
+    async def close(self) -> None:
+        """Close the context; one that is gone is closed."""
+        from playwright.async_api import Error
+
+        self._forget()
+        with suppress(Error, TimeoutError):
+            async with asyncio.timeout(_PAGE_CLOSE_TIMEOUT_S):
+                await self.context.close()
+
+
+class PlaywrightBrowser(Browser):
+    """What Playwright holds, whoever started it."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle  # playwright.async_api.Browser
+        self.version = handle.version
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether Playwright is connected to it."""
+        return bool(self.handle.is_connected())
+
+    async def open_page(self, session: Session, said: Listener) -> Page:
+        """A page in a fresh context, which shares nothing with the others."""
+        from playwright.async_api import Error
+
+        try:
+            return await self._open(session, said)
+        except Error as error:
+            # Mostly because the page or the browser failed: prefer what those said.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CAUSE_S):
+                    await session.failed()
+            raise RuntimeFailedError(f"opening a page: {error.message}") from None
+
+    async def _open(self, session: Session, said: Listener) -> Page:
+        def disconnected(_: Any) -> None:
+            session.fail(closed_error())
+
+        def forget() -> None:
+            with suppress(KeyError):  # closed before
+                self.handle.remove_listener("disconnected", disconnected)
+
+        self.handle.on("disconnected", disconnected)
+        try:
+            opened = PlaywrightPage(await self.handle.new_context(), forget)
+        except BaseException:
+            forget()
+            raise
+        try:
+            await self._visit(opened.context, session, said)
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
+
+    async def _visit(self, context: Any, session: Session, said: Listener) -> None:
+        page = await context.new_page()
+        page.on("console", lambda message: said(ConsoleLine(message.type, message.text)))
+        page.on("crash", lambda _: session.fail(RuntimeFailedError("the page crashed", _CRASH_ADVICE)))
+        page.on("pageerror", lambda error: session.fail(RuntimeFailedError(f"uncaught in the page: {error.message}")))
+        page.on("close", lambda _: session.fail_unless_explained(RuntimeFailedError("the page was closed")))
+        await page.goto(session.url, wait_until="commit", timeout=0)
+
+    async def close(self) -> None:
+        """Let it go."""
+        await self._closed()
+
+    async def _closed(self) -> bool:
+        from playwright.async_api import Error
+
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                with suppress(Error):  # its connection ended first
+                    await self.handle.close()
+        except TimeoutError:
+            return False
+        return True
+
+
+class StartedBrowser(PlaywrightBrowser):
+    """A browser process that Playwright started."""
+
+    def __init__(self, handle: Any, identity: _Identity, found: FoundBrowser, sandbox: bool | None) -> None:
+        super().__init__(handle)
+        self.path = found.path
+        self.source = found.source
+        self.sandbox = sandbox
+        self._identity = identity
+
+    @property
+    def pid(self) -> int | None:
+        """The browser's own process; only Chromium tells it."""
+        return self._identity.pid
+
+    async def close(self) -> None:
+        """End it; one that does not end in time is killed."""
+        if not await self._closed():
+            if self.pid is not None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(self.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+            await self._closed()  # Playwright sees the process end, and removes its profile
+        if self._identity.profile is not None:
+            await _until_gone(self._identity.profile)
+        # What a browser that was killed had no time to remove.
+        if self._identity.socket_folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._identity.socket_folder, ignore_errors=True)
+
+
+class PlaywrightLauncher(Launcher):
+    """Starts a Chromium of any maker, or a Firefox or WebKit of Playwright's own making."""
+
+    name = "started by Playwright"
+
+    def __init__(self, engine: str, found: FoundBrowser) -> None:
+        self._engine = engine
+        self._found = found
+        self._driver = Driver()
+        self._displays: list[Display] = []
+        self._driver.start()
+
+    @property
+    def found(self) -> FoundBrowser:
+        """The browser that it starts."""
+        return self._found
+
+    async def launch(self, options: LaunchOptions) -> Browser:
+        """Start a browser with its sandbox, or without where it refuses to start with it."""
+        playwright = await self._driver.get()
+        for sandbox in (True, False):
+            try:
+                return await self._launch(playwright, options, sandbox)
+            except RuntimeUnavailableError as error:
+                if not sandbox or not _SANDBOX.search(error.message):
+                    raise
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """End Playwright."""
+        await self._driver.close()
+        for display in self._displays:
+            await display.close()
+
+    async def _launch(self, playwright: Any, options: LaunchOptions, sandbox: bool) -> Browser:
+        from playwright.async_api import Error, TimeoutError
+
+        display = await self._display(options)
+        arguments: dict[str, Any] = {
+            "executable_path": self._found.path,
+            "headless": display.headless,
+            "args": list(options.args),
+            "timeout": options.timeout_s * 1000,
+            "handle_sigint": False,  # Ctrl-C comes to Python too, which ends the browser in order
+        }
+        if self._engine == "chromium":
+            arguments["chromium_sandbox"] = sandbox
+            arguments["args"] = [
+                *(WEBGPU_ARGS if options.webgpu else ()),
+                *QUIET_ARGS,
+                *(HEADLESS_ARGS if display.headless else ()),
+                *options.args,
+            ]
+        elif self._engine == "firefox":
+            arguments["firefox_user_prefs"] = dict(firefox.preferences(options.webgpu))
+        if display.environment:
+            arguments["env"] = {**os.environ, **display.environment}
+        path = self._found.path
+        try:
+            handle = await getattr(playwright, self._engine).launch(**arguments)
+        except TimeoutError as error:
+            raise RuntimeTimeoutError(
+                f"the browser {path} did not start within {options.timeout_s:g} s: {_said(error.message)}",
+                advice(self._engine),
+            ) from None
+        except Error as error:
+            raise RuntimeUnavailableError(
+                f"the browser {path} does not start: {_said(error.message)}", advice(self._engine)
+            ) from None
+        identity = await _identify(handle) if self._engine == "chromium" else _Identity()
+        browser = StartedBrowser(handle, identity, self._found, sandbox if self._engine == "chromium" else None)
+        browser.description = describe(NAMES[self._engine], browser.version, display.description, self.name)
+        browser.renderer = display.renderer
+        return browser
+
+    async def _display(self, options: LaunchOptions) -> Display:
+        """Headless has no WebGL in Firefox on Linux; the other two have it."""
+        if self._engine != "firefox":
+            return Display(headless=not options.headed)
+        display = await open_display(headed=options.headed, has_headless=True, timeout_s=options.timeout_s)
+        self._displays.append(display)
+        return display
+
+
+async def _until_gone(folder: Path) -> None:
+    """Wait for Playwright, which removes what it made beside the end of a browser, and is itself ended next."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLEANUP_TIMEOUT_S):
+            while folder.exists():
+                await asyncio.sleep(0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """What it takes to end a browser that does not answer any more, and to clean up after it."""
+
+    pid: int | None = None
+    profile: Path | None = None
+    socket_folder: Path | None = None  # Chromium makes one beside the profile, on Linux
+
+
+async def _identify(handle: Any) -> _Identity:
+    session = await handle.new_browser_cdp_session()
+    try:
+        processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
+        command = (await session.send("SystemInfo.getInfo"))["commandLine"]
+    finally:
+        await session.detach()
+    pid = next((int(process["id"]) for process in processes if process["type"] == "browser"), None)
+    found = re.search(r"--user-data-dir=(\S+)", command)
+    profile = Path(found[1]) if found else None
+    socket = profile / "SingletonSocket" if profile else None
+    return _Identity(pid, profile, socket.readlink().parent if socket and socket.is_symlink() else None)
+
+
+def _said(message: str) -> str:
+    """The browser's own words within Playwright's account of them."""
+    lines = [re.sub(r"^\s*-?\s*(\[pid=\d+\])?(\[(out|err)\])?\s*", "", line) for line in message.splitlines()]
+    said = [line for line in lines if line and not line.startswith(_PLAYWRIGHT_WORDS)]
+    return "; ".join(dict.fromkeys(said))[:1000] or message[:1000]

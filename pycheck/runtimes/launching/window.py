@@ -1,0 +1,129 @@
+"""A browser window that goes from page to page of our server: to a runtime's, then back to wait for the next.
+
+Where no debugger can open pages, a page itself has to go where it is told. It goes when its connection ends and
+the server's last word was an address. Between two runtimes it is in the lobby: the same page, with no runtime yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from urllib.parse import urlsplit
+
+from ... import protocol
+from ...errors import RuntimeFailedError, RuntimeUnavailableError
+from ..session import Session
+from .base import NAMES, ConsoleLine, Listener, Page
+
+#: Makes a session of the server.
+Sessions = Callable[[], AbstractAsyncContextManager[Session]]
+
+#: A page that does not come back to the lobby in time hangs.
+_RETURN_TIMEOUT_S = 5.0
+
+_ENGINES = (
+    ("webkit", re.compile(r"(?:CriOS|FxiOS|EdgiOS)/([\d.]+)")),  # every browser of an iPhone is WebKit
+    ("firefox", re.compile(r"\bFirefox/([\d.]+)")),
+    ("chromium", re.compile(r"\b(?:Chrome|Chromium)/([\d.]+)")),
+    ("webkit", re.compile(r"\bVersion/([\d.]+).* Safari/")),
+    ("webkit", re.compile(r"\bAppleWebKit/([\d.]+)")),
+)
+
+
+def identify(user_agent: str) -> tuple[str, str]:
+    """Engine and version of a browser by its own account; empty where it is none that is known."""
+    for engine, pattern in _ENGINES:
+        if match := pattern.search(user_agent):
+            return engine, match[1]
+    return "", ""
+
+
+class Window:
+    """One window. `session` is that of the page it is on."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._lobby = AsyncExitStack()
+        self.session: Session | None = None
+        self._listener: Listener | None = None
+        self._past = ""
+
+    async def enter_lobby(self) -> Session:
+        """A new place to wait at; whoever opens its address is this window."""
+        self.session = session = await self._lobby.enter_async_context(self._sessions())
+        return session
+
+    async def arrived(self, engine: str) -> protocol.Hello:
+        """Wait for the window; RuntimeUnavailableError where another engine came."""
+        assert self.session is not None
+        hello = await self.session.hello()
+        found, _ = identify(hello.user_agent)
+        if found and found != engine:
+            raise RuntimeUnavailableError(
+                f"{NAMES[engine]} was asked for, and {NAMES[found]} came ({hello.user_agent})",
+                "Name the browser under its own engine.",
+            )
+        return hello
+
+    async def go(self, session: Session, said: Listener) -> None:
+        """Leave the lobby for a runtime's page."""
+        lobby = self.session
+        assert lobby is not None
+        self.session, self._listener, self._past = session, said, urlsplit(lobby.url).path
+        await lobby.close(session.url)
+        await self._lobby.aclose()
+
+    async def back(self) -> bool:
+        """Leave a page for the lobby; False where the window does not come, and is of no use any more."""
+        left = self.session
+        assert left is not None
+        was_well, self._listener = left.is_alive, None
+        lobby = await self.enter_lobby()
+        await left.close(lobby.url if was_well else "")
+        if not was_well:
+            return False
+        try:
+            async with asyncio.timeout(_RETURN_TIMEOUT_S):
+                await lobby.hello()
+        except (RuntimeFailedError, TimeoutError):
+            return False
+        return True
+
+    def lost(self, error: Exception) -> None:
+        """Tell whoever waits for its page that it is gone."""
+        if self.session is not None:
+            self.session.fail(error)
+
+    def hear(self, line: ConsoleLine) -> None:
+        """Tell whoever listens to its page; the last words of the page before are none of its."""
+        if self._listener and not (self._past and self._past in line.text):
+            self._listener(line)
+
+    async def close(self) -> None:
+        """Forget it."""
+        await self._lobby.aclose()
+
+
+class WindowPage(Page):
+    """A runtime's page in a window, which is handed back, or given up, when the page is closed."""
+
+    def __init__(self, window: Window, handed_back: Callable[[], None], given_up: Callable[[], object]) -> None:
+        self._window = window
+        self._handed_back = handed_back
+        self._given_up = given_up
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Go back to the lobby."""
+        if self._is_open:
+            self._is_open = False
+            came_back = False
+            try:
+                came_back = await self._window.back()
+            finally:
+                if came_back:
+                    self._handed_back()
+                else:
+                    self._given_up()
