@@ -44,8 +44,9 @@ def compare(
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
-    browser_path: str | os.PathLike[str] | None = None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
     browser_args: Sequence[str] | None = None,
+    connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
@@ -73,8 +74,10 @@ def compare(
         batch_size: Samples at a time.
         timeout_s: Seconds to wait for any one answer of a browser.
         headed: Whether to show the browser's window.
-        browser_path: The browser's executable.
-        browser_args: Arguments for the browser.
+        browser_path: Chromium's executable, or executables by engine: ``{"firefox": "/usr/bin/firefox"}``.
+        browser_args: Arguments for the browser: Chromium's, or ``"firefox=--width=800"``.
+        connect: Addresses of browsers that run already, by engine: a Playwright server's (``ws://``), Chromium's
+            DevTools (``http://``), or "by-hand" for a page that a person opens.
         flags: TF.js flags that replace its defaults.
         custom_objects: ``module:attr`` of custom layers and functions.
         trust_model: Whether Lambda layers, which run code from the model file, are allowed.
@@ -111,6 +114,7 @@ def compare(
         headed=headed,
         browser_path=browser_path,
         browser_args=browser_args,
+        connect=connect,
         flags=flags,
         custom_objects=custom_objects,
         trust_model=trust_model,
@@ -141,8 +145,9 @@ def trace(
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
-    browser_path: str | os.PathLike[str] | None = None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
     browser_args: Sequence[str] | None = None,
+    connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
@@ -186,6 +191,7 @@ def trace(
         headed=headed,
         browser_path=browser_path,
         browser_args=browser_args,
+        connect=connect,
         flags=flags,
         custom_objects=custom_objects,
         trust_model=trust_model,

@@ -23,6 +23,7 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    Connect,
     CustomObjects,
     Flag,
     Format,
@@ -142,6 +143,7 @@ def compare(
     headed: Headed = None,
     browser_path: BrowserPath = None,
     browser_arg: BrowserArg = None,
+    connect: Connect = None,
     flag: Flag = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
@@ -159,7 +161,8 @@ def compare(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        flags=flag, custom_objects=custom_objects, trust_model=trust_model, cache=False if no_cache else None,
+        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
     outputs = destinations(json=json, html=html, junit=junit)
@@ -195,6 +198,7 @@ def trace(
     headed: Headed = None,
     browser_path: BrowserPath = None,
     browser_arg: BrowserArg = None,
+    connect: Connect = None,
     flag: Flag = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
@@ -213,7 +217,8 @@ def trace(
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        flags=flag, custom_objects=custom_objects, trust_model=trust_model, cache=False if no_cache else None,
+        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
     outputs = destinations(json=json, html=html, junit=junit)
@@ -295,9 +300,10 @@ def explain(
 
 @app.command()
 def doctor(
-    install: Annotated[bool, typer.Option("--install", help="Install a browser if none is found.")] = False,
+    install: Annotated[bool, typer.Option("--install", help="Install the browsers that are missing.")] = False,
     browser_path: BrowserPath = None,
     browser_arg: BrowserArg = None,
+    connect: Connect = None,
     headed: Headed = None,
     timeout: Timeout = None,
     no_color: NoColor = False,
@@ -307,7 +313,9 @@ def doctor(
     from .console import Console
     from .publishing import standard_output
 
-    options = _options(browser_path=browser_path, browser_args=browser_arg, headed=headed, timeout=timeout)
+    options = _options(
+        browser_path=browser_path, browser_args=browser_arg, connect=connect, headed=headed, timeout=timeout
+    )
     console = Console(no_color=no_color)
     if install:
         from .provision import ensure_browser

@@ -24,8 +24,23 @@ CustomObjects = Annotated[
 TrustModel = Annotated[
     bool | None, typer.Option("--trust-model", help="Allow Lambda layers: they run code from the model file.")
 ]
-BrowserPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The browser's executable.")]
-BrowserArg = Annotated[list[str] | None, typer.Option(metavar="ARG", help="An argument for the browser. Repeatable.")]
+BrowserPath = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[ENGINE=]PATH", help="A browser's executable: Chromium's, or firefox=PATH, webkit=PATH. Repeatable."
+    ),
+]
+BrowserArg = Annotated[
+    list[str] | None, typer.Option(metavar="[ENGINE=]ARG", help="An argument for a browser, likewise. Repeatable.")
+]
+Connect = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ENGINE=ADDRESS",
+        help="Use a browser that runs already: a Playwright server's ws://, Chromium's DevTools http://, or by-hand "
+        "to open the page yourself. Repeatable.",
+    ),
+]
 Headed = Annotated[bool | None, typer.Option("--headed", help="Show the browser's window.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="S", help="Seconds to wait for any one answer of a browser (default 300).")

@@ -16,12 +16,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from .errors import UsageError
 from .gate import ToleranceOptions
-from .types import NanPolicy, RuntimeId
+from .types import BROWSER_ENGINES, NanPolicy, RuntimeId
 
 DEFAULT_RUNTIMES = tuple(RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
 
 FORMATS = ("auto", "layers", "graph")
 QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserChoice:
+    """What was said about one engine's browser. `address` is where one runs already, or "by-hand"."""
+
+    path: Path | None = None
+    address: str | None = None
+    args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,9 @@ class Options:
     batch_size: int = 32
     timeout_s: float = 300.0
     headed: bool = False
-    browser_path: Path | None = None
-    browser_args: tuple[str, ...] = ()
+    browser_path: tuple[tuple[str, Path], ...] = ()  # by engine
+    browser_args: tuple[tuple[str, str], ...] = ()  # likewise
+    connect: tuple[tuple[str, str], ...] = ()  # likewise
     flags: tuple[tuple[str, str], ...] = ()
     custom_objects: tuple[str, ...] = ()
     trust_model: bool = False
@@ -84,6 +94,13 @@ class Options:
                     f"--runtime {runtime}: a candidate runs in a browser; native:float32 and native:float64 "
                     "are the reference of every comparison"
                 )
+        for engine in dict(self.browser_path).keys() & dict(self.connect).keys():
+            raise UsageError(f"{engine} is given both --browser-path and --connect", "Leave out one of them.")
+
+    def browser(self, engine: str) -> BrowserChoice:
+        """What was said about an engine's browser."""
+        args = tuple(arg for name, arg in self.browser_args if name == engine)
+        return BrowserChoice(dict(self.browser_path).get(engine), dict(self.connect).get(engine), args)
 
 
 #: Options that a file or the environment may set, by their name there.
@@ -92,7 +109,8 @@ _FILE_KEYS: dict[str, Any] = {
     "rtol": list[str | float] | str | float, "atol": list[str | float] | str | float,
     "max_ulp": list[str | float] | str | float, "nan": str, "trace_samples": int, "trace_memory": int | str,
     "batch_size": int, "timeout": float, "headed": bool,
-    "browser_path": str, "browser_args": tuple[str, ...], "flags": dict[str, str | int | float | bool],
+    "browser_path": dict[str, str] | list[str] | str, "browser_args": tuple[str, ...],
+    "connect": dict[str, str] | list[str], "flags": dict[str, str | int | float | bool],
     "custom_objects": tuple[str, ...], "trust_model": bool, "cache": bool, "cache_dir": str,
 }  # fmt: skip
 
@@ -131,8 +149,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in environ.items():
         if variable.startswith("PYCHECK_"):
             key = variable.removeprefix("PYCHECK_").lower()
-            plural = key in ("runtimes", "browser_args", "custom_objects", "rtol", "atol", "max_ulp")
+            plural = key in ("runtimes", "browser_args", "connect", "custom_objects", "rtol", "atol", "max_ulp")
             value: Any = text.split() if plural else text
+            if key == "browser_path":
+                value = text.split(os.pathsep)
             if key == "flags":
                 value = dict(pair.partition("=")[::2] for pair in text.split())
             settings[key] = _typed(variable, key, value)
@@ -171,11 +191,14 @@ def _parse(settings: dict[str, Any]) -> Options:
     for name in ("map_output", "flags"):
         if name in values:
             values[name] = tuple(_assignment(name, item) for item in values[name])
-    for name in ("tfjs_model", "save_run", "browser_path", "cache_dir"):
+    paths = _by_engine("--browser-path", values.get("browser_path", ()))
+    values["browser_path"] = tuple((engine, Path(path).expanduser()) for engine, path in paths)
+    values["browser_args"] = _by_engine("--browser-arg", values.get("browser_args", ()))
+    values["connect"] = _addresses(values.get("connect", ()))
+    for name in ("tfjs_model", "save_run", "cache_dir"):
         if name in values:
             values[name] = Path(values[name]).expanduser()
-    for name in ("browser_args", "custom_objects"):
-        values[name] = tuple(values.get(name, ()))
+    values["custom_objects"] = tuple(values.get("custom_objects", ()))
     known = {field.name for field in fields(Options)}
     return Options(**{name: value for name, value in values.items() if name in known})
 
@@ -201,6 +224,35 @@ def _by_output(name: str, items: Any) -> dict[str | None, float]:
             raise UsageError(f"{option} {item}: it must be at least 0")
         values[output if separator else None] = value
     return values
+
+
+def _by_engine(option: str, items: Any) -> tuple[tuple[str, str], ...]:
+    """``firefox=VALUE`` for Firefox, ``VALUE`` for Chromium."""
+    if isinstance(items, Mapping):
+        for engine in items:
+            _choice(option, str(engine), BROWSER_ENGINES)
+        return tuple((str(engine), str(value)) for engine, value in items.items())
+    pairs = []
+    for item in [items] if isinstance(items, str | Path) else items:
+        engine, separator, value = str(item).partition("=")
+        if not separator or engine not in BROWSER_ENGINES:
+            if separator and re.fullmatch(r"[a-z]+", engine):
+                _choice(option, engine, BROWSER_ENGINES)
+            engine, value = "chromium", str(item)
+        pairs.append((engine, value))
+    return tuple(pairs)
+
+
+def _addresses(items: Any) -> tuple[tuple[str, str], ...]:
+    given = items.items() if isinstance(items, Mapping) else (str(item).partition("=")[::2] for item in items)
+    pairs = tuple((str(engine), str(address)) for engine, address in given)
+    for engine, address in pairs:
+        if engine not in BROWSER_ENGINES or not (address == "by-hand" or re.match(r"(ws|http)s?://.", address)):
+            raise UsageError(
+                f"--connect {engine}={address}: write ENGINE=ADDRESS, the engine one of {', '.join(BROWSER_ENGINES)}",
+                "ADDRESS is a Playwright server's (ws://...), Chromium's DevTools (http://127.0.0.1:9222) or by-hand.",
+            )
+    return pairs
 
 
 def _range(text: str | tuple[float, float]) -> tuple[float, float]:

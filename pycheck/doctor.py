@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from .config import Options
 from .errors import RuntimeFailedError
 from .runtimes.browser import BrowserHost
-from .types import BROWSER_KINDS, NATIVE_FLOAT32, Environment, RuntimeId
+from .types import BROWSER_ENGINES, BROWSER_KINDS, NATIVE_FLOAT32, Environment, RuntimeId
 
 Observer = Callable[[str, str, int, int], None]
 
@@ -38,28 +39,35 @@ class Diagnosis:
 
 
 async def examine(options: Options, observe: Observer) -> Diagnosis:
-    """Start every runtime once, without a model."""
-    rows = [_native()]
+    """Start every runtime of every engine once, without a model."""
     advice: dict[str, None] = {}
+    found = await asyncio.gather(*(_examine(engine, options, observe, advice) for engine in BROWSER_ENGINES))
+    rows = (_native(), *(row for rows in found for row in rows))
+    healthy = all(row.ok for row in rows if row.runtime in (NATIVE_FLOAT32, *options.runtimes))
+    return Diagnosis(_versions(), rows, tuple(filter(None, advice)), healthy)
+
+
+async def _examine(engine: str, options: Options, observe: Observer, advice: dict[str, None]) -> list[Row]:
+    """One engine: its kinds in turn, in one browser."""
+    choice = options.browser(engine)
     host = BrowserHost(
-        "chromium",
-        browser_path=options.browser_path,
+        engine,
+        browser_path=choice.path,
+        connect=choice.address,
         headed=options.headed,
-        browser_args=options.browser_args,
+        browser_args=choice.args,
         timeout_s=min(options.timeout_s, 60.0),
     )
-    ids = [RuntimeId("chromium", kind) for kind in BROWSER_KINDS]
+    rows: list[Row] = []
     try:
         async with host:
-            for done, runtime_id in enumerate(ids):
-                observe(str(runtime_id), "starting", done, len(ids))
-                rows.append(await _start(host, runtime_id, advice))
+            for kind in BROWSER_KINDS:
+                observe(f"{engine}:{kind}", "starting", len(rows), len(BROWSER_KINDS))
+                rows.append(await _start(host, RuntimeId(engine, kind), advice))
     except RuntimeFailedError as error:
-        started = {row.runtime for row in rows}
-        rows += [Row(runtime_id, False, error.message) for runtime_id in ids if runtime_id not in started]
+        rows += [Row(RuntimeId(engine, kind), False, error.message) for kind in BROWSER_KINDS[len(rows) :]]
         advice[error.advice] = None
-    healthy = all(row.ok for row in rows if row.runtime in (NATIVE_FLOAT32, *options.runtimes))
-    return Diagnosis(_versions(), tuple(rows), tuple(filter(None, advice)), healthy)
+    return rows
 
 
 async def _start(host: BrowserHost, runtime_id: RuntimeId, advice: dict[str, None]) -> Row:
@@ -68,7 +76,7 @@ async def _start(host: BrowserHost, runtime_id: RuntimeId, advice: dict[str, Non
             return Row(runtime_id, True, _describe(runtime.environment))
     except RuntimeFailedError as error:
         advice[error.advice] = None
-        return Row(runtime_id, False, error.message)
+        return Row(runtime_id, False, error.message.removeprefix(f"{runtime_id}: "))
     except TimeoutError:
         return Row(runtime_id, False, "no answer within 60 s")
 

@@ -156,12 +156,14 @@ class _Hosts:
 
     async def _start(self, engine: str) -> BrowserHost:
         options = self._options
+        browser = options.browser(engine)
         host = BrowserHost(
             engine,
             kinds=[runtime.kind for runtime in options.runtimes if runtime.engine == engine],
-            browser_path=options.browser_path,
+            browser_path=browser.path,
+            connect=browser.address,
             headed=options.headed,
-            browser_args=options.browser_args,
+            browser_args=browser.args,
             timeout_s=options.timeout_s,
         )
         return await host.__aenter__()

@@ -17,7 +17,8 @@ Tensors = Mapping[str, Array]
 #: The four classes of a number, in the order of every 4x4 class matrix.
 CLASSES = ("finite", "nan", "+inf", "-inf")
 
-ENGINES = ("native", "artifact", "chromium", "firefox", "webkit")
+BROWSER_ENGINES = ("chromium", "firefox", "webkit")
+ENGINES = ("native", "artifact", *BROWSER_ENGINES)
 PYTHON_KINDS = ("float32", "float64")
 BROWSER_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
 

@@ -274,7 +274,7 @@ class BrowserRuntime(Runtime):
     async def _request(self, command: protocol.Command, wanted: type[_Reply]) -> _Reply:
         reply = await self._session.request(command)
         if isinstance(reply, protocol.Failed):
-            raise proof.failure(self.id.kind, reply)
+            raise proof.failure(self.id, reply)
         if not isinstance(reply, wanted):
             raise RuntimeFailedError(f"the page answered {command.type} with {reply.type}")
         return reply

@@ -26,12 +26,13 @@ _FORWARDING = {
     "webgl": ("WEBGL_CPU_FORWARD", "CPU_HANDOFF_SIZE_THRESHOLD"),
     "webgpu": ("WEBGPU_CPU_FORWARD", "WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD"),
 }
-_ADVICE = {
-    "webgl": "Update the browser or its GPU driver, name another with --browser-path, or leave this runtime out.",
-    "webgpu": (
+_WEBGPU_ADVICE = {
+    "chromium": (
         "WebGPU needs Chromium 113 or newer with a GPU driver or SwiftShader. On Linux with a GPU, try "
         "--browser-arg=--enable-features=Vulkan; name another browser with --browser-path; or leave this runtime out."
     ),
+    "firefox": "Firefox has WebGPU where it finds a GPU driver that can (Vulkan on Linux); or leave this runtime out.",
+    "webkit": "WebKit has WebGPU in Safari 26 and newer, and not on Linux; or leave this runtime out.",
 }
 _WEBKIT_MASK = "Apple GPU"
 _NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
@@ -108,11 +109,11 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
     )
 
 
-def failure(kind: str, failed: protocol.Failed) -> PycheckError:
+def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
     """The error of a command that the page could not do, with what to do about it."""
     message = failed.message
     if failed.code == "unavailable":
-        return RuntimeUnavailableError(message, _ADVICE.get(kind, ""))
+        return RuntimeUnavailableError(message, _advice(id))
     if failed.code == "flag":
         return UsageError(message)
     if match := _NO_KERNEL.search(message):
@@ -128,6 +129,13 @@ def failure(kind: str, failed: protocol.Failed) -> PycheckError:
         return RuntimeFailedError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
     advice = "The GPU gave up: try a smaller --batch-size." if failed.code == "gpu" else ""
     return RuntimeFailedError(message, advice)
+
+
+def _advice(id: RuntimeId) -> str:
+    if id.kind == "webgpu":
+        return _WEBGPU_ADVICE[id.engine]
+    option = "--browser-path" if id.engine == "chromium" else f"--browser-path {id.engine}=PATH"
+    return f"Update the browser or its GPU driver, name another with {option}, or leave this runtime out."
 
 
 def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool | None, tuple[str, ...]]:

@@ -144,11 +144,11 @@ def test_a_flag_that_tfjs_does_not_have_is_refused_with_the_nearest() -> None:
 def test_a_failure_becomes_the_error_of_its_kind_with_what_to_do(
     code: Any, message: str, error: type[Exception], part: str
 ) -> None:
-    found = proof.failure("webgpu", protocol.Failed(1, code, message, ""))
+    found = proof.failure(RuntimeId("chromium", "webgpu"), protocol.Failed(1, code, message, ""))
     assert type(found) is error
     assert part in found.advice
 
 
 def test_a_missing_kernel_is_named_with_its_backend() -> None:
     failed = protocol.Failed(1, "predict", "Kernel 'Einsum' not registered for backend 'wasm'", "")
-    assert "wasm backend has no kernel for Einsum" in proof.failure("wasm", failed).message
+    assert "wasm backend has no kernel for Einsum" in proof.failure(RuntimeId("chromium", "wasm"), failed).message
