@@ -10,12 +10,14 @@ from .compare import Statistics, better_pairings, measure, merge, summarize
 from .config import Options
 from .diagnose import diagnose
 from .gate import ToleranceOptions, assess, decide, precision_bits
+from .inputs.scale import ScaleSketch
 from .store import SavedRun
 from .types import (
     NATIVE_FLOAT32,
     Batch,
     Comparison,
     Environment,
+    InputScale,
     PairingHint,
     Report,
     RuntimeId,
@@ -38,15 +40,26 @@ class Measurements:
         self.size_runtime = NATIVE_FLOAT32
         self.nonfinite_inputs: dict[str, int] = {}
         self.input_elements: dict[str, int] = {}
+        self._scales: dict[str, ScaleSketch] = {}
         self.pairing_hints: list[PairingHint] = []
 
     def add_inputs(self, batch: Batch) -> None:
-        """Count what is not finite in a batch of inputs, and how large the largest batch is."""
+        """Count what is not finite in a batch of inputs, how large its values and the largest batch are."""
         for name, tensor in batch.tensors.items():
             self.input_elements[name] = max(tensor.size, self.input_elements.get(name, 0))
             if tensor.dtype.kind == "f":
                 count = tensor.size - int(np.count_nonzero(np.isfinite(tensor)))
                 self.nonfinite_inputs[name] = self.nonfinite_inputs.get(name, 0) + count
+                if tensor.size:
+                    so_far = self._scales.get(name)
+                    sketch = ScaleSketch.of(tensor, batch.start, so_far.rows if so_far else 0)
+                    self._scales[name] = so_far.merge(sketch) if so_far else sketch
+
+    @property
+    def scales(self) -> tuple[InputScale, ...]:
+        """How large the floating-point inputs were that were added."""
+        found = (sketch.summary(name) for name, sketch in self._scales.items())
+        return tuple(scale for scale in found if scale)
 
     def add_reference(self, size_runtime: RuntimeId, size: Tensors, classes: Tensors, start: int) -> None:
         """Measure the noise floor: float32 in Python against float64."""
@@ -87,6 +100,7 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
         input_elements=saved.input_elements,
         pairing_hints=measurements.pairing_hints,
         nan=options.nan,
+        evidence=saved.evidence,
     )
     return Report(
         pycheck_version=__version__,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from .artifact.evidence import ArtifactEvidence
 from .cache import Cache, content_key
 from .config import Options
 from .convert.existing import open_artifact
-from .errors import UsageError
+from .errors import ArtifactFileError, UsageError
 from .model import ModelSource, identify
 from .model.source import TFJS
-from .types import ArtifactInfo, ModelInfo
+from .types import ArtifactInfo, Epsilon, Evidence, ModelInfo, NonfiniteWeight
 
 if TYPE_CHECKING:
     from .model import Model
@@ -41,6 +42,9 @@ class _Card:
 
     info: ModelInfo
     input_bounds: dict[str, tuple[int, int]]
+    layers: tuple[str, ...]
+    epsilons: dict[str, float]  # by layer
+    weights: tuple[NonfiniteWeight, ...]
 
 
 _CARD = TypeAdapter(_Card)
@@ -83,8 +87,26 @@ class Source:
 
     async def layer_names(self) -> frozenset[str]:
         """Names of the model's Keras layers, those of nested models too; none where it is no Keras model."""
-        model = await self.model()
-        return await self._in_thread(lambda: frozenset(_layer_names(model.keras_model)))
+        return frozenset((await self._card()).layers)
+
+    async def evidence(self) -> Evidence:
+        """What the model and its artifact tell without being run."""
+        card, artifact = await self._card(), await self.artifact()
+
+        def read() -> Evidence:
+            try:
+                found = ArtifactEvidence(artifact.folder / artifact.model_file, card.layers)
+                given = found.epsilons()
+                epsilons = tuple(
+                    Epsilon(layer, card.epsilons.get(layer), *given.get(layer, (None, False)))
+                    for layer in dict.fromkeys([*card.epsilons, *given])
+                )
+                weights = (*card.weights, *found.weights())
+                return Evidence((), weights, epsilons, found.bilinear_layers())
+            except ArtifactFileError:  # which whoever runs it will say better
+                return Evidence(weights=card.weights)
+
+        return await asyncio.to_thread(read)
 
     async def artifact(self) -> ArtifactInfo:
         """The artifact: the given one or the model itself, else from the cache, else converted now."""
@@ -148,7 +170,7 @@ class Source:
             card = _CARD.validate_json((entry / "model.json").read_bytes())
             return replace(card, info=replace(card.info, path=str(self._given)))
         model = await self.model()
-        card = _Card(model.info, await self._in_thread(lambda: dict(model.input_bounds)))
+        card = await self._in_thread(_card_of, model)
         if key:
             pending = self._cache.reserve("model", key)
             (pending.folder / "model.json").write_bytes(_CARD.dump_json(card))
@@ -194,7 +216,14 @@ class Source:
         return replace(artifact, folder=pending.publish() / "artifact")
 
 
-def _layer_names(layer: Any) -> Iterator[str]:
-    for inner in getattr(layer, "layers", None) or ():
-        yield inner.name
-        yield from _layer_names(inner)
+def _card_of(model: Model) -> _Card:
+    from .model.evidence import epsilons, layers_of, nonfinite_weights
+
+    keras_model = model.keras_model
+    return _Card(
+        model.info,
+        dict(model.input_bounds),
+        tuple(dict.fromkeys(str(layer.name) for layer in layers_of(keras_model))),
+        epsilons(keras_model),
+        nonfinite_weights(keras_model),
+    )

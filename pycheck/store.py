@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import safetensors.numpy
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import InputError, UsageError
-from .types import ArtifactInfo, InputsInfo, ModelInfo, RuntimeId, RuntimeRecord, Tensors
+from .types import ArtifactInfo, Evidence, InputsInfo, ModelInfo, RuntimeId, RuntimeRecord, Tensors
 
 RUN_VERSION = 1
 
@@ -70,6 +70,7 @@ class SavedRun:
     nonfinite_inputs: dict[str, int]  # NaN and Inf, by input
     input_elements: dict[str, int]  # of one batch, by input
     command: str
+    evidence: Evidence = field(default_factory=Evidence)
     version: int = RUN_VERSION
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from ..types import (
     ArtifactInfo,
     Comparison,
+    Evidence,
     Finding,
     ModelInfo,
     NanPolicy,
@@ -14,13 +15,13 @@ from ..types import (
     RuntimeRecord,
     Severity,
 )
-from . import drift, nonfinite, runtimes, top1
+from . import causes, drift, nonfinite, runtimes, top1
 from .case import Case, Rule
 
 __all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
 
 #: In the order in which their findings read best: what makes others moot comes first.
-RULES: tuple[Rule, ...] = (*runtimes.RULES, *nonfinite.RULES, *drift.RULES, *top1.RULES)
+RULES: tuple[Rule, ...] = (*runtimes.RULES, *nonfinite.RULES, *drift.RULES, *top1.RULES, *causes.RULES)
 
 _ORDER = {severity: rank for rank, severity in enumerate((Severity.ERROR, Severity.WARNING, Severity.INFO))}
 
@@ -35,12 +36,13 @@ def diagnose(
     input_elements: Mapping[str, int] | None = None,
     pairing_hints: Iterable[PairingHint] = (),
     nan: NanPolicy = NanPolicy.FAIL,
+    evidence: Evidence | None = None,
 ) -> tuple[Finding, ...]:
     """The findings of a run, the most severe first.
 
     `comparisons` have been through `gate.assess`, the noise floor's own rows among them.
     `nonfinite_inputs` counts NaN and Inf by input; `input_elements` is the number of
-    elements of each input in one batch.
+    elements of each input in one batch; `evidence` what else is known of the run.
     """
     case = Case(
         comparisons=tuple(comparisons),
@@ -51,6 +53,7 @@ def diagnose(
         input_elements=input_elements or {},
         pairing_hints=tuple(pairing_hints),
         nan=nan,
+        evidence=evidence or Evidence(),
     )
     findings = [finding for rule in RULES for finding in rule(case)]
     return by_severity(findings)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..types import (
     ArtifactInfo,
     Comparison,
+    Evidence,
     Finding,
     ModelInfo,
     NanPolicy,
@@ -31,6 +32,7 @@ class Case:
     input_elements: Mapping[str, int] = field(default_factory=dict)
     pairing_hints: tuple[PairingHint, ...] = ()
     nan: NanPolicy = NanPolicy.FAIL
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def candidates(self) -> tuple[Comparison, ...]:

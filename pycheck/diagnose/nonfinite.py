@@ -46,6 +46,25 @@ def native_overflow(case: Case) -> Iterator[Finding]:
             )
 
 
+def native_nan(case: Case) -> Iterator[Finding]:
+    """native-nan: Python gives NaN or infinity, in float32 and in float64, whatever the browser does."""
+    if any(case.nonfinite_inputs.values()):
+        return  # and so it should
+    for c in case.floors:
+        counts = [sum(row[column] for row in c.nonfinite.counts[1:]) for column in (1, 2, 3)]
+        if total := sum(counts):
+            kinds = listed([f"{n:,} {_NAMES[name]}" for name, n in zip(CLASSES[1:], counts, strict=True) if n])
+            yield finding(
+                "native-nan",
+                Severity.WARNING,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: {elements(total, c.element_count)} are not finite in Python itself ({kinds}).",
+                advice="The model is at fault, before any browser: pycheck trace names the operation where it begins.",
+                evidence={"count": total, "element_count": c.element_count},
+            )
+
+
 def f16_overflow(case: Case) -> Iterator[Finding]:
     """f16-overflow: half floats lose values beyond 65504 that float32 holds."""
     for c in _divergent(case):
@@ -168,5 +187,6 @@ RULES: tuple[Rule, ...] = (
     nan_introduced,
     nonfinite_changed,
     native_overflow,
+    native_nan,
     input_nonfinite,
 )

@@ -1,0 +1,185 @@
+"""Findings about what may have caused the others: inputs out of scale, weights that are no numbers, epsilons, resizing.
+
+Most of it is harmless until something goes wrong, and is a warning only where something did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, Severity
+from .case import Case, Rule, listed, number
+from .codes import finding
+
+#: The square of more than this is beyond 65504, the largest half float; 8-bit pixels are below.
+_LARGE = 256.0
+#: Columns whose sizes are further apart than this are of unlike scale.
+_UNLIKE = 1e3
+#: Robust standard deviations; 3.5 is usual for a suspicion (Iglewicz and Hoaglin), heavy tails reach 30.
+_FAR = 50.0
+_SMALLEST_HALF = 2.0**-24
+_MOST_NAMED = 5
+_CLIP = "Correct or clip the outlier, as your application will have to, and see whether the rest follows."
+_SCALE = "Scale each feature to about -1 to 1 before the model, with the same numbers in Python and in JavaScript."
+
+
+def went_wrong(case: Case) -> bool:
+    """Whether anything is to be explained: an output that fails, or one that is not finite."""
+    return _has_nonfinite(case) or any(c.passed is False for c in case.comparisons)
+
+
+def _has_nonfinite(case: Case) -> bool:
+    """Whether an output has NaN or infinity, in Python or elsewhere."""
+    return any(sum(map(sum, c.nonfinite.counts)) > c.nonfinite.counts[0][0] for c in case.comparisons)
+
+
+def _severity(case: Case) -> Severity:
+    return Severity.WARNING if went_wrong(case) else Severity.INFO
+
+
+def input_scale(case: Case) -> Iterator[Finding]:
+    """input-scale: unscaled features, features of unlike scale, outliers, constant columns."""
+    for scale in case.evidence.scales:
+        remarks = list(_remarks(scale))
+        if scale.constant_columns and _has_nonfinite(case):
+            remarks.append(
+                f"{_columns(scale.constant_columns)} the same value in every sample, so no spread to divide by"
+            )
+        if not remarks:
+            continue
+        outlier = scale.outlier if scale.outlier and scale.outlier.robust_z > _FAR else None
+        yield finding(
+            "input-scale",
+            _severity(case),
+            tensor=scale.name,
+            summary=f"The input {scale.name}: {'; '.join(remarks)}.",
+            advice=_CLIP if outlier else _SCALE,
+            evidence={
+                "largest": scale.largest.magnitude,
+                "largest_column": scale.largest.index,
+                "smallest": scale.smallest.magnitude,
+                "smallest_column": scale.smallest.index,
+                "constant_columns": list(scale.constant_columns),
+                "outlier": outlier
+                and {
+                    "column": outlier.column,
+                    "sample": outlier.sample,
+                    "value": outlier.value,
+                    "median": outlier.median,
+                    "robust_z": outlier.robust_z,
+                },
+            },
+        )
+
+
+def _remarks(scale: InputScale) -> Iterator[str]:
+    largest, smallest, outlier = scale.largest, scale.smallest, scale.outlier
+    if outlier and outlier.robust_z > _FAR:
+        yield (
+            f"{number(outlier.value)} at sample {outlier.sample}, column {outlier.column}, is "
+            f"{number(outlier.robust_z)} robust standard deviations from the median {number(outlier.median)}"
+        )
+    elif largest.magnitude > _LARGE:
+        yield f"values reach {number(largest.magnitude)} (column {largest.index}), whose square is beyond half floats"
+    if smallest.magnitude and largest.magnitude > _UNLIKE * smallest.magnitude:
+        yield (
+            f"column {largest.index} reaches {number(largest.magnitude)}, column {smallest.index} only "
+            f"{number(smallest.magnitude)}"
+        )
+
+
+def _columns(columns: tuple[int, ...]) -> str:
+    if len(columns) == 1:
+        return f"column {columns[0]} has"
+    named = [*columns[:_MOST_NAMED], *([f"{len(columns) - _MOST_NAMED} more"] if len(columns) > _MOST_NAMED else [])]
+    return f"columns {listed(named)} have each"
+
+
+def weight_nonfinite(case: Case) -> Iterator[Finding]:
+    """weight-nonfinite: the model's own weights first; the artifact's where the model's are sound."""
+    in_model = [weight for weight in case.evidence.weights if weight.place == "model"]
+    for weight in in_model or case.evidence.weights:
+        yield finding(
+            "weight-nonfinite",
+            Severity.WARNING,
+            tensor=weight.name,
+            layer=weight.layer,
+            summary=f"The {weight.place}'s weight {weight.name}{_of_layer(weight)} holds {_kinds(weight)} among its "
+            f"{math.prod(weight.shape):,} values, first at {list(weight.index)}.",
+            advice="Training diverged, or the file was damaged: go back to an earlier checkpoint."
+            if weight.place == "model"
+            else _artifact_advice(case),
+            evidence={
+                "place": weight.place,
+                "shape": list(weight.shape),
+                "nan_count": weight.nan_count,
+                "infinity_count": weight.infinity_count,
+                "index": list(weight.index),
+            },
+        )
+
+
+def _of_layer(weight: NonfiniteWeight) -> str:
+    return f" (layer {weight.layer})" if weight.layer and weight.layer not in weight.name.split("/") else ""
+
+
+def _kinds(weight: NonfiniteWeight) -> str:
+    kinds = ((weight.nan_count, "NaN"), (weight.infinity_count, "infinite"))
+    return listed([f"{count:,} {name}" for count, name in kinds if count])
+
+
+def _artifact_advice(case: Case) -> str:
+    quantization = case.artifact.quantization if case.artifact else "none"
+    if "float16" in quantization:
+        return "Half floats end at 65504: take --quantize uint16 or none, or scale this layer's weights down."
+    return "The model's own weights are finite: convert it again."
+
+
+def epsilon_mismatch(case: Case) -> Iterator[Finding]:
+    """epsilon-mismatch: another epsilon than the model's, or one that half floats round to 0."""
+    halves = [record.id for record in case.runtimes if record.environment and record.environment.float_bits == 16]
+    for epsilon in case.evidence.epsilons:
+        given, wanted = epsilon.artifact, epsilon.model
+        if given is not None and wanted is not None and abs(given - wanted) > 1e-3 * max(given, wanted):
+            yield _epsilon(
+                case,
+                epsilon,
+                f"{epsilon.layer}: the epsilon is {number(wanted)} in the model and {number(given)} in the artifact.",
+                "Convert the model again; float16 weights lose an epsilon below 6e-8, a larger one survives.",
+            )
+        elif halves and epsilon.in_tensors and given is not None and 0.0 < given < _SMALLEST_HALF:
+            yield _epsilon(
+                case,
+                epsilon,
+                f"{epsilon.layer}: its epsilon {number(given)} is below the smallest half float, 6e-8: where the "
+                f"variance or norm is 0, {listed(halves)} {'divides' if len(halves) == 1 else 'divide'} by 0.",
+                "Use an epsilon of at least 1e-3 in this layer, or 1e-5 where its inputs are scaled.",
+            )
+
+
+def _epsilon(case: Case, epsilon: Epsilon, summary: str, advice: str) -> Finding:
+    evidence = {"model": epsilon.model, "artifact": epsilon.artifact, "in_tensors": epsilon.in_tensors}
+    return finding(
+        "epsilon-mismatch", _severity(case), layer=epsilon.layer, summary=summary, advice=advice, evidence=evidence
+    )
+
+
+def resize_alignment(case: Case) -> Iterator[Finding]:
+    """resize-alignment: tfjs-layers resizes from the corners of pixels, Keras from their centers."""
+    if case.model is None or case.model.format == "tfjs" or not any(c.drifted for c in case.candidates):
+        return
+    for layer in case.evidence.bilinear_layers:
+        yield finding(
+            "resize-alignment",
+            Severity.WARNING,
+            layer=layer,
+            summary=f"{layer}: tfjs-layers' bilinear UpSampling2D takes pixel i from place i / factor, Keras from "
+            "(i + 0.5) / factor - 0.5: half a pixel apart, in every runtime.",
+            advice="Convert to the graph format (--format graph), which keeps half-pixel centers, or use "
+            "interpolation='nearest'.",
+            evidence={"half_pixel_centers": {"model": True, "artifact": False}},
+        )
+
+
+RULES: tuple[Rule, ...] = (weight_nonfinite, input_scale, epsilon_mismatch, resize_alignment)

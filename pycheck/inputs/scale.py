@@ -1,0 +1,135 @@
+"""How large the inputs are, column by column, gathered batch by batch in little memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..types import Array, Column, InputScale, Outlier
+
+#: An input with a longer last axis than this has no features, only elements: one column.
+_MOST_COLUMNS = 4096
+#: How many rows of an input are kept for its medians, and how many elements these may be in all.
+_MOST_ROWS, _LEAST_ROWS, _MOST_KEPT = 1024, 64, 1 << 19
+#: The MAD of a normal distribution, in standard deviations, inverted.
+_MAD_TO_SIGMA = 1.4826
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSketch:
+    """One input so far, in float64: exact extremes with their samples, and every `stride`-th row for the medians.
+
+    A column is one index of the last axis; an array of one axis, or with too long a last one, is one column.
+    NaN and infinities are left out. `kept` is bounded, deterministic, and the same whatever the batches were,
+    as long as the data is: rows are kept by their position.
+    """
+
+    rows: int
+    stride: int
+    kept: _Floats  # (rows kept, columns), NaN for what is not finite
+    low: _Floats
+    high: _Floats
+    low_sample: npt.NDArray[np.int64]
+    high_sample: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, tensor: Array, start: int, before: int = 0) -> Self:
+        """Of one batch, first axis the sample; `start` is its first sample, `before` the rows of earlier batches."""
+        columns = tensor.shape[-1] if tensor.ndim > 1 and tensor.shape[-1] <= _MOST_COLUMNS else 1
+        table = tensor.reshape(-1, columns)
+        per_sample = len(table) // len(tensor)
+        finite = np.isfinite(table)
+        whole = bool(finite.all())
+        lows = table if whole else np.where(finite, table, np.inf)
+        highs = table if whole else np.where(finite, table, -np.inf)
+        at_low, at_high = lows.argmin(axis=0), highs.argmax(axis=0)
+        every = np.arange(columns)
+        stride = 1
+        while len(table) // stride > cls._most(columns):
+            stride *= 2
+        kept = np.asarray(table[-before % stride :: stride], np.float64)
+        return cls(
+            before + len(table),
+            stride,
+            np.where(np.isfinite(kept), kept, np.nan),
+            np.asarray(lows[at_low, every], np.float64),
+            np.asarray(highs[at_high, every], np.float64),
+            start + at_low // per_sample,
+            start + at_high // per_sample,
+        )
+
+    def merge(self, later: Self) -> Self:
+        """Of both; `later` was made with `before=self.rows`."""
+        stride = max(self.stride, later.stride)
+        parts = [(self.kept, self.stride, 0), (later.kept, later.stride, self.rows)]
+        kept = np.concatenate([_thinned(*part, stride) for part in parts])
+        while len(kept) > self._most(len(self.low)):
+            kept, stride = kept[::2], 2 * stride
+        lower, higher = later.low < self.low, later.high > self.high
+        return type(self)(
+            later.rows,
+            stride,
+            kept,
+            np.where(lower, later.low, self.low),
+            np.where(higher, later.high, self.high),
+            np.where(lower, later.low_sample, self.low_sample),
+            np.where(higher, later.high_sample, self.high_sample),
+        )
+
+    def summary(self, name: str) -> InputScale | None:
+        """What rules look at; None when nothing was finite."""
+        known = np.flatnonzero(np.isfinite(self.low))
+        if not known.size:
+            return None
+        magnitude = np.maximum(np.abs(self.low), np.abs(self.high))
+        constant = [int(i) for i in known if self.low[i] == self.high[i]]
+        varying = [i for i in known if self.low[i] != self.high[i]] or list(known)
+        largest, smallest = (pick(varying, key=lambda i: magnitude[i]) for pick in (max, min))
+        return InputScale(
+            name,
+            columns=len(self.low),
+            largest=Column(int(largest), float(magnitude[largest])),
+            smallest=Column(int(smallest), float(magnitude[smallest])),
+            outlier=self._outlier(known),
+            constant_columns=tuple(constant) if len(constant) < len(known) else (),
+        )
+
+    def _outlier(self, known: npt.NDArray[Any]) -> Outlier | None:
+        """The extreme that lies farthest from its column's median, in robust standard deviations (1.4826 MAD).
+
+        Iglewicz and Hoaglin, How to detect and handle outliers, 1993. A column of which most values are the
+        same has no MAD to measure with.
+        """
+        kept = self.kept[:, known]
+        with np.errstate(all="ignore"):
+            median = np.nanmedian(kept, axis=0) if len(kept) else np.zeros(len(known))
+            sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(kept - median), axis=0)
+            distances = np.stack([median - self.low[known], self.high[known] - median]) / sigma
+        distances[~np.isfinite(distances)] = 0.0
+        side, at = np.unravel_index(distances.argmax(), distances.shape)
+        if not distances[side, at]:
+            return None
+        column = int(known[at])
+        values, samples = (self.low, self.low_sample) if side == 0 else (self.high, self.high_sample)
+        return Outlier(
+            column,
+            sample=int(samples[column]),
+            value=float(values[column]),
+            median=float(median[at]),
+            robust_z=float(distances[side, at]),
+        )
+
+    @staticmethod
+    def _most(columns: int) -> int:
+        return max(_LEAST_ROWS, min(_MOST_ROWS, _MOST_KEPT // columns))
+
+
+def _thinned(kept: _Floats, stride: int, before: int, wanted: int) -> _Floats:
+    """Of rows that lie `stride` apart, those whose position is a multiple of `wanted`."""
+    first = -(-before // stride)  # the position of the first one kept, in strides
+    return kept[-first % (wanted // stride) :: wanted // stride]
