@@ -1,7 +1,7 @@
 # Everything a developer and CI do. A machine needs make and Python 3.11 or 3.12; the rest is brought here.
 #
 # Set-up is a chain of files, each newer than what it was made from, so that nothing is set up twice:
-#   .venv/bin/python -> .venv/.packages -> node_modules/.packages -> pycheck/_harness/manifest.json -> .setup/browser
+#   .venv/bin/python -> .venv/.packages -> node_modules/.packages -> pycheck/_harness/manifest.json -> .setup/browsers
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -18,16 +18,16 @@ BENCH_ARGS ?=
 PACKAGES := $(VENV)/.packages
 NODE_PACKAGES := node_modules/.packages
 HARNESS := pycheck/_harness/manifest.json
-BROWSER := .setup/browser
+BROWSERS := .setup/browsers
 BUILD_TOOLS := .setup/build/.packages
-SETUP := $(PACKAGES) $(HARNESS) $(BROWSER)
+SETUP := $(PACKAGES) $(HARNESS) $(BROWSERS)
 
 HARNESS_SOURCES := package.json $(wildcard js_harness/*.mjs js_harness/*.json) \
 	$(shell find js_harness/src -type f 2>/dev/null)
 
-# A browser that was found once may have been removed since.
-ifneq ($(shell test -x "$$(cat $(BROWSER) 2>/dev/null)" && echo found),found)
-.PHONY: $(BROWSER)
+# What was found once may have been removed since; and where others rely on the outcome, no engine may be missing.
+ifneq ($(shell sh .ci/have-browsers $(BROWSERS) && echo found),found)
+.PHONY: $(BROWSERS)
 endif
 
 .PHONY: help setup demo test lint types js-test py-test build bench samples clean
@@ -35,7 +35,7 @@ endif
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-setup: $(SETUP) ## virtual environment, Python and JS packages, harness, browser
+setup: $(SETUP) ## virtual environment, Python and JS packages, harness, browsers
 
 demo: $(SETUP) ## compare a sample model in Python and in the browser
 	$(BIN)/pycheck compare models/cnn.keras models/cnn_inputs.npy
@@ -100,8 +100,8 @@ $(HARNESS): $(HARNESS_SOURCES) $(NODE_PACKAGES)
 	@$(WITH_NODE) npm run --silent build > /dev/null
 	@touch $@
 
-$(BROWSER): $(PACKAGES)
+$(BROWSERS): $(PACKAGES)
 	@mkdir -p $(@D)
 	@$(BIN)/python -m pycheck.provision > $@.new
 	@mv $@.new $@
-	@echo "setup: browser $$(cat $@)"
+	@sed 's/^/setup: /' $@

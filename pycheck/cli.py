@@ -318,9 +318,9 @@ def doctor(
     )
     console = Console(no_color=no_color)
     if install:
-        from .provision import ensure_browser
+        from .provision import ensure_browsers
 
-        ensure_browser(console.note)
+        ensure_browsers(console.note)
     with console.progress() as observe:
         diagnosis = _run(examination.examine(options, observe))
     with standard_output():

@@ -1,33 +1,49 @@
-"""Sees to it that this machine has a browser: finds one that starts, or installs one.
+"""Sees to it that this machine has a browser of each engine: finds one that starts, or installs one.
 
-Set-up runs it as ``python -m pycheck.provision``, which prints the browser's path.
+Set-up runs it as ``python -m pycheck.provision``, which prints each engine with its browser's path.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .errors import PycheckError, RuntimeUnavailableError
 from .runtimes.launching.base import FoundBrowser
 from .runtimes.launching.finding import find_browser
+from .runtimes.launching.trial import trial
+from .types import BROWSER_ENGINES
 
 #: Installing moves about 150 MB; a machine that gets no answer should not wait forever.
 INSTALL_TIMEOUT_S = 900
 VERSION_TIMEOUT_S = 30
 
-BROWSER_BY_HAND = (
-    "Install Google Chrome or Chromium (Debian: apt-get install chromium; Fedora: dnf install chromium;\n"
-    "macOS: brew install --cask google-chrome; elsewhere: python -m playwright install --with-deps chromium),\n"
-    "or name one that you have with --browser-path."
-)
+BY_HAND = {
+    "chromium": (
+        "Install Google Chrome or Chromium (Debian: apt-get install chromium; Fedora: dnf install chromium;\n"
+        "macOS: brew install --cask google-chrome; elsewhere: python -m playwright install --with-deps chromium),\n"
+        "or name one that you have with --browser-path."
+    ),
+    "firefox": (
+        "Install Firefox, and on a Linux without a display Xvfb (Debian: apt-get install firefox-esr xvfb;\n"
+        "Fedora: dnf install firefox xorg-x11-server-Xvfb; macOS: brew install --cask firefox; elsewhere:\n"
+        "python -m playwright install --with-deps firefox), or name one that you have with --browser-path firefox=PATH."
+    ),
+    "webkit": (
+        "Install Playwright's WebKit (python -m playwright install --with-deps webkit), or on Linux WebKitGTK and\n"
+        "Xvfb (Debian: apt-get install libwebkit2gtk-4.1-0 xvfb), or name a MiniBrowser that you have with\n"
+        "--browser-path webkit=PATH."
+    ),
+}
 DRIVER_BY_HAND = (
     "It carries a Node of its own, which may lack a library: install libatomic1 (Debian, Ubuntu, openSUSE) or\n"
     "libatomic (Fedora), or set PLAYWRIGHT_NODEJS_PATH to a Node that runs here."
@@ -44,45 +60,95 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class PackageManager:
-    """How to install with it, and what it calls the packages; None for what it need not or cannot bring.
+    """How to install with it, and what it calls the packages; an engine that it cannot bring is absent.
 
-    `driver_library` is what Playwright's Node (26 since Playwright 1.65) needs beside the C library.
+    `driver_library` is what Playwright's Node (26 since Playwright 1.65) needs beside the C library, None for nothing.
     """
 
     prepare: tuple[tuple[str, ...], ...]
     install: tuple[str, ...]
-    browser: str | None
+    browsers: Mapping[str, tuple[str, ...]]
     driver_library: str | None
     as_root: bool = True
 
-    def bring(self, package: str) -> Step:
-        """The step that installs one package."""
-        return Step((*self.prepare, (*self.install, package)), self.as_root)
+    def bring(self, *packages: str) -> Step:
+        """The step that installs packages."""
+        return Step((*self.prepare, (*self.install, *packages)), self.as_root)
 
 
 _APT_INSTALL = ("apt-get", "install", "-qq", "--yes", "--no-install-recommends")
+#: What draws WebGL in software, which Debian's browsers only recommend.
+_DEBIAN_SCREEN = ("xvfb", "libegl1", "libgl1-mesa-dri")
 #: By command. Musl distributions are absent, since TensorFlow does not run on them.
 PACKAGE_MANAGERS = {
-    "apt-get": PackageManager((("apt-get", "update", "-qq"),), _APT_INSTALL, "chromium", "libatomic1"),
-    "dnf": PackageManager((), ("dnf", "install", "--quiet", "--assumeyes"), "chromium", "libatomic"),
-    "zypper": PackageManager((), ("zypper", "--quiet", "--non-interactive", "install"), "chromium", "libatomic1"),
-    "pacman": PackageManager((), ("pacman", "-S", "--noconfirm", "--needed"), "chromium", None),
-    "brew": PackageManager((), ("brew", "install", "--quiet", "--cask"), "google-chrome", None, as_root=False),
+    "apt-get": PackageManager(
+        (("apt-get", "update", "-qq"),),
+        _APT_INSTALL,
+        {
+            "chromium": ("chromium",),
+            "firefox": ("firefox-esr", *_DEBIAN_SCREEN),
+            "webkit": ("libwebkit2gtk-4.1-0", *_DEBIAN_SCREEN),
+        },
+        "libatomic1",
+    ),
+    "dnf": PackageManager(
+        (),
+        ("dnf", "install", "--quiet", "--assumeyes"),
+        {"chromium": ("chromium",), "firefox": ("firefox", "xorg-x11-server-Xvfb")},
+        "libatomic",
+    ),
+    "zypper": PackageManager(
+        (), ("zypper", "--quiet", "--non-interactive", "install"), {"chromium": ("chromium",)}, "libatomic1"
+    ),
+    "pacman": PackageManager(
+        (),
+        ("pacman", "-S", "--noconfirm", "--needed"),
+        {
+            "chromium": ("chromium",),
+            "firefox": ("firefox", "xorg-server-xvfb"),
+            "webkit": ("webkit2gtk-4.1", "xorg-server-xvfb"),
+        },
+        None,
+    ),
+    "brew": PackageManager(
+        (),
+        ("brew", "install", "--quiet", "--cask"),
+        {"chromium": ("google-chrome",), "firefox": ("firefox",)},
+        None,
+        as_root=False,
+    ),
 }
+#: What Ubuntu's packages only point at are snaps, which cannot read the profiles that are made for them.
+_UBUNTU_SNAPS = {"chromium", "firefox"}
 
 
-def ensure_browser(report: Callable[[str], None]) -> FoundBrowser:
-    """A Chromium or Chrome that starts, and that Playwright can start; installed now if there was none.
+def ensure_browser(report: Callable[[str], None], engine: str = "chromium") -> FoundBrowser:
+    """An engine's browser that starts; installed now if there was none.
 
     `report` is given a line for each thing that is missing and each attempt to bring it. What is found is
-    asked for its version, since a file may be there and not start: a snap stub, or a download whose system
-    libraries are missing. Raises RuntimeUnavailableError when nothing helps.
+    tried, since a file may be there and not start: a snap stub, or a download whose system libraries are
+    missing. Raises RuntimeUnavailableError when nothing helps.
     """
     if problem := _mend(_driver_problem, _driver_steps(), report):
         raise RuntimeUnavailableError(problem, DRIVER_BY_HAND)
-    if problem := _mend(_browser_problem, _browser_steps(), report):
-        raise RuntimeUnavailableError(f"{problem}; and none could be installed here", BROWSER_BY_HAND)
-    return find_browser()
+    if problem := _mend(partial(_browser_problem, engine), _browser_steps(engine), report):
+        raise RuntimeUnavailableError(f"{problem}; and none could be installed here", BY_HAND[engine])
+    return find_browser(engine=engine)
+
+
+def ensure_browsers(report: Callable[[str], None]) -> Mapping[str, FoundBrowser]:
+    """A browser of every engine that can be had here; what cannot is reported, with what to do by hand.
+
+    Raises RuntimeUnavailableError where there is no Chromium, in which everything runs by default.
+    """
+    found = {"chromium": ensure_browser(report)}
+    for engine in BROWSER_ENGINES:
+        if engine not in found:
+            try:
+                found[engine] = ensure_browser(report, engine)
+            except RuntimeUnavailableError as error:
+                report(str(error))
+    return found
 
 
 def _mend(problem_now: Callable[[], str], steps: Iterable[Step], report: Callable[[str], None]) -> str:
@@ -110,34 +176,38 @@ def _driver_steps() -> Iterator[Step]:
             yield manager.bring(manager.driver_library)
 
 
-def _browser_problem() -> str:
+def _browser_problem(engine: str) -> str:
     try:
-        found = find_browser()
+        found = find_browser(engine=engine)
     except RuntimeUnavailableError as error:
         return error.message
+    if engine != "chromium":
+        return asyncio.run(trial(engine, found))
     if os.name == "nt":  # --version opens a window there, and a browser brings its libraries along
         return ""
     failure = _run((str(found.path), "--version"), VERSION_TIMEOUT_S)
     return f"{found.path} does not start: {failure}" if failure else ""
 
 
-def _browser_steps() -> Iterator[Step]:
+def _browser_steps(engine: str) -> Iterator[Step]:
     """In order; the next is only asked for when the last did not help."""
-    yield Step((_playwright("install", "chromium"),))
-    if _has_playwright_build():
-        yield Step((_playwright("install-deps", "chromium"),), as_root=True)
+    yield Step((_playwright("install", engine),))
+    if _has_playwright_build(engine):
+        yield Step((_playwright("install-deps", engine),), as_root=True)
     for manager in _package_managers():
-        if manager.browser and not (manager.install[0] == "apt-get" and _is_ubuntu()):
-            yield manager.bring(manager.browser)
+        if engine in manager.browsers and not (
+            manager.install[0] == "apt-get" and engine in _UBUNTU_SNAPS and _is_ubuntu()
+        ):
+            yield manager.bring(*manager.browsers[engine])
 
 
 def _playwright(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "playwright", *arguments)
 
 
-def _has_playwright_build() -> bool:
+def _has_playwright_build(engine: str) -> bool:
     try:
-        return find_browser().source == "Playwright"
+        return find_browser(engine=engine).source == "Playwright"
     except RuntimeUnavailableError:
         return False
 
@@ -147,7 +217,6 @@ def _package_managers() -> list[PackageManager]:
 
 
 def _is_ubuntu() -> bool:
-    """Ubuntu's chromium package is only a pointer to a snap, which cannot read the profiles Playwright makes."""
     try:
         return "ID=ubuntu" in Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -216,13 +285,18 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 def main() -> int:
-    """Print the path of a working browser; the exit code is the error's own."""
+    """Print each engine with the path of a working browser; the exit code is the error's own, where one is missing.
+
+    A developer's machine may lack an engine, whose tests then say so; one that checks for others (CI) may not.
+    """
     try:
-        print(ensure_browser(lambda line: print(f"setup: {line}", file=sys.stderr, flush=True)).path)
+        found = ensure_browsers(lambda line: print(f"setup: {line}", file=sys.stderr, flush=True))
     except PycheckError as error:
         print(f"setup: {error}", file=sys.stderr)
         return error.exit_code
-    return 0
+    for engine, browser in found.items():
+        print(engine, browser.path)
+    return RuntimeUnavailableError.exit_code if os.environ.get("CI") and len(found) < len(BROWSER_ENGINES) else 0
 
 
 if __name__ == "__main__":

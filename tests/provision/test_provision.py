@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,9 @@ from pycheck.runtimes.launching import finding
 WORKING = "#!/bin/sh\necho Chromium 156.0\n"
 #: Stands in for Playwright's own Node, whose download takes three tries to fail.
 NODE = "#!/bin/sh\n[ \"$2\" = --version ] || { echo 'Error: Download failure'; exit 1; }\n"
+FIREFOX = "#!/bin/sh\necho Mozilla Firefox 153.7.0esr\n"
+#: Says which display it is, and shows nothing.
+XVFB = "#!/bin/sh\necho 7\nexec /bin/sleep 60\n"
 BROKEN = "#!/bin/sh\necho 'requires the chromium snap'; exit 1\n"
 
 
@@ -44,8 +48,14 @@ class Machine:
     def asked(self) -> list[str]:
         return self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
 
-    def ensure(self) -> Path:
-        return provision.ensure_browser(self.lines.append).path
+    def installs(self, **scripts: str) -> str:
+        """What lets an apt-get bring a command for each package that it is asked for."""
+        cases = [f'*{package}*) /bin/cp {self.add(f"package-{package}", script)} {self.commands}/{name};;'
+                 for name, (package, script) in ((n, s.split("|", 1)) for n, s in scripts.items())]  # fmt: skip
+        return "\n".join(f'case "$*" in {case} esac' for case in cases)
+
+    def ensure(self, engine: str = "chromium") -> Path:
+        return provision.ensure_browser(self.lines.append, engine).path
 
 
 @pytest.fixture
@@ -59,6 +69,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         monkeypatch.setitem(finding.PLACES, engine, replace(places, linux=(), mac=()))
     monkeypatch.setattr(provision, "_is_ubuntu", lambda: False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
     machine = Machine(commands)
     monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(machine.add("playwright-node", NODE)))
     return machine
@@ -149,10 +162,50 @@ def test_a_playwright_that_cannot_be_mended_is_named(machine: Machine, monkeypat
     assert "PLAYWRIGHT_NODEJS_PATH" in raised.value.advice
 
 
-def test_the_command_prints_the_path_and_nothing_else(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    chromium = machine.add("chromium", WORKING)
+def test_a_firefox_that_is_there_and_can_be_shown_is_taken(machine: Machine) -> None:
+    firefox = machine.add("firefox", FIREFOX)
+    machine.add("Xvfb", XVFB)
+    machine.add_apt()
+    assert machine.ensure("firefox") == firefox
+    assert machine.lines == []
+    assert machine.asked() == []
+
+
+@pytest.mark.parametrize(("engine", "command"), [("firefox", "firefox-esr"), ("webkit", "MiniBrowser")])
+def test_a_missing_engine_is_brought_with_what_it_needs_to_be_shown(
+    engine: str, command: str, machine: Machine
+) -> None:
+    package = {"firefox": "firefox-esr", "webkit": "libwebkit2gtk"}[engine]
+    machine.add_apt(machine.installs(**{command: f"{package}|{FIREFOX}", "Xvfb": f"xvfb|{XVFB}"}))
+    assert machine.ensure(engine) == machine.commands / command
+    assert f"no {engine.capitalize() if engine == 'firefox' else 'WebKit'} found" in machine.lines[0]
+    assert "xvfb" in machine.asked()[-1]
+
+
+def test_a_firefox_that_could_only_be_headless_gets_an_xvfb(machine: Machine) -> None:
+    machine.add("firefox", FIREFOX)
+    machine.add_apt(machine.installs(Xvfb=f"xvfb|{XVFB}"))
+    machine.ensure("firefox")
+    assert "a headless Firefox has no WebGL" in machine.lines[0]
+
+
+def test_the_command_prints_each_engine_with_its_path_and_what_it_could_not_bring_elsewhere(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    chromium, firefox = machine.add("chromium", WORKING), machine.add("firefox", FIREFOX)
+    machine.add("Xvfb", XVFB)
     assert provision.main() == 0
-    assert capsys.readouterr().out == f"{chromium}\n"
+    said = capsys.readouterr()
+    assert said.out == f"chromium {chromium}\nfirefox {firefox}\n"
+    assert "no WebKit found" in said.err
+    assert "apt-get install libwebkit2gtk-4.1-0 xvfb" in said.err
+
+
+def test_in_ci_an_engine_that_is_missing_is_a_failure(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    machine.add("chromium", WORKING)
+    assert provision.main() == 3
 
 
 def test_the_command_ends_with_exit_code_3_where_there_is_no_browser(

@@ -93,3 +93,24 @@ def test_a_machine_without_node_or_the_package_is_told_what_is_needed(machine: M
     assert done.returncode == 1
     assert "Found: v18.19.0" in done.stderr
     assert "Node 20.19, 22.12 or later" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ci", "listed", "there", "expected"),
+    [
+        ("", ("chromium",), True, 0),
+        ("", ("chromium", "firefox"), False, 1),
+        ("", (), True, 1),
+        ("true", ("chromium", "firefox"), True, 1),
+        ("true", ("chromium", "firefox", "webkit"), True, 0),
+    ],
+)
+def test_browsers_that_are_listed_must_be_there_and_in_ci_all_three(
+    machine: Machine, ci: str, listed: tuple[str, ...], there: bool, expected: int
+) -> None:
+    paths = {engine: machine.folder / engine for engine in listed}
+    if there:
+        for engine in listed:
+            machine.add(engine, "#!/bin/sh\n")
+    (machine.folder / "list").write_text("".join(f"{engine} {path}\n" for engine, path in paths.items()))
+    assert machine.run("have-browsers", "list", CI=ci).returncode == expected

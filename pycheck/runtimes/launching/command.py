@@ -165,10 +165,11 @@ class CommandBrowser(Browser):
 
     async def start(self) -> None:
         """Start a first process and learn the version."""
-        version = asyncio.ensure_future(self._ask_version())
+        assert self.path is not None
+        version = asyncio.ensure_future(ask_version(self.path, self._display))
         try:
             self._idle.append(await self._open_window())
-            self.version = await version
+            self.version = await version or "of unknown version"
         finally:
             version.cancel()
             await asyncio.gather(version, return_exceptions=True)
@@ -270,26 +271,30 @@ class CommandBrowser(Browser):
             **self._display.environment,
         }
 
-    async def _ask_version(self) -> str:
-        assert self.path is not None
+
+async def ask_version(path: Path, display: Display) -> str | None:
+    """What a browser says of its version; None where it does not start."""
+    try:
         process = await asyncio.create_subprocess_exec(
-            self.path,
+            path,
             "--version",
-            env={**os.environ, **self._display.environment, "MOZ_HEADLESS": "1"},
+            env={**os.environ, **display.environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        try:
-            async with asyncio.timeout(_VERSION_TIMEOUT_S):
-                said, _ = await process.communicate()
-        except TimeoutError:
-            return "of unknown version"
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-        match = re.search(r"(\d+\.[\w.]+)", said.decode(errors="replace"))
-        return match[1] if match else "of unknown version"
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(_VERSION_TIMEOUT_S):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        return None
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+    match = re.search(r"(\d+\.[\w.]+)", said.decode(errors="replace"))
+    return match[1] if match and process.returncode == 0 else None
 
 
 class _Process(Window):
