@@ -449,6 +449,41 @@ class PointResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where artifact:float32 itself makes NaN or infinity of finite operands: the first of `count` elements.
+
+    `element` has what artifact:float64 gives there as its reference, NaN where that cannot run.
+    """
+
+    element: WorstElement
+    count: int
+    operands: tuple[Operand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """What share of an activation's result lies at each of its bounds, in artifact:float32."""
+
+    activation: str
+    bounds: tuple[float, ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """One output of the whole artifact, run twice on the same inputs, where the two differ.
+
+    `element` is the one that differs most: the second run's value as its candidate, the first one's as its reference.
+    """
+
+    runtime: RuntimeId
+    tensor: str
+    changed_count: int
+    element_count: int
+    element: WorstElement
+
+
+@dataclass(frozen=True, slots=True)
 class TracePoint:
     """One value inside the artifact: a node of a graph, a layer of a layers model.
 
@@ -469,6 +504,8 @@ class TracePoint:
     underflow_headroom: float | None = None
     results: tuple[PointResult, ...] = ()
     skipped: str | None = None
+    origin: Origin | None = None
+    saturation: Saturation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,7 +526,7 @@ class Trace:
     """Where errors begin: points of the artifact, in topological order, on a few samples.
 
     `samples` are the places of those in the whole input: the ones that failed, then the first ones. `notes` say
-    what the trace had to do without.
+    what the trace had to do without; `repeats` lists outputs that differ when the same is run again.
     """
 
     sample_count: int
@@ -499,6 +536,7 @@ class Trace:
     splits: tuple[OutputSplit, ...]
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Point:
         layer: The Keras layer it came from, as far as names tell.
         tensor: The tensor of `ArtifactGraph.graph_def` that holds the value.
         constant: Whether it depends on no input.
+        activation: What it applies last, also where that is fused into it, by Keras's name (``relu``); else empty.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Point:
     layer: str | None
     tensor: str
     constant: bool
+    activation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class ArtifactGraph:
     outputs: Mapping[str, str]
     points: tuple[Point, ...]
     notes: tuple[str, ...] = ()
+
+    def point_of(self, name: str) -> str:
+        """The point that an output is; the output's own name where it is none, but an input handed on."""
+        tensor = self.outputs.get(name)
+        return next((point.name for point in self.points if point.tensor == tensor), name)
 
     def tensor_of(self, name: str) -> str:
         """The tensor of a point or an input; KeyError when there is neither."""

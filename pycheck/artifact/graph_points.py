@@ -15,6 +15,7 @@ from .layer_names import LayerNames
 from .opaque import opaque_tensors, output_types
 
 _SILENT = frozenset({"Const", "NoOp", "Placeholder"})
+_ACTIVATIONS = {op: op.lower() for op in ("Relu", "Relu6", "Sigmoid", "Softmax", "Softsign", "Tanh")}
 _LEAVING = {"Exit": "while", "RefExit": "while", "Merge": "cond", "RefMerge": "cond"}
 
 
@@ -50,7 +51,8 @@ def graph_points(
             tensor = _short(f"{name}:{index}")
             constant[tensor] = is_constant
             if tensor not in opaque and (index == 0 or tensor in read):
-                points.append(Point(tensor, op, sources, names.of(name), f"{name}:{index}", is_constant))
+                layer, activation = names.of(name), _activation(node)
+                points.append(Point(tensor, op, sources, layer, f"{name}:{index}", is_constant, activation))
     return tuple(points)
 
 
@@ -77,6 +79,11 @@ def _sources(
         elif source.op not in _SILENT and not ref.startswith("^"):
             found[_short(ref)] = None
     return tuple(found)
+
+
+def _activation(node: Any) -> str:
+    fused = node.attr["fused_ops"].list.s if "fused_ops" in node.attr else ()
+    return _ACTIVATIONS.get(fused[-1].decode() if fused else node.op, "")
 
 
 def _short(ref: str) -> str:

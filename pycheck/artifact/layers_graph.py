@@ -52,6 +52,9 @@ def layers_graph(document: Document) -> ArtifactGraph:
     return ArtifactGraph(graph_def, inputs, outputs, points, (*plan.notes, *_mask_notes(plan)))
 
 
+_RELU6_MAX = 6.0
+
+
 @dataclass(frozen=True, slots=True)
 class _Mark:
     """A value that was computed: the point's name, the layer, and the node of the graph that holds it."""
@@ -60,6 +63,7 @@ class _Mark:
     layer: str
     class_name: str
     node: str
+    activation: str
 
 
 class _Program:
@@ -122,10 +126,18 @@ class _Program:
             value = tf.identity(result, name=f"point_{len(self.marks)}")
             if (mask := getattr(result, "_keras_mask", None)) is not None:
                 value._keras_mask = mask
-            self.marks.append(_Mark(name, where, plan.class_name, value.op.name))
+            self.marks.append(_Mark(name, where, plan.class_name, value.op.name, _activation(plan)))
             marked.append(value)
             names.append(name)
         return marked, names
+
+
+def _activation(plan: LayerPlan) -> str:
+    if plan.class_name in ("ReLU", "Softmax"):
+        return "relu6" if plan.config.get("max_value") == _RELU6_MAX else plan.class_name.lower()
+    recurrent = plan.class_name in ("LSTM", "GRU", "SimpleRNN")  # what leaves these is a product of activations
+    activation = plan.config.get("activation")
+    return activation if isinstance(activation, str) and not recurrent else ""
 
 
 def _without_numbers(path: str) -> str:
@@ -193,7 +205,10 @@ def _points(graph_def: Any, inputs: Mapping[str, str], marks: Iterable[_Mark]) -
     for mark in marks:
         sources = _read_by(nodes, mark.node, named)
         constant[mark.name] = all(constant[source] for source in sources)
-        points.append(Point(mark.name, mark.class_name, sources, mark.layer, f"{mark.node}:0", constant[mark.name]))
+        tensor = f"{mark.node}:0"
+        points.append(
+            Point(mark.name, mark.class_name, sources, mark.layer, tensor, constant[mark.name], mark.activation)
+        )
     return tuple(points)
 
 

@@ -1,0 +1,246 @@
+"""What explains one wrong element of one operation: a table of small rules over what the operation read there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..types import Comparison, Operand
+from .case import number
+
+_LARGEST_HALF = 65504.0
+_SMALLEST_NORMAL_HALF = 2.0**-14
+_SMALLEST_HALF = 2.0**-24
+_SMALLEST_NORMAL = 2.0**-126
+_LARGEST_EXACT_INTEGER = 2**24
+_OVERFLOWING_EXPONENT = math.log(3.4028235e38)
+
+_DIVISIONS = frozenset(
+    {"Div", "RealDiv", "DivNoNan", "FloorDiv", "TruncateDiv", "Reciprocal", "FloorMod", "Mod", "Rsqrt"}
+)
+_LOGARITHMS = frozenset({"Log", "Log1p"})
+_ROOTS = frozenset({"Sqrt", "Rsqrt"})
+_EXPONENTIALS = frozenset({"Exp", "Expm1", "Sinh", "Cosh", "Softplus"})
+_RESIZES = frozenset({"ResizeBilinear", "ResizeNearestNeighbor", "Resizing", "UpSampling2D"})
+_SUMS = frozenset({"Add", "AddN", "AddV2", "Sub", "Subtract"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An element of a point that is wrong, and what was read for it.
+
+    On a runtime that errs by itself, `given` is what it has and `expected` what Python has. Where Python itself
+    makes NaN or infinity, there is no `comparison`, and they are what float32 and float64 have.
+    """
+
+    op: str
+    operands: tuple[Operand, ...]
+    expected: float
+    given: float
+    comparison: Comparison | None = None
+
+    @property
+    def values(self) -> list[float]:
+        """The elements that the wrong one was computed from, where the operation pairs them."""
+        return [o.value for o in self.operands if o.value is not None]
+
+    @property
+    def is_half(self) -> bool:
+        """Whether the runtime computes in half floats."""
+        return self.comparison is not None and self.comparison.precision_bits == 16
+
+    @property
+    def changes_class(self) -> bool:
+        """Whether one of finite, NaN, +Inf and -Inf became another."""
+        return _class(self.expected) != _class(self.given)
+
+    @property
+    def divisor(self) -> float | None:
+        """What is divided by; None where it is a weight, or no division."""
+        if self.op not in _DIVISIONS or not self.operands:
+            return None
+        return self.operands[-1].value
+
+
+def _class(value: float) -> str:
+    return "finite" if math.isfinite(value) else "NaN" if math.isnan(value) else str(value)
+
+
+def _exceeds_half(s: Place) -> bool:
+    reach = [o.largest for o in s.operands] + [o.smallest for o in s.operands] + [s.expected]
+    beyond = any(v is not None and math.isfinite(v) and abs(v) > _LARGEST_HALF for v in reach)
+    return s.is_half and beyond and (s.changes_class or abs(s.given) > _LARGEST_HALF)
+
+
+def _vanishes_in_half(s: Place) -> bool:
+    tiny = any(0.0 < abs(v) < _SMALLEST_NORMAL_HALF for v in s.values)
+    return s.is_half and (tiny or (0.0 < abs(s.expected) < _SMALLEST_NORMAL_HALF and abs(s.given) < _SMALLEST_HALF))
+
+
+def _log_of_zero(s: Place) -> bool:
+    return s.op in _LOGARITHMS and any(v <= (0.0 if s.op == "Log" else -1.0) for v in s.values)
+
+
+def _subtracts_infinities(s: Place) -> bool:
+    return s.op in _SUMS and sum(math.isinf(v) for v in s.values) > 1
+
+
+def _exp_overflows(s: Place) -> bool:
+    overflow = any(v > _OVERFLOWING_EXPONENT for v in s.values)
+    return s.op in _EXPONENTIALS and overflow and not (math.isfinite(s.expected) and math.isfinite(s.given))
+
+
+def _reads_infinity(s: Place) -> bool:
+    return s.changes_class and any(math.isinf(v) for v in s.values)
+
+
+def _hides_nan(s: Place) -> bool:
+    return not math.isfinite(s.expected) and math.isfinite(s.given)
+
+
+def _spreads_nan(s: Place) -> bool:
+    here = any(math.isnan(v) for v in s.values)
+    return math.isnan(s.given) and not math.isnan(s.expected) and not here and any(o.nan_count for o in s.operands)
+
+
+def _flushes(s: Place) -> bool:
+    return any(0.0 < abs(v) < _SMALLEST_NORMAL for v in (*s.values, s.expected))
+
+
+def _is_large_integer(s: Place) -> bool:
+    dtype = s.comparison.dtype if s.comparison else ""
+    return dtype.lstrip("u").startswith("int") and abs(s.expected) > _LARGEST_EXACT_INTEGER
+
+
+Explanation = tuple[str, Callable[[Place], bool], str, str]
+
+#: Of a runtime that errs by itself: code, whether it is that, what happened, what to do; the first that applies.
+RULES: Sequence[Explanation] = (
+    (
+        "f16-overflow",
+        _exceeds_half,
+        "half floats end at 65504, and it is beyond",
+        "Scale the values down before this operation, and its result up again after the model.",
+    ),
+    (
+        "f16-underflow",
+        _vanishes_in_half,
+        "so small a value is lost in half floats",
+        "Use a larger epsilon, at least 1e-3, or scale the values up.",
+    ),
+    (
+        "log-of-zero",
+        _log_of_zero,
+        "it is the logarithm of 0 or less",
+        "Add an epsilon inside of the logarithm, or clip its argument above 0.",
+    ),
+    (
+        "division-by-zero",
+        lambda s: s.divisor == 0.0,
+        "it divides by 0",
+        "Add an epsilon to the divisor, or use divide_no_nan.",
+    ),
+    (
+        "sqrt-of-negative",
+        lambda s: s.op in _ROOTS and any(v < 0.0 for v in s.values),
+        "it is the root of a negative number",
+        "Clip the argument at 0: roundoff alone can make a small difference negative.",
+    ),
+    (
+        "inf-minus-inf",
+        _subtracts_infinities,
+        "it adds or subtracts infinities",
+        "Keep infinities out: clip before the operation that makes them, and mask with a large finite number.",
+    ),
+    (
+        "exp-overflow",
+        _exp_overflows,
+        "the exponential is beyond the largest float32",
+        "Clip the argument below 88, or subtract its maximum first.",
+    ),
+    (
+        "infinity-mishandled",
+        _reads_infinity,
+        "this backend computes something else of an infinity",
+        "Keep infinities out of this operation: clip what it reads to large finite numbers.",
+    ),
+    (
+        "int32-precision",
+        _is_large_integer,
+        "this backend keeps integers in floats, exact to 16777216 only",
+        "Keep integers below 2^24, or split them in two.",
+    ),
+    (
+        "nan-spread",
+        _spreads_nan,
+        "a NaN in another element spoilt this one",
+        "Remove the NaN before this operation: on this backend it does not stay in its place.",
+    ),
+    (
+        "nan-masked",
+        _hides_nan,
+        "Python gives NaN or infinity and this backend hides it",
+        "Remove the NaN or infinity in the model, where Python shows it.",
+    ),
+    (
+        "nan-introduced",
+        lambda s: math.isfinite(s.expected) and not math.isfinite(s.given),
+        "Python gives a finite number here",
+        "Look at the operands: clip what reaches this operation to the range in which it agrees.",
+    ),
+    (
+        "nonfinite-changed",
+        lambda s: s.changes_class,
+        "neither side is finite, and they are not the same",
+        "Clip before the value is lost: code that tests for NaN or infinity takes another branch.",
+    ),
+    (
+        "denormal-flush",
+        _flushes,
+        "numbers below 1.2e-38 are 0 on this backend",
+        "Scale the values up, or use an epsilon above 1e-37.",
+    ),
+    (
+        "resize-alignment",
+        lambda s: s.op in _RESIZES and not s.changes_class,
+        "this backend takes it from other pixels",
+        "Resize to a whole multiple, or with interpolation='nearest' and half-pixel centers, on which backends agree.",
+    ),
+    (
+        "own-drift",
+        lambda s: True,
+        "the operation itself is less exact here than float32 in Python",
+        "If it matters, keep this operation's inputs in a smaller range, or run the model on another backend.",
+    ),
+)
+
+_NATIVE_CODES = ("log-of-zero", "division-by-zero", "sqrt-of-negative", "exp-overflow")
+#: The same where Python itself makes NaN or infinity of finite operands.
+NATIVE_RULES: Sequence[Explanation] = (
+    *(rule for rule in RULES if rule[0] in _NATIVE_CODES),
+    (
+        "native-overflow",
+        lambda s: math.isfinite(s.expected),
+        "float32 ends at 3.4e38, and it is beyond",
+        "Scale the values down before this operation, or clip them.",
+    ),
+    (
+        "native-nan",
+        lambda s: True,
+        "neither float32 nor float64 has a number for it",
+        "Clip what this operation reads to the range in which it has a result.",
+    ),
+)
+
+
+def explanation(place: Place) -> Explanation:
+    """The rule that applies."""
+    rules = RULES if place.comparison else NATIVE_RULES
+    return next(rule for rule in rules if rule[1](place))
+
+
+def of_operands(operands: Sequence[Operand]) -> str:
+    """``of 3 and -Inf it makes ``, shorter where the operation does not pair elements."""
+    values = [number(o.value) for o in operands if o.value is not None]
+    return f"of {' and '.join(values)} it makes " if values else "it gives "

@@ -1,0 +1,114 @@
+"""What values tell of causes: where NaN begins in Python itself, activations at their bounds, runs that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ..artifact import Point
+from ..types import Array, Origin, Repeat, RuntimeId, Saturation, WorstElement
+from .measuring import operands_of, pairs_elements
+
+#: An element is at a bound when it is as near as this; float32's sigmoid is there from about 14 on.
+_NEAR = 1e-6
+#: Fewer elements than this say nothing of an activation.
+_FEWEST = 16
+_BOUNDS: Mapping[str, tuple[float, ...]] = {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "relu": (0.0,),
+    "relu6": (0.0, 6.0),
+}
+
+
+def origin(point: Point, single: Array, double: Array | None, operands: Mapping[str, Array]) -> Origin | None:
+    """The first element that artifact:float32 makes not finite of finite operands; None where there is none.
+
+    Where the operation pairs elements, those that it pairs have to be finite; else all of the same sample.
+    """
+    if single.dtype.kind != "f" or point.constant or (bad := ~np.isfinite(single)).sum() == 0:
+        return None
+    made = bad & _reads_finite(single.shape, operands, paired=pairs_elements(point.op))
+    if not made.any():
+        return None
+    place = tuple(int(i) for i in np.argwhere(made)[0])
+    element = WorstElement(
+        sample=place[0] if place else 0,
+        index=place[1:],
+        reference=float(double[place]) if double is not None and double.shape == single.shape else float("nan"),
+        candidate=float(single[place]),
+        kind="introduced",
+    )
+    return Origin(element, int(made.sum()), operands_of(point.op, operands, place, single.shape))
+
+
+def _reads_finite(shape: tuple[int, ...], operands: Mapping[str, Array], *, paired: bool) -> Array:
+    """Of which elements all that they were computed from is finite."""
+    result = np.ones(shape, bool)
+    for value in operands.values():
+        if value.dtype.kind != "f":
+            continue
+        finite = np.isfinite(value)
+        if paired and _broadcasts(value.shape, shape):
+            result &= finite
+        elif value.ndim and shape and value.shape[0] == shape[0]:
+            whole = finite.reshape(len(value), -1).all(axis=1)
+            result &= whole.reshape(-1, *(1,) * (len(shape) - 1))
+        else:
+            result &= finite.all()
+    return result
+
+
+def _broadcasts(given: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(given, into) == into
+    except ValueError:
+        return False
+
+
+def saturation(point: Point, value: Array) -> Saturation | None:
+    """How much of an activation's result lies at its bounds; None for what is no activation, or too small."""
+    bounds = _BOUNDS.get(point.activation)
+    if bounds is None or value.size < _FEWEST or value.dtype.kind != "f":
+        return None
+    shares = [float(np.mean(np.abs(value - bound) < _NEAR)) for bound in bounds]
+    return Saturation(point.activation, bounds, tuple(shares))
+
+
+def repeats(
+    runtime: RuntimeId,
+    outputs: Mapping[str, str],
+    first: Mapping[str, Array],
+    again: Mapping[str, Array],
+    samples: Sequence[int],
+) -> Iterator[Repeat]:
+    """Outputs whose second value differs from the first in any bit; two NaN are alike, whatever their bits.
+
+    `outputs` are the model's names and the artifact's, by which the values are; `samples` their places in the input.
+    """
+    for tensor, name in outputs.items():
+        if name not in first or name not in again:
+            continue
+        one, two = first[name], again[name]
+        if one.shape != two.shape or not (changed := _differs(one, two)).any():
+            continue
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = np.abs(two.astype(np.float64) - one.astype(np.float64))
+        distance = np.where(changed, np.nan_to_num(distance, nan=np.inf, posinf=np.inf), -1.0)
+        place = tuple(int(i) for i in np.unravel_index(distance.argmax(), distance.shape))
+        sample = samples[place[0]] if one.shape[:1] == (len(samples),) else 0
+        index = place[1:] if one.shape[:1] == (len(samples),) else place
+        element = WorstElement(sample, index, float(one[place]), float(two[place]), "error")
+        yield Repeat(runtime, tensor, int(changed.sum()), one.size, element)
+
+
+def _differs(one: Array, two: Array) -> Array:
+    """Where two arrays differ; 0 and -0 do."""
+    if one.dtype.kind != "f":
+        return np.asarray(one != two)
+    alike = (one == two) & (np.signbit(one) == np.signbit(two))
+    return np.asarray(~(alike | (np.isnan(one) & np.isnan(two))))
