@@ -127,12 +127,14 @@ class Probes:
     The kernel is an elementwise product of tensors too large for TF.js to hand to the CPU.
     `significand` is 2049 x 1 and 16777215 x 1: 12 and 24 significant bits.
     `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1; `denormals_float16` is
-    2^-14 x 0.5 and 2^-15 x 1.
+    2^-14 x 0.5 and 2^-15 x 1. `limits_float16` is 2051 x 1, which lies between two half floats,
+    and 70000 x 1, which lies above them all.
     """
 
     significand: tuple[int, ...]
     denormals_float32: tuple[int, ...]
     denormals_float16: tuple[int, ...]
+    limits_float16: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

@@ -31,7 +31,7 @@ EXAMPLES = [
         flags_default={"WEBGL_PACK": True},
         flags_unknown=(),
         wasm_threads=None,
-        probes=protocol.Probes((1157632000, 1266679807), (0, 0), (0, 0)),
+        probes=protocol.Probes((1157632000, 1266679807), (0, 0), (0, 0), (0, 0)),
         notes=(),
     ),
     protocol.Loaded(2, (protocol.TensorDescription("x", "float32", (None, 3)),), (), 4),

@@ -12,6 +12,7 @@ export async function probe() {
     significand: await products([[2049, 1], [16777215, 1]]),
     denormals_float32: await products([[2 ** -126, 0.5], [2 ** -127, 1]]),
     denormals_float16: await products([[2 ** -14, 0.5], [2 ** -15, 1]]),
+    limits_float16: await products([[2051, 1], [70000, 1]]),
   };
 }
 

@@ -14,12 +14,14 @@ export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "predict
  * The kernel is an elementwise product of tensors too large for TF.js to hand to the CPU.
  * `significand` is 2049 x 1 and 16777215 x 1: 12 and 24 significant bits.
  * `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1; `denormals_float16` is
- * 2^-14 x 0.5 and 2^-15 x 1.
+ * 2^-14 x 0.5 and 2^-15 x 1. `limits_float16` is 2051 x 1, which lies between two half floats,
+ * and 70000 x 1, which lies above them all.
  */
 export interface Probes {
   significand: ReadonlyArray<number>;
   denormals_float32: ReadonlyArray<number>;
   denormals_float16: ReadonlyArray<number>;
+  limits_float16: ReadonlyArray<number>;
 }
 
 /**

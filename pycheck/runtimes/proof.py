@@ -105,7 +105,7 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
         user_agent=hello.user_agent,
         flags=dict(started.flags),
         flags_set=changed,
-        notes=(*_notes(asked, started), *masked),
+        notes=(*_notes(asked, started), *masked, *(_half_floats(started.probes) if float_bits == 16 else ())),
     )
 
 
@@ -184,6 +184,17 @@ def _float_bits(significand: tuple[int, ...]) -> int | None:
     if (twelve, twenty_four) == (2049.0, 16777215.0):
         return 32
     return 16 if twelve != 2049.0 else None
+
+
+def _half_floats(probes: protocol.Probes) -> tuple[str, ...]:
+    """How half floats round and what is too large for them becomes, in which drivers differ.
+
+    Mesa's llvmpipe rounds toward zero, and says that OpenGL would rather not: lp_build_float_to_half in lp_bld_conv.c.
+    """
+    between, above = (_float(bits) for bits in probes.limits_float16)
+    rounding = {2052.0: "to the nearest", 2050.0: "toward zero, up to twice the error and biased"}
+    stored = "NaN" if above != above else f"{above:g}" if above - above == 0 else "infinity"
+    return (f"half floats: rounded {rounding.get(between, f'so that 2051 is {between:g}')}; 70000 becomes {stored}",)
 
 
 def _denormals(probes: protocol.Probes, float_bits: int | None) -> str | None:

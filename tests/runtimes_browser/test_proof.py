@@ -20,8 +20,8 @@ def bits(*values: float) -> tuple[int, ...]:
     return struct.unpack(f"<{len(values)}I", struct.pack(f"<{len(values)}f", *values))
 
 
-FLOAT32 = protocol.Probes(bits(2049, 16777215), bits(2.0**-127, 2.0**-127), bits(2.0**-15, 2.0**-15))
-FLOAT16 = protocol.Probes(bits(2048, float("inf")), bits(0, 0), bits(2.0**-15, 2.0**-15))
+FLOAT32 = protocol.Probes(bits(2049, 16777215), bits(2.0**-127, 2.0**-127), bits(2.0**-15, 2.0**-15), bits(2051, 70000))
+FLOAT16 = protocol.Probes(bits(2048, float("inf")), bits(0, 0), bits(2.0**-15, 2.0**-15), bits(2052, float("inf")))
 STARTED = protocol.Started(1, "4.22.0", "webgl", "GPU", False, 1e-4, {}, {}, (), None, FLOAT32, ())
 
 
@@ -46,6 +46,33 @@ def test_half_floats_that_compute_in_whole_ones_are_a_failure() -> None:
     with pytest.raises(RuntimeFailedError, match="computes with 32 bits"):
         environment("webgl-f16")
     assert environment("webgl-f16", probes=FLOAT16).float_bits == 16
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ((2052, float("inf")), "half floats: rounded to the nearest; 70000 becomes infinity"),
+        ((2050, 65504), "half floats: rounded toward zero, up to twice the error and biased; 70000 becomes 65504"),
+        ((2052, float("nan")), "half floats: rounded to the nearest; 70000 becomes NaN"),
+    ],
+)  # fmt: skip
+def test_how_half_floats_round_and_overflow_is_told_where_they_are_computed_with(
+    limits: tuple[float, float], said: str
+) -> None:
+    assert said in environment("webgl-f16", probes=replace(FLOAT16, limits_float16=bits(*limits))).notes
+    assert not any("half floats" in note for note in environment("webgl").notes)
+
+
+def test_webkit_s_name_for_every_gpu_is_not_taken_for_its_name() -> None:
+    def webkit(renderer: str | None) -> Any:
+        asked = proof.Asked(RuntimeId("webkit", "webgl"), {}, "WebKitGTK 2", True, {}, renderer)
+        return proof.environment(asked, protocol.Hello(1, "agent"), replace(STARTED, renderer="Apple GPU"))
+
+    unknown, known = webkit(None), webkit("llvmpipe")
+    assert (unknown.renderer, unknown.software_renderer) == ("Apple GPU", None)
+    assert any("what it really is was not learned" in note for note in unknown.notes)
+    assert (known.renderer, known.software_renderer) == ("llvmpipe", True)
+    assert any("it says 'Apple GPU'" in note for note in known.notes)
 
 
 def test_a_flag_that_is_not_in_force_is_a_failure() -> None:
