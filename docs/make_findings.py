@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pycheck.diagnose.codes import CODES
 from pycheck.report.terminal import render_terminal
 
 FOLDER = Path(__file__).parent / "findings"
-SECTIONS = ("What it means", "Why it happens", "A model that shows it", "What pycheck prints", "What to do")
+SECTIONS = ("Why it happens", "A model that shows it", "What pycheck prints", "What to do")
 _WIDTH = 100
 _BLOCK = r"```{}\n(.*?)```"
 
@@ -33,6 +34,12 @@ def page(code: str) -> Path:
 def example(text: str) -> str:
     """The program of a page."""
     (found,) = re.findall(_BLOCK.format("python"), text, flags=re.DOTALL)
+    return str(found)
+
+
+def shown(text: str) -> str:
+    """What a page says that pycheck prints."""
+    (found,) = re.findall(_BLOCK.format("text"), text, flags=re.DOTALL)
     return str(found)
 
 
@@ -51,27 +58,36 @@ def run(program: str) -> Report:
 
 
 def printed(report: Report, code: str) -> str:
-    """The part of the terminal's report that tells the findings of this code."""
-    lines: list[str] = []
-    inside = False
-    for line in render_terminal(report, width=_WIDTH, verbosity=1).splitlines():
-        starts = re.match(r"  ([a-z0-9]+(?:-[a-z0-9]+)*)  \S", line)
-        inside = starts[1] == code if starts and starts[1] in CODES else inside and line.startswith("    ")
-        inside = inside or bool(lines and re.match(r"  \S", line) and not starts and lines[-1:] == [before])
-        lines += [line] if inside else []
-        before = line
-    return "\n".join(lines) + "\n"
+    """The findings of this code as the terminal's report has them, without what stands around them."""
+    alone = replace(report, findings=tuple(f for f in report.findings if f.code == code), trace=None)
+    lines = render_terminal(alone, width=_WIDTH, verbosity=1).splitlines()
+    first = next((i for i, line in enumerate(lines) if line.startswith(f"  {code}  ")), None)
+    if first is None:
+        found = ", ".join(dict.fromkeys(f.code for f in report.findings)) or "none"
+        raise LookupError(f"the example of {code} does not show it; its findings: {found}")
+    last = next(i for i, line in enumerate(lines) if line.startswith("Each code has a page"))
+    return "\n".join(line for line in lines[first:last] if line.startswith("  ")) + "\n"
 
 
-def with_printed(text: str, shown: str) -> str:
+def with_printed(text: str, lines: str) -> str:
     """The page with what pycheck prints now."""
-    return re.sub(_BLOCK.format("text"), lambda _: f"```text\n{shown}```", text, count=1, flags=re.DOTALL)
+    return re.sub(_BLOCK.format("text"), lambda _: f"```text\n{lines}```", text, count=1, flags=re.DOTALL)
 
 
-def facts(code: str) -> str:
-    """The line under a page's title."""
+def head(code: str) -> str:
+    """The first lines of a page, up to the first one written by hand."""
     kind = CODES[code]
-    return f"*{kind.title[0].upper()}{kind.title[1:]}.* Found by {'`trace`' if kind.trace else '`compare` and `trace`'}; severity: {kind.severity}."
+    title = kind.title[0].upper() + kind.title[1:]
+    return f"# {code}\n\n{title}.\n\nFound by {_finders(code)}. Severity: {kind.severity}.\n"
+
+
+def _finders(code: str) -> str:
+    return "`pycheck trace`" if CODES[code].trace else "`pycheck compare` and `pycheck trace`"
+
+
+def with_head(text: str, code: str) -> str:
+    """The page under the head that the list of codes gives it."""
+    return head(code) + "".join(text.split("\n", 5)[5:])
 
 
 def index() -> str:
@@ -80,32 +96,26 @@ def index() -> str:
         f"| [`{code}`]({code}.md) | {kind.title} | {kind.severity} | {'trace' if kind.trace else 'compare, trace'} |"
         for code, kind in CODES.items()
     ]
-    return "\n".join(
-        [
-            "# Findings",
-            "",
-            "What pycheck can find, by code. Each page says what the code means, why it happens, and what to do, and has a",
-            "small model that shows it. `pycheck explain CODE` prints the same page.",
-            "",
-            "| code | what it means | severity | found by |",
-            "| --- | --- | --- | --- |",
-            *rows,
-            "",
-            "Only an error fails the gate. This page, and what each page shows of pycheck's own words, are written by",
-            "`python docs/make_findings.py`.",
-            "",
-        ]
-    )
+    return f"""# Findings
+
+What pycheck can find, by code. Each page says what the code means, why it happens and what to do, and has a small model
+that shows it. `pycheck explain CODE` prints the same page.
+
+| code | what it means | severity | found by |
+| --- | --- | --- | --- |
+{chr(10).join(rows)}
+
+Only an error fails the gate. This page, and pycheck's own words in each of the others, are written by
+`python docs/make_findings.py`.
+"""
 
 
 def main() -> None:
+    """Write what the command line asks for."""
     (FOLDER / "README.md").write_text(index(), encoding="utf-8")
     for code in sys.argv[1:] or CODES:
-        text = page(code).read_text(encoding="utf-8")
-        lines = text.split("\n")
-        lines[:3] = [f"# {code}", "", facts(code)]
-        text = with_printed("\n".join(lines), printed(run(example(text)), code))
-        page(code).write_text(text, encoding="utf-8")
+        text = with_head(page(code).read_text(encoding="utf-8"), code)
+        page(code).write_text(with_printed(text, printed(run(example(text)), code)), encoding="utf-8")
         print(code)
 
 

@@ -21,7 +21,7 @@ const packageOf = async (name) => JSON.parse(await readFile(path.join(folderOf(n
 
 async function bundle() {
   const result = await build({
-    entryPoints: [path.join(SOURCE, 'main.js')],
+    entryPoints: ['main.js', 'courier.js'].map((file) => path.join(SOURCE, file)),
     outdir: TARGET,
     bundle: true,
     splitting: true,

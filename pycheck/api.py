@@ -41,6 +41,10 @@ def compare(
     max_ulp: ByOutput | None = None,
     nan: str | None = None,
     save_run: str | os.PathLike[str] | None = None,
+    trace: bool | None = None,
+    layers: Sequence[str] | None = None,
+    trace_samples: int | None = None,
+    trace_memory: int | str | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -71,6 +75,9 @@ def compare(
         max_ulp: Largest error in units in the last place of the candidate's own precision.
         nan: What a non-finite divergence does: "fail", "warn" or "ignore".
         save_run: Folder to keep the raw outputs in, for `rejudge`.
+        trace: Whether to trace, in the same browser, the runtimes that fail: see `trace`. The report of a run that
+            passes has none.
+        layers, trace_samples, trace_memory: As in `trace`.
         batch_size: Samples at a time.
         timeout_s: Seconds to wait for any one answer of a browser.
         headed: Whether to show the browser's window.
@@ -109,6 +116,10 @@ def compare(
         max_ulp=_by_output(max_ulp),
         nan=nan,
         save_run=save_run,
+        trace=trace,
+        layers=layers,
+        trace_samples=trace_samples,
+        trace_memory=trace_memory,
         batch_size=batch_size,
         timeout=timeout_s,
         headed=headed,
@@ -140,6 +151,7 @@ def trace(
     max_ulp: ByOutput | None = None,
     nan: str | None = None,
     save_run: str | os.PathLike[str] | None = None,
+    layers: Sequence[str] | None = None,
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
     batch_size: int | None = None,
@@ -160,9 +172,11 @@ def trace(
 
     Args:
         model, inputs: As in `compare`, and so are the options that are not named here.
-        trace_samples: How many of the first samples to trace; default 8, and more where TF.js would compute
-            so few elements elsewhere.
-        trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 1 GiB.
+        layers: Names of layers or nodes; these alone are traced, and what they read.
+        trace_samples: How many samples to trace, those that failed first; default 8, fewer where they are large,
+            and more where TF.js would compute so few elements elsewhere.
+        trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 1 GiB. The page of
+            every runtime holds half as much.
 
     Raises:
         What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
@@ -184,6 +198,8 @@ def trace(
         max_ulp=_by_output(max_ulp),
         nan=nan,
         save_run=save_run,
+        trace=True,
+        layers=layers,
         trace_samples=trace_samples,
         trace_memory=trace_memory,
         batch_size=batch_size,

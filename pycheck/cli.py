@@ -32,6 +32,7 @@ from .cli_options import (
     InputsPath,
     JsonPath,
     JunitPath,
+    Layers,
     MapOutput,
     MaxUlp,
     ModelPath,
@@ -48,6 +49,7 @@ from .cli_options import (
     Seed,
     TfjsModel,
     Timeout,
+    Trace,
     TraceMemory,
     TraceSamples,
     TrustModel,
@@ -79,6 +81,8 @@ Examples:
 
   pycheck compare model.keras inputs.npy --json - | jq .verdict
 
+  pycheck compare model.keras inputs.npy --trace
+
 Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
 """
@@ -89,6 +93,8 @@ Examples:
   pycheck trace model.keras inputs.npy --runtime chromium:webgl
 
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
+
+  pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
 
 Exit code: that of pycheck compare.
 """
@@ -134,6 +140,10 @@ def compare(
     atol: Atol = None,
     max_ulp: MaxUlp = None,
     nan: Nan = None,
+    trace: Trace = None,
+    layer: Layers = None,
+    trace_samples: TraceSamples = None,
+    trace_memory: TraceMemory = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
@@ -160,6 +170,7 @@ def compare(
     options = _options(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
+        trace=trace, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
         connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
@@ -187,6 +198,7 @@ def trace(
     atol: Atol = None,
     max_ulp: MaxUlp = None,
     nan: Nan = None,
+    layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
     json: JsonPath = None,
@@ -215,7 +227,7 @@ def trace(
     options = _options(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
-        trace_samples=trace_samples, trace_memory=trace_memory,
+        trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
         connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,

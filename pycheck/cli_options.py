@@ -91,10 +91,21 @@ TraceSamples = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="How many of the first samples to trace (default 8; more where TF.js would compute so few elsewhere).",
+        help="How many samples to trace, those that failed first (default 8, fewer of large ones; more where TF.js "
+        "would compute so few elsewhere).",
     ),
 ]
+Trace = Annotated[
+    bool | None, typer.Option("--trace", help="Where a runtime fails, say at which operation that starts.")
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option("--layer", metavar="NAME", help="Trace this layer or node, and what it reads. Repeatable."),
+]
 TraceMemory = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Memory for traced values, such as 512MiB (default 1GiB).")
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="Memory for traced values, such as 512MiB (default 1GiB); each page holds half as much."
+    ),
 ]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]

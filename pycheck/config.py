@@ -52,7 +52,9 @@ class Options:
     tolerance: ToleranceOptions = field(default_factory=ToleranceOptions)
     nan: NanPolicy = NanPolicy.FAIL
     save_run: Path | None = None
-    trace_samples: int = 8
+    trace: bool = False
+    layers: tuple[str, ...] = ()
+    trace_samples: int | None = None
     trace_memory: int = 1 << 30  # bytes
     batch_size: int = 32
     timeout_s: float = 300.0
@@ -76,8 +78,10 @@ class Options:
             ("--trace-samples", self.trace_samples),
             ("--trace-memory", self.trace_memory),
         ):
-            if value < 1:
+            if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}; it must be at least 1")
+        if self.layers and not self.trace:
+            raise UsageError("--layer says what to trace, and nothing is traced", "Add --trace, or use pycheck trace.")
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s}; it must be a number of seconds above 0")
         if self.range and not self.range[0] < self.range[1]:
@@ -107,7 +111,8 @@ class Options:
 _FILE_KEYS: dict[str, Any] = {
     "runtimes": tuple[str, ...], "format": str, "quantize": str, "samples": int, "seed": int, "range": str,
     "rtol": list[str | float] | str | float, "atol": list[str | float] | str | float,
-    "max_ulp": list[str | float] | str | float, "nan": str, "trace_samples": int, "trace_memory": int | str,
+    "max_ulp": list[str | float] | str | float, "nan": str,
+    "trace": bool, "trace_samples": int, "trace_memory": int | str,
     "batch_size": int, "timeout": float, "headed": bool,
     "browser_path": dict[str, str] | list[str] | str, "browser_args": tuple[str, ...],
     "connect": dict[str, str] | list[str], "flags": dict[str, str | int | float | bool],
@@ -195,6 +200,7 @@ def _parse(settings: dict[str, Any]) -> Options:
     values["browser_path"] = tuple((engine, Path(path).expanduser()) for engine, path in paths)
     values["browser_args"] = _by_engine("--browser-arg", values.get("browser_args", ()))
     values["connect"] = _addresses(values.get("connect", ()))
+    values["layers"] = tuple(values.get("layers", ()))
     for name in ("tfjs_model", "save_run", "cache_dir"):
         if name in values:
             values[name] = Path(values[name]).expanduser()

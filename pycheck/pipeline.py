@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .cache import Cache
 from .config import Options
@@ -22,18 +24,24 @@ from .model.source import TFJS
 from .references import References
 from .runtimes.base import Runtime
 from .runtimes.browser import BrowserHost
+from .runtimes.page import BrowserRuntime
 from .source import Source
 from .store import PendingRun, SavedRun, open_run, read_outputs, starts
 from .types import (
     ArtifactInfo,
     Environment,
+    Evidence,
     ModelInfo,
     Report,
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
+    Tensors,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from .tracing import TraceInputs, TraceReferences
 
 # What shows that a conversion computes the same: TF.js's plainest kernels, on as many made inputs.
 _VERIFIER = RuntimeId("chromium", "cpu")
@@ -57,18 +65,23 @@ async def compare(model: Any, inputs: Any, options: Options, observe: Observer =
     RuntimeFailedError when native float32 itself fails. A candidate that fails is in the report.
     """
     async with _opened(model, options, observe) as run:
-        return conclude(*await run.run(inputs), options)
+        run.keeps_open = options.trace
+        report = conclude(*await run.run(inputs), options)
+        failed = {c.candidate for c in report.comparisons if c.passed is False} if options.trace else set()
+        return await run.trace(report, failed, only_failed=True) if failed else report
 
 
 async def trace(model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
-    """What `compare` gives, and where it starts: every point of the artifact, on the first samples.
+    """What `compare` gives, and where it starts: every point of the artifact, on the samples that failed.
 
     Errors are those of `compare`; ArtifactFileError and RuntimeFailedError where the artifact cannot be
     executed in Python. A runtime that fails keeps what was traced until then.
     """
     async with _opened(model, options, observe) as run:
-        saved, measurements = await run.run(inputs)
-        return await run.trace(conclude(saved, measurements, options))
+        run.keeps_open = True
+        run.prepares_trace = True
+        report = conclude(*await run.run(inputs), options)
+        return await run.trace(report, set(options.runtimes), only_failed=False)
 
 
 async def convert(
@@ -135,7 +148,9 @@ async def _opened(model: Any, options: Options, observe: Observer) -> AsyncItera
         keep = PendingRun(options.save_run) if options.save_run else None
         if keep:
             stack.callback(keep.discard)
-        yield _Run(options, observe, source, hosts, cache, executor, keep)
+        run = _Run(options, observe, source, hosts, cache, executor, keep)
+        stack.push_async_callback(run.close)
+        yield run
 
 
 class _Hosts:
@@ -179,7 +194,11 @@ class _Hosts:
 
 
 class _Run:
-    """The candidates of one run, side by side, each compared batch by batch as its outputs come."""
+    """The candidates of one run, side by side, each compared batch by batch as its outputs come.
+
+    With `keeps_open` they stay as they are to be traced; with `prepares_trace` the artifact starts in Python
+    while they run.
+    """
 
     def __init__(
         self,
@@ -202,6 +221,18 @@ class _Run:
         self._slots = asyncio.Semaphore(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
         self._records: dict[RuntimeId, RuntimeRecord] = {}
         self._environments: dict[RuntimeId, Environment] = {}
+        self.keeps_open = False
+        self.prepares_trace = False
+        self._kept: dict[RuntimeId, BrowserRuntime] = {}
+        self._stack = AsyncExitStack()
+        self._preparing: asyncio.Task[TraceReferences] | None = None
+
+    async def close(self) -> None:
+        """Close what stayed open."""
+        if self._preparing:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._stack.aclose()
 
     async def run(self, given: Any) -> tuple[SavedRun, Measurements]:
         options, source = self._options, self._source
@@ -224,43 +255,71 @@ class _Run:
         self._inputs, self._batch_size = inputs, batch_size
         # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
         self._artifact = asyncio.ensure_future(source.artifact())
-        tasks = [asyncio.ensure_future(self._candidate(runtime)) for runtime in options.runtimes]
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._candidate(id)) for id in options.runtimes]
+        if self.prepares_trace:
+            tasks.append(self._trace_references())
         await _all_or_cancel([self._artifact, asyncio.ensure_future(self._reference_batches()), *tasks])
-        saved = self._saved(info)
+        saved = self._saved(info, replace(await source.evidence(), scales=measurements.scales))
         if self._pending:
             self._pending.publish(saved)
         return saved, measurements
 
-    async def trace(self, report: Report) -> Report:
-        """The report of `run`, with the trace of what ran."""
+    async def trace(self, report: Report, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Report:
+        """The report of `run`, with the trace of those runtimes that ran to their end."""
         from .tracing import trace_run
 
-        size = report.model.signature.inputs[0].shape[0]
-        batch = next(iter(self._inputs.batches(self._batch_size)))
-        reference = await self._references.batch(0)
-        # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
-        least = -(-_FORWARDED_BELOW // max(value[0].size or 1 for value in batch.tensors.values()))
-        count = batch.size if size else min(max(self._options.trace_samples, least), batch.size)
-        candidates = []
-        for record in report.runtimes:
-            if record.id in self._options.runtimes and record.status is RuntimeStatus.OK:
-                host = await self._hosts.get(record.id.engine)
-                flags = dict(self._options.flags)
-                candidates.append(host.runtime(record.id, self._source.artifact(), flags=flags))
+        references = await self._trace_references()
         return await trace_run(
             report,
-            inputs={name: value[:count] for name, value in batch.tensors.items()},
-            size={name: value[:count] for name, value in reference.size.items()},
-            classes={name: value[:count] for name, value in reference.classes.items()},
-            candidates=candidates,
-            layers=await self._source.layer_names(),
-            executor=self._executor,
+            references=references,
+            draw=lambda count: self._trace_inputs(report, count),
+            candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
+            only_failed=only_failed,
             slots=self._slots,
             options=self._options,
             observe=self._observe,
         )
 
-    def _saved(self, info: ModelInfo) -> SavedRun:
+    def _trace_references(self) -> asyncio.Task[TraceReferences]:
+        """The artifact in Python, which is started once."""
+        from .tracing import start_references
+
+        async def start() -> TraceReferences:
+            artifact = await self._source.artifact()
+            layers = await self._source.layer_names() if artifact.format == "graph" else ()
+            await self._source.tensorflow()
+            return await start_references(artifact, layers=layers, executor=self._executor, stack=self._stack)
+
+        self._preparing = self._preparing or asyncio.create_task(start())
+        return self._preparing
+
+    async def _trace_inputs(self, report: Report, count: int) -> TraceInputs:
+        """The samples that failed, and others to make up the number, which may have to be larger."""
+        from .tracing import TraceInputs, worst_samples
+
+        fixed = report.model.signature.inputs[0].shape[0]
+        total = self._inputs.sample_count
+        largest = max(value[0].size or 1 for value in next(iter(self._inputs.batches(1))).tensors.values())
+        # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
+        count = max(count, -(-_FORWARDED_BELOW // largest))
+        samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
+        if fixed:  # the whole batch of the worst
+            first = samples[0] // fixed * fixed
+            samples = tuple(range(first, first + fixed))
+        parts: list[tuple[Tensors, Tensors, Tensors]] = []
+        for batch in self._inputs.batches(self._batch_size):
+            rows = [sample - batch.start for sample in samples if 0 <= sample - batch.start < batch.size]
+            if rows:
+                reference = await self._references.batch(batch.index)
+                every = (batch.tensors, reference.size, reference.classes)
+                parts.append(tuple({name: value[rows] for name, value in part.items()} for part in every))  # type: ignore[arg-type]
+
+        def joined(kind: int) -> Tensors:
+            return {name: np.concatenate([part[kind][name] for part in parts]) for name in parts[0][kind]}
+
+        return TraceInputs(joined(0), joined(1), joined(2), samples)
+
+    def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
         inputs, measurements, options = self._inputs, self._measured, self._options
         return SavedRun(
             model=info,
@@ -272,6 +331,7 @@ class _Run:
             nonfinite_inputs=measurements.nonfinite_inputs,
             input_elements=measurements.input_elements,
             command=options.command,
+            evidence=evidence,
         )
 
     async def _open_inputs(self, given: Any) -> Inputs:
@@ -321,14 +381,18 @@ class _Run:
     async def _candidate(self, runtime_id: RuntimeId) -> None:
         """Run one candidate to its end or its failure; both are recorded."""
         async with self._slots:
-            runtime: Runtime | None = None
+            runtime: BrowserRuntime | None = None
             status, error = RuntimeStatus.OK, None
             try:
                 self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
                 host = await self._hosts.get(runtime_id.engine)
                 runtime = host.runtime(runtime_id, self._artifact, flags=dict(self._options.flags))
-                async with runtime:
+                async with AsyncExitStack() as stack:
+                    await stack.enter_async_context(runtime)
                     await self._predict_all(runtime)
+                    if self.keeps_open:
+                        self._kept[runtime_id] = runtime
+                        self._stack.push_async_exit(stack.pop_all())
             except RuntimeFailedError as failure:
                 status, error = _status_of(failure), str(failure)
             self._records[runtime_id] = RuntimeRecord(

@@ -113,6 +113,7 @@ class References:
     async def _run(self, key: str | None) -> None:
         pending = self._cache.reserve("native", key)
         self._store = OutputStore(pending.folder)
+        await self._source.tensorflow()
         async with AsyncExitStack() as stack:
             single = await stack.enter_async_context(self._runtime(self.class_runtime))
             double: Runtime | None = None

@@ -108,6 +108,12 @@ class Source:
 
         return await asyncio.to_thread(read)
 
+    async def tensorflow(self) -> None:
+        """Import TensorFlow, quietly, for whoever needs it without the model."""
+        from .model.tensorflow_import import import_tensorflow
+
+        await self._in_thread(import_tensorflow)
+
     async def artifact(self) -> ArtifactInfo:
         """The artifact: the given one or the model itself, else from the cache, else converted now."""
         return await self._memo("artifact", self._convert)

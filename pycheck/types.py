@@ -450,7 +450,7 @@ class PointResult:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where artifact:float32 itself makes NaN or infinity of finite operands: the first of `count` elements.
+    """Where artifact:float32 itself makes infinity of finite operands, or NaN of others: the first of `count` elements.
 
     `element` has what artifact:float64 gives there as its reference, NaN where that cannot run.
     """

@@ -59,21 +59,36 @@ export class Model {
       const known = new Map([...given.keys()].map((name) => [name, this.#place(name, toTensor(name, given))]));
       /** @type {NamedTensor[]} */
       const outputs = [];
-      /** @type {JobFailure[]} */
-      const failed = [];
+      /** @type {Map<number, string>} */
+      const failed = new Map();
+      const told = (/** @type {number} */ job, /** @type {unknown} */ error) =>
+        failed.set(job, error instanceof Error ? error.message : String(error));
+      // Read when all have been started: a GPU that is waited for after every job stands idle in between.
+      /** @type {Map<number, Tensor[]>} */
+      const computed = new Map();
       for (const [number, job] of jobs.entries()) {
         try {
           await scoped(async () => {
             const fed = new Map(job.inputs.map((name) => [name, found(name, known)]));
             const {tensors} = await this.#runPoints(fed, job.outputs);
             if (hold) job.outputs.forEach((name, index) => this.#hold(name, tensors[index]));
-            else outputs.push(...(await readAll(job.outputs, tensors, `${number}/`)));
+            else computed.set(number, job.outputs.map((name, index) => keepCopy(name, tensors[index])));
           });
         } catch (error) {
-          failed.push({job: number, message: error instanceof Error ? error.message : String(error)});
+          told(number, error);
         }
       }
-      return {outputs, failed};
+      const reading = [...computed].map(async ([number, tensors]) => {
+        try {
+          outputs.push(...(await readAll(jobs[number].outputs, tensors, `${number}/`)));
+        } catch (error) {
+          told(number, error);
+        } finally {
+          tensors.forEach((value) => value.dispose());
+        }
+      });
+      await Promise.all(reading);
+      return {outputs, failed: [...failed].map(([job, message]) => ({job, message}))};
     });
   }
 
@@ -91,9 +106,7 @@ export class Model {
 
   /** @param {string} name @param {Tensor} value */
   #hold(name, value) {
-    if (!value) throw new Error(`the model gave no output '${name}'`);
-    // A tensor of its own: a layer that hands on what it reads gives the same one under two names.
-    if (!this.#held.has(name)) this.#held.set(name, keep(value.clone()));
+    if (!this.#held.has(name)) this.#held.set(name, keepCopy(name, value));
   }
 
   #release() {
@@ -222,6 +235,15 @@ function found(name, given) {
 function toTensor(name, given) {
   const {data, shape, dtype} = found(name, given);
   return tensor(data, shape, dtype);
+}
+
+/**
+ * A tensor of its own, which outlives its scope: a layer that hands on what it reads gives the same one twice.
+ * @param {string} name @param {Tensor | undefined} value
+ */
+function keepCopy(name, value) {
+  if (!value) throw new Error(`the model gave no output '${name}'`);
+  return keep(value.clone());
 }
 
 /** @param {readonly string[]} names @param {readonly Tensor[]} tensors @param {string} [prefix] */

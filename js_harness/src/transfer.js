@@ -1,44 +1,80 @@
-// Moves tensors between Python and the page over HTTP.
-// Chromium sends an ArrayBuffer at 5 to 25 MB/s and a Blob ten times faster; a Blob in two ranges
-// side by side is fastest where the page has just started (benchmarks/transfer.py measures it).
+// Moves tensors between Python and the page over HTTP, by couriers: see courier.js.
 
 import {Failure} from './failure.js';
 import {decode, encode} from './safetensors.js';
 
 /** @typedef {import('./safetensors.js').NamedTensor} NamedTensor */
+/** @typedef {import('./courier.js').Delivery} Delivery */
 
-/** A range smaller than this is not worth a connection of its own. */
-const SMALLEST_RANGE = 4 << 20;
+/** Bytes after which a courier is relieved, and what the browser remembers of its requests is freed. */
+const TOUR = 2 << 20;
 
 /** @param {string} url @returns {Promise<Map<string, NamedTensor>>} */
 export async function download(url) {
-  const response = await checked(fetch(url), `GET ${url}`);
-  return decode(await response.arrayBuffer());
+  return decode(await couriers.send(`GET ${url}`, {url: absolute(url)}));
 }
 
 /** @param {string} url @param {ReadonlyArray<NamedTensor>} tensors @param {number} streams at most */
 export async function upload(url, tensors, streams) {
   const {parts, size} = encode(tensors);
-  const blob = new Blob(/** @type {BlobPart[]} */ (parts));
-  const count = Math.max(1, Math.min(streams, Math.floor(size / SMALLEST_RANGE)));
-  const step = Math.ceil(size / count);
-  const sending = Array.from({length: count}, (_, index) => {
-    const begin = index * step;
-    const body = blob.slice(begin, Math.min(size, begin + step));
-    const target = `${url}?offset=${begin}&total=${size}`;
-    return checked(fetch(target, {method: 'POST', body}), `POST ${target}`);
-  });
-  await Promise.all(sending);
+  await couriers.send(`POST ${url}`, {url: absolute(url), parts, streams}, size);
 }
 
-/** @param {Promise<Response>} request @param {string} what @returns {Promise<Response>} */
-async function checked(request, what) {
-  let response;
-  try {
-    response = await request;
-  } catch (error) {
-    throw new Failure('transfer', `${what}: ${error instanceof Error ? error.message : error}`);
-  }
-  if (!response.ok) throw new Failure('transfer', `${what}: ${response.status} ${await response.text()}`);
-  return response;
+/** @param {string} url relative to the page, which a courier is not */
+function absolute(url) {
+  return new URL(url, location.href).href;
 }
+
+/** One courier at a time, each for as long as its tour. */
+class Couriers {
+  #worker = this.#hire();
+  #moved = 0;
+  #orders = 0;
+  /** @type {Map<number, {resolve: (buffer: ArrayBuffer) => void, reject: (why: Error) => void}>} */
+  #waiting = new Map();
+
+  /**
+   * @param {string} what for the message, should it fail
+   * @param {Omit<import('./courier.js').Get, 'id'> | Omit<import('./courier.js').Post, 'id'>} order
+   * @param {number} size of what is sent, in bytes
+   */
+  async send(what, order, size = 0) {
+    const id = ++this.#orders;
+    try {
+      /** @type {ArrayBuffer} */
+      const buffer = await new Promise((resolve, reject) => {
+        this.#waiting.set(id, {resolve, reject});
+        this.#worker.postMessage({id, ...order});
+      });
+      this.#moved += buffer.byteLength + size;
+      return buffer;
+    } catch (error) {
+      throw new Failure('transfer', `${what}: ${error instanceof Error ? error.message : error}`);
+    } finally {
+      this.#waiting.delete(id);
+      if (this.#moved >= TOUR && !this.#waiting.size) this.#relieve();
+    }
+  }
+
+  #relieve() {
+    this.#worker.terminate();
+    this.#worker = this.#hire();
+    this.#moved = 0;
+  }
+
+  #hire() {
+    const worker = new Worker(new URL('courier.js', import.meta.url), {type: 'module', name: 'courier'});
+    worker.onmessage = (/** @type {MessageEvent<Delivery>} */ {data}) => {
+      const order = this.#waiting.get(data.id);
+      if ('buffer' in data) order?.resolve(data.buffer);
+      else order?.reject(new Error(data.refused));
+    };
+    worker.onerror = (event) => {
+      const why = new Error(event.message || 'the worker that moves tensors does not start');
+      for (const order of this.#waiting.values()) order.reject(why);
+    };
+    return worker;
+  }
+}
+
+const couriers = new Couriers();

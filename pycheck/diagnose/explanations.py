@@ -215,8 +215,8 @@ RULES: Sequence[Explanation] = (
     ),
 )
 
-_NATIVE_CODES = ("log-of-zero", "division-by-zero", "sqrt-of-negative", "exp-overflow")
-#: The same where Python itself makes NaN or infinity of finite operands.
+_NATIVE_CODES = ("log-of-zero", "division-by-zero", "sqrt-of-negative", "inf-minus-inf", "exp-overflow")
+#: The same where Python itself makes NaN or infinity of what is none.
 NATIVE_RULES: Sequence[Explanation] = (
     *(rule for rule in RULES if rule[0] in _NATIVE_CODES),
     (

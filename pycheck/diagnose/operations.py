@@ -117,17 +117,18 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
 
 
 def _origin(point: TracePoint, severity: Severity) -> Finding:
-    """Where Python itself makes NaN or infinity of finite numbers."""
+    """Where Python itself makes infinity of finite numbers, or NaN of what was none."""
     assert point.origin is not None
     element, operands = point.origin.element, point.origin.operands
+    infinite = any(o.infinity_count if o.value is None else math.isinf(o.value) for o in operands)
     code, _, what, advice = explanation(Place(point.op, operands, element.reference, element.candidate))
     return finding(
         code,
         severity,
         tensor=point.name,
         layer=point.layer,
-        summary=f"In Python itself {_named(point)} makes NaN or infinity of finite numbers in "
-        f"{elements(point.origin.count)}: {what}; "
+        summary=f"In Python itself {_named(point)} makes {'NaN' if math.isnan(element.candidate) else 'infinity'} of "
+        f"{'infinity' if infinite else 'finite numbers'} in {elements(point.origin.count)}: {what}; "
         f"{of_operands(operands)}{number(element.candidate)} at {place(element)}.",
         advice=advice,
         evidence={

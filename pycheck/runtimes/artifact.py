@@ -55,6 +55,10 @@ class ArtifactRuntime(Runtime):
         """The artifact's points, in topological order."""
         return self._started().graph.points
 
+    def point_of(self, output: str) -> str:
+        """The point that an output of the artifact is; its own name where it is an input handed on."""
+        return self._started().graph.point_of(output)
+
     async def predict(self, inputs: Tensors) -> Tensors:
         """Outputs by the model's names, for inputs by the model's names."""
         info = self._info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .run import trace_run
+from .run import TraceInputs, TraceReferences, start_references, trace_run
+from .selecting import worst_samples
 
-__all__ = ["trace_run"]
+__all__ = ["TraceInputs", "TraceReferences", "start_references", "trace_run", "worst_samples"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -26,13 +26,16 @@ _BOUNDS: Mapping[str, tuple[float, ...]] = {
 
 
 def origin(point: Point, single: Array, double: Array | None, operands: Mapping[str, Array]) -> Origin | None:
-    """The first element that artifact:float32 makes not finite of finite operands; None where there is none.
+    """The first element that artifact:float32 makes NaN of what is no NaN, or infinite of what is finite.
 
-    Where the operation pairs elements, those that it pairs have to be finite; else all of the same sample.
+    None where there is none. Where the operation pairs elements, what counts is those that it pairs; else all
+    of the same sample.
     """
     if single.dtype.kind != "f" or point.constant or (bad := ~np.isfinite(single)).sum() == 0:
         return None
-    made = bad & _reads_finite(single.shape, operands, paired=pairs_elements(point.op))
+    paired = pairs_elements(point.op)
+    made = bad & _reads_only(np.isfinite, single.shape, operands, paired=paired)
+    made |= np.isnan(single) & _reads_only(lambda value: ~np.isnan(value), single.shape, operands, paired=paired)
     if not made.any():
         return None
     place = tuple(int(i) for i in np.argwhere(made)[0])
@@ -46,20 +49,22 @@ def origin(point: Point, single: Array, double: Array | None, operands: Mapping[
     return Origin(element, int(made.sum()), operands_of(point.op, operands, place, single.shape))
 
 
-def _reads_finite(shape: tuple[int, ...], operands: Mapping[str, Array], *, paired: bool) -> Array:
-    """Of which elements all that they were computed from is finite."""
+def _reads_only(
+    holds: Callable[[Array], Array], shape: tuple[int, ...], operands: Mapping[str, Array], *, paired: bool
+) -> Array:
+    """Of which elements that holds of all that they were computed from."""
     result = np.ones(shape, bool)
     for value in operands.values():
         if value.dtype.kind != "f":
             continue
-        finite = np.isfinite(value)
+        fine = holds(value)
         if paired and _broadcasts(value.shape, shape):
-            result &= finite
+            result &= fine
         elif value.ndim and shape and value.shape[0] == shape[0]:
-            whole = finite.reshape(len(value), -1).all(axis=1)
+            whole = fine.reshape(len(value), -1).all(axis=1)
             result &= whole.reshape(-1, *(1,) * (len(shape) - 1))
         else:
-            result &= finite.all()
+            result &= fine.all()
     return result
 
 

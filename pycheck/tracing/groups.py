@@ -1,50 +1,105 @@
-"""Cuts the points of an artifact into groups whose values fit into memory together."""
+"""Cuts the points of an artifact into what fits into memory together: segments in the page, groups in Python."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..artifact import Point
 
-#: Bytes an element takes while its point is looked at: float32, float64, the operation alone in float64,
-#: and what comparing them takes; then the whole run and the operation alone, of each runtime.
+#: Bytes an element takes in Python while its point is looked at: float32, float64, the operation alone in
+#: float64, and what comparing them takes; then the whole run and the operation alone, of each runtime.
 _REFERENCE_BYTES = 4 + 8 + 8 + 4
 _RUNTIME_BYTES = 4 + 4
 _INPUT_BYTES = 4
+#: Bytes it takes in a runtime's page until it is fetched.
+_HELD_BYTES = 4
+
+#: Of the memory: one group in Python, of which some are under way, and Python's values that later groups read.
+_GROUP_SHARE, _KEPT_SHARE = 1 / 4, 1 / 8
+#: Every page may hold this much more.
+_HELD_SHARE = 1 / 2
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
-    """Groups of points in topological order, and what needs more than the memory by itself, with the reason."""
+class Group:
+    """Points that Python looks at together, and the memory that takes, in bytes."""
 
-    groups: tuple[tuple[Point, ...], ...]
+    points: tuple[Point, ...]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Groups whose values come from one run of the whole model, which each page holds until they are fetched."""
+
+    groups: tuple[Group, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Its points."""
+        return [point.name for group in self.groups for point in group.points]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All points in topological order, and what needs more than the memory by itself, with the reason.
+
+    `kept_bytes` is for Python's values that later groups read.
+    """
+
+    segments: tuple[Segment, ...]
     too_large: Mapping[str, str]
+    kept_bytes: int
+
+    @property
+    def group_count(self) -> int:
+        """In all segments."""
+        return sum(len(segment.groups) for segment in self.segments)
+
+    @property
+    def points(self) -> list[Point]:
+        """Without those that are too large."""
+        return [point for segment in self.segments for group in segment.groups for point in group.points]
 
 
-def cut(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int, memory_bytes: int) -> Groups:
-    """The groups; `elements` has the number of elements of every point and input, over all traced samples."""
-    groups: list[tuple[Point, ...]] = []
+def cut(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int, memory_bytes: int) -> Plan:
+    """The plan; `elements` has the number of elements of every point and input, over all traced samples.
+
+    A point that needs more than its share is a group, or a segment, of its own.
+    """
     too_large: dict[str, str] = {}
-    current: list[Point] = []
-    used = 0
+    segments: list[list[list[Point]]] = []
+    sizes: list[list[int]] = []
+    used = held = memory_bytes  # so that the first point begins both
     for point in points:
-        needed = _needed(point, elements, runtimes)
+        needed, holding = _needed(point, elements, runtimes), elements[point.name] * _HELD_BYTES
         if needed > memory_bytes:
             too_large[point.name] = (
                 f"it needs {readable(needed)} and --trace-memory allows {readable(memory_bytes)}; "
                 "allow more, or take fewer --trace-samples"
             )
             continue
-        if current and used + needed > memory_bytes:
-            groups.append(tuple(current))
-            current, used = [], 0
-        current.append(point)
-        used += needed
-    if current:
-        groups.append(tuple(current))
-    return Groups(tuple(groups), too_large)
+        if held + holding > memory_bytes * _HELD_SHARE:
+            segments.append([])
+            sizes.append([])
+            used, held = memory_bytes, 0
+        if used + needed > memory_bytes * _GROUP_SHARE:
+            segments[-1].append([])
+            sizes[-1].append(0)
+            used = 0
+        segments[-1][-1].append(point)
+        sizes[-1][-1] += needed
+        used, held = used + needed, held + holding
+    made = tuple(
+        Segment(tuple(Group(tuple(points), size) for points, size in zip(groups, sizes_of, strict=True)))
+        for groups, sizes_of in zip(segments, sizes, strict=True)
+    )
+    largest = max((group.size_bytes for segment in made for group in segment.groups), default=0)
+    kept = int(memory_bytes * _KEPT_SHARE)
+    return Plan(made, too_large, kept if largest + kept <= memory_bytes else 0)
 
 
 def _needed(point: Point, elements: Mapping[str, int], runtimes: int) -> int:
@@ -52,9 +107,32 @@ def _needed(point: Point, elements: Mapping[str, int], runtimes: int) -> int:
     return own + _INPUT_BYTES * sum(elements.get(name, 0) for name in point.inputs)
 
 
-def count(shape: Sequence[int], probed: int, samples: int) -> int:
-    """Elements of a value over `samples`, from its shape over `probed` samples; never too few."""
-    return math.ceil(math.prod(shape) * max(1.0, samples / probed))
+class Pool:
+    """Memory that is lent and given back, in the order of asking."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._size = self._free = size_bytes
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size_bytes: int) -> None:
+        """Wait until so much is free, and take it; ValueError for more than there is at all."""
+        if size_bytes > self._size:
+            raise ValueError(f"{size_bytes} bytes of {self._size}")
+        if not self._waiting and size_bytes <= self._free:
+            self._free -= size_bytes
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size_bytes, turn))
+        await turn
+
+    def give(self, size_bytes: int) -> None:
+        """Give back, and let in whoever now fits."""
+        self._free += size_bytes
+        while self._waiting and (self._waiting[0][0] <= self._free or self._waiting[0][1].cancelled()):
+            wanted, turn = self._waiting.popleft()
+            if not turn.cancelled():
+                self._free -= wanted
+                turn.set_result(None)
 
 
 def readable(size: int) -> str:

@@ -1,21 +1,21 @@
-"""One trace from start to end: starts what has to run, traces, and puts what was found into the report."""
+"""One trace from start to end: what runs in Python, what is looked at, and what the report then says."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..compare import measure, summarize
 from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.operations import diagnose_trace
-from ..errors import RuntimeFailedError, RuntimeTimeoutError
+from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
 from ..gate import assess, decide
 from ..runtimes.artifact import ArtifactRuntime
-from ..runtimes.page import BrowserRuntime
+from ..runtimes.page import BrowserRuntime, PointJob
 from ..types import (
     Array,
     ArtifactInfo,
@@ -28,63 +28,108 @@ from ..types import (
     Tensors,
     Trace,
 )
+from . import selecting
+from .asking import Outcome
 from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
+from .probing import probe
 from .tracer import Traced, Tracer
 
+#: Fewer where that many would take too much of the memory.
+_MOST_SAMPLES = 8
+
 Observer = Callable[[str, str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceReferences:
+    """The artifact in Python, started. Where `double` is None, `failure` says why artifact:float64 cannot run."""
+
+    single: ArtifactRuntime
+    double: ArtifactRuntime | None
+    failure: PycheckError | None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceInputs:
+    """What is traced on, and what the model in Python gives for it (`size` and `classes`, see the references).
+
+    All by the model's names; `samples` are their places in the whole input.
+    """
+
+    tensors: Tensors
+    size: Tensors
+    classes: Tensors
+    samples: tuple[int, ...]
+
+
+async def start_references(
+    artifact: ArtifactInfo, *, layers: Collection[str], executor: Executor, stack: AsyncExitStack
+) -> TraceReferences:
+    """Start both, to be closed with the stack; only artifact:float32 must run.
+
+    ArtifactFileError and RuntimeFailedError when it does not.
+    """
+    single = await stack.enter_async_context(
+        ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=executor, layers=layers)
+    )
+    try:
+        double = await stack.enter_async_context(
+            ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=executor, layers=layers)
+        )
+    except (RuntimeFailedError, ArtifactFileError) as failure:
+        return TraceReferences(single, None, failure)
+    return TraceReferences(single, double, None)
 
 
 async def trace_run(
     report: Report,
     *,
-    inputs: Tensors,
-    size: Tensors,
-    classes: Tensors,
+    references: TraceReferences,
+    draw: Callable[[int], Awaitable[TraceInputs]],
     candidates: Sequence[BrowserRuntime],
-    layers: Collection[str],
-    executor: Executor,
+    only_failed: bool,
     slots: asyncio.Semaphore,
     options: Options,
     observe: Observer,
 ) -> Report:
     """The report of a comparison with its trace, the findings of that, and a verdict that knows both.
 
-    `inputs`, and what the model gives for them in Python (`size` and `classes`, see the references), are by the
-    model's names and of few samples. `candidates` are not started yet.
+    `draw` gives so many samples, or more where it has reasons. `candidates` have loaded the artifact. With
+    `only_failed` the points that a failed output is computed from are traced, else all, and only those of
+    `options.layers` where there are any.
     """
     artifact = report.artifact
     assert artifact is not None  # what has been compared has an artifact
-    async with AsyncExitStack() as stack:
-        single, double = (
-            ArtifactRuntime(id, artifact, executor=executor, layers=layers)
-            for id in (ARTIFACT_FLOAT32, ARTIFACT_FLOAT64)
-        )
-        await stack.enter_async_context(single)
-        await stack.enter_async_context(double)
-        failures: dict[RuntimeId, RuntimeFailedError] = {}
-        started = await _started(candidates, stack, failures, slots, observe)
-        tracer = Tracer(
-            single,
-            double,
-            [_Taken(candidate, slots) for candidate in started],
-            {artifact.input_names[name]: value for name, value in inputs.items()},
-            is_graph=artifact.format == "graph",
-            fixed_batch=report.model.signature.inputs[0].shape[0] is not None,
-            memory_bytes=options.trace_memory,
-            nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
-            advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
-        )
-        traced = await tracer.trace(artifact.output_names)
-        failures |= traced.failures
-        own_records = [
-            RuntimeRecord(r.id, RuntimeStatus.OK, r.environment, dict(r.timings_s))
-            for r in (single, double)
-            if all(r.id != record.id for record in report.runtimes)
-        ]
+    single, double = references.single, references.double
+    is_graph = artifact.format == "graph"
+    points = single.points
+    if only_failed:
+        failed = {artifact.output_names[c.tensor] for c in report.comparisons if c.passed is False}
+        points = selecting.upstream(points, [single.point_of(name) for name in failed])
+    if options.layers:
+        points = selecting.of_layers(points, options.layers)
+    probed = await probe(single, _fed(artifact, await draw(1)), points, is_graph=is_graph)
+    wanted = options.trace_samples or min(_MOST_SAMPLES, probed.affordable(options.trace_memory))
+    inputs = await draw(wanted)
+    tracer = Tracer(
+        single,
+        double,
+        [_Taken(candidate, slots) for candidate in candidates],
+        _fed(artifact, inputs),
+        samples=inputs.samples,
+        is_graph=is_graph,
+        memory_bytes=options.trace_memory,
+        nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
+        advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
+    )
+    traced = await tracer.trace(artifact.output_names, probed)
     trace = traced.trace
+    if references.failure:
+        reason = f"artifact:float64 cannot run, so artifact:float32 is the reference: {references.failure.message}"
+        trace = replace(trace, notes=(reason, *trace.notes))
     if report.model.format != "tfjs":
-        trace = _with_conversion(trace, traced, artifact, report, size, classes)
-    records = (*(_record(record, failures) for record in report.runtimes), *own_records)
+        trace = _with_conversion(trace, traced, artifact, report, inputs.size, inputs.classes)
+    records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     findings = by_severity((*diagnose_trace(trace, records, report.comparisons), *report.findings))
     return replace(
         report,
@@ -95,29 +140,22 @@ async def trace_run(
     )
 
 
-async def _started(
-    candidates: Sequence[BrowserRuntime],
-    stack: AsyncExitStack,
-    failures: dict[RuntimeId, RuntimeFailedError],
-    slots: asyncio.Semaphore,
-    observe: Observer,
-) -> list[BrowserRuntime]:
-    """Those that start; all of them are closed with the stack."""
+def _fed(artifact: ArtifactInfo, inputs: TraceInputs) -> dict[str, Array]:
+    return {artifact.input_names[name]: value for name, value in inputs.tensors.items()}
 
-    async def start(candidate: BrowserRuntime) -> None:
-        observe(str(candidate.id), "starting", 0, 0)
-        async with slots:
-            await candidate.start()
 
-    for candidate in candidates:
-        stack.push_async_callback(candidate.close)
-    outcomes = await asyncio.gather(*map(start, candidates), return_exceptions=True)
-    for candidate, outcome in zip(candidates, outcomes, strict=True):
-        if isinstance(outcome, RuntimeFailedError):
-            failures[candidate.id] = outcome
-        elif outcome is not None:
-            raise outcome
-    return [candidate for candidate in candidates if candidate.id not in failures]
+def _own_records(report: Report, references: TraceReferences) -> list[RuntimeRecord]:
+    """Of the artifact in Python, unless it was what all was compared with."""
+    records = [
+        RuntimeRecord(r.id, RuntimeStatus.OK, r.environment, dict(r.timings_s))
+        for r in (references.single, references.double)
+        if r is not None
+    ]
+    if references.failure:
+        error = str(references.failure)
+        records.append(RuntimeRecord(ARTIFACT_FLOAT64, RuntimeStatus.FAILED, None, {}, error))
+    known = {record.id for record in report.runtimes}
+    return [record for record in records if record.id not in known]
 
 
 class _Taken:
@@ -133,9 +171,17 @@ class _Taken:
     def is_alive(self) -> bool:
         return self._runtime.is_alive
 
-    async def run(self, feeds: Tensors, fetches: Sequence[str]) -> dict[str, Array]:
+    async def run_jobs(self, feeds: Tensors, jobs: Sequence[PointJob]) -> list[Outcome]:
         async with self._slots:
-            return await self._runtime.run(feeds, fetches)
+            return await self._runtime.run_jobs(feeds, jobs)
+
+    async def hold(self, feeds: Tensors, fetches: Sequence[str]) -> None:
+        async with self._slots:
+            await self._runtime.hold(feeds, fetches)
+
+    async def take(self, names: Sequence[str]) -> dict[str, Array]:
+        async with self._slots:
+            return await self._runtime.take(names)
 
 
 def _with_conversion(
@@ -169,7 +215,7 @@ def _conversion(tensor: str, value: Array, report: Report, size: Array, classes:
     return assessed
 
 
-def _record(record: RuntimeRecord, failures: dict[RuntimeId, RuntimeFailedError]) -> RuntimeRecord:
+def _record(record: RuntimeRecord, failures: Mapping[RuntimeId, RuntimeFailedError]) -> RuntimeRecord:
     error = failures.get(record.id)
     if error is None:
         return record

@@ -1,57 +1,19 @@
-"""Runs the artifact point by point, in Python and on every runtime side by side, group after group."""
+"""Runs the artifact point by point: Python computes a group while every runtime works on those before it."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ..artifact import Point
-from ..errors import InputError, RuntimeFailedError, RuntimeTimeoutError
-from ..gate import precision_bits
-from ..types import (
-    Array,
-    Comparison,
-    Environment,
-    NanPolicy,
-    OutputSplit,
-    PointResult,
-    RuntimeId,
-    Trace,
-    TracePoint,
-)
-from . import groups
-from .measuring import HANDING_ON, LARGEST_HALF, Expected, compare_point, described, located, role
-
-_PROBED_AT_ONCE = 24
-_NUMBERS = "fbiu"
-
-
-class Reference(Protocol):
-    """`artifact:float32` or `artifact:float64`."""
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """The artifact's points, in topological order."""
-
-    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of points, computed from `feeds` alone."""
-
-
-class Candidate(Protocol):
-    """A runtime that can be asked for points."""
-
-    id: RuntimeId
-    environment: Environment
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can be asked again after an error."""
-
-    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of points, computed from `feeds` alone."""
+from ..errors import RuntimeFailedError
+from ..types import Array, Comparison, NanPolicy, OutputSplit, PointResult, Repeat, RuntimeId, Trace, TracePoint
+from . import causes, groups
+from .asking import Asker, Candidate, Measured
+from .expecting import Expectations, Reference, Work
+from .measuring import ARTIFACT_FLOAT32, HANDING_ON, Expected, located, role
+from .probing import Probed
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,212 +22,138 @@ class Traced:
 
     trace: Trace
     failures: Mapping[RuntimeId, RuntimeFailedError]
-    outputs: Mapping[str, Array]  # artifact:float64, by the artifact's names
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """One point on one runtime, not yet judged."""
-
-    inherited: Comparison | None
-    own: Comparison | None
-    note: str | None
+    outputs: Mapping[str, Array]  # artifact:float64, where it cannot run artifact:float32, by the artifact's names
 
 
 class Tracer:
     """Traces one artifact on its inputs, `feeds`, which are by the artifact's names and few samples.
 
-    `is_graph` says whether it is a graph artifact, whose nodes TF.js feeds as a whole; `fixed_batch` whether
-    it takes no other number of samples than this.
+    `samples` are their places in the whole input. `double` is None where artifact:float64 cannot run; then
+    artifact:float32 is the reference. `is_graph` says whether it is a graph artifact, whose nodes TF.js feeds as
+    a whole.
     """
 
     def __init__(
         self,
         single: Reference,
-        double: Reference,
+        double: Reference | None,
         candidates: Sequence[Candidate],
         feeds: Mapping[str, Array],
         *,
+        samples: Sequence[int],
         is_graph: bool,
-        fixed_batch: bool,
         memory_bytes: int,
         nan: NanPolicy,
         advance: Callable[[RuntimeId, int, int], None],
     ) -> None:
         self._single = single
         self._double = double
-        self._alive = {candidate.id: candidate for candidate in candidates}
-        self._ids = [candidate.id for candidate in candidates]
-        self._feeds = feeds
-        self._is_graph = is_graph
-        self._probed = len(next(iter(feeds.values()))) if fixed_batch else 1
-        self._memory_bytes = memory_bytes
+        self._candidates = candidates
+        self._askers: list[Asker] = []
         self._nan = nan
+        self._feeds = feeds
+        self._samples = tuple(samples)
+        self._is_graph = is_graph
+        self._memory_bytes = memory_bytes
         self._advance = advance
-        self._samples = len(next(iter(feeds.values())))
         self._skipped: dict[str, str] = {}
         self._described: dict[str, TracePoint] = {}
-        self._measured: dict[tuple[str, RuntimeId], _Measured] = {}
         self._results: dict[tuple[str, RuntimeId], PointResult] = {}
-        self._failures: dict[RuntimeId, RuntimeFailedError] = {}
-        self._done = 0
 
-    async def trace(self, outputs: Mapping[str, str]) -> Traced:
-        """All points; `outputs` are the model's names of its outputs and the artifact's.
+    async def trace(self, outputs: Mapping[str, str], probed: Probed) -> Traced:
+        """The points that were probed; `outputs` are the model's names of its outputs and the artifact's.
 
         RuntimeFailedError when the artifact does not run in Python. A runtime that fails is in `failures`,
         and what it gave until then is kept.
         """
-        points = self._single.points
-        if not self._is_graph:
-            self._skipped.update(_called_again(points))
-        elements = await self._sizes(points)
-        traced = [point for point in points if point.name not in self._skipped]
-        plan = groups.cut(traced, elements, runtimes=len(self._ids), memory_bytes=self._memory_bytes)
-        self._skipped.update(plan.too_large)
-        total = sum(map(len, plan.groups))
-        for group in plan.groups:
-            await self._group(group, total)
-        splits, values = await self._splits(outputs)
-        trace = Trace(
-            sample_count=self._samples,
-            memory_bytes=self._memory_bytes,
-            group_count=len(plan.groups),
-            points=tuple(self._conclude(point) for point in points),
-            splits=splits,
+        wanted = set(outputs.values())
+        self._askers = [Asker(candidate, self._feeds, self._nan, wanted) for candidate in self._candidates]
+        self._skipped |= probed.skipped
+        python = Expectations(
+            self._single,
+            self._double,
+            self._feeds,
+            skipped=probed.skipped,
+            whole_nodes=self._is_graph,
+            wanted=wanted,
         )
-        return Traced(trace, self._failures, values)
+        traced = [point for point in probed.points if point.name not in self._skipped]
+        elements = probed.elements(len(self._samples))
+        plan = groups.cut(traced, elements, runtimes=len(self._askers), memory_bytes=self._memory_bytes)
+        self._skipped |= plan.too_large
+        await self._run(plan, python)
+        splits = await self._splits(outputs, python)
+        repeats = await self._repeats(outputs, python)
+        trace = Trace(
+            sample_count=len(self._samples),
+            memory_bytes=self._memory_bytes,
+            group_count=plan.group_count,
+            points=tuple(self._conclude(point) for point in probed.points),
+            splits=splits,
+            samples=self._samples,
+            notes=tuple(python.notes),
+            repeats=repeats,
+        )
+        values = {name: single if double is None else double for name, (single, double) in python.outputs.items()}
+        return Traced(trace, {asker.id: asker.over for asker in self._askers if asker.over}, values)
 
-    async def _sizes(self, points: Sequence[Point]) -> dict[str, int]:
-        """Elements of every point and input, from a run of as few samples as may be; skips what cannot be compared."""
-        one = {name: value[: self._probed] for name, value in self._feeds.items()}
-        sizes = {name: value.size for name, value in self._feeds.items()}
-        names = [point.name for point in points if point.name not in self._skipped]
-        for low in range(0, len(names), _PROBED_AT_ONCE):
-            for name, value in (await self._probe(one, names[low : low + _PROBED_AT_ONCE])).items():
-                if value.dtype.kind in _NUMBERS:
-                    sizes[name] = groups.count(value.shape, self._probed, self._samples)
-                else:
-                    self._skipped[name] = f"values of dtype {value.dtype} are not compared"
-        return sizes
-
-    async def _probe(self, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
-        """Values of as many as can be had; one that fails is asked for alone, so that it is known which."""
+    async def _run(self, plan: groups.Plan, python: Expectations) -> None:
+        """All of the plan: one task for Python, one for each runtime; the first error ends the others."""
+        queues: list[_Queue] = [asyncio.Queue() for _ in self._askers]
+        work = [
+            self._compute(plan, python, queues),
+            *(self._ask(asker, queue, plan) for asker, queue in zip(self._askers, queues, strict=True)),
+        ]
+        tasks = [asyncio.ensure_future(one) for one in work]
         try:
-            return await self._single.run(feeds, names)
-        except RuntimeFailedError as error:
-            if len(names) == 1:
-                self._skipped[names[0]] = f"Python cannot give it: {_first_line(error)}"
-                return {}
-        found: dict[str, Array] = {}
-        for name in names:
-            found |= await self._probe(feeds, [name])
-        return found
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _group(self, group: Sequence[Point], total: int) -> None:
-        """Python's values of one group, then every runtime's, side by side; nothing of it is kept but statistics."""
-        names = [point.name for point in group]
-        read = [n for p in group for n in p.inputs if n not in self._feeds and n not in self._skipped]
-        single = {**self._feeds, **await self._single.run(self._feeds, list(dict.fromkeys([*names, *read])))}
-        double = await self._double.run(self._feeds, names)
-        alone, notes = await self._alone(group, single)
-        for point in group:
-            self._described[point.name] = described(point, single[point.name])
-        work = _Group(group, single, double, alone, notes)
-        await asyncio.gather(*(self._on(candidate, work) for candidate in list(self._alive.values())))
-        self._done += len(group)
-        for runtime in self._alive:
-            self._advance(runtime, self._done, total)
-        for point in group:
-            inputs = {name: single[name] for name in point.inputs if name in single}
-            for runtime in self._ids:
-                self._judge(point, runtime, inputs, single[point.name].shape)
+    async def _compute(self, plan: groups.Plan, python: Expectations, queues: Sequence[_Queue]) -> None:
+        """Python's values, group by group, as far ahead of the runtimes as memory allows."""
+        pool = groups.Pool(self._memory_bytes - plan.kept_bytes)
+        last_read = {name: point.name for point in plan.points for name in point.inputs}
+        place = {point.name: number for number, point in enumerate(plan.points)}
+        done = 0
+        for segment in plan.segments:
+            for queue in queues:
+                queue.put_nowait(segment)
+            for group in segment.groups:
+                await pool.take(group.size_bytes)
+                if self._askers and all(asker.over for asker in self._askers):
+                    break
+                done += len(group.points)
+                read_later = {name for name, by in last_read.items() if place[by] >= done}
+                work = await python.of(group, read_later, plan.kept_bytes)
+                self._described |= work.described
+                loan = _Loan(pool, group.size_bytes, len(queues))
+                for queue in queues:
+                    queue.put_nowait((work, loan))
+        for queue in queues:
+            queue.put_nowait(None)
 
-    async def _alone(
-        self, group: Sequence[Point], single: Mapping[str, Array]
-    ) -> tuple[dict[str, Array], dict[str, str]]:
-        """Each operation in float64 on what artifact:float32 has for its operands, or why it does not run alone."""
-        values: dict[str, Array] = {}
-        notes: dict[str, str] = {}
-        for point in group:
-            if point.constant or not point.inputs:
-                notes[point.name] = "it depends on no input"
-            elif point.op in HANDING_ON:
-                notes[point.name] = "it hands on what it reads"
-            elif missing := [name for name in point.inputs if name not in single]:
-                notes[point.name] = f"it reads {', '.join(missing)}, which cannot be fed"
-            elif self._is_graph and (node := _twice(point.inputs)):
-                notes[point.name] = f"it reads two outputs of {node}, and TF.js takes a node as a whole"
-            else:
-                try:
-                    fed = {name: single[name] for name in point.inputs}
-                    values |= await self._double.run(fed, [point.name])
-                except RuntimeFailedError as error:
-                    notes[point.name] = f"Python does not run it alone: {_first_line(error)}"
-        return values, notes
+    async def _ask(self, asker: Asker, queue: _Queue, plan: groups.Plan) -> None:
+        """One runtime, to the end of the plan."""
+        done = 0
+        while (item := await queue.get()) is not None:
+            if isinstance(item, groups.Segment):
+                await asker.begin(item)
+                continue
+            work, loan = item
+            measured = await asker.ask(work)
+            for point in work.points:
+                if point.name in measured:
+                    self._results[point.name, asker.id] = self._judged(point, asker.id, measured[point.name], work)
+            loan.give_back()
+            done += len(work.points)
+            if asker.over is None:
+                self._advance(asker.id, done, len(plan.points))
 
-    async def _on(self, candidate: Candidate, group: _Group) -> None:
-        """One group on one runtime; when the runtime ends, what it gave before stays."""
-        try:
-            inherited, failed = await self._inherited(candidate, group)
-            for point in group.points:
-                own, note = await self._own(candidate, point, group)
-                note = "; ".join(filter(None, (failed.get(point.name), note))) or None
-                self._measured[point.name, candidate.id] = _Measured(inherited.get(point.name), own, note)
-        except RuntimeFailedError as error:
-            self._failures[candidate.id] = error
-            self._alive.pop(candidate.id, None)
-
-    async def _inherited(self, candidate: Candidate, group: _Group) -> tuple[dict[str, Comparison], dict[str, str]]:
-        """The whole model, with these points looked at; points that TF.js does not give are noted."""
-        names = [point.name for point in group.points]
-        failed: dict[str, str] = {}
-        values: dict[str, Array] = {}
-        try:
-            values = await candidate.run(self._feeds, names)
-        except RuntimeFailedError as error:
-            _raise_if_over(candidate, error)
-            for name in names:
-                try:
-                    values |= await candidate.run(self._feeds, [name])
-                except RuntimeFailedError as alone:
-                    _raise_if_over(candidate, alone)
-                    failed[name] = f"TF.js does not give it: {_first_line(alone)}"
-        measured: dict[str, Comparison] = {}
-        for name, value in values.items():
-            expected = Expected(group.single[name], group.double[name])
-            measured[name] = await asyncio.to_thread(self._compare, name, value, expected, candidate)
-        return measured, failed
-
-    async def _own(self, candidate: Candidate, point: Point, group: _Group) -> tuple[Comparison | None, str | None]:
-        """The operation alone, or why not."""
-        name = point.name
-        if name in group.notes:
-            return None, f"not run alone: {group.notes[name]}"
-        fed = {operand: group.single[operand] for operand in point.inputs}
-        if precision_bits(candidate.id, candidate.environment) == 16:
-            beyond = [n for n in fed if n not in self._feeds and _exceeds_half(self._described[n])]
-            if beyond:
-                return None, f"not run alone: half floats cannot hold {', '.join(beyond)}, which it reads"
-        try:
-            values = await candidate.run(fed, [name])
-        except InputError as error:
-            return None, f"not run alone: {_first_line(error)}"
-        except RuntimeFailedError as error:
-            _raise_if_over(candidate, error)
-            return None, f"TF.js does not run it alone: {_first_line(error)}"
-        expected = Expected(group.single[name], group.alone[name])
-        return await asyncio.to_thread(self._compare, name, values[name], expected, candidate), None
-
-    def _compare(self, name: str, value: Array, expected: Expected, candidate: Candidate) -> Comparison:
-        bits = precision_bits(candidate.id, candidate.environment)
-        return compare_point(name, value, expected, candidate.id, precision_bits=bits, nan=self._nan)
-
-    def _judge(self, point: Point, runtime: RuntimeId, inputs: Mapping[str, Array], shape: tuple[int, ...]) -> None:
+    def _judged(self, point: Point, runtime: RuntimeId, measured: Measured, work: Work) -> PointResult:
         """The role of a point, whose inputs have theirs already."""
-        measured = self._measured.pop((point.name, runtime), None)
-        if measured is None:
-            return
         before = [self._results.get((name, runtime)) for name in point.inputs if name not in self._feeds]
         judged = PointResult(
             runtime,
@@ -279,75 +167,80 @@ class Tracer:
             measured.own,
             measured.note,
         )
+        shape = work.described[point.name].shape or ()
         if judged.role == "source":
-            judged = located(judged, point.op, inputs, shape)
-        self._results[point.name, runtime] = judged
+            operands = {name: work.operands[name] for name in point.inputs if name in work.operands}
+            judged = located(judged, point.op, operands, shape)
+        return self._renumbered(judged) if shape[:1] == (len(self._samples),) else judged
 
-    async def _splits(self, outputs: Mapping[str, str]) -> tuple[tuple[OutputSplit, ...], dict[str, Array]]:
+    def _renumbered(self, result: PointResult) -> PointResult:
+        """With the places of samples in the whole input."""
+
+        def renumbered(comparison: Comparison | None) -> Comparison | None:
+            if comparison is None or comparison.shape_mismatch:
+                return comparison
+            worst = tuple(replace(w, sample=self._samples[w.sample]) for w in comparison.worst)
+            flips = tuple(replace(f, sample=self._samples[f.sample]) for f in comparison.top1_flips)
+            return replace(comparison, worst=worst, top1_flips=flips)
+
+        element = result.element and replace(result.element, sample=self._samples[result.element.sample])
+        inherited, own = renumbered(result.inherited), renumbered(result.own)
+        return replace(result, inherited=inherited, own=own, element=element)
+
+    async def _splits(self, outputs: Mapping[str, str], python: Expectations) -> tuple[OutputSplit, ...]:
         """The artifact in Python against each browser, for every output."""
         names = list(dict.fromkeys(outputs.values()))
-        single = await self._single.run(self._feeds, names)
-        double = await self._double.run(self._feeds, names)
-        given: dict[RuntimeId, dict[str, Array]] = {}
-        for candidate in list(self._alive.values()):
-            try:
-                given[candidate.id] = await candidate.run(self._feeds, names)
-            except RuntimeFailedError as error:
-                self._failures[candidate.id] = error
-                self._alive.pop(candidate.id)
-        splits = []
-        for output, name in outputs.items():
-            expected = Expected(single[name], double[name])
-            rows = [self._compare(output, given[i][name], expected, self._alive[i]) for i in self._alive]
-            splits.append(OutputSplit(output, None, tuple(rows)))
-        return tuple(splits), double
+        await python.of_outputs(names)
+        await asyncio.gather(*(asker.see_to(names) for asker in self._askers))
+        rows: dict[str, list[Comparison]] = {output: [] for output in outputs}
+        for asker in self._askers:
+            for output, name in outputs.items():
+                result = self._results.get((name, asker.id))
+                comparison = result.inherited if result else None
+                if comparison is None and name in asker.outputs:
+                    comparison = asker.compare(name, asker.outputs[name], Expected(*python.outputs[name]))
+                if comparison:
+                    rows[output].append(replace(comparison, tensor=output))
+        return tuple(OutputSplit(output, None, tuple(rows[output])) for output in outputs)
+
+    async def _repeats(self, outputs: Mapping[str, str], python: Expectations) -> tuple[Repeat, ...]:
+        """Every output that differs when its runtime, or Python, computes it once more."""
+        names = list(dict.fromkeys(outputs.values()))
+        first = {name: python.outputs[name][0] for name in names}
+        again, *others = await asyncio.gather(
+            self._single.run(self._feeds, names), *(asker.once_more(names) for asker in self._askers)
+        )
+        found = [*causes.repeats(ARTIFACT_FLOAT32, outputs, first, again, self._samples)]
+        for asker, other in zip(self._askers, others, strict=True):
+            found += causes.repeats(asker.id, outputs, asker.outputs, other, self._samples)
+        return tuple(found)
 
     def _conclude(self, point: Point) -> TracePoint:
         blank = self._described.get(point.name) or TracePoint(point.name, point.op, point.layer, point.inputs)
-        results = [self._results.get((point.name, runtime)) for runtime in self._ids]
-        return replace(blank, results=tuple(r for r in results if r is not None), skipped=self._skipped.get(point.name))
+        results = [self._results.get((point.name, asker.id)) for asker in self._askers]
+        skipped = self._skipped.get(point.name)
+        if blank.shape is None and skipped is None:
+            skipped = "every runtime had ended before"
+        origin = blank.origin
+        if origin and (blank.shape or ())[:1] == (len(self._samples),):
+            element = replace(origin.element, sample=self._samples[origin.element.sample])
+            origin = replace(origin, element=element)
+        return replace(blank, results=tuple(r for r in results if r is not None), skipped=skipped, origin=origin)
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Points with what Python has of them: in float32, in float64, and each alone in float64."""
+class _Loan:
+    """Memory of one group, given back when the last of the runtimes is through with it."""
 
-    points: Sequence[Point]
-    single: Mapping[str, Array]
-    double: Mapping[str, Array]
-    alone: Mapping[str, Array]
-    notes: Mapping[str, str]
+    def __init__(self, pool: groups.Pool, size_bytes: int, borrowers: int) -> None:
+        self._pool = pool
+        self._size_bytes = size_bytes
+        self._borrowers = borrowers + 1
+        self.give_back()  # Python is through with it when the loan is made
 
-
-def _raise_if_over(candidate: Candidate, error: RuntimeFailedError) -> None:
-    """Raise again what ended the runtime; an operation that failed did not."""
-    if isinstance(error, RuntimeTimeoutError) or not candidate.is_alive:
-        raise error
+    def give_back(self) -> None:
+        self._borrowers -= 1
+        if not self._borrowers:
+            self._pool.give(self._size_bytes)
 
 
-def _called_again(points: Iterable[Point]) -> dict[str, str]:
-    """Points of layers that are called more than once, which are named ``layer@1`` from the second call on."""
-    names = [point.name for point in points]
-    layers = {name.partition("@")[0] for name in names if "@" in name}
-    reason = "its layer is called more than once, and tfjs-layers does not give each call its own value"
-    return {name: reason for name in names if any(re.match(rf"{re.escape(at)}([@/:]|$)", name) for at in layers)}
-
-
-def _exceeds_half(point: TracePoint) -> bool:
-    return point.largest is not None and point.largest > LARGEST_HALF
-
-
-def _twice(names: Iterable[str]) -> str | None:
-    """A node that two of these names are outputs of."""
-    seen: set[str] = set()
-    for name in names:
-        node, separator, index = name.rpartition(":")
-        node = node if separator and index.isdigit() else name
-        if node in seen:
-            return node
-        seen.add(node)
-    return None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200]
+_Queue = asyncio.Queue[groups.Segment | tuple[Work, _Loan] | None]

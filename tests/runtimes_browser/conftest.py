@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import pytest
 
+from pycheck.errors import RuntimeUnavailableError
 from pycheck.runtimes.browser import BrowserHost
 from pycheck.types import Array, ArtifactInfo
 
@@ -34,6 +37,40 @@ def host(run: Run[Any]) -> Iterator[BrowserHost]:
     host = run(BrowserHost(timeout_s=TIMEOUT_S).__aenter__())
     yield host
     run(host.__aexit__(None, None, None))
+
+
+def must_start(error: RuntimeUnavailableError) -> NoReturn:
+    """What a machine lacks is skipped on a developer's, and is a failure where others rely on the outcome."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(f"unavailable: {error}")
+    raise AssertionError("unreachable")
+
+
+@pytest.fixture(scope="session")
+def host_of(run: Run[Any], host: BrowserHost) -> Iterator[Callable[[str], BrowserHost]]:
+    """The shared host of an engine, started when first asked for."""
+    started = {"chromium": host}
+
+    def host_of(engine: str) -> BrowserHost:
+        if engine not in started:
+            try:
+                started[engine] = run(BrowserHost(engine, timeout_s=TIMEOUT_S).__aenter__())
+            except RuntimeUnavailableError as error:
+                must_start(error)
+        return started[engine]
+
+    yield host_of
+    for engine, other in started.items():
+        if engine != "chromium":
+            run(other.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go during one test, for this process and those that it starts."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return folder
 
 
 @pytest.fixture(scope="session")

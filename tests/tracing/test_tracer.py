@@ -10,9 +10,11 @@ import pytest
 
 from pycheck.artifact import Point
 from pycheck.errors import RuntimeFailedError, UsageError
+from pycheck.tracing.asking import Outcome
 from pycheck.tracing.measuring import role
-from pycheck.tracing.tracer import Tracer
-from pycheck.types import Array, Environment, NanPolicy, RuntimeId
+from pycheck.tracing.probing import probe
+from pycheck.tracing.tracer import Traced, Tracer
+from pycheck.types import Array, Environment, NanPolicy, RuntimeId, Trace
 
 #: x -> twice -> root -> negated, the middle one of which a backend gets wrong.
 POINTS = tuple(
@@ -40,47 +42,74 @@ class Python:
         return {name: values[name] for name in fetches}
 
 
-class Page(Python):
+class Page:
     """A browser that dies at one of its calls."""
 
     environment = Environment("made up", float_bits=32)
 
     def __init__(self, kind: str, kernels: Mapping[str, Callable[[Array], Array]] = KERNELS, dies_at: int = 0) -> None:
-        super().__init__("float32", kernels)
+        self._python = Python("float32", kernels)
         self.id = RuntimeId("chromium", kind)
         self.is_alive = True
         self._calls_left = dies_at or 1000
+        self._held: dict[str, Array] = {}
 
-    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+    async def run_jobs(
+        self, feeds: Mapping[str, Array], jobs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
+    ) -> list[Outcome]:
+        self._count()
+        return [await self._python.run({name: feeds[name] for name in fed}, fetches) for fed, fetches in jobs]
+
+    async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
+        self._count()
+        self._held = await self._python.run(feeds, fetches)
+
+    async def take(self, names: Sequence[str]) -> dict[str, Array]:
+        self._count()
+        return {name: self._held.pop(name) for name in names}
+
+    def _count(self) -> None:
         self._calls_left -= 1
         if self._calls_left <= 0:
             self.is_alive = False
             raise RuntimeFailedError(f"{self.id}: the page crashed")
-        return await super().run(feeds, fetches)
 
 
-def trace(*pages: Page, memory_bytes: int = 1 << 30) -> tuple[dict[tuple[str, str], str], Mapping[RuntimeId, object]]:
-    """Roles by point and kind of runtime, and failures."""
-    tracer = Tracer(
-        Python("float32"), Python("float64"), pages, {"x": X}, is_graph=False, fixed_batch=False,
-        memory_bytes=memory_bytes, nan=NanPolicy.FAIL, advance=lambda *_: None,
-    )  # fmt: skip
-    traced = asyncio.run(tracer.trace({"y": "negated"}))
-    roles = {(p.name, r.runtime.kind): r.role for p in traced.trace.points for r in p.results}
-    return roles, traced.failures
+def trace(*pages: Page, memory_bytes: int = 1 << 30) -> tuple[Trace, Mapping[RuntimeId, object]]:
+    """A trace and its failures."""
+
+    async def work() -> Traced:
+        single = Python("float32")
+        tracer = Tracer(
+            single, Python("float64"), pages, {"x": X}, samples=range(4), is_graph=False,
+            memory_bytes=memory_bytes, nan=NanPolicy.FAIL, advance=lambda *_: None,
+        )  # fmt: skip
+        return await tracer.trace({"y": "negated"}, await probe(single, {"x": X}, POINTS, is_graph=False))
+
+    traced = asyncio.run(work())
+    return traced.trace, traced.failures
+
+
+def roles_of(trace: Trace) -> dict[tuple[str, str], str]:
+    """By point and kind of runtime."""
+    return {(point.name, result.runtime.kind): result.role for point in trace.points for result in point.results}
 
 
 def test_the_point_that_errs_alone_is_the_source_and_the_next_one_passes_it_on() -> None:
     wrong = {**KERNELS, "root": lambda x: np.sqrt(x) * np.float32(1.001)}
-    roles, failures = trace(Page("webgl", wrong), Page("cpu"))
+    traced, failures = trace(Page("webgl", wrong), Page("cpu"))
+    roles = roles_of(traced)
     assert failures == {}
     assert [roles[name, "webgl"] for name in KERNELS] == ["ok", "source", "passes-on"]
     assert {roles[name, "cpu"] for name in KERNELS} == {"ok"}
 
 
 def test_a_runtime_that_dies_keeps_what_it_gave_and_leaves_the_others_alone() -> None:
-    one_a_group = 4 * 6 * 45
-    roles, failures = trace(Page("webgl", dies_at=4), Page("cpu"), memory_bytes=one_a_group)
+    one_a_group = 4 * X.size * 50
+    hold_take_and_jobs = 3
+    traced, failures = trace(Page("webgl", dies_at=hold_take_and_jobs + 1), Page("cpu"), memory_bytes=one_a_group)
+    roles = roles_of(traced)
+    assert traced.group_count == len(POINTS)
     assert [name for name, kind in roles if kind == "webgl"] == ["twice"]
     assert [name for name, kind in roles if kind == "cpu"] == list(KERNELS)
     assert [str(runtime) for runtime in failures] == ["chromium:webgl"]

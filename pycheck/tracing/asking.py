@@ -1,0 +1,184 @@
+"""One runtime's side of a trace: what it gives at every point in the whole run, and what each operation gives alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..artifact import Point
+from ..errors import InputError, RuntimeFailedError, RuntimeTimeoutError
+from ..gate import precision_bits
+from ..types import Array, Comparison, Environment, NanPolicy, RuntimeId
+from .expecting import Work, first_line
+from .groups import Segment
+from .measuring import LARGEST_HALF, Expected, compare_point
+
+Outcome = dict[str, Array] | RuntimeFailedError | InputError
+
+
+class Candidate(Protocol):
+    """A runtime that can be asked for points; see `BrowserRuntime`."""
+
+    id: RuntimeId
+    environment: Environment
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked again after an error."""
+
+    async def run_jobs(
+        self, feeds: Mapping[str, Array], jobs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
+    ) -> list[Outcome]:
+        """Executions between points, from names of `feeds` to names, each with its values or its error."""
+
+    async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
+        """Run once and keep the values until they are taken or the next time."""
+
+    async def take(self, names: Sequence[str]) -> dict[str, Array]:
+        """Values that are kept, each once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One point on one runtime, not yet judged."""
+
+    inherited: Comparison | None
+    own: Comparison | None
+    note: str | None
+
+
+class Asker:
+    """Asks one runtime, group by group in order; `over` is set by what ended it.
+
+    `feeds` are the artifact's inputs; of what is `wanted`, `outputs` keeps the values.
+    """
+
+    def __init__(
+        self, candidate: Candidate, feeds: Mapping[str, Array], nan: NanPolicy, wanted: Collection[str]
+    ) -> None:
+        self.id = candidate.id
+        self.over: RuntimeFailedError | None = None
+        self.outputs: dict[str, Array] = {}
+        self._wanted = wanted
+        self._candidate = candidate
+        self._feeds = feeds
+        self._nan = nan
+        self._bits = precision_bits(candidate.id, candidate.environment)
+        self._holds = False
+
+    async def begin(self, segment: Segment) -> None:
+        """Run the whole model once for all groups of a segment."""
+        self._holds = False
+        if self.over is None:
+            try:
+                await self._candidate.hold(self._feeds, segment.names)
+                self._holds = True
+            except RuntimeFailedError as error:  # one operation does not run: its group finds out which
+                if self._is_over(error):
+                    self.over = error
+
+    async def ask(self, work: Work) -> dict[str, Measured]:
+        """One group, by point; what was had before the runtime ended is measured too."""
+        if self.over is not None:
+            return {}
+        names = [point.name for point in work.points]
+        failed: dict[str, str] = {}
+        try:
+            values = await self._inherited(names, failed)
+        except RuntimeFailedError as error:
+            self.over = error
+            return {}
+        self.outputs |= {name: value for name, value in values.items() if name in self._wanted}
+        measuring = asyncio.ensure_future(self._compare_all(values, work.inherited))
+        try:
+            own, notes = await self._own(work)
+        except RuntimeFailedError as error:
+            self.over = error
+            own, notes = {}, dict.fromkeys(names, "not run alone: the runtime ended before that")
+        finally:
+            inherited = await measuring
+        noted = {name: "; ".join(filter(None, (failed.get(name), notes.get(name)))) or None for name in names}
+        return {name: Measured(inherited.get(name), own.get(name), noted[name]) for name in names}
+
+    async def see_to(self, names: Sequence[str]) -> None:
+        """That `outputs` has these, if the runtime still gives them."""
+        self.outputs |= await self.once_more([name for name in names if name not in self.outputs])
+
+    async def once_more(self, names: Sequence[str]) -> dict[str, Array]:
+        """What the whole model gives, run anew; nothing once the runtime has ended."""
+        if self.over is None and names:
+            self._holds = False
+            try:
+                return await self._inherited(names, {})
+            except RuntimeFailedError as error:
+                self.over = error
+        return {}
+
+    async def _inherited(self, names: Sequence[str], failed: dict[str, str]) -> dict[str, Array]:
+        """The whole model, with these points looked at; points that TF.js does not give are `failed`."""
+        if self._holds:
+            try:
+                return await self._candidate.take(names)
+            except RuntimeFailedError as error:  # one of them may be of a dtype that is not compared
+                if self._is_over(error):
+                    raise
+        (outcome,) = await self._candidate.run_jobs(self._feeds, [(tuple(self._feeds), tuple(names))])
+        if isinstance(outcome, dict):
+            return outcome
+        if len(names) == 1:
+            failed[names[0]] = f"TF.js does not give it: {first_line(outcome)}"
+            return {}
+        middle = len(names) // 2
+        return {**await self._inherited(names[:middle], failed), **await self._inherited(names[middle:], failed)}
+
+    async def _own(self, work: Work) -> tuple[dict[str, Comparison], dict[str, str]]:
+        """Every operation alone, in one message, or why not."""
+        notes = {name: f"not run alone: {note}" for name, note in work.notes.items()}
+        points: list[Point] = []
+        for point in work.points:
+            if point.name in work.own:
+                if self._bits == 16 and (beyond := self._beyond_half(point, work.operands)):
+                    notes[point.name] = f"not run alone: half floats cannot hold {', '.join(beyond)}, which it reads"
+                else:
+                    points.append(point)
+        feeds = {name: work.operands[name] for point in points for name in point.inputs}
+        outcomes = await self._candidate.run_jobs(feeds, [(point.inputs, (point.name,)) for point in points])
+        values: dict[str, Array] = {}
+        for point, outcome in zip(points, outcomes, strict=True):
+            if isinstance(outcome, dict):
+                values |= outcome
+            elif isinstance(outcome, InputError):
+                notes[point.name] = f"not run alone: {first_line(outcome)}"
+            else:
+                notes[point.name] = f"TF.js does not run it alone: {first_line(outcome)}"
+        return await self._compare_all(values, work.own), notes
+
+    def _beyond_half(self, point: Point, operands: Mapping[str, Array]) -> list[str]:
+        return [name for name in point.inputs if name not in self._feeds and _exceeds_half(operands[name])]
+
+    async def _compare_all(
+        self, values: Mapping[str, Array], expected: Mapping[str, Expected]
+    ) -> dict[str, Comparison]:
+        return {
+            name: await asyncio.to_thread(self.compare, name, value, expected[name]) for name, value in values.items()
+        }
+
+    def compare(self, name: str, value: Array, expected: Expected) -> Comparison:
+        """What this runtime gave, measured and judged."""
+        return compare_point(name, value, expected, self.id, precision_bits=self._bits, nan=self._nan)
+
+    def _is_over(self, error: RuntimeFailedError) -> bool:
+        """Whether this ended the runtime; an operation that failed did not."""
+        return isinstance(error, RuntimeTimeoutError) or not self._candidate.is_alive
+
+
+def _exceeds_half(value: Array) -> bool:
+    """Whether a finite number of these is too large for a half float."""
+    if value.dtype.kind != "f":
+        return False
+    magnitudes = np.abs(value)
+    return bool((magnitudes[np.isfinite(magnitudes)] > LARGEST_HALF).any())

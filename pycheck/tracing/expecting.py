@@ -1,0 +1,185 @@
+"""Python's side of a trace: what the artifact gives at every point, in float32 and float64, group after group."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ..artifact import Point
+from ..errors import RuntimeFailedError
+from ..types import Array, TracePoint
+from . import causes, groups
+from .measuring import HANDING_ON, Expected, described
+
+
+class Reference(Protocol):
+    """`artifact:float32` or `artifact:float64`."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The artifact's points, in topological order."""
+
+    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Values of points, computed from `feeds` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One group with what Python has of it.
+
+    `inherited` is what the points have in the whole model, `own` what the operations make of `operands`, which
+    are artifact:float32's values; `notes` says why an operation does not run alone.
+    """
+
+    points: tuple[Point, ...]
+    described: Mapping[str, TracePoint]
+    operands: Mapping[str, Array]
+    inherited: Mapping[str, Expected]
+    own: Mapping[str, Expected]
+    notes: Mapping[str, str]
+
+
+class Expectations:
+    """Computes one group at a time. `double` is None where artifact:float64 cannot run.
+
+    `skipped` points are neither asked for nor fed. `whole_nodes` says that what is fed is a node with all of its
+    outputs, as in graph artifacts. `wanted` are names whose values `outputs` keeps, in float32 and float64.
+    """
+
+    def __init__(
+        self,
+        single: Reference,
+        double: Reference | None,
+        feeds: Mapping[str, Array],
+        *,
+        skipped: Collection[str],
+        whole_nodes: bool,
+        wanted: Collection[str],
+    ) -> None:
+        self._single = single
+        self._double = double
+        self._feeds = feeds
+        self._skipped = skipped
+        self._whole_nodes = whole_nodes
+        self._wanted = wanted
+        self._kept: dict[str, Array] = {}
+        self._kept_double: dict[str, Array] = {}
+        self.outputs: dict[str, tuple[Array, Array | None]] = {}
+        self.notes: dict[str, None] = {}
+
+    async def of(self, group: groups.Group, read_later: Collection[str], kept_bytes: int) -> Work:
+        """A group's values; of these and earlier ones as many bytes as told are kept, where they are `read_later`."""
+        points = group.points
+        names = [point.name for point in points]
+        read = [n for p in points for n in p.inputs if n not in self._feeds and n not in self._skipped]
+        fed = {**self._feeds, **self._kept}
+        fetched = [name for name in dict.fromkeys([*names, *read]) if name not in self._kept]
+        single = {**fed, **await self._single.run(fed, fetched)}
+        double = await self._in_double({**self._feeds, **self._kept_double}, names)
+        alone, notes = await self._alone(points, single)
+        self.outputs |= {name: (single[name], double.get(name)) for name in names if name in self._wanted}
+        self._keep(single, double, read_later, kept_bytes)
+        return Work(
+            points,
+            {point.name: _described(point, single, double) for point in points},
+            {name: single[name] for point in points for name in point.inputs if name in single},
+            {name: Expected(single[name], double.get(name)) for name in names},
+            {name: Expected(single[name], value) for name, value in alone.items()},
+            notes,
+        )
+
+    def _keep(
+        self,
+        single: Mapping[str, Array],
+        double: Mapping[str, Array],
+        read_later: Collection[str],
+        kept_bytes: int,
+    ) -> None:
+        """Values to go on from, so that no group computes again what an earlier one has; newest first."""
+        doubles = {**self._kept_double, **double}
+        self._kept, self._kept_double = {}, {}
+        for name in reversed(list(single)):
+            if name in self._feeds or name not in read_later:
+                continue
+            values = [value for value in (single[name], doubles.get(name)) if value is not None]
+            kept_bytes -= sum(value.nbytes for value in values)
+            if kept_bytes < 0:
+                return
+            self._kept[name] = single[name]
+            if name in doubles:
+                self._kept_double[name] = doubles[name]
+
+    async def _in_double(self, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+        """What float64 has of these; a name that it cannot give is left out, which a note tells."""
+        if self._double is None:
+            return {}
+        try:
+            return await self._double.run(feeds, names)
+        except RuntimeFailedError as error:
+            if len(names) == 1:
+                self.notes[f"measured against artifact:float32 alone: {first_line(error)}"] = None
+                return {}
+        found: dict[str, Array] = {}
+        for name in names:
+            found |= await self._in_double(feeds, [name])
+        return found
+
+    async def _alone(
+        self, points: Sequence[Point], single: Mapping[str, Array]
+    ) -> tuple[dict[str, Array | None], dict[str, str]]:
+        """Each operation in float64 on what artifact:float32 has for its operands, or why it does not run alone."""
+        values: dict[str, Array | None] = {}
+        notes: dict[str, str] = {}
+        for point in points:
+            if point.constant or not point.inputs:
+                notes[point.name] = "it depends on no input"
+            elif point.op in HANDING_ON:
+                notes[point.name] = "it hands on what it reads"
+            elif missing := [name for name in point.inputs if name not in single]:
+                notes[point.name] = f"it reads {', '.join(missing)}, which cannot be fed"
+            elif self._whole_nodes and (node := _twice(point.inputs)):
+                notes[point.name] = f"it reads two outputs of {node}, and TF.js takes a node as a whole"
+            else:
+                fed = {name: single[name] for name in point.inputs}
+                try:
+                    values[point.name] = (await (self._double or self._single).run(fed, [point.name]))[point.name]
+                except RuntimeFailedError as error:
+                    notes[point.name] = f"Python does not run it alone: {first_line(error)}"
+                if self._double is None and point.name in values:
+                    values[point.name] = None  # artifact:float32 has the same by itself
+        return values, notes
+
+    async def of_outputs(self, names: Iterable[str]) -> None:
+        """See to it that `outputs` has these, points or not."""
+        missing = [name for name in names if name not in self.outputs]
+        if missing:
+            single = await self._single.run(self._feeds, missing)
+            double = await self._in_double(self._feeds, missing)
+            self.outputs |= {name: (single[name], double.get(name)) for name in missing}
+
+
+def _described(point: Point, single: Mapping[str, Array], double: Mapping[str, Array]) -> TracePoint:
+    value = single[point.name]
+    return replace(
+        described(point, value),
+        origin=causes.origin(point, value, double.get(point.name), {n: single[n] for n in point.inputs if n in single}),
+        saturation=causes.saturation(point, value),
+    )
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """A node that two of these names are outputs of."""
+    seen: set[str] = set()
+    for name in names:
+        node, separator, index = name.rpartition(":")
+        node = node if separator and index.isdigit() else name
+        if node in seen:
+            return node
+        seen.add(node)
+    return None
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return str(error).splitlines()[0][:200]

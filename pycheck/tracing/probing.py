@@ -1,0 +1,68 @@
+"""How large the values at every point are, from a run of as few samples as may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..artifact import Point
+from ..errors import RuntimeFailedError
+from ..types import Array
+from .expecting import Reference, first_line
+from .selecting import called_again
+
+_AT_ONCE = 24
+_NUMBERS = "fbiu"
+_BYTES = 4
+#: Of the memory, what the values of all points may take on each runtime, where nobody says how many samples.
+_SHARE = 1 / 4
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """Points to trace, the number of elements of each in a run of `samples`, and what cannot be traced and why."""
+
+    points: tuple[Point, ...]
+    sizes: Mapping[str, int]
+    samples: int
+    skipped: Mapping[str, str]
+
+    def elements(self, samples: int) -> dict[str, int]:
+        """Elements of every value over so many samples; never too few."""
+        return {name: math.ceil(size * max(1.0, samples / self.samples)) for name, size in self.sizes.items()}
+
+    def affordable(self, memory_bytes: int) -> int:
+        """How many samples the memory is enough for, at least one."""
+        total = sum(self.sizes[point.name] for point in self.points if point.name in self.sizes)
+        return max(1, int(memory_bytes * _SHARE * self.samples / (total * _BYTES or 1)))
+
+
+async def probe(single: Reference, feeds: Mapping[str, Array], points: Sequence[Point], *, is_graph: bool) -> Probed:
+    """Run these points once on `feeds`, the artifact's inputs."""
+    skipped = {} if is_graph else called_again(single.points)
+    sizes = {name: value.size for name, value in feeds.items()}
+    names = [point.name for point in points if point.name not in skipped]
+    for low in range(0, len(names), _AT_ONCE):
+        for name, value in (await _values(single, feeds, names[low : low + _AT_ONCE], skipped)).items():
+            if value.dtype.kind in _NUMBERS:
+                sizes[name] = value.size
+            else:
+                skipped[name] = f"values of dtype {value.dtype} are not compared"
+    return Probed(tuple(points), sizes, len(next(iter(feeds.values()))), skipped)
+
+
+async def _values(
+    single: Reference, feeds: Mapping[str, Array], names: Sequence[str], skipped: dict[str, str]
+) -> dict[str, Array]:
+    """Values of as many as can be had; one that fails is asked for alone, so that it is known which."""
+    try:
+        return await single.run(feeds, names)
+    except RuntimeFailedError as error:
+        if len(names) == 1:
+            skipped[names[0]] = f"Python cannot give it: {first_line(error)}"
+            return {}
+    found: dict[str, Array] = {}
+    for name in names:
+        found |= await _values(single, feeds, [name], skipped)
+    return found

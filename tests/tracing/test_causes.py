@@ -1,0 +1,156 @@
+"""Where NaN begins in Python itself, which activations lie at their bounds, which outputs are not the same twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck.artifact import Point
+from pycheck.tracing.causes import origin, repeats, saturation
+from pycheck.types import Array, RuntimeId
+
+from .conftest import Traced
+
+WEBGL = RuntimeId("chromium", "webgl")
+
+
+def point(op: str, activation: str = "") -> Point:
+    return Point("p", op, ("x",), None, "p:0", False, activation)
+
+
+def floats(*rows: list[float]) -> Array:
+    return np.array(rows, np.float32)
+
+
+def test_the_first_infinity_that_is_made_of_a_finite_number_is_the_origin() -> None:
+    x = floats([1, math.inf], [3, 100])
+    with np.errstate(over="ignore"):
+        found = origin(point("Exp"), np.exp(x), np.exp(x.astype(np.float64)), {"x": x})
+    assert found is not None
+    assert (found.element.sample, found.element.index, found.count) == (1, (1,), 1)
+    assert (found.element.candidate, found.element.reference) == (math.inf, pytest.approx(math.exp(100)))
+    assert [operand.value for operand in found.operands] == [100.0]
+
+
+def test_nan_that_is_made_of_infinities_has_its_origin_there() -> None:
+    a, b = floats([math.inf, math.inf, math.nan]), floats([1, math.inf, 1])
+    found = origin(point("Sub"), a - b, None, {"a": a, "b": b})
+    assert found is not None
+    assert (found.element.index, found.count) == ((1,), 1)
+    assert [operand.value for operand in found.operands] == [math.inf, math.inf]
+
+
+def test_what_is_handed_on_has_its_origin_elsewhere() -> None:
+    x = floats([1, math.nan])
+    assert origin(point("Neg"), -x, -x.astype(np.float64), {"x": x}) is None
+    assert origin(point("Neg"), floats([1, 2]), None, {"x": x}) is None
+
+
+def test_an_operation_that_mixes_elements_is_an_origin_only_where_all_of_the_sample_is_finite() -> None:
+    x = floats([1, math.nan], [3e38, 3e38])
+    found = origin(point("MatMul"), floats([math.nan], [math.inf]), np.array([[math.nan], [6e38]]), {"x": x})
+    assert found is not None
+    assert (found.element.sample, found.count, found.element.reference) == (1, 1, 6e38)
+
+
+@pytest.mark.parametrize(
+    ("activation", "values", "shares"),
+    [
+        ("sigmoid", [0.0] * 12 + [1.0] * 8, (0.6, 0.4)),
+        ("tanh", [-1.0] * 5 + [0.0] * 15, (0.25, 0.0)),
+        ("relu", [0.0] * 19 + [3.0], (0.95,)),
+        ("relu6", [6.0] * 10 + [0.0] * 10, (0.5, 0.5)),
+    ],
+)
+def test_the_share_of_an_activation_at_its_bounds(activation: str, values: list[float], shares: Any) -> None:
+    found = saturation(point("X", activation), floats(values))
+    assert found is not None
+    assert found.shares == pytest.approx(shares)
+
+
+def test_what_is_no_activation_or_too_small_is_not_judged() -> None:
+    assert saturation(point("MatMul"), floats([0.0] * 50)) is None
+    assert saturation(point("Relu", "relu"), floats([0.0] * 8)) is None
+
+
+def test_two_runs_are_compared_bit_by_bit() -> None:
+    one = {"a": floats([1, 2], [3, math.nan]), "b": floats([0, 1], [2, 3])}
+    two = {"a": floats([1, 2.5], [3, math.nan]), "b": floats([-0.0, 1], [2, 3])}
+    found = list(repeats(WEBGL, {"y": "a", "z": "b"}, one, two, (7, 9)))
+    assert [(r.tensor, r.changed_count, r.element_count) for r in found] == [("y", 1, 4), ("z", 1, 4)]
+    element = found[0].element
+    assert (element.sample, element.index, element.reference, element.candidate) == (7, (1,), 2.0, 2.5)
+    assert list(repeats(WEBGL, {"y": "a"}, one, one, (7, 9))) == []
+
+
+def test_a_number_that_becomes_nan_differs_most() -> None:
+    (found,) = repeats(WEBGL, {"y": "a"}, {"a": floats([1, 5])}, {"a": floats([900, math.nan])}, (0,))
+    assert found.element.index == (1,)
+
+
+# ------------------------------------------------------------------------------------ real models
+
+
+def saturated() -> tuple[Any, Any]:
+    """A sigmoid that only sees thousands, and a relu that only sees negative numbers."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    x = keras.Input((16,), name="x")
+    wide = layers.Dense(40, activation="sigmoid", name="wide", kernel_initializer="ones")(x)
+    dead = layers.Dense(40, activation="relu", name="dead", bias_initializer=keras.initializers.Constant(-1e4))(x)
+    y = layers.Dense(3, name="y")(layers.Concatenate()([wide, dead]))
+    return keras.Model(x, y), np.random.default_rng(0).uniform(10, 1000, size=(8, 16)).astype(np.float32)
+
+
+@pytest.mark.parametrize("artifact_format", ["layers", "graph"])
+def test_a_saturated_activation_is_told_with_its_layer_in_both_formats(traced: Traced, artifact_format: str) -> None:
+    report = traced(saturated, format=artifact_format, runtimes=("chromium:cpu",))
+    found = {f.layer: f for f in report.findings if f.code == "activation-saturated"}
+    assert set(found) == {"wide", "dead"}
+    assert "its sigmoid is all but constant, 0 % at 0 and 100 % at 1" in found["wide"].summary
+    assert "its relu is all but constant, 100 % at 0" in found["dead"].summary
+    assert {f.severity for f in found.values()} == {"info"}
+
+
+def noisy(folder: Any) -> Callable[[], tuple[Any, Any]]:
+    import tensorflow as tf
+
+    class Noisy(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")])
+        def __call__(self, x: Any) -> Any:
+            return {"y": x + 0.1 * tf.random.normal(tf.shape(x))}
+
+    module = Noisy()
+    tf.saved_model.save(module, str(folder), signatures=module.__call__.get_concrete_function())
+    return lambda: (folder, np.ones((4, 4), np.float32))
+
+
+def test_a_model_that_draws_random_numbers_is_told_of_every_runtime(traced: Traced, tmp_path: Any) -> None:
+    report = traced(noisy(tmp_path / "noisy"), runtimes=("chromium:cpu",))
+    found = {str(f.runtime): f for f in report.findings if f.code == "nondeterministic"}
+    assert set(found) == {"artifact:float32", "chromium:cpu"}
+    assert "16 of 16 elements differ" in found["chromium:cpu"].summary
+    assert "draws random numbers" in found["chromium:cpu"].advice
+
+
+def test_where_nan_begins_in_python_itself_is_told_with_its_operands(traced: Traced) -> None:
+    def glitch() -> tuple[Any, Any]:
+        import keras
+
+        x = keras.Input((200,), name="x")
+        y = keras.layers.Rescaling(2.0, name="y")(keras.ops.divide(1.0, keras.ops.norm(x, axis=-1, keepdims=True)))
+        inputs = np.ones((4, 200), np.float32)
+        inputs[2] = 0.0
+        return keras.Model(x, y), inputs
+
+    report = traced(glitch, runtimes=("chromium:cpu",))
+    (found,) = (f for f in report.findings if f.code == "division-by-zero")
+    assert "In Python itself" in found.summary and "+Inf at sample 2 [0]" in found.summary
+    assert found.severity == "warning"
+    assert report.passed
