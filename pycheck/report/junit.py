@@ -1,4 +1,4 @@
-"""The report for CI servers: JUnit XML, a suite for each runtime and a case for each output.
+"""The report for CI servers: JUnit XML, a suite for each model and runtime and a case for each output.
 
 The dialect is the one that Jenkins, GitLab and GitHub's actions read: `failure` for a gate
 that failed, `error` for a runtime that did not run.
@@ -10,24 +10,29 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from ..types import Comparison, Finding, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
-from . import view, wording
+from . import mismatch, view, wording
 
 _ELEMENTS = 8
 
 
-def render_junit(report: Report) -> str:
-    """The report as JUnit XML; native runtimes and the noise floor are no cases."""
+def render_junit(*reports: Report) -> str:
+    """Reports as JUnit XML; native runtimes and the noise floor are no cases."""
     root = Element("testsuites", name="pycheck")
+    for report in reports:
+        _suites(root, report)
+    for kind in ("tests", "failures", "errors"):
+        root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _suites(root: Element, report: Report) -> None:
     judged = [c for c in report.comparisons if not c.is_noise_floor]
     known = [r.id for r in report.runtimes]
     ids = dict.fromkeys([*(i for i in known if i.engine not in ("native", "artifact")), *(c.candidate for c in judged)])
     records = {record.id: record for record in report.runtimes}
     for runtime in ids:
         _suite(root, report, records.get(runtime), runtime, [c for c in judged if c.candidate == runtime])
-    for kind in ("tests", "failures", "errors"):
-        root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _suite(
@@ -39,7 +44,7 @@ def _suite(
     suite = SubElement(
         root,
         "testsuite",
-        name=str(runtime),
+        name=_name(report, runtime),
         tests=str(len(comparisons) + broken),
         failures=str(failed),
         errors=str(int(broken)),
@@ -53,15 +58,20 @@ def _suite(
     for c in comparisons:
         _case(suite, report, c)
     if record and broken:
-        case = SubElement(suite, "testcase", classname=str(runtime), name="runtime")
+        case = SubElement(suite, "testcase", classname=_name(report, record.id), name="runtime")
         message = wording.printable((record.error or view.STATUS_WORDS[record.status]).partition("\n")[0])
         SubElement(case, "error", type=record.status.value, message=message).text = _told(report, record.id, None)
 
 
+def _name(report: Report, runtime: RuntimeId) -> str:
+    """Servers tell cases of several reports apart by this."""
+    return f"{wording.printable(report.model.path)} {runtime}"
+
+
 def _case(suite: Element, report: Report, c: Comparison) -> None:
-    case = SubElement(suite, "testcase", classname=str(c.candidate), name=wording.printable(c.tensor))
+    case = SubElement(suite, "testcase", classname=_name(report, c.candidate), name=wording.printable(c.tensor))
     if c.passed is False:
-        kind = "shape_mismatch" if c.shape_mismatch else "nan_divergence" if not c.drifted else "drift"
+        kind = mismatch.kind(c)
         reasons = [f for f in _findings(report, c.candidate, c.tensor) if f.severity is Severity.ERROR]
         message = wording.printable(reasons[0].summary) if reasons else kind
         SubElement(case, "failure", type=kind, message=message).text = _told(report, c.candidate, c)
@@ -74,7 +84,7 @@ def _told(report: Report, runtime: RuntimeId, c: Comparison | None) -> str:
     for finding in _findings(report, runtime, c.tensor if c else None):
         lines += [f"{finding.severity.value} {finding.code}: {finding.summary}", f"  {finding.advice}"]
     if c:
-        lines.append(_metrics(c))
+        lines += [*mismatch.lines(c), _metrics(c)]
         for w in view.worst(c, _ELEMENTS):
             values = f"Python {wording.full(w.reference)}, browser {wording.full(w.candidate)}"
             lines.append(f"{w.kind}: sample {w.sample} {list(w.index)}: {values}")

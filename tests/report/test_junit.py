@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from pycheck.report import render
+from pycheck.report.junit import render_junit
 from pycheck.types import Report, RuntimeStatus
 
 
@@ -15,17 +17,27 @@ def test_there_is_a_case_for_each_output_of_each_candidate(report: Report) -> No
     assert int(root.get("errors", "")) == len(root.findall(".//error")) == len(broken)
 
 
+def test_cases_of_several_reports_are_told_apart_by_their_model(reports: dict[str, Report]) -> None:
+    passing, drifting = reports["passing"], reports["drifting"]
+    other = replace(drifting, model=replace(drifting.model, path="models/other.keras"))
+    root = ElementTree.fromstring(render_junit(passing, other).partition("\n")[2])
+    cases = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(cases) == len(set(cases)) == int(root.get("tests", ""))
+    assert ("models/other.keras chromium:webgl", "scores") in cases
+
+
 def test_a_failure_tells_kind_reason_and_elements(reports: dict[str, Report]) -> None:
     root = ElementTree.fromstring(render(reports["mixed"], "junit").partition("\n")[2])
     kinds = {(c.get("classname"), c.get("name")): c.find("failure") for c in root.iter("testcase")}
-    failure = kinds["chromium:webgl", "labels"]
+    failure = kinds["models/cnn.keras chromium:webgl", "labels"]
     assert failure is not None
     assert failure.get("type") == "drift"
     assert "integers differ by up to 1" in failure.get("message", "")
+    assert "Mismatched elements: 1 / 64 (1.56%), beyond the limit" in (failure.text or "")
     assert "sample 7 []: Python 7, browser 8" in (failure.text or "")
-    mismatch = kinds["chromium:wasm", "scores"]
+    mismatch = kinds["models/cnn.keras chromium:wasm", "scores"]
     assert mismatch is not None and mismatch.get("type") == "shape_mismatch"
-    assert kinds["chromium:cpu", "scores"] is None
+    assert kinds["models/cnn.keras chromium:cpu", "scores"] is None
 
 
 def test_a_shared_cause_is_the_reason_of_each_case(reports: dict[str, Report]) -> None:
@@ -35,13 +47,16 @@ def test_a_shared_cause_is_the_reason_of_each_case(reports: dict[str, Report]) -
 
 def test_a_runtime_that_did_not_run_is_an_error_of_its_own(reports: dict[str, Report]) -> None:
     root = ElementTree.fromstring(render(reports["failing_runtime"], "junit").partition("\n")[2])
-    error = root.find("testsuite[@name='chromium:webgpu']/testcase/error")
+    error = root.find("testsuite[@name='models/cnn.keras chromium:webgpu']/testcase/error")
     assert error is not None
     assert error.get("message") == "navigator.gpu.requestAdapter() gave null"
 
 
 def test_the_environment_is_in_the_suites_properties(reports: dict[str, Report]) -> None:
     root = ElementTree.fromstring(render(reports["drifting"], "junit").partition("\n")[2])
-    values = [p.get("value", "") for p in root.findall("testsuite[@name='chromium:webgl']/properties/property")]
+    values = [
+        p.get("value", "")
+        for p in root.findall("testsuite[@name='models/cnn.keras chromium:webgl']/properties/property")
+    ]
     assert any("SwiftShader" in value for value in values)
     assert any("tfjs 4.22.0" in value for value in values)
