@@ -27,6 +27,7 @@ from .cli_options import (
     CustomObjects,
     Flag,
     Format,
+    Github,
     Headed,
     HtmlPath,
     InputsPath,
@@ -34,6 +35,7 @@ from .cli_options import (
     JunitPath,
     Layers,
     MapOutput,
+    MarkdownPath,
     MaxUlp,
     ModelPath,
     Nan,
@@ -147,6 +149,8 @@ def compare(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -176,10 +180,10 @@ def compare(
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.compare(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command(epilog=_EPILOG_TRACE)
@@ -204,6 +208,8 @@ def trace(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -233,10 +239,10 @@ def trace(
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.trace(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command("report")
@@ -249,6 +255,8 @@ def report_(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -260,8 +268,8 @@ def report_(
 
     options = _options(rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan)
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
-    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console))
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console, github=github))
 
 
 @app.command()
@@ -308,6 +316,18 @@ def explain(
     text = explanations.page(code) if code else explanations.index()
     with standard_output():
         Console(no_color=no_color).markdown(text)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of what --json writes; its schema_version changes when what is there does."""
+    import json
+
+    from .publishing import standard_output
+    from .report.json import report_schema
+
+    with standard_output():
+        print(json.dumps(report_schema(), indent=2))
 
 
 @app.command()

@@ -41,8 +41,11 @@ def _check_writable(option: str, path: Path) -> None:
         raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
 
 
-def publish(report: Report, outputs: dict[str, str], console: Console) -> int:
-    """Write every report to its place, or the terminal report where none takes standard output; the exit code."""
+def publish(report: Report, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
+    """Write every report to its place, or the terminal report where none takes standard output; the exit code.
+
+    `github` as in `tell_github`.
+    """
     texts = {kind: render(report, kind) for kind in outputs}
     for kind, path in outputs.items():
         if path != "-":
@@ -52,7 +55,28 @@ def publish(report: Report, outputs: dict[str, str], console: Console) -> int:
             sys.stdout.write(to_stdout[0].rstrip("\n") + "\n")
         else:
             console.report(report)
+    tell_github(report, asked=github)
     return exit_code(report)
+
+
+def tell_github(*reports: Report, asked: bool | None = None) -> None:
+    """Annotate the run of GitHub Actions that this is part of, and add to its step's summary.
+
+    Where nobody asked for it or against it, GITHUB_ACTIONS decides. Annotations go to standard error, which GitHub
+    reads too. A summary that cannot be written costs nothing else.
+    """
+    if not (os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked):
+        return
+    from .report.github import render_annotations, render_summary
+
+    sys.stderr.write(render_annotations(*reports))
+    sys.stderr.flush()
+    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(file).open("a", encoding="utf-8") as summary:
+                summary.write(render_summary(*reports))
+        except OSError as error:
+            print(f"GITHUB_STEP_SUMMARY: {file} cannot be written: {error.strerror}", file=sys.stderr)
 
 
 def _write(option: str, path: Path, text: str) -> None:

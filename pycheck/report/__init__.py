@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..types import Report
 
-FORMATS = ("json", "html", "junit", "terminal")
+FORMATS = ("json", "html", "junit", "markdown", "terminal")
 
 __all__ = ["FORMATS", "render"]
 
@@ -30,6 +30,10 @@ def _writer(kind: str) -> Callable[[Report], str]:
         from .junit import render_junit
 
         return render_junit
+    if kind == "markdown":
+        from .markdown import render_markdown
+
+        return render_markdown
     if kind == "terminal":
         from .terminal import render_terminal
 

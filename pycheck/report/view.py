@@ -78,6 +78,26 @@ def rows(report: Report) -> tuple[Row, ...]:
     return (*floors, *by_runtime, *(_row(c) for c in judged if c.candidate not in known))
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one runtime in a matrix: its first output that failed, or else the one nearest to its limit."""
+
+    runtime: str
+    text: str  # "pass 8%", "NaN", "NO RUN"
+    failed: bool
+
+
+def cells(report: Report) -> Iterator[Cell]:
+    """One for each runtime, in the order of the report."""
+    judged = [row for row in rows(report) if row.result]
+    for runtime in dict.fromkeys(row.runtime for row in judged):
+        own = [row for row in judged if row.runtime == runtime]
+        nearest = max(own, key=lambda row: (share_used(row.comparison) or 0.0) if row.comparison else 0.0)
+        row = next((row for row in own if row.failed), nearest)
+        used = "" if row.used == ABSENT or "NaN" in row.result else f" {row.used}"
+        yield Cell(runtime, f"{row.result}{used}", row.failed)
+
+
 def _row(c: Comparison) -> Row:
     used = share_used(c)
     return Row(
@@ -291,7 +311,7 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     steps: list[tuple[str, str]] = []
     if _missing(report):
         steps.append(("see what can run here", "pycheck doctor"))
-    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit"} & set(command.split()):
+    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
         steps.append(("keep this as evidence", _with(command, "--json", "report.json")))
     if runs and any(c.passed is False for c in report.comparisons):
         steps.append(("see where it starts", command.replace("pycheck compare", "pycheck trace", 1)))
