@@ -100,7 +100,7 @@ def _result(c: Comparison) -> str:
     if c.shape_mismatch:
         return "SHAPE"
     if c.passed:
-        return "warn" if c.nonfinite.changed else "pass"
+        return "warn" if c.nonfinite.changed or c.drifted else "pass"
     return "DRIFT" if c.drifted and not c.nonfinite.changed else "NaN" if not c.drifted else "NaN+DRIFT"
 
 
