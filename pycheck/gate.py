@@ -36,6 +36,7 @@ from fnmatch import fnmatchcase
 
 from .errors import UsageError
 from .types import (
+    CheckReport,
     Comparison,
     Environment,
     Finding,
@@ -58,6 +59,7 @@ __all__ = [
     "ToleranceRule",
     "assess",
     "auto_tolerance",
+    "check_exit_code",
     "decide",
     "exit_code",
     "judge",
@@ -158,12 +160,6 @@ class ToleranceOptions:
                         f"{option} {name}:{value:g}: the model has no output {name!r}",
                         f"Its outputs: {', '.join(outputs)}.",
                     )
-        for rule in self.rules:
-            if not any(fnmatchcase(name, rule.output) for name in outputs):
-                raise UsageError(
-                    f"a tolerance is for the output {rule.output!r}, which the model does not have",
-                    f"Its outputs: {', '.join(outputs)}.",
-                )
 
 
 def precision_bits(runtime: RuntimeId, environment: Environment | None) -> int:
@@ -286,6 +282,16 @@ def exit_code(report: Report) -> int:
     if report.verdict is not Verdict.ERROR or any(c.passed is False for c in report.comparisons):
         return 1
     return 3 if not report.runtimes or any(_broken(record) for record in report.runtimes) else 1
+
+
+#: What a check ends with, if any of its variants does: what is certain first.
+_CHECK_CODES = (1, 4, 2, 3)
+
+
+def check_exit_code(check: CheckReport) -> int:
+    """0 when all pass; 1 where any gate failed, else 4, 2 or 3 for what kept a variant from being judged."""
+    codes = {exit_code(report) for report in check.reports} | {failure.exit_code for failure in check.failures}
+    return next((code for code in _CHECK_CODES if code in codes), max(codes, default=2))
 
 
 def _broken(record: RuntimeRecord) -> bool:

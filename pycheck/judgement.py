@@ -99,7 +99,7 @@ class Measurements:
 
     def _digest(self, runtime: RuntimeId, outputs: Tensors) -> None:
         for name, value in outputs.items():
-            self._digests.setdefault((runtime, name), hashlib.sha256()).update(np.ascontiguousarray(value))
+            self._digests.setdefault((runtime, name), hashlib.sha256()).update(np.ascontiguousarray(value).data)
 
 
 def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> Report:

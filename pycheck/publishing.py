@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .console import Console
 from .errors import UsageError
-from .gate import exit_code
-from .report import render
-from .types import Report
+from .gate import check_exit_code, exit_code
+from .report import render, render_check
+from .types import CheckReport, Report
 
 _ELSEWHERE = "Name a file in a folder that exists and can be written."
 
@@ -43,7 +43,17 @@ def _check_writable(option: str, path: Path) -> None:
 
 def publish(report: Report, outputs: dict[str, str], console: Console) -> int:
     """Write every report to its place, or the terminal report where none takes standard output; the exit code."""
-    texts = {kind: render(report, kind) for kind in outputs}
+    _put({kind: render(report, kind) for kind in outputs}, outputs, lambda: console.report(report))
+    return exit_code(report)
+
+
+def publish_check(check: CheckReport, outputs: dict[str, str], console: Console) -> int:
+    """The same for a check."""
+    _put({kind: render_check(check, kind) for kind in outputs}, outputs, lambda: console.check(check))
+    return check_exit_code(check)
+
+
+def _put(texts: dict[str, str], outputs: dict[str, str], show: Callable[[], None]) -> None:
     for kind, path in outputs.items():
         if path != "-":
             _write(f"--{kind} {path}", Path(path), texts[kind])
@@ -51,8 +61,7 @@ def publish(report: Report, outputs: dict[str, str], console: Console) -> int:
         if to_stdout := [texts[kind] for kind, path in outputs.items() if path == "-"]:
             sys.stdout.write(to_stdout[0].rstrip("\n") + "\n")
         else:
-            console.report(report)
-    return exit_code(report)
+            show()
 
 
 def _write(option: str, path: Path, text: str) -> None:

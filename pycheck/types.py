@@ -108,6 +108,7 @@ class ArtifactInfo:
     output_names: Mapping[str, str]
     notes: tuple[str, ...] = ()  # rewrites a reader should know of, such as "Erfc -> 1 - Erf (2 nodes)"
     model_file: str = "model.json"
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

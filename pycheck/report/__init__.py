@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..types import Report
+from ..types import CheckReport, Report
 
 FORMATS = ("json", "html", "junit", "terminal")
 
-__all__ = ["FORMATS", "render"]
+CHECK_FORMATS = ("json",)
+
+__all__ = ["CHECK_FORMATS", "FORMATS", "render", "render_check"]
 
 
 def render(report: Report, kind: str) -> str:
     """The report as text of one of FORMATS; ValueError for another."""
     return _writer(kind)(report)
+
+
+def render_check(check: CheckReport, kind: str) -> str:
+    """A check as text of one of CHECK_FORMATS; ValueError for another."""
+    if kind == "json":
+        from .json import render_check_json
+
+        return render_check_json(check)
+    raise ValueError(f"no report of a check of kind {kind!r}; known: {', '.join(CHECK_FORMATS)}")
 
 
 def _writer(kind: str) -> Callable[[Report], str]:
