@@ -116,4 +116,12 @@ TraceMemory = Annotated[
         metavar="SIZE", help="Memory for traced values, such as 512MiB (default 1GiB); each page holds half as much."
     ),
 ]
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="The configuration (default pycheck.toml here, or pyproject.toml)."),
+]
+VariantNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[MODEL]...", help="Names of models or variants, * for anything; left out: all of them."),
+]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]

@@ -68,7 +68,8 @@ class Workbench:
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
         self._hosts = Hosts()
-        self._slots = asyncio.Semaphore(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
+        self._cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+        self._slots = asyncio.Semaphore(self._cores)
 
     async def __aenter__(self) -> Self:
         return self
@@ -82,6 +83,17 @@ class Workbench:
     def start_browsers(self, options: Options) -> None:
         """Begin to start what a run with these options needs, without waiting for it: before there is a run."""
         self._hosts.start(options)
+
+    @asynccontextmanager
+    async def one_at_a_time(self) -> AsyncIterator[None]:
+        """Meanwhile no two runtimes run side by side, so that their times can be told from one another."""
+        for _ in range(self._cores - 1):
+            await self._slots.acquire()
+        try:
+            yield
+        finally:
+            for _ in range(self._cores - 1):
+                self._slots.release()
 
     async def compare(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
         """What the function `compare` does."""

@@ -108,6 +108,7 @@ class ArtifactInfo:
     output_names: Mapping[str, str]
     notes: tuple[str, ...] = ()  # rewrites a reader should know of, such as "Erfc -> 1 - Erf (2 nodes)"
     model_file: str = "model.json"
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +362,7 @@ class Comparison:
     outside_count: int | None = None  # pairs beyond the explicit rtol and atol, or integers that differ
     top1_count: int = 0  # rows whose largest class was compared
     top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
+    outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
 
     @property
     def is_noise_floor(self) -> bool:
@@ -553,6 +555,7 @@ class Report:
     verdict: Verdict
     command: str = ""  # what reproduces this report
     trace: Trace | None = None  # where it starts, when it was traced
+    name: str = ""  # of the variant, where the run is one of a check's
 
     @property
     def passed(self) -> bool:
@@ -572,3 +575,42 @@ class Report:
         from .report.json import report_to_dict  # the only way up: a method for the reader's convenience
 
         return report_to_dict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFailure:
+    """What kept one variant of a check from being judged: an error of its model, its inputs or its baseline."""
+
+    name: str
+    message: str
+    advice: str
+    exit_code: int  # that of the error, see errors.py
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """A whole matrix: one report a variant, which is a model in one format and quantization, on its runtimes.
+
+    `reports` have the names of their variants, in the order of the configuration. Budgets, known divergences and
+    the baseline have had their say in the findings and the verdict of each. `failures` are variants without a
+    report, and those whose report could not be held against the baseline.
+    """
+
+    pycheck_version: str
+    config: str  # the file that says what is checked
+    reports: tuple[Report, ...]
+    failures: tuple[VariantFailure, ...]
+    verdict: Verdict
+    wall_s: float
+    command: str = ""  # what reproduces this report
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is `pass`."""
+        return self.verdict is Verdict.PASS
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        from .report.json import check_to_dict  # the only way up: a method for the reader's convenience
+
+        return check_to_dict(self)

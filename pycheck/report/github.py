@@ -6,12 +6,11 @@ packages/core/src/command.ts of github.com/actions/toolkit. GitHub shows ten err
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from ..types import Finding, Report, Severity
+from ..types import Finding, Report, Severity, VariantFailure
 from . import mismatch, view
-from .markdown import render_markdown
 from .wording import printable
 
 _MOST = 10
@@ -21,36 +20,41 @@ _CUT = "\n\nThe rest does not fit into a step summary: see the other reports.\n"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
-def render_annotations(*reports: Report) -> str:
+def annotations(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
     """A line for every error and warning, as many as GitHub shows; the last then counts those that it would not."""
-    lines: list[str] = []
-    for severity, command in _COMMANDS.items():
-        found = [(report, f) for report in reports for f in _told(report) if f.severity is severity]
-        shown = found if len(found) <= _MOST else found[: _MOST - 1]
-        lines += [_annotation(command, report, finding) for report, finding in shown]
-        if len(shown) < len(found):
-            message = f"{len(found) - len(shown)} more are in the step's summary"
-            lines.append(f"::{command} title=pycheck::{_data(message)}")
-    return "".join(f"{line}\n" for line in lines)
+    found = {"error": [_failure(failure) for failure in failures], "warning": []}
+    for report in reports:
+        for _, group in view.by_severity(report.findings):
+            for finding in group:
+                if command := _COMMANDS.get(finding.severity):
+                    found[command].append(_annotation(command, report, finding))
+    return "".join(f"{line}\n" for command, lines in found.items() for line in _shown(command, lines))
 
 
-def render_summary(*reports: Report) -> str:
+def within_summary(markdown: str) -> str:
     """The step's summary, within what GitHub takes."""
-    whole = render_markdown(*reports)
-    if len(whole.encode()) <= SUMMARY_LIMIT_BYTES:
-        return whole
-    kept = whole.encode()[: SUMMARY_LIMIT_BYTES - len(_CUT)].decode(errors="ignore")
+    if len(markdown.encode()) <= SUMMARY_LIMIT_BYTES:
+        return markdown
+    kept = markdown.encode()[: SUMMARY_LIMIT_BYTES - len(_CUT)].decode(errors="ignore")
     return kept.rpartition("\n")[0] + _CUT
 
 
-def _told(report: Report) -> Iterator[Finding]:
-    for _, group in view.by_severity(report.findings):
-        yield from group
+def _shown(command: str, lines: Sequence[str]) -> Sequence[str]:
+    if len(lines) <= _MOST:
+        return lines
+    message = f"{len(lines) - _MOST + 1} more are in the step's summary"
+    return (*lines[: _MOST - 1], f"::{command} title=pycheck::{message}")
+
+
+def _failure(failure: VariantFailure) -> str:
+    message = "\n".join(map(printable, [failure.message, *failure.advice.splitlines()]))
+    return f"::error title={_property(f'pycheck: {failure.name}')}::{_data(message)}"
 
 
 def _annotation(command: str, report: Report, finding: Finding) -> str:
     where = f" on {finding.runtime}" if finding.runtime else ""
-    properties = {"title": f"pycheck: {finding.code}{where}"}
+    variant = f"{report.name}: " if report.name else ""
+    properties = {"title": f"pycheck: {variant}{finding.code}{where}"}
     path = PurePath(report.model.path)
     if report.model.format != "keras-object" and not path.is_absolute():
         properties = {"file": path.as_posix(), **properties}

@@ -6,20 +6,46 @@ that failed, `error` for a runtime that did not run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from ..types import Comparison, Finding, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
+from ..types import (
+    CheckReport,
+    Comparison,
+    Finding,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+    VariantFailure,
+)
 from . import mismatch, view, wording
 
 _ELEMENTS = 8
 
 
-def render_junit(*reports: Report) -> str:
-    """Reports as JUnit XML; native runtimes and the noise floor are no cases."""
+def render_junit(report: Report) -> str:
+    """One report as JUnit XML; native runtimes and the noise floor are no cases."""
+    return _document([report])
+
+
+def render_check_junit(check: CheckReport) -> str:
+    """A check likewise; a variant without a report is an error."""
+    return _document(check.reports, check.failures)
+
+
+def _document(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
     root = Element("testsuites", name="pycheck")
     for report in reports:
         _suites(root, report)
+    for failure in failures:
+        name = wording.printable(failure.name)
+        suite = SubElement(root, "testsuite", name=name, tests="1", failures="0", errors="1", time="0.000")
+        case = SubElement(suite, "testcase", classname=name, name="variant")
+        message = wording.printable(failure.message)
+        SubElement(case, "error", type="error", message=message).text = wording.printable(failure.advice)
     for kind in ("tests", "failures", "errors"):
         root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
     ElementTree.indent(root)
@@ -33,6 +59,31 @@ def _suites(root: Element, report: Report) -> None:
     records = {record.id: record for record in report.runtimes}
     for runtime in ids:
         _suite(root, report, records.get(runtime), runtime, [c for c in judged if c.candidate == runtime])
+    if others := _of_no_case(report):
+        name = _name(report, None)
+        count = str(len(others))
+        suite = SubElement(root, "testsuite", name=name, tests=count, failures=count, errors="0", time="0.000")
+        for number, finding in enumerate(others, 1):
+            about = [str(part) for part in (finding.code, finding.runtime, finding.tensor) if part]
+            again = f" {number}" if any(f.code == finding.code for f in others[: number - 1]) else ""
+            case = SubElement(suite, "testcase", classname=name, name=wording.printable(" ".join(about) + again))
+            message = wording.printable(finding.summary)
+            SubElement(case, "failure", type=finding.code, message=message).text = wording.printable(finding.advice)
+
+
+def _of_no_case(report: Report) -> list[Finding]:
+    """Errors that no output's failure and no runtime's error tells: else all would look well that is not."""
+    failed = {(c.candidate, c.tensor) for c in report.comparisons if c.passed is False}
+    failing_tensors = {tensor for _, tensor in failed}
+    broken = {r.id for r in report.runtimes if r.status is not RuntimeStatus.OK}
+    return [
+        f
+        for f in report.findings
+        if f.severity is Severity.ERROR
+        and (f.runtime, f.tensor) not in failed
+        and not (f.runtime is None and f.tensor in failing_tensors)
+        and not (f.tensor is None and f.runtime in broken)
+    ]
 
 
 def _suite(
@@ -63,9 +114,9 @@ def _suite(
         SubElement(case, "error", type=record.status.value, message=message).text = _told(report, record.id, None)
 
 
-def _name(report: Report, runtime: RuntimeId) -> str:
+def _name(report: Report, runtime: RuntimeId | None) -> str:
     """Servers tell cases of several reports apart by this."""
-    return f"{wording.printable(report.model.path)} {runtime}"
+    return wording.printable(report.name or report.model.path) + (f" {runtime}" if runtime else "")
 
 
 def _case(suite: Element, report: Report, c: Comparison) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ..types import Comparison, Report, Severity
-from . import mismatch, view, where
+from ..types import CheckReport, Finding, Report, Severity
+from . import check_view, mismatch, view, where
 from .view import Row
 from .wording import ABSENT, printable
 
@@ -27,11 +28,26 @@ _COLUMNS = (
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~#&$])")
 
 
-def render_markdown(*reports: Report) -> str:
-    """Reports as Markdown, after a table of models by runtimes where there are several."""
-    parts = [_matrix(reports)] if len(reports) > 1 else []
-    parts += ["\n".join(_report(report)) for report in reports]
-    return "\n\n".join(parts) + "\n"
+def render_markdown(report: Report) -> str:
+    """One report as Markdown."""
+    return "\n".join(_report(report, level=2)) + "\n"
+
+
+def render_check_markdown(check: CheckReport) -> str:
+    """A check as Markdown: the matrix of variants by runtimes, then the reports that do not pass, folded."""
+    lines = [f"## pycheck: {check_view.label(check)}", f"\n{text(check_view.headline(check))}\n", _matrix(check)]
+    for failure in check.failures:
+        lines += [f"\n### {code(failure.name)}\n", text(failure.message)]
+        lines += [f"\n{text(line)}" for line in failure.advice.splitlines()]
+    for report in check_view.failing(check):
+        summary = f"{_html(report.name)}: {view.LABELS[report.verdict]}"
+        lines += [f"\n<details><summary>{summary}</summary>\n", *_report(report, level=3), "\n</details>"]
+    if told := check_view.remarks(check):
+        lines.append("\n### What passes all the same\n")
+        lines += [f"- {code(t.finding.code)} ({text(', '.join(t.variants))}): {text(t.finding.summary)}" for t in told]
+    if check.command:
+        lines += ["\n### Again\n", _block([check.command], "sh")]
+    return "\n".join(lines) + "\n"
 
 
 def text(value: str) -> str:
@@ -66,34 +82,57 @@ def _name(value: str) -> str:
     return code(value).replace("|", "\\|")
 
 
-def _matrix(reports: Sequence[Report]) -> str:
-    """The worst result of every model on every runtime."""
-    cells = [{cell.runtime: cell for cell in view.cells(report)} for report in reports]
-    runtimes = list(dict.fromkeys(runtime for own in cells for runtime in own))
-    rows = [
-        [_name(report.model.path), *(_cell(own[r].text, own[r].failed) if r in own else "" for r in runtimes)]
-        for report, own in zip(reports, cells, strict=True)
+def _matrix(check: CheckReport) -> str:
+    """The worst of every variant on every runtime, and what fails without being about one."""
+    rows = check_view.rows(check)
+    whole = any(row.whole.text for row in rows)
+    cells = [
+        [_name(row.name), *(_cell(c.text, c.failed) for c in (*row.cells, *((row.whole,) if whole else ())))]
+        for row in rows
     ]
-    failed = sum(not report.passed for report in reports)
-    verdict = f"{failed} of {len(reports)} models failed" if failed else f"all {len(reports)} models pass"
-    return f"## pycheck: {verdict}\n\n" + _table(["model", *map(_name, runtimes)], rows, len(runtimes) + 1)
+    header = ["variant", *(_name(str(runtime)) for runtime in check_view.columns(check)), *(["all"] if whole else [])]
+    return f"{_table(header, cells, len(header))}\n\n{text(check_view.LEGEND)}"
+
+
+def _html(value: str) -> str:
+    """A name within a tag, where Markdown has no say."""
+    return html.escape(printable(value))
 
 
 def _cell(value: str, failed: bool) -> str:
-    return f"**{value}**" if failed else value
+    return f"**{value}**" if failed and value else value
 
 
-def _report(report: Report) -> Iterator[str]:
-    yield f"## pycheck: {view.LABELS[report.verdict]}"
+def _report(report: Report, level: int) -> Iterator[str]:
+    mark = "#" * level
+    name = f"{text(report.name)}: " if report.name else ""
+    yield f"{mark} pycheck: {name}{view.LABELS[report.verdict]}"
     yield f"\n{text(view.headline(report))}\n"
     for label, line in view.context(report):
         yield f"- {label}: {text(line)}" if label else f"  - {text(line)}"
     yield from _outputs(report)
-    yield from _failures(report)
-    yield from _where_it_starts(report)
-    yield from _findings(report)
-    yield from _next(report)
-    yield from _environments(report)
+    for title, lines in (
+        ("Outputs that differ", _failures(report)),
+        (f"Where it starts: {text(where.scope(report.trace))}" if report.trace else "", _where_it_starts(report)),
+    ):
+        yield from _section(f"{mark}# {title}", lines)
+    for title, group in view.by_severity(report.findings):
+        folded = group[0].severity is Severity.INFO
+        yield from _folded(title, _findings(group)) if folded else _section(f"{mark}# {title}", _findings(group))
+    yield from _section(f"{mark}# Next", _next(report))
+    yield from _folded("Ran on", (f"- {text(name)}: {text(line)}" for name, line in view.environments(report)))
+
+
+def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:
+    found = list(lines)
+    if found:
+        yield from (f"\n{heading}\n", *found)
+
+
+def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    found = list(lines)
+    if found:
+        yield from (f"\n<details><summary>{title}</summary>\n", *found, "\n</details>")
 
 
 def _outputs(report: Report) -> Iterator[str]:
@@ -133,58 +172,39 @@ def _cells(row: Row, first: bool, columns: Sequence[tuple[str, str]]) -> list[st
 
 def _failures(report: Report) -> Iterator[str]:
     failed = [c for c in view.failures(report) if c.passed is False]
-    if failed:
-        yield "\n### Outputs that differ\n"
     for c in failed[:_MOST_FAILURES]:
-        yield from _failure(c)
-    if len(failed) > _MOST_FAILURES:
-        yield f"- and {len(failed) - _MOST_FAILURES} more"
-
-
-def _failure(c: Comparison) -> Iterator[str]:
-    yield f"- {code(c.tensor)} on {code(str(c.candidate))}"
-    yield from (f"  - {text(line)}" for line in mismatch.lines(c))
+        yield f"- {code(c.tensor)} on {code(str(c.candidate))}"
+        yield from (f"  - {text(line)}" for line in mismatch.lines(c))
+    yield from _more(failed)
 
 
 def _where_it_starts(report: Report) -> Iterator[str]:
     if report.trace is None:
         return
     found = where.sources(report)
-    yield f"\n### Where it starts\n\n{text(where.scope(report.trace))}.\n"
     for source in found[:_MOST_FAILURES]:
         layer = f", layer {code(source.layer)}" if source.layer != ABSENT else ""
         yield f"- {code(source.runtime)}: {code(source.point)} ({text(source.op)}{layer})"
         yield f"  - {text(f'{source.error}, {source.limit} allowed; {source.why}; {source.operands}')}"
     if not found:
         yield "- no operation errs by itself beyond its tolerance"
-    if len(found) > _MOST_FAILURES:
-        yield f"- and {len(found) - _MOST_FAILURES} more"
+    yield from _more(found)
 
 
-def _findings(report: Report) -> Iterator[str]:
-    for title, group in view.by_severity(report.findings):
-        folded = group[0].severity is Severity.INFO
-        yield f"\n<details><summary>{title}</summary>\n" if folded else f"\n### {title}\n"
-        for finding in group[:_MOST_FAILURES]:
-            yield f"- {code(finding.code)}: {text(finding.summary)}"
-            if finding.advice:
-                yield f"  - {text(' '.join(finding.advice.splitlines()))}"
-        if len(group) > _MOST_FAILURES:
-            yield f"- and {len(group) - _MOST_FAILURES} more"
-        if folded:
-            yield "\n</details>"
+def _findings(group: Sequence[Finding]) -> Iterator[str]:
+    for finding in group[:_MOST_FAILURES]:
+        yield f"- {code(finding.code)}: {text(finding.summary)}"
+        if finding.advice:
+            yield f"  - {text(' '.join(finding.advice.splitlines()))}"
+    yield from _more(group)
+
+
+def _more(items: Sequence[object]) -> Iterator[str]:
+    if len(items) > _MOST_FAILURES:
+        yield f"- and {len(items) - _MOST_FAILURES} more"
 
 
 def _next(report: Report) -> Iterator[str]:
     steps = view.next_steps(report)
     if steps:
-        yield "\n### Next\n"
         yield _block([line for reason, command in steps for line in (f"# {reason}", command)], "sh")
-
-
-def _environments(report: Report) -> Iterator[str]:
-    lines = view.environments(report)
-    if lines:
-        yield "\n<details><summary>Ran on</summary>\n"
-        yield from (f"- {text(name)}: {text(line)}" for name, line in lines)
-        yield "\n</details>"

@@ -120,7 +120,7 @@ def _result(c: Comparison) -> str:
     if c.shape_mismatch:
         return "SHAPE"
     if c.passed:
-        return "warn" if c.nonfinite.changed else "pass"
+        return "warn" if c.nonfinite.changed or c.drifted else "pass"
     return "DRIFT" if c.drifted and not c.nonfinite.changed else "NaN" if not c.drifted else "NaN+DRIFT"
 
 
@@ -379,10 +379,14 @@ def by_severity(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[Finding, 
     return tuple((title, group) for title, group in groups if group)
 
 
-def _explained(finding: Finding, findings: Sequence[Finding]) -> bool:
-    return any(
+def explains(other: Finding, finding: Finding) -> bool:
+    """Whether another finding tells why this one is there, so that this one need not be told as well."""
+    return (
         _EXPLAINED.get(other.code) == finding.code
         and other.tensor == finding.tensor
         and (other.runtime == finding.runtime or str(finding.runtime) in other.evidence.get("runtimes", ()))
-        for other in findings
     )
+
+
+def _explained(finding: Finding, findings: Sequence[Finding]) -> bool:
+    return any(explains(other, finding) for other in findings)

@@ -3,9 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from xml.etree import ElementTree
 
-from pycheck.report import render
-from pycheck.report.junit import render_junit
-from pycheck.types import Report, RuntimeStatus
+from pycheck.report import render, render_check
+from pycheck.types import CheckReport, Finding, Report, RuntimeStatus, Severity, VariantFailure, Verdict
 
 
 def test_there_is_a_case_for_each_output_of_each_candidate(report: Report) -> None:
@@ -17,13 +16,30 @@ def test_there_is_a_case_for_each_output_of_each_candidate(report: Report) -> No
     assert int(root.get("errors", "")) == len(root.findall(".//error")) == len(broken)
 
 
-def test_cases_of_several_reports_are_told_apart_by_their_model(reports: dict[str, Report]) -> None:
-    passing, drifting = reports["passing"], reports["drifting"]
-    other = replace(drifting, model=replace(drifting.model, path="models/other.keras"))
-    root = ElementTree.fromstring(render_junit(passing, other).partition("\n")[2])
+def test_cases_of_a_check_are_told_apart_by_their_variant(reports: dict[str, Report]) -> None:
+    variants = tuple(replace(reports[name], name=f"cnn/{name}") for name in ("passing", "drifting"))
+    failure = VariantFailure("lost", "There is no model at lost.keras.", "Check the path.", 2)
+    check = CheckReport("0.1.0", "pycheck.toml", variants, (failure,), Verdict.DRIFT, 3.0)
+    root = ElementTree.fromstring(render_check(check, "junit").partition("\n")[2])
     cases = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
     assert len(cases) == len(set(cases)) == int(root.get("tests", ""))
-    assert ("models/other.keras chromium:webgl", "scores") in cases
+    assert ("cnn/drifting chromium:webgl", "scores") in cases
+    error = root.find("testsuite[@name='lost']/testcase/error")
+    assert error is not None and error.get("message") == "There is no model at lost.keras."
+
+
+def test_an_error_that_no_output_shows_is_a_case_of_its_own(reports: dict[str, Report]) -> None:
+    finding = Finding("budget-exceeded", Severity.ERROR, "The artifact has 3 MB; 2 MB are allowed.", "Quantize it.")
+    report = replace(reports["passing"], findings=(finding,), verdict=Verdict.ERROR)
+    root = ElementTree.fromstring(render(report, "junit").partition("\n")[2])
+    failure = root.find("testsuite/testcase[@name='budget-exceeded']/failure")
+    assert failure is not None and failure.get("message") == finding.summary
+    assert root.get("failures") == "1"
+
+
+def test_a_report_that_does_not_pass_has_a_case_that_does_not_either(report: Report) -> None:
+    root = ElementTree.fromstring(render(report, "junit").partition("\n")[2])
+    assert (int(root.get("failures", "")) + int(root.get("errors", "")) > 0) is (not report.passed)
 
 
 def test_a_failure_tells_kind_reason_and_elements(reports: dict[str, Report]) -> None:
