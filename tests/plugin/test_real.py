@@ -159,7 +159,7 @@ def test_the_same_failure_is_the_same_story_with_the_same_numbers_everywhere(
     )
     terminal, log = capsys.readouterr()
     report = report_from_dict(json.loads(files["json"].read_text()))
-    (of_pytest,) = [r for r in ran.reports("test_model-chromium-webgl-webgl_nan")]
+    (of_pytest,) = ran.reports("test_model-chromium-webgl-webgl_nan")
     assert (code, of_pytest.verdict, report.verdict) == (1, report.verdict, of_pytest.verdict)
     assert [(c.max_abs_error, c.nonfinite) for c in of_pytest.comparisons] == [
         (c.max_abs_error, c.nonfinite) for c in report.comparisons
