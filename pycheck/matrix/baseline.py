@@ -85,7 +85,8 @@ def _spec(spec: TensorSpec) -> str:
 
 def environment(report: Report) -> dict[str, dict[str, str]]:
     """What each runtime was, as far as an accepted release is concerned."""
-    return {str(r.id): _environment(r.environment) for r in report.runtimes if r.environment}
+    measured = {c.candidate for c in report.comparisons}
+    return {str(r.id): _environment(r.environment) for r in report.runtimes if r.environment and r.id in measured}
 
 
 def _environment(e: Environment) -> dict[str, str]:
