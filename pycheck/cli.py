@@ -28,6 +28,7 @@ from .cli_options import (
     CustomObjects,
     Flag,
     Format,
+    Github,
     Headed,
     HtmlPath,
     InputsPath,
@@ -35,6 +36,7 @@ from .cli_options import (
     JunitPath,
     Layers,
     MapOutput,
+    MarkdownPath,
     MaxUlp,
     ModelPath,
     Nan,
@@ -164,6 +166,8 @@ def compare(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -193,10 +197,10 @@ def compare(
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.compare(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command(epilog=_EPILOG_TRACE)
@@ -221,6 +225,8 @@ def trace(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -250,10 +256,10 @@ def trace(
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.trace(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command()
@@ -275,6 +281,9 @@ def check(
     config: ConfigPath = None,
     runtime: Runtimes = None,
     json: JsonPath = None,
+    junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     timeout: Timeout = None,
     headed: Headed = None,
     browser_path: BrowserPath = None,
@@ -290,10 +299,10 @@ def check(
     from .publishing import destinations, publish_check
 
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json)
+    outputs = destinations(json=json, junit=junit, markdown=markdown)
     given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
     _, report = _check(config, model, given, console)
-    raise typer.Exit(publish_check(report, outputs, console))
+    raise typer.Exit(publish_check(report, outputs, console, github=github))
 
 
 baseline = typer.Typer(help="The accepted release, which pycheck check holds others against.", no_args_is_help=True)
@@ -323,7 +332,7 @@ def baseline_update(
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
     given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
     plan, report = _check(config, model, given, console, against_baseline=False)
-    code = publish_check(report, {}, console)
+    code = publish_check(report, {}, console, github=False)
     console.note(accept(report, plan) if code == 0 else "The baseline stays as it was: only what passes is accepted.")
     raise typer.Exit(code)
 
@@ -363,6 +372,8 @@ def report_(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -374,8 +385,8 @@ def report_(
 
     options = _options(rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan)
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
-    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console))
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console, github=github))
 
 
 @app.command()
@@ -422,6 +433,21 @@ def explain(
     text = explanations.page(code) if code else explanations.index()
     with standard_output():
         Console(no_color=no_color).markdown(text)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="[report|check]", help="Of what: one model, or a check.")] = "report",
+) -> None:
+    """Print the JSON Schema of what --json writes; its schema_version changes when what is there does."""
+    import json
+
+    from .publishing import standard_output
+    from .report.json import schema_of
+
+    text = json.dumps(schema_of(name), indent=2)
+    with standard_output():
+        print(text)
 
 
 @app.command()

@@ -61,6 +61,14 @@ JsonPath = Annotated[
 ]
 HtmlPath = Annotated[str | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page.")]
 JunitPath = Annotated[str | None, typer.Option("--junit", metavar="PATH", help="Write the report as JUnit XML.")]
+MarkdownPath = Annotated[str | None, typer.Option("--markdown", metavar="PATH", help="Write the report as Markdown.")]
+Github = Annotated[
+    bool | None,
+    typer.Option(
+        "--github/--no-github",
+        help="Annotations in the log of GitHub Actions, and the summary of its step (default: where it runs).",
+    ),
+]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the verdict.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]

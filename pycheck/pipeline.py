@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from .cache import Cache
+from .command_line import command_line
 from .config import Options
 from .errors import ConversionError, RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
 from .hosts import Hosts
@@ -96,6 +97,7 @@ class Workbench:
 
     async def compare(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
         """What the function `compare` does."""
+        options = _reproducible("compare", model, inputs, options)
         async with self.opened(model, options, observe) as run:
             run.keeps_open = options.trace
             report = conclude(*await run.run(inputs), options)
@@ -104,6 +106,7 @@ class Workbench:
 
     async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
         """What the function `trace` does."""
+        options = _reproducible("trace", model, inputs, options)
         async with self.opened(model, options, observe) as run:
             run.keeps_open = True
             run.prepares_trace = True
@@ -420,6 +423,11 @@ class _Run:
                 await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
             done += batch.size
             self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
+
+
+def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:
+    """Options with the command that asks for the same, unless they came with one."""
+    return options if options.command else replace(options, command=command_line(command, model, inputs, options))
 
 
 def _status_of(error: RuntimeFailedError) -> RuntimeStatus:

@@ -359,7 +359,7 @@ class Comparison:
     precision_bits: int = 32  # of the ULP that max_ulp_error counts in
     reference_rms: float | None = None  # root mean square of the reference, over finite pairs
     noise_floor_count: float | None = None  # how many equal, independent errors the noise floor is worth
-    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, where these were given
+    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, or integers that differ
     top1_count: int = 0  # rows whose largest class was compared
     top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
     outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
@@ -561,6 +561,14 @@ class Report:
     def passed(self) -> bool:
         """Whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
+
+    def assert_ok(self) -> None:
+        """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
+        __tracebackhide__ = True  # pytest shows the test, not this
+        if not self.passed:
+            from .report.failure import failure_text  # as below
+
+            raise AssertionError(failure_text(self))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data, `schema_version` 1."""

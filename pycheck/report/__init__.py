@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from ..types import CheckReport, Report
 
-FORMATS = ("json", "html", "junit", "terminal")
+FORMATS = ("json", "html", "junit", "markdown", "terminal")
 
-CHECK_FORMATS = ("json",)
+CHECK_FORMATS = ("json", "junit", "markdown")
 
 __all__ = ["CHECK_FORMATS", "FORMATS", "render", "render_check"]
 
@@ -24,6 +24,14 @@ def render_check(check: CheckReport, kind: str) -> str:
         from .json import render_check_json
 
         return render_check_json(check)
+    if kind == "junit":
+        from .junit import render_check_junit
+
+        return render_check_junit(check)
+    if kind == "markdown":
+        from .markdown import render_check_markdown
+
+        return render_check_markdown(check)
     raise ValueError(f"no report of a check of kind {kind!r}; known: {', '.join(CHECK_FORMATS)}")
 
 
@@ -41,6 +49,10 @@ def _writer(kind: str) -> Callable[[Report], str]:
         from .junit import render_junit
 
         return render_junit
+    if kind == "markdown":
+        from .markdown import render_markdown
+
+        return render_markdown
     if kind == "terminal":
         from .terminal import render_terminal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..types import CheckReport, Report
 from .codec import DecodeError, decode, encode, schema
 
@@ -64,3 +64,11 @@ def _versioned(result: dict[str, Any], root: str) -> dict[str, Any]:
     definition["required"].insert(0, "schema_version")
     definition["properties"] = {"schema_version": {"const": SCHEMA_VERSION}, **definition["properties"]}
     return result
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The schema of a "report" or a "check"; UsageError for another."""
+    known = {"report": report_schema, "check": check_schema}
+    if name not in known:
+        raise UsageError(f"no schema is called {name!r}; known: {', '.join(known)}")
+    return known[name]()

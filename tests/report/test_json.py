@@ -85,8 +85,7 @@ def test_a_report_is_valid_by_its_schema_and_a_broken_one_is_not(report: Report)
 
 def test_the_schema_that_is_written_down_is_the_one_of_the_types() -> None:
     assert json.loads(SCHEMA_FILE.read_text()) == report_schema(), (
-        'write it anew: python -c "import json; from pycheck.report.json import report_schema as s; '
-        'print(json.dumps(s(), indent=2))" > docs/report.schema.json'
+        "write it anew: pycheck schema > docs/report.schema.json"
     )
 
 
