@@ -64,8 +64,8 @@ def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
             parts = [g.line([row.cells[places[i]] for i in g.runtimes], rows, places) for g in some]
             parts += [_text(row.whole, last)] if index == len(beside) - 1 or not beside else []
             yield Text(" " * _ENGINE_GAP).join([Text(name.ljust(margin)), *parts])
-    if any(cell.text in ("WORSE", "CHANGED", "BUDGET", "known") for row in rows for cell in (*row.cells, row.whole)):
-        yield Text(check_view.LEGEND, "dim")
+    if legend := check_view.legend(check):
+        yield Text(legend, "dim")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ _NO_RUN = ("runtime-unavailable", "runtime-failed", "runtime-timed-out")
 #: Words in the order of what matters most.
 _WORST_FIRST = ("NaN+DRIFT", "NaN", "DRIFT", "SHAPE", "NO RUN", "WORSE", "BUDGET", "CHANGED", "FAIL")
 
-LEGEND = (
-    "WORSE: than the accepted release; CHANGED: not the accepted model; BUDGET: of the configuration; "
-    "known: accepted there"
-)
+_MEANINGS = {
+    "WORSE": "than in the accepted release",
+    "CHANGED": "not the accepted model",
+    "BUDGET": "exceeded",
+    "known": "accepted in the configuration",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,12 @@ def _whole(report: Report, failed: bool) -> Cell:
     if failed:
         return Cell("ERROR", True)
     return next((Cell(word, True) for word in _WORST_FIRST if word in words), Cell(""))
+
+
+def legend(check: CheckReport) -> str:
+    """What those words in the matrix mean that do not say it themselves; "" where there are none."""
+    used = {found.text for row in rows(check) for found in (*row.cells, row.whole)}
+    return "; ".join(f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in used)
 
 
 def headline(check: CheckReport) -> str:

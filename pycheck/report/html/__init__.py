@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,8 +19,8 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...types import CLASSES, Comparison, Report, Verdict, WorstElement
-from .. import view, where, wording
+from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
+from .. import check_view, view, where, wording
 from ..pages import read_page
 from . import charts, content, depth
 
@@ -58,6 +58,31 @@ def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview
     return _render(title, overview, sections, content.models_matrix(sections), reports[0][1].pycheck_version)
 
 
+def render_check_html(check: CheckReport) -> str:
+    """A check on one page: the matrix of all variants, then the report of each."""
+    sections = [content.section(report.name, report, f"r{i}") for i, report in enumerate(check.reports, 1)]
+    remarks = [f"{failure.name}: {failure.message}" for failure in check.failures]
+    remarks += [f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in _told(check)]
+    overview = Overview(
+        check_view.label(check),
+        check.passed,
+        check_view.headline(check),
+        tuple(wording.printable(remark) for remark in remarks),
+    )
+    matrix = content.check_matrix(check, sections)
+    return _render(check.config, overview, sections, matrix, check.pycheck_version, several=True)
+
+
+def _told(check: CheckReport) -> Iterator[check_view.Told]:
+    """What is about no runtime, so that the matrix has no place for it, and what those that pass have to say."""
+    for report in check.reports:
+        for found in report.findings:
+            whole = found.runtime is None and found.tensor is None
+            if found.severity is Severity.ERROR and whole:
+                yield check_view.Told(found, (report.name,))
+    yield from check_view.remarks(check)
+
+
 def _overview(sections: Sequence[content.Section]) -> Overview:
     verdict = min((s.report.verdict for s in sections), key=_WORST_FIRST.index)
     failed = [s.name for s in sections if not s.report.passed]
@@ -68,7 +93,13 @@ def _overview(sections: Sequence[content.Section]) -> Overview:
 
 
 def _render(
-    title: str, overview: Overview, sections: Sequence[content.Section], matrix: content.Matrix, version: str
+    title: str,
+    overview: Overview,
+    sections: Sequence[content.Section],
+    matrix: content.Matrix,
+    version: str,
+    *,
+    several: bool = False,
 ) -> str:
     style = _source("style.css")
     codes = {f.code: page for s in sections for f in s.report.findings if (page := _page(f.code))}
@@ -79,7 +110,7 @@ def _render(
             title=title,
             overview=overview,
             sections=sections,
-            several=len(sections) > 1,
+            several=several or len(sections) > 1,
             matrix=matrix,
             codes=dict(sorted(codes.items())),
             version=version,

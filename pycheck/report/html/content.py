@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...types import Comparison, Report, RuntimeId, RuntimeStatus
-from .. import view
+from ...types import CheckReport, Comparison, Report, RuntimeId, RuntimeStatus
+from .. import check_view, view
 from ..wording import ABSENT, printable
 
 #: From bad to good; a cell for several outputs shows the first of these that it has.
@@ -109,6 +109,29 @@ def models_matrix(sections: Sequence[Section]) -> Matrix:
             cells.append(min(known, key=lambda cell: _STATES.index(cell.state), default=None))
         rows.append((s.name, s.anchor, tuple(cells)))
     return _matrix("model", ids, rows)
+
+
+#: What the matrix of a check says beyond the results of comparisons.
+_STATE_OF_WORD = {"WORSE": "drift", "BUDGET": "drift", "FAIL": "drift", "known": "warn", "no run": "warn"}
+
+
+def check_matrix(check: CheckReport, sections: Sequence[Section]) -> Matrix:
+    """Variants by runtimes, in the words that every report of a check has for them."""
+    plain = models_matrix(sections)
+    ids = _runtimes([s.report for s in sections])
+    rows = []
+    for (name, anchor, cells), s in zip(plain.rows, sections, strict=True):
+        shown: list[Cell | None] = []
+        for runtime, found in zip(ids, cells, strict=True):
+            word = check_view.cell(s.report, runtime).text
+            if found and word != found.text:
+                state = _STATE_OF_RESULT.get(word) or _STATE_OF_WORD.get(word, word)
+                found = Cell(state, word, found.detail, found.anchor)
+            shown.append(found)
+        rows.append((name, anchor, tuple(shown)))
+    with_report = {s.report.name for s in sections}
+    rows += [(printable(f.name), "matrix", (None,) * len(ids)) for f in check.failures if f.name not in with_report]
+    return _matrix("variant", ids, rows)
 
 
 def _matrix(
