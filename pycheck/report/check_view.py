@@ -124,11 +124,15 @@ def headline(check: CheckReport) -> str:
     failing = [row for row in table if row.failed]
     if not check.reports and not check.failures:
         return "nothing was checked"
-    total = f"{len(table)} variant{'' if len(table) == 1 else 's'} on {len(columns(check))} runtimes"
+    total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
         return f"{total}: all give the answers that Python gives"
     verb = "fails" if len(failing) == 1 else "fail"
     return f"{names([printable(row.name) for row in failing])} {verb}, of {total}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def label(check: CheckReport) -> str:
