@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import compare, convert, rejudge, trace
+    from .api import check, compare, convert, rejudge, trace, update_baseline
     from .errors import (
         ArtifactFileError,
         ConversionError,
@@ -29,11 +29,22 @@ if TYPE_CHECKING:
         RuntimeUnavailableError,
         UsageError,
     )
-    from .types import ArtifactInfo, Comparison, Environment, Finding, Report, RuntimeId, RuntimeRecord, Verdict
+    from .types import (
+        ArtifactInfo,
+        CheckReport,
+        Comparison,
+        Environment,
+        Finding,
+        Report,
+        RuntimeId,
+        RuntimeRecord,
+        Verdict,
+    )
 
 __all__ = [
     "ArtifactFileError",
     "ArtifactInfo",
+    "CheckReport",
     "Comparison",
     "ConversionError",
     "Environment",
@@ -51,10 +62,12 @@ __all__ = [
     "UsageError",
     "Verdict",
     "__version__",
+    "check",
     "compare",
     "convert",
     "rejudge",
     "trace",
+    "update_baseline",
 ]
 
 #: Where those names live. They are imported when they are first used, so that a test run with pycheck's plugin

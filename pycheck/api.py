@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
-from .types import ArtifactInfo, Report, RuntimeId
+from .types import ArtifactInfo, CheckReport, Report, RuntimeId
 
 if TYPE_CHECKING:
     from .config import Options
+    from .matrix import Plan
 
 T = TypeVar("T")
 
@@ -233,6 +234,90 @@ def rejudge(
 
     tolerances = {"rtol": _by_output(rtol), "atol": _by_output(atol), "max_ulp": _by_output(max_ulp)}
     return pipeline.rejudge(Path(run), _options(nan=nan, **tolerances))
+
+
+def check(
+    config: str | os.PathLike[str] | None = None,
+    models: Sequence[str] = (),
+    *,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    timeout_s: float | None = None,
+    headed: bool | None = None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
+    browser_args: Sequence[str] | None = None,
+    connect: Mapping[str, str] | None = None,
+    cache: bool | None = None,
+) -> CheckReport:
+    """Run the matrix of a configuration, and hold it against its budgets and the accepted release.
+
+    Args:
+        config: A ``pycheck.toml``, or a ``pyproject.toml`` with ``[tool.pycheck]``; None takes that of the current
+            folder.
+        models: Names of models or variants, ``*`` for anything; empty for all of them.
+        runtimes: Candidates, instead of those of the configuration.
+        timeout_s, headed, browser_path, browser_args, connect, cache: As in `compare`.
+
+    Returns:
+        The reports of all variants. A variant that could not be judged is in its `failures`; what fails is a verdict,
+        never an exception.
+
+    Raises:
+        UsageError: The configuration is wrong; the message names the line.
+        InputError: The baseline cannot be read.
+    """
+    return _check(config, models, True, runtimes, timeout_s, headed, browser_path, browser_args, connect, cache)[1]
+
+
+def update_baseline(
+    config: str | os.PathLike[str] | None = None,
+    models: Sequence[str] = (),
+    *,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    timeout_s: float | None = None,
+    headed: bool | None = None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
+    browser_args: Sequence[str] | None = None,
+    connect: Mapping[str, str] | None = None,
+    cache: bool | None = None,
+) -> CheckReport:
+    """Run the matrix without its baseline and, where all of it passes, write it down as the accepted release.
+
+    Args are those of `check`; what they leave out stays in the baseline as it was.
+
+    Raises:
+        UsageError: The configuration is wrong, or the baseline cannot be written.
+    """
+    from . import matrix
+
+    plan, report = _check(
+        config, models, False, runtimes, timeout_s, headed, browser_path, browser_args, connect, cache
+    )
+    if report.passed:
+        matrix.accept(report, plan)
+    return report
+
+
+def _check(
+    config: str | os.PathLike[str] | None,
+    models: Sequence[str],
+    against_baseline: bool,
+    runtimes: Sequence[str | RuntimeId] | None,
+    timeout_s: float | None,
+    headed: bool | None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None,
+    browser_args: Sequence[str] | None,
+    connect: Mapping[str, str] | None,
+    cache: bool | None,
+) -> tuple[Plan, CheckReport]:
+    from . import matrix
+
+    given = {
+        "runtimes": None if runtimes is None else tuple(str(runtime) for runtime in runtimes), "timeout": timeout_s,
+        "headed": headed, "browser_path": browser_path, "browser_args": browser_args, "connect": connect,
+        "cache": cache,
+    }  # fmt: skip
+    plan = matrix.plan(None if config is None else Path(config), given, models)
+    return plan, _run(matrix.check(plan, against_baseline=against_baseline))
 
 
 def convert(

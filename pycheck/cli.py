@@ -281,6 +281,7 @@ def check(
     config: ConfigPath = None,
     runtime: Runtimes = None,
     json: JsonPath = None,
+    html: HtmlPath = None,
     junit: JunitPath = None,
     markdown: MarkdownPath = None,
     github: Github = None,
@@ -299,7 +300,7 @@ def check(
     from .publishing import destinations, publish_check
 
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, junit=junit, markdown=markdown)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
     _, report = _check(config, model, given, console)
     raise typer.Exit(publish_check(report, outputs, console, github=github))

@@ -120,6 +120,11 @@ _FILE_KEYS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def setting_names() -> tuple[str, ...]:
+    """Every setting that a file may have, whatever the command."""
+    return tuple(_FILE_KEYS)
+
+
 #: What else may stand in the file, for pycheck check alone.
 CHECK_KEYS = (
     "models", "formats", "quantizations", "tolerances", "budgets", "severity", "known", "baseline",

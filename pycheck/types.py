@@ -325,6 +325,43 @@ class NonfiniteCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class MagnitudeErrors:
+    """Errors of the pairs whose reference lies in ``[2**log2_magnitude, 2**(log2_magnitude + 1))``.
+
+    `ulp_histogram` counts them as `Comparison.ulp_histogram` does, but what is beyond 2**62 ULP with what
+    lies there. A `log2_magnitude` of None is 0 and what shares the unit of it: subnormals and the least normals;
+    magnitudes beyond 2**160 are counted with that.
+    """
+
+    log2_magnitude: int | None
+    ulp_histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePicture:
+    """The worst sample of an image-like output, small: what Python has, what the candidate has, the difference.
+
+    The pictures are PNG in base64, at most 64 pixels on the longer side. In the first two `low` is black
+    and `high` is white, which are the least and the largest value of Python's sample; in the third
+    `largest_error` is brightest. A pixel is transparent where a value is not finite, in the third
+    where its class differs. `height`, `width` and `channels` are the sample's own, and
+    `changed_count` elements of it have another class.
+    """
+
+    sample: int
+    height: int
+    width: int
+    channels: int
+    low: float
+    high: float
+    largest_error: float
+    changed_count: int
+    reference_png: str
+    candidate_png: str
+    difference_png: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One output of one candidate against the reference, over all samples.
 
@@ -363,6 +400,8 @@ class Comparison:
     top1_count: int = 0  # rows whose largest class was compared
     top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
     outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
+    error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
+    picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
 
     @property
     def is_noise_floor(self) -> bool:

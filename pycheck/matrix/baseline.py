@@ -85,7 +85,8 @@ def _spec(spec: TensorSpec) -> str:
 
 def environment(report: Report) -> dict[str, dict[str, str]]:
     """What each runtime was, as far as an accepted release is concerned."""
-    return {str(r.id): _environment(r.environment) for r in report.runtimes if r.environment}
+    measured = {c.candidate for c in report.comparisons}
+    return {str(r.id): _environment(r.environment) for r in report.runtimes if r.environment and r.id in measured}
 
 
 def _environment(e: Environment) -> dict[str, str]:
@@ -156,10 +157,15 @@ def _mismatch(name: str, then: VariantFacts, now: VariantFacts) -> str | None:
             return f"the baseline of {name} is of another model: its {what} were {_specs(was)}, and are {_specs(is_)}"
     if (then.inputs_sha256, then.samples) != (now.inputs_sha256, now.samples):
         return (
-            f"the baseline of {name} was made with other inputs: {then.samples} samples, SHA-256 "
-            f"{then.inputs_sha256}..., and not {now.samples}, {now.inputs_sha256}..."
+            f"the baseline of {name} was made with other inputs: {then.samples} samples (SHA-256 "
+            f"{_short(then.inputs_sha256)}), and now there are {now.samples} ({_short(now.inputs_sha256)})"
         )
     return None
+
+
+def _short(digest: str) -> str:
+    """As much of a digest as people compare."""
+    return digest[:8]
 
 
 def _specs(specs: Iterable[str]) -> str:
@@ -271,8 +277,9 @@ def _fact(runtime: str, fact: str) -> str:
 
 def _changed(change: Change) -> Finding:
     about = f" ({names(change.runtimes, most=len(change.runtimes))})" if change.runtimes else ""
-    digest = change.fact == "weights"
-    was, now = (f"SHA-256 {text}..." if digest else text for text in (change.was, change.now))
+    was, now = change.was, change.now
+    if change.fact == "weights":
+        was, now = _short(was), f"SHA-256 {_short(now)}"
     word = _WORDS[change.fact]
     return finding(
         "baseline-changed",
@@ -300,8 +307,8 @@ def _model_changed(
     yield finding(
         "model-changed",
         Severity.INFO if same else Severity.ERROR,
-        summary=f"{report.model.path} is not the accepted model: SHA-256 {now.model_sha256}..., was "
-        f"{then.model_sha256}...; what it gives in Python on the same inputs is {python}.",
+        summary=f"{report.model.path} is not the accepted model (SHA-256 {_short(now.model_sha256)}, was "
+        f"{_short(then.model_sha256)}), and what it gives in Python on the same inputs is {python}.",
         advice=""
         if same
         else f"If this is the new release, accept it with pycheck baseline update {report.name}; if not, something "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import shlex
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +59,8 @@ def plan(path: Path | None, given: Mapping[str, Any], only: Sequence[str] = (), 
     """
     config = load(path)
     whole = not only and not given.get("runtimes")
-    return Plan(config, expand(config, given, only), whole, command)
+    here = shlex.join(["pycheck", "check", *only, *(["--config", str(path)] if path else [])])
+    return Plan(config, expand(config, given, only), whole, command or here)
 
 
 async def check(
@@ -119,7 +121,10 @@ def accept(report: CheckReport, plan: Plan) -> str:
     old = baseline_file.read(file) if not plan.whole and file.exists() else None
     baseline_file.write(file, baseline.accept(old, report.reports, pycheck=__version__))
     outputs = sum(not c.is_noise_floor for r in report.reports for c in r.comparisons)
-    return f"{file}: {outputs} outputs of {len(report.reports)} variants accepted"
+    counted = (
+        f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((outputs, "output"), (len(report.reports), "variant"))
+    )
+    return f"{file}: {' of '.join(counted)} accepted"
 
 
 # --- running

@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from ..command_line import command_line
 from ..config import Options, layered
 from ..errors import UsageError
-from ..gate import OutputLimits, ToleranceRule
+from ..gate import ToleranceRule
 from ..settings import NAME, nearest
 from .configuration import Configuration, ModelEntry
 
@@ -89,38 +90,7 @@ def _check_names(variants: Sequence[Variant]) -> None:
 
 def reproducing(config: Configuration, variant: Variant) -> str:
     """The command that gives the same report: of compare where it can be told all that matters, else of check."""
-    options = variant.options
-    if options.tolerance.rules or options.custom_objects:
+    if variant.options.tolerance.rules:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
         return shlex.join(["pycheck", "check", variant.name, *where])
-    words = ["pycheck", "compare", str(variant.entry.path)]
-    words += [str(variant.entry.inputs)] if variant.entry.inputs else []
-    plain = Options()
-    for name, option in _OPTIONS.items():
-        value = getattr(options, name)
-        if value != getattr(plain, name):
-            words += [option, str(value)]
-    if options.runtimes != plain.runtimes:
-        words += [word for runtime in options.runtimes for word in ("--runtime", str(runtime))]
-    words += ["--range", ":".join(f"{bound:g}" for bound in options.range)] if options.range else []
-    for option, pairs in (("--map-output", options.map_output), ("--flag", options.flags)):
-        words += [word for left, right in pairs for word in (option, f"{left}={right}")]
-    for name in OutputLimits.__slots__:
-        for output, limit in getattr(options.tolerance, name).items():
-            number = f"{limit:g}" if output is None else f"{output}:{limit:g}"
-            words += ["--" + name.replace("_", "-"), number]
-    words += ["--trace"] if options.trace else []
-    words += ["--trust-model"] if options.trust_model else []
-    return shlex.join(words)
-
-
-#: Options that a word on the command line gives as it is.
-_OPTIONS = {
-    "format": "--format",
-    "quantize": "--quantize",
-    "tfjs_model": "--tfjs-model",
-    "samples": "--samples",
-    "seed": "--seed",
-    "nan": "--nan",
-    "batch_size": "--batch-size",
-}
+    return command_line("compare", variant.entry.path, variant.entry.inputs, variant.options)

@@ -8,7 +8,7 @@ from ..types import CheckReport, Report
 
 FORMATS = ("json", "html", "junit", "markdown", "terminal")
 
-CHECK_FORMATS = ("json", "junit", "markdown")
+CHECK_FORMATS = ("json", "html", "junit", "markdown")
 
 __all__ = ["CHECK_FORMATS", "FORMATS", "render", "render_check"]
 
@@ -24,6 +24,10 @@ def render_check(check: CheckReport, kind: str) -> str:
         from .json import render_check_json
 
         return render_check_json(check)
+    if kind == "html":
+        from .html import render_check_html
+
+        return render_check_html(check)
     if kind == "junit":
         from .junit import render_check_junit
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from ..types import CheckReport, RuntimeId, Severity
@@ -18,7 +18,7 @@ from .terminal import capture, report_parts
 _SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _MOST_REMARKS = 8
 _NAME_WIDTH = 28
-_GAP = 1
+_GAP, _ENGINE_GAP = 1, 2
 
 
 def print_check(check: CheckReport, console: Console, *, verbosity: int = 0) -> None:
@@ -45,50 +45,61 @@ def _parts(check: CheckReport, width: int, verbosity: int) -> Iterator[Renderabl
 def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
     rows, columns = check_view.rows(check), check_view.columns(check)
     places = {runtime: place for place, runtime in enumerate(columns)}
-    engines = [list(group) for _, group in groupby(columns, lambda runtime: runtime.engine)]
-    together: list[list[RuntimeId]] = []
-    for group in engines:  # side by side as far as the width goes
-        if together and _width(rows, [*together[-1], *group], places) <= width:
-            together[-1] += group
+    groups = [_Group(engine, tuple(runtimes)) for engine, runtimes in groupby(columns, lambda i: i.engine)]
+    names = [wording.elide(wording.printable(row.name), _NAME_WIDTH) for row in rows]
+    margin = max(map(len, names), default=0)
+    last = max((len(row.whole.text) for row in rows), default=0)
+    beside: list[list[_Group]] = []
+    for group in groups:  # engines side by side as far as the width goes
+        widths = [g.width(rows, places) + _ENGINE_GAP for g in (*(beside[-1] if beside else ()), group)]
+        if beside and margin + sum(widths) + _ENGINE_GAP + last <= width:
+            beside[-1].append(group)
         else:
-            together.append(list(group))
-    for index, group in enumerate(together or [[]]):
-        if index:
-            yield Text()
-        yield _table(rows, group, places, last=index == len(together) - 1)
-    if any(cell.text in ("WORSE", "CHANGED", "BUDGET", "known") for row in rows for cell in (*row.cells, row.whole)):
-        yield Text(check_view.LEGEND, "dim")
+            beside.append([group])
+    for index, some in enumerate(beside or [[]]):
+        yield from [Text()] if index else []
+        yield _head("", [g.engine.ljust(g.width(rows, places)) for g in some], margin)
+        yield _head("", [g.line([i.kind for i in g.runtimes], rows, places).plain for g in some], margin)
+        for name, row in zip(names, rows, strict=True):
+            parts = [g.line([row.cells[places[i]] for i in g.runtimes], rows, places) for g in some]
+            parts += [_text(row.whole, last)] if index == len(beside) - 1 or not beside else []
+            yield Text(" " * _ENGINE_GAP).join([Text(name.ljust(margin)), *parts])
+    if legend := check_view.legend(check):
+        yield Text(legend, "dim")
 
 
-def _width(rows: Sequence[Row], runtimes: Sequence[RuntimeId], places: dict[RuntimeId, int]) -> int:
-    taken = max((len(row.name) for row in rows), default=0)
-    for runtime in runtimes:
-        texts = [*(row.cells[places[runtime]].text for row in rows), *str(runtime).split(":")]
-        taken += _GAP + max(map(len, texts))
-    return taken + _GAP + max((len(row.whole.text) for row in rows), default=0)
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The runtimes of one engine, which stand together."""
+
+    engine: str
+    runtimes: tuple[RuntimeId, ...]
+
+    def widths(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> list[int]:
+        """Of each column; the last one makes room for the engine's name."""
+        widths = [max(len(i.kind), *(len(row.cells[places[i]].text) for row in rows), 0) for i in self.runtimes]
+        widths[-1] += max(0, len(self.engine) - sum(widths) - _GAP * (len(widths) - 1))
+        return widths
+
+    def width(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> int:
+        """Of all columns."""
+        widths = self.widths(rows, places)
+        return sum(widths) + _GAP * (len(widths) - 1)
+
+    def line(self, cells: Sequence[Cell | str], rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> Text:
+        """One line of the table."""
+        widths = self.widths(rows, places)
+        texts = (Text(c.ljust(w)) if isinstance(c, str) else _text(c, w) for c, w in zip(cells, widths, strict=True))
+        return Text(" " * _GAP).join(texts)
 
 
-def _table(rows: Sequence[Row], runtimes: Sequence[RuntimeId], places: dict[RuntimeId, int], *, last: bool) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    table.add_column("\nmodel", no_wrap=True)
-    engine = ""
-    for runtime in runtimes:
-        title = runtime.engine if runtime.engine != engine else ""
-        engine = runtime.engine
-        table.add_column(f"{title}\n{runtime.kind}", no_wrap=True)
-    whole = last and any(row.whole.text for row in rows)
-    if whole:
-        table.add_column("\nmodel", no_wrap=True)
-    for row in rows:
-        cells = [_cell(row.cells[places[runtime]]) for runtime in runtimes]
-        cells += [_cell(row.whole)] if whole else []
-        table.add_row(Text(wording.elide(wording.printable(row.name), _NAME_WIDTH)), *cells)
-    return table
+def _head(title: str, parts: Sequence[str], margin: int) -> Text:
+    return Text((" " * _ENGINE_GAP).join([title.ljust(margin), *parts]), "bold")
 
 
-def _cell(cell: Cell) -> Text:
+def _text(cell: Cell, width: int) -> Text:
     style = "bold red" if cell.failed else {"pass": "green", wording.ABSENT: "dim"}.get(cell.text, "yellow")
-    return Text(cell.text, style)
+    return Text.assemble((cell.text, style), " " * (width - len(cell.text)))
 
 
 def _failures(check: CheckReport) -> Iterator[RenderableType]:

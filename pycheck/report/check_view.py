@@ -15,10 +15,12 @@ _NO_RUN = ("runtime-unavailable", "runtime-failed", "runtime-timed-out")
 #: Words in the order of what matters most.
 _WORST_FIRST = ("NaN+DRIFT", "NaN", "DRIFT", "SHAPE", "NO RUN", "WORSE", "BUDGET", "CHANGED", "FAIL")
 
-LEGEND = (
-    "WORSE: than the accepted release; CHANGED: not the accepted model; BUDGET: of the configuration; "
-    "known: accepted there"
-)
+_MEANINGS = {
+    "WORSE": "than in the accepted release",
+    "CHANGED": "not the accepted model",
+    "BUDGET": "exceeded",
+    "known": "accepted in the configuration",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +112,27 @@ def _whole(report: Report, failed: bool) -> Cell:
     return next((Cell(word, True) for word in _WORST_FIRST if word in words), Cell(""))
 
 
+def legend(check: CheckReport) -> str:
+    """What those words in the matrix mean that do not say it themselves; "" where there are none."""
+    used = {found.text for row in rows(check) for found in (*row.cells, row.whole)}
+    return "; ".join(f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in used)
+
+
 def headline(check: CheckReport) -> str:
     """One sentence under the verdict."""
     table = rows(check)
     failing = [row for row in table if row.failed]
     if not check.reports and not check.failures:
         return "nothing was checked"
-    total = f"{len(table)} variant{'' if len(table) == 1 else 's'} on {len(columns(check))} runtimes"
+    total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
         return f"{total}: all give the answers that Python gives"
     verb = "fails" if len(failing) == 1 else "fail"
     return f"{names([printable(row.name) for row in failing])} {verb}, of {total}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def label(check: CheckReport) -> str:

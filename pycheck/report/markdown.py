@@ -91,7 +91,7 @@ def _matrix(check: CheckReport) -> str:
         for row in rows
     ]
     header = ["variant", *(_name(str(runtime)) for runtime in check_view.columns(check)), *(["all"] if whole else [])]
-    return f"{_table(header, cells, len(header))}\n\n{text(check_view.LEGEND)}"
+    return "\n\n".join(filter(None, (_table(header, cells, len(header)), text(check_view.legend(check)))))
 
 
 def _html(value: str) -> str:

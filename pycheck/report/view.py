@@ -193,7 +193,8 @@ def headline(report: Report) -> str:
     shapes = _ids(c.candidate for c in judged if c.shape_mismatch)
     if shapes:
         return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of another shape than Python"
-    return "nothing was compared" if not judged else "see what went wrong below"
+    codes = list(dict.fromkeys(f.code for f in report.findings if f.severity is Severity.ERROR))
+    return "nothing was compared" if not judged else f"{names(codes)}: see below" if codes else "see below"
 
 
 def _nan_headline(judged: Sequence[Comparison]) -> str:
