@@ -131,7 +131,7 @@ def compare(
         trust_model=trust_model,
         cache=cache,
     )
-    return _run(pipeline.compare(_path_or(model), _path_or(inputs), options))
+    return _run(pipeline.compare(path_or(model), path_or(inputs), options))
 
 
 def trace(
@@ -213,7 +213,7 @@ def trace(
         trust_model=trust_model,
         cache=cache,
     )
-    return _run(pipeline.trace(_path_or(model), _path_or(inputs), options))
+    return _run(pipeline.trace(path_or(model), path_or(inputs), options))
 
 
 def rejudge(
@@ -256,7 +256,25 @@ def convert(
     from . import pipeline
 
     options = _options(format=format, quantize=quantize, custom_objects=custom_objects, trust_model=trust_model)
-    return _run(pipeline.convert(_path_or(model), Path(folder), options))[0]
+    return _run(pipeline.convert(path_or(model), Path(folder), options))[0]
+
+
+def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> Options:
+    """Options from keywords of `compare`, for whoever takes the same; settings come from a file in `folder`.
+
+    UsageError names a value that is wrong.
+    """
+    from .config import build
+
+    values = dict(given)
+    if values.get("runtimes") is not None:
+        values["runtimes"] = tuple(str(runtime) for runtime in values["runtimes"])
+    if values.get("map_output") is not None:
+        values["map_output"] = tuple(values["map_output"].items())
+    for name in ("rtol", "atol", "max_ulp"):
+        values[name] = _by_output(values.get(name))
+    values["timeout"] = values.pop("timeout_s", None)
+    return build(values, folder=folder)
 
 
 def _options(**given: Any) -> Options:
@@ -265,7 +283,8 @@ def _options(**given: Any) -> Options:
     return build(given)
 
 
-def _path_or(value: Any) -> Any:
+def path_or(value: Any) -> Any:
+    """A path for what names one; anything else as it is."""
     return Path(value) if isinstance(value, str | os.PathLike) else value
 
 

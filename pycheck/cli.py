@@ -23,10 +23,12 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    ConfigPath,
     Connect,
     CustomObjects,
     Flag,
     Format,
+    Github,
     Headed,
     HtmlPath,
     InputsPath,
@@ -34,6 +36,7 @@ from .cli_options import (
     JunitPath,
     Layers,
     MapOutput,
+    MarkdownPath,
     MaxUlp,
     ModelPath,
     Nan,
@@ -53,6 +56,7 @@ from .cli_options import (
     TraceMemory,
     TraceSamples,
     TrustModel,
+    VariantNames,
     Verbose,
 )
 from .errors import PycheckError
@@ -60,6 +64,9 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .config import Options
+    from .console import Console
+    from .matrix import Plan
+    from .types import CheckReport
 
 T = TypeVar("T")
 
@@ -97,6 +104,18 @@ Examples:
   pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
 
 Exit code: that of pycheck compare.
+"""
+
+_EPILOG_CHECK = """
+Examples:
+
+  pycheck init && pycheck check
+
+  pycheck check cnn --runtime chromium:webgl
+
+  pycheck check --config models/pycheck.toml --json check.json
+
+Exit code: 0 all pass; 1 a gate failed; else that of what kept a model from being judged, see pycheck compare.
 """
 
 app = typer.Typer(
@@ -147,6 +166,8 @@ def compare(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -176,10 +197,10 @@ def compare(
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.compare(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command(epilog=_EPILOG_TRACE)
@@ -204,6 +225,8 @@ def trace(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -233,10 +256,111 @@ def trace(
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.trace(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the models lie (default: here).")] = Path(),
+) -> None:
+    """Write a commented pycheck.toml for the models in a folder."""
+    from .matrix import begin
+    from .publishing import standard_output
+
+    begun = begin(folder)
+    with standard_output():
+        print(begun.text)
+
+
+@app.command(epilog=_EPILOG_CHECK)
+def check(
+    model: VariantNames = None,
+    config: ConfigPath = None,
+    runtime: Runtimes = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Run the whole matrix of pycheck.toml, and hold it against its budgets and the accepted release."""
+    from .console import Console
+    from .publishing import destinations, publish_check
+
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
+    _, report = _check(config, model, given, console)
+    raise typer.Exit(publish_check(report, outputs, console, github=github))
+
+
+baseline = typer.Typer(help="The accepted release, which pycheck check holds others against.", no_args_is_help=True)
+app.add_typer(baseline, name="baseline")
+
+
+@baseline.command("update")
+def baseline_update(
+    model: VariantNames = None,
+    config: ConfigPath = None,
+    runtime: Runtimes = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Run the matrix and, where all passes, accept it: write down how each output did, and on what."""
+    from .console import Console
+    from .matrix import accept
+    from .publishing import publish_check
+
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
+    plan, report = _check(config, model, given, console, against_baseline=False)
+    code = publish_check(report, {}, console, github=False)
+    console.note(accept(report, plan) if code == 0 else "The baseline stays as it was: only what passes is accepted.")
+    raise typer.Exit(code)
+
+
+def _given_to_check(
+    runtime: Runtimes,
+    timeout: Timeout,
+    headed: Headed,
+    browser_path: BrowserPath,
+    browser_arg: BrowserArg,
+    connect: Connect,
+    no_cache: NoCache,
+) -> dict[str, Any]:
+    return {
+        "runtimes": runtime, "timeout": timeout, "headed": headed, "browser_path": browser_path,
+        "browser_args": browser_arg, "connect": connect, "cache": False if no_cache else None,
+    }  # fmt: skip
+
+
+def _check(
+    config: Path | None, models: list[str] | None, given: dict[str, Any], console: Console, **how: Any
+) -> tuple[Plan, CheckReport]:
+    from . import matrix
+
+    plan = matrix.plan(config, given, models or (), command=shlex.join(["pycheck", *sys.argv[1:]]))
+    with console.check_progress(plan.runtime_counts) as observe:
+        return plan, _run(matrix.check(plan, observe, **how))
 
 
 @app.command("report")
@@ -249,6 +373,8 @@ def report_(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -260,8 +386,8 @@ def report_(
 
     options = _options(rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan)
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
-    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console))
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console, github=github))
 
 
 @app.command()
@@ -308,6 +434,21 @@ def explain(
     text = explanations.page(code) if code else explanations.index()
     with standard_output():
         Console(no_color=no_color).markdown(text)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="[report|check]", help="Of what: one model, or a check.")] = "report",
+) -> None:
+    """Print the JSON Schema of what --json writes; its schema_version changes when what is there does."""
+    import json
+
+    from .publishing import standard_output
+    from .report.json import schema_of
+
+    text = json.dumps(schema_of(name), indent=2)
+    with standard_output():
+        print(text)
 
 
 @app.command()

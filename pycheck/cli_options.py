@@ -61,6 +61,14 @@ JsonPath = Annotated[
 ]
 HtmlPath = Annotated[str | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page.")]
 JunitPath = Annotated[str | None, typer.Option("--junit", metavar="PATH", help="Write the report as JUnit XML.")]
+MarkdownPath = Annotated[str | None, typer.Option("--markdown", metavar="PATH", help="Write the report as Markdown.")]
+Github = Annotated[
+    bool | None,
+    typer.Option(
+        "--github/--no-github",
+        help="Annotations in the log of GitHub Actions, and the summary of its step (default: where it runs).",
+    ),
+]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the verdict.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
@@ -107,5 +115,13 @@ TraceMemory = Annotated[
     typer.Option(
         metavar="SIZE", help="Memory for traced values, such as 512MiB (default 1GiB); each page holds half as much."
     ),
+]
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="The configuration (default pycheck.toml here, or pyproject.toml)."),
+]
+VariantNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[MODEL]...", help="Names of models or variants, * for anything; left out: all of them."),
 ]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]

@@ -6,7 +6,6 @@ import difflib
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from .errors import UsageError
 from .gate import ToleranceOptions
-from .types import BROWSER_ENGINES, NanPolicy, RuntimeId
+from .settings import Path_, SettingsFile, find, nearest
+from .types import BROWSER_ENGINES, BROWSER_KINDS, NanPolicy, RuntimeId
 
 DEFAULT_RUNTIMES = tuple(RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
 
@@ -120,33 +120,54 @@ _FILE_KEYS: dict[str, Any] = {
 }  # fmt: skip
 
 
+#: What else may stand in the file, for pycheck check alone.
+CHECK_KEYS = (
+    "models", "formats", "quantizations", "tolerances", "budgets", "severity", "known", "baseline",
+)  # fmt: skip
+
+
 def build(given: Mapping[str, Any], *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Options:
     """Options from what the command line gave (None: not given) and what lies below it.
 
     `given` has the names of Options, but texts where the command line has texts.
     UsageError names the value, where it stands, and the nearest right one.
     """
-    settings = _from_file(folder or Path.cwd())
-    settings.update(_from_environment(os.environ if environ is None else environ))
-    settings.update({name: value for name, value in given.items() if value not in (None, (), [])})
-    return _parse(settings)
+    file = find(folder or Path.cwd())
+    return layered(from_file(file) if file else {}, given, environ=environ)
 
 
-def _from_file(folder: Path) -> dict[str, Any]:
-    for file, path in ((folder / "pycheck.toml", ()), (folder / "pyproject.toml", ("tool", "pycheck"))):
-        if not file.is_file():
+def layered(
+    settings: Mapping[str, Any], given: Mapping[str, Any], *, environ: Mapping[str, str] | None = None
+) -> Options:
+    """Options from what was read from a file, what the environment says and what the command line gave."""
+    values = {**settings, **_from_environment(os.environ if environ is None else environ)}
+    values.update({name: value for name, value in given.items() if value not in (None, (), [])})
+    return _parse(values)
+
+
+def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The settings in a table of a file, its own top level by default; `more` are others that it may have.
+
+    UsageError for one that is unknown or wrong names its line.
+    """
+    table: Any = file.table
+    for key in keys:
+        table = table[key]
+    kinds = _FILE_KEYS | dict(more or {})
+    skipped = () if keys else CHECK_KEYS
+    settings = {}
+    for key, value in table.items():
+        if key in skipped:
             continue
+        if key not in kinds:
+            raise file.unknown((*keys, key), [*kinds, *skipped])
+        settings[key] = file.typed((*keys, key), value, kinds[key])
+        beside = {"tfjs_model": "model.json"} if key == "map_output" else {}  # what this one makes no sense without
         try:
-            table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{file}: {error}") from error
-        for key in path:
-            table = table.get(key, {})
-            if not isinstance(table, dict):
-                raise UsageError(f"{file}: {key} is {table!r}, not a table", "Write [tool.pycheck].")
-        if table:
-            return {key: _typed(f"{file}: {key}", key, value) for key, value in table.items()}
-    return {}
+            _parse({**beside, key: settings[key]})
+        except UsageError as error:
+            raise UsageError(f"{file.place(*keys, key)}: {error.message}", error.advice) from error
+    return settings
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -166,9 +187,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _typed(where: str, key: str, value: Any) -> Any:
     if key not in _FILE_KEYS:
-        near = difflib.get_close_matches(key, _FILE_KEYS, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_FILE_KEYS)}."
-        raise UsageError(f"{where}: unknown setting {key!r}", hint)
+        raise UsageError(f"{where}: unknown setting {key!r}", nearest(key, _FILE_KEYS))
     try:
         return TypeAdapter(_FILE_KEYS[key]).validate_python(value)
     except ValidationError as error:
@@ -178,8 +197,8 @@ def _typed(where: str, key: str, value: Any) -> Any:
 def _parse(settings: dict[str, Any]) -> Options:
     """Texts into values."""
     values = dict(settings)
-    tolerances = {name: _by_output(name, values.pop(name, ())) for name in ("rtol", "atol", "max_ulp")}
-    values["tolerance"] = ToleranceOptions(**tolerances)
+    rtol, atol, max_ulp = (_by_output(name, values.pop(name, ())) for name in ("rtol", "atol", "max_ulp"))
+    values["tolerance"] = ToleranceOptions(rtol, atol, max_ulp)
     if "runtimes" in values:
         values["runtimes"] = tuple(dict.fromkeys(_runtime(text) for text in values["runtimes"]))
     if "range" in values:
@@ -188,7 +207,10 @@ def _parse(settings: dict[str, Any]) -> Options:
         _choice("--nan", values["nan"], tuple(policy.value for policy in NanPolicy))
         values["nan"] = NanPolicy(values["nan"])
     if "trace_memory" in values:
-        values["trace_memory"] = _size(values["trace_memory"])
+        try:
+            values["trace_memory"] = parse_size(values["trace_memory"])
+        except ValueError as error:
+            raise UsageError(f"--trace-memory {values['trace_memory']}: {error}") from error
     if "timeout" in values:
         values["timeout_s"] = float(values.pop("timeout"))
     if isinstance(values.get("flags"), Mapping):
@@ -213,7 +235,9 @@ def _runtime(text: str) -> RuntimeId:
     try:
         return RuntimeId.parse(text)
     except ValueError as error:
-        raise UsageError(f"--runtime {text}: {error}") from error
+        known = [f"{engine}:{kind}" for engine in BROWSER_ENGINES for kind in BROWSER_KINDS]
+        near = difflib.get_close_matches(text, known, n=1)
+        raise UsageError(f"--runtime {text}: {error}", f"Did you mean {near[0]}?" if near else "") from error
 
 
 def _by_output(name: str, items: Any) -> dict[str | None, float]:
@@ -273,11 +297,11 @@ def _range(text: str | tuple[float, float]) -> tuple[float, float]:
         raise UsageError(f"--range {text}: write LO:HI, such as --range 0:255") from None
 
 
-def _size(text: str | int) -> int:
-    """``512MiB``, ``1GiB``, ``2GB`` or a number of bytes."""
+def parse_size(text: str | int) -> int:
+    """``512MiB``, ``1GiB``, ``2GB`` or a number of bytes; ValueError for anything else."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]i?)?B?", str(text).strip())
     if not match:
-        raise UsageError(f"--trace-memory {text}: write a size such as 512MiB or 2GiB")
+        raise ValueError("write a size such as 512MiB or 2GiB")
     number, unit = match.groups()
     base = 1024 if unit and unit.endswith("i") else 1000
     return int(float(number) * base ** ("kMGT".index(unit[0]) + 1 if unit else 0))

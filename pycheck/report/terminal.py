@@ -26,13 +26,13 @@ _WIDE = 100
 
 def print_report(report: Report, console: Console, *, verbosity: int = 0) -> None:
     """Print to a console; `verbosity` -1 is the verdict alone, 1 leaves nothing out."""
-    console.file.write(_rendered(report, console, verbosity))
+    console.file.write(capture(report_parts(report, console.width, verbosity), console))
 
 
-def _rendered(report: Report, console: Console, verbosity: int) -> str:
+def capture(parts: Iterable[RenderableType], console: Console) -> str:
     """What the console would print, without the spaces that rich fills lines with."""
     with console.capture() as captured:
-        for part in _parts(report, console.width, verbosity):
+        for part in parts:
             # A command that is broken over lines cannot be copied: the terminal may wrap it, rich may not.
             console.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
@@ -50,10 +50,11 @@ def render_terminal(report: Report, *, width: int = 80, color: bool = False, ver
         emoji=False,
         markup=False,
     )
-    return _rendered(report, console, verbosity)
+    return capture(report_parts(report, width, verbosity), console)
 
 
-def _parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
+def report_parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
+    """A report from top to bottom, to be printed one after the other."""
     yield _headline(report)
     if verbosity < 0:
         return

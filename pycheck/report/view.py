@@ -78,6 +78,26 @@ def rows(report: Report) -> tuple[Row, ...]:
     return (*floors, *by_runtime, *(_row(c) for c in judged if c.candidate not in known))
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one runtime in a matrix: its first output that failed, or else the one nearest to its limit."""
+
+    runtime: str
+    text: str  # "pass 8%", "NaN", "NO RUN"
+    failed: bool
+
+
+def cells(report: Report) -> Iterator[Cell]:
+    """One for each runtime, in the order of the report."""
+    judged = [row for row in rows(report) if row.result]
+    for runtime in dict.fromkeys(row.runtime for row in judged):
+        own = [row for row in judged if row.runtime == runtime]
+        nearest = max(own, key=lambda row: (share_used(row.comparison) or 0.0) if row.comparison else 0.0)
+        row = next((row for row in own if row.failed), nearest)
+        used = "" if row.used == ABSENT or "NaN" in row.result else f" {row.used}"
+        yield Cell(runtime, f"{row.result}{used}", row.failed)
+
+
 def _row(c: Comparison) -> Row:
     used = share_used(c)
     return Row(
@@ -100,7 +120,7 @@ def _result(c: Comparison) -> str:
     if c.shape_mismatch:
         return "SHAPE"
     if c.passed:
-        return "warn" if c.nonfinite.changed else "pass"
+        return "warn" if c.nonfinite.changed or c.drifted else "pass"
     return "DRIFT" if c.drifted and not c.nonfinite.changed else "NaN" if not c.drifted else "NaN+DRIFT"
 
 
@@ -155,7 +175,7 @@ NONFINITE_LEGEND = "NaN/Inf: + only on this runtime, - only in Python (masked), 
 def headline(report: Report) -> str:
     """One sentence under the verdict."""
     judged = [c for c in report.comparisons if c.passed is not None]
-    missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
+    missing = _missing(report)
     if report.verdict is Verdict.PASS:
         ran = _ids(c.candidate for c in judged)
         who = names(ran) if len(ran) <= _MOST_NAMES else f"all {len(ran)} runtimes"
@@ -173,7 +193,8 @@ def headline(report: Report) -> str:
     shapes = _ids(c.candidate for c in judged if c.shape_mismatch)
     if shapes:
         return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of another shape than Python"
-    return "nothing was compared" if not judged else "see what went wrong below"
+    codes = list(dict.fromkeys(f.code for f in report.findings if f.severity is Severity.ERROR))
+    return "nothing was compared" if not judged else f"{names(codes)}: see below" if codes else "see below"
 
 
 def _nan_headline(judged: Sequence[Comparison]) -> str:
@@ -283,13 +304,15 @@ def difference(w: WorstElement) -> str:
 
 
 def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
-    """What to do now: a reason and a command line that exists."""
-    command = report.command or f"pycheck compare {shlex.quote(report.model.path)}"
+    """What to do now: a reason and a command line that exists, or the call where no command has what was compared."""
+    if not report.command:
+        return _next_calls(report)
+    command = report.command
     runs = command.startswith("pycheck compare")
     steps: list[tuple[str, str]] = []
-    if any(r.status is not RuntimeStatus.OK and r.id.kind != "float64" for r in report.runtimes):
+    if _missing(report):
         steps.append(("see what can run here", "pycheck doctor"))
-    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit"} & set(command.split()):
+    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
         steps.append(("keep this as evidence", _with(command, "--json", "report.json")))
     if runs and any(c.passed is False for c in report.comparisons):
         steps.append(("see where it starts", command.replace("pycheck compare", "pycheck trace", 1)))
@@ -305,11 +328,27 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     return tuple((reason, printable(line)) for reason, line in steps)
 
 
+def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
+    """The same for a live model or arrays."""
+    failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.passed is False)
+    steps: list[tuple[str, str]] = []
+    if _missing(report):
+        steps.append(("see what can run here", "pycheck doctor"))
+    if failed and report.trace is None:
+        steps.append(("see where it starts", f"pycheck.trace(model, inputs, runtimes={list(failed)})"))
+    return tuple(steps)
+
+
+def _missing(report: Report) -> list[RuntimeId]:
+    """What was to run and did not; float64 in Python costs only the noise floor."""
+    return [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
+
+
 def _only_drifted(report: Report) -> bool:
     """Whether errors of floating point are all that is wrong, so that a tolerance could be the answer."""
     failed = [c for c in report.comparisons if c.passed is False]
     fair = all(c.drifted and c.tolerance and c.tolerance.mode != "exact" for c in failed)
-    missing = any(r.status is not RuntimeStatus.OK and r.id.kind != "float64" for r in report.runtimes)
+    missing = bool(_missing(report))
     paired_wrongly = any(f.code == "output-pairing" for f in report.findings)
     return report.verdict is Verdict.DRIFT and fair and not missing and not paired_wrongly
 
@@ -341,10 +380,14 @@ def by_severity(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[Finding, 
     return tuple((title, group) for title, group in groups if group)
 
 
-def _explained(finding: Finding, findings: Sequence[Finding]) -> bool:
-    return any(
+def explains(other: Finding, finding: Finding) -> bool:
+    """Whether another finding tells why this one is there, so that this one need not be told as well."""
+    return (
         _EXPLAINED.get(other.code) == finding.code
         and other.tensor == finding.tensor
         and (other.runtime == finding.runtime or str(finding.runtime) in other.evidence.get("runtimes", ()))
-        for other in findings
     )
+
+
+def _explained(finding: Finding, findings: Sequence[Finding]) -> bool:
+    return any(explains(other, finding) for other in findings)
