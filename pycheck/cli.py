@@ -24,6 +24,7 @@ from .cli_options import (
     BrowserArg,
     BrowserPath,
     Connect,
+    CpuKernels,
     CustomObjects,
     Flag,
     Format,
@@ -53,6 +54,7 @@ from .cli_options import (
     TraceMemory,
     TraceSamples,
     TrustModel,
+    TryRemedies,
     Verbose,
 )
 from .errors import PycheckError
@@ -81,7 +83,7 @@ Examples:
 
   pycheck compare model.keras inputs.npy --json - | jq .verdict
 
-  pycheck compare model.keras inputs.npy --trace
+  pycheck compare model.keras inputs.npy --trace --try-remedies
 
 Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
@@ -90,7 +92,7 @@ Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 _EPILOG_TRACE = """
 Examples:
 
-  pycheck trace model.keras inputs.npy --runtime chromium:webgl
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --try-remedies
 
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
 
@@ -144,6 +146,7 @@ def compare(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
@@ -155,6 +158,7 @@ def compare(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -172,7 +176,8 @@ def compare(
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=trace, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
@@ -201,6 +206,7 @@ def trace(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
@@ -212,6 +218,7 @@ def trace(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -229,7 +236,8 @@ def trace(
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
