@@ -42,4 +42,6 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
 
 
 def _named(remedy: Remedy) -> str:
+    if remedy.kind == "flags":
+        return " ".join(remedy.options)
     return f"{remedy.change} ({' '.join(remedy.options)})" if remedy.options else remedy.change

@@ -82,14 +82,18 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
     async def passes(flags: tuple[Flag, ...]) -> bool:
         return await trials.passes(trial(flags), runtime)
 
-    last: tuple[Flag, ...] = ()
     for family in families(failure):
         found = await smallest(family, passes, _likely(failure, family))
         if found:
             return _remedy(failure, found, await trials.outcome(trial(found.value), runtime), trials.count)
-        last = last or family
-    gave = await trials.outcome(trial(last), runtime)
-    return failure.remedy("flags", f"{last[0][0]} and others changed", gave, trial_count=trials.count)
+    first, *others = families(failure)
+    tried = sum(map(len, (first, *others)))
+    return failure.remedy(
+        "flags",
+        f"flags, {first[0][0]}{f' and {tried - 1} more' if tried > 1 else ''}",
+        await trials.outcome(trial(first), runtime),
+        trial_count=trials.count,
+    )
 
 
 def _likely(failure: Failure, family: tuple[Flag, ...]) -> list[Flag]:
@@ -101,7 +105,7 @@ def _remedy(failure: Failure, found: Found[tuple[Flag, ...]], gave: Outcome, tri
     backend = failure.runtime.kind.removesuffix("-f16")
     return failure.remedy(
         "flags",
-        ", ".join(f"{name}={value}" for name, value in found.value),
+        f"flag{'s' if len(found.value) > 1 else ''} " + ", ".join(f"{name}={value}" for name, value in found.value),
         gave,
         trial_count=trial_count,
         options=tuple(text for name, value in found.value for text in ("--flag", f"{name}={value}")),

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Below this share of the whole a number is not looked for: half floats lose what is that much smaller.
-SMALLEST_SHARE = 2.0**-24
+#: Below this share of the whole a number is not looked for: nobody would scale an input by less.
+SMALLEST_SHARE = 2.0**-16
 #: The largest number that passes is known when one that fails is at most this many times larger.
 CLOSE_ENOUGH = 1.2
 
