@@ -29,7 +29,7 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
     same = [remedy for remedy in about if remedy.kind == kind]
     proven = [remedy for remedy in same if remedy.worked]
     if proven:
-        return replace(finding, advice=f"Seen to work: {_named(proven[0])}. {finding.advice}")
+        return replace(finding, advice=f"Seen to work: {_named(proven[0])}.")
     if same:
         tried = f"It was tried without success: {same[0].change}."
         cures = [remedy for remedy in about if remedy.worked]

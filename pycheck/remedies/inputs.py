@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..types import Outcome, Remedy
+from ..types import Outcome, Remedy, Verdict
 from .failure import Failure
 from .searching import SMALLEST_SHARE, Found, largest
 from .trial import Trial
@@ -63,9 +63,10 @@ async def _scaled(failure: Failure, trials: Trials) -> Remedy:
     found, gave = await _largest(failure, trials, trial)
     factor = _short(found.value)
     reach = {name: f", so up to {_short(factor * value):g}" for name, value in large.items() if value}
+    down_to = "" if gave.verdict is Verdict.PASS else "scaled, down to "
     return failure.remedy(
         "inputs",
-        "; ".join(f"the input {name} times {factor:g}{reach.get(name, '')}" for name in names),
+        "; ".join(f"the input {name} {down_to}times {factor:g}{reach.get(name, '')}" for name in names),
         gave,
         trial_count=trials.count,
         code="\n".join(f"{name} = {factor:g} * {name}  # in Python and in JavaScript" for name in names),

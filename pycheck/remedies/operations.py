@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from ..types import Remedy
+from ..types import Remedy, Verdict
 from .failure import Failure
-from .searching import smallest
+from .searching import Found, smallest
 from .trial import Trial
 from .trials import Trials
 
@@ -17,10 +17,9 @@ from .trials import Trials
 _READABLE = frozenset({"webgl", "webgl-f16", "wasm"})
 #: Kernels that are called otherwise than the operation of a graph or the layer.
 _KERNELS = {
-    "biasadd": "add", "mul": "multiply", "div": "realdiv", "matmul": "batchmatmul", "fusedmatmul": "fusedmatmul",
+    "biasadd": "add", "mul": "multiply", "div": "realdiv", "matmul": "batchmatmul", "subtract": "sub",
     "fuseddepthwiseconv2dnative": "fuseddepthwiseconv2d", "depthwiseconv2d": "depthwiseconv2dnative",
-    "batchnormalization": "fusedbatchnorm", "select": "select", "subtract": "sub", "separableconv2d": "conv2d",
-    "activation": "relu", "rescaling": "multiply",
+    "batchnormalization": "fusedbatchnorm", "rescaling": "multiply",
 }  # fmt: skip
 _EVERY = "*"
 
@@ -37,18 +36,16 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
     def trial(kernels: Sequence[str]) -> Trial:
         return Trial((runtime,), cpu_kernels=tuple(kernels))
 
-    async def passes(kernels: tuple[str, ...]) -> bool:
-        return await trials.passes(trial(kernels), runtime)
-
-    whole = await trials.outcome(trial([_EVERY]), runtime)
-    if not await passes((_EVERY,)):
-        return failure.remedy("operations", "every operation on the CPU", whole, trial_count=trials.count)
-    environment = await trials.environment(trial([_EVERY]), runtime)
+    every = trial([_EVERY])
+    whole, environment = await trials.outcome(every, runtime), await trials.environment(every, runtime)
     used = environment.cpu_kernels if environment else ()
-    found = await smallest(used, passes, _likely(failure, used))
-    if found is None:  # the kernels by name fail where all together pass: chance, then
-        return failure.remedy("operations", "every operation on the CPU", None, trial_count=trials.count,
-                              note="it passed once, and not again")  # fmt: skip
+
+    async def passes(kernels: tuple[str, ...]) -> bool:
+        return len(kernels) == len(used) or await trials.passes(trial(kernels), runtime)
+
+    found = await smallest(used, passes, _likely(failure, used)) if whole.verdict is Verdict.PASS else None
+    if found is None:
+        return failure.remedy("operations", "every operation on the CPU", whole, trial_count=trials.count)
     names = ", ".join(found.value)
     plural = "s" if len(found.value) > 1 else ""
     return failure.remedy(
@@ -58,8 +55,15 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
         trial_count=trials.count,
         options=tuple(text for name in found.value for text in ("--cpu-kernel", name)),
         code=code(failure.runtime.kind.removesuffix("-f16"), found.value),
-        note="" if found.complete else "perhaps fewer would do: the trials ended first",
+        note=_note(failure, found),
     )
+
+
+def _note(failure: Failure, found: Found[tuple[str, ...]]) -> str:
+    notes = [] if found.complete else ["perhaps fewer would do: the trials ended first"]
+    if failure.environment and failure.environment.flags.get("WEBGL_CPU_FORWARD"):
+        notes.append("small tensors that they give stay on the CPU, and so do the operations on these")
+    return "; ".join(notes)
 
 
 def _likely(failure: Failure, used: Sequence[str]) -> list[str]:
