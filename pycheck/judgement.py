@@ -76,6 +76,8 @@ class Measurements:
         into = self.statistics.setdefault(runtime, {})
         for name, reference in size.items():
             limits = self._tolerance.of(name)
+            if reference.shape != classes[name].shape:  # it depends on values, and float64 chose others
+                reference = classes[name]
             measured = measure(
                 outputs[name],
                 reference,

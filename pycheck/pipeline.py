@@ -272,6 +272,7 @@ class _Run:
         return await trace_run(
             report,
             references=references,
+            model=self._source.model,
             draw=lambda count: self._trace_inputs(report, count),
             candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
             only_failed=only_failed,
@@ -312,10 +313,11 @@ class _Run:
             if rows:
                 reference = await self._references.batch(batch.index)
                 every = (batch.tensors, reference.size, reference.classes)
-                parts.append(tuple({name: value[rows] for name, value in part.items()} for part in every))  # type: ignore[arg-type]
+                parts.append(tuple(_rows(part, rows, batch.size) for part in every))  # type: ignore[arg-type]
 
         def joined(kind: int) -> Tensors:
-            return {name: np.concatenate([part[kind][name] for part in parts]) for name in parts[0][kind]}
+            names = [name for name in parts[0][kind] if all(name in part[kind] for part in parts)]
+            return {name: np.concatenate([part[kind][name] for part in parts]) for name in names}
 
         return TraceInputs(joined(0), joined(1), joined(2), samples)
 
@@ -417,6 +419,11 @@ class _Run:
                 await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
             done += batch.size
             self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
+
+
+def _rows(tensors: Tensors, rows: Sequence[int], size: int) -> Tensors:
+    """These samples of a batch of so many; without outputs that have no row for each sample."""
+    return {name: value[rows] for name, value in tensors.items() if value.shape[:1] == (size,)}
 
 
 def _status_of(error: RuntimeFailedError) -> RuntimeStatus:

@@ -101,7 +101,8 @@ def _hides_nan(s: Place) -> bool:
 
 def _spreads_nan(s: Place) -> bool:
     here = any(math.isnan(v) for v in s.values)
-    return math.isnan(s.given) and not math.isnan(s.expected) and not here and any(o.nan_count for o in s.operands)
+    spoilt = (not math.isfinite(s.given) and math.isfinite(s.expected)) or math.isnan(s.given) > math.isnan(s.expected)
+    return spoilt and not here and any(o.nan_count for o in s.operands)
 
 
 def _flushes(s: Place) -> bool:

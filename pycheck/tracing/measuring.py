@@ -105,6 +105,7 @@ def described(point: Point, value: Array) -> TracePoint:
         name=point.name,
         op=point.op,
         layer=point.layer,
+        merged=point.merged,
         inputs=point.inputs,
         dtype=value.dtype.name,
         shape=value.shape,

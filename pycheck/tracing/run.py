@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..compare import measure, summarize
 from ..config import Options
@@ -21,6 +22,7 @@ from ..types import (
     ArtifactInfo,
     Comparison,
     NanPolicy,
+    OutputSplit,
     Report,
     RuntimeId,
     RuntimeRecord,
@@ -30,9 +32,14 @@ from ..types import (
 )
 from . import selecting
 from .asking import Outcome
+from .conversion import trace_conversion
 from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
-from .probing import probe
+from .model_side import start_sides
+from .probing import Probed, probe
 from .tracer import Traced, Tracer
+
+if TYPE_CHECKING:
+    from ..model import Model
 
 #: Fewer where that many would take too much of the memory.
 _MOST_SAMPLES = 8
@@ -42,11 +49,15 @@ Observer = Callable[[str, str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class TraceReferences:
-    """The artifact in Python, started. Where `double` is None, `failure` says why artifact:float64 cannot run."""
+    """The artifact in Python, started. Where `double` is None, `failure` says why artifact:float64 cannot run.
+
+    `executor` is TensorFlow's one thread.
+    """
 
     single: ArtifactRuntime
     double: ArtifactRuntime | None
     failure: PycheckError | None
+    executor: Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +85,18 @@ async def start_references(
     )
     try:
         double = await stack.enter_async_context(
-            ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=executor, layers=layers)
+            ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=executor, like=single)
         )
     except (RuntimeFailedError, ArtifactFileError) as failure:
-        return TraceReferences(single, None, failure)
-    return TraceReferences(single, double, None)
+        return TraceReferences(single, None, failure, executor)
+    return TraceReferences(single, double, None, executor)
 
 
 async def trace_run(
     report: Report,
     *,
     references: TraceReferences,
+    model: Callable[[], Awaitable[Model]],
     draw: Callable[[int], Awaitable[TraceInputs]],
     candidates: Sequence[BrowserRuntime],
     only_failed: bool,
@@ -94,6 +106,7 @@ async def trace_run(
 ) -> Report:
     """The report of a comparison with its trace, the findings of that, and a verdict that knows both.
 
+    `model` loads the model, which is asked for only where the artifact is not what it was made from.
     `draw` gives so many samples, or more where it has reasons. `candidates` have loaded the artifact. With
     `only_failed` the points that a failed output is computed from are traced, else all, and only those of
     `options.layers` where there are any.
@@ -129,6 +142,10 @@ async def trace_run(
         trace = replace(trace, notes=(reason, *trace.notes))
     if report.model.format != "tfjs":
         trace = _with_conversion(trace, traced, artifact, report, inputs.size, inputs.classes)
+        if any(split.conversion and not split.conversion.passed for split in trace.splits):
+            trace = await _with_points_of(
+                await model(), trace, references, artifact, _fed(artifact, inputs), probed, options.trace_memory
+            )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     findings = by_severity((*diagnose_trace(trace, records, report.comparisons), *report.findings))
     return replace(
@@ -190,10 +207,52 @@ def _with_conversion(
     """The trace with what conversion costs each output: the artifact in float64 against the model's."""
     splits = []
     for split in trace.splits:
+        if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
+            splits.append(split)  # its shape depends on values: it has no row for each sample
+            continue
         value = traced.outputs[artifact.output_names[split.tensor]]
         conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])
         splits.append(replace(split, conversion=conversion))
     return replace(trace, splits=tuple(splits))
+
+
+async def _with_points_of(
+    model: Model,
+    trace: Trace,
+    references: TraceReferences,
+    artifact: ArtifactInfo,
+    feeds: Mapping[str, Array],
+    probed: Probed,
+    memory_bytes: int,
+) -> Trace:
+    """The trace with every point compared with the model's own, which says where the conversion went wrong."""
+    async with AsyncExitStack() as stack:
+        try:
+            sides = await start_sides(
+                model,
+                artifact,
+                references.single,
+                references.double,
+                feeds,
+                executor=references.executor,
+                stack=stack,
+            )
+            elements = probed.elements(len(trace.samples))
+            found = await trace_conversion(sides, elements, samples=trace.samples, memory_bytes=memory_bytes)
+        except PycheckError as error:
+            reason = f"the artifact's points were not compared with the model's: {error.message}"
+            return replace(trace, notes=(*trace.notes, reason))
+    quantized = references.single.quantized
+    points = tuple(
+        replace(point, conversion=found.results.get(point.name), quantized=point.name in quantized)
+        for point in trace.points
+    )
+    return replace(trace, points=points, notes=(*trace.notes, *found.notes))
+
+
+def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:
+    shape: tuple[int, ...] = tensors[split.tensor].shape
+    return shape
 
 
 def _conversion(tensor: str, value: Array, report: Report, size: Array, classes: Array) -> Comparison:

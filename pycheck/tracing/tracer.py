@@ -216,7 +216,9 @@ class Tracer:
         return tuple(found)
 
     def _conclude(self, point: Point) -> TracePoint:
-        blank = self._described.get(point.name) or TracePoint(point.name, point.op, point.layer, point.inputs)
+        blank = self._described.get(point.name) or TracePoint(
+            point.name, point.op, point.layer, point.inputs, merged=point.merged
+        )
         results = [self._results.get((point.name, asker.id)) for asker in self._askers]
         skipped = self._skipped.get(point.name)
         if blank.shape is None and skipped is None:
