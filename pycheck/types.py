@@ -491,7 +491,7 @@ class TracePoint:
     how many times the largest half float (65504) the largest fits into, and how many times the smallest
     is the smallest half float (2**-24): below 1 half floats lose it. `skipped` says why it was not traced.
     `conversion` is looked for where an output of the artifact is not the model's in Python itself; its `own` is
-    the operation alone on the values that the model has there.
+    the operation alone on the values that the model has there, its `note` what its files have that is not the model's.
     """
 
     name: str

@@ -32,7 +32,7 @@ class ArtifactEvidence:
         self._nodes: dict[str, Any] = {}
         if document.format == "graph":
             self._nodes = {node["name"]: node for node in document.topology["node"]}
-        self._layers = dict(_layers(document)) if document.format == "layers" else {}
+        self._layers = dict(document_layers(document)) if document.format == "layers" else {}
         self._names = LayerNames(self._nodes, layers)
 
     def weights(self) -> tuple[NonfiniteWeight, ...]:
@@ -101,7 +101,7 @@ def nonfinite(place: str, name: str, layer: str | None, value: Array) -> Nonfini
     )
 
 
-def _layers(document: Document) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
+def document_layers(document: Document) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
     """Class and configuration by name, those of nested models and wrapped layers too."""
     topology = document.topology
     pending: list[Any] = [topology.get("model_config", topology)]

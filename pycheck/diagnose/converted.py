@@ -52,7 +52,7 @@ def _finding(source: _Source, severity: Severity, others: int) -> Finding:
         severity,
         tensor=point.name,
         layer=point.layer,
-        summary=f"The artifact stops being the model at {where}: {what}{_example(result)}.{more}",
+        summary=f"The artifact stops being the model at {where}: {what}{_example(result)}.{_note(result)}{more}",
         advice=advice,
         evidence={
             "op": point.op,
@@ -99,6 +99,10 @@ def _size(comparison: Comparison) -> str:
     scale = comparison.reference_scale
     share = f", {number(100 * (comparison.max_abs_error or 0.0) / scale)} % of its scale" if scale else ""
     return f"up to {number(comparison.max_abs_error or 0.0)}{share}"
+
+
+def _note(result: PointResult) -> str:
+    return f" {result.note[0].upper()}{result.note[1:]}." if result.note else ""
 
 
 def _example(result: PointResult) -> str:

@@ -4,35 +4,82 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..runtimes.artifact import ArtifactRuntime
+from ..config import Options
+from ..errors import PycheckError
 from ..runtimes.model_points import ModelPoints
-from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo
-from .conversion import Sides
+from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
+from .conversion import Converted, Sides, trace_conversion
+from .differences import differences
 from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
 from .pairing import pair_layers, pair_nodes
+from .probing import Probed
+from .references import TraceReferences
 
 if TYPE_CHECKING:
     from ..model import Model
 
 
-async def start_sides(
+async def with_points_of(
+    model: Model,
+    trace: Trace,
+    references: TraceReferences,
+    artifact: ArtifactInfo,
+    feeds: Mapping[str, Array],
+    probed: Probed,
+    options: Options,
+) -> Trace:
+    """The trace with every point compared with the model's own, which says where the conversion went wrong."""
+    async with AsyncExitStack() as stack:
+        try:
+            sides = await _start_sides(model, artifact, references, feeds, stack)
+            elements = probed.elements(len(trace.samples))
+            found = await trace_conversion(sides, elements, samples=trace.samples, memory_bytes=options.trace_memory)
+        except PycheckError as error:
+            reason = f"the artifact's points were not compared with the model's: {error.message}"
+            return replace(trace, notes=(*trace.notes, reason))
+    if options.tfjs_model:
+        found = await _explained(found, model, artifact, references)
+    quantized = references.single.quantized
+    points = tuple(
+        replace(point, conversion=found.results.get(point.name), quantized=point.name in quantized)
+        for point in trace.points
+    )
+    return replace(trace, points=points, notes=(*trace.notes, *found.notes))
+
+
+async def _explained(found: Converted, model: Model, artifact: ArtifactInfo, references: TraceReferences) -> Converted:
+    """With what is different in the files, at the sources of an artifact that was handed over."""
+    sources = {name for name, result in found.results.items() if result.role == "source"}
+    points = [point for point in references.single.points if point.name in sources]
+    loop = asyncio.get_running_loop()
+    try:
+        texts = await loop.run_in_executor(references.executor, differences, model, artifact, points)
+    except PycheckError:  # the model does not convert to this format now
+        return found
+    results = {
+        name: replace(result, note="; ".join(filter(None, (result.note, texts.get(name)))) or None)
+        for name, result in found.results.items()
+    }
+    return replace(found, results=results)
+
+
+async def _start_sides(
     model: Model,
     artifact: ArtifactInfo,
-    single: ArtifactRuntime,
-    double: ArtifactRuntime | None,
+    references: TraceReferences,
     feeds: Mapping[str, Array],
-    *,
-    executor: Executor,
     stack: AsyncExitStack,
 ) -> Sides:
     """Both sides, started, to be closed with the stack; in float64 where that runs, else in float32.
 
     `feeds` are the artifact's inputs. ConversionError for a model that cannot become a graph of constants.
     """
+
+    single, double, executor = references.single, references.double, references.executor
 
     def read() -> tuple[object, dict[str, str], dict[str, str]]:
         frozen = model.frozen()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +11,8 @@ from ..compare import measure, summarize
 from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.operations import diagnose_trace
-from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
+from ..errors import RuntimeFailedError, RuntimeTimeoutError
 from ..gate import assess, decide
-from ..runtimes.artifact import ArtifactRuntime
 from ..runtimes.page import BrowserRuntime, PointJob
 from ..types import (
     Array,
@@ -32,10 +29,10 @@ from ..types import (
 )
 from . import selecting
 from .asking import Outcome
-from .conversion import trace_conversion
-from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
-from .model_side import start_sides
-from .probing import Probed, probe
+from .measuring import ARTIFACT_FLOAT64
+from .model_side import with_points_of
+from .probing import probe
+from .references import TraceReferences
 from .tracer import Traced, Tracer
 
 if TYPE_CHECKING:
@@ -45,19 +42,6 @@ if TYPE_CHECKING:
 _MOST_SAMPLES = 8
 
 Observer = Callable[[str, str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TraceReferences:
-    """The artifact in Python, started. Where `double` is None, `failure` says why artifact:float64 cannot run.
-
-    `executor` is TensorFlow's one thread.
-    """
-
-    single: ArtifactRuntime
-    double: ArtifactRuntime | None
-    failure: PycheckError | None
-    executor: Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +55,6 @@ class TraceInputs:
     size: Tensors
     classes: Tensors
     samples: tuple[int, ...]
-
-
-async def start_references(
-    artifact: ArtifactInfo, *, layers: Collection[str], executor: Executor, stack: AsyncExitStack
-) -> TraceReferences:
-    """Start both, to be closed with the stack; only artifact:float32 must run.
-
-    ArtifactFileError and RuntimeFailedError when it does not.
-    """
-    single = await stack.enter_async_context(
-        ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=executor, layers=layers)
-    )
-    try:
-        double = await stack.enter_async_context(
-            ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=executor, like=single)
-        )
-    except (RuntimeFailedError, ArtifactFileError) as failure:
-        return TraceReferences(single, None, failure, executor)
-    return TraceReferences(single, double, None, executor)
 
 
 async def trace_run(
@@ -143,8 +108,8 @@ async def trace_run(
     if report.model.format != "tfjs":
         trace = _with_conversion(trace, traced, artifact, report, inputs.size, inputs.classes)
         if any(split.conversion and not split.conversion.passed for split in trace.splits):
-            trace = await _with_points_of(
-                await model(), trace, references, artifact, _fed(artifact, inputs), probed, options.trace_memory
+            trace = await with_points_of(
+                await model(), trace, references, artifact, _fed(artifact, inputs), probed, options
             )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     findings = by_severity((*diagnose_trace(trace, records, report.comparisons), *report.findings))
@@ -214,40 +179,6 @@ def _with_conversion(
         conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])
         splits.append(replace(split, conversion=conversion))
     return replace(trace, splits=tuple(splits))
-
-
-async def _with_points_of(
-    model: Model,
-    trace: Trace,
-    references: TraceReferences,
-    artifact: ArtifactInfo,
-    feeds: Mapping[str, Array],
-    probed: Probed,
-    memory_bytes: int,
-) -> Trace:
-    """The trace with every point compared with the model's own, which says where the conversion went wrong."""
-    async with AsyncExitStack() as stack:
-        try:
-            sides = await start_sides(
-                model,
-                artifact,
-                references.single,
-                references.double,
-                feeds,
-                executor=references.executor,
-                stack=stack,
-            )
-            elements = probed.elements(len(trace.samples))
-            found = await trace_conversion(sides, elements, samples=trace.samples, memory_bytes=memory_bytes)
-        except PycheckError as error:
-            reason = f"the artifact's points were not compared with the model's: {error.message}"
-            return replace(trace, notes=(*trace.notes, reason))
-    quantized = references.single.quantized
-    points = tuple(
-        replace(point, conversion=found.results.get(point.name), quantized=point.name in quantized)
-        for point in trace.points
-    )
-    return replace(trace, points=points, notes=(*trace.notes, *found.notes))
 
 
 def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:

@@ -120,7 +120,7 @@ def several_inputs_and_outputs() -> Any:
 
     image, numbers = L.Input((8, 8, 2), name="image"), L.Input((5,), name="numbers")
     seen = L.Conv2D(4, 3, strides=2, padding="same", activation="elu", name="look")(image)
-    seen = L.AveragePooling2D(name="soft")(seen)
+    seen = L.AveragePooling2D(2, name="soft")(seen)
     known = L.Dense(6, activation="sigmoid", name="know")(numbers)
     both = L.Concatenate(name="both")([L.Flatten(name="flat")(seen), known])
     trunk = L.Dense(8, activation="relu", name="trunk")(both)
