@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..artifact import Point
@@ -13,7 +13,7 @@ from ..gate import assess
 from ..types import Array, Comparison, PointResult, RuntimeId
 from . import groups
 from .expecting import first_line
-from .measuring import Expected, located, role
+from .measuring import Expected, located, renumbered, role
 
 _WORST = 3
 #: What a group takes is counted as for so many browsers: the model's values, and the operation alone on them.
@@ -219,16 +219,11 @@ class _Conversion:
         judged = role(whole, own, handing_on=False, inputs_fail=bool(before))
         between = f"together with {', '.join(region.within)}, which the converter made" if region.within else None
         result = PointResult(self._sides.artifact_id, judged, whole, own, between)
+        shape = values[point.name].shape if point.name in values else ()
         if judged == "source" and not any(c and c.shape_mismatch for c in (whole, own)):
             operands = {name: values[name] for name in region.cut if name in values}
-            result = located(result, point.op, operands, values[point.name].shape if point.name in values else ())
-        return self._renumbered(result, values.get(point.name))
-
-    def _renumbered(self, result: PointResult, value: Array | None) -> PointResult:
-        """With the place of the sample in the whole input."""
-        if result.element is None or value is None or value.shape[:1] != (len(self._samples),):
-            return result
-        return replace(result, element=replace(result.element, sample=self._samples[result.element.sample]))
+            result = located(result, point.op, operands, shape)
+        return renumbered(result, self._samples, shape)
 
     async def _merged(
         self, points: Sequence[Point], inherited: Mapping[str, Comparison], rewritten: Collection[str]
@@ -236,9 +231,12 @@ class _Conversion:
         """Sources that are none: what reads them is right when the two run as one, as after a fold of weights."""
         merged: set[str] = set()
         sources = {name for name, result in self._alone.items() if result.role == "source"}
+        cuts = {point.name: self._sides.region(point, rewritten).cut for point in points}
         for point in points:
-            readers = [p for p in points if point.name in self._sides.region(p, rewritten).cut]
-            if point.name not in sources or not readers or any(r.name not in sources for r in readers):
+            if point.name not in sources:
+                continue
+            readers = [p for p in points if point.name in cuts[p.name]]
+            if not readers or any(reader.name not in sources for reader in readers):
                 continue
             without = {*rewritten, *merged, point.name}
             again = _Conversion(self._sides, self._elements, self._samples, self._memory_bytes)

@@ -98,12 +98,13 @@ def _of_node(
 
 def _read(attribute: Mapping[str, Any]) -> Any:
     """A node's attribute, in words."""
-    (kind, value), *_ = attribute.items() or [("", "")]
-    if kind == "s":
-        return _text(value)
-    if kind == "list":
-        return [_text(item) if inner == "s" else item for inner, items in value.items() for item in items]
-    return value
+    for kind, value in attribute.items():
+        if kind == "s":
+            return _text(value)
+        if kind == "list":
+            return [_text(item) if inner == "s" else item for inner, items in value.items() for item in items]
+        return value
+    return _ABSENT
 
 
 def _text(value: Any) -> str:
