@@ -283,6 +283,7 @@ class _Run:
         return await trace_run(
             report,
             references=references,
+            model=self._source.model,
             draw=lambda count: self._trace_inputs(report, count),
             candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
             only_failed=only_failed,
@@ -354,10 +355,11 @@ class _Run:
             if rows:
                 reference = await self._references.batch(batch.index)
                 every = (batch.tensors, reference.size, reference.classes)
-                parts.append(tuple({name: value[rows] for name, value in part.items()} for part in every))  # type: ignore[arg-type]
+                parts.append(tuple(_rows(part, rows, batch.size) for part in every))  # type: ignore[arg-type]
 
         def joined(kind: int) -> Tensors:
-            return {name: np.concatenate([part[kind][name] for part in parts]) for name in parts[0][kind]}
+            names = [name for name in parts[0][kind] if all(name in part[kind] for part in parts)]
+            return {name: np.concatenate([part[kind][name] for part in parts]) for name in names}
 
         return TraceInputs(joined(0), joined(1), joined(2), samples)
 
@@ -471,6 +473,11 @@ class _Run:
 def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:
     """Options with the command that asks for the same, unless they came with one."""
     return options if options.command else replace(options, command=command_line(command, model, inputs, options))
+
+
+def _rows(tensors: Tensors, rows: Sequence[int], size: int) -> Tensors:
+    """These samples of a batch of so many; without outputs that have no row for each sample."""
+    return {name: value[rows] for name, value in tensors.items() if value.shape[:1] == (size,)}
 
 
 def _status_of(error: RuntimeFailedError) -> RuntimeStatus:

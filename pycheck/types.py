@@ -532,6 +532,8 @@ class TracePoint:
     `smallest` and `largest` are magnitudes of artifact:float32, finite and not 0. The headrooms are
     how many times the largest half float (65504) the largest fits into, and how many times the smallest
     is the smallest half float (2**-24): below 1 half floats lose it. `skipped` says why it was not traced.
+    `conversion` is looked for where an output of the artifact is not the model's in Python itself; its `own` is
+    the operation alone on the values that the model has there, its `note` what its files have that is not the model's.
     """
 
     name: str
@@ -548,6 +550,9 @@ class TracePoint:
     skipped: str | None = None
     origin: Origin | None = None
     saturation: Saturation | None = None
+    merged: tuple[str, ...] = ()  # layers before `layer` whose operations the converter merged into this one
+    conversion: PointResult | None = None  # the artifact in Python against the model at this point
+    quantized: bool = False  # whether it reads weights that the artifact keeps in fewer bits
 
 
 @dataclass(frozen=True, slots=True)
