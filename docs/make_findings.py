@@ -44,7 +44,10 @@ def shown(text: str) -> str:
 
 
 def run(program: str) -> Report:
-    """The report that a page's program ends with; it runs in an empty folder of its own."""
+    """The report that a page's program ends with; it runs in an empty folder of its own, and names start anew."""
+    import keras
+
+    keras.utils.clear_session()
     before = Path.cwd()
     names: dict[str, Any] = {"__name__": "example"}
     with tempfile.TemporaryDirectory() as folder:

@@ -46,6 +46,7 @@ def compare(
     layers: Sequence[str] | None = None,
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
+    try_remedies: bool | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -53,6 +54,7 @@ def compare(
     browser_args: Sequence[str] | None = None,
     connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
+    cpu_kernels: Sequence[str] | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
     cache: bool | None = None,
@@ -79,6 +81,8 @@ def compare(
         trace: Whether to trace, in the same browser, the runtimes that fail: see `trace`. The report of a run that
             passes has none.
         layers, trace_samples, trace_memory: As in `trace`.
+        try_remedies: Whether to try, on the runtimes that fail, what may cure them: `Report.remedies` says what
+            was changed, and what that gave. The verdict stays that of the run without them.
         batch_size: Samples at a time.
         timeout_s: Seconds to wait for any one answer of a browser.
         headed: Whether to show the browser's window.
@@ -87,6 +91,7 @@ def compare(
         connect: Addresses of browsers that run already, by engine: a Playwright server's (``ws://``), Chromium's
             DevTools (``http://``), or "by-hand" for a page that a person opens.
         flags: TF.js flags that replace its defaults.
+        cpu_kernels: Kernels of TF.js, such as "Relu", that its CPU backend runs instead of webgl or wasm.
         custom_objects: ``module:attr`` of custom layers and functions.
         trust_model: Whether Lambda layers, which run code from the model file, are allowed.
         cache: Whether artifacts and native results may come from and go to the cache.
@@ -121,6 +126,7 @@ def compare(
         layers=layers,
         trace_samples=trace_samples,
         trace_memory=trace_memory,
+        try_remedies=try_remedies,
         batch_size=batch_size,
         timeout=timeout_s,
         headed=headed,
@@ -128,6 +134,7 @@ def compare(
         browser_args=browser_args,
         connect=connect,
         flags=flags,
+        cpu_kernels=cpu_kernels,
         custom_objects=custom_objects,
         trust_model=trust_model,
         cache=cache,
@@ -155,6 +162,7 @@ def trace(
     layers: Sequence[str] | None = None,
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
+    try_remedies: bool | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -162,6 +170,7 @@ def trace(
     browser_args: Sequence[str] | None = None,
     connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
+    cpu_kernels: Sequence[str] | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
     cache: bool | None = None,
@@ -203,6 +212,7 @@ def trace(
         layers=layers,
         trace_samples=trace_samples,
         trace_memory=trace_memory,
+        try_remedies=try_remedies,
         batch_size=batch_size,
         timeout=timeout_s,
         headed=headed,
@@ -210,6 +220,7 @@ def trace(
         browser_args=browser_args,
         connect=connect,
         flags=flags,
+        cpu_kernels=cpu_kernels,
         custom_objects=custom_objects,
         trust_model=trust_model,
         cache=cache,

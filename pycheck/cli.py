@@ -25,6 +25,7 @@ from .cli_options import (
     BrowserPath,
     ConfigPath,
     Connect,
+    CpuKernels,
     CustomObjects,
     Flag,
     Format,
@@ -57,6 +58,7 @@ from .cli_options import (
     TraceMemory,
     TraceSamples,
     TrustModel,
+    TryRemedies,
     VariantNames,
     Verbose,
 )
@@ -89,7 +91,7 @@ Examples:
 
   pycheck compare model.keras inputs.npy --json - | jq .verdict
 
-  pycheck compare model.keras inputs.npy --trace
+  pycheck compare model.keras inputs.npy --trace --try-remedies
 
 Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
@@ -98,7 +100,7 @@ Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 _EPILOG_TRACE = """
 Examples:
 
-  pycheck trace model.keras inputs.npy --runtime chromium:webgl
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --try-remedies
 
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
 
@@ -164,6 +166,7 @@ def compare(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
@@ -177,6 +180,7 @@ def compare(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -194,7 +198,8 @@ def compare(
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=trace, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
@@ -223,6 +228,7 @@ def trace(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
@@ -236,6 +242,7 @@ def trace(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -253,7 +260,8 @@ def trace(
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)

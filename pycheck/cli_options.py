@@ -95,6 +95,18 @@ BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Samples at a t
 Flag = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="A TF.js flag instead of its default. Repeatable.")
 ]
+CpuKernels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cpu-kernel",
+        metavar="NAME",
+        help="Let TF.js's CPU backend run this kernel, such as Relu, on webgl and wasm. Repeatable.",
+    ),
+]
+TryRemedies = Annotated[
+    bool | None,
+    typer.Option("--try-remedies", help="Where a runtime fails, try what may cure it, and say what was seen to help."),
+]
 TraceSamples = Annotated[
     int | None,
     typer.Option(

@@ -38,7 +38,7 @@ class Options:
     """Everything a run can be told, checked. Times are in seconds.
 
     `range` bounds made inputs; `map_output` pairs artifact names with model names;
-    `flags` are TF.js flags that replace its defaults.
+    `flags` are TF.js flags that replace its defaults, `cpu_kernels` those that its CPU backend runs instead.
     """
 
     runtimes: tuple[RuntimeId, ...] = DEFAULT_RUNTIMES
@@ -63,6 +63,8 @@ class Options:
     browser_args: tuple[tuple[str, str], ...] = ()  # likewise
     connect: tuple[tuple[str, str], ...] = ()  # likewise
     flags: tuple[tuple[str, str], ...] = ()
+    cpu_kernels: tuple[str, ...] = ()
+    try_remedies: bool = False
     custom_objects: tuple[str, ...] = ()
     trust_model: bool = False
     cache: bool = True
@@ -117,6 +119,7 @@ _FILE_KEYS: dict[str, Any] = {
     "batch_size": int, "timeout": float, "headed": bool,
     "browser_path": dict[str, str] | list[str] | str, "browser_args": tuple[str, ...],
     "connect": dict[str, str] | list[str], "flags": dict[str, str | int | float | bool],
+    "cpu_kernels": tuple[str, ...], "try_remedies": bool,
     "custom_objects": tuple[str, ...], "trust_model": bool, "cache": bool, "cache_dir": str,
 }  # fmt: skip
 
@@ -181,7 +184,16 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in environ.items():
         if variable.startswith("PYCHECK_"):
             key = variable.removeprefix("PYCHECK_").lower()
-            plural = key in ("runtimes", "browser_args", "connect", "custom_objects", "rtol", "atol", "max_ulp")
+            plural = key in (
+                "runtimes",
+                "browser_args",
+                "connect",
+                "cpu_kernels",
+                "custom_objects",
+                "rtol",
+                "atol",
+                "max_ulp",
+            )
             value: Any = text.split() if plural else text
             if key == "browser_path":
                 value = text.split(os.pathsep)
@@ -229,6 +241,7 @@ def _parse(settings: dict[str, Any]) -> Options:
     values["browser_args"] = _by_engine("--browser-arg", values.get("browser_args", ()))
     values["connect"] = _addresses(values.get("connect", ()))
     values["layers"] = tuple(values.get("layers", ()))
+    values["cpu_kernels"] = tuple(dict.fromkeys(values.get("cpu_kernels", ())))
     for name in ("tfjs_model", "save_run", "cache_dir"):
         if name in values:
             values[name] = Path(values[name]).expanduser()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .artifact.epsilons import with_epsilons
 from .cache import Cache
 from .command_line import command_line
 from .config import Options
 from .errors import ConversionError, RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
 from .hosts import Hosts
-from .inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs
+from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
 from .model import identify
 from .model.source import TFJS
@@ -42,6 +43,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from .remedies import Trial
     from .tracing import TraceInputs, TraceReferences
 
 # What shows that a conversion computes the same: TF.js's plainest kernels, on as many made inputs.
@@ -102,7 +104,8 @@ class Workbench:
             run.keeps_open = options.trace
             report = conclude(*await run.run(inputs), options)
             failed = {c.candidate for c in report.comparisons if c.passed is False} if options.trace else set()
-            return await run.trace(report, failed, only_failed=True) if failed else report
+            report = await run.trace(report, failed, only_failed=True) if failed else report
+            return await run.try_remedies(report) if options.try_remedies else report
 
     async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
         """What the function `trace` does."""
@@ -111,7 +114,8 @@ class Workbench:
             run.keeps_open = True
             run.prepares_trace = True
             report = conclude(*await run.run(inputs), options)
-            return await run.trace(report, set(options.runtimes), only_failed=False)
+            report = await run.trace(report, set(options.runtimes), only_failed=False)
+            return await run.try_remedies(report) if options.try_remedies else report
 
     @asynccontextmanager
     async def opened(self, model: Any, options: Options, observe: Observer) -> AsyncIterator[_Run]:
@@ -229,6 +233,7 @@ class _Run:
         self._environments: dict[RuntimeId, Environment] = {}
         self.keeps_open = False
         self.prepares_trace = False
+        self.lent_references: References | None = None  # of another run on the same inputs
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
         self._preparing: asyncio.Task[TraceReferences] | None = None
@@ -254,7 +259,7 @@ class _Run:
         batch_size = info.signature.inputs[0].shape[0] or even_batch_size(options.batch_size, inputs.sample_count)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         measurements = Measurements(options.tolerance, self._environments.get)
-        self._references = References(
+        self._references = self.lent_references or References(
             source, info.references, inputs, batch_size, self._cache, self._executor, self._advance(inputs)
         )
         self._measured = measurements
@@ -285,6 +290,37 @@ class _Run:
             options=self._options,
             observe=self._observe,
         )
+
+    async def try_remedies(self, report: Report) -> Report:
+        """The report of `run`, traced or not, with what was tried on the runtimes that failed."""
+        from .remedies import try_remedies
+
+        await self.close()  # the pages that were traced: a GPU has room for so many
+        return await try_remedies(report, self._options, trial=self._trial, observe=self._observe)
+
+    async def _trial(self, trial: Trial) -> Report:
+        """What the same run gives with one thing changed."""
+        options = trial.options(self._options)
+        source, inputs = self._source, self._inputs
+        if trial.converts or trial.epsilons:
+            source = source.variant(options)
+        if trial.epsilons:
+            source.adopt(await self._with_epsilons(dict(trial.epsilons)))
+        if trial.changes_inputs:
+            inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
+        run = _Run(options, _silent, source, self._hosts, self._cache, self._executor, self._slots, None)
+        run.lent_references = None if trial.changes_inputs else self._references
+        try:
+            return conclude(*await run.run(inputs), options)
+        finally:
+            await run.close()
+            if source is not self._source:
+                await source.close()
+
+    async def _with_epsilons(self, epsilons: Mapping[str, float]) -> ArtifactInfo:
+        artifact, layers = await self._source.artifact(), await self._source.layer_names()
+        folder = self._cache.reserve("epsilons", None).folder
+        return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
 
     def _trace_references(self) -> asyncio.Task[TraceReferences]:
         """The artifact in Python, which is started once."""
@@ -341,6 +377,8 @@ class _Run:
         )
 
     async def _open_inputs(self, given: Any) -> Inputs:
+        if isinstance(given, Inputs):
+            return given
         signature = (await self._source.info()).signature
         if isinstance(given, Path):
             return await asyncio.to_thread(open_inputs, given, signature)
@@ -392,7 +430,12 @@ class _Run:
             try:
                 self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
                 host = await self._hosts.get(self._options, runtime_id.engine)
-                runtime = host.runtime(runtime_id, self._artifact, flags=dict(self._options.flags))
+                runtime = host.runtime(
+                    runtime_id,
+                    self._artifact,
+                    flags=dict(self._options.flags),
+                    cpu_kernels=self._options.cpu_kernels,
+                )
                 async with AsyncExitStack() as stack:
                     await stack.enter_async_context(runtime)
                     await self._predict_all(runtime)

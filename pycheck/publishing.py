@@ -80,10 +80,10 @@ def _tell_github(reports: Sequence[Report], markdown: str, failures: Sequence[Va
 
     A summary that cannot be written costs nothing else.
     """
-    from .report.github import annotations, within_summary
+    from .report.github import render_annotations, within_summary
 
     with suppress(BrokenPipeError):
-        sys.stderr.write(annotations(reports, failures))
+        sys.stderr.write(render_annotations(reports, failures))
         sys.stderr.flush()
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:

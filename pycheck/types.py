@@ -160,6 +160,7 @@ class Environment:
     user_agent: str | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)  # backend flags in force
     flags_set: Mapping[str, Any] = field(default_factory=dict)  # those that were not TF.js's default
+    cpu_kernels: tuple[str, ...] = ()  # those that ran on TF.js's CPU backend because they were told to
     notes: tuple[str, ...] = ()  # "float64: op X has no float64 kernel, ran in float32 (2 nodes)"
 
 
@@ -581,6 +582,38 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one runtime gave, over all outputs. Where it gave nothing, `error` says why and the numbers are None."""
+
+    verdict: Verdict
+    max_abs_error: float | None
+    nonfinite_count: int | None  # elements of another class than in Python
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Something that was done otherwise on a runtime that failed, and what that gave on the same inputs.
+
+    `kind` is "quantization", "format", "flags", "operations", "epsilon", "backend" or "inputs"; `change` says what
+    is different. `after` is None where it could not be tried, and `note` then says why; else it says what else
+    there is to know, such as what the judgement was against.
+    `options` make the same change on the command line, `code` in the page or in the model; either may be empty.
+    """
+
+    kind: str
+    runtime: RuntimeId
+    change: str
+    worked: bool
+    before: Outcome
+    after: Outcome | None
+    trial_count: int
+    options: tuple[str, ...] = ()
+    code: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a run learned; the reports are rendered from this alone."""
 
@@ -594,6 +627,7 @@ class Report:
     verdict: Verdict
     command: str = ""  # what reproduces this report
     trace: Trace | None = None  # where it starts, when it was traced
+    remedies: tuple[Remedy, ...] = ()  # what was tried against its failures: what worked first
     name: str = ""  # of the variant, where the run is one of a check's
 
     @property

@@ -72,7 +72,9 @@ CODES: Mapping[str, Code] = {
     "denormal-flush": Code("numbers below 1.2e-38 become 0", _OF_SOURCE, trace=True),
     "own-drift": Code("an operation is less exact by itself", _OF_SOURCE, trace=True),
     "activation-saturated": Code("an activation is all but constant at its bounds", _OF_CAUSE, trace=True),
-    "nondeterministic": Code("two runs on one runtime differ", _WARNING, trace=True),
+    "nondeterministic": Code(
+        "random numbers, or two runs on one runtime that differ", f"{_WARNING}; as a source {_OF_SOURCE}", trace=True
+    ),
     # What the configuration of a check and the accepted release ask for.
     "budget-exceeded": Code("a budget of the configuration is exceeded", _ERROR, check=True),
     "baseline-worse": Code("an output is worse than in the accepted release", _ERROR, check=True),

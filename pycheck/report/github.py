@@ -20,7 +20,7 @@ _CUT = "\n\nThe rest does not fit into a step summary: see the other reports.\n"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
-def annotations(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
+def render_annotations(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
     """A line for every error and warning, as many as GitHub shows; the last then counts those that it would not."""
     found = {"error": [_failure(failure) for failure in failures], "warning": []}
     for report in reports:

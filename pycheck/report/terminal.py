@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..types import Finding, Report, Severity, WorstElement
-from . import view, where, wording
+from . import cures, view, where, wording
 from .view import Row
 
 _PASSED, _FAILED = "bold green", "bold red"
@@ -63,10 +63,11 @@ def report_parts(report: Report, width: int, verbosity: int) -> Iterator[Rendera
     for section in (
         _table(report, width, verbosity),
         _where_it_starts(report, verbosity),
+        _cures(report, verbosity),
         _findings(report, verbosity),
         _worst(report, verbosity),
-        _next(report),
         _environments(report, verbosity),
+        _next(report),
     ):
         if section:
             yield from (gap, *section)
@@ -175,6 +176,28 @@ def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
     parts.append(Padding(_pairs(kept), (0, 0, 0, 2)))
     if len(kept) < len(remarks):
         parts.append(Text(f"  and {len(remarks) - len(kept)} more lines; -v shows all", "dim"))
+    return parts
+
+
+# --- what cures it
+
+
+def _cures(report: Report, verbosity: int) -> list[RenderableType]:
+    if not report.remedies:
+        return []
+    runs = cures.trial_count(report)
+    scope = f"{runs} trial{'' if runs == 1 else 's'}, on the same inputs"
+    parts: list[RenderableType] = [Text.assemble(("What cures it", "bold"), "  ", (scope, "dim"))]
+    found = cures.cures(report)
+    for cure in found:
+        parts.append(Padding(Text.assemble((cure.runtimes, "green"), f"  {cure.change}"), (0, 0, 0, 2)))
+        code = cure.code if verbosity > 0 else cure.short_code
+        lines = [("effect", cure.effect), ("option", cure.command), ("code", code), ("note", cure.note)]
+        parts.append(Padding(_pairs((label, text) for label, text in lines if text), (0, 0, 0, 4)))
+    if not found:
+        parts.append(Text("  nothing that was tried", "red"))
+    for runtime, tried in cures.without_success(report):
+        parts.append(Padding(Text(f"{runtime}  no help: {tried}", "dim"), (0, 0, 0, 2)))
     return parts
 
 

@@ -19,6 +19,7 @@ from ..types import (
     Verdict,
     WorstElement,
 )
+from . import cures
 from .wording import ABSENT, count, names, percent, printable, short, size
 
 LABELS = {
@@ -277,6 +278,7 @@ def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
         f"denormals {e.denormals}" if e.denormals else None,
         f"{kind}{renderer}" if e.renderer else None,
         *(f"{name}={value}" for name, value in e.flags_set.items()),
+        f"{names(e.cpu_kernels)} on the CPU" if e.cpu_kernels else None,
         "browser sandbox off" if e.sandbox is False else None,
     ]
     return [fact for fact in facts if fact]
@@ -309,22 +311,30 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
         return _next_calls(report)
     command = report.command
     runs = command.startswith("pycheck compare")
+    failed = any(c.passed is False for c in report.comparisons)
+    cure = cures.check(report, command) if command.startswith(("pycheck compare", "pycheck trace")) else None
     steps: list[tuple[str, str]] = []
     if _missing(report):
         steps.append(("see what can run here", "pycheck doctor"))
     if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
         steps.append(("keep this as evidence", _with(command, "--json", "report.json")))
-    if runs and any(c.passed is False for c in report.comparisons):
-        steps.append(("see where it starts", command.replace("pycheck compare", "pycheck trace", 1)))
-    if runs and "--save-run" not in command and any(c.passed is False for c in report.comparisons):
+    if runs and "--save-run" not in command and failed and not cure:
         steps.append(("keep the raw outputs", _with(command, "--save-run", "run")))
-    if "--atol" not in command and _only_drifted(report):
+    if "--atol" not in command and _only_drifted(report) and not cure:
         limits = _limits_that_pass(report)
         if 0 < len(limits) <= _MOST_LIMITS:
             line = command
             for tensor, limit in limits.items():
                 line = _with(line, "--atol", f"{tensor}:{limit}")
             steps.append(("allow it, if it is harmless", line))
+    trying = command if "--try-remedies" in command else f"{command} --try-remedies"
+    if cure:  # the last line is the one to follow
+        steps.append(cure)
+    elif runs and failed and report.trace is None:
+        line = trying.replace("pycheck compare", "pycheck trace", 1)
+        steps.append(("see where it starts, and what cures it", line))
+    elif failed and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
+        steps.append(("see what cures it", trying))
     return tuple((reason, printable(line)) for reason, line in steps)
 
 

@@ -89,19 +89,24 @@ class BrowserHost:
         return self._launcher.found
 
     def runtime(
-        self, id: RuntimeId, artifact: Awaitable[ArtifactInfo] | None, *, flags: Mapping[str, FlagValue] | None = None
+        self,
+        id: RuntimeId,
+        artifact: Awaitable[ArtifactInfo] | None,
+        *,
+        flags: Mapping[str, FlagValue] | None = None,
+        cpu_kernels: Sequence[str] = (),
     ) -> BrowserRuntime:
         """A runtime of this browser, not started; `artifact` may be shared and still be in the making.
 
         Without an artifact it starts and proves itself and cannot predict. Flags are TF.js's
-        (WEBGL_PACK); a string is read as a number or a boolean where it is one. Raises
-        UsageError for a flag that TF.js does not have.
+        (WEBGL_PACK); a string is read as a number or a boolean where it is one. `cpu_kernels` are run
+        by TF.js's CPU backend instead ("*" for all). Raises UsageError for a flag that TF.js does not have.
         """
         if id.engine != self.engine or id.kind not in BROWSER_KINDS:
             raise ValueError(f"a {self.engine} host cannot run {id}")
         parsed = {name: proof.parse_flag(v) if isinstance(v, str) else v for name, v in (flags or {}).items()}
         proof.check_flags(parsed, self.harness.flags)
-        return BrowserRuntime(self, id, artifact, parsed)
+        return BrowserRuntime(self, id, artifact, parsed, cpu_kernels)
 
     async def browser(self, kind: str) -> Browser:
         """The running browser for a kind of runtime; started again if it has ended."""

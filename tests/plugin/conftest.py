@@ -50,7 +50,9 @@ def faked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
 
     def run(tests: str, *arguments: str | Path) -> pytest.RunResult:
         pytester.makepyfile(test_models=tests)
-        return pytester.runpytest_inprocess(*loaded(), "-p", "no:cacheprovider", *arguments)
+        # The plugin is imported here already, which a suite of its own would not find.
+        quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+        return pytester.runpytest_inprocess(*loaded(), "-p", "no:cacheprovider", *quiet, *arguments)
 
     return run
 

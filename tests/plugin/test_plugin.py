@@ -266,6 +266,7 @@ class TestBesideOthers:
         assert result.stdout.str().count("= pycheck =") == 1
 
     def test_options_do_not_meet_those_of_pytest_playwright(self, faked: Suite, pytester: pytest.Pytester) -> None:
+        pytester.syspathinsert()
         pytester.makepyfile(
             like_playwright="""
             def pytest_addoption(parser):

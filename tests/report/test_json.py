@@ -120,7 +120,7 @@ def test_evidence_may_hold_numpy_values(reports: dict[str, Report]) -> None:
 
 def test_a_report_of_a_newer_minor_version_reads_and_an_older_one_takes_defaults(reports: dict[str, Report]) -> None:
     data = report_to_dict(reports["passing"])
-    data["remedies"] = {"new": True}
+    data["of_a_later_version"] = {"new": True}
     del data["command"]
     assert report_from_dict(data) == replace(reports["passing"], command="", findings=report_from_dict(data).findings)
 
