@@ -74,11 +74,19 @@ def _sources() -> Path:
     return _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
 
 
+def _parts() -> dict[str, Path]:
+    """What the page is built from, by its place in a checkout: its own sources, and what they take from the package."""
+    own = [_sources() / "build.mjs", *(path for path in (_sources() / "src").rglob("*") if path.is_file())]
+    parts = {f"js_harness/{path.relative_to(_sources()).as_posix()}": path for path in own}
+    for folder in sorted(path for path in _HERE.iterdir() if path.is_dir() and not path.name.startswith("_")):
+        parts |= {f"pycheck/{path.relative_to(_HERE).as_posix()}": path for path in folder.rglob("*.js")}
+    return dict(sorted(parts.items()))
+
+
 def _sources_digest() -> str:
     digest = hashlib.sha256()
-    for file in sorted(path for path in (_sources() / "src").rglob("*") if path.is_file()):
-        digest.update(file.read_bytes())
-    digest.update((_sources() / "build.mjs").read_bytes())
+    for name, file in _parts().items():
+        digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
@@ -96,9 +104,10 @@ def _version_in(folder: Path) -> str:
 def _built(place: Path, release: str, folder: Path | None) -> Path:
     """Build a page in an empty folder that is laid out as the build script expects."""
     node = _program("node", release)
-    shutil.copytree(_sources() / "src", place / "js_harness" / "src")
-    shutil.copy(_sources() / "build.mjs", place / "js_harness")
-    (place / "pycheck").mkdir()
+    for name, file in _parts().items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place / name)
+    (place / "pycheck").mkdir(exist_ok=True)
     if folder is None:
         _install(place, {**dict.fromkeys(_PACKAGES, release), "esbuild": _ESBUILD}, release)
     else:
@@ -136,7 +145,11 @@ def _run(words: Sequence[str], place: Path, failed: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeUnavailableError(f"{failed}: {error}") from error
     if done.returncode:
-        said = [line.removeprefix("npm error ") for line in done.stderr.splitlines() if line.strip()]
+        said = [
+            line.removeprefix("npm error ").removeprefix("notarget ")
+            for line in done.stderr.splitlines()
+            if line.strip()
+        ]
         if any("ETARGET" in line or "E404" in line for line in said):
             raise UsageError(f"{failed}: {_reason(said)}", "Not every package of TF.js has every version.")
         raise RuntimeUnavailableError(f"{failed}: {_reason(said)}", "\n".join(said[:8]))
