@@ -52,6 +52,7 @@ from .cli_options import (
     SaveRun,
     Seed,
     TfjsModel,
+    TfjsVersions,
     Timeout,
     Trace,
     TraceMemory,
@@ -288,6 +289,7 @@ def check(
     model: VariantNames = None,
     config: ConfigPath = None,
     runtime: Runtimes = None,
+    tfjs_version: TfjsVersions = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
@@ -310,6 +312,7 @@ def check(
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
     outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
+    given["tfjs_versions"] = tuple(tfjs_version or ())
     _, report = _check(config, model, given, console)
     raise typer.Exit(publish_check(report, outputs, console, github=github))
 

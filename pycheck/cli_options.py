@@ -132,6 +132,14 @@ ConfigPath = Annotated[
     Path | None,
     typer.Option("--config", metavar="PATH", help="The configuration (default pycheck.toml here, or pyproject.toml)."),
 ]
+TfjsVersions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tfjs-version",
+        metavar="X.Y.Z|DIR",
+        help="Run under this release of TF.js, from npm or from a folder that npm filled. Repeatable.",
+    ),
+]
 VariantNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[MODEL]...", help="Names of models or variants, * for anything; left out: all of them."),

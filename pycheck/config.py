@@ -69,6 +69,7 @@ class Options:
     trust_model: bool = False
     cache: bool = True
     cache_dir: Path | None = None
+    page: Path | None = None  # the folder of a page with another release of TF.js
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -130,7 +131,7 @@ def setting_names() -> tuple[str, ...]:
 
 #: What else may stand in the file, for pycheck check alone.
 CHECK_KEYS = (
-    "models", "formats", "quantizations", "tolerances", "budgets", "severity", "known", "baseline",
+    "models", "formats", "quantizations", "tfjs_versions", "tolerances", "budgets", "severity", "known", "baseline",
 )  # fmt: skip
 
 
