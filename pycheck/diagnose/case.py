@@ -93,6 +93,11 @@ def named(point: TracePoint) -> str:
     return f"{point.name} ({point.op}{of})"
 
 
+def lighter(quantization: str) -> str:
+    """What --quantize may be instead, and costs less accuracy."""
+    return "float16 or none" if "uint8" in quantization else "none"
+
+
 def elements(count: int, total: int | None = None) -> str:
     """``1 element``, ``3 of 640 elements``."""
     of = "" if total is None else f" of {total:,}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
-from .case import Case, Rule, elements, listed, number, place
+from .case import Case, Rule, elements, lighter, listed, number, place
 from .codes import finding
 
 #: Runtimes err alike when their RMS errors are this close and, where they share worst elements,
@@ -93,7 +93,8 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {'errs' if len(rows) == 1 else 'err alike'} ({_errors(rows)}), "
         f"as weights quantized to {quantization} would make {'it' if len(rows) == 1 else 'them'}.",
-        advice=f"Accept it with --atol {tensor}:{number(2 * _largest(rows))}, or take --quantize float16 or none.",
+        advice=f"If accuracy on your data is still good, accept it with --atol {tensor}:{_twice(_largest(rows))}; "
+        f"else take --quantize {lighter(quantization)}.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},
     )
 
@@ -115,8 +116,15 @@ def _largest(rows: Sequence[Comparison]) -> float:
     return max(c.max_abs_error or 0.0 for c in rows)
 
 
+def _twice(error: float) -> str:
+    """As an option takes it: without commas."""
+    return f"{2 * error:.3g}"
+
+
 def _errors(rows: Sequence[Comparison]) -> str:
-    return f"largest error {number(_largest(rows))}"
+    scale = rows[0].reference_scale
+    share = f", {100 * _largest(rows) / scale:.2g}% of the largest value" if scale else ""
+    return f"largest error {number(_largest(rows))}{share}"
 
 
 def _shared_evidence(rows: Sequence[Comparison]) -> dict[str, object]:
