@@ -23,6 +23,8 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    Bundle,
+    BundlePoint,
     Connect,
     CustomObjects,
     Flag,
@@ -35,6 +37,7 @@ from .cli_options import (
     Layers,
     MapOutput,
     MaxUlp,
+    ModelExplorer,
     ModelPath,
     Nan,
     NoCache,
@@ -95,6 +98,10 @@ Examples:
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
 
   pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
+
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --bundle bug/
+
+  pycheck trace model.keras inputs.npy --model-explorer explorer/
 
 Exit code: that of pycheck compare.
 """
@@ -201,6 +208,9 @@ def trace(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    bundle: Bundle = None,
+    bundle_point: BundlePoint = None,
+    model_explorer: ModelExplorer = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
@@ -228,6 +238,7 @@ def trace(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
+        bundle=bundle, bundle_point=bundle_point, model_explorer=model_explorer,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
         connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,

@@ -17,6 +17,7 @@ import numpy as np
 from .cache import Cache
 from .config import Options
 from .errors import ConversionError, RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
+from .folders import check_new_folder, write_folder
 from .inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
 from .model import identify
@@ -77,11 +78,21 @@ async def trace(model: Any, inputs: Any, options: Options, observe: Observer = _
     Errors are those of `compare`; ArtifactFileError and RuntimeFailedError where the artifact cannot be
     executed in Python. A runtime that fails keeps what was traced until then.
     """
+    explorer = options.model_explorer
+    for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
+        if folder:
+            check_new_folder(option, folder)
     async with _opened(model, options, observe) as run:
         run.keeps_open = True
         run.prepares_trace = True
         report = conclude(*await run.run(inputs), options)
-        return await run.trace(report, set(options.runtimes), only_failed=False)
+        report = await run.trace(report, set(options.runtimes), only_failed=False)
+    if explorer:
+        from .report.model_explorer import model_explorer_files
+
+        files = {name: text.encode() for name, text in model_explorer_files(report).items()}
+        write_folder("--model-explorer", explorer, files)
+    return report
 
 
 async def convert(

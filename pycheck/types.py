@@ -538,6 +538,18 @@ class Trace:
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
 
+    def table(self) -> list[dict[str, Any]]:
+        """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.
+
+        Keys: point, op, layer, dtype, shape, runtime, role, smallest, largest, overflow_headroom and
+        underflow_headroom as in TracePoint and PointResult; with ``inherited_`` and ``own_`` before them passed,
+        max_abs_error, limit, introduced, masked and class_changed (elements whose class differs), None where
+        nothing was compared; note, which says why. A point without results has one row, its runtime None.
+        """
+        from .report.table import trace_table  # up, as in Report.to_dict
+
+        return trace_table(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
