@@ -87,6 +87,8 @@ async def trace(model: Any, inputs: Any, options: Options, observe: Observer = _
         run.prepares_trace = True
         report = conclude(*await run.run(inputs), options)
         report = await run.trace(report, set(options.runtimes), only_failed=False)
+        if options.bundle:
+            report = await run.bundle(report, options.bundle)
     if explorer:
         from .report.model_explorer import model_explorer_files
 
@@ -289,6 +291,23 @@ class _Run:
             slots=self._slots,
             options=self._options,
             observe=self._observe,
+        )
+
+    async def bundle(self, report: Report, folder: Path) -> Report:
+        """The report of a trace, with its first source operation in a folder of its own."""
+        from .bundle import bundle_source
+
+        async def draw(count: int) -> Tensors:
+            return (await self._trace_inputs(report, count)).tensors
+
+        return await bundle_source(
+            report,
+            folder,
+            name=self._options.bundle_point,
+            single=(await self._trace_references()).single,
+            draw=draw,
+            candidates=list(self._kept.values()),
+            executor=self._executor,
         )
 
     def _trace_references(self) -> asyncio.Task[TraceReferences]:

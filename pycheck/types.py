@@ -522,6 +522,16 @@ class OutputSplit:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """One source operation, cut out for a bug report: where it lies, or why there is none (`folder` is None)."""
+
+    folder: str | None
+    note: str
+    point: str | None = None
+    runtime: RuntimeId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """Where errors begin: points of the artifact, in topological order, on a few samples.
 
@@ -537,6 +547,7 @@ class Trace:
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
+    bundle: Bundle | None = None  # where one was asked for
 
     def table(self) -> list[dict[str, Any]]:
         """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.
