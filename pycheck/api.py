@@ -163,6 +163,9 @@ def trace(
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
     try_remedies: bool | None = None,
+    bundle: str | os.PathLike[str] | None = None,
+    bundle_point: str | None = None,
+    model_explorer: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -179,6 +182,7 @@ def trace(
 
     The report is that of `compare` with a `trace`: for every point of the artifact and every runtime the error
     that it has in the whole run, and the error of its operation alone, on the values that Python has there.
+    ``report.trace.table()`` gives all of that as flat rows.
 
     Args:
         model, inputs: As in `compare`, and so are the options that are not named here.
@@ -187,6 +191,10 @@ def trace(
             and more where TF.js would compute so few elements elsewhere.
         trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 1 GiB. The page of
             every runtime holds half as much.
+        bundle: New or empty folder for the first source operation, cut out with the inputs on which it errs: a page
+            that needs TF.js alone, the tensors, and a text for an issue. `trace.bundle` of the report tells of it.
+        bundle_point: Node or layer that is to be in the bundle, instead of the first.
+        model_explorer: New or empty folder for the graph and the errors of its nodes, for Google's Model Explorer.
 
     Raises:
         What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
@@ -213,6 +221,9 @@ def trace(
         trace_samples=trace_samples,
         trace_memory=trace_memory,
         try_remedies=try_remedies,
+        bundle=bundle,
+        bundle_point=bundle_point,
+        model_explorer=model_explorer,
         batch_size=batch_size,
         timeout=timeout_s,
         headed=headed,

@@ -23,6 +23,8 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    Bundle,
+    BundlePoint,
     ConfigPath,
     Connect,
     CpuKernels,
@@ -39,6 +41,7 @@ from .cli_options import (
     MapOutput,
     MarkdownPath,
     MaxUlp,
+    ModelExplorer,
     ModelPath,
     Nan,
     NoCache,
@@ -105,6 +108,10 @@ Examples:
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
 
   pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
+
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --bundle bug/
+
+  pycheck trace model.keras inputs.npy --model-explorer explorer/
 
 Exit code: that of pycheck compare.
 """
@@ -228,6 +235,9 @@ def trace(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    bundle: Bundle = None,
+    bundle_point: BundlePoint = None,
+    model_explorer: ModelExplorer = None,
     try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
@@ -259,6 +269,7 @@ def trace(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
+        bundle=bundle, bundle_point=bundle_point, model_explorer=model_explorer,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
         connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
         custom_objects=custom_objects, trust_model=trust_model,

@@ -144,4 +144,17 @@ VariantNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[MODEL]...", help="Names of models or variants, * for anything; left out: all of them."),
 ]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Write the source operation, cut out with its inputs, as a page for a bug report."
+    ),
+]
+BundlePoint = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which source operation, by node or layer (default: the first that errs alone)."),
+]
+ModelExplorer = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write graph and errors for Google's Model Explorer.")
+]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]

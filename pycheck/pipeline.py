@@ -19,6 +19,7 @@ from .cache import Cache
 from .command_line import command_line
 from .config import Options
 from .errors import ConversionError, RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
+from .folders import check_new_folder, write_folder
 from .hosts import Hosts
 from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
@@ -110,12 +111,23 @@ class Workbench:
     async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
         """What the function `trace` does."""
         options = _reproducible("trace", model, inputs, options)
+        explorer = options.model_explorer
+        for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
+            if folder:
+                check_new_folder(option, folder)
         async with self.opened(model, options, observe) as run:
             run.keeps_open = True
             run.prepares_trace = True
             report = conclude(*await run.run(inputs), options)
             report = await run.trace(report, set(options.runtimes), only_failed=False)
-            return await run.try_remedies(report) if options.try_remedies else report
+            report = await run.bundle(report, options.bundle) if options.bundle else report
+            report = await run.try_remedies(report) if options.try_remedies else report
+        if explorer:
+            from .report.model_explorer import model_explorer_files
+
+            files = {name: text.encode() for name, text in model_explorer_files(report).items()}
+            write_folder("--model-explorer", explorer, files)
+        return report
 
     @asynccontextmanager
     async def opened(self, model: Any, options: Options, observe: Observer) -> AsyncIterator[_Run]:
@@ -322,6 +334,23 @@ class _Run:
         artifact, layers = await self._source.artifact(), await self._source.layer_names()
         folder = self._cache.reserve("epsilons", None).folder
         return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
+
+    async def bundle(self, report: Report, folder: Path) -> Report:
+        """The report of a trace, with its first source operation in a folder of its own."""
+        from .bundle import bundle_source
+
+        async def draw(count: int) -> Tensors:
+            return (await self._trace_inputs(report, count)).tensors
+
+        return await bundle_source(
+            report,
+            folder,
+            name=self._options.bundle_point,
+            single=(await self._trace_references()).single,
+            draw=draw,
+            candidates=list(self._kept.values()),
+            executor=self._executor,
+        )
 
     def _trace_references(self) -> asyncio.Task[TraceReferences]:
         """The artifact in Python, which is started once."""

@@ -569,6 +569,16 @@ class OutputSplit:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """One source operation, cut out for a bug report: where it lies, or why there is none (`folder` is None)."""
+
+    folder: str | None
+    note: str
+    point: str | None = None
+    runtime: RuntimeId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """Where errors begin: points of the artifact, in topological order, on a few samples.
 
@@ -584,6 +594,19 @@ class Trace:
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
+    bundle: Bundle | None = None  # where one was asked for
+
+    def table(self) -> list[dict[str, Any]]:
+        """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.
+
+        Keys: point, op, layer, dtype, shape, runtime, role, smallest, largest, overflow_headroom and
+        underflow_headroom as in TracePoint and PointResult; with ``inherited_`` and ``own_`` before them passed,
+        max_abs_error, limit, introduced, masked and class_changed (elements whose class differs), None where
+        nothing was compared; note, which says why. A point without results has one row, its runtime None.
+        """
+        from .report.table import trace_table  # up, as in Report.to_dict
+
+        return trace_table(self)
 
 
 @dataclass(frozen=True, slots=True)
