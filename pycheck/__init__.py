@@ -12,7 +12,7 @@ from __future__ import annotations
 # imported, so those come first, or they would take the functions' places later.
 from . import compare as _compare_stage  # noqa: F401
 from . import convert as _convert_stage  # noqa: F401
-from .api import compare, convert, rejudge, trace
+from .api import compare, convert, rejudge, trace, train
 from .errors import (
     ArtifactFileError,
     ConversionError,
@@ -52,4 +52,5 @@ __all__ = [
     "convert",
     "rejudge",
     "trace",
+    "train",
 ]

@@ -23,36 +23,46 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    ClipNorm,
+    ClipValue,
     Connect,
     CustomObjects,
     Flag,
     Format,
+    GlobalClipNorm,
     Headed,
     HtmlPath,
     InputsPath,
     JsonPath,
     JunitPath,
     Layers,
+    Loss,
     MapOutput,
     MaxUlp,
     ModelPath,
     Nan,
     NoCache,
     NoColor,
+    Optimizer,
     Quantize,
     Quiet,
     Range,
+    Regularize,
     Rtol,
     Runtimes,
     Samples,
     SaveRun,
     Seed,
+    Steps,
+    TargetsPath,
     TfjsModel,
     Timeout,
     Trace,
     TraceMemory,
     TraceSamples,
+    TrainInputsPath,
     TrustModel,
+    TryRemedies,
     Verbose,
 )
 from .errors import PycheckError
@@ -95,6 +105,18 @@ Examples:
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
 
   pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
+
+Exit code: that of pycheck compare.
+"""
+
+_EPILOG_TRAIN = """
+Examples:
+
+  pycheck train model.keras inputs.npy targets.npy --optimizer sgd:0.1 --loss mse --steps 100
+
+  pycheck train model.keras x.npy y.npy --optimizer adam:0.001 --loss binary_crossentropy --try-remedies
+
+  pycheck train model.keras x.npy y.npy --optimizer sgd:0.01 --loss 'mean(-y * log(p))' --json training.json
 
 Exit code: that of pycheck compare.
 """
@@ -236,6 +258,59 @@ def trace(
     outputs = destinations(json=json, html=html, junit=junit)
     with console.progress() as observe:
         report = _run(pipeline.trace(model, inputs, options, observe))
+    raise typer.Exit(publish(report, outputs, console))
+
+
+@app.command(epilog=_EPILOG_TRAIN)
+def train(
+    model: ModelPath,
+    inputs: TrainInputsPath,
+    targets: TargetsPath,
+    optimizer: Optimizer = None,
+    loss: Loss = None,
+    steps: Steps = 50,
+    clipnorm: ClipNorm = None,
+    global_clipnorm: GlobalClipNorm = None,
+    clipvalue: ClipValue = None,
+    regularize: Regularize = None,
+    try_remedies: TryRemedies = False,
+    runtime: Runtimes = None,
+    nan: Nan = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    batch_size: BatchSize = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    flag: Flag = None,
+    custom_objects: CustomObjects = None,
+    trust_model: TrustModel = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Train MODEL in Python and in real browsers on the same batches, and say whether they learn alike."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import destinations, publish
+    from .training.recipe import RecipeText
+
+    options = _options(
+        runtimes=runtime, nan=nan, batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path,
+        browser_args=browser_arg, connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        cache=False if no_cache else None,
+    )  # fmt: skip
+    recipe = RecipeText(
+        optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, try_remedies
+    )
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit)
+    with console.progress() as observe:
+        report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
     raise typer.Exit(publish(report, outputs, console))
 
 

@@ -42,6 +42,7 @@ from .types import (
 
 if TYPE_CHECKING:
     from .tracing import TraceInputs, TraceReferences
+    from .training import RecipeText
 
 # What shows that a conversion computes the same: TF.js's plainest kernels, on as many made inputs.
 _VERIFIER = RuntimeId("chromium", "cpu")
@@ -112,6 +113,37 @@ async def convert(
         except OSError as error:
             raise UsageError(f"{folder} cannot be written: {error}") from error
     return replace(artifact, folder=folder), report
+
+
+async def train(
+    model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = _silent
+) -> Report:
+    """Train in Python and in the pages on the same batches; say where they part, what breaks, and why.
+
+    `inputs` and `targets` are paths or arrays. Errors are those of `compare` for what is bad input, and UsageError
+    for what cannot be trained in both worlds.
+    """
+    from .training import Bench, read_arrays, setup_of, train_run
+
+    recipe.check()
+    async with AsyncExitStack() as stack:
+        cache = Cache(options.cache_dir, enabled=options.cache)
+        stack.callback(cache.close)
+        executor = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        source = Source(model, options, cache, executor)
+        stack.push_async_callback(source.close)
+        hosts = _Hosts(options)
+        stack.push_async_callback(hosts.close)
+        signature = (await source.info()).signature
+        given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
+        wanted = read_arrays(targets) if isinstance(targets, Path) else targets
+        loaded = await source.model()
+        setup = setup_of(loaded, given, wanted, recipe)
+        hosts.start()
+        bench = Bench(options.runtimes, hosts.get, dict(options.flags), executor, observe)
+        stack.push_async_callback(bench.close)
+        return await train_run(bench, loaded, given, setup, options, try_remedies=recipe.try_remedies)
 
 
 def rejudge(folder: Path, options: Options) -> Report:
