@@ -19,6 +19,7 @@ from ..types import (
     Verdict,
     WorstElement,
 )
+from . import training
 from .wording import ABSENT, count, names, percent, printable, short, size
 
 LABELS = {
@@ -154,6 +155,8 @@ NONFINITE_LEGEND = "NaN/Inf: + only on this runtime, - only in Python (masked), 
 
 def headline(report: Report) -> str:
     """One sentence under the verdict."""
+    if report.training is not None:
+        return training.headline(report)
     judged = [c for c in report.comparisons if c.passed is not None]
     missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
     if report.verdict is Verdict.PASS:
@@ -208,7 +211,7 @@ def context(report: Report) -> tuple[tuple[str, str], ...]:
         ("inputs", f"{samples} {f'from {printable(inputs.path)}' if inputs.path else 'made from the signature'}")
     )
     lines += [("", printable(note)) for note in inputs.notes]
-    return tuple(lines)
+    return (*lines, *(training.context(report.training) if report.training else ()))
 
 
 def environments(report: Report) -> tuple[tuple[str, str], ...]:
@@ -284,6 +287,8 @@ def difference(w: WorstElement) -> str:
 
 def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     """What to do now: a reason and a command line that exists."""
+    if report.training is not None:
+        return tuple(training.next_steps(report))
     command = report.command or f"pycheck compare {shlex.quote(report.model.path)}"
     runs = command.startswith("pycheck compare")
     steps: list[tuple[str, str]] = []

@@ -40,6 +40,8 @@ GetHost = Callable[[str], Awaitable[BrowserHost]]
 #: Elements that one page sends at a time, about.
 _CHUNK_ELEMENTS = 1 << 20
 _LONGEST_CHUNK = 50
+#: Elements of all runtimes and steps that are kept to explain a difference with.
+_MOST_KEPT = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Outcome:
     """One training, measured. `snapshots` are native:float64's weights before some steps, by step.
 
     `before_failure` are native:float32's before its first step that was not finite. `trajectories` are what each
-    page was seen to do, kept where the training is short, for whoever asks what would explain it.
+    runtime was seen to do, for whoever asks what would explain it; empty where that would be too much to keep.
     """
 
     ready: Ready
@@ -140,6 +142,9 @@ class _Race:
         self._before_failure: tuple[Array, ...] | None = None
         self._previous = ready.single.weights
         self._bad = False
+        size = 2 * sum(seen(value).size for value in self._previous) * self._steps * (len(runtimes) + 3)
+        self._keeps = size <= _MOST_KEPT
+        self._kept: dict[RuntimeId, list[Observed]] = {NATIVE_FLOAT32: [], NATIVE_FLOAT64: []}
 
     async def run(self) -> Outcome:
         await asyncio.gather(*(self._open(runtime) for runtime in self._runtimes))
@@ -159,8 +164,11 @@ class _Race:
                 self._double.add(double, double, self._floor)
                 for lane in self._lanes():
                     lane.curves.add(lane.steps[index], double, self._floor)
-            for lane in self._lanes():
-                lane.kept += lane.steps
+            if self._keeps:
+                self._kept[NATIVE_FLOAT32] += [single for single, _ in native]
+                self._kept[NATIVE_FLOAT64] += [double for _, double in native]
+                for lane in self._lanes():
+                    self._kept.setdefault(lane.runtime, []).extend(lane.steps)
             done += count
         lanes = self._pages.values()
         builders = (self._single, self._double, *(lane.curves for lane in lanes))
@@ -173,7 +181,7 @@ class _Race:
             self._floor,
             self._snapshots,
             self._before_failure,
-            {lane.runtime: tuple(lane.kept) for lane in lanes},
+            {runtime: tuple(steps) for runtime, steps in self._kept.items()} if self._keeps else {},
             {lane.runtime: lane.epsilon for lane in lanes},
         )
 
@@ -269,7 +277,6 @@ class _Lane:
         self.curves = curves
         self.epsilon = epsilon
         self.steps: list[Observed] = []
-        self.kept: list[Observed] = []
 
     def observed(self, step: PageStep, trainable: int) -> Observed:
         """A step of the page in the order of the model's variables."""

@@ -127,6 +127,15 @@ class NativeTrainer:
         values = [tf.constant(value, self._dtype) for value in vector]
         return [np.asarray(value) for value in self._hvp(self._flat(inputs), self._flat(targets), values)]
 
+    def activations(self, inputs: Tensors) -> dict[str, Array]:
+        """What each layer gives for a batch, with the weights as they are."""
+        _, values = self._forward(self._flat(inputs))
+        return {name: np.asarray(value) for name, value in zip(self._observed_layers, values, strict=True)}
+
+    def outputs(self, inputs: Tensors) -> list[Array]:
+        """What the model gives for a batch, in training mode."""
+        return [np.asarray(value) for value in self._forward(self._flat(inputs))[0]]
+
     def flat(self, tensors: Tensors) -> list[Any]:
         """Inputs or targets as the step takes them."""
         return self._flat(tensors)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..config import Options
 from ..diagnose import by_severity
@@ -27,6 +27,8 @@ from ..types import (
 )
 from ..version import __version__
 from .bench import Bench, Outcome
+from .cures import try_cures
+from .inspecting import Inspection, inspect
 from .keras_models import require_trainable
 from .plan import make_plan
 from .recipe import RecipeText
@@ -55,9 +57,12 @@ async def train_run(
 ) -> Report:
     """Train, measure, explain, and where asked for try what might cure it."""
     outcome = await bench.train(setup)
-    training = _training(setup, outcome)
-    case = TrainingCase(training, runtimes=outcome.records, nan=options.nan)
+    looked = await bench.in_thread(lambda: inspect(setup, outcome))
+    training = _training(setup, outcome, looked)
+    case = TrainingCase(training, outcome.records, options.nan, looked.evidence)
     findings = diagnose_training(case)
+    if try_remedies and any(finding.severity is not Severity.INFO for finding in findings):
+        training = replace(training, cures=await try_cures(bench, setup, case, outcome))
     return Report(
         pycheck_version=__version__,
         model=model.info,
@@ -72,7 +77,7 @@ async def train_run(
     )
 
 
-def _training(setup: Setup, outcome: Outcome) -> Training:
+def _training(setup: Setup, outcome: Outcome, looked: Inspection) -> Training:
     recipe, plan = setup.recipe, setup.plan
     return Training(
         optimizer=str(recipe.optimizer),
@@ -82,6 +87,8 @@ def _training(setup: Setup, outcome: Outcome) -> Training:
         variables=outcome.variables,
         curves=outcome.curves,
         gradients=outcome.gradients,
+        passes=looked.passes,
+        curvatures=looked.curvatures,
         notes=(*plan.notes, *outcome.ready.notes),
     )
 
@@ -114,8 +121,3 @@ def decide(
 def differs_in_class(candidate: TrainingCurves, native: TrainingCurves | None) -> bool:
     """Whether only one of the two stayed finite."""
     return native is not None and (candidate.first_nonfinite is None) != (native.first_nonfinite is None)
-
-
-def last_loss(curves: TrainingCurves) -> float:
-    """The loss of the last step."""
-    return curves.loss[-1] if curves.loss else math.nan
