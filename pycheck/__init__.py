@@ -12,7 +12,7 @@ from __future__ import annotations
 # imported, so those come first, or they would take the functions' places later.
 from . import compare as _compare_stage  # noqa: F401
 from . import convert as _convert_stage  # noqa: F401
-from .api import compare, convert, rejudge, trace, train
+from .api import compare, convert, gradients, rejudge, trace, train
 from .errors import (
     ArtifactFileError,
     ConversionError,
@@ -50,6 +50,7 @@ __all__ = [
     "__version__",
     "compare",
     "convert",
+    "gradients",
     "rejudge",
     "trace",
     "train",

@@ -286,6 +286,40 @@ def train(
     return _run(pipeline.train(_path_or(model), _path_or(inputs), _path_or(targets), recipe, options))
 
 
+def gradients(
+    model: str | os.PathLike[str] | Any,
+    inputs: str | os.PathLike[str] | Arrays,
+    targets: str | os.PathLike[str] | Arrays,
+    *,
+    loss: str | None = None,
+    batch_size: int | None = None,
+    regularize: str | None = None,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    nan: str | None = None,
+    timeout_s: float | None = None,
+    custom_objects: Sequence[str] | None = None,
+    trust_model: bool | None = None,
+) -> Report:
+    """Compare the gradient of the first batch, and check both passes in Python operation by operation.
+
+    The report's `training` has one step: `gradients` has every variable on every runtime, `passes` the operations
+    that give what is not finite. Options and errors are those of `train`.
+    """
+    from . import pipeline
+    from .training.recipe import RecipeText
+
+    options = _options(
+        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
+        nan=nan,
+        batch_size=batch_size,
+        timeout=timeout_s,
+        custom_objects=custom_objects,
+        trust_model=trust_model,
+    )
+    recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
+    return _run(pipeline.train(_path_or(model), _path_or(inputs), _path_or(targets), recipe, options))
+
+
 def rejudge(
     run: str | os.PathLike[str],
     *,

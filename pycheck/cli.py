@@ -314,6 +314,69 @@ def train(
     raise typer.Exit(publish(report, outputs, console))
 
 
+@app.command()
+def gradients(
+    model: ModelPath,
+    inputs: TrainInputsPath,
+    targets: TargetsPath,
+    loss: Loss = None,
+    regularize: Regularize = None,
+    runtime: Runtimes = None,
+    nan: Nan = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    batch_size: BatchSize = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    flag: Flag = None,
+    custom_objects: CustomObjects = None,
+    trust_model: TrustModel = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Compare MODEL's gradient on its first batch, and check both passes in Python operation by operation."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import destinations, publish
+    from .training.recipe import RecipeText
+
+    options = _options(
+        runtimes=runtime, nan=nan, batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path,
+        browser_args=browser_arg, connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        cache=False if no_cache else None,
+    )  # fmt: skip
+    recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit)
+    with console.progress() as observe:
+        report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
+    raise typer.Exit(publish(report, outputs, console))
+
+
+@app.command("inputs")
+def inputs_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".npy, .npz or .safetensors.")],
+    json: JsonPath = None,
+    no_color: NoColor = False,
+) -> None:
+    """Look at the hygiene of a data file by itself: NaN, outliers, scale, columns, types, half floats."""
+    from . import hygiene
+    from .console import Console
+    from .publishing import destinations, standard_output
+
+    outputs = destinations(json=json)
+    found = hygiene.examine(file)
+    with standard_output():
+        Console(no_color=no_color).hygiene(found, outputs.get("json"))
+    raise typer.Exit(0 if found.clean else 1)
+
+
 @app.command("report")
 def report_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What pycheck compare --save-run kept.")],

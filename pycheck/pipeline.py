@@ -143,7 +143,10 @@ async def train(
         hosts.start()
         bench = Bench(options.runtimes, hosts.get, dict(options.flags), executor, observe)
         stack.push_async_callback(bench.close)
-        return await train_run(bench, loaded, given, setup, options, try_remedies=recipe.try_remedies)
+        return await train_run(
+            bench, loaded, given, setup, options,
+            try_remedies=recipe.try_remedies, gradients_only=recipe.gradients_only,
+        )  # fmt: skip
 
 
 def rejudge(folder: Path, options: Options) -> Report:

@@ -78,6 +78,7 @@ CODES: Mapping[str, Code] = {
     "target-range": Code("targets that the loss is not made for", _WARNING, train=True),
     "data-columns": Code("a column of the data is constant, or the same as another", _INFO, train=True),
     "data-type": Code("the data are of a type that TF.js lacks", _INFO, train=True),
+    "data-range": Code("half floats cannot hold some of the data", _INFO, train=True),
     "float32-overflow-in-loss": Code("the loss leaves float32's range", _OF_NAN, train=True),
     "loss-of-zero-probability": Code("the loss takes the logarithm of a probability of 0", _WARNING, train=True),
     "nan-gradient-origin": Code("the backward pass makes NaN of finite numbers", _OF_NAN, train=True),

@@ -423,6 +423,13 @@ _OPERATION_CODES: Mapping[str, str] = {
 }  # fmt: skip
 
 
+#: Of these in the loss itself; a logarithm there is loss-of-zero-probability, and the rest leaves float32.
+_IN_LOSS: Mapping[str, str] = {
+    "RealDiv": "division-by-zero", "DivNoNan": "division-by-zero", "Reciprocal": "division-by-zero",
+    "Rsqrt": "division-by-zero", "Sqrt": "sqrt-of-negative",
+}  # fmt: skip
+
+
 def origin(case: TrainingCase) -> Iterator[Finding]:
     """The operation that first made what is not finite out of finite numbers, by where it is."""
     if case.bad_pass is None or not case.bad_pass.origins:
@@ -442,6 +449,14 @@ def origin(case: TrainingCase) -> Iterator[Finding]:
             f"finite upstream gradient into NaN or infinity: {operands(first)}.",
             advice="Keep its operand from where the derivative has no value: add a small number under a root or a "
             "division, clip before a logarithm.",
+            evidence=evidence,
+        )  # fmt: skip
+    elif first.layer is None and _IN_LOSS.get(first.op) is not None:
+        yield finding(
+            _IN_LOSS[first.op], case.nan_severity,
+            summary=f"Step {case.bad_pass.step}: {first.op} in the loss makes NaN or infinity of finite numbers: "
+            f"{operands(first)}.",
+            advice="Add a small number to what it divides by, or keep what is under the root positive.",
             evidence=evidence,
         )  # fmt: skip
     elif first.layer is None and first.op not in ("Log", "Log1p"):

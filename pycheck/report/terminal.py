@@ -167,7 +167,7 @@ def _training(report: Report, verbosity: int) -> list[RenderableType]:
         cells[-1].stylize("bold red" if row.failed else "green")
         table.add_row(*cells)
     parts: list[RenderableType] = [table] if report.training.curves else []
-    if verbosity > 0 or report.training.step_count == 0:
+    if verbosity > 0 or report.training.step_count == 1:
         parts += _rows(
             ("runtime", "variable", "largest", "error", "allowed", ""), training.gradient_rows(report.training)
         )

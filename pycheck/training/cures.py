@@ -75,6 +75,17 @@ def _of_data(setup: Setup, case: TrainingCase, codes: frozenset[str]) -> Iterato
             "targets-in-range", "targets are clipped into what the loss takes", "y = np.clip(y, 0, 1)",
             replace(setup, plan=clipped),
         )  # fmt: skip
+    if "target-range" in codes and setup.recipe.loss.name in ("hinge", "squared_hinge"):
+        signs = replace(
+            plan, targets={name: np.where(y > 0, 1, -1).astype(y.dtype) for name, y in plan.targets.items()}
+        )
+        yield Cure("targets-in-range", "targets are -1 and 1", "y = np.where(y > 0, 1, -1)", replace(setup, plan=signs))
+    if setup.recipe.loss.name in ("mean_squared_error", "mean_absolute_error"):
+        scaled = replace(plan, targets={name: _standardized(y) for name, y in plan.targets.items()})
+        yield Cure(
+            "scaled-targets", "each column of the targets has mean 0 and standard deviation 1",
+            "y = (y - y.mean(axis=0)) / y.std(axis=0)", replace(setup, plan=scaled),
+        )  # fmt: skip
     if any(array.dtype.kind == "f" for array in plan.inputs.values()):
         yield Cure(
             "standardized-inputs", "each column of the inputs has mean 0 and standard deviation 1",

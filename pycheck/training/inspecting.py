@@ -30,8 +30,8 @@ class Inspection:
     curvatures: tuple[Curvature, ...]
 
 
-def inspect(setup: Setup, outcome: Outcome) -> Inspection:
-    """Look into a training that is done. TensorFlow's thread calls it."""
+def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Inspection:
+    """Look into a training that is done, and with `first_pass` into its first step anyway. In TensorFlow's thread."""
     native = outcome.of(NATIVE_FLOAT32)
     assert native is not None
     bad = native.first_nonfinite
@@ -44,6 +44,9 @@ def inspect(setup: Setup, outcome: Outcome) -> Inspection:
         states.append((bad.step, outcome.before_failure))
         single.set_weights(outcome.before_failure)
         passes.append(check_pass(single, bad.step, *plan.batch(bad.step)))
+    elif first_pass:
+        single.set_weights(outcome.snapshots[0])
+        passes.append(check_pass(single, 0, *plan.batch(0)))
     elif all(bool(np.isfinite(value).all()) for value in final):
         states.append((recipe.steps, final))
     evidence = TrainingEvidence(

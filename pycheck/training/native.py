@@ -14,6 +14,8 @@ from .keras_models import library_of, named_variables
 from .recipe import Optimizer, Recipe
 from .tfjs_optimizers import TfjsRule
 
+_FEW_STEPS = 25
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -69,7 +71,9 @@ class NativeTrainer:
             self._optimizer = make_optimizer(self._library, recipe, self._rules.optimizer_epsilon)
             self._optimizer.build(self._trainable)
         self._dtype = tf.as_dtype(str(_dtype(self._trainable[0])).rpartition(".")[2].strip("'>"))
-        self._step = tf.function(self._one_step, autograph=False, reduce_retracing=True)
+        # Tracing takes longer than a few steps do.
+        traced = tf.function(self._one_step, autograph=False, reduce_retracing=True)
+        self._step = traced if recipe.steps > _FEW_STEPS else self._one_step
 
     @property
     def weights(self) -> tuple[Array, ...]:

@@ -126,6 +126,7 @@ class RecipeText:
     clipvalue: float | None = None
     regularize: str | None = None
     try_remedies: bool = False
+    gradients_only: bool = False
 
     def recipe(self, compiled: Compiled | None = None) -> Recipe:
         """The recipe, with what a compiled model brings where nothing was said. UsageError for what is wrong."""

@@ -53,11 +53,21 @@ def setup_of(model: Model, inputs: Inputs, targets: object, text: RecipeText) ->
 
 
 async def train_run(
-    bench: Bench, model: Model, inputs: Inputs, setup: Setup, options: Options, *, try_remedies: bool
+    bench: Bench,
+    model: Model,
+    inputs: Inputs,
+    setup: Setup,
+    options: Options,
+    *,
+    try_remedies: bool,
+    gradients_only: bool,
 ) -> Report:
-    """Train, measure, explain, and where asked for try what might cure it."""
+    """Train, measure, explain, and where asked for try what might cure it.
+
+    With `gradients_only` the passes of the first step are looked into, whatever they give.
+    """
     outcome = await bench.train(setup)
-    looked = await bench.in_thread(lambda: inspect(setup, outcome))
+    looked = await bench.in_thread(lambda: inspect(setup, outcome, first_pass=gradients_only))
     training = _training(setup, outcome, looked)
     case = TrainingCase(training, outcome.records, options.nan, looked.evidence)
     findings = diagnose_training(case)
