@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..artifact.session import Session
 from ..quiet import without_native_noise
 from ..types import Array, Curvature, Operand, PassCheck, PassOperation, Tensors
 from .native import NativeTrainer
@@ -27,28 +27,24 @@ _NEAR = 1e-4
 def check_pass(trainer: NativeTrainer, step: int, inputs: Tensors, targets: Tensors) -> PassCheck:
     """Both passes with the trainer's weights as they are, operation by operation."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     flat, wanted = trainer.flat(inputs), trainer.flat(targets)
+    computed: list[Any] = []
+    tensors: list[str] = []
 
     def both(*given: Any) -> Any:
-        loss, gradients, _ = trainer.loss_and_gradients(list(given[: len(flat)]), list(given[len(flat) :]))
-        return loss, gradients
+        """Every tensor that is computed on the way; whatever is fetched, no optimization leaves out or fuses."""
+        trainer.loss_and_gradients(list(given[: len(flat)]), list(given[len(flat) :]))
+        computed[:] = tf.compat.v1.get_default_graph().get_operations()
+        results = [t for operation in computed for t in operation.outputs if t.dtype.is_floating]
+        tensors[:] = [t.name for t in results]
+        return results
 
-    specs = [tf.TensorSpec(value.shape, value.dtype) for value in (*flat, *wanted)]
-    function = tf.function(both, input_signature=specs, autograph=False).get_concrete_function()
     with without_native_noise():
-        frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
-    graph = frozen.graph
-    tensors = [t.name for operation in graph.get_operations() for t in operation.outputs if t.dtype.is_floating]
-    feeds = {t.name: value.numpy() for t, value in zip(frozen.inputs, (*flat, *wanted), strict=True)}
-    session = Session(graph.as_graph_def(), {name: name for name in (*tensors, *feeds)})
-    try:
-        values = feeds | session.run(feeds, [name for name in tensors if name not in feeds])
-    finally:
-        session.close()
+        results = tf.function(both, autograph=False)(*flat, *wanted)
+    values = {name: np.asarray(value) for name, value in zip(tensors, results, strict=True)}
     layers = {str(layer.name) for layer in trainer.model._flatten_layers(include_self=False, recursive=True)}
-    operations = [operation for operation in graph.get_operations() if operation.type not in _NO_OPERATIONS]
+    operations = [operation for operation in computed if operation.type not in _NO_OPERATIONS]
     names = {operation.name for operation in operations}
     found = [_operation(operation, values, layers, names) for operation in operations]
     return PassCheck(step, len(operations), tuple(operation for operation in found if operation))
@@ -71,13 +67,20 @@ def _operation(
         name=operation.name,
         op=operation.type,
         phase="backward" if backward else "forward",
-        layer=next((part for part in reversed(path.split("/")) if part in layers), None),
+        layer=_layer(path, layers),
         nonfinite=bad,
         element_count=sum(value.size for value in outputs),
         is_origin=origin,
         of=of if backward and of in names else None,
         operands=tuple(_operand(name, value, result) for name, value in inputs) if origin else (),
     )
+
+
+def _layer(path: str, layers: Collection[str]) -> str | None:
+    """The innermost layer on the path of an operation; a layer that is called again has _1, _2 behind its name."""
+    parts = path.split("/")[::-1]
+    exact = next((part for part in parts if part in layers), None)
+    return exact or next((p for part in parts if (p := re.sub(r"_\d+$", "", part)) in layers), None)
 
 
 def _bad(value: Array) -> int:
