@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,6 +47,7 @@ from .types import (
 if TYPE_CHECKING:
     from .remedies import Trial
     from .tracing import TraceInputs, TraceReferences
+    from .training import RecipeText
 
 # What shows that a conversion computes the same: TF.js's plainest kernels, on as many made inputs.
 _VERIFIER = RuntimeId("chromium", "cpu")
@@ -129,6 +131,32 @@ class Workbench:
             write_folder("--model-explorer", explorer, files)
         return report
 
+    async def train(
+        self, model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = _silent
+    ) -> Report:
+        """What the function `train` does."""
+        from .training import Bench, read_arrays, setup_of, train_run
+
+        recipe.check()
+        async with AsyncExitStack() as stack:
+            cache = Cache(options.cache_dir, enabled=options.cache)
+            stack.callback(cache.close)
+            source = Source(model, options, cache, self._executor)
+            stack.push_async_callback(source.close)
+            signature = (await source.info()).signature
+            given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
+            wanted = read_arrays(targets) if isinstance(targets, Path) else targets
+            loaded = await source.model()
+            setup = setup_of(loaded, given, wanted, recipe)
+            self._hosts.start(options)
+            host_of = partial(self._hosts.get, options)
+            bench = Bench(options.runtimes, host_of, dict(options.flags), self._executor, observe)
+            stack.push_async_callback(bench.close)
+            return await train_run(
+                bench, loaded, given, setup, options,
+                try_remedies=recipe.try_remedies, gradients_only=recipe.gradients_only,
+            )  # fmt: skip
+
     @asynccontextmanager
     async def opened(self, model: Any, options: Options, observe: Observer) -> AsyncIterator[_Run]:
         """A run of one model with what it alone needs, which is closed again in every case."""
@@ -193,6 +221,18 @@ async def convert(
         except OSError as error:
             raise UsageError(f"{folder} cannot be written: {error}") from error
     return replace(artifact, folder=folder), report
+
+
+async def train(
+    model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = _silent
+) -> Report:
+    """Train in Python and in the pages on the same batches; say where they part, what breaks, and why.
+
+    `inputs` and `targets` are paths or arrays. Errors are those of `compare` for what is bad input, and UsageError
+    for what cannot be trained in both worlds.
+    """
+    async with Workbench() as bench:
+        return await bench.train(model, inputs, targets, recipe, options, observe)
 
 
 def rejudge(folder: Path, options: Options) -> Report:
