@@ -16,7 +16,19 @@ _HIGH_FLOOR = 0.01
 
 
 def shape_mismatch(case: Case) -> Iterator[Finding]:
-    """shape-mismatch: the candidate's output has another shape."""
+    """shape-mismatch: the candidate's output has another shape, or float32's another than float64's."""
+    for c in case.floors:
+        if c.shape_mismatch:
+            yield finding(
+                "shape-mismatch",
+                Severity.WARNING,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: its shape depends on values, and in Python itself float32 and float64 choose "
+                f"others: {c.shape_mismatch}. What follows is measured against float32 alone.",
+                advice="A value lies at the threshold that decides: no runtime can be held to either answer.",
+                evidence={"shapes": c.shape_mismatch},
+            )
     for c in case.candidates:
         if c.shape_mismatch:
             yield finding(

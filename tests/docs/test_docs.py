@@ -17,7 +17,11 @@ from pycheck.diagnose.codes import CODES
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "models" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: Options of other programs that the documents mention.
-FOREIGN_OPTIONS = {"--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--use-angle"}
+FOREIGN_OPTIONS = {
+    "--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--use-angle",
+    "--junit-xml", "--browser",  # of pytest and pytest-playwright
+    "--tag", "--rm", "--volume", "--user",  # of docker
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -34,6 +38,9 @@ def test_options_exist() -> None:
         for script in (ROOT / "benchmarks").glob("*.py")
         for option in re.findall(r'add_argument\(\s*"(--[a-z-]+)"', script.read_text("utf-8"))
     }
+    plugin = (ROOT / "pycheck" / "pytest_plugin" / "__init__.py").read_text("utf-8")
+    known |= set(re.findall(r'"(--pycheck-[a-z-]+)"', plugin))
+    known |= {option for command in commands for p in command.params for option in p.secondary_opts}
     mentioned = {o for path in DOCUMENTS for o in re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text("utf-8"))}
     assert mentioned - known - FOREIGN_OPTIONS == set()
 
