@@ -85,7 +85,7 @@ def _of_data(found: Hygiene, code: str) -> str:
         raise LookupError(f"the example of {code} does not show it")
     with contextlib.redirect_stdout(io.StringIO()) as said:
         Console(no_color=True).hygiene(alone)
-    return said.getvalue()
+    return "\n".join(line.rstrip() for line in said.getvalue().splitlines()) + "\n"
 
 
 def with_printed(text: str, lines: str) -> str:
