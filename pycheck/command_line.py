@@ -11,7 +11,9 @@ from typing import Any
 from .config import Options
 
 #: What changes no result, or is no option of the command.
-LEFT_OUT = frozenset({"save_run", "cache_dir", "command", "trace", "tolerance", "page"})
+LEFT_OUT = frozenset(
+    {"save_run", "cache_dir", "command", "trace", "tolerance", "page", "bundle", "bundle_point", "model_explorer"}
+)
 
 
 def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:
@@ -78,6 +80,8 @@ _WORDS: dict[str, Callable[[str, Any], list[str]]] = {
     "browser_args": _pairs("--browser-arg"),
     "connect": _pairs("--connect"),
     "flags": _pairs("--flag"),
+    "cpu_kernels": _each("--cpu-kernel"),
+    "try_remedies": _switch,
     "custom_objects": _each("--custom-objects"),
     "trust_model": _switch,
     "cache": lambda *_: ["--no-cache"],
