@@ -82,11 +82,11 @@ def _held(
     ):
         if now is None or was is None:
             continue
-        roundoff = _UNIT_ROUNDOFF[16 if then.float_bits == 16 else 32]  # what was accepted is what it is held to
-        floor = max(least or 0.0, _ROUNDOFFS * roundoff * (c.reference_scale or 0.0))
-        if now > max(settings.margin * was, floor):
+        # A loss is held to the precision that was accepted, a gain to that of now.
+        before, after = (max(least or 0.0, _unnoticed(bits, c)) for bits in (then.float_bits, c.precision_bits))
+        if now > max(settings.margin * was, before):
             worse.append(f"{word} {short(now)}, was {short(was)}{_times(now, was)}")
-        elif was > max(settings.margin * now, floor):
+        elif was > max(settings.margin * now, after):
             better.append(f"{word} {short(now)}, was {short(was)}")
     now_bad, was_bad = c.nonfinite.changed, then.nonfinite
     if now_bad != was_bad:
@@ -102,6 +102,11 @@ def _held(
         yield _verdict_on(c, "baseline-worse", Severity.ERROR, "worse", worse, changes, settings)
     elif better:
         yield _verdict_on(c, "baseline-better", Severity.INFO, "better", better, changes, settings)
+
+
+def _unnoticed(float_bits: int, c: Comparison) -> float:
+    """The error that is nobody's loss in that precision."""
+    return _ROUNDOFFS * _UNIT_ROUNDOFF[16 if float_bits == 16 else 32] * (c.reference_scale or 0.0)
 
 
 def _times(now: float, was: float) -> str:
