@@ -78,6 +78,8 @@ _WORDS: dict[str, Callable[[str, Any], list[str]]] = {
     "browser_args": _pairs("--browser-arg"),
     "connect": _pairs("--connect"),
     "flags": _pairs("--flag"),
+    "cpu_kernels": _each("--cpu-kernel"),
+    "try_remedies": _switch,
     "custom_objects": _each("--custom-objects"),
     "trust_model": _switch,
     "cache": lambda *_: ["--no-cache"],

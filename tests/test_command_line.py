@@ -44,6 +44,8 @@ EVERYTHING = build(
         "browser_args": ["--enable-gpu", "firefox=--width=800"],
         "connect": {"chromium": "http://127.0.0.1:9222"},
         "flags": {"WEBGL_PACK": False},
+        "cpu_kernels": ["Relu", "Exp"],
+        "try_remedies": True,
         "custom_objects": ["my_layers:Thing"],
         "trust_model": True,
         "cache": False,

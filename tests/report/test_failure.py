@@ -77,7 +77,8 @@ def test_a_runtime_that_did_not_run_is_named_with_the_reason(reports: dict[str, 
 def test_what_no_file_holds_is_traced_from_python(reports: dict[str, Report]) -> None:
     said = _said(replace(reports["with_nan"], command=""))
     assert said.endswith(
-        "To see where it starts:\n  pycheck.trace(model, inputs, runtimes=['chromium:webgl', 'chromium:webgl-f16'])"
+        "To see where it starts, and what cures it:\n"
+        "  pycheck.trace(model, inputs, runtimes=['chromium:webgl', 'chromium:webgl-f16'], try_remedies=True)"
     )
 
 
