@@ -56,6 +56,9 @@ class Options:
     layers: tuple[str, ...] = ()
     trace_samples: int | None = None
     trace_memory: int = 1 << 30  # bytes
+    bundle: Path | None = None
+    bundle_point: str | None = None
+    model_explorer: Path | None = None
     batch_size: int = 32
     timeout_s: float = 300.0
     headed: bool = False
@@ -69,6 +72,7 @@ class Options:
     trust_model: bool = False
     cache: bool = True
     cache_dir: Path | None = None
+    page: Path | None = None  # the folder of a page with another release of TF.js
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -84,6 +88,10 @@ class Options:
                 raise UsageError(f"{name} is {value}; it must be at least 1")
         if self.layers and not self.trace:
             raise UsageError("--layer says what to trace, and nothing is traced", "Add --trace, or use pycheck trace.")
+        if self.bundle_point and not self.bundle:
+            raise UsageError(
+                "--bundle-point says what to put into a bundle, and none is asked for", "Add --bundle DIR."
+            )
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s}; it must be a number of seconds above 0")
         if self.range and not self.range[0] < self.range[1]:
@@ -130,7 +138,7 @@ def setting_names() -> tuple[str, ...]:
 
 #: What else may stand in the file, for pycheck check alone.
 CHECK_KEYS = (
-    "models", "formats", "quantizations", "tolerances", "budgets", "severity", "known", "baseline",
+    "models", "formats", "quantizations", "tfjs_versions", "tolerances", "budgets", "severity", "known", "baseline",
 )  # fmt: skip
 
 
@@ -241,7 +249,7 @@ def _parse(settings: dict[str, Any]) -> Options:
     values["connect"] = _addresses(values.get("connect", ()))
     values["layers"] = tuple(values.get("layers", ()))
     values["cpu_kernels"] = tuple(dict.fromkeys(values.get("cpu_kernels", ())))
-    for name in ("tfjs_model", "save_run", "cache_dir"):
+    for name in ("tfjs_model", "save_run", "cache_dir", "bundle", "model_explorer"):
         if name in values:
             values[name] = Path(values[name]).expanduser()
     values["custom_objects"] = tuple(values.get("custom_objects", ()))

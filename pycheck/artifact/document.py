@@ -42,6 +42,11 @@ class Document:
         topology: dict[str, Any] = self.content["modelTopology"]
         return topology
 
+    def quantized_weights(self) -> frozenset[str]:
+        """Names of the weights that are kept in fewer bits."""
+        entries = (entry for group in self.content["weightsManifest"] for entry in group["weights"])
+        return frozenset(str(entry["name"]) for entry in entries if "quantization" in entry)
+
     def shards(self) -> Iterator[tuple[list[dict[str, Any]], bytes]]:
         """Each group of weights: its entries, and the bytes of its shards one after the other."""
         for group in self.content["weightsManifest"]:

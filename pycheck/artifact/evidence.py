@@ -35,7 +35,8 @@ class ArtifactEvidence:
     def weights(self) -> tuple[NonfiniteWeight, ...]:
         """Weights with NaN or infinity, decoded as TF.js decodes them."""
         found = (nonfinite("artifact", name, self._layer_of(name), value) for name, value in self._weights.items())
-        return tuple(weight for weight in found if weight)
+        # One infinite number, in a graph, is an argument of an operation: where nothing is masked, no score too low.
+        return tuple(weight for weight in found if weight and (weight.shape or weight.nan_count))
 
     def epsilons(self) -> Mapping[str, tuple[float, bool]]:
         """By layer, and whether an operation of its own adds it. What was folded into other weights tells none."""

@@ -16,6 +16,7 @@ from ..types import (
     PairingHint,
     RuntimeRecord,
     Severity,
+    TracePoint,
     WorstElement,
 )
 
@@ -83,6 +84,18 @@ def unlike(first: float, second: float) -> tuple[str, str]:
 def place(element: WorstElement) -> str:
     """Where an element is: ``sample 3 [0, 7]``."""
     return f"sample {element.sample} {list(element.index)}" if element.index else f"sample {element.sample}"
+
+
+def named(point: TracePoint) -> str:
+    """A point with its operation and its layers: ``model/relu/Relu (_FusedConv2D, layers conv, norm and relu)``."""
+    layers = [layer for layer in (*point.merged, point.layer) if layer and layer != point.name]
+    of = f", layer{'s' if len(layers) > 1 else ''} {listed(layers)}" if layers else ""
+    return f"{point.name} ({point.op}{of})"
+
+
+def lighter(quantization: str) -> str:
+    """What --quantize may be instead, and costs less accuracy."""
+    return "float16 or none" if "uint8" in quantization else "none"
 
 
 def elements(count: int, total: int | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
-from .case import Case, Rule, elements, listed, number, place
+from .case import Case, Rule, elements, lighter, listed, number, place
 from .codes import finding
 
 #: Runtimes err alike when their RMS errors are this close and, where they share worst elements,
@@ -16,7 +16,19 @@ _HIGH_FLOOR = 0.01
 
 
 def shape_mismatch(case: Case) -> Iterator[Finding]:
-    """shape-mismatch: the candidate's output has another shape."""
+    """shape-mismatch: the candidate's output has another shape, or float32's another than float64's."""
+    for c in case.floors:
+        if c.shape_mismatch:
+            yield finding(
+                "shape-mismatch",
+                Severity.WARNING,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: its shape depends on values, and in Python itself float32 and float64 choose "
+                f"others: {c.shape_mismatch}. What follows is measured against float32 alone.",
+                advice="A value lies at the threshold that decides: no runtime can be held to either answer.",
+                evidence={"shapes": c.shape_mismatch},
+            )
     for c in case.candidates:
         if c.shape_mismatch:
             yield finding(
@@ -81,7 +93,8 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {'errs' if len(rows) == 1 else 'err alike'} ({_errors(rows)}), "
         f"as weights quantized to {quantization} would make {'it' if len(rows) == 1 else 'them'}.",
-        advice=f"Accept it with --atol {tensor}:{number(2 * _largest(rows))}, or take --quantize float16 or none.",
+        advice=f"If accuracy on your data is still good, accept it with --atol {tensor}:{_twice(_largest(rows))}; "
+        f"else take --quantize {lighter(quantization)}.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},
     )
 
@@ -103,8 +116,15 @@ def _largest(rows: Sequence[Comparison]) -> float:
     return max(c.max_abs_error or 0.0 for c in rows)
 
 
+def _twice(error: float) -> str:
+    """As an option takes it: without commas."""
+    return f"{2 * error:.3g}"
+
+
 def _errors(rows: Sequence[Comparison]) -> str:
-    return f"largest error {number(_largest(rows))}"
+    scale = rows[0].reference_scale
+    share = f", {100 * _largest(rows) / scale:.2g}% of the largest value" if scale else ""
+    return f"largest error {number(_largest(rows))}{share}"
 
 
 def _shared_evidence(rows: Sequence[Comparison]) -> dict[str, object]:

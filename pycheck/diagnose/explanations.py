@@ -136,11 +136,12 @@ def _hides_nan(s: Place) -> bool:
 
 
 def _spreads_nan(s: Place) -> bool:
-    """NaN where none was read, or a clip that returned what it read: it does so beside a NaN."""
+    """Spoilt where no NaN was read but one is near, or a clip that returned what it read: it does so beside a NaN."""
     if math.isnan(s.expected) or any(math.isnan(v) for v in s.values):
         return False
-    if math.isnan(s.given):
-        return any(o.nan_count for o in s.operands)
+    spoilt = not math.isfinite(s.given) and (math.isfinite(s.expected) or math.isnan(s.given))
+    if spoilt and any(o.nan_count for o in s.operands):
+        return True
     # WebGL's texels reach over samples, so that the NaN may be in another one; Python has it in its place.
     has_nan = s.comparison is not None and sum(s.comparison.nonfinite.counts[CLASSES.index("nan")]) > 0
     return has_nan and s.op in _CLIPS and s.given in s.values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..types import Comparison, Finding, Severity, Top1Flip
-from .case import Case, Rule, number
+from .case import Case, Rule, lighter, number
 from .codes import finding
 
 
@@ -62,8 +62,8 @@ def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
 
 
 def _cure(case: Case, c: Comparison) -> str:
-    if case.artifact and case.artifact.quantization not in ("none", "float16"):
-        return "take --quantize float16 or none, or measure what accuracy it costs"
+    if case.artifact and case.artifact.quantization != "none":
+        return f"take --quantize {lighter(case.artifact.quantization)}, or measure what accuracy it costs"
     if c.precision_bits == 16:
         return "half floats cause it, so measure what accuracy they cost, or let such devices use wasm"
     return "let pycheck trace name where it starts"

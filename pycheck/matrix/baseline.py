@@ -125,9 +125,9 @@ def _listed(facts: Mapping[str, str]) -> str:
 # --- holding a report against it
 
 
-def hold(report: Report, baseline: Baseline, settings: BaselineSettings) -> Held:
-    """Hold a report, whose name is its variant's, against the accepted release."""
-    then = baseline.variants.get(report.name)
+def hold(report: Report, baseline: Baseline, settings: BaselineSettings, accepted_as: str = "") -> Held:
+    """Hold a report, whose name is its variant's, against the accepted release, where it may have another name."""
+    then = baseline.variants.get(accepted_as or report.name)
     if then is None:
         return Held((_missing(report, [report.name], settings),))
     now = facts(report)

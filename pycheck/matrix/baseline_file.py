@@ -16,7 +16,7 @@ from ..errors import InputError, UsageError
 
 SCHEMA = 1
 _HEAD = (
-    "# The accepted release. Written by `pycheck baseline update`, read by `pycheck check`.\n"
+    "# The accepted release. Written by `pycheck baseline update` or `pytest --pycheck-update-baseline`.\n"
     "# Numbers are rounded to three digits.\n"
 )
 _UPDATE = "pycheck baseline update writes it anew, from results that pass."

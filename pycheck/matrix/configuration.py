@@ -15,6 +15,7 @@ from ..diagnose.codes import CODES
 from ..diagnose.codes import nearest as nearest_code
 from ..errors import UsageError
 from ..gate import OutputLimits
+from ..releases import release_of
 from ..settings import NAME, Path_, SettingsFile, find, nearest, read
 from ..types import Finding, RuntimeId
 from . import keys
@@ -59,6 +60,7 @@ class ModelEntry:
     inputs: Path | None
     formats: tuple[str, ...]
     quantizations: tuple[str, ...]
+    releases: tuple[str, ...]  # of TF.js: versions and folders
     settings: Mapping[str, Any]
     place: str
 
@@ -196,17 +198,28 @@ class _Reader:
                 inputs=self._folder / Path(inputs).expanduser() if inputs else None,
                 formats=chosen["formats"],
                 quantizations=chosen["quantizations"],
+                releases=chosen["tfjs_versions"],
                 settings=settings,
                 place=self._file.place(*at),
             )
 
     def _choices(self, at: Path_, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-        known = FORMATS if key == "formats" else QUANTIZATIONS
         values: tuple[str, ...] = self._file.typed(at, table.get(key, []), keys.TOP[key].kind)
+        if key == "tfjs_versions":
+            return tuple(dict.fromkeys(self._release(at, value) for value in values))
+        known = FORMATS if key == "formats" else QUANTIZATIONS
         for value in values:
             if value not in known:
                 raise UsageError(f"{self._file.place(*at)}: {value!r} is unknown", nearest(value, known))
         return tuple(dict.fromkeys(values))
+
+    def _release(self, at: Path_, text: str) -> str:
+        folder = self._folder / Path(text).expanduser()
+        try:
+            release_of(found := str(folder) if folder.is_dir() else text)
+        except UsageError as error:
+            raise UsageError(f"{self._file.place(*at)}: {error.message}", error.advice) from error
+        return found
 
     def _check_names(self, models: tuple[ModelEntry, ...]) -> None:
         seen: dict[str, ModelEntry] = {}

@@ -32,6 +32,9 @@ _SELECTOR: Mapping[str, Key] = {
 TOP: Mapping[str, Key] = {
     "formats": Key(_TEXTS, "list", "Artifact formats, each a variant of every model: `auto`, `layers`, `graph`."),
     "quantizations": Key(_TEXTS, "list", "Weight quantizations, likewise: `none`, `float16`, `uint16`, `uint8`."),
+    "tfjs_versions": Key(
+        _TEXTS, "list", "Releases of TF.js, likewise: versions such as `4.21.0`, or npm folders that have one."
+    ),
 }
 
 #: Of the common settings, those that a model may have for itself.

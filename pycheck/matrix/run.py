@@ -6,14 +6,17 @@ import asyncio
 import datetime
 import shlex
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..cache import Cache
 from ..diagnose.codes import finding
 from ..errors import PycheckError, UsageError
 from ..pipeline import Workbench
+from ..releases import page_with
 from ..types import CheckReport, Finding, NanPolicy, Report, Severity, VariantFailure, Verdict
 from ..version import __version__
 from . import baseline, baseline_file, budgets, policy
@@ -58,7 +61,7 @@ def plan(path: Path | None, given: Mapping[str, Any], only: Sequence[str] = (), 
     `given` is what the command line says, which goes before the file. UsageError names what is wrong, and its line.
     """
     config = load(path)
-    whole = not only and not given.get("runtimes")
+    whole = not only and not given.get("runtimes") and not given.get("tfjs_versions")
     here = shlex.join(["pycheck", "check", *only, *(["--config", str(path)] if path else [])])
     return Plan(config, expand(config, given, only), whole, command or here)
 
@@ -118,12 +121,14 @@ def accept(report: CheckReport, plan: Plan) -> str:
     Where the plan is not whole, what it did not run stays in the file as it was.
     """
     file = plan.config.baseline.file
+    own = {variant.name for variant in plan.variants if not variant.release}
+    reports = [r for r in report.reports if r.name in own]
+    if not reports:
+        raise UsageError("a baseline is of the TF.js that comes with pycheck, and nothing ran with that")
     old = baseline_file.read(file) if not plan.whole and file.exists() else None
-    baseline_file.write(file, baseline.accept(old, report.reports, pycheck=__version__))
-    outputs = sum(not c.is_noise_floor for r in report.reports for c in r.comparisons)
-    counted = (
-        f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((outputs, "output"), (len(report.reports), "variant"))
-    )
+    baseline_file.write(file, baseline.accept(old, reports, pycheck=__version__))
+    outputs = sum(not c.is_noise_floor for r in reports for c in r.comparisons)
+    counted = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((outputs, "output"), (len(reports), "variant")))
     return f"{file}: {' of '.join(counted)} accepted"
 
 
@@ -140,11 +145,11 @@ async def _run(
     for variant in variants:
         if variant not in timed:
             by_model.setdefault(variant.entry.name, []).append(variant)
-    async with Workbench() as bench:
+    async with Workbench() as bench, _pages(variants) as pages:
         _start_browsers(bench, variants)
 
         async def one(variant: Variant) -> None:
-            outcomes[variant.name] = await _compare(bench, variant, observe)
+            outcomes[variant.name] = await _compare(bench, variant, pages, observe)
 
         async def in_turn(same_model: Sequence[Variant]) -> None:
             async with at_once:  # the first leaves in the cache what the others need of Python
@@ -175,18 +180,46 @@ def _is_timed(config: Configuration, variant: Variant) -> bool:
 
 def _start_browsers(bench: Workbench, variants: Sequence[Variant]) -> None:
     """All at once and first of all, unless there is nothing to run."""
-    there = [v for v in variants if v.entry.path.exists()]
+    there = [v for v in variants if v.entry.path.exists() and not v.release]
     if there:
         runtimes = tuple(dict.fromkeys(r for v in there for r in v.options.runtimes))
         bench.start_browsers(replace(there[0].options, runtimes=runtimes))
 
 
-async def _compare(bench: Workbench, variant: Variant, observe: Observer) -> Report | PycheckError:
+class _Pages:
+    """The pages with other releases of TF.js, each built once."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._building: dict[str, asyncio.Task[Path]] = {}
+
+    async def of(self, release: str) -> Path:
+        """Its folder; PycheckError where it cannot be built."""
+        if release not in self._building:
+            self._building[release] = asyncio.create_task(asyncio.to_thread(page_with, release, self._cache))
+        return await asyncio.shield(self._building[release])
+
+
+@asynccontextmanager
+async def _pages(variants: Sequence[Variant]) -> AsyncIterator[_Pages]:
+    cache = Cache(variants[0].options.cache_dir, enabled=variants[0].options.cache) if variants else Cache()
+    try:
+        yield _Pages(cache)
+    finally:
+        cache.close()
+
+
+async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: Observer) -> Report | PycheckError:
     def tell(runtime: str, step: str, done: int, total: int) -> None:
         observe(variant.name, runtime, step, done, total)
 
+    options = variant.options
     try:
-        report = await bench.compare(variant.entry.path, variant.entry.inputs, variant.options, tell)
+        if variant.release:
+            observe(variant.name, "tfjs", "building", 0, 0)
+            options = replace(options, page=await pages.of(variant.release))
+            observe(variant.name, "tfjs", "ok", 0, 0)
+        report = await bench.compare(variant.entry.path, variant.entry.inputs, options, tell)
     except PycheckError as error:
         observe(variant.name, "", "failed", 0, 0)
         return error
@@ -211,7 +244,9 @@ class _Judge:
         """Judge one report; why the baseline is none for it, if that is so."""
         config = self._config
         budgeted = budgets.judge(report, config.budgets)
-        held = baseline.hold(report, self._accepted, config.baseline) if self._accepted else baseline.Held()
+        held = baseline.Held()
+        if self._accepted:
+            held = baseline.hold(report, self._accepted, config.baseline, variant.accepted_as)
         self._taken.append((report, (*budgeted.findings, *held.findings), variant.options.nan))
         self._used |= {b.place for b in budgeted.used}
         self._used |= {k.place for k in self._apply(*self._taken[-1]).seen}

@@ -13,17 +13,25 @@ from ..command_line import command_line
 from ..config import Options, layered
 from ..errors import UsageError
 from ..gate import ToleranceRule
+from ..releases import release_of
+from ..runtimes.server import Harness
 from ..settings import NAME, nearest
 from .configuration import Configuration, ModelEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One row. `name` is the model's, then its format and its quantization where they are not the default."""
+    """One row. `name` is the model's, then what is not the default of its format, quantization and release of TF.js.
+
+    `release` is what the configuration or the command line calls that; None is the one that comes with pycheck.
+    `accepted_as` is the name of the same with that one, which is what a baseline knows.
+    """
 
     name: str
     entry: ModelEntry
     options: Options
+    release: str | None
+    accepted_as: str
 
 
 def expand(
@@ -74,7 +82,16 @@ def _of(
             for t in config.tolerances
             if t.where.takes_variant(name)
         )
-        yield Variant(name, entry, replace(options, tolerance=replace(options.tolerance, rules=rules)))
+        options = replace(options, tolerance=replace(options.tolerance, rules=rules))
+        for release in given.get("tfjs_versions") or entry.releases or (None,):
+            suffix = _suffix(release) if release else ""
+            yield Variant(name + suffix, entry, options, release if suffix else None, name)
+
+
+def _suffix(release: str) -> str:
+    """Empty for the release that comes with pycheck."""
+    version = release_of(release)
+    return "" if version == Harness.read().tfjs_version and version == release else f"/tfjs-{version}"
 
 
 def _check_names(variants: Sequence[Variant]) -> None:
@@ -90,7 +107,8 @@ def _check_names(variants: Sequence[Variant]) -> None:
 
 def reproducing(config: Configuration, variant: Variant) -> str:
     """The command that gives the same report: of compare where it can be told all that matters, else of check."""
-    if variant.options.tolerance.rules:
+    if variant.options.tolerance.rules or variant.release:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
-        return shlex.join(["pycheck", "check", variant.name, *where])
+        release = ["--tfjs-version", variant.release] if variant.release else []
+        return shlex.join(["pycheck", "check", variant.name, *where, *release])
     return command_line("compare", variant.entry.path, variant.entry.inputs, variant.options)

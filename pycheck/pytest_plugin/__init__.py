@@ -36,9 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="leave out, with a warning, a runtime that cannot start here; skip a test that has no other",
     )
+    group.addoption("--pycheck-baseline", metavar="FILE", help="hold every result against the accepted ones in FILE")
+    group.addoption(
+        "--pycheck-update-baseline", action="store_true", help="accept what passes: write it into that FILE"
+    )
     parser.addini("pycheck_runtimes", "the matrix of pycheck_runtime, separated by spaces or lines", type="args")
     parser.addini("pycheck_headed", "show the browser's window", type="bool", default=None)
     parser.addini("pycheck_report_dir", "write every report there, as a page and as JSON", default="")
+    parser.addini("pycheck_baseline", "hold every result against the accepted ones in this file", default="")
     parser.addini("pycheck_allow_unavailable", "leave out a runtime that cannot start here", type="bool", default=None)
 
 
@@ -50,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "which go before those of the command line.",
     )
     config.pluginmanager.register(Summary(config), "pycheck-summary")
-    if config.getoption("pycheck_runtimes") or config.getoption("pycheck_report_dir"):
+    if any(config.getoption(f"pycheck_{name}") for name in ("runtimes", "report_dir", "update_baseline")):
         from . import settings
 
         settings.check(config)
@@ -117,4 +122,6 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "call" and (results := item.stash.get(RESULTS, ())):
         vars(report)["pycheck_cells"] = [cell for result in results for cell in result.cells]
+        if report.passed:
+            vars(report)["pycheck_accepted"] = [result.accepted for result in results if result.accepted]
     return report

@@ -10,7 +10,7 @@ import pytest
 from ..api import path_or
 from ..errors import PycheckError
 from ..types import Report
-from . import results, settings
+from . import accepted, results, settings
 from .bench import Bench
 
 
@@ -40,7 +40,10 @@ class Calls:
             )
             if asked.allow_unavailable:
                 report = results.without_unavailable(report, asked.options)
-            results.keep(self._request.node, report, asked.report_dir)
+            node = self._request.node
+            if asked.baseline and not asked.update_baseline:
+                report = accepted.hold(report, results.name(node), asked.baseline, asked.options)
+            results.keep(node, report, asked.report_dir, accept=asked.update_baseline)
             return report
         except PycheckError as error:
             # How pycheck came to it tells the reader of a test nothing.

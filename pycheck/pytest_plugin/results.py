@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pytest
 
@@ -30,26 +30,34 @@ class Cell(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One call. `notes` are for the end of a failure's text."""
+    """One call. `notes` are for the end of a failure's text; `accepted` is the report, for the baseline, as data."""
 
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+    accepted: dict[str, Any] | None = None
 
 
 #: What the calls of a test came to, in their order.
 RESULTS: pytest.StashKey[list[Result]] = pytest.StashKey()
 
 
-def keep(item: pytest.Item, report: Report, folder: Path | None) -> None:
+def name(item: pytest.Item) -> str:
+    """What the next call of a test is called: the test, and a number from the second on."""
+    earlier = len(item.stash.get(RESULTS, ()))
+    return item.nodeid + (f" {earlier + 1}" if earlier else "")
+
+
+def keep(item: pytest.Item, report: Report, folder: Path | None, *, accept: bool = False) -> None:
     """Remember a report for the summary, and write it where a folder is given. UsageError when it cannot be written."""
     results = item.stash.setdefault(RESULTS, [])
-    files = _write(report, folder, _name(item.nodeid, len(results))) if folder else ()
+    accepted = replace(report, name=name(item)).to_dict() if accept and report.passed else None
+    files = _write(report, folder, _file_name(name(item))) if folder else ()
     cells = tuple(_cells(report))
     item.user_properties.extend((f"pycheck {cell['model']} {cell['runtime']}", cell["text"]) for cell in cells)
     note = f"The report is in {' and '.join(map(str, files))}"
     if not files:
         note = "To keep the report as a page and as JSON: --pycheck-report-dir=DIR"
-    results.append(Result(cells, () if report.passed else (note,)))
+    results.append(Result(cells, () if report.passed else (note,), accepted))
 
 
 def without_unavailable(report: Report, options: Options) -> Report:
@@ -77,11 +85,11 @@ def _cells(report: Report) -> Iterator[Cell]:
         yield Cell(model=report.model.path, runtime=cell.runtime, text=cell.text, failed=cell.failed)
 
 
-def _write(report: Report, folder: Path, name: str) -> tuple[Path, ...]:
+def _write(report: Report, folder: Path, file_name: str) -> tuple[Path, ...]:
     from ..errors import UsageError
     from ..report import render
 
-    texts = {folder / f"{name}.{kind}": render(report, kind) for kind in ("html", "json")}
+    texts = {folder / f"{file_name}.{kind}": render(report, kind) for kind in ("html", "json")}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in texts.items():
@@ -91,8 +99,7 @@ def _write(report: Report, folder: Path, name: str) -> tuple[Path, ...]:
     return tuple(texts)
 
 
-def _name(nodeid: str, earlier: int) -> str:
-    """A file name that tells the test, which no other test has; the digest tells apart what the rest may not."""
-    readable = re.sub(r"[^\w.-]+", "-", nodeid).strip("-")[-_LONGEST_NAME:]
-    digest = hashlib.sha256(nodeid.encode()).hexdigest()[:6]
-    return f"{readable}-{digest}" + (f"-{earlier + 1}" if earlier else "")
+def _file_name(name: str) -> str:
+    """One that tells the test, which no other test has; the digest tells apart what the rest may not."""
+    readable = re.sub(r"[^\w.-]+", "-", name).strip("-")[-_LONGEST_NAME:]
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -32,6 +32,8 @@ class Asked:
     options: Options
     allow_unavailable: bool
     report_dir: Path | None
+    baseline: Path | None
+    update_baseline: bool
 
 
 def check(config: pytest.Config) -> None:
@@ -40,7 +42,9 @@ def check(config: pytest.Config) -> None:
         api.keyword_options(_of_command_line(config), folder=config.rootpath)
     except PycheckError as error:
         raise pytest.UsageError(str(error).replace("--runtime ", "--pycheck-runtimes ", 1)) from error
-    folder = _report_dir(config)
+    if config.getoption("pycheck_update_baseline") and not baseline(config):
+        raise pytest.UsageError("--pycheck-update-baseline: no file is named; add --pycheck-baseline=FILE")
+    folder = _path(config, "pycheck_report_dir")
     try:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +81,19 @@ def asked(request: pytest.FixtureRequest, given: Mapping[str, Any]) -> Asked:
     if isinstance(keywords.get("runtimes"), str):
         keywords["runtimes"] = _split([keywords["runtimes"]])
     options = api.keyword_options(keywords, folder=request.config.rootpath)
-    return Asked(options, allow_unavailable, _report_dir(request.config))
+    config = request.config
+    return Asked(
+        options,
+        allow_unavailable,
+        _path(config, "pycheck_report_dir"),
+        baseline(config),
+        config.getoption("pycheck_update_baseline"),
+    )
+
+
+def baseline(config: pytest.Config) -> Path | None:
+    """Where the accepted release lies."""
+    return _path(config, "pycheck_baseline")
 
 
 def _keywords(node: pytest.Item) -> dict[str, Any]:
@@ -118,9 +134,10 @@ def _split(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for text in texts for word in re.split(r"[,\s]+", text) if word)
 
 
-def _report_dir(config: pytest.Config) -> Path | None:
-    if given := config.getoption("pycheck_report_dir"):
+def _path(config: pytest.Config, name: str) -> Path | None:
+    """Of the command line, from where pytest was started, or of the ini file, from where that lies."""
+    if given := config.getoption(name):
         return config.invocation_params.dir / str(given)
-    if given := config.getini("pycheck_report_dir"):
+    if given := config.getini(name):
         return (config.inipath.parent if config.inipath else config.rootpath) / str(given)
     return None

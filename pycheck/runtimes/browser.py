@@ -28,6 +28,7 @@ class BrowserHost:
     should not change what the others run on, and an error of its GPU process should not end them.
     `timeout_s` bounds every step of a runtime, and the start of a browser. `connect` is the address of
     a browser that runs already (a Playwright server's or a DevTools address), or "by-hand" to have a person open one.
+    `page` is the folder of another page than pycheck's own.
 
     Raises RuntimeUnavailableError where there is no browser, no harness, or the browser does not start.
     """
@@ -42,6 +43,7 @@ class BrowserHost:
         browser_args: Sequence[str] = (),
         timeout_s: float = 300.0,
         kinds: Collection[str] = (),
+        page: Path | None = None,
     ) -> None:
         self.engine = engine
         self.timeout_s = timeout_s
@@ -50,12 +52,13 @@ class BrowserHost:
         self._headed = headed
         self._args = tuple(browser_args)
         self._kinds = kinds
+        self._page = page
         self._stack = AsyncExitStack()
         self._browsers: dict[bool, asyncio.Task[Browser]] = {}
         self._launches: list[asyncio.Task[Browser]] = []
 
     async def __aenter__(self) -> Self:
-        self.harness = Harness.read()
+        self.harness = Harness.read(self._page) if self._page else Harness.read()
         self._launcher = choose(
             self.engine,
             path=self._browser_path,

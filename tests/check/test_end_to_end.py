@@ -17,6 +17,8 @@ from pycheck.runtimes.browser import BrowserHost
 
 Run = Callable[..., tuple[int, str, str]]
 
+ROOT = Path(__file__).parents[2]
+
 #: Enough for a tiny model on a busy machine.
 _TIMEOUT = ("--timeout", "60")
 
@@ -177,3 +179,14 @@ def test_two_checks_share_one_cache_at_once(work: Path, tmp_path_factory: pytest
     assert [process.returncode for process in both] == [0, 0], said
     first, second = (json.loads(out)["reports"][0]["comparisons"] for out, _ in said)
     assert first == second
+
+
+def test_another_release_of_tfjs_is_a_variant_that_is_held_against_the_same_baseline(work: Path, run: Run) -> None:
+    _on('"chromium:cpu"')
+    assert run("baseline", "update", *_TIMEOUT)[0] == 0
+    code, out, _ = run("check", "--tfjs-version", str(ROOT), "--json", "check.json", *_TIMEOUT)
+    assert (code, "m/tfjs-4" in out) == (0, True)
+    (report,) = json.loads(Path("check.json").read_text())["reports"]
+    assert report["findings"] == [f for f in report["findings"] if not f["code"].startswith("baseline-")]
+    code, out, _ = run("check", "--tfjs-version", "4", *_TIMEOUT)
+    assert code == 2

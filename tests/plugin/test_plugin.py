@@ -63,8 +63,8 @@ def test_the_summary_is_the_matrix_of_models_by_runtimes(faked: Suite) -> None:
         [
             r"=+ pycheck =+",
             r"model +chromium:cpu +chromium:webgl",
-            r"sound\.keras +pass \d+% +pass \d+%",
             r"drifting\.keras +pass \d+% +DRIFT .*x",
+            r"sound\.keras +pass \d+% +pass \d+%",
         ]
     )
 
@@ -252,6 +252,63 @@ class TestUnavailable:
         result = faked(MATRIX, "--pycheck-runtimes=chromium:webgpu,chromium:cpu", "-rs")
         result.assert_outcomes(passed=2, skipped=2)
         result.stdout.fnmatch_lines(["SKIPPED*chromium:webgpu could not start here: no adapter"])
+
+
+class TestBaseline:
+    UPDATE = ("--pycheck-baseline=accepted.toml", "--pycheck-update-baseline", "--pycheck-runtimes=chromium:cpu")
+    HOLD = ("--pycheck-baseline=accepted.toml", "--pycheck-runtimes=chromium:cpu")
+
+    def test_what_passes_is_accepted_and_held_against_later(self, faked: Suite, pytester: pytest.Pytester) -> None:
+        result = faked(MATRIX, *self.UPDATE)
+        result.stdout.fnmatch_lines(["*accepted.toml: 2 results accepted"])
+        faked(MATRIX, *self.HOLD).assert_outcomes(passed=2)
+        (pytester.path / "worse").touch()
+        result = faked(MATRIX, *self.HOLD)
+        result.assert_outcomes(failed=2)
+        result.stdout.re_match_lines([r"E +error baseline-worse: scores on chromium:cpu is worse than .*"])
+
+    def test_what_fails_is_not_accepted(self, faked: Suite, pytester: pytest.Pytester) -> None:
+        result = faked(MATRIX, *self.UPDATE[:2], "--pycheck-runtimes=chromium:webgl")
+        result.stdout.fnmatch_lines(["*accepted.toml: 1 result accepted"])
+        text = (pytester.path / "accepted.toml").read_text()
+        assert "[chromium:webgl-sound.keras]" in text and "drifting" not in text
+
+    def test_part_of_the_suite_leaves_the_rest_as_it_was(self, faked: Suite, pytester: pytest.Pytester) -> None:
+        faked(MATRIX, *self.UPDATE)
+        before = (pytester.path / "accepted.toml").read_text()
+        (pytester.path / "worse").touch()
+        faked(MATRIX, *self.UPDATE, "-k", "sound")
+        after = (pytester.path / "accepted.toml").read_text()
+        assert after != before
+        assert [line for line in after.splitlines() if line.startswith("[")] == [
+            line for line in before.splitlines() if line.startswith("[")
+        ]
+
+    def test_workers_of_xdist_leave_it_to_the_controller(
+        self, faked_process: Suite, faked: Suite, pytester: pytest.Pytester
+    ) -> None:
+        result = faked_process(MATRIX, "-n", "2", *self.UPDATE)
+        result.stdout.fnmatch_lines(["*accepted.toml: 2 results accepted"])
+        (pytester.path / "conftest.py").unlink()
+        faked(MATRIX, *self.HOLD).assert_outcomes(passed=2)
+
+    def test_a_baseline_that_is_not_there_fails_with_the_way_out(self, faked: Suite) -> None:
+        result = faked(ONE, *self.HOLD)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["E *InputError: the baseline *accepted.toml cannot be read*"])
+
+    def test_to_update_a_file_has_to_be_named(self, faked: Suite) -> None:
+        result = faked(ONE, "--pycheck-update-baseline")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*no file is named; add --pycheck-baseline=FILE"])
+
+    def test_what_cannot_be_written_is_said_and_ends_with_an_error(
+        self, faked: Suite, pytester: pytest.Pytester
+    ) -> None:
+        (pytester.path / "accepted.toml").write_text("<<<<<<< HEAD\n")
+        result = faked(ONE, *self.UPDATE)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stdout.fnmatch_lines(["The baseline stays as it was: *accepted.toml is no baseline*"])
 
 
 class TestBesideOthers:
