@@ -17,9 +17,9 @@ LEFT_OUT = frozenset({"save_run", "cache_dir", "command", "trace", "tolerance", 
 def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:
     """``pycheck compare MODEL INPUTS ...`` with every option that is not its default.
 
-    Empty where the model is no file or the inputs are arrays: no command has them.
+    Empty where the model is no file, the inputs are arrays, or the page is not pycheck's own: no command has them.
     """
-    if not isinstance(model, Path) or not (inputs is None or isinstance(inputs, Path)):
+    if not isinstance(model, Path) or not (inputs is None or isinstance(inputs, Path)) or options.page:
         return ""
     words = ["pycheck", command, str(model), *([] if inputs is None else [str(inputs)])]
     if options.trace and command == "compare":
@@ -78,6 +78,8 @@ _WORDS: dict[str, Callable[[str, Any], list[str]]] = {
     "browser_args": _pairs("--browser-arg"),
     "connect": _pairs("--connect"),
     "flags": _pairs("--flag"),
+    "cpu_kernels": _each("--cpu-kernel"),
+    "try_remedies": _switch,
     "custom_objects": _each("--custom-objects"),
     "trust_model": _switch,
     "cache": lambda *_: ["--no-cache"],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ..types import CheckReport, Finding, Report, Severity
-from . import check_view, mismatch, view, where
+from . import check_view, cures, mismatch, view, where
 from .view import Row
 from .wording import ABSENT, printable
 
@@ -114,6 +114,7 @@ def _report(report: Report, level: int) -> Iterator[str]:
     for title, lines in (
         ("Outputs that differ", _failures(report)),
         (f"Where it starts: {text(where.scope(report.trace))}" if report.trace else "", _where_it_starts(report)),
+        ("What cures it", _cures(report)),
     ):
         yield from _section(f"{mark}# {title}", lines)
     for title, group in view.by_severity(report.findings):
@@ -189,6 +190,21 @@ def _where_it_starts(report: Report) -> Iterator[str]:
     if not found:
         yield "- no operation errs by itself beyond its tolerance"
     yield from _more(found)
+
+
+def _cures(report: Report) -> Iterator[str]:
+    if not report.remedies:
+        return
+    found = cures.cures(report)
+    for cure in found:
+        yield f"- {text(cure.runtimes)}: {text(cure.change)}"
+        yield from (f"  - {line}" for line in (text(cure.effect), code(cure.command), text(cure.note)) if line)
+        if cure.code:
+            yield _block(cure.code.splitlines(), "js")
+    if not found:
+        yield "- nothing that was tried"
+    for runtime, tried in cures.without_success(report):
+        yield f"- {code(runtime)}, no help: {text(tried)}"
 
 
 def _findings(group: Sequence[Finding]) -> Iterator[str]:
