@@ -56,7 +56,7 @@ class Summary:
             found = (self._cells.get((model, runtime)) for model in models)
             columns.append([runtime, *(cell["text"] if cell else "" for cell in found)])
         widths = [max(map(len, column)) for column in columns]
-        terminalreporter.section(_TITLE)
+        terminalreporter.write_sep("=", _TITLE)
         for rank, row in enumerate(zip(*columns, strict=True)):
             failed = rank > 0 and any(
                 cell["failed"] for (model, _), cell in self._cells.items() if model == models[rank - 1]
