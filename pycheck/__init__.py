@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import check, compare, convert, rejudge, trace, update_baseline
+    from .api import check, compare, convert, gradients, rejudge, trace, train, update_baseline
     from .errors import (
         ArtifactFileError,
         ConversionError,
@@ -65,8 +65,10 @@ __all__ = [
     "check",
     "compare",
     "convert",
+    "gradients",
     "rejudge",
     "trace",
+    "train",
     "update_baseline",
 ]
 

@@ -163,6 +163,9 @@ def trace(
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
     try_remedies: bool | None = None,
+    bundle: str | os.PathLike[str] | None = None,
+    bundle_point: str | None = None,
+    model_explorer: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -179,6 +182,7 @@ def trace(
 
     The report is that of `compare` with a `trace`: for every point of the artifact and every runtime the error
     that it has in the whole run, and the error of its operation alone, on the values that Python has there.
+    ``report.trace.table()`` gives all of that as flat rows.
 
     Args:
         model, inputs: As in `compare`, and so are the options that are not named here.
@@ -187,6 +191,10 @@ def trace(
             and more where TF.js would compute so few elements elsewhere.
         trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 1 GiB. The page of
             every runtime holds half as much.
+        bundle: New or empty folder for the first source operation, cut out with the inputs on which it errs: a page
+            that needs TF.js alone, the tensors, and a text for an issue. `trace.bundle` of the report tells of it.
+        bundle_point: Node or layer that is to be in the bundle, instead of the first.
+        model_explorer: New or empty folder for the graph and the errors of its nodes, for Google's Model Explorer.
 
     Raises:
         What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
@@ -213,6 +221,9 @@ def trace(
         trace_samples=trace_samples,
         trace_memory=trace_memory,
         try_remedies=try_remedies,
+        bundle=bundle,
+        bundle_point=bundle_point,
+        model_explorer=model_explorer,
         batch_size=batch_size,
         timeout=timeout_s,
         headed=headed,
@@ -226,6 +237,110 @@ def trace(
         cache=cache,
     )
     return _run(pipeline.trace(path_or(model), path_or(inputs), options))
+
+
+def train(
+    model: str | os.PathLike[str] | Any,
+    inputs: str | os.PathLike[str] | Arrays,
+    targets: str | os.PathLike[str] | Arrays,
+    *,
+    optimizer: str | None = None,
+    loss: str | None = None,
+    steps: int = 50,
+    batch_size: int | None = None,
+    clipnorm: float | None = None,
+    global_clipnorm: float | None = None,
+    clipvalue: float | None = None,
+    regularize: str | None = None,
+    try_remedies: bool = False,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    nan: str | None = None,
+    timeout_s: float | None = None,
+    headed: bool | None = None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
+    browser_args: Sequence[str] | None = None,
+    connect: Mapping[str, str] | None = None,
+    flags: Mapping[str, str | int | float | bool] | None = None,
+    custom_objects: Sequence[str] | None = None,
+    trust_model: bool | None = None,
+    cache: bool | None = None,
+) -> Report:
+    """Train a model in Python and in real browsers: the same weights, batches, optimizer and loss.
+
+    The report has a `training`: for every runtime and step the loss, the norm of the gradient, the largest
+    gradient and weight of each variable, what is not finite, and how far it is from Python in float64.
+
+    Args:
+        model: As in `compare`, a Keras model; it is left as it is.
+        inputs, targets: Paths of ``.npy``, ``.npz`` or ``.safetensors`` files, or arrays. Samples are taken in
+            order, `batch_size` a step, again and again.
+        optimizer: Such as ``"adam:0.001"`` or ``"adam:0.001,epsilon=1e-7"``; None for the model's own.
+        loss: Such as ``"mse"``, or a formula of the targets ``y`` and the output ``p``; None for the model's own.
+        steps: How many batches.
+        clipnorm, global_clipnorm, clipvalue: As in Keras, at most one.
+        regularize: A penalty on all kernels, such as ``"l2:0.01"``.
+        try_remedies: Whether to train again with each cure that fits; `training.cures` says which worked.
+
+    The options that are not named here are those of `compare`.
+
+    Raises:
+        What `compare` raises for bad input; UsageError for a model, an optimizer or a loss that one side lacks.
+    """
+    from . import pipeline
+    from .training.recipe import RecipeText
+
+    options = _options(
+        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
+        nan=nan,
+        batch_size=batch_size,
+        timeout=timeout_s,
+        headed=headed,
+        browser_path=browser_path,
+        browser_args=browser_args,
+        connect=connect,
+        flags=flags,
+        custom_objects=custom_objects,
+        trust_model=trust_model,
+        cache=cache,
+    )
+    recipe = RecipeText(
+        optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, try_remedies
+    )
+    return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, options))
+
+
+def gradients(
+    model: str | os.PathLike[str] | Any,
+    inputs: str | os.PathLike[str] | Arrays,
+    targets: str | os.PathLike[str] | Arrays,
+    *,
+    loss: str | None = None,
+    batch_size: int | None = None,
+    regularize: str | None = None,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    nan: str | None = None,
+    timeout_s: float | None = None,
+    custom_objects: Sequence[str] | None = None,
+    trust_model: bool | None = None,
+) -> Report:
+    """Compare the gradient of the first batch, and check both passes in Python operation by operation.
+
+    The report's `training` has one step: `gradients` has every variable on every runtime, `passes` the operations
+    that give what is not finite. Options and errors are those of `train`.
+    """
+    from . import pipeline
+    from .training.recipe import RecipeText
+
+    options = _options(
+        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
+        nan=nan,
+        batch_size=batch_size,
+        timeout=timeout_s,
+        custom_objects=custom_objects,
+        trust_model=trust_model,
+    )
+    recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
+    return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, options))
 
 
 def rejudge(

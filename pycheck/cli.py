@@ -23,6 +23,10 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    Bundle,
+    BundlePoint,
+    ClipNorm,
+    ClipValue,
     ConfigPath,
     Connect,
     CpuKernels,
@@ -30,33 +34,41 @@ from .cli_options import (
     Flag,
     Format,
     Github,
+    GlobalClipNorm,
     Headed,
     HtmlPath,
     InputsPath,
     JsonPath,
     JunitPath,
     Layers,
+    Loss,
     MapOutput,
     MarkdownPath,
     MaxUlp,
+    ModelExplorer,
     ModelPath,
     Nan,
     NoCache,
     NoColor,
+    Optimizer,
     Quantize,
     Quiet,
     Range,
+    Regularize,
     Rtol,
     Runtimes,
     Samples,
     SaveRun,
     Seed,
+    Steps,
+    TargetsPath,
     TfjsModel,
     TfjsVersions,
     Timeout,
     Trace,
     TraceMemory,
     TraceSamples,
+    TrainInputsPath,
     TrustModel,
     TryRemedies,
     VariantNames,
@@ -106,6 +118,10 @@ Examples:
 
   pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
 
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --bundle bug/
+
+  pycheck trace model.keras inputs.npy --model-explorer explorer/
+
 Exit code: that of pycheck compare.
 """
 
@@ -119,6 +135,18 @@ Examples:
   pycheck check --config models/pycheck.toml --json check.json
 
 Exit code: 0 all pass; 1 a gate failed; else that of what kept a model from being judged, see pycheck compare.
+"""
+
+_EPILOG_TRAIN = """
+Examples:
+
+  pycheck train model.keras inputs.npy targets.npy --optimizer sgd:0.1 --loss mse --steps 100
+
+  pycheck train model.keras x.npy y.npy --optimizer adam:0.001 --loss binary_crossentropy --try-remedies
+
+  pycheck train model.keras x.npy y.npy --optimizer sgd:0.01 --loss 'mean(-y * log(p))' --json training.json
+
+Exit code: that of pycheck compare.
 """
 
 app = typer.Typer(
@@ -228,6 +256,9 @@ def trace(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    bundle: Bundle = None,
+    bundle_point: BundlePoint = None,
+    model_explorer: ModelExplorer = None,
     try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
@@ -259,6 +290,7 @@ def trace(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
+        bundle=bundle, bundle_point=bundle_point, model_explorer=model_explorer,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
         connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
         custom_objects=custom_objects, trust_model=trust_model,
@@ -372,6 +404,122 @@ def _check(
     plan = matrix.plan(config, given, models or (), command=shlex.join(["pycheck", *sys.argv[1:]]))
     with console.check_progress(plan.runtime_counts) as observe:
         return plan, _run(matrix.check(plan, observe, **how))
+
+
+@app.command(epilog=_EPILOG_TRAIN)
+def train(
+    model: ModelPath,
+    inputs: TrainInputsPath,
+    targets: TargetsPath,
+    optimizer: Optimizer = None,
+    loss: Loss = None,
+    steps: Steps = 50,
+    clipnorm: ClipNorm = None,
+    global_clipnorm: GlobalClipNorm = None,
+    clipvalue: ClipValue = None,
+    regularize: Regularize = None,
+    try_remedies: TryRemedies = None,
+    runtime: Runtimes = None,
+    nan: Nan = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    batch_size: BatchSize = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    flag: Flag = None,
+    custom_objects: CustomObjects = None,
+    trust_model: TrustModel = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Train MODEL in Python and in real browsers on the same batches, and say whether they learn alike."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import destinations, publish
+    from .training.recipe import RecipeText
+
+    options = _options(
+        runtimes=runtime, nan=nan, batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path,
+        browser_args=browser_arg, connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        cache=False if no_cache else None,
+    )  # fmt: skip
+    recipe = RecipeText(
+        optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, bool(try_remedies)
+    )
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit)
+    with console.progress() as observe:
+        report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
+    raise typer.Exit(publish(report, outputs, console))
+
+
+@app.command()
+def gradients(
+    model: ModelPath,
+    inputs: TrainInputsPath,
+    targets: TargetsPath,
+    loss: Loss = None,
+    regularize: Regularize = None,
+    runtime: Runtimes = None,
+    nan: Nan = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    batch_size: BatchSize = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    flag: Flag = None,
+    custom_objects: CustomObjects = None,
+    trust_model: TrustModel = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Compare MODEL's gradient on its first batch, and check both passes in Python operation by operation."""
+    from . import pipeline
+    from .console import Console
+    from .publishing import destinations, publish
+    from .training.recipe import RecipeText
+
+    options = _options(
+        runtimes=runtime, nan=nan, batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path,
+        browser_args=browser_arg, connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        cache=False if no_cache else None,
+    )  # fmt: skip
+    recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit)
+    with console.progress() as observe:
+        report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
+    raise typer.Exit(publish(report, outputs, console))
+
+
+@app.command("inputs")
+def inputs_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".npy, .npz or .safetensors.")],
+    json: JsonPath = None,
+    no_color: NoColor = False,
+) -> None:
+    """Look at the hygiene of a data file by itself: NaN, outliers, scale, columns, types, half floats."""
+    from . import hygiene
+    from .console import Console
+    from .publishing import destinations, standard_output
+
+    outputs = destinations(json=json)
+    found = hygiene.examine(file)
+    with standard_output():
+        Console(no_color=no_color).hygiene(found, outputs.get("json"))
+    raise typer.Exit(0 if found.clean else 1)
 
 
 @app.command("report")

@@ -144,4 +144,48 @@ VariantNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[MODEL]...", help="Names of models or variants, * for anything; left out: all of them."),
 ]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Write the source operation, cut out with its inputs, as a page for a bug report."
+    ),
+]
+BundlePoint = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which source operation, by node or layer (default: the first that errs alone)."),
+]
+ModelExplorer = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write graph and errors for Google's Model Explorer.")
+]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]
+TargetsPath = Annotated[
+    Path, typer.Argument(metavar="TARGETS", help=".npy, .npz or .safetensors: what the outputs should be.")
+]
+TrainInputsPath = Annotated[
+    Path, typer.Argument(metavar="INPUTS", help=".npy, .npz or .safetensors; the first axis is the sample.")
+]
+Optimizer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:RATE][,ARG=X]",
+        help="sgd, momentum, rmsprop, adagrad, adadelta, adam or adamax, such as adam:0.001,epsilon=1e-7; left out: "
+        "what the model was compiled with.",
+    ),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FORMULA",
+        help="A loss of Keras that TF.js has too, such as mse or binary_crossentropy:from_logits, or a formula of the "
+        "targets y and the output p, such as 'mean(-y * log(p))'.",
+    ),
+]
+Steps = Annotated[int, typer.Option(metavar="N", help="Training steps, one batch each.")]
+ClipNorm = Annotated[float | None, typer.Option("--clipnorm", metavar="X", help="Largest norm of each gradient.")]
+GlobalClipNorm = Annotated[
+    float | None, typer.Option("--global-clipnorm", metavar="X", help="Largest norm of all gradients together.")
+]
+ClipValue = Annotated[float | None, typer.Option("--clipvalue", metavar="X", help="Largest element of a gradient.")]
+Regularize = Annotated[
+    str | None, typer.Option(metavar="l2:X[,l1:X]", help="Penalty on every kernel, in both worlds alike.")
+]

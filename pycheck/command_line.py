@@ -11,7 +11,9 @@ from typing import Any
 from .config import Options
 
 #: What changes no result, or is no option of the command.
-LEFT_OUT = frozenset({"save_run", "cache_dir", "command", "trace", "tolerance", "page"})
+LEFT_OUT = frozenset(
+    {"save_run", "cache_dir", "command", "trace", "tolerance", "page", "bundle", "bundle_point", "model_explorer"}
+)
 
 
 def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:

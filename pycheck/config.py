@@ -56,6 +56,9 @@ class Options:
     layers: tuple[str, ...] = ()
     trace_samples: int | None = None
     trace_memory: int = 1 << 30  # bytes
+    bundle: Path | None = None
+    bundle_point: str | None = None
+    model_explorer: Path | None = None
     batch_size: int = 32
     timeout_s: float = 300.0
     headed: bool = False
@@ -85,6 +88,10 @@ class Options:
                 raise UsageError(f"{name} is {value}; it must be at least 1")
         if self.layers and not self.trace:
             raise UsageError("--layer says what to trace, and nothing is traced", "Add --trace, or use pycheck trace.")
+        if self.bundle_point and not self.bundle:
+            raise UsageError(
+                "--bundle-point says what to put into a bundle, and none is asked for", "Add --bundle DIR."
+            )
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s}; it must be a number of seconds above 0")
         if self.range and not self.range[0] < self.range[1]:
@@ -242,7 +249,7 @@ def _parse(settings: dict[str, Any]) -> Options:
     values["connect"] = _addresses(values.get("connect", ()))
     values["layers"] = tuple(values.get("layers", ()))
     values["cpu_kernels"] = tuple(dict.fromkeys(values.get("cpu_kernels", ())))
-    for name in ("tfjs_model", "save_run", "cache_dir"):
+    for name in ("tfjs_model", "save_run", "cache_dir", "bundle", "model_explorer"):
         if name in values:
             values[name] = Path(values[name]).expanduser()
     values["custom_objects"] = tuple(values.get("custom_objects", ()))

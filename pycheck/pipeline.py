@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +20,7 @@ from .cache import Cache
 from .command_line import command_line
 from .config import Options
 from .errors import ConversionError, RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
+from .folders import check_new_folder, write_folder
 from .hosts import Hosts
 from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
@@ -45,6 +47,7 @@ from .types import (
 if TYPE_CHECKING:
     from .remedies import Trial
     from .tracing import TraceInputs, TraceReferences
+    from .training import RecipeText
 
 # What shows that a conversion computes the same: TF.js's plainest kernels, on as many made inputs.
 _VERIFIER = RuntimeId("chromium", "cpu")
@@ -110,12 +113,49 @@ class Workbench:
     async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
         """What the function `trace` does."""
         options = _reproducible("trace", model, inputs, options)
+        explorer = options.model_explorer
+        for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
+            if folder:
+                check_new_folder(option, folder)
         async with self.opened(model, options, observe) as run:
             run.keeps_open = True
             run.prepares_trace = True
             report = conclude(*await run.run(inputs), options)
             report = await run.trace(report, set(options.runtimes), only_failed=False)
-            return await run.try_remedies(report) if options.try_remedies else report
+            report = await run.bundle(report, options.bundle) if options.bundle else report
+            report = await run.try_remedies(report) if options.try_remedies else report
+        if explorer:
+            from .report.model_explorer import model_explorer_files
+
+            files = {name: text.encode() for name, text in model_explorer_files(report).items()}
+            write_folder("--model-explorer", explorer, files)
+        return report
+
+    async def train(
+        self, model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = _silent
+    ) -> Report:
+        """What the function `train` does."""
+        from .training import Bench, read_arrays, setup_of, train_run
+
+        recipe.check()
+        async with AsyncExitStack() as stack:
+            cache = Cache(options.cache_dir, enabled=options.cache)
+            stack.callback(cache.close)
+            source = Source(model, options, cache, self._executor)
+            stack.push_async_callback(source.close)
+            signature = (await source.info()).signature
+            given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
+            wanted = read_arrays(targets) if isinstance(targets, Path) else targets
+            loaded = await source.model()
+            setup = setup_of(loaded, given, wanted, recipe)
+            self._hosts.start(options)
+            host_of = partial(self._hosts.get, options)
+            bench = Bench(options.runtimes, host_of, dict(options.flags), self._executor, observe)
+            stack.push_async_callback(bench.close)
+            return await train_run(
+                bench, loaded, given, setup, options,
+                try_remedies=recipe.try_remedies, gradients_only=recipe.gradients_only,
+            )  # fmt: skip
 
     @asynccontextmanager
     async def opened(self, model: Any, options: Options, observe: Observer) -> AsyncIterator[_Run]:
@@ -181,6 +221,18 @@ async def convert(
         except OSError as error:
             raise UsageError(f"{folder} cannot be written: {error}") from error
     return replace(artifact, folder=folder), report
+
+
+async def train(
+    model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = _silent
+) -> Report:
+    """Train in Python and in the pages on the same batches; say where they part, what breaks, and why.
+
+    `inputs` and `targets` are paths or arrays. Errors are those of `compare` for what is bad input, and UsageError
+    for what cannot be trained in both worlds.
+    """
+    async with Workbench() as bench:
+        return await bench.train(model, inputs, targets, recipe, options, observe)
 
 
 def rejudge(folder: Path, options: Options) -> Report:
@@ -322,6 +374,23 @@ class _Run:
         artifact, layers = await self._source.artifact(), await self._source.layer_names()
         folder = self._cache.reserve("epsilons", None).folder
         return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
+
+    async def bundle(self, report: Report, folder: Path) -> Report:
+        """The report of a trace, with its first source operation in a folder of its own."""
+        from .bundle import bundle_source
+
+        async def draw(count: int) -> Tensors:
+            return (await self._trace_inputs(report, count)).tensors
+
+        return await bundle_source(
+            report,
+            folder,
+            name=self._options.bundle_point,
+            single=(await self._trace_references()).single,
+            draw=draw,
+            candidates=list(self._kept.values()),
+            executor=self._executor,
+        )
 
     def _trace_references(self) -> asyncio.Task[TraceReferences]:
         """The artifact in Python, which is started once."""

@@ -19,6 +19,8 @@ export class Engine {
   /** @type {Model | undefined} */
   #model;
   #cpuKernels = new CpuKernels();
+  /** @type {import('./train.js').Training | undefined} */
+  #training;
   #report;
 
   /** @param {import('./backends.js').Report} report told of what breaks unasked */
@@ -63,6 +65,9 @@ export class Engine {
    * @returns {Promise<import('./protocol.d.ts').Loaded>}
    */
   async load({id, format, url, cpu_kernels}) {
+    this.#training?.dispose();
+    this.#training = undefined;
+    this.#model?.layersModel?.dispose();
     await this.#cpuKernels.move(cpu_kernels);
     this.#model = await this.#checked(load(format, url));
     const {inputs, outputs} = this.#model;
@@ -132,6 +137,41 @@ export class Engine {
       download_s: 0,
       compute_s: (read - start) / 1000,
       upload_s: (performance.now() - read) / 1000,
+      tensor_count: core.memory().numTensors,
+    };
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Compile} command
+   * @returns {Promise<import('./protocol.d.ts').Compiled>}
+   */
+  async compile(command) {
+    const model = this.#loaded().layersModel;
+    if (!model) throw new Failure('train', 'a graph model cannot be trained: its weights are constants');
+    const {Training} = await import('./train.js');
+    this.#training?.dispose();
+    this.#training = new Training(model, command, await download(command.inputs_url));
+    const {variables, trainableCount} = this.#training;
+    await upload(command.outputs_url, await this.#checked(this.#training.initialWeights()), command.upload_streams);
+    return {type: 'compiled', id: command.id, variables, trainable_count: trainableCount};
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Train} command
+   * @returns {Promise<import('./protocol.d.ts').Trained>}
+   */
+  async train({id, first_step, step_count, observe, outputs_url, upload_streams}) {
+    if (!this.#training) throw new Failure('train', 'nothing has been compiled');
+    const start = performance.now();
+    const {outputs, layers} = await this.#checked(this.#training.run(first_step, step_count, observe));
+    const computed = performance.now();
+    await upload(outputs_url, outputs, upload_streams);
+    return {
+      type: 'trained',
+      id,
+      layers,
+      compute_s: (computed - start) / 1000,
+      upload_s: (performance.now() - computed) / 1000,
       tensor_count: core.memory().numTensors,
     };
   }

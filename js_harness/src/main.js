@@ -50,6 +50,10 @@ async function answer(command) {
       return engine.run(command);
     case 'take':
       return engine.take(command);
+    case 'compile':
+      return engine.compile(command);
+    case 'train':
+      return engine.train(command);
   }
 }
 

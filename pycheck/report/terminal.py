@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..types import Finding, Report, Severity, WorstElement
-from . import cures, view, where, wording
+from . import cures, training, view, where, wording
 from .view import Row
 
 _PASSED, _FAILED = "bold green", "bold red"
@@ -62,6 +62,7 @@ def report_parts(report: Report, width: int, verbosity: int) -> Iterator[Rendera
     yield from (gap, _pairs(view.context(report)))
     for section in (
         _table(report, width, verbosity),
+        _training(report, verbosity),
         _where_it_starts(report, verbosity),
         _cures(report, verbosity),
         _findings(report, verbosity),
@@ -152,6 +153,41 @@ def _shown(rows: Sequence[Row], verbosity: int) -> tuple[Sequence[Row], int]:
     tensors = {row.tensor for row in shown}
     shown = [row for row in rows if row in shown or (not row.result and row.tensor in tensors)]
     return shown, len(rows) - len(shown)
+
+
+# --- training
+
+
+def _training(report: Report, verbosity: int) -> list[RenderableType]:
+    if report.training is None:
+        return []
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title, name in training.COLUMNS:
+        table.add_column(title, no_wrap=name in ("runtime", "result"), overflow="fold")
+    for row in training.rows(report):
+        cells = [Text(getattr(row, name)) for _, name in training.COLUMNS]
+        cells[-1].stylize("bold red" if row.failed else "green")
+        table.add_row(*cells)
+    parts: list[RenderableType] = [table] if report.training.curves else []
+    if verbosity > 0 or report.training.step_count == 1:
+        parts += _rows(
+            ("runtime", "variable", "largest", "error", "allowed", ""), training.gradient_rows(report.training)
+        )
+    parts += [Padding(Text(line), (0, 0, 0, 2)) for line in training.pass_lines(report.training)]
+    if cures := training.cures(report.training):
+        rows = [(c.name, c.worked, c.losses, c.description, c.option) for c in cures]
+        parts += [Text(), _heading("Cures that were tried")]
+        parts += _rows(("cure", "", "last loss", "what it is", "how"), rows)
+    return parts
+
+
+def _rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[RenderableType]:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return [table]
 
 
 # --- where it starts

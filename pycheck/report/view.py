@@ -19,7 +19,7 @@ from ..types import (
     Verdict,
     WorstElement,
 )
-from . import cures
+from . import cures, training
 from .wording import ABSENT, count, names, percent, printable, short, size
 
 LABELS = {
@@ -175,6 +175,8 @@ NONFINITE_LEGEND = "NaN/Inf: + only on this runtime, - only in Python (masked), 
 
 def headline(report: Report) -> str:
     """One sentence under the verdict."""
+    if report.training is not None:
+        return training.headline(report)
     judged = [c for c in report.comparisons if c.passed is not None]
     missing = _missing(report)
     if report.verdict is Verdict.PASS:
@@ -230,7 +232,7 @@ def context(report: Report) -> tuple[tuple[str, str], ...]:
         ("inputs", f"{samples} {f'from {printable(inputs.path)}' if inputs.path else 'made from the signature'}")
     )
     lines += [("", printable(note)) for note in inputs.notes]
-    return tuple(lines)
+    return (*lines, *(training.context(report.training) if report.training else ()))
 
 
 def environments(report: Report) -> tuple[tuple[str, str], ...]:
@@ -307,6 +309,8 @@ def difference(w: WorstElement) -> str:
 
 def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     """What to do now: a reason and a command line that exists, or the call where no command has what was compared."""
+    if report.training is not None:
+        return tuple(training.next_steps(report))
     if not report.command:
         return _next_calls(report)
     command = report.command

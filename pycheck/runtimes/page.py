@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +18,7 @@ from . import proof
 from .base import Runtime
 from .launching import Browser, ConsoleLine
 from .server import artifact_files
+from .session import Session
 
 if TYPE_CHECKING:
     from .browser import BrowserHost
@@ -168,6 +169,18 @@ class BrowserRuntime(Runtime):
             )
             await self._ran(command)
             return tensors.decode(session.take_outputs())
+
+    async def exchange(
+        self, step: str, doing: str, make: Callable[[Session], protocol.Command], wanted: type[_Reply]
+    ) -> tuple[_Reply, dict[str, Array]]:
+        """One command that sends tensors back: its reply and these. RuntimeFailedError as in `run`."""
+        async with self._step(step, doing):
+            reply = await self._request(make(self._session), wanted)
+            return reply, tensors.decode(self._session.take_outputs())
+
+    async def load(self, artifact: ArtifactInfo) -> None:
+        """Load another artifact into this page; the one before is let go."""
+        await self._load(artifact)
 
     async def _ran(self, command: protocol.Run | protocol.Take) -> protocol.Ran:
         ran = await self._request(command, protocol.Ran)
