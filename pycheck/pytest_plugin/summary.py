@@ -47,7 +47,7 @@ class Summary:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """A line a model, a column a runtime."""
-        if not self._cells or self._config.get_verbosity() < 0:
+        if not self._cells or self._config.getoption("verbose") < 0:
             return
         models = sorted({model for model, _ in self._cells})  # tests may end in any order
         runtimes = sorted({runtime for _, runtime in self._cells})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..types import Comparison, Finding, Report, RuntimeStatus, Severity
-from . import cures, mismatch, view, where
+from . import cures, mismatch, training, view, where
 from .wording import ABSENT, printable
 
 _MOST_COMPARISONS, _MOST_FINDINGS, _MOST_SOURCES = 8, 6, 4
@@ -14,7 +14,7 @@ _MOST_COMPARISONS, _MOST_FINDINGS, _MOST_SOURCES = 8, 6, 4
 def failure_text(report: Report) -> str:
     """The text for a report that did not pass."""
     lines = [f"{view.LABELS[report.verdict]}: {view.headline(report)}", *_context(report)]
-    parts = (_outputs, _missing, _where_it_starts, _cures, _findings, _next)
+    parts = (_outputs, _missing, _training, _where_it_starts, _cures, _findings, _next)
     for part in (make(report) for make in parts):
         if found := list(part):
             lines += ["", *found]
@@ -38,6 +38,18 @@ def _missing(report: Report) -> Iterator[str]:
     for record in report.runtimes:
         if record.status is not RuntimeStatus.OK and record.id.kind != "float64":
             yield f"{record.id} {view.STATUS_WORDS[record.status]}"
+
+
+def _training(report: Report) -> Iterator[str]:
+    if report.training is None:
+        return
+    for row in training.rows(report):
+        if row.failed:
+            facts = [
+                f"{title} {value}" for title, name in training.COLUMNS[1:-1] if (value := getattr(row, name)) != ABSENT
+            ]
+            yield f"{row.runtime}: {row.result}: {', '.join(facts)}"
+    yield from training.pass_lines(report.training)
 
 
 def _where_it_starts(report: Report) -> Iterator[str]:
