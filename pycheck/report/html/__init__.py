@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -31,12 +31,18 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.PA
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What stands above the matrix of several reports, where it is not simply the worst of their verdicts."""
+    """What stands above several reports, where it is not simply the worst of their verdicts.
+
+    `results` are words for cells of the matrix, by name and runtime, that stand for what the outputs themselves do
+    not show, such as a budget, and whether they are failures. `failures` are models without a report, and why.
+    """
 
     label: str
     passed: bool
     headline: str
     remarks: tuple[str, ...] = ()
+    results: Mapping[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 def render_html(report: Report) -> str:
@@ -55,7 +61,9 @@ def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview
         raise ValueError("no report to render")
     sections = [content.section(name, report, f"r{i}") for i, (name, report) in enumerate(reports, 1)]
     overview = overview or _overview(sections)
-    return _render(title, overview, sections, content.models_matrix(sections), reports[0][1].pycheck_version)
+    return _render(
+        title, overview, sections, content.models_matrix(sections, overview.results), reports[0][1].pycheck_version
+    )
 
 
 def _overview(sections: Sequence[content.Section]) -> Overview:

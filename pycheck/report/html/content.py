@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ...types import Comparison, Report, RuntimeId, RuntimeStatus
@@ -95,8 +95,8 @@ def outputs_matrix(shown: Section) -> Matrix:
     return _matrix("output", ids, rows)
 
 
-def models_matrix(sections: Sequence[Section]) -> Matrix:
-    """Models by runtimes, the worst output of each."""
+def models_matrix(sections: Sequence[Section], words: Mapping[tuple[str, str], tuple[str, bool]]) -> Matrix:
+    """Models by runtimes, the worst output of each, under the word that there is for it by name and runtime."""
     ids = _runtimes([s.report for s in sections])
     rows = []
     for s in sections:
@@ -106,9 +106,16 @@ def models_matrix(sections: Sequence[Section]) -> Matrix:
                 _output_cell(s, runtime, p.comparison.tensor) for p in s.pairs if p.comparison.candidate == runtime
             ]
             known = [cell for cell in (*found, _missing(s, runtime)) if cell]
-            cells.append(min(known, key=lambda cell: _STATES.index(cell.state), default=None))
+            cell = min(known, key=lambda cell: _STATES.index(cell.state), default=None)
+            cells.append(_renamed(cell, *words.get((s.name, str(runtime)), ("", False))))
         rows.append((s.name, s.anchor, tuple(cells)))
     return _matrix("model", ids, rows)
+
+
+def _renamed(cell: Cell | None, word: str, failed: bool) -> Cell | None:
+    if cell is None or not word or word == cell.text:
+        return cell
+    return replace(cell, text=word, state="fail" if failed else "warn")
 
 
 def _matrix(
