@@ -17,7 +17,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from pycheck import Report
-from pycheck.diagnose.codes import CODES
+from pycheck.diagnose.codes import CODES, Code
 from pycheck.report.terminal import render_terminal
 
 FOLDER = Path(__file__).parent / "findings"
@@ -44,7 +44,10 @@ def shown(text: str) -> str:
 
 
 def run(program: str) -> Report:
-    """The report that a page's program ends with; it runs in an empty folder of its own."""
+    """The report that a page's program ends with; it runs in an empty folder of its own, and names start anew."""
+    import keras
+
+    keras.utils.clear_session()
     before = Path.cwd()
     names: dict[str, Any] = {"__name__": "example"}
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +85,13 @@ def head(code: str) -> str:
 
 
 def _finders(code: str) -> str:
+    if CODES[code].check:
+        return "`pycheck check`"
     return "`pycheck trace`" if CODES[code].trace else "`pycheck compare` and `pycheck trace`"
+
+
+def _found_by(kind: Code) -> str:
+    return "check" if kind.check else "trace" if kind.trace else "compare, trace"
 
 
 def with_head(text: str, code: str) -> str:
@@ -93,7 +102,7 @@ def with_head(text: str, code: str) -> str:
 def index() -> str:
     """The whole of README.md."""
     rows = [
-        f"| [`{code}`]({code}.md) | {kind.title} | {kind.severity} | {'trace' if kind.trace else 'compare, trace'} |"
+        f"| [`{code}`]({code}.md) | {kind.title} | {kind.severity} | {_found_by(kind)} |"
         for code, kind in CODES.items()
     ]
     return f"""# Findings

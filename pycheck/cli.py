@@ -23,10 +23,15 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    Bundle,
+    BundlePoint,
+    ConfigPath,
     Connect,
+    CpuKernels,
     CustomObjects,
     Flag,
     Format,
+    Github,
     Headed,
     HtmlPath,
     InputsPath,
@@ -34,7 +39,9 @@ from .cli_options import (
     JunitPath,
     Layers,
     MapOutput,
+    MarkdownPath,
     MaxUlp,
+    ModelExplorer,
     ModelPath,
     Nan,
     NoCache,
@@ -48,11 +55,14 @@ from .cli_options import (
     SaveRun,
     Seed,
     TfjsModel,
+    TfjsVersions,
     Timeout,
     Trace,
     TraceMemory,
     TraceSamples,
     TrustModel,
+    TryRemedies,
+    VariantNames,
     Verbose,
 )
 from .errors import PycheckError
@@ -60,6 +70,9 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .config import Options
+    from .console import Console
+    from .matrix import Plan
+    from .types import CheckReport
 
 T = TypeVar("T")
 
@@ -81,7 +94,7 @@ Examples:
 
   pycheck compare model.keras inputs.npy --json - | jq .verdict
 
-  pycheck compare model.keras inputs.npy --trace
+  pycheck compare model.keras inputs.npy --trace --try-remedies
 
 Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
@@ -90,13 +103,29 @@ Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 _EPILOG_TRACE = """
 Examples:
 
-  pycheck trace model.keras inputs.npy --runtime chromium:webgl
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --try-remedies
 
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
 
   pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
 
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --bundle bug/
+
+  pycheck trace model.keras inputs.npy --model-explorer explorer/
+
 Exit code: that of pycheck compare.
+"""
+
+_EPILOG_CHECK = """
+Examples:
+
+  pycheck init && pycheck check
+
+  pycheck check cnn --runtime chromium:webgl
+
+  pycheck check --config models/pycheck.toml --json check.json
+
+Exit code: 0 all pass; 1 a gate failed; else that of what kept a model from being judged, see pycheck compare.
 """
 
 app = typer.Typer(
@@ -144,9 +173,12 @@ def compare(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -155,6 +187,7 @@ def compare(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -172,14 +205,15 @@ def compare(
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=trace, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.compare(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command(epilog=_EPILOG_TRACE)
@@ -201,9 +235,15 @@ def trace(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    bundle: Bundle = None,
+    bundle_point: BundlePoint = None,
+    model_explorer: ModelExplorer = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -212,6 +252,7 @@ def trace(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -228,15 +269,120 @@ def trace(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
+        bundle=bundle, bundle_point=bundle_point, model_explorer=model_explorer,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.trace(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the models lie (default: here).")] = Path(),
+) -> None:
+    """Write a commented pycheck.toml for the models in a folder."""
+    from .matrix import begin
+    from .publishing import standard_output
+
+    begun = begin(folder)
+    with standard_output():
+        print(begun.text)
+
+
+@app.command(epilog=_EPILOG_CHECK)
+def check(
+    model: VariantNames = None,
+    config: ConfigPath = None,
+    runtime: Runtimes = None,
+    tfjs_version: TfjsVersions = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Run the whole matrix of pycheck.toml, and hold it against its budgets and the accepted release."""
+    from .console import Console
+    from .publishing import destinations, publish_check
+
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
+    given["tfjs_versions"] = tuple(tfjs_version or ())
+    _, report = _check(config, model, given, console)
+    raise typer.Exit(publish_check(report, outputs, console, github=github))
+
+
+baseline = typer.Typer(help="The accepted release, which pycheck check holds others against.", no_args_is_help=True)
+app.add_typer(baseline, name="baseline")
+
+
+@baseline.command("update")
+def baseline_update(
+    model: VariantNames = None,
+    config: ConfigPath = None,
+    runtime: Runtimes = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Run the matrix and, where all passes, accept it: write down how each output did, and on what."""
+    from .console import Console
+    from .matrix import accept
+    from .publishing import publish_check
+
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
+    plan, report = _check(config, model, given, console, against_baseline=False)
+    code = publish_check(report, {}, console, github=False)
+    console.note(accept(report, plan) if code == 0 else "The baseline stays as it was: only what passes is accepted.")
+    raise typer.Exit(code)
+
+
+def _given_to_check(
+    runtime: Runtimes,
+    timeout: Timeout,
+    headed: Headed,
+    browser_path: BrowserPath,
+    browser_arg: BrowserArg,
+    connect: Connect,
+    no_cache: NoCache,
+) -> dict[str, Any]:
+    return {
+        "runtimes": runtime, "timeout": timeout, "headed": headed, "browser_path": browser_path,
+        "browser_args": browser_arg, "connect": connect, "cache": False if no_cache else None,
+    }  # fmt: skip
+
+
+def _check(
+    config: Path | None, models: list[str] | None, given: dict[str, Any], console: Console, **how: Any
+) -> tuple[Plan, CheckReport]:
+    from . import matrix
+
+    plan = matrix.plan(config, given, models or (), command=shlex.join(["pycheck", *sys.argv[1:]]))
+    with console.check_progress(plan.runtime_counts) as observe:
+        return plan, _run(matrix.check(plan, observe, **how))
 
 
 @app.command("report")
@@ -249,6 +395,8 @@ def report_(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -260,8 +408,8 @@ def report_(
 
     options = _options(rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan)
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
-    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console))
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console, github=github))
 
 
 @app.command()
@@ -308,6 +456,21 @@ def explain(
     text = explanations.page(code) if code else explanations.index()
     with standard_output():
         Console(no_color=no_color).markdown(text)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="[report|check]", help="Of what: one model, or a check.")] = "report",
+) -> None:
+    """Print the JSON Schema of what --json writes; its schema_version changes when what is there does."""
+    import json
+
+    from .publishing import standard_output
+    from .report.json import schema_of
+
+    text = json.dumps(schema_of(name), indent=2)
+    with standard_output():
+        print(text)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,13 @@ class Document:
         """Each group of weights: its entries, and the bytes of its shards one after the other."""
         for group in self.content["weightsManifest"]:
             yield group["weights"], b"".join((self.file.parent / path).read_bytes() for path in group["paths"])
+
+    def weights_sha256(self) -> str:
+        """SHA-256 of all weights as they are stored, one after the other."""
+        digest = hashlib.sha256()
+        for _, data in self.shards():
+            digest.update(data)
+        return digest.hexdigest()
 
 
 def read_document(path: Path) -> Document:

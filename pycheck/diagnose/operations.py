@@ -15,7 +15,7 @@ from ..types import (
     Trace,
     TracePoint,
 )
-from .case import Case, elements, listed, named, number, place
+from .case import Case, elements, listed, named, number, place, unlike
 from .codes import finding
 from .converted import converted
 from .explanations import Place, explanation, of_operands
@@ -91,6 +91,7 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
             evidence={"op": point.op, "shapes": comparison.shape_mismatch},
         )
     code, _, what, advice = explanation(_place(point, result, comparison))
+    given, expected = unlike(element.candidate, element.reference)
     return finding(
         code,
         severity,
@@ -98,7 +99,7 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
         tensor=point.name,
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
-        f"{number(element.candidate)} instead of {number(element.reference)} at {place(element)}.",
+        f"{given} instead of {expected} at {place(element)}.",
         advice=advice,
         evidence={
             "op": point.op,

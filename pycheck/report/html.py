@@ -10,7 +10,7 @@ from itertools import groupby
 from jinja2 import Environment, StrictUndefined, Template
 
 from ..types import Comparison, Report, WorstElement
-from . import view, wording
+from . import cures, view, wording
 
 _ELEMENTS = 8
 _BAR_WIDTH, _BARS_HEIGHT = 5, 22
@@ -39,6 +39,7 @@ def render_html(report: Report) -> str:
     return _template().render(
         report=report,
         view=view,
+        cures=cures,
         wording=wording,
         label=view.LABELS[report.verdict],
         headline=view.headline(report),

@@ -79,6 +79,8 @@ def remarks(report: Report) -> Iterator[tuple[str, str]]:
     trace = report.trace
     if trace is None:
         return
+    if trace.bundle:
+        yield "bundle", printable(trace.bundle.note)
     for runtime in dict.fromkeys(result.runtime for point in trace.points for result in point.results):
         for role, text in (
             ("passes-on", "passed on by"),

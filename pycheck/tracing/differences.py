@@ -12,7 +12,7 @@ import numpy as np
 
 from ..artifact import Point
 from ..artifact.document import Document, read_document
-from ..artifact.evidence import document_layers
+from ..artifact.epsilons import configurations
 from ..artifact.weights import decode_weights
 from ..types import Array, ArtifactInfo
 
@@ -55,7 +55,7 @@ def _of_layer(
 ) -> Iterator[str]:
     layer = (point.layer or point.name).rpartition("/")[2].partition("@")[0]
     (our_class, our_config), (their_class, their_config) = (
-        dict(document_layers(document)).get(layer, ("", {})) for document in (made, given)
+        dict(configurations(document)).get(layer, ("", {})) for document in (made, given)
     )
     if our_class != their_class:
         yield _told("its class", our_class, their_class)

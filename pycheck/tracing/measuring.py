@@ -58,7 +58,7 @@ class Expected:
         """The noise floor: artifact:float32 against artifact:float64; None without the latter."""
         if not self.has_double:
             return None
-        return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST)
+        return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST, drawn=False)
 
 
 def compare_point(
@@ -89,7 +89,9 @@ def compare_point(
             if comparison.passed:
                 return comparison
     return judged(
-        measure(candidate, expected.size, expected.single, start=0, top_k=_WORST, precision_bits=precision_bits)
+        measure(
+            candidate, expected.size, expected.single, start=0, top_k=_WORST, precision_bits=precision_bits, drawn=False
+        )
     )
 
 

@@ -189,11 +189,11 @@ def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:
 def _conversion(tensor: str, value: Array, report: Report, size: Array, classes: Array) -> Comparison:
     single, double = report.model.references
     known = size.dtype == "float64" or size.dtype.kind in "biu"
-    floor = measure(classes, size, size, start=0) if known else None
+    floor = measure(classes, size, size, start=0, drawn=False) if known else None
     (assessed,) = assess(
         [
             summarize(
-                measure(value, size, classes, start=0),
+                measure(value, size, classes, start=0, drawn=False),
                 tensor=tensor,
                 reference=double if known else single,
                 candidate=ARTIFACT_FLOAT64,

@@ -110,7 +110,8 @@ def test_a_browser_that_never_answers_is_given_up_after_the_timeout(
 def test_a_runtime_that_is_unavailable_leaves_the_others_standing(
     files: Files, run: Cli, work: Path, temporary: Path
 ) -> None:
-    said = run("compare", files("m.keras"), files("x.npy"), "--runtime", "firefox:cpu", "--json", "r.json", *CPU)
+    absent = ("--runtime", "firefox:cpu", "--browser-path", "firefox=/nowhere/firefox")
+    said = run("compare", files("m.keras"), files("x.npy"), *absent, "--json", "r.json", *CPU)
     assert said.code == 3
     report = _report(work / "r.json")
     assert _status(report)["firefox:cpu"] == "unavailable"
