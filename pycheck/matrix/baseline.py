@@ -63,6 +63,7 @@ def facts(report: Report) -> VariantFacts:
             rms_error=c.rms_error,
             top1_flips=None if c.top1_agreement is None else c.top1_flip_count,
             nonfinite=c.nonfinite.changed,
+            float_bits=c.precision_bits,
         )
     weights = artifact.weights_sha256 if artifact else None
     return VariantFacts(
@@ -182,7 +183,8 @@ def _held(
     ):
         if now is None or was is None:
             continue
-        floor = max(least or 0.0, _ROUNDOFFS * _UNIT_ROUNDOFF[16 if c.precision_bits == 16 else 32] * _scale(c))
+        roundoff = _UNIT_ROUNDOFF[16 if then.float_bits == 16 else 32]  # what was accepted is what it is held to
+        floor = max(least or 0.0, _ROUNDOFFS * roundoff * (c.reference_scale or 0.0))
         if now > max(settings.margin * was, floor):
             worse.append(f"{word} {short(now)}, was {short(was)}{_times(now, was)}")
         elif was > max(settings.margin * now, floor):
@@ -201,10 +203,6 @@ def _held(
         yield _verdict_on(c, "baseline-worse", Severity.ERROR, "worse", worse, changes, settings)
     elif better:
         yield _verdict_on(c, "baseline-better", Severity.INFO, "better", better, changes, settings)
-
-
-def _scale(c: Comparison) -> float:
-    return c.reference_scale or 0.0
 
 
 def _times(now: float, was: float) -> str:

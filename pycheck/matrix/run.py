@@ -17,7 +17,7 @@ from ..diagnose.codes import finding
 from ..errors import PycheckError, UsageError
 from ..pipeline import Workbench
 from ..releases import page_with
-from ..types import CheckReport, Finding, NanPolicy, Report, Severity, VariantFailure, Verdict
+from ..types import CheckReport, Finding, NanPolicy, Report, RuntimeStatus, Severity, VariantFailure, Verdict
 from ..version import __version__
 from . import baseline, baseline_file, budgets, policy
 from .baseline_file import Baseline
@@ -89,7 +89,7 @@ async def check(
             failures.append(VariantFailure(variant.name, outcome.message, outcome.advice, outcome.exit_code))
         elif mismatch := judge.take(outcome, variant):
             failures.append(mismatch)
-    reports = judge.reports(whole=plan.whole)
+    reports = judge.reports(whole=plan.whole and not failures)
     verdicts = {report.verdict for report in reports}
     verdict = next((v for v in _WORST_FIRST if v in verdicts), Verdict.PASS)
     return CheckReport(
@@ -157,9 +157,10 @@ async def _run(
                     await one(variant)
 
         await _all(in_turn(group) for group in by_model.values())
-        async with bench.one_at_a_time():
-            for variant in timed:
-                await one(variant)
+        if timed:
+            async with bench.one_at_a_time():
+                for variant in timed:
+                    await one(variant)
     return outcomes
 
 
@@ -258,11 +259,20 @@ class _Judge:
         """All of them; with `whole`, the first says which entries of the configuration had nothing to say."""
         config, taken = self._config, self._taken
         entries: tuple[ToleranceEntry | Budget | Known, ...] = (*config.tolerances, *config.budgets, *config.known)
-        unused = tuple(_unused(entry) for entry in entries if entry.place not in self._used)
+        unused = tuple(_unused(e) for e in entries if e.place not in self._used and not self._was_kept_from(e))
         if taken and whole:
             report, more, nan = taken[0]
             taken = [(report, (*more, *unused), nan), *taken[1:]]
         return tuple(self._apply(*each).report for each in taken)
+
+    def _was_kept_from(self, entry: ToleranceEntry | Budget | Known) -> bool:
+        """Whether a runtime that did not run may be what it is about."""
+        return any(
+            entry.where.takes_variant(report.name) and entry.where.takes_runtime(record.id)
+            for report, _, _ in self._taken
+            for record in report.runtimes
+            if record.status is not RuntimeStatus.OK
+        )
 
     def _apply(self, report: Report, more: tuple[Finding, ...], nan: NanPolicy) -> policy.Applied:
         config = self._config
