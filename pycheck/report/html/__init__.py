@@ -20,7 +20,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
-from .. import check_view, view, where, wording
+from .. import check_view, cures, view, where, wording
 from ..pages import read_page
 from ..wording import ABSENT
 from . import charts, content, depth
@@ -151,6 +151,7 @@ def _environment() -> Environment:
     environment.filters |= {"printable": wording.printable, "evidence": _evidence}
     environment.globals |= {
         "view": view,
+        "cures": cures,
         "where": where,
         "wording": wording,
         "charts": charts,
