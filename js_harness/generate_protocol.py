@@ -17,7 +17,7 @@ from pycheck import protocol
 TARGET = Path(__file__).parent / "src" / "protocol.d.ts"
 HEAD = "// Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.\n"
 SCALARS = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-PARTS = (protocol.Probes, protocol.TensorDescription, protocol.Job, protocol.JobFailure)
+PARTS = (protocol.Probes, protocol.TensorDescription, protocol.Job, protocol.JobFailure, protocol.Penalty)
 
 
 def typescript(hint: Any) -> str:

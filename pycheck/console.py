@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console as RichConsole
@@ -12,12 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from .types import ArtifactInfo, Report
+from .types import ArtifactInfo, CheckReport, Report
 
 if TYPE_CHECKING:
     from .doctor import Diagnosis
+    from .hygiene import Hygiene
 
 Observer = Callable[[str, str, int, int], None]
+CheckObserver = Callable[[str, str, str, int, int], None]
 
 
 class _Terminal(RichConsole):
@@ -81,6 +84,26 @@ class Console:
 
         print_report(report, self._out, verbosity=self._verbosity)
 
+    @contextmanager
+    def check_progress(self, runtimes: Mapping[str, int]) -> Iterator[CheckObserver]:
+        """Lend an observer for a check: a bar a variant, which has so many runtimes; lines where nobody watches."""
+        if self._verbosity < 0:
+            yield lambda variant, runtime, step, done, total: None
+        elif not self._err.is_terminal:
+            say = self._line_by_line()
+            yield lambda variant, runtime, step, done, total: say(f"{variant} {runtime}".strip(), step, done, total)
+        else:
+            from .progress import MatrixProgress
+
+            with MatrixProgress(runtimes, self._err) as progress:
+                yield progress.observe
+
+    def check(self, check: CheckReport) -> None:
+        """A check, on standard output."""
+        from .report.check_terminal import print_check
+
+        print_check(check, self._out, verbosity=self._verbosity)
+
     def artifact(self, artifact: ArtifactInfo, report: Report) -> None:
         """What was converted, where it lies and why in that format."""
         lines = [f"{artifact.format} model, {artifact.size_bytes / 1e6:.2f} MB, in {artifact.folder}"]
@@ -101,6 +124,28 @@ class Console:
         from rich.markdown import Markdown
 
         self._out.print(Markdown(text))
+
+    def hygiene(self, found: Hygiene, json_path: str | None = None) -> None:
+        """What is in a data file and what is to be said of it; as JSON to a path, or - for standard output."""
+        if json_path is not None:
+            import json
+
+            from .report.codec import encode
+
+            text = json.dumps(encode(found), indent=2, ensure_ascii=False, allow_nan=False)
+            if json_path == "-":
+                print(text)
+                return
+            Path(json_path).write_text(text + "\n", encoding="utf-8")
+        for array in found.arrays:
+            sizes = "all 0" if array.largest is None else f"magnitudes {array.smallest:.3g} to {array.largest:.3g}"
+            name = f"{found.path}{f' {array.name}' if array.name else ''}"
+            self._out.print(Text(f"{name}  {array.dtype} {list(array.shape)}, {sizes}"))
+        for finding in found.findings:
+            self._out.print(Text(f"{finding.severity.value}  {finding.code}  {finding.summary}"))
+            self._out.print(Text(f"    {finding.advice}", "dim"))
+        if not found.findings:
+            self._out.print(Text("nothing to say of it", "green"))
 
     def diagnosis(self, diagnosis: Diagnosis) -> None:
         """Which runtimes start here, as a table, and what to do about the others."""

@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from .errors import RuntimeFailedError
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 #: What TF.js lets a flag be; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
 FlagValue = bool | int | float | str
@@ -43,11 +43,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Load:
-    """Load the model.json at `url`, which is relative to the page."""
+    """Load the model.json at `url`, which is relative to the page.
+
+    `cpu_kernels` are those that TF.js's CPU backend is to run instead of the active one; "*" is all.
+    """
 
     id: int
     format: Literal["layers", "graph"]
     url: str
+    cpu_kernels: tuple[str, ...] = ()
     type: Literal["load"] = "load"
 
 
@@ -105,7 +109,70 @@ class Take:
     type: Literal["take"] = "take"
 
 
-Command = Start | Load | Predict | Run | Take
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Penalty:
+    """What is added to the loss for one weight: l1 times the sum of its magnitudes, l2 times that of its squares."""
+
+    weight: str
+    l1: float
+    l2: float
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Compile:
+    """Fetch the training data and make the loaded layers model ready to be trained from its initial weights.
+
+    `inputs` and `targets` name tensors of the fetched file, in the artifact's order. `settings` are Keras's names
+    of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's name, or "formula" with
+    a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen` are not trained. Of a
+    variable with more than `seen_elements`, every so many-th is sent back in each step; layers' results are,
+    where they all together have at most `activation_elements`. The initial weights are sent to `outputs_url`,
+    named by their index.
+    """
+
+    id: int
+    optimizer: Literal["sgd", "momentum", "rmsprop", "adagrad", "adadelta", "adam", "adamax"]
+    learning_rate: float
+    settings: Mapping[str, float]
+    epsilon: float | None
+    loss: str
+    from_logits: bool
+    program: tuple[str, ...]
+    clipnorm: float | None
+    global_clipnorm: float | None
+    clipvalue: float | None
+    penalties: tuple[Penalty, ...]
+    frozen: tuple[str, ...]
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    batch_size: int
+    seen_elements: int
+    activation_elements: int
+    inputs_url: str
+    outputs_url: str
+    upload_streams: int
+    type: Literal["compile"] = "compile"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Train:
+    """Train on consecutive batches with TF.js's own trainOnBatch, the data again and again from its start.
+
+    With `observe`, each step's gradient before clipping, weights after it and layers' results are sent back as
+    one tensor ``step/0``, ``step/1``, ..., in this order; ``sizes`` are those of the layers' results by step,
+    ``loss`` the losses. Without, the losses alone.
+    """
+
+    id: int
+    first_step: int
+    step_count: int
+    observe: bool
+    outputs_url: str
+    upload_streams: int
+    type: Literal["train"] = "train"
+
+
+Command = Start | Load | Predict | Run | Take | Compile | Train
 
 
 # ------------------------------------------------------------------ the page to Python
@@ -185,7 +252,7 @@ class Predicted:
     """One batch is computed and its outputs have arrived.
 
     Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
-    grows from batch to batch, something leaks.
+    grows from batch to batch, something leaks. `cpu_kernels` are those of Load that were used so far.
     """
 
     id: int
@@ -194,6 +261,7 @@ class Predicted:
     compute_s: float
     upload_s: float
     tensor_count: int
+    cpu_kernels: tuple[str, ...] = ()
     type: Literal["predicted"] = "predicted"
 
 
@@ -218,7 +286,32 @@ class Ran:
     type: Literal["ran"] = "ran"
 
 
-FailureCode = Literal["unavailable", "flag", "backend", "load", "predict", "gpu", "transfer"]
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Compiled:
+    """The model can be trained. `variables` are the trainable weights, then the others, by their original names."""
+
+    id: int
+    variables: tuple[TensorDescription, ...]
+    trainable_count: int
+    type: Literal["compiled"] = "compiled"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Trained:
+    """The steps are done. `layers` name those whose results were sent, in the order of their calls; seconds as above.
+
+    `compute_s` is the steps with what was kept of each, until everything is read from the backend.
+    """
+
+    id: int
+    layers: tuple[str, ...]
+    compute_s: float
+    upload_s: float
+    tensor_count: int
+    type: Literal["trained"] = "trained"
+
+
+FailureCode = Literal["unavailable", "flag", "backend", "load", "predict", "train", "gpu", "transfer"]
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -241,11 +334,11 @@ class Event:
     type: Literal["event"] = "event"
 
 
-Reply = Started | Loaded | Predicted | Ran | Failed
-PageMessage = Hello | Started | Loaded | Predicted | Ran | Failed | Event
+Reply = Started | Loaded | Predicted | Ran | Compiled | Trained | Failed
+PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Failed | Event
 
-COMMANDS = (Start, Load, Predict, Run, Take)
-PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Ran, Failed, Event)
+COMMANDS = (Start, Load, Predict, Run, Take, Compile, Train)
+PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Ran, Compiled, Trained, Failed, Event)
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 _PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(Annotated[PageMessage, Field(discriminator="type")])

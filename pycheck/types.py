@@ -108,6 +108,7 @@ class ArtifactInfo:
     output_names: Mapping[str, str]
     notes: tuple[str, ...] = ()  # rewrites a reader should know of, such as "Erfc -> 1 - Erf (2 nodes)"
     model_file: str = "model.json"
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Environment:
     user_agent: str | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)  # backend flags in force
     flags_set: Mapping[str, Any] = field(default_factory=dict)  # those that were not TF.js's default
+    cpu_kernels: tuple[str, ...] = ()  # those that ran on TF.js's CPU backend because they were told to
     notes: tuple[str, ...] = ()  # "float64: op X has no float64 kernel, ran in float32 (2 nodes)"
 
 
@@ -395,9 +397,10 @@ class Comparison:
     precision_bits: int = 32  # of the ULP that max_ulp_error counts in
     reference_rms: float | None = None  # root mean square of the reference, over finite pairs
     noise_floor_count: float | None = None  # how many equal, independent errors the noise floor is worth
-    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, where these were given
+    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, or integers that differ
     top1_count: int = 0  # rows whose largest class was compared
     top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
+    outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
     error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
     picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
 
@@ -529,6 +532,8 @@ class TracePoint:
     `smallest` and `largest` are magnitudes of artifact:float32, finite and not 0. The headrooms are
     how many times the largest half float (65504) the largest fits into, and how many times the smallest
     is the smallest half float (2**-24): below 1 half floats lose it. `skipped` says why it was not traced.
+    `conversion` is looked for where an output of the artifact is not the model's in Python itself; its `own` is
+    the operation alone on the values that the model has there, its `note` what its files have that is not the model's.
     """
 
     name: str
@@ -545,6 +550,9 @@ class TracePoint:
     skipped: str | None = None
     origin: Origin | None = None
     saturation: Saturation | None = None
+    merged: tuple[str, ...] = ()  # layers before `layer` whose operations the converter merged into this one
+    conversion: PointResult | None = None  # the artifact in Python against the model at this point
+    quantized: bool = False  # whether it reads weights that the artifact keeps in fewer bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,6 +566,16 @@ class OutputSplit:
     tensor: str
     conversion: Comparison | None
     backends: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One source operation, cut out for a bug report: where it lies, or why there is none (`folder` is None)."""
+
+    folder: str | None
+    note: str
+    point: str | None = None
+    runtime: RuntimeId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -576,6 +594,205 @@ class Trace:
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
+    bundle: Bundle | None = None  # where one was asked for
+
+    def table(self) -> list[dict[str, Any]]:
+        """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.
+
+        Keys: point, op, layer, dtype, shape, runtime, role, smallest, largest, overflow_headroom and
+        underflow_headroom as in TracePoint and PointResult; with ``inherited_`` and ``own_`` before them passed,
+        max_abs_error, limit, introduced, masked and class_changed (elements whose class differs), None where
+        nothing was compared; note, which says why. A point without results has one row, its runtime None.
+        """
+        from .report.table import trace_table  # up, as in Report.to_dict
+
+        return trace_table(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one runtime gave, over all outputs. Where it gave nothing, `error` says why and the numbers are None."""
+
+    verdict: Verdict
+    max_abs_error: float | None
+    nonfinite_count: int | None  # elements of another class than in Python
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Something that was done otherwise on a runtime that failed, and what that gave on the same inputs.
+
+    `kind` is "quantization", "format", "flags", "operations", "epsilon", "backend" or "inputs"; `change` says what
+    is different. `after` is None where it could not be tried, and `note` then says why; else it says what else
+    there is to know, such as what the judgement was against.
+    `options` make the same change on the command line, `code` in the page or in the model; either may be empty.
+    """
+
+    kind: str
+    runtime: RuntimeId
+    change: str
+    worked: bool
+    before: Outcome
+    after: Outcome | None
+    trial_count: int
+    options: tuple[str, ...] = ()
+    code: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingVariable:
+    """One trainable variable, or one moving statistic, as the model has it; `name` is ``layer/variable``.
+
+    `compared` is False where the artifact holds it in another form, or not at all.
+    """
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    trainable: bool = True
+    compared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingMoment:
+    """Something that happened first at one step (the first step is 0).
+
+    `what` is "loss", "activation", "gradient" or "weight"; `name` is the layer or the variable, None for the loss.
+    """
+
+    step: int
+    what: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCurves:
+    """What one runtime did, a number a step; None where it was not counted.
+
+    Steps are in order; by-variable curves are in the order of the training's variables. The gradient is that of the
+    loss before any clipping, weights are those after the step. `gradient_norm` is over all trainable variables, and
+    the largest magnitudes are over finite elements. `loss_error`, `gradient_error` and `weight_error` are shares of
+    what is allowed at that step, of the worst variable: above 1 the runtime has parted; None where the reference or
+    the runtime is not finite.
+    """
+
+    runtime: RuntimeId
+    loss: tuple[float, ...]
+    gradient_norm: tuple[float, ...]
+    largest_gradient: tuple[tuple[float | None, ...], ...]
+    largest_weight: tuple[tuple[float | None, ...], ...]
+    nonfinite_loss: tuple[int, ...]
+    nonfinite_activations: tuple[int | None, ...]
+    nonfinite_gradients: tuple[int, ...]
+    nonfinite_weights: tuple[int, ...]
+    loss_error: tuple[float | None, ...] = ()
+    gradient_error: tuple[float | None, ...] = ()
+    weight_error: tuple[float | None, ...] = ()
+    first_nonfinite: TrainingMoment | None = None
+    parted: TrainingMoment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GradientComparison:
+    """The gradient of one variable at the first step, on one runtime: errors against native:float64."""
+
+    runtime: RuntimeId
+    variable: str
+    max_abs_error: float | None
+    allowed: float | None
+    largest: float | None
+    nonfinite: int
+    passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassOperation:
+    """One operation of the forward or backward pass in native:float32 that gives what is not finite.
+
+    `phase` is "forward" or "backward"; `of` is the forward operation whose gradient a backward one belongs to.
+    `is_origin` is whether all that it reads is finite. `operands` are what it reads.
+    """
+
+    name: str
+    op: str
+    phase: str
+    layer: str | None
+    nonfinite: int
+    element_count: int
+    is_origin: bool
+    of: str | None = None
+    operands: tuple[Operand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PassCheck:
+    """Forward and backward pass of one step, operation by operation, in native:float32.
+
+    `operations` are those with results that are not finite, in the order of computation.
+    """
+
+    step: int
+    operation_count: int
+    operations: tuple[PassOperation, ...]
+
+    @property
+    def origins(self) -> tuple[PassOperation, ...]:
+        """Those that made NaN or infinity out of finite numbers."""
+        return tuple(operation for operation in self.operations if operation.is_origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Curvature:
+    """The largest eigenvalue of the loss's Hessian before one step, by power iteration in float64."""
+
+    step: int
+    largest: float
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class CureTrial:
+    """One cure, applied and trained again on every runtime.
+
+    `worked` is whether every runtime stayed finite, and together with the reference, for all steps. `losses` are the
+    last ones by runtime; they are of another loss, or of other data, where the cure changes these.
+    """
+
+    name: str
+    description: str
+    option: str
+    worked: bool
+    finite: bool
+    together: bool
+    losses: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a model trained, side by side.
+
+    The curves are those of native:float32, native:float64 and the candidates; `passes` are of steps that went wrong,
+    `notes` say what the training had to do without.
+    """
+
+    optimizer: str
+    loss: str
+    step_count: int
+    batch_size: int
+    variables: tuple[TrainingVariable, ...]
+    curves: tuple[TrainingCurves, ...]
+    gradients: tuple[GradientComparison, ...] = ()
+    passes: tuple[PassCheck, ...] = ()
+    curvatures: tuple[Curvature, ...] = ()
+    cures: tuple[CureTrial, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def of(self, runtime: RuntimeId) -> TrainingCurves | None:
+        """The curves of one runtime."""
+        return next((curves for curves in self.curves if curves.runtime == runtime), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -592,6 +809,56 @@ class Report:
     verdict: Verdict
     command: str = ""  # what reproduces this report
     trace: Trace | None = None  # where it starts, when it was traced
+    training: Training | None = None  # how it trained, when it was trained
+    remedies: tuple[Remedy, ...] = ()  # what was tried against its failures: what worked first
+    name: str = ""  # of the variant, where the run is one of a check's
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is `pass`."""
+        return self.verdict is Verdict.PASS
+
+    def assert_ok(self) -> None:
+        """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
+        __tracebackhide__ = True  # pytest shows the test, not this
+        if not self.passed:
+            from .report.failure import failure_text  # as below
+
+            raise AssertionError(failure_text(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        from .report.json import report_to_dict  # the only way up: a method for the reader's convenience
+
+        return report_to_dict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFailure:
+    """What kept one variant of a check from being judged: an error of its model, its inputs or its baseline."""
+
+    name: str
+    message: str
+    advice: str
+    exit_code: int  # that of the error, see errors.py
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """A whole matrix: one report a variant, which is a model in one format and quantization, on its runtimes.
+
+    `reports` have the names of their variants, in the order of the configuration. Budgets, known divergences and
+    the baseline have had their say in the findings and the verdict of each. `failures` are variants without a
+    report, and those whose report could not be held against the baseline.
+    """
+
+    pycheck_version: str
+    config: str  # the file that says what is checked
+    reports: tuple[Report, ...]
+    failures: tuple[VariantFailure, ...]
+    verdict: Verdict
+    wall_s: float
+    command: str = ""  # what reproduces this report
 
     @property
     def passed(self) -> bool:
@@ -600,6 +867,6 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data, `schema_version` 1."""
-        from .report.json import report_to_dict  # the only way up: a method for the reader's convenience
+        from .report.json import check_to_dict  # the only way up: a method for the reader's convenience
 
-        return report_to_dict(self)
+        return check_to_dict(self)

@@ -3,6 +3,7 @@
 import * as core from '@tensorflow/tfjs-core';
 
 import {BACKENDS} from './backends.js';
+import {CpuKernels} from './cpu_kernels.js';
 import {Failure} from './failure.js';
 import * as flags from './flags.js';
 import {load} from './model.js';
@@ -17,6 +18,9 @@ export class Engine {
   #backend;
   /** @type {Model | undefined} */
   #model;
+  #cpuKernels = new CpuKernels();
+  /** @type {import('./train.js').Training | undefined} */
+  #training;
   #report;
 
   /** @param {import('./backends.js').Report} report told of what breaks unasked */
@@ -60,7 +64,11 @@ export class Engine {
    * @param {import('./protocol.d.ts').Load} command
    * @returns {Promise<import('./protocol.d.ts').Loaded>}
    */
-  async load({id, format, url}) {
+  async load({id, format, url, cpu_kernels}) {
+    this.#training?.dispose();
+    this.#training = undefined;
+    this.#model?.layersModel?.dispose();
+    await this.#cpuKernels.move(cpu_kernels);
     this.#model = await this.#checked(load(format, url));
     const {inputs, outputs} = this.#model;
     return {type: 'loaded', id, inputs, outputs, tensor_count: core.memory().numTensors};
@@ -82,6 +90,7 @@ export class Engine {
       type: 'predicted',
       id: command.id,
       method,
+      cpu_kernels: this.#cpuKernels.used,
       download_s: (downloaded - start) / 1000,
       compute_s: (computed - downloaded) / 1000,
       upload_s: (performance.now() - computed) / 1000,
@@ -128,6 +137,41 @@ export class Engine {
       download_s: 0,
       compute_s: (read - start) / 1000,
       upload_s: (performance.now() - read) / 1000,
+      tensor_count: core.memory().numTensors,
+    };
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Compile} command
+   * @returns {Promise<import('./protocol.d.ts').Compiled>}
+   */
+  async compile(command) {
+    const model = this.#loaded().layersModel;
+    if (!model) throw new Failure('train', 'a graph model cannot be trained: its weights are constants');
+    const {Training} = await import('./train.js');
+    this.#training?.dispose();
+    this.#training = new Training(model, command, await download(command.inputs_url));
+    const {variables, trainableCount} = this.#training;
+    await upload(command.outputs_url, await this.#checked(this.#training.initialWeights()), command.upload_streams);
+    return {type: 'compiled', id: command.id, variables, trainable_count: trainableCount};
+  }
+
+  /**
+   * @param {import('./protocol.d.ts').Train} command
+   * @returns {Promise<import('./protocol.d.ts').Trained>}
+   */
+  async train({id, first_step, step_count, observe, outputs_url, upload_streams}) {
+    if (!this.#training) throw new Failure('train', 'nothing has been compiled');
+    const start = performance.now();
+    const {outputs, layers} = await this.#checked(this.#training.run(first_step, step_count, observe));
+    const computed = performance.now();
+    await upload(outputs_url, outputs, upload_streams);
+    return {
+      type: 'trained',
+      id,
+      layers,
+      compute_s: (computed - start) / 1000,
+      upload_s: (performance.now() - computed) / 1000,
       tensor_count: core.memory().numTensors,
     };
   }

@@ -3,7 +3,9 @@
 /** @typedef {import('./protocol.d.ts').FailureCode} FailureCode */
 
 /** @type {Record<import('./protocol.d.ts').Command['type'], FailureCode>} */
-const CODES = {start: 'backend', load: 'load', predict: 'predict', run: 'predict', take: 'predict'};
+const CODES = {
+  start: 'backend', load: 'load', predict: 'predict', run: 'predict', take: 'predict', compile: 'train', train: 'train',
+};
 
 export class Failure extends Error {
   /** @param {FailureCode} code @param {string} message */

@@ -9,7 +9,7 @@ import {Failure} from './failure.js';
 /** @typedef {import('./engine.js').Engine} Engine */
 
 /** @type {import('./protocol.d.ts').ProtocolVersion} */
-const PROTOCOL_VERSION = 2;
+const PROTOCOL_VERSION = 3;
 
 const socket = new WebSocket(new URL('control', location.href.replace(/^http/, 'ws')));
 
@@ -50,6 +50,10 @@ async function answer(command) {
       return engine.run(command);
     case 'take':
       return engine.take(command);
+    case 'compile':
+      return engine.compile(command);
+    case 'train':
+      return engine.train(command);
   }
 }
 

@@ -18,6 +18,8 @@ export class Model {
   #runPoints;
   /** @type {Map<string, Tensor>} */
   #held = new Map();
+  /** @type {import('@tensorflow/tfjs-layers').LayersModel | null} what can be trained */
+  layersModel = null;
 
   /**
    * @param {ReadonlyArray<TensorDescription>} inputs
@@ -158,10 +160,12 @@ async function loadLayers(/** @type {Source} */ source) {
     const result = model.predict(tensors.length === 1 ? tensors[0] : tensors, {batchSize: tensors[0].shape[0] || 1});
     return {tensors: Array.isArray(result) ? result : [result], method: 'predict'};
   };
-  return new Model(model.inputs.map(describe), model.outputs.map(describe), predict, async (named, fetches) => {
+  const result = new Model(model.inputs.map(describe), model.outputs.map(describe), predict, async (named, fetches) => {
     points ??= new Points(model);
     return {tensors: points.run(named, fetches), method: 'predict'};
   });
+  result.layersModel = model;
+  return result;
 }
 
 /** Tensors are paired by node name. */

@@ -1,12 +1,12 @@
 // Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.
 
-export type ProtocolVersion = 2;
+export type ProtocolVersion = 3;
 
 export type FlagValue = boolean | number | string;
 
 export type Dtype = "float32" | "int32" | "bool";
 
-export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "predict" | "gpu" | "transfer";
+export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "predict" | "train" | "gpu" | "transfer";
 
 /**
  * What real kernels gave, as the bits of each float32, for Python to judge.
@@ -50,6 +50,15 @@ export interface JobFailure {
 }
 
 /**
+ * What is added to the loss for one weight: l1 times the sum of its magnitudes, l2 times that of its squares.
+ */
+export interface Penalty {
+  weight: string;
+  l1: number;
+  l2: number;
+}
+
+/**
  * Set the flags, then start one backend of TF.js and prove that it runs.
  */
 export interface Start {
@@ -61,11 +70,14 @@ export interface Start {
 
 /**
  * Load the model.json at `url`, which is relative to the page.
+ *
+ * `cpu_kernels` are those that TF.js's CPU backend is to run instead of the active one; "*" is all.
  */
 export interface Load {
   id: number;
   format: "layers" | "graph";
   url: string;
+  cpu_kernels: ReadonlyArray<string>;
   type: "load";
 }
 
@@ -114,6 +126,58 @@ export interface Take {
 }
 
 /**
+ * Fetch the training data and make the loaded layers model ready to be trained from its initial weights.
+ *
+ * `inputs` and `targets` name tensors of the fetched file, in the artifact's order. `settings` are Keras's names
+ * of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's name, or "formula" with
+ * a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen` are not trained. Of a
+ * variable with more than `seen_elements`, every so many-th is sent back in each step; layers' results are,
+ * where they all together have at most `activation_elements`. The initial weights are sent to `outputs_url`,
+ * named by their index.
+ */
+export interface Compile {
+  id: number;
+  optimizer: "sgd" | "momentum" | "rmsprop" | "adagrad" | "adadelta" | "adam" | "adamax";
+  learning_rate: number;
+  settings: Readonly<Record<string, number>>;
+  epsilon: number | null;
+  loss: string;
+  from_logits: boolean;
+  program: ReadonlyArray<string>;
+  clipnorm: number | null;
+  global_clipnorm: number | null;
+  clipvalue: number | null;
+  penalties: ReadonlyArray<Penalty>;
+  frozen: ReadonlyArray<string>;
+  inputs: ReadonlyArray<string>;
+  targets: ReadonlyArray<string>;
+  batch_size: number;
+  seen_elements: number;
+  activation_elements: number;
+  inputs_url: string;
+  outputs_url: string;
+  upload_streams: number;
+  type: "compile";
+}
+
+/**
+ * Train on consecutive batches with TF.js's own trainOnBatch, the data again and again from its start.
+ *
+ * With `observe`, each step's gradient before clipping, weights after it and layers' results are sent back as
+ * one tensor ``step/0``, ``step/1``, ..., in this order; ``sizes`` are those of the layers' results by step,
+ * ``loss`` the losses. Without, the losses alone.
+ */
+export interface Train {
+  id: number;
+  first_step: number;
+  step_count: number;
+  observe: boolean;
+  outputs_url: string;
+  upload_streams: number;
+  type: "train";
+}
+
+/**
  * The first message: the page is there.
  */
 export interface Hello {
@@ -159,7 +223,7 @@ export interface Loaded {
  * One batch is computed and its outputs have arrived.
  *
  * Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
- * grows from batch to batch, something leaks.
+ * grows from batch to batch, something leaks. `cpu_kernels` are those of Load that were used so far.
  */
 export interface Predicted {
   id: number;
@@ -168,6 +232,7 @@ export interface Predicted {
   compute_s: number;
   upload_s: number;
   tensor_count: number;
+  cpu_kernels: ReadonlyArray<string>;
   type: "predicted";
 }
 
@@ -185,11 +250,35 @@ export interface Ran {
 }
 
 /**
+ * The model can be trained. `variables` are the trainable weights, then the others, by their original names.
+ */
+export interface Compiled {
+  id: number;
+  variables: ReadonlyArray<TensorDescription>;
+  trainable_count: number;
+  type: "compiled";
+}
+
+/**
+ * The steps are done. `layers` name those whose results were sent, in the order of their calls; seconds as above.
+ *
+ * `compute_s` is the steps with what was kept of each, until everything is read from the backend.
+ */
+export interface Trained {
+  id: number;
+  layers: ReadonlyArray<string>;
+  compute_s: number;
+  upload_s: number;
+  tensor_count: number;
+  type: "trained";
+}
+
+/**
  * A command failed. `unavailable`: this browser has no such thing; `gpu`: it broke or was lost.
  */
 export interface Failed {
   id: number;
-  code: "unavailable" | "flag" | "backend" | "load" | "predict" | "gpu" | "transfer";
+  code: "unavailable" | "flag" | "backend" | "load" | "predict" | "train" | "gpu" | "transfer";
   message: string;
   stack: string;
   type: "failed";
@@ -204,6 +293,6 @@ export interface Event {
   type: "event";
 }
 
-export type Command = Start | Load | Predict | Run | Take;
+export type Command = Start | Load | Predict | Run | Take | Compile | Train;
 
-export type PageMessage = Hello | Started | Loaded | Predicted | Ran | Failed | Event;
+export type PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Failed | Event;

@@ -47,8 +47,9 @@ def measure(
     distance to the nearer one, and there are no ULP.
 
     `start` is the index of the first sample in the whole input. With `rtol` or `atol` the
-    pairs are counted where ``|c - r| > atol + rtol * |r|`` (the one left out is 0). `drawn`
-    is whether to keep what reports draw: errors by magnitude, and a picture of image-like outputs.
+    pairs are counted where ``|c - r| > atol + rtol * |r|`` (the one left out is 0), and so are
+    integers and booleans with neither. `drawn` is whether to keep what reports draw: errors by
+    magnitude, and a picture of image-like outputs.
     Another shape than the reference's is told in `shape_mismatch` and nothing else is
     measured. ValueError when the two references differ in shape or `precision_bits` is
     unknown; TypeError for arrays that hold no real numbers.
@@ -186,7 +187,7 @@ def _sizes(
     references = reference.astype(np.float64, copy=False)
     largest, scale = float(errors.max()), float(magnitudes.max())
     outside = 0
-    if result.rtol is not None or result.atol is not None:
+    if result.exact or result.rtol is not None or result.atol is not None:
         allowed = (result.atol or 0.0) + (result.rtol or 0.0) * magnitudes
         outside = int(np.count_nonzero(errors > allowed))
     max_ulp: float | None = None

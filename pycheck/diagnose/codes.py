@@ -15,12 +15,15 @@ class Code:
     """One kind of finding.
 
     `title` says in a few words what it means. `severity` is what it has, and when another.
-    `trace` is whether only a trace can find it: both `compare` and `trace` print all the others.
+    `trace` is whether only a trace can find it, `check` whether only a check can, `train` whether only a training
+    (and `pycheck inputs`) can: both `compare` and `trace` print all the others.
     """
 
     title: str
     severity: str
     trace: bool = field(default=False, kw_only=True)
+    check: bool = field(default=False, kw_only=True)
+    train: bool = field(default=False, kw_only=True)
 
 
 _ERROR, _WARNING, _INFO = "error", "warning", "info"
@@ -70,7 +73,31 @@ CODES: Mapping[str, Code] = {
     "denormal-flush": Code("numbers below 1.2e-38 become 0", _OF_SOURCE, trace=True),
     "own-drift": Code("an operation is less exact by itself", _OF_SOURCE, trace=True),
     "activation-saturated": Code("an activation is all but constant at its bounds", _OF_CAUSE, trace=True),
-    "nondeterministic": Code("two runs on one runtime differ", _WARNING, trace=True),
+    "nondeterministic": Code(
+        "random numbers, or two runs on one runtime that differ", f"{_WARNING}; as a source {_OF_SOURCE}", trace=True
+    ),
+    # What the configuration of a check and the accepted release ask for.
+    "budget-exceeded": Code("a budget of the configuration is exceeded", _ERROR, check=True),
+    "baseline-worse": Code("an output is worse than in the accepted release", _ERROR, check=True),
+    "baseline-better": Code("an output is better than in the accepted release", _INFO, check=True),
+    "baseline-changed": Code("the accepted release ran on something else", _INFO, check=True),
+    "baseline-missing": Code("the baseline does not have this", _WARNING, check=True),
+    "model-changed": Code("the model is not the accepted one", _ERROR, check=True),
+    "setting-unused": Code("an entry of the configuration had nothing to say", _WARNING, check=True),
+    # Training.
+    "nan-in-data": Code("the training data hold NaN or infinity", _OF_NAN, train=True),
+    "target-range": Code("targets that the loss is not made for", _WARNING, train=True),
+    "data-columns": Code("a column of the data is constant, or the same as another", _INFO, train=True),
+    "data-type": Code("the data are of a type that TF.js lacks", _INFO, train=True),
+    "data-range": Code("half floats cannot hold some of the data", _INFO, train=True),
+    "float32-overflow-in-loss": Code("the loss leaves float32's range", _OF_NAN, train=True),
+    "loss-of-zero-probability": Code("the loss takes the logarithm of a probability of 0", _WARNING, train=True),
+    "nan-gradient-origin": Code("the backward pass makes NaN of finite numbers", _OF_NAN, train=True),
+    "learning-rate-too-high": Code("the learning rate is above what the curvature allows", _WARNING, train=True),
+    "exploding-gradient": Code("the gradient grows from step to step", _WARNING, train=True),
+    "vanishing-gradient": Code("a variable has no gradient beside others", _WARNING, train=True),
+    "optimizer-formula": Code("TF.js computes an optimizer by another formula", _WARNING, train=True),
+    "clip-cannot-help": Code("clipping is set, and the NaN is there before it", _WARNING, train=True),
 }  # fmt: skip
 
 

@@ -88,6 +88,18 @@ def read_keras_version(source: ModelSource) -> str | None:
     return str(version) if version else None
 
 
+def read_compile_config(source: ModelSource) -> dict[str, Any] | None:
+    """What a keras-v3 or keras-h5 file says of `optimizer` and `loss`; None where the model was not compiled."""
+    if source.format == KERAS_H5:
+        text = _h5_attribute(source.path, "training_config")
+        config = _parse_json(source.path, text) if text else None
+        if isinstance(config, dict) and "optimizer_config" in config:
+            config = {"optimizer": config["optimizer_config"], "loss": config.get("loss")}
+    else:
+        config = read_keras_config(source).get("compile_config")
+    return config if isinstance(config, dict) else None
+
+
 def _identify_folder(path: Path) -> str:
     for graph in (path / "saved_model.pb", path / "saved_model.pbtxt"):
         if graph.is_file():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -19,9 +19,10 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...types import CLASSES, Comparison, Report, Verdict, WorstElement
-from .. import view, where, wording
+from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
+from .. import check_view, view, where, wording
 from ..pages import read_page
+from ..wording import ABSENT
 from . import charts, content, depth
 
 _ELEMENTS = 8
@@ -66,6 +67,41 @@ def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview
     )
 
 
+def render_check_html(check: CheckReport) -> str:
+    """A check on one page: the matrix of all variants, then the report of each."""
+    sections = [content.section(report.name, report, f"r{i}") for i, report in enumerate(check.reports, 1)]
+    overview = Overview(
+        check_view.label(check),
+        check.passed,
+        check_view.headline(check),
+        tuple(f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in _told(check)),
+        results=_words(check),
+        failures=tuple((failure.name, failure.message) for failure in check.failures),
+    )
+    matrix = content.models_matrix(sections, overview.results)
+    return _render(check.config, overview, sections, matrix, check.pycheck_version, several=True)
+
+
+def _words(check: CheckReport) -> dict[tuple[str, str], tuple[str, bool]]:
+    """The words that every report of a check has for a variant on a runtime."""
+    found = {
+        (wording.printable(report.name), str(record.id)): check_view.cell(report, record.id)
+        for report in check.reports
+        for record in report.runtimes
+    }
+    return {place: (cell.text, cell.failed) for place, cell in found.items() if cell.text != ABSENT}
+
+
+def _told(check: CheckReport) -> Iterator[check_view.Told]:
+    """What is about no runtime, so that the matrix has no place for it, and what those that pass have to say."""
+    for report in check.reports:
+        for found in report.findings:
+            whole = found.runtime is None and found.tensor is None
+            if found.severity is Severity.ERROR and whole:
+                yield check_view.Told(found, (report.name,))
+    yield from check_view.remarks(check)
+
+
 def _overview(sections: Sequence[content.Section]) -> Overview:
     verdict = min((s.report.verdict for s in sections), key=_WORST_FIRST.index)
     failed = [s.name for s in sections if not s.report.passed]
@@ -76,7 +112,13 @@ def _overview(sections: Sequence[content.Section]) -> Overview:
 
 
 def _render(
-    title: str, overview: Overview, sections: Sequence[content.Section], matrix: content.Matrix, version: str
+    title: str,
+    overview: Overview,
+    sections: Sequence[content.Section],
+    matrix: content.Matrix,
+    version: str,
+    *,
+    several: bool = False,
 ) -> str:
     style = _source("style.css")
     codes = {f.code: page for s in sections for f in s.report.findings if (page := _page(f.code))}
@@ -87,7 +129,7 @@ def _render(
             title=title,
             overview=overview,
             sections=sections,
-            several=len(sections) > 1,
+            several=several or len(sections) > 1,
             matrix=matrix,
             codes=dict(sorted(codes.items())),
             version=version,

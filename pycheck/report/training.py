@@ -1,0 +1,167 @@
+"""What the reports for people say of a training: how each runtime did, the gradient at the start, the cures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..types import Report, RuntimeStatus, Severity, Training, TrainingCurves, TrainingMoment, Verdict
+from .wording import ABSENT, names, printable, short
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """One runtime of a training, as text; `result` is "alike", "DRIFT", "NaN", or "" for Python."""
+
+    runtime: str
+    first_loss: str
+    last_loss: str
+    largest_gradient: str
+    error: str
+    parted: str
+    nonfinite: str
+    result: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether this row is a reason not to release."""
+        return self.result not in ("alike", "")
+
+
+@dataclass(frozen=True, slots=True)
+class CureRow:
+    """One cure, as text."""
+
+    name: str
+    worked: str
+    losses: str
+    description: str
+    option: str
+
+
+COLUMNS = (
+    ("runtime", "runtime"), ("loss first", "first_loss"), ("last", "last_loss"),
+    ("largest gradient", "largest_gradient"),
+    ("error used", "error"), ("parts", "parted"), ("not finite from", "nonfinite"), ("result", "result"),
+)  # fmt: skip
+
+
+def headline(report: Report) -> str:
+    """One sentence under the verdict."""
+    training = report.training
+    assert training is not None
+    pages = [c for c in training.curves if c.runtime.engine != "native"]
+    missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK]
+    native = training.curves[0]
+    if report.verdict is Verdict.PASS:
+        return f"{names([c.runtime for c in pages])} train as Python does for {training.step_count} steps"
+    if report.verdict is Verdict.NAN_DIVERGENCE:
+        apart = [c.runtime for c in pages if bool(c.first_nonfinite) != bool(native.first_nonfinite)]
+        what = "stay finite where Python does not" if native.first_nonfinite else "are not finite where Python is"
+        return f"{names(apart)} {what}"
+    if report.verdict is Verdict.DRIFT:
+        parted = [c for c in pages if c.parted]
+        first = min((c.parted.step for c in parted if c.parted), default=0)
+        return f"{names([c.runtime for c in parted])} part from Python, first at step {first}"
+    if missing:
+        return f"{names(missing)} did not run"
+    if native.first_nonfinite:
+        return f"Python's own training is not finite from step {native.first_nonfinite.step} on"
+    return "see what went wrong below"
+
+
+def context(training: Training) -> tuple[tuple[str, str], ...]:
+    """What was trained with: label and text."""
+    trained = sum(v.trainable for v in training.variables)
+    lines = [
+        ("training", f"{training.optimizer}, loss {printable(training.loss)}, {training.step_count} steps of "
+         f"{training.batch_size} samples, {trained} trainable variables"),
+    ]  # fmt: skip
+    left_out = [v.name for v in training.variables if not v.compared]
+    if left_out:
+        lines.append(("", f"not compared, for the artifact holds them in another form: {', '.join(left_out)}"))
+    return (*lines, *(("", printable(note)) for note in training.notes))
+
+
+def rows(report: Report) -> tuple[TrainingRow, ...]:
+    """Python's rows, then every page's."""
+    training = report.training
+    assert training is not None
+    return tuple(_row(curves, training) for curves in training.curves)
+
+
+def _row(curves: TrainingCurves, training: Training) -> TrainingRow:
+    gradients = [g for step in curves.largest_gradient for g in step if g is not None]
+    errors = [e for e in (*curves.loss_error, *curves.gradient_error, *curves.weight_error) if e is not None]
+    native = curves.runtime.engine == "native"
+    result = "" if native else "NaN" if curves.first_nonfinite else "DRIFT" if curves.parted else "alike"
+    if len(curves.loss) < training.step_count:
+        result = "NO RUN"
+    return TrainingRow(
+        str(curves.runtime),
+        short(curves.loss[0]) if curves.loss else ABSENT,
+        short(curves.loss[-1]) if curves.loss else ABSENT,
+        short(max(gradients)) if gradients else ABSENT,
+        ABSENT if native or not errors else _share(max(errors)),
+        moment(curves.parted),
+        moment(curves.first_nonfinite),
+        result,
+    )
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f}%" if value < 10 else f"{short(value)}x" if math.isfinite(value) else "inf"
+
+
+def moment(at: TrainingMoment | None) -> str:
+    """``step 3 gradient dense/kernel``."""
+    return ABSENT if at is None else printable(" ".join(filter(None, (f"step {at.step}", at.what, at.name))))
+
+
+def cures(training: Training) -> tuple[CureRow, ...]:
+    """Those that worked first."""
+    ordered = sorted(training.cures, key=lambda cure: not cure.worked)
+    return tuple(
+        CureRow(
+            cure.name,
+            "works" if cure.worked else "failed" if cure.error else "not finite" if not cure.finite else "parts",
+            ", ".join(dict.fromkeys(short(loss) for loss in cure.losses.values())) or ABSENT,
+            printable(cure.error or cure.description),
+            printable(cure.option),
+        )
+        for cure in ordered
+    )
+
+
+def gradient_rows(training: Training) -> Iterator[tuple[str, ...]]:
+    """Of the first step: runtime, variable, largest gradient, error, allowed, result."""
+    for row in training.gradients:
+        if row.runtime.engine != "native":
+            verdict = "NaN" if row.nonfinite else "pass" if row.passed else ABSENT if row.passed is None else "DRIFT"
+            numbers = (short(row.largest), short(row.max_abs_error), short(row.allowed))
+            yield (str(row.runtime), printable(row.variable), *numbers, verdict)
+
+
+def pass_lines(training: Training) -> Iterator[str]:
+    """Where the passes that were looked into go wrong."""
+    for check in training.passes:
+        if not check.operations:
+            yield f"step {check.step}: all {check.operation_count} operations of both passes give finite numbers"
+        for operation in check.origins:
+            of = f", the gradient of {printable(operation.of)}" if operation.of else ""
+            yield (
+                f"step {check.step}: {operation.op} ({operation.phase}{of}) is the first to give what is not finite: "
+                f"{operation.nonfinite} of {operation.element_count} numbers, in {printable(operation.name)}"
+            )
+
+
+def next_steps(report: Report) -> Sequence[tuple[str, str]]:
+    """What to do now: a reason and a command line that exists."""
+    if report.training is None or not report.command:
+        return ()
+    tried = "--try-remedies" in report.command
+    wrong = any(finding.severity is not Severity.INFO for finding in report.findings)
+    if wrong and not tried and report.command.startswith("pycheck train"):
+        return (("see what cures it", f"{report.command} --try-remedies"),)
+    return ()

@@ -1,0 +1,10 @@
+"""Training in two worlds: the same model, batches, optimizer and loss in Python and in the page, step by step."""
+
+from __future__ import annotations
+
+from .bench import Bench
+from .plan import read_arrays
+from .recipe import RecipeText
+from .run import setup_of, train_run
+
+__all__ = ["Bench", "RecipeText", "read_arrays", "setup_of", "train_run"]

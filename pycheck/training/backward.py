@@ -1,0 +1,149 @@
+"""Looks into one step in Python: every operation of the forward and backward pass, the curvature, the activations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..quiet import without_native_noise
+from ..types import Array, Curvature, Operand, PassCheck, PassOperation, Tensors
+from .native import NativeTrainer
+
+_BACKWARD = "gradient_tape/"
+_NO_OPERATIONS = {"Const", "Identity", "IdentityN", "NoOp", "Placeholder", "ReadVariableOp", "Shape", "StopGradient"}
+_MOST_ITERATIONS = 60
+_CONVERGED = 1e-3
+#: What an activation tends to; a value this near to it has no gradient left in float32.
+_BOUNDS: Mapping[str, tuple[float, ...]] = {
+    "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0),
+    "relu6": (0.0, 6.0), "softsign": (-1.0, 1.0),
+}  # fmt: skip
+_NEAR = 1e-4
+
+
+def check_pass(trainer: NativeTrainer, step: int, inputs: Tensors, targets: Tensors) -> PassCheck:
+    """Both passes with the trainer's weights as they are, operation by operation."""
+    import tensorflow as tf
+
+    flat, wanted = trainer.flat(inputs), trainer.flat(targets)
+    computed: list[Any] = []
+    tensors: list[str] = []
+
+    def both(*given: Any) -> Any:
+        """Every tensor that is computed on the way; whatever is fetched, no optimization leaves out or fuses."""
+        trainer.loss_and_gradients(list(given[: len(flat)]), list(given[len(flat) :]))
+        computed[:] = tf.compat.v1.get_default_graph().get_operations()
+        results = [t for operation in computed for t in operation.outputs if t.dtype.is_floating]
+        tensors[:] = [t.name for t in results]
+        return results
+
+    with without_native_noise():
+        results = tf.function(both, autograph=False)(*flat, *wanted)
+    values = {name: np.asarray(value) for name, value in zip(tensors, results, strict=True)}
+    layers = {str(layer.name) for layer in trainer.model._flatten_layers(include_self=False, recursive=True)}
+    operations = [operation for operation in computed if operation.type not in _NO_OPERATIONS]
+    names = {operation.name for operation in operations}
+    found = [_operation(operation, values, layers, names) for operation in operations]
+    return PassCheck(step, len(operations), tuple(operation for operation in found if operation))
+
+
+def _operation(
+    operation: Any, values: Mapping[str, Array], layers: Collection[str], names: Collection[str]
+) -> PassOperation | None:
+    outputs = [values[t.name] for t in operation.outputs if t.name in values]
+    bad = sum(_bad(value) for value in outputs)
+    if not bad:
+        return None
+    inputs = [(t.name, values[t.name]) for t in operation.inputs if t.name in values]
+    origin = not any(_bad(value) for _, value in inputs)
+    backward = operation.name.startswith(_BACKWARD)
+    path = operation.name.removeprefix(_BACKWARD)
+    of = path if path in names else path.rpartition("/")[0]
+    result = next(value for value in outputs if _bad(value))
+    return PassOperation(
+        name=operation.name,
+        op=operation.type,
+        phase="backward" if backward else "forward",
+        layer=_layer(path, layers),
+        nonfinite=bad,
+        element_count=sum(value.size for value in outputs),
+        is_origin=origin,
+        of=of if backward and of in names else None,
+        operands=tuple(_operand(name, value, result) for name, value in inputs) if origin else (),
+    )
+
+
+def _layer(path: str, layers: Collection[str]) -> str | None:
+    """The innermost layer on the path of an operation; a layer that is called again has _1, _2 behind its name."""
+    parts = path.split("/")[::-1]
+    exact = next((part for part in parts if part in layers), None)
+    return exact or next((p for part in parts if (p := re.sub(r"_\d+$", "", part)) in layers), None)
+
+
+def _bad(value: Array) -> int:
+    return int(value.size - np.count_nonzero(np.isfinite(value)))
+
+
+def _operand(name: str, value: Array, result: Array) -> Operand:
+    finite = value[np.isfinite(value)]
+    at = tuple(np.argwhere(~np.isfinite(result))[0]) if result.shape == value.shape else None
+    return Operand(
+        name.partition(":")[0],
+        float(value[at]) if at is not None else float(value) if value.ndim == 0 else None,
+        float(finite.min()) if finite.size else None,
+        float(finite.max()) if finite.size else None,
+        int(np.count_nonzero(np.isnan(value))),
+        int(np.count_nonzero(np.isinf(value))),
+    )
+
+
+def largest_curvature(
+    trainer: NativeTrainer, step: int, weights: Sequence[Array], inputs: Tensors, targets: Tensors
+) -> Curvature | None:
+    """The Hessian's eigenvalue of largest magnitude at these weights, by power iteration; None where it is not finite.
+
+    A sum of squares bounds gradient descent by 2 / it (see any text on optimization, or Cohen et al., 2021,
+    Gradient descent on neural networks typically occurs at the edge of stability). Seeded.
+    """
+    before = trainer.weights
+    trainer.set_weights(weights)
+    try:
+        rng = np.random.default_rng(0)
+        vector = [rng.normal(size=value.shape) for value in weights[: trainer.trainable_count]]
+        eigenvalue = 0.0
+        for iteration in range(1, _MOST_ITERATIONS + 1):
+            norm = float(np.sqrt(sum(float(np.sum(v * v)) for v in vector)))
+            if not norm or not np.isfinite(norm):
+                return None
+            vector = [v / norm for v in vector]
+            product = trainer.hessian_vector(inputs, targets, vector)
+            found = sum(float(np.sum(v * h)) for v, h in zip(vector, product, strict=True))
+            if not np.isfinite(found):
+                return None
+            if iteration > 2 and abs(found - eigenvalue) <= _CONVERGED * abs(found):
+                return Curvature(step, found, iteration)
+            eigenvalue, vector = found, product
+        return Curvature(step, eigenvalue, _MOST_ITERATIONS)
+    except Exception:  # an operation without a second derivative
+        return None
+    finally:
+        trainer.set_weights(before)
+
+
+def saturations(trainer: NativeTrainer, inputs: Tensors) -> dict[str, tuple[str, float]]:
+    """By layer: its activation, and the share of its results on this batch that lie at a bound."""
+    shares: dict[str, tuple[str, float]] = {}
+    for layer, values in trainer.activations(inputs).items():
+        activation = _activation(trainer.model.get_layer(layer))
+        if activation in _BOUNDS and values.size:
+            near = sum(int(np.count_nonzero(np.abs(values - bound) < _NEAR)) for bound in _BOUNDS[activation])
+            shares[layer] = activation, near / values.size
+    return shares
+
+
+def _activation(layer: Any) -> str:
+    function = getattr(layer, "activation", None)
+    return str(getattr(function, "__name__", "")) if function is not None else type(layer).__name__.lower()

@@ -1,0 +1,308 @@
+"""Runs trainings side by side: Python in its thread, every page in its browser, in step, chunk by chunk."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from ..errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
+from ..runtimes.browser import BrowserHost
+from ..runtimes.training import ACTIVATION_ELEMENTS, PageStep, PageTrainer, seen
+from ..types import (
+    NATIVE_FLOAT32,
+    NATIVE_FLOAT64,
+    Array,
+    GradientComparison,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    TrainingCurves,
+    TrainingVariable,
+)
+from .measure import CurveBuilder, Floor, Observed
+from .native import Step
+from .setup import Ready, Setup, page_recipe, pair, prepare
+
+T = TypeVar("T")
+
+Observer = Callable[[str, str, int, int], None]
+GetHost = Callable[[str], Awaitable[BrowserHost]]
+
+#: Elements that one page sends at a time, about.
+_CHUNK_ELEMENTS = 1 << 20
+_LONGEST_CHUNK = 50
+#: Elements of all runtimes and steps that are kept to explain a difference with.
+_MOST_KEPT = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One training, measured. `snapshots` are native:float64's weights before some steps, by step.
+
+    `before_failure` are native:float32's before its first step that was not finite. `trajectories` are what each
+    runtime was seen to do, for whoever asks what would explain it; empty where that would be too much to keep.
+    """
+
+    ready: Ready
+    variables: tuple[TrainingVariable, ...]
+    curves: tuple[TrainingCurves, ...]
+    gradients: tuple[GradientComparison, ...]
+    records: tuple[RuntimeRecord, ...]
+    floor: Floor
+    snapshots: Mapping[int, tuple[Array, ...]]
+    before_failure: tuple[Array, ...] | None
+    trajectories: Mapping[RuntimeId, tuple[Observed, ...]]
+    epsilons: Mapping[RuntimeId, float]
+
+    def of(self, runtime: RuntimeId) -> TrainingCurves | None:
+        """The curves of one runtime."""
+        return next((curves for curves in self.curves if curves.runtime == runtime), None)
+
+
+class Bench:
+    """The pages of some runtimes, opened once, in which one training runs after another."""
+
+    def __init__(
+        self,
+        runtimes: tuple[RuntimeId, ...],
+        get_host: GetHost,
+        flags: Mapping[str, str],
+        executor: Executor,
+        observe: Observer,
+    ) -> None:
+        self._runtimes = runtimes
+        self._get_host = get_host
+        self._flags = flags
+        self._executor = executor
+        self._observe = observe
+        self._stack = AsyncExitStack()
+        self._pages: dict[RuntimeId, PageTrainer] = {}
+        self._failed: dict[RuntimeId, RuntimeRecord] = {}
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pycheck-training-")))
+        self._count = 0
+
+    async def close(self) -> None:
+        """Close the pages."""
+        await self._stack.aclose()
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """TensorFlow's work, in its one thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    async def train(self, setup: Setup, *, alone: bool = False) -> Outcome:
+        """Run one training; a page that fails is in the records.
+
+        UsageError where the model cannot be trained in TF.js. With `alone`, only Python trains.
+        """
+        self._count += 1
+        folder = self._folder / str(self._count)
+        ready = await self.in_thread(lambda: prepare(setup, folder))
+        return await _Race(self, ready, () if alone else self._runtimes).run()
+
+    async def page(self, runtime: RuntimeId, ready: Ready) -> PageTrainer:
+        """The page of a runtime with this training's artifact loaded; opened at the first call."""
+        trainer = self._pages.get(runtime)
+        if trainer is None:
+            host = await self._get_host(runtime.engine)
+            opened = host.runtime(runtime, None, flags=dict(self._flags))
+            trainer = PageTrainer(opened)
+            await self._stack.enter_async_context(opened)
+            self._pages[runtime] = trainer
+        await trainer.runtime.load(ready.artifact)
+        return trainer
+
+    def note(self, runtime: RuntimeId, doing: str, done: int, total: int) -> None:
+        """Tell who watches."""
+        self._observe(str(runtime), doing, done, total)
+
+
+class _Race:
+    """One training on all runtimes."""
+
+    def __init__(self, bench: Bench, ready: Ready, runtimes: tuple[RuntimeId, ...]) -> None:
+        self._bench = bench
+        self._ready = ready
+        self._runtimes = runtimes
+        self._steps = ready.setup.recipe.steps
+        self._floor = Floor()
+        self._single = CurveBuilder(NATIVE_FLOAT32, ready.variables)
+        self._double = CurveBuilder(NATIVE_FLOAT64, ready.variables)
+        self._pages: dict[RuntimeId, _Lane] = {}
+        self._records: dict[RuntimeId, RuntimeRecord] = {}
+        self._snapshots: dict[int, tuple[Array, ...]] = {0: ready.double.weights}
+        self._before_failure: tuple[Array, ...] | None = None
+        self._previous = ready.single.weights
+        self._bad = False
+        size = 2 * sum(seen(value).size for value in self._previous) * self._steps * (len(runtimes) + 3)
+        self._keeps = size <= _MOST_KEPT
+        self._kept: dict[RuntimeId, list[Observed]] = {NATIVE_FLOAT32: [], NATIVE_FLOAT64: []}
+
+    async def run(self) -> Outcome:
+        await asyncio.gather(*(self._open(runtime) for runtime in self._runtimes))
+        variables = tuple(
+            replace(v, compared=all(lane.pairs[i] is not None for lane in self._pages.values()))
+            for i, v in enumerate(self._ready.variables)
+        )
+        done = 0
+        while done < self._steps:
+            count = min(self._chunk(), self._steps - done)
+            advancing = asyncio.gather(*(self._advance(lane, done, count) for lane in self._lanes()))
+            native = await self._bench.in_thread(partial(self._native, done, count))
+            await advancing
+            for index, (single, double) in enumerate(native):
+                self._floor.add(single, double)
+                self._single.add(single, double, self._floor)
+                self._double.add(double, double, self._floor)
+                for lane in self._lanes():
+                    lane.curves.add(lane.steps[index], double, self._floor)
+            if self._keeps:
+                self._kept[NATIVE_FLOAT32] += [single for single, _ in native]
+                self._kept[NATIVE_FLOAT64] += [double for _, double in native]
+                for lane in self._lanes():
+                    self._kept.setdefault(lane.runtime, []).extend(lane.steps)
+            done += count
+        lanes = [self._pages[runtime] for runtime in self._runtimes if runtime in self._pages]
+        builders = (self._single, self._double, *(lane.curves for lane in lanes))
+        return Outcome(
+            self._ready,
+            variables,
+            tuple(builder.curves() for builder in builders),
+            tuple(row for builder in builders for row in builder.gradients),
+            tuple(self._records[r] if r in self._records else self._pages[r].record() for r in self._runtimes),
+            self._floor,
+            self._snapshots,
+            self._before_failure,
+            {runtime: tuple(steps) for runtime, steps in self._kept.items()} if self._keeps else {},
+            {lane.runtime: lane.epsilon for lane in lanes},
+        )
+
+    def _lanes(self) -> list[_Lane]:
+        return [lane for lane in self._pages.values() if lane.runtime not in self._records]
+
+    def _chunk(self) -> int:
+        per_step = 2 * sum(seen(value).size for value in self._previous) + ACTIVATION_ELEMENTS // 4
+        return max(1, min(_LONGEST_CHUNK, _CHUNK_ELEMENTS // per_step))
+
+    def _native(self, first: int, count: int) -> list[tuple[Observed, Observed]]:
+        """A few steps of both precisions, and what is kept of them."""
+        results = []
+        plan, single, double = self._ready.setup.plan, self._ready.single, self._ready.double
+        for step in range(first, first + count):
+            if step & (step - 1) == 0:
+                self._snapshots[step] = double.weights
+            batch = plan.batch(step)
+            one, two = single.step(*batch), double.step(*batch)
+            if not self._bad and not _is_finite(one):
+                self._bad, self._before_failure = True, self._previous
+            self._previous = one.weights
+            results.append((_observed(one), _observed(two)))
+            self._bench.note(NATIVE_FLOAT32, "training", step + 1, self._steps)
+        return results
+
+    async def _open(self, runtime: RuntimeId) -> None:
+        self._bench.note(runtime, "starting", 0, self._steps)
+        try:
+            trainer = await self._bench.page(runtime, self._ready)
+            await self._compile(runtime, trainer)
+        except RuntimeFailedError as error:
+            self._fail(runtime, error)
+
+    async def _compile(self, runtime: RuntimeId, trainer: PageTrainer) -> None:
+        ready = self._ready
+        plan, artifact = ready.setup.plan, ready.artifact
+        inputs = {artifact.input_names[name]: value for name, value in plan.inputs.items()}
+        inputs = {name: inputs[name] for name in artifact.inputs}
+        by_name = {artifact.output_names[name]: value for name, value in plan.targets.items()}
+        targets = {name: by_name[name] for name in artifact.outputs}
+        await trainer.compile(page_recipe(ready, {}), inputs, targets)
+        pairs = pair(ready.variables, self._previous, trainer.variables)
+        names = {
+            v.name: trainer.variables[i].name for v, i in zip(ready.variables, pairs, strict=True) if i is not None
+        }
+        recipe = page_recipe(ready, names)
+        if recipe.frozen or recipe.penalties:
+            await trainer.compile(recipe, inputs, targets)
+            pairs = pair(ready.variables, self._previous, trainer.variables)
+        environment = trainer.runtime.environment
+        half = runtime.kind == "webgl-f16" or environment.float_bits == 16
+        curves = CurveBuilder(runtime, ready.variables, half=half)
+        self._pages[runtime] = _Lane(runtime, trainer, pairs, curves, environment.epsilon or 1e-7)
+
+    async def _advance(self, lane: _Lane, first: int, count: int) -> None:
+        trainable = sum(v.trainable for v in self._ready.variables)
+        try:
+            steps = await lane.trainer.steps(first, count)
+        except RuntimeFailedError as error:
+            self._fail(lane.runtime, error)
+            return
+        lane.steps = [lane.observed(step, trainable) for step in steps]
+        self._bench.note(lane.runtime, "training", first + count, self._steps)
+
+    def _fail(self, runtime: RuntimeId, error: RuntimeFailedError) -> None:
+        status = RuntimeStatus.FAILED
+        if isinstance(error, RuntimeUnavailableError):
+            status = RuntimeStatus.UNAVAILABLE
+        elif isinstance(error, RuntimeTimeoutError):
+            status = RuntimeStatus.TIMED_OUT
+        lane = self._pages.get(runtime)
+        environment = lane.trainer.runtime.environment if lane else None
+        timings = dict(lane.trainer.runtime.timings_s) if lane else {}
+        self._records[runtime] = RuntimeRecord(runtime, status, environment, timings, str(error))
+        self._bench.note(runtime, status.value, 0, self._steps)
+
+
+class _Lane:
+    """One page in one training."""
+
+    def __init__(
+        self,
+        runtime: RuntimeId,
+        trainer: PageTrainer,
+        pairs: tuple[int | None, ...],
+        curves: CurveBuilder,
+        epsilon: float,
+    ) -> None:
+        self.runtime = runtime
+        self.trainer = trainer
+        self.pairs = pairs
+        self.curves = curves
+        self.epsilon = epsilon
+        self.steps: list[Observed] = []
+
+    def observed(self, step: PageStep, trainable: int) -> Observed:
+        """A step of the page in the order of the model's variables."""
+        gradients_at = {i: n for n, i in enumerate(i for i, v in enumerate(self.trainer.variables) if v.trainable)}
+        counts: dict[str, int] = {}
+        for layer, values in step.activations:
+            counts[layer] = counts.get(layer, 0) + int(values.size - np.count_nonzero(np.isfinite(values)))
+        return Observed(
+            step.loss,
+            tuple(
+                step.gradients[gradients_at[i]] if i is not None and i in gradients_at else None
+                for i in self.pairs[:trainable]
+            ),
+            tuple(None if i is None else step.weights[i] for i in self.pairs),
+            counts or None,
+        )
+
+    def record(self) -> RuntimeRecord:
+        runtime = self.trainer.runtime
+        return RuntimeRecord(self.runtime, RuntimeStatus.OK, runtime.environment, dict(runtime.timings_s))
+
+
+def _observed(step: Step) -> Observed:
+    return Observed(step.loss, tuple(map(seen, step.gradients)), tuple(map(seen, step.weights)), step.activations)
+
+
+def _is_finite(step: Step) -> bool:
+    parts = (np.asarray(step.loss), *step.gradients, *step.weights)
+    return not any(step.activations.values()) and all(bool(np.isfinite(part).all()) for part in parts)

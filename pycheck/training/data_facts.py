@@ -1,0 +1,91 @@
+"""What the training data tell by themselves: what is not finite, their size, targets that a loss cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from ..diagnose.training import DataNan, TargetRange
+from ..inputs.scale import ScaleSketch
+from ..types import Array, InputScale, Tensors
+from .plan import Plan
+from .recipe import Loss
+
+_Check = Callable[[Array], Array]
+
+
+def nan_in_data(plan: Plan) -> tuple[DataNan, ...]:
+    """NaN and infinity in inputs and targets, with the first step that reads one."""
+    found = []
+    for kind, arrays in (("inputs", plan.inputs), ("targets", plan.targets)):
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                places = np.argwhere(~np.isfinite(array))
+                sample, *index = (int(i) for i in places[0])
+                found.append(DataNan(f"{kind} {name}", len(places), sample, tuple(index), sample // plan.batch_size))
+    return tuple(found)
+
+
+def scales(arrays: Tensors) -> tuple[InputScale, ...]:
+    """How large each floating-point array is, column by column."""
+    found = (
+        ScaleSketch.of(array, 0).summary(name)
+        for name, array in arrays.items()
+        if array.dtype.kind == "f" and array.size
+    )
+    return tuple(scale for scale in found if scale)
+
+
+def target_ranges(targets: Tensors, loss: Loss) -> Iterator[TargetRange]:
+    """Targets outside of what a loss is defined or made for; NaN aside."""
+    if loss.program or loss.name not in _RANGES:
+        return
+    problem, wrong, cure = _RANGES[loss.name]
+    for name, array in targets.items():
+        bad = wrong(array)
+        if bad.any():
+            place = tuple(int(i) for i in np.argwhere(bad)[0])
+            value = array[place[: array.ndim]]
+            shown = float(np.ravel(value)[0])
+            yield TargetRange(name, problem, int(np.count_nonzero(bad)), shown, place[0], cure)
+
+
+def _outside(low: float, high: float) -> _Check:
+    return lambda array: (array < low) | (array > high)
+
+
+def _no_distribution(array: Array) -> Array:
+    return (array < 0) | (np.abs(array.sum(axis=-1, keepdims=True) - 1.0) > 1e-3)
+
+
+_SQUEEZE = "Bring the targets into 0 to 1: a label of 2 may mean another class, a number wants mse."
+_RANGES: Mapping[str, tuple[str, _Check, str]] = {
+    "binary_crossentropy": ("targets from 0 to 1", _outside(0.0, 1.0), _SQUEEZE),
+    "categorical_crossentropy": (
+        "targets that are a distribution, each row summing to 1", _no_distribution,
+        "One-hot encode the classes, or take sparse_categorical_crossentropy for their numbers.",
+    ),
+    "kl_divergence": (
+        "targets that are a distribution, each row summing to 1", _no_distribution, "Normalize the targets' rows.",
+    ),
+    "poisson": ("targets of 0 and above", lambda a: a < 0, "Counts are not negative: take mse for other numbers."),
+    "mean_squared_logarithmic_error": (
+        "targets of 0 and above", lambda a: a < 0, "Take mse for numbers that may be negative.",
+    ),
+    "mean_absolute_percentage_error": (
+        "targets other than 0, which it divides by", lambda a: a == 0, "Take mean_absolute_error.",
+    ),
+    "hinge": (
+        "targets of -1 and 1; Keras turns 0 and 1 into these, TF.js does not", lambda a: (a != -1) & (a != 1),
+        "Give -1 and 1 in both worlds.",
+    ),
+    "squared_hinge": (
+        "targets of -1 and 1; Keras turns 0 and 1 into these, TF.js does not", lambda a: (a != -1) & (a != 1),
+        "Give -1 and 1 in both worlds.",
+    ),
+    "cosine_similarity": (
+        "targets with a direction, not all 0", lambda a: np.abs(a).sum(axis=-1, keepdims=True) == 0,
+        "Leave such samples out.",
+    ),
+}  # fmt: skip

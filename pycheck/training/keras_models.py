@@ -1,0 +1,154 @@
+"""The model as it is trained: a copy in a precision, with what draws random numbers turned off, of either Keras."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import ModelFileError, UsageError
+
+_PRECISIONS = ("float16", "bfloat16", "float32", "float64")
+#: Of layers that draw random numbers while training, the argument that turns it off, and the value.
+_RANDOM: Mapping[str, str] = {
+    "AlphaDropout": "rate", "Dropout": "rate", "GaussianDropout": "rate", "GaussianNoise": "stddev",
+    "SpatialDropout1D": "rate", "SpatialDropout2D": "rate", "SpatialDropout3D": "rate", "StochasticDepth": "rate",
+}  # fmt: skip
+_RANDOM_ARGUMENTS = ("dropout", "recurrent_dropout")
+_DROPPED_SUFFIXES = ("_regularizer", "_constraint")
+
+
+def library_of(model: Any) -> Any:
+    """The Keras that a model belongs to: keras or tf_keras."""
+    import keras
+    import tf_keras
+
+    return tf_keras if any(cls.__module__.startswith("tf_keras.") for cls in type(model).__mro__) else keras
+
+
+def trainable_copy(
+    model: Any, precision: str, change: Callable[[str, dict[str, Any]], None] | None = None
+) -> tuple[Any, tuple[str, ...]]:
+    """A copy with the same weights that computes in `precision`, and notes of what was turned off.
+
+    Regularizers and constraints are left out too: the trainer adds the penalties itself, in both worlds alike.
+    `change` is called with the class name and the arguments of every layer, to change these.
+    ModelFileError where a model cannot be made again from its configuration.
+    """
+    notes: dict[str, list[str]] = {}
+    try:
+        config = copy.deepcopy(model.get_config())
+        _rewrite(config, precision, notes, change)
+        again = type(model).from_config(config)
+        if not again.built:
+            again.build(model.input_shape)
+        again.set_weights(
+            [value.astype(precision) if value.dtype.kind == "f" else value for value in model.get_weights()]
+        )
+    except Exception as error:
+        raise ModelFileError(
+            f"The model {model.name!r} cannot be made again from its configuration: {error}",
+            "Give a Sequential or functional model.",
+        ) from error
+    return again, tuple(f"{', '.join(dict.fromkeys(layers))}: {what}" for what, layers in notes.items())
+
+
+def _rewrite(
+    node: Any,
+    precision: str,
+    notes: dict[str, list[str]],
+    change: Callable[[str, dict[str, Any]], None] | None,
+) -> None:
+    if isinstance(node, list | tuple):
+        for item in node:
+            _rewrite(item, precision, notes, change)
+        return
+    if not isinstance(node, dict):
+        return
+    if "class_name" in node and isinstance(node.get("config"), dict) and "name" in node["config"]:
+        _rewrite_layer(str(node["class_name"]), node["config"], notes)
+        if change:
+            change(str(node["class_name"]), node["config"])
+    for key, value in node.items():
+        if isinstance(value, str) and key in ("dtype", "name") and value in _PRECISIONS:
+            node[key] = precision
+        else:
+            _rewrite(value, precision, notes, change)
+
+
+def _rewrite_layer(class_name: str, config: dict[str, Any], notes: dict[str, list[str]]) -> None:
+    name = str(config["name"])
+    if class_name in _RANDOM and config.get(_RANDOM[class_name]):
+        config[_RANDOM[class_name]] = 0.0
+        notes.setdefault(f"{class_name} is off, for two worlds draw other random numbers", []).append(name)
+    for argument in _RANDOM_ARGUMENTS:
+        if config.get(argument):
+            config[argument] = 0.0
+            notes.setdefault(f"{argument} is off, for two worlds draw other random numbers", []).append(name)
+    if config.get("activity_regularizer"):
+        config["activity_regularizer"] = None
+        notes.setdefault("its activity regularizer is left out", []).append(name)
+    for argument, value in config.items():
+        if argument.endswith(_DROPPED_SUFFIXES) and value:
+            config[argument] = None
+            if argument.endswith("_constraint"):
+                notes.setdefault(f"its {argument} is left out, for TF.js's optimizers apply none", []).append(name)
+
+
+def penalties(model: Any, l1: float, l2: float) -> dict[str, tuple[float, float]]:
+    """By ``layer/variable``: the L1 and L2 penalty that the model itself puts on it, or that all kernels are given."""
+    found: dict[str, tuple[float, float]] = {}
+    for name, layer, variable in named_variables(model):
+        last = name.rpartition("/")[2]
+        own = _coefficients(getattr(_owner(layer), f"{last}_regularizer", None))
+        extra = (l1, l2) if last.endswith(("kernel", "embeddings")) else (0.0, 0.0)
+        total = (own[0] + extra[0], own[1] + extra[1])
+        if any(total) and variable.trainable:
+            found[name] = total
+    return found
+
+
+def _owner(layer: Any) -> Any:
+    return getattr(layer, "cell", layer)
+
+
+def _coefficients(regularizer: Any) -> tuple[float, float]:
+    if regularizer is None:
+        return 0.0, 0.0
+    config = regularizer.get_config()
+    return float(config.get("l1", 0.0)), float(config.get("l2", 0.0))
+
+
+def named_variables(model: Any) -> list[tuple[str, Any, Any]]:
+    """Every weight once, as (``layer/variable``, layer, variable), in the model's order.
+
+    The layer is the innermost one whose name the converted artifact has too; names are made unique with _1, _2.
+    """
+    owners: dict[int, Any] = {}
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if "Cell" not in type(layer).__name__:
+            for variable in layer.weights:
+                current = owners.get(id(variable))
+                if current is None or len(layer.weights) <= len(current.weights):
+                    owners[id(variable)] = layer
+    names: list[tuple[str, Any, Any]] = []
+    taken: set[str] = set()
+    for variable in model.weights:
+        layer = owners[id(variable)]
+        base = f"{layer.name}/{variable.name.split(':')[0].rpartition('/')[2]}"
+        name, count = base, 0
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        taken.add(name)
+        names.append((name, layer, variable))
+    return names
+
+
+def require_trainable(model: Any, path: str) -> None:
+    """UsageError for a model with nothing to train."""
+    if not model.trainable_weights:
+        raise UsageError(
+            f"{path} has no trainable weights: there is nothing to train",
+            "Set layer.trainable = True for the layers to train, and save the model again.",
+        )

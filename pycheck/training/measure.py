@@ -1,0 +1,198 @@
+"""From steps to curves: how large, how many not finite, and how far from native:float64, step by step.
+
+What a runtime may differ by grows with the steps. The noise floor of a variable is the largest error that
+native:float32 has had so far against native:float64; its scale the largest magnitude so far. Allowed is
+
+    max(min(24 L C F, 0.01 S), 3 C F, 32 C u sqrt(t + 1) S)
+
+with the floor F, the scale S, float32's unit roundoff u = 2**-24, the step t and the constants of the gate
+(pycheck/gate.py): 24 times the floor, times the luck L = 10**(2 / n) of n numbers seen so far, but not beyond 1 % of
+the scale, unless float32 itself is that far off; at least 32 unit roundoffs, for errors of single steps add up like a
+random walk where nothing amplifies them. C is 1, or 2**13 for half floats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gate import AUTO
+from ..types import Array, GradientComparison, RuntimeId, TrainingCurves, TrainingMoment, TrainingVariable
+
+_ROUNDOFF = 2.0**-24
+_HALF = 2.0**13
+_OF_THE_FLOOR = 3.0
+_LEAST = 2.0**-126
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was seen of one step: by variable in the training's order, None where there is none to compare.
+
+    Gradients are of the trainable variables, which come first. `activations` counts what is not finite by layer,
+    in the order of computation, and is None where they were not looked at.
+    """
+
+    loss: float
+    gradients: tuple[Array | None, ...]
+    weights: tuple[Array | None, ...]
+    activations: Mapping[str, int] | None
+
+
+class Floor:
+    """What native:float32 has erred by so far, and how large everything has been; one for all runtimes."""
+
+    def __init__(self) -> None:
+        self._errors: dict[tuple[str, int], float] = {}
+        self._scales: dict[tuple[str, int], float] = {}
+        self._counts: dict[tuple[str, int], int] = {}
+        self._steps = 0
+        self.finite = True
+
+    def add(self, single: Observed, double: Observed) -> None:
+        """One step of native:float32 and native:float64; once either is not finite, nothing is judged any more."""
+        for key, ours, theirs in _pairs(single, double):
+            if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+                self.finite = False
+                continue
+            error = float(np.abs(ours.astype(np.float64) - theirs).max(initial=0.0))
+            self._errors[key] = max(error, self._errors.get(key, 0.0))
+            self._scales[key] = max(float(np.abs(theirs).max(initial=0.0)), self._scales.get(key, 0.0))
+            self._counts[key] = self._counts.get(key, 0) + theirs.size
+        self._steps += 1
+
+    def allowed(self, key: tuple[str, int], half: bool) -> float:
+        """The largest error that one tensor may have at the step that was added last."""
+        coarser = _HALF if half else 1.0
+        floor, scale = coarser * self._errors.get(key, 0.0), self._scales.get(key, 0.0)
+        luck = 10.0 ** (AUTO.small_count_exponent / max(self._counts.get(key, 1), 1))
+        by_floor = min(AUTO.max_factor * luck * floor, AUTO.upper_bound * scale)
+        by_size = AUTO.max_roundoffs * coarser * _ROUNDOFF * math.sqrt(max(self._steps, 1)) * scale
+        return float(max(by_floor, _OF_THE_FLOOR * floor, by_size, _LEAST))
+
+    def floor_of(self, key: tuple[str, int]) -> tuple[float, float]:
+        """Floor and scale of one tensor."""
+        return self._errors.get(key, 0.0), self._scales.get(key, 0.0)
+
+
+def _pairs(one: Observed, other: Observed) -> list[tuple[tuple[str, int], Array, Array]]:
+    pairs = [(("loss", 0), np.asarray([one.loss]), np.asarray([other.loss]))]
+    for what, mine, theirs in (("gradient", one.gradients, other.gradients), ("weight", one.weights, other.weights)):
+        for index, (a, b) in enumerate(zip(mine, theirs, strict=True)):
+            if a is not None and b is not None:
+                pairs.append(((what, index), a, b))
+    return pairs
+
+
+class CurveBuilder:
+    """The curves of one runtime, step by step. `half` is whether it computes in half floats."""
+
+    def __init__(self, runtime: RuntimeId, variables: Sequence[TrainingVariable], *, half: bool = False) -> None:
+        self._runtime = runtime
+        self._variables = variables
+        self._half = half
+        self._rows: list[tuple[float, ...]] = []
+        self._loss: list[float] = []
+        self._norm: list[float] = []
+        self._largest: dict[str, list[tuple[float | None, ...]]] = {"gradient": [], "weight": []}
+        self._nonfinite: dict[str, list[int | None]] = {"loss": [], "activation": [], "gradient": [], "weight": []}
+        self._errors: dict[str, list[float | None]] = {"loss": [], "gradient": [], "weight": []}
+        self._first: TrainingMoment | None = None
+        self._parted: TrainingMoment | None = None
+        self.gradients: tuple[GradientComparison, ...] = ()
+
+    def add(self, seen: Observed, reference: Observed, floor: Floor) -> None:
+        """One step. `floor` has had this step already."""
+        step = len(self._loss)
+        self._loss.append(seen.loss)
+        with np.errstate(all="ignore"):
+            parts = [float(np.sum(np.square(g, dtype=np.float64))) for g in seen.gradients if g is not None]
+        self._norm.append(math.sqrt(sum(parts)) if not any(map(math.isnan, parts)) else math.nan)
+        self._largest["gradient"].append(tuple(map(_largest, seen.gradients)))
+        self._largest["weight"].append(tuple(map(_largest, seen.weights)))
+        bad_gradients, bad_weights = [_bad(g) for g in seen.gradients], [_bad(w) for w in seen.weights]
+        self._nonfinite["loss"].append(int(not math.isfinite(seen.loss)))
+        self._nonfinite["activation"].append(None if seen.activations is None else sum(seen.activations.values()))
+        self._nonfinite["gradient"].append(sum(bad_gradients))
+        self._nonfinite["weight"].append(sum(bad_weights))
+        self._first = self._first or self._first_bad(step, seen, bad_gradients, bad_weights)
+        self._judge(step, seen, reference, floor)
+
+    @property
+    def has_parted(self) -> bool:
+        """Whether an error was beyond what is allowed."""
+        return self._parted is not None
+
+    def curves(self) -> TrainingCurves:
+        """Everything so far."""
+        return TrainingCurves(
+            self._runtime,
+            tuple(self._loss),
+            tuple(self._norm),
+            tuple(self._largest["gradient"]),
+            tuple(self._largest["weight"]),
+            tuple(int(n or 0) for n in self._nonfinite["loss"]),
+            tuple(self._nonfinite["activation"]),
+            tuple(int(n or 0) for n in self._nonfinite["gradient"]),
+            tuple(int(n or 0) for n in self._nonfinite["weight"]),
+            tuple(self._errors["loss"]),
+            tuple(self._errors["gradient"]),
+            tuple(self._errors["weight"]),
+            self._first,
+            self._parted,
+        )
+
+    def _first_bad(
+        self, step: int, seen: Observed, gradients: Sequence[int], weights: Sequence[int]
+    ) -> TrainingMoment | None:
+        for layer, count in (seen.activations or {}).items():
+            if count:
+                return TrainingMoment(step, "activation", layer)
+        if not math.isfinite(seen.loss):
+            return TrainingMoment(step, "loss")
+        if bad := [i for i, count in enumerate(gradients) if count]:
+            return TrainingMoment(
+                step, "gradient", self._variables[bad[-1]].name
+            )  # the backward pass begins at the end
+        if bad := [i for i, count in enumerate(weights) if count]:
+            return TrainingMoment(step, "weight", self._variables[bad[0]].name)
+        return None
+
+    def _judge(self, step: int, seen: Observed, reference: Observed, floor: Floor) -> None:
+        shares: dict[str, tuple[float, int]] = {}
+        rows: list[GradientComparison] = []
+        finite = floor.finite
+        for key, ours, theirs in _pairs(seen, reference):
+            what, index = key
+            whole = bool(np.isfinite(ours).all() and np.isfinite(theirs).all())
+            limit = floor.allowed(key, self._half)
+            error = float(np.abs(ours.astype(np.float64) - theirs).max(initial=0.0)) if whole else None
+            if what == "gradient" and step == 0:
+                passed = None if error is None else error <= limit
+                name = self._variables[index].name
+                rows.append(GradientComparison(self._runtime, name, error, limit, _largest(theirs), _bad(ours), passed))
+            if error is None or not finite:
+                continue
+            if error / limit > shares.get(what, (-1.0, 0))[0]:
+                shares[what] = error / limit, index
+        if rows:
+            self.gradients = tuple(rows)
+        for what, errors in self._errors.items():
+            errors.append(shares[what][0] if what in shares else None)
+        for what, (share, index) in shares.items():
+            if share > 1.0 and self._parted is None:
+                self._parted = TrainingMoment(step, what, None if what == "loss" else self._variables[index].name)
+
+
+def _largest(value: Array | None) -> float | None:
+    if value is None:
+        return None
+    finite = np.abs(value[np.isfinite(value)])
+    return float(finite.max()) if finite.size else None
+
+
+def _bad(value: Array | None) -> int:
+    return 0 if value is None else int(value.size - np.count_nonzero(np.isfinite(value)))

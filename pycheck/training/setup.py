@@ -1,0 +1,120 @@
+"""One training to be run: a model, a recipe, data; made ready for Python and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConversionError, UsageError
+from ..runtimes.training import PageRecipe, PageVariable
+from ..types import Array, ArtifactInfo, TrainingVariable
+from .keras_models import penalties, trainable_copy
+from .native import NativeTrainer, Rules
+from .plan import Plan
+from .recipe import LOSSES, Recipe
+
+#: Changes the arguments of a layer, given its class name: how a cure takes another activation.
+LayerChange = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is trained. `model` is the Keras model as it was loaded."""
+
+    model: Any
+    recipe: Recipe
+    plan: Plan
+    change: LayerChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A setup with its trainers. `seen` names the layers that are off while training, and why."""
+
+    setup: Setup
+    single: NativeTrainer
+    double: NativeTrainer
+    artifact: ArtifactInfo
+    variables: tuple[TrainingVariable, ...]
+    penalties: Mapping[str, tuple[float, float]]
+    notes: tuple[str, ...] = field(default=())
+
+
+def prepare(setup: Setup, folder: Path) -> Ready:
+    """Copy the model in both precisions and convert it, into a new folder.
+
+    UsageError where it cannot be trained in TF.js.
+    """
+    from ..convert import convert
+    from ..model import load
+
+    recipe = setup.recipe
+    put = penalties(setup.model, recipe.l1, recipe.l2)
+    copy32, notes = trainable_copy(setup.model, "float32", setup.change)
+    copy64, _ = trainable_copy(setup.model, "float64", setup.change)
+    single, double = NativeTrainer(copy32, recipe, put), NativeTrainer(copy64, recipe, put)
+    try:
+        artifact = convert(load(copy32), folder, format="layers")
+    except ConversionError as error:
+        raise UsageError(
+            "the model can only become a graph artifact, which cannot be trained: its weights are constants and its "
+            f"operations have no layers. {error.message}",
+            "Train a model whose layers tfjs-layers has.",
+        ) from error
+    variables = tuple(
+        TrainingVariable(name, layer, tuple(value.shape), index < single.trainable_count)
+        for index, (name, layer, value) in enumerate(zip(single.names, single.layers, single.weights, strict=True))
+    )
+    return Ready(setup, single, double, artifact, variables, put, notes)
+
+
+def variant(ready: Ready, rules: Rules) -> NativeTrainer:
+    """native:float64 once more, with other rules."""
+    copy64, _ = trainable_copy(ready.setup.model, "float64", ready.setup.change)
+    return NativeTrainer(copy64, ready.setup.recipe, ready.penalties, rules)
+
+
+def page_recipe(ready: Ready, names: Mapping[str, str]) -> PageRecipe:
+    """How the page is to train; `names` are the artifact's, by the model's names of weights."""
+    recipe = ready.setup.recipe
+    optimizer, loss = recipe.optimizer, recipe.loss
+    return PageRecipe(
+        optimizer=optimizer.name,
+        learning_rate=optimizer.learning_rate,
+        settings=optimizer.settings,
+        epsilon=optimizer.epsilon,
+        loss="formula" if loss.program else LOSSES[loss.name],
+        from_logits=loss.from_logits,
+        program=loss.program,
+        clipnorm=recipe.clipnorm,
+        global_clipnorm=recipe.global_clipnorm,
+        clipvalue=recipe.clipvalue,
+        penalties={names[name]: value for name, value in ready.penalties.items() if name in names},
+        frozen=tuple(names[v.name] for v in ready.variables if not v.trainable and v.name in names),
+        batch_size=ready.setup.plan.batch_size,
+    )
+
+
+def pair(
+    variables: Sequence[TrainingVariable], values: Sequence[Array], page: Sequence[PageVariable]
+) -> tuple[int | None, ...]:
+    """For each variable of the model the page's, which has the same initial bytes; the one of the same name first."""
+    free = dict(enumerate(page))
+    found: list[int | None] = []
+    for variable, value in zip(variables, values, strict=True):
+        alike = [i for i, other in free.items() if _same(value, other.value)]
+        named = [i for i in alike if free[i].name == variable.name]
+        last = [i for i in alike if free[i].name.rpartition("/")[2] == variable.name.rpartition("/")[2]]
+        best = next(iter(named or last or alike), None)
+        found.append(best)
+        if best is not None:
+            del free[best]
+    return tuple(found)
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and bool(np.array_equal(one.astype(np.float32), other, equal_nan=True))

@@ -1,0 +1,108 @@
+"""Sound trainings are alike in every runtime, within what float32 itself costs; or the difference is explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .failures import dense, noise, sums
+from .lab import Lab, Trained
+
+OPTIMIZERS = ("sgd:0.1", "momentum:0.02", "rmsprop:0.01", "adagrad:0.1", "adadelta:0.5", "adam:0.01", "adamax:0.01")
+
+
+def regression() -> tuple[Any, Any, Any]:
+    x = noise(48, 4)
+    return dense(4, (8, "tanh"), (1, None)), x, sums(x)
+
+
+@pytest.fixture(scope="module")
+def by_sgd(wide_lab: Lab) -> Trained:
+    return wide_lab.train(*regression(), optimizer="sgd:0.1", loss="mse", steps=30, batch_size=20)
+
+
+def test_a_plain_regression_trains_alike_on_three_backends(by_sgd: Trained) -> None:
+    training = by_sgd.report.training
+    assert training is not None
+    assert by_sgd.report.passed
+    assert [str(c.runtime) for c in training.curves[2:]] == ["chromium:cpu", "chromium:wasm", "chromium:webgl"]
+    for curves in training.curves:
+        assert len(curves.loss) == 30
+        assert curves.loss[-1] < 0.2 * curves.loss[0]
+        assert curves.parted is None
+        assert set(curves.nonfinite_activations) == {0}
+
+
+def test_errors_are_small_beside_what_is_allowed_and_not_nothing(by_sgd: Trained) -> None:
+    training = by_sgd.report.training
+    assert training is not None
+    for curves in training.curves[2:]:
+        shares = [share for share in curves.weight_error if share is not None]
+        assert 0.0 < max(shares) < 0.5
+
+
+def test_the_gradient_of_the_first_step_is_compared_by_variable(by_sgd: Trained) -> None:
+    training = by_sgd.report.training
+    assert training is not None
+    rows = [row for row in training.gradients if str(row.runtime) == "chromium:webgl"]
+    assert [row.variable for row in rows] == ["dense_0/kernel", "dense_0/bias", "dense_1/kernel", "dense_1/bias"]
+    assert all(row.passed for row in rows)
+
+
+def test_the_same_batches_are_taken_in_the_same_order_also_the_smaller_last_one(by_sgd: Trained) -> None:
+    """48 samples by 20 give batches of 20, 20 and 8: with any other order the losses would differ at once."""
+    training = by_sgd.report.training
+    assert training is not None
+    double, page = training.curves[1], training.curves[2]
+    np.testing.assert_allclose(page.loss, double.loss, rtol=1e-5)
+    assert by_sgd.setup.plan.rows(2) == slice(40, 48)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "cause"),
+    [("adam:0.01", "optimizer-formula"), ("adadelta:0.5", "optimizer-formula"), ("adamax:0.01", None)],
+)
+def test_an_optimizer_of_another_formula_is_explained_by_that_formula(
+    lab: Lab, optimizer: str, cause: str | None
+) -> None:
+    trained = lab.train(*regression(), optimizer=optimizer, loss="mse", steps=12)
+    assert trained.report.passed == (cause is None)
+    assert (cause in trained.codes) == (cause is not None)
+
+
+def test_the_epsilon_of_webgl_explains_what_it_does_and_one_epsilon_for_both_cures_it(wide_lab: Lab) -> None:
+    model, x, y = regression()
+    trained = wide_lab.train(model, x, y, optimizer="rmsprop:0.01", loss="mse", steps=12)
+    (found,) = [finding for finding in trained.report.findings if finding.code == "epsilon-mismatch"]
+    assert found.evidence["runtimes"] == ["chromium:webgl"]
+    assert found.evidence["epsilon"] == pytest.approx(1e-4)
+    assert found.evidence["share_after"] < 1 < found.evidence["share_before"]
+    again = wide_lab.train(model, x, y, optimizer="rmsprop:0.01,epsilon=1e-3", loss="mse", steps=12)
+    assert again.report.passed
+
+
+def test_dropout_is_off_with_a_note_and_moving_statistics_are_compared(lab: Lab) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((4,), name="x"),
+            layers.Dense(6, activation="relu", name="dense"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dropout(0.5, name="drop"),
+            layers.Dense(1, name="out", kernel_regularizer=keras.regularizers.L2(0.01)),
+        ]
+    )
+    x = noise(32, 4)
+    trained = lab.train(model, x, sums(x), optimizer="sgd:0.05", loss="mse", steps=15)
+    training = trained.report.training
+    assert training is not None
+    assert trained.report.passed, trained.report.findings
+    assert any("drop: Dropout is off" in note for note in training.notes)
+    moving = [v for v in training.variables if not v.trainable]
+    assert [v.name for v in moving] == ["norm/moving_mean", "norm/moving_variance"]
+    assert all(v.compared for v in training.variables)

@@ -1,0 +1,36 @@
+"""Seeded failures: the first bad step, variable, operation and code are found, and the advised cure works."""
+
+from __future__ import annotations
+
+import pytest
+
+from .failures import FAILURES, Failure
+from .lab import Lab
+
+#: One of each kind; `python -m tests.training.failures` runs all.
+QUICK = {
+    "linear regression", "certain and wrong", "clipping a NaN by the global norm", "cosine of a zero vector",
+    "softplus by hand", "NaN in one input", "constant column", "saturated sigmoid", "hinge of 0 and 1",
+}  # fmt: skip
+
+
+def test_there_are_many_and_of_every_kind() -> None:
+    assert len(FAILURES) >= 30
+    assert {failure.name for failure in FAILURES} >= QUICK
+    assert len({failure.name for failure in FAILURES}) == len(FAILURES)
+
+
+@pytest.mark.parametrize("failure", [f for f in FAILURES if f.name in QUICK], ids=lambda f: f.name.replace(" ", "-"))
+def test_what_breaks_and_where_is_found_and_the_cure_works(lab: Lab, failure: Failure) -> None:
+    trained = lab.train(*failure.make(), **failure.recipe)
+    training = trained.report.training
+    assert training is not None
+    bad = training.curves[0].first_nonfinite
+    assert (bad and (bad.step, bad.what, bad.name)) == (
+        (failure.step is not None and (failure.step, failure.what, failure.at)) or None
+    )
+    if failure.operation:
+        assert training.passes[0].origins[0].op == failure.operation
+    assert {failure.code, *failure.more} <= trained.codes
+    assert failure.cure is not None
+    assert lab.cured(trained, failure.cure).worked
