@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from ...types import CheckReport, Comparison, Report, RuntimeId, RuntimeStatus
-from .. import check_view, view
+from ...types import Comparison, Report, RuntimeId, RuntimeStatus
+from .. import view
 from ..wording import ABSENT, printable
 
 #: From bad to good; a cell for several outputs shows the first of these that it has.
@@ -95,8 +95,8 @@ def outputs_matrix(shown: Section) -> Matrix:
     return _matrix("output", ids, rows)
 
 
-def models_matrix(sections: Sequence[Section]) -> Matrix:
-    """Models by runtimes, the worst output of each."""
+def models_matrix(sections: Sequence[Section], words: Mapping[tuple[str, str], tuple[str, bool]]) -> Matrix:
+    """Models by runtimes, the worst output of each, under the word that there is for it by name and runtime."""
     ids = _runtimes([s.report for s in sections])
     rows = []
     for s in sections:
@@ -106,32 +106,16 @@ def models_matrix(sections: Sequence[Section]) -> Matrix:
                 _output_cell(s, runtime, p.comparison.tensor) for p in s.pairs if p.comparison.candidate == runtime
             ]
             known = [cell for cell in (*found, _missing(s, runtime)) if cell]
-            cells.append(min(known, key=lambda cell: _STATES.index(cell.state), default=None))
+            cell = min(known, key=lambda cell: _STATES.index(cell.state), default=None)
+            cells.append(_renamed(cell, *words.get((s.name, str(runtime)), ("", False))))
         rows.append((s.name, s.anchor, tuple(cells)))
     return _matrix("model", ids, rows)
 
 
-#: What the matrix of a check says beyond the results of comparisons.
-_STATE_OF_WORD = {"WORSE": "drift", "BUDGET": "drift", "FAIL": "drift", "known": "warn", "no run": "warn"}
-
-
-def check_matrix(check: CheckReport, sections: Sequence[Section]) -> Matrix:
-    """Variants by runtimes, in the words that every report of a check has for them."""
-    plain = models_matrix(sections)
-    ids = _runtimes([s.report for s in sections])
-    rows = []
-    for (name, anchor, cells), s in zip(plain.rows, sections, strict=True):
-        shown: list[Cell | None] = []
-        for runtime, found in zip(ids, cells, strict=True):
-            word = check_view.cell(s.report, runtime).text
-            if found and word != found.text:
-                state = _STATE_OF_RESULT.get(word) or _STATE_OF_WORD.get(word, word)
-                found = Cell(state, word, found.detail, found.anchor)
-            shown.append(found)
-        rows.append((name, anchor, tuple(shown)))
-    with_report = {s.report.name for s in sections}
-    rows += [(printable(f.name), "matrix", (None,) * len(ids)) for f in check.failures if f.name not in with_report]
-    return _matrix("variant", ids, rows)
+def _renamed(cell: Cell | None, word: str, failed: bool) -> Cell | None:
+    if cell is None or not word or word == cell.text:
+        return cell
+    return replace(cell, text=word, state="fail" if failed else "warn")
 
 
 def _matrix(
