@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pycheck.errors import InputError, PycheckError, UsageError
-from pycheck.matrix.baseline import accept, hold
+from pycheck.matrix.accepting import accept
+from pycheck.matrix.baseline import hold
 from pycheck.matrix.baseline_file import Baseline, read, render, write
 from pycheck.matrix.configuration import BaselineSettings
 from pycheck.types import InputsInfo, Report, Severity, Signature, TensorSpec

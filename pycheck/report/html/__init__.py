@@ -20,8 +20,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
-from .. import check_view, training, view, where, wording
-from .. import cures as remedies
+from .. import check_view, cures, training, view, where, wording
 from ..pages import read_page
 from ..wording import ABSENT
 from . import charts, content, curves, depth
@@ -152,11 +151,11 @@ def _environment() -> Environment:
     environment.filters |= {"printable": wording.printable, "evidence": _evidence}
     environment.globals |= {
         "view": view,
+        "cures": cures,
         "where": where,
         "wording": wording,
         "charts": charts,
         "curves": curves,
-        "remedies": remedies,
         "training": training,
         "training_states": content.STATE_OF_TRAINING,
         "depth": depth,
