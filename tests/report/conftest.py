@@ -22,7 +22,9 @@ from pycheck.types import (
     InputsInfo,
     ModelInfo,
     NanPolicy,
+    Outcome,
     PointResult,
+    Remedy,
     Report,
     RuntimeId,
     RuntimeRecord,
@@ -31,6 +33,7 @@ from pycheck.types import (
     TensorSpec,
     Trace,
     TracePoint,
+    Verdict,
 )
 
 SWIFTSHADER = "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero) (0x0000C0DE)), SwiftShader driver)"
@@ -306,7 +309,13 @@ def traced() -> Report:
             )
         )
     skipped = TracePoint("model/labels", "ArgMax", None, (), skipped="its values are no numbers")
-    return replace(report, trace=Trace(4, 1 << 30, 1, (*points, skipped), (), samples=(0, 1, 2, 3)))
+    before, after = Outcome(Verdict.NAN_DIVERGENCE, 0.2, 10), Outcome(Verdict.PASS, 2e-7, 0)
+    remedies = (
+        Remedy("flags", WEBGL, "WEBGL_PACK=false", True, before, after, 3, ("--flag", "WEBGL_PACK=false")),
+        Remedy("epsilon", F16, "epsilon 1e-3 of <norm>", False, before, before, 1, code="layer.epsilon = 1e-3"),
+    )
+    trace = Trace(4, 1 << 30, 1, (*points, skipped), (), samples=(0, 1, 2, 3))
+    return replace(report, trace=trace, remedies=remedies)
 
 
 def _point(name: str, candidate: Array, reference: Array, runtime: RuntimeId) -> Comparison:

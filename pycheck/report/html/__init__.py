@@ -20,10 +20,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
-from .. import check_view, cures, view, where, wording
+from .. import check_view, cures, training, view, where, wording
 from ..pages import read_page
 from ..wording import ABSENT
-from . import charts, content, depth
+from . import charts, content, curves, depth
 
 _ELEMENTS = 8
 _MOST_EVIDENCE = 2000
@@ -155,6 +155,9 @@ def _environment() -> Environment:
         "where": where,
         "wording": wording,
         "charts": charts,
+        "curves": curves,
+        "training": training,
+        "training_states": content.STATE_OF_TRAINING,
         "depth": depth,
         "opened": content.opened,
         "elements": _elements,

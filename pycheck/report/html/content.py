@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ...types import Comparison, Report, RuntimeId, RuntimeStatus
-from .. import view
+from .. import training, view
 from ..wording import ABSENT, printable
 
 #: From bad to good; a cell for several outputs shows the first of these that it has.
 _STATES = ("norun", "shape", "nan", "drift", "warn", "pass")
 _STATE_OF_RESULT = {"NO RUN": "norun", "SHAPE": "shape", "NaN": "nan", "NaN+DRIFT": "nan", "DRIFT": "drift"}
+#: The icon of a row of a training.
+STATE_OF_TRAINING = {"alike": "pass", "DRIFT": "drift", "NaN": "nan", "NO RUN": "norun"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,12 @@ def outputs_matrix(shown: Section) -> Matrix:
     for tensor in tensors:
         cells = [_output_cell(shown, runtime, tensor) for runtime in ids]
         rows.append((printable(tensor), f"{shown.anchor}-outputs", tuple(cells)))
+    if shown.report.training:
+        cells = [_training_cell(shown, runtime) for runtime in ids]
+        rows.append(("training", f"{shown.anchor}-training", tuple(cells)))
     if not rows:
         cells = [_missing(shown, runtime) for runtime in ids]
-        rows.append(("all outputs", f"{shown.anchor}-outputs", tuple(cells)))
+        rows.append(("all outputs", f"{shown.anchor}-ran", tuple(cells)))
     return _matrix("output", ids, rows)
 
 
@@ -105,7 +110,7 @@ def models_matrix(sections: Sequence[Section], words: Mapping[tuple[str, str], t
             found = [
                 _output_cell(s, runtime, p.comparison.tensor) for p in s.pairs if p.comparison.candidate == runtime
             ]
-            known = [cell for cell in (*found, _missing(s, runtime)) if cell]
+            known = [cell for cell in (*found, _training_cell(s, runtime), _missing(s, runtime)) if cell]
             cell = min(known, key=lambda cell: _STATES.index(cell.state), default=None)
             cells.append(_renamed(cell, *words.get((s.name, str(runtime)), ("", False))))
         rows.append((s.name, s.anchor, tuple(cells)))
@@ -140,6 +145,14 @@ def _output_cell(shown: Section, runtime: RuntimeId, tensor: str) -> Cell | None
     for pair in shown.pairs:
         if pair.comparison.candidate == runtime and pair.comparison.tensor == tensor:
             return Cell(pair.state, pair.row.result, _detail(pair), pair.anchor)
+    return _missing(shown, runtime)
+
+
+def _training_cell(shown: Section, runtime: RuntimeId) -> Cell | None:
+    for row in training.rows(shown.report) if shown.report.training else ():
+        if row.runtime == str(runtime) and row.result:
+            state = STATE_OF_TRAINING[row.result]
+            return Cell(state, row.result, f"last loss {row.last_loss}", f"{shown.anchor}-training")
     return _missing(shown, runtime)
 
 
