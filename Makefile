@@ -23,7 +23,7 @@ BUILD_TOOLS := .setup/build/.packages
 SETUP := $(PACKAGES) $(HARNESS) $(BROWSERS)
 
 HARNESS_SOURCES := package.json $(wildcard js_harness/*.mjs js_harness/*.json) \
-	$(shell find js_harness/src -type f 2>/dev/null)
+	$(shell find js_harness/src -type f 2>/dev/null) pycheck/remedies/run_on_cpu.js
 
 # What was found once may have been removed since; and where others rely on the outcome, no engine may be missing.
 ifneq ($(shell sh .ci/have-browsers $(BROWSERS) && echo found),found)

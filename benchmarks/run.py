@@ -1,6 +1,6 @@
 """What a compare costs, against the floor and against the way by hand, as tables.
 
-    python benchmarks/run.py [--quick | --full] [--only compare,imports,memory,transfer] [--against CHECKOUT]
+    python benchmarks/run.py [--quick | --full] [--only compare,trace,imports,memory,transfer] [--against CHECKOUT]
 
 Everything is measured as whole processes that take turns within a round, so that a busy moment hits them
 alike; a ratio is taken within each round, and medians over rounds count. docs/benchmarks.md explains the columns.
@@ -28,9 +28,10 @@ from page import ROOT, Task, build_bundle
 from processes import Measured, run
 from rich.console import Console
 from rich.table import Table
+from trace_cost import section_trace
 
 BACKENDS = ("cpu", "webgl", "wasm")
-SECTIONS = ("compare", "imports", "memory", "transfer")
+SECTIONS = ("compare", "trace", "imports", "memory", "transfer")
 _MAIN = "from pycheck.cli import main; main()"
 _TENSORFLOW_PACKAGES = ("tensorflow", "keras", "tf_keras", "tensorflowjs")
 #: A pycheck command that prints "imported" and which of those it imported, as its last line.
@@ -352,6 +353,7 @@ def main() -> None:
     describe_machine(console)
     sections = {
         "compare": partial(section_compare, against=options.against and options.against.resolve()),
+        "trace": section_trace,
         "imports": partial(section_imports, against=None),
         "memory": partial(section_memory, against=None),
         "transfer": partial(section_transfer, against=None),

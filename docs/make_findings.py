@@ -6,6 +6,8 @@ written by hand; its Python block is a program of its own, which ends with a rep
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import sys
@@ -17,7 +19,9 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from pycheck import Report
-from pycheck.diagnose.codes import CODES
+from pycheck.console import Console
+from pycheck.diagnose.codes import CODES, Code
+from pycheck.hygiene import Hygiene
 from pycheck.report.terminal import render_terminal
 
 FOLDER = Path(__file__).parent / "findings"
@@ -43,8 +47,11 @@ def shown(text: str) -> str:
     return str(found)
 
 
-def run(program: str) -> Report:
-    """The report that a page's program ends with; it runs in an empty folder of its own."""
+def run(program: str) -> Report | Hygiene:
+    """The report that a page's program ends with; it runs in an empty folder of its own, and names start anew."""
+    import keras
+
+    keras.utils.clear_session()
     before = Path.cwd()
     names: dict[str, Any] = {"__name__": "example"}
     with tempfile.TemporaryDirectory() as folder:
@@ -53,12 +60,14 @@ def run(program: str) -> Report:
             exec(compile(program, "example", "exec"), names)
         finally:
             os.chdir(before)
-    report: Report = names["report"]
+    report: Report | Hygiene = names["report"]
     return report
 
 
-def printed(report: Report, code: str) -> str:
+def printed(report: Report | Hygiene, code: str) -> str:
     """The findings of this code as the terminal's report has them, without what stands around them."""
+    if isinstance(report, Hygiene):
+        return _of_data(report, code)
     alone = replace(report, findings=tuple(f for f in report.findings if f.code == code), trace=None)
     lines = render_terminal(alone, width=_WIDTH, verbosity=1).splitlines()
     first = next((i for i, line in enumerate(lines) if line.startswith(f"  {code}  ")), None)
@@ -67,6 +76,16 @@ def printed(report: Report, code: str) -> str:
         raise LookupError(f"the example of {code} does not show it; its findings: {found}")
     last = next(i for i, line in enumerate(lines) if line.startswith("Each code has a page"))
     return "\n".join(line for line in lines[first:last] if line.startswith("  ")) + "\n"
+
+
+def _of_data(found: Hygiene, code: str) -> str:
+    """The same of what `pycheck inputs` says."""
+    alone = replace(found, arrays=(), findings=tuple(f for f in found.findings if f.code == code))
+    if not alone.findings:
+        raise LookupError(f"the example of {code} does not show it")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        Console(no_color=True).hygiene(alone)
+    return said.getvalue()
 
 
 def with_printed(text: str, lines: str) -> str:
@@ -82,7 +101,15 @@ def head(code: str) -> str:
 
 
 def _finders(code: str) -> str:
+    if CODES[code].check:
+        return "`pycheck check`"
+    if CODES[code].train:
+        return "`pycheck inputs`" if code.startswith("data-") else "`pycheck train` and `pycheck gradients`"
     return "`pycheck trace`" if CODES[code].trace else "`pycheck compare` and `pycheck trace`"
+
+
+def _found_by(kind: Code) -> str:
+    return "train, inputs" if kind.train else "check" if kind.check else "trace" if kind.trace else "compare, trace"
 
 
 def with_head(text: str, code: str) -> str:
@@ -93,7 +120,7 @@ def with_head(text: str, code: str) -> str:
 def index() -> str:
     """The whole of README.md."""
     rows = [
-        f"| [`{code}`]({code}.md) | {kind.title} | {kind.severity} | {'trace' if kind.trace else 'compare, trace'} |"
+        f"| [`{code}`]({code}.md) | {kind.title} | {kind.severity} | {_found_by(kind)} |"
         for code, kind in CODES.items()
     ]
     return f"""# Findings

@@ -8,29 +8,43 @@
 
 from __future__ import annotations
 
-# Two functions have the names of the packages below them. Python sets a package's name here when it is first
-# imported, so those come first, or they would take the functions' places later.
-from . import compare as _compare_stage  # noqa: F401
-from . import convert as _convert_stage  # noqa: F401
-from .api import compare, convert, gradients, rejudge, trace, train
-from .errors import (
-    ArtifactFileError,
-    ConversionError,
-    InputError,
-    InputsFileError,
-    ModelFileError,
-    PycheckError,
-    RuntimeFailedError,
-    RuntimeTimeoutError,
-    RuntimeUnavailableError,
-    UsageError,
-)
-from .types import ArtifactInfo, Comparison, Environment, Finding, Report, RuntimeId, RuntimeRecord, Verdict
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .api import check, compare, convert, gradients, rejudge, trace, train, update_baseline
+    from .errors import (
+        ArtifactFileError,
+        ConversionError,
+        InputError,
+        InputsFileError,
+        ModelFileError,
+        PycheckError,
+        RuntimeFailedError,
+        RuntimeTimeoutError,
+        RuntimeUnavailableError,
+        UsageError,
+    )
+    from .types import (
+        ArtifactInfo,
+        CheckReport,
+        Comparison,
+        Environment,
+        Finding,
+        Report,
+        RuntimeId,
+        RuntimeRecord,
+        Verdict,
+    )
 
 __all__ = [
     "ArtifactFileError",
     "ArtifactInfo",
+    "CheckReport",
     "Comparison",
     "ConversionError",
     "Environment",
@@ -48,10 +62,42 @@ __all__ = [
     "UsageError",
     "Verdict",
     "__version__",
+    "check",
     "compare",
     "convert",
     "gradients",
     "rejudge",
     "trace",
     "train",
+    "update_baseline",
 ]
+
+#: Where those names live. They are imported when they are first used, so that a test run with pycheck's plugin
+#: installed, and `pycheck --help`, need not wait for NumPy.
+_HOMES = ("errors", "types", "api")
+
+
+if not TYPE_CHECKING:  # to whom it would say that every name is there
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            for home in _HOMES:
+                found = vars(import_module(f".{home}", __name__))
+                if name in found:
+                    return globals().setdefault(name, found[name])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Two functions have the names of packages below this one, which Python sets here when it imports those."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
-from .types import ArtifactInfo, Report, RuntimeId
+from .types import ArtifactInfo, CheckReport, Report, RuntimeId
 
 if TYPE_CHECKING:
     from .config import Options
+    from .matrix import Plan
 
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ def compare(
     layers: Sequence[str] | None = None,
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
+    try_remedies: bool | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -52,6 +54,7 @@ def compare(
     browser_args: Sequence[str] | None = None,
     connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
+    cpu_kernels: Sequence[str] | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
     cache: bool | None = None,
@@ -78,6 +81,8 @@ def compare(
         trace: Whether to trace, in the same browser, the runtimes that fail: see `trace`. The report of a run that
             passes has none.
         layers, trace_samples, trace_memory: As in `trace`.
+        try_remedies: Whether to try, on the runtimes that fail, what may cure them: `Report.remedies` says what
+            was changed, and what that gave. The verdict stays that of the run without them.
         batch_size: Samples at a time.
         timeout_s: Seconds to wait for any one answer of a browser.
         headed: Whether to show the browser's window.
@@ -86,6 +91,7 @@ def compare(
         connect: Addresses of browsers that run already, by engine: a Playwright server's (``ws://``), Chromium's
             DevTools (``http://``), or "by-hand" for a page that a person opens.
         flags: TF.js flags that replace its defaults.
+        cpu_kernels: Kernels of TF.js, such as "Relu", that its CPU backend runs instead of webgl or wasm.
         custom_objects: ``module:attr`` of custom layers and functions.
         trust_model: Whether Lambda layers, which run code from the model file, are allowed.
         cache: Whether artifacts and native results may come from and go to the cache.
@@ -120,6 +126,7 @@ def compare(
         layers=layers,
         trace_samples=trace_samples,
         trace_memory=trace_memory,
+        try_remedies=try_remedies,
         batch_size=batch_size,
         timeout=timeout_s,
         headed=headed,
@@ -127,11 +134,12 @@ def compare(
         browser_args=browser_args,
         connect=connect,
         flags=flags,
+        cpu_kernels=cpu_kernels,
         custom_objects=custom_objects,
         trust_model=trust_model,
         cache=cache,
     )
-    return _run(pipeline.compare(_path_or(model), _path_or(inputs), options))
+    return _run(pipeline.compare(path_or(model), path_or(inputs), options))
 
 
 def trace(
@@ -154,6 +162,10 @@ def trace(
     layers: Sequence[str] | None = None,
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
+    try_remedies: bool | None = None,
+    bundle: str | os.PathLike[str] | None = None,
+    bundle_point: str | None = None,
+    model_explorer: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -161,6 +173,7 @@ def trace(
     browser_args: Sequence[str] | None = None,
     connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
+    cpu_kernels: Sequence[str] | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
     cache: bool | None = None,
@@ -169,6 +182,7 @@ def trace(
 
     The report is that of `compare` with a `trace`: for every point of the artifact and every runtime the error
     that it has in the whole run, and the error of its operation alone, on the values that Python has there.
+    ``report.trace.table()`` gives all of that as flat rows.
 
     Args:
         model, inputs: As in `compare`, and so are the options that are not named here.
@@ -177,6 +191,10 @@ def trace(
             and more where TF.js would compute so few elements elsewhere.
         trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 1 GiB. The page of
             every runtime holds half as much.
+        bundle: New or empty folder for the first source operation, cut out with the inputs on which it errs: a page
+            that needs TF.js alone, the tensors, and a text for an issue. `trace.bundle` of the report tells of it.
+        bundle_point: Node or layer that is to be in the bundle, instead of the first.
+        model_explorer: New or empty folder for the graph and the errors of its nodes, for Google's Model Explorer.
 
     Raises:
         What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
@@ -202,6 +220,10 @@ def trace(
         layers=layers,
         trace_samples=trace_samples,
         trace_memory=trace_memory,
+        try_remedies=try_remedies,
+        bundle=bundle,
+        bundle_point=bundle_point,
+        model_explorer=model_explorer,
         batch_size=batch_size,
         timeout=timeout_s,
         headed=headed,
@@ -209,11 +231,12 @@ def trace(
         browser_args=browser_args,
         connect=connect,
         flags=flags,
+        cpu_kernels=cpu_kernels,
         custom_objects=custom_objects,
         trust_model=trust_model,
         cache=cache,
     )
-    return _run(pipeline.trace(_path_or(model), _path_or(inputs), options))
+    return _run(pipeline.trace(path_or(model), path_or(inputs), options))
 
 
 def train(
@@ -283,7 +306,7 @@ def train(
     recipe = RecipeText(
         optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, try_remedies
     )
-    return _run(pipeline.train(_path_or(model), _path_or(inputs), _path_or(targets), recipe, options))
+    return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, options))
 
 
 def gradients(
@@ -317,7 +340,7 @@ def gradients(
         trust_model=trust_model,
     )
     recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
-    return _run(pipeline.train(_path_or(model), _path_or(inputs), _path_or(targets), recipe, options))
+    return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, options))
 
 
 def rejudge(
@@ -337,6 +360,90 @@ def rejudge(
 
     tolerances = {"rtol": _by_output(rtol), "atol": _by_output(atol), "max_ulp": _by_output(max_ulp)}
     return pipeline.rejudge(Path(run), _options(nan=nan, **tolerances))
+
+
+def check(
+    config: str | os.PathLike[str] | None = None,
+    models: Sequence[str] = (),
+    *,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    timeout_s: float | None = None,
+    headed: bool | None = None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
+    browser_args: Sequence[str] | None = None,
+    connect: Mapping[str, str] | None = None,
+    cache: bool | None = None,
+) -> CheckReport:
+    """Run the matrix of a configuration, and hold it against its budgets and the accepted release.
+
+    Args:
+        config: A ``pycheck.toml``, or a ``pyproject.toml`` with ``[tool.pycheck]``; None takes that of the current
+            folder.
+        models: Names of models or variants, ``*`` for anything; empty for all of them.
+        runtimes: Candidates, instead of those of the configuration.
+        timeout_s, headed, browser_path, browser_args, connect, cache: As in `compare`.
+
+    Returns:
+        The reports of all variants. A variant that could not be judged is in its `failures`; what fails is a verdict,
+        never an exception.
+
+    Raises:
+        UsageError: The configuration is wrong; the message names the line.
+        InputError: The baseline cannot be read.
+    """
+    return _check(config, models, True, runtimes, timeout_s, headed, browser_path, browser_args, connect, cache)[1]
+
+
+def update_baseline(
+    config: str | os.PathLike[str] | None = None,
+    models: Sequence[str] = (),
+    *,
+    runtimes: Sequence[str | RuntimeId] | None = None,
+    timeout_s: float | None = None,
+    headed: bool | None = None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
+    browser_args: Sequence[str] | None = None,
+    connect: Mapping[str, str] | None = None,
+    cache: bool | None = None,
+) -> CheckReport:
+    """Run the matrix without its baseline and, where all of it passes, write it down as the accepted release.
+
+    Args are those of `check`; what they leave out stays in the baseline as it was.
+
+    Raises:
+        UsageError: The configuration is wrong, or the baseline cannot be written.
+    """
+    from . import matrix
+
+    plan, report = _check(
+        config, models, False, runtimes, timeout_s, headed, browser_path, browser_args, connect, cache
+    )
+    if report.passed:
+        matrix.accept(report, plan)
+    return report
+
+
+def _check(
+    config: str | os.PathLike[str] | None,
+    models: Sequence[str],
+    against_baseline: bool,
+    runtimes: Sequence[str | RuntimeId] | None,
+    timeout_s: float | None,
+    headed: bool | None,
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None,
+    browser_args: Sequence[str] | None,
+    connect: Mapping[str, str] | None,
+    cache: bool | None,
+) -> tuple[Plan, CheckReport]:
+    from . import matrix
+
+    given = {
+        "runtimes": None if runtimes is None else tuple(str(runtime) for runtime in runtimes), "timeout": timeout_s,
+        "headed": headed, "browser_path": browser_path, "browser_args": browser_args, "connect": connect,
+        "cache": cache,
+    }  # fmt: skip
+    plan = matrix.plan(None if config is None else Path(config), given, models)
+    return plan, _run(matrix.check(plan, against_baseline=against_baseline))
 
 
 def convert(
@@ -360,7 +467,25 @@ def convert(
     from . import pipeline
 
     options = _options(format=format, quantize=quantize, custom_objects=custom_objects, trust_model=trust_model)
-    return _run(pipeline.convert(_path_or(model), Path(folder), options))[0]
+    return _run(pipeline.convert(path_or(model), Path(folder), options))[0]
+
+
+def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> Options:
+    """Options from keywords of `compare`, for whoever takes the same; settings come from a file in `folder`.
+
+    UsageError names a value that is wrong.
+    """
+    from .config import build
+
+    values = dict(given)
+    if values.get("runtimes") is not None:
+        values["runtimes"] = tuple(str(runtime) for runtime in values["runtimes"])
+    if values.get("map_output") is not None:
+        values["map_output"] = tuple(values["map_output"].items())
+    for name in ("rtol", "atol", "max_ulp"):
+        values[name] = _by_output(values.get(name))
+    values["timeout"] = values.pop("timeout_s", None)
+    return build(values, folder=folder)
 
 
 def _options(**given: Any) -> Options:
@@ -369,7 +494,8 @@ def _options(**given: Any) -> Options:
     return build(given)
 
 
-def _path_or(value: Any) -> Any:
+def path_or(value: Any) -> Any:
+    """A path for what names one; anything else as it is."""
     return Path(value) if isinstance(value, str | os.PathLike) else value
 
 

@@ -3,7 +3,8 @@
 Entries are folders. One is built aside and renamed into place, so that a reader never sees
 half of one, and two processes that build the same one at once do no harm: the first wins.
 An entry carries the size and the checksum of each of its files; one that no longer agrees with
-them, after a crash of the machine or a full disk, is removed and computed again.
+them, after a crash of the machine or a full disk, is removed and computed again. Who found an
+entry holds it until `close`, so that nobody who runs beside it makes room at its expense.
 """
 
 from __future__ import annotations
@@ -15,12 +16,20 @@ import shutil
 import tempfile
 import time
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
 
 import platformdirs
 
 from .errors import UsageError
+
+_fcntl: ModuleType | None = None
+with suppress(ImportError):  # Windows has none, and removes no file that is open
+    import fcntl as _fcntl
 
 #: Least recently used entries go when the cache outgrows this.
 DEFAULT_LIMIT_BYTES = 4 << 30
@@ -44,6 +53,7 @@ class Pending:
 
     folder: Path
     target: Path | None
+    hold: Callable[[Path], bool]
 
     def publish(self) -> Path:
         """Make the entry findable and return where it lies; an entry published first stays."""
@@ -56,6 +66,7 @@ class Pending:
             if not self.target.is_dir():
                 raise
             self.discard()
+        self.hold(self.target)
         return self.target
 
     def discard(self) -> None:
@@ -73,20 +84,30 @@ class Cache:
         self.enabled = enabled
         self._limit_bytes = limit_bytes
         self._unpublished: list[Path] = []
+        self._held: list[BinaryIO] = []
 
     def find(self, kind: str, key: str) -> Path | None:
-        """The folder of an entry, or None. Being found counts as being used."""
+        """The folder of an entry, or None. Being found counts as being used, and keeps it there until `close`."""
         folder = self.root / kind / key
         if not self.enabled or not os.path.lexists(folder):
             return None
         if not _is_whole(folder):
             _remove(folder)
             return None
+        if not self._hold(folder):
+            return None  # another process is removing it
         try:
             os.utime(folder)
         except OSError:
             return None  # pruned by another process between the two calls
         return folder
+
+    def _hold(self, folder: Path) -> bool:
+        """Keep an entry from being pruned; False where it is being pruned just now."""
+        seal = _locked(folder, exclusive=False)
+        if seal:
+            self._held.append(seal)
+        return seal is not None
 
     def reserve(self, kind: str, key: str | None) -> Pending:
         """A fresh folder to build an entry in; without a key it lasts until `close`.
@@ -96,7 +117,7 @@ class Cache:
         if not (key and self.enabled):
             folder = Path(tempfile.mkdtemp(prefix=f"pycheck-{kind}-"))
             self._unpublished.append(folder)
-            return Pending(folder, None)
+            return Pending(folder, None, self._hold)
         parent = self.root / kind
         try:
             parent.mkdir(parents=True, exist_ok=True)
@@ -107,13 +128,16 @@ class Cache:
                 "Set PYCHECK_CACHE_DIR to a folder that can, or give --no-cache.",
             ) from error
         self._unpublished.append(folder)
-        return Pending(folder, parent / key)
+        return Pending(folder, parent / key, self._hold)
 
     def close(self) -> None:
         """Remove what this process built and never published, and what the limit no longer allows."""
         for folder in self._unpublished:
             shutil.rmtree(folder, ignore_errors=True)
         self._unpublished.clear()
+        for seal in self._held:
+            seal.close()
+        self._held.clear()
         if self.enabled:
             self._prune()
 
@@ -134,8 +158,26 @@ class Cache:
         for _, size, folder in sorted(entries):
             if total <= self._limit_bytes:
                 break
-            shutil.rmtree(folder, ignore_errors=True)
-            total -= size
+            seal = _locked(folder, exclusive=True)
+            if seal:  # else someone uses it
+                with seal:
+                    shutil.rmtree(folder, ignore_errors=True)
+                total -= size
+
+
+def _locked(folder: Path, *, exclusive: bool) -> BinaryIO | None:
+    """An entry's seal, locked as long as it is open; None where that cannot be had now, or the entry is gone."""
+    try:
+        seal = (folder / _SEAL).open("rb")
+    except OSError:
+        return None
+    try:
+        if _fcntl:
+            _fcntl.flock(seal, (_fcntl.LOCK_EX if exclusive else _fcntl.LOCK_SH) | _fcntl.LOCK_NB)
+    except OSError:
+        seal.close()
+        return None
+    return seal
 
 
 def _sums(folder: Path) -> dict[str, list[int]]:

@@ -23,12 +23,17 @@ from .cli_options import (
     BatchSize,
     BrowserArg,
     BrowserPath,
+    Bundle,
+    BundlePoint,
     ClipNorm,
     ClipValue,
+    ConfigPath,
     Connect,
+    CpuKernels,
     CustomObjects,
     Flag,
     Format,
+    Github,
     GlobalClipNorm,
     Headed,
     HtmlPath,
@@ -38,7 +43,9 @@ from .cli_options import (
     Layers,
     Loss,
     MapOutput,
+    MarkdownPath,
     MaxUlp,
+    ModelExplorer,
     ModelPath,
     Nan,
     NoCache,
@@ -56,6 +63,7 @@ from .cli_options import (
     Steps,
     TargetsPath,
     TfjsModel,
+    TfjsVersions,
     Timeout,
     Trace,
     TraceMemory,
@@ -63,6 +71,7 @@ from .cli_options import (
     TrainInputsPath,
     TrustModel,
     TryRemedies,
+    VariantNames,
     Verbose,
 )
 from .errors import PycheckError
@@ -70,6 +79,9 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .config import Options
+    from .console import Console
+    from .matrix import Plan
+    from .types import CheckReport
 
 T = TypeVar("T")
 
@@ -91,7 +103,7 @@ Examples:
 
   pycheck compare model.keras inputs.npy --json - | jq .verdict
 
-  pycheck compare model.keras inputs.npy --trace
+  pycheck compare model.keras inputs.npy --trace --try-remedies
 
 Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
@@ -100,13 +112,29 @@ Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 _EPILOG_TRACE = """
 Examples:
 
-  pycheck trace model.keras inputs.npy --runtime chromium:webgl
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --try-remedies
 
   pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
 
   pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
 
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --bundle bug/
+
+  pycheck trace model.keras inputs.npy --model-explorer explorer/
+
 Exit code: that of pycheck compare.
+"""
+
+_EPILOG_CHECK = """
+Examples:
+
+  pycheck init && pycheck check
+
+  pycheck check cnn --runtime chromium:webgl
+
+  pycheck check --config models/pycheck.toml --json check.json
+
+Exit code: 0 all pass; 1 a gate failed; else that of what kept a model from being judged, see pycheck compare.
 """
 
 _EPILOG_TRAIN = """
@@ -166,9 +194,12 @@ def compare(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -177,6 +208,7 @@ def compare(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -194,14 +226,15 @@ def compare(
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=trace, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.compare(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command(epilog=_EPILOG_TRACE)
@@ -223,9 +256,15 @@ def trace(
     layer: Layers = None,
     trace_samples: TraceSamples = None,
     trace_memory: TraceMemory = None,
+    bundle: Bundle = None,
+    bundle_point: BundlePoint = None,
+    model_explorer: ModelExplorer = None,
+    try_remedies: TryRemedies = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     save_run: SaveRun = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
@@ -234,6 +273,7 @@ def trace(
     browser_arg: BrowserArg = None,
     connect: Connect = None,
     flag: Flag = None,
+    cpu_kernel: CpuKernels = None,
     custom_objects: CustomObjects = None,
     trust_model: TrustModel = None,
     no_cache: NoCache = False,
@@ -250,15 +290,120 @@ def trace(
         runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
         samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
         trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
+        bundle=bundle, bundle_point=bundle_point, model_explorer=model_explorer,
         batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
+        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
+        custom_objects=custom_objects, trust_model=trust_model,
         cache=False if no_cache else None,
     )  # fmt: skip
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.trace(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the models lie (default: here).")] = Path(),
+) -> None:
+    """Write a commented pycheck.toml for the models in a folder."""
+    from .matrix import begin
+    from .publishing import standard_output
+
+    begun = begin(folder)
+    with standard_output():
+        print(begun.text)
+
+
+@app.command(epilog=_EPILOG_CHECK)
+def check(
+    model: VariantNames = None,
+    config: ConfigPath = None,
+    runtime: Runtimes = None,
+    tfjs_version: TfjsVersions = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Run the whole matrix of pycheck.toml, and hold it against its budgets and the accepted release."""
+    from .console import Console
+    from .publishing import destinations, publish_check
+
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
+    given["tfjs_versions"] = tuple(tfjs_version or ())
+    _, report = _check(config, model, given, console)
+    raise typer.Exit(publish_check(report, outputs, console, github=github))
+
+
+baseline = typer.Typer(help="The accepted release, which pycheck check holds others against.", no_args_is_help=True)
+app.add_typer(baseline, name="baseline")
+
+
+@baseline.command("update")
+def baseline_update(
+    model: VariantNames = None,
+    config: ConfigPath = None,
+    runtime: Runtimes = None,
+    timeout: Timeout = None,
+    headed: Headed = None,
+    browser_path: BrowserPath = None,
+    browser_arg: BrowserArg = None,
+    connect: Connect = None,
+    no_cache: NoCache = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Run the matrix and, where all passes, accept it: write down how each output did, and on what."""
+    from .console import Console
+    from .matrix import accept
+    from .publishing import publish_check
+
+    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
+    plan, report = _check(config, model, given, console, against_baseline=False)
+    code = publish_check(report, {}, console, github=False)
+    console.note(accept(report, plan) if code == 0 else "The baseline stays as it was: only what passes is accepted.")
+    raise typer.Exit(code)
+
+
+def _given_to_check(
+    runtime: Runtimes,
+    timeout: Timeout,
+    headed: Headed,
+    browser_path: BrowserPath,
+    browser_arg: BrowserArg,
+    connect: Connect,
+    no_cache: NoCache,
+) -> dict[str, Any]:
+    return {
+        "runtimes": runtime, "timeout": timeout, "headed": headed, "browser_path": browser_path,
+        "browser_args": browser_arg, "connect": connect, "cache": False if no_cache else None,
+    }  # fmt: skip
+
+
+def _check(
+    config: Path | None, models: list[str] | None, given: dict[str, Any], console: Console, **how: Any
+) -> tuple[Plan, CheckReport]:
+    from . import matrix
+
+    plan = matrix.plan(config, given, models or (), command=shlex.join(["pycheck", *sys.argv[1:]]))
+    with console.check_progress(plan.runtime_counts) as observe:
+        return plan, _run(matrix.check(plan, observe, **how))
 
 
 @app.command(epilog=_EPILOG_TRAIN)
@@ -273,12 +418,14 @@ def train(
     global_clipnorm: GlobalClipNorm = None,
     clipvalue: ClipValue = None,
     regularize: Regularize = None,
-    try_remedies: TryRemedies = False,
+    try_remedies: TryRemedies = None,
     runtime: Runtimes = None,
     nan: Nan = None,
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
     headed: Headed = None,
@@ -305,13 +452,13 @@ def train(
         cache=False if no_cache else None,
     )  # fmt: skip
     recipe = RecipeText(
-        optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, try_remedies
+        optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, bool(try_remedies)
     )
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command()
@@ -326,6 +473,8 @@ def gradients(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
     headed: Headed = None,
@@ -353,10 +502,10 @@ def gradients(
     )  # fmt: skip
     recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command("inputs")
@@ -387,6 +536,8 @@ def report_(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -398,8 +549,8 @@ def report_(
 
     options = _options(rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan)
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
-    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console))
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
+    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console, github=github))
 
 
 @app.command()
@@ -446,6 +597,21 @@ def explain(
     text = explanations.page(code) if code else explanations.index()
     with standard_output():
         Console(no_color=no_color).markdown(text)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="[report|check]", help="Of what: one model, or a check.")] = "report",
+) -> None:
+    """Print the JSON Schema of what --json writes; its schema_version changes when what is there does."""
+    import json
+
+    from .publishing import standard_output
+    from .report.json import schema_of
+
+    text = json.dumps(schema_of(name), indent=2)
+    with standard_output():
+        print(text)
 
 
 @app.command()

@@ -61,6 +61,14 @@ JsonPath = Annotated[
 ]
 HtmlPath = Annotated[str | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page.")]
 JunitPath = Annotated[str | None, typer.Option("--junit", metavar="PATH", help="Write the report as JUnit XML.")]
+MarkdownPath = Annotated[str | None, typer.Option("--markdown", metavar="PATH", help="Write the report as Markdown.")]
+Github = Annotated[
+    bool | None,
+    typer.Option(
+        "--github/--no-github",
+        help="Annotations in the log of GitHub Actions, and the summary of its step (default: where it runs).",
+    ),
+]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the verdict.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
@@ -87,6 +95,18 @@ BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Samples at a t
 Flag = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="A TF.js flag instead of its default. Repeatable.")
 ]
+CpuKernels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cpu-kernel",
+        metavar="NAME",
+        help="Let TF.js's CPU backend run this kernel, such as Relu, on webgl and wasm. Repeatable.",
+    ),
+]
+TryRemedies = Annotated[
+    bool | None,
+    typer.Option("--try-remedies", help="Where a runtime fails, try what may cure it, and say what was seen to help."),
+]
 TraceSamples = Annotated[
     int | None,
     typer.Option(
@@ -107,6 +127,35 @@ TraceMemory = Annotated[
     typer.Option(
         metavar="SIZE", help="Memory for traced values, such as 512MiB (default 1GiB); each page holds half as much."
     ),
+]
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="The configuration (default pycheck.toml here, or pyproject.toml)."),
+]
+TfjsVersions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tfjs-version",
+        metavar="X.Y.Z|DIR",
+        help="Run under this release of TF.js, from npm or from a folder that npm filled. Repeatable.",
+    ),
+]
+VariantNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[MODEL]...", help="Names of models or variants, * for anything; left out: all of them."),
+]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Write the source operation, cut out with its inputs, as a page for a bug report."
+    ),
+]
+BundlePoint = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which source operation, by node or layer (default: the first that errs alone)."),
+]
+ModelExplorer = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write graph and errors for Google's Model Explorer.")
 ]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]
 TargetsPath = Annotated[
@@ -139,7 +188,4 @@ GlobalClipNorm = Annotated[
 ClipValue = Annotated[float | None, typer.Option("--clipvalue", metavar="X", help="Largest element of a gradient.")]
 Regularize = Annotated[
     str | None, typer.Option(metavar="l2:X[,l1:X]", help="Penalty on every kernel, in both worlds alike.")
-]
-TryRemedies = Annotated[
-    bool, typer.Option("--try-remedies", help="Train again with each cure that fits, and say which ones worked.")
 ]

@@ -6,7 +6,6 @@ import difflib
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from .errors import UsageError
 from .gate import ToleranceOptions
-from .types import BROWSER_ENGINES, NanPolicy, RuntimeId
+from .settings import Path_, SettingsFile, find, nearest
+from .types import BROWSER_ENGINES, BROWSER_KINDS, NanPolicy, RuntimeId
 
 DEFAULT_RUNTIMES = tuple(RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
 
@@ -38,7 +38,7 @@ class Options:
     """Everything a run can be told, checked. Times are in seconds.
 
     `range` bounds made inputs; `map_output` pairs artifact names with model names;
-    `flags` are TF.js flags that replace its defaults.
+    `flags` are TF.js flags that replace its defaults, `cpu_kernels` those that its CPU backend runs instead.
     """
 
     runtimes: tuple[RuntimeId, ...] = DEFAULT_RUNTIMES
@@ -56,6 +56,9 @@ class Options:
     layers: tuple[str, ...] = ()
     trace_samples: int | None = None
     trace_memory: int = 1 << 30  # bytes
+    bundle: Path | None = None
+    bundle_point: str | None = None
+    model_explorer: Path | None = None
     batch_size: int = 32
     timeout_s: float = 300.0
     headed: bool = False
@@ -63,10 +66,13 @@ class Options:
     browser_args: tuple[tuple[str, str], ...] = ()  # likewise
     connect: tuple[tuple[str, str], ...] = ()  # likewise
     flags: tuple[tuple[str, str], ...] = ()
+    cpu_kernels: tuple[str, ...] = ()
+    try_remedies: bool = False
     custom_objects: tuple[str, ...] = ()
     trust_model: bool = False
     cache: bool = True
     cache_dir: Path | None = None
+    page: Path | None = None  # the folder of a page with another release of TF.js
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -82,6 +88,10 @@ class Options:
                 raise UsageError(f"{name} is {value}; it must be at least 1")
         if self.layers and not self.trace:
             raise UsageError("--layer says what to trace, and nothing is traced", "Add --trace, or use pycheck trace.")
+        if self.bundle_point and not self.bundle:
+            raise UsageError(
+                "--bundle-point says what to put into a bundle, and none is asked for", "Add --bundle DIR."
+            )
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s}; it must be a number of seconds above 0")
         if self.range and not self.range[0] < self.range[1]:
@@ -116,8 +126,20 @@ _FILE_KEYS: dict[str, Any] = {
     "batch_size": int, "timeout": float, "headed": bool,
     "browser_path": dict[str, str] | list[str] | str, "browser_args": tuple[str, ...],
     "connect": dict[str, str] | list[str], "flags": dict[str, str | int | float | bool],
+    "cpu_kernels": tuple[str, ...], "try_remedies": bool,
     "custom_objects": tuple[str, ...], "trust_model": bool, "cache": bool, "cache_dir": str,
 }  # fmt: skip
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every setting that a file may have, whatever the command."""
+    return tuple(_FILE_KEYS)
+
+
+#: What else may stand in the file, for pycheck check alone.
+CHECK_KEYS = (
+    "models", "formats", "quantizations", "tfjs_versions", "tolerances", "budgets", "severity", "known", "baseline",
+)  # fmt: skip
 
 
 def build(given: Mapping[str, Any], *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Options:
@@ -126,27 +148,42 @@ def build(given: Mapping[str, Any], *, folder: Path | None = None, environ: Mapp
     `given` has the names of Options, but texts where the command line has texts.
     UsageError names the value, where it stands, and the nearest right one.
     """
-    settings = _from_file(folder or Path.cwd())
-    settings.update(_from_environment(os.environ if environ is None else environ))
-    settings.update({name: value for name, value in given.items() if value not in (None, (), [])})
-    return _parse(settings)
+    file = find(folder or Path())
+    return layered(from_file(file) if file else {}, given, environ=environ)
 
 
-def _from_file(folder: Path) -> dict[str, Any]:
-    for file, path in ((folder / "pycheck.toml", ()), (folder / "pyproject.toml", ("tool", "pycheck"))):
-        if not file.is_file():
+def layered(
+    settings: Mapping[str, Any], given: Mapping[str, Any], *, environ: Mapping[str, str] | None = None
+) -> Options:
+    """Options from what was read from a file, what the environment says and what the command line gave."""
+    values = {**settings, **_from_environment(os.environ if environ is None else environ)}
+    values.update({name: value for name, value in given.items() if value not in (None, (), [])})
+    return _parse(values)
+
+
+def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The settings in a table of a file, its own top level by default; `more` are others that it may have.
+
+    UsageError for one that is unknown or wrong names its line.
+    """
+    table: Any = file.table
+    for key in keys:
+        table = table[key]
+    kinds = _FILE_KEYS | dict(more or {})
+    skipped = () if keys else CHECK_KEYS
+    settings = {}
+    for key, value in table.items():
+        if key in skipped:
             continue
+        if key not in kinds:
+            raise file.unknown((*keys, key), [*kinds, *skipped])
+        settings[key] = file.typed((*keys, key), value, kinds[key])
+        beside = {"tfjs_model": "model.json"} if key == "map_output" else {}  # what this one makes no sense without
         try:
-            table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{file}: {error}") from error
-        for key in path:
-            table = table.get(key, {})
-            if not isinstance(table, dict):
-                raise UsageError(f"{file}: {key} is {table!r}, not a table", "Write [tool.pycheck].")
-        if table:
-            return {key: _typed(f"{file}: {key}", key, value) for key, value in table.items()}
-    return {}
+            _parse({**beside, key: settings[key]})
+        except UsageError as error:
+            raise UsageError(f"{file.place(*keys, key)}: {error.message}", error.advice) from error
+    return settings
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -154,7 +191,16 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in environ.items():
         if variable.startswith("PYCHECK_"):
             key = variable.removeprefix("PYCHECK_").lower()
-            plural = key in ("runtimes", "browser_args", "connect", "custom_objects", "rtol", "atol", "max_ulp")
+            plural = key in (
+                "runtimes",
+                "browser_args",
+                "connect",
+                "cpu_kernels",
+                "custom_objects",
+                "rtol",
+                "atol",
+                "max_ulp",
+            )
             value: Any = text.split() if plural else text
             if key == "browser_path":
                 value = text.split(os.pathsep)
@@ -166,9 +212,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _typed(where: str, key: str, value: Any) -> Any:
     if key not in _FILE_KEYS:
-        near = difflib.get_close_matches(key, _FILE_KEYS, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_FILE_KEYS)}."
-        raise UsageError(f"{where}: unknown setting {key!r}", hint)
+        raise UsageError(f"{where}: unknown setting {key!r}", nearest(key, _FILE_KEYS))
     try:
         return TypeAdapter(_FILE_KEYS[key]).validate_python(value)
     except ValidationError as error:
@@ -178,8 +222,8 @@ def _typed(where: str, key: str, value: Any) -> Any:
 def _parse(settings: dict[str, Any]) -> Options:
     """Texts into values."""
     values = dict(settings)
-    tolerances = {name: _by_output(name, values.pop(name, ())) for name in ("rtol", "atol", "max_ulp")}
-    values["tolerance"] = ToleranceOptions(**tolerances)
+    rtol, atol, max_ulp = (_by_output(name, values.pop(name, ())) for name in ("rtol", "atol", "max_ulp"))
+    values["tolerance"] = ToleranceOptions(rtol, atol, max_ulp)
     if "runtimes" in values:
         values["runtimes"] = tuple(dict.fromkeys(_runtime(text) for text in values["runtimes"]))
     if "range" in values:
@@ -188,7 +232,10 @@ def _parse(settings: dict[str, Any]) -> Options:
         _choice("--nan", values["nan"], tuple(policy.value for policy in NanPolicy))
         values["nan"] = NanPolicy(values["nan"])
     if "trace_memory" in values:
-        values["trace_memory"] = _size(values["trace_memory"])
+        try:
+            values["trace_memory"] = parse_size(values["trace_memory"])
+        except ValueError as error:
+            raise UsageError(f"--trace-memory {values['trace_memory']}: {error}") from error
     if "timeout" in values:
         values["timeout_s"] = float(values.pop("timeout"))
     if isinstance(values.get("flags"), Mapping):
@@ -201,7 +248,8 @@ def _parse(settings: dict[str, Any]) -> Options:
     values["browser_args"] = _by_engine("--browser-arg", values.get("browser_args", ()))
     values["connect"] = _addresses(values.get("connect", ()))
     values["layers"] = tuple(values.get("layers", ()))
-    for name in ("tfjs_model", "save_run", "cache_dir"):
+    values["cpu_kernels"] = tuple(dict.fromkeys(values.get("cpu_kernels", ())))
+    for name in ("tfjs_model", "save_run", "cache_dir", "bundle", "model_explorer"):
         if name in values:
             values[name] = Path(values[name]).expanduser()
     values["custom_objects"] = tuple(values.get("custom_objects", ()))
@@ -213,7 +261,9 @@ def _runtime(text: str) -> RuntimeId:
     try:
         return RuntimeId.parse(text)
     except ValueError as error:
-        raise UsageError(f"--runtime {text}: {error}") from error
+        known = [f"{engine}:{kind}" for engine in BROWSER_ENGINES for kind in BROWSER_KINDS]
+        near = difflib.get_close_matches(text, known, n=1)
+        raise UsageError(f"--runtime {text}: {error}", f"Did you mean {near[0]}?" if near else "") from error
 
 
 def _by_output(name: str, items: Any) -> dict[str | None, float]:
@@ -273,11 +323,11 @@ def _range(text: str | tuple[float, float]) -> tuple[float, float]:
         raise UsageError(f"--range {text}: write LO:HI, such as --range 0:255") from None
 
 
-def _size(text: str | int) -> int:
-    """``512MiB``, ``1GiB``, ``2GB`` or a number of bytes."""
+def parse_size(text: str | int) -> int:
+    """``512MiB``, ``1GiB``, ``2GB`` or a number of bytes; ValueError for anything else."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]i?)?B?", str(text).strip())
     if not match:
-        raise UsageError(f"--trace-memory {text}: write a size such as 512MiB or 2GiB")
+        raise ValueError("write a size such as 512MiB or 2GiB")
     number, unit = match.groups()
     base = 1024 if unit and unit.endswith("i") else 1000
     return int(float(number) * base ** ("kMGT".index(unit[0]) + 1 if unit else 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from .types import ArtifactInfo, Report
+from .types import ArtifactInfo, CheckReport, Report
 
 if TYPE_CHECKING:
     from .doctor import Diagnosis
     from .hygiene import Hygiene
 
 Observer = Callable[[str, str, int, int], None]
+CheckObserver = Callable[[str, str, str, int, int], None]
 
 
 class _Terminal(RichConsole):
@@ -82,6 +83,26 @@ class Console:
         from .report.terminal import print_report
 
         print_report(report, self._out, verbosity=self._verbosity)
+
+    @contextmanager
+    def check_progress(self, runtimes: Mapping[str, int]) -> Iterator[CheckObserver]:
+        """Lend an observer for a check: a bar a variant, which has so many runtimes; lines where nobody watches."""
+        if self._verbosity < 0:
+            yield lambda variant, runtime, step, done, total: None
+        elif not self._err.is_terminal:
+            say = self._line_by_line()
+            yield lambda variant, runtime, step, done, total: say(f"{variant} {runtime}".strip(), step, done, total)
+        else:
+            from .progress import MatrixProgress
+
+            with MatrixProgress(runtimes, self._err) as progress:
+                yield progress.observe
+
+    def check(self, check: CheckReport) -> None:
+        """A check, on standard output."""
+        from .report.check_terminal import print_check
+
+        print_check(check, self._out, verbosity=self._verbosity)
 
     def artifact(self, artifact: ArtifactInfo, report: Report) -> None:
         """What was converted, where it lies and why in that format."""

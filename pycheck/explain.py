@@ -1,14 +1,10 @@
-"""The page of each code of a finding, which the wheel carries and a checkout has in docs/findings."""
+"""What `pycheck explain` prints: the page of a code, or the list of all."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .diagnose.codes import CODES, nearest
 from .errors import UsageError
-
-_IN_WHEEL = Path(__file__).parent / "_findings"
-_IN_CHECKOUT = Path(__file__).parent.parent / "docs" / "findings"
+from .report.pages import read_page
 
 
 def page(code: str) -> str:
@@ -19,9 +15,8 @@ def page(code: str) -> str:
             f"no finding has the code {code!r}",
             f"The nearest: {', '.join(near)}." if near else "pycheck explain, without a code, lists them all.",
         )
-    folder = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
     try:
-        return (folder / f"{code}.md").read_text(encoding="utf-8")
+        return read_page(code)
     except OSError as error:
         raise UsageError(f"the page of {code} cannot be read: {error}", "Install pycheck again.") from error
 

@@ -32,9 +32,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from .errors import UsageError
 from .types import (
+    CheckReport,
     Comparison,
     Environment,
     Finding,
@@ -54,8 +56,10 @@ __all__ = [
     "NanPolicy",
     "OutputLimits",
     "ToleranceOptions",
+    "ToleranceRule",
     "assess",
     "auto_tolerance",
+    "check_exit_code",
     "decide",
     "exit_code",
     "judge",
@@ -114,19 +118,37 @@ class OutputLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ToleranceRule:
+    """Limits for the outputs and runtimes whose names fit two patterns, in which * stands for anything."""
+
+    runtime: str
+    output: str
+    limits: OutputLimits
+
+    def fits(self, tensor: str, runtime: RuntimeId) -> bool:
+        """Whether the rule is about this output of this runtime."""
+        return fnmatchcase(tensor, self.output) and fnmatchcase(str(runtime), self.runtime)
+
+
+@dataclass(frozen=True, slots=True)
 class ToleranceOptions:
     """Explicit limits by output name, None for every output; empty is *auto*.
 
     `rtol` and `atol` have NumPy's meaning, ``|c - r| <= atol + rtol * |r|`` for every
     element, and the one left out is 0. `max_ulp` counts in the candidate's own precision.
+    The last of the `rules` that fits decides alone; without limits of its own it says *auto*.
     """
 
     rtol: Mapping[str | None, float] = field(default_factory=dict)
     atol: Mapping[str | None, float] = field(default_factory=dict)
     max_ulp: Mapping[str | None, float] = field(default_factory=dict)
+    rules: tuple[ToleranceRule, ...] = ()
 
-    def of(self, tensor: str) -> OutputLimits:
-        """The limits of one output; its own go before those of every output."""
+    def of(self, tensor: str, runtime: RuntimeId | None = None) -> OutputLimits:
+        """The limits of one output; a rule for it goes first, then its own, then those of every output."""
+        for rule in reversed(self.rules) if runtime else ():
+            if runtime and rule.fits(tensor, runtime):
+                return rule.limits
         return OutputLimits(*(limits.get(tensor, limits.get(None)) for limits in (self.rtol, self.atol, self.max_ulp)))
 
     def check_outputs(self, outputs: Sequence[str]) -> None:
@@ -193,7 +215,7 @@ def _assess(comparison: Comparison, options: ToleranceOptions, nan: NanPolicy) -
 
 def _tolerance(comparison: Comparison, options: ToleranceOptions) -> Tolerance:
     exact = comparison.dtype == "bool" or comparison.dtype.lstrip("u").startswith("int")
-    limits = options.of(comparison.tensor)
+    limits = options.of(comparison.tensor, comparison.candidate)
     if exact and not limits.elementwise:  # integers have no ULP for max_ulp to limit
         return Tolerance("exact", max_abs=0.0, derivation="integers and booleans are exact")
     if limits.elementwise and comparison.finite_count and comparison.outside_count is None:
@@ -227,9 +249,9 @@ def decide(
     cannot run costs only the noise floor, which is then assumed.
     """
     judged = [c for c in comparisons if c.passed is not None]
-    if nan is NanPolicy.FAIL and any(c.nonfinite.changed for c in judged):
+    if nan is NanPolicy.FAIL and any(c.nonfinite.changed and not c.passed for c in judged):
         return Verdict.NAN_DIVERGENCE
-    if any(c.drifted for c in judged):
+    if any(c.drifted and not c.passed for c in judged):
         return Verdict.DRIFT
     if any(_broken(record) for record in runtimes) or not judged or not all(c.passed for c in judged):
         return Verdict.ERROR
@@ -260,6 +282,16 @@ def exit_code(report: Report) -> int:
     if report.verdict is not Verdict.ERROR or any(c.passed is False for c in report.comparisons):
         return 1
     return 3 if not report.runtimes or any(_broken(record) for record in report.runtimes) else 1
+
+
+#: What a check ends with, if any of its variants does: what is certain first.
+_CHECK_CODES = (1, 4, 2, 3)
+
+
+def check_exit_code(check: CheckReport) -> int:
+    """0 when all pass; 1 where any gate failed, else 4, 2 or 3 for what kept a variant from being judged."""
+    codes = {exit_code(report) for report in check.reports} | {failure.exit_code for failure in check.failures}
+    return next((code for code in _CHECK_CODES if code in codes), max(codes, default=2))
 
 
 def _broken(record: RuntimeRecord) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,6 +44,7 @@ class Measurements:
         self.input_elements: dict[str, int] = {}
         self._scales: dict[str, ScaleSketch] = {}
         self.pairing_hints: list[PairingHint] = []
+        self._digests: dict[tuple[RuntimeId, str], hashlib._Hash] = {}
 
     def add_inputs(self, batch: Batch) -> None:
         """Count what is not finite in a batch of inputs, how large its values and the largest batch are."""
@@ -64,6 +67,7 @@ class Measurements:
     def add_reference(self, size_runtime: RuntimeId, size: Tensors, classes: Tensors, start: int) -> None:
         """Measure the noise floor: float32 in Python against float64."""
         self.size_runtime = size_runtime
+        self._digest(RuntimeId(size_runtime.engine, "float32"), classes)
         if size_runtime.kind == "float64":
             for name, reference in size.items():
                 _merge_into(self.floor, name, measure(classes[name], reference, reference, start=start))
@@ -74,8 +78,11 @@ class Measurements:
         if start == 0 and len(outputs) > 1:
             self.pairing_hints += better_pairings(runtime, outputs, size)
         into = self.statistics.setdefault(runtime, {})
+        self._digest(runtime, outputs)
         for name, reference in size.items():
-            limits = self._tolerance.of(name)
+            limits = self._tolerance.of(name, runtime)
+            if reference.shape != classes[name].shape:  # it depends on values, and float64 chose others
+                reference = classes[name]
             measured = measure(
                 outputs[name],
                 reference,
@@ -86,6 +93,15 @@ class Measurements:
                 precision_bits=bits,
             )
             _merge_into(into, name, measured)
+
+    def digest(self, runtime: RuntimeId, tensor: str) -> str | None:
+        """SHA-256 of what a runtime gave for one output so far, however it was cut into batches."""
+        found = self._digests.get((runtime, tensor))
+        return found.hexdigest() if found else None
+
+    def _digest(self, runtime: RuntimeId, outputs: Tensors) -> None:
+        for name, value in outputs.items():
+            self._digests.setdefault((runtime, name), hashlib.sha256()).update(np.ascontiguousarray(value).data)
 
 
 def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> Report:
@@ -122,13 +138,16 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
     by_runtime: dict[RuntimeId, Mapping[str, Statistics]] = {single: measurements.floor}
     by_runtime |= {runtime: measurements.statistics.get(runtime, {}) for runtime in saved.candidates}
     return tuple(
-        summarize(
-            statistics[name],
-            tensor=name,
-            reference=measurements.size_runtime,
-            candidate=runtime,
-            class_reference=measurements.size_runtime if runtime == single else single,
-            noise_floor=None if runtime == single else measurements.floor.get(name),
+        replace(
+            summarize(
+                statistics[name],
+                tensor=name,
+                reference=measurements.size_runtime,
+                candidate=runtime,
+                class_reference=measurements.size_runtime if runtime == single else single,
+                noise_floor=None if runtime == single else measurements.floor.get(name),
+            ),
+            outputs_sha256=measurements.digest(runtime, name),
         )
         for runtime, statistics in by_runtime.items()
         for name in names

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .artifact.epsilons import with_epsilons
 from .cache import Cache
+from .command_line import command_line
 from .config import Options
 from .errors import ConversionError, RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
-from .inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs
+from .folders import check_new_folder, write_folder
+from .hosts import Hosts
+from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
 from .model import identify
 from .model.source import TFJS
 from .references import References
 from .runtimes.base import Runtime
-from .runtimes.browser import BrowserHost
 from .runtimes.page import BrowserRuntime
 from .source import Source
 from .store import PendingRun, SavedRun, open_run, read_outputs, starts
@@ -41,6 +45,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from .remedies import Trial
     from .tracing import TraceInputs, TraceReferences
     from .training import RecipeText
 
@@ -59,17 +64,123 @@ def _silent(runtime: str, step: str, done: int, total: int) -> None:
     """An observer for those who do not watch."""
 
 
+class Workbench:
+    """What several runs share, side by side or in turn: browsers, the thread that TensorFlow runs in, and the cores.
+
+    An asynchronous context manager. A browser starts when the first run needs it and ends with the workbench.
+    """
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
+        self._hosts = Hosts()
+        self._cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+        self._slots = asyncio.Semaphore(self._cores)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        try:
+            await self._hosts.close()
+        finally:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def start_browsers(self, options: Options) -> None:
+        """Begin to start what a run with these options needs, without waiting for it: before there is a run."""
+        self._hosts.start(options)
+
+    @asynccontextmanager
+    async def one_at_a_time(self) -> AsyncIterator[None]:
+        """Meanwhile no two runtimes run side by side, so that their times can be told from one another."""
+        for _ in range(self._cores - 1):
+            await self._slots.acquire()
+        try:
+            yield
+        finally:
+            for _ in range(self._cores - 1):
+                self._slots.release()
+
+    async def compare(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
+        """What the function `compare` does."""
+        options = _reproducible("compare", model, inputs, options)
+        async with self.opened(model, options, observe) as run:
+            run.keeps_open = options.trace
+            report = conclude(*await run.run(inputs), options)
+            failed = {c.candidate for c in report.comparisons if c.passed is False} if options.trace else set()
+            report = await run.trace(report, failed, only_failed=True) if failed else report
+            return await run.try_remedies(report) if options.try_remedies else report
+
+    async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
+        """What the function `trace` does."""
+        options = _reproducible("trace", model, inputs, options)
+        explorer = options.model_explorer
+        for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
+            if folder:
+                check_new_folder(option, folder)
+        async with self.opened(model, options, observe) as run:
+            run.keeps_open = True
+            run.prepares_trace = True
+            report = conclude(*await run.run(inputs), options)
+            report = await run.trace(report, set(options.runtimes), only_failed=False)
+            report = await run.bundle(report, options.bundle) if options.bundle else report
+            report = await run.try_remedies(report) if options.try_remedies else report
+        if explorer:
+            from .report.model_explorer import model_explorer_files
+
+            files = {name: text.encode() for name, text in model_explorer_files(report).items()}
+            write_folder("--model-explorer", explorer, files)
+        return report
+
+    async def train(
+        self, model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = _silent
+    ) -> Report:
+        """What the function `train` does."""
+        from .training import Bench, read_arrays, setup_of, train_run
+
+        recipe.check()
+        async with AsyncExitStack() as stack:
+            cache = Cache(options.cache_dir, enabled=options.cache)
+            stack.callback(cache.close)
+            source = Source(model, options, cache, self._executor)
+            stack.push_async_callback(source.close)
+            signature = (await source.info()).signature
+            given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
+            wanted = read_arrays(targets) if isinstance(targets, Path) else targets
+            loaded = await source.model()
+            setup = setup_of(loaded, given, wanted, recipe)
+            self._hosts.start(options)
+            host_of = partial(self._hosts.get, options)
+            bench = Bench(options.runtimes, host_of, dict(options.flags), self._executor, observe)
+            stack.push_async_callback(bench.close)
+            return await train_run(
+                bench, loaded, given, setup, options,
+                try_remedies=recipe.try_remedies, gradients_only=recipe.gradients_only,
+            )  # fmt: skip
+
+    @asynccontextmanager
+    async def opened(self, model: Any, options: Options, observe: Observer) -> AsyncIterator[_Run]:
+        """A run of one model with what it alone needs, which is closed again in every case."""
+        async with AsyncExitStack() as stack:
+            cache = Cache(options.cache_dir, enabled=options.cache)
+            stack.callback(cache.close)
+            source = Source(model, options, cache, self._executor)
+            stack.push_async_callback(source.close)
+            keep = PendingRun(options.save_run) if options.save_run else None
+            if keep:
+                stack.callback(keep.discard)
+            run = _Run(options, observe, source, self._hosts, cache, self._executor, self._slots, keep)
+            stack.push_async_callback(run.close)
+            yield run
+
+
 async def compare(model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
     """Run everything once. `model` is a path or a live model; `inputs` a path, arrays, or None for made ones.
 
     Errors: ModelFileError, InputsFileError, ArtifactFileError, UsageError, ConversionError, and
     RuntimeFailedError when native float32 itself fails. A candidate that fails is in the report.
     """
-    async with _opened(model, options, observe) as run:
-        run.keeps_open = options.trace
-        report = conclude(*await run.run(inputs), options)
-        failed = {c.candidate for c in report.comparisons if c.passed is False} if options.trace else set()
-        return await run.trace(report, failed, only_failed=True) if failed else report
+    async with Workbench() as bench:
+        return await bench.compare(model, inputs, options, observe)
 
 
 async def trace(model: Any, inputs: Any, options: Options, observe: Observer = _silent) -> Report:
@@ -78,11 +189,8 @@ async def trace(model: Any, inputs: Any, options: Options, observe: Observer = _
     Errors are those of `compare`; ArtifactFileError and RuntimeFailedError where the artifact cannot be
     executed in Python. A runtime that fails keeps what was traced until then.
     """
-    async with _opened(model, options, observe) as run:
-        run.keeps_open = True
-        run.prepares_trace = True
-        report = conclude(*await run.run(inputs), options)
-        return await run.trace(report, set(options.runtimes), only_failed=False)
+    async with Workbench() as bench:
+        return await bench.trace(model, inputs, options, observe)
 
 
 async def convert(
@@ -99,7 +207,7 @@ async def convert(
     if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
         raise UsageError(f"{model} is a TF.js model already", "Check it with pycheck compare.")
     options = replace(options, runtimes=(_VERIFIER,), samples=_VERIFYING_SAMPLES, save_run=None)
-    async with _opened(model, options, observe) as run:
+    async with Workbench() as bench, bench.opened(model, options, observe) as run:
         report = conclude(*await run.run(None), options)
         artifact = report.artifact
         assert artifact is not None  # a conversion that fails raises
@@ -123,30 +231,8 @@ async def train(
     `inputs` and `targets` are paths or arrays. Errors are those of `compare` for what is bad input, and UsageError
     for what cannot be trained in both worlds.
     """
-    from .training import Bench, read_arrays, setup_of, train_run
-
-    recipe.check()
-    async with AsyncExitStack() as stack:
-        cache = Cache(options.cache_dir, enabled=options.cache)
-        stack.callback(cache.close)
-        executor = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
-        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        source = Source(model, options, cache, executor)
-        stack.push_async_callback(source.close)
-        hosts = _Hosts(options)
-        stack.push_async_callback(hosts.close)
-        signature = (await source.info()).signature
-        given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
-        wanted = read_arrays(targets) if isinstance(targets, Path) else targets
-        loaded = await source.model()
-        setup = setup_of(loaded, given, wanted, recipe)
-        hosts.start()
-        bench = Bench(options.runtimes, hosts.get, dict(options.flags), executor, observe)
-        stack.push_async_callback(bench.close)
-        return await train_run(
-            bench, loaded, given, setup, options,
-            try_remedies=recipe.try_remedies, gradients_only=recipe.gradients_only,
-        )  # fmt: skip
+    async with Workbench() as bench:
+        return await bench.train(model, inputs, targets, recipe, options, observe)
 
 
 def rejudge(folder: Path, options: Options) -> Report:
@@ -168,66 +254,6 @@ def rejudge(folder: Path, options: Options) -> Report:
     return conclude(saved, measurements, options)
 
 
-@asynccontextmanager
-async def _opened(model: Any, options: Options, observe: Observer) -> AsyncIterator[_Run]:
-    """A run of one model with all that it needs, which is closed again in every case."""
-    async with AsyncExitStack() as stack:
-        cache = Cache(options.cache_dir, enabled=options.cache)
-        stack.callback(cache.close)
-        executor = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
-        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        source = Source(model, options, cache, executor)
-        stack.push_async_callback(source.close)
-        hosts = _Hosts(options)
-        stack.push_async_callback(hosts.close)
-        keep = PendingRun(options.save_run) if options.save_run else None
-        if keep:
-            stack.callback(keep.discard)
-        run = _Run(options, observe, source, hosts, cache, executor, keep)
-        stack.push_async_callback(run.close)
-        yield run
-
-
-class _Hosts:
-    """One host an engine, shared by its runtimes."""
-
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._starting: dict[str, asyncio.Task[BrowserHost]] = {}
-
-    def start(self) -> None:
-        """Begin to start the browsers, unless that was done, without waiting for them."""
-        for engine in {runtime.engine for runtime in self._options.runtimes} - self._starting.keys():
-            self._starting[engine] = asyncio.create_task(self._start(engine))
-
-    async def get(self, engine: str) -> BrowserHost:
-        """The browser of an engine; RuntimeUnavailableError says why it does not start."""
-        return await asyncio.shield(self._starting[engine])
-
-    async def _start(self, engine: str) -> BrowserHost:
-        options = self._options
-        browser = options.browser(engine)
-        host = BrowserHost(
-            engine,
-            kinds=[runtime.kind for runtime in options.runtimes if runtime.engine == engine],
-            browser_path=browser.path,
-            connect=browser.address,
-            headed=options.headed,
-            browser_args=browser.args,
-            timeout_s=options.timeout_s,
-        )
-        return await host.__aenter__()
-
-    async def close(self) -> None:
-        """End every browser, also one that is still starting."""
-        for task in self._starting.values():
-            if not task.done():
-                task.cancel()
-        for host in await asyncio.gather(*self._starting.values(), return_exceptions=True):
-            if isinstance(host, BrowserHost):
-                await host.__aexit__(None, None, None)
-
-
 class _Run:
     """The candidates of one run, side by side, each compared batch by batch as its outputs come.
 
@@ -240,9 +266,10 @@ class _Run:
         options: Options,
         observe: Observer,
         source: Source,
-        hosts: _Hosts,
+        hosts: Hosts,
         cache: Cache,
         executor: ThreadPoolExecutor,
+        slots: asyncio.Semaphore,
         keep: PendingRun | None,
     ) -> None:
         self._options = options
@@ -253,11 +280,12 @@ class _Run:
         self._executor = executor
         self._pending = keep
         self._keep = keep.outputs if keep else None
-        self._slots = asyncio.Semaphore(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
+        self._slots = slots
         self._records: dict[RuntimeId, RuntimeRecord] = {}
         self._environments: dict[RuntimeId, Environment] = {}
         self.keeps_open = False
         self.prepares_trace = False
+        self.lent_references: References | None = None  # of another run on the same inputs
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
         self._preparing: asyncio.Task[TraceReferences] | None = None
@@ -274,16 +302,16 @@ class _Run:
         # No browser for what is no model, nor for inputs or an artifact that do not fit; but where TensorFlow
         # has to be loaded to know, the browser starts meanwhile.
         if not await source.is_known():
-            self._hosts.start()
+            self._hosts.start(options)
         info = await source.info()
         inputs = await self._open_inputs(given)
         if options.tfjs_model:
             await source.artifact()
-        self._hosts.start()
+        self._hosts.start(options)
         batch_size = info.signature.inputs[0].shape[0] or even_batch_size(options.batch_size, inputs.sample_count)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         measurements = Measurements(options.tolerance, self._environments.get)
-        self._references = References(
+        self._references = self.lent_references or References(
             source, info.references, inputs, batch_size, self._cache, self._executor, self._advance(inputs)
         )
         self._measured = measurements
@@ -307,12 +335,61 @@ class _Run:
         return await trace_run(
             report,
             references=references,
+            model=self._source.model,
             draw=lambda count: self._trace_inputs(report, count),
             candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
             only_failed=only_failed,
             slots=self._slots,
             options=self._options,
             observe=self._observe,
+        )
+
+    async def try_remedies(self, report: Report) -> Report:
+        """The report of `run`, traced or not, with what was tried on the runtimes that failed."""
+        from .remedies import try_remedies
+
+        await self.close()  # the pages that were traced: a GPU has room for so many
+        return await try_remedies(report, self._options, trial=self._trial, observe=self._observe)
+
+    async def _trial(self, trial: Trial) -> Report:
+        """What the same run gives with one thing changed."""
+        options = trial.options(self._options)
+        source, inputs = self._source, self._inputs
+        if trial.converts or trial.epsilons:
+            source = source.variant(options)
+        if trial.epsilons:
+            source.adopt(await self._with_epsilons(dict(trial.epsilons)))
+        if trial.changes_inputs:
+            inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
+        run = _Run(options, _silent, source, self._hosts, self._cache, self._executor, self._slots, None)
+        run.lent_references = None if trial.changes_inputs else self._references
+        try:
+            return conclude(*await run.run(inputs), options)
+        finally:
+            await run.close()
+            if source is not self._source:
+                await source.close()
+
+    async def _with_epsilons(self, epsilons: Mapping[str, float]) -> ArtifactInfo:
+        artifact, layers = await self._source.artifact(), await self._source.layer_names()
+        folder = self._cache.reserve("epsilons", None).folder
+        return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
+
+    async def bundle(self, report: Report, folder: Path) -> Report:
+        """The report of a trace, with its first source operation in a folder of its own."""
+        from .bundle import bundle_source
+
+        async def draw(count: int) -> Tensors:
+            return (await self._trace_inputs(report, count)).tensors
+
+        return await bundle_source(
+            report,
+            folder,
+            name=self._options.bundle_point,
+            single=(await self._trace_references()).single,
+            draw=draw,
+            candidates=list(self._kept.values()),
+            executor=self._executor,
         )
 
     def _trace_references(self) -> asyncio.Task[TraceReferences]:
@@ -347,10 +424,11 @@ class _Run:
             if rows:
                 reference = await self._references.batch(batch.index)
                 every = (batch.tensors, reference.size, reference.classes)
-                parts.append(tuple({name: value[rows] for name, value in part.items()} for part in every))  # type: ignore[arg-type]
+                parts.append(tuple(_rows(part, rows, batch.size) for part in every))  # type: ignore[arg-type]
 
         def joined(kind: int) -> Tensors:
-            return {name: np.concatenate([part[kind][name] for part in parts]) for name in parts[0][kind]}
+            names = [name for name in parts[0][kind] if all(name in part[kind] for part in parts)]
+            return {name: np.concatenate([part[kind][name] for part in parts]) for name in names}
 
         return TraceInputs(joined(0), joined(1), joined(2), samples)
 
@@ -370,6 +448,8 @@ class _Run:
         )
 
     async def _open_inputs(self, given: Any) -> Inputs:
+        if isinstance(given, Inputs):
+            return given
         signature = (await self._source.info()).signature
         if isinstance(given, Path):
             return await asyncio.to_thread(open_inputs, given, signature)
@@ -420,8 +500,13 @@ class _Run:
             status, error = RuntimeStatus.OK, None
             try:
                 self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
-                host = await self._hosts.get(runtime_id.engine)
-                runtime = host.runtime(runtime_id, self._artifact, flags=dict(self._options.flags))
+                host = await self._hosts.get(self._options, runtime_id.engine)
+                runtime = host.runtime(
+                    runtime_id,
+                    self._artifact,
+                    flags=dict(self._options.flags),
+                    cpu_kernels=self._options.cpu_kernels,
+                )
                 async with AsyncExitStack() as stack:
                     await stack.enter_async_context(runtime)
                     await self._predict_all(runtime)
@@ -452,6 +537,16 @@ class _Run:
                 await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
             done += batch.size
             self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
+
+
+def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:
+    """Options with the command that asks for the same, unless they came with one."""
+    return options if options.command else replace(options, command=command_line(command, model, inputs, options))
+
+
+def _rows(tensors: Tensors, rows: Sequence[int], size: int) -> Tensors:
+    """These samples of a batch of so many; without outputs that have no row for each sample."""
+    return {name: value[rows] for name, value in tensors.items() if value.shape[:1] == (size,)}
 
 
 def _status_of(error: RuntimeFailedError) -> RuntimeStatus:

@@ -43,11 +43,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Load:
-    """Load the model.json at `url`, which is relative to the page."""
+    """Load the model.json at `url`, which is relative to the page.
+
+    `cpu_kernels` are those that TF.js's CPU backend is to run instead of the active one; "*" is all.
+    """
 
     id: int
     format: Literal["layers", "graph"]
     url: str
+    cpu_kernels: tuple[str, ...] = ()
     type: Literal["load"] = "load"
 
 
@@ -248,7 +252,7 @@ class Predicted:
     """One batch is computed and its outputs have arrived.
 
     Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
-    grows from batch to batch, something leaks.
+    grows from batch to batch, something leaks. `cpu_kernels` are those of Load that were used so far.
     """
 
     id: int
@@ -257,6 +261,7 @@ class Predicted:
     compute_s: float
     upload_s: float
     tensor_count: int
+    cpu_kernels: tuple[str, ...] = ()
     type: Literal["predicted"] = "predicted"
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .console import Console
 from .errors import UsageError
-from .gate import exit_code
-from .report import render
-from .types import Report
+from .gate import check_exit_code, exit_code
+from .report import render, render_check
+from .types import CheckReport, Report, VariantFailure
 
 _ELSEWHERE = "Name a file in a folder that exists and can be written."
 
@@ -41,9 +41,26 @@ def _check_writable(option: str, path: Path) -> None:
         raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
 
 
-def publish(report: Report, outputs: dict[str, str], console: Console) -> int:
-    """Write every report to its place, or the terminal report where none takes standard output; the exit code."""
-    texts = {kind: render(report, kind) for kind in outputs}
+def publish(report: Report, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
+    """Write every report to its place, or the terminal report where none takes standard output; the exit code.
+
+    `github` is whether to tell GitHub Actions; None: where GITHUB_ACTIONS says that this runs there.
+    """
+    _put({kind: render(report, kind) for kind in outputs}, outputs, lambda: console.report(report))
+    if _is_on_github(github):
+        _tell_github([report], render(report, "markdown"))
+    return exit_code(report)
+
+
+def publish_check(check: CheckReport, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
+    """The same for a check."""
+    _put({kind: render_check(check, kind) for kind in outputs}, outputs, lambda: console.check(check))
+    if _is_on_github(github):
+        _tell_github(check.reports, render_check(check, "markdown"), check.failures)
+    return check_exit_code(check)
+
+
+def _put(texts: dict[str, str], outputs: dict[str, str], show: Callable[[], None]) -> None:
     for kind, path in outputs.items():
         if path != "-":
             _write(f"--{kind} {path}", Path(path), texts[kind])
@@ -51,8 +68,29 @@ def publish(report: Report, outputs: dict[str, str], console: Console) -> int:
         if to_stdout := [texts[kind] for kind, path in outputs.items() if path == "-"]:
             sys.stdout.write(to_stdout[0].rstrip("\n") + "\n")
         else:
-            console.report(report)
-    return exit_code(report)
+            show()
+
+
+def _is_on_github(asked: bool | None) -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked
+
+
+def _tell_github(reports: Sequence[Report], markdown: str, failures: Sequence[VariantFailure] = ()) -> None:
+    """Annotate the run, on standard error, which GitHub reads too, and add to its step's summary.
+
+    A summary that cannot be written costs nothing else.
+    """
+    from .report.github import render_annotations, within_summary
+
+    with suppress(BrokenPipeError):
+        sys.stderr.write(render_annotations(reports, failures))
+        sys.stderr.flush()
+    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(file).open("a", encoding="utf-8") as summary:
+                summary.write(within_summary(markdown))
+        except OSError as error:
+            print(f"GITHUB_STEP_SUMMARY: {file} cannot be written: {error.strerror}", file=sys.stderr)
 
 
 def _write(option: str, path: Path, text: str) -> None:

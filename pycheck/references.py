@@ -74,7 +74,9 @@ class References:
         return self.class_runtime if failed else self._double_runtime
 
     async def compute(self) -> None:
-        """Fill every batch; RuntimeFailedError when float32 itself fails."""
+        """Fill every batch, unless that is done; RuntimeFailedError when float32 itself fails."""
+        if all(future.done() for future in self._ready):
+            return
         try:
             key = await self._source.cache_key()
             if key:

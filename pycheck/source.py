@@ -61,12 +61,23 @@ def _own_code() -> str:
 class Source:
     """One model of one run. `model` is a path or a live Keras model."""
 
-    def __init__(self, model: Path | Any, options: Options, cache: Cache, executor: Executor) -> None:
+    def __init__(
+        self, model: Path | Any, options: Options, cache: Cache, executor: Executor, *, base: Source | None = None
+    ) -> None:
         self._given = model
+        self._base = base
         self._options = options
         self._cache = cache
         self._executor = executor
         self._once: dict[str, asyncio.Task[Any]] = {}
+
+    def variant(self, options: Options) -> Source:
+        """The same model, loaded once for both, with an artifact of its own as `options` say."""
+        return Source(self._given, options, self._cache, self._executor, base=self)
+
+    def adopt(self, artifact: ArtifactInfo) -> None:
+        """Take this for the artifact, instead of converting."""
+        self._once["artifact"] = asyncio.ensure_future(_done(artifact))
 
     async def is_known(self) -> bool:
         """Whether `info` comes from the cache; ModelFileError when there is no model, before anything is loaded."""
@@ -145,6 +156,8 @@ class Source:
         await asyncio.gather(*self._once.values(), return_exceptions=True)
 
     async def _memo(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        if self._base and name != "artifact":
+            return await self._base._memo(name, make)
         if name not in self._once:
             self._once[name] = asyncio.ensure_future(make())
         return await asyncio.shield(self._once[name])
@@ -220,6 +233,10 @@ class Source:
             raise
         (pending.folder / "artifact.json").write_bytes(_ARTIFACT.dump_json(artifact))
         return replace(artifact, folder=pending.publish() / "artifact")
+
+
+async def _done(value: T) -> T:
+    return value
 
 
 def _card_of(model: Model) -> _Card:

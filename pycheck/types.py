@@ -108,6 +108,7 @@ class ArtifactInfo:
     output_names: Mapping[str, str]
     notes: tuple[str, ...] = ()  # rewrites a reader should know of, such as "Erfc -> 1 - Erf (2 nodes)"
     model_file: str = "model.json"
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Environment:
     user_agent: str | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)  # backend flags in force
     flags_set: Mapping[str, Any] = field(default_factory=dict)  # those that were not TF.js's default
+    cpu_kernels: tuple[str, ...] = ()  # those that ran on TF.js's CPU backend because they were told to
     notes: tuple[str, ...] = ()  # "float64: op X has no float64 kernel, ran in float32 (2 nodes)"
 
 
@@ -324,6 +326,43 @@ class NonfiniteCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class MagnitudeErrors:
+    """Errors of the pairs whose reference lies in ``[2**log2_magnitude, 2**(log2_magnitude + 1))``.
+
+    `ulp_histogram` counts them as `Comparison.ulp_histogram` does, but what is beyond 2**62 ULP with what
+    lies there. A `log2_magnitude` of None is 0 and what shares the unit of it: subnormals and the least normals;
+    magnitudes beyond 2**160 are counted with that.
+    """
+
+    log2_magnitude: int | None
+    ulp_histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePicture:
+    """The worst sample of an image-like output, small: what Python has, what the candidate has, the difference.
+
+    The pictures are PNG in base64, at most 64 pixels on the longer side. In the first two `low` is black
+    and `high` is white, which are the least and the largest value of Python's sample; in the third
+    `largest_error` is brightest. A pixel is transparent where a value is not finite, in the third
+    where its class differs. `height`, `width` and `channels` are the sample's own, and
+    `changed_count` elements of it have another class.
+    """
+
+    sample: int
+    height: int
+    width: int
+    channels: int
+    low: float
+    high: float
+    largest_error: float
+    changed_count: int
+    reference_png: str
+    candidate_png: str
+    difference_png: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One output of one candidate against the reference, over all samples.
 
@@ -358,9 +397,12 @@ class Comparison:
     precision_bits: int = 32  # of the ULP that max_ulp_error counts in
     reference_rms: float | None = None  # root mean square of the reference, over finite pairs
     noise_floor_count: float | None = None  # how many equal, independent errors the noise floor is worth
-    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, where these were given
+    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, or integers that differ
     top1_count: int = 0  # rows whose largest class was compared
     top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
+    outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
+    error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
+    picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
 
     @property
     def is_noise_floor(self) -> bool:
@@ -490,6 +532,8 @@ class TracePoint:
     `smallest` and `largest` are magnitudes of artifact:float32, finite and not 0. The headrooms are
     how many times the largest half float (65504) the largest fits into, and how many times the smallest
     is the smallest half float (2**-24): below 1 half floats lose it. `skipped` says why it was not traced.
+    `conversion` is looked for where an output of the artifact is not the model's in Python itself; its `own` is
+    the operation alone on the values that the model has there, its `note` what its files have that is not the model's.
     """
 
     name: str
@@ -506,6 +550,9 @@ class TracePoint:
     skipped: str | None = None
     origin: Origin | None = None
     saturation: Saturation | None = None
+    merged: tuple[str, ...] = ()  # layers before `layer` whose operations the converter merged into this one
+    conversion: PointResult | None = None  # the artifact in Python against the model at this point
+    quantized: bool = False  # whether it reads weights that the artifact keeps in fewer bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,6 +566,16 @@ class OutputSplit:
     tensor: str
     conversion: Comparison | None
     backends: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One source operation, cut out for a bug report: where it lies, or why there is none (`folder` is None)."""
+
+    folder: str | None
+    note: str
+    point: str | None = None
+    runtime: RuntimeId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,6 +594,51 @@ class Trace:
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
+    bundle: Bundle | None = None  # where one was asked for
+
+    def table(self) -> list[dict[str, Any]]:
+        """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.
+
+        Keys: point, op, layer, dtype, shape, runtime, role, smallest, largest, overflow_headroom and
+        underflow_headroom as in TracePoint and PointResult; with ``inherited_`` and ``own_`` before them passed,
+        max_abs_error, limit, introduced, masked and class_changed (elements whose class differs), None where
+        nothing was compared; note, which says why. A point without results has one row, its runtime None.
+        """
+        from .report.table import trace_table  # up, as in Report.to_dict
+
+        return trace_table(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one runtime gave, over all outputs. Where it gave nothing, `error` says why and the numbers are None."""
+
+    verdict: Verdict
+    max_abs_error: float | None
+    nonfinite_count: int | None  # elements of another class than in Python
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Something that was done otherwise on a runtime that failed, and what that gave on the same inputs.
+
+    `kind` is "quantization", "format", "flags", "operations", "epsilon", "backend" or "inputs"; `change` says what
+    is different. `after` is None where it could not be tried, and `note` then says why; else it says what else
+    there is to know, such as what the judgement was against.
+    `options` make the same change on the command line, `code` in the page or in the model; either may be empty.
+    """
+
+    kind: str
+    runtime: RuntimeId
+    change: str
+    worked: bool
+    before: Outcome
+    after: Outcome | None
+    trial_count: int
+    options: tuple[str, ...] = ()
+    code: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -708,6 +810,55 @@ class Report:
     command: str = ""  # what reproduces this report
     trace: Trace | None = None  # where it starts, when it was traced
     training: Training | None = None  # how it trained, when it was trained
+    remedies: tuple[Remedy, ...] = ()  # what was tried against its failures: what worked first
+    name: str = ""  # of the variant, where the run is one of a check's
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is `pass`."""
+        return self.verdict is Verdict.PASS
+
+    def assert_ok(self) -> None:
+        """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
+        __tracebackhide__ = True  # pytest shows the test, not this
+        if not self.passed:
+            from .report.failure import failure_text  # as below
+
+            raise AssertionError(failure_text(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        from .report.json import report_to_dict  # the only way up: a method for the reader's convenience
+
+        return report_to_dict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFailure:
+    """What kept one variant of a check from being judged: an error of its model, its inputs or its baseline."""
+
+    name: str
+    message: str
+    advice: str
+    exit_code: int  # that of the error, see errors.py
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """A whole matrix: one report a variant, which is a model in one format and quantization, on its runtimes.
+
+    `reports` have the names of their variants, in the order of the configuration. Budgets, known divergences and
+    the baseline have had their say in the findings and the verdict of each. `failures` are variants without a
+    report, and those whose report could not be held against the baseline.
+    """
+
+    pycheck_version: str
+    config: str  # the file that says what is checked
+    reports: tuple[Report, ...]
+    failures: tuple[VariantFailure, ...]
+    verdict: Verdict
+    wall_s: float
+    command: str = ""  # what reproduces this report
 
     @property
     def passed(self) -> bool:
@@ -716,6 +867,6 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data, `schema_version` 1."""
-        from .report.json import report_to_dict  # the only way up: a method for the reader's convenience
+        from .report.json import check_to_dict  # the only way up: a method for the reader's convenience
 
-        return report_to_dict(self)
+        return check_to_dict(self)

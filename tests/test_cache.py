@@ -1,3 +1,4 @@
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -86,3 +87,28 @@ def test_a_file_where_an_entry_should_be_is_removed(tmp_path: Path) -> None:
     (tmp_path / "artifact" / "a").write_text("in the way")
     assert Cache(tmp_path).find("artifact", "a") is None
     assert _publish(Cache(tmp_path), "a").is_dir()
+
+
+def test_what_another_run_has_found_or_made_is_not_pruned_until_that_run_is_over(tmp_path: Path) -> None:
+    small = {"limit_bytes": 1}
+    busy, other = Cache(tmp_path, **small), Cache(tmp_path, **small)
+    made = _publish(busy, "made", 1000)
+    _publish(other, "old", 1000)
+    found = busy.find("artifact", "old")
+    _publish(other, "nobody's", 1000)
+    other.close()
+    assert [key for key in ("made", "old", "nobody's") if (tmp_path / "artifact" / key).exists()] == ["made", "old"]
+    assert made.is_dir()
+    assert found == tmp_path / "artifact" / "old"
+    busy.close()
+    assert list((tmp_path / "artifact").iterdir()) == []
+
+
+def test_an_entry_that_is_being_removed_is_not_found(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    entry = _publish(cache, "a")
+    cache.close()
+    with (entry / ".seal.json").open("rb") as seal:
+        fcntl.flock(seal, fcntl.LOCK_EX)
+        assert cache.find("artifact", "a") is None
+    assert cache.find("artifact", "a") == entry

@@ -3,6 +3,7 @@
 import * as core from '@tensorflow/tfjs-core';
 
 import {BACKENDS} from './backends.js';
+import {CpuKernels} from './cpu_kernels.js';
 import {Failure} from './failure.js';
 import * as flags from './flags.js';
 import {load} from './model.js';
@@ -17,6 +18,7 @@ export class Engine {
   #backend;
   /** @type {Model | undefined} */
   #model;
+  #cpuKernels = new CpuKernels();
   /** @type {import('./train.js').Training | undefined} */
   #training;
   #report;
@@ -62,10 +64,11 @@ export class Engine {
    * @param {import('./protocol.d.ts').Load} command
    * @returns {Promise<import('./protocol.d.ts').Loaded>}
    */
-  async load({id, format, url}) {
+  async load({id, format, url, cpu_kernels}) {
     this.#training?.dispose();
     this.#training = undefined;
     this.#model?.layersModel?.dispose();
+    await this.#cpuKernels.move(cpu_kernels);
     this.#model = await this.#checked(load(format, url));
     const {inputs, outputs} = this.#model;
     return {type: 'loaded', id, inputs, outputs, tensor_count: core.memory().numTensors};
@@ -87,6 +90,7 @@ export class Engine {
       type: 'predicted',
       id: command.id,
       method,
+      cpu_kernels: this.#cpuKernels.used,
       download_s: (downloaded - start) / 1000,
       compute_s: (computed - downloaded) / 1000,
       upload_s: (performance.now() - computed) / 1000,

@@ -70,11 +70,14 @@ export interface Start {
 
 /**
  * Load the model.json at `url`, which is relative to the page.
+ *
+ * `cpu_kernels` are those that TF.js's CPU backend is to run instead of the active one; "*" is all.
  */
 export interface Load {
   id: number;
   format: "layers" | "graph";
   url: string;
+  cpu_kernels: ReadonlyArray<string>;
   type: "load";
 }
 
@@ -220,7 +223,7 @@ export interface Loaded {
  * One batch is computed and its outputs have arrived.
  *
  * Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
- * grows from batch to batch, something leaks.
+ * grows from batch to batch, something leaks. `cpu_kernels` are those of Load that were used so far.
  */
 export interface Predicted {
   id: number;
@@ -229,6 +232,7 @@ export interface Predicted {
   compute_s: number;
   upload_s: number;
   tensor_count: number;
+  cpu_kernels: ReadonlyArray<string>;
   type: "predicted";
 }
 

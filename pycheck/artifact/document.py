@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -41,10 +42,22 @@ class Document:
         topology: dict[str, Any] = self.content["modelTopology"]
         return topology
 
+    def quantized_weights(self) -> frozenset[str]:
+        """Names of the weights that are kept in fewer bits."""
+        entries = (entry for group in self.content["weightsManifest"] for entry in group["weights"])
+        return frozenset(str(entry["name"]) for entry in entries if "quantization" in entry)
+
     def shards(self) -> Iterator[tuple[list[dict[str, Any]], bytes]]:
         """Each group of weights: its entries, and the bytes of its shards one after the other."""
         for group in self.content["weightsManifest"]:
             yield group["weights"], b"".join((self.file.parent / path).read_bytes() for path in group["paths"])
+
+    def weights_sha256(self) -> str:
+        """SHA-256 of all weights as they are stored, one after the other."""
+        digest = hashlib.sha256()
+        for _, data in self.shards():
+            digest.update(data)
+        return digest.hexdigest()
 
 
 def read_document(path: Path) -> Document:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..types import NonfiniteWeight
-from .document import Document, read_document
+from .document import read_document
+from .epsilons import configurations, places
 from .layer_names import LayerNames
 from .weights import Array, decode_weights
-
-_NORMALIZING_LAYERS = frozenset({"BatchNormalization", "LayerNormalization"})
-_FUSED_NORMALIZATIONS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
-_ROOTS = frozenset({"Rsqrt", "Sqrt"})
-_DEFAULT_EPSILON = 1e-3  # of tfjs-layers' BatchNormalization and LayerNormalization
 
 
 class ArtifactEvidence:
@@ -32,23 +28,19 @@ class ArtifactEvidence:
         self._nodes: dict[str, Any] = {}
         if document.format == "graph":
             self._nodes = {node["name"]: node for node in document.topology["node"]}
-        self._layers = dict(_layers(document)) if document.format == "layers" else {}
+        self._layers = dict(configurations(document)) if document.format == "layers" else {}
         self._names = LayerNames(self._nodes, layers)
+        self._epsilons = tuple(places(document, self._weights, layers))
 
     def weights(self) -> tuple[NonfiniteWeight, ...]:
         """Weights with NaN or infinity, decoded as TF.js decodes them."""
         found = (nonfinite("artifact", name, self._layer_of(name), value) for name, value in self._weights.items())
-        return tuple(weight for weight in found if weight)
+        # One infinite number, in a graph, is an argument of an operation: where nothing is masked, no score too low.
+        return tuple(weight for weight in found if weight and (weight.shape or weight.nan_count))
 
     def epsilons(self) -> Mapping[str, tuple[float, bool]]:
         """By layer, and whether an operation of its own adds it. What was folded into other weights tells none."""
-        if self._format == "layers":
-            return {
-                name: (float(config.get("epsilon", _DEFAULT_EPSILON)), False)
-                for name, (kind, config) in self._layers.items()
-                if kind in _NORMALIZING_LAYERS
-            }
-        return dict(self._of_nodes())
+        return {place.layer: (place.value, place.operand is not None) for place in self._epsilons}
 
     def bilinear_layers(self) -> tuple[str, ...]:
         """Layers that tfjs-layers resizes without half-pixel centers, whatever the model did."""
@@ -57,26 +49,6 @@ class ArtifactEvidence:
             for name, (kind, config) in self._layers.items()
             if kind == "UpSampling2D" and config.get("interpolation") == "bilinear"
         )
-
-    def _of_nodes(self) -> Iterator[tuple[str, tuple[float, bool]]]:
-        for name, node in self._nodes.items():
-            layer = self._names.of(name) or name
-            if node["op"] in _FUSED_NORMALIZATIONS:
-                attribute = node.get("attr", {}).get("epsilon", {})
-                yield layer, (float(attribute.get("f", 1e-4)), False)
-            elif node["op"] in _ROOTS:
-                for value in self._added_before(node):
-                    yield layer, (value, True)
-
-    def _added_before(self, root: Mapping[str, Any]) -> Iterator[float]:
-        """The constant that is added to what a root is taken of."""
-        source = self._nodes.get(_node(root["input"][0]))
-        if source is None or source["op"] not in ("Add", "AddV2", "Maximum"):
-            return
-        for ref in source["input"]:
-            value = self._weights.get(_node(ref))
-            if value is not None and value.size == 1 and value.dtype.kind == "f":
-                yield float(value.reshape(()))
 
     def _layer_of(self, weight: str) -> str | None:
         if self._format == "graph":
@@ -98,21 +70,3 @@ def nonfinite(place: str, name: str, layer: str | None, value: Array) -> Nonfini
         value.size - int(finite.sum()) - nan_count,
         tuple(int(i) for i in np.argwhere(~finite)[0]),
     )
-
-
-def _layers(document: Document) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
-    """Class and configuration by name, those of nested models and wrapped layers too."""
-    topology = document.topology
-    pending: list[Any] = [topology.get("model_config", topology)]
-    while pending:
-        layer = pending.pop()
-        config = layer.get("config") if isinstance(layer, dict) else None
-        inner = config.get("layers") if isinstance(config, dict) else config
-        pending += inner if isinstance(inner, list) else []
-        if isinstance(config, dict):
-            pending += [config["layer"]] if isinstance(config.get("layer"), dict) else []
-            yield str(config.get("name")), (str(layer.get("class_name")), config)
-
-
-def _node(ref: str) -> str:
-    return ref.lstrip("^").partition(":")[0]

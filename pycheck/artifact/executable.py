@@ -22,6 +22,8 @@ class Point:
         tensor: The tensor of `ArtifactGraph.graph_def` that holds the value.
         constant: Whether it depends on no input.
         activation: What it applies last, also where that is fused into it, by Keras's name (``relu``); else empty.
+        merged: Layers before `layer` whose operations the converter merged into this one, as far as the names of
+            its weights tell: of a fused convolution, batch normalization and ReLU the first two.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Point:
     tensor: str
     constant: bool
     activation: str = ""
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class ArtifactGraph:
         outputs: The artifact's name of each output (`ArtifactInfo.outputs`) -> tensor of `graph_def`.
         points: In topological order; a fused node is one point. An input is no point.
         notes: Where TensorFlow's reading of the artifact may differ from TF.js's.
+        quantized: Names of the points that read weights which the artifact keeps quantized.
     """
 
     graph_def: Any
@@ -50,6 +54,7 @@ class ArtifactGraph:
     outputs: Mapping[str, str]
     points: tuple[Point, ...]
     notes: tuple[str, ...] = ()
+    quantized: frozenset[str] = frozenset()
 
     def point_of(self, name: str) -> str:
         """The point that an output is; the output's own name where it is none, but an input handed on."""

@@ -52,7 +52,8 @@ def graph_points(
             constant[tensor] = is_constant
             if tensor not in opaque and (index == 0 or tensor in read):
                 layer, activation = names.of(name), _activation(node)
-                points.append(Point(tensor, op, sources, layer, f"{name}:{index}", is_constant, activation))
+                merged = _merged(nodes, node, names, layer)
+                points.append(Point(tensor, op, sources, layer, f"{name}:{index}", is_constant, activation, merged))
     return tuple(points)
 
 
@@ -78,6 +79,15 @@ def _sources(
                 pending += reversed(source.input)
         elif source.op not in _SILENT and not ref.startswith("^"):
             found[_short(ref)] = None
+    return tuple(found)
+
+
+def _merged(nodes: Mapping[str, Any], node: Any, names: LayerNames, layer: str | None) -> tuple[str, ...]:
+    """Other layers whose weights a fused node reads, or in whose scope it does."""
+    if "fused_ops" not in node.attr:
+        return ()
+    weights = (node_of(ref) for ref in node.input if nodes[node_of(ref)].op == "Const")
+    found = dict.fromkeys(owner for weight in weights if (owner := names.of(weight)) and owner != layer)
     return tuple(found)
 
 

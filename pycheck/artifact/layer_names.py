@@ -30,14 +30,21 @@ class LayerNames:
         return scopes[0] if scopes else None
 
     def _known(self, node: str) -> str | None:
-        """Keras 3 numbers the scope of a layer that is called again: ``dense_1`` may be the layer ``dense``."""
-        for part in reversed(node.split("/")[:-1] or [node]):
-            if part in self._layers:
-                return part
-            unnumbered = re.sub(r"_\d+$", "", part)
-            if unnumbered in self._layers:
-                return unnumbered
-        return None
+        found = (layer_of_scope(part, self._layers) for part in reversed(node.split("/")[:-1] or [node]))
+        return next(filter(None, found), None)
+
+
+def layer_of_scope(scope: str, layers: Collection[str]) -> str | None:
+    """The layer that a part of a node's name is, or None.
+
+    Keras 3 numbers the scope of a layer that is called or exported again: ``dense_1`` may be the layer ``dense``.
+    """
+    while scope not in layers:
+        unnumbered = re.sub(r"_\d+$", "", scope)
+        if unnumbered == scope:
+            return None
+        scope = unnumbered
+    return scope
 
 
 def _scopes(node: str) -> list[str]:

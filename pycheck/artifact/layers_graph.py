@@ -40,7 +40,8 @@ def layers_graph(document: Document) -> ArtifactGraph:
         raise ArtifactFileError(
             f"{document.file} cannot be executed with Keras 2's layers: {_one_line(error)}"
         ) from error
-    assign_weights(document, program.leaves, decode_weights(document))
+    assigned = assign_weights(document, program.leaves, decode_weights(document))
+    coarse = {layer for layer, weights in assigned.items() if not document.quantized_weights().isdisjoint(weights)}
     with without_native_noise():
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     graph_def = frozen.graph.as_graph_def()
@@ -49,7 +50,8 @@ def layers_graph(document: Document) -> ArtifactGraph:
     tensors = {point.name: point.tensor for point in points}
     named = zip(document.outputs, program.outputs, strict=True)
     outputs = {port.tensor: tensors.get(name) or inputs[name] for port, name in named}
-    return ArtifactGraph(graph_def, inputs, outputs, points, (*plan.notes, *_mask_notes(plan)))
+    quantized = frozenset(point.name for point in points if _plain_layer(point) in coarse)
+    return ArtifactGraph(graph_def, inputs, outputs, points, (*plan.notes, *_mask_notes(plan)), quantized)
 
 
 _RELU6_MAX = 6.0
@@ -119,7 +121,15 @@ class _Program:
         import tensorflow as tf
 
         training = {"training": False} if layer._call_spec.expects_training_arg else {}
-        results = tf.nest.flatten(layer(tensors[0] if len(tensors) == 1 else tensors, **training))
+        try:
+            results = tf.nest.flatten(layer(tensors[0] if len(tensors) == 1 else tensors, **training))
+        except Exception as error:  # whatever Keras says of a shape or a type
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
+            raise ArtifactFileError(
+                f"{self._document.file}: its layer {where!r} ({plan.class_name}) cannot take {shapes}: "
+                f"{_one_line(error)}",
+                "An attribute of a layer before it (padding, strides, size) may be wrong: convert the model again.",
+            ) from error
         marked, names = [], []
         for index, result in enumerate(results):
             name = f"{where}:{index}" if index else where
@@ -138,6 +148,11 @@ def _activation(plan: LayerPlan) -> str:
     recurrent = plan.class_name in ("LSTM", "GRU", "SimpleRNN")  # what leaves these is a product of activations
     activation = plan.config.get("activation")
     return activation if isinstance(activation, str) and not recurrent else ""
+
+
+def _plain_layer(point: Point) -> str:
+    """The name that the file has for the layer."""
+    return (point.layer or point.name).rpartition("/")[2].partition("@")[0]
 
 
 def _without_numbers(path: str) -> str:

@@ -13,8 +13,10 @@ from .weights import Array
 _PARTS = ("forward_layer", "backward_layer", "layer", "cell", "cells")
 
 
-def assign_weights(document: Document, layers: Sequence[tuple[str, Any]], weights: Mapping[str, Array]) -> None:
-    """Set every variable of `layers` (artifact name, tf_keras layer) from `weights`.
+def assign_weights(
+    document: Document, layers: Sequence[tuple[str, Any]], weights: Mapping[str, Array]
+) -> dict[str, list[str]]:
+    """Set every variable of `layers` (artifact name, tf_keras layer) from `weights`; returns which each layer took.
 
     A weight is named ``layer/kernel``; later writers put the cell or the wrapped layer, and the wrapper or the
     model, between or before (``model/bidirectional/forward_lstm/lstm_cell/kernel``). tfjs-layers takes the last
@@ -23,6 +25,7 @@ def assign_weights(document: Document, layers: Sequence[tuple[str, Any]], weight
     ArtifactFileError: a layer's weight is missing or has another shape.
     """
     unused = dict(weights)
+    taken: dict[str, list[str]] = {}
     for name, layer in layers:
         for owner, position, variable in _variables(name, layer):
             found = _find(unused, owner, name, variable, position)
@@ -33,6 +36,8 @@ def assign_weights(document: Document, layers: Sequence[tuple[str, Any]], weight
                     f"The manifest has: {', '.join(list(weights)[:12])}.",
                 )
             variable.assign(unused.pop(found))
+            taken.setdefault(name, []).append(found)
+    return taken
 
 
 def _variables(name: str, layer: Any) -> Iterator[tuple[str, int, Any]]:

@@ -29,6 +29,7 @@ def read_artifact(path: Path, *, layers: Collection[str] = ()) -> ArtifactGraph:
 
 
 def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
+    from .control_flow import node_of
     from .graph_points import graph_points, tensor_names
     from .graph_topology import executable_graph, parse_topology
 
@@ -36,7 +37,10 @@ def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
     inputs = tensor_names([port.tensor for port in document.inputs])
     outputs = tensor_names([port.tensor for port in document.outputs])
     points = graph_points(topology, inputs, outputs, layers)
-    return ArtifactGraph(executable_graph(document, topology), inputs, outputs, points)
+    weights = document.quantized_weights()
+    readers = {node.name for node in topology.node if weights.intersection(map(node_of, node.input))}
+    quantized = frozenset(point.name for point in points if node_of(point.tensor) in readers)
+    return ArtifactGraph(executable_graph(document, topology), inputs, outputs, points, quantized=quantized)
 
 
 def _from_layers(document: Document) -> ArtifactGraph:

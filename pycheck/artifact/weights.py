@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -18,23 +19,41 @@ _PLAIN: Mapping[str, npt.DTypeLike] = {"float32": "<f4", "int32": "<i4", "bool":
 _LENGTH_BYTES = 4
 
 
+@dataclass(frozen=True, slots=True)
+class RawWeight:
+    """A weight as it is stored: its entry in the manifest, and its bytes."""
+
+    entry: Mapping[str, Any]
+    data: bytes
+
+
 def decode_weights(document: Document) -> dict[str, Array]:
     """Every weight by name, in the order of the manifest: float32, int32, bool, complex64, or object for strings.
 
     ArtifactFileError names a weight that cannot be decoded.
     """
-    weights: dict[str, Array] = {}
+    return {str(entry["name"]): value for entry, value, _ in _each(document)}
+
+
+def raw_weights(document: Document, names: Collection[str]) -> tuple[RawWeight, ...]:
+    """The weights with these names, quantized where they are; errors as in `decode_weights`."""
+    return tuple(RawWeight(entry, bytes(data)) for entry, _, data in _each(document) if entry["name"] in names)
+
+
+def _each(document: Document) -> Iterator[tuple[Mapping[str, Any], Array, memoryview]]:
+    """Entry, value and bytes."""
     for entries, data in document.shards():
         offset = 0
         for entry in entries:
+            start = offset
             try:
-                weights[str(entry["name"])], offset = _decode(entry, data, offset)
+                value, offset = _decode(entry, data, offset)
             except (LookupError, TypeError, ValueError, OverflowError) as error:
                 raise ArtifactFileError(
                     f"{document.file}: its weight {entry.get('name')!r} is damaged: {error}",
                     "Copy or convert the model again.",
                 ) from error
-    return weights
+            yield entry, value, memoryview(data)[start:offset]
 
 
 def _decode(entry: Mapping[str, Any], data: bytes, offset: int) -> tuple[Array, int]:

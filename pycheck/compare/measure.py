@@ -11,6 +11,8 @@ import numpy as np
 
 from ..types import Array, WorstElement
 from . import classes, sums, ulp
+from .magnitudes import ErrorGrid
+from .pictures import looks_like_images, picture
 from .statistics import Statistics, merge
 from .top1 import measure_top1
 from .worst import Ranked, Worst, largest_positions
@@ -30,6 +32,7 @@ def measure(
     atol: float | None = None,
     top_k: int = 8,
     precision_bits: int = 32,
+    drawn: bool = True,
 ) -> Statistics:
     """Measure one batch of one output; all three arrays have the samples first.
 
@@ -44,7 +47,9 @@ def measure(
     distance to the nearer one, and there are no ULP.
 
     `start` is the index of the first sample in the whole input. With `rtol` or `atol` the
-    pairs are counted where ``|c - r| > atol + rtol * |r|`` (the one left out is 0).
+    pairs are counted where ``|c - r| > atol + rtol * |r|`` (the one left out is 0), and so are
+    integers and booleans with neither. `drawn` is whether to keep what reports draw: errors by
+    magnitude, and a picture of image-like outputs.
     Another shape than the reference's is told in `shape_mismatch` and nothing else is
     measured. ValueError when the two references differ in shape or `precision_bits` is
     unknown; TypeError for arrays that hold no real numbers.
@@ -69,13 +74,19 @@ def measure(
     if candidate.shape != size_reference.shape:
         return replace(blank, shape_mismatch=_mismatch(size_reference.shape, candidate.shape))
     flat = [np.ascontiguousarray(array).reshape(-1) for array in (candidate, size_reference, class_reference)]
-    batch = _Batch(blank, start, class_reference.shape[1:])
+    grid = ErrorGrid(ulp.PRECISIONS[precision_bits]) if drawn and not blank.exact else None
+    batch = _Batch(blank, start, class_reference.shape[1:], grid)
     total = blank
     for low in range(0, class_reference.size, _CHUNK_ELEMENTS):
         part = slice(low, low + _CHUNK_ELEMENTS)
         total = merge(total, batch.chunk(flat[0][part], flat[1][part], flat[2][part], low, total.worst))
     top1 = None if blank.exact else measure_top1(candidate, size_reference, start=start, limit=top_k)
-    return replace(total, sample_count=blank.sample_count, top1=top1)
+    seen = None
+    if drawn and looks_like_images(class_reference.shape[1:]):
+        finite = total.pair_count == total.class_counts[0][0] == total.element_count
+        seen = picture(candidate, size_reference, class_reference, total.worst, start, finite=finite)
+    by_magnitude = grid.rows() if grid else ()
+    return replace(total, sample_count=blank.sample_count, top1=top1, error_by_magnitude=by_magnitude, picture=seen)
 
 
 def _mismatch(reference: tuple[int, ...], candidate: tuple[int, ...]) -> str:
@@ -88,11 +99,12 @@ def _mismatch(reference: tuple[int, ...], candidate: tuple[int, ...]) -> str:
 class _Batch:
     """What the chunks of one batch share."""
 
-    def __init__(self, blank: Statistics, start: int, sample_shape: tuple[int, ...]) -> None:
+    def __init__(self, blank: Statistics, start: int, sample_shape: tuple[int, ...], grid: ErrorGrid | None) -> None:
         self._blank = replace(blank, sample_count=0)
         self._start = start
         self._shape = sample_shape
         self._sample_size = math.prod(sample_shape)
+        self._grid = grid
 
     def chunk(self, candidate: Array, size: Array, klass: Array, low: int, known: Worst) -> Statistics:
         """Statistics of flat slices that begin at element `low`; `known` are worse ones already met."""
@@ -116,7 +128,7 @@ class _Batch:
             return result
         exact = result.exact
         errors = _distances(candidate, size, klass) if exact else _errors(candidate, size)
-        result = _sizes(result, candidate, size, errors, magnitudes)
+        result = _sizes(result, candidate, size, errors, magnitudes, self._grid)
         above = known.errors[-1].size if len(known.errors) == known.limit else 0.0
         if result.max_abs_error is None or result.max_abs_error <= above:
             return result
@@ -163,18 +175,25 @@ def _all_finite(values: Array) -> bool:
     return values.dtype.kind in "biu" or bool(np.isfinite(values).all())
 
 
-def _sizes(result: Statistics, candidate: Array, reference: Array, errors: Array, magnitudes: Array) -> Statistics:
+def _sizes(
+    result: Statistics,
+    candidate: Array,
+    reference: Array,
+    errors: Array,
+    magnitudes: Array,
+    grid: ErrorGrid | None,
+) -> Statistics:
     """`result` with everything about pairs; `errors` and `magnitudes` (of the reference) are float64."""
     references = reference.astype(np.float64, copy=False)
     largest, scale = float(errors.max()), float(magnitudes.max())
     outside = 0
-    if result.rtol is not None or result.atol is not None:
+    if result.exact or result.rtol is not None or result.atol is not None:
         allowed = (result.atol or 0.0) + (result.rtol or 0.0) * magnitudes
         outside = int(np.count_nonzero(errors > allowed))
-    max_ulp, histogram = None, ()
+    max_ulp: float | None = None
+    histogram: tuple[int, ...] = ()
     if not result.exact:
-        distances = ulp.ulp_errors(errors, references, ulp.PRECISIONS[result.precision_bits])
-        max_ulp, histogram = float(distances.max()), tuple(ulp.ulp_histogram(distances).tolist())
+        max_ulp, histogram = _ulps(errors, references, scale, ulp.PRECISIONS[result.precision_bits], grid)
     by_error, by_reference = sums.headroom(largest), sums.headroom(scale)
     by_candidate = sums.headroom(min(largest + scale, _LARGEST))
     r = _divided(references, by_reference)
@@ -196,6 +215,19 @@ def _sizes(result: Statistics, candidate: Array, reference: Array, errors: Array
         squared_candidate_sum=sums.dot(c, by_candidate, c, by_candidate),
         product_sum=sums.dot(r, by_reference, c, by_candidate),
     )
+
+
+def _ulps(
+    errors: Array, references: Array, scale: float, precision: ulp.Precision, grid: ErrorGrid | None
+) -> tuple[float, tuple[int, ...]]:
+    """The largest distance and the histogram of all; both by magnitude go into `grid`."""
+    binades = ulp.binades(references, precision)
+    distances = ulp.distances(errors, binades, precision)
+    largest, octaves = float(distances.max()), ulp.octaves(distances)
+    if grid is None:
+        return largest, tuple(np.bincount(octaves).tolist())
+    counts = grid.add(binades, octaves, largest=scale, most_octave=ulp.octave(largest))
+    return largest, tuple(counts.tolist())
 
 
 def _errors(candidate: Array, reference: Array) -> Array:

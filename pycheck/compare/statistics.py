@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from . import classes
+from ..types import MagnitudeErrors
+from . import classes, magnitudes
+from .pictures import Picture, worse
 from .sums import ZERO, ScaledSum
 from .top1 import Top1
 from .worst import NO_WORST, Worst
@@ -45,6 +47,8 @@ class Statistics:
     top1: Top1 | None = None
     worst: Worst = NO_WORST
     shape_mismatch: str | None = None
+    error_by_magnitude: tuple[MagnitudeErrors, ...] = ()
+    picture: Picture | None = None
 
 
 def merge(a: Statistics, b: Statistics) -> Statistics:
@@ -82,6 +86,8 @@ def merge(a: Statistics, b: Statistics) -> Statistics:
         top1=a.top1 + b.top1 if a.top1 and b.top1 else None,
         worst=a.worst + b.worst,
         shape_mismatch=_first(a.shape_mismatch, b.shape_mismatch),
+        error_by_magnitude=magnitudes.add(a.error_by_magnitude, b.error_by_magnitude),
+        picture=worse(a.picture, b.picture),
     )
 
 

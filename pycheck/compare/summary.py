@@ -54,9 +54,11 @@ def summarize(
         precision_bits=s.precision_bits,
         reference_rms=s.squared_reference_sum.root_mean(count) if count else None,
         noise_floor_count=_effective_count(floor) if floor else None,
-        outside_count=s.outside_count if s.rtol is not None or s.atol is not None else None,
+        outside_count=s.outside_count if s.exact or s.rtol is not None or s.atol is not None else None,
         top1_count=s.top1.rows if s.top1 else 0,
         top1_flip_count=s.top1.changed if s.top1 else 0,
+        error_by_magnitude=s.error_by_magnitude,
+        picture=s.picture.encoded() if s.picture else None,
     )
 
 

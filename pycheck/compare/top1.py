@@ -63,7 +63,7 @@ def measure_top1(candidate: Array, reference: Array, *, start: int, limit: int) 
 
 def _are_distributions(rows: Array) -> bool:
     """Whether every row without a non-finite value is non-negative and sums to 1."""
-    with np.errstate(invalid="ignore"):  # +Inf and -Inf in one row
+    with np.errstate(invalid="ignore", over="ignore"):  # +Inf and -Inf in one row
         sums = rows.sum(axis=1, dtype=np.float64)
     known = np.isfinite(sums)
     return not (known.any() and (np.abs(sums[known] - 1.0).max() > _SUM_TOLERANCE or rows[known].min() < 0.0))

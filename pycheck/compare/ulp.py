@@ -10,6 +10,7 @@ within 0.5. Beyond the largest number of the format the exponent goes on as if u
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from ..types import Array
 _LARGEST = sys.float_info.max
 _MANTISSA_BITS = np.int64(52)
 _EXPONENT_MASK = np.int64(0x7FF)
-_BIAS = 1023
+BIAS = 1023
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +42,36 @@ PRECISIONS = {16: Precision(11, -14), 32: Precision(24, -126), 64: Precision(53,
 
 def ulp_errors(errors: Array, references: Array, precision: Precision) -> Array:
     """Distances in ULP, float64, from absolute errors and references (finite, float64, flat)."""
+    return distances(errors, binades(references, precision), precision)
+
+
+def binades(references: Array, precision: Precision) -> Array:
+    """The biased exponent of each reference's unit, int64: for ``2**e <= |r| < 2**(e+1)``, ``max(e, e_min) + BIAS``."""
     exponents = references.view(np.int64) >> _MANTISSA_BITS
     exponents &= _EXPONENT_MASK
-    np.maximum(exponents, precision.least_exponent + _BIAS, out=exponents)
+    return np.maximum(exponents, precision.least_exponent + BIAS, out=exponents)
+
+
+def distances(errors: Array, exponents: Array, precision: Precision) -> Array:
+    """Distances in ULP, float64, from absolute errors and the references' binades."""
     if precision.digits == 53:  # one over the smallest unit is no float64
-        exponents -= _BIAS + 52
         with np.errstate(over="ignore"):
-            return np.minimum(np.ldexp(errors, -exponents), _LARGEST)
+            return np.minimum(np.ldexp(errors, BIAS + 52 - exponents), _LARGEST)
     # The bits of 2**(p - 1 - e), which is exact and normal for every p below 53.
-    np.subtract(2 * _BIAS + precision.digits - 1, exponents, out=exponents)
-    exponents <<= _MANTISSA_BITS
+    units = np.subtract(2 * BIAS + precision.digits - 1, exponents)
+    units <<= _MANTISSA_BITS
     with np.errstate(over="ignore"):
-        result = errors * exponents.view(np.float64)
+        result = errors * units.view(np.float64)
     return np.minimum(result, _LARGEST, out=result)
 
 
-def ulp_histogram(distances: Array) -> Array:
-    """Counts of distances below 1, then of those in ``[2**(i-1), 2**i)``; as long as needed."""
+def octaves(distances: Array) -> Array:
+    """0 for distances below 1, i for those in ``[2**(i-1), 2**i)``, int64."""
     bins = distances.view(np.int64) >> _MANTISSA_BITS
-    bins -= _BIAS - 1
-    np.maximum(bins, 0, out=bins)
-    return np.bincount(bins)
+    bins -= BIAS - 1
+    return np.maximum(bins, 0, out=bins)
+
+
+def octave(distance: float) -> int:
+    """The octave of one distance."""
+    return max(math.frexp(distance)[1], 0)

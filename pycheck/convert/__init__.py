@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..artifact.document import read_document
 from ..errors import ConversionError
 from ..types import ArtifactInfo
 from ..version import __version__
@@ -87,6 +88,7 @@ def _describe(
         input_names={spec.name: name for spec, name in zip(signature.inputs, artifact.inputs, strict=True)},
         output_names={spec.name: name for spec, name in zip(signature.outputs, artifact.outputs, strict=True)},
         notes=tuple(artifact.notes),
+        weights_sha256=read_document(folder).weights_sha256(),
     )
 
 

@@ -37,6 +37,7 @@ def open_artifact(
         input_names=_pair(file, "input", inputs, [spec.name for spec in signature.inputs], {}),
         output_names=_pair(file, "output", outputs, [spec.name for spec in signature.outputs], map_output or {}),
         model_file=file.name,
+        weights_sha256=document.weights_sha256(),
     )
 
 

@@ -16,6 +16,7 @@ from ..types import (
     PairingHint,
     RuntimeRecord,
     Severity,
+    TracePoint,
     WorstElement,
 )
 
@@ -53,6 +54,10 @@ class Case:
 Rule = Callable[[Case], Iterable[Finding]]
 
 
+#: A float64 holds every integer below.
+_EXACT_INTEGERS = 2.0**53
+
+
 def number(value: float) -> str:
     """At least three significant digits: ``0.00229``, ``65,504``, ``2.16e-7``, ``+Inf``."""
     if not math.isfinite(value):
@@ -63,9 +68,34 @@ def number(value: float) -> str:
     return f"{mantissa}e{int(power)}" if exponent else mantissa
 
 
+def unlike(first: float, second: float) -> tuple[str, str]:
+    """Two numbers that are not the same, so that they can be told apart: with more digits where three do not do."""
+    texts = number(first), number(second)
+    if texts[0] != texts[1] or first == second:
+        return texts
+    if first.is_integer() and second.is_integer() and abs(first) < _EXACT_INTEGERS:
+        return f"{first:,.0f}", f"{second:,.0f}"
+    return next(
+        (pair for digits in range(4, 18) if (pair := (f"{first:.{digits}g}", f"{second:.{digits}g}"))[0] != pair[1]),
+        texts,
+    )
+
+
 def place(element: WorstElement) -> str:
     """Where an element is: ``sample 3 [0, 7]``."""
     return f"sample {element.sample} {list(element.index)}" if element.index else f"sample {element.sample}"
+
+
+def named(point: TracePoint) -> str:
+    """A point with its operation and its layers: ``model/relu/Relu (_FusedConv2D, layers conv, norm and relu)``."""
+    layers = [layer for layer in (*point.merged, point.layer) if layer and layer != point.name]
+    of = f", layer{'s' if len(layers) > 1 else ''} {listed(layers)}" if layers else ""
+    return f"{point.name} ({point.op}{of})"
+
+
+def lighter(quantization: str) -> str:
+    """What --quantize may be instead, and costs less accuracy."""
+    return "float16 or none" if "uint8" in quantization else "none"
 
 
 def elements(count: int, total: int | None = None) -> str:

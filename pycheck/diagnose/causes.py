@@ -20,6 +20,10 @@ _UNLIKE = 1e3
 _FAR = 50.0
 _SMALLEST_HALF = 2.0**-24
 _MOST_NAMED = 5
+_DIVERGED = (
+    "Training diverged, or the file was damaged: go back to an earlier checkpoint, and train on with scaled inputs, "
+    "a lower learning rate or clipped gradients."
+)
 _CLIP = "Correct or clip the outlier, as your application will have to, and see whether the rest follows."
 _SCALE = "Scale each feature to about -1 to 1 before the model, with the same numbers in Python and in JavaScript."
 
@@ -105,11 +109,8 @@ def weight_nonfinite(case: Case) -> Iterator[Finding]:
             Severity.WARNING,
             tensor=weight.name,
             layer=weight.layer,
-            summary=f"The {weight.place}'s weight {weight.name}{_of_layer(weight)} holds {_kinds(weight)} among its "
-            f"{math.prod(weight.shape):,} values, first at {list(weight.index)}.",
-            advice="Training diverged, or the file was damaged: go back to an earlier checkpoint."
-            if weight.place == "model"
-            else _artifact_advice(case),
+            summary=f"The {weight.place}'s weight {weight.name}{_of_layer(weight)} {_holds(weight)}.",
+            advice=_weight_advice(case, weight),
             evidence={
                 "place": weight.place,
                 "shape": list(weight.shape),
@@ -124,15 +125,31 @@ def _of_layer(weight: NonfiniteWeight) -> str:
     return f" (layer {weight.layer})" if weight.layer and weight.layer not in weight.name.split("/") else ""
 
 
+def _holds(weight: NonfiniteWeight) -> str:
+    size = math.prod(weight.shape)
+    if size == 1:
+        return "is NaN" if weight.nan_count else "is infinite"
+    return f"holds {_kinds(weight)} among its {size:,} values, first at {list(weight.index)}"
+
+
 def _kinds(weight: NonfiniteWeight) -> str:
     kinds = ((weight.nan_count, "NaN"), (weight.infinity_count, "infinite"))
     return listed([f"{count:,} {name}" for count, name in kinds if count])
 
 
-def _artifact_advice(case: Case) -> str:
+def _weight_advice(case: Case, weight: NonfiniteWeight) -> str:
     quantization = case.artifact.quantization if case.artifact else "none"
+    if weight.place == "model":
+        return _DIVERGED
     if "float16" in quantization:
         return "Half floats end at 65504: take --quantize uint16 or none, or scale this layer's weights down."
+    if weight.layer is None and not weight.nan_count:
+        return (
+            "The model's code has it as a constant, such as a mask of -Inf, which backends treat differently: use a "
+            "large finite number, such as -1e9."
+        )
+    if case.model and case.model.format == "tfjs":
+        return _DIVERGED
     return "The model's own weights are finite: convert it again."
 
 

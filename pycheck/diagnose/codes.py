@@ -15,13 +15,14 @@ class Code:
     """One kind of finding.
 
     `title` says in a few words what it means. `severity` is what it has, and when another.
-    `trace` is whether only a trace can find it, `train` whether only a training (and `pycheck inputs`) can: both
-    `compare` and `trace` print all the others.
+    `trace` is whether only a trace can find it, `check` whether only a check can, `train` whether only a training
+    (and `pycheck inputs`) can: both `compare` and `trace` print all the others.
     """
 
     title: str
     severity: str
     trace: bool = field(default=False, kw_only=True)
+    check: bool = field(default=False, kw_only=True)
     train: bool = field(default=False, kw_only=True)
 
 
@@ -72,7 +73,17 @@ CODES: Mapping[str, Code] = {
     "denormal-flush": Code("numbers below 1.2e-38 become 0", _OF_SOURCE, trace=True),
     "own-drift": Code("an operation is less exact by itself", _OF_SOURCE, trace=True),
     "activation-saturated": Code("an activation is all but constant at its bounds", _OF_CAUSE, trace=True),
-    "nondeterministic": Code("two runs on one runtime differ", _WARNING, trace=True),
+    "nondeterministic": Code(
+        "random numbers, or two runs on one runtime that differ", f"{_WARNING}; as a source {_OF_SOURCE}", trace=True
+    ),
+    # What the configuration of a check and the accepted release ask for.
+    "budget-exceeded": Code("a budget of the configuration is exceeded", _ERROR, check=True),
+    "baseline-worse": Code("an output is worse than in the accepted release", _ERROR, check=True),
+    "baseline-better": Code("an output is better than in the accepted release", _INFO, check=True),
+    "baseline-changed": Code("the accepted release ran on something else", _INFO, check=True),
+    "baseline-missing": Code("the baseline does not have this", _WARNING, check=True),
+    "model-changed": Code("the model is not the accepted one", _ERROR, check=True),
+    "setting-unused": Code("an entry of the configuration had nothing to say", _WARNING, check=True),
     # Training.
     "nan-in-data": Code("the training data hold NaN or infinity", _OF_NAN, train=True),
     "target-range": Code("targets that the loss is not made for", _WARNING, train=True),

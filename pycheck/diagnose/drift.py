@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
-from .case import Case, Rule, elements, listed, number, place
+from .case import Case, Rule, elements, lighter, listed, number, place
 from .codes import finding
 
 #: Runtimes err alike when their RMS errors are this close and, where they share worst elements,
@@ -16,7 +16,19 @@ _HIGH_FLOOR = 0.01
 
 
 def shape_mismatch(case: Case) -> Iterator[Finding]:
-    """shape-mismatch: the candidate's output has another shape."""
+    """shape-mismatch: the candidate's output has another shape, or float32's another than float64's."""
+    for c in case.floors:
+        if c.shape_mismatch:
+            yield finding(
+                "shape-mismatch",
+                Severity.WARNING,
+                runtime=c.candidate,
+                tensor=c.tensor,
+                summary=f"{c.tensor}: its shape depends on values, and in Python itself float32 and float64 choose "
+                f"others: {c.shape_mismatch}. What follows is measured against float32 alone.",
+                advice="A value lies at the threshold that decides: no runtime can be held to either answer.",
+                evidence={"shapes": c.shape_mismatch},
+            )
     for c in case.candidates:
         if c.shape_mismatch:
             yield finding(
@@ -79,9 +91,10 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
         "quantization-drift",
         Severity.ERROR,
         tensor=tensor,
-        summary=f"{tensor}: {listed(names)} err alike ({_errors(rows)}), "
+        summary=f"{tensor}: {listed(names)} {'errs' if len(rows) == 1 else 'err alike'} ({_errors(rows)}), "
         f"as weights quantized to {quantization} would make {'it' if len(rows) == 1 else 'them'}.",
-        advice=f"Accept it with --atol {tensor}:{number(2 * _largest(rows))}, or take --quantize float16 or none.",
+        advice=f"If accuracy on your data is still good, accept it with --atol {tensor}:{_twice(_largest(rows))}; "
+        f"else take --quantize {lighter(quantization)}.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},
     )
 
@@ -103,8 +116,15 @@ def _largest(rows: Sequence[Comparison]) -> float:
     return max(c.max_abs_error or 0.0 for c in rows)
 
 
+def _twice(error: float) -> str:
+    """As an option takes it: without commas."""
+    return f"{2 * error:.3g}"
+
+
 def _errors(rows: Sequence[Comparison]) -> str:
-    return f"largest error {number(_largest(rows))}"
+    scale = rows[0].reference_scale
+    share = f", {100 * _largest(rows) / scale:.2g}% of the largest value" if scale else ""
+    return f"largest error {number(_largest(rows))}{share}"
 
 
 def _shared_evidence(rows: Sequence[Comparison]) -> dict[str, object]:
@@ -165,15 +185,27 @@ def _drift_advice(case: Case, c: Comparison) -> str:
     if c.precision_bits == 16:
         return "Half floats keep about three decimal digits; if that is enough, say so with --atol or --rtol."
     if others and not any(o.drifted for o in others):
-        return f"Only {c.candidate} errs, so a kernel of that backend is the suspect; if it is harmless, set --atol."
-    return "Keep the raw outputs with --save-run DIR to look closer; if it is harmless, set --atol or --rtol."
+        return (
+            f"Only {c.candidate} errs, so a kernel of that backend is the suspect: pycheck trace names it; "
+            "if it is harmless, set --atol."
+        )
+    if _is_high(c.noise_floor, c.reference_scale):
+        return (
+            f"float32 in Python errs by {number(c.noise_floor or 0.0)} here as well: change the model where it "
+            "amplifies roundoff, see noise-floor-high."
+        )
+    return "pycheck trace names the operation where it starts; if it is harmless, set --atol or --rtol."
+
+
+def _is_high(error: float | None, scale: float | None) -> bool:
+    return error is not None and scale is not None and error > _HIGH_FLOOR * scale
 
 
 def noise_floor_high(case: Case) -> Iterator[Finding]:
     """noise-floor-high: float32 itself costs this output more than a hundredth of its size."""
     for c in case.floors:
         error, scale = c.max_abs_error, c.reference_scale
-        if error is not None and scale and error > _HIGH_FLOOR * scale:
+        if error is not None and scale and _is_high(error, scale):
             yield finding(
                 "noise-floor-high",
                 Severity.WARNING,

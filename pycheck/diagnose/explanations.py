@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..types import Comparison, Operand
+from ..types import CLASSES, Comparison, Operand
 from .case import number
 
 _LARGEST_HALF = 65504.0
@@ -23,7 +24,22 @@ _LOGARITHMS = frozenset({"Log", "Log1p"})
 _ROOTS = frozenset({"Sqrt", "Rsqrt"})
 _EXPONENTIALS = frozenset({"Exp", "Expm1", "Sinh", "Cosh", "Softplus"})
 _RESIZES = frozenset({"ResizeBilinear", "ResizeNearestNeighbor", "Resizing", "UpSampling2D"})
-_SUMS = frozenset({"Add", "AddN", "AddV2", "Sub", "Subtract"})
+_SUMS = frozenset({"Add", "AddN", "AddV2", "BiasAdd", "Sub", "Subtract"})
+#: Sums over many elements, which are not paired.
+_CONTRACTIONS = frozenset(
+    re.split(
+        r"\s+",
+        "BatchMatMul BatchMatMulV2 Conv2D Conv3D DepthwiseConv2dNative Einsum MatMul Mean Sum _FusedConv2D "
+        "_FusedDepthwiseConv2dNative _FusedMatMul Conv1D Conv2DTranspose Dense DepthwiseConv2D Dot "
+        "GlobalAveragePooling1D GlobalAveragePooling2D SeparableConv2D",
+    )
+)
+_PRODUCTS = frozenset({"Mul", "Multiply", "Rescaling"})
+_CLIPS = frozenset({"ClipByValue", "ReLU", "Relu6"})
+#: What TF.js computes near 0 by a formula that cancels there, such as log(1 + x).
+_CANCELLING = frozenset({"Elu", "ELU", "Expm1", "Log1p", "Selu", "Sinh", "Tanh"})
+_PERIODIC = frozenset({"Cos", "Sin", "Tan"})
+_SMALL, _LARGE_ANGLE = 0.1, 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,12 @@ def _exceeds_half(s: Place) -> bool:
     return s.is_half and beyond and (s.changes_class or abs(s.given) > _LARGEST_HALF)
 
 
+def _constant_exceeds_half(s: Place) -> bool:
+    """Finite, in range, and alone, and yet lost: what is left are the operation's own constants and weights."""
+    fine = not any(o.nan_count or o.infinity_count for o in s.operands)
+    return s.is_half and fine and math.isfinite(s.expected) and not math.isfinite(s.given)
+
+
 def _vanishes_in_half(s: Place) -> bool:
     tiny = any(0.0 < abs(v) < _SMALLEST_NORMAL_HALF for v in s.values)
     return s.is_half and (tiny or (0.0 < abs(s.expected) < _SMALLEST_NORMAL_HALF and abs(s.given) < _SMALLEST_HALF))
@@ -82,8 +104,22 @@ def _log_of_zero(s: Place) -> bool:
     return s.op in _LOGARITHMS and any(v <= (0.0 if s.op == "Log" else -1.0) for v in s.values)
 
 
-def _subtracts_infinities(s: Place) -> bool:
-    return s.op in _SUMS and sum(math.isinf(v) for v in s.values) > 1
+def _adds_infinities(s: Place) -> bool:
+    """Two of them, or a sum over many elements that has them and becomes NaN."""
+    if s.op in _SUMS:
+        return sum(math.isinf(v) for v in s.values) > 1
+    has_them = any(o.infinity_count for o in s.operands) and not any(o.nan_count for o in s.operands)
+    return s.op in _CONTRACTIONS and has_them and (math.isnan(s.given) or math.isnan(s.expected))
+
+
+def _multiplies_zero_by_infinity(s: Place) -> bool:
+    return s.op in _PRODUCTS and any(v == 0.0 for v in s.values) and any(math.isinf(v) for v in s.values)
+
+
+def _has_lost_an_operand(s: Place) -> bool:
+    """A divisor or the argument of a logarithm is 0 in float32, or taken for it, and in float64 it is not."""
+    lost = any(abs(v) < _SMALLEST_NORMAL for v in s.values)
+    return math.isfinite(s.expected) and s.op in _LOGARITHMS | _DIVISIONS and lost
 
 
 def _exp_overflows(s: Place) -> bool:
@@ -100,23 +136,49 @@ def _hides_nan(s: Place) -> bool:
 
 
 def _spreads_nan(s: Place) -> bool:
-    here = any(math.isnan(v) for v in s.values)
-    return math.isnan(s.given) and not math.isnan(s.expected) and not here and any(o.nan_count for o in s.operands)
+    """Spoilt where no NaN was read but one is near, or a clip that returned what it read: it does so beside a NaN."""
+    if math.isnan(s.expected) or any(math.isnan(v) for v in s.values):
+        return False
+    spoilt = not math.isfinite(s.given) and (math.isfinite(s.expected) or math.isnan(s.given))
+    if spoilt and any(o.nan_count for o in s.operands):
+        return True
+    # WebGL's texels reach over samples, so that the NaN may be in another one; Python has it in its place.
+    has_nan = s.comparison is not None and sum(s.comparison.nonfinite.counts[CLASSES.index("nan")]) > 0
+    return has_nan and s.op in _CLIPS and s.given in s.values
 
 
 def _flushes(s: Place) -> bool:
-    return any(0.0 < abs(v) < _SMALLEST_NORMAL for v in (*s.values, s.expected))
+    return math.isfinite(s.given) and any(0.0 < abs(v) < _SMALLEST_NORMAL for v in (*s.values, s.expected))
 
 
 def _is_large_integer(s: Place) -> bool:
     dtype = s.comparison.dtype if s.comparison else ""
-    return dtype.lstrip("u").startswith("int") and abs(s.expected) > _LARGEST_EXACT_INTEGER
+    large = any(abs(v) > _LARGEST_EXACT_INTEGER for v in (*s.values, s.expected))
+    return dtype.lstrip("u").startswith("int") and large
+
+
+def _cancels(s: Place) -> bool:
+    return s.op in _CANCELLING and 0.0 < max(map(abs, s.values), default=0.0) < _SMALL
+
+
+def _turns_often(s: Place) -> bool:
+    return s.op in _PERIODIC and any(_LARGE_ANGLE < abs(v) < math.inf for v in s.values)
+
+
+def _draws(s: Place) -> bool:
+    return s.op.startswith(("Random", "StatelessRandom")) or s.op in ("Multinomial", "TruncatedNormal")
 
 
 Explanation = tuple[str, Callable[[Place], bool], str, str]
 
 #: Of a runtime that errs by itself: code, whether it is that, what happened, what to do; the first that applies.
 RULES: Sequence[Explanation] = (
+    (
+        "nondeterministic",
+        _draws,
+        "it draws random numbers, which TF.js draws otherwise whatever the seed",
+        "End the model before it, or make what is drawn an input, which both are then given.",
+    ),
     (
         "f16-overflow",
         _exceeds_half,
@@ -149,7 +211,7 @@ RULES: Sequence[Explanation] = (
     ),
     (
         "inf-minus-inf",
-        _subtracts_infinities,
+        _adds_infinities,
         "it adds or subtracts infinities",
         "Keep infinities out: clip before the operation that makes them, and mask with a large finite number.",
     ),
@@ -178,10 +240,22 @@ RULES: Sequence[Explanation] = (
         "Remove the NaN before this operation: on this backend it does not stay in its place.",
     ),
     (
+        "denormal-flush",
+        _flushes,
+        "it is about a number below 1.2e-38, which some runtimes keep and others take for 0",
+        "Scale the values up, work with their logarithms, or use an epsilon above 1e-37.",
+    ),
+    (
         "nan-masked",
         _hides_nan,
         "Python gives NaN or infinity and this backend hides it",
         "Remove the NaN or infinity in the model, where Python shows it.",
+    ),
+    (
+        "f16-overflow",
+        _constant_exceeds_half,
+        "a constant or weight that it uses is beyond 65504, where half floats end",
+        "Use a smaller constant: an epsilon of 1e-12 becomes a bound of 1e12, and a mask of -1e9 is infinite.",
     ),
     (
         "nan-introduced",
@@ -196,16 +270,22 @@ RULES: Sequence[Explanation] = (
         "Clip before the value is lost: code that tests for NaN or infinity takes another branch.",
     ),
     (
-        "denormal-flush",
-        _flushes,
-        "numbers below 1.2e-38 are 0 on this backend",
-        "Scale the values up, or use an epsilon above 1e-37.",
-    ),
-    (
         "resize-alignment",
         lambda s: s.op in _RESIZES and not s.changes_class,
         "this backend takes it from other pixels",
         "Resize to a whole multiple, or with interpolation='nearest' and half-pixel centers, on which backends agree.",
+    ),
+    (
+        "own-drift",
+        _cancels,
+        "so near 0 this backend's formula for it cancels, and keeps few digits",
+        "Scale the values up before it, or replace it near 0 by x or its first terms (log1p(x) by x - x*x/2).",
+    ),
+    (
+        "own-drift",
+        _turns_often,
+        "this backend reduces so large an angle to one turn with few digits",
+        "Take whole turns off before the model, in float64, so that angles stay between -pi and pi.",
     ),
     (
         "own-drift",
@@ -218,7 +298,25 @@ RULES: Sequence[Explanation] = (
 _NATIVE_CODES = ("log-of-zero", "division-by-zero", "sqrt-of-negative", "inf-minus-inf", "exp-overflow")
 #: The same where Python itself makes NaN or infinity of what is none.
 NATIVE_RULES: Sequence[Explanation] = (
+    (
+        "denormal-flush",
+        _has_lost_an_operand,
+        "what it reads is below 1.2e-38, which float32 keeps no more, and was taken for 0",
+        "Scale the values up, or work with their logarithms: the logarithm of a product is a sum.",
+    ),
     *(rule for rule in RULES if rule[0] in _NATIVE_CODES),
+    (
+        "native-nan",
+        _multiplies_zero_by_infinity,
+        "it multiplies 0 by infinity",
+        "Keep the infinity out: look at the operation that makes it.",
+    ),
+    (
+        "native-overflow",
+        lambda s: math.isfinite(s.expected) and any(math.isinf(v) for v in s.values),
+        "float64 has a number here, float32 only the infinity that it reads",
+        "Look at the operation that makes the infinity, and scale down or clip what that reads.",
+    ),
     (
         "native-overflow",
         lambda s: math.isfinite(s.expected),

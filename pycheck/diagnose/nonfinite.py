@@ -127,8 +127,8 @@ def _introduced_advice(case: Case, c: Comparison, first: WorstElement | None) ->
         return "Only half floats give it: a value inside the model exceeds 65504 or vanishes below 6e-8; rescale it."
     if any(case.nonfinite_inputs.values()):
         return "The inputs hold NaN or infinities, which backends treat differently: try without them first."
-    where = f" of sample {first.sample}" if first else ""
-    return f"Look for an infinity, a division or a log of zero on the way to this output{where}."
+    where = f" in sample {first.sample}" if first else ""
+    return f"pycheck trace names the operation: look for an infinity, a division or a log of zero{where}."
 
 
 def nonfinite_changed(case: Case) -> Iterator[Finding]:

@@ -15,8 +15,9 @@ from ..types import (
     Trace,
     TracePoint,
 )
-from .case import Case, elements, listed, number, place
+from .case import Case, elements, listed, named, number, place, unlike
 from .codes import finding
+from .converted import converted
 from .explanations import Place, explanation, of_operands
 from .runtimes import not_run
 
@@ -40,6 +41,7 @@ def diagnose_trace(
     ended = [r for r in runtimes if r.status is not RuntimeStatus.OK and (r.error or "").startswith("while tracing")]
     return (
         *not_run(Case(comparisons=(), runtimes=tuple(ended))),
+        *converted(trace, failing),
         *_sources(trace, failing),
         *(_origin(point, aside) for point in trace.points if point.origin),
         *_saturated(trace, aside),
@@ -75,12 +77,8 @@ def _place(point: TracePoint, result: PointResult, comparison: Comparison) -> Pl
     return Place(point.op, result.operands, expected, given, comparison)
 
 
-def _named(point: TracePoint) -> str:
-    return f"{point.name} ({point.op}{f', layer {point.layer}' if point.layer else ''})"
-
-
 def _source(point: TracePoint, result: PointResult, comparison: Comparison, severity: Severity) -> Finding:
-    element, where = result.element, f"{_named(point)} on {result.runtime}"
+    element, where = result.element, f"{named(point)} on {result.runtime}"
     if comparison.shape_mismatch or element is None:
         return finding(
             "shape-mismatch",
@@ -93,6 +91,7 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
             evidence={"op": point.op, "shapes": comparison.shape_mismatch},
         )
     code, _, what, advice = explanation(_place(point, result, comparison))
+    given, expected = unlike(element.candidate, element.reference)
     return finding(
         code,
         severity,
@@ -100,7 +99,7 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
         tensor=point.name,
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
-        f"{number(element.candidate)} instead of {number(element.reference)} at {place(element)}.",
+        f"{given} instead of {expected} at {place(element)}.",
         advice=advice,
         evidence={
             "op": point.op,
@@ -127,7 +126,7 @@ def _origin(point: TracePoint, severity: Severity) -> Finding:
         severity,
         tensor=point.name,
         layer=point.layer,
-        summary=f"In Python itself {_named(point)} makes {'NaN' if math.isnan(element.candidate) else 'infinity'} of "
+        summary=f"In Python itself {named(point)} makes {'NaN' if math.isnan(element.candidate) else 'infinity'} of "
         f"{'infinity' if infinite else 'finite numbers'} in {elements(point.origin.count)}: {what}; "
         f"{of_operands(operands)}{number(element.candidate)} at {place(element)}.",
         advice=advice,
@@ -156,7 +155,7 @@ def _saturated(trace: Trace, severity: Severity) -> Iterator[Finding]:
             severity,
             tensor=point.name,
             layer=point.layer,
-            summary=f"{_named(point)}: its {found.activation} is all but constant, {listed(bounds)}.",
+            summary=f"{named(point)}: its {found.activation} is all but constant, {listed(bounds)}.",
             advice="Errors before it hardly show behind it, and it learns nothing: scale its inputs, or look whether "
             "the weights before it have grown too large.",
             evidence={"activation": found.activation, "bounds": list(found.bounds), "shares": list(found.shares)},

@@ -18,6 +18,19 @@ _ADVICE = {
     RuntimeStatus.FAILED: "Run it alone with -v to see what the browser said; pycheck doctor checks the browser.",
     RuntimeStatus.TIMED_OUT: "Give it longer with --timeout, or less at a time with --batch-size.",
 }
+#: What the browser says of some failures, and what to do about them.
+_KNOWN_FAILURES = (
+    (
+        "greater than WebGL maximum",
+        "A tensor is larger than this GPU's textures may be: take a smaller --batch-size, make the layer smaller, or "
+        "let such devices use wasm.",
+    ),
+    (
+        "not registered",
+        "This backend has no kernel for it: take another one for this model, or replace the layer that needs it.",
+    ),
+    ("out of memory", "Take a smaller --batch-size, or fewer runtimes at a time."),
+)
 _FLOAT64_ADVICE = "Errors are measured against native:float32 instead, and the noise floor is assumed, not measured."
 
 #: TF.js's default CPU_HANDOFF_SIZE_THRESHOLD and WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD, with the flags that switch them.
@@ -35,15 +48,20 @@ def not_run(case: Case) -> Iterator[Finding]:
             continue
         code, what = _STATUS[record.status]
         reason, _, advice = (record.error or "").partition("\n")
+        reason = reason.removeprefix(f"{record.id}: ")
         optional = record.id.kind == "float64"
         yield finding(
             code,
             Severity.WARNING if optional else Severity.ERROR,
             runtime=record.id,
             summary=f"{record.id} {what}" + (f": {reason}" if reason else "."),
-            advice=advice or (_FLOAT64_ADVICE if optional else _ADVICE[record.status]),
+            advice=advice or (_FLOAT64_ADVICE if optional else _advice(record.status, reason)),
             evidence={"status": record.status.value, "error": record.error},
         )
+
+
+def _advice(status: RuntimeStatus, reason: str) -> str:
+    return next((advice for words, advice in _KNOWN_FAILURES if words in reason), _ADVICE[status])
 
 
 #: Renderers that compute on the CPU, as their strings name them.

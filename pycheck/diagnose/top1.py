@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..types import Comparison, Finding, Severity, Top1Flip
-from .case import Case, Rule, number
+from .case import Case, Rule, lighter, number
 from .codes import finding
 
 
@@ -18,7 +18,7 @@ def top1_changes(case: Case) -> Iterator[Finding]:
         if not c.top1_flips:
             continue
         noise, widest = _noise(c), c.top1_flips[0]
-        yield _tie(c, widest, noise) if widest.margin <= noise else _flip(c, widest, noise)
+        yield _tie(c, widest, noise) if widest.margin <= noise else _flip(case, c, widest, noise)
 
 
 def _noise(c: Comparison) -> float:
@@ -40,7 +40,7 @@ def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
     )
 
 
-def _flip(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
+def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
     return finding(
         "top1-flip",
         Severity.WARNING,
@@ -48,7 +48,7 @@ def _flip(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
         tensor=c.tensor,
         summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, in sample {flip.sample} from "
         f"{flip.reference_class} to {flip.candidate_class}, which are {number(flip.margin)} apart in Python.",
-        advice="Users see another answer: weigh this above the size of the error.",
+        advice=f"Users see another answer, however small the error: {_cure(case, c)}.",
         evidence={
             "changed": c.top1_flip_count,
             "rows": c.top1_count,
@@ -59,6 +59,14 @@ def _flip(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
             "margin": flip.margin,
         },
     )
+
+
+def _cure(case: Case, c: Comparison) -> str:
+    if case.artifact and case.artifact.quantization != "none":
+        return f"take --quantize {lighter(case.artifact.quantization)}, or measure what accuracy it costs"
+    if c.precision_bits == 16:
+        return "half floats cause it, so measure what accuracy they cost, or let such devices use wasm"
+    return "let pycheck trace name where it starts"
 
 
 def _rows(c: Comparison) -> str:

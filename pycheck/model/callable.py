@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ModelFileError
 from ..types import Signature, TensorSpec
+from .layer_calls import LayerCalls, recording
 from .messages import one_line
 
 
@@ -19,6 +20,7 @@ class Traced:
     function: Any
     signature: Signature
     owner: Any  # whoever holds the variables: a function alone does not keep them alive
+    layer_tensors: Mapping[str, str] = field(default_factory=dict)  # see `LayerCalls`; empty without Keras layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,14 @@ def is_tf_keras(model: object) -> bool:
 
 def trace_keras(model: Any) -> Traced:
     """Trace `model(x, training=False)` with a dynamic sample axis. ModelFileError for an unbuilt model."""
-    return _trace(_keras3_target(model) if is_keras3(model) else _tf_keras_target(model))
+    calls = LayerCalls()
+    target = _keras3_target(model) if is_keras3(model) else _tf_keras_target(model)
+
+    def call(flat: Sequence[Any]) -> Any:
+        with recording(model, calls):
+            return target.call(flat)
+
+    return replace(_trace(replace(target, call=call)), layer_tensors=calls.tensors)
 
 
 def trace_saved_model(path: str, loaded: Any) -> Traced:

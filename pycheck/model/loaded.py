@@ -54,6 +54,15 @@ class Model:
         return self._frozen
 
     @property
+    def layer_tensors(self) -> Mapping[str, str]:
+        """The result of every call of a Keras layer, by its name (see `LayerCalls`), as a tensor of `frozen`.
+
+        Without those that freezing left out; none where the model has no Keras layers.
+        """
+        known = {node.name for node in self._frozen.graph_def.node}
+        return {name: tensor for name, tensor in self._traced.layer_tensors.items() if tensor.split(":")[0] in known}
+
+    @property
     def input_bounds(self) -> Mapping[str, tuple[int, int]]:
         """Inputs that index a table, such as an Embedding's, with the half-open range of indices it has."""
         return self._bounds

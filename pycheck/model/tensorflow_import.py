@@ -18,6 +18,8 @@ def import_tensorflow() -> Any:
     Raises ModelFileError when Keras already runs on another backend in this process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow decides by the processor; only with oneDNN does it convolve channels-first on a CPU at all.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     if "tensorflow" not in sys.modules:

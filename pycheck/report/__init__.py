@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..types import Report
+from ..types import CheckReport, Report
 
-FORMATS = ("json", "html", "junit", "terminal")
+FORMATS = ("json", "html", "junit", "markdown", "terminal")
 
-__all__ = ["FORMATS", "render"]
+CHECK_FORMATS = ("json", "html", "junit", "markdown")
+
+__all__ = ["CHECK_FORMATS", "FORMATS", "render", "render_check"]
 
 
 def render(report: Report, kind: str) -> str:
     """The report as text of one of FORMATS; ValueError for another."""
     return _writer(kind)(report)
+
+
+def render_check(check: CheckReport, kind: str) -> str:
+    """A check as text of one of CHECK_FORMATS; ValueError for another."""
+    if kind == "json":
+        from .json import render_check_json
+
+        return render_check_json(check)
+    if kind == "html":
+        from .html import render_check_html
+
+        return render_check_html(check)
+    if kind == "junit":
+        from .junit import render_check_junit
+
+        return render_check_junit(check)
+    if kind == "markdown":
+        from .markdown import render_check_markdown
+
+        return render_check_markdown(check)
+    raise ValueError(f"no report of a check of kind {kind!r}; known: {', '.join(CHECK_FORMATS)}")
 
 
 def _writer(kind: str) -> Callable[[Report], str]:
@@ -30,6 +53,10 @@ def _writer(kind: str) -> Callable[[Report], str]:
         from .junit import render_junit
 
         return render_junit
+    if kind == "markdown":
+        from .markdown import render_markdown
+
+        return render_markdown
     if kind == "terminal":
         from .terminal import render_terminal
 

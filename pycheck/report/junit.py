@@ -1,4 +1,4 @@
-"""The report for CI servers: JUnit XML, a suite for each runtime and a case for each output.
+"""The report for CI servers: JUnit XML, a suite for each model and runtime and a case for each output.
 
 The dialect is the one that Jenkins, GitLab and GitHub's actions read: `failure` for a gate
 that failed, `error` for a runtime that did not run.
@@ -6,28 +6,84 @@ that failed, `error` for a runtime that did not run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from ..types import Comparison, Finding, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
-from . import view, wording
+from ..types import (
+    CheckReport,
+    Comparison,
+    Finding,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+    VariantFailure,
+)
+from . import mismatch, view, wording
 
 _ELEMENTS = 8
 
 
 def render_junit(report: Report) -> str:
-    """The report as JUnit XML; native runtimes and the noise floor are no cases."""
+    """One report as JUnit XML; native runtimes and the noise floor are no cases."""
+    return _document([report])
+
+
+def render_check_junit(check: CheckReport) -> str:
+    """A check likewise; a variant without a report is an error."""
+    return _document(check.reports, check.failures)
+
+
+def _document(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
     root = Element("testsuites", name="pycheck")
+    for report in reports:
+        _suites(root, report)
+    for failure in failures:
+        name = wording.printable(failure.name)
+        suite = SubElement(root, "testsuite", name=name, tests="1", failures="0", errors="1", time="0.000")
+        case = SubElement(suite, "testcase", classname=name, name="variant")
+        message = wording.printable(failure.message)
+        SubElement(case, "error", type="error", message=message).text = wording.printable(failure.advice)
+    for kind in ("tests", "failures", "errors"):
+        root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _suites(root: Element, report: Report) -> None:
     judged = [c for c in report.comparisons if not c.is_noise_floor]
     known = [r.id for r in report.runtimes]
     ids = dict.fromkeys([*(i for i in known if i.engine not in ("native", "artifact")), *(c.candidate for c in judged)])
     records = {record.id: record for record in report.runtimes}
     for runtime in ids:
         _suite(root, report, records.get(runtime), runtime, [c for c in judged if c.candidate == runtime])
-    for kind in ("tests", "failures", "errors"):
-        root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    if others := _of_no_case(report):
+        name = _name(report, None)
+        count = str(len(others))
+        suite = SubElement(root, "testsuite", name=name, tests=count, failures=count, errors="0", time="0.000")
+        for number, finding in enumerate(others, 1):
+            about = [str(part) for part in (finding.code, finding.runtime, finding.tensor) if part]
+            again = f" {number}" if any(f.code == finding.code for f in others[: number - 1]) else ""
+            case = SubElement(suite, "testcase", classname=name, name=wording.printable(" ".join(about) + again))
+            message = wording.printable(finding.summary)
+            SubElement(case, "failure", type=finding.code, message=message).text = wording.printable(finding.advice)
+
+
+def _of_no_case(report: Report) -> list[Finding]:
+    """Errors that no output's failure and no runtime's error tells: else all would look well that is not."""
+    failed = {(c.candidate, c.tensor) for c in report.comparisons if c.passed is False}
+    failing_tensors = {tensor for _, tensor in failed}
+    broken = {r.id for r in report.runtimes if r.status is not RuntimeStatus.OK}
+    return [
+        f
+        for f in report.findings
+        if f.severity is Severity.ERROR
+        and (f.runtime, f.tensor) not in failed
+        and not (f.runtime is None and f.tensor in failing_tensors)
+        and not (f.tensor is None and f.runtime in broken)
+    ]
 
 
 def _suite(
@@ -39,7 +95,7 @@ def _suite(
     suite = SubElement(
         root,
         "testsuite",
-        name=str(runtime),
+        name=_name(report, runtime),
         tests=str(len(comparisons) + broken),
         failures=str(failed),
         errors=str(int(broken)),
@@ -53,15 +109,20 @@ def _suite(
     for c in comparisons:
         _case(suite, report, c)
     if record and broken:
-        case = SubElement(suite, "testcase", classname=str(runtime), name="runtime")
+        case = SubElement(suite, "testcase", classname=_name(report, record.id), name="runtime")
         message = wording.printable((record.error or view.STATUS_WORDS[record.status]).partition("\n")[0])
         SubElement(case, "error", type=record.status.value, message=message).text = _told(report, record.id, None)
 
 
+def _name(report: Report, runtime: RuntimeId | None) -> str:
+    """Servers tell cases of several reports apart by this."""
+    return wording.printable(report.name or report.model.path) + (f" {runtime}" if runtime else "")
+
+
 def _case(suite: Element, report: Report, c: Comparison) -> None:
-    case = SubElement(suite, "testcase", classname=str(c.candidate), name=wording.printable(c.tensor))
+    case = SubElement(suite, "testcase", classname=_name(report, c.candidate), name=wording.printable(c.tensor))
     if c.passed is False:
-        kind = "shape_mismatch" if c.shape_mismatch else "nan_divergence" if not c.drifted else "drift"
+        kind = mismatch.kind(c)
         reasons = [f for f in _findings(report, c.candidate, c.tensor) if f.severity is Severity.ERROR]
         message = wording.printable(reasons[0].summary) if reasons else kind
         SubElement(case, "failure", type=kind, message=message).text = _told(report, c.candidate, c)
@@ -74,7 +135,7 @@ def _told(report: Report, runtime: RuntimeId, c: Comparison | None) -> str:
     for finding in _findings(report, runtime, c.tensor if c else None):
         lines += [f"{finding.severity.value} {finding.code}: {finding.summary}", f"  {finding.advice}"]
     if c:
-        lines.append(_metrics(c))
+        lines += [*mismatch.lines(c), _metrics(c)]
         for w in view.worst(c, _ELEMENTS):
             values = f"Python {wording.full(w.reference)}, browser {wording.full(w.candidate)}"
             lines.append(f"{w.kind}: sample {w.sample} {list(w.index)}: {values}")

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..types import Finding, Report, Severity, WorstElement
-from . import training, view, where, wording
+from . import cures, training, view, where, wording
 from .view import Row
 
 _PASSED, _FAILED = "bold green", "bold red"
@@ -26,13 +26,13 @@ _WIDE = 100
 
 def print_report(report: Report, console: Console, *, verbosity: int = 0) -> None:
     """Print to a console; `verbosity` -1 is the verdict alone, 1 leaves nothing out."""
-    console.file.write(_rendered(report, console, verbosity))
+    console.file.write(capture(report_parts(report, console.width, verbosity), console))
 
 
-def _rendered(report: Report, console: Console, verbosity: int) -> str:
+def capture(parts: Iterable[RenderableType], console: Console) -> str:
     """What the console would print, without the spaces that rich fills lines with."""
     with console.capture() as captured:
-        for part in _parts(report, console.width, verbosity):
+        for part in parts:
             # A command that is broken over lines cannot be copied: the terminal may wrap it, rich may not.
             console.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
@@ -50,10 +50,11 @@ def render_terminal(report: Report, *, width: int = 80, color: bool = False, ver
         emoji=False,
         markup=False,
     )
-    return _rendered(report, console, verbosity)
+    return capture(report_parts(report, width, verbosity), console)
 
 
-def _parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
+def report_parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
+    """A report from top to bottom, to be printed one after the other."""
     yield _headline(report)
     if verbosity < 0:
         return
@@ -63,10 +64,11 @@ def _parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableTyp
         _table(report, width, verbosity),
         _training(report, verbosity),
         _where_it_starts(report, verbosity),
+        _cures(report, verbosity),
         _findings(report, verbosity),
         _worst(report, verbosity),
-        _next(report),
         _environments(report, verbosity),
+        _next(report),
     ):
         if section:
             yield from (gap, *section)
@@ -210,6 +212,28 @@ def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
     parts.append(Padding(_pairs(kept), (0, 0, 0, 2)))
     if len(kept) < len(remarks):
         parts.append(Text(f"  and {len(remarks) - len(kept)} more lines; -v shows all", "dim"))
+    return parts
+
+
+# --- what cures it
+
+
+def _cures(report: Report, verbosity: int) -> list[RenderableType]:
+    if not report.remedies:
+        return []
+    runs = cures.trial_count(report)
+    scope = f"{runs} trial{'' if runs == 1 else 's'}, on the same inputs"
+    parts: list[RenderableType] = [Text.assemble(("What cures it", "bold"), "  ", (scope, "dim"))]
+    found = cures.cures(report)
+    for cure in found:
+        parts.append(Padding(Text.assemble((cure.runtimes, "green"), f"  {cure.change}"), (0, 0, 0, 2)))
+        code = cure.code if verbosity > 0 else cure.short_code
+        lines = [("effect", cure.effect), ("option", cure.command), ("code", code), ("note", cure.note)]
+        parts.append(Padding(_pairs((label, text) for label, text in lines if text), (0, 0, 0, 4)))
+    if not found:
+        parts.append(Text("  nothing that was tried", "red"))
+    for runtime, tried in cures.without_success(report):
+        parts.append(Padding(Text(f"{runtime}  no help: {tried}", "dim"), (0, 0, 0, 2)))
     return parts
 
 

@@ -19,7 +19,7 @@ from ..types import (
     Verdict,
     WorstElement,
 )
-from . import training
+from . import cures, training
 from .wording import ABSENT, count, names, percent, printable, short, size
 
 LABELS = {
@@ -79,6 +79,26 @@ def rows(report: Report) -> tuple[Row, ...]:
     return (*floors, *by_runtime, *(_row(c) for c in judged if c.candidate not in known))
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one runtime in a matrix: its first output that failed, or else the one nearest to its limit."""
+
+    runtime: str
+    text: str  # "pass 8%", "NaN", "NO RUN"
+    failed: bool
+
+
+def cells(report: Report) -> Iterator[Cell]:
+    """One for each runtime, in the order of the report."""
+    judged = [row for row in rows(report) if row.result]
+    for runtime in dict.fromkeys(row.runtime for row in judged):
+        own = [row for row in judged if row.runtime == runtime]
+        nearest = max(own, key=lambda row: (share_used(row.comparison) or 0.0) if row.comparison else 0.0)
+        row = next((row for row in own if row.failed), nearest)
+        used = "" if row.used == ABSENT or "NaN" in row.result else f" {row.used}"
+        yield Cell(runtime, f"{row.result}{used}", row.failed)
+
+
 def _row(c: Comparison) -> Row:
     used = share_used(c)
     return Row(
@@ -101,7 +121,7 @@ def _result(c: Comparison) -> str:
     if c.shape_mismatch:
         return "SHAPE"
     if c.passed:
-        return "warn" if c.nonfinite.changed else "pass"
+        return "warn" if c.nonfinite.changed or c.drifted else "pass"
     return "DRIFT" if c.drifted and not c.nonfinite.changed else "NaN" if not c.drifted else "NaN+DRIFT"
 
 
@@ -158,7 +178,7 @@ def headline(report: Report) -> str:
     if report.training is not None:
         return training.headline(report)
     judged = [c for c in report.comparisons if c.passed is not None]
-    missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
+    missing = _missing(report)
     if report.verdict is Verdict.PASS:
         ran = _ids(c.candidate for c in judged)
         who = names(ran) if len(ran) <= _MOST_NAMES else f"all {len(ran)} runtimes"
@@ -176,7 +196,8 @@ def headline(report: Report) -> str:
     shapes = _ids(c.candidate for c in judged if c.shape_mismatch)
     if shapes:
         return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of another shape than Python"
-    return "nothing was compared" if not judged else "see what went wrong below"
+    codes = list(dict.fromkeys(f.code for f in report.findings if f.severity is Severity.ERROR))
+    return "nothing was compared" if not judged else f"{names(codes)}: see below" if codes else "see below"
 
 
 def _nan_headline(judged: Sequence[Comparison]) -> str:
@@ -259,6 +280,7 @@ def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
         f"denormals {e.denormals}" if e.denormals else None,
         f"{kind}{renderer}" if e.renderer else None,
         *(f"{name}={value}" for name, value in e.flags_set.items()),
+        f"{names(e.cpu_kernels)} on the CPU" if e.cpu_kernels else None,
         "browser sandbox off" if e.sandbox is False else None,
     ]
     return [fact for fact in facts if fact]
@@ -286,35 +308,62 @@ def difference(w: WorstElement) -> str:
 
 
 def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
-    """What to do now: a reason and a command line that exists."""
+    """What to do now: a reason and a command line that exists, or the call where no command has what was compared."""
     if report.training is not None:
         return tuple(training.next_steps(report))
-    command = report.command or f"pycheck compare {shlex.quote(report.model.path)}"
+    if not report.command:
+        return _next_calls(report)
+    command = report.command
     runs = command.startswith("pycheck compare")
+    failed = any(c.passed is False for c in report.comparisons)
+    cure = cures.check(report, command) if command.startswith(("pycheck compare", "pycheck trace")) else None
     steps: list[tuple[str, str]] = []
-    if any(r.status is not RuntimeStatus.OK and r.id.kind != "float64" for r in report.runtimes):
+    if _missing(report):
         steps.append(("see what can run here", "pycheck doctor"))
-    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit"} & set(command.split()):
+    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
         steps.append(("keep this as evidence", _with(command, "--json", "report.json")))
-    if runs and any(c.passed is False for c in report.comparisons):
-        steps.append(("see where it starts", command.replace("pycheck compare", "pycheck trace", 1)))
-    if runs and "--save-run" not in command and any(c.passed is False for c in report.comparisons):
+    if runs and "--save-run" not in command and failed and not cure:
         steps.append(("keep the raw outputs", _with(command, "--save-run", "run")))
-    if "--atol" not in command and _only_drifted(report):
+    if "--atol" not in command and _only_drifted(report) and not cure:
         limits = _limits_that_pass(report)
         if 0 < len(limits) <= _MOST_LIMITS:
             line = command
             for tensor, limit in limits.items():
                 line = _with(line, "--atol", f"{tensor}:{limit}")
             steps.append(("allow it, if it is harmless", line))
+    trying = command if "--try-remedies" in command else f"{command} --try-remedies"
+    if cure:  # the last line is the one to follow
+        steps.append(cure)
+    elif runs and failed and report.trace is None:
+        line = trying.replace("pycheck compare", "pycheck trace", 1)
+        steps.append(("see where it starts, and what cures it", line))
+    elif failed and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
+        steps.append(("see what cures it", trying))
     return tuple((reason, printable(line)) for reason, line in steps)
+
+
+def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
+    """The same for a live model or arrays."""
+    failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.passed is False)
+    steps: list[tuple[str, str]] = []
+    if _missing(report):
+        steps.append(("see what can run here", "pycheck doctor"))
+    if failed and report.trace is None and not report.remedies:
+        call = f"pycheck.trace(model, inputs, runtimes={list(failed)}, try_remedies=True)"
+        steps.append(("see where it starts, and what cures it", call))
+    return tuple(steps)
+
+
+def _missing(report: Report) -> list[RuntimeId]:
+    """What was to run and did not; float64 in Python costs only the noise floor."""
+    return [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
 
 
 def _only_drifted(report: Report) -> bool:
     """Whether errors of floating point are all that is wrong, so that a tolerance could be the answer."""
     failed = [c for c in report.comparisons if c.passed is False]
     fair = all(c.drifted and c.tolerance and c.tolerance.mode != "exact" for c in failed)
-    missing = any(r.status is not RuntimeStatus.OK and r.id.kind != "float64" for r in report.runtimes)
+    missing = bool(_missing(report))
     paired_wrongly = any(f.code == "output-pairing" for f in report.findings)
     return report.verdict is Verdict.DRIFT and fair and not missing and not paired_wrongly
 
@@ -346,10 +395,14 @@ def by_severity(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[Finding, 
     return tuple((title, group) for title, group in groups if group)
 
 
-def _explained(finding: Finding, findings: Sequence[Finding]) -> bool:
-    return any(
+def explains(other: Finding, finding: Finding) -> bool:
+    """Whether another finding tells why this one is there, so that this one need not be told as well."""
+    return (
         _EXPLAINED.get(other.code) == finding.code
         and other.tensor == finding.tensor
         and (other.runtime == finding.runtime or str(finding.runtime) in other.evidence.get("runtimes", ()))
-        for other in findings
     )
+
+
+def _explained(finding: Finding, findings: Sequence[Finding]) -> bool:
+    return any(explains(other, finding) for other in findings)

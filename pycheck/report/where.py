@@ -26,21 +26,22 @@ class Source:
 
 
 def sources(report: Report) -> tuple[Source, ...]:
-    """Every source, in topological order."""
+    """Every source, in topological order: where the artifact leaves the model first, then where runtimes do."""
     if report.trace is None:
         return ()
     codes = {(f.runtime, f.tensor): f.code for f in report.findings if "ran_alone" in f.evidence}
+    converted = [(p, p.conversion) for p in report.trace.points if p.conversion and p.conversion.role == "source"]
     return tuple(
         Source(
             str(result.runtime),
             printable(point.name),
             printable(point.op),
-            printable(point.layer or ABSENT),
+            printable(", ".join(filter(None, (*point.merged, point.layer))) or ABSENT),
             *_error_and_limit(result.own if result.own and result.own.passed is False else result.inherited),
-            codes.get((result.runtime, point.name), ABSENT),
+            codes.get((None if result is point.conversion else result.runtime, point.name), ABSENT),
             _operands(result),
         )
-        for point, result in _with_role(report.trace, "source")
+        for point, result in (*converted, *_with_role(report.trace, "source"))
     )
 
 
@@ -68,7 +69,9 @@ def scope(trace: Trace) -> str:
     traced = sum(not point.skipped for point in trace.points)
     samples = f"{trace.sample_count:,} sample{'' if trace.sample_count == 1 else 's'}"
     groups = f", in {trace.group_count} groups" if trace.group_count > 1 else ""
-    return f"{traced:,} points inside of the artifact, on the first {samples}{groups}"
+    first = tuple(trace.samples) in ((), tuple(range(trace.sample_count)))
+    which = f"the first {samples}" if first else f"{samples}, those that differ before others"
+    return f"{traced:,} points inside of the artifact, on {which}{groups}"
 
 
 def remarks(report: Report) -> Iterator[tuple[str, str]]:
@@ -76,6 +79,8 @@ def remarks(report: Report) -> Iterator[tuple[str, str]]:
     trace = report.trace
     if trace is None:
         return
+    if trace.bundle:
+        yield "bundle", printable(trace.bundle.note)
     for runtime in dict.fromkeys(result.runtime for point in trace.points for result in point.results):
         for role, text in (
             ("passes-on", "passed on by"),

@@ -7,14 +7,14 @@ import platform
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from difflib import get_close_matches
 from inspect import isawaitable
 from typing import TypeVar
 
-from ..artifact import ArtifactGraph, Point, read_artifact
-from ..errors import PycheckError, RuntimeFailedError, UsageError
+from ..artifact import Point, read_artifact
+from ..errors import PycheckError, RuntimeFailedError
 from ..types import Array, ArtifactInfo, Environment, RuntimeId, Tensors
 from .base import Runtime
+from .executable import Executable
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ class ArtifactRuntime(Runtime):
     `executor`, on the CPU, and no operation is merged with another or computed ahead, so that a
     value is the same whichever points are asked for beside it.
     `layers` are the names of the model's Keras layers, where they are known (see `read_artifact`).
+    `like` is another runtime of the same artifact, started, which has read it.
     """
 
     def __init__(
@@ -35,13 +36,15 @@ class ArtifactRuntime(Runtime):
         *,
         executor: Executor,
         layers: Collection[str] = (),
+        like: ArtifactRuntime | None = None,
     ) -> None:
         self.id = id
+        self._like = like
         self.timings_s: dict[str, float] = {}
         self._artifact = artifact
         self._executor = executor
         self._layers = layers
-        self._session: _Executable | None = None
+        self._session: Executable | None = None
 
     async def start(self) -> None:
         """Wait for the artifact, read it, and probe what the kernels do."""
@@ -54,6 +57,11 @@ class ArtifactRuntime(Runtime):
     def points(self) -> tuple[Point, ...]:
         """The artifact's points, in topological order."""
         return self._started().graph.points
+
+    @property
+    def quantized(self) -> frozenset[str]:
+        """The points that read weights which the artifact keeps quantized."""
+        return self._started().graph.quantized
 
     def point_of(self, output: str) -> str:
         """The point that an output of the artifact is; its own name where it is an input handed on."""
@@ -88,15 +96,18 @@ class ArtifactRuntime(Runtime):
         if session:
             session.close()
 
-    def _started(self) -> _Executable:
+    def _started(self) -> Executable:
         if self._session is None:
             raise RuntimeFailedError(f"{self.id} is not started.")
         return self._session
 
-    def _load(self) -> _Executable:
-        graph = read_artifact(self._info.folder / self._info.model_file, layers=self._layers)
+    def _load(self) -> Executable:
+        if self._like:
+            graph = self._like._started().graph
+        else:
+            graph = read_artifact(self._info.folder / self._info.model_file, layers=self._layers)
         try:
-            return _Executable(self.id, graph)
+            return Executable(self.id, graph)
         except PycheckError:
             raise
         except Exception as error:
@@ -110,43 +121,6 @@ class ArtifactRuntime(Runtime):
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
             self.timings_s[step] = self.timings_s.get(step, 0.0) + time.perf_counter() - begin
-
-
-class _Executable:
-    """An artifact's graph in one precision."""
-
-    def __init__(self, id: RuntimeId, graph: ArtifactGraph) -> None:
-        from ..artifact.session import Session
-
-        self.graph = graph
-        self.notes = graph.notes
-        self._id = id
-        graph_def = graph.graph_def
-        if id.kind == "float64":
-            from .float64 import to_float64
-
-            graph_def, notes = to_float64(graph_def)
-            self.notes = (*graph.notes, *notes)
-        points = {point.name: point.tensor for point in graph.points}
-        self._session = Session(graph_def, {**points, **graph.outputs, **graph.inputs})
-
-    def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """See `ArtifactRuntime.run`."""
-        for name in (*feeds, *fetches):
-            if name not in self._session.tensors:
-                near = ", ".join(get_close_matches(name, self._session.tensors, n=3))
-                raise UsageError(f"the artifact has no point {name!r}", f"The nearest: {near}." if near else "")
-        try:
-            return self._session.run(feeds, fetches)
-        except Exception as error:
-            from .native import explain
-
-            shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
-            raise RuntimeFailedError(f"{self._id} failed on {shapes or 'nothing'}: {explain(error)}") from error
-
-    def close(self) -> None:
-        """Free what TensorFlow holds."""
-        self._session.close()
 
 
 def _environment(kind: str, notes: tuple[str, ...]) -> Environment:

@@ -28,6 +28,7 @@ class BrowserHost:
     should not change what the others run on, and an error of its GPU process should not end them.
     `timeout_s` bounds every step of a runtime, and the start of a browser. `connect` is the address of
     a browser that runs already (a Playwright server's or a DevTools address), or "by-hand" to have a person open one.
+    `page` is the folder of another page than pycheck's own.
 
     Raises RuntimeUnavailableError where there is no browser, no harness, or the browser does not start.
     """
@@ -42,6 +43,7 @@ class BrowserHost:
         browser_args: Sequence[str] = (),
         timeout_s: float = 300.0,
         kinds: Collection[str] = (),
+        page: Path | None = None,
     ) -> None:
         self.engine = engine
         self.timeout_s = timeout_s
@@ -50,12 +52,13 @@ class BrowserHost:
         self._headed = headed
         self._args = tuple(browser_args)
         self._kinds = kinds
+        self._page = page
         self._stack = AsyncExitStack()
         self._browsers: dict[bool, asyncio.Task[Browser]] = {}
         self._launches: list[asyncio.Task[Browser]] = []
 
     async def __aenter__(self) -> Self:
-        self.harness = Harness.read()
+        self.harness = Harness.read(self._page) if self._page else Harness.read()
         self._launcher = choose(
             self.engine,
             path=self._browser_path,
@@ -86,19 +89,24 @@ class BrowserHost:
         return self._launcher.found
 
     def runtime(
-        self, id: RuntimeId, artifact: Awaitable[ArtifactInfo] | None, *, flags: Mapping[str, FlagValue] | None = None
+        self,
+        id: RuntimeId,
+        artifact: Awaitable[ArtifactInfo] | None,
+        *,
+        flags: Mapping[str, FlagValue] | None = None,
+        cpu_kernels: Sequence[str] = (),
     ) -> BrowserRuntime:
         """A runtime of this browser, not started; `artifact` may be shared and still be in the making.
 
         Without an artifact it starts and proves itself and cannot predict. Flags are TF.js's
-        (WEBGL_PACK); a string is read as a number or a boolean where it is one. Raises
-        UsageError for a flag that TF.js does not have.
+        (WEBGL_PACK); a string is read as a number or a boolean where it is one. `cpu_kernels` are run
+        by TF.js's CPU backend instead ("*" for all). Raises UsageError for a flag that TF.js does not have.
         """
         if id.engine != self.engine or id.kind not in BROWSER_KINDS:
             raise ValueError(f"a {self.engine} host cannot run {id}")
         parsed = {name: proof.parse_flag(v) if isinstance(v, str) else v for name, v in (flags or {}).items()}
         proof.check_flags(parsed, self.harness.flags)
-        return BrowserRuntime(self, id, artifact, parsed)
+        return BrowserRuntime(self, id, artifact, parsed, cpu_kernels)
 
     async def browser(self, kind: str) -> Browser:
         """The running browser for a kind of runtime; started again if it has ended."""

@@ -38,7 +38,8 @@ class BrowserRuntime(Runtime):
 
     `timings_s`, in seconds: launch (waiting for the browser), page, backend, artifact (waiting
     for it), load, first_predict, predict (all of them, the first included), transfer_to_page
-    and transfer_from_page.
+    and transfer_from_page; per_sample is what a sample took in the quickest batch but the first,
+    which compiles, transfers aside.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class BrowserRuntime(Runtime):
         id: RuntimeId,
         artifact: Awaitable[ArtifactInfo] | None,
         flags: Mapping[str, FlagValue],
+        cpu_kernels: Sequence[str] = (),
     ) -> None:
         self.id = id
         self.timings_s: dict[str, float] = {}
@@ -54,11 +56,17 @@ class BrowserRuntime(Runtime):
         self._host = host
         self._artifact = artifact
         self._flags = {**flags, **proof.KINDS[id.kind][1]}
+        self._cpu_kernels = () if id.kind == "cpu" else tuple(cpu_kernels)
         self._stack = AsyncExitStack()
         self._console: deque[str] = deque(maxlen=_CONSOLE_LINES)
 
     async def start(self) -> None:
         """Open a page, start and prove the backend, then wait for the artifact and load it."""
+        if self._cpu_kernels and self.id.kind == "webgpu":
+            raise RuntimeFailedError(
+                f"{self.id}: kernels cannot leave WebGPU, which TF.js cannot read while it computes",
+                "Leave --cpu-kernel or this runtime out.",
+            )
         async with self._step("launch", "waiting for the browser"):
             browser = await self._host.browser(self.id.kind)
         async with self._step("page", "opening a page"):
@@ -206,8 +214,14 @@ class BrowserRuntime(Runtime):
             )
             predicted = await self._request(command, protocol.Predicted)
             outputs = tensors.decode(session.take_outputs())
+        took = time.perf_counter() - started
+        if not first:
+            size = len(next(iter(wire.values())))
+            per_sample = max(0.0, took - predicted.download_s - predicted.upload_s) / size
+            self.timings_s["per_sample"] = min(per_sample, self.timings_s.get("per_sample", per_sample))
+        self.environment = replace(self.environment, cpu_kernels=predicted.cpu_kernels)
         if first:
-            self.timings_s["first_predict"] = time.perf_counter() - started
+            self.timings_s["first_predict"] = took
             if predicted.method == "executeAsync":
                 self._note("executed with executeAsync, for the graph has control flow or shapes that depend on values")
         self._count("transfer_to_page", predicted.download_s)
@@ -255,7 +269,12 @@ class BrowserRuntime(Runtime):
         self._info = info
         async with self._step("load", f"loading {info.folder / info.model_file}"):
             self._session.artifact = await asyncio.to_thread(artifact_files, info.folder, info.model_file)
-            command = protocol.Load(self._session.next_id(), info.format, "artifact/model.json")  # type: ignore[arg-type]
+            command = protocol.Load(
+                self._session.next_id(),
+                info.format,  # type: ignore[arg-type]
+                "artifact/model.json",
+                self._cpu_kernels,
+            )
             self.tensor_count = (await self._request(command, protocol.Loaded)).tensor_count
 
     def _convert_all(self, feeds: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, InputError]]:

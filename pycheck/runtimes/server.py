@@ -145,7 +145,10 @@ class Server:
         origin = request.headers.get("Origin")
         if origin != self.origin and (origin is not None or request.method != "GET"):
             raise web.HTTPForbidden
-        response: web.StreamResponse = await handler(request)
+        try:
+            response: web.StreamResponse = await handler(request)
+        except ConnectionError:  # the page went away meanwhile; what that means its session tells
+            return web.Response()
         return response
 
     def _headers(self, name: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .run import TraceInputs, TraceReferences, start_references, trace_run
+from .references import TraceReferences, start_references
+from .run import TraceInputs, trace_run
 from .selecting import worst_samples
 
 __all__ = ["TraceInputs", "TraceReferences", "start_references", "trace_run", "worst_samples"]

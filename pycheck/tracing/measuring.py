@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -58,7 +58,7 @@ class Expected:
         """The noise floor: artifact:float32 against artifact:float64; None without the latter."""
         if not self.has_double:
             return None
-        return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST)
+        return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST, drawn=False)
 
 
 def compare_point(
@@ -89,7 +89,9 @@ def compare_point(
             if comparison.passed:
                 return comparison
     return judged(
-        measure(candidate, expected.size, expected.single, start=0, top_k=_WORST, precision_bits=precision_bits)
+        measure(
+            candidate, expected.size, expected.single, start=0, top_k=_WORST, precision_bits=precision_bits, drawn=False
+        )
     )
 
 
@@ -105,6 +107,7 @@ def described(point: Point, value: Array) -> TracePoint:
         name=point.name,
         op=point.op,
         layer=point.layer,
+        merged=point.merged,
         inputs=point.inputs,
         dtype=value.dtype.name,
         shape=value.shape,
@@ -135,6 +138,22 @@ def located(result: PointResult, op: str, inputs: Mapping[str, Array], output_sh
     element = blamed.worst[0]
     place = (element.sample, *element.index) if output_shape else ()
     return replace(result, element=element, operands=operands_of(op, inputs, place, output_shape))
+
+
+def renumbered(result: PointResult, samples: Sequence[int], shape: tuple[int, ...]) -> PointResult:
+    """With the places of samples in the whole input, where a point of this shape has a row for each."""
+    if shape[:1] != (len(samples),):
+        return result
+
+    def placed(comparison: Comparison | None) -> Comparison | None:
+        if comparison is None or comparison.shape_mismatch:
+            return comparison
+        worst = tuple(replace(w, sample=samples[w.sample]) for w in comparison.worst)
+        flips = tuple(replace(f, sample=samples[f.sample]) for f in comparison.top1_flips)
+        return replace(comparison, worst=worst, top1_flips=flips)
+
+    element = result.element and replace(result.element, sample=samples[result.element.sample])
+    return replace(result, inherited=placed(result.inherited), own=placed(result.own), element=element)
 
 
 def pairs_elements(op: str) -> bool:

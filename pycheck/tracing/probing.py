@@ -42,7 +42,7 @@ async def probe(single: Reference, feeds: Mapping[str, Array], points: Sequence[
     """Run these points once on `feeds`, the artifact's inputs."""
     skipped = {} if is_graph else called_again(single.points)
     sizes = {name: value.size for name, value in feeds.items()}
-    names = [point.name for point in points if point.name not in skipped]
+    names = [point.name for point in points]
     for low in range(0, len(names), _AT_ONCE):
         for name, value in (await _values(single, feeds, names[low : low + _AT_ONCE], skipped)).items():
             if value.dtype.kind in _NUMBERS:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..compare import measure, summarize
 from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.operations import diagnose_trace
-from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
+from ..errors import RuntimeFailedError, RuntimeTimeoutError
 from ..gate import assess, decide
-from ..runtimes.artifact import ArtifactRuntime
 from ..runtimes.page import BrowserRuntime, PointJob
 from ..types import (
     Array,
     ArtifactInfo,
     Comparison,
     NanPolicy,
+    OutputSplit,
     Report,
     RuntimeId,
     RuntimeRecord,
@@ -30,23 +29,19 @@ from ..types import (
 )
 from . import selecting
 from .asking import Outcome
-from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
+from .measuring import ARTIFACT_FLOAT64
+from .model_side import with_points_of
 from .probing import probe
+from .references import TraceReferences
 from .tracer import Traced, Tracer
+
+if TYPE_CHECKING:
+    from ..model import Model
 
 #: Fewer where that many would take too much of the memory.
 _MOST_SAMPLES = 8
 
 Observer = Callable[[str, str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TraceReferences:
-    """The artifact in Python, started. Where `double` is None, `failure` says why artifact:float64 cannot run."""
-
-    single: ArtifactRuntime
-    double: ArtifactRuntime | None
-    failure: PycheckError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +57,11 @@ class TraceInputs:
     samples: tuple[int, ...]
 
 
-async def start_references(
-    artifact: ArtifactInfo, *, layers: Collection[str], executor: Executor, stack: AsyncExitStack
-) -> TraceReferences:
-    """Start both, to be closed with the stack; only artifact:float32 must run.
-
-    ArtifactFileError and RuntimeFailedError when it does not.
-    """
-    single = await stack.enter_async_context(
-        ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=executor, layers=layers)
-    )
-    try:
-        double = await stack.enter_async_context(
-            ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=executor, layers=layers)
-        )
-    except (RuntimeFailedError, ArtifactFileError) as failure:
-        return TraceReferences(single, None, failure)
-    return TraceReferences(single, double, None)
-
-
 async def trace_run(
     report: Report,
     *,
     references: TraceReferences,
+    model: Callable[[], Awaitable[Model]],
     draw: Callable[[int], Awaitable[TraceInputs]],
     candidates: Sequence[BrowserRuntime],
     only_failed: bool,
@@ -94,6 +71,7 @@ async def trace_run(
 ) -> Report:
     """The report of a comparison with its trace, the findings of that, and a verdict that knows both.
 
+    `model` loads the model, which is asked for only where the artifact is not what it was made from.
     `draw` gives so many samples, or more where it has reasons. `candidates` have loaded the artifact. With
     `only_failed` the points that a failed output is computed from are traced, else all, and only those of
     `options.layers` where there are any.
@@ -129,6 +107,10 @@ async def trace_run(
         trace = replace(trace, notes=(reason, *trace.notes))
     if report.model.format != "tfjs":
         trace = _with_conversion(trace, traced, artifact, report, inputs.size, inputs.classes)
+        if any(split.conversion and not split.conversion.passed for split in trace.splits):
+            trace = await with_points_of(
+                await model(), trace, references, artifact, _fed(artifact, inputs), probed, options
+            )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     findings = by_severity((*diagnose_trace(trace, records, report.comparisons), *report.findings))
     return replace(
@@ -190,20 +172,28 @@ def _with_conversion(
     """The trace with what conversion costs each output: the artifact in float64 against the model's."""
     splits = []
     for split in trace.splits:
+        if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
+            splits.append(split)  # its shape depends on values: it has no row for each sample
+            continue
         value = traced.outputs[artifact.output_names[split.tensor]]
         conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])
         splits.append(replace(split, conversion=conversion))
     return replace(trace, splits=tuple(splits))
 
 
+def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:
+    shape: tuple[int, ...] = tensors[split.tensor].shape
+    return shape
+
+
 def _conversion(tensor: str, value: Array, report: Report, size: Array, classes: Array) -> Comparison:
     single, double = report.model.references
     known = size.dtype == "float64" or size.dtype.kind in "biu"
-    floor = measure(classes, size, size, start=0) if known else None
+    floor = measure(classes, size, size, start=0, drawn=False) if known else None
     (assessed,) = assess(
         [
             summarize(
-                measure(value, size, classes, start=0),
+                measure(value, size, classes, start=0, drawn=False),
                 tensor=tensor,
                 reference=double if known else single,
                 candidate=ARTIFACT_FLOAT64,

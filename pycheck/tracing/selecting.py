@@ -20,7 +20,9 @@ def of_layers(points: Sequence[Point], names: Iterable[str]) -> tuple[Point, ...
     """
     chosen: set[str] = set()
     for name in names:
-        found = [p for p in points if name in (p.name, p.layer) or p.name.startswith((f"{name}/", f"{name}@"))]
+        found = [
+            p for p in points if name in (p.name, p.layer, *p.merged) or p.name.startswith((f"{name}/", f"{name}@"))
+        ]
         if not found:
             raise _unknown(points, name)
         chosen.update(point.name for point in found)
@@ -29,7 +31,7 @@ def of_layers(points: Sequence[Point], names: Iterable[str]) -> tuple[Point, ...
 
 
 def _unknown(points: Sequence[Point], name: str) -> UsageError:
-    layers = dict.fromkeys(point.layer for point in points if point.layer)
+    layers = dict.fromkeys(layer for point in points for layer in (*point.merged, point.layer) if layer)
     known = list(dict.fromkeys([*layers, *(point.name for point in points)]))
     folded: dict[str, str] = {other.lower(): other for other in reversed(known)}
     near = [folded[match] for match in get_close_matches(name.lower(), folded, n=_MOST_NEAR, cutoff=0.5)]

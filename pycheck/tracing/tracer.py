@@ -12,7 +12,7 @@ from ..types import Array, Comparison, NanPolicy, OutputSplit, PointResult, Repe
 from . import causes, groups
 from .asking import Asker, Candidate, Measured
 from .expecting import Expectations, Reference, Work
-from .measuring import ARTIFACT_FLOAT32, HANDING_ON, Expected, located, role
+from .measuring import ARTIFACT_FLOAT32, HANDING_ON, Expected, located, renumbered, role
 from .probing import Probed
 
 
@@ -171,21 +171,7 @@ class Tracer:
         if judged.role == "source":
             operands = {name: work.operands[name] for name in point.inputs if name in work.operands}
             judged = located(judged, point.op, operands, shape)
-        return self._renumbered(judged) if shape[:1] == (len(self._samples),) else judged
-
-    def _renumbered(self, result: PointResult) -> PointResult:
-        """With the places of samples in the whole input."""
-
-        def renumbered(comparison: Comparison | None) -> Comparison | None:
-            if comparison is None or comparison.shape_mismatch:
-                return comparison
-            worst = tuple(replace(w, sample=self._samples[w.sample]) for w in comparison.worst)
-            flips = tuple(replace(f, sample=self._samples[f.sample]) for f in comparison.top1_flips)
-            return replace(comparison, worst=worst, top1_flips=flips)
-
-        element = result.element and replace(result.element, sample=self._samples[result.element.sample])
-        inherited, own = renumbered(result.inherited), renumbered(result.own)
-        return replace(result, inherited=inherited, own=own, element=element)
+        return renumbered(judged, self._samples, shape)
 
     async def _splits(self, outputs: Mapping[str, str], python: Expectations) -> tuple[OutputSplit, ...]:
         """The artifact in Python against each browser, for every output."""
@@ -216,7 +202,9 @@ class Tracer:
         return tuple(found)
 
     def _conclude(self, point: Point) -> TracePoint:
-        blank = self._described.get(point.name) or TracePoint(point.name, point.op, point.layer, point.inputs)
+        blank = self._described.get(point.name) or TracePoint(
+            point.name, point.op, point.layer, point.inputs, merged=point.merged
+        )
         results = [self._results.get((point.name, asker.id)) for asker in self._askers]
         skipped = self._skipped.get(point.name)
         if blank.shape is None and skipped is None:

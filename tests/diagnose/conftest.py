@@ -10,8 +10,23 @@ import pytest
 
 from pycheck.compare import measure, summarize
 from pycheck.diagnose import diagnose
+from pycheck.diagnose.operations import diagnose_trace
 from pycheck.gate import NanPolicy, assess
-from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Finding, RuntimeId
+from pycheck.types import (
+    NATIVE_FLOAT32,
+    NATIVE_FLOAT64,
+    Array,
+    Finding,
+    Operand,
+    Origin,
+    PointResult,
+    RuntimeId,
+    Trace,
+    TracePoint,
+    WorstElement,
+)
+
+PYTHON, WEBGL = RuntimeId("artifact", "float32"), RuntimeId("chromium", "webgl")
 
 
 def found(
@@ -51,3 +66,53 @@ def found(
 @pytest.fixture
 def find() -> Callable[..., dict[str, list[Finding]]]:
     return found
+
+
+def trace_of(*points: TracePoint) -> Trace:
+    """A trace of one sample."""
+    return Trace(1, 1, 1, points, ())
+
+
+def operand(value: float | None, *, nan_count: int = 0, infinity_count: int = 0) -> Operand:
+    """Of an element; where there is none, of a sample from 0 to 1."""
+    return Operand("o", value, 0.0, 1.0, nan_count, infinity_count)
+
+
+def found_source(
+    op: str,
+    operands: tuple[float | Operand | None, ...],
+    expected: float,
+    given: float,
+    *,
+    beside: float = 1.0,
+    bits: int = 32,
+    dtype: str = "f4",
+) -> Finding:
+    """The finding of one operation that errs alone on WebGL; `beside` is an element that it has right."""
+    reference, candidate = np.array([[expected, beside]], dtype), np.array([[given, beside]], dtype)
+    measured = measure(candidate, reference, reference, start=0, precision_bits=bits)
+    row = summarize(measured, tensor="p", reference=PYTHON, candidate=WEBGL, class_reference=PYTHON)
+    (own,) = assess([row])
+    read = tuple(o if isinstance(o, Operand) else operand(o) for o in operands)
+    element = WorstElement(0, (0,), expected, given, "error")
+    result = PointResult(WEBGL, "source", own, own, None, element, read)
+    (finding,) = diagnose_trace(trace_of(TracePoint("p", op, "layer", ("x",), results=(result,))), (), ())
+    return finding
+
+
+def found_origin(op: str, operands: tuple[float | Operand | None, ...], double: float, single: float) -> Finding:
+    """The finding of one operation that makes NaN or infinity in Python itself: in float64 and in float32."""
+    read = tuple(o if isinstance(o, Operand) else operand(o) for o in operands)
+    origin = Origin(WorstElement(0, (0,), double, single, "introduced"), 1, read)
+    (finding,) = diagnose_trace(trace_of(TracePoint("p", op, "layer", ("x",), origin=origin)), (), ())
+    return finding
+
+
+@pytest.fixture
+def source() -> Callable[..., Finding]:
+    return found_source
+
+
+@pytest.fixture
+def origin() -> Callable[..., Finding]:
+    return found_origin

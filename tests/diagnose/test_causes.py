@@ -16,11 +16,13 @@ from pycheck.types import (
     Evidence,
     Finding,
     InputScale,
+    ModelInfo,
     NonfiniteWeight,
     Outlier,
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
+    Signature,
 )
 
 Find = Callable[..., dict[str, list[Finding]]]
@@ -80,6 +82,19 @@ def test_a_weight_that_is_no_number_is_told_of_the_model_rather_than_of_the_arti
     assert "holds 1 NaN and 2 infinite among its 12 values, first at [0, 1]" in finding.summary
     assert "checkpoint" in finding.advice
     (finding,) = found("weight-nonfinite", Evidence((), (replace(weight, place="artifact"),)))
+    assert "convert it again" in finding.advice
+    published = ModelInfo("model.json", "tfjs", "", Signature((), ()))
+    (finding,) = found("weight-nonfinite", Evidence((), (replace(weight, place="artifact"),)), model=published)
+    assert "checkpoint" in finding.advice
+
+
+def test_a_constant_of_the_code_is_not_told_as_a_damaged_weight(found: Found) -> None:
+    mask = NonfiniteWeight("artifact", "functional/Const", None, (), 0, 1, ())
+    (finding,) = found("weight-nonfinite", Evidence((), (mask,)))
+    assert finding.summary == "The artifact's weight functional/Const is infinite."
+    assert "a mask of -Inf" in finding.advice
+    (finding,) = found("weight-nonfinite", Evidence((), (replace(mask, nan_count=1, infinity_count=0),)))
+    assert finding.summary.endswith("is NaN.")
     assert "convert it again" in finding.advice
 
 

@@ -37,6 +37,20 @@ def test_the_advice_that_an_error_brought_is_kept() -> None:
     assert findings(record)[0].advice == "Start it with --headed."
 
 
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("Requested texture size [9999x1] greater than WebGL maximum on this browser / GPU [4096x4096].", "wasm"),
+        ("Kernel 'FFT' not registered for backend 'wasm'", "replace the layer"),
+        ("the page said no", "-v"),
+    ],
+)
+def test_a_failure_that_is_known_has_an_advice_of_its_own_and_names_the_runtime_once(reason: str, advice: str) -> None:
+    (finding,) = findings(RuntimeRecord(WEBGL, RuntimeStatus.FAILED, None, {}, f"{WEBGL}: {reason}"))
+    assert finding.summary == f"chromium:webgl started and then failed: {reason}"
+    assert advice in finding.advice
+
+
 def test_a_float64_that_cannot_run_is_a_warning_about_the_noise_floor() -> None:
     (finding,) = findings(RuntimeRecord(NATIVE_FLOAT64, RuntimeStatus.FAILED, None, {}, "no kernel"))
     assert finding.severity is Severity.WARNING

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from pycheck.types import Finding, Severity
+from pycheck.types import ArtifactInfo, Finding, Severity
 
 Find = Callable[..., dict[str, list[Finding]]]
 
@@ -17,6 +18,17 @@ def test_a_flip_beyond_the_noise_is_a_warning_with_both_classes(find: Find) -> N
     finding = findings["top1-flip"][0]
     assert finding.severity is Severity.WARNING
     assert "1 of 2 rows, in sample 1 from 1 to 2, which are 0.2 apart" in finding.summary
+
+
+def test_the_advice_on_a_flip_is_about_what_may_have_caused_it(find: Find) -> None:
+    reference, candidate = np.array([[0.2, 0.5]]), np.array([[0.5, 0.2]], np.float32)
+    quantized = ArtifactInfo(Path("a"), "layers", "uint8", 1, "", "", (), (), {}, {})
+    (of_weights,) = find(reference, {"chromium:cpu": candidate}, artifact=quantized)["top1-flip"]
+    (of_halves,) = find(reference, {"chromium:webgl-f16": candidate})["top1-flip"]
+    (unknown,) = find(reference, {"chromium:cpu": candidate})["top1-flip"]
+    assert "--quantize float16" in of_weights.advice
+    assert "half floats" in of_halves.advice
+    assert "pycheck trace" in unknown.advice
 
 
 def test_a_flip_within_the_noise_is_a_tie(find: Find) -> None:

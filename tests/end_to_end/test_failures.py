@@ -110,7 +110,8 @@ def test_a_browser_that_never_answers_is_given_up_after_the_timeout(
 def test_a_runtime_that_is_unavailable_leaves_the_others_standing(
     files: Files, run: Cli, work: Path, temporary: Path
 ) -> None:
-    said = run("compare", files("m.keras"), files("x.npy"), "--runtime", "firefox:cpu", "--json", "r.json", *CPU)
+    absent = ("--runtime", "firefox:cpu", "--browser-path", "firefox=/nowhere/firefox")
+    said = run("compare", files("m.keras"), files("x.npy"), *absent, "--json", "r.json", *CPU)
     assert said.code == 3
     report = _report(work / "r.json")
     assert _status(report)["firefox:cpu"] == "unavailable"
@@ -186,6 +187,31 @@ def test_a_gpu_that_is_lost_ends_webgl_and_leaves_cpu_standing(
         )
     assert "WebGL context was lost" in error
     assert _status(_report(report))["chromium:cpu"] == "ok"
+
+
+def test_a_page_that_is_killed_in_the_middle_of_a_trace_leaves_what_was_traced(
+    cache_dir: Path, temporary: Path, tmp_path: Path
+) -> None:
+    import keras
+
+    names = [f"deep_{number}" for number in range(60)]
+    layers = [keras.layers.Dense(256, activation="tanh", name=name) for name in names]
+    keras.Sequential([keras.Input((256,)), *layers]).save(tmp_path / "deep.keras")
+    report = tmp_path / "r.json"
+    options = ("--samples", "32", "--trace-samples", "32", "--trace-memory", "2MB", "--json", report, *CPU)
+    with pycheck("trace", tmp_path / "deep.keras", *options, cache_dir=cache_dir, temporary=temporary) as command:
+        command.until_said("chromium:cpu: tracing")
+        for process in command.browser("renderer"):
+            os.kill(process.pid, signal.SIGKILL)
+        assert command.end() == 3
+        assert "Traceback" not in command.err
+        assert command.left_behind() == []
+    written = _report(report)
+    assert _error(written, "chromium:cpu").startswith("while tracing: chromium:cpu: the page crashed")
+    traced = [point["name"] for point in written["trace"]["points"] if point["results"]]
+    assert traced and traced == names[: len(traced)] and len(traced) < len(names)
+    assert [finding["code"] for finding in written["findings"]].count("runtime-failed") == 1
+    assert list(temporary.iterdir()) == []
 
 
 # ------------------------------------------------------------------------------ interrupts

@@ -13,6 +13,7 @@ from pycheck.gate import (
     NanPolicy,
     OutputLimits,
     ToleranceOptions,
+    ToleranceRule,
     assess,
     auto_tolerance,
     decide,
@@ -303,3 +304,18 @@ def test_a_candidate_is_held_to_the_precision_it_was_probed_to_have() -> None:
     assert precision_bits(WEBGL, Environment("tfjs", float_bits=16)) == 16
     assert precision_bits(WEBGL, Environment("tfjs", float_bits=32)) == 32
     assert precision_bits(WEBGL, None) == 32
+
+
+def test_a_rule_sets_the_limits_of_the_runtimes_and_outputs_that_fit_and_the_last_one_counts() -> None:
+    options = ToleranceOptions(
+        atol={None: 1e-3},
+        rules=(
+            ToleranceRule("*:webgl-f16", "*", OutputLimits(rtol=1e-2)),
+            ToleranceRule("firefox:*", "scores", OutputLimits()),
+        ),
+    )
+    chromium, firefox = RuntimeId("chromium", "webgl-f16"), RuntimeId("firefox", "webgl-f16")
+    assert options.of("scores", RuntimeId("chromium", "cpu")) == OutputLimits(atol=1e-3)
+    assert options.of("scores", chromium) == OutputLimits(rtol=1e-2)
+    assert options.of("scores", firefox).tolerance() is None
+    assert options.of("other", firefox) == OutputLimits(rtol=1e-2)

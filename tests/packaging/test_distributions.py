@@ -49,7 +49,7 @@ def names_in(wheel: Path) -> set[str]:
 def test_the_wheel_has_the_harness_and_the_types_and_nothing_but_the_package(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     names = names_in(wheel)
-    assert {*HARNESS, WASM, "pycheck/py.typed"} <= names
+    assert {*HARNESS, WASM, "pycheck/py.typed", "pycheck/remedies/run_on_cpu.js"} <= names
     assert {name.split("/")[0] for name in names} == {"pycheck", f"pycheck-{__version__}.dist-info"}
 
 

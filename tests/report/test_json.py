@@ -11,8 +11,8 @@ import pytest
 
 from pycheck.errors import InputError
 from pycheck.report import render
-from pycheck.report.json import report_from_dict, report_schema, report_to_dict
-from pycheck.types import Finding, Report, Severity
+from pycheck.report.json import check_schema, render_check_json, report_from_dict, report_schema, report_to_dict
+from pycheck.types import CheckReport, Finding, Report, Severity, VariantFailure, Verdict
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report.schema.json"
 
@@ -85,8 +85,7 @@ def test_a_report_is_valid_by_its_schema_and_a_broken_one_is_not(report: Report)
 
 def test_the_schema_that_is_written_down_is_the_one_of_the_types() -> None:
     assert json.loads(SCHEMA_FILE.read_text()) == report_schema(), (
-        'write it anew: python -c "import json; from pycheck.report.json import report_schema as s; '
-        'print(json.dumps(s(), indent=2))" > docs/report.schema.json'
+        "write it anew: pycheck schema > docs/report.schema.json"
     )
 
 
@@ -121,7 +120,7 @@ def test_evidence_may_hold_numpy_values(reports: dict[str, Report]) -> None:
 
 def test_a_report_of_a_newer_minor_version_reads_and_an_older_one_takes_defaults(reports: dict[str, Report]) -> None:
     data = report_to_dict(reports["passing"])
-    data["remedies"] = {"new": True}
+    data["of_a_later_version"] = {"new": True}
     del data["command"]
     assert report_from_dict(data) == replace(reports["passing"], command="", findings=report_from_dict(data).findings)
 
@@ -154,3 +153,18 @@ def test_a_report_gives_itself_as_data(reports: dict[str, Report]) -> None:
 def test_an_unknown_kind_of_report_is_refused(reports: dict[str, Report]) -> None:
     with pytest.raises(ValueError, match="pdf"):
         render(reports["passing"], "pdf")
+
+
+def test_a_check_is_data_with_its_reports_and_the_written_schema_is_that_of_the_code(
+    reports: dict[str, Report],
+) -> None:
+    report = replace(reports["with_nan"], name="cnn/float16")
+    failure = VariantFailure("two", "two.keras does not exist", "Name a file.", 2)
+    check = CheckReport("0.1.0", "pycheck.toml", (report,), (failure,), Verdict.NAN_DIVERGENCE, 1.5)
+    data = check.to_dict()
+    assert data["reports"] == [{k: v for k, v in report_to_dict(report).items() if k != "schema_version"}]
+    assert data["failures"][0]["exit_code"] == 2
+    assert (data["schema_version"], data["verdict"]) == (1, "nan_divergence")
+    json.loads(render_check_json(check), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    written = json.loads((SCHEMA_FILE.parent / "check.schema.json").read_text())
+    assert written == check_schema(), "python docs/make_check.py writes it anew"

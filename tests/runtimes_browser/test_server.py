@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -49,6 +50,21 @@ def status(visit: Any, path: str, method: str = "GET", **headers: str) -> int:
 def test_the_page_is_served_below_the_token(visit: Any) -> None:
     assert status(visit, "{origin}/{token}/") == 200
     assert status(visit, "{origin}/{token}/harness/main.js") == 200
+
+
+def test_a_page_that_leaves_in_the_middle_of_a_transfer_is_no_error_of_the_server(
+    visit: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def leave(client: aiohttp.ClientSession, server: Server, session: Session) -> None:
+        url = session.offer_inputs(tensors.encode({"x": np.zeros(1 << 24, np.float32)}))
+        address = URL(server.origin)
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(f"GET /{session.token}/{url} HTTP/1.1\r\nHost: {address.authority}\r\n\r\n".encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.transport.abort()
+
+    visit(leave)  # the server waits for its handlers when it ends
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("aiohttp")] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/wrong/", "/wrong/harness/main.js", "/harness/main.js", "/wrong/control"])

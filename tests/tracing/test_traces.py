@@ -61,8 +61,8 @@ def test_a_trace_survives_the_way_through_json(nan: Report) -> None:
 
 def test_the_terminal_tells_where_it_starts(nan: Report) -> None:
     text = " ".join(render(nan, "terminal").split())
-    assert "Where it starts 24 points inside of the artifact, on the first 8 samples" in text
-    assert "16 NaN/Inf, 0 allowed; infinity-mishandled; of -Inf: NaN, not 0, at sample 0 [16, 1]" in text
+    assert "Where it starts 24 points inside of the artifact, on 8 samples, those that differ before others" in text
+    assert "6 NaN/Inf, 0 allowed; infinity-mishandled; of -Inf: NaN, not 0, at sample 0 [16, 1]" in text
 
 
 def test_every_point_has_its_range_and_what_half_floats_would_make_of_it(nan: Report) -> None:
@@ -123,7 +123,7 @@ def test_all_sources_are_listed_each_with_its_own_cause(traced: Traced) -> None:
 
 def test_groups_under_a_small_memory_give_the_same_and_what_does_not_fit_is_listed(traced: Traced) -> None:
     whole = points(traced(healthy, format="graph"))
-    report = traced(healthy, format="graph", runtimes=("chromium:cpu",), trace_memory="200kB")
+    report = traced(healthy, format="graph", runtimes=("chromium:cpu",), trace_memory="200kB", trace_samples=4)
     assert report.trace is not None and report.trace.group_count > 1
     skipped = [point for point in points(report) if point.skipped]
     assert skipped

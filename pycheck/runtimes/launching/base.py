@@ -13,6 +13,8 @@ from ..session import Session
 
 #: What people call the engines' browsers.
 NAMES = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}
+#: What to do about a browser that is there and does not start in time.
+SLOW_START = "Give it longer with --timeout; pycheck doctor says whether it starts at all."
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from ...errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailabl
 from ..session import Session
 from . import firefox
 from .base import (
+    SLOW_START,
     Browser,
     ConsoleLine,
     FoundBrowser,
@@ -238,7 +239,7 @@ class CommandBrowser(Browser):
             if isinstance(error, TimeoutError):
                 raise RuntimeTimeoutError(
                     f"the browser {self.path} did not start within {timeout_s:g} s: {window.said}",
-                    advice(self._engine),
+                    SLOW_START,
                 ) from None
             if isinstance(error, RuntimeFailedError) and window.has_ended:
                 raise RuntimeUnavailableError(

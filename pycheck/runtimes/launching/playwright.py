@@ -18,6 +18,7 @@ from ..session import Session
 from . import firefox
 from .base import (
     NAMES,
+    SLOW_START,
     Browser,
     ConsoleLine,
     FoundBrowser,
@@ -268,7 +269,7 @@ class PlaywrightLauncher(Launcher):
         except TimeoutError as error:
             raise RuntimeTimeoutError(
                 f"the browser {path} did not start within {options.timeout_s:g} s: {_said(error.message)}",
-                advice(self._engine),
+                SLOW_START,
             ) from None
         except Error as error:
             raise RuntimeUnavailableError(

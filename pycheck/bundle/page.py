@@ -1,0 +1,240 @@
+"""The files of a bundle: a page that needs TF.js alone, the tensors, the environment, and a text for an issue."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from .. import tensors
+from ..artifact.cutting import Cut
+from ..report.codec import encode
+from ..report.wording import printable
+from ..types import Array, Environment, RuntimeId, TracePoint
+from .operation import Outcome
+
+PAGE_FILE = "index.html"
+TENSORS_FILE = "tensors.safetensors"
+ENVIRONMENT_FILE = "environment.json"
+ISSUE_FILE = "issue.md"
+
+CDN = "https://cdn.jsdelivr.net/npm/@tensorflow/"
+#: GitHub takes issues of 65,536 characters.
+_MOST_INLINE = 50_000
+_MOST_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a bundle shows. `on_gpu` are the operands that a kernel before computed, which so lie on the GPU."""
+
+    pycheck_version: str
+    point: TracePoint
+    runtime: RuntimeId
+    environment: Environment
+    python: Environment
+    cut: Cut
+    outcome: Outcome
+    on_gpu: tuple[str, ...]
+
+    @property
+    def tfjs_version(self) -> str:
+        """Such as 4.22.0."""
+        return self.environment.library.rpartition(" ")[2]
+
+
+def bundle_files(content: Content) -> dict[str, bytes]:
+    """All files by name."""
+    page = _page(content)
+    outcome = content.outcome
+    named = {f"input/{content.cut.inputs[name]}": value for name, value in outcome.operands.items()}
+    named |= {"tensorflow_float32": outcome.single, "tfjs": outcome.given}
+    if outcome.double is not None:
+        named["tensorflow_float64"] = outcome.double
+    return {
+        PAGE_FILE: page.encode(),
+        TENSORS_FILE: tensors.encode(named).tobytes(),
+        ENVIRONMENT_FILE: (json.dumps(_environment(content), indent=2, allow_nan=False) + "\n").encode(),
+        ISSUE_FILE: _issue(content, page).encode(),
+        **content.cut.files(),
+    }
+
+
+def scripts(content: Content) -> list[str]:
+    """Addresses of the scripts of TF.js, below the CDN."""
+    backend = content.runtime.kind.removesuffix("-f16")
+    loader = "layers" if content.cut.format == "layers" else "converter"
+    packages = ("core", f"backend-{backend}", loader)
+    return [f"tfjs-{package}@{content.tfjs_version}/dist/tf-{package}.min.js" for package in packages]
+
+
+def _page(content: Content) -> str:
+    template = (files(__package__) / "page.html").read_text(encoding="utf-8")
+    tags = []
+    for script in scripts(content):
+        local = script.rpartition("/")[2]
+        tags.append(f'<script src="{CDN}{script}"></script>')
+        tags.append(f"<script>{_loaded(local)} || document.write('<script src=\"{local}\"><\\/script>');</script>")
+    data = json.dumps(_data(content), allow_nan=False).replace("<", "\\u003c")
+    for mark, text in (
+        ("%TITLE%", html.escape(_title(content))),
+        ("%SCRIPTS%", "\n".join(tags)),
+        ("%DATA%", data),
+    ):
+        template = template.replace(mark, text)
+    return template
+
+
+def _loaded(script: str) -> str:
+    """A JavaScript expression that tells whether a script was loaded."""
+    if script == "tf-core.min.js":
+        return "window.tf"
+    if "backend" in script:
+        backend = script.removeprefix("tf-backend-").removesuffix(".min.js")
+        return f"(window.tf && tf.findBackendFactory('{backend}'))"
+    return "(window.tf && tf.loadGraphModel)" if "converter" in script else "(window.tf && tf.loadLayersModel)"
+
+
+def _data(content: Content) -> dict[str, Any]:
+    cut, outcome = content.cut, content.outcome
+    inputs = []
+    for name, value in outcome.operands.items():
+        given, _ = tensors.to_tfjs(name, value)
+        inputs.append({"name": cut.inputs[name], "from": name, "onGpu": name in content.on_gpu, **_tensor(given)})
+    precise = outcome.double if outcome.double is not None and outcome.double.shape == outcome.single.shape else None
+    tolerance = outcome.comparison.tolerance
+    limit = tolerance.max_abs if tolerance and tolerance.max_abs is not None else 0.0
+    return {
+        "operation": content.point.op,
+        "node": content.point.name,
+        "layer": content.point.layer,
+        "attributes": cut.attributes,
+        "runtime": str(content.runtime),
+        "backend": content.runtime.kind.removesuffix("-f16"),
+        "flags": dict(content.environment.flags_set),
+        "format": cut.format,
+        "modelTopology": cut.topology,
+        "signature": cut.signature,
+        "weightSpecs": cut.entries,
+        "weightData": base64.b64encode(cut.data).decode(),
+        "inputs": inputs,
+        "output": cut.output,
+        "limit": limit if math.isfinite(limit) else None,
+        "tensorflow": _tensor(outcome.single, wide=True),
+        "tensorflowFloat64": None if precise is None else _tensor(precise, wide=True),
+        "reported": _tensor(outcome.given, wide=True),
+    }
+
+
+def _tensor(value: Array, *, wide: bool = False) -> dict[str, Any]:
+    """Shape, dtype and little-endian bytes; `wide` ones are float64, which holds all that is compared."""
+    stored = np.ascontiguousarray(value, dtype=np.float64 if wide else value.dtype)
+    data = stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
+    return {"shape": list(value.shape), "dtype": stored.dtype.name, "data": base64.b64encode(data).decode()}
+
+
+def _environment(content: Content) -> dict[str, Any]:
+    """Nothing of the user's model but this operation, since it is to be shown."""
+    data: dict[str, Any] = encode(
+        {
+            "pycheck_version": content.pycheck_version,
+            "operation": content.point.op,
+            "node": content.point.name,
+            "attributes": dict(content.cut.attributes),
+            "tfjs": {"runtime": str(content.runtime), **encode(content.environment)},
+            "tensorflow": encode(content.python),
+            "comparison": encode(content.outcome.comparison),
+        }
+    )
+    return data
+
+
+def _title(content: Content) -> str:
+    comparison = content.outcome.comparison
+    what = "has another shape" if comparison.shape_mismatch else "differs from TensorFlow"
+    if comparison.nonfinite.introduced:
+        what = "gives NaN or infinity where TensorFlow does not"
+    elif comparison.nonfinite.changed:
+        what = "loses NaN or infinity"
+    return f"{content.point.op} {what} on {content.runtime.kind}"
+
+
+def _issue(content: Content, page: str) -> str:
+    """In the order of the template of github.com/tensorflow/tfjs."""
+    environment = content.environment
+    flags = ", ".join(f"{name}={value}" for name, value in environment.flags_set.items())
+    inline = len(page) <= _MOST_INLINE
+    where = "the page below" if inline else f"`{PAGE_FILE}` of the attached folder"
+    lines = [
+        f"# {_title(content)}",
+        "",
+        "**System information**",
+        f"- TensorFlow.js: {content.tfjs_version}, script link, {content.runtime.kind} backend",
+        f"- Browser: {environment.platform or '-'}",
+        *([f"- Renderer: {environment.renderer}"] if environment.renderer else []),
+        *([f"- Flags that are not the default: {flags}"] if flags else []),
+        f"- Compared with: {content.python.library}, float32, {content.python.platform}",
+        "",
+        "**Describe the current behavior**",
+        "",
+        f"`{content.point.op}` with the attributes `{json.dumps(encode(dict(content.cut.attributes)))}`, on:",
+        "",
+        *(f"- `{printable(content.cut.inputs[n])}`: {_described(v)}" for n, v in content.outcome.operands.items()),
+        "",
+        *_table(content.outcome),
+        "",
+        "**Describe the expected behavior**",
+        "",
+        "What TensorFlow gives.",
+        "",
+        "**Standalone code to reproduce the issue**",
+        "",
+        f"Open {where}: it loads TensorFlow.js, runs this one operation and prints both results.",
+        "",
+    ]
+    if inline:
+        lines += [
+            "<details><summary>index.html</summary>",
+            "",
+            "```html",
+            page.rstrip("\n"),
+            "```",
+            "",
+            "</details>",
+            "",
+        ]
+    lines += [f"Found with pycheck {content.pycheck_version}.", ""]
+    return "\n".join(lines)
+
+
+def _described(value: Array) -> str:
+    listed = ", ".join(_number(v) for v in value.reshape(-1)[:_MOST_LISTED])
+    more = ", ..." if value.size > _MOST_LISTED else ""
+    return f"{value.dtype.name} {list(value.shape)} = {listed}{more}"
+
+
+def _table(outcome: Outcome) -> list[str]:
+    """The worst elements, or the shapes where these differ."""
+    if outcome.comparison.shape_mismatch:
+        return [f"The shape is {list(outcome.given.shape)} and should be {list(outcome.single.shape)}."]
+    rows = []
+    for element in outcome.comparison.worst[:_MOST_LISTED]:
+        place = (element.sample, *element.index)[: outcome.single.ndim]
+        rows.append(f"| {list(place)} | {_number(outcome.single[place])} | {_number(outcome.given[place])} |")
+    return ["| element | TensorFlow | TensorFlow.js |", "| --- | --- | --- |", *rows]
+
+
+def _number(value: Any) -> str:
+    """As JavaScript writes it."""
+    if isinstance(value, np.bool_ | np.integer):
+        return str(value)
+    number = float(value)
+    if math.isfinite(number):
+        return f"{number:.9g}"
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"

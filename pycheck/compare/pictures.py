@@ -1,0 +1,201 @@
+"""Keeps one small picture of an image-like output: the sample that differs most, on both sides, and the difference.
+
+An output looks like images when a sample has the shape (height, width, channels) with 1, 3 or
+4 channels and at least eight rows and columns.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..types import Array, SamplePicture
+from . import classes
+from .png import encoded
+from .worst import Worst
+
+_CHANNELS = (1, 3, 4)
+_SMALLEST_SIDE = 8
+#: Pixels of the longer side that are kept.
+MOST_PIXELS = 64
+#: So many values under a pixel and direction are averaged at most; the difference looks at all of them.
+_MOST_TAPS = 2
+_MISSING = 255  # no error but something else: not finite, on one side or the other
+_FULL_ERROR = 254
+
+Rank = tuple[int, float, int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The worst sample so far; the lowest `rank` is the worst, whatever batches it was looked for in.
+
+    `reference` and `candidate` are `rows` x `columns` pixels of `bands` bytes, the last of which
+    is 0 where a value is not finite and else 255; `difference` has one byte a pixel.
+    """
+
+    rank: Rank
+    sample: int
+    height: int
+    width: int
+    channels: int
+    rows: int
+    columns: int
+    low: float
+    high: float
+    largest_error: float
+    changed_count: int
+    reference: bytes
+    candidate: bytes
+    difference: bytes
+
+    def encoded(self) -> SamplePicture:
+        """The three pictures as PNG, in base64."""
+        shape = (self.rows, self.columns, -1)
+        return SamplePicture(
+            sample=self.sample,
+            height=self.height,
+            width=self.width,
+            channels=self.channels,
+            low=self.low,
+            high=self.high,
+            largest_error=self.largest_error,
+            changed_count=self.changed_count,
+            reference_png=encoded(np.frombuffer(self.reference, np.uint8).reshape(shape)),
+            candidate_png=encoded(np.frombuffer(self.candidate, np.uint8).reshape(shape)),
+            difference_png=encoded(_coloured(np.frombuffer(self.difference, np.uint8).reshape(shape[:2]))),
+        )
+
+
+def worse(a: Picture | None, b: Picture | None) -> Picture | None:
+    """The one of the worse sample, whichever comes first."""
+    return min(filter(None, (a, b)), key=lambda picture: picture.rank, default=None)
+
+
+def looks_like_images(sample_shape: tuple[int, ...]) -> bool:
+    """Whether a sample of this shape can be shown as a picture."""
+    return len(sample_shape) == 3 and sample_shape[2] in _CHANNELS and min(sample_shape[:2]) >= _SMALLEST_SIDE
+
+
+def picture(candidate: Array, size: Array, klass: Array, worst: Worst, start: int, *, finite: bool) -> Picture | None:
+    """The sample of a batch with the worst element of all; None where no element differs.
+
+    The arrays are those of `measure`; `start` is the index of their first sample in the whole input, and
+    `finite` is whether nothing else is in them.
+    """
+    rank = _worst_rank(worst)
+    if rank is None:
+        return None
+    sample = rank[2]
+    c, r, k = (array[sample - start] for array in (candidate, size, klass))
+    height, width, channels = r.shape
+    block = math.ceil(max(height, width) / MOST_PIXELS)
+    difference, largest, changed_count = _difference(c, r, k, block, finite)
+    known = r if finite else r[np.isfinite(r)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    return Picture(
+        rank=rank,
+        sample=sample,
+        height=height,
+        width=width,
+        channels=channels,
+        rows=difference.shape[0],
+        columns=difference.shape[1],
+        low=low,
+        high=high,
+        largest_error=largest,
+        changed_count=changed_count,
+        reference=_pixels(r, block, low, high).tobytes(),
+        candidate=_pixels(c, block, low, high).tobytes(),
+        difference=difference.tobytes(),
+    )
+
+
+def _worst_rank(worst: Worst) -> Rank | None:
+    for kind, ranked in enumerate((worst.masked, worst.introduced, worst.changed, worst.errors)):
+        if ranked:
+            return kind, *ranked[0].order
+    return None
+
+
+def _difference(candidate: Array, reference: Array, klass: Array, block: int, finite: bool) -> tuple[Array, float, int]:
+    """The largest error under each pixel, in bytes of which the largest of all has `_FULL_ERROR`; that error;
+    and how many elements have another class.
+    """
+    shown, missing, changed_count = [], [], 0
+    for top in range(0, len(reference), block):  # strips, which stay in the processor's cache
+        c, r, k = (values[top : top + block] for values in (candidate, reference, klass))
+        with np.errstate(all="ignore"):
+            errors = np.subtract(c, r, dtype=np.float64)
+            np.abs(errors, out=errors)
+        if not finite:
+            errors[~np.isfinite(errors)] = 0.0
+            changed = classes.codes(c) != classes.codes(k)
+            changed_count += int(np.count_nonzero(changed))
+            missing.append((changed | ~np.isfinite(r)).any(axis=0))
+        shown.append(np.minimum(errors.max(axis=0), sys.float_info.max))
+    largest_of = _columns(np.stack(shown), block, np.maximum)
+    largest = float(largest_of.max())
+    if largest:
+        largest_of = np.ldexp(largest_of, -math.frexp(largest)[1]) / math.frexp(largest)[0]
+    levels = np.ceil(largest_of * _FULL_ERROR).astype(np.uint8)
+    if missing:
+        levels[_columns(np.stack(missing), block, np.logical_or)] = _MISSING
+    return levels, largest, changed_count
+
+
+def _columns(rows: Array, block: int, combine: np.ufunc) -> Array:
+    """Columns combined so many at a time, the last ones perhaps fewer; and all channels."""
+    if block > 1:
+        rows = combine.reduceat(rows, np.arange(0, rows.shape[1], block), axis=1)
+    result: Array = combine.reduce(rows, axis=2)
+    return result
+
+
+def _pixels(values: Array, block: int, low: float, high: float) -> Array:
+    """Grey or red, green and blue, then opacity: means of a few finite values under each pixel, `low` is black."""
+    taps = min(block, _MOST_TAPS)
+    rows, columns = (_places(side, block, taps) for side in values.shape[:2])
+    values = values[rows][:, columns, :3].astype(np.float64)
+    finite = np.isfinite(values)
+    half = high / 2 - low / 2  # of the range, which itself may be beyond float64
+    scaled = (np.where(finite, values, low) / 2 - low / 2) / half if half > 0.0 else np.full_like(values, 0.5)
+    grouped = (len(rows) // taps, taps, len(columns) // taps, taps, values.shape[2])
+    counts = finite.reshape(grouped).sum(axis=(1, 3))
+    means = (np.clip(scaled, 0.0, 1.0) * finite).reshape(grouped).sum(axis=(1, 3)) / np.maximum(counts, 1)
+    solid = finite.reshape(grouped).all(axis=(1, 3, 4))
+    bands = np.round(means * 255.0).astype(np.uint8)
+    return np.concatenate([bands, (solid * np.uint8(255))[..., None]], axis=2)
+
+
+def _places(side: int, block: int, taps: int) -> Array:
+    """The rows, or columns, that are looked at: `taps` for each pixel."""
+    offsets = (2 * np.arange(taps) + 1) * block // (2 * taps)
+    return np.minimum(np.arange(0, side, block)[:, None] + offsets, side - 1).reshape(-1)
+
+
+def _coloured(levels: Array) -> Array:
+    """Levels of error as colours of growing lightness, which people who see no red or green can tell as well."""
+    at = np.linspace(0.0, _FULL_ERROR, len(_RAMP))
+    ramp = np.stack([np.interp(np.arange(256), at, band) for band in np.array(_RAMP).T], axis=1)
+    pixels = np.empty((*levels.shape, 4), np.uint8)
+    pixels[..., :3] = np.round(ramp).astype(np.uint8)[levels]
+    pixels[..., 3] = np.where(levels == _MISSING, 0, 255)
+    return pixels
+
+
+#: Matplotlib's "inferno" (van der Walt and Smith, 2015), nine of its colours.
+_RAMP = (
+    (0, 0, 4),
+    (31, 12, 72),
+    (85, 15, 109),
+    (136, 34, 106),
+    (186, 54, 85),
+    (227, 89, 51),
+    (249, 140, 10),
+    (249, 201, 50),
+    (252, 255, 164),
+)

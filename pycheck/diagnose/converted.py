@@ -1,0 +1,112 @@
+"""Findings about points where the artifact, in Python itself, is not the model it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from ..types import Comparison, Finding, PointResult, Severity, Trace, TracePoint
+from .case import named, number, place
+from .codes import finding
+
+#: More sources than this are told by the worst of them.
+_MOST = 8
+
+_Source = tuple[TracePoint, PointResult, Comparison]
+
+
+def converted(trace: Trace, failing: Collection[object]) -> Iterator[Finding]:
+    """conversion-drift, quantization-drift, shape-mismatch: the points where the artifact stops being the model.
+
+    `failing` are the runtimes of which an output fails.
+    """
+    severity = Severity.ERROR if failing else Severity.WARNING
+    sources = list(_sources(trace))
+    told = sources if len(sources) <= _MOST else sorted(sources, key=_excess, reverse=True)[:_MOST]
+    for source in sources:
+        if source in told:
+            yield _finding(source, severity, len(sources) - len(told) if source is told[0] else 0)
+
+
+def _sources(trace: Trace) -> Iterator[_Source]:
+    for point in trace.points:
+        result = point.conversion
+        comparison = result and (result.own if result.own and result.own.passed is False else result.inherited)
+        if result and comparison and result.role == "source":
+            yield point, result, comparison
+
+
+def _excess(source: _Source) -> float:
+    comparison = source[2]
+    if comparison.shape_mismatch or comparison.nonfinite.changed:
+        return float("inf")
+    return (comparison.rms_error or 0.0) / (comparison.reference_rms or 1.0)
+
+
+def _finding(source: _Source, severity: Severity, others: int) -> Finding:
+    point, result, comparison = source
+    where = named(point)
+    code, what, advice = _explained(point, comparison)
+    more = f" {others} other points do so too, and less." if others else ""
+    return finding(
+        code,
+        severity,
+        tensor=point.name,
+        layer=point.layer,
+        summary=f"The artifact stops being the model at {where}: {what}{_example(result)}.{_note(result)}{more}",
+        advice=advice,
+        evidence={
+            "op": point.op,
+            "ran_alone": result.own is not None,
+            "reference": str(comparison.reference),
+            "shapes": comparison.shape_mismatch,
+            "sample": result.element.sample if result.element else None,
+            "index": list(result.element.index) if result.element else None,
+            "given": result.element.candidate if result.element else None,
+            "expected": result.element.reference if result.element else None,
+            "max_abs_error": comparison.max_abs_error,
+            "max_abs_tolerance": comparison.tolerance.max_abs if comparison.tolerance else None,
+            "reference_scale": comparison.reference_scale,
+            "others": others,
+        },
+    )
+
+
+def _explained(point: TracePoint, comparison: Comparison) -> tuple[str, str, str]:
+    """Code, what happened, what to do."""
+    if comparison.shape_mismatch:
+        return (
+            "shape-mismatch",
+            f"its value has another shape in Python itself, {comparison.shape_mismatch}",
+            "One of its attributes (padding, strides, axis, size) is not the model's: convert the model anew.",
+        )
+    if point.quantized:
+        return (
+            "quantization-drift",
+            f"its quantized weights cost {_size(comparison)}",
+            "Take --quantize float16 or uint16, or none, if this layer must be as exact as the model's.",
+        )
+    return (
+        "conversion-drift",
+        f"on the model's own values it errs by {_size(comparison)}",
+        "Its weights or its attributes (padding, strides, axis, epsilon, activation) are not the model's: "
+        "convert the model anew, or try the other --format.",
+    )
+
+
+def _size(comparison: Comparison) -> str:
+    if comparison.nonfinite.changed:
+        return f"{comparison.nonfinite.changed:,} NaN or infinite values"
+    scale = comparison.reference_scale
+    share = f", {number(100 * (comparison.max_abs_error or 0.0) / scale)} % of its scale" if scale else ""
+    return f"up to {number(comparison.max_abs_error or 0.0)}{share}"
+
+
+def _note(result: PointResult) -> str:
+    return f" {result.note[0].upper()}{result.note[1:]}." if result.note else ""
+
+
+def _example(result: PointResult) -> str:
+    element = result.element
+    if element is None:
+        return ""
+    return f", {number(element.candidate)} instead of {number(element.reference)} at {place(element)}"

@@ -1,0 +1,43 @@
+"""The same inputs with their floating-point values scaled or clipped, as a stream like any other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..types import Array
+from .stream import Chunks, Inputs
+
+
+def altered(inputs: Inputs, *, factors: Mapping[str, float], limits: Mapping[str, float]) -> Inputs:
+    """By input name: `factors` multiply, `limits` bound the magnitude. NaN stays NaN, and types stay as they are.
+
+    ValueError for an input that is not there.
+    """
+    if unknown := sorted({*factors, *limits} - inputs.columns.keys()):
+        raise ValueError(f"no such input: {', '.join(unknown)}")
+    columns = dict(inputs.columns)
+    for name, factor in factors.items():
+        columns[name] = _through(columns[name], _times(factor))
+    for name, limit in limits.items():
+        columns[name] = _through(columns[name], _clip(limit))
+    change = f"{inputs.info.sha256}|{sorted(factors.items())}|{sorted(limits.items())}"
+    return Inputs(replace(inputs.info, sha256=hashlib.sha256(change.encode()).hexdigest()), columns)
+
+
+def _times(factor: float) -> Callable[[Array], Array]:
+    return lambda values: (values * factor).astype(values.dtype)
+
+
+def _clip(limit: float) -> Callable[[Array], Array]:
+    return lambda values: np.clip(values, -limit, limit).astype(values.dtype)
+
+
+def _through(chunks: Chunks, change: Callable[[Array], Array]) -> Chunks:
+    def changed(size: int) -> Iterator[Array]:
+        return (change(block) for block in chunks(size))
+
+    return changed

@@ -1,0 +1,149 @@
+"""The accepted release as a small text file that reviews can read: sorted TOML, one fact a line, short numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import InputError, UsageError
+
+SCHEMA = 1
+_HEAD = (
+    "# The accepted release. Written by `pycheck baseline update` or `pytest --pycheck-update-baseline`.\n"
+    "# Numbers are rounded to three digits.\n"
+)
+_UPDATE = "pycheck baseline update writes it anew, from results that pass."
+_DIGITS = 3
+#: Hexadecimal digits of a digest: enough to tell two apart.
+DIGEST_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFacts:
+    """One output of one runtime; None where there was nothing to measure. `digest` is of its bytes."""
+
+    digest: str | None = None
+    max_abs_error: float | None = None
+    rms_error: float | None = None
+    top1_flips: int | None = None  # rows whose largest class is not Python's
+    nonfinite: int = 0  # elements whose class is not Python's
+    float_bits: int = 32  # of the runtime's own precision
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFacts:
+    """One variant: what was run, and how each output of each runtime did."""
+
+    artifact: str
+    artifact_bytes: int
+    inputs: tuple[str, ...]
+    inputs_sha256: str
+    model_sha256: str
+    outputs: tuple[str, ...]
+    samples: int
+    weights_sha256: str | None = None  # of the artifact
+    runtimes: Mapping[str, Mapping[str, OutputFacts]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The whole file. `environment` has, by runtime, what it was: library, platform, renderer, flags."""
+
+    pycheck: str
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    variants: Mapping[str, VariantFacts] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+
+_BASELINE = TypeAdapter(Baseline)
+
+
+def read(path: Path) -> Baseline:
+    """A baseline. InputError when it is not there, is damaged, or was written by another pycheck for itself."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"the baseline {path} cannot be read: {error.strerror}", _UPDATE) from error
+    except ValueError as error:
+        raise InputError(f"{path} is no baseline: {error}", f"A merge may have left its marks. {_UPDATE}") from error
+    schema = table.get("schema")
+    if schema != SCHEMA:
+        raise InputError(
+            f"the baseline {path} has schema {schema!r}; this pycheck reads {SCHEMA}",
+            f"Use the pycheck that wrote it, or: {_UPDATE}",
+        )
+    try:
+        return _BASELINE.validate_python(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"the baseline {path} is damaged: {where}: {first['msg']}", _UPDATE) from error
+
+
+def write(path: Path, baseline: Baseline) -> None:
+    """Put a baseline in its place, whole or not at all. UsageError when the place cannot be written."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_text(render(baseline), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"the baseline {path} cannot be written: {error.strerror}") from error
+
+
+def render(baseline: Baseline) -> str:
+    """The text of a baseline: the same facts always give the same text."""
+    lines = [f"schema = {baseline.schema}", f"pycheck = {_value(baseline.pycheck)}"]
+    for runtime, facts in sorted(baseline.environment.items()):
+        lines += _table(("environment", runtime), facts)
+    for name, variant in sorted(baseline.variants.items()):
+        facts = {key: value for key, value in asdict(variant).items() if key != "runtimes"}
+        lines += _table(("variants", name), facts)
+        for runtime, outputs in sorted(variant.runtimes.items()):
+            for tensor, output in sorted(outputs.items()):
+                lines += _table(("variants", name, "runtimes", runtime, tensor), asdict(output))
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _table(path: tuple[str, ...], facts: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"[{'.'.join(map(_key, path))}]"
+    for name, value in sorted(facts.items()):
+        if value is not None:
+            yield f"{_key(name)} = {_value(value)}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + "".join(_escaped(c) for c in value) + '"'
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_value, value))}]"
+    return str(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    text = f"{value:.{_DIGITS}g}"
+    mantissa, exponent, power = text.partition("e")
+    short = f"{mantissa}e{int(power)}" if exponent else mantissa
+    return short if "." in short or exponent else f"{short}.0"

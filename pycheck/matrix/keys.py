@@ -1,0 +1,96 @@
+"""Every key that a configuration of pycheck check may have beyond the common settings: its type, and what it means.
+
+The reader takes its types from here, and docs/check.md its tables.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. `kind` is what pydantic checks its value against, `shown` what the documentation calls that."""
+
+    kind: Any
+    shown: str
+    text: str
+    required: bool = False
+
+
+_TEXTS = tuple[str, ...]
+
+_SELECTOR: Mapping[str, Key] = {
+    "model": Key(str, "pattern", "The models or variants that this is about; `*` stands for anything. Default all."),
+    "runtime": Key(str, "pattern", "The runtimes that this is about, such as `*:webgl-f16`. Default all."),
+    "output": Key(str, "pattern", "The outputs that this is about. Default all."),
+}
+
+TOP: Mapping[str, Key] = {
+    "formats": Key(_TEXTS, "list", "Artifact formats, each a variant of every model: `auto`, `layers`, `graph`."),
+    "quantizations": Key(_TEXTS, "list", "Weight quantizations, likewise: `none`, `float16`, `uint16`, `uint8`."),
+    "tfjs_versions": Key(
+        _TEXTS, "list", "Releases of TF.js, likewise: versions such as `4.21.0`, or npm folders that have one."
+    ),
+}
+
+#: Of the common settings, those that a model may have for itself.
+MODEL_SETTINGS = (
+    "runtimes", "format", "quantize", "samples", "seed", "range", "rtol", "atol", "max_ulp", "nan",
+    "trace", "trace_samples", "trace_memory", "batch_size", "flags", "cpu_kernels", "custom_objects", "trust_model",
+)  # fmt: skip
+
+MODEL: Mapping[str, Key] = {
+    "path": Key(str, "path", "The model, as `pycheck compare` takes it.", required=True),
+    "name": Key(str, "text", "What reports call it. Default: the file's name without its ending."),
+    "inputs": Key(str, "path", "Its inputs; left out, they are made, see `samples`, `seed` and `range`."),
+    **TOP,
+    "tfjs_model": Key(str, "path", "The `model.json` that ships: checked instead of converting."),
+    "map_output": Key(_TEXTS, "list", "`TFJS=MODEL` pairs of outputs, for `tfjs_model`."),
+}
+
+TOLERANCE: Mapping[str, Key] = {
+    **_SELECTOR,
+    "rtol": Key(float, "number", "Relative tolerance, with NumPy's meaning."),
+    "atol": Key(float, "number", "Absolute tolerance, likewise."),
+    "max_ulp": Key(float, "number", "Largest error in units in the last place."),
+}
+
+BUDGET: Mapping[str, Key] = {
+    **_SELECTOR,
+    "max_abs_error": Key(float, "number", "Largest absolute error of any element."),
+    "rms_error": Key(float, "number", "Largest root mean square error."),
+    "max_ulp_error": Key(float, "number", "Largest error in units in the last place."),
+    "error_of_scale": Key(float, "share", "Largest absolute error as a share of the output's largest magnitude."),
+    "top1_agreement": Key(float, "share", "Least share of rows whose largest class is Python's."),
+    "artifact_size": Key(int | str, "size", "Largest artifact: a number of bytes, or text such as `5MB`."),
+    "latency": Key(float, "number", "Most times the latency of the runtime `against`."),
+    "against": Key(str, "runtime", "The runtime of the same run that `latency` is relative to."),
+}
+
+KNOWN: Mapping[str, Key] = {
+    "code": Key(str, "code", "The finding's code, see `pycheck explain`.", required=True),
+    "reason": Key(str, "text", "Why it is accepted, for whoever reads the report.", required=True),
+    "expires": Key(datetime.date, "date", "The last day on which it is, such as `2027-06-30`.", required=True),
+    **_SELECTOR,
+}
+
+BASELINE: Mapping[str, Key] = {
+    "file": Key(str, "path", "Where it lies. Default `pycheck-baseline.toml`; one that is named here has to exist."),
+    "margin": Key(float, "number", "How many times its error an output may have before that is a loss. Default 2."),
+    "top1_margin": Key(float, "share", "By how much top-1 agreement may fall before that is a loss. Default 0."),
+}
+
+#: Sections by name, and whether there may be several.
+SECTIONS: Mapping[str, tuple[Mapping[str, Key], bool]] = {
+    "models": (MODEL, True),
+    "tolerances": (TOLERANCE, True),
+    "budgets": (BUDGET, True),
+    "known": (KNOWN, True),
+    "baseline": (BASELINE, False),
+}
+
+LEVELS = ("off", "warn", "error")

@@ -1,0 +1,85 @@
+"""Which tensor of a traced graph is the result of which call of which Keras layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class LayerCalls:
+    """Filled while a model is called; see `recording`.
+
+    `tensors` maps the name of a call to a tensor of the graph. A call is named as the points of a layers artifact
+    are: the layer, with ``outer/inner`` inside of other layers, ``@1`` behind the name for the layer's second call
+    and ``:1`` behind that for a call's second output.
+    """
+
+    tensors: dict[str, str] = field(default_factory=dict)
+    _callers: list[str] = field(default_factory=list)
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def clear(self) -> None:
+        """Forget everything: the function is traced anew."""
+        self.tensors.clear()
+        self._counts.clear()
+
+    def record(self, layer: Any, call: Callable[[], Any]) -> Any:
+        """What the call gives. The outermost one is the model's own and has no name."""
+        import tensorflow as tf
+
+        where = ""
+        if self._callers:
+            path = f"{self._callers[-1]}/{layer.name}".removeprefix("/")
+            number = self._counts[path]
+            self._counts[path] += 1
+            where = f"{path}@{number}" if number else path
+        self._callers.append(where)
+        try:
+            result = call()
+        finally:
+            self._callers.pop()
+        if where:
+            graph = tf.compat.v1.get_default_graph()
+            for index, tensor in enumerate(tf.nest.flatten(result)):
+                # What a loop computes inside of itself is a tensor of its body, which nobody can ask for.
+                if isinstance(tensor, tf.Tensor) and getattr(tensor, "graph", None) is graph:
+                    self.tensors[f"{where}:{index}" if index else where] = tensor.name
+        return result
+
+
+@contextmanager
+def recording(model: Any, calls: LayerCalls) -> Iterator[None]:
+    """Record every call of a layer, and of an operation of Keras 3, that this thread makes for `model` meanwhile."""
+    calls.clear()
+    with ExitStack() as stack:
+        for cls, inner in _callables(model):
+            original = cls.__call__
+            stack.callback(setattr, cls, "__call__", original)
+            cls.__call__ = _recorder(original, inner, calls)
+        yield
+
+
+def _callables(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Classes whose calls are recorded, each with the class whose calls another one records already."""
+    if any(cls.__module__.startswith("tf_keras.") for cls in type(model).__mro__):
+        import tf_keras
+
+        yield tf_keras.layers.Layer, ()
+        return
+    import keras
+
+    yield keras.layers.Layer, ()
+    yield keras.Operation, keras.layers.Layer  # a layer's call ends in the operation's
+
+
+def _recorder(original: Any, recorded_elsewhere: Any, calls: LayerCalls) -> Any:
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(self, recorded_elsewhere):
+            return original(self, *args, **kwargs)
+        return calls.record(self, lambda: original(self, *args, **kwargs))
+
+    return __call__

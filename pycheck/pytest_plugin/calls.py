@@ -1,0 +1,50 @@
+"""The fixtures' callables: one comparison or trace, asked for as the test, its mark and the session say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ..api import path_or
+from ..errors import PycheckError
+from ..types import Report
+from . import accepted, results, settings
+from .bench import Bench
+
+
+class Calls:
+    """What one test calls."""
+
+    def __init__(self, request: pytest.FixtureRequest, bench: Bench) -> None:
+        self._request = request
+        self._bench = bench
+
+    def compare(self, model: Any, inputs: Any = None, **options: Any) -> Report:
+        """What `pycheck.compare` gives and raises; options that are not given are those of the mark and the session."""
+        __tracebackhide__ = True
+        return self._call("compare", model, inputs, options)
+
+    def trace(self, model: Any, inputs: Any = None, **options: Any) -> Report:
+        """What `pycheck.trace` gives and raises, likewise."""
+        __tracebackhide__ = True
+        return self._call("trace", model, inputs, {"trace": True} | options)
+
+    def _call(self, what: str, model: Any, inputs: Any, given: Mapping[str, Any]) -> Report:
+        __tracebackhide__ = True
+        try:
+            asked = settings.asked(self._request, given)
+            report: Report = self._bench.run(
+                lambda workbench: getattr(workbench, what)(path_or(model), path_or(inputs), asked.options)
+            )
+            if asked.allow_unavailable:
+                report = results.without_unavailable(report, asked.options)
+            node = self._request.node
+            if asked.baseline and not asked.update_baseline:
+                report = accepted.hold(report, results.name(node), asked.baseline, asked.options)
+            results.keep(node, report, asked.report_dir, accept=asked.update_baseline)
+            return report
+        except PycheckError as error:
+            # How pycheck came to it tells the reader of a test nothing.
+            raise error.with_traceback(None) from None

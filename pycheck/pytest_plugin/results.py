@@ -1,0 +1,105 @@
+"""What one call in a test came to: its cells of the matrix, and where its report was written."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..config import Options
+    from ..types import Report
+
+_LONGEST_NAME = 100
+
+
+class Cell(TypedDict):
+    """One model on one runtime, in a form that xdist can send."""
+
+    model: str
+    runtime: str
+    text: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One call. `notes` are for the end of a failure's text; `accepted` is the report, for the baseline, as data."""
+
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...]
+    accepted: dict[str, Any] | None = None
+
+
+#: What the calls of a test came to, in their order.
+RESULTS: pytest.StashKey[list[Result]] = pytest.StashKey()
+
+
+def name(item: pytest.Item) -> str:
+    """What the next call of a test is called: the test, and a number from the second on."""
+    earlier = len(item.stash.get(RESULTS, ()))
+    return item.nodeid + (f" {earlier + 1}" if earlier else "")
+
+
+def keep(item: pytest.Item, report: Report, folder: Path | None, *, accept: bool = False) -> None:
+    """Remember a report for the summary, and write it where a folder is given. UsageError when it cannot be written."""
+    results = item.stash.setdefault(RESULTS, [])
+    accepted = replace(report, name=name(item)).to_dict() if accept and report.passed else None
+    files = _write(report, folder, _file_name(name(item))) if folder else ()
+    cells = tuple(_cells(report))
+    item.user_properties.extend((f"pycheck {cell['model']} {cell['runtime']}", cell["text"]) for cell in cells)
+    note = f"The report is in {' and '.join(map(str, files))}"
+    if not files:
+        note = "To keep the report as a page and as JSON: --pycheck-report-dir=DIR"
+    results.append(Result(cells, () if report.passed else (note,), accepted))
+
+
+def without_unavailable(report: Report, options: Options) -> Report:
+    """The report on what could start here, judged by itself, with a warning; where nothing could, a skip."""
+    from ..gate import decide
+    from ..types import RuntimeStatus
+
+    gone = {r.id: r for r in report.runtimes if r.status is RuntimeStatus.UNAVAILABLE and r.id in options.runtimes}
+    if not gone:
+        return report
+    reason = "; ".join(f"{id} could not start here: {(r.error or '').partition(chr(10))[0]}" for id, r in gone.items())
+    if gone.keys() >= set(options.runtimes):
+        pytest.skip(reason)
+    warnings.warn(pytest.PytestWarning(f"left out: {reason}"), stacklevel=4)
+    runtimes = tuple(record for record in report.runtimes if record.id not in gone)
+    findings = tuple(finding for finding in report.findings if finding.runtime not in gone)
+    verdict = decide(report.comparisons, runtimes=runtimes, findings=findings, nan=options.nan)
+    return replace(report, runtimes=runtimes, findings=findings, verdict=verdict)
+
+
+def _cells(report: Report) -> Iterator[Cell]:
+    from ..report import view
+
+    for cell in view.cells(report):
+        yield Cell(model=report.model.path, runtime=cell.runtime, text=cell.text, failed=cell.failed)
+
+
+def _write(report: Report, folder: Path, file_name: str) -> tuple[Path, ...]:
+    from ..errors import UsageError
+    from ..report import render
+
+    texts = {folder / f"{file_name}.{kind}": render(report, kind) for kind in ("html", "json")}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in texts.items():
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--pycheck-report-dir {folder}: it cannot be written: {error.strerror}") from error
+    return tuple(texts)
+
+
+def _file_name(name: str) -> str:
+    """One that tells the test, which no other test has; the digest tells apart what the rest may not."""
+    readable = re.sub(r"[^\w.-]+", "-", name).strip("-")[-_LONGEST_NAME:]
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -1,0 +1,143 @@
+"""What was asked of a test: the call before the mark, the mark before the command line, that before the ini file.
+
+Below these lie the environment, pycheck.toml or [tool.pycheck], and the defaults, as for every other command.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .. import api
+from ..config import Options
+from ..errors import PycheckError, UsageError
+from ..types import RuntimeId
+
+_OWN = "allow_unavailable"
+#: What `pycheck.compare` takes beside the model and the inputs.
+_KEYWORDS = (*list(inspect.signature(api.compare).parameters)[2:], _OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that one call was asked for."""
+
+    options: Options
+    allow_unavailable: bool
+    report_dir: Path | None
+    baseline: Path | None
+    update_baseline: bool
+
+
+def check(config: pytest.Config) -> None:
+    """pytest.UsageError for an option of the command line that cannot be right."""
+    try:
+        api.keyword_options(_of_command_line(config), folder=config.rootpath)
+    except PycheckError as error:
+        raise pytest.UsageError(str(error).replace("--runtime ", "--pycheck-runtimes ", 1)) from error
+    if config.getoption("pycheck_update_baseline") and not baseline(config):
+        raise pytest.UsageError("--pycheck-update-baseline: no file is named; add --pycheck-baseline=FILE")
+    folder = _path(config, "pycheck_report_dir")
+    try:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise pytest.UsageError(f"--pycheck-report-dir {folder}: it cannot be made: {error.strerror}") from error
+
+
+def parametrizes(node: pytest.Item | pytest.Function, name: str) -> bool:
+    """Whether a test has a `parametrize` of its own for an argument."""
+    for mark in node.iter_markers("parametrize"):
+        names = mark.kwargs.get("argnames", mark.args[0] if mark.args else ())
+        if name in (re.split(r"\s*,\s*", names.strip()) if isinstance(names, str) else names):
+            return True
+    return False
+
+
+def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
+    """The runtimes that a test is to run on; CollectError when they cannot be known."""
+    try:
+        keywords = _keywords(node)
+        runtimes = {"runtimes": keywords["runtimes"]} if "runtimes" in keywords else {}
+        return api.keyword_options(runtimes, folder=node.config.rootpath).runtimes
+    except PycheckError as error:
+        raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from error
+
+
+def asked(request: pytest.FixtureRequest, given: Mapping[str, Any]) -> Asked:
+    """What a call is to do; UsageError names what is wrong and the nearest right one."""
+    keywords = _keywords(request.node)
+    if "pycheck_runtime" in request.fixturenames:
+        keywords["runtimes"] = (request.getfixturevalue("pycheck_runtime"),)
+    keywords |= _checked("the call", given)
+    allow_unavailable = bool(keywords.pop(_OWN, False))
+    if isinstance(keywords.get("runtimes"), str):
+        keywords["runtimes"] = _split([keywords["runtimes"]])
+    options = api.keyword_options(keywords, folder=request.config.rootpath)
+    config = request.config
+    return Asked(
+        options,
+        allow_unavailable,
+        _path(config, "pycheck_report_dir"),
+        baseline(config),
+        config.getoption("pycheck_update_baseline"),
+    )
+
+
+def baseline(config: pytest.Config) -> Path | None:
+    """Where the accepted release lies."""
+    return _path(config, "pycheck_baseline")
+
+
+def _keywords(node: pytest.Item) -> dict[str, Any]:
+    config = node.config
+    keywords: dict[str, Any] = {
+        name: value
+        for name in ("runtimes", "headed", _OWN)
+        if (value := config.getini(f"pycheck_{name}")) not in (None, [])
+    }
+    keywords |= _of_command_line(config)
+    for mark in reversed(list(node.iter_markers("pycheck"))):  # the closest last
+        if mark.args:
+            raise UsageError(f"@pytest.mark.pycheck: {mark.args[0]!r} has no name", "Write runtimes=[...], atol=1e-4.")
+        keywords |= _checked("@pytest.mark.pycheck", mark.kwargs)
+    if isinstance(keywords.get("runtimes"), list | str):
+        found = keywords["runtimes"]
+        keywords["runtimes"] = _split([found] if isinstance(found, str) else map(str, found))
+    return keywords
+
+
+def _of_command_line(config: pytest.Config) -> dict[str, Any]:
+    options = {name: config.getoption(f"pycheck_{name}") for name in ("runtimes", "headed", _OWN)}
+    if options["runtimes"]:
+        options["runtimes"] = _split(options["runtimes"])
+    return {name: value for name, value in options.items() if value}
+
+
+def _checked(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    for name in given:
+        if name not in _KEYWORDS:
+            near = difflib.get_close_matches(name, _KEYWORDS, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_KEYWORDS)}."
+            raise UsageError(f"{where}: unknown option {name!r}", hint)
+    return dict(given)
+
+
+def _split(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word for text in texts for word in re.split(r"[,\s]+", text) if word)
+
+
+def _path(config: pytest.Config, name: str) -> Path | None:
+    """Of the command line, from where pytest was started, or of the ini file, from where that lies."""
+    if given := config.getoption(name):
+        return config.invocation_params.dir / str(given)
+    if given := config.getini(name):
+        return (config.inipath.parent if config.inipath else config.rootpath) / str(given)
+    return None

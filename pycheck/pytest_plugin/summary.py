@@ -1,0 +1,67 @@
+"""What a session says and keeps at its end: the matrix of models by runtimes, and the accepted release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .results import Cell
+
+_TITLE = "pycheck"
+
+
+class Summary:
+    """Collects from test reports, which xdist brings from its workers, and prints where anything was compared."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._cells: dict[tuple[str, str], Cell] = {}
+        self._accepted: list[dict[str, Any]] = []
+        self._said = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A model that was compared twice on one runtime failed if it failed once."""
+        self._accepted += getattr(report, "pycheck_accepted", ())
+        cell: Cell
+        for cell in getattr(report, "pycheck_cells", ()):
+            place = (cell["model"], cell["runtime"])
+            if place not in self._cells or cell["failed"] or not self._cells[place]["failed"]:
+                self._cells[place] = cell
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the accepted release, where that was asked for; a worker of xdist leaves it to its controller."""
+        if not self._accepted or hasattr(self._config, "workerinput"):
+            return
+        from ..errors import PycheckError
+        from . import accepted, settings
+
+        file = settings.baseline(self._config)
+        assert file is not None  # else the run would not have begun
+        try:
+            self._said = accepted.accept(file, self._accepted)
+        except PycheckError as error:
+            self._said = f"The baseline stays as it was: {error}"
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """A line a model, a column a runtime."""
+        if not self._cells or self._config.getoption("verbose") < 0:
+            return
+        models = sorted({model for model, _ in self._cells})  # tests may end in any order
+        runtimes = sorted({runtime for _, runtime in self._cells})
+        columns = [["model", *models]]
+        for runtime in runtimes:
+            found = (self._cells.get((model, runtime)) for model in models)
+            columns.append([runtime, *(cell["text"] if cell else "" for cell in found)])
+        widths = [max(map(len, column)) for column in columns]
+        terminalreporter.write_sep("=", _TITLE)
+        for rank, row in enumerate(zip(*columns, strict=True)):
+            failed = rank > 0 and any(
+                cell["failed"] for (model, _), cell in self._cells.items() if model == models[rank - 1]
+            )
+            line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+            terminalreporter.write_line(line, **({} if rank == 0 else {"red" if failed else "green": True}))
+        if self._said:
+            terminalreporter.write_line(self._said)

@@ -1,0 +1,47 @@
+"""What findings advise, once remedies were tried: what was seen to work, and not what was seen to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ..types import Finding, Remedy, Severity
+
+#: What the advice of a finding amounts to, where that is something that can be tried.
+_ADVISED = {
+    "quantization-drift": "quantization",
+    "resize-alignment": "format",
+    "f16-underflow": "epsilon",
+    "epsilon-mismatch": "epsilon",
+    "f16-overflow": "inputs",
+    "input-scale": "inputs",
+}
+
+
+def advised(findings: Iterable[Finding], remedies: Sequence[Remedy]) -> tuple[Finding, ...]:
+    """The findings; those about what was tried say how that went, the errors of a cured runtime what cures it."""
+    return tuple(_advised(finding, remedies) for finding in findings)
+
+
+def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
+    about = [r for r in remedies if finding.runtime in (None, r.runtime) and r.after is not None]
+    kind = _ADVISED.get(finding.code)
+    same = [remedy for remedy in about if remedy.kind == kind]
+    proven = [remedy for remedy in same if remedy.worked]
+    if proven:
+        return replace(finding, advice=f"Seen to work: {_named(proven[0])}.")
+    if same:
+        tried = f"It was tried without success: {same[0].change}."
+        cures = [remedy for remedy in about if remedy.worked]
+        instead = f" Seen to work instead: {_named(cures[0])}." if cures else ""
+        return replace(finding, advice=tried + instead)
+    cures = [remedy for remedy in about if remedy.worked]
+    if finding.severity is Severity.ERROR and finding.runtime is not None and cures:
+        return replace(finding, advice=f"Seen to work: {_named(cures[0])}. {finding.advice}")
+    return finding
+
+
+def _named(remedy: Remedy) -> str:
+    if remedy.kind == "flags":
+        return " ".join(remedy.options)
+    return f"{remedy.change} ({' '.join(remedy.options)})" if remedy.options else remedy.change

@@ -1,0 +1,50 @@
+"""Remedy: a larger epsilon in the normalization layers where half floats lose it."""
+
+from __future__ import annotations
+
+from ..types import Remedy
+from .failure import Failure
+from .trial import Trial
+from .trials import Trials
+
+#: Below 6.1e-5 half floats are denormal, which many GPUs flush, whatever this one does; 1e-3 is Keras's own default.
+_LADDER = (1e-4, 1e-3, 1e-2)
+_OF_OPERATIONS = ("f16-underflow", "division-by-zero", "sqrt-of-negative")
+
+
+def layers(failure: Failure) -> dict[str, float]:
+    """Layers that evidence points at, with their epsilon, 0 where it is not known."""
+    found = {f.layer: 0.0 for f in failure.findings(*_OF_OPERATIONS) if f.layer and f.runtime == failure.runtime}
+    for finding in failure.findings("epsilon-mismatch"):
+        if finding.layer:
+            found[finding.layer] = float(finding.evidence.get("artifact") or 0.0)
+    return found
+
+
+def fits(failure: Failure) -> bool:
+    """A layer with evidence, in a model whose epsilon can be changed."""
+    return failure.is_converted and bool(layers(failure))
+
+
+async def cure(failure: Failure, trials: Trials) -> Remedy | None:
+    """The smallest of a few that passes, in a copy of the artifact; None where no layer has an epsilon there."""
+    suspects = layers(failure)
+    remedy = None
+    for epsilon in _LADDER:
+        if epsilon <= max(suspects.values()):
+            continue
+        trial = Trial((failure.runtime,), epsilons=tuple((layer, epsilon) for layer in suspects))
+        gave = await trials.outcome(trial, failure.runtime)
+        if gave.error and gave.error.startswith("the artifact has no epsilon"):
+            return None  # which the evidence alone does not tell
+        remedy = failure.remedy(
+            "epsilon",
+            f"epsilon {epsilon:g} in {', '.join(suspects)}",
+            gave,
+            trial_count=trials.count,
+            code="\n".join(f"epsilon={epsilon:g}  # of the layer {layer}, in the model" for layer in suspects),
+            note="set in a copy of the artifact, judged against the model as it is",
+        )
+        if remedy.worked:
+            break
+    return remedy

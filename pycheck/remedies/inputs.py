@@ -1,0 +1,104 @@
+"""Remedy: inputs clipped or scaled to the range that passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..types import Outcome, Remedy, Verdict
+from .failure import Failure
+from .searching import SMALLEST_SHARE, Found, largest
+from .trial import Trial
+from .trials import Trials
+
+_FLOATS = ("float16", "float32", "float64")
+_JUDGED = "judged on the changed inputs, against Python on the same"
+
+
+def fits(failure: Failure) -> bool:
+    """Finite inputs of floating point, where NaN or their scale is the matter."""
+    if not _floats(failure) or any(failure.findings("input-nonfinite")):
+        return False
+    return bool(failure.before.nonfinite_count) or any(failure.findings("input-scale", "f16-overflow"))
+
+
+async def cure(failure: Failure, trials: Trials) -> Remedy:
+    """An outlier is clipped, to as far out as passes; where that does not do, everything is scaled."""
+    outliers = _outliers(failure)
+    if outliers:
+        remedy = await _clipped(failure, trials, outliers)
+        if remedy.worked:
+            return remedy
+    return await _scaled(failure, trials)
+
+
+async def _clipped(failure: Failure, trials: Trials, outliers: Mapping[str, float]) -> Remedy:
+    def trial(share: float) -> Trial:
+        limits = tuple((name, _short(magnitude * share)) for name, magnitude in outliers.items())
+        return Trial(failure.together, limits=limits)
+
+    found, gave = await _largest(failure, trials, trial)
+    limits = trial(found.value).limits
+    return failure.remedy(
+        "inputs",
+        "; ".join(f"the input {name} clipped to -{limit:g}..{limit:g}" for name, limit in limits),
+        gave,
+        trial_count=trials.count,
+        code="\n".join(_clip(name, f"{limit:g}") for name, limit in limits),
+        note=_JUDGED + _incomplete(found),
+    )
+
+
+def _clip(name: str, limit: str) -> str:
+    python, javascript = f"np.clip({name}, -{limit}, {limit})", f"tf.clipByValue({name}, -{limit}, {limit})"
+    return f"{name} = {python}  # in JavaScript: {name} = {javascript}"
+
+
+async def _scaled(failure: Failure, trials: Trials) -> Remedy:
+    large = {finding.tensor: finding.evidence.get("largest") for finding in failure.findings("input-scale")}
+    names = [name for name in _floats(failure) if name in large] or _floats(failure)
+
+    def trial(share: float) -> Trial:
+        return Trial(failure.together, factors=tuple((name, _short(share)) for name in names))
+
+    found, gave = await _largest(failure, trials, trial)
+    factor = _short(found.value)
+    reach = {name: f", so up to {_short(factor * value):g}" for name, value in large.items() if value}
+    down_to = "" if gave.verdict is Verdict.PASS else "scaled, down to "
+    return failure.remedy(
+        "inputs",
+        "; ".join(f"the input {name} {down_to}times {factor:g}{reach.get(name, '')}" for name in names),
+        gave,
+        trial_count=trials.count,
+        code="\n".join(f"{name} = {factor:g} * {name}  # in Python and in JavaScript" for name in names),
+        note=f"{_JUDGED}; the model must be trained with it, or have the inverse in its next layer"
+        + _incomplete(found),
+    )
+
+
+async def _largest(failure: Failure, trials: Trials, trial: Callable[[float], Trial]) -> tuple[Found[float], Outcome]:
+    """The largest share that passes, and what it gave; where none does, the smallest."""
+
+    async def passes(share: float) -> bool:
+        return await trials.passes(trial(share), failure.runtime)
+
+    found = await largest(passes) or Found(SMALLEST_SHARE)
+    return found, await trials.outcome(trial(found.value), failure.runtime)
+
+
+def _incomplete(found: Found[float]) -> str:
+    return "" if found.complete else "; a larger one may pass too: the trials ended first"
+
+
+def _outliers(failure: Failure) -> dict[str, float]:
+    """The largest magnitude of each input that has an outlier."""
+    found = {f.tensor: f.evidence["largest"] for f in failure.findings("input-scale") if f.evidence.get("outlier")}
+    return {name: found[name] for name in _floats(failure) if name in found}
+
+
+def _floats(failure: Failure) -> list[str]:
+    return [spec.name for spec in failure.report.model.signature.inputs if spec.dtype in _FLOATS]
+
+
+def _short(value: float) -> float:
+    """Three significant digits: what a person would write."""
+    return float(f"{value:.3g}")

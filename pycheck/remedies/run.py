@@ -1,0 +1,64 @@
+"""Tries every remedy that fits, on every runtime that failed, and adds to the report what that gave."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from ..config import Options
+from ..types import Remedy, Report
+from . import backends, conversion, epsilons, flags, inputs, operations
+from .advice import advised
+from .failure import Failure, failures
+from .searching import ExhaustedError
+from .trial import Trial
+from .trials import Observer, Trials
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of remedy: whether it fits a failure, and the search for what of it cures."""
+
+    name: str
+    fits: Callable[[Failure], bool]
+    cure: Callable[[Failure, Trials], Awaitable[Remedy | None]]
+
+
+#: In the order of advice: what changes the least for those who use the model comes first.
+KINDS: tuple[Kind, ...] = (
+    Kind("quantization", conversion.fits_quantization, conversion.cure_quantization),
+    Kind("format", conversion.fits_format, conversion.cure_format),
+    Kind("flags", flags.fits, flags.cure),
+    Kind("operations", operations.fits, operations.cure),
+    Kind("epsilon", epsilons.fits, epsilons.cure),
+    Kind("backend", backends.fits, backends.cure),
+    Kind("inputs", inputs.fits, inputs.cure),
+)
+
+
+async def try_remedies(
+    report: Report, options: Options, *, trial: Callable[[Trial], Awaitable[Report]], observe: Observer
+) -> Report:
+    """The report with its remedies, those that worked first, and findings that advise accordingly.
+
+    `trial` runs a change through the stages that the report came from. The verdict stays: what failed has failed.
+    """
+    trials = Trials(trial, options, observe)
+    found: list[Remedy] = []
+    for failure in failures(report, options):
+        trials.begin_runtime(failure.runtime)
+        for kind in KINDS:
+            if kind.fits(failure):
+                found += await _searched(kind, failure, trials)
+    remedies = tuple(sorted(found, key=lambda remedy: not remedy.worked))
+    return replace(report, remedies=remedies, findings=advised(report.findings, remedies))
+
+
+async def _searched(kind: Kind, failure: Failure, trials: Trials) -> list[Remedy]:
+    trials.begin(kind.name)
+    try:
+        remedy = await kind.cure(failure, trials)
+    except ExhaustedError:
+        note = f"the trials ended before it was known: {trials.limits}"
+        return [failure.remedy(kind.name, kind.name, None, trial_count=trials.count, note=note)]
+    return [remedy] if remedy else []

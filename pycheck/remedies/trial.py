@@ -1,0 +1,51 @@
+"""One thing done otherwise than in the run that failed: plain data, and the options that say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..config import Options
+from ..types import RuntimeId
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to run again, and what to change: everything that is empty or None stays as it was.
+
+    `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
+    magnitude; Python then computes on the same changed inputs.
+    """
+
+    runtimes: tuple[RuntimeId, ...]
+    flags: tuple[tuple[str, str], ...] = ()
+    cpu_kernels: tuple[str, ...] = ()
+    format: str | None = None
+    quantize: str | None = None
+    epsilons: tuple[tuple[str, float], ...] = ()
+    factors: tuple[tuple[str, float], ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def converts(self) -> bool:
+        """Whether the artifact is converted in another way."""
+        return self.format is not None or self.quantize is not None
+
+    @property
+    def changes_inputs(self) -> bool:
+        """Whether Python has to compute again."""
+        return bool(self.factors or self.limits)
+
+    def options(self, given: Options) -> Options:
+        """The options of the run that failed, with what they say of this change."""
+        return replace(
+            given,
+            runtimes=self.runtimes,
+            flags=(*given.flags, *self.flags),
+            cpu_kernels=(*given.cpu_kernels, *self.cpu_kernels),
+            format=self.format or given.format,
+            quantize=self.quantize or given.quantize,
+            save_run=None,
+            trace=False,
+            layers=(),
+            try_remedies=False,
+        )

@@ -1,0 +1,128 @@
+"""A check at the terminal: the matrix first, then what compare says of each variant that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from ..types import CheckReport, RuntimeId, Severity
+from . import check_view, wording
+from .check_view import Cell, Row
+from .terminal import capture, report_parts
+
+_SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_MOST_REMARKS = 8
+_NAME_WIDTH = 28
+_GAP, _ENGINE_GAP = 1, 2
+
+
+def print_check(check: CheckReport, console: Console, *, verbosity: int = 0) -> None:
+    """Print to a console; `verbosity` -1 is the verdict alone, 1 tells all of every variant."""
+    console.file.write(capture(_parts(check, console.width, verbosity), console))
+
+
+def _parts(check: CheckReport, width: int, verbosity: int) -> Iterator[RenderableType]:
+    style = "bold green" if check.passed else "bold red"
+    head = wording.printable(check_view.headline(check))
+    yield Text.assemble((check_view.label(check), style), "  ", head, f", in {check.wall_s:.0f} s")
+    if verbosity < 0:
+        return
+    yield Text()
+    yield from _matrix(check, width)
+    for report in check.reports if verbosity > 0 else check_view.failing(check):
+        yield Text()
+        yield Text(f"--- {report.name} ".ljust(width, "-"), "bold", overflow="crop", no_wrap=True)
+        yield from report_parts(report, width, verbosity)
+    yield from _failures(check)
+    yield from _remarks(check, verbosity)
+
+
+def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
+    rows, columns = check_view.rows(check), check_view.columns(check)
+    places = {runtime: place for place, runtime in enumerate(columns)}
+    groups = [_Group(engine, tuple(runtimes)) for engine, runtimes in groupby(columns, lambda i: i.engine)]
+    names = [wording.elide(wording.printable(row.name), _NAME_WIDTH) for row in rows]
+    margin = max(map(len, names), default=0)
+    last = max((len(row.whole.text) for row in rows), default=0)
+    beside: list[list[_Group]] = []
+    for group in groups:  # engines side by side as far as the width goes
+        widths = [g.width(rows, places) + _ENGINE_GAP for g in (*(beside[-1] if beside else ()), group)]
+        if beside and margin + sum(widths) + _ENGINE_GAP + last <= width:
+            beside[-1].append(group)
+        else:
+            beside.append([group])
+    for index, some in enumerate(beside or [[]]):
+        yield from [Text()] if index else []
+        yield _head("", [g.engine.ljust(g.width(rows, places)) for g in some], margin)
+        yield _head("", [g.line([i.kind for i in g.runtimes], rows, places).plain for g in some], margin)
+        for name, row in zip(names, rows, strict=True):
+            parts = [g.line([row.cells[places[i]] for i in g.runtimes], rows, places) for g in some]
+            parts += [_text(row.whole, last)] if index == len(beside) - 1 or not beside else []
+            yield Text(" " * _ENGINE_GAP).join([Text(name.ljust(margin)), *parts])
+    if legend := check_view.legend(check):
+        yield Text(legend, "dim")
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The runtimes of one engine, which stand together."""
+
+    engine: str
+    runtimes: tuple[RuntimeId, ...]
+
+    def widths(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> list[int]:
+        """Of each column; the last one makes room for the engine's name."""
+        widths = [max(len(i.kind), *(len(row.cells[places[i]].text) for row in rows), 0) for i in self.runtimes]
+        widths[-1] += max(0, len(self.engine) - sum(widths) - _GAP * (len(widths) - 1))
+        return widths
+
+    def width(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> int:
+        """Of all columns."""
+        widths = self.widths(rows, places)
+        return sum(widths) + _GAP * (len(widths) - 1)
+
+    def line(self, cells: Sequence[Cell | str], rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> Text:
+        """One line of the table."""
+        widths = self.widths(rows, places)
+        texts = (Text(c.ljust(w)) if isinstance(c, str) else _text(c, w) for c, w in zip(cells, widths, strict=True))
+        return Text(" " * _GAP).join(texts)
+
+
+def _head(title: str, parts: Sequence[str], margin: int) -> Text:
+    return Text((" " * _ENGINE_GAP).join([title.ljust(margin), *parts]), "bold")
+
+
+def _text(cell: Cell, width: int) -> Text:
+    style = "bold red" if cell.failed else {"pass": "green", wording.ABSENT: "dim"}.get(cell.text, "yellow")
+    return Text.assemble((cell.text, style), " " * (width - len(cell.text)))
+
+
+def _failures(check: CheckReport) -> Iterator[RenderableType]:
+    if not check.failures:
+        return
+    yield Text()
+    yield Text("Could not be judged", "bold")
+    for failure in check.failures:
+        yield Padding(Text.assemble((failure.name, "red"), "  ", wording.printable(failure.message)), (0, 0, 0, 2))
+        if failure.advice:
+            yield Padding(Text("\n".join(map(wording.printable, failure.advice.splitlines())), "dim"), (0, 0, 0, 4))
+
+
+def _remarks(check: CheckReport, verbosity: int) -> Iterator[RenderableType]:
+    """In a verbose report each variant has told its own."""
+    told = check_view.remarks(check) if verbosity == 0 else ()
+    if told:
+        yield Text()
+        yield Text("Of variants that pass", "bold")
+    for remark in told[:_MOST_REMARKS]:
+        found = remark.finding
+        about = wording.names([wording.printable(name) for name in remark.variants])
+        line = Text.assemble((found.code, _SEVERITY[found.severity]), f"  {about}: {wording.printable(found.summary)}")
+        yield Padding(line, (0, 0, 0, 2))
+    if len(told) > _MOST_REMARKS:
+        yield Text(f"  and {len(told) - _MOST_REMARKS} more; -v shows all", "dim")

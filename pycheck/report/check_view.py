@@ -1,0 +1,164 @@
+"""What every report of a check for people says: the matrix of variants by runtimes, and what stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..types import BROWSER_ENGINES, CheckReport, Finding, Report, RuntimeId, RuntimeStatus, Severity, Verdict
+from . import view
+from .wording import ABSENT, names, printable
+
+#: The word for an error that only a check can find.
+_OF_CHECK = {"budget-exceeded": "BUDGET", "baseline-worse": "WORSE", "model-changed": "CHANGED"}
+_NO_RUN = ("runtime-unavailable", "runtime-failed", "runtime-timed-out")
+#: Words in the order of what matters most.
+_WORST_FIRST = ("NaN+DRIFT", "NaN", "DRIFT", "SHAPE", "NO RUN", "WORSE", "BUDGET", "CHANGED", "FAIL")
+
+_MEANINGS = {
+    "WORSE": "than in the accepted release",
+    "CHANGED": "not the accepted model",
+    "BUDGET": "exceeded",
+    "known": "accepted in the configuration",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One variant on one runtime, in a word; ABSENT where it does not run there."""
+
+    text: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One variant. `whole` is what fails without being about one runtime, with an empty text where nothing does."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    whole: Cell
+
+    @property
+    def failed(self) -> bool:
+        """Whether this variant is a reason not to release."""
+        return self.whole.failed or any(cell.failed for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One finding, and the variants that have it."""
+
+    finding: Finding
+    variants: tuple[str, ...]
+
+
+def columns(check: CheckReport) -> tuple[RuntimeId, ...]:
+    """Every runtime that is a candidate somewhere, engine by engine, in the order of the reports."""
+    found = dict.fromkeys(i for report in check.reports for i in _candidates(report))
+    engines = [*BROWSER_ENGINES, *dict.fromkeys(runtime.engine for runtime in found)]
+    return tuple(sorted(found, key=lambda runtime: engines.index(runtime.engine)))
+
+
+def _candidates(report: Report) -> list[RuntimeId]:
+    references = {*report.model.references}
+    ids = [*(r.id for r in report.runtimes), *(c.candidate for c in report.comparisons)]
+    return list(dict.fromkeys(i for i in ids if i not in references))
+
+
+def rows(check: CheckReport) -> tuple[Row, ...]:
+    """A row for each variant, those without a report last."""
+    runtimes = columns(check)
+    failed = {failure.name for failure in check.failures}
+    with_report = [
+        Row(r.name, tuple(cell(r, runtime) for runtime in runtimes), _whole(r, r.name in failed)) for r in check.reports
+    ]
+    without = [failure.name for failure in check.failures if failure.name not in {r.name for r in check.reports}]
+    empty = tuple(Cell(ABSENT) for _ in runtimes)
+    return (*with_report, *(Row(name, empty, Cell("ERROR", True)) for name in without))
+
+
+def cell(report: Report, runtime: RuntimeId) -> Cell:
+    """One variant on one runtime."""
+    if runtime not in _candidates(report):
+        return Cell(ABSENT)
+    about = [f for f in report.findings if f.runtime == runtime or str(runtime) in f.evidence.get("runtimes", ())]
+    words = [row.result for row in view.rows(report) if row.runtime == str(runtime) and row.comparison]
+    words += [_word(f) for f in about if f.severity is Severity.ERROR]
+    record = next((r for r in report.runtimes if r.id == runtime), None)
+    if failing := [word for word in _WORST_FIRST if word in words]:
+        return Cell(failing[0], failed=True)
+    if record and record.status is not RuntimeStatus.OK:
+        return Cell("no run")
+    if any("known" in f.evidence for f in about):
+        return Cell("known")
+    return Cell("warn" if "warn" in words else "pass")
+
+
+def _word(finding: Finding) -> str:
+    """The word for an error that no comparison shows, or "" for one that a comparison does."""
+    if finding.code in _NO_RUN:
+        return "NO RUN"
+    if finding.code in _OF_CHECK:
+        return _OF_CHECK[finding.code]
+    return "FAIL" if finding.code in ("top1-flip", "argmax-tie") or finding.tensor is None else ""
+
+
+def _whole(report: Report, failed: bool) -> Cell:
+    errors = [f for f in report.findings if f.severity is Severity.ERROR and f.runtime is None]
+    words = {_OF_CHECK.get(f.code, "FAIL") for f in errors if not f.evidence.get("runtimes")}
+    if failed:
+        return Cell("ERROR", True)
+    return next((Cell(word, True) for word in _WORST_FIRST if word in words), Cell(""))
+
+
+def legend(check: CheckReport) -> str:
+    """What those words in the matrix mean that do not say it themselves; "" where there are none."""
+    used = {found.text for row in rows(check) for found in (*row.cells, row.whole)}
+    return "; ".join(f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in used)
+
+
+def headline(check: CheckReport) -> str:
+    """One sentence under the verdict."""
+    table = rows(check)
+    failing = [row for row in table if row.failed]
+    if not check.reports and not check.failures:
+        return "nothing was checked"
+    total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
+    if not failing:
+        return f"{total}: all give the answers that Python gives"
+    verb = "fails" if len(failing) == 1 else "fail"
+    return f"{names([printable(row.name) for row in failing])} {verb}, of {total}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def label(check: CheckReport) -> str:
+    """The verdict as a word."""
+    failed = any(row.failed for row in rows(check))
+    return "FAIL" if check.verdict is Verdict.ERROR and failed else view.LABELS[check.verdict]
+
+
+def failing(check: CheckReport) -> tuple[Report, ...]:
+    """The reports that do not pass."""
+    return tuple(report for report in check.reports if not report.passed)
+
+
+def remarks(check: CheckReport) -> tuple[Told, ...]:
+    """What the reports that pass have to say all the same: warnings, known divergences, news since the baseline."""
+    told: dict[tuple[str, str], Told] = {}
+    for report in check.reports:
+        for found in _remarkable(report):
+            key = (found.code, found.summary)
+            before = told.get(key, Told(found, ()))
+            told[key] = Told(found, (*before.variants, report.name))
+    return tuple(sorted(told.values(), key=lambda t: list(Severity).index(t.finding.severity)))
+
+
+def _remarkable(report: Report) -> Iterator[Finding]:
+    for found in report.findings if report.passed else ():
+        news = found.code.startswith("baseline-") or found.code == "model-changed" or "known" in found.evidence
+        if found.severity is Severity.WARNING or news:
+            yield found

@@ -1,0 +1,144 @@
+"""What was tried against a failure, in words: what worked with its numbers, what did not, and how to check it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..types import Outcome, Remedy, Report, RuntimeId, Verdict
+from .wording import count, names, printable, short
+
+#: Longer code is not for a terminal.
+_MOST_LINES = 4
+_WORDS = {
+    Verdict.PASS: "pass",
+    Verdict.DRIFT: "drift",
+    Verdict.NAN_DIVERGENCE: "NaN divergence",
+    Verdict.ERROR: "error",
+}
+#: Options that only a trace or the trying has, and whether a value follows.
+_OF_TRACE = {
+    "--trace": False,
+    "--try-remedies": False,
+    "--layer": True,
+    "--trace-samples": True,
+    "--trace-memory": True,
+}
+_SINGLE = ("--format", "--quantize")
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """One remedy that worked, as text; `runtimes` are all that it was seen to work on."""
+
+    runtimes: str
+    change: str
+    effect: str
+    command: str
+    code: str
+    note: str
+
+    @property
+    def short_code(self) -> str:
+        """The code as far as a terminal should show it; empty where there is none."""
+        lines = self.code.splitlines()
+        if len(lines) <= _MOST_LINES:
+            return self.code
+        return f"{lines[-1]}  // the function itself: -v, --json or --html"
+
+
+def cures(report: Report) -> tuple[Cure, ...]:
+    """What worked, in the order of the report; the same change on several runtimes is told once."""
+    groups: dict[tuple[str, str], list[Remedy]] = {}
+    for remedy in report.remedies:
+        if remedy.worked:
+            groups.setdefault((remedy.kind, remedy.change), []).append(remedy)
+    return tuple(
+        Cure(
+            names([r.runtime for r in group]),
+            printable(change),
+            "; ".join(dict.fromkeys(_effect(r) for r in group)),
+            printable(shlex.join(group[0].options)),
+            "\n".join(printable(line) for line in group[0].code.splitlines()),
+            printable(group[0].note),
+        )
+        for (_, change), group in groups.items()
+    )
+
+
+def without_success(report: Report) -> Iterator[tuple[str, str]]:
+    """Runtime and, in one line, all that was tried on it and did not help."""
+    for runtime in dict.fromkeys(remedy.runtime for remedy in report.remedies):
+        tried = [r for r in report.remedies if r.runtime == runtime and not r.worked]
+        if tried:
+            yield (
+                str(runtime),
+                printable("; ".join(f"{r.change} ({_told(r.after) if r.after else r.note})" for r in tried)),
+            )
+
+
+def trial_count(report: Report) -> int:
+    """How many runs it took."""
+    return sum(remedy.trial_count for remedy in report.remedies)
+
+
+def check(report: Report, command: str) -> tuple[str, str] | None:
+    """A reason and the command that runs it again with what cured it; None where no option does."""
+    chosen: dict[RuntimeId, Remedy] = {}
+    for remedy in report.remedies:
+        if remedy.worked and remedy.options:
+            chosen.setdefault(remedy.runtime, remedy)
+    if not chosen:
+        return None
+    failed = {remedy.runtime for remedy in report.remedies}
+    reason = "see it pass" if chosen.keys() == failed else f"see {names(list(chosen))} pass"
+    return reason, _changed(command, report, chosen)
+
+
+def _changed(command: str, report: Report, chosen: dict[RuntimeId, Remedy]) -> str:
+    added: dict[tuple[str, str], None] = {}
+    for remedy in chosen.values():
+        if remedy.kind != "backend":
+            added |= dict.fromkeys(zip(remedy.options[::2], remedy.options[1::2], strict=True))
+    superseded = {option: True for option, _ in added if option in _SINGLE}
+    words = list(_without(shlex.split(command), _OF_TRACE | superseded))
+    if replaced := {runtime: r.options[1] for runtime, r in chosen.items() if r.kind == "backend"}:
+        candidates = dict.fromkeys(c.candidate for c in report.comparisons if not c.is_noise_floor)
+        left = dict.fromkeys(replaced.get(runtime, str(runtime)) for runtime in (*candidates, *replaced))
+        words = [*_without(words, {"--runtime": True}), *(text for runtime in left for text in ("--runtime", runtime))]
+    words[1:2] = ["compare"]
+    return shlex.join([*words, *(text for pair in added for text in pair)])
+
+
+def _without(words: Sequence[str], options: dict[str, bool]) -> Iterator[str]:
+    """The words of a command without these options and, where they have one, their values."""
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in options:
+            skip = options[word]
+        elif word.partition("=")[0] not in options:
+            yield word
+
+
+def _effect(remedy: Remedy) -> str:
+    """``NaN/Inf 48 -> 0, max error 0.2 -> 1e-7``: before and after."""
+    before, after = remedy.before, remedy.after
+    if after is None:
+        return ""
+    if before.error:
+        return f"{printable(before.error)} -> {_told(after)}"
+    parts = [f"max error {short(before.max_abs_error)} -> {short(after.max_abs_error)}"]
+    if before.nonfinite_count or after.nonfinite_count:
+        parts.insert(0, f"NaN/Inf {count(before.nonfinite_count or 0)} -> {count(after.nonfinite_count or 0)}")
+    return ", ".join(parts)
+
+
+def _told(outcome: Outcome) -> str:
+    if outcome.error:
+        return printable(outcome.error)
+    parts = [f"{count(outcome.nonfinite_count)} NaN/Inf"] if outcome.nonfinite_count else []
+    parts += [f"max error {short(outcome.max_abs_error)}"] if outcome.max_abs_error is not None else []
+    return ", ".join([_WORDS[outcome.verdict], *parts])

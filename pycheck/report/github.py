@@ -1,0 +1,77 @@
+"""What GitHub Actions shows of a report: annotations, as workflow commands in the log, and the step's summary.
+
+Workflow commands and how they are escaped: docs.github.com, "Workflow commands for GitHub Actions", and
+packages/core/src/command.ts of github.com/actions/toolkit. GitHub shows ten errors and ten warnings of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+
+from ..types import Finding, Report, Severity, VariantFailure
+from . import mismatch, view
+from .wording import printable
+
+_MOST = 10
+#: The limit of one step's summary, less a little for what other tools put there.
+SUMMARY_LIMIT_BYTES = 1_000_000
+_CUT = "\n\nThe rest does not fit into a step summary: see the other reports.\n"
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
+
+
+def render_annotations(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
+    """A line for every error and warning, as many as GitHub shows; the last then counts those that it would not."""
+    found = {"error": [_failure(failure) for failure in failures], "warning": []}
+    for report in reports:
+        for _, group in view.by_severity(report.findings):
+            for finding in group:
+                if command := _COMMANDS.get(finding.severity):
+                    found[command].append(_annotation(command, report, finding))
+    return "".join(f"{line}\n" for command, lines in found.items() for line in _shown(command, lines))
+
+
+def within_summary(markdown: str) -> str:
+    """The step's summary, within what GitHub takes."""
+    if len(markdown.encode()) <= SUMMARY_LIMIT_BYTES:
+        return markdown
+    kept = markdown.encode()[: SUMMARY_LIMIT_BYTES - len(_CUT)].decode(errors="ignore")
+    return kept.rpartition("\n")[0] + _CUT
+
+
+def _shown(command: str, lines: Sequence[str]) -> Sequence[str]:
+    if len(lines) <= _MOST:
+        return lines
+    message = f"{len(lines) - _MOST + 1} more are in the step's summary"
+    return (*lines[: _MOST - 1], f"::{command} title=pycheck::{message}")
+
+
+def _failure(failure: VariantFailure) -> str:
+    message = "\n".join(map(printable, [failure.message, *failure.advice.splitlines()]))
+    return f"::error title={_property(f'pycheck: {failure.name}')}::{_data(message)}"
+
+
+def _annotation(command: str, report: Report, finding: Finding) -> str:
+    where = f" on {finding.runtime}" if finding.runtime else ""
+    variant = f"{report.name}: " if report.name else ""
+    properties = {"title": f"pycheck: {variant}{finding.code}{where}"}
+    path = PurePath(report.model.path)
+    if report.model.format != "keras-object" and not path.is_absolute():
+        properties = {"file": path.as_posix(), **properties}
+    message = [finding.summary, *_numbers(report, finding), *finding.advice.splitlines()]
+    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{command} {told}::{_data(chr(10).join(map(printable, message)))}"
+
+
+def _numbers(report: Report, finding: Finding) -> Iterator[str]:
+    for c in report.comparisons:
+        if c.passed is False and (c.candidate, c.tensor) == (finding.runtime, finding.tensor):
+            yield from mismatch.lines(c)
+
+
+def _data(value: str) -> str:
+    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: str) -> str:
+    return _data(printable(value)).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,225 @@
+"""The report as one HTML page that needs nothing else: no script, no font, no request.
+
+The charts are SVG, drawn here. A charting library would be the greater part of the page, need a
+script that no page with untrusted names in it should run, and be one more thing that a mail program, a CI server's
+viewer or a printer leaves out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
+from .. import check_view, cures, training, view, where, wording
+from ..pages import read_page
+from ..wording import ABSENT
+from . import charts, content, curves, depth
+
+_ELEMENTS = 8
+_MOST_EVIDENCE = 2000
+_WORST_FIRST = (Verdict.ERROR, Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.PASS)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What stands above several reports, where it is not simply the worst of their verdicts.
+
+    `results` are words for cells of the matrix, by name and runtime, that stand for what the outputs themselves do
+    not show, such as a budget, and whether they are failures. `failures` are models without a report, and why.
+    """
+
+    label: str
+    passed: bool
+    headline: str
+    remarks: tuple[str, ...] = ()
+    results: Mapping[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
+    failures: tuple[tuple[str, str], ...] = ()
+
+
+def render_html(report: Report) -> str:
+    """The report as a page; every text is escaped, whatever file it came from."""
+    shown = content.section(report.model.path, report, "r1")
+    overview = Overview(shown.label, report.passed, shown.headline)
+    return _render(report.model.path, overview, [shown], content.outputs_matrix(shown), report.pycheck_version)
+
+
+def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview: Overview | None = None) -> str:
+    """Several reports, each with the name of its model or variant, on one page under a matrix of all.
+
+    ValueError without a report.
+    """
+    if not reports:
+        raise ValueError("no report to render")
+    sections = [content.section(name, report, f"r{i}") for i, (name, report) in enumerate(reports, 1)]
+    overview = overview or _overview(sections)
+    return _render(
+        title, overview, sections, content.models_matrix(sections, overview.results), reports[0][1].pycheck_version
+    )
+
+
+def render_check_html(check: CheckReport) -> str:
+    """A check on one page: the matrix of all variants, then the report of each."""
+    sections = [content.section(report.name, report, f"r{i}") for i, report in enumerate(check.reports, 1)]
+    overview = Overview(
+        check_view.label(check),
+        check.passed,
+        check_view.headline(check),
+        tuple(f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in _told(check)),
+        results=_words(check),
+        failures=tuple((failure.name, failure.message) for failure in check.failures),
+    )
+    matrix = content.models_matrix(sections, overview.results)
+    return _render(check.config, overview, sections, matrix, check.pycheck_version, several=True)
+
+
+def _words(check: CheckReport) -> dict[tuple[str, str], tuple[str, bool]]:
+    """The words that every report of a check has for a variant on a runtime."""
+    found = {
+        (wording.printable(report.name), str(record.id)): check_view.cell(report, record.id)
+        for report in check.reports
+        for record in report.runtimes
+    }
+    return {place: (cell.text, cell.failed) for place, cell in found.items() if cell.text != ABSENT}
+
+
+def _told(check: CheckReport) -> Iterator[check_view.Told]:
+    """What is about no runtime, so that the matrix has no place for it, and what those that pass have to say."""
+    for report in check.reports:
+        for found in report.findings:
+            whole = found.runtime is None and found.tensor is None
+            if found.severity is Severity.ERROR and whole:
+                yield check_view.Told(found, (report.name,))
+    yield from check_view.remarks(check)
+
+
+def _overview(sections: Sequence[content.Section]) -> Overview:
+    verdict = min((s.report.verdict for s in sections), key=_WORST_FIRST.index)
+    failed = [s.name for s in sections if not s.report.passed]
+    total = f"{len(sections)} model{'' if len(sections) == 1 else 's'}"
+    if not failed:
+        return Overview(view.LABELS[verdict], True, f"all of {total} give the answers that Python gives")
+    return Overview(view.LABELS[verdict], False, f"{len(failed)} of {total} failed: {wording.names(failed)}")
+
+
+def _render(
+    title: str,
+    overview: Overview,
+    sections: Sequence[content.Section],
+    matrix: content.Matrix,
+    version: str,
+    *,
+    several: bool = False,
+) -> str:
+    style = _source("style.css")
+    codes = {f.code: page for s in sections for f in s.report.findings if (page := _page(f.code))}
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            overview=overview,
+            sections=sections,
+            several=several or len(sections) > 1,
+            matrix=matrix,
+            codes=dict(sorted(codes.items())),
+            version=version,
+            style=Markup(style),
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"printable": wording.printable, "evidence": _evidence}
+    environment.globals |= {
+        "view": view,
+        "cures": cures,
+        "where": where,
+        "wording": wording,
+        "charts": charts,
+        "curves": curves,
+        "training": training,
+        "training_states": content.STATE_OF_TRAINING,
+        "depth": depth,
+        "opened": content.opened,
+        "elements": _elements,
+        "metrics": _metrics,
+        "CLASSES": CLASSES,
+    }
+    return environment
+
+
+def _source(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _elements(c: Comparison) -> tuple[WorstElement, ...]:
+    kept = view.worst(c, _ELEMENTS)
+    return kept or c.worst[:_ELEMENTS]
+
+
+def _metrics(c: Comparison) -> tuple[tuple[str, str], ...]:
+    """Name and value of what was measured."""
+    sqnr = c.sqnr_db
+    lines = [
+        ("elements", f"{c.element_count:,}, finite on both sides {c.finite_count:,}"),
+        ("largest error", wording.short(c.max_abs_error)),
+        ("mean error", wording.short(c.mean_abs_error)),
+        ("RMS error", wording.short(c.rms_error)),
+        ("largest relative error", wording.short(c.max_rel_error)),
+        ("largest error in ULP", f"{wording.short(c.max_ulp_error)} of float{c.precision_bits}"),
+        ("cosine similarity", wording.ABSENT if c.cosine_similarity is None else f"{c.cosine_similarity:.10g}"),
+        ("SQNR", wording.ABSENT if sqnr is None else "exact" if sqnr > 1e9 else f"{sqnr:.1f} dB"),
+    ]
+    if c.top1_agreement is not None:
+        lines.append(("same largest class", f"{c.top1_count - c.top1_flip_count:,} of {c.top1_count:,} rows"))
+    if c.noise_floor is not None:
+        floor = f"{wording.short(c.noise_floor)} at most, {wording.short(c.noise_floor_rms)} RMS"
+        lines.append(("noise floor", floor))
+    if c.tolerance:
+        lines.append(("tolerance", wording.printable(c.tolerance.derivation or c.tolerance.mode)))
+    return tuple(lines)
+
+
+def _evidence(evidence: Mapping[str, Any]) -> str:
+    """As indented JSON, cut off where it is long."""
+    text = json.dumps(dict(evidence), indent=2, ensure_ascii=False, default=str)
+    text = "\n".join(wording.printable(line) for line in text.split("\n"))
+    return text if len(text) <= _MOST_EVIDENCE else f"{text[:_MOST_EVIDENCE]} ..."
+
+
+@cache
+def _page(code: str) -> Markup | None:
+    """The page of a code as markup, without its title; None where it is not installed."""
+    from markdown_it import MarkdownIt
+
+    try:
+        text = read_page(code)
+    except OSError:
+        return None
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    for rule in ("link_open", "link_close"):  # a link out of the page would be a request
+        parser.add_render_rule(rule, lambda *_: "")
+    tokens = parser.parse(text.split("\n", 1)[-1] if text.startswith("# ") else text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"  # under the section's own heading
+    return Markup(parser.renderer.render(tokens, parser.options, {}))

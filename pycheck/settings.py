@@ -1,0 +1,134 @@
+"""The file that settings are written in, pycheck.toml or pyproject.toml, and on which line each of them stands."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from .errors import UsageError
+
+NAME = "pycheck.toml"
+_PYPROJECT, _TABLE = "pyproject.toml", ("tool", "pycheck")
+
+#: Where a value stands: names of tables and keys, and indices of arrays of tables.
+Path_ = tuple[str | int, ...]
+
+_KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
+_HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]")
+_ASSIGNMENT = re.compile(rf"\s*({_DOTTED})\s*=")
+_TRIPLE = re.compile(r"\"\"\"|'''")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """One file. `table` is what is ours in it; `lines` has the line of each key, counted from 1."""
+
+    path: Path
+    table: Mapping[str, Any]
+    lines: Mapping[Path_, int] = field(default_factory=dict)
+
+    def place(self, *keys: str | int) -> str:
+        """Where a key stands, as ``pycheck.toml:12: samples``; the nearest table that has a line, where it has none."""
+        known = next((line for n in range(len(keys), 0, -1) if (line := self.lines.get(keys[:n]))), None)
+        names = [str(key) for key in keys if isinstance(key, str)]
+        where = f"{self.path}:{known}" if known else str(self.path)
+        return f"{where}: {'.'.join(names)}" if names else where
+
+    def typed(self, keys: Path_, value: Any, kind: Any) -> Any:
+        """The value as a `kind`; UsageError names the place."""
+        try:
+            return TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            raise UsageError(f"{self.place(*keys)}: {_wrong(error)}; the value is {value!r}") from error
+
+    def unknown(self, keys: Path_, known: Iterable[str]) -> UsageError:
+        """The error for a key that nobody knows."""
+        return UsageError(f"{self.place(*keys)}: unknown setting {keys[-1]!r}", nearest(str(keys[-1]), known))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The advice for a word that is none of those known."""
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names)}."
+
+
+def find(folder: Path) -> SettingsFile | None:
+    """pycheck.toml of a folder, else the table [tool.pycheck] of its pyproject.toml; None where neither is."""
+    for name in (NAME, _PYPROJECT):
+        if (folder / name).is_file() and (file := read(folder / name)).table:
+            return file
+    return None
+
+
+def read(path: Path) -> SettingsFile:
+    """One file; UsageError when it cannot be read or is no TOML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        table: Any = tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    prefix = _TABLE if path.name == _PYPROJECT else ()
+    for key in prefix:
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {key} is {table!r}, not a table", "Write [tool.pycheck].")
+    lines = {keys[len(prefix) :]: line for keys, line in _lines(text).items() if keys[: len(prefix)] == prefix}
+    return SettingsFile(path, table, lines)
+
+
+def _wrong(error: ValidationError) -> str:
+    """What is wrong, and where inside of the value."""
+    first = error.errors()[0]
+    inside = [str(part) for part in first["loc"] if not isinstance(part, str) or "[" not in part]
+    return f"{'.'.join(inside)}: {first['msg']}" if len(inside) > 1 else str(first["msg"])
+
+
+def _lines(text: str) -> dict[Path_, int]:
+    """The line of every key and table header, for which the parser of TOML keeps none.
+
+    A small scan: what stands inside of an inline table has the line of the key that the table belongs to.
+    """
+    lines: dict[Path_, int] = {}
+    counts: dict[Path_, int] = {}
+    table: Path_ = ()
+    inside = ""  # the quotes of a text of several lines
+    for number, line in enumerate(text.splitlines(), 1):
+        if inside:
+            inside = "" if line.count(inside) % 2 else inside
+            continue
+        if header := _HEADER.match(line):
+            table = _resolved(_split(header[2]), counts, is_array=header[1] == "[[")
+            lines.setdefault(table, number)
+        elif assignment := _ASSIGNMENT.match(line):
+            names = _split(assignment[1])
+            for count in range(1, len(names) + 1):
+                lines.setdefault((*table, *names[:count]), number)
+        quotes = _TRIPLE.search(line)
+        if quotes and line.count(quotes[0]) % 2:
+            inside = quotes[0]
+    return lines
+
+
+def _resolved(names: tuple[str, ...], counts: dict[Path_, int], *, is_array: bool) -> Path_:
+    """A header's names with the index of the table that each array of tables has reached."""
+    path: Path_ = ()
+    for position, name in enumerate(names, 1):
+        path = (*path, name)
+        if is_array and position == len(names):
+            counts[path] = counts.get(path, -1) + 1
+        if path in counts:
+            path = (*path, counts[path])
+    return path
+
+
+def _split(dotted: str) -> tuple[str, ...]:
+    return tuple(key[1:-1] if key[0] in "\"'" else key for key in re.findall(_KEY, dotted))

@@ -1,0 +1,257 @@
+"""Finds where the artifact begins to differ from its model: both in Python, point by point, no browser."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..artifact import Point
+from ..compare import Statistics, measure, screen, summarize
+from ..errors import RuntimeFailedError
+from ..gate import assess
+from ..types import Array, Comparison, PointResult, RuntimeId
+from . import groups
+from .expecting import first_line
+from .measuring import Expected, located, renumbered, role
+
+_WORST = 3
+_MOST_NAMES = 3
+#: What a group takes is counted as for so many browsers: the model's values, and the operation alone on them.
+_LIKE_BROWSERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The results by point, and why points could not be compared where that is worth telling."""
+
+    results: Mapping[str, PointResult]
+    notes: tuple[str, ...] = ()
+
+
+class Side(Protocol):
+    """The model or its artifact in Python."""
+
+    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Values of points, computed from `feeds` alone."""
+
+
+@dataclass(slots=True)
+class Sides:
+    """The model and its artifact in Python, and what is known of both.
+
+    `model` gives values at those of `points` that are `paired`; `artifact` is measured against it, with what
+    float32 costs there (`single` against `artifact`) as the noise floor. `model_id` and `artifact_id` are what
+    they are called: in float64, or in float32 where one of the two has no float64.
+    """
+
+    model: Side
+    artifact: Side
+    single: Side
+    model_id: RuntimeId
+    artifact_id: RuntimeId
+    points: Sequence[Point]
+    paired: Collection[str]
+    outputs: Collection[str]
+    feeds: Mapping[str, Array]
+    _inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._inputs = {point.name: point.inputs for point in self.points}
+
+    def region(self, point: Point, rewritten: Collection[str]) -> Region:
+        """What stands for `point` when it runs alone; `rewritten` points have no value in the model."""
+        cut: dict[str, None] = {}
+        within: dict[str, None] = {}
+        pending = list(reversed(point.inputs))
+        while pending:
+            name = pending.pop()
+            if name in self.feeds or (name in self.paired and name not in rewritten):
+                cut[name] = None
+            elif name not in within:
+                within[name] = None
+                pending += reversed(self._inputs.get(name, ()))
+        return Region(tuple(cut), tuple(within))
+
+
+def _together(region: Region) -> str | None:
+    """What stands between, in words."""
+    if not region.within:
+        return None
+    names, more = region.within[:_MOST_NAMES], len(region.within) - _MOST_NAMES
+    others = f" and {more} more" if more > 0 else ""
+    return f"together with {', '.join(names)}{others}, which the converter made"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The points nearest before one that the model has too, and those between, which the converter made."""
+
+    cut: tuple[str, ...]
+    within: tuple[str, ...]
+
+
+async def trace_conversion(
+    sides: Sides, elements: Mapping[str, int], *, samples: Sequence[int], memory_bytes: int
+) -> Converted:
+    """Compare every paired point, in the whole run and, where that differs, alone on the model's own values.
+
+    A point whose difference reaches no output is what a converter makes of two operations that it merges: it is
+    not compared. `elements` has the number of elements of every point; `samples` are places in the whole input.
+    """
+    return await _Conversion(sides, elements, samples, memory_bytes).run()
+
+
+class _Conversion:
+    def __init__(self, sides: Sides, elements: Mapping[str, int], samples: Sequence[int], memory_bytes: int) -> None:
+        self._sides = sides
+        self._elements = elements
+        self._samples = tuple(samples)
+        self._memory_bytes = memory_bytes
+        self._notes: dict[str, None] = {}
+        self._own: dict[str, Comparison] = {}
+        self._alone: dict[str, PointResult] = {}
+
+    async def run(self) -> Converted:
+        sides = self._sides
+        points = [point for point in sides.points if point.name in sides.paired and point.name in self._elements]
+        inherited: dict[str, Comparison] = {}
+        for group in self._groups(points):
+            inherited |= await self._inherited(group)
+        failing = {name for name, comparison in inherited.items() if not comparison.passed}
+        live = self._live(points, failing, inherited)
+        rewritten = failing - live
+        for group in self._groups([point for point in points if point.name in live]):
+            await self._run_alone(group, inherited, rewritten)
+        rewritten |= await self._merged(points, inherited, rewritten)
+        results = {
+            name: self._alone.get(name) or PointResult(sides.artifact_id, "ok", comparison, None)
+            for name, comparison in inherited.items()
+            if name not in rewritten
+        }
+        return Converted(results, tuple(self._notes))
+
+    def _groups(self, points: Sequence[Point]) -> Iterable[tuple[Point, ...]]:
+        plan = groups.cut(points, self._elements, runtimes=_LIKE_BROWSERS, memory_bytes=self._memory_bytes)
+        return [group.points for segment in plan.segments for group in segment.groups]
+
+    async def _inherited(self, points: Sequence[Point]) -> dict[str, Comparison]:
+        """The whole artifact against the whole model."""
+        sides, names = self._sides, [point.name for point in points]
+        expected = await self._values(sides.model, sides.feeds, names)
+        given = await self._values(sides.artifact, sides.feeds, list(expected))
+        single = given if sides.artifact is sides.single else await self._values(sides.single, sides.feeds, list(given))
+        return {name: self._compare(name, value, expected[name], single.get(name)) for name, value in given.items()}
+
+    async def _values(self, side: Side, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+        """Values of as many as can be had."""
+        try:
+            return await side.run(feeds, names) if names else {}
+        except RuntimeFailedError as error:
+            if len(names) == 1:
+                self._notes[f"{names[0]} is not compared with the model: {first_line(error)}"] = None
+                return {}
+        middle = len(names) // 2
+        return {
+            **await self._values(side, feeds, names[:middle]),
+            **await self._values(side, feeds, names[middle:]),
+        }
+
+    def _compare(self, name: str, given: Array, expected: Array, single: Array | None) -> Comparison:
+        sides = self._sides
+        quick = screen(given, expected)
+        floor = Expected(single, given).floor if single is not None and single is not given else None
+
+        def judged(statistics: Statistics) -> Comparison:
+            summary = summarize(
+                statistics,
+                tensor=name,
+                reference=sides.model_id,
+                candidate=sides.artifact_id,
+                class_reference=sides.model_id,
+                noise_floor=floor,
+            )
+            (assessed,) = assess([summary])
+            return assessed
+
+        if quick is not None and (comparison := judged(quick)).passed:
+            return comparison
+        return judged(measure(given, expected, expected, start=0, top_k=_WORST))
+
+    def _live(self, points: Sequence[Point], failing: Collection[str], inherited: Mapping[str, Comparison]) -> set[str]:
+        """The failing points whose difference reaches an output through others that fail."""
+        readers: dict[str, set[str]] = {}
+        for point in points:
+            if point.name in inherited:
+                for name in self._sides.region(point, ()).cut:
+                    readers.setdefault(name, set()).add(point.name)
+        live: set[str] = set()
+        for point in reversed(points):
+            if point.name in failing and (
+                point.name in self._sides.outputs or not readers.get(point.name) or readers[point.name] & live
+            ):
+                live.add(point.name)
+        return live
+
+    async def _run_alone(
+        self, points: Sequence[Point], inherited: Mapping[str, Comparison], rewritten: Collection[str]
+    ) -> None:
+        """Each of these operations on the model's values."""
+        sides = self._sides
+        regions = {point.name: sides.region(point, rewritten) for point in points}
+        needed = dict.fromkeys([*regions, *(n for r in regions.values() for n in r.cut if n not in sides.feeds)])
+        values = {**sides.feeds, **await self._values(sides.model, sides.feeds, list(needed))}
+        for point in points:
+            own = await self._own_of(point, regions[point.name], values)
+            self._alone[point.name] = self._judged(point, inherited, own, regions[point.name], values)
+
+    async def _own_of(self, point: Point, region: Region, values: Mapping[str, Array]) -> Comparison | None:
+        sides = self._sides
+        if point.name not in values or any(name not in values for name in region.cut):
+            return None
+        fed = {name: values[name] for name in region.cut}
+        given = await self._values(sides.artifact, fed, [point.name])
+        if point.name not in given:
+            return None
+        single = given if sides.artifact is sides.single else await self._values(sides.single, fed, [point.name])
+        return self._compare(point.name, given[point.name], values[point.name], single.get(point.name))
+
+    def _judged(
+        self,
+        point: Point,
+        inherited: Mapping[str, Comparison],
+        own: Comparison | None,
+        region: Region,
+        values: Mapping[str, Array],
+    ) -> PointResult:
+        before = [name for name in region.cut if name in inherited and not inherited[name].passed]
+        whole = inherited[point.name]
+        judged = role(whole, own, handing_on=False, inputs_fail=bool(before))
+        result = PointResult(self._sides.artifact_id, judged, whole, own, _together(region))
+        shape = values[point.name].shape if point.name in values else ()
+        if judged == "source" and not any(c and c.shape_mismatch for c in (whole, own)):
+            operands = {name: values[name] for name in region.cut if name in values}
+            result = located(result, point.op, operands, shape)
+        return renumbered(result, self._samples, shape)
+
+    async def _merged(
+        self, points: Sequence[Point], inherited: Mapping[str, Comparison], rewritten: Collection[str]
+    ) -> set[str]:
+        """Sources that are none: what reads them is right when the two run as one, as after a fold of weights."""
+        merged: set[str] = set()
+        sources = {name for name, result in self._alone.items() if result.role == "source"}
+        cuts = {point.name: self._sides.region(point, rewritten).cut for point in points}
+        for point in points:
+            if point.name not in sources:
+                continue
+            readers = [p for p in points if point.name in cuts[p.name]]
+            if not readers or any(reader.name not in sources for reader in readers):
+                continue
+            without = {*rewritten, *merged, point.name}
+            again = _Conversion(self._sides, self._elements, self._samples, self._memory_bytes)
+            await again._run_alone(readers, inherited, without)
+            if all(again._alone[r.name].own is not None and again._alone[r.name].role != "source" for r in readers):
+                merged.add(point.name)
+                self._alone |= again._alone
+                sources -= {point.name, *(r.name for r in readers)}
+        return merged

@@ -1,0 +1,110 @@
+"""Puts the model beside its artifact: which points both have, and who computes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..config import Options
+from ..errors import PycheckError
+from ..runtimes.model_points import ModelPoints
+from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
+from .conversion import Converted, Sides, trace_conversion
+from .differences import differences
+from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
+from .pairing import pair_layers, pair_nodes
+from .probing import Probed
+from .references import TraceReferences
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+
+async def with_points_of(
+    model: Model,
+    trace: Trace,
+    references: TraceReferences,
+    artifact: ArtifactInfo,
+    feeds: Mapping[str, Array],
+    probed: Probed,
+    options: Options,
+) -> Trace:
+    """The trace with every point compared with the model's own, which says where the conversion went wrong."""
+    async with AsyncExitStack() as stack:
+        try:
+            sides = await _start_sides(model, artifact, references, feeds, stack)
+            elements = probed.elements(len(trace.samples))
+            found = await trace_conversion(sides, elements, samples=trace.samples, memory_bytes=options.trace_memory)
+        except PycheckError as error:
+            reason = f"the artifact's points were not compared with the model's: {error.message}"
+            return replace(trace, notes=(*trace.notes, reason))
+    if options.tfjs_model:
+        found = await _explained(found, model, artifact, references)
+    quantized = references.single.quantized
+    points = tuple(
+        replace(point, conversion=found.results.get(point.name), quantized=point.name in quantized)
+        for point in trace.points
+    )
+    return replace(trace, points=points, notes=(*trace.notes, *found.notes))
+
+
+async def _explained(found: Converted, model: Model, artifact: ArtifactInfo, references: TraceReferences) -> Converted:
+    """With what is different in the files, at the sources of an artifact that was handed over."""
+    sources = {name for name, result in found.results.items() if result.role == "source"}
+    points = [point for point in references.single.points if point.name in sources]
+    loop = asyncio.get_running_loop()
+    try:
+        texts = await loop.run_in_executor(references.executor, differences, model, artifact, points)
+    except PycheckError:  # the model does not convert to this format now
+        return found
+    results = {
+        name: replace(result, note="; ".join(filter(None, (result.note, texts.get(name)))) or None)
+        for name, result in found.results.items()
+    }
+    return replace(found, results=results)
+
+
+async def _start_sides(
+    model: Model,
+    artifact: ArtifactInfo,
+    references: TraceReferences,
+    feeds: Mapping[str, Array],
+    stack: AsyncExitStack,
+) -> Sides:
+    """Both sides, started, to be closed with the stack; in float64 where that runs, else in float32.
+
+    `feeds` are the artifact's inputs. ConversionError for a model that cannot become a graph of constants.
+    """
+
+    single, double, executor = references.single, references.double, references.executor
+
+    def read() -> tuple[object, dict[str, str], dict[str, str]]:
+        frozen = model.frozen()
+        if artifact.format == "layers":
+            pairs = pair_layers(single.points, model.layer_tensors)
+        else:
+            pairs = pair_nodes(single.points, frozen.graph_def, model.layer_tensors)
+        inputs = {artifact.input_names[name]: tensor for name, tensor in frozen.inputs.items()}
+        for name, tensor in frozen.outputs.items():
+            pairs.setdefault(single.point_of(artifact.output_names[name]), tensor)
+        known = {point.name for point in single.points}
+        return frozen.graph_def, inputs, {name: tensor for name, tensor in pairs.items() if name in known}
+
+    graph_def, inputs, pairs = await asyncio.get_running_loop().run_in_executor(executor, read)
+    ids = (NATIVE_FLOAT64, ARTIFACT_FLOAT64) if double else (NATIVE_FLOAT32, ARTIFACT_FLOAT32)
+    points = ModelPoints(ids[0], graph_def, inputs, pairs, executor=executor)
+    stack.push_async_callback(points.close)
+    return Sides(
+        model=points,
+        artifact=double or single,
+        single=single,
+        model_id=ids[0],
+        artifact_id=ids[1],
+        points=single.points,
+        paired=frozenset(pairs),
+        outputs=frozenset(map(single.point_of, artifact.output_names.values())),
+        feeds=feeds,
+    )

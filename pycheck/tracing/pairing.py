@@ -1,0 +1,109 @@
+"""Finds which tensor of the model each point of its artifact is, by names alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..artifact import Point
+from ..artifact.control_flow import ControlFlow, node_of, topological_order
+from ..artifact.layer_names import layer_of_scope
+from ..artifact.opaque import opaque_tensors, output_types
+
+#: Scopes that exports and calls put around a model.
+_CALLS = re.compile(r"(?:Stateful)?PartitionedCall(?:_\d+)?|[Ss]erving_default.*")
+_WEIGHTS = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderWithDefault"})
+
+
+def pair_layers(points: Iterable[Point], layer_tensors: Mapping[str, str]) -> dict[str, str]:
+    """Points of a layers artifact -> tensors of the model: both name the calls of layers alike.
+
+    Where a converter took the layers out of a nested model, a layer's own name decides, if it is the only one.
+    """
+    names = [point.name for point in points]
+    exact = {name: name for name in names if name in layer_tensors}
+    theirs = _by_last(name for name in layer_tensors if name not in exact)
+    ours = _by_last(name for name in names if name not in exact)
+    found = exact | {ours[last]: theirs[last] for last in ours if last in theirs}
+    return {name: layer_tensors[call] for name, call in found.items()}
+
+
+def _by_last(names: Iterable[str]) -> dict[str, str]:
+    """Names by the last part of them, where that is unique."""
+    lasts = [(name.rpartition("/")[2], name) for name in names]
+    counts = Counter(last for last, _ in lasts)
+    return {last: name for last, name in lasts if counts[last] == 1}
+
+
+def pair_nodes(points: Sequence[Point], graph_def: Any, layer_tensors: Mapping[str, str]) -> dict[str, str]:
+    """Points of a graph artifact -> tensors of the model's frozen graph.
+
+    Whoever converts a graph keeps the names of nodes whose value stays. Where few names are the same, as
+    after an export, which wraps the model in scopes of its own, names are compared from the first layer on;
+    one that is not unique on both sides pairs nothing. Where a converter wrote a layer anew, under other names, what
+    leaves it is still the layer's result.
+    """
+    pairs = _by_names(points, _tensors(graph_def), frozenset(_layers(layer_tensors)))
+    paired = set(pairs.values())
+    results = {name: tensor for name, tensor in layer_tensors.items() if tensor not in paired}
+    return pairs | {name: tensor for name, tensor in _leaving(points, results) if name not in pairs}
+
+
+def _layers(layer_tensors: Mapping[str, str]) -> Iterator[str]:
+    """Names of layers, as far as calls of them were seen."""
+    for name in layer_tensors:
+        yield from (re.sub(r"[@:]\d+.*", "", part) for part in name.split("/"))
+
+
+def _leaving(points: Sequence[Point], results: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The one point of a layer that no other point of it reads, with the layer's result."""
+    for layer, tensor in results.items():
+        own = [point for point in points if point.layer == layer.rpartition("/")[2]]
+        read = {name for point in own for name in point.inputs}
+        last = [point.name for point in own if point.name not in read]
+        if len(last) == 1 and f"{layer}@1" not in results:
+            yield last[0], tensor
+
+
+def _by_names(points: Sequence[Point], tensors: set[str], layers: Collection[str]) -> dict[str, str]:
+    exact = {point.name: point.tensor for point in points if point.tensor in tensors}
+    if 2 * len(exact) >= len(points):
+        return exact
+    theirs, ours = _by_key(tensors, layers), _by_key([point.tensor for point in points], layers)
+    known = {point.tensor: point.name for point in points}
+    keyed = {known[tensor]: theirs[key] for key, tensor in ours.items() if key in theirs}
+    return keyed | exact
+
+
+def _tensors(graph_def: Any) -> set[str]:
+    """Every tensor that can be asked for and holds numbers."""
+    nodes = {node.name: node for node in graph_def.node}
+    order = topological_order(nodes, list(nodes))
+    inside = ControlFlow.of(nodes, order).inside
+    opaque = opaque_tensors(nodes, order)
+    found = set()
+    for name in order:
+        if nodes[name].op in _WEIGHTS or name in inside:
+            continue
+        for index in range(len(output_types(nodes[name]))):
+            if (name if index == 0 else f"{name}:{index}") not in opaque:
+                found.add(f"{name}:{index}")
+    return found
+
+
+def _by_key(tensors: Iterable[str], layers: Collection[str]) -> dict[str, str]:
+    keyed = {tensor: _key(tensor, layers) for tensor in tensors}
+    counts = Counter(keyed.values())
+    return {key: tensor for tensor, key in keyed.items() if counts[key] == 1}
+
+
+def _key(tensor: str, layers: Collection[str]) -> str:
+    """The name from the first layer on, without the numbers that tracing puts behind scopes."""
+    node, index = node_of(tensor), tensor.partition(":")[2]
+    parts = [part for part in node.split("/") if not _CALLS.fullmatch(part)]
+    named = [layer_of_scope(part, layers) for part in parts[:-1]]
+    first = next((place for place, layer in enumerate(named) if layer), 0)
+    scopes = [layer or re.sub(r"_\d+$", "", part) for layer, part in zip(named, parts, strict=False)]
+    return "/".join([*scopes[first:], *parts[-1:]]) + f":{index}"

@@ -1,0 +1,153 @@
+"""Real failures of real backends, and what is seen to cure them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pycheck
+from pycheck import cli
+from pycheck.types import Remedy, Report
+
+MODELS = Path(__file__).parents[2] / "models"
+Only = Callable[..., None]
+
+
+def the_remedy(report: Report) -> Remedy:
+    (remedy,) = report.remedies
+    return remedy
+
+
+def test_a_newcomer_follows_the_last_line_of_each_command_to_one_that_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
+    monkeypatch.chdir(MODELS.parent)
+
+    def follow(line: str) -> tuple[int, str]:
+        program, *arguments = shlex.split(line)
+        assert program == "pycheck"
+        monkeypatch.setattr("sys.argv", [program, *arguments])
+        code = cli.run(arguments)
+        return code, capfd.readouterr().out
+
+    code, compared = follow("pycheck compare models/webgl_nan.keras models/webgl_nan_inputs.npy")
+    assert code == 1
+    code, traced = follow(compared.splitlines()[-1])
+    assert code == 1  # what failed has failed
+    words = " ".join(traced.split())
+    assert "Seen to work: --flag WEBGL_PACK_UNARY_OPERATIONS=false." in words
+    assert "the input readings clipped to -" in words
+    code, cured = follow(traced.splitlines()[-1])
+    assert code == 0
+    assert cured.startswith("PASS  chromium:cpu, chromium:webgl and chromium:wasm give the answers")
+
+
+def test_a_relu_of_infinity_is_cured_by_a_flag_by_its_kernel_and_by_another_backend(only: Only) -> None:
+    only("flags", "operations", "backend")
+    report = pycheck.compare(
+        MODELS / "webgl_nan.keras",
+        MODELS / "webgl_nan_inputs.npy",
+        runtimes=["chromium:cpu", "chromium:webgl"],
+        try_remedies=True,
+    )
+    worked = {remedy.kind: remedy for remedy in report.remedies if remedy.worked}
+    assert worked["flags"].options == ("--flag", "WEBGL_PACK_UNARY_OPERATIONS=false")
+    assert worked["operations"].options == ("--cpu-kernel", "Relu")
+    assert worked["backend"].options == ("--runtime", "chromium:cpu")
+    for remedy in worked.values():
+        assert remedy.before.nonfinite_count == 48
+        assert remedy.after is not None
+        assert remedy.after.nonfinite_count == 0
+    assert report.verdict is pycheck.Verdict.NAN_DIVERGENCE
+
+
+def test_half_floats_hold_what_is_scaled_below_their_limit(only: Only) -> None:
+    only("inputs")
+    report = pycheck.compare(
+        MODELS / "half_overflow.keras",
+        MODELS / "half_overflow_inputs.npy",
+        runtimes=["chromium:webgl-f16"],
+        try_remedies=True,
+    )
+    remedy = the_remedy(report)
+    assert remedy.worked
+    factor = float(remedy.change.split(" times ")[1].split(",")[0])
+    largest = factor * float(np.abs(np.load(MODELS / "half_overflow_inputs.npy")).max())
+    assert largest**2 < 65504 < (1.3 * largest) ** 2
+
+
+def test_an_epsilon_that_half_floats_lose_is_raised_in_a_copy_of_the_artifact(only: Only) -> None:
+    import keras
+
+    only("epsilon")
+    keras.utils.set_random_seed(0)
+    x = keras.Input((64,), name="x")
+    norm = keras.layers.LayerNormalization(epsilon=1e-8, name="norm")
+    model = keras.Model(x, keras.layers.Dense(3, name="y")(norm(x)))
+    inputs = np.random.default_rng(0).normal(size=(32, 64)).astype(np.float32)
+    inputs[3] = 0.5  # no variance: what is divided by is the epsilon alone
+    report = pycheck.compare(model, inputs, runtimes=["chromium:webgl-f16"], format="graph", try_remedies=True)
+    remedy = the_remedy(report)
+    assert remedy.worked
+    assert remedy.change == "epsilon 0.0001 in norm"
+
+
+def test_coarse_weights_are_made_finer(only: Only) -> None:
+    only("quantization")
+    report = pycheck.compare(
+        MODELS / "cnn.keras",
+        MODELS / "cnn_inputs.npy",
+        runtimes=["chromium:cpu"],
+        quantize="uint8",
+        try_remedies=True,
+    )
+    remedy = the_remedy(report)
+    assert remedy.worked
+    assert remedy.options == ("--quantize", "none")
+    assert remedy.trial_count == 3
+
+
+def outer_product(folder: Path) -> Path:
+    """A published graph with an Einsum, which TF.js's wasm backend has no kernel for."""
+    kind = {"type": "DT_FLOAT"}
+    given, made = ({"dim": [{"size": size} for size in sizes]} for sizes in (["-1", "8"], ["-1", "8", "8"]))
+    attributes = {"T": kind, "N": {"i": "2"}, "equation": {"s": base64.b64encode(b"ab,ac->abc").decode()}}
+    nodes = [
+        {"name": "x", "op": "Placeholder", "attr": {"dtype": kind, "shape": {"shape": given}}},
+        {"name": "y", "op": "Einsum", "input": ["x", "x"], "attr": attributes},
+    ]
+    signature = {
+        "inputs": {"x": {"name": "x:0", "dtype": "DT_FLOAT", "tensorShape": given}},
+        "outputs": {"y": {"name": "y:0", "dtype": "DT_FLOAT", "tensorShape": made}},
+    }
+    document = {
+        "format": "graph-model",
+        "modelTopology": {"node": nodes, "versions": {"producer": 1}},
+        "signature": signature,
+        "weightsManifest": [],
+    }
+    (folder / "model.json").write_text(json.dumps(document))
+    return folder / "model.json"
+
+
+def test_a_kernel_that_a_backend_lacks_is_lent_by_the_cpu(tmp_path: Path, only: Only) -> None:
+    only("operations")
+    report = pycheck.compare(outer_product(tmp_path), samples=16, runtimes=["chromium:wasm"], try_remedies=True)
+    remedy = the_remedy(report)
+    assert remedy.before.error is not None and "Einsum" in remedy.before.error
+    assert remedy.worked
+    assert remedy.options == ("--cpu-kernel", "Einsum")
+
+
+def test_a_kernel_that_tfjs_does_not_have_is_an_error_that_names_its_neighbours() -> None:
+    with pytest.raises(pycheck.UsageError, match=r"no kernel Rleu .* there are .*Relu, Relu6"):
+        pycheck.compare(
+            MODELS / "cnn.keras", MODELS / "cnn_inputs.npy", runtimes=["chromium:wasm"], cpu_kernels=["Rleu"]
+        )

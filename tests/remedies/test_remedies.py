@@ -1,0 +1,247 @@
+"""Which remedies are tried on which failure, and what is said of them, without a browser."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from pycheck.errors import ConversionError
+from pycheck.remedies import Trial, trials
+from pycheck.report import render, view
+from pycheck.report.json import report_from_dict, report_to_dict
+from pycheck.types import Finding, Report, RuntimeId, Severity, Verdict
+
+from .conftest import Bench, report
+
+WEBGL = RuntimeId("chromium", "webgl")
+OUTLIER = {"largest": 1000.0, "outlier": {"value": 1000.0}}
+
+
+def never(trial: Trial) -> bool:
+    return False
+
+
+def turns_off(*flags: str) -> Bench:
+    """A NaN on WebGL that goes away with all of these flags off."""
+    wanted = {(flag, "false") for flag in flags}
+    return Bench(report({"chromium:webgl": "nan"}), lambda trial: wanted <= set(trial.flags))
+
+
+def found(code: str, severity: Severity = Severity.WARNING, **fields: object) -> Finding:
+    return Finding(code, severity, "It is so.", "Do something.", **fields)  # type: ignore[arg-type]
+
+
+# --- what is tried
+
+
+@pytest.mark.parametrize("flag", ["WEBGL_PACK_UNARY_OPERATIONS", "WEBGL_LAZILY_UNPACK"])
+def test_the_one_flag_that_cures_is_named_and_not_the_one_that_turns_off_everything(flag: str) -> None:
+    remedy = turns_off(flag).remedies()["flags"]
+    assert remedy.worked
+    assert remedy.options == ("--flag", f"{flag}=false")
+    assert f"tf.env().set('{flag}', false);" in remedy.code
+
+
+def test_two_flags_that_cure_together_are_both_named() -> None:
+    remedy = turns_off("WEBGL_PACK_CLIP", "WEBGL_CONV_IM2COL").remedies()["flags"]
+    assert set(remedy.options[1::2]) == {"WEBGL_PACK_CLIP=false", "WEBGL_CONV_IM2COL=false"}
+
+
+def test_a_flag_outside_of_the_family_is_tried_after_it() -> None:
+    bench = turns_off("WEBGL_CPU_FORWARD")
+    assert bench.remedies()["flags"].options == ("--flag", "WEBGL_CPU_FORWARD=false")
+
+
+def test_flags_that_are_so_already_are_not_tried() -> None:
+    bench = turns_off("WEBGL_EXP_CONV")
+    assert not bench.remedies()["flags"].worked
+    assert not any("WEBGL_EXP_CONV" in dict(trial.flags) for trial in bench.trials)
+
+
+def test_the_fewest_kernels_that_cure_are_named_and_the_code_to_move_them_is_whole() -> None:
+    cures = lambda trial: "*" in trial.cpu_kernels or "Conv2D" in trial.cpu_kernels  # noqa: E731
+    remedy = Bench(report({"chromium:webgl": "nan"}), cures).remedies()["operations"]
+    assert remedy.worked
+    assert remedy.options == ("--cpu-kernel", "Conv2D")
+    assert "function runOnCpu(" in remedy.code
+    assert remedy.code.endswith("runOnCpu(tf, 'webgl', ['Conv2D']);")
+
+
+@pytest.mark.parametrize("kind", ["cpu", "webgpu"])
+def test_kernels_do_not_leave_a_backend_that_is_the_cpu_or_cannot_be_read(kind: str) -> None:
+    assert "operations" not in Bench(report({f"chromium:{kind}": "nan"}), never).remedies()
+
+
+def test_a_backend_that_ran_and_passed_is_advised_without_a_trial() -> None:
+    bench = Bench(report({"chromium:cpu": "pass", "chromium:wasm": "pass", "chromium:webgl": "nan"}), never)
+    remedy = bench.remedies()["backend"]
+    assert (remedy.worked, remedy.trial_count) == (True, 0)
+    assert remedy.options == ("--runtime", "chromium:wasm")
+    assert {runtime for trial in bench.trials for runtime in trial.runtimes} == {WEBGL}
+
+
+def test_where_no_other_backend_ran_they_are_tried_in_the_same_browser() -> None:
+    bench = Bench(report({"firefox:webgl": "nan"}), lambda trial: trial.runtimes[0].kind == "webgpu")
+    assert bench.remedies()["backend"].options == ("--runtime", "firefox:webgpu")
+
+
+def test_full_textures_are_no_remedy_for_a_device_that_has_none() -> None:
+    bench = Bench(report({"chromium:webgl-f16": "nan", "chromium:webgl": "pass"}), never)
+    remedy = bench.remedies()["backend"]
+    assert not remedy.worked
+    assert all(runtime.kind != "webgl" for trial in bench.trials for runtime in trial.runtimes)
+
+
+def test_an_outlier_is_clipped_as_far_out_as_passes() -> None:
+    failed = report({"chromium:webgl": "nan"}, findings=(found("input-scale", tensor="x", evidence=OUTLIER),))
+    remedy = Bench(failed, lambda trial: 0 < dict(trial.limits).get("x", 0) <= 146.0).remedies()["inputs"]
+    assert remedy.worked
+    limit = float(remedy.change.rpartition("..")[2])
+    assert 146.0 / 1.2 <= limit <= 146.0
+    assert f"np.clip(x, -{limit:g}, {limit:g})" in remedy.code
+
+
+def test_inputs_without_an_outlier_are_scaled_as_little_as_passes() -> None:
+    bench = Bench(report({"chromium:webgl": "nan"}), lambda trial: 0 < dict(trial.factors).get("x", 0) <= 0.1)
+    remedy = bench.remedies()["inputs"]
+    assert remedy.worked
+    assert 0.083 <= float(remedy.change.rpartition(" ")[2]) <= 0.1
+    assert not any(trial.limits for trial in bench.trials)
+
+
+def test_inputs_stay_as_they_are_where_they_hold_nan_or_the_trouble_is_no_nan() -> None:
+    nan = report({"chromium:webgl": "nan"}, findings=(found("input-nonfinite", tensor="x"),))
+    assert "inputs" not in Bench(nan, never).remedies()
+    assert "inputs" not in Bench(report({"chromium:webgl": "drift"}), never).remedies()
+
+
+def test_a_quantized_artifact_is_made_finer_until_it_passes() -> None:
+    bench = Bench(report({"chromium:cpu": "drift"}), lambda t: t.quantize in ("float16", "none"), quantize="uint8")
+    remedy = bench.remedies()["quantization"]
+    assert remedy.options == ("--quantize", "float16")
+    assert [trial.quantize for trial in bench.trials if trial.quantize] == ["uint16", "float16"]
+
+
+def test_the_graph_format_is_no_choice_where_layers_could_not_be() -> None:
+    assert "format" not in Bench(report({"chromium:cpu": "nan"}, artifact_format="graph"), never).remedies()
+    layers = Bench(report({"chromium:cpu": "nan"}, artifact_format="layers"), lambda t: t.format == "graph")
+    assert layers.remedies()["format"].options == ("--format", "graph")
+
+
+def test_what_concerns_the_model_is_run_once_for_all_that_failed() -> None:
+    failed = report({"chromium:cpu": "nan", "chromium:wasm": "nan"}, artifact_format="layers")
+    bench = Bench(failed, lambda trial: trial.format == "graph")
+    tried = bench.tried()
+    assert [trial.format for trial in bench.trials].count("graph") == 1
+    assert {r.runtime.kind for r in tried.remedies if r.kind == "format" and r.worked} == {"cpu", "wasm"}
+
+
+def test_an_epsilon_is_raised_where_evidence_points_at_a_layer() -> None:
+    evidence = {"model": 1e-8, "artifact": 1e-8, "in_tensors": True}
+    failed = report({"chromium:webgl": "nan"}, findings=(found("epsilon-mismatch", layer="norm", evidence=evidence),))
+    bench = Bench(failed, lambda trial: dict(trial.epsilons).get("norm", 0) >= 1e-3)
+    remedy = bench.remedies()["epsilon"]
+    assert remedy.worked
+    assert remedy.change == "epsilon 0.001 in norm"
+    assert "judged against the model as it is" in remedy.note
+    assert "epsilon" not in Bench(report({"chromium:webgl": "nan"}), never).remedies()
+
+
+def test_a_runtime_that_broke_is_tried_too_and_one_that_could_not_start_is_not() -> None:
+    cures = lambda trial: bool(trial.cpu_kernels)  # noqa: E731
+    assert Bench(report({"chromium:wasm": "broken"}), cures).remedies()["operations"].worked
+    assert Bench(report({"chromium:wasm": "pass"}), never).tried().remedies == ()
+
+
+# --- bounds
+
+
+def test_trials_are_counted_told_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "MOST_TRIALS", 3)
+    bench = turns_off("WEBGL_PACK_CLIP", "WEBGL_CONV_IM2COL")
+    remedy = bench.remedies()["flags"]
+    assert remedy.worked
+    assert remedy.trial_count == 3
+    assert "the trials ended first" in remedy.note
+    assert ("chromium:webgl", "trying flags", 3, 3) in bench.said
+
+
+def test_time_that_is_up_is_told_and_nothing_is_said_to_be_cured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "MOST_SECONDS", 0.0)
+    bench = turns_off("WEBGL_PACK_CLIP")
+    remedy = bench.remedies()["flags"]
+    assert (remedy.worked, remedy.after, bench.trials) == (False, None, [])
+    assert "ended before it was known" in remedy.note
+
+
+def test_a_change_that_cannot_be_made_is_told_as_such() -> None:
+    class Refusing(Bench):
+        async def run(self, trial: Trial) -> Report:
+            if trial.format:
+                raise ConversionError("no layer of that name")
+            return await super().run(trial)
+
+    remedy = Refusing(report({"chromium:cpu": "nan"}, artifact_format="layers"), never).remedies()["format"]
+    assert not remedy.worked
+    assert remedy.after is not None
+    assert remedy.after.error == "no layer of that name"
+
+
+# --- what the report then says
+
+
+def cured() -> Report:
+    findings = (
+        found("nan-introduced", Severity.ERROR, runtime=WEBGL, tensor="y"),
+        found("input-scale", tensor="x", evidence=OUTLIER),
+    )
+    failed = report({"chromium:cpu": "pass", "chromium:webgl": "nan"}, findings=findings)
+    return Bench(failed, lambda trial: ("WEBGL_PACK_CLIP", "false") in trial.flags).tried()
+
+
+def test_the_verdict_stays_that_of_the_run_without_remedies() -> None:
+    assert cured().verdict is Verdict.NAN_DIVERGENCE
+
+
+def test_what_worked_comes_first_with_its_numbers_before_and_after() -> None:
+    remedies = cured().remedies
+    assert [remedy.worked for remedy in remedies] == sorted((r.worked for r in remedies), reverse=True)
+    text = " ".join(render(cured(), "terminal").split())
+    assert "chromium:webgl flag WEBGL_PACK_CLIP=false effect NaN/Inf 4 -> 0, max error " in text
+    assert "chromium:webgl no help: every operation on the CPU (NaN divergence, 4 NaN/Inf" in text
+
+
+def test_findings_advise_what_was_seen_to_work_and_not_what_was_seen_to_fail() -> None:
+    introduced, scale = cured().findings
+    assert introduced.advice == "Seen to work: --flag WEBGL_PACK_CLIP=false. Do something."
+    assert scale.advice.startswith("It was tried without success: ")
+    assert scale.advice.endswith("Seen to work instead: --flag WEBGL_PACK_CLIP=false.")
+
+
+def test_the_last_line_is_the_comparison_with_what_cures_it() -> None:
+    text = render(cured(), "terminal")
+    assert text.splitlines()[-1] == "    pycheck compare m.keras x.npy --flag WEBGL_PACK_CLIP=false"
+
+
+def test_what_is_left_of_a_command_is_what_still_applies() -> None:
+    failed = report({"chromium:cpu": "pass", "chromium:webgl": "nan"})
+    tried = Bench(failed, never).tried()
+    given = "--runtime chromium:cpu --runtime chromium:webgl --layer a --trace-memory=1GiB --try-remedies"
+    command = f"pycheck trace m.keras {given}"
+    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    assert shlex.split(line) == ["pycheck", "compare", "m.keras", "--runtime", "chromium:cpu"]
+
+
+def test_a_failed_comparison_ends_with_the_command_that_looks_for_the_cure() -> None:
+    failed = replace(report({"chromium:webgl": "nan"}), command="pycheck compare m.keras x.npy")
+    assert render(failed, "terminal").splitlines()[-1] == "    pycheck trace m.keras x.npy --try-remedies"
+
+
+def test_remedies_survive_the_way_through_json_and_are_in_the_page() -> None:
+    tried = cured()
+    assert report_from_dict(report_to_dict(tried)).remedies == tried.remedies
+    page = render(tried, "html")
+    assert ">What cures it</h2>" in page
+    assert "tf.env().set(&#39;WEBGL_PACK_CLIP&#39;, false);" in page

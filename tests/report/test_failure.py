@@ -1,0 +1,87 @@
+"""What an assertion on a report says when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pycheck.types import Report, Verdict
+
+
+def _said(report: Report) -> str:
+    with pytest.raises(AssertionError) as raised:
+        report.assert_ok()
+    return str(raised.value)
+
+
+def test_a_report_that_passed_says_nothing(reports: dict[str, Report]) -> None:
+    reports["passing"].assert_ok()
+
+
+def test_every_other_report_fails_with_its_verdict_first(report: Report) -> None:
+    if report.verdict is not Verdict.PASS:
+        assert _said(report).startswith(report.verdict.value.upper().replace("_", " ") + ": ")
+
+
+def test_drift_is_told_from_the_top_in_the_order_of_torch_testing(reports: dict[str, Report]) -> None:
+    assert _said(reports["explicit"]).splitlines() == [
+        "DRIFT: chromium:webgl differs from Python by more than the tolerance",
+        "models/cnn.keras (keras-v3), 64 samples from inputs.npy",
+        "",
+        "scores on chromium:webgl is not what Python gives:",
+        "  Mismatched elements: 234 / 640 (36.6%), beyond the limit",
+        "  Greatest absolute difference: 0.038 at sample 47 [8] (up to 0.0001 and 0.001 of the reference allowed)",
+        "  Greatest relative difference: 0.039 (up to 0.001 allowed)",
+        "",
+        "error drift: scores on chromium:webgl: 234 of 640 elements are beyond what was given: rtol 0.001, atol 0.0001 "
+        "at sample 47 [8].",
+        "  Only chromium:webgl errs, so a kernel of that backend is the suspect: pycheck trace names it; "
+        "if it is harmless, set --atol.",
+        "",
+        "To keep the raw outputs:",
+        "  pycheck compare models/cnn.keras inputs.npy --save-run run",
+        "To allow it, if it is harmless:",
+        "  pycheck compare models/cnn.keras inputs.npy --atol scores:0.04",
+        "To see where it starts, and what cures it:",
+        "  pycheck trace models/cnn.keras inputs.npy --try-remedies",
+    ]
+
+
+def test_elements_of_another_class_are_counted_by_kind_with_the_first_of_each(reports: dict[str, Report]) -> None:
+    said = _said(reports["with_nan"])
+    assert "  Mismatched elements: 10 / 640 (1.56%), NaN or infinite only on this runtime\n" in said
+    assert "  First NaN or infinite only on this runtime: sample 3 [0]: Python 0.0002500585, browser NaN\n" in said
+    assert "  First NaN or infinite only in Python: sample 9 [0, 0, 0]: Python Inf, browser 88.03\n" in said
+
+
+def test_under_the_automatic_limit_no_more_is_claimed_than_is_known(reports: dict[str, Report]) -> None:
+    said = _said(reports["drifting"])
+    assert "Mismatched elements: at least 8 / 640 (1.25%), beyond the limit\n" in said
+    assert "RMS difference: 0.0023 (up to 1.1e-7 allowed)\n" in said
+
+
+def test_integers_that_differ_are_counted(reports: dict[str, Report]) -> None:
+    said = _said(reports["mixed"])
+    assert "  Mismatched elements: 1 / 64 (1.56%), beyond the limit\n" in said
+    assert "  Greatest absolute difference: 1 at sample 7 (up to 0 allowed)\n" in said
+    assert "  Shapes of a sample differ: reference (10,), candidate (9,)\n" in said
+
+
+def test_a_runtime_that_did_not_run_is_named_with_the_reason(reports: dict[str, Report]) -> None:
+    said = _said(reports["failing_runtime"])
+    assert "\nchromium:webgpu failed\n" in said
+    assert "navigator.gpu.requestAdapter() gave null\n  Start it with --browser-arg" in said
+    assert "  pycheck doctor" in said
+
+
+def test_what_no_file_holds_is_traced_from_python(reports: dict[str, Report]) -> None:
+    said = _said(replace(reports["with_nan"], command=""))
+    assert said.endswith(
+        "To see where it starts, and what cures it:\n"
+        "  pycheck.trace(model, inputs, runtimes=['chromium:webgl', 'chromium:webgl-f16'], try_remedies=True)"
+    )
+
+
+def test_no_control_character_of_a_name_reaches_the_terminal(reports: dict[str, Report]) -> None:
+    assert all(c.isprintable() or c == "\n" for c in _said(reports["hostile"]))

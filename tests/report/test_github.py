@@ -1,0 +1,120 @@
+"""What GitHub Actions is told, and when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pycheck.console import Console
+from pycheck.publishing import publish
+from pycheck.report import render
+from pycheck.report.github import SUMMARY_LIMIT_BYTES, render_annotations, within_summary
+from pycheck.types import Finding, Report, Severity, VariantFailure
+
+Said = Callable[..., tuple[str, str]]
+
+
+def _read(line: str) -> tuple[str, dict[str, str], str]:
+    """A workflow command as GitHub reads it (actions/runner, ActionCommand.cs)."""
+    match = re.fullmatch(r"::(\w+) (.*?)::(.*)", line)
+    assert match, line
+    command, told, data = match.groups()
+
+    def plain(text: str) -> str:
+        for escaped, character in (("%3A", ":"), ("%2C", ","), ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+            text = text.replace(escaped, character)
+        return text
+
+    properties = dict(pair.split("=", 1) for pair in told.split(","))
+    return command, {name: plain(value) for name, value in properties.items()}, plain(data)
+
+
+def test_a_finding_is_an_annotation_of_the_model_with_the_numbers(reports: dict[str, Report]) -> None:
+    first = render_annotations([reports["drifting"]]).splitlines()[0]
+    command, properties, message = _read(first)
+    assert command == "error"
+    assert properties == {"file": "models/cnn.keras", "title": "pycheck: drift on chromium:webgl"}
+    assert message.splitlines()[:2] == [
+        "scores on chromium:webgl: RMS error 0.00229, 21,122 times the 1.08e-7 allowed.",
+        "Mismatched elements: at least 8 / 640 (1.25%), beyond the limit",
+    ]
+
+
+def test_errors_and_warnings_are_told_and_nothing_else(report: Report) -> None:
+    told = [_read(line) for line in render_annotations([report]).splitlines()]
+    assert {command for command, _, _ in told} <= {"error", "warning"}
+    assert any(command == "error" for command, _, _ in told) is not report.passed
+
+
+def test_no_more_are_told_than_github_shows_and_the_last_counts_the_rest(reports: dict[str, Report]) -> None:
+    findings = tuple(Finding(f"code-{i}", Severity.ERROR, f"number {i}", "") for i in range(23))
+    told = [_read(line) for line in render_annotations([replace(reports["passing"], findings=findings)]).splitlines()]
+    assert len(told) == 10
+    assert told[8][2] == "number 8"
+    assert told[9][2] == "14 more are in the step's summary"
+
+
+def test_a_name_cannot_end_a_command_nor_begin_another(reports: dict[str, Report]) -> None:
+    finding = Finding("drift", Severity.ERROR, "100%\n::set-output name=x::y", "a\r\nb")
+    model = replace(reports["passing"].model, path="a,file=b::c\n::error::")
+    told = render_annotations([replace(reports["passing"], model=model, findings=(finding,))])
+    assert told.count("\n") == 1
+    _, properties, message = _read(told.rstrip("\n"))
+    assert properties["file"] == "a,file=b::c\\x0a::error::"
+    assert message == "100%\\x0a::set-output name=x::y\na\nb"
+
+
+def test_a_variant_without_a_report_is_an_error(reports: dict[str, Report]) -> None:
+    told = render_annotations([], [VariantFailure("lost", "There is no model.", "Check the path.", 2)])
+    assert _read(told.rstrip("\n")) == ("error", {"title": "pycheck: lost"}, "There is no model.\nCheck the path.")
+
+
+def test_a_summary_that_is_too_long_is_cut_at_a_line_and_says_so() -> None:
+    text = within_summary("a line of the summary, ü\n" * 60_000)
+    assert len(text.encode()) <= SUMMARY_LIMIT_BYTES
+    assert text.endswith("ü\n\nThe rest does not fit into a step summary: see the other reports.\n")
+
+
+class TestPublishing:
+    @pytest.fixture
+    def said(
+        self,
+        reports: dict[str, Report],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> Said:
+        """What reaches standard error and the step's summary, under an environment."""
+        summary = tmp_path / "summary.md"
+        summary.write_text("Before\n")
+
+        def run(github: bool | None, **environment: str) -> tuple[str, str]:
+            monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            assert publish(reports["drifting"], {"json": "-"}, Console(), github=github) == 1
+            captured = capsys.readouterr()
+            assert captured.out == render(reports["drifting"], "json")
+            return captured.err, summary.read_text()
+
+        return run
+
+    def test_in_a_job_of_github_it_is_told_unasked(self, said: Said, reports: dict[str, Report]) -> None:
+        err, summary = said(None, GITHUB_ACTIONS="true")
+        assert err == render_annotations([reports["drifting"]])
+        assert summary == "Before\n" + render(reports["drifting"], "markdown")
+
+    def test_elsewhere_only_when_asked(self, said: Said) -> None:
+        assert said(None) == ("", "Before\n")
+        assert said(True)[0].startswith("::error file=models/cnn.keras,")
+
+    def test_who_does_not_want_it_is_left_alone(self, said: Said) -> None:
+        assert said(False, GITHUB_ACTIONS="true") == ("", "Before\n")
+
+    def test_a_summary_that_cannot_be_written_costs_nothing_else(self, said: Said, tmp_path: Path) -> None:
+        err, _ = said(True, GITHUB_STEP_SUMMARY=str(tmp_path))
+        assert f"GITHUB_STEP_SUMMARY: {tmp_path} cannot be written: Is a directory" in err

@@ -1,0 +1,90 @@
+"""The command that reproduces a run that was started from Python."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Coroutine
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck import cli, pipeline
+from pycheck.command_line import LEFT_OUT, command_line
+from pycheck.config import Options, build
+from pycheck.errors import UsageError
+
+MODEL, INPUTS = Path("a model.keras"), Path("inputs.npy")
+
+#: Every option, none at its default.
+EVERYTHING = build(
+    {
+        "runtimes": ["firefox:webgl", "chromium:webgl-f16"],
+        "format": "graph",
+        "quantize": "uint8",
+        "tfjs_model": "web/model.json",
+        "map_output": [("Identity", "scores")],
+        "samples": 7,
+        "seed": 3,
+        "range": (-1.0, 2.5),
+        "rtol": ["0.001"],
+        "atol": ["scores:0.000123456789", "1e-06"],
+        "max_ulp": ["boxes:64"],
+        "nan": "warn",
+        "trace": True,
+        "layers": ["conv 1", "softmax"],
+        "trace_samples": 5,
+        "trace_memory": 1 << 20,
+        "batch_size": 4,
+        "timeout": 20.0,
+        "headed": True,
+        "browser_path": {"firefox": "/opt/fire fox"},
+        "browser_args": ["--enable-gpu", "firefox=--width=800"],
+        "connect": {"chromium": "http://127.0.0.1:9222"},
+        "flags": {"WEBGL_PACK": False},
+        "cpu_kernels": ["Relu", "Max"],
+        "try_remedies": True,
+        "custom_objects": ["my_layers:Thing"],
+        "trust_model": True,
+        "cache": False,
+    },
+    environ={},
+)
+
+
+def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Options]:
+    """What the command line makes of it."""
+    heard: list[tuple[Any, Any, Options]] = []
+
+    def compare(model: Any, inputs: Any, options: Options, observe: object) -> Coroutine[Any, Any, None]:
+        heard.append((model, inputs, options))
+        raise UsageError("enough was heard")
+
+    monkeypatch.setattr(pipeline, "compare", compare)
+    program, *arguments = shlex.split(line)
+    assert (program, cli.run(arguments)) == ("pycheck", 2)
+    return heard[0]
+
+
+@pytest.mark.parametrize("options", [Options(), EVERYTHING], ids=["plain", "everything"])
+def test_the_command_asks_for_exactly_what_was_asked_for(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, inputs, heard = _understood(command_line("compare", MODEL, INPUTS, options), monkeypatch)
+    assert (model, inputs) == (MODEL, INPUTS)
+    assert replace(heard, command="", cache_dir=None) == options
+
+
+def test_the_options_above_are_all_that_there_are() -> None:
+    at_default = {f.name for f in fields(Options) if getattr(EVERYTHING, f.name) == getattr(Options(), f.name)}
+    assert at_default <= LEFT_OUT
+
+
+def test_what_is_at_its_default_is_not_said() -> None:
+    assert command_line("compare", MODEL, None, Options()) == "pycheck compare 'a model.keras'"
+
+
+def test_what_no_file_holds_no_command_reproduces() -> None:
+    assert command_line("compare", object(), INPUTS, Options()) == ""
+    assert command_line("compare", MODEL, np.zeros(3), Options()) == ""
+    assert command_line("compare", MODEL, INPUTS, Options(page=Path("another"))) == ""

@@ -1,0 +1,33 @@
+"""What `import pycheck` gives, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("numpy", "tensorflow", "keras", "playwright", "aiohttp", "pydantic", "rich")
+
+
+def _run(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    ).stdout.strip()
+
+
+def test_importing_the_package_imports_nothing_that_takes_time() -> None:
+    assert _run(f"import sys, pycheck; print(*[name for name in {HEAVY} if name in sys.modules])") == ""
+
+
+def test_every_public_name_is_there_and_the_functions_stay_what_they_are_beside_packages_of_their_names() -> None:
+    said = _run(
+        "import pycheck, pycheck.compare, pycheck.convert, pycheck.pipeline\n"
+        "from pycheck.compare import measure\n"
+        "print([name for name in pycheck.__all__ if not hasattr(pycheck, name)])\n"
+        "print(*[type(getattr(pycheck, name)).__name__ for name in ('compare', 'convert', 'trace')])"
+    )
+    assert said.splitlines() == ["[]", "function function function"]
+
+
+def test_a_name_that_is_not_public_is_not_there() -> None:
+    said = _run("import pycheck\ntry: pycheck.np\nexcept AttributeError as error: print(error)")
+    assert said == "module 'pycheck' has no attribute 'np'"
