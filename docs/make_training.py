@@ -1,4 +1,4 @@
-"""Writes docs/training.md: what Keras and TF.js do otherwise, optimizer by optimizer and loss by loss, as measured.
+"""Writes the measured part of docs/training.md: how far Keras and TF.js differ, by optimizer and by loss.
 
 ``python docs/make_training.py`` trains a plain regression, a small convolutional and a small recurrent net with every
 optimizer both sides have, and one step of a small model with every loss, on cpu, wasm and webgl. It takes minutes.
@@ -32,18 +32,8 @@ OPTIMIZERS = (
     "adam:0.005",
     "adamax:0.005",
 )
-FORMULAS = {
-    "sgd": ("`w - r g`", "the same"),
-    "momentum": ("`m = mu m - r g; w + m`", "`m = mu m + g; w - r m`: the same numbers at a constant rate"),
-    "rmsprop": ("`w - r g / sqrt(v + e)`", "the same"),
-    "adagrad": ("`w - r g / sqrt(a + e)`", "the same; `e` cannot be set"),
-    "adadelta": ("divides by the root of the *new* accumulated gradient", "divides by that of the *old* one"),
-    "adam": (
-        "`e` is added to `sqrt(v)`, before the correction of bias",
-        "`e` is added to `sqrt(v / (1 - b2^t))`, after it",
-    ),
-    "adamax": ("`w - r m / ((1 - b1^t) (u + e))`", "the same"),
-}
+#: What follows it in the page is written by this script.
+MARK = "## Measured"
 
 
 def regression() -> tuple[Any, Any, Any]:
@@ -121,35 +111,27 @@ def main() -> None:
                 loss = "categorical_crossentropy" if kind == "convolutional" else "mse"
                 cells.append(outcome(lab.train(*make(), optimizer=text, loss=loss, steps=steps)))
                 print(text, kind, cells[-1], flush=True)
-            keras, tfjs = FORMULAS[name]
-            rows.append(f"| {name} | {keras} | {tfjs} | {' | '.join(cells)} |")
+            rows.append(f"| {name} | {' | '.join(cells)} |")
         for name, theirs in LOSSES.items():
             cell = outcome(lab.train(*loss_data(name), optimizer="sgd:0.05", loss=name, steps=20))
             print(name, cell, flush=True)
             losses.append(f"| {name} | {theirs} | {cell} |")
-    text = (ROOT / "docs" / "training_head.md").read_text(encoding="utf-8")
-    text += f"""
-## Optimizers
+    tables = f"""{MARK}
 
-{steps} steps on cpu, wasm and webgl, with TF.js's own defaults. `r` is the rate, `g` the gradient, `e` the epsilon:
-1e-7 in Keras, in TF.js what the backend says, 1e-7 on cpu and wasm and 1e-4 on WebGL. "Used" is the largest error of
-what float32's own error allows.
+{steps} steps on cpu, wasm and webgl, with TF.js's own defaults. "Used" is the largest error of what is allowed.
 
-| optimizer | Keras | TF.js | regression | convolutional net | recurrent net |
-| --- | --- | --- | --- | --- | --- |
+| optimizer | regression | convolutional net | recurrent net |
+| --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-## Losses
-
-20 steps of one layer, SGD.
+20 steps of one layer with every loss, SGD:
 
 | Keras | TF.js | cpu, wasm and webgl against Python |
 | --- | --- | --- |
 {chr(10).join(losses)}
-
-Both tables are written by `python docs/make_training.py`.
 """
-    TARGET.write_text(text, encoding="utf-8")
+    text = TARGET.read_text(encoding="utf-8")
+    TARGET.write_text(text.partition(MARK)[0] + tables, encoding="utf-8")
 
 
 if __name__ == "__main__":
