@@ -4,7 +4,7 @@ from math import frexp
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pycheck.compare import Statistics, measure
@@ -20,6 +20,7 @@ def measured(candidates: list[float], references: list[float], bits: int = 32) -
     return measure(np.array(candidates, np.float32), reference, reference, start=0, precision_bits=bits)
 
 
+@settings(deadline=None)
 @given(pairs, st.sampled_from([16, 32, 64]))
 @example([(1.0, 2.0**200), (0.0, 2.0**-149), (2.0**-149, 0.0)], 64)
 def test_every_pair_is_counted_once_under_its_magnitude_and_its_error(
@@ -38,6 +39,7 @@ def test_every_pair_is_counted_once_under_its_magnitude_and_its_error(
     assert found == expected
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_the_ulp_histogram_is_the_sum_over_magnitudes(values: list[tuple[float, float]]) -> None:
     statistics = measured(*zip(*values, strict=True))  # type: ignore[arg-type]
