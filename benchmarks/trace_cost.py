@@ -25,7 +25,7 @@ def section_trace(console: Console, sizes: Sizes, work: Path) -> None:
 
     for case in list(cases(sizes, work))[-1:]:
         rounds = [one_round(case) for _ in range(sizes.rounds)]
-        console.print(_table(case, rounds), _coverage(rounds[-1]["trace"][1]), _goal(rounds), sep="\n")
+        console.print(_table(case, rounds), coverage(rounds[-1]["trace"][1]), _goal(rounds), sep="\n")
 
 
 def one_round(case: Case) -> dict[str, tuple[Measured, dict[str, Any]]]:
@@ -61,7 +61,7 @@ def _table(case: Case, rounds: list[dict[str, tuple[Measured, dict[str, Any]]]])
     return table
 
 
-def _coverage(report: Mapping[str, Any]) -> str:
+def coverage(report: Mapping[str, Any]) -> str:
     trace = report["trace"]
     traced = [point for point in trace["points"] if not point["skipped"]]
     complete = sum(len(point["results"]) == len(BACKENDS) for point in traced)

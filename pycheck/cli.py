@@ -424,6 +424,8 @@ def train(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
     headed: Headed = None,
@@ -453,10 +455,10 @@ def train(
         optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, bool(try_remedies)
     )
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command()
@@ -471,6 +473,8 @@ def gradients(
     json: JsonPath = None,
     html: HtmlPath = None,
     junit: JunitPath = None,
+    markdown: MarkdownPath = None,
+    github: Github = None,
     batch_size: BatchSize = None,
     timeout: Timeout = None,
     headed: Headed = None,
@@ -498,10 +502,10 @@ def gradients(
     )  # fmt: skip
     recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
     console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit)
+    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
     with console.progress() as observe:
         report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
-    raise typer.Exit(publish(report, outputs, console))
+    raise typer.Exit(publish(report, outputs, console, github=github))
 
 
 @app.command("inputs")

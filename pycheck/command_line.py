@@ -19,9 +19,9 @@ LEFT_OUT = frozenset(
 def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:
     """``pycheck compare MODEL INPUTS ...`` with every option that is not its default.
 
-    Empty where the model is no file or the inputs are arrays: no command has them.
+    Empty where the model is no file, the inputs are arrays, or the page is not pycheck's own: no command has them.
     """
-    if not isinstance(model, Path) or not (inputs is None or isinstance(inputs, Path)):
+    if not isinstance(model, Path) or not (inputs is None or isinstance(inputs, Path)) or options.page:
         return ""
     words = ["pycheck", command, str(model), *([] if inputs is None else [str(inputs)])]
     if options.trace and command == "compare":

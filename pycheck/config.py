@@ -148,7 +148,7 @@ def build(given: Mapping[str, Any], *, folder: Path | None = None, environ: Mapp
     `given` has the names of Options, but texts where the command line has texts.
     UsageError names the value, where it stands, and the nearest right one.
     """
-    file = find(folder or Path.cwd())
+    file = find(folder or Path())
     return layered(from_file(file) if file else {}, given, environ=environ)
 
 

@@ -56,7 +56,8 @@ class Hygiene:
 
 def examine(path: Path) -> Hygiene:
     """Read a .npy, .npz or .safetensors file once, a few rows at a time. InputsFileError where it is none."""
-    arrays, findings = [], []
+    arrays: list[DataSummary] = []
+    findings: list[Finding] = []
     for column in open_columns(path):
         if column.dtype.kind not in "biuf":
             raise InputsFileError(f"{path}: {column.name or 'the array'} is {column.dtype}, not numbers.")

@@ -6,6 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# A busy machine makes no property false.
+settings.register_profile("pycheck", deadline=None)
+settings.load_profile("pycheck")
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as pycheck does, for tests that import Keras themselves
 

@@ -116,7 +116,7 @@ def test_help_of_a_command_explains_every_option(command: str, run: Callable[...
     text = out.replace("│", " ")
     assert re.search(r"Usage: pycheck \w+ ", text)
     options = re.findall(r"^ +(?:-\w, )?\s*(--[\w-]+)(.*)$", text, re.M)
-    assert len(options) >= 2
+    assert options
     for option, rest in options:
         assert re.search(r"[A-Za-z]{3,}", rest), f"{option} is not explained"
 

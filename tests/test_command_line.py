@@ -44,6 +44,8 @@ EVERYTHING = build(
         "browser_args": ["--enable-gpu", "firefox=--width=800"],
         "connect": {"chromium": "http://127.0.0.1:9222"},
         "flags": {"WEBGL_PACK": False},
+        "cpu_kernels": ["Relu", "Max"],
+        "try_remedies": True,
         "custom_objects": ["my_layers:Thing"],
         "trust_model": True,
         "cache": False,
@@ -85,3 +87,4 @@ def test_what_is_at_its_default_is_not_said() -> None:
 def test_what_no_file_holds_no_command_reproduces() -> None:
     assert command_line("compare", object(), INPUTS, Options()) == ""
     assert command_line("compare", MODEL, np.zeros(3), Options()) == ""
+    assert command_line("compare", MODEL, INPUTS, Options(page=Path("another"))) == ""

@@ -65,7 +65,7 @@ def test_a_wrong_value_is_named_with_what_is_right(tmp_path: Path, given: dict[s
 
 def test_an_unknown_key_in_a_file_names_the_file_and_the_nearest_key(tmp_path: Path) -> None:
     (tmp_path / "pycheck.toml").write_text("sampels = 3\n")
-    with pytest.raises(UsageError, match=r"pycheck.toml: sampels(.|\n)*Did you mean samples"):
+    with pytest.raises(UsageError, match=r"pycheck.toml:1: sampels(.|\n)*Did you mean samples"):
         _build(tmp_path)
 
 

@@ -1,7 +1,8 @@
 // Trains a layers model as a page of its own would, with trainOnBatch, and keeps what every step gave.
 //
-// Nothing is computed of what is sent: gradients, weights and layers' results are put one behind the other, which
-// moves data and no more, so that a GPU is read once a step and not once a tensor.
+// Nothing is computed of what is sent: gradients, weights and layers' results are read as they are and put one behind
+// the other. WebGL keeps on the CPU what was read, where other kernels would compute with it; so only what the training
+// is done with is read: gradients after their update, and weights when the next step has replaced them.
 
 import * as tf from '@tensorflow/tfjs-core';
 import {regularizers} from '@tensorflow/tfjs-layers';
@@ -19,6 +20,9 @@ import {formula} from './formula.js';
 
 /** Initial weights of each model that has been compiled, to begin again from. @type {WeakMap<LayersModel, Tensor[]>} */
 const INITIAL = new WeakMap();
+
+/** Backends that read without waiting. */
+const IMMEDIATE = new Set(['cpu', 'wasm']);
 
 export class Training {
   #model;
@@ -82,12 +86,14 @@ export class Training {
   async run(first, count, observe) {
     this.#observing = observe;
     const losses = new Float32Array(count);
-    /** @type {Array<Promise<NamedTensor>>} */
+    /** @type {Array<Promise<Float32Array[]>>} */
     const reading = [];
     /** @type {number[]} */
     const sizes = [];
     /** @type {string[]} */
     let layers = [];
+    /** @type {Tensor[]} weights after the step before */
+    let replaced = [];
     for (let step = 0; step < count; step++) {
       const {x, y} = this.#batches[(first + step) % this.#batches.length];
       const loss = await this.#model.trainOnBatch(x.length === 1 ? x[0] : x, y.length === 1 ? y[0] : y);
@@ -95,44 +101,66 @@ export class Training {
       if (!observe) continue;
       layers = this.#results.map(({layer}) => layer);
       sizes.push(...this.#results.map(({value}) => value.size));
-      const packed = this.#pack();
-      // Read while the next steps run.
-      reading.push(packed.data().then((/** @type {unknown} */ data) => {
-        packed.dispose();
-        const values = /** @type {Float32Array} */ (data);
-        return {name: `step/${step}`, dtype: 'float32', shape: [values.length], data: values};
-      }));
+      if (step) reading.push(this.#read(replaced));
+      reading.push(this.#read(this.#gradients), this.#read(this.#results.map(({value}) => value)));
+      this.#gradients = [];
+      this.#results = [];
+      replaced = this.#weights.map((weight) => tf.keep(weight.read().clone()));
     }
-    const outputs = await Promise.all(reading);
+    if (observe) {
+      reading.push(this.#read(replaced.map((value) => tf.tidy(() => tf.keep(tf.concat([flatten(value)]))))));
+      tf.dispose(replaced);
+    }
+    const outputs = this.#packed(await Promise.all(reading));
     outputs.push({name: 'loss', dtype: 'float32', shape: [count], data: losses});
     outputs.push({name: 'sizes', dtype: 'int32', shape: [sizes.length], data: Int32Array.from(sizes)});
     return {outputs, layers};
   }
 
+  /**
+   * One tensor a step of what was read: gradients and layers' results of each step, the weights after the next two.
+   * @param {Float32Array[][]} read @returns {NamedTensor[]}
+   */
+  #packed(read) {
+    /** @type {NamedTensor[]} */
+    const outputs = [];
+    for (let at = 0, step = 0; at + 2 < read.length; at += 3, step++) {
+      const [gradients, results, weights] = read.slice(at, at + 3);
+      const parts = [...gradients.map(this.#sample), ...weights.map(this.#sample), ...results];
+      const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+      let offset = 0;
+      for (const part of parts) {
+        data.set(part, offset);
+        offset += part.length;
+      }
+      outputs.push({name: `step/${step}`, dtype: 'float32', shape: [data.length], data});
+    }
+    return outputs;
+  }
+
+  /** The values of tensors, which are then let go. @param {Tensor[]} tensors @returns {Promise<Float32Array[]>} */
+  async #read(tensors) {
+    // The CPU and WebAssembly give at once what a GPU is waited for.
+    if (!IMMEDIATE.has(tf.getBackend())) {
+      const values = await Promise.all(tensors.map((value) => value.data()));
+      tf.dispose(tensors);
+      return /** @type {Float32Array[]} */ (values);
+    }
+    const values = tensors.map((value) => /** @type {Float32Array} */ (value.dataSync()));
+    tf.dispose(tensors);
+    return values;
+  }
+
+  /** Every so many-th element, where there are too many. @param {Float32Array} values */
+  #sample = (values) => {
+    const stride = Math.ceil(values.length / this.#command.seen_elements);
+    return stride > 1 ? values.filter((_, index) => index % stride === 0) : values;
+  };
+
   dispose() {
     this.#undo.forEach((undo) => undo());
     this.#batches.forEach(({x, y}) => tf.dispose([x, y]));
     this.#optimizer.dispose();
-  }
-
-  /** Gradients, weights and layers' results of the last step in one tensor; the first and the last are let go. */
-  #pack() {
-    const packed = tf.tidy(() => {
-      const weights = this.#weights.map((weight) => weight.read());
-      const sampled = [...this.#gradients, ...weights].map((value) => this.#sample(value));
-      return tf.concat([...sampled, ...this.#results.map(({value}) => flatten(value))]);
-    });
-    tf.dispose([...this.#gradients, ...this.#results.map(({value}) => value)]);
-    this.#gradients = [];
-    this.#results = [];
-    return packed;
-  }
-
-  /** @param {Tensor} value @returns {Tensor} every so many-th element, where there are too many */
-  #sample(value) {
-    const flat = flatten(value);
-    const stride = Math.ceil(flat.size / this.#command.seen_elements);
-    return stride > 1 ? tf.stridedSlice(flat, [0], [flat.size], [stride]) : flat;
   }
 
   /** @param {Gradient[]} given @param {Optimizer['applyGradients']} apply */

@@ -271,17 +271,18 @@ def explained(case: TrainingCase) -> Iterator[Finding]:
             continue
         runtimes = listed([e.runtime for e in found])
         name, epsilon = case.evidence.optimizer, number(found[0].epsilon)
+        before, after = max(e.before for e in found), max(e.after for e in found)
         evidence = {
             "runtimes": [str(e.runtime) for e in found],
             "epsilon": found[0].epsilon,
-            "share_before": max(e.before for e in found),
-            "share_after": max(e.after for e in found),
+            "share_before": before,
+            "share_after": after,
         }
         if cause == "epsilon":
             summary = (
                 f"{runtimes}: TF.js adds {epsilon} where Keras adds 1e-7, in the optimizer {name} or in the loss. With "
-                f"TF.js's, Python does the same: the error falls from {number(evidence['share_before'])} to "
-                f"{number(evidence['share_after'])} of what is allowed."
+                f"TF.js's, Python does the same: the error falls from {number(before)} to "
+                f"{number(after)} of what is allowed."
             )
             advice = (
                 f"Give both the same: --optimizer {name}:{case.evidence.learning_rate:g},epsilon=1e-7, and the same in "
@@ -292,7 +293,7 @@ def explained(case: TrainingCase) -> Iterator[Finding]:
         else:
             summary = (
                 f"{runtimes}: TF.js computes {name} by another formula than Keras. With TF.js's, Python does the "
-                f"same: the error falls from {number(evidence['share_before'])} to {number(evidence['share_after'])} "
+                f"same: the error falls from {number(before)} to {number(after)} "
                 "of what is allowed."
             )
             advice = f"docs/training.md has both formulas. What they learn differs little, unless {name} is adadelta."

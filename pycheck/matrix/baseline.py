@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..diagnose.codes import finding
-from ..errors import UsageError
 from ..report.wording import names, short
-from ..types import Comparison, Environment, Finding, Report, Severity, TensorSpec
-from .baseline_file import DIGEST_LENGTH, Baseline, OutputFacts, VariantFacts
+from ..types import Comparison, Finding, Report, Severity
+from .accepting import environment, facts, mismatch, shortened
+from .baseline_file import Baseline, OutputFacts, VariantFacts
 from .configuration import BaselineSettings
 
 #: An error this small in unit roundoffs of the output's largest magnitude is nobody's loss.
@@ -49,90 +49,14 @@ _WORDS = {
 }
 
 
-# --- what a release is
-
-
-def facts(report: Report) -> VariantFacts:
-    """What the baseline keeps of a report."""
-    signature, artifact = report.model.signature, report.artifact
-    runtimes: dict[str, dict[str, OutputFacts]] = {}
-    for c in report.comparisons:
-        runtimes.setdefault(str(c.candidate), {})[c.tensor] = OutputFacts(
-            digest=c.outputs_sha256 and c.outputs_sha256[:DIGEST_LENGTH],
-            max_abs_error=c.max_abs_error,
-            rms_error=c.rms_error,
-            top1_flips=None if c.top1_agreement is None else c.top1_flip_count,
-            nonfinite=c.nonfinite.changed,
-        )
-    weights = artifact.weights_sha256 if artifact else None
-    return VariantFacts(
-        artifact=artifact.format if artifact else "none",
-        artifact_bytes=artifact.size_bytes if artifact else 0,
-        inputs=tuple(map(_spec, signature.inputs)),
-        inputs_sha256=report.inputs.sha256[:DIGEST_LENGTH],
-        model_sha256=report.model.sha256[:DIGEST_LENGTH],
-        outputs=tuple(map(_spec, signature.outputs)),
-        samples=report.inputs.sample_count,
-        weights_sha256=weights and weights[:DIGEST_LENGTH],
-        runtimes=runtimes,
-    )
-
-
-def _spec(spec: TensorSpec) -> str:
-    shape = "x".join("?" if size is None else str(size) for size in spec.shape)
-    return f"{spec.name} {spec.dtype} {shape}"
-
-
-def environment(report: Report) -> dict[str, dict[str, str]]:
-    """What each runtime was, as far as an accepted release is concerned."""
-    measured = {c.candidate for c in report.comparisons}
-    return {str(r.id): _environment(r.environment) for r in report.runtimes if r.environment and r.id in measured}
-
-
-def _environment(e: Environment) -> dict[str, str]:
-    flags = " ".join(f"{name}={value}" for name, value in sorted(e.flags_set.items()))
-    known = {"library": e.library, "platform": e.platform, "renderer": e.renderer, "flags": flags}
-    return {name: text for name, text in known.items() if text}
-
-
-def accept(old: Baseline | None, reports: Sequence[Report], *, pycheck: str) -> Baseline:
-    """A baseline with these reports in it, and what an old one has besides: other variants and runtimes.
-
-    UsageError where what stays had run on something else: one file has one environment.
-    """
-    accepted = {report.name: facts(report) for report in reports}
-    now = {runtime: found for report in reports for runtime, found in environment(report).items()}
-    if old is None:
-        return Baseline(pycheck, now, accepted)
-    for name, kept in old.variants.items():
-        fresh = accepted.get(name)
-        for runtime in kept.runtimes:
-            was, found = old.environment.get(runtime), now.get(runtime)
-            if was and found and was != found and not (fresh and runtime in fresh.runtimes):
-                raise UsageError(
-                    f"{name} was accepted on another {runtime}: {_listed(was)}; now it is {_listed(found)}",
-                    "Update the whole baseline: pycheck baseline update, without names.",
-                )
-        if fresh and _mismatch(name, kept, fresh) is None and kept.model_sha256 == fresh.model_sha256:
-            accepted[name] = replace(fresh, runtimes={**kept.runtimes, **fresh.runtimes})
-    return Baseline(pycheck, {**old.environment, **now}, {**old.variants, **accepted})
-
-
-def _listed(facts: Mapping[str, str]) -> str:
-    return ", ".join(facts.values())
-
-
-# --- holding a report against it
-
-
 def hold(report: Report, baseline: Baseline, settings: BaselineSettings, accepted_as: str = "") -> Held:
     """Hold a report, whose name is its variant's, against the accepted release, where it may have another name."""
     then = baseline.variants.get(accepted_as or report.name)
     if then is None:
         return Held((_missing(report, [report.name], settings),))
     now = facts(report)
-    if mismatch := _mismatch(report.name, then, now):
-        return Held(mismatch=mismatch)
+    if differs := mismatch(report.name, then, now):
+        return Held(mismatch=differs)
     changes = tuple(_changes(report, baseline, then, now))
     lacking = [c for c in _judged(report) if c.tensor not in then.runtimes.get(str(c.candidate), {})]
     found = [_missing(report, [f"{c.tensor} on {c.candidate}" for c in lacking], settings)] if lacking else []
@@ -148,30 +72,6 @@ def _judged(report: Report) -> list[Comparison]:
     return [c for c in report.comparisons if not c.is_noise_floor]
 
 
-def _mismatch(name: str, then: VariantFacts, now: VariantFacts) -> str | None:
-    for what, was, is_ in (
-        ("inputs", then.inputs, now.inputs),
-        ("outputs", then.outputs, now.outputs),
-    ):
-        if was != is_:
-            return f"the baseline of {name} is of another model: its {what} were {_specs(was)}, and are {_specs(is_)}"
-    if (then.inputs_sha256, then.samples) != (now.inputs_sha256, now.samples):
-        return (
-            f"the baseline of {name} was made with other inputs: {then.samples} samples (SHA-256 "
-            f"{_short(then.inputs_sha256)}), and now there are {now.samples} ({_short(now.inputs_sha256)})"
-        )
-    return None
-
-
-def _short(digest: str) -> str:
-    """As much of a digest as people compare."""
-    return digest[:8]
-
-
-def _specs(specs: Iterable[str]) -> str:
-    return "; ".join(specs)
-
-
 def _held(
     c: Comparison, then: OutputFacts, settings: BaselineSettings, changes: tuple[Change, ...]
 ) -> Iterator[Finding]:
@@ -182,10 +82,11 @@ def _held(
     ):
         if now is None or was is None:
             continue
-        floor = max(least or 0.0, _ROUNDOFFS * _UNIT_ROUNDOFF[16 if c.precision_bits == 16 else 32] * _scale(c))
-        if now > max(settings.margin * was, floor):
+        # A loss is held to the precision that was accepted, a gain to that of now.
+        before, after = (max(least or 0.0, _unnoticed(bits, c)) for bits in (then.float_bits, c.precision_bits))
+        if now > max(settings.margin * was, before):
             worse.append(f"{word} {short(now)}, was {short(was)}{_times(now, was)}")
-        elif was > max(settings.margin * now, floor):
+        elif was > max(settings.margin * now, after):
             better.append(f"{word} {short(now)}, was {short(was)}")
     now_bad, was_bad = c.nonfinite.changed, then.nonfinite
     if now_bad != was_bad:
@@ -203,8 +104,9 @@ def _held(
         yield _verdict_on(c, "baseline-better", Severity.INFO, "better", better, changes, settings)
 
 
-def _scale(c: Comparison) -> float:
-    return c.reference_scale or 0.0
+def _unnoticed(float_bits: int, c: Comparison) -> float:
+    """The error that is nobody's loss in that precision."""
+    return _ROUNDOFFS * _UNIT_ROUNDOFF[16 if float_bits == 16 else 32] * (c.reference_scale or 0.0)
 
 
 def _times(now: float, was: float) -> str:
@@ -279,7 +181,7 @@ def _changed(change: Change) -> Finding:
     about = f" ({names(change.runtimes, most=len(change.runtimes))})" if change.runtimes else ""
     was, now = change.was, change.now
     if change.fact == "weights":
-        was, now = _short(was), f"SHA-256 {_short(now)}"
+        was, now = shortened(was), f"SHA-256 {shortened(now)}"
     word = _WORDS[change.fact]
     return finding(
         "baseline-changed",
@@ -307,8 +209,8 @@ def _model_changed(
     yield finding(
         "model-changed",
         Severity.INFO if same else Severity.ERROR,
-        summary=f"{report.model.path} is not the accepted model (SHA-256 {_short(now.model_sha256)}, was "
-        f"{_short(then.model_sha256)}), and what it gives in Python on the same inputs is {python}.",
+        summary=f"{report.model.path} is not the accepted model (SHA-256 {shortened(now.model_sha256)}, was "
+        f"{shortened(then.model_sha256)}), and what it gives in Python on the same inputs is {python}.",
         advice=""
         if same
         else f"If this is the new release, accept it with pycheck baseline update {report.name}; if not, something "

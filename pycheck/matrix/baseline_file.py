@@ -34,6 +34,7 @@ class OutputFacts:
     rms_error: float | None = None
     top1_flips: int | None = None  # rows whose largest class is not Python's
     nonfinite: int = 0  # elements whose class is not Python's
+    float_bits: int = 32  # of the runtime's own precision
 
 
 @dataclass(frozen=True, slots=True)

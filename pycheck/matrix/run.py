@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ..cache import Cache
-from ..diagnose.codes import finding
 from ..errors import PycheckError, UsageError
 from ..pipeline import Workbench
 from ..releases import page_with
-from ..types import CheckReport, Finding, NanPolicy, Report, Severity, VariantFailure, Verdict
+from ..types import CheckReport, Report, VariantFailure, Verdict
 from ..version import __version__
-from . import baseline, baseline_file, budgets, policy
+from . import accepting, baseline_file
 from .baseline_file import Baseline
-from .configuration import Budget, Configuration, Known, ToleranceEntry, load
+from .configuration import Configuration
+from .judging import Judge
+from .reading import load
 from .variants import Variant, expand
 
 #: Told what happens: variant, runtime, what it is doing now, samples it has done, samples in all.
@@ -81,7 +82,7 @@ async def check(
     config = plan.config
     accepted = open_baseline(config) if against_baseline else None
     ran = await _run(config, plan.variants, observe)
-    judge = _Judge(config, accepted, today or datetime.date.today())
+    judge = Judge(config, accepted, today or datetime.date.today())
     failures = []
     for variant in plan.variants:
         outcome = ran[variant.name]
@@ -89,7 +90,7 @@ async def check(
             failures.append(VariantFailure(variant.name, outcome.message, outcome.advice, outcome.exit_code))
         elif mismatch := judge.take(outcome, variant):
             failures.append(mismatch)
-    reports = judge.reports(whole=plan.whole)
+    reports = judge.reports(whole=plan.whole and not failures)
     verdicts = {report.verdict for report in reports}
     verdict = next((v for v in _WORST_FIRST if v in verdicts), Verdict.PASS)
     return CheckReport(
@@ -126,7 +127,7 @@ def accept(report: CheckReport, plan: Plan) -> str:
     if not reports:
         raise UsageError("a baseline is of the TF.js that comes with pycheck, and nothing ran with that")
     old = baseline_file.read(file) if not plan.whole and file.exists() else None
-    baseline_file.write(file, baseline.accept(old, reports, pycheck=__version__))
+    baseline_file.write(file, accepting.accept(old, reports, pycheck=__version__))
     outputs = sum(not c.is_noise_floor for r in reports for c in r.comparisons)
     counted = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((outputs, "output"), (len(reports), "variant")))
     return f"{file}: {' of '.join(counted)} accepted"
@@ -157,9 +158,10 @@ async def _run(
                     await one(variant)
 
         await _all(in_turn(group) for group in by_model.values())
-        async with bench.one_at_a_time():
-            for variant in timed:
-                await one(variant)
+        if timed:
+            async with bench.one_at_a_time():
+                for variant in timed:
+                    await one(variant)
     return outcomes
 
 
@@ -225,72 +227,3 @@ async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: O
         return error
     observe(variant.name, "", "done", 0, 0)
     return replace(report, name=variant.name)
-
-
-# --- judging
-
-
-class _Judge:
-    """Applies budgets, baseline, severities and known divergences, and knows which entries had nothing to say."""
-
-    def __init__(self, config: Configuration, accepted: Baseline | None, today: datetime.date) -> None:
-        self._config = config
-        self._accepted = accepted
-        self._today = today
-        self._used: set[str] = set()
-        self._taken: list[tuple[Report, tuple[Finding, ...], NanPolicy]] = []
-
-    def take(self, report: Report, variant: Variant) -> VariantFailure | None:
-        """Judge one report; why the baseline is none for it, if that is so."""
-        config = self._config
-        budgeted = budgets.judge(report, config.budgets)
-        held = baseline.Held()
-        if self._accepted:
-            held = baseline.hold(report, self._accepted, config.baseline, variant.accepted_as)
-        self._taken.append((report, (*budgeted.findings, *held.findings), variant.options.nan))
-        self._used |= {b.place for b in budgeted.used}
-        self._used |= {k.place for k in self._apply(*self._taken[-1]).seen}
-        self._used |= {t.place for t in config.tolerances if _is_used(t, report)}
-        advice = f"Accept what is there now with pycheck baseline update {report.name}."
-        return VariantFailure(report.name, held.mismatch, advice, UsageError.exit_code) if held.mismatch else None
-
-    def reports(self, *, whole: bool) -> tuple[Report, ...]:
-        """All of them; with `whole`, the first says which entries of the configuration had nothing to say."""
-        config, taken = self._config, self._taken
-        entries: tuple[ToleranceEntry | Budget | Known, ...] = (*config.tolerances, *config.budgets, *config.known)
-        unused = tuple(_unused(entry) for entry in entries if entry.place not in self._used)
-        if taken and whole:
-            report, more, nan = taken[0]
-            taken = [(report, (*more, *unused), nan), *taken[1:]]
-        return tuple(self._apply(*each).report for each in taken)
-
-    def _apply(self, report: Report, more: tuple[Finding, ...], nan: NanPolicy) -> policy.Applied:
-        config = self._config
-        return policy.apply(report, more, severity=config.severity, known=config.known, today=self._today, nan=nan)
-
-
-def _is_used(entry: ToleranceEntry, report: Report) -> bool:
-    where = entry.where
-    return where.takes_variant(report.name) and any(
-        where.takes_runtime(c.candidate) and where.takes_output(c.tensor)
-        for c in report.comparisons
-        if not c.is_noise_floor
-    )
-
-
-def _unused(entry: ToleranceEntry | Budget | Known) -> Finding:
-    if isinstance(entry, Known):
-        text = f"The known divergence {entry.code} was not seen any more"
-        advice = "Remove it, so that it hides nothing when it comes back."
-    elif isinstance(entry, Budget):
-        text = "A budget had nothing to measure"
-        advice = "Do its patterns fit? Latency needs more than one batch: set batch_size below the number of samples."
-    else:
-        text, advice = "A tolerance fits no output of any runtime", "Do its patterns fit?"
-    return finding(
-        "setting-unused",
-        Severity.WARNING,
-        summary=f"{text}: {entry.place}.",
-        advice=advice,
-        evidence={"place": entry.place},
-    )

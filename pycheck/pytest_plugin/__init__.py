@@ -7,7 +7,7 @@ A test asks for `pycheck_compare` or `pycheck_trace`, calls it as it would call 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -102,26 +102,23 @@ def pycheck_trace(request: pytest.FixtureRequest, _pycheck_bench: Bench) -> Call
     return Calls(request, _pycheck_bench).trace
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+# Wrappers of the old style: the plugin is loaded wherever pycheck is installed, by whatever pytest is there.
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     """Whoever reads a failure is told where the reports lie."""
-    try:
-        return (yield)
-    except Exception as error:
+    outcome = yield
+    if outcome.excinfo and isinstance(error := outcome.excinfo[1], Exception):
         for result in item.stash.get(RESULTS, ()):
             for note in result.notes:
                 error.add_note(note)
-        raise
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """Let what was compared travel with the test's report, from a worker of xdist to its controller as well."""
-    report = yield
+    outcome = yield
     if call.when == "call" and (results := item.stash.get(RESULTS, ())):
+        report: pytest.TestReport = outcome.get_result()
         vars(report)["pycheck_cells"] = [cell for result in results for cell in result.cells]
         if report.passed:
             vars(report)["pycheck_accepted"] = [result.accepted for result in results if result.accepted]
-    return report

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config import Options
 from ..errors import UsageError
-from ..matrix import baseline, baseline_file, policy
+from ..matrix import accepting, baseline, baseline_file, policy
 from ..matrix.configuration import BaselineSettings
 from ..report.json import report_from_dict
 from ..types import Report
@@ -42,5 +42,5 @@ def accept(file: Path, reports: Sequence[dict[str, Any]]) -> str:
     """
     found = [report_from_dict(report) for report in reports]
     old = baseline_file.read(file) if file.exists() else None
-    baseline_file.write(file, baseline.accept(old, found, pycheck=__version__))
+    baseline_file.write(file, accepting.accept(old, found, pycheck=__version__))
     return f"{file}: {len(found)} result{'' if len(found) == 1 else 's'} accepted"

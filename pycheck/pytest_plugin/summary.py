@@ -47,7 +47,7 @@ class Summary:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """A line a model, a column a runtime."""
-        if not self._cells or self._config.get_verbosity() < 0:
+        if not self._cells or self._config.getoption("verbose") < 0:
             return
         models = sorted({model for model, _ in self._cells})  # tests may end in any order
         runtimes = sorted({runtime for _, runtime in self._cells})
@@ -56,7 +56,7 @@ class Summary:
             found = (self._cells.get((model, runtime)) for model in models)
             columns.append([runtime, *(cell["text"] if cell else "" for cell in found)])
         widths = [max(map(len, column)) for column in columns]
-        terminalreporter.section(_TITLE)
+        terminalreporter.write_sep("=", _TITLE)
         for rank, row in enumerate(zip(*columns, strict=True)):
             failed = rank > 0 and any(
                 cell["failed"] for (model, _), cell in self._cells.items() if model == models[rank - 1]

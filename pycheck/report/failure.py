@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..types import Comparison, Finding, Report, RuntimeStatus, Severity
-from . import mismatch, view, where
+from . import cures, mismatch, training, view, where
 from .wording import ABSENT, printable
 
 _MOST_COMPARISONS, _MOST_FINDINGS, _MOST_SOURCES = 8, 6, 4
@@ -14,7 +14,8 @@ _MOST_COMPARISONS, _MOST_FINDINGS, _MOST_SOURCES = 8, 6, 4
 def failure_text(report: Report) -> str:
     """The text for a report that did not pass."""
     lines = [f"{view.LABELS[report.verdict]}: {view.headline(report)}", *_context(report)]
-    for part in (_outputs(report), _missing(report), _where_it_starts(report), _findings(report), _next(report)):
+    parts = (_outputs, _missing, _training, _where_it_starts, _cures, _findings, _next)
+    for part in (make(report) for make in parts):
         if found := list(part):
             lines += ["", *found]
     return "\n".join(printable(line) for line in lines)
@@ -39,6 +40,18 @@ def _missing(report: Report) -> Iterator[str]:
             yield f"{record.id} {view.STATUS_WORDS[record.status]}"
 
 
+def _training(report: Report) -> Iterator[str]:
+    if report.training is None:
+        return
+    for row in training.rows(report):
+        if row.failed:
+            facts = [
+                f"{title} {value}" for title, name in training.COLUMNS[1:-1] if (value := getattr(row, name)) != ABSENT
+            ]
+            yield f"{row.runtime}: {row.result}: {', '.join(facts)}"
+    yield from training.pass_lines(report.training)
+
+
 def _where_it_starts(report: Report) -> Iterator[str]:
     if report.trace is None:
         return
@@ -49,6 +62,16 @@ def _where_it_starts(report: Report) -> Iterator[str]:
         yield f"  {source.runtime}: {source.point} ({source.op}{layer})"
         yield f"    {source.error}, {source.limit} allowed; {source.why}; {source.operands}"
     yield from _more(found, _MOST_SOURCES, "sources")
+
+
+def _cures(report: Report) -> Iterator[str]:
+    if not report.remedies:
+        return
+    found = cures.cures(report)
+    yield "What cures it" + ("" if found else ": nothing that was tried")
+    for cure in found:
+        yield f"  {cure.runtimes}: {cure.change}"
+        yield from (f"    {text}" for text in (cure.effect, cure.command, *cure.short_code.splitlines()) if text)
 
 
 def _findings(report: Report) -> Iterator[str]:

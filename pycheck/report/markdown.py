@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ..types import CheckReport, Finding, Report, Severity
-from . import check_view, mismatch, view, where
+from . import check_view, cures, mismatch, training, view, where
 from .view import Row
 from .wording import ABSENT, printable
 
@@ -112,8 +112,10 @@ def _report(report: Report, level: int) -> Iterator[str]:
         yield f"- {label}: {text(line)}" if label else f"  - {text(line)}"
     yield from _outputs(report)
     for title, lines in (
+        ("Training", _training(report)),
         ("Outputs that differ", _failures(report)),
         (f"Where it starts: {text(where.scope(report.trace))}" if report.trace else "", _where_it_starts(report)),
+        ("What cures it", _cures(report)),
     ):
         yield from _section(f"{mark}# {title}", lines)
     for title, group in view.by_severity(report.findings):
@@ -189,6 +191,36 @@ def _where_it_starts(report: Report) -> Iterator[str]:
     if not found:
         yield "- no operation errs by itself beyond its tolerance"
     yield from _more(found)
+
+
+def _training(report: Report) -> Iterator[str]:
+    if report.training is None:
+        return
+    cells = []
+    for row in training.rows(report):
+        values = [text(getattr(row, name)) for _, name in training.COLUMNS[1:-1]]
+        cells.append([_name(row.runtime), _cell(row.result, row.failed), *values])
+    header = ["runtime", "result", *(title for title, _ in training.COLUMNS[1:-1])]
+    yield _table(header, cells, 2) + "\n"
+    yield from (f"- {text(line)}" for line in training.pass_lines(report.training))
+    for cure in training.cures(report.training):
+        told = f"{cure.worked}, last loss {cure.losses}: {text(cure.description)}"
+        yield f"- {text(cure.name)}: {told} {code(cure.option)}"
+
+
+def _cures(report: Report) -> Iterator[str]:
+    if not report.remedies:
+        return
+    found = cures.cures(report)
+    for cure in found:
+        yield f"- {text(cure.runtimes)}: {text(cure.change)}"
+        yield from (f"  - {line}" for line in (text(cure.effect), code(cure.command), text(cure.note)) if line)
+        if cure.code:
+            yield _block(cure.code.splitlines(), "js")
+    if not found:
+        yield "- nothing that was tried"
+    for runtime, tried in cures.without_success(report):
+        yield f"- {code(runtime)}, no help: {text(tried)}"
 
 
 def _findings(group: Sequence[Finding]) -> Iterator[str]:

@@ -348,8 +348,9 @@ def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
     steps: list[tuple[str, str]] = []
     if _missing(report):
         steps.append(("see what can run here", "pycheck doctor"))
-    if failed and report.trace is None:
-        steps.append(("see where it starts", f"pycheck.trace(model, inputs, runtimes={list(failed)})"))
+    if failed and report.trace is None and not report.remedies:
+        call = f"pycheck.trace(model, inputs, runtimes={list(failed)}, try_remedies=True)"
+        steps.append(("see where it starts, and what cures it", call))
     return tuple(steps)
 
 

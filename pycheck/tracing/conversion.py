@@ -16,6 +16,7 @@ from .expecting import first_line
 from .measuring import Expected, located, renumbered, role
 
 _WORST = 3
+_MOST_NAMES = 3
 #: What a group takes is counted as for so many browsers: the model's values, and the operation alone on them.
 _LIKE_BROWSERS = 2
 
@@ -71,6 +72,15 @@ class Sides:
                 within[name] = None
                 pending += reversed(self._inputs.get(name, ()))
         return Region(tuple(cut), tuple(within))
+
+
+def _together(region: Region) -> str | None:
+    """What stands between, in words."""
+    if not region.within:
+        return None
+    names, more = region.within[:_MOST_NAMES], len(region.within) - _MOST_NAMES
+    others = f" and {more} more" if more > 0 else ""
+    return f"together with {', '.join(names)}{others}, which the converter made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +227,7 @@ class _Conversion:
         before = [name for name in region.cut if name in inherited and not inherited[name].passed]
         whole = inherited[point.name]
         judged = role(whole, own, handing_on=False, inputs_fail=bool(before))
-        between = f"together with {', '.join(region.within)}, which the converter made" if region.within else None
-        result = PointResult(self._sides.artifact_id, judged, whole, own, between)
+        result = PointResult(self._sides.artifact_id, judged, whole, own, _together(region))
         shape = values[point.name].shape if point.name in values else ()
         if judged == "source" and not any(c and c.shape_mismatch for c in (whole, own)):
             operands = {name: values[name] for name in region.cut if name in values}

@@ -18,8 +18,23 @@ _WEIGHTS = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderWithDefault"})
 
 
 def pair_layers(points: Iterable[Point], layer_tensors: Mapping[str, str]) -> dict[str, str]:
-    """Points of a layers artifact -> tensors of the model: both name the calls of layers alike."""
-    return {point.name: layer_tensors[point.name] for point in points if point.name in layer_tensors}
+    """Points of a layers artifact -> tensors of the model: both name the calls of layers alike.
+
+    Where a converter took the layers out of a nested model, a layer's own name decides, if it is the only one.
+    """
+    names = [point.name for point in points]
+    exact = {name: name for name in names if name in layer_tensors}
+    theirs = _by_last(name for name in layer_tensors if name not in exact)
+    ours = _by_last(name for name in names if name not in exact)
+    found = exact | {ours[last]: theirs[last] for last in ours if last in theirs}
+    return {name: layer_tensors[call] for name, call in found.items()}
+
+
+def _by_last(names: Iterable[str]) -> dict[str, str]:
+    """Names by the last part of them, where that is unique."""
+    lasts = [(name.rpartition("/")[2], name) for name in names]
+    counts = Counter(last for last, _ in lasts)
+    return {last: name for last, name in lasts if counts[last] == 1}
 
 
 def pair_nodes(points: Sequence[Point], graph_def: Any, layer_tensors: Mapping[str, str]) -> dict[str, str]:

@@ -112,7 +112,7 @@ def largest_curvature(
     trainer.set_weights(weights)
     try:
         rng = np.random.default_rng(0)
-        vector = [rng.normal(size=value.shape) for value in weights[: trainer.trainable_count]]
+        vector: list[Array] = [np.asarray(rng.normal(size=value.shape)) for value in weights[: trainer.trainable_count]]
         eigenvalue = 0.0
         for iteration in range(1, _MOST_ITERATIONS + 1):
             norm = float(np.sqrt(sum(float(np.sum(v * v)) for v in vector)))

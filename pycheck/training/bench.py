@@ -170,7 +170,7 @@ class _Race:
                 for lane in self._lanes():
                     self._kept.setdefault(lane.runtime, []).extend(lane.steps)
             done += count
-        lanes = self._pages.values()
+        lanes = [self._pages[runtime] for runtime in self._runtimes if runtime in self._pages]
         builders = (self._single, self._double, *(lane.curves for lane in lanes))
         return Outcome(
             self._ready,

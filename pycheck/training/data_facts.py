@@ -56,7 +56,7 @@ def _outside(low: float, high: float) -> _Check:
 
 
 def _no_distribution(array: Array) -> Array:
-    return (array < 0) | (np.abs(array.sum(axis=-1, keepdims=True) - 1.0) > 1e-3)
+    return np.asarray((array < 0) | (np.abs(array.sum(axis=-1, keepdims=True) - 1.0) > 1e-3))
 
 
 _SQUEEZE = "Bring the targets into 0 to 1: a label of 2 may mean another class, a number wants mse."

@@ -121,11 +121,6 @@ class CurveBuilder:
         self._first = self._first or self._first_bad(step, seen, bad_gradients, bad_weights)
         self._judge(step, seen, reference, floor)
 
-    @property
-    def has_parted(self) -> bool:
-        """Whether an error was beyond what is allowed."""
-        return self._parted is not None
-
     def curves(self) -> TrainingCurves:
         """Everything so far."""
         return TrainingCurves(

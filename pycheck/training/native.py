@@ -97,7 +97,7 @@ class NativeTrainer:
             float(loss),
             tuple(arrays),
             self.weights,
-            {name: int(count) for name, count in zip(self._observed_layers, counts, strict=True)},
+            _summed(self._observed_layers, counts),
         )
 
     def loss_and_gradients(self, inputs: Any, targets: Any) -> tuple[Any, list[Any], Sequence[Any]]:
@@ -186,6 +186,13 @@ class NativeTrainer:
         ]
 
 
+def _summed(names: Sequence[str], counts: Sequence[Any]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for name, count in zip(names, counts, strict=True):
+        totals[name] = totals.get(name, 0) + int(count)
+    return totals
+
+
 def _dtype(variable: Any) -> Any:
     dtype = variable.dtype
     return getattr(dtype, "name", dtype)
@@ -199,17 +206,19 @@ def _observing(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
     """A model that also gives every layer's floating-point output, and the names of these layers."""
     names: list[str] = []
     values: list[Any] = []
-    for layer in model.layers:
-        if type(layer).__name__ == "InputLayer":
-            continue
-        try:
-            given = layer.output
-        except (AttributeError, ValueError):  # called more than once, or not at all
-            continue
-        for tensor in given if isinstance(given, list | tuple) else [given]:
-            if "float" in str(getattr(tensor.dtype, "name", tensor.dtype)):
-                names.append(str(layer.name))
-                values.append(tensor)
+    # Of the calls that this model makes: a layer may have been called elsewhere too, as those of a Sequential model
+    # are whenever one is added to it.
+    functional = getattr(model, "_functional", None) or model
+    for depth in sorted(functional._nodes_by_depth, reverse=True):
+        for node in functional._nodes_by_depth[depth]:
+            layer = getattr(node, "operation", None) or node.layer
+            if type(layer).__name__ == "InputLayer":
+                continue
+            given = getattr(node, "output_tensors", None) or node.outputs
+            for tensor in given if isinstance(given, list | tuple) else [given]:
+                if "float" in str(getattr(tensor.dtype, "name", tensor.dtype)):
+                    names.append(str(layer.name))
+                    values.append(tensor)
     inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
     return library.Model(inputs, [*model.outputs, *values]), tuple(names)
 

@@ -83,3 +83,14 @@ def _peaks(cache: Path, folder: Path, count: int) -> dict[str, float]:
     benchmark.compare(case, cache, backends=("wasm",))
     measured, _ = benchmark.compare(case, cache, backends=("wasm",), watch_memory=True)
     return dict(measured.peak_mb)
+
+
+def test_a_trace_is_measured_beside_the_compare_of_the_same_inputs() -> None:
+    import trace_cost
+
+    done = trace_cost.one_round(CASE)
+    (ratio,) = trace_cost.ratios([done])
+    assert ratio > 0
+    points = done["trace"][1]["trace"]["points"]
+    text = trace_cost.coverage(done["trace"][1])
+    assert text.startswith(f"{len(points)} of {len(points)} points on every backend, 8 samples, 1 groups within 1 GiB")

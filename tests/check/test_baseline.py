@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pycheck.errors import InputError, PycheckError, UsageError
-from pycheck.matrix.baseline import accept, hold
+from pycheck.matrix.accepting import accept
+from pycheck.matrix.baseline import hold
 from pycheck.matrix.baseline_file import Baseline, read, render, write
 from pycheck.matrix.configuration import BaselineSettings
 from pycheck.types import InputsInfo, Report, Severity, Signature, TensorSpec
@@ -172,3 +173,12 @@ def test_a_part_on_another_browser_than_the_rest_is_refused() -> None:
     old = _accepted(report([comparison(CPU)]), report([comparison(CPU)], name="n"))
     with pytest.raises(PycheckError, match=r"n was accepted on another chromium:cpu.*Chromium 156.*Chromium 157"):
         accept(old, [report([comparison(CPU)], version="157")], pycheck="0.1.0")
+
+
+def test_half_floats_where_float32_was_accepted_are_a_loss_and_the_other_way_round_a_gain() -> None:
+    single, half = (
+        report([replace(comparison(CPU, error), precision_bits=bits)]) for error, bits in ((1e-7, 32), (2e-4, 16))
+    )
+    assert "baseline-worse" in _codes(half, _accepted(single))
+    assert "baseline-better" in _codes(single, _accepted(half))
+    assert "baseline-worse" not in _codes(report([replace(comparison(CPU, 5e-4), precision_bits=16)]), _accepted(half))

@@ -11,7 +11,7 @@ import pytest
 
 from pycheck.errors import UsageError
 from pycheck.matrix import begin
-from pycheck.matrix.configuration import load
+from pycheck.matrix.reading import load
 
 
 def _model(path: Path) -> Path:

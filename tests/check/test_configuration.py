@@ -9,7 +9,8 @@ import pytest
 
 from pycheck.errors import UsageError
 from pycheck.gate import OutputLimits
-from pycheck.matrix.configuration import Configuration, Selector, load
+from pycheck.matrix.configuration import Configuration, Selector
+from pycheck.matrix.reading import load
 from pycheck.matrix.variants import expand
 from pycheck.types import RuntimeId
 

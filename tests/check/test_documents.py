@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-from pycheck.matrix.configuration import load
+from pycheck.matrix.reading import load
 
 DOCS = Path(__file__).parents[2] / "docs"
 

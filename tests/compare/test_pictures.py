@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pycheck.compare import measure, merge, summarize
@@ -127,7 +127,6 @@ def test_any_values_can_be_shown(value: float) -> None:
         assert pixels(png).shape[:2] == (5, 35)
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     values=st.sampled_from([(0.0, 1.0), (0.0, 1.0, np.nan), (0.0, np.inf, -np.inf, np.nan)]),

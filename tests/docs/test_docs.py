@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "models" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: Options of other programs that the documents mention.
 FOREIGN_OPTIONS = {
+    "--node",  # --node_data_paths of Model Explorer
     "--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--use-angle",
     "--junit-xml", "--browser",  # of pytest and pytest-playwright
     "--tag", "--rm", "--volume", "--user",  # of docker

@@ -17,16 +17,23 @@ from pycheck.types import (
     NATIVE_FLOAT64,
     Array,
     ArtifactInfo,
+    Comparison,
     Environment,
     InputsInfo,
     ModelInfo,
     NanPolicy,
+    Outcome,
+    PointResult,
+    Remedy,
     Report,
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
     Signature,
     TensorSpec,
+    Trace,
+    TracePoint,
+    Verdict,
 )
 
 SWIFTSHADER = "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero) (0x0000C0DE)), SwiftShader driver)"
@@ -262,9 +269,83 @@ def hostile() -> Report:
     return replace(report, comparisons=comparisons, findings=findings)
 
 
+def pictures() -> Report:
+    """An image-like output with a NaN, on one runtime shifted by a pixel."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[0:48, 0:96] / 48.0
+    waves = [np.sin(x * 9 + i) * np.cos(y * 5 - i) * 0.4 + 0.5 for i in range(4)]
+    image = np.stack(waves)[..., None] * rng.uniform(0.4, 1.0, 3)
+    shifted = np.roll(noisy(image, 2e-7), 1, axis=2)
+    broken = noisy(image, 2e-7)
+    broken[1, 10:14, 20:30] = np.nan
+    return build(
+        {"image": image}, {CPU: {"image": noisy(image, 2e-7)}, WEBGL: {"image": shifted}, WASM: {"image": broken}}
+    )
+
+
+def traced() -> Report:
+    """Eight points of which the fourth makes NaN on one runtime and the sixth drifts on another."""
+    report = with_nan()
+    values = np.random.default_rng(5).normal(size=(4, 6))
+    points = []
+    for i, op in enumerate(("Conv2D", "BiasAdd", "Relu", "Exp", "Mul", "Tanh", "MatMul", "Softmax")):
+        results = []
+        for runtime in (CPU, WEBGL, F16):
+            alone, whole = noisy(values, 1e-7, i), noisy(values, 2e-7, i)
+            if runtime == WEBGL and i >= 3:
+                whole[0, 0] = np.nan
+                if i == 3:
+                    alone[0, 0] = np.nan
+            if runtime == F16 and i >= 5:
+                whole *= 1.2
+                alone *= 1.2 if i == 5 else 1.0
+            inherited, own = (_point(op, v, values, runtime) for v in (whole, alone))
+            failed = (inherited.passed is False, own.passed is False)
+            role = {(True, True): "source", (True, False): "passes-on"}.get(failed, "ok")
+            results.append(PointResult(runtime, role, inherited, own))
+        points.append(
+            TracePoint(
+                f"model/{op}_{i}", op, f"layer_{i // 2}", (), "float32", (4, 6), 0.01, 3.0, results=tuple(results)
+            )
+        )
+    skipped = TracePoint("model/labels", "ArgMax", None, (), skipped="its values are no numbers")
+    before, after = Outcome(Verdict.NAN_DIVERGENCE, 0.2, 10), Outcome(Verdict.PASS, 2e-7, 0)
+    remedies = (
+        Remedy("flags", WEBGL, "WEBGL_PACK=false", True, before, after, 3, ("--flag", "WEBGL_PACK=false")),
+        Remedy("epsilon", F16, "epsilon 1e-3 of <norm>", False, before, before, 1, code="layer.epsilon = 1e-3"),
+    )
+    trace = Trace(4, 1 << 30, 1, (*points, skipped), (), samples=(0, 1, 2, 3))
+    return replace(report, trace=trace, remedies=remedies)
+
+
+def _point(name: str, candidate: Array, reference: Array, runtime: RuntimeId) -> Comparison:
+    single = reference.astype(np.float32)
+    summary = summarize(
+        measure(candidate, reference, single, start=0),
+        tensor=name,
+        reference=RuntimeId("artifact", "float64"),
+        candidate=runtime,
+        class_reference=RuntimeId("artifact", "float32"),
+        noise_floor=measure(single, reference, reference, start=0),
+    )
+    return assess([summary])[0]
+
+
 REPORTS: dict[str, Callable[[], Report]] = {
     f.__name__: f
-    for f in (passing, drifting, with_nan, failing_runtime, mixed, many_outputs, quantized, explicit, hostile)
+    for f in (
+        passing,
+        drifting,
+        with_nan,
+        failing_runtime,
+        mixed,
+        many_outputs,
+        quantized,
+        explicit,
+        hostile,
+        pictures,
+        traced,
+    )
 }
 
 

@@ -36,14 +36,15 @@ def test_drift_is_told_from_the_top_in_the_order_of_torch_testing(reports: dict[
         "",
         "error drift: scores on chromium:webgl: 234 of 640 elements are beyond what was given: rtol 0.001, atol 0.0001 "
         "at sample 47 [8].",
-        "  Only chromium:webgl errs, so a kernel of that backend is the suspect; if it is harmless, set --atol.",
+        "  Only chromium:webgl errs, so a kernel of that backend is the suspect: pycheck trace names it; "
+        "if it is harmless, set --atol.",
         "",
-        "To see where it starts:",
-        "  pycheck trace models/cnn.keras inputs.npy",
         "To keep the raw outputs:",
         "  pycheck compare models/cnn.keras inputs.npy --save-run run",
         "To allow it, if it is harmless:",
         "  pycheck compare models/cnn.keras inputs.npy --atol scores:0.04",
+        "To see where it starts, and what cures it:",
+        "  pycheck trace models/cnn.keras inputs.npy --try-remedies",
     ]
 
 
@@ -77,7 +78,8 @@ def test_a_runtime_that_did_not_run_is_named_with_the_reason(reports: dict[str, 
 def test_what_no_file_holds_is_traced_from_python(reports: dict[str, Report]) -> None:
     said = _said(replace(reports["with_nan"], command=""))
     assert said.endswith(
-        "To see where it starts:\n  pycheck.trace(model, inputs, runtimes=['chromium:webgl', 'chromium:webgl-f16'])"
+        "To see where it starts, and what cures it:\n"
+        "  pycheck.trace(model, inputs, runtimes=['chromium:webgl', 'chromium:webgl-f16'], try_remedies=True)"
     )
 
 

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pycheck.report import render
+from pycheck.report import render, view
 from pycheck.types import Report
 
 VOID = {"meta", "img"}
@@ -58,6 +58,22 @@ def test_the_page_tells_verdict_rows_findings_and_environment(report: Report) ->
     for finding in report.findings:
         if finding.code not in ("drift", "nan-introduced"):
             assert finding.code in text
+
+
+def test_the_page_tells_what_cures_it_and_what_did_not(reports: dict[str, Report]) -> None:
+    text = " ".join(Page(render(reports["traced"], "html")).text.split())
+    assert "What cures it chromium:webgl: WEBGL_PACK=false NaN/Inf 10 -> 0" in text
+    assert "--flag WEBGL_PACK=false" in text
+    assert "chromium:webgl-f16, no help: epsilon 1e-3 of <norm>" in text
+
+
+def test_the_page_of_each_code_is_in_the_page(reports: dict[str, Report]) -> None:
+    report = reports["drifting"]
+    page = Page(render(report, "html"))
+    linked = {attributes.get("href") for tag, attributes in page.tags if tag == "a"}
+    for finding in view.by_severity(report.findings)[0][1]:
+        assert f"#code-{finding.code}" in linked
+        assert any(attributes.get("id") == f"code-{finding.code}" for _, attributes in page.tags)
 
 
 def test_names_cannot_become_markup(reports: dict[str, Report]) -> None:

@@ -173,7 +173,7 @@ def nested() -> Any:
     inner_out = L.Add(name="sum")([inner_in, L.Dense(6, activation="selu", name="inside")(inner_in)])
     inner = keras.Model(inner_in, inner_out, name="inner")
     tower = keras.Sequential(
-        [L.Input((6,)), L.Dense(6, activation="tanh", name="one"), L.Dense(6, name="two")], "tower"
+        [L.Input((6,)), L.Dense(6, activation="tanh", name="one"), L.Dense(6, name="two")], name="tower"
     )
     x = L.Input((6,), name="x")
     return keras.Model(x, L.Dense(2, name="y")(L.Multiply(name="gate")([inner(x), tower(x)])))

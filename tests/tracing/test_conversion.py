@@ -119,10 +119,17 @@ def test_another_shape_is_a_source() -> None:
 def test_layers_are_paired_by_the_names_of_their_calls() -> None:
     points = [point("inner/dense", "x"), point("dense@1", "inner/dense"), point("made_up", "dense@1")]
     tensors = {"inner/dense": "m/inner/dense/BiasAdd:0", "dense": "m/dense/BiasAdd:0", "dense@1": "m/dense_2/BiasAdd:0"}
+    tensors |= {"inner": "m/inner/dense/BiasAdd:0"}
     assert pair_layers(points, tensors) == {
         "inner/dense": "m/inner/dense/BiasAdd:0",
         "dense@1": "m/dense_2/BiasAdd:0",
     }
+
+
+def test_layers_that_a_converter_took_out_of_a_nested_model_are_paired_by_their_own_names() -> None:
+    points = [point("one", "x"), point("two", "one"), point("same", "two")]
+    tensors = {name: f"{name}:0" for name in ("tower/one", "tower/two", "tower", "tower/same", "other/same")}
+    assert pair_layers(points, tensors) == {"one": "tower/one:0", "two": "tower/two:0"}
 
 
 def test_nodes_of_an_exported_graph_are_paired_from_the_first_layer_on() -> None:

@@ -11,7 +11,7 @@ import pytest
 import pycheck
 from pycheck.types import Finding, Report
 
-SAMPLES = 48
+SAMPLES = 32  # one batch, and as many elements as WebGL does not leave to the CPU
 RUNTIMES = ["chromium:wasm", "chromium:webgl"]
 
 
@@ -80,12 +80,13 @@ def test_what_all_runtimes_choose_alike_passes_whatever_its_shape(report: Report
 def test_float32_and_float64_that_choose_otherwise_are_a_finding_and_float32_is_what_counts(report: Report) -> None:
     (found,) = (f for f in findings(report, "shape-mismatch") if f.tensor == "near")
     assert found.severity == "warning"
-    assert "float32 and float64 choose others: reference (46, 4), candidate (47, 4)" in found.summary
+    assert "float32 and float64 choose others: reference (30, 4), candidate (31, 4)" in found.summary
 
 
 def test_a_runtime_that_chooses_otherwise_is_a_finding_and_its_source_is_found(report: Report) -> None:
     (found,) = (f for f in findings(report, "shape-mismatch") if f.tensor == "sound")
     assert (str(found.runtime), found.severity) == ("chromium:webgl", "error")
     assert report.verdict is not pycheck.Verdict.PASS
-    (source,) = findings(report, "division-by-zero")
+    in_python, source = sorted(findings(report, "division-by-zero"), key=lambda finding: finding.runtime is not None)
+    assert (in_python.runtime, in_python.evidence["op"]) == (None, "RealDiv")
     assert (str(source.runtime), source.evidence["op"]) == ("chromium:webgl", "RealDiv")

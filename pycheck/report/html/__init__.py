@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -20,9 +20,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
-from .. import check_view, view, where, wording
+from .. import check_view, cures, training, view, where, wording
 from ..pages import read_page
-from . import charts, content, depth
+from ..wording import ABSENT
+from . import charts, content, curves, depth
 
 _ELEMENTS = 8
 _MOST_EVIDENCE = 2000
@@ -31,12 +32,18 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.PA
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What stands above the matrix of several reports, where it is not simply the worst of their verdicts."""
+    """What stands above several reports, where it is not simply the worst of their verdicts.
+
+    `results` are words for cells of the matrix, by name and runtime, that stand for what the outputs themselves do
+    not show, such as a budget, and whether they are failures. `failures` are models without a report, and why.
+    """
 
     label: str
     passed: bool
     headline: str
     remarks: tuple[str, ...] = ()
+    results: Mapping[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 def render_html(report: Report) -> str:
@@ -55,22 +62,34 @@ def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview
         raise ValueError("no report to render")
     sections = [content.section(name, report, f"r{i}") for i, (name, report) in enumerate(reports, 1)]
     overview = overview or _overview(sections)
-    return _render(title, overview, sections, content.models_matrix(sections), reports[0][1].pycheck_version)
+    return _render(
+        title, overview, sections, content.models_matrix(sections, overview.results), reports[0][1].pycheck_version
+    )
 
 
 def render_check_html(check: CheckReport) -> str:
     """A check on one page: the matrix of all variants, then the report of each."""
     sections = [content.section(report.name, report, f"r{i}") for i, report in enumerate(check.reports, 1)]
-    remarks = [f"{failure.name}: {failure.message}" for failure in check.failures]
-    remarks += [f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in _told(check)]
     overview = Overview(
         check_view.label(check),
         check.passed,
         check_view.headline(check),
-        tuple(wording.printable(remark) for remark in remarks),
+        tuple(f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in _told(check)),
+        results=_words(check),
+        failures=tuple((failure.name, failure.message) for failure in check.failures),
     )
-    matrix = content.check_matrix(check, sections)
+    matrix = content.models_matrix(sections, overview.results)
     return _render(check.config, overview, sections, matrix, check.pycheck_version, several=True)
+
+
+def _words(check: CheckReport) -> dict[tuple[str, str], tuple[str, bool]]:
+    """The words that every report of a check has for a variant on a runtime."""
+    found = {
+        (wording.printable(report.name), str(record.id)): check_view.cell(report, record.id)
+        for report in check.reports
+        for record in report.runtimes
+    }
+    return {place: (cell.text, cell.failed) for place, cell in found.items() if cell.text != ABSENT}
 
 
 def _told(check: CheckReport) -> Iterator[check_view.Told]:
@@ -132,9 +151,13 @@ def _environment() -> Environment:
     environment.filters |= {"printable": wording.printable, "evidence": _evidence}
     environment.globals |= {
         "view": view,
+        "cures": cures,
         "where": where,
         "wording": wording,
         "charts": charts,
+        "curves": curves,
+        "training": training,
+        "training_states": content.STATE_OF_TRAINING,
         "depth": depth,
         "opened": content.opened,
         "elements": _elements,

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 
 from ...types import Comparison, MagnitudeErrors, Tolerance
-from ..wording import count
 
-WIDTH, HEIGHT = 400, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 40
+WIDTH, HEIGHT = 400, 232
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 24, 40
 #: Errors beyond this octave are drawn with it: an error against a reference of 0 may be 2**119 ULP.
 _LAST_OCTAVE = 32
 _LEVELS = 5
@@ -105,7 +104,7 @@ def histogram(c: Comparison, floor: Comparison | None) -> Histogram | None:
         bars=bars,
         floor=f"M{LEFT} {HEIGHT - BOTTOM}{outline}V{HEIGHT - BOTTOM}" if any(below) else "",
         x_ticks=tuple(Tick(_r(LEFT + i * step), power(i - 1)) for i in _spread(1, bins, _X_LABELS)),
-        y_ticks=tuple(Tick(_r(top(10**d)), count(10**d)) for d in _spread(0, decades, 4)),
+        y_ticks=tuple(Tick(_r(top(10**d)), _decade(d)) for d in _spread(0, decades, 4)),
         label=f"Elements by error in ULP: {', '.join(parts)}",
     )
 
@@ -137,9 +136,7 @@ def magnitude_map(c: Comparison) -> MagnitudeMap | None:
                 levels[level] += f"{corner}h{_r(width)}v{_r(height)}h{_r(-width)}z"
     return MagnitudeMap(
         levels=tuple(levels),
-        limit=_steps(
-            [(x(at), min(limit, octaves) * height) for at, limit in limits.items() if limit is not None], width
-        ),
+        limit=_steps({at: (x(at), limit / octaves) for at, limit in limits.items() if limit is not None}, width),
         x_ticks=(
             *((Tick(_r(x(None) + width / 2), "0"),) if zero else ()),
             *(Tick(_r(x(at)), power(at)) for at in _spread(first + zero, last + 1, _X_LABELS)),
@@ -206,12 +203,20 @@ def _limit_octave(tolerance: Tolerance | None, at: int, precision_bits: int) -> 
     return max(math.log2(allowed) - (max(at, least) - digits + 1) + 1, 0.0) if allowed else 0.0
 
 
-def _steps(levels: Sequence[tuple[float, float]], width: float) -> str:
-    """A line of steps, each `width` wide, from left edges and heights above the axis."""
-    if not levels:
-        return ""
-    y = [_r(HEIGHT - BOTTOM - height) for _, height in levels]
-    return f"M{_r(levels[0][0])} {y[0]}h{_r(width)}" + "".join(f"V{at}h{_r(width)}" for at in y[1:])
+def _steps(levels: dict[int, tuple[float, float]], width: float) -> str:
+    """A line of steps, each `width` wide, from left edges and shares of the height, as far as it is in the chart."""
+    path, pen = "", None
+    for at, (left, share) in levels.items():
+        if share <= 1.0:
+            y = _r(_y(share))
+            start = f"V{y}" if pen == at - 1 else f"M{_r(left)} {TOP if at - 1 in levels else y}V{y}"
+            path, pen = f"{path}{start}h{_r(width)}", at
+    return path
+
+
+def _decade(d: int) -> str:
+    """``1``, ``10``, ``100``, ``1k``."""
+    return f"{10 ** (d % 3)}{('', 'k', 'M', 'G', 'T', 'P')[d // 3]}"
 
 
 def _capped(counts: Sequence[int]) -> tuple[int, ...]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from ...types import CheckReport, Comparison, Report, RuntimeId, RuntimeStatus
-from .. import check_view, view
+from ...types import Comparison, Report, RuntimeId, RuntimeStatus
+from .. import training, view
 from ..wording import ABSENT, printable
 
 #: From bad to good; a cell for several outputs shows the first of these that it has.
 _STATES = ("norun", "shape", "nan", "drift", "warn", "pass")
 _STATE_OF_RESULT = {"NO RUN": "norun", "SHAPE": "shape", "NaN": "nan", "NaN+DRIFT": "nan", "DRIFT": "drift"}
+#: The icon of a row of a training.
+STATE_OF_TRAINING = {"alike": "pass", "DRIFT": "drift", "NaN": "nan", "NO RUN": "norun"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,17 @@ def outputs_matrix(shown: Section) -> Matrix:
     for tensor in tensors:
         cells = [_output_cell(shown, runtime, tensor) for runtime in ids]
         rows.append((printable(tensor), f"{shown.anchor}-outputs", tuple(cells)))
+    if shown.report.training:
+        cells = [_training_cell(shown, runtime) for runtime in ids]
+        rows.append(("training", f"{shown.anchor}-training", tuple(cells)))
     if not rows:
         cells = [_missing(shown, runtime) for runtime in ids]
-        rows.append(("all outputs", f"{shown.anchor}-outputs", tuple(cells)))
+        rows.append(("all outputs", f"{shown.anchor}-ran", tuple(cells)))
     return _matrix("output", ids, rows)
 
 
-def models_matrix(sections: Sequence[Section]) -> Matrix:
-    """Models by runtimes, the worst output of each."""
+def models_matrix(sections: Sequence[Section], words: Mapping[tuple[str, str], tuple[str, bool]]) -> Matrix:
+    """Models by runtimes, the worst output of each, under the word that there is for it by name and runtime."""
     ids = _runtimes([s.report for s in sections])
     rows = []
     for s in sections:
@@ -105,33 +110,17 @@ def models_matrix(sections: Sequence[Section]) -> Matrix:
             found = [
                 _output_cell(s, runtime, p.comparison.tensor) for p in s.pairs if p.comparison.candidate == runtime
             ]
-            known = [cell for cell in (*found, _missing(s, runtime)) if cell]
-            cells.append(min(known, key=lambda cell: _STATES.index(cell.state), default=None))
+            known = [cell for cell in (*found, _training_cell(s, runtime), _missing(s, runtime)) if cell]
+            cell = min(known, key=lambda cell: _STATES.index(cell.state), default=None)
+            cells.append(_renamed(cell, *words.get((s.name, str(runtime)), ("", False))))
         rows.append((s.name, s.anchor, tuple(cells)))
     return _matrix("model", ids, rows)
 
 
-#: What the matrix of a check says beyond the results of comparisons.
-_STATE_OF_WORD = {"WORSE": "drift", "BUDGET": "drift", "FAIL": "drift", "known": "warn", "no run": "warn"}
-
-
-def check_matrix(check: CheckReport, sections: Sequence[Section]) -> Matrix:
-    """Variants by runtimes, in the words that every report of a check has for them."""
-    plain = models_matrix(sections)
-    ids = _runtimes([s.report for s in sections])
-    rows = []
-    for (name, anchor, cells), s in zip(plain.rows, sections, strict=True):
-        shown: list[Cell | None] = []
-        for runtime, found in zip(ids, cells, strict=True):
-            word = check_view.cell(s.report, runtime).text
-            if found and word != found.text:
-                state = _STATE_OF_RESULT.get(word) or _STATE_OF_WORD.get(word, word)
-                found = Cell(state, word, found.detail, found.anchor)
-            shown.append(found)
-        rows.append((name, anchor, tuple(shown)))
-    with_report = {s.report.name for s in sections}
-    rows += [(printable(f.name), "matrix", (None,) * len(ids)) for f in check.failures if f.name not in with_report]
-    return _matrix("variant", ids, rows)
+def _renamed(cell: Cell | None, word: str, failed: bool) -> Cell | None:
+    if cell is None or not word or word == cell.text:
+        return cell
+    return replace(cell, text=word, state="fail" if failed else "warn")
 
 
 def _matrix(
@@ -156,6 +145,14 @@ def _output_cell(shown: Section, runtime: RuntimeId, tensor: str) -> Cell | None
     for pair in shown.pairs:
         if pair.comparison.candidate == runtime and pair.comparison.tensor == tensor:
             return Cell(pair.state, pair.row.result, _detail(pair), pair.anchor)
+    return _missing(shown, runtime)
+
+
+def _training_cell(shown: Section, runtime: RuntimeId) -> Cell | None:
+    for row in training.rows(shown.report) if shown.report.training else ():
+        if row.runtime == str(runtime) and row.result:
+            state = STATE_OF_TRAINING[row.result]
+            return Cell(state, row.result, f"last loss {row.last_loss}", f"{shown.anchor}-training")
     return _missing(shown, runtime)
 
 

@@ -11,7 +11,7 @@ from ...types import Comparison, PointResult, RuntimeId, Trace, TracePoint
 from ..wording import ABSENT, count, printable, short
 
 _MARGIN, _STRIP, _TITLE, _NAMES = 8, 72, 22, 96
-_LEAST_WIDTH, _STEP, _LEAST_STEP = 900, 48, 12
+_LEAST_WIDTH, _STEP, _LEAST_STEP = 1190, 48, 12
 _NAME_STEP = 13
 _DECADES = 4  # on either side of the limit
 _LIMIT_SHARE = 0.5
@@ -46,8 +46,9 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class LayerName:
-    """A layer, at its first point."""
+    """A layer, at its first point; `edge` is where that begins."""
 
+    edge: float
     x: float
     text: str
 
@@ -169,6 +170,6 @@ def _layers(points: Sequence[TracePoint], step: float) -> Iterator[LayerName]:
     for layer, group in groupby(points, lambda point: point.layer or point.op):
         x = _MARGIN + (at + 0.5) * step
         if x >= free:
-            yield LayerName(round(x, 1), printable(layer))
+            yield LayerName(round(_MARGIN + at * step, 1), round(x, 1), printable(layer))
             free = x + _NAME_STEP
         at += len(list(group))

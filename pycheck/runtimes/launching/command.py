@@ -227,6 +227,13 @@ class CommandBrowser(Browser):
                 windows.remove(window)
 
     async def _open_window(self) -> _Process:
+        """A process that has arrived; a second one where the first ends as it starts, as WebKitGTK's rarely does."""
+        try:
+            return await self._start_window()
+        except RuntimeUnavailableError:
+            return await self._start_window()
+
+    async def _start_window(self) -> _Process:
         window = _Process(self._sessions, self._forget)
         timeout_s = self._options.timeout_s
         self._windows.append(window)

@@ -1,0 +1,106 @@
+"""What of a report the baseline keeps, and how what is accepted joins what was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ..errors import UsageError
+from ..types import Environment, Report, TensorSpec
+from .baseline_file import DIGEST_LENGTH, Baseline, OutputFacts, VariantFacts
+
+
+def facts(report: Report) -> VariantFacts:
+    """What the baseline keeps of a report."""
+    signature, artifact = report.model.signature, report.artifact
+    runtimes: dict[str, dict[str, OutputFacts]] = {}
+    for c in report.comparisons:
+        runtimes.setdefault(str(c.candidate), {})[c.tensor] = OutputFacts(
+            digest=c.outputs_sha256 and c.outputs_sha256[:DIGEST_LENGTH],
+            max_abs_error=c.max_abs_error,
+            rms_error=c.rms_error,
+            top1_flips=None if c.top1_agreement is None else c.top1_flip_count,
+            nonfinite=c.nonfinite.changed,
+            float_bits=c.precision_bits,
+        )
+    weights = artifact.weights_sha256 if artifact else None
+    return VariantFacts(
+        artifact=artifact.format if artifact else "none",
+        artifact_bytes=artifact.size_bytes if artifact else 0,
+        inputs=tuple(map(_spec, signature.inputs)),
+        inputs_sha256=report.inputs.sha256[:DIGEST_LENGTH],
+        model_sha256=report.model.sha256[:DIGEST_LENGTH],
+        outputs=tuple(map(_spec, signature.outputs)),
+        samples=report.inputs.sample_count,
+        weights_sha256=weights and weights[:DIGEST_LENGTH],
+        runtimes=runtimes,
+    )
+
+
+def _spec(spec: TensorSpec) -> str:
+    shape = "x".join("?" if size is None else str(size) for size in spec.shape)
+    return f"{spec.name} {spec.dtype} {shape}"
+
+
+def environment(report: Report) -> dict[str, dict[str, str]]:
+    """What each runtime was, as far as an accepted release is concerned."""
+    measured = {c.candidate for c in report.comparisons}
+    return {str(r.id): _environment(r.environment) for r in report.runtimes if r.environment and r.id in measured}
+
+
+def _environment(e: Environment) -> dict[str, str]:
+    flags = " ".join(f"{name}={value}" for name, value in sorted(e.flags_set.items()))
+    known = {"library": e.library, "platform": e.platform, "renderer": e.renderer, "flags": flags}
+    return {name: text for name, text in known.items() if text}
+
+
+def accept(old: Baseline | None, reports: Sequence[Report], *, pycheck: str) -> Baseline:
+    """A baseline with these reports in it, and what an old one has besides: other variants and runtimes.
+
+    UsageError where what stays had run on something else: one file has one environment.
+    """
+    accepted = {report.name: facts(report) for report in reports}
+    now = {runtime: found for report in reports for runtime, found in environment(report).items()}
+    if old is None:
+        return Baseline(pycheck, now, accepted)
+    for name, kept in old.variants.items():
+        fresh = accepted.get(name)
+        for runtime in kept.runtimes:
+            was, found = old.environment.get(runtime), now.get(runtime)
+            if was and found and was != found and not (fresh and runtime in fresh.runtimes):
+                raise UsageError(
+                    f"{name} was accepted on another {runtime}: {_listed(was)}; now it is {_listed(found)}",
+                    "Update the whole baseline: pycheck baseline update, without names.",
+                )
+        if fresh and mismatch(name, kept, fresh) is None and kept.model_sha256 == fresh.model_sha256:
+            accepted[name] = replace(fresh, runtimes={**kept.runtimes, **fresh.runtimes})
+    return Baseline(pycheck, {**old.environment, **now}, {**old.variants, **accepted})
+
+
+def _listed(facts: Mapping[str, str]) -> str:
+    return ", ".join(facts.values())
+
+
+def mismatch(name: str, then: VariantFacts, now: VariantFacts) -> str | None:
+    """Why two are not of the same model and inputs, so that nothing of them can be compared; None where they are."""
+    for what, was, is_ in (
+        ("inputs", then.inputs, now.inputs),
+        ("outputs", then.outputs, now.outputs),
+    ):
+        if was != is_:
+            return f"the baseline of {name} is of another model: its {what} were {_specs(was)}, and are {_specs(is_)}"
+    if (then.inputs_sha256, then.samples) != (now.inputs_sha256, now.samples):
+        return (
+            f"the baseline of {name} was made with other inputs: {then.samples} samples (SHA-256 "
+            f"{shortened(then.inputs_sha256)}), and now there are {now.samples} ({shortened(now.inputs_sha256)})"
+        )
+    return None
+
+
+def shortened(digest: str) -> str:
+    """As much of a digest as people compare."""
+    return digest[:8]
+
+
+def _specs(specs: Iterable[str]) -> str:
+    return "; ".join(specs)
