@@ -282,7 +282,7 @@ def explained(case: TrainingCase) -> Iterator[Finding]:
             summary = (
                 f"{runtimes}: TF.js adds {epsilon} where Keras adds 1e-7, in the optimizer {name} or in the loss. With "
                 f"TF.js's, Python does the same: the error falls from {number(before)} to "
-                f"{number(after)} of what is allowed."
+                f"{number(after)} times what is allowed."
             )
             advice = (
                 f"Give both the same: --optimizer {name}:{case.evidence.learning_rate:g},epsilon=1e-7, and the same in "
@@ -294,9 +294,10 @@ def explained(case: TrainingCase) -> Iterator[Finding]:
             summary = (
                 f"{runtimes}: TF.js computes {name} by another formula than Keras. With TF.js's, Python does the "
                 f"same: the error falls from {number(before)} to {number(after)} "
-                "of what is allowed."
+                "times what is allowed."
             )
-            advice = f"docs/training.md has both formulas. What they learn differs little, unless {name} is adadelta."
+            much = "much: choose its learning rate anew for the page" if name == "adadelta" else "little"
+            advice = f"docs/training.md has both formulas. What they learn differs {much}."
         yield finding(code, Severity.WARNING, summary=summary, advice=advice, evidence=evidence)
 
 
