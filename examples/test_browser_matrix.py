@@ -25,8 +25,8 @@ def test_a_model_answers_in_the_browser_as_in_python(
     pycheck_compare(MODELS / f"{name}.keras", inputs).assert_ok()
 
 
-@pytest.mark.pycheck(runtimes=["chromium:webgl-f16"], rtol=1e-2)
-def test_half_floats_keep_two_digits(pycheck_compare: Compare) -> None:
+@pytest.mark.pycheck(runtimes=["chromium:webgl-f16"], atol=5e-3)
+def test_half_floats_move_no_probability_by_half_a_percent(pycheck_compare: Compare) -> None:
     pycheck_compare(MODELS / "two_io.keras", MODELS / "two_io_inputs.npz").assert_ok()
 
 
