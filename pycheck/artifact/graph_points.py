@@ -16,6 +16,7 @@ from .opaque import opaque_tensors, output_types
 
 _SILENT = frozenset({"Const", "NoOp", "Placeholder"})
 _ACTIVATIONS = {op: op.lower() for op in ("Relu", "Relu6", "Sigmoid", "Softmax", "Softsign", "Tanh")}
+_CONTRACTIONS = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul"})
 _LEAVING = {"Exit": "while", "RefExit": "while", "Merge": "cond", "RefMerge": "cond"}
 
 
@@ -83,8 +84,8 @@ def _sources(
 
 
 def _merged(nodes: Mapping[str, Any], node: Any, names: LayerNames, layer: str | None) -> tuple[str, ...]:
-    """Other layers whose weights a fused node reads, or in whose scope it does."""
-    if "fused_ops" not in node.attr:
+    """Other layers whose weights a contraction reads, fused or with a scale folded into its kernel."""
+    if "fused_ops" not in node.attr and node.op not in _CONTRACTIONS:
         return ()
     weights = (node_of(ref) for ref in node.input if nodes[node_of(ref)].op == "Const")
     found = dict.fromkeys(owner for weight in weights if (owner := names.of(weight)) and owner != layer)

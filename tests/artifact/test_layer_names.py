@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pycheck.artifact import Point, read_artifact
@@ -42,7 +43,10 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[Any]
     def read(make: Callable[[Any], Any]) -> tuple[Point, ...]:
         import keras
 
-        model = load(make(keras))
+        built = make(keras)
+        for weight in built.weights:  # what adds 0 or multiplies by 1 is optimized away
+            weight.assign(np.full(weight.shape, 0.75, np.float32))
+        model = load(built)
         folder = tmp_path_factory.mktemp("names") / "out"
         convert(model, folder, format="graph")
         return read_artifact(folder, layers=[layer.name for layer in layers_of(model.keras_model)]).points
@@ -57,6 +61,7 @@ def test_a_fused_node_names_the_last_layer_and_those_merged_into_it(points: Any)
         "cut_6": ("deep", "norm_6"),
         "dense": (),
     }
+    assert all(layer in point.name for layer, point in fused.items())
     assert [fused[layer].activation for layer in ("cut", "cut_6", "dense")] == ["relu", "relu6", "relu"]
 
 
@@ -64,18 +69,17 @@ def test_a_fused_node_names_the_last_layer_and_those_merged_into_it(points: Any)
     ("make", "layers"),
     [
         (_convolution, {"cut", "cut_6", "flat", "dense"}),
-        (_attention, {"attention", "query", "key", "value", "softmax", "attention_output", "sum", "norm", "dense"}),
-        (_recurrent, {"lstm", "both", "forward_gru", "backward_gru", "dense"}),
+        (_attention, {"attention", "sum", "norm", "dense"}),
+        (_recurrent, {"lstm", "both", "dense"}),
     ],
 )
 def test_every_point_but_an_output_handed_on_is_of_a_layer(make: Any, layers: set[str], points: Any) -> None:
     found = points(make)
     nameless = {point.name for point in found if point.layer is None}
     assert nameless <= {point.name for point in found if point.op == "Identity"}
-    assert {point.layer for point in found} - {None} <= layers
-    assert len({point.layer for point in found} & layers) >= len(layers) - 2
+    assert {point.layer for point in found} - {None} == layers
 
 
 def test_a_loop_is_of_its_recurrent_layer(points: Any) -> None:
-    loops = {point.layer for point in points(_recurrent) if "While" in point.op}
-    assert loops == {"lstm", "forward_gru", "backward_gru"}
+    loops = [point.layer for point in points(_recurrent) if "While" in point.op]
+    assert loops == ["lstm", "both", "both"]
