@@ -1,15 +1,12 @@
 // A worker that moves bytes for the page. A debugger, which is what Playwright is to a browser, has it remember
 // what every request sent and got for as long as whoever made the request lives; a worker's life can be ended.
 //
-// Chromium sends an ArrayBuffer at 5 to 25 MB/s and a Blob ten times faster; a Blob in two ranges
-// side by side is fastest where the page has just started (benchmarks/transfer.py measures it).
+// Chromium sends an ArrayBuffer at 5 to 25 MB/s and a Blob ten times faster (benchmarks/transfer.py).
 
 /** @typedef {{id: number, url: string}} Get */
-/** @typedef {{id: number, url: string, parts: ArrayBufferView[], streams: number}} Post in so many ranges at most */
+/** @typedef {{id: number, url: string, ranges: Range[], total: number}} Post of ranges side by side */
+/** @typedef {{offset: number, blob: Blob}} Range */
 /** @typedef {{id: number, buffer: ArrayBuffer} | {id: number, refused: string}} Delivery */
-
-/** A range smaller than this is not worth a connection of its own. */
-const SMALLEST_RANGE = 4 << 20;
 
 /** @param {Get} order */
 async function get({url}) {
@@ -17,15 +14,10 @@ async function get({url}) {
 }
 
 /** @param {Post} order */
-async function post({url, parts, streams}) {
-  const blob = new Blob(/** @type {BlobPart[]} */ (parts));
-  const count = Math.max(1, Math.min(streams, Math.floor(blob.size / SMALLEST_RANGE)));
-  const step = Math.ceil(blob.size / count);
-  const sending = Array.from({length: count}, (_, index) => {
-    const begin = index * step;
-    const body = blob.slice(begin, Math.min(blob.size, begin + step));
-    return checked(fetch(`${url}?offset=${begin}&total=${blob.size}`, {method: 'POST', body}));
-  });
+async function post({url, ranges, total}) {
+  const sending = ranges.map(({offset, blob}) =>
+    checked(fetch(`${url}?offset=${offset}&total=${total}`, {method: 'POST', body: blob})),
+  );
   await Promise.all(sending);
   return new ArrayBuffer(0);
 }
@@ -41,7 +33,7 @@ addEventListener('message', async (/** @type {MessageEvent<Get | Post>} */ {data
   /** @type {Delivery} */
   let delivery;
   try {
-    delivery = {id: order.id, buffer: await ('parts' in order ? post(order) : get(order))};
+    delivery = {id: order.id, buffer: await ('ranges' in order ? post(order) : get(order))};
   } catch (error) {
     delivery = {id: order.id, refused: error instanceof Error ? error.message : String(error)};
   }

@@ -1,6 +1,7 @@
 // Moves tensors between Python and the page over HTTP, by couriers: see courier.js.
 
 import {Failure} from './failure.js';
+import {cut} from './ranges.js';
 import {decode, encode} from './safetensors.js';
 
 /** @typedef {import('./safetensors.js').NamedTensor} NamedTensor */
@@ -8,6 +9,8 @@ import {decode, encode} from './safetensors.js';
 
 /** Bytes after which a courier is relieved, and what the browser remembers of its requests is freed. */
 const TOUR = 2 << 20;
+/** A range smaller than this is not worth a connection of its own. */
+const SMALLEST_RANGE = 4 << 20;
 
 /** @param {string} url @returns {Promise<Map<string, NamedTensor>>} */
 export async function download(url) {
@@ -17,7 +20,13 @@ export async function download(url) {
 /** @param {string} url @param {ReadonlyArray<NamedTensor>} tensors @param {number} streams at most */
 export async function upload(url, tensors, streams) {
   const {parts, size} = encode(tensors);
-  await couriers.send(`POST ${url}`, {url: absolute(url), parts, streams}, size);
+  // A Blob crosses to the courier as a handle, and Chromium stores several sooner than one of their size.
+  const count = Math.max(1, Math.min(streams, Math.floor(size / SMALLEST_RANGE)));
+  const ranges = cut(parts, Math.ceil(size / count)).map(({offset, pieces}) => ({
+    offset,
+    blob: new Blob(/** @type {BlobPart[]} */ (pieces)),
+  }));
+  await couriers.send(`POST ${url}`, {url: absolute(url), ranges, total: size}, size);
 }
 
 /** @param {string} url relative to the page, which a courier is not */

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .browser import BrowserHost
 
 #: Ranges of one upload side by side, as benchmarks/transfer.py found best.
-_UPLOAD_STREAMS = 2
+_UPLOAD_STREAMS = 4
 _CONSOLE_LINES = 5
 
 #: The names that an execution between points is fed, and the names of what it gives.
