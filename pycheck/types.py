@@ -267,6 +267,22 @@ class InputScale:
 
 
 @dataclass(frozen=True, slots=True)
+class NonfiniteInput:
+    """NaN and infinities of one input, in `sample_count` of its samples.
+
+    The first is at `index` of `sample`, which is its place in the whole input; `kind` is of CLASSES.
+    """
+
+    name: str
+    nan_count: int
+    infinity_count: int
+    sample_count: int
+    sample: int
+    index: tuple[int, ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class NonfiniteWeight:
     """A weight tensor with NaN or infinities. `place` is "model" or "artifact"; `index` is of the first."""
 

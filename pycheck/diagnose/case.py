@@ -13,6 +13,7 @@ from ..types import (
     Finding,
     ModelInfo,
     NanPolicy,
+    NonfiniteInput,
     PairingHint,
     RuntimeRecord,
     Severity,
@@ -29,7 +30,7 @@ class Case:
     runtimes: tuple[RuntimeRecord, ...] = ()
     model: ModelInfo | None = None
     artifact: ArtifactInfo | None = None
-    nonfinite_inputs: Mapping[str, int] = field(default_factory=dict)
+    nonfinite_inputs: tuple[NonfiniteInput, ...] = ()
     input_elements: Mapping[str, int] = field(default_factory=dict)
     pairing_hints: tuple[PairingHint, ...] = ()
     nan: NanPolicy = NanPolicy.FAIL
