@@ -189,7 +189,7 @@ def _where_it_starts(report: Report) -> Iterator[str]:
         yield f"- {code(source.runtime)}: {code(source.point)} ({text(source.op)}{layer})"
         yield f"  - {text(f'{source.error}, {source.limit} allowed; {source.why}; {source.operands}')}"
     if not found:
-        yield "- no operation errs by itself beyond its tolerance"
+        yield f"- {text(where.nowhere(report))}"
     yield from _more(found)
 
 

@@ -64,6 +64,13 @@ def _operands(result: PointResult) -> str:
     return f"{of}{full(element.candidate)}, not {full(element.reference)}, at {where}"
 
 
+def nowhere(report: Report) -> str:
+    """What there is to say where no operation is a source."""
+    told = any(finding.code == "accumulated-drift" for finding in report.findings)
+    because = "; accumulated-drift tells what adds up" if told else ""
+    return f"no operation errs by itself beyond its tolerance{because}"
+
+
 def scope(trace: Trace) -> str:
     """What was looked at."""
     traced = sum(not point.skipped for point in trace.points)
