@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck.convert.writing import import_tensorflowjs
+from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.types import Finding, Report
 
 SAMPLES = 32  # one batch, and as many elements as WebGL does not leave to the CPU
@@ -43,17 +47,37 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["the model", "its model.json alone"])
+def _as_pycheck_converts(saved: Path, folder: Path) -> Path:
+    pycheck.convert(saved, folder)
+    return folder / "model.json"
+
+
+def _as_published(saved: Path, folder: Path, *, control_flow_v2: bool) -> Path:
+    """By the converter that made what is on the web: with Switch, Merge and Enter, or with functions."""
+    import_tensorflow()
+    import_tensorflowjs()
+    from tensorflowjs.converters import convert_tf_saved_model
+
+    convert_tf_saved_model(str(saved), str(folder), control_flow_v2=control_flow_v2)
+    return folder / "model.json"
+
+
+#: What is traced: the model, or a model.json by itself.
+MADE: Mapping[str, Callable[[Path, Path], Path]] = {
+    "the model": lambda saved, folder: saved,
+    "its model.json alone": _as_pycheck_converts,
+    "a published model.json, control flow v1": partial(_as_published, control_flow_v2=False),
+    "a published model.json, control flow v2": partial(_as_published, control_flow_v2=True),
+}
+
+
+@pytest.fixture(scope="module", params=MADE)
 def report(request: pytest.FixtureRequest, saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The trace on WebAssembly and WebGL."""
     x = np.random.default_rng(0).uniform(0.2, 1.0, (SAMPLES, 4)).astype(np.float32)
     x[3] = 0.1
     x[5] = 0.0
-    model = saved
-    if request.param != "the model":
-        model = tmp_path_factory.mktemp("converted") / "web"
-        pycheck.convert(saved, model)
-        model = model / "model.json"
+    model = MADE[request.param](saved, tmp_path_factory.mktemp("converted") / "web")
     return pycheck.trace(model, x, runtimes=RUNTIMES, cache=False)
 
 
@@ -64,8 +88,8 @@ def findings(report: Report, code: str) -> list[Finding]:
 def test_a_loop_and_a_branch_are_points_and_nothing_is_skipped(report: Report) -> None:
     assert report.trace is not None
     assert [point.name for point in report.trace.points if point.skipped] == []
-    for op in ("While", "If"):
-        found = [point for point in report.trace.points if op in point.op]
+    for kind in ({"While", "StatelessWhile", "while"}, {"If", "StatelessIf", "cond"}):
+        found = [point for point in report.trace.points if point.op in kind]
         assert found
         for point in found:
             assert [(str(r.runtime), r.role) for r in point.results] == [(runtime, "ok") for runtime in RUNTIMES]
