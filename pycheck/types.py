@@ -569,6 +569,14 @@ class TracePoint:
     merged: tuple[str, ...] = ()  # layers before `layer` whose operations the converter merged into this one
     conversion: PointResult | None = None  # the artifact in Python against the model at this point
     quantized: bool = False  # whether it reads weights that the artifact keeps in fewer bits
+    loops: tuple[
+        str, ...
+    ] = ()  # nodes of loops and branches that it is the first to show in numbers, and runs alone with
+
+    @property
+    def operation(self) -> str:
+        """The operation, with the loops that are part of the point: ``TensorListStack of lstm/while``."""
+        return f"{self.op} of {', '.join(self.loops)}" if self.loops else self.op
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def named(point: TracePoint) -> str:
     """A point with its operation and its layers: ``model/relu/Relu (_FusedConv2D, layers conv, norm and relu)``."""
     layers = [layer for layer in (*point.merged, point.layer) if layer and layer != point.name]
     of = f", layer{'s' if len(layers) > 1 else ''} {listed(layers)}" if layers else ""
-    return f"{point.name} ({point.op}{of})"
+    return f"{point.name} ({point.operation}{of})"
 
 
 def lighter(quantization: str) -> str:

@@ -35,7 +35,7 @@ def sources(report: Report) -> tuple[Source, ...]:
         Source(
             str(result.runtime),
             printable(point.name),
-            printable(point.op),
+            printable(point.operation),
             printable(", ".join(filter(None, (*point.merged, point.layer))) or ABSENT),
             *_error_and_limit(result.own if result.own and result.own.passed is False else result.inherited),
             codes.get((None if result is point.conversion else result.runtime, point.name), ABSENT),

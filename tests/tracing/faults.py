@@ -329,7 +329,8 @@ class Outcome:
 
 
 def _names(point: TracePoint) -> set[str]:
-    return {point.name, point.name.rpartition(":")[0], point.name.rpartition("/")[2].partition("@")[0]}
+    """What a point is called by the report, with the loop that is part of it."""
+    return {*point.loops, point.name, point.name.rpartition(":")[0], point.name.rpartition("/")[2].partition("@")[0]}
 
 
 class Bench:
