@@ -221,6 +221,7 @@ def _cures(report: Report) -> Iterator[str]:
         yield "- nothing that was tried"
     for runtime, tried in cures.without_success(report):
         yield f"- {code(runtime)}, no help: {text(tried)}"
+    yield from (f"- not tried: {text(what)}" for what in cures.not_tried(report))
 
 
 def _findings(group: Sequence[Finding]) -> Iterator[str]:

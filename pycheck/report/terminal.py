@@ -234,6 +234,7 @@ def _cures(report: Report, verbosity: int) -> list[RenderableType]:
         parts.append(Text("  nothing that was tried", "red"))
     for runtime, tried in cures.without_success(report):
         parts.append(Padding(Text(f"{runtime}  no help: {tried}", "dim"), (0, 0, 0, 2)))
+    parts += [Padding(Text(f"not tried: {what}", "dim"), (0, 0, 0, 2)) for what in cures.not_tried(report)]
     return parts
 
 
