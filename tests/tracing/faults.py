@@ -1,6 +1,6 @@
 """Makes artifacts faulty in one place each, traces them, and says how many were found and pinned to that place.
 
-python -m tests.tracing.faults prints the table; --model NAME and --every N make it shorter, --list names every fault.
+python -m tests.tracing.faults prints the table; --model NAME, --format NAME and --every N make it shorter, --list names every fault.
 """
 
 from __future__ import annotations
@@ -481,16 +481,11 @@ def can_hold(name: str, artifact_format: str) -> bool:
     return artifact_format == "graph" or name not in ("attention", "resized")
 
 
-def benches(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Models and the formats that they can be had in."""
-    return ((name, format) for name in names for format in FORMATS if can_hold(name, format))
-
-
-def run(names: list[str], every: int, report: Callable[[str], None]) -> tuple[Tallies, int]:
-    """All faults, or every so manieth; and how many healthy artifacts were blamed."""
+def run(benches: list[tuple[str, str]], every: int, report: Callable[[str], None]) -> tuple[Tallies, int]:
+    """All faults of models in formats, or every so manieth; and how many healthy artifacts were blamed."""
     tallies: Tallies = {}
     blamed = number = 0
-    for name, artifact_format in benches(names):
+    for name, artifact_format in benches:
         began = time.perf_counter()
         with Bench(name, artifact_format) as bench:
             healthy = bench.trace(bench.healthy)
@@ -558,20 +553,22 @@ def table(tallies: Tallies) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", action="append", choices=sorted(MODELS), help="only these models")
+    parser.add_argument("--format", action="append", choices=FORMATS, help="only in this format")
     parser.add_argument("--every", type=int, default=1, help="only every so manieth fault")
     parser.add_argument("--list", action="store_true", help="name the faults, and trace nothing")
     options = parser.parse_args()
     from pycheck.model.tensorflow_import import import_tensorflow
 
     import_tensorflow()
-    names = options.model or list(MODELS)
+    formats = options.format or FORMATS
+    benches = [(name, f) for name in options.model or MODELS for f in formats if can_hold(name, f)]
     if options.list:
-        for name, artifact_format in benches(names):
+        for name, artifact_format in benches:
             with Bench(name, artifact_format) as bench:
                 for fault in faults_of(bench.healthy):
                     print(f"{name} as {artifact_format}: {fault.title}, at {', '.join(sorted(fault.places))}")
         return
-    tallies, blamed = run(names, options.every, lambda line: print(line, flush=True))
+    tallies, blamed = run(benches, options.every, lambda line: print(line, flush=True))
     print(table(tallies))
     print(f"healthy artifacts blamed: {blamed}")
 
