@@ -1,6 +1,6 @@
 """Makes artifacts faulty in one place each, traces them, and says how many were found and pinned to that place.
 
-python -m tests.tracing.faults prints the table; --model, --format and --every N make it shorter, --list names the faults.
+python -m tests.tracing.faults prints the table; --model, --format and --every N make it shorter, --list names faults.
 """
 
 from __future__ import annotations
