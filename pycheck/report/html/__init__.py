@@ -35,7 +35,8 @@ class Overview:
     """What stands above several reports, where it is not simply the worst of their verdicts.
 
     `results` are words for cells of the matrix, by name and runtime ("" for all of them), that stand for what the
-    outputs themselves do not show, such as a budget, and whether they are failures. `failures` are models without a report, and why.
+    outputs themselves do not show, such as a budget, and whether they are failures. `failures` are models without a
+    report, and why.
     """
 
     label: str
