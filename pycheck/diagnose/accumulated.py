@@ -86,6 +86,9 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
     most = _most(steps)
     told = _why(trace, c, split.conversion, backend, first)
     what = told.what
+    alone = "no operation errs by itself beyond its tolerance"
+    if most and most[0].own_share > 1.0:
+        alone = "what errs by itself beyond its tolerance, on Python's values, does not in the whole run"
     if most:
         shares = listed([f"{named(step.point)} {_percent(step.own_share)}" for step in most])
         what += f" Largest own errors, as shares of their limits: {shares}."
@@ -97,7 +100,7 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
         runtime=c.candidate,
         tensor=c.tensor,
         layer=first.point.layer if first else None,
-        summary=f"{c.tensor} on {c.candidate}: no operation errs by itself beyond its tolerance. {what}",
+        summary=f"{c.tensor} on {c.candidate}: {alone}. {what}",
         advice=told.advice,
         evidence={
             "because": told.because,

@@ -100,6 +100,12 @@ def test_errors_that_add_up_are_told_with_the_first_beyond_its_limit_and_the_lar
     assert [c["point"] for c in found.evidence["contributions"]] == ["a", "b"]
 
 
+def test_what_errs_alone_and_not_in_the_whole_run_is_not_denied() -> None:
+    (found,) = told(step("a", "x", 0.4, 3.0, "latent"), *CHAIN[1:], failing=output(2.4), backend=2.4)
+    assert "what errs by itself beyond its tolerance, on Python's values, does not in the whole run" in found.summary
+    assert found.evidence["contributions"][0]["point"] == "a"
+
+
 def test_what_conversion_adds_up_is_told_as_such_whatever_the_backend() -> None:
     points = [converted(p, *errs) for p, errs in zip(CHAIN, [(0.9, 0.9), (1.9, 0.7), (1.9, 0.0)], strict=True)]
     (found,) = told(*points, failing=output(2.4), conversion=1.9, backend=0.5)
