@@ -66,7 +66,7 @@ def share(c: Comparison) -> float:
 def _upstream(points: Mapping[str, TracePoint], last: str) -> list[TracePoint]:
     """A point and all that it is computed from, in topological order."""
     needed, found = {last}, []
-    for point in reversed(points.values()):
+    for point in reversed(list(points.values())):
         if point.name in needed:
             needed.update(point.inputs)
             found.append(point)
