@@ -264,7 +264,9 @@ def _runtime(text: str) -> RuntimeId:
         engines = [*BROWSER_ENGINES, text.rpartition(":")[0]] if text.startswith(DEVICE) else BROWSER_ENGINES
         known = [f"{engine}:{kind}" for engine in engines for kind in BROWSER_KINDS]
         near = difflib.get_close_matches(text, known, n=1)
-        raise UsageError(f"--runtime {text}: {error}", f"Did you mean {near[0]}?" if near else "") from error
+        raise UsageError(
+            f"--runtime {text}: {error}", f"Did you mean {near[0]}?" if near and near[0] != text else ""
+        ) from error
 
 
 def _by_output(name: str, items: Any) -> dict[str | None, float]:

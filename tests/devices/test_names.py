@@ -82,6 +82,7 @@ def test_what_is_no_runtime_of_a_device_is_told_with_what_would_be(text: str, sa
     with pytest.raises(UsageError) as caught:
         build({"runtimes": [text]}, environ={})
     assert said in caught.value.message
+    assert text not in caught.value.advice
 
 
 def test_the_nearest_kind_of_a_device_is_named() -> None:
