@@ -10,78 +10,55 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from . import process
 from .cli_options import (
-    Atol,
-    BatchSize,
-    BrowserArg,
-    BrowserPath,
-    Bundle,
-    BundlePoint,
-    ClipNorm,
-    ClipValue,
+    Artifact,
+    Browsers,
+    Candidates,
     ConfigPath,
-    Connect,
-    CpuKernels,
-    CustomObjects,
-    Flag,
-    Format,
-    Github,
-    GlobalClipNorm,
-    Headed,
-    HtmlPath,
+    Conversion,
+    Group,
+    Handing,
     InputsPath,
     JsonPath,
-    JunitPath,
-    Layers,
-    Loss,
-    MapOutput,
-    MarkdownPath,
-    MaxUlp,
-    ModelExplorer,
+    Judgement,
+    MadeInputs,
+    ModelCode,
     ModelPath,
     Nan,
     NoCache,
     NoColor,
-    Optimizer,
-    Quantize,
-    Quiet,
-    Range,
-    Regularize,
-    Rtol,
+    Objective,
+    Predictors,
+    Recipe,
+    Reports,
     Runtimes,
-    Samples,
     SaveRun,
-    Seed,
-    Steps,
+    Screen,
     TargetsPath,
-    TfjsModel,
     TfjsVersions,
-    Timeout,
     Trace,
-    TraceMemory,
-    TraceSamples,
+    Tracing,
     TrainInputsPath,
-    TrustModel,
     TryRemedies,
     VariantNames,
-    Verbose,
+    grouped,
 )
 from .errors import PycheckError
 from .version import __version__
 
 if TYPE_CHECKING:
     from .config import Options
-    from .console import Console
+    from .console import Console, Observer
     from .matrix import Plan
-    from .types import CheckReport
+    from .types import CheckReport, Report
 
 T = TypeVar("T")
 
@@ -175,132 +152,60 @@ def _root(
 
 
 @app.command(epilog=_EPILOG_COMPARE)
+@grouped
 def compare(
     model: ModelPath,
     inputs: InputsPath = None,
-    runtime: Runtimes = None,
-    format: Format = None,
-    quantize: Quantize = None,
-    tfjs_model: TfjsModel = None,
-    map_output: MapOutput = None,
-    samples: Samples = None,
-    seed: Seed = None,
-    range: Range = None,
-    rtol: Rtol = None,
-    atol: Atol = None,
-    max_ulp: MaxUlp = None,
-    nan: Nan = None,
+    *,
+    runtimes: Predictors,
+    artifact: Artifact,
+    code: ModelCode,
+    made: MadeInputs,
+    judgement: Judgement,
     trace: Trace = None,
-    layer: Layers = None,
-    trace_samples: TraceSamples = None,
-    trace_memory: TraceMemory = None,
-    try_remedies: TryRemedies = None,
-    json: JsonPath = None,
-    html: HtmlPath = None,
-    junit: JunitPath = None,
-    markdown: MarkdownPath = None,
-    github: Github = None,
+    tracing: Tracing,
+    browsers: Browsers,
+    reports: Reports,
     save_run: SaveRun = None,
-    batch_size: BatchSize = None,
-    timeout: Timeout = None,
-    headed: Headed = None,
-    browser_path: BrowserPath = None,
-    browser_arg: BrowserArg = None,
-    connect: Connect = None,
-    flag: Flag = None,
-    cpu_kernel: CpuKernels = None,
-    custom_objects: CustomObjects = None,
-    trust_model: TrustModel = None,
     no_cache: NoCache = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    screen: Screen,
 ) -> None:
     """Run MODEL in Python and in real browsers on the same inputs, and say whether they answer alike."""
     from . import pipeline
-    from .console import Console
-    from .publishing import destinations, publish
 
     options = _options(
-        runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
-        samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
-        trace=trace, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
-        batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
-        custom_objects=custom_objects, trust_model=trust_model,
-        cache=False if no_cache else None,
-    )  # fmt: skip
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
-    with console.progress() as observe:
-        report = _run(pipeline.compare(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console, github=github))
+        runtimes, artifact, code, made, judgement, tracing, browsers, trace=trace, save_run=save_run, no_cache=no_cache
+    )
+    _publish(lambda observe: pipeline.compare(model, inputs, options, observe), reports, screen)
 
 
 @app.command(epilog=_EPILOG_TRACE)
+@grouped
 def trace(
     model: ModelPath,
     inputs: InputsPath = None,
-    runtime: Runtimes = None,
-    format: Format = None,
-    quantize: Quantize = None,
-    tfjs_model: TfjsModel = None,
-    map_output: MapOutput = None,
-    samples: Samples = None,
-    seed: Seed = None,
-    range: Range = None,
-    rtol: Rtol = None,
-    atol: Atol = None,
-    max_ulp: MaxUlp = None,
-    nan: Nan = None,
-    layer: Layers = None,
-    trace_samples: TraceSamples = None,
-    trace_memory: TraceMemory = None,
-    bundle: Bundle = None,
-    bundle_point: BundlePoint = None,
-    model_explorer: ModelExplorer = None,
-    try_remedies: TryRemedies = None,
-    json: JsonPath = None,
-    html: HtmlPath = None,
-    junit: JunitPath = None,
-    markdown: MarkdownPath = None,
-    github: Github = None,
+    *,
+    runtimes: Predictors,
+    artifact: Artifact,
+    code: ModelCode,
+    made: MadeInputs,
+    judgement: Judgement,
+    tracing: Tracing,
+    handing: Handing,
+    browsers: Browsers,
+    reports: Reports,
     save_run: SaveRun = None,
-    batch_size: BatchSize = None,
-    timeout: Timeout = None,
-    headed: Headed = None,
-    browser_path: BrowserPath = None,
-    browser_arg: BrowserArg = None,
-    connect: Connect = None,
-    flag: Flag = None,
-    cpu_kernel: CpuKernels = None,
-    custom_objects: CustomObjects = None,
-    trust_model: TrustModel = None,
     no_cache: NoCache = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    screen: Screen,
 ) -> None:
     """Compare, and say at which operation inside of MODEL a difference starts, and why."""
     from . import pipeline
-    from .console import Console
-    from .publishing import destinations, publish
 
     options = _options(
-        runtimes=runtime, format=format, quantize=quantize, tfjs_model=tfjs_model, map_output=map_output,
-        samples=samples, seed=seed, range=range, rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan, save_run=save_run,
-        trace=True, layers=layer, trace_samples=trace_samples, trace_memory=trace_memory,
-        bundle=bundle, bundle_point=bundle_point, model_explorer=model_explorer,
-        batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path, browser_args=browser_arg,
-        connect=connect, flags=flag, cpu_kernels=cpu_kernel, try_remedies=try_remedies,
-        custom_objects=custom_objects, trust_model=trust_model,
-        cache=False if no_cache else None,
+        runtimes, artifact, code, made, judgement, tracing, handing, browsers,
+        trace=True, save_run=save_run, no_cache=no_cache,
     )  # fmt: skip
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
-    with console.progress() as observe:
-        report = _run(pipeline.trace(model, inputs, options, observe))
-    raise typer.Exit(publish(report, outputs, console, github=github))
+    _publish(lambda observe: pipeline.trace(model, inputs, options, observe), reports, screen)
 
 
 @app.command()
@@ -317,36 +222,26 @@ def init(
 
 
 @app.command(epilog=_EPILOG_CHECK)
+@grouped
 def check(
-    model: VariantNames = None,
+    models: VariantNames = None,
+    *,
     config: ConfigPath = None,
-    runtime: Runtimes = None,
-    tfjs_version: TfjsVersions = None,
-    json: JsonPath = None,
-    html: HtmlPath = None,
-    junit: JunitPath = None,
-    markdown: MarkdownPath = None,
-    github: Github = None,
-    timeout: Timeout = None,
-    headed: Headed = None,
-    browser_path: BrowserPath = None,
-    browser_arg: BrowserArg = None,
-    connect: Connect = None,
+    runtimes: Runtimes = None,
+    tfjs_versions: TfjsVersions = None,
+    browsers: Browsers,
+    reports: Reports,
     no_cache: NoCache = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    screen: Screen,
 ) -> None:
     """Run the whole matrix of pycheck.toml, and hold it against its budgets and the accepted release."""
-    from .console import Console
     from .publishing import destinations, publish_check
 
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
-    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
-    given["tfjs_versions"] = tuple(tfjs_version or ())
-    _, report = _check(config, model, given, console)
-    raise typer.Exit(publish_check(report, outputs, console, github=github))
+    console = _console(screen)
+    outputs = destinations(reports)
+    given = _given(browsers, runtimes=runtimes, no_cache=no_cache) | {"tfjs_versions": tuple(tfjs_versions or ())}
+    _, report = _check(config, models, given, console)
+    raise typer.Exit(publish_check(report, outputs, console, github=reports.github))
 
 
 baseline = typer.Typer(help="The accepted release, which pycheck check holds others against.", no_args_is_help=True)
@@ -354,46 +249,26 @@ app.add_typer(baseline, name="baseline")
 
 
 @baseline.command("update")
+@grouped
 def baseline_update(
-    model: VariantNames = None,
+    models: VariantNames = None,
+    *,
     config: ConfigPath = None,
-    runtime: Runtimes = None,
-    timeout: Timeout = None,
-    headed: Headed = None,
-    browser_path: BrowserPath = None,
-    browser_arg: BrowserArg = None,
-    connect: Connect = None,
+    runtimes: Runtimes = None,
+    browsers: Browsers,
     no_cache: NoCache = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    screen: Screen,
 ) -> None:
     """Run the matrix and, where all passes, accept it: write down how each output did, and on what."""
-    from .console import Console
     from .matrix import accept
     from .publishing import publish_check
 
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    given = _given_to_check(runtime, timeout, headed, browser_path, browser_arg, connect, no_cache)
-    plan, report = _check(config, model, given, console, against_baseline=False)
+    console = _console(screen)
+    given = _given(browsers, runtimes=runtimes, no_cache=no_cache)
+    plan, report = _check(config, models, given, console, against_baseline=False)
     code = publish_check(report, {}, console, github=False)
     console.note(accept(report, plan) if code == 0 else "The baseline stays as it was: only what passes is accepted.")
     raise typer.Exit(code)
-
-
-def _given_to_check(
-    runtime: Runtimes,
-    timeout: Timeout,
-    headed: Headed,
-    browser_path: BrowserPath,
-    browser_arg: BrowserArg,
-    connect: Connect,
-    no_cache: NoCache,
-) -> dict[str, Any]:
-    return {
-        "runtimes": runtime, "timeout": timeout, "headed": headed, "browser_path": browser_path,
-        "browser_args": browser_arg, "connect": connect, "cache": False if no_cache else None,
-    }  # fmt: skip
 
 
 def _check(
@@ -407,105 +282,54 @@ def _check(
 
 
 @app.command(epilog=_EPILOG_TRAIN)
+@grouped
 def train(
     model: ModelPath,
     inputs: TrainInputsPath,
     targets: TargetsPath,
-    optimizer: Optimizer = None,
-    loss: Loss = None,
-    steps: Steps = 50,
-    clipnorm: ClipNorm = None,
-    global_clipnorm: GlobalClipNorm = None,
-    clipvalue: ClipValue = None,
-    regularize: Regularize = None,
-    try_remedies: TryRemedies = None,
-    runtime: Runtimes = None,
+    *,
+    recipe: Recipe,
+    runtimes: Candidates,
+    code: ModelCode,
     nan: Nan = None,
-    json: JsonPath = None,
-    html: HtmlPath = None,
-    junit: JunitPath = None,
-    markdown: MarkdownPath = None,
-    github: Github = None,
-    batch_size: BatchSize = None,
-    timeout: Timeout = None,
-    headed: Headed = None,
-    browser_path: BrowserPath = None,
-    browser_arg: BrowserArg = None,
-    connect: Connect = None,
-    flag: Flag = None,
-    custom_objects: CustomObjects = None,
-    trust_model: TrustModel = None,
+    try_remedies: TryRemedies = None,
+    browsers: Browsers,
+    reports: Reports,
     no_cache: NoCache = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    screen: Screen,
 ) -> None:
     """Train MODEL in Python and in real browsers on the same batches, and say whether they learn alike."""
     from . import pipeline
-    from .console import Console
-    from .publishing import destinations, publish
     from .training.recipe import RecipeText
 
-    options = _options(
-        runtimes=runtime, nan=nan, batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path,
-        browser_args=browser_arg, connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
-        cache=False if no_cache else None,
-    )  # fmt: skip
-    recipe = RecipeText(
-        optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, bool(try_remedies)
-    )
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
-    with console.progress() as observe:
-        report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
-    raise typer.Exit(publish(report, outputs, console, github=github))
+    options = _options(runtimes, code, browsers, nan=nan, no_cache=no_cache)
+    how = RecipeText(batch_size=options.batch_size, try_remedies=bool(try_remedies), **recipe.given())
+    _publish(lambda observe: pipeline.train(model, inputs, targets, how, options, observe), reports, screen)
 
 
 @app.command()
+@grouped
 def gradients(
     model: ModelPath,
     inputs: TrainInputsPath,
     targets: TargetsPath,
-    loss: Loss = None,
-    regularize: Regularize = None,
-    runtime: Runtimes = None,
+    *,
+    objective: Objective,
+    runtimes: Candidates,
+    code: ModelCode,
     nan: Nan = None,
-    json: JsonPath = None,
-    html: HtmlPath = None,
-    junit: JunitPath = None,
-    markdown: MarkdownPath = None,
-    github: Github = None,
-    batch_size: BatchSize = None,
-    timeout: Timeout = None,
-    headed: Headed = None,
-    browser_path: BrowserPath = None,
-    browser_arg: BrowserArg = None,
-    connect: Connect = None,
-    flag: Flag = None,
-    custom_objects: CustomObjects = None,
-    trust_model: TrustModel = None,
+    browsers: Browsers,
+    reports: Reports,
     no_cache: NoCache = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    screen: Screen,
 ) -> None:
     """Compare MODEL's gradient on its first batch, and check both passes in Python operation by operation."""
     from . import pipeline
-    from .console import Console
-    from .publishing import destinations, publish
     from .training.recipe import RecipeText
 
-    options = _options(
-        runtimes=runtime, nan=nan, batch_size=batch_size, timeout=timeout, headed=headed, browser_path=browser_path,
-        browser_args=browser_arg, connect=connect, flags=flag, custom_objects=custom_objects, trust_model=trust_model,
-        cache=False if no_cache else None,
-    )  # fmt: skip
-    recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
-    with console.progress() as observe:
-        report = _run(pipeline.train(model, inputs, targets, recipe, options, observe))
-    raise typer.Exit(publish(report, outputs, console, github=github))
+    options = _options(runtimes, code, browsers, nan=nan, no_cache=no_cache)
+    how = RecipeText("sgd:0.01", steps=1, batch_size=options.batch_size, gradients_only=True, **objective.given())
+    _publish(lambda observe: pipeline.train(model, inputs, targets, how, options, observe), reports, screen)
 
 
 @app.command("inputs")
@@ -516,66 +340,50 @@ def inputs_(
 ) -> None:
     """Look at the hygiene of a data file by itself: NaN, outliers, scale, columns, types, half floats."""
     from . import hygiene
-    from .console import Console
     from .publishing import destinations, standard_output
 
-    outputs = destinations(json=json)
+    outputs = destinations(Reports(json=json))
     found = hygiene.examine(file)
     with standard_output():
-        Console(no_color=no_color).hygiene(found, outputs.get("json"))
+        _console(Screen(no_color=no_color)).hygiene(found, outputs.get("json"))
     raise typer.Exit(0 if found.clean else 1)
 
 
 @app.command("report")
+@grouped
 def report_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What pycheck compare --save-run kept.")],
-    rtol: Rtol = None,
-    atol: Atol = None,
-    max_ulp: MaxUlp = None,
-    nan: Nan = None,
-    json: JsonPath = None,
-    html: HtmlPath = None,
-    junit: JunitPath = None,
-    markdown: MarkdownPath = None,
-    github: Github = None,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    *,
+    judgement: Judgement,
+    reports: Reports,
+    screen: Screen,
 ) -> None:
     """Judge and report a saved run again; needs neither TensorFlow nor a browser."""
     from . import pipeline
-    from .console import Console
     from .publishing import destinations, publish
 
-    options = _options(rtol=rtol, atol=atol, max_ulp=max_ulp, nan=nan)
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
-    outputs = destinations(json=json, html=html, junit=junit, markdown=markdown)
-    raise typer.Exit(publish(pipeline.rejudge(folder, options), outputs, console, github=github))
+    console, outputs = _console(screen), destinations(reports)
+    report = pipeline.rejudge(folder, _options(judgement))
+    raise typer.Exit(publish(report, outputs, console, github=reports.github))
 
 
 @app.command()
+@grouped
 def convert(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder for model.json and its shards.")],
-    format: Format = None,
-    quantize: Quantize = None,
-    custom_objects: CustomObjects = None,
-    trust_model: TrustModel = None,
+    *,
+    conversion: Conversion,
+    code: ModelCode,
     no_cache: NoCache = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    screen: Screen,
 ) -> None:
     """Convert MODEL to what plain TF.js loads, and hand it out."""
     from . import pipeline
-    from .console import Console
     from .publishing import standard_output
 
-    options = _options(
-        format=format, quantize=quantize, custom_objects=custom_objects, trust_model=trust_model,
-        cache=False if no_cache else None,
-    )  # fmt: skip
-    console = Console(verbosity=-1 if quiet else verbose, no_color=no_color)
+    options = _options(conversion, code, no_cache=no_cache)
+    console = _console(screen)
     with console.progress() as observe:
         artifact, report = _run(pipeline.convert(model, out, options, observe))
     with standard_output():
@@ -615,24 +423,19 @@ def schema(
 
 
 @app.command()
+@grouped
 def doctor(
     install: Annotated[bool, typer.Option("--install", help="Install the browsers that are missing.")] = False,
-    browser_path: BrowserPath = None,
-    browser_arg: BrowserArg = None,
-    connect: Connect = None,
-    headed: Headed = None,
-    timeout: Timeout = None,
+    *,
+    browsers: Browsers,
     no_color: NoColor = False,
 ) -> None:
     """Say which runtimes can start here, on what they run, and why the others cannot."""
     from . import doctor as examination
-    from .console import Console
     from .publishing import standard_output
 
-    options = _options(
-        browser_path=browser_path, browser_args=browser_arg, connect=connect, headed=headed, timeout=timeout
-    )
-    console = Console(no_color=no_color)
+    options = _options(browsers)
+    console = _console(Screen(no_color=no_color))
     if install:
         from .provision import ensure_browsers
 
@@ -644,10 +447,32 @@ def doctor(
     raise typer.Exit(0 if diagnosis.healthy else 3)
 
 
-def _options(**given: Any) -> Options:
+def _given(*groups: Group, no_cache: bool = False, **single: Any) -> dict[str, Any]:
+    given = {name: value for group in groups for name, value in group.given().items()}
+    return given | single | {"cache": False if no_cache else None}
+
+
+def _options(*groups: Group, no_cache: bool = False, **single: Any) -> Options:
     from .config import build
 
-    return build(given | {"command": shlex.join(["pycheck", *sys.argv[1:]])})
+    command = shlex.join(["pycheck", *sys.argv[1:]])
+    return build(_given(*groups, no_cache=no_cache, **single) | {"command": command})
+
+
+def _console(screen: Screen) -> Console:
+    from .console import Console
+
+    return Console(verbosity=-1 if screen.quiet else screen.verbose, no_color=screen.no_color)
+
+
+def _publish(work: Callable[[Observer], Coroutine[Any, Any, Report]], reports: Reports, screen: Screen) -> NoReturn:
+    """Do the work, publish its report, and end with its exit code."""
+    from .publishing import destinations, publish
+
+    console, outputs = _console(screen), destinations(reports)
+    with console.progress() as observe:
+        report = _run(work(observe))
+    raise typer.Exit(publish(report, outputs, console, github=reports.github))
 
 
 class _Interrupted(BaseException):

@@ -1,9 +1,18 @@
-"""Options that several commands take, each declared once."""
+"""Options of the commands: each is declared once, and those that belong together are one group.
+
+A command takes a group as one parameter; `grouped` shows typer its single options, and --help shows them in a box of
+their own. A field has the name that `pycheck.config.build` knows it by.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 import typer
 
@@ -30,8 +39,9 @@ BrowserPath = Annotated[
         metavar="[ENGINE=]PATH", help="A browser's executable: Chromium's, or firefox=PATH, webkit=PATH. Repeatable."
     ),
 ]
-BrowserArg = Annotated[
-    list[str] | None, typer.Option(metavar="[ENGINE=]ARG", help="An argument for a browser, likewise. Repeatable.")
+BrowserArgs = Annotated[
+    list[str] | None,
+    typer.Option("--browser-arg", metavar="[ENGINE=]ARG", help="An argument for a browser, likewise. Repeatable."),
 ]
 Connect = Annotated[
     list[str] | None,
@@ -69,7 +79,9 @@ Github = Annotated[
         help="Annotations in the log of GitHub Actions, and the summary of its step (default: where it runs).",
     ),
 ]
-Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; -vv shows tracebacks.")
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the verdict.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute everything again and keep nothing.")]
@@ -92,8 +104,9 @@ Seed = Annotated[int | None, typer.Option(metavar="S", help="Seed of made inputs
 Range = Annotated[str | None, typer.Option(metavar="LO:HI", help="Range of made inputs (default 0:1).")]
 SaveRun = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the raw outputs, for pycheck report DIR.")]
 BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Samples at a time (default 32).")]
-Flag = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=VALUE", help="A TF.js flag instead of its default. Repeatable.")
+Flags = Annotated[
+    list[str] | None,
+    typer.Option("--flag", metavar="NAME=VALUE", help="A TF.js flag instead of its default. Repeatable."),
 ]
 CpuKernels = Annotated[
     list[str] | None,
@@ -115,8 +128,13 @@ TraceSamples = Annotated[
         "would compute so few elsewhere).",
     ),
 ]
+#: The box of what a trace looks at; for compare, whether it traces at all stands first there.
+_TRACING = "Where it starts, and what cures it"
 Trace = Annotated[
-    bool | None, typer.Option("--trace", help="Where a runtime fails, say at which operation that starts.")
+    bool | None,
+    typer.Option(
+        "--trace", rich_help_panel=_TRACING, help="Where a runtime fails, say at which operation that starts."
+    ),
 ]
 Layers = Annotated[
     list[str] | None,
@@ -189,3 +207,194 @@ ClipValue = Annotated[float | None, typer.Option("--clipvalue", metavar="X", hel
 Regularize = Annotated[
     str | None, typer.Option(metavar="l2:X[,l1:X]", help="Penalty on every kernel, in both worlds alike.")
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Options that belong together."""
+
+    title: ClassVar[str]
+
+    def given(self) -> dict[str, Any]:
+        """By name; what was not given is None."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates(Group):
+    """Where it runs."""
+
+    title = "Runtimes"
+    runtimes: Runtimes = None
+    flags: Flags = None
+    batch_size: BatchSize = None
+
+
+@dataclass(frozen=True, slots=True)
+class Predictors(Candidates):
+    """Where it runs, for predictions, whose kernels can be moved."""
+
+    title = Candidates.title
+    cpu_kernels: CpuKernels = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion(Group):
+    """What the browser loads, made from the model."""
+
+    title = "The artifact"
+    format: Format = None
+    quantize: Quantize = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact(Conversion):
+    """What the browser loads, made or given."""
+
+    title = Conversion.title
+    tfjs_model: TfjsModel = None
+    map_output: MapOutput = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCode(Group):
+    """The code that a model needs."""
+
+    title = "The model's own code"
+    custom_objects: CustomObjects = None
+    trust_model: TrustModel = None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeInputs(Group):
+    """Inputs that are made from the model's signature."""
+
+    title = "Made inputs, where INPUTS is left out"
+    samples: Samples = None
+    seed: Seed = None
+    range: Range = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement(Group):
+    """What passes."""
+
+    title = "What passes"
+    rtol: Rtol = None
+    atol: Atol = None
+    max_ulp: MaxUlp = None
+    nan: Nan = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing(Group):
+    """Where a difference starts, and what cures it."""
+
+    title = _TRACING
+    layers: Layers = None
+    trace_samples: TraceSamples = None
+    trace_memory: TraceMemory = None
+    try_remedies: TryRemedies = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handing(Group):
+    """What a trace hands out."""
+
+    title = "What is handed out"
+    bundle: Bundle = None
+    bundle_point: BundlePoint = None
+    model_explorer: ModelExplorer = None
+
+
+@dataclass(frozen=True, slots=True)
+class Objective(Group):
+    """What a gradient is of."""
+
+    title = "The training"
+    loss: Loss = None
+    regularize: Regularize = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe(Objective):
+    """The objective, and how it is descended."""
+
+    title = Objective.title
+    optimizer: Optimizer = None
+    steps: Steps = 50
+    clipnorm: ClipNorm = None
+    global_clipnorm: GlobalClipNorm = None
+    clipvalue: ClipValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class Browsers(Group):
+    """Which browsers, how they start, and how long they may take."""
+
+    title = "Browsers"
+    timeout: Timeout = None
+    headed: Headed = None
+    browser_path: BrowserPath = None
+    browser_args: BrowserArgs = None
+    connect: Connect = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reports(Group):
+    """Where reports go."""
+
+    title = "Reports"
+    json: JsonPath = None
+    html: HtmlPath = None
+    junit: JunitPath = None
+    markdown: MarkdownPath = None
+    github: Github = None
+
+
+@dataclass(frozen=True, slots=True)
+class Screen(Group):
+    """How much is said at the terminal."""
+
+    title = "The terminal"
+    verbose: Verbose = 0
+    quiet: Quiet = False
+    no_color: NoColor = False
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as typer reads it: every parameter that is a group stands there as the options of that group."""
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, type[Group]] = {
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Group)
+    }
+    single: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        single += _options_of(groups[parameter.name]) if parameter.name in groups else [parameter]
+
+    @functools.wraps(command)
+    def flat(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    flat.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in single]
+    )
+    return flat
+
+
+def _options_of(group: type[Group]) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    options = []
+    for field in fields(group):
+        kind, option = get_args(hints[field.name])
+        boxed = copy(option)
+        boxed.rich_help_panel = group.title
+        annotation = Annotated[kind, boxed]  # type: ignore[valid-type]
+        options.append(
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        )
+    return options

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .cli_options import Reports
 from .console import Console
 from .errors import UsageError
 from .gate import check_exit_code, exit_code
@@ -17,8 +18,9 @@ from .types import CheckReport, Report, VariantFailure
 _ELSEWHERE = "Name a file in a folder that exists and can be written."
 
 
-def destinations(**paths: str | None) -> dict[str, str]:
-    """Where reports go, checked before any work is done."""
+def destinations(reports: Reports) -> dict[str, str]:
+    """Where reports go, by kind, checked before any work is done."""
+    paths = {"json": reports.json, "html": reports.html, "junit": reports.junit, "markdown": reports.markdown}
     outputs = {kind: path for kind, path in paths.items() if path}
     for kind, path in outputs.items():
         if others := [f"--{other}" for other in outputs if outputs[other] == path and other != kind]:

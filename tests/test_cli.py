@@ -128,6 +128,14 @@ def test_help_of_compare_teaches_by_example(run: Callable[..., Any]) -> None:
     assert "Exit code: 0 pass; 1 the gate failed" in out
 
 
+def test_help_of_compare_has_a_box_for_options_that_belong_together(run: Callable[..., Any]) -> None:
+    _, out, _ = run("compare", "--help")
+    boxes = {box.split(" ─")[0]: box for box in out.split("╭─ ")[1:]}
+    assert "--samples" in boxes["Made inputs, where INPUTS is left out"]
+    assert all(option in boxes["Where it starts, and what cures it"] for option in ("--trace", "--layer"))
+    assert "--runtime" in boxes["Runtimes"] and "--runtime" not in boxes["Options"]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert _process(command, "--help").stderr == "imported:\n"
