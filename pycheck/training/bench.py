@@ -221,7 +221,8 @@ class _Race:
         plan, artifact = ready.setup.plan, ready.artifact
         inputs = {artifact.input_names[name]: value for name, value in plan.inputs.items()}
         inputs = {name: inputs[name] for name in artifact.inputs}
-        by_name = {artifact.output_names[name]: value for name, value in plan.targets.items()}
+        # TF.js's loss of class numbers takes their floor, which it refuses of int32.
+        by_name = {artifact.output_names[name]: value.astype(np.float32) for name, value in plan.targets.items()}
         targets = {name: by_name[name] for name in artifact.outputs}
         await trainer.compile(page_recipe(ready, {}), inputs, targets)
         pairs = pair(ready.variables, self._previous, trainer.variables)

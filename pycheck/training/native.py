@@ -12,8 +12,11 @@ from ..types import Array, Tensors
 from .formula import evaluate
 from .keras_models import library_of, named_variables
 from .recipe import Optimizer, Recipe
+from .tfjs_losses import tfjs_loss
 from .tfjs_optimizers import TfjsRule
 
+#: What Keras adds where TF.js takes the epsilon of the backend.
+KERAS_EPSILON = 1e-7
 _FEW_STEPS = 25
 
 
@@ -35,10 +38,12 @@ class Step:
 class Rules:
     """How the native trainer differs from Keras, to see what would explain a difference.
 
-    `epsilon` replaces Keras's 1e-7 in the loss; `rule` is an optimizer computed as TF.js writes it.
+    `epsilon` replaces Keras's 1e-7 in the loss, `optimizer_epsilon` in the optimizer; with `tfjs_loss` the loss is
+    computed as TF.js writes it, and `rule` is an optimizer computed so.
     """
 
     epsilon: float | None = None
+    tfjs_loss: bool = False
     rule: TfjsRule | None = None
     optimizer_epsilon: float | None = None
 
@@ -167,7 +172,7 @@ class NativeTrainer:
     def _loss(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
         import tensorflow as tf
 
-        function = loss_function(self._library, self._recipe, self._rules.epsilon)
+        function = loss_function(self._library, self._recipe, self._rules)
         total = tf.add_n([tf.reduce_mean(function(y, p)) for y, p in zip(targets, outputs, strict=True)])
         for (l1, l2), variable in zip(self._penalties, self._trainable_values(), strict=True):
             value = tf.convert_to_tensor(variable)
@@ -223,9 +228,11 @@ def _observing(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
     return library.Model(inputs, [*model.outputs, *values]), tuple(names)
 
 
-def loss_function(library: Any, recipe: Recipe, epsilon: float | None = None) -> Callable[[Any, Any], Any]:
+def loss_function(library: Any, recipe: Recipe, rules: Rules) -> Callable[[Any, Any], Any]:
     """The loss by sample, of Keras's own function or the formula."""
-    loss = recipe.loss
+    loss, epsilon = recipe.loss, rules.epsilon
+    if rules.tfjs_loss and (theirs := tfjs_loss(loss.name, KERAS_EPSILON if epsilon is None else epsilon)):
+        return theirs
     if loss.program:
         return lambda y, p: evaluate(loss.program, y, p)
     name = loss.name if hasattr(library.losses, loss.name) else {"kl_divergence": "kld"}.get(loss.name, loss.name)

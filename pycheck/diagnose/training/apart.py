@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...types import NATIVE_FLOAT32, NATIVE_FLOAT64, Finding, RuntimeStatus, Severity
 from ..case import listed, number
 from ..codes import finding
-from .case import TrainingCase, evidence_of, moment
+from .case import Explanation, TrainingCase, evidence_of, moment
 
 
 def not_run(case: TrainingCase) -> Iterator[Finding]:
@@ -78,46 +78,75 @@ def drift(case: TrainingCase) -> Iterator[Finding]:
             "drift", Severity.ERROR, runtime=curves.runtime, tensor=parted.name,
             summary=f"{curves.runtime} parts from Python at {moment(parted)}: {number(share or 0.0)} times what is "
             "allowed there by float32's own error.",
-            advice=f"{'epsilon-mismatch' if explained.cause == 'epsilon' else 'optimizer-formula'}, below, explains it."
+            advice=f"{listed([_CODES[cause] for cause in explained.causes])}, below, "
+            f"{'explains' if len(explained.causes) == 1 else 'explain'} it."
             if explained
             else "pycheck gradients compares the gradient alone; pycheck trace the model without its training.",
             evidence=evidence_of(parted) | {"share": share},
         )  # fmt: skip
 
 
+#: What TF.js may have else, and the code of it.
+_CODES: Mapping[str, str] = {
+    "epsilon": "epsilon-mismatch", "optimizer": "optimizer-formula", "loss": "loss-formula",
+}  # fmt: skip
+
+
 def explained(case: TrainingCase) -> Iterator[Finding]:
-    """epsilon-mismatch and optimizer-formula: what TF.js has else, proven by Python doing the same."""
-    for cause, code in (("epsilon", "epsilon-mismatch"), ("formula", "optimizer-formula")):
-        found = [e for e in case.evidence.explanations if e.cause == cause]
+    """epsilon-mismatch, optimizer-formula, loss-formula: what TF.js has else, proven by Python doing the same."""
+    for cause, code in _CODES.items():
+        found = [e for e in case.evidence.explanations if cause in e.causes]
         if not found:
             continue
-        runtimes = listed([e.runtime for e in found])
-        name, epsilon = case.evidence.optimizer, number(found[0].epsilon)
         before, after = max(e.before for e in found), max(e.after for e in found)
-        evidence = {
-            "runtimes": [str(e.runtime) for e in found],
-            "epsilon": found[0].epsilon,
-            "share_before": before,
-            "share_after": after,
-        }
-        if cause == "epsilon":
-            summary = (
-                f"{runtimes}: TF.js adds {epsilon} where Keras adds 1e-7, in the optimizer {name} or in the loss. With "
-                f"TF.js's, Python does the same: the error falls from {number(before)} to "
-                f"{number(after)} times what is allowed."
-            )
-            advice = (
-                f"Give both the same: --optimizer {name}:{case.evidence.learning_rate:g},epsilon=1e-7, and the same in "
-                "your page; where the loss has the epsilon, take one from logits."
-                if name not in ("sgd", "momentum", "adagrad")
-                else "TF.js gives no way to set it here: take the wasm backend, or a loss from logits."
-            )
-        else:
-            summary = (
-                f"{runtimes}: TF.js computes {name} by another formula than Keras. With TF.js's, Python does the "
-                f"same: the error falls from {number(before)} to {number(after)} "
-                "times what is allowed."
-            )
-            much = "much: choose its learning rate anew for the page" if name == "adadelta" else "little"
-            advice = f"docs/training.md has both formulas. What they learn differs {much}."
-        yield finding(code, Severity.WARNING, summary=summary, advice=advice, evidence=evidence)
+        others = sorted({_CODES[other] for e in found for other in e.causes if other != cause})
+        together = f", together with {listed(others)}," if others else ""
+        what, advice = _told(cause, case, found[0])
+        yield finding(
+            code, Severity.WARNING,
+            summary=f"{listed([e.runtime for e in found])}: {what}. With TF.js's{together} Python does the same: the "
+            f"error falls from {number(before)} to {number(after)} times what is allowed.",
+            advice=advice,
+            evidence={
+                "runtimes": [str(e.runtime) for e in found], "epsilon": found[0].epsilon, "share_before": before,
+                "share_after": after, "together_with": others,
+            },
+        )  # fmt: skip
+
+
+def _told(cause: str, case: TrainingCase, found: Explanation) -> tuple[str, str]:
+    """What TF.js does, and what to do about it."""
+    name, loss = case.evidence.optimizer, case.training.loss
+    if cause == "optimizer":
+        much = "much: choose its learning rate anew for the page" if name == "adadelta" else "little"
+        return (
+            f"TF.js computes {name} by another formula than Keras",
+            f"docs/training.md has both formulas. What they learn differs {much}.",
+        )
+    if cause == "loss":
+        return f"TF.js computes {loss} by another formula than Keras: {_loss_formula(loss)}", _loss_advice(loss)
+    settable = name not in ("sgd", "momentum", "adagrad")
+    return (
+        f"TF.js adds {number(found.epsilon)} where Keras adds 1e-7, in the optimizer {name} or in the loss",
+        f"Give both the same: --optimizer {name}:{case.evidence.learning_rate:g},epsilon=1e-7, and the same in your "
+        "page; where the loss has the epsilon, take one from logits."
+        if settable
+        else "TF.js gives no way to set it here: take the wasm backend, or a loss from logits.",
+    )
+
+
+def _loss_formula(loss: str) -> str:
+    if loss.endswith("crossentropy"):
+        return "it clips the probabilities, where Keras takes the logits of a last sigmoid or softmax"
+    return {
+        "kl_divergence": "it weights with the targets, Keras with the clipped targets",
+        "cosine_similarity": "its smallest norm is the root of its epsilon, that of Keras 1e-7",
+    }.get(loss, "it takes targets of 0 as they are, where Keras makes -1 of them")
+
+
+def _loss_advice(loss: str) -> str:
+    if loss in ("binary_crossentropy", "categorical_crossentropy"):
+        return f"End the model without its activation and take the loss from logits: --loss {loss}:from_logits."
+    if loss in ("hinge", "squared_hinge"):
+        return "Give targets of -1 and 1 in both worlds."
+    return "Write the loss as a formula, which both compute alike, or keep outputs and targets away from 0."

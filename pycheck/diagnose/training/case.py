@@ -27,13 +27,13 @@ SATURATED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What made Python do as a page did: that page's `epsilon`, or its optimizer's formula ("formula").
+    """What made Python do as a page did: of "epsilon", "optimizer" and "loss", the latter two for their formulas.
 
     Shares are the largest errors of what is allowed, before and after.
     """
 
     runtime: RuntimeId
-    cause: str
+    causes: tuple[str, ...]
     epsilon: float
     step: int
     before: float
