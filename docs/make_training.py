@@ -96,8 +96,9 @@ def _of_runtime(trained: Trained, record: RuntimeRecord) -> str:
     if curves.parted is None:
         return "alike"
     why = [f.code for f in trained.report.findings if str(record.id) in f.evidence.get("runtimes", ())]
-    apart = abs(curves.loss[-1] - reference.loss[-1]) / abs(reference.loss[-1])
-    return f"{', '.join(why) or UNEXPLAINED}, last loss {100 * apart:.2g}% apart"
+    ours, theirs = reference.loss[-1], curves.loss[-1]
+    apart = f"{100 * abs(theirs - ours) / abs(ours):.2g}% apart" if ours else f"{theirs:.2g} for 0"
+    return f"{', '.join(why) or UNEXPLAINED}, last loss {apart}"
 
 
 def used(trained: Trained) -> float:
@@ -178,8 +179,8 @@ def main() -> None:
     tables = f"""{MARK}
 
 `python docs/make_training.py` printed this: Chromium, TF.js's own defaults, WebGL by SwiftShader. What is alike used at
-most {100 * largest:.0f}% of what is allowed; what parts has the findings that explain it, each proven by Python doing the
-same, and how far the last loss is from Python's.
+most {100 * largest:.0f}% of what is allowed; what parts has the findings that explain it, each proven by Python doing
+the same, and how far the last loss is from Python's.
 
 {steps} steps of cpu, wasm and webgl with every optimizer:
 
@@ -187,8 +188,8 @@ same, and how far the last loss is from Python's.
 | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-One layer and SGD with every loss, 20 steps of ordinary data and 5 of data where there is something to clip (a certain and
-wrong answer, targets of 0, a vector near 0):
+One layer and SGD with every loss, 20 steps of ordinary data and 5 of data where there is something to clip (a certain
+and wrong answer, targets of 0, a vector near 0):
 
 | Keras | TF.js | ordinary data | at the edge |
 | --- | --- | --- | --- |

@@ -756,7 +756,8 @@ class Curvature:
 class CureTrial:
     """One cure, applied and trained again on every runtime.
 
-    `worked` is whether every runtime stayed finite, and together with the reference, for all steps. `losses` are the
+    `worked` is whether every runtime stayed finite, and together with the reference, for all steps; of a training that
+    broke, also whether they were apart only by an optimizer or loss that TF.js computes otherwise. `losses` are the
     last ones by runtime; they are of another loss, or of other data, where the cure changes these.
     """
 

@@ -33,7 +33,7 @@ class Seed:
     make: Callable[[], tuple[Any, Any, Any]]
     recipe: dict[str, Any]
     claims_nan: bool | None
-    first: int | None | tuple[int | None, ...] = None
+    first: int | tuple[int | None, ...] | None = None
     codes: frozenset[str] = frozenset()
     cures: tuple[str, ...] = ()
     no_cures: tuple[str, ...] = ()
@@ -149,41 +149,54 @@ CLIPPED = CROSS_ENTROPY.format(p="clip(p, 1e-7, 0.9999999)")
 SIGMOID_BY_HAND = "-log(1 / (1 + exp(-p))) * y"
 SGD_MSE = {"optimizer": "sgd:0.1", "loss": "mse", "steps": 20}
 ADAM_MSE = {"optimizer": "adam:0.001", "loss": "mse"}
+TOO_FAST = frozenset({"learning-rate-too-high", "exploding-gradient", "float32-overflow-in-loss"})
+ZERO = frozenset({"loss-of-zero-probability"})
+SINGLE_FROM_3 = (3, None, 3, 3, 3)
 ADAM = {"optimizer": "adam:0.1", "steps": 10}
 
 SEEDS = [
-    Seed("regression 1: rate 0.1, inputs to 4000", unscaled, SGD_MSE, True),
+    Seed("regression 1: rate 0.1, inputs to 4000", unscaled, SGD_MSE, True, SINGLE_FROM_3,
+         TOO_FAST | {"input-scale"}, ("stable-learning-rate", "standardized-inputs", "clip-by-norm"), ("l2",)),
     Seed("regression 2: scaled, rate 0.001", scaled, {**SGD_MSE, "optimizer": "sgd:0.001"}, False),
     Seed("regression 3: scaled, rate 0.1, L2", scaled, {**SGD_MSE, "regularize": "l2:0.01"}, False),
     Seed("regression 3 without L2", scaled, SGD_MSE, None),
-    Seed("regression 3 unscaled, with L2", unscaled, {**SGD_MSE, "regularize": "l2:0.01"}, None),
-    Seed("Keras 1: sigmoid, inputs to 100", saturating, {**ADAM_MSE, "steps": 40}, True),
-    Seed("Keras 1 mitigated: relu, inputs from -1 to 1", unsaturated, {**ADAM_MSE, "steps": 40}, False),
-    Seed("Keras 2: an outlier of 1e10", with_outlier, {**ADAM_MSE, "steps": 40}, True),
-    Seed("Keras 2 with SGD", with_outlier, {**SGD_MSE, "optimizer": "sgd:0.01"}, None),
-    Seed("Keras 2 mitigated: winsorized, standardized", winsorized, {**ADAM_MSE, "steps": 40}, False),
+    Seed("regression 3 unscaled, with L2", unscaled, {**SGD_MSE, "regularize": "l2:0.01"}, None, SINGLE_FROM_3,
+         TOO_FAST | {"input-scale"}, ("stable-learning-rate",)),
+    Seed("Keras 1: sigmoid, inputs to 100", saturating, {**ADAM_MSE, "steps": 20}, True, None,
+         frozenset({"activation-saturated"})),
+    Seed("Keras 1 mitigated: relu, inputs from -1 to 1", unsaturated, {**ADAM_MSE, "steps": 20}, False),
+    Seed("Keras 2: an outlier of 1e10", with_outlier, {**ADAM_MSE, "steps": 20}, True, None,
+         frozenset({"input-scale", "vanishing-gradient"})),
+    Seed("Keras 2 with SGD", with_outlier, {**SGD_MSE, "optimizer": "sgd:0.01"}, None, (1, None, 1, 1, 1),
+         frozenset({"input-scale", "learning-rate-too-high"}), ("robust-scaled-inputs",)),
+    Seed("Keras 2 mitigated: winsorized, standardized", winsorized, {**ADAM_MSE, "steps": 20}, False),
     Seed("Keras 3: inputs beyond 0 to 1, cross-entropy", inputs_beyond_one,
          {"optimizer": "adam:0.001", "loss": "binary_crossentropy", "steps": 10}, True),
     Seed("Keras 3 with targets beyond 0 to 1", targets_beyond_one,
-         {"optimizer": "adam:0.001", "loss": "binary_crossentropy", "steps": 10}, None),
+         {"optimizer": "adam:0.001", "loss": "binary_crossentropy", "steps": 10}, None, None,
+         frozenset({"target-range"})),
     Seed("cost 1: clipped cross-entropy by hand", given_outputs((0.9, 0.1), (0.2, 0.8)),
          {"optimizer": "sgd:0.01", "loss": CLIPPED, "steps": 5}, False),
     Seed("cost 1 unclipped, outputs of 0 and 1", given_outputs((1, 0), (0, 1)),
-         {"optimizer": "sgd:0.01", "loss": UNCLIPPED, "steps": 5}, True),
+         {"optimizer": "sgd:0.01", "loss": UNCLIPPED, "steps": 5}, True, (0, 0, 0, 0, 1), ZERO, ("guarded-loss",)),
     Seed("cost 2: NaN in the loss made 0", given_outputs((1, 0), (0, 1)),
-         {"optimizer": "sgd:0.01", "loss": f"nan_to_zero({UNCLIPPED[5:-1]})", "steps": 5}, False),
+         {"optimizer": "sgd:0.01", "loss": f"nan_to_zero({UNCLIPPED[5:-1]})", "steps": 5}, False,
+         (0, 0, 0, 0, None), ZERO | {"nan-masked"}, ("guarded-loss",)),
     Seed("cost 3: Adam with clipnorm 1", relu_network, {**ADAM_MSE, "steps": 10, "clipnorm": 1.0}, False),
     Seed("cost 3 where the gradient itself is NaN", perfect_sample,
-         {"optimizer": "adam:0.001", "loss": "mean(sqrt(square(y - p)))", "steps": 5, "clipnorm": 1.0}, False),
+         {"optimizer": "adam:0.001", "loss": "mean(sqrt(square(y - p)))", "steps": 5, "clipnorm": 1.0}, False,
+         0, frozenset({"clip-cannot-help", "nan-gradient-origin"}), ("guarded-loss",)),
     Seed("gradient 1: -log(p) y, sigmoid by hand", three_points(), {**ADAM, "loss": SIGMOID_BY_HAND}, True),
-    Seed("gradient 1 from a weight of -120", three_points(-120.0), {**ADAM, "loss": SIGMOID_BY_HAND}, True),
+    Seed("gradient 1 from a weight of -120", three_points(-120.0), {**ADAM, "loss": SIGMOID_BY_HAND}, True,
+         (0, None, 0, 0, 0), ZERO, ("guarded-loss",)),
     Seed("gradient 2: Keras's cross-entropy", three_points_by_keras(), {**ADAM, "loss": "binary_crossentropy"}, False),
     Seed("gradient 2 from a weight of -120", three_points_by_keras(-120.0), {**ADAM, "loss": "binary_crossentropy"},
-         False),
+         False, None, ZERO | {"loss-formula"}),
     Seed("gradient 3: with clip_by_global_norm", three_points_by_keras(),
          {**ADAM, "loss": "binary_crossentropy", "global_clipnorm": 1.0}, False),
     Seed("gradient 3 with the loss of 1, from -120", three_points(-120.0),
-         {**ADAM, "loss": SIGMOID_BY_HAND, "global_clipnorm": 1.0}, None),
+         {**ADAM, "loss": SIGMOID_BY_HAND, "global_clipnorm": 1.0}, None, (0, None, 0, 0, 0),
+         ZERO | {"clip-cannot-help"}, ("guarded-loss",)),
     Seed("TF.js 1: robust-scaled inputs, an outlier among them", robust_scaled, {**ADAM_MSE, "steps": 10}, False),
     Seed("TF.js 2: relu network, Adam", relu_network, {**ADAM_MSE, "steps": 25}, False),
 ]  # fmt: skip

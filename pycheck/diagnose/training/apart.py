@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ...types import NATIVE_FLOAT32, NATIVE_FLOAT64, Finding, RuntimeStatus, Severity
 from ..case import listed, number
 from ..codes import finding
-from .case import Explanation, TrainingCase, evidence_of, moment
+from .case import CODE_OF_CAUSE, Explanation, TrainingCase, evidence_of, moment
 
 
 def not_run(case: TrainingCase) -> Iterator[Finding]:
@@ -78,7 +78,7 @@ def drift(case: TrainingCase) -> Iterator[Finding]:
             "drift", Severity.ERROR, runtime=curves.runtime, tensor=parted.name,
             summary=f"{curves.runtime} parts from Python at {moment(parted)}: {number(share or 0.0)} times what is "
             "allowed there by float32's own error.",
-            advice=f"{listed([_CODES[cause] for cause in explained.causes])}, below, "
+            advice=f"{listed(explained.codes)}, below, "
             f"{'explains' if len(explained.causes) == 1 else 'explain'} it."
             if explained
             else "pycheck gradients compares the gradient alone; pycheck trace the model without its training.",
@@ -86,20 +86,14 @@ def drift(case: TrainingCase) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-#: What TF.js may have else, and the code of it.
-_CODES: Mapping[str, str] = {
-    "epsilon": "epsilon-mismatch", "optimizer": "optimizer-formula", "loss": "loss-formula",
-}  # fmt: skip
-
-
 def explained(case: TrainingCase) -> Iterator[Finding]:
     """epsilon-mismatch, optimizer-formula, loss-formula: what TF.js has else, proven by Python doing the same."""
-    for cause, code in _CODES.items():
+    for cause, code in CODE_OF_CAUSE.items():
         found = [e for e in case.evidence.explanations if cause in e.causes]
         if not found:
             continue
         before, after = max(e.before for e in found), max(e.after for e in found)
-        others = sorted({_CODES[other] for e in found for other in e.causes if other != cause})
+        others = sorted({other for e in found for other in e.codes if other != code})
         together = f", together with {listed(others)}," if others else ""
         what, advice = _told(cause, case, found[0])
         yield finding(

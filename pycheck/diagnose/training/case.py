@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,11 @@ _LOSS_GREW = 10.0
 #: The share of a layer's results at a bound from which on it is saturated.
 SATURATED = 0.5
 
+#: What TF.js may have else, and the finding that says so.
+CODE_OF_CAUSE: Mapping[str, str] = {
+    "epsilon": "epsilon-mismatch", "optimizer": "optimizer-formula", "loss": "loss-formula",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -38,6 +44,11 @@ class Explanation:
     step: int
     before: float
     after: float
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Of the findings that say so."""
+        return tuple(CODE_OF_CAUSE[cause] for cause in self.causes)
 
 
 @dataclass(frozen=True, slots=True)

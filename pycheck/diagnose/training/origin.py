@@ -25,6 +25,12 @@ _IN_LOSS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+_CLIPPED = (
+    "; TF.js clips it, which leaves no gradient to learn from, and so does Keras, unless the model ends with the "
+    "sigmoid or softmax itself, whose logits it takes"
+)
+
+
 def zero_probability(case: TrainingCase) -> Iterator[Finding]:
     """loss-of-zero-probability: the logarithm of an output that is exactly 0, or of 1 less one that is 1."""
     origins = case.bad_pass.origins if case.bad_pass else ()
@@ -37,7 +43,7 @@ def zero_probability(case: TrainingCase) -> Iterator[Finding]:
     yield finding(
         "loss-of-zero-probability", Severity.WARNING, tensor=at.output if at else None,
         summary=f"The loss takes the logarithm of a probability of 0{where}, and the target is certain of the opposite"
-        f"{', which gives infinity' if infinite else '; clipping keeps it finite, without a gradient to learn from'}.",
+        f"{', which gives infinity' if infinite else _CLIPPED}.",
         advice="Take the loss from logits, without a sigmoid or softmax at the end; or clip: log(maximum(p, 1e-7)).",
         evidence={"operation": logs[0].name if logs else None, "step": at.step if at else case.training.passes[0].step},
     )  # fmt: skip
