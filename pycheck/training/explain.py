@@ -59,7 +59,7 @@ class Explainer:
             EPSILON: abs(epsilon - KERAS_EPSILON) > 1e-9
             and ((adaptive and recipe.optimizer.epsilon is None) or (named and loss.name in _LOSSES_WITH_EPSILON)),
             OPTIMIZER: adaptive,
-            LOSS: named and tfjs_loss(loss.name, epsilon) is not None,
+            LOSS: (named and tfjs_loss(loss.name, epsilon) is not None) or "abs" in loss.program,
         }
         respects = [name for name, possible in known.items() if possible]
         for count in range(1, len(respects) + 1):

@@ -12,7 +12,7 @@ from ..types import Array, Tensors
 from .formula import evaluate
 from .keras_models import library_of, named_variables
 from .recipe import Optimizer, Recipe
-from .tfjs_losses import tfjs_loss
+from .tfjs_losses import absolute, tfjs_loss
 from .tfjs_optimizers import TfjsRule
 
 #: What Keras adds where TF.js takes the epsilon of the backend.
@@ -234,7 +234,7 @@ def loss_function(library: Any, recipe: Recipe, rules: Rules) -> Callable[[Any, 
     if rules.tfjs_loss and (theirs := tfjs_loss(loss.name, KERAS_EPSILON if epsilon is None else epsilon)):
         return theirs
     if loss.program:
-        return lambda y, p: evaluate(loss.program, y, p)
+        return lambda y, p: evaluate(loss.program, y, p, absolute if rules.tfjs_loss else None)
     name = loss.name if hasattr(library.losses, loss.name) else {"kl_divergence": "kld"}.get(loss.name, loss.name)
     function = getattr(library.losses, name)
 

@@ -30,6 +30,23 @@ def _clip(value: Any, low: float, high: float) -> Any:
     return tf.clip_by_value(value, tf.constant(low, value.dtype), tf.constant(high, value.dtype))
 
 
+def absolute(value: Any) -> Any:
+    """The absolute value with TF.js's gradient, which is -1 at exactly 0 (Abs_grad.ts); TensorFlow's is 0."""
+    import tensorflow as tf
+
+    return tf.where(value > 0, value, -value)
+
+
+def _absolute_error(y: Any, p: Any, _: float) -> Any:
+    return _mean(absolute(p - y))
+
+
+def _percentage_error(y: Any, p: Any, epsilon: float) -> Any:
+    import tensorflow as tf
+
+    return 100.0 * _mean(absolute((y - p) / tf.maximum(tf.abs(y), tf.constant(epsilon, y.dtype))))
+
+
 def _binary(y: Any, p: Any, epsilon: float) -> Any:
     """From the probability, clipped, back to logits; Keras takes the logits of a last sigmoid themselves."""
     import tensorflow as tf
@@ -62,7 +79,7 @@ def _divergence(y: Any, p: Any, epsilon: float) -> Any:
 
 
 def _hinge(y: Any, p: Any, _: float) -> Any:
-    """Targets as they are; Keras turns 0 and 1 into -1 and 1."""
+    """Targets as they are, Keras turns 0 and 1 into -1 and 1; and no gradient where the margin is met exactly."""
     import tensorflow as tf
 
     return _mean(tf.nn.relu(1.0 - y * p))
@@ -72,6 +89,13 @@ def _squared_hinge(y: Any, p: Any, _: float) -> Any:
     import tensorflow as tf
 
     return _mean(tf.square(tf.nn.relu(1.0 - y * p)))
+
+
+def _categorical_hinge(y: Any, p: Any, _: float) -> Any:
+    """Without a gradient where the margin is met exactly, where Keras has one."""
+    import tensorflow as tf
+
+    return tf.nn.relu(1.0 + tf.reduce_max((1.0 - y) * p, -1) - _sum(y * p))
 
 
 def _cosine(y: Any, p: Any, epsilon: float) -> Any:
@@ -93,11 +117,14 @@ def _unit(value: Any, epsilon: float) -> Any:
 
 
 _FORMULAS: Mapping[str, Formula] = {
+    "mean_absolute_error": _absolute_error,
+    "mean_absolute_percentage_error": _percentage_error,
     "binary_crossentropy": _binary,
     "categorical_crossentropy": _categorical,
     "sparse_categorical_crossentropy": _sparse,
     "kl_divergence": _divergence,
     "hinge": _hinge,
     "squared_hinge": _squared_hinge,
+    "categorical_hinge": _categorical_hinge,
     "cosine_similarity": _cosine,
 }

@@ -36,15 +36,17 @@ def test_what_really_happens_in_each_runtime_is_as_it_was_measured(wide_lab: Lab
         assert all(curves.loss[-1] <= curves.loss[0] for curves in outcome.curves)
 
 
-@pytest.mark.parametrize("seed", [s for s in SEEDS if s.codes], ids=lambda seed: seed.name.replace(" ", "-"))
+@pytest.mark.parametrize(
+    "seed", [s for s in SEEDS if s.codes and s.first is not None], ids=lambda seed: seed.name.replace(" ", "-")
+)
 def test_what_is_wrong_with_a_seed_is_found(lab: Lab, seed: Seed) -> None:
     found = lab.train(*seed.make(), **seed.recipe).codes
     assert seed.codes - {"nan-masked"} <= found  # which is WebGL's alone
 
 
-@pytest.mark.parametrize("name", ["regression 1: rate 0.1, inputs to 4000", "cost 2: NaN in the loss made 0"])
-def test_what_cures_a_seed_is_seen_to_work_in_each_runtime(wide_lab: Lab, name: str) -> None:
-    (seed,) = [seed for seed in SEEDS if seed.name == name]
+def test_what_cures_a_seed_is_seen_to_work_in_each_runtime(wide_lab: Lab) -> None:
+    """One of them; `python -m tests.training.seeds` applies all."""
+    (seed,) = [seed for seed in SEEDS if seed.name == "cost 2: NaN in the loss made 0"]
     trained = wide_lab.train(*seed.make(), **seed.recipe)
     assert {cure: wide_lab.cured(trained, cure).worked for cure in (*seed.cures, *seed.no_cures)} == {
         **dict.fromkeys(seed.cures, True),

@@ -135,7 +135,10 @@ def _loss_formula(loss: str) -> str:
     return {
         "kl_divergence": "it weights with the targets, Keras with the clipped targets",
         "cosine_similarity": "its smallest norm is the root of its epsilon, that of Keras 1e-7",
-    }.get(loss, "it takes targets of 0 as they are, where Keras makes -1 of them")
+        "hinge": "it takes targets of 0 as they are, where Keras makes -1 of them",
+        "squared_hinge": "it takes targets of 0 as they are, where Keras makes -1 of them",
+        "categorical_hinge": "it has no gradient where the margin is met exactly, where Keras has one",
+    }.get(loss, "the gradient of an absolute value is -1 at exactly 0, that of TensorFlow 0")
 
 
 def _loss_advice(loss: str) -> str:
@@ -143,4 +146,6 @@ def _loss_advice(loss: str) -> str:
         return f"End the model without its activation and take the loss from logits: --loss {loss}:from_logits."
     if loss in ("hinge", "squared_hinge"):
         return "Give targets of -1 and 1 in both worlds."
-    return "Write the loss as a formula, which both compute alike, or keep outputs and targets away from 0."
+    if loss in ("sparse_categorical_crossentropy", "kl_divergence", "cosine_similarity"):
+        return "Write the loss as a formula, which both compute alike, or keep outputs and targets away from 0."
+    return "Mostly nothing: it is a matter of samples that are met exactly. Squared errors have no such point."
