@@ -17,6 +17,9 @@ from pycheck.types import BROWSER_ENGINES, BROWSER_KINDS
 PAGE = Path(__file__).parent / "engines.md"
 _HALF = "half floats: "
 
+#: The steps of a runtime that are its own work: not those that wait for the conversion, nor parts of others.
+_WORK = ("page", "backend", "load", "predict")
+
 Report = Mapping[str, Any]
 
 
@@ -26,6 +29,7 @@ def page(check: Mapping[str, Any]) -> str:
     parts = [_HEAD.format(command=check["command"]), _environments(reports)]
     parts += [_kind(kind, reports) for kind in BROWSER_KINDS]
     parts.append(_differences(reports))
+    parts.append(_times(check))
     return "\n".join(part for part in parts if part)
 
 
@@ -106,6 +110,26 @@ def _known(reports: list[Report]) -> Iterator[str]:
             if "known" in finding["evidence"]:
                 summary = finding["summary"].split(" Known until ")[0]
                 yield f"- `{report['name']}`, `{finding['code']}`: {summary} {finding['evidence']['known']['reason']}."
+
+
+def _times(check: Mapping[str, Any]) -> str:
+    """What each engine itself worked, and the time of the whole check: how well they ran side by side."""
+    work = dict.fromkeys(BROWSER_ENGINES, 0.0)
+    for report in check["reports"]:
+        for record in report["runtimes"]:
+            engine = record["id"].split(":")[0]
+            if engine in work:
+                work[engine] += sum(record["timings_s"].get(step, 0.0) for step in _WORK)
+    wall, slowest = check["wall_s"], max(work.values())
+    rows = [(engine, f"{seconds:.0f}") for engine, seconds in work.items() if seconds]
+    return (
+        "## How long it took\n\n"
+        "Seconds that the pages of each engine worked: opening, starting TF.js, loading, predicting. As many pages "
+        "work side by side as the machine has cores, and so they wait for one another.\n\n"
+        f"{_table(('engine', 's'), rows)}\n"
+        f"The whole check took {wall:.0f} s, which is {wall / slowest:.2f} times the work of the slowest engine and "
+        f"{wall / sum(work.values()):.2f} times that of all of them.\n"
+    )
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

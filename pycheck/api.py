@@ -106,39 +106,10 @@ def compare(
         ConversionError: The model cannot become an artifact.
         RuntimeFailedError: Native float32 itself failed, so that there is no reference.
     """
+    given = locals()
     from . import pipeline
 
-    options = _options(
-        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
-        format=format,
-        quantize=quantize,
-        tfjs_model=tfjs_model,
-        map_output=None if map_output is None else tuple(map_output.items()),
-        samples=samples,
-        seed=seed,
-        range=range,
-        rtol=_by_output(rtol),
-        atol=_by_output(atol),
-        max_ulp=_by_output(max_ulp),
-        nan=nan,
-        save_run=save_run,
-        trace=trace,
-        layers=layers,
-        trace_samples=trace_samples,
-        trace_memory=trace_memory,
-        try_remedies=try_remedies,
-        batch_size=batch_size,
-        timeout=timeout_s,
-        headed=headed,
-        browser_path=browser_path,
-        browser_args=browser_args,
-        connect=connect,
-        flags=flags,
-        cpu_kernels=cpu_kernels,
-        custom_objects=custom_objects,
-        trust_model=trust_model,
-        cache=cache,
-    )
+    options = _options(given)
     return _run(pipeline.compare(path_or(model), path_or(inputs), options))
 
 
@@ -200,42 +171,10 @@ def trace(
         What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
         Python.
     """
+    given = locals()
     from . import pipeline
 
-    options = _options(
-        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
-        format=format,
-        quantize=quantize,
-        tfjs_model=tfjs_model,
-        map_output=None if map_output is None else tuple(map_output.items()),
-        samples=samples,
-        seed=seed,
-        range=range,
-        rtol=_by_output(rtol),
-        atol=_by_output(atol),
-        max_ulp=_by_output(max_ulp),
-        nan=nan,
-        save_run=save_run,
-        trace=True,
-        layers=layers,
-        trace_samples=trace_samples,
-        trace_memory=trace_memory,
-        try_remedies=try_remedies,
-        bundle=bundle,
-        bundle_point=bundle_point,
-        model_explorer=model_explorer,
-        batch_size=batch_size,
-        timeout=timeout_s,
-        headed=headed,
-        browser_path=browser_path,
-        browser_args=browser_args,
-        connect=connect,
-        flags=flags,
-        cpu_kernels=cpu_kernels,
-        custom_objects=custom_objects,
-        trust_model=trust_model,
-        cache=cache,
-    )
+    options = _options(given | {"trace": True})
     return _run(pipeline.trace(path_or(model), path_or(inputs), options))
 
 
@@ -286,26 +225,12 @@ def train(
     Raises:
         What `compare` raises for bad input; UsageError for a model, an optimizer or a loss that one side lacks.
     """
+    given = locals()
     from . import pipeline
     from .training.recipe import RecipeText
 
-    options = _options(
-        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
-        nan=nan,
-        batch_size=batch_size,
-        timeout=timeout_s,
-        headed=headed,
-        browser_path=browser_path,
-        browser_args=browser_args,
-        connect=connect,
-        flags=flags,
-        custom_objects=custom_objects,
-        trust_model=trust_model,
-        cache=cache,
-    )
-    recipe = RecipeText(
-        optimizer, loss, steps, options.batch_size, clipnorm, global_clipnorm, clipvalue, regularize, try_remedies
-    )
+    options = _options(given, without=_RECIPE)
+    recipe = RecipeText(batch_size=options.batch_size, **{name: given[name] for name in _RECIPE})
     return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, options))
 
 
@@ -328,17 +253,11 @@ def gradients(
     The report's `training` has one step: `gradients` has every variable on every runtime, `passes` the operations
     that give what is not finite. Options and errors are those of `train`.
     """
+    given = locals()
     from . import pipeline
     from .training.recipe import RecipeText
 
-    options = _options(
-        runtimes=None if runtimes is None else tuple(str(runtime) for runtime in runtimes),
-        nan=nan,
-        batch_size=batch_size,
-        timeout=timeout_s,
-        custom_objects=custom_objects,
-        trust_model=trust_model,
-    )
+    options = _options(given, without=_RECIPE)
     recipe = RecipeText("sgd:0.01", loss, 1, options.batch_size, regularize=regularize, gradients_only=True)
     return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, options))
 
@@ -356,10 +275,10 @@ def rejudge(
     Raises:
         InputError: The folder is no saved run, or is damaged.
     """
+    given = locals()
     from . import pipeline
 
-    tolerances = {"rtol": _by_output(rtol), "atol": _by_output(atol), "max_ulp": _by_output(max_ulp)}
-    return pipeline.rejudge(Path(run), _options(nan=nan, **tolerances))
+    return pipeline.rejudge(Path(run), _options(given))
 
 
 def check(
@@ -464,10 +383,10 @@ def convert(
         ConversionError: It cannot become an artifact, or the artifact answers otherwise; the
             message names the layers or operations.
     """
+    given = locals()
     from . import pipeline
 
-    options = _options(format=format, quantize=quantize, custom_objects=custom_objects, trust_model=trust_model)
-    return _run(pipeline.convert(path_or(model), Path(folder), options))[0]
+    return _run(pipeline.convert(path_or(model), Path(folder), _options(given)))[0]
 
 
 def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> Options:
@@ -488,10 +407,15 @@ def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> 
     return build(values, folder=folder)
 
 
-def _options(**given: Any) -> Options:
-    from .config import build
+#: Arguments that are no options of a run.
+_NO_OPTIONS = frozenset({"model", "inputs", "targets", "run", "folder"})
+#: Those that say how to train.
+_RECIPE = ("optimizer", "loss", "steps", "clipnorm", "global_clipnorm", "clipvalue", "regularize", "try_remedies")
 
-    return build(given)
+
+def _options(arguments: Mapping[str, Any], without: Sequence[str] = ()) -> Options:
+    """Options from all arguments of a function here."""
+    return keyword_options({n: value for n, value in arguments.items() if n not in _NO_OPTIONS and n not in without})
 
 
 def path_or(value: Any) -> Any:

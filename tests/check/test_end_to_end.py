@@ -77,13 +77,15 @@ def test_from_init_to_a_changed_weight_that_fails_the_check(work: Path, models: 
     assert run("check", "--runtime", "chromium:cpu", *_TIMEOUT)[0] == 0
 
     shutil.copy(models / "other.keras", work / "m.keras")
-    code, out, _ = run("check", "--runtime", "chromium:cpu", "--json", "check.json", *_TIMEOUT)
+    reports = ("--json", "check.json", "--html", "check.html")
+    code, out, _ = run("check", "--runtime", "chromium:cpu", *reports, *_TIMEOUT)
     assert code == 1
     assert "FAIL  m fails" in out
     assert "model-changed  m.keras is not the accepted model" in out
     assert "pycheck baseline update m" in out
     report = json.loads(Path("check.json").read_text())
     assert [r["name"] for r in report["reports"]] == ["m"]
+    assert "<strong>CHANGED</strong>" in Path("check.html").read_text()
     code, _, err = run("baseline", "update", "m", "--runtime", "chromium:cpu", *_TIMEOUT)
     assert code == 0
     assert run("check", "--runtime", "chromium:cpu", *_TIMEOUT)[0] == 0

@@ -34,8 +34,9 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.PA
 class Overview:
     """What stands above several reports, where it is not simply the worst of their verdicts.
 
-    `results` are words for cells of the matrix, by name and runtime, that stand for what the outputs themselves do
-    not show, such as a budget, and whether they are failures. `failures` are models without a report, and why.
+    `results` are words for cells of the matrix, by name and runtime ("" for all of them), that stand for what the
+    outputs themselves do not show, such as a budget, and whether they are failures. `failures` are models without a
+    report, and why.
     """
 
     label: str
@@ -83,13 +84,14 @@ def render_check_html(check: CheckReport) -> str:
 
 
 def _words(check: CheckReport) -> dict[tuple[str, str], tuple[str, bool]]:
-    """The words that every report of a check has for a variant on a runtime."""
+    """The words that every report of a check has for a variant on a runtime, and under "" for it on all of them."""
     found = {
         (wording.printable(report.name), str(record.id)): check_view.cell(report, record.id)
         for report in check.reports
         for record in report.runtimes
     }
-    return {place: (cell.text, cell.failed) for place, cell in found.items() if cell.text != ABSENT}
+    found |= {(wording.printable(row.name), ""): row.whole for row in check_view.rows(check)}
+    return {place: (cell.text, cell.failed) for place, cell in found.items() if cell.text not in ("", ABSENT)}
 
 
 def _told(check: CheckReport) -> Iterator[check_view.Told]:

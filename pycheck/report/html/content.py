@@ -40,12 +40,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Rows (models, or outputs of one model) by runtimes; `engines` are names with their number of columns."""
+    """Rows (models, or outputs of one model) by runtimes; `engines` are names with their number of columns.
+
+    `wholes` has what is wrong with a row on no runtime in particular; it is empty where nothing is in any.
+    """
 
     rows_are: str
     engines: tuple[tuple[str, int], ...]
     kinds: tuple[str, ...]
     rows: tuple[tuple[str, str, tuple[Cell | None, ...]], ...]  # name, anchor, cells
+    wholes: tuple[Cell | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,12 @@ def models_matrix(sections: Sequence[Section], words: Mapping[tuple[str, str], t
             cell = min(known, key=lambda cell: _STATES.index(cell.state), default=None)
             cells.append(_renamed(cell, *words.get((s.name, str(runtime)), ("", False))))
         rows.append((s.name, s.anchor, tuple(cells)))
-    return _matrix("model", ids, rows)
+    wholes = tuple(_whole(s, *words.get((s.name, ""), ("", False))) for s in sections)
+    return replace(_matrix("model", ids, rows), wholes=wholes if any(wholes) else ())
+
+
+def _whole(shown: Section, word: str, failed: bool) -> Cell | None:
+    return Cell("fail" if failed else "warn", word, "", shown.anchor) if word else None
 
 
 def _renamed(cell: Cell | None, word: str, failed: bool) -> Cell | None:
