@@ -32,7 +32,7 @@ def layers_keras(document: Document) -> Any:
         layer = plan.layers[call.layer]
         if layer.model:
             raise ArtifactFileError(
-                f"{document.file} has a model inside of the model, {layer.name!r}, which cannot be made again as it was",
+                f"{document.file} has a model within the model, {layer.name!r}, which cannot be made again as it was",
                 "Give the Keras model it came from (.keras or .h5).",
             )
         if layer.name not in made:

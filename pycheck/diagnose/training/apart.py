@@ -94,7 +94,7 @@ def explained(case: TrainingCase) -> Iterator[Finding]:
             continue
         before, after = max(e.before for e in found), max(e.after for e in found)
         others = sorted({other for e in found for other in e.codes if other != code})
-        together = f", together with {listed(others)}," if others else ""
+        together = f", together with {listed(others)}," if others else ","
         what, advice = _told(cause, case, found[0])
         yield finding(
             code, Severity.WARNING,
