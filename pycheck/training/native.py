@@ -219,7 +219,7 @@ def _observing(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
             layer = getattr(node, "operation", None) or node.layer
             if type(layer).__name__ == "InputLayer":
                 continue
-            given = getattr(node, "output_tensors", None) or node.outputs
+            given = node.outputs if getattr(node, "output_tensors", None) is None else node.output_tensors
             for tensor in given if isinstance(given, list | tuple) else [given]:
                 if "float" in str(getattr(tensor.dtype, "name", tensor.dtype)):
                     names.append(str(layer.name))

@@ -71,9 +71,9 @@ def test_what_breaks_forward_is_told_apart_from_what_breaks_backward() -> None:
 def test_the_layer_of_an_operation_is_named() -> None:
     import keras
 
-    model = dense(1, (1, None, 1.0))
-    root = keras.Sequential([*model.layers, keras.layers.Activation("exponential", name="large")])
-    check = checked(root, column(100, 1), column(1, 1), "mse")
+    layers = [keras.layers.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones", name="small")]
+    model = keras.Sequential([*layers, keras.layers.Activation("exponential", name="large")])
+    check = checked(model, column(100, 1), column(1, 1), "mse")
     assert (check.origins[0].layer, check.origins[0].op) == ("large", "Exp")
 
 
