@@ -675,7 +675,7 @@ class TrainingCurves:
     loss before any clipping, weights are those after the step. `gradient_norm` is over all trainable variables, and
     the largest magnitudes are over finite elements. `loss_error`, `gradient_error` and `weight_error` are shares of
     what is allowed at that step, of the worst variable: above 1 the runtime has parted; None where the reference or
-    the runtime is not finite.
+    the runtime is not finite. `activation_error` is that of the worst layer, which tells where, not whether.
     """
 
     runtime: RuntimeId
@@ -692,6 +692,7 @@ class TrainingCurves:
     weight_error: tuple[float | None, ...] = ()
     first_nonfinite: TrainingMoment | None = None
     parted: TrainingMoment | None = None
+    activation_error: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

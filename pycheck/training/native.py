@@ -26,12 +26,14 @@ class Step:
 
     The gradient is that of the loss before clipping. Statistics, such as moving means, have no gradient.
     `activations` counts elements that are not finite by layer; the key is absent where a layer's were not seen.
+    `results` are what the layers gave, flat and by layer.
     """
 
     loss: float
     gradients: tuple[Array, ...]
     weights: tuple[Array, ...]
     activations: Mapping[str, int]
+    results: Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class NativeTrainer:
 
     def step(self, inputs: Tensors, targets: Tensors) -> Step:
         """One step on one batch."""
-        loss, gradients, counts = self._step(self._flat(inputs), self._flat(targets))
+        loss, gradients, counts, values = self._step(self._flat(inputs), self._flat(targets))
         arrays = [np.asarray(gradient) for gradient in gradients]
         if self._rules.rule is not None:
             clipped = clip(arrays, self._recipe)
@@ -103,6 +105,7 @@ class NativeTrainer:
             tuple(arrays),
             self.weights,
             _summed(self._observed_layers, counts),
+            joined(self._observed_layers, [np.asarray(value) for value in values]),
         )
 
     def loss_and_gradients(self, inputs: Any, targets: Any) -> tuple[Any, list[Any], Sequence[Any]]:
@@ -156,7 +159,7 @@ class NativeTrainer:
         counts = [tf.reduce_sum(tf.cast(~tf.math.is_finite(value), tf.int64)) for value in activations]
         if self._optimizer is not None:
             self._optimizer.apply_gradients(list(zip(gradients, self._trainable, strict=True)))
-        return loss, gradients, counts
+        return loss, gradients, counts, activations
 
     def _trainable_values(self) -> list[Any]:
         return [
@@ -189,6 +192,14 @@ class NativeTrainer:
             tf.constant(value, self._dtype) if value.dtype.kind == "f" else tf.constant(value)
             for value in tensors.values()
         ]
+
+
+def joined(names: Sequence[str], values: Sequence[Array]) -> dict[str, Array]:
+    """What each layer gave, flat; of a layer that was called more than once, all calls one behind the other."""
+    parts: dict[str, list[Array]] = {}
+    for name, value in zip(names, values, strict=True):
+        parts.setdefault(name, []).append(value.reshape(-1))
+    return {name: np.concatenate(found) for name, found in parts.items()}
 
 
 def _summed(names: Sequence[str], counts: Sequence[Any]) -> dict[str, int]:

@@ -20,6 +20,8 @@ def not_run(case: TrainingCase) -> Iterator[Finding]:
     for record in case.runtimes:
         if record.status in codes:
             message, _, advice = (record.error or "").partition("\n")
+            if "no kernel for" in message:  # which the backward pass needs, where the model itself runs
+                advice = "This backend may run the model and cannot train it: train with cpu, webgl or webgpu."
             yield finding(codes[record.status], Severity.ERROR, runtime=record.id, summary=message, advice=advice)
 
 
