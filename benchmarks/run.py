@@ -65,12 +65,12 @@ class Sizes:
 
     rounds: int
     mobilenet: bool
-    memory_samples: tuple[int, int]
+    memory_samples: tuple[int, ...]
 
 
 QUICK = Sizes(1, False, (200, 2000))
-DEFAULT = Sizes(3, True, (1000, 10_000))
-FULL = Sizes(7, True, (1000, 10_000))
+DEFAULT = Sizes(3, True, (1000, 10_000, 30_000))
+FULL = Sizes(7, True, (1000, 10_000, 30_000))
 
 
 def pycheck(
@@ -255,14 +255,14 @@ def add_imports(table: Table, title: str, runs: Sequence[Measured]) -> None:
 def section_memory(console: Console, sizes: Sizes, work: Path, against: Path | None) -> None:
     """Peak memory of the same model and batch size, with few and with many samples."""
     del against
-    few, many = sizes.memory_samples
-    peaks = {count: peak_memory(work, count) for count in (few, many)}
-    table = new_table(
-        "Peak resident memory, MB, batches of 32", "process", f"{few} samples", f"{many} samples", "ratio"
-    )
-    for kind in sorted(set(peaks[few]) & set(peaks[many]) - {"other", "utility", "zygote"}):
-        a, b = peaks[few][kind], peaks[many][kind]
-        table.add_row(kind, f"{a:.0f}", f"{b:.0f}", number(b / a))
+    counts = sizes.memory_samples
+    peaks = {count: peak_memory(work, count) for count in counts}
+    columns = [f"{count} samples" for count in counts]
+    table = new_table("Peak resident memory, MB, batches of 32", "process", *columns, "last by the one before")
+    kinds = set.intersection(*(set(peak) for peak in peaks.values())) - {"other", "utility", "zygote"}
+    for kind in sorted(kinds):
+        found = [peaks[count][kind] for count in counts]
+        table.add_row(kind, *(f"{peak:.0f}" for peak in found), number(found[-1] / found[-2]))
     console.print(table)
 
 

@@ -21,7 +21,7 @@ const packageOf = async (name) => JSON.parse(await readFile(path.join(folderOf(n
 
 async function bundle() {
   const result = await build({
-    entryPoints: ['main.js', 'courier.js'].map((file) => path.join(SOURCE, file)),
+    entryPoints: ['main.js', 'courier.js', 'device.js'].map((file) => path.join(SOURCE, file)),
     outdir: TARGET,
     bundle: true,
     splitting: true,
@@ -79,7 +79,7 @@ async function main() {
   await rm(TARGET, {recursive: true, force: true});
   await mkdir(TARGET, {recursive: true});
   const metafile = await bundle();
-  await copyFile(path.join(SOURCE, 'index.html'), path.join(TARGET, 'index.html'));
+  for (const file of ['index.html', 'device.html']) await copyFile(path.join(SOURCE, file), path.join(TARGET, file));
   const wasm = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'));
   for (const file of WASM_FILES) await copyFile(path.join(wasm, file), path.join(TARGET, file));
   await writeFile(path.join(TARGET, 'THIRD_PARTY_NOTICES.txt'), await collectNotices(metafile));

@@ -52,7 +52,13 @@ def generate() -> str:
     blocks.append(f"export type Dtype = {typescript(protocol.Dtype)};\n")
     blocks.append(f"export type FailureCode = {typescript(protocol.FailureCode)};\n")
     blocks += [interface(message) for message in (*PARTS, *protocol.COMMANDS, *protocol.PAGE_MESSAGES)]
-    for name, members in (("Command", protocol.COMMANDS), ("PageMessage", protocol.PAGE_MESSAGES)):
+    blocks += [interface(message) for message in (protocol.Arrived, *protocol.DEVICE_COMMANDS)]
+    unions = {
+        "Command": protocol.COMMANDS,
+        "PageMessage": protocol.PAGE_MESSAGES,
+        "DeviceCommand": protocol.DEVICE_COMMANDS,
+    }
+    for name, members in unions.items():
         blocks.append(f"export type {name} = {' | '.join(member.__name__ for member in members)};\n")
     return "\n".join(blocks)
 

@@ -126,6 +126,16 @@ Examples:
 Exit code: that of pycheck compare.
 """
 
+_EPILOG_DEVICES = """
+Examples:
+
+  pycheck devices --listen --name pixel
+
+  pycheck compare model.keras inputs.npy --runtime device:pixel:webgl
+
+Exit code: 0; 2 usage error; 3 where nothing listens for devices.
+"""
+
 app = typer.Typer(
     name="pycheck",
     help="Does a Keras model answer in the browser as it answers in Python?\n\n"
@@ -445,6 +455,33 @@ def doctor(
     with standard_output():
         console.diagnosis(diagnosis)
     raise typer.Exit(0 if diagnosis.healthy else 3)
+
+
+@app.command(epilog=_EPILOG_DEVICES)
+def devices(
+    listen: Annotated[bool, typer.Option("--listen", help="Let devices in, until Ctrl-C.")] = False,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of this machine, to listen on (default: in its network).")
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8477,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="What the next device is called; left out: as its browser says. Repeatable."),
+    ] = None,
+    no_color: NoColor = False,
+) -> None:
+    """Make phones and other computers into runtimes, while they have a page open; list those that are there."""
+    from . import devices as phones
+    from .publishing import standard_output
+
+    console = _console(Screen(no_color=no_color))
+    if not listen:
+        found = _run(phones.connected())
+        with standard_output():
+            console.devices(found)
+    else:
+        with standard_output():
+            _run(phones.listen(host, port, name or (), console.device_event))
 
 
 def _given(*groups: Group, no_cache: bool = False, **single: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from .errors import UsageError
 from .gate import ToleranceOptions
 from .settings import Path_, SettingsFile, find, nearest
-from .types import BROWSER_ENGINES, BROWSER_KINDS, NanPolicy, RuntimeId
+from .types import BROWSER_ENGINES, BROWSER_KINDS, DEVICE, NanPolicy, RuntimeId
 
 DEFAULT_RUNTIMES = tuple(RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
 
@@ -261,9 +261,12 @@ def _runtime(text: str) -> RuntimeId:
     try:
         return RuntimeId.parse(text)
     except ValueError as error:
-        known = [f"{engine}:{kind}" for engine in BROWSER_ENGINES for kind in BROWSER_KINDS]
+        engines = [*BROWSER_ENGINES, text.rpartition(":")[0]] if text.startswith(DEVICE) else BROWSER_ENGINES
+        known = [f"{engine}:{kind}" for engine in engines for kind in BROWSER_KINDS]
         near = difflib.get_close_matches(text, known, n=1)
-        raise UsageError(f"--runtime {text}: {error}", f"Did you mean {near[0]}?" if near else "") from error
+        raise UsageError(
+            f"--runtime {text}: {error}", f"Did you mean {near[0]}?" if near and near[0] != text else ""
+        ) from error
 
 
 def _by_output(name: str, items: Any) -> dict[str | None, float]:

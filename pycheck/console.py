@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from rich.text import Text
 from .types import ArtifactInfo, CheckReport, Report
 
 if TYPE_CHECKING:
+    from .devices import DeviceInfo, Event
     from .doctor import Diagnosis
     from .hygiene import Hygiene
 
@@ -146,6 +147,31 @@ class Console:
             self._out.print(Text(f"    {finding.advice}", "dim"))
         if not found.findings:
             self._out.print(Text("nothing to say of it", "green"))
+
+    def devices(self, devices: Sequence[DeviceInfo]) -> None:
+        """The devices that are there, one a line."""
+        from .devices import describe
+
+        for device in devices:
+            self._out.print(Text(f"device:{device.name}", "bold"), Text(describe(device)))
+        if not devices:
+            self._out.print(Text("no device is connected"))
+
+    def device_event(self, event: Event) -> None:
+        """What happens while devices are listened for; an address comes with a code to scan where a person looks."""
+        from .devices import Invited, Joined, describe, qr_code
+
+        if isinstance(event, Invited):
+            self._out.print(Text.assemble("Open on the device: ", (event.url, "bold")), soft_wrap=True)
+            if self._out.is_terminal:
+                self._out.print(Text(qr_code(event.url), "bright_white on black"))
+        elif isinstance(event, Joined):
+            name = event.device.name
+            self._out.print(Text(f"device:{name} connected: {describe(event.device)}", "green"), soft_wrap=True)
+            self._out.print(Text(f"  pycheck compare MODEL --runtime device:{name}:webgl"), soft_wrap=True)
+        else:
+            self._out.print(Text(f"device:{event.device.name} disconnected", "yellow"), soft_wrap=True)
+        self._out.file.flush()
 
     def diagnosis(self, diagnosis: Diagnosis) -> None:
         """Which runtimes start here, as a table, and what to do about the others."""

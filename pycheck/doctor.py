@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from .config import Options
-from .errors import RuntimeFailedError
+from .errors import RuntimeFailedError, RuntimeUnavailableError
 from .runtimes.browser import BrowserHost
-from .types import BROWSER_ENGINES, BROWSER_KINDS, NATIVE_FLOAT32, Environment, RuntimeId
+from .runtimes.devices import DeviceInfo, connected
+from .types import BROWSER_ENGINES, BROWSER_KINDS, DEVICE, NATIVE_FLOAT32, Environment, RuntimeId
 
 Observer = Callable[[str, str, int, int], None]
 
@@ -39,12 +40,21 @@ class Diagnosis:
 
 
 async def examine(options: Options, observe: Observer) -> Diagnosis:
-    """Start every runtime of every engine once, without a model."""
+    """Start every runtime of every engine and of every connected device once, without a model."""
     advice: dict[str, None] = {}
-    found = await asyncio.gather(*(_examine(engine, options, observe, advice) for engine in BROWSER_ENGINES))
+    engines = [*BROWSER_ENGINES, *(f"{DEVICE}{device.name}" for device in await _devices())]
+    found = await asyncio.gather(*(_examine(engine, options, observe, advice) for engine in engines))
     rows = (_native(), *(row for rows in found for row in rows))
     healthy = all(row.ok for row in rows if row.runtime in (NATIVE_FLOAT32, *options.runtimes))
     return Diagnosis(_versions(), rows, tuple(filter(None, advice)), healthy)
+
+
+async def _devices() -> tuple[DeviceInfo, ...]:
+    """Those that are there; who has none need not hear of it."""
+    try:
+        return await connected()
+    except RuntimeUnavailableError:
+        return ()
 
 
 async def _examine(engine: str, options: Options, observe: Observer, advice: dict[str, None]) -> list[Row]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .config import BrowserChoice, Options
 from .runtimes.browser import BrowserHost
+from .types import RuntimeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Hosts:
 
     def __init__(self) -> None:
         self._starting: dict[_Asked, asyncio.Task[BrowserHost]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
     def start(self, options: Options) -> None:
         """Begin to start the browsers that a run with these options needs, without waiting for them."""
@@ -42,6 +46,10 @@ class Hosts:
     async def get(self, options: Options, engine: str) -> BrowserHost:
         """The browser of an engine that was started; RuntimeUnavailableError says why it does not start."""
         return await asyncio.shield(self._starting[_Asked.by(options, engine)])
+
+    def turn(self, runtime: RuntimeId) -> AbstractAsyncContextManager[Any]:
+        """A runtime's turn on its device, whose pages share one thread: the wait is no part of what they take."""
+        return self._turns.setdefault(runtime.engine, asyncio.Lock()) if runtime.is_on_device else nullcontext()
 
     async def close(self) -> None:
         """End every browser, also one that is still starting."""

@@ -496,7 +496,7 @@ class _Run:
 
     async def _candidate(self, runtime_id: RuntimeId) -> None:
         """Run one candidate to its end or its failure; both are recorded."""
-        async with self._slots:
+        async with self._hosts.turn(runtime_id), self._slots:
             runtime: BrowserRuntime | None = None
             status, error = RuntimeStatus.OK, None
             try:

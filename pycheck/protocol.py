@@ -334,13 +334,56 @@ class Event:
     type: Literal["event"] = "event"
 
 
+# ------------------------------------------------------------------ Python and the page of a device
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Arrived:
+    """The first message of the page that a device opens; `model` is the device's, where the browser tells it."""
+
+    user_agent: str
+    model: str | None
+    is_secure_context: bool
+    type: Literal["arrived"] = "arrived"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Welcome:
+    """What the device is called, and the key that lets its page come back when its connection broke."""
+
+    name: str
+    key: str
+    type: Literal["welcome"] = "welcome"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class OpenFrame:
+    """Open the page of a runtime, by its path on this server, in a frame of its own."""
+
+    path: str
+    type: Literal["open-frame"] = "open-frame"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class CloseFrame:
+    """Let go of the page of a runtime: it is done with, or what asked for it is gone."""
+
+    path: str
+    type: Literal["close-frame"] = "close-frame"
+
+
+DeviceCommand = Welcome | OpenFrame | CloseFrame
+
 Reply = Started | Loaded | Predicted | Ran | Compiled | Trained | Failed
 PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Failed | Event
 
 COMMANDS = (Start, Load, Predict, Run, Take, Compile, Train)
+DEVICE_COMMANDS = (Welcome, OpenFrame, CloseFrame)
 PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Ran, Compiled, Trained, Failed, Event)
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
+_DEVICE_COMMAND: TypeAdapter[DeviceCommand] = TypeAdapter(Annotated[DeviceCommand, Field(discriminator="type")])
+_ARRIVED: TypeAdapter[Arrived] = TypeAdapter(Arrived)
 _PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(Annotated[PageMessage, Field(discriminator="type")])
 
 
@@ -348,6 +391,16 @@ def encode(message: Command | PageMessage) -> str:
     """The message as JSON text."""
     adapter = _COMMAND if isinstance(message, COMMANDS) else _PAGE_MESSAGE
     return adapter.dump_json(message).decode()  # type: ignore[arg-type]
+
+
+def encode_for_device(message: DeviceCommand) -> str:
+    """What Python sends to the page of a device, as JSON text."""
+    return _DEVICE_COMMAND.dump_json(message).decode()
+
+
+def decode_arrived(text: str) -> Arrived:
+    """Read the first message of the page of a device; ValueError where it is another."""
+    return _ARRIVED.validate_json(text)
 
 
 def decode_command(text: str) -> Command:

@@ -33,7 +33,7 @@ class OutputStore:
         self.folder = folder
 
     def _file(self, runtime: RuntimeId, index: int) -> Path:
-        return self.folder / f"{runtime.engine}-{runtime.kind}" / f"{index:06d}.safetensors"
+        return self.folder / f"{runtime.engine.replace(':', '-')}-{runtime.kind}" / f"{index:06d}.safetensors"
 
     def write(self, runtime: RuntimeId, index: int, tensors: Tensors) -> None:
         """Keep one batch. UsageError when the disk does not take it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,11 +22,14 @@ BROWSER_ENGINES = ("chromium", "firefox", "webkit")
 ENGINES = ("native", "artifact", *BROWSER_ENGINES)
 PYTHON_KINDS = ("float32", "float64")
 BROWSER_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
+#: The engine of a device is this and the device's name.
+DEVICE = "device:"
+DEVICE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RuntimeId:
-    """Something that executes, written ``engine:kind``, such as ``chromium:webgl``."""
+    """Something that executes, written ``engine:kind``: ``chromium:webgl``, or ``device:pixel:webgl``."""
 
     engine: str
     kind: str
@@ -33,9 +37,14 @@ class RuntimeId:
     @classmethod
     def parse(cls, text: str) -> RuntimeId:
         """Read ``engine:kind``; ValueError names what is unknown and what is known."""
-        engine, _, kind = text.partition(":")
-        if engine not in ENGINES:
-            raise ValueError(f"unknown engine {engine!r} in runtime {text!r}; known: {', '.join(ENGINES)}")
+        engine, _, kind = text.rpartition(":") if text.count(":") > 1 else text.partition(":")
+        name = engine.removeprefix(DEVICE)
+        if f"{engine}:" == DEVICE or (name != engine and not DEVICE_NAME.fullmatch(name)):
+            raise ValueError(
+                f"no device in runtime {text!r}; write device:NAME:KIND, the name in small letters, digits and hyphens"
+            )
+        if name == engine and engine not in ENGINES:
+            raise ValueError(f"unknown engine {engine!r} in runtime {text!r}; known: {', '.join(ENGINES)}, device:NAME")
         kinds = PYTHON_KINDS if engine in ("native", "artifact") else BROWSER_KINDS
         if kind not in kinds:
             raise ValueError(f"unknown kind {kind!r} in runtime {text!r}; {engine} has: {', '.join(kinds)}")
@@ -43,6 +52,11 @@ class RuntimeId:
 
     def __str__(self) -> str:
         return f"{self.engine}:{self.kind}"
+
+    @property
+    def is_on_device(self) -> bool:
+        """Whether it runs on a device, which is there while its page is open."""
+        return self.engine.startswith(DEVICE)
 
 
 NATIVE_FLOAT32 = RuntimeId("native", "float32")

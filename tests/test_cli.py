@@ -18,7 +18,7 @@ import pycheck
 from pycheck import cli
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("compare", "trace", "report", "convert", "explain", "schema", "doctor")
+COMMANDS = ("compare", "trace", "report", "convert", "explain", "schema", "doctor", "devices")
 CPU = ("--runtime", "chromium:cpu", "--timeout", "60")
 
 #: Runs the command line, then says on the last line of standard error which heavy packages it imported.

@@ -106,7 +106,11 @@ function errorName(gl, error) {
 }
 
 async function prepareWebGPU() {
-  if (!navigator.gpu) throw new Failure('unavailable', 'this browser has no WebGPU (navigator.gpu is missing)');
+  if (!navigator.gpu) {
+    throw new Failure('unavailable', isSecureContext
+      ? 'this browser has no WebGPU (navigator.gpu is missing)'
+      : 'no browser has WebGPU for a page that was opened over http from another machine (no secure context)');
+  }
   if (!(await navigator.gpu.requestAdapter())) {
     throw new Failure('unavailable', 'this browser has WebGPU but gives no adapter');
   }

@@ -13,6 +13,8 @@ import {download, upload} from './transfer.js';
 /** @typedef {import('./backends.js').Description} Description */
 /** @typedef {import('./model.js').Model} Model */
 
+const INSECURE = 'opened over http from another machine: no secure context, in which browsers have no WebGPU';
+
 export class Engine {
   /** @type {Description | undefined} */
   #backend;
@@ -56,7 +58,7 @@ export class Engine {
       flags_unknown: unknown,
       wasm_threads: this.#backend.wasmThreads,
       probes,
-      notes: this.#backend.notes,
+      notes: isSecureContext ? this.#backend.notes : [...this.#backend.notes, INSECURE],
     };
   }
 

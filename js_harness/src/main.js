@@ -2,6 +2,7 @@
 // It loads no TensorFlow.js itself: flags must be in place before a backend's modules run.
 
 import {Failure} from './failure.js';
+import {say, show, showCommand} from './standing.js';
 
 /** @typedef {import('./protocol.d.ts').Command} Command */
 /** @typedef {import('./protocol.d.ts').PageMessage} PageMessage */
@@ -21,15 +22,9 @@ function send(message) {
   socket.send(JSON.stringify(message));
 }
 
-/** @param {string} text what a person who looks at the page should know */
-function show(text) {
-  const status = document.getElementById('status');
-  if (status) status.textContent = text;
-}
-
 /** @param {PageEvent['code']} code @param {string} message */
 function report(code, message) {
-  show(message);
+  show('failed', message);
   if (socket.readyState === WebSocket.OPEN) send({type: 'event', code, message});
 }
 
@@ -59,26 +54,26 @@ async function answer(command) {
 
 /** @param {Command} command */
 async function handle(command) {
-  show(`${command.type}…`);
+  showCommand(command);
   try {
     send(await answer(command));
-    show('Waiting for the next command.');
+    show('idle', 'waiting for the next command');
   } catch (error) {
     const failure = Failure.from(error, command.type);
-    show(failure.message);
+    show('failed', failure.message);
     send({type: 'failed', id: command.id, code: failure.code, message: failure.message, stack: failure.stack ?? ''});
   }
 }
 
 socket.addEventListener('open', () => {
   send({type: 'hello', protocol_version: PROTOCOL_VERSION, user_agent: navigator.userAgent});
-  show('Connected; waiting for the first command.');
+  show('idle', 'connected, waiting for the first command');
 });
 socket.addEventListener('message', (event) => void handle(JSON.parse(event.data)));
 // The server's last word may be where to go next: another page of it, by its path.
 socket.addEventListener('close', ({reason}) => {
   if (reason.startsWith('/')) location.replace(new URL(reason, location.origin));
-  else show('pycheck has ended this page; it can be closed.');
+  else say('pycheck has ended this page; it can be closed');
 });
 addEventListener('error', (event) => report('uncaught', event.message));
 addEventListener('unhandledrejection', (event) => report('uncaught', String(event.reason?.message ?? event.reason)));

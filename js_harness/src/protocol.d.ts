@@ -293,6 +293,43 @@ export interface Event {
   type: "event";
 }
 
+/**
+ * The first message of the page that a device opens; `model` is the device's, where the browser tells it.
+ */
+export interface Arrived {
+  user_agent: string;
+  model: string | null;
+  is_secure_context: boolean;
+  type: "arrived";
+}
+
+/**
+ * What the device is called, and the key that lets its page come back when its connection broke.
+ */
+export interface Welcome {
+  name: string;
+  key: string;
+  type: "welcome";
+}
+
+/**
+ * Open the page of a runtime, by its path on this server, in a frame of its own.
+ */
+export interface OpenFrame {
+  path: string;
+  type: "open-frame";
+}
+
+/**
+ * Let go of the page of a runtime: it is done with, or what asked for it is gone.
+ */
+export interface CloseFrame {
+  path: string;
+  type: "close-frame";
+}
+
 export type Command = Start | Load | Predict | Run | Take | Compile | Train;
 
 export type PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Failed | Event;
+
+export type DeviceCommand = Welcome | OpenFrame | CloseFrame;

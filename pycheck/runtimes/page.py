@@ -82,6 +82,7 @@ class BrowserRuntime(Runtime):
                 browser.sandbox,
                 self._host.harness.flags,
                 browser.renderer,
+                browser.engine,
             )
             self.environment = proof.environment(asked, hello, started)
         if self._artifact is not None:

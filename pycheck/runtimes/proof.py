@@ -34,6 +34,8 @@ _WEBGPU_ADVICE = {
     "firefox": "Firefox has WebGPU where it finds a GPU driver that can (Vulkan on Linux); or leave this runtime out.",
     "webkit": "WebKit has WebGPU in Safari 26 and newer, and not on Linux; or leave this runtime out.",
 }
+_DEVICE_ADVICE = "Update the device's browser, or leave this runtime out."
+_INSECURE_ADVICE = "docs/devices.md says how a device gets a secure context; or leave this runtime out."
 _WEBKIT_MASK = "Apple GPU"
 _NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
 _NO_OP = re.compile(r"Unknown op '(\w+)'")
@@ -74,6 +76,7 @@ class Asked:
     sandbox: bool | None
     known_flags: Mapping[str, str]
     renderer: str | None = None  # what draws, where the browser's launcher knows it and its pages are not told
+    engine: str = ""  # of the browser, where the runtime's name does not tell it
 
 
 def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) -> Environment:
@@ -113,7 +116,7 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
     """The error of a command that the page could not do, with what to do about it."""
     message = failed.message
     if failed.code == "unavailable":
-        return RuntimeUnavailableError(message, _advice(id))
+        return RuntimeUnavailableError(message, _advice(id, message))
     if failed.code == "flag":
         return UsageError(message)
     if match := _NO_KERNEL.search(message):
@@ -131,7 +134,9 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
     return RuntimeFailedError(message, advice)
 
 
-def _advice(id: RuntimeId) -> str:
+def _advice(id: RuntimeId, message: str) -> str:
+    if id.is_on_device:
+        return _INSECURE_ADVICE if "no secure context" in message else _DEVICE_ADVICE
     if id.kind == "webgpu":
         return _WEBGPU_ADVICE[id.engine]
     option = "--browser-path" if id.engine == "chromium" else f"--browser-path {id.engine}=PATH"
@@ -143,7 +148,7 @@ def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool
 
     WebKit tells every page the same: Source/WebCore/html/canvas/WebGLRenderingContextBase.cpp.
     """
-    if asked.id.engine != "webkit" or started.renderer != _WEBKIT_MASK:
+    if (asked.engine or asked.id.engine) != "webkit" or started.renderer != _WEBKIT_MASK:
         return started.renderer, started.software_renderer, ()
     if asked.renderer is None:
         return started.renderer, None, (f"WebKit calls every GPU {_WEBKIT_MASK!r}: what it really is was not learned",)

@@ -7,7 +7,6 @@ hand. Control messages go over one WebSocket, outputs come back by POST.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,12 +18,10 @@ from typing import Self
 from aiohttp import web
 
 from ..errors import ArtifactFileError, RuntimeFailedError, RuntimeUnavailableError
+from . import http
 from .session import Session
 
-#: Above this asyncio copies what the socket does not take at once; below it, calls cost more than bytes.
-_CHUNK = 256 * 1024
 _HARNESS = Path(__file__).parent.parent / "_harness"
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +136,7 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
-        """Refuse other names of this host (DNS rebinding) and other sites (the Origin that browsers send)."""
-        if request.host != self._host:
-            raise web.HTTPMisdirectedRequest
-        origin = request.headers.get("Origin")
-        if origin != self.origin and (origin is not None or request.method != "GET"):
-            raise web.HTTPForbidden
+        http.refuse_foreign(request, self._host)
         try:
             response: web.StreamResponse = await handler(request)
         except ConnectionError:  # the page went away meanwhile; what that means its session tells
@@ -152,23 +144,12 @@ class Server:
         return response
 
     def _headers(self, name: str) -> dict[str, str]:
-        return {
-            "Content-Type": _TYPES.get(Path(name).suffix, "application/octet-stream"),
-            "Content-Security-Policy": self.policy,
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "no-store",
-        }
+        return http.headers(name, self.policy)
 
     @property
     def policy(self) -> str:
-        """Content-Security-Policy: nothing but this origin; 'wasm-unsafe-eval' compiles WebAssembly, not scripts."""
-        return (
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; "
-            f"connect-src 'self' ws://{self._host}; img-src data:; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
+        """The Content-Security-Policy of its pages."""
+        return http.policy(self._host)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         return await self._send_harness(request, "index.html")
@@ -202,15 +183,7 @@ class Server:
         return await self._send_file(request, path)
 
     async def _send_file(self, request: web.Request, path: Path) -> web.StreamResponse:
-        """The file and nothing else: aiohttp's own FileResponse would prefer a neighbour named .gz."""
-        with path.open("rb") as file:
-            response = web.StreamResponse(headers=self._headers(path.name))
-            response.content_length = path.stat().st_size
-            await response.prepare(request)
-            while chunk := await asyncio.to_thread(file.read, 4 * _CHUNK):
-                await response.write(chunk)
-        await response.write_eof()
-        return response
+        return await http.send_file(request, path, self._headers(path.name))
 
     async def _send_inputs(self, request: web.Request) -> web.StreamResponse:
         encoded = self._session(request).inputs(request.match_info["name"])
@@ -218,8 +191,8 @@ class Server:
         response.content_length = encoded.size_bytes
         await response.prepare(request)
         for part in encoded.parts:
-            for start in range(0, len(part), _CHUNK):
-                await response.write(part[start : start + _CHUNK])
+            for start in range(0, len(part), http.CHUNK_BYTES):
+                await response.write(part[start : start + http.CHUNK_BYTES])
         await response.write_eof()
         return response
 

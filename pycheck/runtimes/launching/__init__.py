@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...types import DEVICE
 from .attach import AttachLauncher
 from .base import Browser, ConsoleLine, FoundBrowser, Launcher, LaunchOptions, Page
 from .command import ENGINES as _BY_COMMAND
 from .command import CommandLauncher
 from .connect import ConnectLauncher
+from .device import DeviceLauncher
 from .finding import find_browser
 from .playwright import PlaywrightLauncher
 from .window import Sessions
@@ -27,6 +29,8 @@ def choose(
     Playwright drives every Chromium, and of the others only its own builds. Raises RuntimeUnavailableError where
     there is no browser.
     """
+    if engine.startswith(DEVICE):
+        return DeviceLauncher(engine.removeprefix(DEVICE))
     if address == BY_HAND:
         return AttachLauncher(engine, sessions)
     if address is not None:

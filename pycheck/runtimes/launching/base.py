@@ -65,6 +65,7 @@ class Browser(ABC):
 
     version: str
     description: str
+    engine: str = ""  # where it is not the one that was asked for
     source: str = ""
     path: Path | None = None
     sandbox: bool | None = None

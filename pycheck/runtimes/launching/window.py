@@ -26,7 +26,7 @@ _RETURN_TIMEOUT_S = 5.0
 _ENGINES = (
     ("webkit", re.compile(r"(?:CriOS|FxiOS|EdgiOS)/([\d.]+)")),  # every browser of an iPhone is WebKit
     ("firefox", re.compile(r"\bFirefox/([\d.]+)")),
-    ("chromium", re.compile(r"\b(?:Chrome|Chromium)/([\d.]+)")),
+    ("chromium", re.compile(r"\b(?:Headless)?(?:Chrome|Chromium)/([\d.]+)")),
     ("webkit", re.compile(r"\bVersion/([\d.]+).* Safari/")),
     ("webkit", re.compile(r"\bAppleWebKit/([\d.]+)")),
 )

@@ -1,0 +1,71 @@
+"""One device: the page that it has open, and the runs whose pages that page holds."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ... import protocol
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What is known of a connected device. In a context that is not secure it has no WebGPU."""
+
+    name: str
+    user_agent: str
+    is_secure_context: bool
+
+
+class Relay:
+    """One page of a run on a device: the run's own server, and when the device is gone."""
+
+    def __init__(self, device: Device, origin: str, token: str) -> None:
+        self.device = device
+        self.origin = origin
+        self.token = token
+        self.path = f"/{token}/"
+        self.lost = asyncio.Event()
+        self.sockets: set[web.WebSocketResponse] = set()
+
+    async def close(self) -> None:
+        """Hang up on the page."""
+        for socket in list(self.sockets):
+            await socket.close()
+
+
+class Device:
+    """A device, also while its connection is broken: its page comes back with the `key`."""
+
+    def __init__(self, remote: str) -> None:
+        self.key = secrets.token_urlsafe(32)
+        self.remote = remote
+        self.info: DeviceInfo | None = None
+        self.socket: web.WebSocketResponse | None = None
+        self.relays: set[Relay] = set()
+
+    @property
+    def name(self) -> str:
+        """What it is called; empty until its page has said what it is."""
+        return self.info.name if self.info else ""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether its page is there."""
+        return self.socket is not None and self.info is not None
+
+    async def send(self, command: protocol.DeviceCommand) -> None:
+        """Tell its page; one that is gone need not know."""
+        if self.socket is not None:
+            with suppress(ConnectionError):
+                await self.socket.send_str(protocol.encode_for_device(command))
+
+    def lost(self) -> None:
+        """Its page is gone, and the pages of runs with it."""
+        self.socket = None
+        for relay in self.relays:
+            relay.lost.set()

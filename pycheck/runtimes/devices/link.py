@@ -1,0 +1,120 @@
+"""How a process of pycheck reaches the one that listens for devices: a loopback address and a secret, in a file.
+
+The file lies in the cache folder and only its owner can read it. What is asked for goes over HTTP to 127.0.0.1,
+with the secret in a header.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import aiohttp
+import platformdirs
+
+from ...errors import RuntimeUnavailableError, UsageError
+from ...version import __version__
+from .device import DeviceInfo
+
+_ANSWER_S = 10.0
+LISTEN = "Run pycheck devices --listen in another terminal, and open its address on the device."
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where the process that listens is reached, and what lets one in."""
+
+    port: int
+    secret: str
+    version: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request has."""
+        return {"Authorization": f"Bearer {self.secret}"}
+
+    def url(self, path: str) -> str:
+        """Of something that it offers."""
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+
+def file() -> Path:
+    """One a user, wherever a run is started: what pycheck.toml says of the cache does not count."""
+    return Path(os.environ.get("PYCHECK_CACHE_DIR") or platformdirs.user_cache_dir("pycheck")) / "devices.json"
+
+
+def publish(port: int) -> Link:
+    """Let other processes know; UsageError where the cache folder cannot be written."""
+    link = Link(port, secrets.token_urlsafe(32), __version__)
+    target = file()
+    beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(asdict(link), stream)
+        beside.replace(target)
+    except OSError as error:
+        raise UsageError(
+            f"{target} cannot be written: {error.strerror}", "Set PYCHECK_CACHE_DIR to a folder that can."
+        ) from error
+    return link
+
+
+def withdraw(link: Link) -> None:
+    """Take back what was published, unless another process has published since."""
+    if read() == link:
+        with suppress(OSError):
+            file().unlink()
+
+
+def read() -> Link | None:
+    """What was published last; None where nothing was, or where it is another user's."""
+    try:
+        with file().open(encoding="utf-8") as stream:
+            if hasattr(os, "getuid") and os.fstat(stream.fileno()).st_uid != os.getuid():
+                return None
+            return Link(**json.load(stream))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@asynccontextmanager
+async def opened(link: Link) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of the process that listens."""
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_ANSWER_S)
+    async with aiohttp.ClientSession(headers=link.headers, timeout=timeout) as client:
+        yield client
+
+
+async def is_listening() -> bool:
+    """Whether a process listens for devices."""
+    try:
+        await connected()
+    except RuntimeUnavailableError:
+        return False
+    return True
+
+
+async def connected() -> tuple[DeviceInfo, ...]:
+    """The devices that are there; RuntimeUnavailableError where no process listens for them."""
+    link = read()
+    if link is None:
+        raise RuntimeUnavailableError("nothing listens for devices", LISTEN)
+    if link.version != __version__:
+        raise RuntimeUnavailableError(
+            f"pycheck {link.version} listens for devices, and this is pycheck {__version__}",
+            "End that pycheck devices --listen, and start it with this pycheck.",
+        )
+    try:
+        limit = aiohttp.ClientTimeout(total=_ANSWER_S)  # it may be stopped, rather than gone
+        async with opened(link) as client, client.get(link.url("devices"), timeout=limit) as answer:
+            answer.raise_for_status()
+            return tuple(DeviceInfo(**device) for device in await answer.json())
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError):
+        raise RuntimeUnavailableError("nothing listens for devices any more", LISTEN) from None

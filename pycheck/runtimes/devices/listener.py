@@ -1,0 +1,287 @@
+"""The process that devices open a page of, and that lends them to runs.
+
+Two servers. One is open to the network, at one address: it knows one-time addresses for device pages, and the
+addresses of the pages of runs that are going on, which it relays; below anything else there is nothing. The other, on
+127.0.0.1, lends devices to processes of pycheck, which show its secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from ... import protocol
+from ...errors import UsageError
+from .. import http
+from ..server import Harness
+from . import link as links
+from .device import Device, DeviceInfo, Relay
+from .naming import choose
+from .relay import HEARTBEAT_S, pass_on
+
+#: A page that has connected says what it is within this, or is none of ours.
+_ARRIVAL_S = 15.0
+_HANG_UP_S = 1.0
+#: The last word to a page when all ends; see js_harness/src/device.js.
+_ENDED = b"ended"
+_USED = (
+    '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark">'
+    "<title>pycheck</title><h1>This address has been used</h1>"
+    "<p>It lets in one page, once. Scan the code, or open the address, that pycheck shows now.</p>\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """The next device may open this address."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A device is there, for the first time or again."""
+
+    device: DeviceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A device is gone: its page was closed, or its connection broke."""
+
+    device: DeviceInfo
+
+
+Event = Invited | Joined | Left
+
+
+class Listener:
+    """Both servers, as an asynchronous context manager; `tell` hears what happens.
+
+    `host` is an address of this machine, `port` 0 a free one. Devices are called by `names`, in the order in which
+    they come, the first that is free; then by what their browsers say of them.
+    Raises UsageError where the address cannot be listened on.
+    """
+
+    url: str
+
+    def __init__(self, host: str, port: int, names: Sequence[str], tell: Callable[[Event], None]) -> None:
+        self._bind, self._port = host, port
+        self._names = tuple(names)
+        self._tell = tell
+        self._stack = AsyncExitStack()
+        self._invitation = ""
+        self._pages: dict[str, Device] = {}  # by the token of the address that each came by
+        self._relays: dict[str, Relay] = {}  # by the token of the run's page
+
+    async def __aenter__(self) -> Self:
+        self._harness = Harness.read()
+        try:
+            self._client = await self._stack.enter_async_context(
+                aiohttp.ClientSession(
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    timeout=aiohttp.ClientTimeout(total=None),
+                    connector=aiohttp.TCPConnector(limit=0),
+                    auto_decompress=False,
+                )
+            )
+            port = await self._serve(self._open_to_devices(), self._bind, self._port)
+            shown = f"[{self._bind}]" if ipaddress.ip_address(self._bind).version == 6 else self._bind
+            self._host = f"{shown}:{port}"
+            self._desk_port = await self._serve(self._open_to_runs(), "127.0.0.1", 0)
+            self._link = links.publish(self._desk_port)
+            self._stack.callback(links.withdraw, self._link)
+            self._stack.push_async_callback(self._hang_up)
+            self._invite()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def devices(self) -> tuple[DeviceInfo, ...]:
+        """Those that are there."""
+        return tuple(device.info for device in self._pages.values() if device.is_connected and device.info)
+
+    async def _serve(self, app: web.Application, host: str, port: int) -> int:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, auto_decompress=False)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise UsageError(
+                f"cannot listen on {host} port {port}: {error.strerror}",
+                "Give another --port, or an address of this machine as --host.",
+            ) from None
+        bound: int = runner.addresses[0][1]
+        return bound
+
+    async def _hang_up(self) -> None:
+        for device in self._pages.values():
+            if device.socket is not None:
+                await device.socket.close(code=WSCloseCode.GOING_AWAY, message=_ENDED)
+
+    def _invite(self) -> None:
+        self._invitation = secrets.token_urlsafe(32)
+        self.url = f"http://{self._host}/{self._invitation}/"
+        self._tell(Invited(self.url))
+
+    # ---------------------------------------------------------------- what devices reach
+
+    def _open_to_devices(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.get("/{token}/", self._page),
+                web.get("/{token}/control", self._control),
+                web.get("/{token}/harness/{name}", self._harness_file),
+                web.get("/{token}/{rest:.+}", self._nothing),  # but a relay takes it
+                web.post("/{token}/{rest:.+}", self._nothing),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+        http.refuse_foreign(request, self._host)
+        relay = self._relays.get(request.match_info.get("token", ""))
+        try:
+            if relay is not None:
+                if request.remote != relay.device.remote:
+                    raise web.HTTPNotFound
+                return await pass_on(relay, request, self._client, http.policy(self._host, framed=True))
+            response: web.StreamResponse = await handler(request)
+        except ConnectionError:  # the device went away meanwhile
+            return web.Response()
+        return response
+
+    async def _nothing(self, request: web.Request) -> web.StreamResponse:
+        raise web.HTTPNotFound
+
+    def _headers(self, name: str) -> dict[str, str]:
+        return http.headers(name, http.policy(self._host, frames=True))
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        token = request.match_info["token"]
+        if token in self._pages:
+            return web.Response(status=410, text=_USED, headers=self._headers("used.html"))
+        if token != self._invitation:
+            raise web.HTTPNotFound
+        return await http.send_file(request, self._harness.folder / "device.html", self._headers("device.html"))
+
+    async def _harness_file(self, request: web.Request) -> web.StreamResponse:
+        token, name = request.match_info["token"], request.match_info["name"]
+        if (token != self._invitation and token not in self._pages) or name not in self._harness.files:
+            raise web.HTTPNotFound
+        return await http.send_file(request, self._harness.folder / name, self._headers(name))
+
+    async def _control(self, request: web.Request) -> web.StreamResponse:
+        """The connection of a device's page, for as long as it is open."""
+        token = request.match_info["token"]
+        device = self._pages.get(token)
+        if device is None:
+            if token != self._invitation:
+                raise web.HTTPNotFound
+            self._pages[token] = device = Device(request.remote or "")
+            self._invite()
+        elif not secrets.compare_digest(device.key, request.query.get("key", "")):
+            raise web.HTTPConflict(text="this address has been used")
+        device.remote = request.remote or ""
+        socket = web.WebSocketResponse(compress=False, timeout=_HANG_UP_S, heartbeat=HEARTBEAT_S)
+        await socket.prepare(request)
+        try:
+            async with asyncio.timeout(_ARRIVAL_S):
+                arrived = protocol.decode_arrived(await socket.receive_str())
+        except (ValueError, TypeError, TimeoutError):  # none of our pages
+            await socket.close()
+            return socket
+        await self._attend(device, arrived, socket)
+        return socket
+
+    async def _attend(self, device: Device, arrived: protocol.Arrived, socket: web.WebSocketResponse) -> None:
+        before, device.socket = device.socket, socket
+        if before is not None:  # its page knew sooner that the connection was broken
+            for relay in device.relays:
+                relay.lost.set()
+            await before.close()
+        name = device.name or choose(arrived, self._names, [info.name for info in self.devices])
+        for token, other in list(self._pages.items()):
+            if other is not device and other.name == name:  # gone; it cannot come back under this name
+                del self._pages[token]
+        device.info = DeviceInfo(name, arrived.user_agent, arrived.is_secure_context)
+        await device.send(protocol.Welcome(name, device.key))
+        self._tell(Joined(device.info))
+        async for _ in socket:
+            pass
+        if device.socket is socket:
+            device.lost()
+            self._tell(Left(device.info))
+
+    # ---------------------------------------------------------------- what runs reach
+
+    def _open_to_runs(self) -> web.Application:
+        app = web.Application(middlewares=[self._check_secret])
+        app.add_routes([web.get("/devices", self._list), web.get("/lend", self._lend)])
+        return app
+
+    @web.middleware
+    async def _check_secret(self, request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+        given = request.headers.get("Authorization", "").encode()
+        wanted = self._link.headers["Authorization"].encode()
+        if request.host != f"127.0.0.1:{self._desk_port}" or not secrets.compare_digest(given, wanted):
+            raise web.HTTPForbidden
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response([asdict(info) for info in self.devices])
+
+    async def _lend(self, request: web.Request) -> web.StreamResponse:
+        """Have a device open the page of a run, until the connection ends or the device is gone."""
+        run = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
+        await run.prepare(request)
+        asked = await run.receive_json()
+        device = next((d for d in self._pages.values() if d.is_connected and d.name == asked["device"]), None)
+        if device is None:
+            await run.close(message=b"absent")
+            return run
+        relay = Relay(device, asked["origin"], asked["token"])
+        self._relays[relay.token] = relay
+        device.relays.add(relay)
+        await device.send(protocol.OpenFrame(relay.path))
+        waiting = [asyncio.ensure_future(_end_of(run)), asyncio.ensure_future(relay.lost.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            del self._relays[relay.token]
+            device.relays.discard(relay)
+            if relay.lost.is_set():
+                with suppress(ConnectionError):
+                    await run.close(message=b"lost")
+            await relay.close()
+            await device.send(protocol.CloseFrame(relay.path))
+        return run
+
+
+async def _end_of(socket: web.WebSocketResponse) -> None:
+    async for message in socket:
+        if message.type is WSMsgType.ERROR:
+            return

@@ -1,0 +1,123 @@
+"""A device that a person has our page open on, lent by the process that listens for devices."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import WSMsgType
+
+from ...errors import RuntimeFailedError, RuntimeUnavailableError
+from ..devices import DeviceInfo, connected
+from ..devices import link as links
+from ..devices.naming import system
+from ..session import Session
+from .base import NAMES, Browser, Launcher, LaunchOptions, Listener, Page, describe
+from .window import identify
+
+_AWAKE = "Keep its page open and its screen on; where it does not come back by itself, open the address again."
+
+
+class DeviceLauncher(Launcher):
+    """Finds the device; the person has started its browser."""
+
+    name = "opened by hand"
+
+    def __init__(self, name: str) -> None:
+        self._device = name
+
+    async def launch(self, options: LaunchOptions) -> Browser:
+        """The device's browser; RuntimeUnavailableError where nothing listens, or no such device is there."""
+        try:
+            devices = await connected()
+        except RuntimeUnavailableError as error:
+            raise RuntimeUnavailableError(f"there is no device {self._device}: {error.message}", error.advice) from None
+        for device in devices:
+            if device.name == self._device:
+                return DeviceBrowser(device)
+        others = ", ".join(device.name for device in devices)
+        raise RuntimeUnavailableError(
+            f"no device {self._device} is connected; connected: {others or 'none'}",
+            "Open the address that pycheck devices --listen shows on it. --name says what it is to be called.",
+        )
+
+
+class DeviceBrowser(Browser):
+    """A device, for as long as its page stays open."""
+
+    def __init__(self, device: DeviceInfo) -> None:
+        self._name = device.name
+        self.engine, self.version = identify(device.user_agent)
+        product = NAMES.get(self.engine, "unknown browser")
+        on = f" on {found}" if (found := system(device.user_agent)) else ""
+        self.description = describe(product, f"{self.version}{on}", f"device {device.name}", DeviceLauncher.name)
+        self._is_there = True
+
+    @property
+    def is_alive(self) -> bool:
+        """Until it was seen to be gone; then it is looked for again."""
+        return self._is_there
+
+    async def open_page(self, session: Session, said: Listener) -> Page:
+        """Have the device open the session's page."""
+        link = links.read()
+        if link is None:
+            self._is_there = False
+            raise self._unavailable()
+        stack = AsyncExitStack()
+        try:
+            client = await stack.enter_async_context(links.opened(link))
+            lent = await stack.enter_async_context(client.ws_connect(link.url("lend")))
+            address = urlsplit(session.url)
+            asked = {"device": self._name, "origin": f"{address.scheme}://{address.netloc}", "token": session.token}
+            await lent.send_json(asked)
+        except (aiohttp.ClientError, OSError):
+            await stack.aclose()
+            self._is_there = False
+            raise self._unavailable() from None
+        except BaseException:
+            await stack.aclose()
+            raise
+        watching = asyncio.ensure_future(self._watch(lent, session))
+        return DevicePage(stack, lent, watching)
+
+    async def close(self) -> None:
+        """Nothing was started."""
+
+    async def _watch(self, lent: aiohttp.ClientWebSocketResponse, session: Session) -> None:
+        """Tell the session when the device is gone."""
+        message = await lent.receive()
+        self._is_there = False
+        if message.type is WSMsgType.CLOSE and message.extra == "lost":
+            why = "its page was closed, fell asleep or lost the network"
+            session.fail(RuntimeFailedError(f"the device {self._name} disconnected: {why}", _AWAKE))
+        elif message.type is WSMsgType.CLOSE and message.extra == "absent":
+            session.fail(RuntimeFailedError(f"the device {self._name} disconnected before its page was opened", _AWAKE))
+        else:
+            session.fail(self._unavailable())
+
+    def _unavailable(self) -> RuntimeFailedError:
+        return RuntimeFailedError(
+            f"the device {self._name} cannot be reached any more: pycheck devices --listen has ended", links.LISTEN
+        )
+
+
+class DevicePage(Page):
+    """A page of a run on a device."""
+
+    def __init__(
+        self, stack: AsyncExitStack, lent: aiohttp.ClientWebSocketResponse, watching: asyncio.Future[None]
+    ) -> None:
+        self._stack = stack
+        self._lent = lent
+        self._watching = watching
+
+    async def close(self) -> None:
+        """Give the device back."""
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
+        with suppress(aiohttp.ClientError, OSError):
+            await self._lent.close()
+        await self._stack.aclose()
