@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ Report = Mapping[str, Any]
 def page(check: Mapping[str, Any]) -> str:
     """The whole page."""
     reports = check["reports"]
-    parts = [_HEAD.format(command=check["command"]), _environments(reports)]
+    parts = [_HEAD.format(command=_told(check["command"])), _environments(reports)]
     parts += [_kind(kind, reports) for kind in BROWSER_KINDS]
     parts.append(_differences(reports))
     parts.append(_times(check))
@@ -35,9 +36,19 @@ def page(check: Mapping[str, Any]) -> str:
 
 _HEAD = """# What the engines do differently
 
-Measured on the sample models by `{command}`, and written down by `docs/make_engines.py` from what that printed. Another
-machine has other browsers and GPUs: this is what these gave.
+Measured on the sample models by `{command}`, and written down by
+`docs/make_engines.py` from what that printed. Another machine has other browsers and GPUs: this is what these gave.
 """
+
+
+def _told(command: str) -> str:
+    """The command, with one report in this folder, wherever it wrote others."""
+    words = shlex.split(command)
+    for option in ("--json", "--html", "--junit", "--markdown"):
+        if option in words:
+            at = words.index(option)
+            del words[at : at + 2]
+    return shlex.join([*words, "--json", "check.json"])
 
 
 def _environments(reports: list[Report]) -> str:

@@ -126,7 +126,10 @@ def headline(check: CheckReport) -> str:
         return "nothing was checked"
     total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
-        return f"{total}: all give the answers that Python gives"
+        known = sum(found.text == "known" for row in table for found in row.cells)
+        return f"{total}: all give the answers that Python gives" + (
+            f", but for {known} known to differ" if known else ""
+        )
     verb = "fails" if len(failing) == 1 else "fail"
     return f"{names([printable(row.name) for row in failing])} {verb}, of {total}"
 

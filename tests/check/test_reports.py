@@ -13,7 +13,7 @@ from pycheck.diagnose.codes import finding
 from pycheck.gate import check_exit_code
 from pycheck.report import CHECK_FORMATS, render_check
 from pycheck.report.check_terminal import print_check
-from pycheck.report.check_view import rows
+from pycheck.report.check_view import headline, rows
 from pycheck.types import CheckReport, Report, RuntimeId, Severity, VariantFailure, Verdict
 
 from .made import CPU, FIREFOX, LIMIT, WASM, WEBGL, comparison, report
@@ -76,6 +76,16 @@ def test_warnings_known_divergences_and_news_of_those_that_pass_are_told_once_fo
     news = finding("baseline-changed", Severity.INFO, summary="The browser changed.", advice="")
     both = [report([comparison(CPU)], name=name, findings=[news]) for name in ("a", "b")]
     assert "baseline-changed  a and b: The browser changed." in _printed(_check(both))
+
+
+def test_the_headline_claims_no_agreement_where_a_difference_is_known() -> None:
+    known = finding(
+        "drift", Severity.INFO, summary="y drifts.", advice="", runtime=CPU, evidence={"known": {"reason": "roundoff"}}
+    )
+    check = _check([report([comparison(CPU)], name="m", findings=[known])])
+    assert (
+        headline(check) == "1 variant on 1 runtime: all give the answers that Python gives, but for 1 known to differ"
+    )
 
 
 def test_a_variant_without_a_report_is_in_the_matrix_and_its_error_is_told() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -35,14 +35,15 @@ class Overview:
     """What stands above several reports, where it is not simply the worst of their verdicts.
 
     `results` are words for cells of the matrix, by name and runtime ("" for all of them), that stand for what the
-    outputs themselves do not show, such as a budget, and whether they are failures. `failures` are models without a
-    report, and why.
+    outputs themselves do not show, such as a budget, and whether they are failures. `remarks` are what is wrong
+    with models as a whole, `notes` what those that pass have to say. `failures` are models without a report, and why.
     """
 
     label: str
     passed: bool
     headline: str
     remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     results: Mapping[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] = ()
 
@@ -75,7 +76,8 @@ def render_check_html(check: CheckReport) -> str:
         check_view.label(check),
         check.passed,
         check_view.headline(check),
-        tuple(f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in _told(check)),
+        remarks=_lines(_wrong_as_a_whole(check)),
+        notes=_lines(check_view.remarks(check)),
         results=_words(check),
         failures=tuple((failure.name, failure.message) for failure in check.failures),
     )
@@ -94,14 +96,17 @@ def _words(check: CheckReport) -> dict[tuple[str, str], tuple[str, bool]]:
     return {place: (cell.text, cell.failed) for place, cell in found.items() if cell.text not in ("", ABSENT)}
 
 
-def _told(check: CheckReport) -> Iterator[check_view.Told]:
-    """What is about no runtime, so that the matrix has no place for it, and what those that pass have to say."""
+def _wrong_as_a_whole(check: CheckReport) -> Iterator[check_view.Told]:
+    """What is about no runtime and no output."""
     for report in check.reports:
         for found in report.findings:
             whole = found.runtime is None and found.tensor is None
             if found.severity is Severity.ERROR and whole:
                 yield check_view.Told(found, (report.name,))
-    yield from check_view.remarks(check)
+
+
+def _lines(found: Iterable[check_view.Told]) -> tuple[str, ...]:
+    return tuple(f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in found)
 
 
 def _overview(sections: Sequence[content.Section]) -> Overview:
