@@ -147,7 +147,8 @@ class Workbench:
             given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
             wanted = read_arrays(targets) if isinstance(targets, Path) else targets
             loaded = await source.model()
-            setup = setup_of(loaded, given, wanted, recipe)
+            prepare = partial(setup_of, loaded, given, wanted, recipe)
+            setup = await asyncio.get_running_loop().run_in_executor(self._executor, prepare)
             self._hosts.start(options)
             host_of = partial(self._hosts.get, options)
             bench = Bench(options.runtimes, host_of, dict(options.flags), self._executor, observe)

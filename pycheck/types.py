@@ -713,7 +713,7 @@ class TrainingCurves:
     loss before any clipping, weights are those after the step. `gradient_norm` is over all trainable variables, and
     the largest magnitudes are over finite elements. `loss_error`, `gradient_error` and `weight_error` are shares of
     what is allowed at that step, of the worst variable: above 1 the runtime has parted; None where the reference or
-    the runtime is not finite.
+    the runtime is not finite. `activation_error` is that of the worst layer, which tells where, not whether.
     """
 
     runtime: RuntimeId
@@ -730,6 +730,7 @@ class TrainingCurves:
     weight_error: tuple[float | None, ...] = ()
     first_nonfinite: TrainingMoment | None = None
     parted: TrainingMoment | None = None
+    activation_error: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -794,7 +795,8 @@ class Curvature:
 class CureTrial:
     """One cure, applied and trained again on every runtime.
 
-    `worked` is whether every runtime stayed finite, and together with the reference, for all steps. `losses` are the
+    `worked` is whether every runtime stayed finite, and together with the reference, for all steps; of a training that
+    broke, also whether they were apart only by an optimizer or loss that TF.js computes otherwise. `losses` are the
     last ones by runtime; they are of another loss, or of other data, where the cure changes these.
     """
 

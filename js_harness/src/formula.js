@@ -21,6 +21,7 @@ const OPERATIONS = {
   maximum: tf.maximum,
   mean: (x) => tf.mean(x, -1, true),
   minimum: tf.minimum,
+  nan_to_zero: (x) => tf.where(tf.isNaN(x), tf.zerosLike(x), x),
   relu: tf.relu,
   sigmoid: tf.sigmoid,
   softplus: tf.softplus,

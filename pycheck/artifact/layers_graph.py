@@ -26,7 +26,7 @@ def layers_graph(document: Document) -> ArtifactGraph:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     plan = read_plan(document)
-    specs = [_input_spec(document, plan.layers[name]) for name in plan.inputs]
+    specs = [input_spec(document, plan.layers[name]) for name in plan.inputs]
     program = _Program(document, plan)
 
     def run(*flat: Any) -> list[Any]:
@@ -92,7 +92,7 @@ class _Program:
             if layer.model:
                 self._make(layer.model, f"{path}{layer.name}/")
             elif layer.class_name != "InputLayer":
-                made = _make_layer(self._document, layer)
+                made = make_layer(self._document, layer)
                 self._layers[path + layer.name] = made
                 self.leaves.append((layer.name, made))
 
@@ -159,7 +159,8 @@ def _without_numbers(path: str) -> str:
     return "".join(f"{part.partition('@')[0]}/" for part in path.split("/")[:-1])
 
 
-def _make_layer(document: Document, plan: LayerPlan) -> Any:
+def make_layer(document: Document, plan: LayerPlan) -> Any:
+    """A Keras 2 layer that computes as tfjs-layers does; ArtifactFileError where Keras refuses an argument."""
     import tf_keras
 
     try:
@@ -196,7 +197,8 @@ def _objects_of_tfjs() -> Mapping[str, Any]:
     }
 
 
-def _input_spec(document: Document, plan: LayerPlan) -> Any:
+def input_spec(document: Document, plan: LayerPlan) -> Any:
+    """The tf.TensorSpec of an InputLayer; ArtifactFileError where the file gives no shape."""
     import tensorflow as tf
 
     shape = plan.config.get("batch_input_shape")

@@ -98,6 +98,7 @@ CODES: Mapping[str, Code] = {
     "exploding-gradient": Code("the gradient grows from step to step", _WARNING, train=True),
     "vanishing-gradient": Code("a variable has no gradient beside others", _WARNING, train=True),
     "optimizer-formula": Code("TF.js computes an optimizer by another formula", _WARNING, train=True),
+    "loss-formula": Code("TF.js computes a loss by another formula", _WARNING, train=True),
     "clip-cannot-help": Code("clipping is set, and the NaN is there before it", _WARNING, train=True),
 }  # fmt: skip
 

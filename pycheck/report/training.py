@@ -55,7 +55,8 @@ def headline(report: Report) -> str:
     missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK]
     native = training.curves[0]
     if report.verdict is Verdict.PASS:
-        return f"{names([c.runtime for c in pages])} train as Python does for {training.step_count} steps"
+        do = "trains" if len(pages) == 1 else "train"
+        return f"{names([c.runtime for c in pages])} {do} as Python does for {training.step_count} steps"
     if report.verdict is Verdict.NAN_DIVERGENCE:
         apart = [c.runtime for c in pages if bool(c.first_nonfinite) != bool(native.first_nonfinite)]
         what = "stay finite where Python does not" if native.first_nonfinite else "are not finite where Python is"

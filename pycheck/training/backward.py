@@ -14,6 +14,8 @@ from .native import NativeTrainer
 
 _BACKWARD = "gradient_tape/"
 _NO_OPERATIONS = {"Const", "Identity", "IdentityN", "NoOp", "Placeholder", "ReadVariableOp", "Shape", "StopGradient"}
+#: The forward operations whose derivative is an operation of another type.
+_DERIVED: Mapping[str, tuple[str, ...]] = {"Reciprocal": ("Log", "Log1p", "Reciprocal")}
 _MOST_ITERATIONS = 60
 _CONVERGED = 1e-3
 #: What an activation tends to; a value this near to it has no gradient left in float32.
@@ -61,7 +63,6 @@ def _operation(
     origin = not any(_bad(value) for _, value in inputs)
     backward = operation.name.startswith(_BACKWARD)
     path = operation.name.removeprefix(_BACKWARD)
-    of = path if path in names else path.rpartition("/")[0]
     result = next(value for value in outputs if _bad(value))
     return PassOperation(
         name=operation.name,
@@ -71,9 +72,27 @@ def _operation(
         nonfinite=bad,
         element_count=sum(value.size for value in outputs),
         is_origin=origin,
-        of=of if backward and of in names else None,
+        of=_forward_of(operation, path, names) if backward else None,
         operands=tuple(_operand(name, value, result) for name, value in inputs) if origin else (),
     )
+
+
+def _forward_of(operation: Any, path: str, names: Collection[str]) -> str | None:
+    """The forward operation whose gradient a backward one belongs to.
+
+    TensorFlow says so by the scope, which an operation outside of every layer does not have. There SqrtGrad reads what
+    a Sqrt gave, and Reciprocal what a Log, or another RealDiv what a RealDiv, has read too.
+    """
+    for scope in (path, path.rpartition("/")[0]):
+        if scope in names and not scope.startswith(_BACKWARD):
+            return scope
+    of_type = operation.type.removesuffix("Grad")
+    if of_type != operation.type:
+        read = (tensor.op for tensor in operation.inputs)
+        return next((op.name for op in read if op.type == of_type), None)
+    kinds = _DERIVED.get(operation.type, (operation.type,))
+    also = (op for tensor in operation.inputs for op in tensor.consumers())
+    return next((op.name for op in also if op.type in kinds and not op.name.startswith(_BACKWARD)), None)
 
 
 def _layer(path: str, layers: Collection[str]) -> str | None:

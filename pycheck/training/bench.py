@@ -29,7 +29,7 @@ from ..types import (
     TrainingVariable,
 )
 from .measure import CurveBuilder, Floor, Observed
-from .native import Step
+from .native import Step, joined
 from .setup import Ready, Setup, page_recipe, pair, prepare
 
 T = TypeVar("T")
@@ -165,10 +165,10 @@ class _Race:
                 for lane in self._lanes():
                     lane.curves.add(lane.steps[index], double, self._floor)
             if self._keeps:
-                self._kept[NATIVE_FLOAT32] += [single for single, _ in native]
-                self._kept[NATIVE_FLOAT64] += [double for _, double in native]
+                self._kept[NATIVE_FLOAT32] += [_without_results(single) for single, _ in native]
+                self._kept[NATIVE_FLOAT64] += [_without_results(double) for _, double in native]
                 for lane in self._lanes():
-                    self._kept.setdefault(lane.runtime, []).extend(lane.steps)
+                    self._kept.setdefault(lane.runtime, []).extend(map(_without_results, lane.steps))
             done += count
         lanes = [self._pages[runtime] for runtime in self._runtimes if runtime in self._pages]
         builders = (self._single, self._double, *(lane.curves for lane in lanes))
@@ -221,7 +221,8 @@ class _Race:
         plan, artifact = ready.setup.plan, ready.artifact
         inputs = {artifact.input_names[name]: value for name, value in plan.inputs.items()}
         inputs = {name: inputs[name] for name in artifact.inputs}
-        by_name = {artifact.output_names[name]: value for name, value in plan.targets.items()}
+        # TF.js's loss of class numbers takes their floor, which it refuses of int32.
+        by_name = {artifact.output_names[name]: value.astype(np.float32) for name, value in plan.targets.items()}
         targets = {name: by_name[name] for name in artifact.outputs}
         await trainer.compile(page_recipe(ready, {}), inputs, targets)
         pairs = pair(ready.variables, self._previous, trainer.variables)
@@ -292,6 +293,7 @@ class _Lane:
             ),
             tuple(None if i is None else step.weights[i] for i in self.pairs),
             counts or None,
+            joined([layer for layer, _ in step.activations], [values for _, values in step.activations]),
         )
 
     def record(self) -> RuntimeRecord:
@@ -300,7 +302,18 @@ class _Lane:
 
 
 def _observed(step: Step) -> Observed:
-    return Observed(step.loss, tuple(map(seen, step.gradients)), tuple(map(seen, step.weights)), step.activations)
+    looked_at = sum(value.size for value in step.results.values()) <= ACTIVATION_ELEMENTS
+    return Observed(
+        step.loss,
+        tuple(map(seen, step.gradients)),
+        tuple(map(seen, step.weights)),
+        step.activations,
+        step.results if looked_at else {},
+    )
+
+
+def _without_results(step: Observed) -> Observed:
+    return replace(step, results={})
 
 
 def _is_finite(step: Step) -> bool:

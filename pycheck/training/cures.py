@@ -13,6 +13,7 @@ from ..diagnose.training import TrainingCase
 from ..errors import PycheckError
 from ..types import Array, CureTrial, RuntimeStatus, Tensors
 from .bench import Bench, Outcome
+from .explain import Explainer
 from .plan import Plan
 from .recipe import Loss
 from .setup import Setup
@@ -232,19 +233,32 @@ async def try_cures(bench: Bench, setup: Setup, case: TrainingCase, outcome: Out
     trials = [_other_backend(outcome)] if outcome.records else []
     for cure in cures(setup, case):
         try:
-            trials.append(judge(cure, await bench.train(cure.setup)))
+            trials.append(await attempt(bench, cure, case))
         except PycheckError as error:
             trials.append(CureTrial(cure.name, cure.description, cure.option, False, False, False, {}, error.message))
     return tuple(trials)
 
 
-def judge(cure: Cure, outcome: Outcome) -> CureTrial:
-    """Whether every runtime stayed finite and together."""
+async def attempt(bench: Bench, cure: Cure, case: TrainingCase) -> CureTrial:
+    """Train once more, with this cure: did every runtime stay finite and together?
+
+    What is asked of a training that broke is that it no longer does: there a runtime may be apart by what TF.js
+    computes else in the optimizer or the loss, where Python, computing that too, does the same.
+    """
+    outcome = await bench.train(cure.setup)
     ran = all(record.status is RuntimeStatus.OK for record in outcome.records)
     finite = ran and not any(curves.first_nonfinite for curves in outcome.curves)
-    together = ran and not any(curves.parted for curves in outcome.curves)
+    parted = [curves for curves in outcome.curves if curves.parted]
+    together = ran and not parted
+    codes: frozenset[str] = frozenset()
+    if finite and parted and case.failed:
+        explainer = Explainer(outcome)
+        found = await bench.in_thread(lambda: [explainer.explain(curves) for curves in parted])
+        codes = frozenset() if None in found else frozenset(code for e in found if e for code in e.codes)
+    apart = f"; what is left apart is {', '.join(sorted(codes))}" if codes else ""
     losses = {str(curves.runtime): curves.loss[-1] for curves in outcome.curves if curves.loss}
-    return CureTrial(cure.name, cure.description, cure.option, finite and together, finite, together, losses)
+    worked = finite and (together or bool(codes))
+    return CureTrial(cure.name, cure.description + apart, cure.option, worked, finite, together, losses)
 
 
 def _other_backend(outcome: Outcome) -> CureTrial:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 
@@ -11,76 +12,97 @@ from ..runtimes.training import seen
 from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, TrainingCurves
 from .bench import Outcome
 from .measure import CurveBuilder, Floor, Observed
-from .native import Rules
+from .native import KERAS_EPSILON, Rules
 from .setup import variant
+from .tfjs_losses import tfjs_loss
 from .tfjs_optimizers import TfjsRule
 
-_KERAS_EPSILON = 1e-7
+EPSILON, OPTIMIZER, LOSS = "epsilon", "optimizer", "loss"
 _LEFT = 0.05
 _LOSSES_WITH_EPSILON = (
     "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "poisson",
     "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "cosine_similarity",
 )  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class _Variant:
-    cause: str  # "epsilon" or "formula"
-    rules: Rules
+Causes = tuple[str, ...]
 
 
-def explain(outcome: Outcome, curves: TrainingCurves) -> Explanation | None:
-    """The first of the variants under which Python does what this page did; None where none does.
+class Explainer:
+    """Trains in Python as TF.js does in one or more respects; each such training is done once for all runtimes."""
 
-    That is: the error is within what is allowed, or 95 % of it are gone. What is left is float32's own in TF.js's
-    scalars, such as 1 - 0.999, which another order of operations rounds otherwise.
-    """
-    if curves.parted is None or not outcome.trajectories or curves.runtime not in outcome.trajectories:
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._trained: dict[tuple[Causes, float], list[Observed]] = {}
+
+    def explain(self, curves: TrainingCurves) -> Explanation | None:
+        """The fewest respects in which Python then does what this page did; None where there are none such.
+
+        That is: the error is within what is allowed, or 95 % of it are gone. What is left is float32's own in TF.js's
+        scalars, such as 1 - 0.999, which another order of operations rounds otherwise.
+        """
+        runtime = curves.runtime
+        if curves.parted is None or runtime not in self._outcome.trajectories:
+            return None
+        epsilon, before = self._outcome.epsilons.get(runtime, KERAS_EPSILON), _share(curves)
+        for causes in self._candidates(epsilon):
+            after = _share(self._against(runtime, self._train(causes, epsilon)))
+            if after <= max(1.0, _LEFT * before):
+                return Explanation(runtime, causes, epsilon, curves.parted.step, before, after)
         return None
-    before = _share(curves)
-    for candidate in _variants(outcome, outcome.epsilons.get(curves.runtime, _KERAS_EPSILON)):
-        after = _against(outcome, curves.runtime, candidate.rules)
-        if _share(after) <= max(1.0, _LEFT * before):
-            epsilon = outcome.epsilons.get(curves.runtime, _KERAS_EPSILON)
-            return Explanation(curves.runtime, candidate.cause, epsilon, curves.parted.step, before, _share(after))
-    return None
 
+    def _candidates(self, epsilon: float) -> Iterator[Causes]:
+        """Respects in which TF.js may do otherwise, one, two or three at a time."""
+        recipe = self._outcome.ready.setup.recipe
+        loss, adaptive = recipe.loss, recipe.optimizer.name not in ("sgd", "momentum")
+        named = not loss.program and not loss.from_logits
+        known: dict[str, bool] = {
+            EPSILON: abs(epsilon - KERAS_EPSILON) > 1e-9
+            and ((adaptive and recipe.optimizer.epsilon is None) or (named and loss.name in _LOSSES_WITH_EPSILON)),
+            OPTIMIZER: adaptive,
+            LOSS: (named and tfjs_loss(loss.name, epsilon) is not None) or "abs" in loss.program,
+        }
+        respects = [name for name, possible in known.items() if possible]
+        for count in range(1, len(respects) + 1):
+            yield from combinations(respects, count)
 
-def _variants(outcome: Outcome, epsilon: float) -> list[_Variant]:
-    recipe = outcome.ready.setup.recipe
-    optimizer, other = recipe.optimizer, abs(epsilon - _KERAS_EPSILON) > 1e-9
-    in_loss = epsilon if other and recipe.loss.name in _LOSSES_WITH_EPSILON else None
-    found: list[_Variant] = []
-    adaptive = optimizer.name not in ("sgd", "momentum")
-    own = epsilon if adaptive and optimizer.epsilon is None else None
-    if other:
-        found.append(_Variant("epsilon", Rules(in_loss, None, own)))
-    if adaptive:
-        found.append(_Variant("formula", Rules(None, TfjsRule(optimizer, _KERAS_EPSILON))))
-        if other:
-            found.append(_Variant("epsilon", Rules(in_loss, TfjsRule(optimizer, epsilon))))
-    return found
+    def _rules(self, causes: Causes, epsilon: float) -> Rules:
+        recipe = self._outcome.ready.setup.recipe
+        own = epsilon if EPSILON in causes else KERAS_EPSILON
+        in_loss = own if EPSILON in causes and recipe.loss.name in _LOSSES_WITH_EPSILON else None
+        if OPTIMIZER in causes:
+            return Rules(in_loss, LOSS in causes, TfjsRule(recipe.optimizer, own))
+        given = recipe.optimizer.name in ("sgd", "momentum") or recipe.optimizer.epsilon is not None
+        return Rules(in_loss, LOSS in causes, optimizer_epsilon=own if EPSILON in causes and not given else None)
 
+    def _train(self, causes: Causes, epsilon: float) -> list[Observed]:
+        """What native:float64 does with these respects changed, until its loss is not finite."""
+        key = (causes, epsilon if EPSILON in causes else KERAS_EPSILON)
+        if key not in self._trained:
+            ready = self._outcome.ready
+            trainer = variant(ready, self._rules(causes, epsilon))
+            steps = self._trained[key] = []
+            for index in range(ready.setup.recipe.steps):
+                step = trainer.step(*ready.setup.plan.batch(index))
+                steps.append(
+                    Observed(step.loss, tuple(map(seen, step.gradients)), tuple(map(seen, step.weights)), None)
+                )
+                if not np.isfinite(step.loss):
+                    break
+        return self._trained[key]
 
-def _against(outcome: Outcome, runtime: RuntimeId, rules: Rules) -> TrainingCurves:
-    """The page's curves with a native:float64 under other rules as the reference."""
-    ready = outcome.ready
-    trainer = variant(ready, rules)
-    floor, builder = Floor(), CurveBuilder(runtime, ready.variables, half=runtime.kind == "webgl-f16")
-    steps = zip(
-        outcome.trajectories[NATIVE_FLOAT32],
-        outcome.trajectories[NATIVE_FLOAT64],
-        outcome.trajectories[runtime],
-        strict=False,
-    )
-    for index, (single, double, page) in enumerate(steps):
-        step = trainer.step(*ready.setup.plan.batch(index))
-        floor.add(single, double)
-        other = Observed(step.loss, tuple(map(seen, step.gradients)), tuple(map(seen, step.weights)), None)
-        builder.add(page, other, floor)
-        if not np.isfinite(step.loss):
-            break
-    return builder.curves()
+    def _against(self, runtime: RuntimeId, reference: list[Observed]) -> TrainingCurves:
+        """The page's curves with another reference."""
+        outcome = self._outcome
+        floor, builder = (
+            Floor(),
+            CurveBuilder(runtime, outcome.ready.variables, half=runtime.kind == "webgl-f16"),
+        )
+        known = outcome.trajectories
+        steps = zip(known[NATIVE_FLOAT32], known[NATIVE_FLOAT64], known[runtime], reference, strict=False)
+        for single, double, page, other in steps:
+            floor.add(single, double)
+            builder.add(page, other, floor)
+        return builder.curves()
 
 
 def _share(curves: TrainingCurves) -> float:

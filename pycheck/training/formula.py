@@ -18,7 +18,7 @@ from ..errors import UsageError
 #: How many arguments each function takes.
 FUNCTIONS: Mapping[str, int] = {
     "abs": 1, "clip": 3, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "max": 1, "maximum": 2, "mean": 1, "minimum": 2,
-    "relu": 1, "sigmoid": 1, "softplus": 1, "sqrt": 1, "square": 1, "sum": 1, "tanh": 1,
+    "nan_to_zero": 1, "relu": 1, "sigmoid": 1, "softplus": 1, "sqrt": 1, "square": 1, "sum": 1, "tanh": 1,
 }  # fmt: skip
 _BINARY: Mapping[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow",
@@ -67,8 +67,11 @@ def _emit(node: ast.expr, words: list[str], text: str) -> None:
             raise UsageError(f"--loss {text!r}: {ast.unparse(node)!r} is not understood", _ADVICE)
 
 
-def evaluate(words: tuple[str, ...], y: Any, p: Any) -> Any:
-    """The value of a compiled formula for TensorFlow tensors, not yet reduced to one number."""
+def evaluate(words: tuple[str, ...], y: Any, p: Any, absolute: Callable[[Any], Any] | None = None) -> Any:
+    """The value of a compiled formula for TensorFlow tensors, not yet reduced to one number.
+
+    `absolute` is taken for ``abs``, whose gradient at 0 TF.js has otherwise.
+    """
     import tensorflow as tf
 
     last: Mapping[str, Callable[..., Any]] = {
@@ -78,8 +81,9 @@ def evaluate(words: tuple[str, ...], y: Any, p: Any) -> Any:
     }
     named: Mapping[str, Callable[..., Any]] = {
         "add": tf.add, "sub": tf.subtract, "mul": tf.multiply, "div": tf.divide, "pow": tf.pow, "neg": tf.negative,
-        "abs": tf.abs, "clip": tf.clip_by_value, "exp": tf.exp, "expm1": tf.math.expm1, "log": tf.math.log,
+        "abs": absolute or tf.abs, "clip": tf.clip_by_value, "exp": tf.exp, "expm1": tf.math.expm1, "log": tf.math.log,
         "log1p": tf.math.log1p, "maximum": tf.maximum, "minimum": tf.minimum, "relu": tf.nn.relu,
+        "nan_to_zero": lambda x: tf.where(tf.math.is_nan(x), tf.zeros_like(x), x),
         "sigmoid": tf.sigmoid, "softplus": tf.nn.softplus, "sqrt": tf.sqrt, "square": tf.square, "tanh": tf.tanh,
         **last,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from ..types import NATIVE_FLOAT32, Array, Curvature, PassCheck, TrainingCurves
 from .backward import check_pass, largest_curvature, saturations
 from .bench import Outcome
 from .data_facts import nan_in_data, scales, target_ranges
-from .explain import explain
+from .explain import Explainer
 from .native import NativeTrainer
 from .recipe import Recipe
 from .setup import Setup
@@ -125,5 +125,6 @@ def _saturated(trainer: NativeTrainer, setup: Setup, states: list[tuple[int, tup
 
 
 def _explanations(outcome: Outcome) -> list[Explanation]:
-    found = [explain(outcome, curves) for curves in outcome.curves if curves.runtime.engine != "native"]
+    explainer = Explainer(outcome)
+    found = [explainer.explain(curves) for curves in outcome.curves if curves.runtime.engine != "native"]
     return [explanation for explanation in found if explanation is not None]

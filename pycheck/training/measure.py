@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,22 +33,27 @@ class Observed:
     """What was seen of one step: by variable in the training's order, None where there is none to compare.
 
     Gradients are of the trainable variables, which come first. `activations` counts what is not finite by layer,
-    in the order of computation, and is None where they were not looked at.
+    in the order of computation, and is None where they were not looked at. `results` are what the layers gave, flat.
     """
 
     loss: float
     gradients: tuple[Array | None, ...]
     weights: tuple[Array | None, ...]
     activations: Mapping[str, int] | None
+    results: Mapping[str, Array] = field(default_factory=dict)
+
+
+#: What is compared: "loss", "gradient", "weight" with the number of the variable, or "activation" with the layer.
+Key = tuple[str, int | str]
 
 
 class Floor:
     """What native:float32 has erred by so far, and how large everything has been; one for all runtimes."""
 
     def __init__(self) -> None:
-        self._errors: dict[tuple[str, int], float] = {}
-        self._scales: dict[tuple[str, int], float] = {}
-        self._counts: dict[tuple[str, int], int] = {}
+        self._errors: dict[Key, float] = {}
+        self._scales: dict[Key, float] = {}
+        self._counts: dict[Key, int] = {}
         self._steps = 0
         self.finite = True
 
@@ -56,7 +61,7 @@ class Floor:
         """One step of native:float32 and native:float64; once either is not finite, nothing is judged any more."""
         for key, ours, theirs in _pairs(single, double):
             if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
-                self.finite = False
+                self.finite &= key[0] == "activation"  # infinity in a layer need not reach the loss
                 continue
             error = float(np.abs(ours.astype(np.float64) - theirs).max(initial=0.0))
             self._errors[key] = max(error, self._errors.get(key, 0.0))
@@ -64,7 +69,7 @@ class Floor:
             self._counts[key] = self._counts.get(key, 0) + theirs.size
         self._steps += 1
 
-    def allowed(self, key: tuple[str, int], half: bool) -> float:
+    def allowed(self, key: Key, half: bool) -> float:
         """The largest error that one tensor may have at the step that was added last."""
         coarser = _HALF if half else 1.0
         floor, scale = coarser * self._errors.get(key, 0.0), self._scales.get(key, 0.0)
@@ -73,17 +78,21 @@ class Floor:
         by_size = AUTO.max_roundoffs * coarser * _ROUNDOFF * math.sqrt(max(self._steps, 1)) * scale
         return float(max(by_floor, _OF_THE_FLOOR * floor, by_size, _LEAST))
 
-    def floor_of(self, key: tuple[str, int]) -> tuple[float, float]:
+    def floor_of(self, key: Key) -> tuple[float, float]:
         """Floor and scale of one tensor."""
         return self._errors.get(key, 0.0), self._scales.get(key, 0.0)
 
 
-def _pairs(one: Observed, other: Observed) -> list[tuple[tuple[str, int], Array, Array]]:
-    pairs = [(("loss", 0), np.asarray([one.loss]), np.asarray([other.loss]))]
+def _pairs(one: Observed, other: Observed) -> list[tuple[Key, Array, Array]]:
+    pairs: list[tuple[Key, Array, Array]] = [(("loss", 0), np.asarray([one.loss]), np.asarray([other.loss]))]
     for what, mine, theirs in (("gradient", one.gradients, other.gradients), ("weight", one.weights, other.weights)):
         for index, (a, b) in enumerate(zip(mine, theirs, strict=True)):
             if a is not None and b is not None:
                 pairs.append(((what, index), a, b))
+    for layer, a in one.results.items():
+        b = other.results.get(layer)
+        if b is not None and a.size == b.size:
+            pairs.append((("activation", layer), a, b))
     return pairs
 
 
@@ -99,7 +108,7 @@ class CurveBuilder:
         self._norm: list[float] = []
         self._largest: dict[str, list[tuple[float | None, ...]]] = {"gradient": [], "weight": []}
         self._nonfinite: dict[str, list[int | None]] = {"loss": [], "activation": [], "gradient": [], "weight": []}
-        self._errors: dict[str, list[float | None]] = {"loss": [], "gradient": [], "weight": []}
+        self._errors: dict[str, list[float | None]] = {"activation": [], "loss": [], "gradient": [], "weight": []}
         self._first: TrainingMoment | None = None
         self._parted: TrainingMoment | None = None
         self.gradients: tuple[GradientComparison, ...] = ()
@@ -138,6 +147,7 @@ class CurveBuilder:
             tuple(self._errors["weight"]),
             self._first,
             self._parted,
+            tuple(self._errors["activation"]),
         )
 
     def _first_bad(
@@ -157,7 +167,7 @@ class CurveBuilder:
         return None
 
     def _judge(self, step: int, seen: Observed, reference: Observed, floor: Floor) -> None:
-        shares: dict[str, tuple[float, int]] = {}
+        shares: dict[str, tuple[float, int | str]] = {}
         rows: list[GradientComparison] = []
         finite = floor.finite
         for key, ours, theirs in _pairs(seen, reference):
@@ -165,7 +175,7 @@ class CurveBuilder:
             whole = bool(np.isfinite(ours).all() and np.isfinite(theirs).all())
             limit = floor.allowed(key, self._half)
             error = float(np.abs(ours.astype(np.float64) - theirs).max(initial=0.0)) if whole else None
-            if what == "gradient" and step == 0:
+            if what == "gradient" and step == 0 and isinstance(index, int):
                 passed = None if error is None else error <= limit
                 name = self._variables[index].name
                 rows.append(GradientComparison(self._runtime, name, error, limit, _largest(theirs), _bad(ours), passed))
@@ -178,7 +188,7 @@ class CurveBuilder:
         for what, errors in self._errors.items():
             errors.append(shares[what][0] if what in shares else None)
         for what, (share, index) in shares.items():
-            if share > 1.0 and self._parted is None:
+            if share > 1.0 and self._parted is None and isinstance(index, int):  # a layer tells where, not whether
                 self._parted = TrainingMoment(step, what, None if what == "loss" else self._variables[index].name)
 
 

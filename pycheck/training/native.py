@@ -12,8 +12,11 @@ from ..types import Array, Tensors
 from .formula import evaluate
 from .keras_models import library_of, named_variables
 from .recipe import Optimizer, Recipe
+from .tfjs_losses import absolute, tfjs_loss
 from .tfjs_optimizers import TfjsRule
 
+#: What Keras adds where TF.js takes the epsilon of the backend.
+KERAS_EPSILON = 1e-7
 _FEW_STEPS = 25
 
 
@@ -23,22 +26,26 @@ class Step:
 
     The gradient is that of the loss before clipping. Statistics, such as moving means, have no gradient.
     `activations` counts elements that are not finite by layer; the key is absent where a layer's were not seen.
+    `results` are what the layers gave, flat and by layer.
     """
 
     loss: float
     gradients: tuple[Array, ...]
     weights: tuple[Array, ...]
     activations: Mapping[str, int]
+    results: Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How the native trainer differs from Keras, to see what would explain a difference.
 
-    `epsilon` replaces Keras's 1e-7 in the loss; `rule` is an optimizer computed as TF.js writes it.
+    `epsilon` replaces Keras's 1e-7 in the loss, `optimizer_epsilon` in the optimizer; with `tfjs_loss` the loss is
+    computed as TF.js writes it, and `rule` is an optimizer computed so.
     """
 
     epsilon: float | None = None
+    tfjs_loss: bool = False
     rule: TfjsRule | None = None
     optimizer_epsilon: float | None = None
 
@@ -87,7 +94,7 @@ class NativeTrainer:
 
     def step(self, inputs: Tensors, targets: Tensors) -> Step:
         """One step on one batch."""
-        loss, gradients, counts = self._step(self._flat(inputs), self._flat(targets))
+        loss, gradients, counts, values = self._step(self._flat(inputs), self._flat(targets))
         arrays = [np.asarray(gradient) for gradient in gradients]
         if self._rules.rule is not None:
             clipped = clip(arrays, self._recipe)
@@ -98,6 +105,7 @@ class NativeTrainer:
             tuple(arrays),
             self.weights,
             _summed(self._observed_layers, counts),
+            joined(self._observed_layers, [np.asarray(value) for value in values]),
         )
 
     def loss_and_gradients(self, inputs: Any, targets: Any) -> tuple[Any, list[Any], Sequence[Any]]:
@@ -151,7 +159,7 @@ class NativeTrainer:
         counts = [tf.reduce_sum(tf.cast(~tf.math.is_finite(value), tf.int64)) for value in activations]
         if self._optimizer is not None:
             self._optimizer.apply_gradients(list(zip(gradients, self._trainable, strict=True)))
-        return loss, gradients, counts
+        return loss, gradients, counts, activations
 
     def _trainable_values(self) -> list[Any]:
         return [
@@ -167,7 +175,7 @@ class NativeTrainer:
     def _loss(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
         import tensorflow as tf
 
-        function = loss_function(self._library, self._recipe, self._rules.epsilon)
+        function = loss_function(self._library, self._recipe, self._rules)
         total = tf.add_n([tf.reduce_mean(function(y, p)) for y, p in zip(targets, outputs, strict=True)])
         for (l1, l2), variable in zip(self._penalties, self._trainable_values(), strict=True):
             value = tf.convert_to_tensor(variable)
@@ -184,6 +192,14 @@ class NativeTrainer:
             tf.constant(value, self._dtype) if value.dtype.kind == "f" else tf.constant(value)
             for value in tensors.values()
         ]
+
+
+def joined(names: Sequence[str], values: Sequence[Array]) -> dict[str, Array]:
+    """What each layer gave, flat; of a layer that was called more than once, all calls one behind the other."""
+    parts: dict[str, list[Array]] = {}
+    for name, value in zip(names, values, strict=True):
+        parts.setdefault(name, []).append(value.reshape(-1))
+    return {name: np.concatenate(found) for name, found in parts.items()}
 
 
 def _summed(names: Sequence[str], counts: Sequence[Any]) -> dict[str, int]:
@@ -214,7 +230,7 @@ def _observing(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
             layer = getattr(node, "operation", None) or node.layer
             if type(layer).__name__ == "InputLayer":
                 continue
-            given = getattr(node, "output_tensors", None) or node.outputs
+            given = node.outputs if getattr(node, "output_tensors", None) is None else node.output_tensors
             for tensor in given if isinstance(given, list | tuple) else [given]:
                 if "float" in str(getattr(tensor.dtype, "name", tensor.dtype)):
                     names.append(str(layer.name))
@@ -223,11 +239,13 @@ def _observing(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
     return library.Model(inputs, [*model.outputs, *values]), tuple(names)
 
 
-def loss_function(library: Any, recipe: Recipe, epsilon: float | None = None) -> Callable[[Any, Any], Any]:
+def loss_function(library: Any, recipe: Recipe, rules: Rules) -> Callable[[Any, Any], Any]:
     """The loss by sample, of Keras's own function or the formula."""
-    loss = recipe.loss
+    loss, epsilon = recipe.loss, rules.epsilon
+    if rules.tfjs_loss and (theirs := tfjs_loss(loss.name, KERAS_EPSILON if epsilon is None else epsilon)):
+        return theirs
     if loss.program:
-        return lambda y, p: evaluate(loss.program, y, p)
+        return lambda y, p: evaluate(loss.program, y, p, absolute if rules.tfjs_loss else None)
     name = loss.name if hasattr(library.losses, loss.name) else {"kl_divergence": "kld"}.get(loss.name, loss.name)
     function = getattr(library.losses, name)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.training import TrainingCase, diagnose_training
-from ..errors import UsageError
 from ..inputs import Inputs
 from ..model import Model
 from ..types import (
@@ -29,27 +28,20 @@ from ..version import __version__
 from .bench import Bench, Outcome
 from .cures import try_cures
 from .inspecting import Inspection, inspect
-from .keras_models import require_trainable
 from .plan import make_plan
 from .recipe import RecipeText
 from .setup import Setup
+from .source_model import source_model
 
 
 def setup_of(model: Model, inputs: Inputs, targets: object, text: RecipeText) -> Setup:
     """What is to be trained, checked. UsageError and InputsFileError say what does not fit."""
     from .compiled import compiled_of
 
-    keras_model = model.keras_model
-    if keras_model is None:
-        kind = "a TF.js model" if model.info.format == "tfjs" else "a SavedModel"
-        raise UsageError(
-            f"{model.info.path} is {kind}: its graph cannot be trained, for its weights are constants and nothing "
-            "says which of them are to be learned",
-            "Give the Keras model it came from (.keras or .h5).",
-        )
-    require_trainable(keras_model, model.info.path)
+    source = source_model(model, inputs)
     recipe = text.recipe(compiled_of(model, optimizer_given=bool(text.optimizer), loss_given=bool(text.loss)))
-    return Setup(keras_model, recipe, make_plan(inputs, targets, model.info.signature, recipe))
+    plan = make_plan(inputs, targets, model.info.signature, recipe)
+    return Setup(source.keras_model, recipe, replace(plan, notes=(*source.notes, *plan.notes)))
 
 
 async def train_run(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pycheck.report import render
-from pycheck.report.html.curves import loss_charts
+from pycheck.report.html.curves import curve_charts, loss_charts
 from pycheck.types import (
     NATIVE_FLOAT32,
     CureTrial,
@@ -72,6 +72,21 @@ def test_the_loss_is_drawn_as_far_as_it_is_finite_with_pythons_behind_it(trained
     assert chart.lost == 392.0
     assert [tick.text for tick in chart.x_ticks] == ["0", "1", "2"]
     assert [tick.text for tick in chart.y_ticks] == ["0.5", "1.2", "2"]
+
+
+def test_the_page_has_curves_of_the_loss_the_gradient_and_the_error_for_each_runtime(trained: Report) -> None:
+    assert trained.training is not None
+    native, page = trained.training.curves
+    page = replace(page, loss_error=(0.5, 2.0, None), gradient_error=(0.25, 4.0, None), weight_error=(None, 1.0, None))
+    training = replace(trained.training, curves=(native, page))
+    charts = list(curve_charts(training))
+    assert [chart.title for chart in charts] == ["Loss", "Norm of the gradient", "Error used"]
+    assert charts[2].label == "Error used on chromium:webgl in 3 steps, from 0.5 to NaN, none from step 2"
+    assert charts[2].lost is None
+    assert charts[2].line.count("M") == 1 and charts[2].line.count("L") == 1
+    text = render(replace(trained, training=training), "html")
+    for title in ("Loss", "Norm of the gradient", "Error used"):
+        assert f"<figcaption>{title} on chromium:webgl" in text
 
 
 def test_losses_far_apart_are_on_a_logarithmic_scale_and_any_can_be_drawn(trained: Report) -> None:

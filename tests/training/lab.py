@@ -16,7 +16,7 @@ from pycheck.inputs import from_arrays
 from pycheck.model import load
 from pycheck.runtimes.browser import BrowserHost
 from pycheck.training.bench import Bench, Outcome
-from pycheck.training.cures import cures, judge
+from pycheck.training.cures import attempt, cures
 from pycheck.training.inspecting import inspect
 from pycheck.training.recipe import RecipeText
 from pycheck.training.run import setup_of, train_run
@@ -76,6 +76,18 @@ class Lab:
         trained: Trained = self.run(work())
         return trained
 
+    def outcome(self, model: Any, x: Any, y: Any, **text: Any) -> Outcome:
+        """The training alone, without what explains it."""
+
+        async def work() -> Outcome:
+            loaded = await self.bench.in_thread(lambda: load(model))
+            return await self.bench.train(
+                setup_of(loaded, from_arrays(x, loaded.info.signature), y, RecipeText(**text))
+            )
+
+        outcome: Outcome = self.run(work())
+        return outcome
+
     def cured(self, trained: Trained, name: str) -> CureTrial:
         """One cure, applied; LookupError where it is not among those that fit."""
 
@@ -84,7 +96,7 @@ class Lab:
             fitting = {cure.name: cure for cure in cures(trained.setup, case)}
             if name not in fitting:
                 raise LookupError(f"{name} does not fit; these do: {', '.join(fitting)}")
-            return judge(fitting[name], await self.bench.train(fitting[name].setup))
+            return await attempt(self.bench, fitting[name], case)
 
         trial: CureTrial = self.run(work())
         return trial

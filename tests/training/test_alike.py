@@ -43,6 +43,15 @@ def test_errors_are_small_beside_what_is_allowed_and_not_nothing(by_sgd: Trained
         assert 0.0 < max(shares) < 0.5
 
 
+def test_what_layers_give_is_compared_too(by_sgd: Trained) -> None:
+    training = by_sgd.report.training
+    assert training is not None
+    for curves in training.curves[2:]:
+        shares = [share for share in curves.activation_error if share is not None]
+        assert len(shares) == 30
+        assert 0.0 < max(shares) < 0.5
+
+
 def test_the_gradient_of_the_first_step_is_compared_by_variable(by_sgd: Trained) -> None:
     training = by_sgd.report.training
     assert training is not None

@@ -11,6 +11,7 @@ import pytest
 import pycheck
 from pycheck.errors import InputsFileError, UsageError
 
+from .conftest import Command
 from .failures import dense, noise, sums
 
 
@@ -50,9 +51,24 @@ def test_an_optimizer_that_only_keras_has_also_where_the_model_brings_it() -> No
     assert "adamw is an optimizer of Keras alone" in refuse(model, x, sums(x), optimizer=None)
 
 
-def test_steps_below_one() -> None:
+def test_steps_and_batches_below_one() -> None:
     x = noise(4, 3)
     assert "--steps is 0" in refuse(dense(3, (1, None)), x, sums(x), steps=0)
+    assert "batch-size is 0" in refuse(dense(3, (1, None)), x, sums(x), batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("targets", "loss", "reason"),
+    [
+        (np.ones((4, 2), np.float32), "mse", "targets do not fit the loss"),
+        (np.array([["a"], ["b"], ["a"], ["b"]]), "mse", "targets do not fit the loss"),
+        (np.ones((4, 1), np.complex64), "mse", "targets do not fit the loss"),
+        (np.empty((0, 1), np.float32), "mse", "no samples"),
+        (np.ones((4, 3), np.float32), "sparse_categorical_crossentropy", "targets do not fit the loss"),
+    ],
+)
+def test_targets_of_another_shape_or_type_than_the_loss_takes(targets: Any, loss: str, reason: str) -> None:
+    assert reason in refuse(dense(3, (1, None)), noise(4, 3), targets, loss=loss)
 
 
 def test_a_model_without_trainable_weights() -> None:
@@ -68,6 +84,63 @@ def test_a_model_that_can_only_be_a_graph_and_one_that_is() -> None:
     model = keras.Model(x, keras.ops.erf(keras.layers.Dense(1, name="y")(x)))
     values = noise(4, 3)
     assert "graph artifact, which cannot be trained" in refuse(model, values, sums(values))
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One model as a TF.js model of both formats, and inputs and targets for it."""
+    from pycheck.convert import convert
+    from pycheck.model import load
+
+    folder = tmp_path_factory.mktemp("artifacts")
+    loaded = load(dense(3, (4, "tanh"), (1, None)))
+    convert(loaded, folder / "graph", format="graph")
+    convert(loaded, folder / "layers", format="layers")
+    x = noise(16, 3)
+    np.save(folder / "x.npy", x)
+    np.save(folder / "y.npy", sums(x))
+    return folder
+
+
+def test_a_graph_model_of_tfjs_is_refused_with_the_reason_and_the_way_out(command: Command, artifacts: Path) -> None:
+    files = (artifacts / "graph" / "model.json", artifacts / "x.npy", artifacts / "y.npy")
+    for name in ("train", "gradients"):
+        said = command(name, *files, "--loss", "mse", *(["--optimizer", "sgd:0.1"] if name == "train" else []))
+        assert said.code == 2
+        text = " ".join(said.err.split())
+        assert "is a TF.js graph model: it cannot be trained" in text
+        assert "its weights are constants" in text
+        assert "Give the Keras model it came from" in text
+
+
+def test_a_layers_model_of_tfjs_is_trained_as_the_layers_that_it_describes(command: Command, artifacts: Path) -> None:
+    files = (artifacts / "layers" / "model.json", artifacts / "x.npy", artifacts / "y.npy")
+    said = command(
+        "train", *files, "--loss", "mse", "--optimizer", "sgd:0.1", "--steps", "5", "--runtime", "chromium:cpu"
+    )
+    assert said.code == 0, said.err
+    text = " ".join(said.out.split())
+    assert "chromium:cpu trains as Python does for 5 steps" in text
+    assert "the layers of the TF.js model, made again with Keras 2, are trained" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--steps", "0"), "--steps"),
+        (("--batch-size", "0"), "--batch-size"),
+        (("--optimizer", "lion:0.1"), "lion is an optimizer of Keras alone"),
+        (("--loss", "huber"), "huber is a loss of Keras alone"),
+    ],
+)
+def test_a_command_line_that_cannot_be_trained_ends_with_2_and_the_reason(
+    command: Command, artifacts: Path, arguments: tuple[str, str], reason: str
+) -> None:
+    given = {"--optimizer": "sgd:0.1", "--loss": "mse"} | dict([arguments])
+    flat = [word for pair in given.items() for word in pair]
+    said = command("train", artifacts / "layers" / "model.json", artifacts / "x.npy", artifacts / "y.npy", *flat)
+    assert said.code == 2
+    assert reason in said.err
 
 
 def test_a_saved_model(tmp_path: Path) -> None:

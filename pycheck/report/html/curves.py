@@ -1,23 +1,30 @@
-"""The geometry of the loss of a training, step by step: a chart a runtime, with Python's in float64 behind it."""
+"""The geometry of a training's curves, step by step: loss, norm of the gradient and error, three charts a runtime."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...types import RuntimeId, Training, TrainingCurves
 from ..wording import short
 from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Tick
 
+_SHARE = "of what is allowed"
 _MOST_POINTS = 200
 _LARGEST_RATIO = 50.0  # beyond this the scale is logarithmic
 
 
 @dataclass(frozen=True, slots=True)
-class LossChart:
-    """`line` and `reference` are paths, with gaps where a loss is not finite; `lost` is from where on it is not."""
+class CurveChart:
+    """`line` and `reference` are paths, with gaps where a number is not finite; `lost` is from where on it is not.
 
+    `title` says of what, `unit` what is up the axis, and `behind` what the reference is.
+    """
+
+    title: str
+    unit: str
+    behind: str
     runtime: str
     line: str
     reference: str
@@ -27,32 +34,70 @@ class LossChart:
     label: str
 
 
-def loss_charts(training: Training) -> Iterator[LossChart]:
-    """A chart for each candidate that trained at least one step."""
-    reference = training.of(RuntimeId("native", "float64")) or training.of(RuntimeId("native", "float32"))
-    for curves in training.curves:
-        if curves.runtime.engine != "native" and curves.loss:
-            yield _chart(curves, reference.loss if reference else (), training.step_count)
+def loss_charts(training: Training) -> Iterator[CurveChart]:
+    """The loss of each candidate that trained at least one step, with Python's in float64 behind it."""
+    reference = _reference(training)
+    for curves in _candidates(training):
+        behind = reference.loss if reference else ()
+        yield _chart("Loss", "loss", "Python", curves, curves.loss, behind, training.step_count)
 
 
-def _chart(curves: TrainingCurves, reference: Sequence[float], steps: int) -> LossChart:
-    scale = _Scale([loss for loss in (*curves.loss, *reference) if math.isfinite(loss)], max(steps - 1, 1))
-    lost = next((i for i, loss in enumerate(curves.loss) if not math.isfinite(loss)), None)
-    told = f"from {short(curves.loss[0])} to {short(curves.loss[-1])}"
-    nan = "" if lost is None else f", not finite from step {lost}"
-    return LossChart(
+def curve_charts(training: Training) -> Iterator[CurveChart]:
+    """For each candidate the loss, the norm of the gradient, and the largest error as a share of what is allowed."""
+    reference = _reference(training)
+    for curves, loss in zip(_candidates(training), loss_charts(training), strict=True):
+        yield loss
+        behind = reference.gradient_norm if reference else ()
+        yield _chart(
+            "Norm of the gradient", "norm", "Python", curves, curves.gradient_norm, behind, training.step_count
+        )
+        shares = [_largest(step) for step in zip(*_errors(curves), strict=True)]
+        if any(map(math.isfinite, shares)):
+            limit = (1.0,) * len(shares)
+            chart = _chart("Error used", _SHARE, "allowed", curves, shares, limit, training.step_count)
+            yield replace(chart, lost=None)  # which is told by the loss
+
+
+def _reference(training: Training) -> TrainingCurves | None:
+    return training.of(RuntimeId("native", "float64")) or training.of(RuntimeId("native", "float32"))
+
+
+def _candidates(training: Training) -> list[TrainingCurves]:
+    return [curves for curves in training.curves if curves.runtime.engine != "native" and curves.loss]
+
+
+def _errors(curves: TrainingCurves) -> list[Sequence[float | None]]:
+    return [errors for errors in (curves.loss_error, curves.gradient_error, curves.weight_error) if errors]
+
+
+def _largest(shares: Sequence[float | None]) -> float:
+    return max((share for share in shares if share is not None), default=math.nan)
+
+
+def _chart(
+    title: str, unit: str, behind: str, curves: TrainingCurves, values: Sequence[float], reference: Sequence[float],
+    steps: int,
+) -> CurveChart:  # fmt: skip
+    scale = _Scale([value for value in (*values, *reference) if math.isfinite(value)], max(steps - 1, 1))
+    lost = next((i for i, value in enumerate(values) if not math.isfinite(value)), None)
+    told = f"from {short(values[0])} to {short(values[-1])}"
+    nan = "" if lost is None else f", {'none' if unit == _SHARE else 'not finite'} from step {lost}"
+    return CurveChart(
+        title=title,
+        unit=unit,
+        behind=behind,
         runtime=str(curves.runtime),
-        line=scale.path(curves.loss),
+        line=scale.path(values),
         reference=scale.path(reference),
         lost=None if lost is None else scale.x(lost),
         x_ticks=tuple(Tick(scale.x(step), str(step)) for step in dict.fromkeys((0, (steps - 1) // 2, steps - 1))),
         y_ticks=tuple(Tick(scale.y(value), short(value)) for value in scale.marks),
-        label=f"Loss on {curves.runtime} in {len(curves.loss)} steps, {told}{nan}",
+        label=f"{title} on {curves.runtime} in {len(values)} steps, {told}{nan}",
     )
 
 
 class _Scale:
-    """Steps across and losses up, logarithmic where they are positive and far apart."""
+    """Steps across and values up, logarithmic where they are positive and far apart."""
 
     def __init__(self, losses: Sequence[float], last_step: int) -> None:
         low, high = (min(losses), max(losses)) if losses else (0.0, 1.0)

@@ -1,0 +1,45 @@
+"""Findings about a training: what went wrong at which step, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ...types import Finding
+from .apart import class_divergence, drift, explained, native_nan, not_run
+from .case import (
+    Certain,
+    DataNan,
+    Explanation,
+    Saturated,
+    TargetRange,
+    TrainingCase,
+    TrainingEvidence,
+    loss_grew,
+)
+from .data import input_scale, nan_in_data, target_range
+from .descent import clip_cannot_help, exploding, learning_rate, saturated, vanishing
+from .origin import origin, zero_probability
+
+__all__ = [
+    "Certain",
+    "DataNan",
+    "Explanation",
+    "Saturated",
+    "TargetRange",
+    "TrainingCase",
+    "TrainingEvidence",
+    "diagnose_training",
+    "loss_grew",
+]
+
+Rule = Callable[[TrainingCase], Iterable[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    not_run, nan_in_data, class_divergence, native_nan, origin, zero_probability, learning_rate, exploding, drift,
+    explained, target_range, input_scale, saturated, vanishing, clip_cannot_help,
+)  # fmt: skip
+
+
+def diagnose_training(case: TrainingCase) -> tuple[Finding, ...]:
+    """The findings of a training, in the order in which they read best."""
+    return tuple(found for rule in RULES for found in rule(case))

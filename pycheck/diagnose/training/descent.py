@@ -1,0 +1,108 @@
+"""Findings about the descent: the learning rate, gradients that explode or vanish, layers that are saturated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ...types import NATIVE_FLOAT32, Finding, Severity
+from ..case import listed, number
+from ..codes import finding
+from .case import SATURATED, Saturated, TrainingCase, evidence_of, moment
+
+#: The norm of the gradient has grown so many times: no descent.
+_EXPLODED = 1e3
+#: A variable whose gradient is so many times smaller than the largest one's learns nothing beside it.
+_VANISHED = 1e-6
+_MOST_NAMED = 4
+
+
+def learning_rate(case: TrainingCase) -> Iterator[Finding]:
+    """learning-rate-too-high: above what the largest curvature allows gradient descent."""
+    known = case.evidence
+    if not case.failed or known.optimizer not in ("sgd", "momentum") or not case.training.curvatures:
+        return
+    worst = max(case.training.curvatures, key=lambda c: c.largest)
+    if worst.largest <= 0.0:
+        return
+    stable = 2.0 * (1.0 + known.momentum) / worst.largest
+    if known.learning_rate <= stable:
+        return
+    bound = "2 / curvature" if not known.momentum else "2 (1 + momentum) / curvature"
+    yield finding(
+        "learning-rate-too-high", Severity.WARNING,
+        summary=f"The learning rate {known.learning_rate:g} is {number(known.learning_rate / stable)} times what is "
+        f"stable: the largest curvature seen, before step {worst.step}, is {number(worst.largest)}, and {bound} is "
+        f"{number(stable)}.",
+        advice=f"Take a rate below {number(stable)}, such as {number(stable / 2)}, or scale the inputs, which lowers "
+        "the curvature.",
+        evidence={
+            "learning_rate": known.learning_rate, "stable": stable, "curvature": worst.largest, "step": worst.step,
+        },
+    )  # fmt: skip
+
+
+def exploding(case: TrainingCase) -> Iterator[Finding]:
+    """exploding-gradient: the norm of the gradient grows from step to step, by orders of magnitude."""
+    norms = [norm for norm in case.native.gradient_norm if math.isfinite(norm)]
+    if not norms or not norms[0]:
+        return
+    largest = max(norms)
+    if largest < _EXPLODED * norms[0]:
+        return
+    step = case.native.gradient_norm.index(largest)
+    yield finding(
+        "exploding-gradient", Severity.WARNING, runtime=NATIVE_FLOAT32,
+        summary=f"The norm of the gradient grows from {number(norms[0])} to {number(largest)} at step {step}.",
+        advice="Lower the learning rate, scale the inputs, or clip: --clipnorm 1.",
+        evidence={"first": norms[0], "largest": largest, "step": step},
+    )  # fmt: skip
+
+
+def vanishing(case: TrainingCase) -> Iterator[Finding]:
+    """vanishing-gradient: variables that learn nothing at the first step beside what others learn."""
+    first = case.native.largest_gradient[0] if case.native.largest_gradient else ()
+    sizes = {v.name: size for v, size in zip(case.training.variables, first, strict=False) if size is not None}
+    largest = max(sizes.values(), default=0.0)
+    gone = [name for name, size in sizes.items() if size <= _VANISHED * largest]
+    if not largest or not gone or not math.isfinite(largest):
+        return
+    named = [*gone[:_MOST_NAMED], *([f"{len(gone) - _MOST_NAMED} more"] if len(gone) > _MOST_NAMED else [])]
+    yield finding(
+        "vanishing-gradient", Severity.WARNING, tensor=gone[0],
+        summary=f"At the first step the gradient of {listed(named)} is at most {number(max(sizes[n] for n in gone))}, "
+        f"that of others up to {number(largest)}: {'it learns' if len(gone) == 1 else 'they learn'} nothing.",
+        advice="Take relu instead of sigmoid or tanh, scale the inputs, or normalize between the layers.",
+        evidence={"variables": gone, "largest": largest, "vanished": max(sizes[n] for n in gone)},
+    )  # fmt: skip
+
+
+def saturated(case: TrainingCase) -> Iterator[Finding]:
+    """activation-saturated: a layer whose results lie at the bounds of its activation."""
+    worst: dict[str, Saturated] = {}
+    for found in case.evidence.saturated:
+        if found.share >= max(SATURATED, worst[found.layer].share if found.layer in worst else 0.0):
+            worst[found.layer] = found
+    for found in worst.values():
+        yield finding(
+            "activation-saturated", Severity.WARNING, layer=found.layer,
+            summary=f"{found.layer}: {100 * found.share:.0f}% of what its {found.activation} gives before step "
+            f"{found.step} lies at a bound, where it has no gradient.",
+            advice="Scale the inputs to about -1 to 1, or take relu.",
+            evidence={"activation": found.activation, "share": found.share, "step": found.step},
+        )  # fmt: skip
+
+
+def clip_cannot_help(case: TrainingCase) -> Iterator[Finding]:
+    """clip-cannot-help: a NaN is there before anything is clipped, and a global norm spreads it to every variable."""
+    bad = case.native.first_nonfinite
+    if case.evidence.clipping is None or bad is None or bad.what == "weight":
+        return
+    spread = case.evidence.clipping == "global_clipnorm"
+    yield finding(
+        "clip-cannot-help", Severity.WARNING,
+        summary=f"{case.evidence.clipping} is set and cannot help: {moment(bad)} is not finite before any gradient is "
+        f"clipped{', and the global norm, NaN itself, makes every variable NaN' if spread else ''}.",
+        advice="Cure where it starts: the loss, the data or the operation that the findings above name.",
+        evidence={"clipping": case.evidence.clipping, **evidence_of(bad)},
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""The Keras model to be trained: the one that was given, or the layers of a TF.js layers model made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..artifact.document import Document, read_document
+from ..artifact.layers_keras import layers_keras
+from ..errors import ArtifactFileError, UsageError
+from ..inputs import Inputs
+from ..model import Model, load
+from .keras_models import require_trainable
+
+_FEW = 8
+#: Of the largest output; two ways of Python to compute the same model in float32.
+_ALIKE = 1e-4
+_NO_TRAINING = "its weights are constants and nothing says which of them are to be learned"
+_WAY_OUT = "Give the Keras model it came from (.keras or .h5)."
+
+
+@dataclass(frozen=True, slots=True)
+class SourceModel:
+    """`keras_model` can be trained; `notes` say what a reader should know of it."""
+
+    keras_model: Any
+    notes: tuple[str, ...] = ()
+
+
+def source_model(model: Model, inputs: Inputs) -> SourceModel:
+    """What to train. UsageError for what cannot be trained, with the reason and the way out."""
+    path = model.info.path
+    if model.keras_model is not None:
+        found = SourceModel(model.keras_model)
+    elif model.info.format != "tfjs":
+        raise UsageError(f"{path} is a SavedModel: its graph cannot be trained, for {_NO_TRAINING}", _WAY_OUT)
+    else:
+        document = read_document(Path(path))
+        if document.format == "graph":
+            raise UsageError(
+                f"{path} is a TF.js graph model: it cannot be trained, in TF.js neither, for {_NO_TRAINING}", _WAY_OUT
+            )
+        found = _of_layers(document, model, inputs)
+    require_trainable(found.keras_model, path)
+    return found
+
+
+def _of_layers(document: Document, model: Model, inputs: Inputs) -> SourceModel:
+    """The layers made again, and seen to compute what the artifact does."""
+    try:
+        keras_model = layers_keras(document)
+    except ArtifactFileError as error:
+        raise UsageError(f"{model.info.path} cannot be trained: {error.message}", error.advice or _WAY_OUT) from error
+    again = load(keras_model)
+    tensors = {name: value[:_FEW] for name, value in next(iter(inputs.batches(_FEW))).tensors.items()}
+    same = [[s.name for s in m.info.signature.inputs + m.info.signature.outputs] for m in (model, again)]
+    if same[0] != same[1] or not _alike(model.predict(tensors), again.predict(tensors)):
+        raise UsageError(
+            f"{model.info.path} cannot be trained: its layers, made again with Keras 2, do not give what it gives",
+            _WAY_OUT,
+        )
+    notes = ["the layers of the TF.js model, made again with Keras 2, are trained"]
+    if left_out := sorted(set(_regularized(document.topology))):
+        notes.append(f"{', '.join(left_out)}: the regularizer of the file is left out; --regularize adds one")
+    return SourceModel(keras_model, tuple(notes))
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(
+        np.allclose(one[name], other[name], rtol=_ALIKE, atol=_ALIKE * float(np.abs(one[name]).max()), equal_nan=True)
+        for name in one
+    )
+
+
+def _regularized(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if any(str(key).endswith("_regularizer") and value for key, value in node.items()):
+            yield str(node.get("name", "a layer"))
+        for value in node.values():
+            yield from _regularized(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _regularized(item)
