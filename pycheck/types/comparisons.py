@@ -1,0 +1,171 @@
+"""How far two runtimes are apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .names import RuntimeId
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What one output may differ by.
+
+    ``mode`` is "auto" (max_abs_error <= max_abs and rms_error <= rms), "explicit"
+    (NumPy's elementwise ``|c - r| <= atol + rtol * |r|``, and max_ulp where given)
+    or "exact" (integers and booleans: no difference at all).
+    `derivation` says in one line where the numbers come from.
+    """
+
+    mode: str
+    max_abs: float | None = None
+    rms: float | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    max_ulp: float | None = None
+    derivation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorstElement:
+    """One of the elements that differ most. `index` is within the sample; `sample` is in the whole input."""
+
+    sample: int
+    index: tuple[int, ...]
+    reference: float
+    candidate: float
+    kind: str  # "error", "introduced", "masked" or "class" (another change of class)
+
+
+@dataclass(frozen=True, slots=True)
+class Top1Flip:
+    """A sample whose largest class changed. `margin` is the reference's gap between the two classes."""
+
+    sample: int
+    index: tuple[int, ...]  # position before the class axis, within the sample
+    reference_class: int
+    candidate_class: int
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairingHint:
+    """Where another output of the same shape is what this one should have been paired with.
+
+    Errors are RMS, of what the candidate calls `tensor` and of what it calls `fits`,
+    both against the reference's `tensor`.
+    """
+
+    candidate: RuntimeId
+    tensor: str
+    fits: str
+    rms_error: float
+    fitting_rms_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class NonfiniteCounts:
+    """The 4x4 class matrix, rows the reference, in the order of CLASSES."""
+
+    reference: RuntimeId
+    counts: tuple[tuple[int, ...], ...]
+
+    @property
+    def introduced(self) -> int:
+        """Elements finite in the reference and not in the candidate."""
+        return sum(self.counts[0][1:])
+
+    @property
+    def masked(self) -> int:
+        """Elements not finite in the reference and finite in the candidate."""
+        return sum(row[0] for row in self.counts[1:])
+
+    @property
+    def changed(self) -> int:
+        """Elements of any other class than the reference's."""
+        return sum(n for i, row in enumerate(self.counts) for j, n in enumerate(row) if i != j)
+
+
+@dataclass(frozen=True, slots=True)
+class MagnitudeErrors:
+    """Errors of the pairs whose reference lies in ``[2**log2_magnitude, 2**(log2_magnitude + 1))``.
+
+    `ulp_histogram` counts them as `Comparison.ulp_histogram` does, but what is beyond 2**62 ULP with what
+    lies there. A `log2_magnitude` of None is 0 and what shares the unit of it: subnormals and the least normals;
+    magnitudes beyond 2**160 are counted with that.
+    """
+
+    log2_magnitude: int | None
+    ulp_histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePicture:
+    """The worst sample of an image-like output, small: what Python has, what the candidate has, the difference.
+
+    The pictures are PNG in base64, at most 64 pixels on the longer side. In the first two `low` is black
+    and `high` is white, which are the least and the largest value of Python's sample; in the third
+    `largest_error` is brightest. A pixel is transparent where a value is not finite, in the third
+    where its class differs. `height`, `width` and `channels` are the sample's own, and
+    `changed_count` elements of it have another class.
+    """
+
+    sample: int
+    height: int
+    width: int
+    channels: int
+    low: float
+    high: float
+    largest_error: float
+    changed_count: int
+    reference_png: str
+    candidate_png: str
+    difference_png: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One output of one candidate against the reference, over all samples.
+
+    Error metrics are over pairs finite on both sides and None when there is none.
+    """
+
+    reference: RuntimeId
+    candidate: RuntimeId
+    tensor: str
+    dtype: str
+    element_count: int
+    finite_count: int
+    max_abs_error: float | None
+    mean_abs_error: float | None
+    rms_error: float | None
+    max_rel_error: float | None
+    max_ulp_error: float | None
+    ulp_histogram: tuple[int, ...]  # count of ULP distance under 1, then of [2**(i-1), 2**i)
+    cosine_similarity: float | None
+    sqnr_db: float | None
+    top1_agreement: float | None
+    top1_flips: tuple[Top1Flip, ...]
+    reference_scale: float | None  # largest finite magnitude of the reference
+    noise_floor: float | None  # max_abs_error of native:float32 against native:float64
+    noise_floor_rms: float | None
+    nonfinite: NonfiniteCounts
+    worst: tuple[WorstElement, ...]
+    shape_mismatch: str | None = None  # such as "reference (10,), candidate (9,)"
+    tolerance: Tolerance | None = None  # set by the gate
+    drifted: bool = False  # set by the gate
+    passed: bool | None = None  # set by the gate; None until then, and for the noise floor's own row
+    precision_bits: int = 32  # of the ULP that max_ulp_error counts in
+    reference_rms: float | None = None  # root mean square of the reference, over finite pairs
+    noise_floor_count: float | None = None  # how many equal, independent errors the noise floor is worth
+    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, or integers that differ
+    top1_count: int = 0  # rows whose largest class was compared
+    top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
+    outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
+    error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
+    picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
+
+    @property
+    def is_noise_floor(self) -> bool:
+        """Whether this row tells what float32 costs in Python, which nothing judges."""
+        return self.candidate.engine == self.reference.engine

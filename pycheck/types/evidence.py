@@ -1,0 +1,92 @@
+"""What was looked at beside the outputs: inputs, weights, epsilons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The largest magnitude in one column of an input; a column is one index of the last axis."""
+
+    index: int
+    magnitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outlier:
+    """A value that is far from its column's median; `robust_z` is how many times 1.4826 MAD."""
+
+    column: int
+    sample: int
+    value: float
+    median: float
+    robust_z: float
+
+
+@dataclass(frozen=True, slots=True)
+class InputScale:
+    """How large the finite values of one floating-point input are, over all samples.
+
+    `largest` and `smallest` are those of the columns that vary; `constant_columns` do not, and are empty
+    where none does.
+    """
+
+    name: str
+    columns: int
+    largest: Column
+    smallest: Column
+    outlier: Outlier | None
+    constant_columns: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NonfiniteInput:
+    """NaN and infinities of one input, in `sample_count` of its samples.
+
+    The first is at `index` of `sample`, which is its place in the whole input; `kind` is of CLASSES.
+    """
+
+    name: str
+    nan_count: int
+    infinity_count: int
+    sample_count: int
+    sample: int
+    index: tuple[int, ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class NonfiniteWeight:
+    """A weight tensor with NaN or infinities. `place` is "model" or "artifact"; `index` is of the first."""
+
+    place: str
+    name: str
+    layer: str | None
+    shape: tuple[int, ...]
+    nan_count: int
+    infinity_count: int
+    index: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Epsilon:
+    """What a normalization adds to a variance or a norm: in the model and in the artifact, where each tells.
+
+    `in_tensors` is whether the artifact adds it in an operation of its own, so that half floats round the sum.
+    """
+
+    layer: str
+    model: float | None
+    artifact: float | None
+    in_tensors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a run beside its outputs, for those who explain them."""
+
+    scales: tuple[InputScale, ...] = ()
+    weights: tuple[NonfiniteWeight, ...] = ()
+    epsilons: tuple[Epsilon, ...] = ()
+    bilinear_layers: tuple[str, ...] = ()  # of a layers artifact, which tfjs-layers resizes from pixel corners

@@ -1,0 +1,54 @@
+"""One explained fact, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from .names import RuntimeId
+
+
+class NanPolicy(StrEnum):
+    """What a non-finite divergence does."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
+class Severity(StrEnum):
+    """How much a finding matters; only an error fails the gate."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One explained fact."""
+
+    code: str
+    severity: Severity
+    summary: str
+    advice: str
+    runtime: RuntimeId | None = None
+    tensor: str | None = None
+    layer: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def page(self) -> str:
+        """Where its code is explained; ``pycheck explain CODE`` prints the same."""
+        return f"docs/findings/{self.code}.md"
+
+
+class Verdict(StrEnum):
+    """The answer to: may this be released?"""
+
+    PASS = "pass"
+    DRIFT = "drift"
+    NAN_DIVERGENCE = "nan_divergence"
+    ERROR = "error"

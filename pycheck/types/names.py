@@ -1,0 +1,83 @@
+"""What executes, and the arrays that go through it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+#: Named tensors; the first axis of each is the sample.
+Tensors = Mapping[str, Array]
+
+#: The four classes of a number, in the order of every 4x4 class matrix.
+CLASSES = ("finite", "nan", "+inf", "-inf")
+
+BROWSER_ENGINES = ("chromium", "firefox", "webkit")
+ENGINES = ("native", "artifact", *BROWSER_ENGINES)
+PYTHON_KINDS = ("float32", "float64")
+BROWSER_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
+
+#: The engine of a device is this and the device's name.
+DEVICE = "device:"
+DEVICE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RuntimeId:
+    """Something that executes, written ``engine:kind``: ``chromium:webgl``, or ``device:pixel:webgl``."""
+
+    engine: str
+    kind: str
+
+    @classmethod
+    def parse(cls, text: str) -> RuntimeId:
+        """Read ``engine:kind``; ValueError names what is unknown and what is known."""
+        engine, _, kind = text.rpartition(":") if text.count(":") > 1 else text.partition(":")
+        name = engine.removeprefix(DEVICE)
+        if f"{engine}:" == DEVICE or (name != engine and not DEVICE_NAME.fullmatch(name)):
+            raise ValueError(
+                f"no device in runtime {text!r}; write device:NAME:KIND, the name in small letters, digits and hyphens"
+            )
+        if name == engine and engine not in ENGINES:
+            raise ValueError(f"unknown engine {engine!r} in runtime {text!r}; known: {', '.join(ENGINES)}, device:NAME")
+        kinds = PYTHON_KINDS if engine in ("native", "artifact") else BROWSER_KINDS
+        if kind not in kinds:
+            raise ValueError(f"unknown kind {kind!r} in runtime {text!r}; {engine} has: {', '.join(kinds)}")
+        return cls(engine, kind)
+
+    def __str__(self) -> str:
+        return f"{self.engine}:{self.kind}"
+
+    @property
+    def is_on_device(self) -> bool:
+        """Whether it runs on a device, which is there while its page is open."""
+        return self.engine.startswith(DEVICE)
+
+
+NATIVE_FLOAT32 = RuntimeId("native", "float32")
+
+NATIVE_FLOAT64 = RuntimeId("native", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, NumPy dtype name and shape of a tensor; None is a dynamic dimension.
+
+    The shape includes the sample axis, which comes first and is None.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and gives, in its own order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]

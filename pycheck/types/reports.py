@@ -1,0 +1,90 @@
+"""What a command gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .comparisons import Comparison
+from .findings import Finding, Verdict
+from .remedies import Remedy
+from .runs import ArtifactInfo, InputsInfo, ModelInfo, RuntimeRecord
+from .traces import Trace
+from .trainings import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a run learned; the reports are rendered from this alone."""
+
+    pycheck_version: str
+    model: ModelInfo
+    artifact: ArtifactInfo | None
+    inputs: InputsInfo
+    runtimes: tuple[RuntimeRecord, ...]
+    comparisons: tuple[Comparison, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    command: str = ""  # what reproduces this report
+    trace: Trace | None = None  # where it starts, when it was traced
+    training: Training | None = None  # how it trained, when it was trained
+    remedies: tuple[Remedy, ...] = ()  # what was tried against its failures: what worked first
+    name: str = ""  # of the variant, where the run is one of a check's
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is `pass`."""
+        return self.verdict is Verdict.PASS
+
+    def assert_ok(self) -> None:
+        """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
+        __tracebackhide__ = True  # pytest shows the test, not this
+        if not self.passed:
+            from ..report.failure import failure_text  # as below
+
+            raise AssertionError(failure_text(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        from ..report.json import report_to_dict  # the only way up: a method for the reader's convenience
+
+        return report_to_dict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFailure:
+    """What kept one variant of a check from being judged: an error of its model, its inputs or its baseline."""
+
+    name: str
+    message: str
+    advice: str
+    exit_code: int  # that of the error, see errors.py
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """A whole matrix: one report a variant, which is a model in one format and quantization, on its runtimes.
+
+    `reports` have the names of their variants, in the order of the configuration. Budgets, known divergences and
+    the baseline have had their say in the findings and the verdict of each. `failures` are variants without a
+    report, and those whose report could not be held against the baseline.
+    """
+
+    pycheck_version: str
+    config: str  # the file that says what is checked
+    reports: tuple[Report, ...]
+    failures: tuple[VariantFailure, ...]
+    verdict: Verdict
+    wall_s: float
+    command: str = ""  # what reproduces this report
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is `pass`."""
+        return self.verdict is Verdict.PASS
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        from ..report.json import check_to_dict  # the only way up: a method for the reader's convenience
+
+        return check_to_dict(self)
