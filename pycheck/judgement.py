@@ -12,6 +12,7 @@ from .compare import Statistics, better_pairings, measure, merge, summarize
 from .config import Options
 from .diagnose import diagnose
 from .gate import ToleranceOptions, assess, decide, precision_bits
+from .inputs import nonfinite
 from .inputs.scale import ScaleSketch
 from .store import SavedRun
 from .types import (
@@ -20,6 +21,7 @@ from .types import (
     Comparison,
     Environment,
     InputScale,
+    NonfiniteInput,
     PairingHint,
     Report,
     RuntimeId,
@@ -40,7 +42,7 @@ class Measurements:
         self.statistics: dict[RuntimeId, dict[str, Statistics]] = {}
         self.floor: dict[str, Statistics] = {}
         self.size_runtime = NATIVE_FLOAT32
-        self.nonfinite_inputs: dict[str, int] = {}
+        self._nonfinite: dict[str, NonfiniteInput] = {}
         self.input_elements: dict[str, int] = {}
         self._scales: dict[str, ScaleSketch] = {}
         self.pairing_hints: list[PairingHint] = []
@@ -51,12 +53,18 @@ class Measurements:
         for name, tensor in batch.tensors.items():
             self.input_elements[name] = max(tensor.size, self.input_elements.get(name, 0))
             if tensor.dtype.kind == "f":
-                count = tensor.size - int(np.count_nonzero(np.isfinite(tensor)))
-                self.nonfinite_inputs[name] = self.nonfinite_inputs.get(name, 0) + count
+                found = nonfinite.found(name, tensor, batch.start)
+                if found:
+                    self._nonfinite[name] = nonfinite.together(self._nonfinite.get(name), found)
                 if tensor.size:
                     so_far = self._scales.get(name)
                     sketch = ScaleSketch.of(tensor, batch.start, so_far.rows if so_far else 0)
                     self._scales[name] = so_far.merge(sketch) if so_far else sketch
+
+    @property
+    def nonfinite_inputs(self) -> tuple[NonfiniteInput, ...]:
+        """The inputs that were added and hold NaN or infinities."""
+        return tuple(self._nonfinite.values())
 
     @property
     def scales(self) -> tuple[InputScale, ...]:

@@ -21,9 +21,9 @@ import safetensors.numpy
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import InputError, UsageError
-from .types import ArtifactInfo, Evidence, InputsInfo, ModelInfo, RuntimeId, RuntimeRecord, Tensors
+from .types import ArtifactInfo, Evidence, InputsInfo, ModelInfo, NonfiniteInput, RuntimeId, RuntimeRecord, Tensors
 
-RUN_VERSION = 1
+RUN_VERSION = 2
 
 
 class OutputStore:
@@ -67,7 +67,7 @@ class SavedRun:
     runtimes: tuple[RuntimeRecord, ...]
     candidates: tuple[RuntimeId, ...]
     batch_sizes: tuple[int, ...]
-    nonfinite_inputs: dict[str, int]  # NaN and Inf, by input
+    nonfinite_inputs: tuple[NonfiniteInput, ...]  # those that have any
     input_elements: dict[str, int]  # of one batch, by input
     command: str
     evidence: Evidence = field(default_factory=Evidence)

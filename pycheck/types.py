@@ -281,6 +281,22 @@ class InputScale:
 
 
 @dataclass(frozen=True, slots=True)
+class NonfiniteInput:
+    """NaN and infinities of one input, in `sample_count` of its samples.
+
+    The first is at `index` of `sample`, which is its place in the whole input; `kind` is of CLASSES.
+    """
+
+    name: str
+    nan_count: int
+    infinity_count: int
+    sample_count: int
+    sample: int
+    index: tuple[int, ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class NonfiniteWeight:
     """A weight tensor with NaN or infinities. `place` is "model" or "artifact"; `index` is of the first."""
 
@@ -567,6 +583,14 @@ class TracePoint:
     merged: tuple[str, ...] = ()  # layers before `layer` whose operations the converter merged into this one
     conversion: PointResult | None = None  # the artifact in Python against the model at this point
     quantized: bool = False  # whether it reads weights that the artifact keeps in fewer bits
+    loops: tuple[
+        str, ...
+    ] = ()  # nodes of loops and branches that it is the first to show in numbers, and runs alone with
+
+    @property
+    def operation(self) -> str:
+        """The operation, with the loops that are part of the point: ``TensorListStack of lstm/while``."""
+        return f"{self.op} of {', '.join(self.loops)}" if self.loops else self.op
 
 
 @dataclass(frozen=True, slots=True)
@@ -637,9 +661,9 @@ class Outcome:
 class Remedy:
     """Something that was done otherwise on a runtime that failed, and what that gave on the same inputs.
 
-    `kind` is "quantization", "format", "flags", "operations", "epsilon", "backend" or "inputs"; `change` says what
-    is different. `after` is None where it could not be tried, and `note` then says why; else it says what else
-    there is to know, such as what the judgement was against.
+    `kind` is "quantization", "format", "conversion", "flags", "operations", "epsilon", "backend" or "inputs"; `change`
+    says what is different. `after` is None where it could not be tried, and `note` then says why (`trial_count` 0
+    where nothing was); else it says what else there is to know, such as what the judgement was against.
     `options` make the same change on the command line, `code` in the page or in the model; either may be empty.
     """
 

@@ -24,6 +24,8 @@ class Point:
         activation: What it applies last, also where that is fused into it, by Keras's name (``relu``); else empty.
         merged: Layers before `layer` whose operations the converter merged into this one, as far as the names of
             its weights tell: of a fused convolution, batch normalization and ReLU the first two.
+        loops: Nodes of loops and branches whose result it is the first to show in numbers, where what leaves them
+            is a list of tensors, which cannot be asked for. Run alone, it runs them too.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Point:
     constant: bool
     activation: str = ""
     merged: tuple[str, ...] = ()
+    loops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

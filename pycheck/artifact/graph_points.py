@@ -17,7 +17,9 @@ from .opaque import opaque_tensors, output_types
 _SILENT = frozenset({"Const", "NoOp", "Placeholder"})
 _ACTIVATIONS = {op: op.lower() for op in ("Relu", "Relu6", "Sigmoid", "Softmax", "Softsign", "Tanh")}
 _CONTRACTIONS = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul"})
+#: Run what is inside of them; what leaves a loop or a branch of TensorFlow 1 does so through these.
 _LEAVING = {"Exit": "while", "RefExit": "while", "Merge": "cond", "RefMerge": "cond"}
+_CONTROLLING = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", *_LEAVING})
 
 
 def graph_points(
@@ -44,7 +46,8 @@ def graph_points(
         node = nodes[name]
         if name in input_of_node or node.op in _SILENT or name in flow.inside:
             continue
-        sources = _sources(nodes, node, flow.inside, opaque, input_of_node)
+        sources, through = _sources(nodes, node, flow.inside, opaque, input_of_node)
+        loops = tuple(n for n in through if nodes[n].op in _CONTROLLING and n not in flow.inside)
         op = _LEAVING.get(node.op, node.op)
         # A placeholder with a default, which is no input of the artifact, is a constant of it.
         is_constant = all(constant.get(source, True) for source in sources)
@@ -54,7 +57,9 @@ def graph_points(
             if tensor not in opaque and (index == 0 or tensor in read):
                 layer, activation = names.of(name), _activation(node)
                 merged = _merged(nodes, node, names, layer)
-                points.append(Point(tensor, op, sources, layer, f"{name}:{index}", is_constant, activation, merged))
+                points.append(
+                    Point(tensor, op, sources, layer, f"{name}:{index}", is_constant, activation, merged, loops)
+                )
     return tuple(points)
 
 
@@ -64,10 +69,10 @@ def _sources(
     inside: Collection[str],
     opaque: Collection[str],
     input_of_node: Mapping[str, str],
-) -> tuple[str, ...]:
-    """Points and inputs that a node reads, also through what cannot be asked for."""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Points and inputs that a node reads, also through what cannot be asked for, and the nodes that is."""
     found: dict[str, None] = {}
-    seen: set[str] = set()
+    seen: dict[str, None] = {}
     pending: list[str] = list(reversed(node.input))
     while pending:
         ref = pending.pop()
@@ -76,11 +81,11 @@ def _sources(
             found[input_of_node[source.name]] = None
         elif source.name in inside or _short(ref) in opaque:
             if source.name not in seen:
-                seen.add(source.name)
+                seen[source.name] = None
                 pending += reversed(source.input)
         elif source.op not in _SILENT and not ref.startswith("^"):
             found[_short(ref)] = None
-    return tuple(found)
+    return tuple(found), tuple(seen)
 
 
 def _merged(nodes: Mapping[str, Any], node: Any, names: LayerNames, layer: str | None) -> tuple[str, ...]:

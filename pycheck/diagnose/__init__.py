@@ -11,6 +11,7 @@ from ..types import (
     Finding,
     ModelInfo,
     NanPolicy,
+    NonfiniteInput,
     PairingHint,
     RuntimeRecord,
     Severity,
@@ -32,7 +33,7 @@ def diagnose(
     runtimes: Iterable[RuntimeRecord] = (),
     model: ModelInfo | None = None,
     artifact: ArtifactInfo | None = None,
-    nonfinite_inputs: Mapping[str, int] | None = None,
+    nonfinite_inputs: Iterable[NonfiniteInput] = (),
     input_elements: Mapping[str, int] | None = None,
     pairing_hints: Iterable[PairingHint] = (),
     nan: NanPolicy = NanPolicy.FAIL,
@@ -41,7 +42,7 @@ def diagnose(
     """The findings of a run, the most severe first.
 
     `comparisons` have been through `gate.assess`, the noise floor's own rows among them.
-    `nonfinite_inputs` counts NaN and Inf by input; `input_elements` is the number of
+    `nonfinite_inputs` are the inputs that hold NaN or Inf; `input_elements` is the number of
     elements of each input in one batch; `evidence` what else is known of the run.
     """
     case = Case(
@@ -49,7 +50,7 @@ def diagnose(
         runtimes=tuple(runtimes),
         model=model,
         artifact=artifact,
-        nonfinite_inputs=nonfinite_inputs or {},
+        nonfinite_inputs=tuple(nonfinite_inputs),
         input_elements=input_elements or {},
         pairing_hints=tuple(pairing_hints),
         nan=nan,

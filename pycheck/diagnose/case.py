@@ -13,6 +13,7 @@ from ..types import (
     Finding,
     ModelInfo,
     NanPolicy,
+    NonfiniteInput,
     PairingHint,
     RuntimeRecord,
     Severity,
@@ -29,7 +30,7 @@ class Case:
     runtimes: tuple[RuntimeRecord, ...] = ()
     model: ModelInfo | None = None
     artifact: ArtifactInfo | None = None
-    nonfinite_inputs: Mapping[str, int] = field(default_factory=dict)
+    nonfinite_inputs: tuple[NonfiniteInput, ...] = ()
     input_elements: Mapping[str, int] = field(default_factory=dict)
     pairing_hints: tuple[PairingHint, ...] = ()
     nan: NanPolicy = NanPolicy.FAIL
@@ -90,7 +91,7 @@ def named(point: TracePoint) -> str:
     """A point with its operation and its layers: ``model/relu/Relu (_FusedConv2D, layers conv, norm and relu)``."""
     layers = [layer for layer in (*point.merged, point.layer) if layer and layer != point.name]
     of = f", layer{'s' if len(layers) > 1 else ''} {listed(layers)}" if layers else ""
-    return f"{point.name} ({point.op}{of})"
+    return f"{point.name} ({point.operation}{of})"
 
 
 def lighter(quantization: str) -> str:

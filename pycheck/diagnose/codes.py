@@ -72,6 +72,7 @@ CODES: Mapping[str, Code] = {
     "int32-precision": Code("an integer beyond what a float holds", _OF_SOURCE, trace=True),
     "denormal-flush": Code("numbers below 1.2e-38 become 0", _OF_SOURCE, trace=True),
     "own-drift": Code("an operation is less exact by itself", _OF_SOURCE, trace=True),
+    "accumulated-drift": Code("an output fails, and no operation does by itself", _ERROR, trace=True),
     "activation-saturated": Code("an activation is all but constant at its bounds", _OF_CAUSE, trace=True),
     "nondeterministic": Code(
         "random numbers, or two runs on one runtime that differ", f"{_WARNING}; as a source {_OF_SOURCE}", trace=True

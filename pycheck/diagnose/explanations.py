@@ -136,15 +136,24 @@ def _hides_nan(s: Place) -> bool:
 
 
 def _spreads_nan(s: Place) -> bool:
-    """Spoilt where no NaN was read but one is near, or a clip that returned what it read: it does so beside a NaN."""
+    """Spoilt where no NaN was read but one is near."""
     if math.isnan(s.expected) or any(math.isnan(v) for v in s.values):
         return False
     spoilt = not math.isfinite(s.given) and (math.isfinite(s.expected) or math.isnan(s.given))
-    if spoilt and any(o.nan_count for o in s.operands):
-        return True
+    return spoilt and any(o.nan_count for o in s.operands)
+
+
+def _leaves_unclipped(s: Place) -> bool:
+    """A clip that returned what it read, an infinity too: WebGL's does so beside a NaN."""
+    if s.op not in _CLIPS or math.isnan(s.expected) or s.given not in s.values:
+        return False
     # WebGL's texels reach over samples, so that the NaN may be in another one; Python has it in its place.
-    has_nan = s.comparison is not None and sum(s.comparison.nonfinite.counts[CLASSES.index("nan")]) > 0
-    return has_nan and s.op in _CLIPS and s.given in s.values
+    return s.comparison is not None and sum(s.comparison.nonfinite.counts[CLASSES.index("nan")]) > 0
+
+
+def _keeps_no_infinity(s: Place) -> bool:
+    """Half-float textures of some devices have no infinity, so that it is lost as soon as it is stored."""
+    return s.is_half and math.isinf(s.expected) and math.isnan(s.given)
 
 
 def _flushes(s: Place) -> bool:
@@ -222,10 +231,22 @@ RULES: Sequence[Explanation] = (
         "Clip the argument below 88, or subtract its maximum first.",
     ),
     (
+        "nan-spread",
+        _leaves_unclipped,
+        "beside a NaN this backend leaves what it reads as it is",
+        "Remove the NaN before this operation: on this backend it does not stay in its place.",
+    ),
+    (
         "infinity-mishandled",
         _reads_infinity,
         "this backend computes something else of an infinity",
         "Keep infinities out of this operation: clip what it reads to large finite numbers.",
+    ),
+    (
+        "infinity-mishandled",
+        _keeps_no_infinity,
+        "half floats keep no infinity on this device",
+        "Keep infinities out: clip what makes them to numbers below 65504.",
     ),
     (
         "int32-precision",

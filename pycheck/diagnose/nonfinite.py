@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,15 +16,30 @@ _NAMES = dict(zip(CLASSES, ("finite", "NaN", "+Inf", "-Inf"), strict=True))
 
 def input_nonfinite(case: Case) -> Iterator[Finding]:
     """input-nonfinite: the inputs themselves hold NaN or Inf."""
-    counts = {name: count for name, count in case.nonfinite_inputs.items() if count}
-    for name, count in counts.items():
+    for found in case.nonfinite_inputs:
+        count = found.nan_count + found.infinity_count
+        value = {"nan": math.nan, "+inf": math.inf, "-inf": -math.inf}[found.kind]
+        first = f"{number(value)} at {place(WorstElement(found.sample, found.index, value, value, 'class'))}"
+        kinds = listed(
+            [f"{n:,} {kind}" for n, kind in ((found.nan_count, "NaN"), (found.infinity_count, "infinite")) if n]
+        )
+        samples = f"{found.sample_count:,} sample{'' if found.sample_count == 1 else 's'}"
         yield finding(
             "input-nonfinite",
             Severity.WARNING,
-            tensor=name,
-            summary=f"The input {name} holds {count:,} NaN or infinite value{'' if count == 1 else 's'}.",
+            tensor=found.name,
+            summary=f"The input {found.name} holds "
+            + (f"{first}." if count == 1 else f"{kinds} values in {samples}, the first {first}."),
             advice="Backends differ most in what they make of NaN; if your users never send it, take it out.",
-            evidence={"count": count},
+            evidence={
+                "count": count,
+                "nan_count": found.nan_count,
+                "infinity_count": found.infinity_count,
+                "sample_count": found.sample_count,
+                "sample": found.sample,
+                "index": list(found.index),
+                "value": value,
+            },
         )
 
 
@@ -48,7 +64,7 @@ def native_overflow(case: Case) -> Iterator[Finding]:
 
 def native_nan(case: Case) -> Iterator[Finding]:
     """native-nan: Python gives NaN or infinity, in float32 and in float64, whatever the browser does."""
-    if any(case.nonfinite_inputs.values()):
+    if case.nonfinite_inputs:
         return  # and so it should
     for c in case.floors:
         counts = [sum(row[column] for row in c.nonfinite.counts[1:]) for column in (1, 2, 3)]
@@ -125,7 +141,7 @@ def _introduced_advice(case: Case, c: Comparison, first: WorstElement | None) ->
     others = [o for o in case.candidates if o.tensor == c.tensor and o.precision_bits != 16]
     if c.precision_bits == 16 and others and not any(o.nonfinite.introduced for o in others):
         return "Only half floats give it: a value inside the model exceeds 65504 or vanishes below 6e-8; rescale it."
-    if any(case.nonfinite_inputs.values()):
+    if case.nonfinite_inputs:
         return "The inputs hold NaN or infinities, which backends treat differently: try without them first."
     where = f" in sample {first.sample}" if first else ""
     return f"pycheck trace names the operation: look for an infinity, a division or a log of zero{where}."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from ..types import (
     Comparison,
@@ -15,6 +16,7 @@ from ..types import (
     Trace,
     TracePoint,
 )
+from .accumulated import accumulated
 from .case import Case, elements, listed, named, number, place, unlike
 from .codes import finding
 from .converted import converted
@@ -29,11 +31,13 @@ def diagnose_trace(
     trace: Trace,
     runtimes: Collection[RuntimeRecord],
     comparisons: Collection[Comparison],
+    outputs: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """What every source is, where Python itself makes NaN, what is saturated or random, and which runtime ended.
 
     A source is an error where an output of that runtime failed, else a warning; the other findings are warnings
-    where an output fails or is not finite, else information. `comparisons` are of the outputs.
+    where an output fails or is not finite, else information. `comparisons` are of the outputs; `outputs` names the
+    point of each output all of whose operations were traced, so that it is told what has no source.
     """
     failing = {c.candidate for c in comparisons if c.passed is False}
     wrong = bool(failing) or any(sum(map(sum, c.nonfinite.counts[1:])) for c in comparisons)
@@ -43,6 +47,7 @@ def diagnose_trace(
         *not_run(Case(comparisons=(), runtimes=tuple(ended))),
         *converted(trace, failing),
         *_sources(trace, failing),
+        *accumulated(trace, comparisons, outputs),
         *(_origin(point, aside) for point in trace.points if point.origin),
         *_saturated(trace, aside),
         *_nondeterministic(trace),

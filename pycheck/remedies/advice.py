@@ -9,12 +9,13 @@ from ..types import Finding, Remedy, Severity
 
 #: What the advice of a finding amounts to, where that is something that can be tried.
 _ADVISED = {
-    "quantization-drift": "quantization",
-    "resize-alignment": "format",
-    "f16-underflow": "epsilon",
-    "epsilon-mismatch": "epsilon",
-    "f16-overflow": "inputs",
-    "input-scale": "inputs",
+    "conversion-drift": ("conversion",),
+    "quantization-drift": ("quantization", "conversion"),
+    "resize-alignment": ("format", "conversion"),
+    "f16-underflow": ("epsilon",),
+    "epsilon-mismatch": ("epsilon",),
+    "f16-overflow": ("inputs",),
+    "input-scale": ("inputs",),
 }
 
 
@@ -25,8 +26,8 @@ def advised(findings: Iterable[Finding], remedies: Sequence[Remedy]) -> tuple[Fi
 
 def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
     about = [r for r in remedies if finding.runtime in (None, r.runtime) and r.after is not None]
-    kind = _ADVISED.get(finding.code)
-    same = [remedy for remedy in about if remedy.kind == kind]
+    kinds = _ADVISED.get(finding.code, ())
+    same = [remedy for remedy in about if remedy.kind in kinds]
     proven = [remedy for remedy in same if remedy.worked]
     if proven:
         return replace(finding, advice=f"Seen to work: {_named(proven[0])}.")

@@ -22,8 +22,8 @@ def layers(failure: Failure) -> dict[str, float]:
 
 
 def fits(failure: Failure) -> bool:
-    """A layer with evidence, in a model whose epsilon can be changed."""
-    return failure.is_converted and bool(layers(failure))
+    """A layer with evidence; in a copy of the artifact it can be changed, whoever converted it."""
+    return bool(layers(failure))
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy | None:

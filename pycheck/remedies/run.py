@@ -28,6 +28,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind("quantization", conversion.fits_quantization, conversion.cure_quantization),
     Kind("format", conversion.fits_format, conversion.cure_format),
+    Kind("conversion", conversion.fits_anew, conversion.cure_anew),
     Kind("flags", flags.fits, flags.cure),
     Kind("operations", operations.fits, operations.cure),
     Kind("epsilon", epsilons.fits, epsilons.cure),
@@ -50,6 +51,7 @@ async def try_remedies(
         for kind in KINDS:
             if kind.fits(failure):
                 found += await _searched(kind, failure, trials)
+        found += conversion.not_tried(failure)
     remedies = tuple(sorted(found, key=lambda remedy: not remedy.worked))
     return replace(report, remedies=remedies, findings=advised(report.findings, remedies))
 

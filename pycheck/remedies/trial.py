@@ -13,7 +13,8 @@ class Trial:
     """What to run again, and what to change: everything that is empty or None stays as it was.
 
     `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
-    magnitude; Python then computes on the same changed inputs.
+    magnitude; Python then computes on the same changed inputs. `anew` takes pycheck's own conversion of the model
+    in place of an artifact that was handed over.
     """
 
     runtimes: tuple[RuntimeId, ...]
@@ -21,6 +22,7 @@ class Trial:
     cpu_kernels: tuple[str, ...] = ()
     format: str | None = None
     quantize: str | None = None
+    anew: bool = False
     epsilons: tuple[tuple[str, float], ...] = ()
     factors: tuple[tuple[str, float], ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
@@ -28,7 +30,7 @@ class Trial:
     @property
     def converts(self) -> bool:
         """Whether the artifact is converted in another way."""
-        return self.format is not None or self.quantize is not None
+        return self.anew or self.format is not None or self.quantize is not None
 
     @property
     def changes_inputs(self) -> bool:
@@ -44,6 +46,8 @@ class Trial:
             cpu_kernels=(*given.cpu_kernels, *self.cpu_kernels),
             format=self.format or given.format,
             quantize=self.quantize or given.quantize,
+            tfjs_model=None if self.anew else given.tfjs_model,
+            map_output=() if self.anew else given.map_output,
             save_run=None,
             trace=False,
             layers=(),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..config import Options
 from ..errors import PycheckError
-from ..types import Environment, Outcome, Report, RuntimeId, Verdict
+from ..types import ArtifactInfo, Environment, Outcome, Report, RuntimeId, Verdict
 from .failure import outcome
 from .searching import ExhaustedError
 from .trial import Trial
@@ -69,6 +69,11 @@ class Trials:
         result = await self._result(trial)
         records = () if isinstance(result, PycheckError) else result.runtimes
         return next((record.environment for record in records if record.id == runtime), None)
+
+    async def artifact(self, trial: Trial) -> ArtifactInfo | None:
+        """What was run with the change; None where it was not made."""
+        result = await self._result(trial)
+        return None if isinstance(result, PycheckError) else result.artifact
 
     async def _result(self, trial: Trial) -> Report | PycheckError:
         if trial not in self._done:

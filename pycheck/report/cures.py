@@ -70,12 +70,22 @@ def cures(report: Report) -> tuple[Cure, ...]:
 def without_success(report: Report) -> Iterator[tuple[str, str]]:
     """Runtime and, in one line, all that was tried on it and did not help."""
     for runtime in dict.fromkeys(remedy.runtime for remedy in report.remedies):
-        tried = [r for r in report.remedies if r.runtime == runtime and not r.worked]
+        tried = [r for r in report.remedies if r.runtime == runtime and not r.worked and (r.after or r.trial_count)]
         if tried:
             yield (
                 str(runtime),
                 printable("; ".join(f"{r.change} ({_told(r.after) if r.after else r.note})" for r in tried)),
             )
+
+
+def not_tried(report: Report) -> Iterator[str]:
+    """What was not even tried, by the reason why."""
+    by_reason: dict[str, dict[str, None]] = {}
+    for remedy in report.remedies:
+        if remedy.after is None and not remedy.trial_count:
+            by_reason.setdefault(remedy.note, {})[remedy.change] = None
+    for reason, changes in by_reason.items():
+        yield printable(f"{', '.join(changes)}: {reason}")
 
 
 def trial_count(report: Report) -> int:
@@ -102,6 +112,8 @@ def _changed(command: str, report: Report, chosen: dict[RuntimeId, Remedy]) -> s
         if remedy.kind != "backend":
             added |= dict.fromkeys(zip(remedy.options[::2], remedy.options[1::2], strict=True))
     superseded = {option: True for option, _ in added if option in _SINGLE}
+    if any(remedy.kind == "conversion" for remedy in chosen.values()):
+        superseded |= {"--tfjs-model": True, "--map-output": True}
     words = list(_without(shlex.split(command), _OF_TRACE | superseded))
     if replaced := {runtime: r.options[1] for runtime, r in chosen.items() if r.kind == "backend"}:
         candidates = dict.fromkeys(c.candidate for c in report.comparisons if not c.is_noise_floor)

@@ -56,7 +56,7 @@ def _where_it_starts(report: Report) -> Iterator[str]:
     if report.trace is None:
         return
     found = where.sources(report)
-    yield "Where it starts" + ("" if found else ": no operation errs by itself beyond its tolerance")
+    yield "Where it starts" + ("" if found else f": {where.nowhere(report)}")
     for source in found[:_MOST_SOURCES]:
         layer = f", layer {source.layer}" if source.layer != ABSENT else ""
         yield f"  {source.runtime}: {source.point} ({source.op}{layer})"

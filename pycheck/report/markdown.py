@@ -189,7 +189,7 @@ def _where_it_starts(report: Report) -> Iterator[str]:
         yield f"- {code(source.runtime)}: {code(source.point)} ({text(source.op)}{layer})"
         yield f"  - {text(f'{source.error}, {source.limit} allowed; {source.why}; {source.operands}')}"
     if not found:
-        yield "- no operation errs by itself beyond its tolerance"
+        yield f"- {text(where.nowhere(report))}"
     yield from _more(found)
 
 
@@ -221,6 +221,7 @@ def _cures(report: Report) -> Iterator[str]:
         yield "- nothing that was tried"
     for runtime, tried in cures.without_success(report):
         yield f"- {code(runtime)}, no help: {text(tried)}"
+    yield from (f"- not tried: {text(what)}" for what in cures.not_tried(report))
 
 
 def _findings(group: Sequence[Finding]) -> Iterator[str]:

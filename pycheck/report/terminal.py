@@ -205,7 +205,7 @@ def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
         off = f"{source.error}, {source.limit} allowed; {source.why}; {source.operands}"
         parts += [Padding(line, (0, 0, 0, 2)), Padding(Text(off), (0, 0, 0, 4))]
     if not found:
-        parts.append(Text("  nowhere: no operation errs by itself beyond its tolerance", "green"))
+        parts.append(Text(f"  nowhere: {where.nowhere(report)}", "green" if report.passed else ""))
     if len(shown) < len(found):
         parts.append(Text(f"  and {len(found) - len(shown)} more; -v shows all", "dim"))
     kept = remarks if verbosity > 0 else remarks[:_MOST_REMARKS]
@@ -234,6 +234,7 @@ def _cures(report: Report, verbosity: int) -> list[RenderableType]:
         parts.append(Text("  nothing that was tried", "red"))
     for runtime, tried in cures.without_success(report):
         parts.append(Padding(Text(f"{runtime}  no help: {tried}", "dim"), (0, 0, 0, 2)))
+    parts += [Padding(Text(f"not tried: {what}", "dim"), (0, 0, 0, 2)) for what in cures.not_tried(report)]
     return parts
 
 

@@ -36,6 +36,7 @@ STATUS_WORDS = {
 KINDS = {"error": "", "introduced": "introduced", "masked": "masked", "class": "class"}
 #: Findings that explain others of the same output: those others need not be told as well.
 _EXPLAINED = {
+    "accumulated-drift": "drift",
     "conversion-drift": "drift",
     "quantization-drift": "drift",
     "output-pairing": "drift",

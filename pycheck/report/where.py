@@ -35,7 +35,7 @@ def sources(report: Report) -> tuple[Source, ...]:
         Source(
             str(result.runtime),
             printable(point.name),
-            printable(point.op),
+            printable(point.operation),
             printable(", ".join(filter(None, (*point.merged, point.layer))) or ABSENT),
             *_error_and_limit(result.own if result.own and result.own.passed is False else result.inherited),
             codes.get((None if result is point.conversion else result.runtime, point.name), ABSENT),
@@ -62,6 +62,13 @@ def _operands(result: PointResult) -> str:
     where = f"sample {element.sample}" + (f" {list(element.index)}" if element.index else "")
     of = f"of {' and '.join(values)}: " if values else ""
     return f"{of}{full(element.candidate)}, not {full(element.reference)}, at {where}"
+
+
+def nowhere(report: Report) -> str:
+    """What there is to say where no operation is a source."""
+    told = any(finding.code == "accumulated-drift" for finding in report.findings)
+    because = "; accumulated-drift tells what adds up" if told else ""
+    return f"no operation errs by itself beyond its tolerance{because}"
 
 
 def scope(trace: Trace) -> str:

@@ -124,6 +124,10 @@ class _Conversion:
         for group in self._groups([point for point in points if point.name in live]):
             await self._run_alone(group, inherited, rewritten)
         rewritten |= await self._merged(points, inherited, rewritten)
+        if not any(result.role == "source" for result in self._alone.values()):
+            # Many points may each do a little: which ones, only those can tell that pass in the whole run.
+            for group in self._groups([p for p in points if p.name in self._before(live) - failing]):
+                await self._run_alone(group, inherited, rewritten)
         results = {
             name: self._alone.get(name) or PointResult(sides.artifact_id, "ok", comparison, None)
             for name, comparison in inherited.items()
@@ -192,6 +196,14 @@ class _Conversion:
             ):
                 live.add(point.name)
         return live
+
+    def _before(self, names: Collection[str]) -> set[str]:
+        """Points that these are computed from."""
+        needed: set[str] = set()
+        for point in reversed(self._sides.points):
+            if point.name in names or point.name in needed:
+                needed.update(point.inputs)
+        return needed
 
     async def _run_alone(
         self, points: Sequence[Point], inherited: Mapping[str, Comparison], rewritten: Collection[str]

@@ -108,6 +108,7 @@ def described(point: Point, value: Array) -> TracePoint:
         op=point.op,
         layer=point.layer,
         merged=point.merged,
+        loops=point.loops,
         inputs=point.inputs,
         dtype=value.dtype.name,
         shape=value.shape,

@@ -112,7 +112,8 @@ async def trace_run(
                 await model(), trace, references, artifact, _fed(artifact, inputs), probed, options
             )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
-    findings = by_severity((*diagnose_trace(trace, records, report.comparisons), *report.findings))
+    outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
+    findings = by_severity((*diagnose_trace(trace, records, report.comparisons, outputs), *report.findings))
     return replace(
         report,
         runtimes=records,

@@ -203,7 +203,7 @@ class Tracer:
 
     def _conclude(self, point: Point) -> TracePoint:
         blank = self._described.get(point.name) or TracePoint(
-            point.name, point.op, point.layer, point.inputs, merged=point.merged
+            point.name, point.op, point.layer, point.inputs, merged=point.merged, loops=point.loops
         )
         results = [self._results.get((point.name, asker.id)) for asker in self._askers]
         skipped = self._skipped.get(point.name)

@@ -83,3 +83,11 @@ def test_every_point_but_an_output_handed_on_is_of_a_layer(make: Any, layers: se
 def test_a_loop_is_of_its_recurrent_layer(points: Any) -> None:
     loops = [point.layer for point in points(_recurrent) if "While" in point.op]
     assert loops == ["lstm", "both", "both"]
+
+
+def test_what_first_shows_the_result_of_a_loop_in_numbers_names_the_loop(points: Any) -> None:
+    found = points(_recurrent)
+    loops = {point.name for point in found if "While" in point.op}
+    shown = {loop: point.op for point in found for loop in point.loops}
+    assert shown.keys() == loops
+    assert set(shown.values()) == {"TensorListStack"}

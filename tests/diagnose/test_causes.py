@@ -17,6 +17,7 @@ from pycheck.types import (
     Finding,
     InputScale,
     ModelInfo,
+    NonfiniteInput,
     NonfiniteWeight,
     Outlier,
     RuntimeId,
@@ -33,6 +34,7 @@ F16 = RuntimeRecord(
 )
 SCALED = InputScale("x", 3, Column(0, 2.0), Column(2, 1.5), Outlier(0, 4, 2.0, 0.0, 4.0))
 FAR = replace(SCALED, largest=Column(1, 1e10), outlier=Outlier(1, 7, 1e10, 0.5, 3e9))
+NAN_IN_X = NonfiniteInput("x", 3, 0, 2, 7, (1,), "nan")
 RIGHT, WRONG, NAN = np.ones((2, 3)), np.full((2, 3), 1.5), np.full((2, 3), np.nan)
 
 
@@ -119,5 +121,5 @@ def test_nan_in_python_itself_is_a_warning_although_the_browser_agrees(found: Fo
     (finding,) = found("native-nan", Evidence(), NAN, NAN)
     assert (finding.severity, finding.evidence["count"]) == ("warning", 6)
     assert "6 of 6 elements are not finite in Python itself (6 NaN)" in finding.summary
-    assert found("native-nan", Evidence(), NAN, NAN, nonfinite_inputs={"x": 3}) == []
+    assert found("native-nan", Evidence(), NAN, NAN, nonfinite_inputs=[NAN_IN_X]) == []
     assert found("native-nan", Evidence(), NAN, RIGHT) == []

@@ -120,7 +120,7 @@ def test_drift_of_a_model_that_amplifies_roundoff_is_not_blamed_on_a_backend(fin
 
 def test_errors_come_before_warnings_and_these_before_what_is_good_to_know(find: Find) -> None:
     from pycheck.diagnose import diagnose
-    from pycheck.types import Environment, RuntimeRecord, RuntimeStatus
+    from pycheck.types import Environment, NonfiniteInput, RuntimeRecord, RuntimeStatus
 
     webgl, cpu = RuntimeId.parse("chromium:webgl"), RuntimeId.parse("chromium:cpu")
     findings = diagnose(
@@ -129,6 +129,6 @@ def test_errors_come_before_warnings_and_these_before_what_is_good_to_know(find:
             RuntimeRecord(webgl, RuntimeStatus.OK, Environment("tfjs", software_renderer=True), {}),
             RuntimeRecord(cpu, RuntimeStatus.FAILED, None, {}),
         ),
-        nonfinite_inputs={"x": 1},
+        nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")],
     )
     assert [f.severity for f in findings] == [Severity.ERROR, Severity.WARNING, Severity.INFO]

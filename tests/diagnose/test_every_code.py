@@ -24,6 +24,7 @@ from pycheck.types import (
     Evidence,
     Finding,
     InputScale,
+    NonfiniteInput,
     NonfiniteWeight,
     Operand,
     PairingHint,
@@ -76,7 +77,7 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "runtime-timed-out": lambda: ended(RuntimeStatus.TIMED_OUT),
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
-    "input-nonfinite": lambda: diagnose((), nonfinite_inputs={"x": 1}),
+    "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),
     "input-scale": lambda: seen(Evidence((InputScale("x", 2, Column(0, 5e3), Column(1, 1.0), None),))),
     "weight-nonfinite": lambda: seen(Evidence((), (NonfiniteWeight("model", "w", None, (2,), 1, 0, (0,)),))),
@@ -88,6 +89,7 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
         Trace(1, 1, 1, (), (), repeats=(Repeat(CPU, "y", 1, 2, WorstElement(0, (0,), 1.0, 2.0, "error")),))
     ),
 }
+OF_TRACES = ("accumulated-drift",)  # see test_accumulated.py
 OF_OUTPUTS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "nan-masked": (np.array([NAN, 1.0]), {"chromium:cpu": floats(1.0, 1.0)}, {}),
     "nan-introduced": (np.array([1.0, 1.0]), {"chromium:cpu": floats(NAN, 1.0)}, {}),
@@ -120,7 +122,9 @@ OF_SOURCES: dict[str, tuple[str, tuple[float | Operand | None, ...], float, floa
 
 
 def test_the_cases_are_of_every_code() -> None:
-    assert {*OF_RUNS, *OF_OUTPUTS, *OF_SOURCES} == {c for c, kind in CODES.items() if not (kind.check or kind.train)}
+    assert {*OF_RUNS, *OF_TRACES, *OF_OUTPUTS, *OF_SOURCES} == {
+        c for c, kind in CODES.items() if not (kind.check or kind.train)
+    }
 
 
 @pytest.mark.parametrize("code", OF_RUNS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pycheck.gate import NanPolicy
-from pycheck.types import Finding, Severity
+from pycheck.types import Finding, NonfiniteInput, Severity
 
 Find = Callable[..., dict[str, list[Finding]]]
 
@@ -83,7 +83,12 @@ def test_natives_that_disagree_in_class_are_a_finding_about_the_model(find: Find
 
 
 def test_non_finite_inputs_are_told_and_change_the_advice(find: Find) -> None:
-    findings = find(np.array([1.0]), {"chromium:cpu": floats(np.nan)}, nonfinite_inputs={"x": 3, "z": 0})
-    assert [f.tensor for f in findings["input-nonfinite"]] == ["x"]
-    assert "3 NaN or infinite values" in findings["input-nonfinite"][0].summary
+    several = NonfiniteInput("x", 3, 1, 2, sample=7, index=(0, 5), kind="-inf")
+    findings = find(np.array([1.0]), {"chromium:cpu": floats(np.nan)}, nonfinite_inputs=[several])
+    (found,) = findings["input-nonfinite"]
+    assert found.tensor == "x"
+    assert found.summary == (
+        "The input x holds 3 NaN and 1 infinite values in 2 samples, the first -Inf at sample 7 [0, 5]."
+    )
+    assert (found.evidence["sample"], found.evidence["index"], found.evidence["value"]) == (7, [0, 5], -np.inf)
     assert "try without them first" in findings["nan-introduced"][0].advice

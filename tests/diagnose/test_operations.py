@@ -41,6 +41,7 @@ WITH_INFINITIES = Operand("row", None, 1.0, 2.0, nan_count=0, infinity_count=2)
         ("int32-precision", "FloorMod", (16777217.0,), 217.0, 216.0, 32, "i4"),
         ("nondeterministic", "RandomStandardNormal", (), 0.4, -1.2, 32, "f4"),
         ("resize-alignment", "ResizeBilinear", (), 0.4, 0.6, 32, "f4"),
+        ("infinity-mishandled", "Transpose", (None,), INF, NAN, 16, "f4"),
         ("own-drift", "Sin", (1e7,), 0.42, 0.71, 32, "f4"),
     ],
 )
@@ -86,6 +87,8 @@ def test_where_python_itself_makes_nan_gets_the_code_that_the_operands_explain(
 
 def test_a_clip_that_returns_what_it_read_is_spoilt_by_a_nan_in_another_sample(source: Found) -> None:
     assert source("ReLU", (9.0,), 6.0, 9.0, beside=NAN).code == "nan-spread"
+    assert source("ClipByValue", (INF,), 6.0, INF, beside=NAN).code == "nan-spread"
+    assert source("ClipByValue", (INF,), 6.0, INF).code == "infinity-mishandled"
     assert source("ReLU", (9.0,), 6.0, 9.0).code == "own-drift"  # no NaN anywhere: another fault
     assert source("ReLU", (9.0,), 6.0, 8.0, beside=NAN).code == "own-drift"
 

@@ -16,7 +16,10 @@ from pycheck.explain import page
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: Examples that are run here, in a real browser and without one; `python docs/make_findings.py` runs all.
-RUN_HERE = ("runtime-unavailable", "weight-nonfinite", "f16-overflow", "nan-spread")
+RUN_HERE = (
+    "runtime-unavailable", "weight-nonfinite", "f16-overflow", "nan-spread", "accumulated-drift", "cpu-forwarded",
+    "denormal-flush", "input-scale", "resize-alignment",
+)  # fmt: skip
 
 
 def _load() -> ModuleType:

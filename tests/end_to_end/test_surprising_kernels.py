@@ -98,6 +98,9 @@ ROWS = (
     ),
 )
 
+#: What lies in every other element, between two NaN.
+CLIPPED_BESIDE_NAN = {"clip_of_inf_beside_nan": INF, "clip_of_minus_one_beside_nan": -1.0}
+
 
 def _class(value: float) -> int:
     if math.isfinite(value):
@@ -118,6 +121,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> pycheck.Report:
             operations = {row.name: partial(row.operation, tf) for row in ROWS}
             operations["max_pool"] = lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID")
             operations["softmax"] = tf.nn.softmax
+            for name in CLIPPED_BESIDE_NAN:
+                operations[name] = lambda x: tf.raw_ops.ClipByValue(t=x, clip_value_min=0.0, clip_value_max=6.0)
             operations["int32"] = lambda x: x * 71582 + 23647  # of 30000
             outputs = {}
             for (name, operation), x in zip(operations.items(), given, strict=True):
@@ -131,6 +136,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> pycheck.Report:
     specs += [
         tf.TensorSpec((None, 32, 32, 1), tf.float32, "in_pool"),
         tf.TensorSpec((None, 3), tf.float32, "in_softmax"),
+        *(tf.TensorSpec((None, WIDTH), tf.float32, f"in_{name}") for name in CLIPPED_BESIDE_NAN),
         tf.TensorSpec((None, WIDTH), tf.int32, "in_integers"),
     ]
     module = Kernels()
@@ -139,6 +145,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> pycheck.Report:
     inputs: dict[str, Any] = {f"in_{row.name}": np.full((SAMPLES, WIDTH), row.value, np.float32) for row in ROWS}
     inputs["in_pool"] = np.tile(np.float32([[NAN, 1], [3, 2]]), (SAMPLES, 16, 16))[..., None]
     inputs["in_softmax"] = np.tile(np.float32([1, NAN, 2]), (SAMPLES, 1))
+    for name, value in CLIPPED_BESIDE_NAN.items():
+        inputs[f"in_{name}"] = np.tile(np.float32([NAN, value]), (SAMPLES, WIDTH // 2))
     inputs["in_integers"] = np.full((SAMPLES, WIDTH), 30000, np.int32)
     return pycheck.trace(folder, inputs, runtimes=RUNTIMES, flags={"WEBGL_CPU_FORWARD": False})
 
@@ -193,6 +201,25 @@ def _python_spreads_too() -> bool:
     return bool(np.isnan(tf.nn.softmax(np.float32([[1, NAN, 2]]))[0, 0]))
 
 
+@pytest.mark.parametrize(
+    ("name", "right", "browsers"),
+    [
+        ("clip_of_inf_beside_nan", 6.0, (6.0, 6.0, INF, NAN)),
+        ("clip_of_minus_one_beside_nan", 0.0, (0.0, 0.0, -1.0, -1.0)),
+    ],
+)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_clip_beside_a_nan_is_reported_as_it_answers(
+    report: pycheck.Report, name: str, right: float, browsers: tuple[float, ...], runtime: str
+) -> None:
+    comparison = _comparison(report, name, runtime)
+    browser = browsers[RUNTIMES.index(runtime)]
+    assert comparison.nonfinite.counts[0][_class(browser)] == comparison.element_count // 2
+    off = [w.candidate for w in comparison.worst if w.reference == right]
+    assert off == pytest.approx([browser] * len(off), nan_ok=True)
+    assert bool(off) is (browser != right)
+
+
 @pytest.mark.parametrize(("runtime", "browser"), list(zip(RUNTIMES, (2**31 - 1, 2**31 - 1, -(2**31), 0), strict=True)))
 def test_an_integer_beyond_what_a_float_holds_is_reported(report: pycheck.Report, runtime: str, browser: int) -> None:
     comparison = _comparison(report, "int32", runtime)
@@ -214,6 +241,8 @@ CODES: dict[str, tuple[str | None, ...]] = {row.name: row.codes for row in ROWS}
     "max_pool": (None, "nan-spread", None, None),
     "softmax": ("nan-spread",) * 4,
     "int32": (None, None, "int32-precision", "int32-precision"),
+    "clip_of_inf_beside_nan": (None, "nan-masked", "nan-spread", "infinity-mishandled"),
+    "clip_of_minus_one_beside_nan": (None, "nan-masked", "nan-spread", "nan-spread"),
 }
 
 
@@ -232,7 +261,7 @@ def test_what_stands_before_and_behind_an_operation_is_not_blamed(report: pychec
     if runtime == "chromium:webgl-f16":  # whose half floats have no infinity on SwiftShader
         beyond |= {f"before_{row.name}" for row in ROWS if math.isinf(row.value)}
         beyond |= {f"after_{row.name}" for row in ROWS if math.isinf(row.native)}
-        beyond |= {"after_seventy_thousand"}
+        beyond |= {"after_seventy_thousand", "before_clip_of_inf_beside_nan"}
     assert {name for name in named if name.startswith(("before_", "after_"))} <= beyond
 
 

@@ -114,6 +114,51 @@ def test_coarse_weights_are_made_finer(only: Only) -> None:
     assert remedy.trial_count == 3
 
 
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What somebody else might have converted: `coarse` with weights of 8 bits, `norm` with too small an epsilon."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("artifacts")
+    pycheck.convert(MODELS / "cnn.keras", folder / "coarse", quantize="uint8")
+    x = keras.Input((64,), name="x")
+    norm = keras.layers.LayerNormalization(epsilon=1e-8, name="norm")
+    pycheck.convert(keras.Model(x, keras.layers.Rescaling(2.0, name="y")(norm(x))), folder / "norm", format="graph")
+    return folder
+
+
+def test_an_artifact_that_was_handed_over_is_replaced_by_one_that_is_converted_anew(
+    artifacts: Path, only: Only
+) -> None:
+    only("conversion")
+    report = pycheck.compare(
+        MODELS / "cnn.keras",
+        MODELS / "cnn_inputs.npy",
+        tfjs_model=artifacts / "coarse" / "model.json",
+        runtimes=["chromium:cpu"],
+        try_remedies=True,
+    )
+    remedy = the_remedy(report)
+    assert remedy.worked
+    assert remedy.change == "the model converted anew, in the layers format"
+
+
+def test_an_epsilon_of_a_published_model_is_raised_in_a_copy_and_what_needs_the_model_is_not_tried(
+    artifacts: Path, only: Only
+) -> None:
+    only("epsilon")
+    inputs = np.random.default_rng(0).normal(size=(32, 64)).astype(np.float32)
+    inputs[3] = 0.5
+    report = pycheck.compare(
+        artifacts / "norm" / "model.json", inputs, runtimes=["chromium:webgl-f16"], try_remedies=True
+    )
+    worked = [remedy for remedy in report.remedies if remedy.worked]
+    assert [remedy.kind for remedy in worked] == ["epsilon"]
+    assert worked[0].change.startswith("epsilon 0.0001 in ")
+    untried = [(remedy.kind, remedy.note) for remedy in report.remedies if remedy.after is None]
+    assert untried == [("format", "there is no model to convert again, only its model.json")]
+
+
 def outer_product(folder: Path) -> Path:
     """A published graph with an Einsum, which TF.js's wasm backend has no kernel for."""
     kind = {"type": "DT_FLOAT"}

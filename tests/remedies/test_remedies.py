@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -147,6 +148,39 @@ def test_an_epsilon_is_raised_where_evidence_points_at_a_layer() -> None:
     assert remedy.change == "epsilon 0.001 in norm"
     assert "judged against the model as it is" in remedy.note
     assert "epsilon" not in Bench(report({"chromium:webgl": "nan"}), never).remedies()
+
+
+def test_an_artifact_that_was_handed_over_is_held_against_one_that_is_converted_anew() -> None:
+    drifted = report({"chromium:cpu": "drift"}, findings=(found("conversion-drift", Severity.ERROR, tensor="y"),))
+    bench = Bench(drifted, lambda trial: trial.anew, tfjs_model=Path("web/model.json"))
+    tried = bench.tried()
+    (remedy,) = (r for r in tried.remedies if r.kind == "conversion")
+    assert remedy.worked
+    assert remedy.options == ("--format", "graph")
+    assert "in place of web/model.json" in remedy.note
+    (trial,) = (trial for trial in bench.trials if trial.anew)
+    assert trial.options(bench.options).tfjs_model is None
+    assert tried.findings[0].advice.startswith("Seen to work: the model converted anew, in the graph format")
+    command = "pycheck compare m.keras x.npy --tfjs-model web/model.json --map-output a=y"
+    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    assert line == "pycheck compare m.keras x.npy --format graph"
+
+
+def test_what_a_published_model_leaves_untried_is_told_with_the_reason() -> None:
+    failed = report({"chromium:webgl": "nan"})
+    published = replace(
+        failed,
+        model=replace(failed.model, format="tfjs"),
+        artifact=replace(failed.artifact, quantization="uint8"),  # type: ignore[type-var]
+    )
+    bench = Bench(published, lambda trial: ("WEBGL_PACK_CLIP", "false") in trial.flags)
+    tried = bench.tried()
+    assert {remedy.kind for remedy in tried.remedies if remedy.after} == {"flags", "operations", "backend", "inputs"}
+    assert not any(trial.converts for trial in bench.trials)
+    text = " ".join(render(tried, "terminal").split())
+    why = "there is no model to convert again, only its model.json"
+    assert f"not tried: a lighter quantization, the other format: {why}" in text
+    assert f"Not tried: a lighter quantization, the other format: {why}" in render(tried, "html")
 
 
 def test_a_runtime_that_broke_is_tried_too_and_one_that_could_not_start_is_not() -> None:

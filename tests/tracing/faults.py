@@ -1,6 +1,6 @@
 """Makes artifacts faulty in one place each, traces them, and says how many were found and pinned to that place.
 
-python -m tests.tracing.faults prints the table; --model NAME and --every N make it shorter, --list names every fault.
+python -m tests.tracing.faults prints the table; --model, --format and --every N make it shorter, --list names faults.
 """
 
 from __future__ import annotations
@@ -329,7 +329,8 @@ class Outcome:
 
 
 def _names(point: TracePoint) -> set[str]:
-    return {point.name, point.name.rpartition(":")[0], point.name.rpartition("/")[2].partition("@")[0]}
+    """What a point is called by the report, with the loop that is part of it."""
+    return {*point.loops, point.name, point.name.rpartition(":")[0], point.name.rpartition("/")[2].partition("@")[0]}
 
 
 class Bench:
@@ -448,19 +449,31 @@ class Bench:
 
 @dataclass
 class Tally:
-    """Of one kind of fault. What cannot be executed is told by its error; what is harmless moves no output."""
+    """Of one kind of fault. What cannot be executed is told by its error; what is harmless moves no output.
+
+    `exact` are those of which all that is blamed is the layer (of a layers artifact) or the node (of a graph) that
+    is faulty; `layer` those of which all that is blamed is of the faulty layer: a node that is fused of several
+    layers counts as the one whose name it has.
+    """
 
     made: int = 0
     refused: int = 0
     harmless: int = 0
     found: int = 0
-    pinned: int = 0
-    in_layer: int = 0
+    exact: int = 0
+    layer: int = 0
 
     @property
     def effective(self) -> int:
         """Those that move an output beyond tolerance."""
         return self.made - self.refused - self.harmless
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, key) + getattr(other, key) for key in vars(self)))
+
+
+#: By format and kind of fault.
+Tallies = dict[tuple[str, str], Tally]
 
 
 def can_hold(name: str, artifact_format: str) -> bool:
@@ -468,28 +481,25 @@ def can_hold(name: str, artifact_format: str) -> bool:
     return artifact_format == "graph" or name not in ("attention", "resized")
 
 
-def run(names: list[str], every: int, report: Callable[[str], None]) -> tuple[dict[str, Tally], int]:
-    """All faults, or every so manieth, by kind; and how many sources healthy artifacts had."""
-    tallies: dict[str, Tally] = {}
+def run(benches: list[tuple[str, str]], every: int, report: Callable[[str], None]) -> tuple[Tallies, int]:
+    """All faults of models in formats, or every so manieth; and how many healthy artifacts were blamed."""
+    tallies: Tallies = {}
     blamed = number = 0
-    for name in names:
-        for artifact_format in FORMATS:
-            if not can_hold(name, artifact_format):
-                continue
-            began = time.perf_counter()
-            with Bench(name, artifact_format) as bench:
-                healthy = bench.trace(bench.healthy)
-                if healthy.error or healthy.moved or healthy.sources:
-                    blamed += 1
-                    report(f"BLAMED {name} {artifact_format}: {healthy.error} {[p.name for p in healthy.sources]}")
-                count = 0
-                for fault in faults_of(bench.healthy):
-                    number += 1
-                    if number % every:
-                        continue
-                    count += 1
-                    _add(tallies.setdefault(fault.kind, Tally()), bench, fault, report)
-            report(f"{name} as {artifact_format}: {count} faults in {time.perf_counter() - began:.0f} s")
+    for name, artifact_format in benches:
+        began = time.perf_counter()
+        with Bench(name, artifact_format) as bench:
+            healthy = bench.trace(bench.healthy)
+            if healthy.error or healthy.moved or healthy.sources:
+                blamed += 1
+                report(f"BLAMED {name} {artifact_format}: {healthy.error} {[p.name for p in healthy.sources]}")
+            count = 0
+            for fault in faults_of(bench.healthy):
+                number += 1
+                if number % every:
+                    continue
+                count += 1
+                _add(tallies.setdefault((artifact_format, fault.kind), Tally()), bench, fault, report)
+        report(f"{name} as {artifact_format}: {count} faults in {time.perf_counter() - began:.0f} s")
     return tallies, blamed
 
 
@@ -502,43 +512,63 @@ def _add(tally: Tally, bench: Bench, fault: Fault, report: Callable[[str], None]
     elif not outcome.moved:
         tally.harmless += 1
     else:
+        exact = outcome.is_at(fault)
+        in_layer = exact or outcome.is_in_layer(fault, bench.layers_at(fault))
         tally.found += bool(outcome.sources)
-        pinned = outcome.is_at(fault)
-        in_layer = outcome.is_in_layer(fault, bench.layers_at(fault))
-        tally.pinned += pinned
-        tally.in_layer += pinned or in_layer
-        if not (pinned or in_layer):
-            blamed = [f"{p.name} ({p.layer})" for p in outcome.sources]
-            report(f"  MISSED {fault.title}, at {sorted(fault.places)}: blamed {blamed}")
+        tally.exact += exact
+        tally.layer += in_layer
+        if not exact:
+            word = "layer only" if in_layer else "MISSED"
+            report(f"  {word} {fault.title}, at {sorted(fault.places)}: blamed {[_told(p) for p in outcome.sources]}")
 
 
-def table(tallies: Mapping[str, Tally]) -> str:
+def _told(point: TracePoint) -> str:
+    return f"{point.name} ({point.layer})"
+
+
+def table(tallies: Tallies) -> str:
     """The figures."""
-    columns = ("made", "refused", "harmless", "effective", "found", "pinned", "in_layer")
+    columns = ("made", "refused", "harmless", "effective", "found", "exact", "layer")
+    rows: dict[str, Tally] = {}
+    for (_, kind), tally in sorted(tallies.items(), key=lambda item: item[0][1]):
+        rows[kind] = rows.get(kind, Tally()) + tally
+    rows["all"] = sum(rows.values(), Tally())
     lines = [f"{'kind':12s}" + "".join(f"{column:>11s}" for column in columns)]
-    total = Tally()
-    for kind, tally in sorted(tallies.items()):
-        lines.append(f"{kind:12s}" + "".join(f"{getattr(tally, column):11d}" for column in columns))
-        for key in vars(total):
-            setattr(total, key, getattr(total, key) + getattr(tally, key))
-    lines.append(f"{'all':12s}" + "".join(f"{getattr(total, column):11d}" for column in columns))
-    if total.effective:
-        share = (100 * count / total.effective for count in (total.found, total.pinned, total.in_layer))
-        lines.append(
-            "of those effective: found {:.1f} %, the exact layer or node {:.1f} %, its layer {:.1f} %".format(*share)
-        )
+    lines += [f"{kind:12s}" + "".join(f"{getattr(t, column):11d}" for column in columns) for kind, t in rows.items()]
+    of_format = {f: sum((t for (format, _), t in tallies.items() if format == f), Tally()) for f in FORMATS}
+    for title, tally, exact in (
+        ("layers artifacts", of_format["layers"], "the exact layer"),
+        ("graph artifacts", of_format["graph"], "the exact node"),
+        ("all", rows["all"], "the exact layer or node"),
+    ):
+        if tally.effective:
+            found, pinned, layer = (100 * n / tally.effective for n in (tally.found, tally.exact, tally.layer))
+            lines.append(
+                f"{title}, {tally.effective} effective: found {found:.1f} %, {exact} {pinned:.1f} %, "
+                f"the right layer {layer:.1f} %"
+            )
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", action="append", choices=sorted(MODELS), help="only these models")
+    parser.add_argument("--format", action="append", choices=FORMATS, help="only in this format")
     parser.add_argument("--every", type=int, default=1, help="only every so manieth fault")
+    parser.add_argument("--list", action="store_true", help="name the faults, and trace nothing")
     options = parser.parse_args()
     from pycheck.model.tensorflow_import import import_tensorflow
 
     import_tensorflow()
-    tallies, blamed = run(options.model or list(MODELS), options.every, lambda line: print(line, flush=True))
+    formats = options.format or FORMATS
+    benches = [(name, f) for name in options.model or MODELS for f in formats if can_hold(name, f)]
+    if options.list:
+        for name, artifact_format in benches:
+            with Bench(name, artifact_format) as bench:
+                for fault in faults_of(bench.healthy):
+                    print(f"{name} as {artifact_format}: {fault.title}, at {', '.join(sorted(fault.places))}")
+        return
+    tallies, blamed = run(benches, options.every, lambda line: print(line, flush=True))
     print(table(tallies))
     print(f"healthy artifacts blamed: {blamed}")
 

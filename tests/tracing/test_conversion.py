@@ -84,6 +84,17 @@ def test_a_right_artifact_has_no_source() -> None:
     assert set(roles(converted(CHAIN, RIGHT, RIGHT, paired=["a", "b", "c"])).values()) == {"ok"}
 
 
+def test_where_small_differences_add_up_there_is_no_source_and_every_point_tells_what_it_adds() -> None:
+    slightly = 1 + 0.8 * 6 * 32 * 2**-24  # of 6 times the noise floor, which is not known here and assumed
+    points = [point(name, read) for name, read in zip("abcd", ["x", "a", "b", "c"], strict=True)]
+    model = dict.fromkeys("abcd", lambda v: 2 * v)
+    found = converted(points, model, dict.fromkeys("abcd", lambda v: 2 * slightly * v), paired="abcd")
+    assert roles(found)["d"] == "passes-on"
+    assert "source" not in roles(found).values()
+    owns = [found.results[name].own for name in "abcd"]
+    assert [own.max_abs_error / own.reference_scale for own in owns if own] == pytest.approx([slightly - 1] * 4)  # type: ignore[operator]
+
+
 def test_two_sources_are_both_found() -> None:
     wrong = {**RIGHT, "a": lambda x: 2.1 * x, "c": lambda b: b * b + 1}
     assert roles(converted(CHAIN, RIGHT, wrong, paired=["a", "b", "c"])) == {

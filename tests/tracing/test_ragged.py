@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck.convert.writing import import_tensorflowjs
+from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.types import Finding, Report
 
 SAMPLES = 32  # one batch, and as many elements as WebGL does not leave to the CPU
@@ -43,17 +47,37 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["the model", "its model.json alone"])
+def _as_pycheck_converts(saved: Path, folder: Path) -> Path:
+    pycheck.convert(saved, folder)
+    return folder / "model.json"
+
+
+def _as_published(saved: Path, folder: Path, *, control_flow_v2: bool) -> Path:
+    """By the converter that made what is on the web: with Switch, Merge and Enter, or with functions."""
+    import_tensorflow()
+    import_tensorflowjs()
+    from tensorflowjs.converters import convert_tf_saved_model
+
+    convert_tf_saved_model(str(saved), str(folder), control_flow_v2=control_flow_v2)
+    return folder / "model.json"
+
+
+#: What is traced: the model, or a model.json by itself.
+MADE: Mapping[str, Callable[[Path, Path], Path]] = {
+    "the model": lambda saved, folder: saved,
+    "its model.json alone": _as_pycheck_converts,
+    "a published model.json, control flow v1": partial(_as_published, control_flow_v2=False),
+    "a published model.json, control flow v2": partial(_as_published, control_flow_v2=True),
+}
+
+
+@pytest.fixture(scope="module", params=MADE)
 def report(request: pytest.FixtureRequest, saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The trace on WebAssembly and WebGL."""
     x = np.random.default_rng(0).uniform(0.2, 1.0, (SAMPLES, 4)).astype(np.float32)
     x[3] = 0.1
     x[5] = 0.0
-    model = saved
-    if request.param != "the model":
-        model = tmp_path_factory.mktemp("converted") / "web"
-        pycheck.convert(saved, model)
-        model = model / "model.json"
+    model = MADE[request.param](saved, tmp_path_factory.mktemp("converted") / "web")
     return pycheck.trace(model, x, runtimes=RUNTIMES, cache=False)
 
 
@@ -64,27 +88,36 @@ def findings(report: Report, code: str) -> list[Finding]:
 def test_a_loop_and_a_branch_are_points_and_nothing_is_skipped(report: Report) -> None:
     assert report.trace is not None
     assert [point.name for point in report.trace.points if point.skipped] == []
-    for op in ("While", "If"):
-        found = [point for point in report.trace.points if op in point.op]
+    for kind in ({"While", "StatelessWhile", "while"}, {"If", "StatelessIf", "cond"}):
+        found = [point for point in report.trace.points if point.op in kind]
         assert found
         for point in found:
             assert [(str(r.runtime), r.role) for r in point.results] == [(runtime, "ok") for runtime in RUNTIMES]
 
 
+def named(report: Report, output: str) -> str:
+    """What an output is called: the published converter numbers them in the order of their names."""
+    names = [spec.name for spec in report.model.signature.outputs]
+    if output in names:
+        return output
+    number = sorted(["branch", "chosen", "near", "sound", "total", "where"]).index(output)
+    return f"Identity_{number}:0" if number else "Identity:0"
+
+
 @pytest.mark.parametrize("output", ["total", "branch", "chosen", "where", "near"])
 def test_what_all_runtimes_choose_alike_passes_whatever_its_shape(report: Report, output: str) -> None:
-    judged = [c for c in report.comparisons if c.tensor == output and not c.is_noise_floor]
+    judged = [c for c in report.comparisons if c.tensor == named(report, output) and not c.is_noise_floor]
     assert [(c.passed, c.shape_mismatch) for c in judged] == [(True, None)] * len(RUNTIMES)
 
 
 def test_float32_and_float64_that_choose_otherwise_are_a_finding_and_float32_is_what_counts(report: Report) -> None:
-    (found,) = (f for f in findings(report, "shape-mismatch") if f.tensor == "near")
+    (found,) = (f for f in findings(report, "shape-mismatch") if f.tensor == named(report, "near"))
     assert found.severity == "warning"
     assert "float32 and float64 choose others: reference (30, 4), candidate (31, 4)" in found.summary
 
 
 def test_a_runtime_that_chooses_otherwise_is_a_finding_and_its_source_is_found(report: Report) -> None:
-    (found,) = (f for f in findings(report, "shape-mismatch") if f.tensor == "sound")
+    (found,) = (f for f in findings(report, "shape-mismatch") if f.tensor == named(report, "sound"))
     assert (str(found.runtime), found.severity) == ("chromium:webgl", "error")
     assert report.verdict is not pycheck.Verdict.PASS
     in_python, source = sorted(findings(report, "division-by-zero"), key=lambda finding: finding.runtime is not None)

@@ -1,0 +1,199 @@
+"""Findings about outputs that fail although no operation before them errs by itself: what the error is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..types import Comparison, Finding, OutputSplit, PointResult, RuntimeId, Severity, Trace, TracePoint
+from .case import listed, named, number, place
+from .codes import finding
+
+_MOST = 3
+#: A share of what it may err by beneath which an operation is not worth a name.
+_LEAST_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One point that an output is computed from: in the whole run, and its operation alone; either may be unknown."""
+
+    point: TracePoint
+    result: PointResult | None
+
+    @property
+    def fails(self) -> bool:
+        inherited = self.result.inherited if self.result else None
+        return inherited is not None and inherited.passed is False
+
+    @property
+    def own_share(self) -> float:
+        """Of what the operation alone may err by."""
+        return share(self.result.own) if self.result and self.result.own else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Why there is no source: a word for it, what happened, what to do."""
+
+    because: str
+    what: str
+    advice: str
+
+
+def accumulated(trace: Trace, comparisons: Collection[Comparison], outputs: Mapping[str, str]) -> Iterator[Finding]:
+    """accumulated-drift: outputs that fail where no operation is a source.
+
+    `outputs` has the point of every output all of whose operations were traced.
+    """
+    points = {point.name: point for point in trace.points}
+    splits = {split.tensor: split for split in trace.splits}
+    for c in comparisons:
+        if c.passed is not False or c.shape_mismatch or c.tensor not in splits or c.tensor not in outputs:
+            continue
+        before = _upstream(points, outputs[c.tensor])
+        came_to_its_end = bool(before) and _of(before[-1], c.candidate) is not None
+        if came_to_its_end and not any(_is_source(point, c.candidate) for point in before):
+            yield _finding(trace, c, splits[c.tensor], before)
+
+
+def share(c: Comparison) -> float:
+    """What part of its limit an error takes, by its largest element or its RMS; above 1 it fails."""
+    limits = c.tolerance and ((c.max_abs_error, c.tolerance.max_abs), (c.rms_error, c.tolerance.rms))
+    return max((error / limit for error, limit in limits or () if error is not None and limit), default=0.0)
+
+
+def _upstream(points: Mapping[str, TracePoint], last: str) -> list[TracePoint]:
+    """A point and all that it is computed from, in topological order."""
+    needed, found = {last}, []
+    for point in reversed(list(points.values())):
+        if point.name in needed:
+            needed.update(point.inputs)
+            found.append(point)
+    return found[::-1]
+
+
+def _is_source(point: TracePoint, runtime: RuntimeId) -> bool:
+    results = [result for result in point.results if result.runtime == runtime]
+    return any(r.role == "source" for r in (*results, *([point.conversion] if point.conversion else [])))
+
+
+def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[TracePoint]) -> Finding:
+    backend = next((row for row in split.backends if row.candidate == c.candidate), None)
+    by_conversion = split.conversion is not None and split.conversion.passed is False
+    steps = [_Step(p, p.conversion if by_conversion else _of(p, c.candidate)) for p in before]
+    first = _first(steps)
+    most = _most(steps)
+    told = _why(trace, c, split.conversion, backend, first)
+    what = told.what
+    alone = "no operation errs by itself beyond its tolerance"
+    if most and most[0].own_share > 1.0:
+        alone = "what errs by itself beyond its tolerance, on Python's values, does not in the whole run"
+    if most:
+        shares = listed([f"{named(step.point)} {_percent(step.own_share)}" for step in most])
+        what += f" Largest own errors, as shares of their limits: {shares}."
+    if skipped := sum(point.skipped is not None for point in before):
+        what += f" {skipped:,} of the {len(before):,} points before it were not traced."
+    return finding(
+        "accumulated-drift",
+        Severity.ERROR,
+        runtime=c.candidate,
+        tensor=c.tensor,
+        layer=first.point.layer if first else None,
+        summary=f"{c.tensor} on {c.candidate}: {alone}. {what}",
+        advice=told.advice,
+        evidence={
+            "because": told.because,
+            "first": first.point.name if first else None,
+            "conversion_share": share(split.conversion) if split.conversion else None,
+            "backend_share": share(backend) if backend else None,
+            "skipped": skipped,
+            "contributions": [{"point": s.point.name, "op": s.point.op, "share": s.own_share} for s in most],
+            "not_run_alone": sum(s.result is None or s.result.own is None for s in steps),
+        },
+    )
+
+
+def _of(point: TracePoint, runtime: RuntimeId) -> PointResult | None:
+    return next((result for result in point.results if result.runtime == runtime), None)
+
+
+def _first(steps: Sequence[_Step]) -> _Step | None:
+    """The first that fails while all that it reads passes."""
+    failing = {step.point.name for step in steps if step.fails}
+    return next((s for s in steps if s.fails and not failing.intersection(s.point.inputs)), None)
+
+
+def _most(steps: Sequence[_Step]) -> list[_Step]:
+    """Those with most own error, the worst first."""
+    ranked = sorted((s for s in steps if s.own_share >= _LEAST_SHARE), key=lambda s: s.own_share, reverse=True)
+    return ranked[:_MOST]
+
+
+def _why(
+    trace: Trace, c: Comparison, conversion: Comparison | None, backend: Comparison | None, first: _Step | None
+) -> _Told:
+    if conversion is not None and conversion.passed is False:
+        return _Told(
+            "conversion",
+            f"Small differences of the artifact from the model add up in Python itself{_first_failing(first)}.",
+            "Convert the model anew, with lighter --quantize or in the other --format.",
+        )
+    if backend is not None and backend.passed is False:
+        if first is not None and _changes_class(first):
+            return _Told("jump", _jump(first), "Keep values off the jump: clip, or add an epsilon, before it.")
+        return _Told(
+            "backend",
+            f"Small errors add up on {c.candidate}{_first_failing(first)}.",
+            "Make fewer or better conditioned steps of them, take another backend, or allow it if it is harmless.",
+        )
+    own = f"{c.candidate} {_percent(share(backend))}" if backend is not None else ""
+    if c.tolerance is not None and c.tolerance.mode != "auto":
+        given = c.tolerance.derivation.removeprefix("given: ")
+        return _Told(
+            "given-tolerance",
+            f"It fails by the tolerance that was given ({given}) alone; of the automatic one, which points inside are "
+            f"held to, it takes {_percent(share(backend)) if backend else 'a part'}.",
+            "Take the automatic tolerance, or allow what this backend's float32 costs.",
+        )
+    if conversion is not None and share(conversion) >= _LEAST_SHARE:
+        return _Told(
+            "conversion-and-backend",
+            f"Neither half fails alone: of what each may, conversion takes {_percent(share(conversion))} and {own}.",
+            "Look at both: convert with lighter --quantize or in the other --format, or take another backend.",
+        )
+    count = trace.sample_count
+    return _Told(
+        "not-reproduced",
+        f"On the {count:,} sample{'' if count == 1 else 's'} that {'was' if count == 1 else 'were'} traced it passes, "
+        f"{own} of its limit: what fails depends on the size of the batch, on other samples, or on chance.",
+        "Trace more of the batch with --trace-samples.",
+    )
+
+
+def _first_failing(first: _Step | None) -> str:
+    """Where the limit is exceeded first; empty where no point is known to."""
+    if first is None or first.result is None or first.result.inherited is None:
+        return ""
+    times = number(share(first.result.inherited))
+    return f": {named(first.point)} is the first beyond its limit, {times} times, of inputs that pass"
+
+
+def _changes_class(first: _Step) -> bool:
+    inherited = first.result.inherited if first.result else None
+    return inherited is not None and inherited.nonfinite.changed > 0
+
+
+def _jump(first: _Step) -> str:
+    inherited = first.result.inherited if first.result else None
+    assert inherited is not None  # or it would not fail
+    worst = inherited.worst[0] if inherited.worst else None
+    example = f", {number(worst.candidate)} instead of {number(worst.reference)} at {place(worst)}" if worst else ""
+    return (
+        f"NaN or infinity comes first at {named(first.point)}{example}: what it reads is right within its tolerance, "
+        "and there so little decides between a number and none."
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.3g} %"

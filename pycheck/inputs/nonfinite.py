@@ -1,0 +1,40 @@
+"""NaN and infinities of the inputs, counted batch by batch, with the place of the first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..types import Array, NonfiniteInput
+
+
+def found(name: str, tensor: Array, start: int) -> NonfiniteInput | None:
+    """Those of one batch, first axis the sample, `start` its first one; None where all is finite."""
+    finite = np.isfinite(tensor)
+    if finite.all():
+        return None
+    at = np.unravel_index(int(finite.argmin()), tensor.shape)
+    value = tensor[at]
+    return NonfiniteInput(
+        name,
+        nan_count=int(np.isnan(tensor).sum()),
+        infinity_count=int(np.isinf(tensor).sum()),
+        sample_count=int((~finite.reshape(len(tensor), -1).all(axis=1)).sum()),
+        sample=start + int(at[0]),
+        index=tuple(int(i) for i in at[1:]),
+        kind="nan" if np.isnan(value) else "+inf" if value > 0 else "-inf",
+    )
+
+
+def together(earlier: NonfiniteInput | None, later: NonfiniteInput) -> NonfiniteInput:
+    """Of both batches, whose samples are not the same ones."""
+    if earlier is None:
+        return later
+    first, other = (earlier, later) if earlier.sample < later.sample else (later, earlier)
+    return replace(
+        first,
+        nan_count=first.nan_count + other.nan_count,
+        infinity_count=first.infinity_count + other.infinity_count,
+        sample_count=first.sample_count + other.sample_count,
+    )
