@@ -17,7 +17,7 @@ from pycheck.diagnose.codes import CODES
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "models" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: Options of other programs that the documents mention.
-FOREIGN_OPTIONS = {
+FOREIGN_OPTIONS = {"--transcripts", 
     "--node",  # --node_data_paths of Model Explorer
     "--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--use-angle",
     "--junit-xml", "--browser",  # of pytest and pytest-playwright
