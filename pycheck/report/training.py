@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..types import Report, RuntimeStatus, Severity, Training, TrainingCurves, TrainingMoment, Verdict
+from ..types import Report, RuntimeId, RuntimeStatus, Severity, Training, TrainingCurves, TrainingMoment, Verdict
 from .wording import ABSENT, names, printable, short
 
 
@@ -55,21 +55,26 @@ def headline(report: Report) -> str:
     missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK]
     native = training.curves[0]
     if report.verdict is Verdict.PASS:
-        do = "trains" if len(pages) == 1 else "train"
-        return f"{names([c.runtime for c in pages])} {do} as Python does for {training.step_count} steps"
+        who = _agreeing([c.runtime for c in pages], "trains", "train")
+        return f"{who} as Python does for {training.step_count} steps"
     if report.verdict is Verdict.NAN_DIVERGENCE:
         apart = [c.runtime for c in pages if bool(c.first_nonfinite) != bool(native.first_nonfinite)]
-        what = "stay finite where Python does not" if native.first_nonfinite else "are not finite where Python is"
-        return f"{names(apart)} {what}"
+        if native.first_nonfinite:
+            return f"{_agreeing(apart, 'stays', 'stay')} finite where Python does not"
+        return f"{_agreeing(apart, 'is', 'are')} not finite where Python is"
     if report.verdict is Verdict.DRIFT:
         parted = [c for c in pages if c.parted]
         first = min((c.parted.step for c in parted if c.parted), default=0)
-        return f"{names([c.runtime for c in parted])} part from Python, first at step {first}"
+        return f"{_agreeing([c.runtime for c in parted], 'parts', 'part')} from Python, first at step {first}"
     if missing:
         return f"{names(missing)} did not run"
     if native.first_nonfinite:
         return f"Python's own training is not finite from step {native.first_nonfinite.step} on"
     return "see what went wrong below"
+
+
+def _agreeing(runtimes: Sequence[RuntimeId], one: str, several: str) -> str:
+    return f"{names(runtimes)} {one if len(runtimes) == 1 else several}"
 
 
 def context(training: Training) -> tuple[tuple[str, str], ...]:
