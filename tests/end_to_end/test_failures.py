@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycheck.store import RUN_VERSION
+
 from .conftest import CPU, Cli, Files
 from .processes import PYCHECK, ROOT, Command, pycheck
 
@@ -341,7 +343,7 @@ def saved(files: Files, cache_dir: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("version", 99, "has version 99; this pycheck reads version 1"),
+        ("version", 99, f"has version 99; this pycheck reads version {RUN_VERSION}"),
         ("batch_sizes", [2, 2], "do not add up to 5 samples"),
         ("batch_sizes", [], "do not add up to 5 samples"),
         ("batch_sizes", [2, 1, 2], "samples"),
