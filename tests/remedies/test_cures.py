@@ -20,7 +20,8 @@ Only = Callable[..., None]
 
 
 def the_remedy(report: Report) -> Remedy:
-    (remedy,) = report.remedies
+    """The only one that was tried."""
+    (remedy,) = [remedy for remedy in report.remedies if remedy.after]
     return remedy
 
 
