@@ -124,7 +124,7 @@ def device_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     """One for all tests that do not end it; it calls the first device phone."""
     folder = tmp_path_factory.mktemp("listening")

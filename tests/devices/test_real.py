@@ -22,7 +22,7 @@ from .conftest import TIMEOUT_S, Listening, Phone, until
 _TEXT = "document.querySelector('main').innerText"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model, x.npy beside it."""
     import keras

@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,13 @@ async def own_host(**options: Any) -> AsyncIterator[BrowserHost]:
         yield host
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for a browser's own files; a short one, since Chromium keeps a socket there (108 bytes on Linux)."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def test_a_renderer_that_is_killed_is_told_at_once_and_the_next_runtime_works(
     run: Run[Any], graph: ArtifactInfo, x: Array
 ) -> None:
@@ -142,11 +150,11 @@ def test_a_browser_that_is_killed_while_the_artifact_is_in_the_making_is_told_at
 
 @pytest.mark.parametrize("role", ["renderer", "browser"])
 def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothing(
-    role: str, run: Run[Any], graph: ArtifactInfo, x: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    role: str, run: Run[Any], graph: ArtifactInfo, x: Array, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pycheck.runtimes.launching.playwright._CLOSE_TIMEOUT_S", 1.0)
     monkeypatch.setattr("pycheck.runtimes.launching.playwright._PAGE_CLOSE_TIMEOUT_S", 1.0)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(temporary))
     pids: list[int] = []
 
     async def scenario() -> tuple[Any, float]:
@@ -167,7 +175,7 @@ def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothin
     assert error.message == "chromium:cpu: no answer within 1.5 s while predicting"
     assert "--timeout" in error.advice
     assert 1.4 < took_s < 10
-    assert nothing_left(pids, tmp_path)
+    assert nothing_left(pids, temporary)
 
 
 def test_a_webgl_context_that_is_lost_is_told(run: Run[Any], host: BrowserHost, graph: ArtifactInfo, x: Array) -> None:
@@ -476,16 +484,16 @@ def test_a_runtime_of_another_engine_is_refused(host: BrowserHost) -> None:
 
 
 def test_nothing_is_left_behind_after_an_orderly_end(
-    run: Run[Any], graph: ArtifactInfo, x: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run[Any], graph: ArtifactInfo, x: Array, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(temporary))
 
     async def scenario() -> list[int]:
         async with own_host() as host:
             runtime = host.runtime(CPU, ready(graph))
             await runtime.start()
             await runtime.predict({"X": x})
-            assert len(list(tmp_path.iterdir())) > 0
+            assert len(list(temporary.iterdir())) > 0
             pids = [pid for some in (await processes(host)).values() for pid in some]
             await runtime.close()
             await runtime.close()
@@ -493,7 +501,7 @@ def test_nothing_is_left_behind_after_an_orderly_end(
 
     pids = run(scenario())
     assert len(pids) > 2
-    assert nothing_left(pids, tmp_path)
+    assert nothing_left(pids, temporary)
 
 
 SCRIPT = """
@@ -514,9 +522,9 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "terminated", "killed"])
-def test_nothing_is_left_behind_when_python_is_ended_from_outside(how: str, tmp_path: Path) -> None:
+def test_nothing_is_left_behind_when_python_is_ended_from_outside(how: str, temporary: Path) -> None:
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(root)}
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(root)}
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         stdout=subprocess.PIPE,
@@ -534,4 +542,4 @@ def test_nothing_is_left_behind_when_python_is_ended_from_outside(how: str, tmp_
         else:
             process.send_signal(signal.SIGTERM if how == "terminated" else signal.SIGKILL)
         process.wait(10)
-    assert nothing_left([process.pid, *pids], tmp_path)
+    assert nothing_left([process.pid, *pids], temporary)
