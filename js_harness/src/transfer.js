@@ -34,9 +34,10 @@ function absolute(url) {
   return new URL(url, location.href).href;
 }
 
-/** One courier at a time, each for as long as its tour. */
+/** One courier at a time, each for as long as its tour; the next is ready, since a worker takes a while to start. */
 class Couriers {
   #worker = this.#hire();
+  #next = this.#hire();
   #moved = 0;
   #orders = 0;
   /** @type {Map<number, {resolve: (buffer: ArrayBuffer) => void, reject: (why: Error) => void}>} */
@@ -67,7 +68,8 @@ class Couriers {
 
   #relieve() {
     this.#worker.terminate();
-    this.#worker = this.#hire();
+    this.#worker = this.#next;
+    this.#next = this.#hire();
     this.#moved = 0;
   }
 
