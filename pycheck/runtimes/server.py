@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from ..errors import ArtifactFileError, RuntimeFailedError, RuntimeUnavailableError
 from . import http
@@ -135,10 +136,10 @@ class Server:
         return session
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         http.refuse_foreign(request, self._host)
         try:
-            response: web.StreamResponse = await handler(request)
+            response = await handler(request)
         except ConnectionError:  # the page went away meanwhile; what that means its session tells
             return web.Response()
         return response

@@ -61,9 +61,9 @@ class Listening:
 
         return str(until(there, f"address {number}; so far: {self.said}"))
 
-    def has_ended(self) -> bool:
-        """Whether it said no more than why it does not listen."""
-        return bool(until(lambda: self.said, "a word")) and "Open on the device" not in self.said
+    def first_words(self) -> str:
+        """What it says first: an address, or why it does not listen."""
+        return str(until(lambda: self.said, "a word"))
 
     def wait(self, text: str) -> None:
         """Wait until it has printed this."""

@@ -149,7 +149,7 @@ def test_webgpu_says_what_a_page_over_http_from_another_machine_lacks(
 ) -> None:
     monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
     with Listening(tmp_path, "--port", "0", "--name", "far") as listening:
-        if listening.has_ended():
+        if "no address in a network" in listening.first_words():  # any other reason fails below
             pytest.skip("this machine is in no network")
         with Phone(tmp_path / "phone", listening.address()) as phone:
             listening.wait("device:far connected: Chromium")

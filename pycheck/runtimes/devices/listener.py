@@ -18,6 +18,7 @@ from typing import Self
 
 import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.typedefs import Handler
 
 from ... import protocol
 from ...errors import UsageError
@@ -158,7 +159,7 @@ class Listener:
         return app
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         http.refuse_foreign(request, self._host)
         relay = self._relays.get(request.match_info.get("token", ""))
         try:
@@ -166,7 +167,7 @@ class Listener:
                 if request.remote != relay.device.remote:
                     raise web.HTTPNotFound
                 return await pass_on(relay, request, self._client, http.policy(self._host, framed=True))
-            response: web.StreamResponse = await handler(request)
+            response = await handler(request)
         except ConnectionError:  # the device went away meanwhile
             return web.Response()
         return response
@@ -241,13 +242,12 @@ class Listener:
         return app
 
     @web.middleware
-    async def _check_secret(self, request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+    async def _check_secret(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode()
         wanted = self._link.headers["Authorization"].encode()
         if request.host != f"127.0.0.1:{self._desk_port}" or not secrets.compare_digest(given, wanted):
             raise web.HTTPForbidden
-        response: web.StreamResponse = await handler(request)
-        return response
+        return await handler(request)
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         return web.json_response([asdict(info) for info in self.devices])
