@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.launching.playwright import PlaywrightPage
+from pycheck.runtimes.page import COLLECT_EVERY
 from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
 
 from . import artifacts
@@ -93,6 +95,29 @@ def test_no_tensor_is_left_behind_from_batch_to_batch(
     for kind in ("cpu", "webgl"):
         for artifact in (layers, graph):
             assert run(counts(kind, artifact)) == [2, 2, 2, 2]  # the kernel and the bias
+
+
+def test_garbage_of_many_predictions_is_collected(
+    run: Run[Any], host: BrowserHost, layers: ArtifactInfo, x: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has become old in V8 stays until tens of megabytes of it lie about, unless somebody asks."""
+    asked = []
+    collect = PlaywrightPage.collect_garbage
+
+    async def collect_old(page: PlaywrightPage) -> None:
+        await page.context.pages[0].evaluate("globalThis.old = new WeakRef(new Array(1e6))")
+        await collect(page)
+        asked.append(await page.context.pages[0].evaluate("globalThis.old.deref() === undefined"))
+
+    monkeypatch.setattr(PlaywrightPage, "collect_garbage", collect_old)
+
+    async def predict_often() -> None:
+        async with host.runtime(RuntimeId("chromium", "cpu"), ready(layers)) as runtime:
+            for _ in range(2 * COLLECT_EVERY):
+                await runtime.predict(dict.fromkeys(layers.input_names, x))
+
+    run(predict_often())
+    assert asked == [True, True]
 
 
 def test_a_graph_with_a_loop_is_executed_asynchronously_and_leaves_nothing_behind(

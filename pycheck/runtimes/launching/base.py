@@ -54,6 +54,9 @@ class Page(ABC):
     async def close(self) -> None:
         """Close it, and its session; a page that hangs does not hold up its end."""
 
+    async def collect_garbage(self) -> None:  # noqa: B027  # whoever cannot ask leaves it to the browser
+        """Have its JavaScript engine free what nothing refers to any more."""
+
 
 class Browser(ABC):
     """A running browser, or what stands for one.

@@ -97,6 +97,14 @@ class PlaywrightPage(Page):
         self.context = context
         self._forget = forget
 
+    async def collect_garbage(self) -> None:
+        """Ask the engine to; where the page is gone its session has said so."""
+        from playwright.async_api import Error
+
+        with suppress(Error):
+            for page in self.context.pages:
+                await page.request_gc()
+
     async def close(self) -> None:
         """Close the context; one that is gone is closed."""
         from playwright.async_api import Error
