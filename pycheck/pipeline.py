@@ -395,13 +395,15 @@ class _Run:
 
     def _trace_references(self) -> asyncio.Task[TraceReferences]:
         """The artifact in Python, which is started once."""
-        from .tracing import start_references
+        from .tracing import of_layers, start_references
 
         async def start() -> TraceReferences:
             artifact = await self._source.artifact()
             layers = await self._source.layer_names() if artifact.format == "graph" else ()
             await self._source.tensorflow()
-            return await start_references(artifact, layers=layers, executor=self._executor, stack=self._stack)
+            references = await start_references(artifact, layers=layers, executor=self._executor, stack=self._stack)
+            of_layers(references.single.points, self._options.layers)  # a name that is not there ends the run here
+            return references
 
         self._preparing = self._preparing or asyncio.create_task(start())
         return self._preparing

@@ -155,7 +155,7 @@ def test_the_version_is_printed(run: Callable[..., Any]) -> None:
 )
 def test_a_completion_script_is_given(shell: str, words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from pycheck.cli import main; main()"],
+        [sys.executable, "-m", "pycheck"],
         capture_output=True,
         text=True,
         timeout=60,

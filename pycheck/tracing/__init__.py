@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .references import TraceReferences, start_references
 from .run import TraceInputs, trace_run
-from .selecting import worst_samples
+from .selecting import of_layers, worst_samples
 
-__all__ = ["TraceInputs", "TraceReferences", "start_references", "trace_run", "worst_samples"]
+__all__ = ["TraceInputs", "TraceReferences", "of_layers", "start_references", "trace_run", "worst_samples"]

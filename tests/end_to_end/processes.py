@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PYCHECK = (sys.executable, "-c", "from pycheck.cli import main; main()")
+PYCHECK = (sys.executable, "-m", "pycheck")
 
 
 @dataclass(frozen=True)

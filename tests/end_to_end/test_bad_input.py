@@ -7,6 +7,7 @@ import pickle
 import random
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -387,6 +388,16 @@ def test_a_damage_that_only_tfjs_can_see_is_the_failure_of_the_runtime(
 )
 def test_a_wrong_option_is_refused(options: list[str], message: str, files: Files, refused: Callable[..., str]) -> None:
     assert message in refused(files("m.keras"), files("x.npy"), *options)
+
+
+def test_a_layer_that_is_not_there_ends_a_trace_before_its_comparison(files: Files, run: Cli) -> None:
+    """The many samples would take minutes."""
+    started = time.perf_counter()
+    said = run("trace", files("m.keras"), "--samples", "200000", "--batch-size", "4", "--layer", "dens", *CPU)
+    assert (said.code, said.out) == (2, "")
+    assert _is_one_clean_message(said)
+    assert "--layer dens: the artifact has no layer and no node of that name" in said.messages
+    assert time.perf_counter() - started < 60
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,5 @@
+"""`python -m pycheck`, for whoever has no scripts folder on the path."""
+
+from .cli import main
+
+main()
