@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import os
 import re
 import shlex
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from . import process
+from . import interrupts, process
 from .cli_options import (
     Artifact,
     Browsers,
@@ -52,6 +48,7 @@ from .cli_options import (
     grouped,
 )
 from .errors import PycheckError
+from .interrupts import Interrupted
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -64,7 +61,6 @@ T = TypeVar("T")
 
 EXIT_USAGE = 2
 EXIT_BUG = 70
-EXIT_SIGNAL = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 
 #: What the machine lacks, rather than pycheck.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -288,7 +284,7 @@ def _check(
 
     plan = matrix.plan(config, given, models or (), command=shlex.join(["pycheck", *sys.argv[1:]]))
     with console.check_progress(plan.runtime_counts) as observe:
-        return plan, _run(matrix.check(plan, observe, **how))
+        return plan, interrupts.run(matrix.check(plan, observe, **how))
 
 
 @app.command(epilog=_EPILOG_TRAIN)
@@ -395,7 +391,7 @@ def convert(
     options = _options(conversion, code, no_cache=no_cache)
     console = _console(screen)
     with console.progress() as observe:
-        artifact, report = _run(pipeline.convert(model, out, options, observe))
+        artifact, report = interrupts.run(pipeline.convert(model, out, options, observe))
     with standard_output():
         console.artifact(artifact, report)
 
@@ -451,7 +447,7 @@ def doctor(
 
         ensure_browsers(console.note)
     with console.progress() as observe:
-        diagnosis = _run(examination.examine(options, observe))
+        diagnosis = interrupts.run(examination.examine(options, observe))
     with standard_output():
         console.diagnosis(diagnosis)
     raise typer.Exit(0 if diagnosis.healthy else 3)
@@ -476,12 +472,12 @@ def devices(
 
     console = _console(Screen(no_color=no_color))
     if not listen:
-        found = _run(phones.connected())
+        found = interrupts.run(phones.connected())
         with standard_output():
             console.devices(found)
     else:
         with standard_output():
-            _run(phones.listen(host, port, name or (), console.device_event))
+            interrupts.run(phones.listen(host, port, name or (), console.device_event))
 
 
 def _given(*groups: Group, no_cache: bool = False, **single: Any) -> dict[str, Any]:
@@ -508,45 +504,8 @@ def _publish(work: Callable[[Observer], Coroutine[Any, Any, Report]], reports: R
 
     console, outputs = _console(screen), destinations(reports)
     with console.progress() as observe:
-        report = _run(work(observe))
+        report = interrupts.run(work(observe))
     raise typer.Exit(publish(report, outputs, console, github=reports.github))
-
-
-class _Interrupted(BaseException):
-    """A signal ended the work, and everything that it had started is closed."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = EXIT_SIGNAL + number
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end. Ctrl-C and SIGTERM cancel the work, which closes its browsers; a second one does not wait."""
-    received: list[int] = []
-
-    async def guarded() -> T:
-        task = asyncio.ensure_future(work)
-
-        def interrupt(number: int) -> None:
-            if received:
-                os._exit(EXIT_SIGNAL + number)  # Playwright's driver ends the browsers when we are gone
-            received.append(number)
-            task.cancel()
-
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError):  # Windows: asyncio.run cancels on Ctrl-C by itself
-                loop.add_signal_handler(number, interrupt, number)
-        return await task
-
-    try:
-        return asyncio.run(guarded())
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise _Interrupted(received[0] if received else signal.SIGINT) from None
-    except Exception:
-        if received:  # what broke because it was being closed
-            raise _Interrupted(received[0]) from None
-        raise
 
 
 def run(arguments: list[str]) -> int:
@@ -557,7 +516,7 @@ def run(arguments: list[str]) -> int:
         return 0
     except SystemExit as done:  # how typer ends, usage errors included
         return done.code if isinstance(done.code, int) else int(done.code is not None)
-    except _Interrupted as interrupted:
+    except Interrupted as interrupted:
         print("pycheck: interrupted; the browsers are closed", file=sys.stderr, flush=True)
         return interrupted.exit_code
     except PycheckError as error:

@@ -1,0 +1,54 @@
+"""Ctrl-C and SIGTERM end what runs in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+EXIT_SIGNAL = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
+
+
+class Interrupted(BaseException):
+    """A signal ended the work, and everything that it had started is closed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = EXIT_SIGNAL + number
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end. A signal cancels the work, which closes its browsers; a second one does not wait.
+
+    Interrupted once that is done.
+    """
+    received: list[int] = []
+
+    async def guarded() -> T:
+        task = asyncio.ensure_future(work)
+
+        def interrupt(number: int) -> None:
+            if received:
+                os._exit(EXIT_SIGNAL + number)  # Playwright's driver ends the browsers when we are gone
+            received.append(number)
+            task.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):  # Windows: asyncio.run cancels on Ctrl-C by itself
+                loop.add_signal_handler(number, interrupt, number)
+        return await task
+
+    try:
+        return asyncio.run(guarded())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise Interrupted(received[0] if received else signal.SIGINT) from None
+    except Exception:
+        if received:  # what broke because it was being closed
+            raise Interrupted(received[0]) from None
+        raise
