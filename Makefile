@@ -12,7 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Node may have come as a Python package, whose commands lie beside python.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
-PYTEST_ARGS ?=
+# A worker a core, each with a TensorFlow and a browser of its own, which is what bounds their number.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 BENCH_ARGS ?=
 
 PACKAGES := $(VENV)/.packages
