@@ -1,6 +1,6 @@
 """What a compare costs, against the floor and against the way by hand, as tables.
 
-    python benchmarks/run.py [--quick | --full] [--only compare,trace,imports,memory,transfer] [--against CHECKOUT]
+    python benchmarks/run.py [--quick | --full] [--only SECTION,...] [--against CHECKOUT]
 
 Everything is measured as whole processes that take turns within a round, so that a busy moment hits them
 alike; a ratio is taken within each round, and medians over rounds count. docs/benchmarks.md explains the columns.
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matrix_cost import section_matrix
 from page import ROOT, Task, build_bundle
 from processes import Measured, run
 from rich.console import Console
@@ -31,7 +32,7 @@ from rich.table import Table
 from trace_cost import section_trace
 
 BACKENDS = ("cpu", "webgl", "wasm")
-SECTIONS = ("compare", "trace", "imports", "memory", "transfer")
+SECTIONS = ("compare", "trace", "imports", "memory", "transfer", "matrix")
 _MAIN = "from pycheck.cli import main; main()"
 _TENSORFLOW_PACKAGES = ("tensorflow", "keras", "tf_keras", "tensorflowjs")
 #: A pycheck command that prints "imported" and which of those it imported, as its last line.
@@ -357,6 +358,7 @@ def main() -> None:
         "imports": partial(section_imports, against=None),
         "memory": partial(section_memory, against=None),
         "transfer": partial(section_transfer, against=None),
+        "matrix": section_matrix,
     }
     with _folder(options.work) as work:
         for name in chosen:
