@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -258,6 +260,17 @@ def test_what_a_listener_that_was_killed_left_is_taken_for_nothing(device_cache:
     link.publish(1)
     with pytest.raises(RuntimeUnavailableError, match="nothing listens for devices any more"):
         asyncio.run(connected())
+
+
+def test_the_secret_is_not_told_where_the_listener_is_gone(device_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose port the next process to ask for one may have, which may be another user's."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    published = link.publish(1)
+    assert link.read() == published
+    monkeypatch.setattr("os.getpid", lambda: ended.pid)
+    link.publish(1)
+    assert link.read() is None
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ class Link:
     port: int
     secret: str
     version: str
+    pid: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -50,7 +51,7 @@ def file() -> Path:
 
 def publish(port: int) -> Link:
     """Let other processes know; UsageError where the cache folder cannot be written."""
-    link = Link(port, secrets.token_urlsafe(32), __version__)
+    link = Link(port, secrets.token_urlsafe(32), __version__, os.getpid())
     target = file()
     beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
@@ -74,13 +75,19 @@ def withdraw(link: Link) -> None:
 
 
 def read() -> Link | None:
-    """What was published last; None where nothing was, or where it is another user's."""
+    """What was published last; None where nothing was, where it is another user's, or where its process is gone.
+
+    A port that is free again may be anybody's, who would be told the secret.
+    """
     try:
         with file().open(encoding="utf-8") as stream:
-            if hasattr(os, "getuid") and os.fstat(stream.fileno()).st_uid != os.getuid():
-                return None
-            return Link(**json.load(stream))
-    except (OSError, ValueError, TypeError):
+            link = Link(**json.load(stream))
+            if hasattr(os, "getuid"):
+                if os.fstat(stream.fileno()).st_uid != os.getuid():
+                    return None
+                os.kill(link.pid, 0)  # refused where it is not there, or not this user's
+            return link
+    except (OSError, ValueError, TypeError, OverflowError):
         return None
 
 
