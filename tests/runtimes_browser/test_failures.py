@@ -521,6 +521,22 @@ asyncio.run(main())
 """
 
 
+def test_a_temporary_folder_with_a_long_name_keeps_no_browser_from_starting(
+    run: Run[Any], graph: ArtifactInfo, x: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    async def predict() -> Any:
+        async with own_host() as host, host.runtime(CPU, ready(graph)) as runtime:
+            return await runtime.predict(dict.fromkeys(graph.input_names, x))
+
+    assert run(predict())
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize("how", ["ctrl-c", "terminated", "killed"])
 def test_nothing_is_left_behind_when_python_is_ended_from_outside(how: str, temporary: Path) -> None:
     root = Path(__file__).parents[2]

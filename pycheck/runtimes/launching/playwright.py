@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ _CLOSE_TIMEOUT_S = 10.0
 _CLEANUP_TIMEOUT_S = 5.0
 #: A page that does not close in time is left to the end of its browser.
 _PAGE_CLOSE_TIMEOUT_S = 5.0
+#: Where Chromium makes a socket under its TMPDIR, and what a socket's path may have: 108 bytes with the end on
+#: Linux, 104 elsewhere (sun_path in unix(7) and in the manual pages of BSD).
+_SOCKET = "/org.chromium.Chromium.XXXXXX/SingletonSocket"
+_SOCKET_PATH_BYTES = 103
+_SHORT_FOLDER = "/tmp"
 #: How long what ended a page may take to be told, after Playwright could not open it.
 _CAUSE_S = 1.0
 
@@ -269,8 +275,8 @@ class PlaywrightLauncher(Launcher):
             ]
         elif self._engine == "firefox":
             arguments["firefox_user_prefs"] = dict(firefox.preferences(options.webgpu))
-        if display.environment:
-            arguments["env"] = {**os.environ, **display.environment}
+        if own := {**display.environment, **(_room_for_a_socket() if self._engine == "chromium" else {})}:
+            arguments["env"] = {**os.environ, **own}
         path = self._found.path
         try:
             handle = await getattr(playwright, self._engine).launch(**arguments)
@@ -296,6 +302,12 @@ class PlaywrightLauncher(Launcher):
         display = await open_display(headed=options.headed, has_headless=True, timeout_s=options.timeout_s)
         self._displays.append(display)
         return display
+
+
+def _room_for_a_socket() -> dict[str, str]:
+    """Another TMPDIR for Chromium where ours is too long for the socket that it makes there."""
+    too_long = len(os.fsencode(tempfile.gettempdir())) + len(_SOCKET) > _SOCKET_PATH_BYTES
+    return {"TMPDIR": _SHORT_FOLDER} if too_long and os.access(_SHORT_FOLDER, os.W_OK) else {}
 
 
 async def _until_gone(folder: Path) -> None:
