@@ -13,6 +13,8 @@ from .codes import finding
 #: their values there differ from one another by less than this share of the error.
 _ALIKE = 0.1
 _HIGH_FLOOR = 0.01
+#: Errors of half floats above this share of the largest value are no matter of three decimal digits any more.
+_BEYOND_ROUNDING = 0.1
 
 
 def shape_mismatch(case: Case) -> Iterator[Finding]:
@@ -182,6 +184,11 @@ def _excess(c: Comparison, tolerance: Tolerance) -> str:
 
 def _drift_advice(case: Case, c: Comparison) -> str:
     others = [o for o in case.candidates if o.tensor == c.tensor and o.candidate != c.candidate]
+    if c.precision_bits == 16 and (c.max_abs_error or 0.0) > _BEYOND_ROUNDING * (c.reference_scale or 0.0):
+        return (
+            "So much is either the rounding of many layers, added up, or a value inside the model that is beyond 65504 "
+            "or below 6e-8 and was lost: pycheck trace tells which."
+        )
     if c.precision_bits == 16:
         return "Half floats keep about three decimal digits; if that is enough, say so with --atol or --rtol."
     if others and not any(o.drifted for o in others):

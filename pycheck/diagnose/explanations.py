@@ -84,9 +84,14 @@ def _class(value: float) -> str:
 
 
 def _exceeds_half(s: Place) -> bool:
-    reach = [o.largest for o in s.operands] + [o.smallest for o in s.operands] + [s.expected]
-    beyond = any(v is not None and math.isfinite(v) and abs(v) > _LARGEST_HALF for v in reach)
-    return s.is_half and beyond and (s.changes_class or abs(s.given) > _LARGEST_HALF)
+    """Some GPUs make infinity or NaN of it, others the largest half float, which is then wrong in size alone."""
+    reach = [v for o in s.operands for v in (o.smallest, o.largest)]
+    own = [*s.values, *(v for o in s.operands if o.value is None for v in (o.smallest, o.largest)), s.expected]
+    return s.is_half and any(map(_is_beyond_half, [*own, *reach] if s.changes_class else own))
+
+
+def _is_beyond_half(value: float | None) -> bool:
+    return value is not None and _LARGEST_HALF < abs(value) < math.inf
 
 
 def _constant_exceeds_half(s: Place) -> bool:

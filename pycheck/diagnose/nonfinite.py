@@ -82,17 +82,23 @@ def native_nan(case: Case) -> Iterator[Finding]:
 
 
 def f16_overflow(case: Case) -> Iterator[Finding]:
-    """f16-overflow: half floats lose values beyond 65504 that float32 holds."""
-    for c in _divergent(case):
+    """f16-overflow: half floats lose values beyond 65504 that float32 holds.
+
+    What becomes of them is the GPU's choice: infinity, NaN, or 65504 itself, which is drift and no matter of classes.
+    """
+    lost = [c for c in _divergent(case) if c.nonfinite.introduced]
+    for c in case.candidates:
         scale = c.reference_scale or 0.0
-        if c.precision_bits == 16 and c.nonfinite.introduced and scale > LARGEST_HALF:
+        capped = c.drifted and any(abs(w.candidate) == LARGEST_HALF < abs(w.reference) for w in c.worst)
+        if c.precision_bits == 16 and scale > LARGEST_HALF and (c in lost or capped):
+            became = f"{elements(c.nonfinite.introduced)} became NaN or infinite" if c in lost else "they became 65504"
             yield finding(
                 "f16-overflow",
-                case.nan_severity,
+                case.nan_severity if c in lost else Severity.ERROR,
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: values reach {number(scale)}, beyond 65504, the largest half float, "
-                f"and {elements(c.nonfinite.introduced)} became NaN or infinite on {c.candidate}.",
+                f"and {became} on {c.candidate}.",
                 advice="Devices without float32 textures will show this to your users: "
                 "scale the output down in the model and up again in JavaScript.",
                 evidence={"reference_scale": scale, "largest_half": LARGEST_HALF, "introduced": c.nonfinite.introduced},

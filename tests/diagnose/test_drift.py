@@ -65,6 +65,13 @@ def test_one_browser_alone_says_nothing_about_the_conversion(find: Find) -> None
     assert set(find(REFERENCE, {"chromium:cpu": off(0.01)})) == {"drift"}
 
 
+def test_half_floats_that_err_by_more_than_rounding_point_inside_the_model(find: Find) -> None:
+    (rounded,) = find(REFERENCE, {"chromium:webgl-f16": off(0.1)})["drift"]
+    (lost,) = find(REFERENCE, {"chromium:webgl-f16": off(2.0)})["drift"]
+    assert "three decimal digits" in rounded.advice
+    assert "a value inside the model that is beyond 65504" in lost.advice
+
+
 def test_half_floats_do_not_count_for_agreement(find: Find) -> None:
     candidates = {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)} | {"chromium:webgl-f16": off(0.2)}
     assert "conversion-drift" in find(REFERENCE, candidates)

@@ -68,6 +68,13 @@ def test_an_overflow_of_half_floats_is_explained_where_the_output_shows_it(find:
     assert "reach 70,000, beyond 65504" in findings["f16-overflow"][0].summary
 
 
+def test_a_gpu_that_makes_the_largest_half_float_of_what_is_beyond_overflows_as_well(find: Find) -> None:
+    findings = find(np.array([70_000.0, 1.0]), {"chromium:webgl-f16": floats(65504.0, 1.0)})
+    assert set(findings) == {"f16-overflow", "drift"}
+    assert "and they became 65504 on chromium:webgl-f16" in findings["f16-overflow"][0].summary
+    assert findings["f16-overflow"][0].severity is Severity.ERROR
+
+
 def test_a_nan_that_only_half_floats_give_points_inside_the_model(find: Find) -> None:
     candidates = {"chromium:webgl-f16": floats(np.nan, 1.0), "chromium:webgl": floats(2.0, 1.0)}
     findings = find(np.array([2.0, 1.0]), candidates)

@@ -22,6 +22,8 @@ WITH_INFINITIES = Operand("row", None, 1.0, 2.0, nan_count=0, infinity_count=2)
     ("code", "op", "values", "expected", "given", "bits", "dtype"),
     [
         ("f16-overflow", "Mul", (300.0,), 90000.0, INF, 16, "f4"),
+        ("f16-overflow", "Mul", (300.0,), 90000.0, 65504.0, 16, "f4"),
+        ("f16-overflow", "Mul", (70000.0,), 70.0, 65.5, 16, "f4"),
         ("f16-overflow", "Minimum", (0.137,), 0.137, NAN, 16, "f4"),
         ("f16-underflow", "Rsqrt", (1e-8,), 1e4, INF, 16, "f4"),
         ("log-of-zero", "Log", (0.0,), -INF, -88.0, 32, "f4"),
