@@ -8,15 +8,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from .config import Options
 from .errors import RuntimeFailedError, RuntimeUnavailableError
 from .runtimes.browser import BrowserHost
 from .runtimes.devices import DeviceInfo, connected
+from .runtimes.proof import GPU_ON_LINUX
 from .types import BROWSER_ENGINES, BROWSER_KINDS, DEVICE, NATIVE_FLOAT32, Environment, RuntimeId
 
 Observer = Callable[[str, str, int, int], None]
 
+#: Where Linux has its GPUs.
+_GPUS = ("/dev/nvidia0", "/dev/dri/renderD128")
 _PACKAGES = ("tensorflow", "keras", "tensorflowjs", "playwright", "numpy")
 
 
@@ -73,22 +77,32 @@ async def _examine(engine: str, options: Options, observe: Observer, advice: dic
         async with host:
             for kind in BROWSER_KINDS:
                 observe(f"{engine}:{kind}", "starting", len(rows), len(BROWSER_KINDS))
-                rows.append(await _start(host, RuntimeId(engine, kind), advice))
+                rows.append(await _start(host, RuntimeId(engine, kind), advice, is_here=choice.address is None))
     except RuntimeFailedError as error:
         rows += [Row(RuntimeId(engine, kind), False, error.message) for kind in BROWSER_KINDS[len(rows) :]]
         advice[error.advice] = None
     return rows
 
 
-async def _start(host: BrowserHost, runtime_id: RuntimeId, advice: dict[str, None]) -> Row:
+async def _start(host: BrowserHost, runtime_id: RuntimeId, advice: dict[str, None], *, is_here: bool) -> Row:
     try:
         async with host.runtime(runtime_id, None, flags={}) as runtime:
+            if runtime.environment.software_renderer and is_here:
+                advice[unused_gpu(runtime_id.engine)] = None
             return Row(runtime_id, True, _describe(runtime.environment))
     except RuntimeFailedError as error:
         advice[error.advice] = None
         return Row(runtime_id, False, error.message.removeprefix(f"{runtime_id}: "))
     except TimeoutError:
         return Row(runtime_id, False, "no answer within 60 s")
+
+
+def unused_gpu(engine: str) -> str:
+    """What to do where this machine has a GPU and the engine's browser drew in software; empty where there is none."""
+    there = next((node for node in _GPUS if Path(node).exists()), None)
+    if engine != "chromium" or there is None:
+        return ""
+    return f"This machine has a GPU ({there}), and Chromium drew in software. To use it, try {GPU_ON_LINUX}."
 
 
 def _describe(environment: Environment) -> str:

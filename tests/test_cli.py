@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck import cli
+from pycheck import cli, doctor
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("compare", "trace", "report", "convert", "explain", "schema", "doctor", "devices")
@@ -394,6 +394,14 @@ def test_doctor_names_every_runtime_and_what_it_runs_on(run: Callable[..., Any])
     ):
         assert re.search(rf"^{re.escape(runtime)} +(ok|missing)", out, re.M)
     assert "Traceback" not in err
+
+
+def test_doctor_says_how_chromium_finds_a_gpu_that_it_left_unused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_GPUS", (__file__,))
+    assert "--browser-arg=--use-angle=vulkan" in doctor.unused_gpu("chromium")
+    assert not doctor.unused_gpu("firefox")
+    monkeypatch.setattr(doctor, "_GPUS", ("/nowhere/gpu",))
+    assert not doctor.unused_gpu("chromium")
 
 
 def test_doctor_says_what_to_do_where_no_browser_starts(run: Callable[..., Any]) -> None:

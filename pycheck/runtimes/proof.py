@@ -26,10 +26,15 @@ _FORWARDING = {
     "webgl": ("WEBGL_CPU_FORWARD", "CPU_HANDOFF_SIZE_THRESHOLD"),
     "webgpu": ("WEBGPU_CPU_FORWARD", "WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD"),
 }
+#: What gives a headless Chromium the GPU of a Linux machine: without a display it draws WebGL in software, and of
+#: WebGPU's adapters it takes SwiftShader, since Vulkan does not start where it finds no surface to draw on.
+GPU_ON_LINUX = (
+    "--browser-arg=--use-angle=vulkan --browser-arg=--enable-features=Vulkan --browser-arg=--disable-vulkan-surface"
+)
 _WEBGPU_ADVICE = {
     "chromium": (
         "WebGPU needs Chromium 113 or newer with a GPU driver or SwiftShader. On Linux with a GPU, try "
-        "--browser-arg=--enable-features=Vulkan; name another browser with --browser-path; or leave this runtime out."
+        f"{GPU_ON_LINUX}; name another browser with --browser-path; or leave this runtime out."
     ),
     "firefox": "Firefox has WebGPU where it finds a GPU driver that can (Vulkan on Linux); or leave this runtime out.",
     "webkit": "WebKit has WebGPU in Safari 26 and newer, and not on Linux; or leave this runtime out.",
@@ -168,9 +173,9 @@ def _notes(asked: Asked, started: protocol.Started) -> list[str]:
                 f"GPU run in TF.js's CPU kernels ({forward} is on, as TF.js ships)"
             )
     if started.flags.get("SOFTWARE_WEBGL_ENABLED"):
+        what = "WebGL runs in software" if started.software_renderer else "the browser takes its WebGL for slow"
         notes.append(
-            "WebGL runs in software, which TF.js refuses by default: "
-            "SOFTWARE_WEBGL_ENABLED admits it and changes nothing else"
+            f"{what}, which TF.js refuses by default: SOFTWARE_WEBGL_ENABLED admits it and changes nothing else"
         )
     for name in started.flags_unknown:
         if asked.known_flags.get(name) != "layers":  # tfjs-layers registers its own when a model is loaded

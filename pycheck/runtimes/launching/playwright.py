@@ -35,6 +35,7 @@ from .finding import advice
 
 #: Headless Chromium renders in software by default; this gives its usual choice back, which is the
 #: GPU where there is one and SwiftShader where there is none. (headless_mode_switches.h in Chromium)
+#: On Linux without a display that is SwiftShader all the same: GPU_ON_LINUX in proof.py.
 HEADLESS_ARGS = ("--enable-gpu",)
 #: Playwright's own defaults already keep background networking, updates and sync off.
 QUIET_ARGS = ("--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection")
