@@ -1,13 +1,16 @@
 """Writes docs/engines.md, what the samples show of the engines, from a check of them.
 
 ``pycheck check --config models/pycheck.toml --json check.json && python docs/make_engines.py check.json``
+
+With ``--gpu NAME`` it writes the part about a GPU of that name instead, from one or more checks that ran on it, and
+leaves the rest as it is: ``python docs/make_engines.py --gpu NAME vulkan.json opengl.json``.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from pycheck.report.wording import short
 from pycheck.types import BROWSER_ENGINES, BROWSER_KINDS
 
 PAGE = Path(__file__).parent / "engines.md"
+_GPU = "## On a GPU\n"
 _HALF = "half floats: "
 
 #: The steps of a runtime that are its own work: not those that wait for the conversion, nor parts of others.
@@ -34,6 +38,46 @@ def page(check: Mapping[str, Any]) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def on_gpu(name: str, checks: Mapping[str, Mapping[str, Any]]) -> str:
+    """The part about a GPU, from checks that ran on it, each under a name of its own."""
+    parts = [_GPU, f"Measured on {name}, and written down by `docs/make_engines.py --gpu`:\n"]
+    parts += [f"- *{label}*: `{_told(check['command'], label)}`" for label, check in checks.items()]
+    parts.append("")
+    for label, check in checks.items():
+        parts.append(f"### What ran: {label}\n\n{_environment_table(check['reports'])}")
+    parts.append(
+        "### The errors, as multiples of the noise floor\n\n"
+        "The largest error of each output, over the noise floor of its precision: what float32 costs in Python, 2^13 "
+        f"times that in half floats.\n\n{_multiples(checks)}"
+    )
+    known = dict.fromkeys(line for check in checks.values() for line in _known(check["reports"]))
+    return "\n".join([*parts, "### What is known of the samples there\n", *known]) + "\n"
+
+
+def _multiples(checks: Mapping[str, Mapping[str, Any]]) -> str:
+    found: dict[str, dict[str, str]] = {}
+    for label, check in checks.items():
+        for report in check["reports"]:
+            drawn = {r["id"] for r in report["runtimes"] if r["environment"] and r["environment"]["renderer"]}
+            for c in report["comparisons"]:
+                if c["candidate"] in drawn:
+                    row = found.setdefault(f"`{report['name']}` {c['tensor']}", {})
+                    row[f"{c['candidate'].split(':')[1]}, {label}"] = _multiple(c)
+    columns = sorted({column for row in found.values() for column in row}, key=_kind_order)
+    return _table(("output", *columns), [(output, *(row.get(c, "") for c in columns)) for output, row in found.items()])
+
+
+def _kind_order(column: str) -> tuple[int, str]:
+    kind, label = column.split(", ")
+    return BROWSER_KINDS.index(kind), label
+
+
+def _multiple(c: Mapping[str, Any]) -> str:
+    floor = c["noise_floor"] * (2**13 if c["precision_bits"] == 16 else 1)
+    changed = c["nonfinite"]["changed"]
+    return f"{short(c['max_abs_error'] / floor)}{f', {changed} NaN or infinite' if changed else ''}"
+
+
 _HEAD = """# What the engines do differently
 
 Measured on the sample models by `{command}`, and written down by
@@ -41,17 +85,21 @@ Measured on the sample models by `{command}`, and written down by
 """
 
 
-def _told(command: str) -> str:
+def _told(command: str, name: str = "check") -> str:
     """The command, with one report in this folder, wherever it wrote others."""
     words = shlex.split(command)
     for option in ("--json", "--html", "--junit", "--markdown"):
         if option in words:
             at = words.index(option)
             del words[at : at + 2]
-    return shlex.join([*words, "--json", "check.json"])
+    return shlex.join([*words, "--json", f"{name}.json"])
 
 
 def _environments(reports: list[Report]) -> str:
+    return f"## What ran\n\n{_environment_table(reports)}"
+
+
+def _environment_table(reports: list[Report]) -> str:
     seen: dict[str, Mapping[str, Any]] = {}
     for report in reports:
         for record in report["runtimes"]:
@@ -69,7 +117,7 @@ def _environments(reports: list[Report]) -> str:
             halves,
         )
         rows.append(cells)
-    return "## What ran\n\n" + _table(("runtime", "browser", "renderer", "precision", "denormals", "half floats"), rows)
+    return _table(("runtime", "browser", "renderer", "precision", "denormals", "half floats"), rows)
 
 
 def _order(runtime: str) -> tuple[int, int]:
@@ -148,5 +196,20 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def main() -> None:
+    """Write what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gpu", metavar="NAME", help="the part about this GPU alone")
+    parser.add_argument("checks", nargs="+", type=Path, help="what pycheck check --json wrote")
+    given = parser.parse_args()
+    checks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in given.checks}
+    before, _, gpu = PAGE.read_text(encoding="utf-8").partition(_GPU)
+    if given.gpu:
+        PAGE.write_text(before.rstrip() + "\n\n" + on_gpu(given.gpu, checks), encoding="utf-8")
+    else:
+        (check,) = checks.values()
+        PAGE.write_text(page(check) + (f"\n{_GPU}{gpu}" if gpu else ""), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))), encoding="utf-8")
+    main()

@@ -20,6 +20,8 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "models" / "README.md", *sorted((ROOT / 
 FOREIGN_OPTIONS = {"--transcripts", 
     "--node",  # --node_data_paths of Model Explorer
     "--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--use-angle",
+    "--enable-features", "--disable-vulkan-surface",  # of Chromium
+    "--gpu",  # of docs/make_engines.py
     "--junit-xml", "--browser",  # of pytest and pytest-playwright
     "--tag", "--rm", "--volume", "--user",  # of docker
 }  # fmt: skip
