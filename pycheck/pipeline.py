@@ -31,6 +31,7 @@ from .runtimes.base import Runtime
 from .runtimes.page import BrowserRuntime
 from .source import Source
 from .store import PendingRun, SavedRun, open_run, read_outputs, starts
+from .together import together
 from .types import (
     ArtifactInfo,
     Environment,
@@ -319,10 +320,9 @@ class _Run:
         self._inputs, self._batch_size = inputs, batch_size
         # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
         self._artifact = asyncio.ensure_future(source.artifact())
-        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._candidate(id)) for id in options.runtimes]
-        if self.prepares_trace:
-            tasks.append(self._trace_references())
-        await _all_or_cancel([self._artifact, asyncio.ensure_future(self._reference_batches()), *tasks])
+        preparing = [self._trace_references()] if self.prepares_trace else []
+        candidates = map(self._candidate, options.runtimes)
+        await together([self._artifact, *candidates, *preparing, self._reference_batches()])
         saved = self._saved(info, replace(await source.evidence(), scales=measurements.scales))
         if self._pending:
             self._pending.publish(saved)
@@ -556,13 +556,3 @@ def _status_of(error: RuntimeFailedError) -> RuntimeStatus:
     if isinstance(error, RuntimeUnavailableError):
         return RuntimeStatus.UNAVAILABLE
     return RuntimeStatus.TIMED_OUT if isinstance(error, RuntimeTimeoutError) else RuntimeStatus.FAILED
-
-
-async def _all_or_cancel(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Wait for all; the first error cancels the rest and is raised."""
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import shlex
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..cache import Cache
 from ..errors import PycheckError, UsageError
 from ..pipeline import Workbench
 from ..releases import page_with
+from ..together import together
 from ..types import CheckReport, Report, VariantFailure, Verdict
 from ..version import __version__
 from . import accepting, baseline_file
@@ -157,23 +158,12 @@ async def _run(
                 for variant in same_model:
                     await one(variant)
 
-        await _all(in_turn(group) for group in by_model.values())
+        await together(in_turn(group) for group in by_model.values())
         if timed:
             async with bench.one_at_a_time():
                 for variant in timed:
                     await one(variant)
     return outcomes
-
-
-async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run side by side; the first error, which is a bug, or an interrupt ends all."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _is_timed(config: Configuration, variant: Variant) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
+from ..together import together
 from ..types import Array, Comparison, NanPolicy, OutputSplit, PointResult, Repeat, RuntimeId, Trace, TracePoint
 from . import causes, groups
 from .asking import Asker, Candidate, Measured
@@ -104,13 +105,7 @@ class Tracer:
             self._compute(plan, python, queues),
             *(self._ask(asker, queue, plan) for asker, queue in zip(self._askers, queues, strict=True)),
         ]
-        tasks = [asyncio.ensure_future(one) for one in work]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await together(work)
 
     async def _compute(self, plan: groups.Plan, python: Expectations, queues: Sequence[_Queue]) -> None:
         """Python's values, group by group, as far ahead of the runtimes as memory allows."""
