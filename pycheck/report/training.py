@@ -6,7 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..types import Report, RuntimeId, RuntimeStatus, Severity, Training, TrainingCurves, TrainingMoment, Verdict
+from ..types import (
+    CureTrial,
+    Report,
+    RuntimeId,
+    RuntimeStatus,
+    Severity,
+    Training,
+    TrainingCurves,
+    TrainingMoment,
+    Verdict,
+)
 from .wording import ABSENT, names, printable, short
 
 
@@ -131,13 +141,19 @@ def cures(training: Training) -> tuple[CureRow, ...]:
     return tuple(
         CureRow(
             cure.name,
-            "works" if cure.worked else "failed" if cure.error else "not finite" if not cure.finite else "parts",
+            _result(cure),
             ", ".join(dict.fromkeys(short(loss) for loss in cure.losses.values())) or ABSENT,
             printable(cure.error or cure.description),
             printable(cure.option),
         )
         for cure in ordered
     )
+
+
+def _result(cure: CureTrial) -> str:
+    if cure.worked:
+        return "works"
+    return "failed" if cure.error else "not finite" if not cure.finite else "loss grows" if cure.grew else "parts"
 
 
 def gradient_rows(training: Training) -> Iterator[tuple[str, ...]]:

@@ -1,29 +1,32 @@
-"""Looks into one step in Python: every operation of the forward and backward pass, the curvature, the activations."""
+"""Looks into one step in Python: every operation of the forward and backward pass, and the activations."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..quiet import without_native_noise
-from ..types import Array, Curvature, Operand, PassCheck, PassOperation, Tensors
+from ..types import Array, Operand, PassCheck, PassOperation, Tensors
 from .native import NativeTrainer
 
 _BACKWARD = "gradient_tape/"
 _NO_OPERATIONS = {"Const", "Identity", "IdentityN", "NoOp", "Placeholder", "ReadVariableOp", "Shape", "StopGradient"}
 #: The forward operations whose derivative is an operation of another type.
 _DERIVED: Mapping[str, tuple[str, ...]] = {"Reciprocal": ("Log", "Log1p", "Reciprocal")}
-_MOST_ITERATIONS = 60
-_CONVERGED = 1e-3
 #: What an activation tends to; a value this near to it has no gradient left in float32.
 _BOUNDS: Mapping[str, tuple[float, ...]] = {
-    "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0),
-    "relu6": (0.0, 6.0), "softsign": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu6": (0.0, 6.0),
+    "softsign": (-1.0, 1.0),
 }  # fmt: skip
 _NEAR = 1e-4
+#: By what it gives, the derivative of an activation as a share of its largest one.
+_SLOPES: Mapping[str, Callable[[Array], Array]] = {
+    "sigmoid": lambda y: 4 * y * (1 - y), "hard_sigmoid": lambda y: (y > 0) & (y < 1), "tanh": lambda y: 1 - y * y,
+    "relu6": lambda y: (y > 0) & (y < 6), "softsign": lambda y: (1 - np.abs(y)) ** 2,
+}  # fmt: skip
 
 
 def check_pass(trainer: NativeTrainer, step: int, inputs: Tensors, targets: Tensors) -> PassCheck:
@@ -124,8 +127,7 @@ def largest_curvature(
 ) -> Curvature | None:
     """The Hessian's eigenvalue of largest magnitude at these weights, by power iteration; None where it is not finite.
 
-    A sum of squares bounds gradient descent by 2 / it (see any text on optimization, or Cohen et al., 2021,
-    Gradient descent on neural networks typically occurs at the edge of stability). Seeded.
+    The derivative is a share of the largest that it has. A softmax is left out: certain is what it is to become.
     """
     before = trainer.weights
     trainer.set_weights(weights)
@@ -159,7 +161,7 @@ def saturations(trainer: NativeTrainer, inputs: Tensors) -> dict[str, tuple[str,
         activation = _activation(trainer.model.get_layer(layer))
         if activation in _BOUNDS and values.size:
             near = sum(int(np.count_nonzero(np.abs(values - bound) < _NEAR)) for bound in _BOUNDS[activation])
-            shares[layer] = activation, near / values.size
+            shares[layer] = activation, near / values.size, float(np.mean(_SLOPES[activation](values)))
     return shares
 
 

@@ -28,6 +28,7 @@ from ..types import (
     TrainingCurves,
     TrainingVariable,
 )
+from .curvature import Snapshot, preconditioner
 from .measure import CurveBuilder, Floor, Observed
 from .native import Step, joined
 from .setup import Ready, Setup, page_recipe, pair, prepare
@@ -46,7 +47,7 @@ _MOST_KEPT = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One training, measured. `snapshots` are native:float64's weights before some steps, by step.
+    """One training, measured. `snapshots` are of native:float64 at some steps, by step.
 
     `before_failure` are native:float32's before its first step that was not finite. `trajectories` are what each
     runtime was seen to do, for whoever asks what would explain it; empty where that would be too much to keep.
@@ -58,7 +59,7 @@ class Outcome:
     gradients: tuple[GradientComparison, ...]
     records: tuple[RuntimeRecord, ...]
     floor: Floor
-    snapshots: Mapping[int, tuple[Array, ...]]
+    snapshots: Mapping[int, Snapshot]
     before_failure: tuple[Array, ...] | None
     trajectories: Mapping[RuntimeId, tuple[Observed, ...]]
     epsilons: Mapping[RuntimeId, float]
@@ -138,7 +139,7 @@ class _Race:
         self._double = CurveBuilder(NATIVE_FLOAT64, ready.variables)
         self._pages: dict[RuntimeId, _Lane] = {}
         self._records: dict[RuntimeId, RuntimeRecord] = {}
-        self._snapshots: dict[int, tuple[Array, ...]] = {0: ready.double.weights}
+        self._snapshots: dict[int, Snapshot] = {}
         self._before_failure: tuple[Array, ...] | None = None
         self._previous = ready.single.weights
         self._bad = False
@@ -197,10 +198,11 @@ class _Race:
         results = []
         plan, single, double = self._ready.setup.plan, self._ready.single, self._ready.double
         for step in range(first, first + count):
-            if step & (step - 1) == 0:
-                self._snapshots[step] = double.weights
-            batch = plan.batch(step)
+            batch, kept = plan.batch(step), step & (step - 1) == 0
+            before = double.weights if kept else ()
             one, two = single.step(*batch), double.step(*batch)
+            if kept:
+                self._snapshots[step] = Snapshot(before, preconditioner(double, self._ready.setup.recipe.optimizer))
             if not self._bad and not _is_finite(one):
                 self._bad, self._before_failure = True, self._previous
             self._previous = one.weights

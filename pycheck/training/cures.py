@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnose.training import TrainingCase
+from ..diagnose.training import TrainingCase, loss_grew
 from ..errors import PycheckError
 from ..types import Array, CureTrial, RuntimeStatus, Tensors
 from .bench import Bench, Outcome
@@ -129,15 +129,16 @@ def _robust(array: Array) -> Array:
 
 def _of_rate(setup: Setup, case: TrainingCase) -> Iterator[Cure]:
     optimizer = setup.recipe.optimizer
-    curvatures = [c.largest for c in case.training.curvatures if c.largest > 0]
-    if curvatures:
-        stable = (1.0 + case.evidence.momentum) / max(curvatures)  # half of the bound
-        rates = [float(f"{stable:.2g}")] if stable < optimizer.learning_rate else []
-    else:
-        rates = [optimizer.learning_rate / 10, optimizer.learning_rate / 100]
-    for rate in rates:
+    smaller = [optimizer.learning_rate / 10, optimizer.learning_rate / 100]
+    bound, adaptive = case.stable_rate, case.steepest is not None and case.steepest.preconditioned
+    stable: list[float] = []
+    if bound is not None and (case.too_fast or not adaptive):
+        half = float(f"{bound / 2:.2g}")
+        stable = [half] if half < optimizer.learning_rate else []
+        smaller = [rate for rate in smaller if adaptive and rate > half]  # the bound of an adaptive one is a low one
+    for rate in (*smaller, *stable):
         slower = replace(optimizer, learning_rate=rate)
-        why = "half of the largest stable one" if curvatures else "a smaller one"
+        why = "half of the largest stable one" if rate in stable else "a smaller one"
         yield Cure(
             "stable-learning-rate", f"the learning rate {rate:g}, {why}", f"--optimizer {slower}",
             _with(setup, optimizer=slower),
@@ -242,8 +243,9 @@ async def try_cures(bench: Bench, setup: Setup, case: TrainingCase, outcome: Out
 async def attempt(bench: Bench, cure: Cure, case: TrainingCase) -> CureTrial:
     """Train once more, with this cure: did every runtime stay finite and together?
 
-    What is asked of a training that broke is that it no longer does: there a runtime may be apart by what TF.js
-    computes else in the optimizer or the loss, where Python, computing that too, does the same.
+    What is asked of a training that broke is that it no longer does, neither by numbers that are not finite nor by a
+    loss that grows: there a runtime may be apart by what TF.js computes else in the optimizer or the loss, where
+    Python, computing that too, does the same.
     """
     outcome = await bench.train(cure.setup)
     ran = all(record.status is RuntimeStatus.OK for record in outcome.records)
@@ -257,8 +259,9 @@ async def attempt(bench: Bench, cure: Cure, case: TrainingCase) -> CureTrial:
         codes = frozenset() if None in found else frozenset(code for e in found if e for code in e.codes)
     apart = f"; what is left apart is {', '.join(sorted(codes))}" if codes else ""
     losses = {str(curves.runtime): curves.loss[-1] for curves in outcome.curves if curves.loss}
-    worked = finite and (together or bool(codes))
-    return CureTrial(cure.name, cure.description + apart, cure.option, worked, finite, together, losses)
+    grew = any(loss_grew(curves) for curves in outcome.curves)
+    worked = finite and (together or bool(codes)) and not grew
+    return CureTrial(cure.name, cure.description + apart, cure.option, worked, finite, together, losses, grew=grew)
 
 
 def _other_backend(outcome: Outcome) -> CureTrial:

@@ -11,6 +11,7 @@ from ..diagnose.training import Certain, Explanation, Saturated, TrainingEvidenc
 from ..types import NATIVE_FLOAT32, Array, Curvature, PassCheck, TrainingCurves
 from .backward import check_pass, largest_curvature, saturations
 from .bench import Outcome
+from .curvature import NotMeasuredError, largest_curvature, stability
 from .data_facts import nan_in_data, scales, target_ranges
 from .explain import Explainer
 from .native import NativeTrainer
@@ -19,15 +20,22 @@ from .setup import Setup
 
 _LOG_LOSSES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
 _MOST_CURVATURES = 4
+#: Batches whose loss is compared before and after a training.
+_MOST_BATCHES = 16
+_NO_RATE = (
+    "learning-rate-too-high is not looked for: adadelta's step is a multiple of its own earlier steps, so that no "
+    "rate bounds it"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found; `evidence` is for the rules."""
+    """What was found; `evidence` is for the rules, `notes` say what could not be found out."""
 
     evidence: TrainingEvidence
     passes: tuple[PassCheck, ...]
     curvatures: tuple[Curvature, ...]
+    notes: tuple[str, ...] = ()
 
 
 def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Inspection:
@@ -39,20 +47,22 @@ def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Insp
     single = outcome.ready.single
     final = single.weights
     passes: list[PassCheck] = []
-    states: list[tuple[int, tuple[Array, ...]]] = [(0, outcome.snapshots[0])]
+    states: list[tuple[int, tuple[Array, ...]]] = [(0, outcome.snapshots[0].weights)]
     if bad is not None and outcome.before_failure is not None:
         states.append((bad.step, outcome.before_failure))
         single.set_weights(outcome.before_failure)
         passes.append(check_pass(single, bad.step, *plan.batch(bad.step)))
     elif first_pass:
-        single.set_weights(outcome.snapshots[0])
+        single.set_weights(outcome.snapshots[0].weights)
         passes.append(check_pass(single, 0, *plan.batch(0)))
-    elif all(bool(np.isfinite(value).all()) for value in final):
+    elif _finite(final):
         states.append((recipe.steps, final))
+    curvatures, notes = _curvatures(setup, outcome, native)
     evidence = TrainingEvidence(
         optimizer=recipe.optimizer.name,
         learning_rate=recipe.optimizer.learning_rate,
-        momentum=recipe.optimizer.settings.get("momentum", 0.0),
+        stability=stability(recipe.optimizer),
+        growth=_growth(setup, outcome) if any(c.preconditioned for c in curvatures) else None,
         clipping=_clipping(recipe),
         loss_has_log=recipe.loss.name in _LOG_LOSSES or "log" in recipe.loss.program,
         scales=scales(plan.inputs),
@@ -62,7 +72,7 @@ def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Insp
         saturated=tuple(_saturated(single, setup, states)),
         explanations=tuple(_explanations(outcome)),
     )
-    return Inspection(evidence, tuple(passes), tuple(_curvatures(setup, outcome, native)))
+    return Inspection(evidence, tuple(passes), curvatures, notes)
 
 
 def _clipping(recipe: Recipe) -> str | None:
@@ -74,19 +84,55 @@ def _clipping(recipe: Recipe) -> str | None:
     return next((kind for kind, value in kinds.items() if value is not None), None)
 
 
-def _curvatures(setup: Setup, outcome: Outcome, native: TrainingCurves) -> list[Curvature]:
-    """Before a few steps up to the one that failed; none where gradient descent is not what is done."""
+def _curvatures(
+    setup: Setup, outcome: Outcome, native: TrainingCurves
+) -> tuple[tuple[Curvature, ...], tuple[str, ...]]:
+    """Of a training that failed, before a few steps up to that; and why where there is none."""
     failed = native.first_nonfinite is not None or loss_grew(native) or any(c.first_nonfinite for c in outcome.curves)
-    if not failed or setup.recipe.optimizer.name not in ("sgd", "momentum"):
-        return []
+    if not failed:
+        return (), ()
+    if stability(setup.recipe.optimizer) is None:
+        return (), (_NO_RATE,)
     last = native.first_nonfinite.step if native.first_nonfinite else setup.recipe.steps
     steps = [step for step in sorted(outcome.snapshots) if step <= last][:_MOST_CURVATURES]
-    found = [
-        largest_curvature(outcome.ready.double, step, outcome.snapshots[step], *setup.plan.batch(step))
-        for step in steps
-        if all(bool(np.isfinite(value).all()) for value in outcome.snapshots[step])
-    ]
-    return [curvature for curvature in found if curvature is not None]
+    found: list[Curvature] = []
+    notes: list[str] = []
+    for step in steps:
+        at = outcome.snapshots[step]
+        if _finite(at.weights):
+            try:
+                found.append(largest_curvature(outcome.ready.double, step, at, *setup.plan.batch(step)))
+            except NotMeasuredError as error:
+                notes.append(f"the largest curvature was not measured: {error}")
+    return tuple(found), tuple(dict.fromkeys(notes)) if not found else ()
+
+
+def _growth(setup: Setup, outcome: Outcome) -> float | None:
+    """How many times larger native:float64's loss is in the end than in the beginning, over the same batches.
+
+    The end is the last state that was kept in which it is finite; None where the first loss is not above 0.
+    """
+    trainer, plan = outcome.ready.double, setup.plan
+    final = trainer.weights
+    count = -(-plan.sample_count // plan.batch_size)
+    batches = sorted({i * count // _MOST_BATCHES for i in range(_MOST_BATCHES)})
+
+    def loss(weights: tuple[Array, ...]) -> float:
+        trainer.set_weights(weights)
+        return sum(trainer.loss(*plan.batch(step)) for step in batches) / len(batches)
+
+    try:
+        first = loss(outcome.snapshots[0].weights)
+        kept = [outcome.snapshots[step].weights for step in sorted(outcome.snapshots, reverse=True)]
+        ends = (loss(weights) for weights in (final, *kept) if _finite(weights))
+        last = next((value for value in ends if math.isfinite(value)), math.nan)
+    finally:
+        trainer.set_weights(final)
+    return last / first if math.isfinite(first) and first > 0.0 and math.isfinite(last) else None
+
+
+def _finite(weights: tuple[Array, ...]) -> bool:
+    return all(bool(np.isfinite(value).all()) for value in weights)
 
 
 def _certain(trainer: NativeTrainer, setup: Setup, states: list[tuple[int, tuple[Array, ...]]]) -> list[Certain]:

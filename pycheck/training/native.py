@@ -73,10 +73,10 @@ class NativeTrainer:
         self._trainable = self._variables[: self.trainable_count]
         self._penalties = [penalties.get(name, (0.0, 0.0)) for name in self.names[: self.trainable_count]]
         self._observed, self._observed_layers = _observing(model, self._library)
-        self._optimizer: Any = None
+        self.optimizer: Any = None  # Keras's; a rule may take its place
         if self._rules.rule is None:
-            self._optimizer = make_optimizer(self._library, recipe, self._rules.optimizer_epsilon)
-            self._optimizer.build(self._trainable)
+            self.optimizer = make_optimizer(self._library, recipe, self._rules.optimizer_epsilon)
+            self.optimizer.build(self._trainable)
         self._dtype = tf.as_dtype(str(_dtype(self._trainable[0])).rpartition(".")[2].strip("'>"))
         # Tracing takes longer than a few steps do.
         traced = tf.function(self._one_step, autograph=False, reduce_retracing=True)
@@ -148,6 +148,10 @@ class NativeTrainer:
         """What the model gives for a batch, in training mode."""
         return [np.asarray(value) for value in self._forward(self._flat(inputs))[0]]
 
+    def loss(self, inputs: Tensors, targets: Tensors) -> float:
+        """The loss of a batch, with the weights as they are."""
+        return float(self._loss(self._forward(self._flat(inputs))[0], self._flat(targets)))
+
     def flat(self, tensors: Tensors) -> list[Any]:
         """Inputs or targets as the step takes them."""
         return self._flat(tensors)
@@ -157,8 +161,8 @@ class NativeTrainer:
 
         loss, gradients, activations = self.loss_and_gradients(inputs, targets)
         counts = [tf.reduce_sum(tf.cast(~tf.math.is_finite(value), tf.int64)) for value in activations]
-        if self._optimizer is not None:
-            self._optimizer.apply_gradients(list(zip(gradients, self._trainable, strict=True)))
+        if self.optimizer is not None:
+            self.optimizer.apply_gradients(list(zip(gradients, self._trainable, strict=True)))
         return loss, gradients, counts, activations
 
     def _trainable_values(self) -> list[Any]:

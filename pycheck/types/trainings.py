@@ -114,11 +114,16 @@ class PassCheck:
 
 @dataclass(frozen=True, slots=True)
 class Curvature:
-    """The largest eigenvalue of the loss's Hessian before one step, by power iteration in float64."""
+    """The largest eigenvalue of the loss's Hessian before one step, by power iteration in float64.
+
+    Where it is `preconditioned` the Hessian is divided, from both sides, by the root of what an adaptive optimizer
+    divided that step by.
+    """
 
     step: int
     largest: float
     iterations: int
+    preconditioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,9 @@ class CureTrial:
     """One cure, applied and trained again on every runtime.
 
     `worked` is whether every runtime stayed finite, and together with the reference, for all steps; of a training that
-    broke, also whether they were apart only by an optimizer or loss that TF.js computes otherwise. `losses` are the
-    last ones by runtime; they are of another loss, or of other data, where the cure changes these.
+    broke, also whether they were apart only by an optimizer or loss that TF.js computes otherwise. Where the loss
+    `grew` to many times what it began with, nothing is cured. `losses` are the last ones by runtime; they are of
+    another loss, or of other data, where the cure changes these.
     """
 
     name: str
@@ -138,6 +144,7 @@ class CureTrial:
     together: bool
     losses: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+    grew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ def deep_linear() -> tuple[Any, Any, Any]:
     return dense(4, (16, None), (16, None), (1, None)), x, sums(x)
 
 
+def units() -> tuple[Any, Any, Any]:
+    x = noise(32, 4)
+    return dense(4, (16, "relu"), (1, None)), x, sums(x)
+
+
 def bright_pixels() -> tuple[Any, Any, Any]:
     import keras
 
@@ -187,6 +192,11 @@ FAILURES = [
     Failure("deep linear", deep_linear, {**MSE, "optimizer": "sgd:2"}, RATE, "stable-learning-rate",
             3, "activation", "dense_2", "MatMul"),
     Failure("bright pixels", bright_pixels, {**MSE, "optimizer": "sgd:10"}, RATE, "stable-learning-rate"),
+    # And with an optimizer that scales each step by itself: all stays finite, and the loss grows.
+    Failure("Adam", deep_linear, {**MSE, "optimizer": "adam:1"}, RATE, "stable-learning-rate"),
+    Failure("Adamax", units, {**MSE, "optimizer": "adamax:10"}, RATE, "stable-learning-rate"),
+    Failure("RMSprop", units, {**MSE, "optimizer": "rmsprop:10"}, RATE, "stable-learning-rate"),
+    Failure("Adagrad", units, {**MSE, "optimizer": "adagrad:100"}, RATE, "stable-learning-rate"),
     # The logarithm of zero.
     Failure("certain and wrong", sigmoid_of(-120), {"loss": "mean(-y * log(p))", "optimizer": "sgd:0.1", "steps": 4},
             ZERO, "guarded-loss", 0, "loss", None, "Log"),

@@ -9,7 +9,7 @@ from .lab import Lab
 
 #: One of each kind; `python -m tests.training.failures` runs all.
 QUICK = {
-    "linear regression", "certain and wrong", "clipping a NaN by the global norm", "cosine of a zero vector",
+    "linear regression", "Adam", "certain and wrong", "clipping a NaN by the global norm", "cosine of a zero vector",
     "softplus by hand", "NaN in one input", "constant column", "saturated sigmoid", "hinge of 0 and 1",
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...types import (
     NATIVE_FLOAT32,
+    Curvature,
     InputScale,
     NanPolicy,
     PassCheck,
@@ -97,11 +98,24 @@ class Saturated:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvidence:
-    """What else is known of a training than its curves."""
+    """What else is known of a training than its curves.
+
+    `growth` is how many times larger the loss of the same data was after the training than before it, in
+    native:float64; known of an adaptive optimizer whose training failed.
+    """
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """What bounds a learning rate: rates below `factor` / curvature are stable; `formula` says how that is made."""
+
+    factor: float
+    formula: str
+
 
     optimizer: str = "sgd"
     learning_rate: float = 0.0
-    momentum: float = 0.0
+    stability: Stability | None = None
+    growth: float | None = None
     clipping: str | None = None
     loss_has_log: bool = False
     scales: tuple[InputScale, ...] = ()
@@ -147,6 +161,30 @@ class TrainingCase:
     def bad_pass(self) -> PassCheck | None:
         """The pass of the first step that was not finite in Python."""
         return next((check for check in self.training.passes if check.operations), None)
+    @property
+    def steepest(self) -> Curvature | None:
+        """The largest curvature that was measured; None where there is none above 0."""
+        worst = max(self.training.curvatures, key=lambda c: c.largest, default=None)
+        return worst if worst and worst.largest > 0.0 else None
+
+    @property
+    def stable_rate(self) -> float | None:
+        """Learning rates below it are stable at every curvature that was measured."""
+        stability, steepest = self.evidence.stability, self.steepest
+        return stability.factor / steepest.largest if stability and steepest else None
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether the learning rate is above what is stable, and the training shows it.
+
+        An adaptive optimizer's is above it in sound trainings too, and may fail of something else beside it: there
+        the loss of the same data must have grown.
+        """
+        stable, steepest, growth = self.stable_rate, self.steepest, self.evidence.growth
+        if stable is None or steepest is None or self.evidence.learning_rate <= stable:
+            return False
+        return growth is not None and growth > _LOSS_GREW if steepest.preconditioned else self.failed
+
 
 
 def moment(at: TrainingMoment) -> str:

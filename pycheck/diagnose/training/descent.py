@@ -18,26 +18,27 @@ _MOST_NAMED = 4
 
 
 def learning_rate(case: TrainingCase) -> Iterator[Finding]:
-    """learning-rate-too-high: above what the largest curvature allows gradient descent."""
-    known = case.evidence
-    if not case.failed or known.optimizer not in ("sgd", "momentum") or not case.training.curvatures:
+    """learning-rate-too-high: above what the largest curvature allows, and the training is the worse for it."""
+    known, stable, worst = case.evidence, case.stable_rate, case.steepest
+    if not case.too_fast or stable is None or worst is None or known.stability is None:
         return
-    worst = max(case.training.curvatures, key=lambda c: c.largest)
-    if worst.largest <= 0.0:
-        return
-    stable = 2.0 * (1.0 + known.momentum) / worst.largest
-    if known.learning_rate <= stable:
-        return
-    bound = "2 / curvature" if not known.momentum else "2 (1 + momentum) / curvature"
+    scaled = f", as {known.optimizer} scales it," if worst.preconditioned else ""
+    grew = f" The loss grew {number(known.growth)} times." if worst.preconditioned and known.growth else ""
     yield finding(
         "learning-rate-too-high", Severity.WARNING,
         summary=f"The learning rate {known.learning_rate:g} is {number(known.learning_rate / stable)} times what is "
-        f"stable: the largest curvature seen, before step {worst.step}, is {number(worst.largest)}, and {bound} is "
-        f"{number(stable)}.",
-        advice=f"Take a rate below {number(stable)}, such as {number(stable / 2)}, or scale the inputs, which lowers "
-        "the curvature.",
+        f"stable: the largest curvature seen{scaled} before step {worst.step}, is {number(worst.largest)}, and "
+        f"{known.stability.formula} is {number(stable)}.{grew}",
+        advice=f"Take a rate below {number(stable)}, such as {number(stable / 2)}"
+        + (
+            f"; {known.optimizer} may bear more, for it divides by more where the gradient grows: --try-remedies "
+            "tries a tenth and a hundredth of the rate too."
+            if worst.preconditioned
+            else ", or scale the inputs, which lowers the curvature."
+        ),
         evidence={
             "learning_rate": known.learning_rate, "stable": stable, "curvature": worst.largest, "step": worst.step,
+            "preconditioned": worst.preconditioned, "growth": known.growth,
         },
     )  # fmt: skip
 
