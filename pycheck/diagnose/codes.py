@@ -97,6 +97,7 @@ CODES: Mapping[str, Code] = {
     "learning-rate-too-high": Code("the learning rate is above what the curvature allows", _WARNING, train=True),
     "exploding-gradient": Code("the gradient grows from step to step", _WARNING, train=True),
     "vanishing-gradient": Code("a variable has no gradient beside others", _WARNING, train=True),
+    "saturated-activation": Code("an activation lies at its bounds and lets no gradient through", _WARNING, train=True),
     "optimizer-formula": Code("TF.js computes an optimizer by another formula", _WARNING, train=True),
     "loss-formula": Code("TF.js computes a loss by another formula", _WARNING, train=True),
     "clip-cannot-help": Code("clipping is set, and the NaN is there before it", _WARNING, train=True),

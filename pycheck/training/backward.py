@@ -122,41 +122,12 @@ def _operand(name: str, value: Array, result: Array) -> Operand:
     )
 
 
-def largest_curvature(
-    trainer: NativeTrainer, step: int, weights: Sequence[Array], inputs: Tensors, targets: Tensors
-) -> Curvature | None:
-    """The Hessian's eigenvalue of largest magnitude at these weights, by power iteration; None where it is not finite.
+def saturations(trainer: NativeTrainer, inputs: Tensors) -> dict[str, tuple[str, float, float]]:
+    """By layer: its activation, the share of its results on this batch that lie at a bound, and its mean derivative.
 
     The derivative is a share of the largest that it has. A softmax is left out: certain is what it is to become.
     """
-    before = trainer.weights
-    trainer.set_weights(weights)
-    try:
-        rng = np.random.default_rng(0)
-        vector: list[Array] = [np.asarray(rng.normal(size=value.shape)) for value in weights[: trainer.trainable_count]]
-        eigenvalue = 0.0
-        for iteration in range(1, _MOST_ITERATIONS + 1):
-            norm = float(np.sqrt(sum(float(np.sum(v * v)) for v in vector)))
-            if not norm or not np.isfinite(norm):
-                return None
-            vector = [v / norm for v in vector]
-            product = trainer.hessian_vector(inputs, targets, vector)
-            found = sum(float(np.sum(v * h)) for v, h in zip(vector, product, strict=True))
-            if not np.isfinite(found):
-                return None
-            if iteration > 2 and abs(found - eigenvalue) <= _CONVERGED * abs(found):
-                return Curvature(step, found, iteration)
-            eigenvalue, vector = found, product
-        return Curvature(step, eigenvalue, _MOST_ITERATIONS)
-    except Exception:  # an operation without a second derivative
-        return None
-    finally:
-        trainer.set_weights(before)
-
-
-def saturations(trainer: NativeTrainer, inputs: Tensors) -> dict[str, tuple[str, float]]:
-    """By layer: its activation, and the share of its results on this batch that lie at a bound."""
-    shares: dict[str, tuple[str, float]] = {}
+    shares: dict[str, tuple[str, float, float]] = {}
     for layer, values in trainer.activations(inputs).items():
         activation = _activation(trainer.model.get_layer(layer))
         if activation in _BOUNDS and values.size:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..diagnose.training import Certain, Explanation, Saturated, TrainingEvidence, loss_grew
 from ..types import NATIVE_FLOAT32, Array, Curvature, PassCheck, TrainingCurves
-from .backward import check_pass, largest_curvature, saturations
+from .backward import check_pass, saturations
 from .bench import Outcome
 from .curvature import NotMeasuredError, largest_curvature, stability
 from .data_facts import nan_in_data, scales, target_ranges
@@ -164,9 +164,8 @@ def _saturated(trainer: NativeTrainer, setup: Setup, states: list[tuple[int, tup
     found = []
     for step, weights in states:
         trainer.set_weights(weights)
-        for layer, (activation, share) in saturations(trainer, setup.plan.batch(step)[0]).items():
-            if activation != "softmax" and math.isfinite(share):
-                found.append(Saturated(layer, activation, share, step))
+        for layer, (activation, share, slope) in saturations(trainer, setup.plan.batch(step)[0]).items():
+            found.append(Saturated(layer, activation, share, slope, step))
     return found
 
 

@@ -269,9 +269,9 @@ FAILURES = [
             {"loss": "poisson", "optimizer": "sgd:0.1", "steps": 8}, "target-range", "targets-in-range"),
     # Saturation.
     Failure("saturated sigmoid", saturated("sigmoid", 100.0), {**MSE, "optimizer": "sgd:0.1"},
-            "activation-saturated", "standardized-inputs"),
+            "saturated-activation", "standardized-inputs"),
     Failure("saturated tanh", saturated("tanh", 1000.0), {**MSE, "optimizer": "sgd:0.01"},
-            "activation-saturated", "standardized-inputs"),
+            "saturated-activation", "standardized-inputs"),
     Failure("twelve sigmoids", deep_sigmoid, {**MSE, "optimizer": "sgd:0.1"}, "vanishing-gradient",
             "other-activation"),
     # Nothing to divide by.

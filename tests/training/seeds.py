@@ -163,7 +163,7 @@ SEEDS = [
     Seed("regression 3 unscaled, with L2", unscaled, {**SGD_MSE, "regularize": "l2:0.01"}, None, SINGLE_FROM_3,
          TOO_FAST | {"input-scale"}, ("stable-learning-rate",)),
     Seed("Keras 1: sigmoid, inputs to 100", saturating, {**ADAM_MSE, "steps": 20}, True, None,
-         frozenset({"activation-saturated"})),
+         frozenset({"saturated-activation"})),
     Seed("Keras 1 mitigated: relu, inputs from -1 to 1", unsaturated, {**ADAM_MSE, "steps": 20}, False),
     Seed("Keras 2: an outlier of 1e10", with_outlier, {**ADAM_MSE, "steps": 20}, True, None,
          frozenset({"input-scale", "vanishing-gradient"})),

@@ -88,12 +88,24 @@ class Certain:
 
 @dataclass(frozen=True, slots=True)
 class Saturated:
-    """The share of a layer's results at the bounds of its activation, before one step."""
+    """The share of a layer's results at the bounds of its activation, before one step.
+
+    `slope` is the mean derivative there, as a share of the largest that the activation has.
+    """
 
     layer: str
     activation: str
     share: float
+    slope: float
     step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """What bounds a learning rate: rates below `factor` / curvature are stable; `formula` says how that is made."""
+
+    factor: float
+    formula: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +115,6 @@ class TrainingEvidence:
     `growth` is how many times larger the loss of the same data was after the training than before it, in
     native:float64; known of an adaptive optimizer whose training failed.
     """
-
-@dataclass(frozen=True, slots=True)
-class Stability:
-    """What bounds a learning rate: rates below `factor` / curvature are stable; `formula` says how that is made."""
-
-    factor: float
-    formula: str
-
 
     optimizer: str = "sgd"
     learning_rate: float = 0.0
@@ -158,10 +162,6 @@ class TrainingCase:
         return any(c.first_nonfinite for c in self.training.curves) or loss_grew(self.native)
 
     @property
-    def bad_pass(self) -> PassCheck | None:
-        """The pass of the first step that was not finite in Python."""
-        return next((check for check in self.training.passes if check.operations), None)
-    @property
     def steepest(self) -> Curvature | None:
         """The largest curvature that was measured; None where there is none above 0."""
         worst = max(self.training.curvatures, key=lambda c: c.largest, default=None)
@@ -185,6 +185,10 @@ class TrainingCase:
             return False
         return growth is not None and growth > _LOSS_GREW if steepest.preconditioned else self.failed
 
+    @property
+    def bad_pass(self) -> PassCheck | None:
+        """The pass of the first step that was not finite in Python."""
+        return next((check for check in self.training.passes if check.operations), None)
 
 
 def moment(at: TrainingMoment) -> str:

@@ -79,18 +79,21 @@ def vanishing(case: TrainingCase) -> Iterator[Finding]:
 
 
 def saturated(case: TrainingCase) -> Iterator[Finding]:
-    """activation-saturated: a layer whose results lie at the bounds of its activation."""
+    """saturated-activation: a layer whose results lie at the bounds of its activation, through which nothing learns."""
     worst: dict[str, Saturated] = {}
     for found in case.evidence.saturated:
         if found.share >= max(SATURATED, worst[found.layer].share if found.layer in worst else 0.0):
             worst[found.layer] = found
     for found in worst.values():
         yield finding(
-            "activation-saturated", Severity.WARNING, layer=found.layer,
+            "saturated-activation", Severity.WARNING, layer=found.layer,
             summary=f"{found.layer}: {100 * found.share:.0f}% of what its {found.activation} gives before step "
-            f"{found.step} lies at a bound, where it has no gradient.",
+            f"{found.step} lies at a bound, where it has no gradient: {100 * found.slope:.2g}% comes through of what "
+            "does where it is steepest.",
             advice="Scale the inputs to about -1 to 1, or take relu.",
-            evidence={"activation": found.activation, "share": found.share, "step": found.step},
+            evidence={
+                "activation": found.activation, "share": found.share, "slope": found.slope, "step": found.step,
+            },
         )  # fmt: skip
 
 
