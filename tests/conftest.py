@@ -1,9 +1,11 @@
-"""What every test has: a cache of this session's own, and no settings from outside."""
+"""What every test has: a cache of this session's own, no settings from outside, and the command line at hand."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,39 @@ settings.register_profile("pycheck", deadline=None)
 settings.load_profile("pycheck")
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as pycheck does, for tests that import Keras themselves
+
+_PROGRESS = re.compile(r"^(convert|(native|chromium):[\w-]+): [\w ]+$")
+
+
+class Said(NamedTuple):
+    """How a command ended; `messages` is standard error without the lines of progress."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def messages(self) -> str:
+        return "\n".join(line for line in self.err.splitlines() if not _PROGRESS.match(line))
+
+
+Cli = Callable[..., Said]
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs one command line, word by word, in this process, where TensorFlow is imported already."""
+
+    def run(*arguments: object) -> Said:
+        from pycheck import cli
+
+        capfd.readouterr()
+        argv = [str(argument) for argument in arguments]
+        monkeypatch.setattr("sys.argv", ["pycheck", *argv])
+        code = cli.run(argv)
+        return Said(code, *capfd.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope="session", autouse=True)

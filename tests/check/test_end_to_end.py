@@ -7,15 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pycheck import cli
 from pycheck.runtimes.browser import BrowserHost
 
-Run = Callable[..., tuple[int, str, str]]
+from ..conftest import Cli
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,37 +46,25 @@ def work(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        monkeypatch.setattr("sys.argv", ["pycheck", *words])
-        code = cli.run(list(words))
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
 def _on(runtimes: str, text: str = "") -> None:
     Path("pycheck.toml").write_text(f'runtimes = [{runtimes}]\n{text}\n[[models]]\npath = "m.keras"\n')
 
 
-def test_from_init_to_a_changed_weight_that_fails_the_check(work: Path, models: Path, run: Run) -> None:
-    code, out, _ = run("init")
+def test_from_init_to_a_changed_weight_that_fails_the_check(work: Path, models: Path, command: Cli) -> None:
+    code, out, _ = command("init")
     assert (code, "m.keras, made inputs" in out) == (0, True)
-    code, out, _ = run("check", "--runtime", "chromium:cpu", *_TIMEOUT)
+    code, out, _ = command("check", "--runtime", "chromium:cpu", *_TIMEOUT)
     assert (code, out.splitlines()[0].split(",")[0]) == (
         0,
         "PASS  1 variant on 1 runtime: all give the answers that Python gives",
     )
-    code, _, err = run("baseline", "update", "--runtime", "chromium:cpu", *_TIMEOUT)
+    code, _, err = command("baseline", "update", "--runtime", "chromium:cpu", *_TIMEOUT)
     assert (code, "pycheck-baseline.toml: 1 output of 1 variant accepted" in err) == (0, True)
-    assert run("check", "--runtime", "chromium:cpu", *_TIMEOUT)[0] == 0
+    assert command("check", "--runtime", "chromium:cpu", *_TIMEOUT)[0] == 0
 
     shutil.copy(models / "other.keras", work / "m.keras")
     reports = ("--json", "check.json", "--html", "check.html")
-    code, out, _ = run("check", "--runtime", "chromium:cpu", *reports, *_TIMEOUT)
+    code, out, _ = command("check", "--runtime", "chromium:cpu", *reports, *_TIMEOUT)
     assert code == 1
     assert "FAIL  m fails" in out
     assert "model-changed  m.keras is not the accepted model" in out
@@ -86,20 +72,20 @@ def test_from_init_to_a_changed_weight_that_fails_the_check(work: Path, models: 
     report = json.loads(Path("check.json").read_text())
     assert [r["name"] for r in report["reports"]] == ["m"]
     assert "<strong>CHANGED</strong>" in Path("check.html").read_text()
-    code, _, err = run("baseline", "update", "m", "--runtime", "chromium:cpu", *_TIMEOUT)
+    code, _, err = command("baseline", "update", "m", "--runtime", "chromium:cpu", *_TIMEOUT)
     assert code == 0
-    assert run("check", "--runtime", "chromium:cpu", *_TIMEOUT)[0] == 0
+    assert command("check", "--runtime", "chromium:cpu", *_TIMEOUT)[0] == 0
 
 
-def test_what_fails_is_not_accepted(work: Path, run: Run) -> None:
+def test_what_fails_is_not_accepted(work: Path, command: Cli) -> None:
     _on('"chromium:cpu"', '[[budgets]]\nartifact_size = "10"')
-    code, out, err = run("baseline", "update", *_TIMEOUT)
+    code, out, err = command("baseline", "update", *_TIMEOUT)
     assert (code, "budget-exceeded" in out, "stays as it was" in err) == (1, True, True)
     assert not Path("pycheck-baseline.toml").exists()
 
 
 def test_variants_and_models_share_one_browser_and_one_bad_model_does_not_stop_the_others(
-    work: Path, models: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    work: Path, models: Path, command: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[BrowserHost] = []
     start = BrowserHost.__aenter__
@@ -115,7 +101,7 @@ def test_variants_and_models_share_one_browser_and_one_bad_model_does_not_stop_t
         '"chromium:cpu", "chromium:wasm"',
         'formats = ["layers", "graph"]\n[[models]]\npath = "other.keras"\n[[models]]\npath = "broken.keras"\n',
     )
-    code, out, err = run("check", "--json", "check.json", *_TIMEOUT)
+    code, out, err = command("check", "--json", "check.json", *_TIMEOUT)
     assert code == 2
     assert len(started) == 1
     report = json.loads(Path("check.json").read_text())
@@ -126,9 +112,9 @@ def test_variants_and_models_share_one_browser_and_one_bad_model_does_not_stop_t
     assert "m/graph chromium:wasm: ok" in err
 
 
-def test_latency_is_measured_with_one_runtime_at_a_time(work: Path, run: Run) -> None:
+def test_latency_is_measured_with_one_runtime_at_a_time(work: Path, command: Cli) -> None:
     _on('"chromium:cpu", "chromium:wasm"', 'batch_size = 8\n[[budgets]]\nlatency = 0\nagainst = "chromium:wasm"')
-    code, out, _ = run("check", *_TIMEOUT)
+    code, out, _ = command("check", *_TIMEOUT)
     assert code == 1
     assert "times as long a sample as chromium:wasm" in " ".join(out.split())
 
@@ -137,25 +123,27 @@ def test_latency_is_measured_with_one_runtime_at_a_time(work: Path, run: Run) ->
     ("baseline", "said"),
     [("schema = 7\n", "has schema 7"), ("<<<<<<< ours\n", "is no baseline")],
 )
-def test_a_baseline_that_is_none_ends_it_before_anything_runs(work: Path, run: Run, baseline: str, said: str) -> None:
+def test_a_baseline_that_is_none_ends_it_before_anything_runs(
+    work: Path, command: Cli, baseline: str, said: str
+) -> None:
     _on('"chromium:cpu"')
     Path("pycheck-baseline.toml").write_text(baseline)
-    code, out, err = run("check")
+    code, out, err = command("check")
     assert (code, out) == (2, "")
     assert said in err
     assert "chromium" not in err
 
 
-def test_a_baseline_that_is_named_has_to_exist(work: Path, run: Run) -> None:
+def test_a_baseline_that_is_named_has_to_exist(work: Path, command: Cli) -> None:
     _on('"chromium:cpu"', '[baseline]\nfile = "accepted.toml"')
-    code, _, err = run("check")
+    code, _, err = command("check")
     assert (code, "accepted.toml does not exist" in err) == (2, True)
 
 
-def test_a_wrong_configuration_ends_every_command_with_its_line(work: Path, run: Run) -> None:
+def test_a_wrong_configuration_ends_every_command_with_its_line(work: Path, command: Cli) -> None:
     _on('"chromium:wbgl"')
     for words in (("check",), ("baseline", "update"), ("compare", "m.keras")):
-        code, _, err = run(*words)
+        code, _, err = command(*words)
         assert code == 2
         assert err.startswith("pycheck: pycheck.toml:1: runtimes: ")
         assert "Did you mean chromium:webgl?" in err
@@ -183,12 +171,12 @@ def test_two_checks_share_one_cache_at_once(work: Path, tmp_path_factory: pytest
     assert first == second
 
 
-def test_another_release_of_tfjs_is_a_variant_that_is_held_against_the_same_baseline(work: Path, run: Run) -> None:
+def test_another_release_of_tfjs_is_a_variant_that_is_held_against_the_same_baseline(work: Path, command: Cli) -> None:
     _on('"chromium:cpu"')
-    assert run("baseline", "update", *_TIMEOUT)[0] == 0
-    code, out, _ = run("check", "--tfjs-version", str(ROOT), "--json", "check.json", *_TIMEOUT)
+    assert command("baseline", "update", *_TIMEOUT)[0] == 0
+    code, out, _ = command("check", "--tfjs-version", str(ROOT), "--json", "check.json", *_TIMEOUT)
     assert (code, "m/tfjs-4" in out) == (0, True)
     (report,) = json.loads(Path("check.json").read_text())["reports"]
     assert report["findings"] == [f for f in report["findings"] if not f["code"].startswith("baseline-")]
-    code, out, _ = run("check", "--tfjs-version", "4", *_TIMEOUT)
+    code, out, _ = command("check", "--tfjs-version", "4", *_TIMEOUT)
     assert code == 2

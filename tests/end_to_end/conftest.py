@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,29 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck import cli
+from ..conftest import Cli
 
 #: Enough for a small model on a busy machine.
 TIMEOUT = ("--timeout", "60")
 CPU = ("--runtime", "chromium:cpu", *TIMEOUT)
-
-_PROGRESS = re.compile(r"^(convert|(native|chromium):[\w-]+): [\w ]+$")
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended; `messages` is standard error without the lines of progress."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def messages(self) -> str:
-        return "\n".join(line for line in self.err.splitlines() if not _PROGRESS.match(line))
-
-
-Cli = Callable[..., Said]
 
 
 @dataclass(frozen=True)
@@ -130,25 +111,11 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(
-    files: Files,
-    cache_dir: Path,
-    temporary: Path,
-    work: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    command: Cli, files: Files, cache_dir: Path, temporary: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Cli:
     """Runs one command line, in an empty directory and with an empty folder for temporary files."""
     monkeypatch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
-
-    def run(*arguments: str | Path) -> Said:
-        capfd.readouterr()
-        argv = [str(argument) for argument in arguments]
-        monkeypatch.setattr("sys.argv", ["pycheck", *argv])
-        code = cli.run(argv)
-        out, err = capfd.readouterr()
-        return Said(code, out, err)
-
-    return run
+    return command
 
 
 @pytest.fixture(scope="session")

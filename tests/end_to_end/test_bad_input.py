@@ -19,7 +19,8 @@ from pycheck.convert.existing import open_artifact
 from pycheck.errors import ArtifactFileError
 from pycheck.types import Signature, TensorSpec
 
-from .conftest import CPU, Cli, Files, Said
+from ..conftest import Cli, Said
+from .conftest import CPU, Files
 
 
 def _listed(*folders: Path) -> list[Path]:

@@ -16,7 +16,8 @@ import pytest
 
 from pycheck.store import RUN_VERSION
 
-from .conftest import CPU, Cli, Files
+from ..conftest import Cli
+from .conftest import CPU, Files
 from .processes import PYCHECK, ROOT, Command, pycheck
 
 ONE_BY_ONE = ("--batch-size", "1", *CPU)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck import cli
 from pycheck.types import Remedy, Report
+
+from ..conftest import Cli
 
 MODELS = Path(__file__).parents[2] / "models"
 Only = Callable[..., None]
@@ -26,7 +27,7 @@ def the_remedy(report: Report) -> Remedy:
 
 
 def test_a_newcomer_follows_the_last_line_of_each_command_to_one_that_passes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Cli
 ) -> None:
     monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
     monkeypatch.chdir(MODELS.parent)
@@ -34,9 +35,8 @@ def test_a_newcomer_follows_the_last_line_of_each_command_to_one_that_passes(
     def follow(line: str) -> tuple[int, str]:
         program, *arguments = shlex.split(line)
         assert program == "pycheck"
-        monkeypatch.setattr("sys.argv", [program, *arguments])
-        code = cli.run(arguments)
-        return code, capfd.readouterr().out
+        code, out, _ = command(*arguments)
+        return code, out
 
     code, compared = follow("pycheck compare models/webgl_nan.keras models/webgl_nan_inputs.npy")
     assert code == 1

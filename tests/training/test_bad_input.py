@@ -11,7 +11,7 @@ import pytest
 import pycheck
 from pycheck.errors import InputsFileError, UsageError
 
-from .conftest import Command
+from ..conftest import Cli
 from .failures import dense, noise, sums
 
 
@@ -102,7 +102,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_graph_model_of_tfjs_is_refused_with_the_reason_and_the_way_out(command: Command, artifacts: Path) -> None:
+def test_a_graph_model_of_tfjs_is_refused_with_the_reason_and_the_way_out(command: Cli, artifacts: Path) -> None:
     files = (artifacts / "graph" / "model.json", artifacts / "x.npy", artifacts / "y.npy")
     for name in ("train", "gradients"):
         said = command(name, *files, "--loss", "mse", *(["--optimizer", "sgd:0.1"] if name == "train" else []))
@@ -113,7 +113,7 @@ def test_a_graph_model_of_tfjs_is_refused_with_the_reason_and_the_way_out(comman
         assert "Give the Keras model it came from" in text
 
 
-def test_a_layers_model_of_tfjs_is_trained_as_the_layers_that_it_describes(command: Command, artifacts: Path) -> None:
+def test_a_layers_model_of_tfjs_is_trained_as_the_layers_that_it_describes(command: Cli, artifacts: Path) -> None:
     files = (artifacts / "layers" / "model.json", artifacts / "x.npy", artifacts / "y.npy")
     said = command(
         "train", *files, "--loss", "mse", "--optimizer", "sgd:0.1", "--steps", "5", "--runtime", "chromium:cpu"
@@ -134,7 +134,7 @@ def test_a_layers_model_of_tfjs_is_trained_as_the_layers_that_it_describes(comma
     ],
 )
 def test_a_command_line_that_cannot_be_trained_ends_with_2_and_the_reason(
-    command: Command, artifacts: Path, arguments: tuple[str, str], reason: str
+    command: Cli, artifacts: Path, arguments: tuple[str, str], reason: str
 ) -> None:
     given = {"--optimizer": "sgd:0.1", "--loss": "mse"} | dict([arguments])
     flat = [word for pair in given.items() for word in pair]

@@ -19,7 +19,7 @@ from pycheck.training.recipe import RecipeText
 from pycheck.training.run import setup_of
 from pycheck.types import PassCheck, PassOperation
 
-from .conftest import Command
+from ..conftest import Cli
 from .failures import column, dense, noise, output_of, sums
 
 #: A sample that is met exactly: the root of 0, whose derivative is infinite, times a finite gradient of 0.
@@ -87,9 +87,7 @@ def perfect(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_command_names_the_operation_and_compares_every_gradient_in_a_browser(
-    command: Command, perfect: Path
-) -> None:
+def test_the_command_names_the_operation_and_compares_every_gradient_in_a_browser(command: Cli, perfect: Path) -> None:
     files = [perfect / name for name in ("model.keras", "x.npy", "y.npy")]
     said = command("gradients", *files, "--loss", ROOT, "--runtime", "chromium:cpu", "--json", perfect / "run.json")
     assert said.code == 1
@@ -106,7 +104,7 @@ def test_the_command_names_the_operation_and_compares_every_gradient_in_a_browse
     }
 
 
-def test_a_gradient_that_is_alike_passes_with_its_errors(command: Command, perfect: Path) -> None:
+def test_a_gradient_that_is_alike_passes_with_its_errors(command: Cli, perfect: Path) -> None:
     files = [perfect / name for name in ("model.keras", "x.npy", "y.npy")]
     said = command("gradients", *files, "--loss", "mse", "--runtime", "chromium:cpu")
     assert said.code == 0
