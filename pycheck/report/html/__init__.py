@@ -23,7 +23,7 @@ from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict
 from .. import check_view, cures, training, view, where, wording
 from ..pages import read_page
 from ..wording import ABSENT
-from . import charts, content, curves, depth
+from . import charts, content, curves, depth, variables
 
 _ELEMENTS = 8
 _MOST_EVIDENCE = 2000
@@ -163,6 +163,7 @@ def _environment() -> Environment:
         "wording": wording,
         "charts": charts,
         "curves": curves,
+        "variables": variables,
         "training": training,
         "training_states": content.STATE_OF_TRAINING,
         "depth": depth,

@@ -16,6 +16,18 @@ _LARGEST_RATIO = 50.0  # beyond this the scale is logarithmic
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """The size of a chart, and its margins."""
+
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = RIGHT
+    top: int = TOP
+    bottom: int = BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
 class CurveChart:
     """`line` and `reference` are paths, with gaps where a number is not finite; `lost` is from where on it is not.
 
@@ -78,7 +90,7 @@ def _chart(
     title: str, unit: str, behind: str, curves: TrainingCurves, values: Sequence[float], reference: Sequence[float],
     steps: int,
 ) -> CurveChart:  # fmt: skip
-    scale = _Scale([value for value in (*values, *reference) if math.isfinite(value)], max(steps - 1, 1))
+    scale = Scale([value for value in (*values, *reference) if math.isfinite(value)], max(steps - 1, 1))
     lost = next((i for i, value in enumerate(values) if not math.isfinite(value)), None)
     told = f"from {short(values[0])} to {short(values[-1])}"
     nan = "" if lost is None else f", {'none' if unit == _SHARE else 'not finite'} from step {lost}"
@@ -96,12 +108,18 @@ def _chart(
     )
 
 
-class _Scale:
-    """Steps across and values up, logarithmic where they are positive and far apart."""
+class Scale:
+    """Steps across and values up, logarithmic where they are positive and far apart, or where it is asked for.
 
-    def __init__(self, losses: Sequence[float], last_step: int) -> None:
+    What is below a logarithmic scale, such as 0, is drawn at its lower end.
+    """
+
+    def __init__(
+        self, losses: Sequence[float], last_step: int, frame: Frame | None = None, *, logarithmic: bool = False
+    ) -> None:
         low, high = (min(losses), max(losses)) if losses else (0.0, 1.0)
-        self._log = low > 0.0 and high / low > _LARGEST_RATIO
+        self._frame = frame or Frame()
+        self._log = low > 0.0 and (logarithmic or high / low > _LARGEST_RATIO)
         self._low, self._high = self._of(low), self._of(high)
         if self._high <= self._low or self._high / 2 - self._low / 2 == 0.0:
             self._low, self._high = self._low - 0.5, self._high + 0.5
@@ -110,18 +128,24 @@ class _Scale:
         self.marks = [10.0**v if self._log else v for v in (self._low, middle, self._high)]
 
     def _of(self, loss: float) -> float:
-        return math.log10(loss) if self._log else loss
+        if not self._log:
+            return loss
+        return math.log10(loss) if loss > 0.0 else self._low
 
     def x(self, step: int) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * step / self._last_step, 1)
+        """Where a step is."""
+        frame = self._frame
+        return round(frame.left + (frame.width - frame.left - frame.right) * step / self._last_step, 1)
 
     def y(self, loss: float) -> float:
+        """Where a value is."""
+        frame = self._frame
         share = (self._of(loss) / 2 - self._low / 2) / (self._high / 2 - self._low / 2)
-        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+        return round(frame.height - frame.bottom - share * (frame.height - frame.top - frame.bottom), 1)
 
-    def path(self, losses: Sequence[float]) -> str:
+    def path(self, losses: Sequence[float], most: int = _MOST_POINTS) -> str:
         """Through at most so many steps, the last one among them."""
-        stride = max(1, math.ceil(len(losses) / _MOST_POINTS))
+        stride = max(1, math.ceil(len(losses) / most))
         steps = sorted({*range(0, len(losses), stride), len(losses) - 1}) if losses else []
         path, drawing = "", False
         for step in steps:
