@@ -9,6 +9,7 @@ import pytest
 
 from pycheck.report import render
 from pycheck.report.html.curves import curve_charts, loss_charts
+from pycheck.report.html.variables import FEW, MOST, multiples
 from pycheck.types import (
     NATIVE_FLOAT32,
     CureTrial,
@@ -17,6 +18,7 @@ from pycheck.types import (
     Training,
     TrainingCurves,
     TrainingMoment,
+    TrainingVariable,
     Verdict,
 )
 
@@ -98,3 +100,73 @@ def test_losses_far_apart_are_on_a_logarithmic_scale_and_any_can_be_drawn(traine
         assert all(24 <= y <= 192 for y in heights)
         if losses[0] == 1e3:
             assert heights == [24.0, 108.0, 192.0]
+
+
+NAN_AT_1 = TrainingMoment(1, "gradient", "b/kernel")
+
+
+def _of_variables(count: int) -> Training:
+    """Variables a/kernel, b/kernel and so on; the last one is a moving statistic, which has no gradient."""
+    names = [f"{chr(97 + i)}/kernel" for i in range(count)]
+    variables = tuple(TrainingVariable(name, name[0], (2,), trainable=name != names[-1]) for name in names)
+    gradients = tuple(tuple(10.0 ** -(i + step) for i in range(count - 1)) for step in range(3))
+    weights = tuple((1.0,) * (count - 1) + (0.0,) for _ in range(3))
+    native = replace(_curves(NATIVE_FLOAT32, 2.0, 1.0, 0.5), largest_gradient=gradients, largest_weight=weights)
+    lost = tuple((*row[:1], None, *row[2:]) if step == 2 else row for step, row in enumerate(gradients))
+    page = replace(native, runtime=WEBGL, largest_gradient=lost, first_nonfinite=NAN_AT_1)
+    return Training("sgd:0.1", "mse", 3, 8, variables, (native, page))
+
+
+def test_each_variable_has_its_largest_gradient_and_weight_with_all_runtimes_on_one_logarithmic_scale() -> None:
+    drawn = multiples(_of_variables(3))
+    assert drawn is not None and not drawn.folded
+    assert drawn.keys == (("native:float32", "python single"), ("chromium:webgl", "s0"))
+    assert [(v.name, [c.title for c in v.charts]) for v in drawn.variables] == [
+        ("a/kernel", ["largest gradient", "largest weight"]),
+        ("b/kernel", ["largest gradient", "largest weight"]),
+        ("c/kernel", ["largest weight"]),
+    ]
+    first, second = (variable.charts[0] for variable in drawn.variables[:2])
+    assert first.y_ticks == second.y_ticks
+    heights = [re.findall(r" ([\d.]+)", chart.lines[0].path) for chart in (first, second)]
+    assert heights[0][1:] == heights[1][:-1]  # ten times smaller is as much lower, wherever it is
+    zero = drawn.variables[2].charts[0].lines[0]
+    assert zero.told == "from 0 to 0" and zero.path
+
+
+def test_a_variable_that_is_lost_is_marked_at_its_step_and_said_in_words() -> None:
+    drawn = multiples(_of_variables(3))
+    assert drawn is not None
+    python, page = drawn.variables[1].charts[0].lines
+    assert python.lost is None
+    assert page.lost == 138.0
+    assert drawn.variables[1].charts[0].label == (
+        "Largest gradient of b/kernel in 3 steps: native:float32 from 0.1 to 0.001; "
+        "chromium:webgl from 0.1 to 0.01, not finite from step 1"
+    )
+    assert drawn.variables[0].charts[0].lines[1].lost is None
+
+
+def test_many_variables_are_folded_and_the_page_stays_small(trained: Report) -> None:
+    training = _of_variables(MOST + 2)
+    drawn = multiples(training)
+    assert drawn is not None and drawn.folded
+    assert (len(drawn.variables), drawn.left_out) == (MOST, 2)
+    page = render(replace(trained, training=training), "html")
+    assert '<details class="small">\n<summary>Largest gradient' in page
+    assert "2 more variables are in the JSON report." in page
+    few = render(replace(trained, training=_of_variables(FEW)), "html")
+    assert '<details class="small" open>\n<summary>Largest gradient' in few
+
+
+def test_the_page_of_a_long_training_with_many_variables_and_runtimes_is_small(trained: Report) -> None:
+    training = _of_variables(MOST)
+    kinds = [RuntimeId(engine, kind) for engine in ("chromium", "firefox", "webkit") for kind in ("cpu", "webgl")]
+    native = training.curves[0]
+    many = replace(
+        native, loss=native.loss * 400, gradient_norm=native.gradient_norm * 400,
+        largest_gradient=native.largest_gradient * 400, largest_weight=native.largest_weight * 400,
+    )  # fmt: skip
+    curves = (many, *(replace(many, runtime=kind) for kind in kinds))
+    report = replace(trained, training=replace(training, step_count=1200, curves=curves), verdict=Verdict.PASS)
+    assert len(render(report, "html").encode()) < 500_000

@@ -23,7 +23,7 @@ Values = Sequence[float | None]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One runtime; `style` is "python", or a number. `lost` is where its first number that is not finite would be."""
+    """One runtime; `style` is a class of the style sheet, `lost` where its first number that is not finite would be."""
 
     runtime: str
     style: str
@@ -92,11 +92,10 @@ def _shown(training: Training) -> list[int]:
 
 
 def _styles(training: Training) -> Iterator[tuple[RuntimeId, str]]:
-    """Python's is in float64, behind all others."""
+    """Python's come first, and so lie behind all others."""
     trained = [curves.runtime for curves in training.curves if curves.loss]
-    native = [runtime for runtime in trained if runtime.engine == "native"]
-    for runtime in sorted(native, key=lambda runtime: runtime.kind)[-1:]:
-        yield runtime, "python"
+    for runtime in sorted((r for r in trained if r.engine == "native"), key=lambda runtime: runtime.kind, reverse=True):
+        yield runtime, "python" if runtime.kind == "float64" else "python single"
     for rank, runtime in enumerate(runtime for runtime in trained if runtime.engine != "native"):
         yield runtime, f"s{rank % _STYLES}"
 
