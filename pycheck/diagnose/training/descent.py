@@ -22,12 +22,12 @@ def learning_rate(case: TrainingCase) -> Iterator[Finding]:
     known, stable, worst = case.evidence, case.stable_rate, case.steepest
     if not case.too_fast or stable is None or worst is None or known.stability is None:
         return
-    scaled = f", as {known.optimizer} scales it," if worst.preconditioned else ""
+    scaled = f", as {known.optimizer} scales it" if worst.preconditioned else ""
     grew = f" The loss grew {number(known.growth)} times." if worst.preconditioned and known.growth else ""
     yield finding(
         "learning-rate-too-high", Severity.WARNING,
         summary=f"The learning rate {known.learning_rate:g} is {number(known.learning_rate / stable)} times what is "
-        f"stable: the largest curvature seen{scaled} before step {worst.step}, is {number(worst.largest)}, and "
+        f"stable: the largest curvature seen{scaled}, before step {worst.step}, is {number(worst.largest)}, and "
         f"{known.stability.formula} is {number(stable)}.{grew}",
         advice=f"Take a rate below {number(stable)}, such as {number(stable / 2)}"
         + (
