@@ -13,7 +13,7 @@ from rich.text import Text
 from ..types import CheckReport, RuntimeId, Severity
 from . import check_view, wording
 from .check_view import Cell, Row
-from .terminal import capture, report_parts
+from .terminal import capture, report_parts, text_console
 
 _SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _MOST_REMARKS = 8
@@ -24,6 +24,11 @@ _GAP, _ENGINE_GAP = 1, 2
 def print_check(check: CheckReport, console: Console, *, verbosity: int = 0) -> None:
     """Print to a console; `verbosity` -1 is the verdict alone, 1 tells all of every variant."""
     console.file.write(capture(_parts(check, console.width, verbosity), console))
+
+
+def render_check(check: CheckReport, *, width: int = 80) -> str:
+    """The same as plain text of that width."""
+    return capture(_parts(check, width, 0), text_console(width))
 
 
 def _parts(check: CheckReport, width: int, verbosity: int) -> Iterator[RenderableType]:

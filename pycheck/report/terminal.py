@@ -40,7 +40,12 @@ def capture(parts: Iterable[RenderableType], console: Console) -> str:
 
 def render_terminal(report: Report, *, width: int = 80, color: bool = False, verbosity: int = 0) -> str:
     """The same as text of that width, plain unless `color`."""
-    console = Console(
+    return capture(report_parts(report, width, verbosity), text_console(width, color=color))
+
+
+def text_console(width: int, *, color: bool = False) -> Console:
+    """A console of that width to capture from, whatever the terminal is."""
+    return Console(
         file=io.StringIO(),
         width=width,
         force_terminal=color,
@@ -50,7 +55,6 @@ def render_terminal(report: Report, *, width: int = 80, color: bool = False, ver
         emoji=False,
         markup=False,
     )
-    return capture(report_parts(report, width, verbosity), console)
 
 
 def report_parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
@@ -183,8 +187,8 @@ def _training(report: Report, verbosity: int) -> list[RenderableType]:
 
 def _rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[RenderableType]:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in titles:
-        table.add_column(title, overflow="fold")
+    for number, title in enumerate(titles):
+        table.add_column(title, no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     return [table]

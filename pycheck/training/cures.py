@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..diagnose.training import TrainingCase, loss_grew
 from ..errors import PycheckError
-from ..types import Array, CureTrial, RuntimeStatus, Tensors
+from ..types import Array, CureTrial, RuntimeStatus, Tensors, TrainingCurves
 from .bench import Bench, Outcome
 from .explain import Explainer
 from .plan import Plan
@@ -230,8 +230,9 @@ def _with(setup: Setup, **changes: Any) -> Setup:
 
 
 async def try_cures(bench: Bench, setup: Setup, case: TrainingCase, outcome: Outcome) -> tuple[CureTrial, ...]:
-    """Train again with each; first, which of the backends need no cure."""
-    trials = [_other_backend(outcome)] if outcome.records else []
+    """Train again with each; first, which of several backends need no cure."""
+    pages = [curves for curves in outcome.curves if curves.runtime.engine != "native"]
+    trials = [_other_backend(outcome, pages)] if len(pages) > 1 else []
     for cure in cures(setup, case):
         try:
             trials.append(await attempt(bench, cure, case))
@@ -264,14 +265,13 @@ async def attempt(bench: Bench, cure: Cure, case: TrainingCase) -> CureTrial:
     return CureTrial(cure.name, cure.description + apart, cure.option, worked, finite, together, losses, grew=grew)
 
 
-def _other_backend(outcome: Outcome) -> CureTrial:
+def _other_backend(outcome: Outcome, pages: Sequence[TrainingCurves]) -> CureTrial:
     """Those that did as Python, where Python itself is well."""
     native = [curves for curves in outcome.curves if curves.runtime.engine == "native"]
-    pages = [curves for curves in outcome.curves if curves.runtime.engine != "native"]
     well = not any(curves.first_nonfinite for curves in native)
     good = [c for c in pages if well and not c.first_nonfinite and not c.parted and len(c.loss) == len(native[0].loss)]
     losses = {str(curves.runtime): curves.loss[-1] for curves in good}
-    names = ", ".join(losses) or "none"
+    names = ", ".join(losses) or "another backend"
     worked = bool(good)
     return CureTrial(
         "other-backend", f"as it is, on {names}", " ".join(f"--runtime {name}" for name in losses) or "-",

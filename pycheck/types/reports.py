@@ -36,6 +36,15 @@ class Report:
         """Whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
 
+    def __str__(self) -> str:
+        """What the terminal shows, without colours and 80 columns wide."""
+        from ..report.terminal import render_terminal  # as below
+
+        return render_terminal(self).rstrip()
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.name or self.model.path}: {self.verdict}>"
+
     def assert_ok(self) -> None:
         """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
         __tracebackhide__ = True  # pytest shows the test, not this
@@ -82,6 +91,15 @@ class CheckReport:
     def passed(self) -> bool:
         """Whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
+
+    def __str__(self) -> str:
+        """What the terminal shows, without colours and 80 columns wide."""
+        from ..report.check_terminal import render_check  # as above
+
+        return render_check(self).rstrip()
+
+    def __repr__(self) -> str:
+        return f"<CheckReport of {self.config}: {self.verdict}>"
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data, `schema_version` 1."""

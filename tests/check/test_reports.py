@@ -53,6 +53,12 @@ def test_the_matrix_comes_first_with_a_word_for_each_variant_and_runtime() -> No
     assert lines[6] == "old        pass  -     WORSE  -"
 
 
+def test_printed_in_python_a_check_says_what_the_terminal_says() -> None:
+    check = _check([report([comparison(CPU)], name="sound")])
+    assert str(check) == _printed(check).rstrip()
+    assert repr([check]) == "[<CheckReport of pycheck.toml: pass>]"
+
+
 def test_engines_that_do_not_fit_beside_one_another_stand_below_one_another() -> None:
     made = report([comparison(CPU), comparison(WEBGL), comparison(FIREFOX)], name="a-model-with-a-long-name")
     assert "chromium    firefox" in _printed(_check([made]), width=80)

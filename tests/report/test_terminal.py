@@ -20,6 +20,11 @@ def test_no_line_is_wider_than_the_terminal_but_a_command(report: Report, width:
     assert max(map(len, without_commands(render_terminal(report, width=width)))) <= width
 
 
+def test_printed_in_python_a_report_says_what_the_terminal_says(report: Report) -> None:
+    assert str(report) == render_terminal(report).rstrip()
+    assert repr([report]) == f"[<Report of {report.name or report.model.path}: {report.verdict}>]"
+
+
 @pytest.mark.parametrize("verbosity", [0, 1])
 def test_runtime_names_are_never_broken(report: Report, verbosity: int) -> None:
     text = render_terminal(report, width=80, verbosity=verbosity)
