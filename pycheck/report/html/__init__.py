@@ -230,4 +230,6 @@ def _page(code: str) -> Markup | None:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"  # under the section's own heading
+        elif token.type == "th_open":
+            token.attrSet("scope", "col")  # Markdown has no other
     return Markup(parser.renderer.render(tokens, parser.options, {}))
