@@ -42,6 +42,7 @@ def test_what_really_happens_in_each_runtime_is_as_it_was_measured(wide_lab: Lab
 def test_what_is_wrong_with_a_seed_is_found(lab: Lab, seed: Seed) -> None:
     found = lab.train(*seed.make(), **seed.recipe).codes
     assert seed.codes - {"nan-masked"} <= found  # which is WebGL's alone
+    assert "vanishing-gradient" not in found  # a large gradient beside which others look small is what is wrong
 
 
 def test_what_cures_a_seed_is_seen_to_work_in_each_runtime(wide_lab: Lab) -> None:

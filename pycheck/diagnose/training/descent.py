@@ -12,7 +12,8 @@ from .case import SATURATED, Saturated, TrainingCase, evidence_of, moment
 
 #: The norm of the gradient has grown so many times: no descent.
 _EXPLODED = 1e3
-#: A variable whose gradient is so many times smaller than the largest one's learns nothing beside it.
+#: A variable whose gradient is so many times smaller than the largest one's learns nothing beside it, unless that one
+#: is larger than 1: then it is not the small gradient that is wrong.
 _VANISHED = 1e-6
 _MOST_NAMED = 4
 
@@ -65,7 +66,7 @@ def vanishing(case: TrainingCase) -> Iterator[Finding]:
     first = case.native.largest_gradient[0] if case.native.largest_gradient else ()
     sizes = {v.name: size for v, size in zip(case.training.variables, first, strict=False) if size is not None}
     largest = max(sizes.values(), default=0.0)
-    gone = [name for name, size in sizes.items() if size <= _VANISHED * largest]
+    gone = [name for name, size in sizes.items() if size <= _VANISHED * min(largest, 1.0)]
     if not largest or not gone or not math.isfinite(largest):
         return
     named = [*gone[:_MOST_NAMED], *([f"{len(gone) - _MOST_NAMED} more"] if len(gone) > _MOST_NAMED else [])]
