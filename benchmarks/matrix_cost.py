@@ -30,15 +30,17 @@ def section_matrix(console: Console, sizes: Sizes, work: Path) -> None:
 
     def check(*runtimes: str) -> tuple[Measured, float | None]:
         command = ["check", "--config", CONFIG, "-q", *runtimes]
-        return _busy(lambda: pycheck(command, work / "matrix-cache"))
+        return with_processor_time(lambda: pycheck(command, work / "matrix-cache"))
 
     check(engines["chromium"][0])
-    console.print(_table({"all": check(), **{engine: check(*its) for engine, its in engines.items()}}))
+    console.print(cost_table({"all": check(), **{engine: check(*its) for engine, its in engines.items()}}))
 
 
-def _busy(work: Callable[[], Measured]) -> tuple[Measured, float | None]:
-    """What the work gives, and the processor seconds that the whole machine spent meanwhile: no process stands
-    apart from those of a browser, which are not all waited for. None where there is no /proc/stat."""
+def with_processor_time(work: Callable[[], Measured]) -> tuple[Measured, float | None]:
+    """What the work gives, and the processor seconds that the whole machine spent meanwhile.
+
+    Of the machine, since not all processes of a browser are waited for. None where there is no /proc/stat.
+    """
     before = _processor_s()
     done = work()
     after = _processor_s()
@@ -54,7 +56,7 @@ def _processor_s() -> float | None:
     return (user + nice + system + interrupt + soft) / os.sysconf("SC_CLK_TCK")
 
 
-def _table(done: dict[str, tuple[Measured, float | None]]) -> Any:
+def cost_table(done: dict[str, tuple[Measured, float | None]]) -> Any:
     from run import new_table, number
 
     whole = done["all"][0].wall_s

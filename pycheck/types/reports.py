@@ -38,7 +38,7 @@ class Report:
 
     def __str__(self) -> str:
         """What the terminal shows, without colours and 80 columns wide."""
-        from ..report.terminal import render_terminal  # as below
+        from ..report.terminal import render_terminal  # up, as in all of these: for the reader's convenience
 
         return render_terminal(self).rstrip()
 
@@ -49,13 +49,13 @@ class Report:
         """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
         __tracebackhide__ = True  # pytest shows the test, not this
         if not self.passed:
-            from ..report.failure import failure_text  # as below
+            from ..report.failure import failure_text
 
             raise AssertionError(failure_text(self))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data, `schema_version` 1."""
-        from ..report.json import report_to_dict  # the only way up: a method for the reader's convenience
+        from ..report.json import report_to_dict
 
         return report_to_dict(self)
 
@@ -94,7 +94,7 @@ class CheckReport:
 
     def __str__(self) -> str:
         """What the terminal shows, without colours and 80 columns wide."""
-        from ..report.check_terminal import render_check  # as above
+        from ..report.check_terminal import render_check
 
         return render_check(self).rstrip()
 
@@ -103,6 +103,6 @@ class CheckReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data, `schema_version` 1."""
-        from ..report.json import check_to_dict  # the only way up: a method for the reader's convenience
+        from ..report.json import check_to_dict
 
         return check_to_dict(self)

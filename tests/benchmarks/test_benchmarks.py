@@ -94,3 +94,14 @@ def test_a_trace_is_measured_beside_the_compare_of_the_same_inputs() -> None:
     points = done["trace"][1]["trace"]["points"]
     text = trace_cost.coverage(done["trace"][1])
     assert text.startswith(f"{len(points)} of {len(points)} points on every backend, 8 samples, 1 groups within 1 GiB")
+
+
+def test_the_matrix_is_held_against_each_engine_by_its_wall_time_and_by_its_processor_time() -> None:
+    import matrix_cost
+    from processes import Measured
+
+    done = {"all": (Measured(12.0, 0.0, ""), 24.0), "firefox": (Measured(8.0, 0.0, ""), 10.0)}
+    cells = [list(column.cells) for column in matrix_cost.cost_table(done).columns]
+    assert cells[3:] == [["2.00", "1.25"], ["-", "1.50"], ["-", "1.20"]]
+    measured, busy = matrix_cost.with_processor_time(lambda: run([sys.executable, "-c", "sum(range(10**7))"]))
+    assert busy is None or busy >= 0.5 * measured.cpu_s > 0
