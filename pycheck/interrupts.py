@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+#: A signal so soon after the first is the same: timeout(1) sends it to the process, and then to its whole group.
+_SAME_S = 0.1
 
 EXIT_SIGNAL = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 
@@ -28,15 +32,19 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     Interrupted once that is done.
     """
     received: list[int] = []
+    first = 0.0
 
     async def guarded() -> T:
         task = asyncio.ensure_future(work)
 
         def interrupt(number: int) -> None:
-            if received:
+            nonlocal first
+            if not received:
+                received.append(number)
+                first = time.monotonic()
+                task.cancel()
+            elif time.monotonic() - first > _SAME_S:
                 os._exit(EXIT_SIGNAL + number)  # Playwright's driver ends the browsers when we are gone
-            received.append(number)
-            task.cancel()
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

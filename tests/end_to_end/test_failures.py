@@ -264,6 +264,19 @@ def test_an_interrupt_ends_everything_and_leaves_nothing(
     assert [*cache.glob("*/.*")] == []
 
 
+def test_a_signal_to_the_process_and_then_to_its_group_is_one(
+    files: Files, long: Path, cache_dir: Path, temporary: Path
+) -> None:
+    """Which is how timeout(1) ends a command."""
+    with pycheck("compare", files("m.keras"), long, *ONE_BY_ONE, cache_dir=cache_dir, temporary=temporary) as command:
+        command.until_said("chromium:cpu: running")
+        command.signal(signal.SIGTERM)
+        command.signal(signal.SIGTERM, group=True)
+        assert command.end() == 128 + signal.SIGTERM, command.err
+        assert command.left_behind() == []
+        assert command.lines[-1] == "pycheck: interrupted; the browsers are closed"
+
+
 def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
     files: Files, long: Path, cache_dir: Path, temporary: Path
 ) -> None:
@@ -272,7 +285,7 @@ def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
         for process in command.browser("renderer"):
             os.kill(process.pid, signal.SIGSTOP)  # so that an orderly end takes its time
         command.signal(signal.SIGINT)
-        time.sleep(0.2)
+        time.sleep(0.5)
         command.signal(signal.SIGINT)
         assert command.end(5) == 130
         assert command.left_behind() == []
