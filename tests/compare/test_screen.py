@@ -24,7 +24,7 @@ def assert_same(quick: Statistics, full: Statistics) -> None:
         assert getattr(quick, name).value == pytest.approx(getattr(full, name).value, rel=1e-12), name
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_it_gives_what_the_full_measurement_gives(data: st.DataObject) -> None:
     shape = data.draw(SHAPES)

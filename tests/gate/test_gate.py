@@ -62,7 +62,7 @@ def report(verdict: Verdict, comparisons: tuple[Comparison, ...] = (), *records:
     return Report("0", model, None, InputsInfo(None, "", 1), records, comparisons, (), verdict)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), samples=st.integers(1, 20), width=st.sampled_from([1, 3, 40]))
 def test_another_order_of_summation_is_never_drift_and_a_kernel_off_by_a_thousandth_always_is(
     seed: int, samples: int, width: int

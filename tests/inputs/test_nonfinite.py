@@ -21,7 +21,7 @@ def of_batches(tensor: Array, size: int) -> NonfiniteInput | None:
     return so_far
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 3000), st.sampled_from(sorted(VALUES)))
 def test_counts_and_the_first_do_not_depend_on_the_batches(samples: int, batch: int, seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)

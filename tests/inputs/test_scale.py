@@ -22,7 +22,7 @@ def sketch(tensor: Array, batch_size: int) -> ScaleSketch:
     return reduce(ScaleSketch.merge, parts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 300), st.integers(1, 5), st.integers(1, 40), st.integers(1, 3000))
 def test_extremes_are_exact_and_their_samples_right_whatever_the_batches(n: int, c: int, batch: int, seed: int) -> None:
     x = np.random.default_rng(seed).normal(size=(n, 7, c)).astype(np.float32)

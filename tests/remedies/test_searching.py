@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pycheck.remedies.searching import CLOSE_ENOUGH, ExhaustedError, Found, largest, smallest
@@ -34,7 +34,6 @@ def find(oracle: Oracle, likely: Sequence[str] = ()) -> Found[tuple[str, ...]] |
     return asyncio.run(smallest(FLAGS, oracle, likely))
 
 
-@settings(deadline=None)  # an event loop may take long to start on a busy machine
 @given(st.sets(st.sampled_from(FLAGS), min_size=1))
 def test_every_set_of_culprits_is_found_and_nothing_else(culprits: set[str]) -> None:
     found = find(Oracle(sorted(culprits)))
@@ -98,7 +97,6 @@ def share_up_to(limit: float, asked: list[float] | None = None) -> Callable[[flo
     return passes
 
 
-@settings(deadline=None)
 @given(st.floats(2.0**-16, 0.99))
 def test_the_largest_share_is_found_to_within_what_is_close_enough(limit: float) -> None:
     asked: list[float] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pycheck.errors import RuntimeUnavailableError
 from pycheck.report import render
@@ -125,9 +125,9 @@ def test_the_whole_page_can_be_walked_with_the_keyboard(reports: dict[str, Repor
     focused = "document.activeElement"
     page.keyboard.press("Tab")
     assert page.evaluate(f"{focused}.className") == "skip"
-    assert page.evaluate(f"{focused}.getBoundingClientRect().left") >= 0
+    page.wait_for_function(f"{focused}.getBoundingClientRect().left >= 0")
     page.keyboard.press("Enter")
-    assert page.evaluate(f"{focused}.id") == "main"
+    page.wait_for_function(f"{focused}.id === 'main'")
     page.evaluate(
         """() => {
           const wanted = [...document.querySelectorAll("main :is(a[href], summary, [tabindex='0'])")];
@@ -152,12 +152,12 @@ def test_a_cell_of_the_matrix_leads_to_its_details_and_unfolds_them(
     assert not target.is_visible()
     cell.focus()
     page.keyboard.press("Enter")
-    assert target.is_visible()
+    expect(target).to_be_visible()
     top = page.evaluate("e => e.closest('details').getBoundingClientRect().top", target.element_handle())
     assert 0 <= top < 800
     target.locator("xpath=..").locator("summary").first.focus()
     page.keyboard.press("Space")
-    assert not target.is_visible()
+    expect(target).not_to_be_visible()
 
 
 def test_every_link_leads_somewhere_and_no_id_is_there_twice(reports: dict[str, Report], open_page: Open) -> None:
@@ -200,12 +200,13 @@ def test_nothing_is_cut_off_on_a_narrow_screen(
 
 def test_what_is_folded_is_printed(reports: dict[str, Report], open_page: Open) -> None:
     page = open_page(render(reports["with_nan"], "html"))
-    folded = "[...document.querySelectorAll('details:not([open]) > .body')].filter(e => e.checkVisibility({%s}))"
-    shown = folded % "contentVisibilityAuto: true" + ".length"
-    assert page.evaluate(shown) == 0
+    folded = page.locator("details:not([open]) > .body")
+    shown = "bodies => bodies.every(e => e.checkVisibility({contentVisibilityAuto: true}))"
+    assert folded.count() > 0
+    assert not folded.evaluate_all(shown)
     page.emulate_media(media="print")
-    assert page.evaluate(shown) > 0
-    assert not page.get_by_role("navigation").is_visible()
+    page.wait_for_function(f"({shown})([...document.querySelectorAll('details:not([open]) > .body')])")  # at a frame
+    expect(page.get_by_role("navigation")).not_to_be_visible()
 
 
 def test_no_result_is_told_by_color_alone(reports: dict[str, Report], open_page: Open) -> None:
