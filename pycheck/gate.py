@@ -72,10 +72,11 @@ class AutoConstants:
     """The numbers of the auto tolerance.
 
     Measured by benchmarks/calibrate.py on the samples and on MobileNetV2 with settled batch
-    statistics, in both formats on cpu, wasm, webgl and webgpu. Sound artifacts err by at most
-    2.4 times the noise floor (largest error) and 2.6 times (RMS), which is at most 8 and 5 unit
-    roundoffs. With one kernel multiplied by 1.001 the least that was seen is 32 and 16 times,
-    before a saturated ReLU6; most reach hundreds to thousands. The factors lie between.
+    statistics, in both formats on cpu, wasm, webgl and webgpu, on two machines (docs/numbers.md).
+    Sound artifacts err by at most 2.8 times the noise floor (largest error) and 2.6 times (RMS),
+    which is at most 8 and 5 unit roundoffs. With one kernel multiplied by 1.001 the least that
+    was seen is 32 and 16 times, before a saturated ReLU6; most reach hundreds to thousands.
+    The factors lie between.
     """
 
     rms_factor: float = 6.0

