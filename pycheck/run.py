@@ -1,0 +1,361 @@
+"""One run of one model: all runtimes on the same inputs, compared as their outputs come; then its trace, its cures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .artifact.epsilons import with_epsilons
+from .cache import Cache
+from .config import Options
+from .errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
+from .hosts import Hosts
+from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
+from .judgement import Measurements, conclude
+from .references import References
+from .runtimes.base import Runtime
+from .runtimes.page import BrowserRuntime
+from .source import Source
+from .store import PendingRun, SavedRun
+from .together import together
+from .types import (
+    ArtifactInfo,
+    Environment,
+    Evidence,
+    ModelInfo,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Tensors,
+)
+
+if TYPE_CHECKING:
+    from .remedies import Trial
+    from .tracing import TraceInputs, TraceReferences
+
+#: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
+_FORWARDED_BELOW = 1000
+
+#: Told what happens: runtime, what it is doing now, samples it has done, samples in all.
+Observer = Callable[[str, str, int, int], None]
+
+
+def silent(runtime: str, step: str, done: int, total: int) -> None:
+    """An observer for those who do not watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What runs share, side by side or in turn: the browsers, the thread that TensorFlow runs in, and the cores."""
+
+    hosts: Hosts
+    executor: ThreadPoolExecutor
+    slots: asyncio.Semaphore
+
+
+class Run:
+    """The candidates of one run, side by side, each compared batch by batch as its outputs come.
+
+    `references` are those of another run on the same inputs. With `keeps_open` the candidates stay as they are
+    to be traced; with `prepares_trace` the artifact starts in Python while they run.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        source: Source,
+        cache: Cache,
+        shared: Shared,
+        *,
+        observe: Observer = silent,
+        keep: PendingRun | None = None,
+        references: References | None = None,
+        keeps_open: bool = False,
+        prepares_trace: bool = False,
+    ) -> None:
+        self._options = options
+        self._source = source
+        self._cache = cache
+        self._shared = shared
+        self._observe = observe
+        self._pending = keep
+        self._keep = keep.outputs if keep else None
+        self._lent = references
+        self._keeps_open = keeps_open
+        self._prepares_trace = prepares_trace
+        self._records: dict[RuntimeId, RuntimeRecord] = {}
+        self._environments: dict[RuntimeId, Environment] = {}
+        self._kept: dict[RuntimeId, BrowserRuntime] = {}
+        self._stack = AsyncExitStack()
+        self._preparing: asyncio.Task[TraceReferences] | None = None
+
+    async def close(self) -> None:
+        """Close what stayed open."""
+        if self._preparing:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def compare(self, given: Any) -> Report:
+        """Run everything on these inputs: a path, arrays, opened inputs, or None for made ones."""
+        options, source = self._options, self._source
+        # No browser for what is no model, nor for inputs or an artifact that do not fit; but where TensorFlow
+        # has to be loaded to know, the browser starts meanwhile.
+        if not await source.is_known():
+            self._shared.hosts.start(options)
+        info = await source.info()
+        inputs = await self._open_inputs(given)
+        if options.tfjs_model:
+            await source.artifact()
+        self._shared.hosts.start(options)
+        batch_size = info.signature.inputs[0].shape[0] or even_batch_size(options.batch_size, inputs.sample_count)
+        options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
+        measurements = Measurements(options.tolerance, self._environments.get)
+        self._references = self._lent or References(
+            source, info.references, inputs, batch_size, self._cache, self._shared.executor, self._advance(inputs)
+        )
+        self._measured = measurements
+        self._inputs, self._batch_size = inputs, batch_size
+        # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
+        self._artifact = asyncio.ensure_future(source.artifact())
+        preparing = [self._trace_references()] if self._prepares_trace else []
+        candidates = map(self._candidate, options.runtimes)
+        await together([self._artifact, *candidates, *preparing, self._reference_batches()])
+        saved = self._saved(info, replace(await source.evidence(), scales=measurements.scales))
+        if self._pending:
+            self._pending.publish(saved)
+        return conclude(saved, measurements, options)
+
+    async def trace(self, report: Report, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Report:
+        """The report of `compare`, with the trace of those runtimes that ran to their end."""
+        from .tracing import trace_run
+
+        references = await self._trace_references()
+        return await trace_run(
+            report,
+            references=references,
+            model=self._source.model,
+            draw=lambda count: self._trace_inputs(report, count),
+            candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
+            only_failed=only_failed,
+            slots=self._shared.slots,
+            options=self._options,
+            observe=self._observe,
+        )
+
+    async def try_remedies(self, report: Report) -> Report:
+        """The report of `compare`, traced or not, with what was tried on the runtimes that failed."""
+        from .remedies import try_remedies
+
+        await self.close()  # the pages that were traced: a GPU has room for so many
+        return await try_remedies(report, self._options, trial=self._trial, observe=self._observe)
+
+    async def _trial(self, trial: Trial) -> Report:
+        """What the same run gives with one thing changed."""
+        options = trial.options(self._options)
+        source, inputs = self._source, self._inputs
+        if trial.converts or trial.epsilons:
+            source = source.variant(options)
+        if trial.epsilons:
+            source.adopt(await self._with_epsilons(dict(trial.epsilons)))
+        if trial.changes_inputs:
+            inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
+        references = None if trial.changes_inputs else self._references
+        run = Run(options, source, self._cache, self._shared, references=references)
+        try:
+            return await run.compare(inputs)
+        finally:
+            await run.close()
+            if source is not self._source:
+                await source.close()
+
+    async def _with_epsilons(self, epsilons: Mapping[str, float]) -> ArtifactInfo:
+        artifact, layers = await self._source.artifact(), await self._source.layer_names()
+        folder = self._cache.reserve("epsilons", None).folder
+        return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
+
+    async def bundle(self, report: Report, folder: Path) -> Report:
+        """The report of a trace, with its first source operation in a folder of its own."""
+        from .bundle import bundle_source
+
+        async def draw(count: int) -> Tensors:
+            return (await self._trace_inputs(report, count)).tensors
+
+        return await bundle_source(
+            report,
+            folder,
+            name=self._options.bundle_point,
+            single=(await self._trace_references()).single,
+            draw=draw,
+            candidates=list(self._kept.values()),
+            executor=self._shared.executor,
+        )
+
+    def _trace_references(self) -> asyncio.Task[TraceReferences]:
+        """The artifact in Python, which is started once."""
+        from .tracing import of_layers, start_references
+
+        async def start() -> TraceReferences:
+            artifact = await self._source.artifact()
+            layers = await self._source.layer_names() if artifact.format == "graph" else ()
+            await self._source.tensorflow()
+            references = await start_references(
+                artifact, layers=layers, executor=self._shared.executor, stack=self._stack
+            )
+            of_layers(references.single.points, self._options.layers)  # a name that is not there ends the run here
+            return references
+
+        self._preparing = self._preparing or asyncio.create_task(start())
+        return self._preparing
+
+    async def _trace_inputs(self, report: Report, count: int) -> TraceInputs:
+        """The samples that failed, and others to make up the number, which may have to be larger."""
+        from .tracing import TraceInputs, worst_samples
+
+        fixed = report.model.signature.inputs[0].shape[0]
+        total = self._inputs.sample_count
+        largest = max(value[0].size or 1 for value in next(iter(self._inputs.batches(1))).tensors.values())
+        # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
+        count = max(count, -(-_FORWARDED_BELOW // largest))
+        samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
+        if fixed:  # the whole batch of the worst
+            first = samples[0] // fixed * fixed
+            samples = tuple(range(first, first + fixed))
+        parts: list[tuple[Tensors, Tensors, Tensors]] = []
+        for batch in self._inputs.batches(self._batch_size):
+            rows = [sample - batch.start for sample in samples if 0 <= sample - batch.start < batch.size]
+            if rows:
+                reference = await self._references.batch(batch.index)
+                every = (batch.tensors, reference.size, reference.classes)
+                parts.append(tuple(_rows(part, rows, batch.size) for part in every))  # type: ignore[arg-type]
+
+        def joined(kind: int) -> Tensors:
+            names = [name for name in parts[0][kind] if all(name in part[kind] for part in parts)]
+            return {name: np.concatenate([part[kind][name] for part in parts]) for name in names}
+
+        return TraceInputs(joined(0), joined(1), joined(2), samples)
+
+    def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
+        inputs, measurements, options = self._inputs, self._measured, self._options
+        return SavedRun(
+            model=info,
+            artifact=self._artifact.result(),
+            inputs=inputs.info,
+            runtimes=(*self._references.records.values(), *(self._records[r] for r in options.runtimes)),
+            candidates=options.runtimes,
+            batch_sizes=tuple(batch.size for batch in inputs.batches(self._batch_size)),
+            nonfinite_inputs=measurements.nonfinite_inputs,
+            input_elements=measurements.input_elements,
+            command=options.command,
+            evidence=evidence,
+        )
+
+    async def _open_inputs(self, given: Any) -> Inputs:
+        if isinstance(given, Inputs):
+            return given
+        signature = (await self._source.info()).signature
+        if isinstance(given, Path):
+            return await asyncio.to_thread(open_inputs, given, signature)
+        if given is not None:
+            return from_arrays(given, signature)
+        low, high = self._options.range or (None, None)
+        bounds = await self._source.input_bounds()
+        return make_inputs(
+            signature, samples=self._options.samples, seed=self._options.seed, low=low, high=high, bounds=bounds
+        )
+
+    def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
+        done: dict[RuntimeId, int] = {}
+
+        def advance(runtime: RuntimeId, samples: int) -> None:
+            done[runtime] = done.get(runtime, 0) + samples
+            self._observe(str(runtime), "running", done[runtime], inputs.sample_count)
+
+        return advance
+
+    async def _reference_batches(self) -> None:
+        """Compute the references, and the noise floor from them as they come."""
+        computing = asyncio.ensure_future(self._references.compute())
+        try:
+            for batch in self._inputs.batches(self._batch_size):
+                reference = await self._references.batch(batch.index)
+                await asyncio.to_thread(self._measured.add_inputs, batch)
+                await asyncio.to_thread(
+                    self._measured.add_reference,
+                    self._references.size_runtime,
+                    reference.size,
+                    reference.classes,
+                    batch.start,
+                )
+                if self._keep:
+                    self._keep.write(self._references.class_runtime, batch.index, reference.classes)
+                    if self._references.size_runtime != self._references.class_runtime:
+                        self._keep.write(self._references.size_runtime, batch.index, reference.size)
+            await computing
+        finally:
+            computing.cancel()
+            await asyncio.gather(computing, return_exceptions=True)
+
+    async def _candidate(self, runtime_id: RuntimeId) -> None:
+        """Run one candidate to its end or its failure; both are recorded."""
+        async with self._shared.hosts.turn(runtime_id), self._shared.slots:
+            runtime: BrowserRuntime | None = None
+            status, error = RuntimeStatus.OK, None
+            try:
+                self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
+                host = await self._shared.hosts.get(self._options, runtime_id.engine)
+                runtime = host.runtime(
+                    runtime_id,
+                    self._artifact,
+                    flags=dict(self._options.flags),
+                    cpu_kernels=self._options.cpu_kernels,
+                )
+                async with AsyncExitStack() as stack:
+                    await stack.enter_async_context(runtime)
+                    await self._predict_all(runtime)
+                    if self._keeps_open:
+                        self._kept[runtime_id] = runtime
+                        self._stack.push_async_exit(stack.pop_all())
+            except RuntimeFailedError as failure:
+                status, error = _status_of(failure), str(failure)
+            self._records[runtime_id] = RuntimeRecord(
+                runtime_id,
+                status,
+                getattr(runtime, "environment", None),
+                dict(runtime.timings_s) if runtime else {},
+                error,
+            )
+            self._observe(str(runtime_id), status.value, self._inputs.sample_count, self._inputs.sample_count)
+
+    async def _predict_all(self, runtime: Runtime) -> None:
+        self._environments[runtime.id] = runtime.environment
+        done = 0
+        for batch in self._inputs.batches(self._batch_size):
+            outputs = await runtime.predict(batch.tensors)
+            reference = await self._references.batch(batch.index)
+            await asyncio.to_thread(
+                self._measured.add, runtime.id, outputs, reference.size, reference.classes, batch.start
+            )
+            if self._keep:
+                await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
+            done += batch.size
+            self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
+
+
+def _rows(tensors: Tensors, rows: Sequence[int], size: int) -> Tensors:
+    """These samples of a batch of so many; without outputs that have no row for each sample."""
+    return {name: value[rows] for name, value in tensors.items() if value.shape[:1] == (size,)}
+
+
+def _status_of(error: RuntimeFailedError) -> RuntimeStatus:
+    if isinstance(error, RuntimeUnavailableError):
+        return RuntimeStatus.UNAVAILABLE
+    return RuntimeStatus.TIMED_OUT if isinstance(error, RuntimeTimeoutError) else RuntimeStatus.FAILED
