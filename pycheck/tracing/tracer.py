@@ -119,6 +119,7 @@ class Tracer:
             for group in segment.groups:
                 await pool.take(group.size_bytes)
                 if self._askers and all(asker.over for asker in self._askers):
+                    pool.give(group.size_bytes)
                     break
                 done += len(group.points)
                 read_later = {name for name, by in last_read.items() if place[by] >= done}

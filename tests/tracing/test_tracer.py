@@ -28,15 +28,19 @@ X = np.linspace(1.0, 2.0, 24, dtype=np.float32).reshape(4, 6)
 class Python:
     """Executes the points in one precision."""
 
-    points = POINTS
-
-    def __init__(self, dtype: str, kernels: Mapping[str, Callable[[Array], Array]] = KERNELS) -> None:
+    def __init__(
+        self,
+        dtype: str,
+        kernels: Mapping[str, Callable[[Array], Array]] = KERNELS,
+        points: tuple[Point, ...] = POINTS,
+    ) -> None:
+        self.points = points
         self._dtype = dtype
         self._kernels = kernels
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         values = {name: value.astype(self._dtype) for name, value in feeds.items()}
-        for point in POINTS:
+        for point in self.points:
             if point.name not in values and point.inputs[0] in values:
                 values[point.name] = self._kernels[point.name](values[point.inputs[0]]).astype(self._dtype)
         return {name: values[name] for name in fetches}
@@ -75,16 +79,22 @@ class Page:
             raise RuntimeFailedError(f"{self.id}: the page crashed")
 
 
-def trace(*pages: Page, memory_bytes: int = 1 << 30) -> tuple[Trace, Mapping[RuntimeId, object]]:
+def trace(
+    *pages: Page,
+    memory_bytes: int = 1 << 30,
+    kernels: Mapping[str, Callable[[Array], Array]] = KERNELS,
+    points: tuple[Point, ...] = POINTS,
+) -> tuple[Trace, Mapping[RuntimeId, object]]:
     """A trace and its failures."""
 
     async def work() -> Traced:
-        single = Python("float32")
+        single, double = (Python(dtype, kernels, points) for dtype in ("float32", "float64"))
         tracer = Tracer(
-            single, Python("float64"), pages, {"x": X}, samples=range(4), is_graph=False,
+            single, double, pages, {"x": X}, samples=range(4), is_graph=False,
             memory_bytes=memory_bytes, nan=NanPolicy.FAIL, advance=lambda *_: None,
         )  # fmt: skip
-        return await tracer.trace({"y": "negated"}, await probe(single, {"x": X}, POINTS, is_graph=False))
+        async with asyncio.timeout(60):
+            return await tracer.trace({"y": points[-1].name}, await probe(single, {"x": X}, points, is_graph=False))
 
     traced = asyncio.run(work())
     return traced.trace, traced.failures
@@ -112,6 +122,19 @@ def test_a_runtime_that_dies_keeps_what_it_gave_and_leaves_the_others_alone() ->
     assert traced.group_count == len(POINTS)
     assert [name for name, kind in roles if kind == "webgl"] == ["twice"]
     assert [name for name, kind in roles if kind == "cpu"] == list(KERNELS)
+    assert [str(runtime) for runtime in failures] == ["chromium:webgl"]
+
+
+def test_a_trace_whose_runtimes_have_all_died_ends_however_much_is_left() -> None:
+    names = [f"negated_{number}" for number in range(16)]
+    points = tuple(
+        Point(name, "Neg", (read,), name, f"{name}:0", False) for name, read in zip(names, ["x", *names], strict=False)
+    )
+    one_a_group_and_few_a_segment = 36 * X.size
+    kernels = dict.fromkeys(names, KERNELS["negated"])
+    page = Page("webgl", kernels, dies_at=1)
+    traced, failures = trace(page, memory_bytes=one_a_group_and_few_a_segment, kernels=kernels, points=points)
+    assert traced.group_count == len(names)
     assert [str(runtime) for runtime in failures] == ["chromium:webgl"]
 
 
