@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
@@ -12,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from .cache import Cache, content_key
-from .errors import RuntimeFailedError
+from .errors import InputError, RuntimeFailedError
 from .inputs import Inputs
 from .runtimes.base import Runtime
 from .source import Source
@@ -64,6 +65,7 @@ class References:
         loop = asyncio.get_running_loop()
         self._ready: list[asyncio.Future[None]] = [loop.create_future() for _ in range(count)]
         self._store: OutputStore | None = None
+        self._moving = threading.Lock()  # held while the store goes into the cache
         self.records: dict[RuntimeId, RuntimeRecord] = {}
 
     @property
@@ -94,11 +96,18 @@ class References:
     async def batch(self, index: int) -> ReferenceBatch:
         """One batch, as soon as both native runtimes have given it."""
         await asyncio.shield(self._ready[index])
-        assert self._store is not None
-        classes = await asyncio.to_thread(self._store.read, self.class_runtime, index)
+        classes = await asyncio.to_thread(self._read, self.class_runtime, index)
         if self.size_runtime == self.class_runtime:
             return ReferenceBatch(classes, classes)
-        return ReferenceBatch(await asyncio.to_thread(self._store.read, self._double_runtime, index), classes)
+        return ReferenceBatch(await asyncio.to_thread(self._read, self._double_runtime, index), classes)
+
+    def _read(self, runtime: RuntimeId, index: int) -> Tensors:
+        assert self._store is not None
+        try:
+            return self._store.read(runtime, index)
+        except InputError:  # it may have been moved just now, by the thread that computes
+            with self._moving:
+                return self._store.read(runtime, index)
 
     def _take(self, entry: Path) -> None:
         """Everything from the cache."""
@@ -131,7 +140,8 @@ class References:
         if key and double:
             environments = {str(r): record.environment for r, record in self.records.items() if record.environment}
             (pending.folder / "environments.json").write_bytes(_ENVIRONMENTS.dump_json(environments))
-            self._store.folder = pending.publish()
+            with self._moving:
+                self._store.folder = pending.publish()
 
     def _runtime(self, runtime: RuntimeId) -> Runtime:
         if runtime.engine == "artifact":
