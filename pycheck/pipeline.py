@@ -26,7 +26,7 @@ from .model.source import TFJS
 from .run import Observer, Run, Shared, silent
 from .source import Source
 from .store import PendingRun, open_run, read_outputs, starts
-from .types import ArtifactInfo, Report, RuntimeId, RuntimeStatus, Verdict
+from .types import ArtifactInfo, Report, RuntimeId, RuntimeStatus
 
 if TYPE_CHECKING:
     from .training import RecipeText
@@ -188,7 +188,8 @@ async def convert(
         report = await run.compare(None)
         artifact = report.artifact
         assert artifact is not None  # a conversion that fails raises
-        if report.verdict in (Verdict.DRIFT, Verdict.NAN_DIVERGENCE) and options.quantize == "none":
+        wrong = [c for c in report.comparisons if c.passed is False]
+        if any(c.shape_mismatch or options.quantize == "none" for c in wrong):
             raise ConversionError(
                 f"the {artifact.format} artifact does not answer as the model does: {report.findings[0].summary}",
                 "Try the other --format; pycheck compare shows the difference on inputs of your own.",

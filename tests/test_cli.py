@@ -16,6 +16,8 @@ import pytest
 
 import pycheck
 from pycheck import cli, doctor
+from pycheck.runtimes.page import BrowserRuntime
+from pycheck.types import Tensors
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("compare", "trace", "report", "convert", "explain", "schema", "doctor", "devices")
@@ -350,6 +352,22 @@ def test_a_converted_model_is_handed_out(model: Path, run: Callable[..., Any], t
     assert out.startswith("layers model")
     assert "tf.loadLayersModel('model.json')" in out
     assert "model.json" in {path.name for path in (tmp_path / "web").iterdir()}
+
+
+@pytest.mark.parametrize("quantize", ["none", "float16"])
+def test_an_artifact_that_answers_in_another_shape_is_not_handed_out(
+    quantize: str, model: Path, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = BrowserRuntime.predict
+
+    async def less(runtime: BrowserRuntime, inputs: Tensors) -> Tensors:
+        return {name: value[:, :-1] for name, value in (await predict(runtime, inputs)).items()}
+
+    monkeypatch.setattr(BrowserRuntime, "predict", less)
+    code, out, err = run("convert", model, "out", "--quantize", quantize)
+    assert (code, out) == (4, "")
+    assert "does not answer as the model does" in err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("what", ["file", "folder with something in it"])
