@@ -67,7 +67,7 @@ export class Engine {
    * @returns {Promise<import('./protocol.d.ts').Loaded>}
    */
   async load({id, format, url, cpu_kernels}) {
-    this.#training?.dispose();
+    this.#training?.dispose(true);
     this.#training = undefined;
     this.#model?.layersModel?.dispose();
     await this.#cpuKernels.move(cpu_kernels);

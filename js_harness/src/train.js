@@ -157,10 +157,15 @@ export class Training {
     return stride > 1 ? values.filter((_, index) => index % stride === 0) : values;
   };
 
-  dispose() {
+  /** @param {boolean} [withModel] whether the model goes as well, so that it will not begin again */
+  dispose(withModel = false) {
     this.#undo.forEach((undo) => undo());
     this.#batches.forEach(({x, y}) => tf.dispose([x, y]));
     this.#optimizer.dispose();
+    if (withModel) {
+      tf.dispose(INITIAL.get(this.#model) ?? []);
+      INITIAL.delete(this.#model);
+    }
   }
 
   /** @param {Gradient[]} given @param {Optimizer['applyGradients']} apply */

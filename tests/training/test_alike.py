@@ -35,6 +35,15 @@ def test_a_plain_regression_trains_alike_on_three_backends(by_sgd: Trained) -> N
         assert set(curves.nonfinite_activations) == {0}
 
 
+def test_a_page_keeps_nothing_of_the_trainings_before(lab: Lab) -> None:
+    held = []
+    for _ in range(3):
+        lab.outcome(*regression(), optimizer="adam:0.01", loss="mse", steps=2, batch_size=48)
+        held += [trainer.runtime.tensor_count for trainer in lab.bench._pages.values()]
+    assert held[0] is not None
+    assert held[2] == held[1]  # of what came before the first, other tests may have left a model
+
+
 def test_errors_are_small_beside_what_is_allowed_and_not_nothing(by_sgd: Trained) -> None:
     training = by_sgd.report.training
     assert training is not None
