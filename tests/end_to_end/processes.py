@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PYCHECK = (sys.executable, "-m", "pycheck")
+#: What happens at once, on a machine that has much else to do.
+MOMENT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,12 @@ class Command:
     def end(self, within_s: float = 60.0) -> int:
         """Wait for its end, and for all that it said; the exit code."""
         code = self.popen.wait(within_s)
-        assert self.said_all.wait(5), "something still holds its standard error open"
+        assert self.said_all.wait(MOMENT_S), "something still holds its standard error open"
         return code
 
     def left_behind(self) -> list[str]:
         """What of its family still runs a moment after its end."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + MOMENT_S
         while any(process.alive for process in tuple(self.family)) and time.monotonic() < deadline:
             time.sleep(0.05)
         return [process.command for process in tuple(self.family) if process.alive]

@@ -252,10 +252,8 @@ def test_an_interrupt_ends_everything_and_leaves_nothing(
         cache_dir=cache, temporary=temporary,
     ) as command:  # fmt: skip
         _when(moment, command)
-        started = time.monotonic()
         command.signal(number, group=group)
         assert command.end() == 128 + number, command.err
-        assert time.monotonic() - started < 12
         assert command.left_behind() == []
         assert "Traceback" not in command.err
         assert command.lines[-1] == "pycheck: interrupted; the browsers are closed"
@@ -286,9 +284,10 @@ def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
         for process in command.browser("renderer"):
             os.kill(process.pid, signal.SIGSTOP)  # so that an orderly end takes its time
         command.signal(signal.SIGINT)
-        time.sleep(0.5)
+        time.sleep(1.0)  # for a busy machine to see to the first
         command.signal(signal.SIGINT)
-        assert command.end(5) == 130
+        assert command.end() == 130
+        assert "interrupted" not in command.err  # which is the last word of an orderly end
         assert command.left_behind() == []
 
 

@@ -39,6 +39,8 @@ from .processes import nothing_left
 
 WEBGL = RuntimeId("chromium", "webgl")
 CPU = RuntimeId("chromium", "cpu")
+#: Below the 30 s after which a step is given up, and long for a busy machine.
+AT_ONCE_S = 25.0
 
 
 async def processes(host: BrowserHost, kind: str = "cpu") -> dict[str, list[int]]:
@@ -107,7 +109,7 @@ def test_a_renderer_that_is_killed_is_told_at_once_and_the_next_runtime_works(
     assert type(error) is RuntimeFailedError
     assert error.message == "chromium:cpu: the page crashed"
     assert "--batch-size" in error.advice
-    assert took_s < 10
+    assert took_s < AT_ONCE_S
 
 
 def test_a_browser_that_is_killed_is_told_at_once_and_the_next_runtime_has_a_new_one(
@@ -126,7 +128,7 @@ def test_a_browser_that_is_killed_is_told_at_once_and_the_next_runtime_has_a_new
 
     error, took_s = run(scenario())
     assert error.message == "chromium:cpu: the browser ended"
-    assert took_s < 10
+    assert took_s < AT_ONCE_S
 
 
 def test_a_browser_that_is_killed_while_the_artifact_is_in_the_making_is_told_at_once(run: Run[Any]) -> None:
@@ -140,7 +142,7 @@ def test_a_browser_that_is_killed_while_the_artifact_is_in_the_making_is_told_at
             os.kill((await host.browser("cpu")).pid or 0, signal.SIGKILL)
             try:
                 with pytest.raises(RuntimeFailedError, match="chromium:cpu: the browser ended"):
-                    await asyncio.wait_for(starting, 5)
+                    await asyncio.wait_for(starting, AT_ONCE_S)
                 assert not never.done()  # shared with others, who may still want it
             finally:
                 await runtime.close()
@@ -174,7 +176,7 @@ def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothin
     assert type(error) is RuntimeTimeoutError
     assert error.message == "chromium:cpu: no answer within 1.5 s while predicting"
     assert "--timeout" in error.advice
-    assert 1.4 < took_s < 10
+    assert 1.4 < took_s < AT_ONCE_S
     assert nothing_left(pids, temporary)
 
 
@@ -195,7 +197,7 @@ def test_a_webgl_context_that_is_lost_is_told(run: Run[Any], host: BrowserHost, 
     error, took_s = run(fails_while_predicting(host, WEBGL, graph, x, lose))
     assert "WebGL context was lost" in error.message
     assert error.message.startswith("chromium:webgl: ")
-    assert took_s < 10
+    assert took_s < AT_ONCE_S
 
 
 def test_a_gpu_process_that_is_killed_is_told(run: Run[Any], graph: ArtifactInfo, x: Array) -> None:
@@ -210,7 +212,7 @@ def test_a_gpu_process_that_is_killed_is_told(run: Run[Any], graph: ArtifactInfo
 
     error, took_s = run(scenario())
     assert "WebGL context was lost" in error.message
-    assert took_s < 10
+    assert took_s < AT_ONCE_S
 
 
 def test_a_webgpu_device_that_is_lost_is_told(run: Run[Any], graph: ArtifactInfo, x: Array) -> None:
@@ -225,7 +227,7 @@ def test_a_webgpu_device_that_is_lost_is_told(run: Run[Any], graph: ArtifactInfo
 
     error, took_s = run(scenario())
     assert "WebGPU device was lost" in error.message
-    assert took_s < 10
+    assert took_s < AT_ONCE_S
 
 
 def test_a_webgpu_shader_that_is_refused_is_told_even_where_tfjs_goes_on(
@@ -254,7 +256,7 @@ def test_a_webgpu_shader_that_is_refused_is_told_even_where_tfjs_goes_on(
     assert type(error) is RuntimeFailedError
     assert "refused a WebGPU shader: Error while parsing WGSL: " in error.message
     assert "another backend" in error.advice
-    assert took_s < 10
+    assert took_s < AT_ONCE_S
 
 
 @pytest.mark.parametrize("name", ["index.html", "main.js", "engine"])
@@ -281,7 +283,7 @@ def test_a_file_of_the_page_that_is_missing_is_told_at_once(name: str, how: str,
     assert type(error) is RuntimeFailedError
     assert "a file of the page that runs TF.js cannot be read" in error.message
     assert "npm run build" in error.advice
-    assert took_s < 10
+    assert took_s < AT_ONCE_S
 
 
 def test_an_uncaught_error_in_the_page_is_told(run: Run[Any], host: BrowserHost, graph: ArtifactInfo, x: Array) -> None:
@@ -557,5 +559,5 @@ def test_nothing_is_left_behind_when_python_is_ended_from_outside(how: str, temp
             os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
         else:
             process.send_signal(signal.SIGTERM if how == "terminated" else signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     assert nothing_left([process.pid, *pids], temporary)
