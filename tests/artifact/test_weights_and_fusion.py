@@ -33,7 +33,9 @@ def test_weights_are_the_numbers_that_tfjs_decodes(quantize: str, tmp_path: Path
         check=True, cwd=tmp_path, timeout=60,
     )  # fmt: skip
     document = read_document_without_ports(tmp_path / "m")
-    for index, (name, value) in enumerate(decode_weights(document).items()):
+    decoded = decode_weights(document)
+    assert list(decoded) == [name for name, _ in weights]
+    for index, (name, value) in enumerate(decoded.items()):
         assert (tmp_path / f"{index}.bin").read_bytes() == value.tobytes(), name
 
 

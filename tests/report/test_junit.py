@@ -58,7 +58,8 @@ def test_a_failure_tells_kind_reason_and_elements(reports: dict[str, Report]) ->
 
 def test_a_shared_cause_is_the_reason_of_each_case(reports: dict[str, Report]) -> None:
     root = ElementTree.fromstring(render(reports["quantized"], "junit").partition("\n")[2])
-    assert all("quantized to uint8" in f.get("message", "") for f in root.iter("failure"))
+    messages = [failure.get("message", "") for failure in root.iter("failure")]
+    assert messages and all("quantized to uint8" in message for message in messages)
 
 
 def test_a_runtime_that_did_not_run_is_an_error_of_its_own(reports: dict[str, Report]) -> None:
