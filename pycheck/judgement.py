@@ -122,7 +122,7 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
         artifact=saved.artifact,
         nonfinite_inputs=saved.nonfinite_inputs,
         input_elements=saved.input_elements,
-        pairing_hints=measurements.pairing_hints,
+        pairing_hints=sorted(measurements.pairing_hints, key=lambda hint: saved.candidates.index(hint.candidate)),
         nan=options.nan,
         evidence=saved.evidence,
     )
