@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: A signal so soon after the first is the same: timeout(1) sends it to the process, and then to its whole group.
-_SAME_S = 0.1
+#: A signal so soon after the first is the same: timeout(1) sends it to the process, and then to its whole group, and a
+#: busy machine is slow to hand them over.
+_SAME_S = 1.0
 
 EXIT_SIGNAL = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 

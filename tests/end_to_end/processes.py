@@ -89,7 +89,7 @@ class Command:
 
     def browser(self, role: str = "") -> list[Process]:
         """Its browser's processes of a role, such as renderer; without one, the browser's own."""
-        chromium = [p for p in tuple(self.family) if "--user-data-dir=" in p.command or "--type=" in p.command]
+        chromium = [p for p in self.family if "--user-data-dir=" in p.command or "--type=" in p.command]
         return [
             p for p in chromium if p.alive and (f"--type={role}" in p.command if role else "--type=" not in p.command)
         ]
@@ -107,9 +107,9 @@ class Command:
     def left_behind(self) -> list[str]:
         """What of its family still runs a moment after its end."""
         deadline = time.monotonic() + MOMENT_S
-        while any(process.alive for process in tuple(self.family)) and time.monotonic() < deadline:
+        while any(process.alive for process in self.family) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return [process.command for process in tuple(self.family) if process.alive]
+        return [process.command for process in self.family if process.alive]
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def pycheck(*arguments: str | Path, cache_dir: Path, temporary: Path) -> Iterato
 
     def watch() -> None:
         while popen.poll() is None:
-            command.family |= _descendants(popen.pid)
+            command.family = command.family | _descendants(popen.pid)  # others read it meanwhile
             time.sleep(0.03)
 
     def read() -> None:
