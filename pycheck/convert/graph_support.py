@@ -54,6 +54,14 @@ _WRONG_KERNELS: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
 )
 
 
+#: Those that TF.js runs in executeAsync alone: control flow, and results of a size that their values decide.
+#: Source: executor/model_analysis.ts of tfjs-converter 4.22; If fails there later, for what it gives is a promise.
+_ASYNCHRONOUS = frozenset(
+    {"If", "StatelessIf", "While", "StatelessWhile", "Where"}
+    | {"NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV5"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A node that cannot be converted, and why."""
@@ -88,7 +96,7 @@ def find_problems(program: Program) -> list[Problem]:
 
 
 def backend_notes(program: Program) -> list[str]:
-    """What works on some backends only, and what answers otherwise at every run."""
+    """What works on some backends or in one way only, and what answers otherwise at every run."""
     nodes = [node for body in program.bodies() for node in body.nodes.values()]
     operations = {node.op for node in nodes}
     notes = [
@@ -99,6 +107,9 @@ def backend_notes(program: Program) -> list[str]:
     for backend, operation, concerns, fault in _WRONG_KERNELS:
         if any(node.op == operation and concerns(node) for node in nodes):
             notes.append(f"the {backend} backend of TF.js has a faulty kernel for {operation}: it {fault}")
+    if operations & _ASYNCHRONOUS:
+        needed = ", ".join(sorted(operations & _ASYNCHRONOUS))
+        notes.append(f"{needed}: run it with await model.executeAsync(inputs), for predict and execute refuse it")
     if operations & _RANDOM:
         notes.append(f"{', '.join(sorted(operations & _RANDOM))}: random, so no two runs agree")
     return notes

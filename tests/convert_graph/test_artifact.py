@@ -64,6 +64,11 @@ def test_an_operation_that_a_backend_lacks_is_noted(outcomes):
     assert "the wasm backend of TF.js has no kernel for" in notes and "RFFT" in notes
 
 
+@pytest.mark.parametrize(("name", "asynchronous"), [("lstm", True), ("self attention", False)])
+def test_a_loop_is_noted_with_how_to_run_it(outcomes, name, asynchronous):
+    assert any("executeAsync" in note for note in outcomes[name].artifact.notes) == asynchronous
+
+
 def test_layer_names_can_be_read_from_node_names(outcomes):
     names = [node["name"] for node in topology(outcomes["self attention"])["node"]]
     assert any("attention_1/" in name for name in names)
