@@ -397,6 +397,9 @@ def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> 
     from .config import build
 
     values = dict(given)
+    for name in _LISTS:  # a text is a sequence of letters to Python, and one item to whoever writes it
+        if isinstance(values.get(name), str):
+            values[name] = (values[name],)
     if values.get("runtimes") is not None:
         values["runtimes"] = tuple(str(runtime) for runtime in values["runtimes"])
     if values.get("map_output") is not None:
@@ -407,6 +410,8 @@ def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> 
     return build(values, folder=folder)
 
 
+#: Those of which one may come alone.
+_LISTS = ("runtimes", "custom_objects", "layers", "cpu_kernels")
 #: Arguments that are no options of a run.
 _NO_OPTIONS = frozenset({"model", "inputs", "targets", "run", "folder"})
 #: Those that say how to train.

@@ -263,7 +263,7 @@ def _runtime(text: str) -> RuntimeId:
     except ValueError as error:
         engines = [*BROWSER_ENGINES, text.rpartition(":")[0]] if text.startswith(DEVICE) else BROWSER_ENGINES
         known = [f"{engine}:{kind}" for engine in engines for kind in BROWSER_KINDS]
-        near = difflib.get_close_matches(text, known, n=1)
+        near = [f"chromium:{text}"] if text in BROWSER_KINDS else difflib.get_close_matches(text, known, n=1)
         raise UsageError(
             f"--runtime {text}: {error}", f"Did you mean {near[0]}?" if near and near[0] != text else ""
         ) from error

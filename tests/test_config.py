@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from pycheck.api import keyword_options
 from pycheck.config import DEFAULT_RUNTIMES, Options, build
 from pycheck.errors import UsageError
 from pycheck.types import NanPolicy, RuntimeId
@@ -29,6 +30,12 @@ def test_a_pyproject_table_serves_where_there_is_no_pycheck_toml(tmp_path: Path)
     assert _build(tmp_path).runtimes == (RuntimeId("chromium", "webgpu"),)
 
 
+def test_one_text_where_a_keyword_takes_several_is_one_of_them(tmp_path: Path) -> None:
+    options = keyword_options({"runtimes": "chromium:webgl", "custom_objects": "layers:Mine"}, folder=tmp_path)
+    assert options.runtimes == (RuntimeId("chromium", "webgl"),)
+    assert options.custom_objects == ("layers:Mine",)
+
+
 def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
     options = _build(tmp_path, atol=["1e-3", "scores:1e-5"], nan="warn")
     assert options.tolerance.of("scores").atol == 1e-5
@@ -40,6 +47,7 @@ def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
     ("given", "named"),
     [
         ({"runtimes": ["chromium:webgll"]}, "webgll"),
+        ({"runtimes": ["webgl"]}, "Did you mean chromium:webgl?"),
         ({"runtimes": ["native:float32"]}, "native:float32"),
         ({"runtimes": ["opera:webgl"]}, "opera"),
         ({"format": "layer"}, "Did you mean layers?"),
