@@ -12,6 +12,12 @@ from ..types import Signature, TensorSpec
 from .layer_calls import LayerCalls, recording
 from .messages import one_line
 
+_RENAME = (
+    "TensorFlow refuses this name wherever it makes a graph, model.predict included; name the model or the layer "
+    "in ASCII letters, digits, '_', '-' and '.', beginning with a letter."
+)
+_WRAP = "A subclass with several arguments needs a wrapper: keras.Model(inputs, model(*inputs))."
+
 
 @dataclass(frozen=True, slots=True)
 class Traced:
@@ -232,7 +238,7 @@ def _trace(target: _Target) -> Traced:
         raise ModelFileError(
             f"The model cannot be run on inputs of its own shapes "
             f"({', '.join(f'{n}: {list(s.shape)}' for n, s in zip(names, specs, strict=True))}): {one_line(error)}.",
-            "A subclass with several arguments needs a wrapper: keras.Model(inputs, model(*inputs)).",
+            _RENAME if "scope name" in str(error) else _WRAP,
         ) from error
     outputs = tuple(_spec(name, function.structured_outputs[name]) for name in output_names)
     return Traced(function, Signature(tuple(map(_spec, names, specs)), outputs), target.owner)

@@ -166,10 +166,21 @@ def _loading_error(source: ModelSource, error: Exception, library: str) -> Model
 
 
 def _unknown_class(source: ModelSource, name: str, library: str) -> ModelFileError:
+    if source.format == sources.KERAS_H5 and library.startswith("keras ") and _is_operation(name):
+        return ModelFileError(
+            f"{source.path} uses the operation {name!r} of keras.ops, which {library} does not read back from HDF5.",
+            "Save the model as .keras: model.save('model.keras').",
+        )
     return ModelFileError(
         f"{source.path} uses {name!r}, which {library} does not know.",
         f"Say where it is defined: --custom-objects your_module:{name}",
     )
+
+
+def _is_operation(name: str) -> bool:
+    import keras
+
+    return any(operation.__name__ == name for operation in keras.Operation.__subclasses__())
 
 
 def import_custom_objects(references: Sequence[str]) -> dict[str, Any]:

@@ -114,6 +114,21 @@ def test_names_that_are_no_identifiers_survive(keras: Any) -> None:
     assert list(model.frozen().inputs) == ["left eye", "left_eye"]
 
 
+def test_a_name_that_tensorflow_refuses_is_to_be_changed(keras: Any) -> None:
+    x = keras.Input((3,), name="entrée")
+    model = keras.Model(x, keras.layers.Dense(1, name="sortie é")(x))
+    with pytest.raises(ModelFileError, match="sortie é") as caught:
+        load(model)
+    assert "ASCII letters" in caught.value.advice
+
+
+def test_an_operation_that_keras_does_not_read_from_hdf5_is_to_be_saved_as_keras(keras: Any, tmp_path: Path) -> None:
+    x = keras.Input((3,))
+    keras.Model(x, keras.ops.cast(x > 0, "float32")).save(tmp_path / "m.h5")
+    error = refusal(identify(tmp_path / "m.h5"))
+    assert "operation" in error.message and "model.save('model.keras')" in error.advice
+
+
 def test_many_outputs_of_a_saved_model_are_in_the_order_of_their_numbers(keras: Any, tmp_path: Path) -> None:
     x = keras.Input((3,), name="x")
     keras.Model(x, [keras.layers.Dense(1)(x) for _ in range(12)]).export(tmp_path / "m", verbose=False)
