@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
+import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ KERAS_OBJECT = "keras-object"
 _ACCEPTED = "pycheck reads Keras .keras and .h5/.hdf5 files, SavedModel folders, and TF.js model.json files."
 _SAVE_WHOLE = "Save the whole model instead: model.save('model.keras')."
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version and padding of an HDF5 global heap
 _ZIP_MAGIC = b"PK\x03\x04"
 _CHUNK_BYTES = 1 << 20
 
@@ -130,6 +133,7 @@ def _identify_file(path: Path, head: bytes) -> str:
 
 
 def _identify_h5(path: Path) -> str:
+    _refuse_endless_heap(path)
     if _h5_attribute(path, "model_config") is not None:
         return KERAS_H5
     kind = "weights without a model" if _looks_like_weights(path) else "HDF5 data, but no Keras model"
@@ -183,11 +187,36 @@ def _h5_attribute(path: Path, name: str, group: str = "/") -> str | None:
     return None if value is None else str(value)
 
 
+def _refuse_endless_heap(path: Path) -> None:
+    """ModelFileError where a heap of texts has a gap, as an unfinished download of full length leaves one.
+
+    HDF5 steps from object to object by their sizes; at free space of size 0 it would step for ever, and Ctrl-C would
+    not end it. Layout: "Disk Format: Level 1E - Global Heap" in the HDF5 file format specification 3.0.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(_HEAP)
+        while 0 <= start <= len(content) - 16:
+            at = start + 16
+            end = min(start + int.from_bytes(content[start + 8 : at], "little"), len(content))
+            while at + 16 <= end:
+                index, size = struct.unpack_from("<H6xQ", content, at)
+                if not index and not size:
+                    raise ModelFileError(
+                        f"{path} cannot be read: it is damaged at byte {at}, in a heap of texts.",
+                        "Copy or save the model again.",
+                    )
+                at += 16 + (size + 7) // 8 * 8 if index else size  # free space counts its own header
+            start = content.find(_HEAP, start + 1)
+
+
 def _looks_like_weights(path: Path) -> bool:
     import h5py
 
-    with h5py.File(path, "r") as file:
-        return "layer_names" in file.attrs or bool({"layers", "_layer_checkpoint_dependencies", "vars"} & set(file))
+    try:
+        with h5py.File(path, "r") as file:
+            return "layer_names" in file.attrs or bool({"layers", "_layer_checkpoint_dependencies", "vars"} & set(file))
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ModelFileError(f"{path} is damaged: {_first_line(error)}.", "Copy or save the model again.") from error
 
 
 def _zip_json(path: Path) -> str:

@@ -93,6 +93,15 @@ def test_a_truncated_file_is_called_so(saved: dict[str, Path], tmp_path: Path, n
     assert told in refusal(tmp_path / name).message
 
 
+def test_a_gap_in_an_hdf5_file_is_found_where_hdf5_would_never_return(saved: dict[str, Path], tmp_path: Path) -> None:
+    data = bytearray(saved["k3.h5"].read_bytes())
+    heap = data.index(b"GCOL")
+    assert identify(saved["k3.h5"]).format == "keras-h5"
+    data[heap + 16 : heap + 216] = bytes(200)
+    (tmp_path / "m.h5").write_bytes(data)
+    assert "damaged" in refusal(tmp_path / "m.h5").message
+
+
 def test_a_damaged_archive_is_called_so(saved: dict[str, Path], tmp_path: Path) -> None:
     data = bytearray(saved["k3.keras"].read_bytes())
     data[len(data) // 2] ^= 0xFF
