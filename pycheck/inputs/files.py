@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import math
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,11 @@ from ..types import Array
 
 _FORMATS = "Inputs are .npy (one input), .npz or .safetensors (inputs by name)."
 _SAVE_AGAIN = "Copy or save the file again."
+#: What zipfile raises at a damaged archive; RuntimeError is an encrypted one.
+_BAD_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, UnicodeDecodeError),
+    *(EOFError, NotImplementedError, RuntimeError),
+)
 _CHUNK_BYTES = 1 << 20
 
 _SAFETENSORS_DTYPES = {
@@ -115,7 +122,7 @@ def _npz_columns(path: Path) -> tuple[Column, ...]:
             if damaged := archive.testzip():
                 raise InputsFileError(f"{path} is damaged: {damaged} fails its checksum.", _SAVE_AGAIN)
             return tuple(_npz_column(path, archive, name) for name in names)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except _BAD_ZIP as error:
         raise InputsFileError(f"{path} is truncated or damaged: {error}.", _SAVE_AGAIN) from error
 
 
@@ -158,8 +165,8 @@ def _npy_header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, 
         )
     if dtype.names:
         raise InputsFileError(f"{where} is a structured array.", "Save each field as an input of its own.")
-    if any(size < 0 for size in shape):
-        raise InputsFileError(f"{where} is damaged: its header gives the shape {shape}.", _SAVE_AGAIN)
+    if any(size < 0 for size in shape) or not dtype.itemsize:
+        raise InputsFileError(f"{where} is damaged: its header gives {dtype.name} of shape {shape}.", _SAVE_AGAIN)
     return dtype, tuple(shape), bool(fortran) and len(shape) > 1
 
 

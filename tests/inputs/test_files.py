@@ -144,6 +144,20 @@ def zip_with_flipped_byte() -> bytes:
     return bytes(data)
 
 
+def deflated_zip_with_a_broken_stream() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, image=values(30))
+    data = bytearray(file.getvalue())
+    data[30 + sum(struct.unpack_from("<2H", data, 26))] = 0x07  # a last block of a kind that there is not
+    return bytes(data)
+
+
+def zip_with_a_broken_name() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **{"é": values(3)})
+    return file.getvalue().replace("é".encode(), b"\xff\xff", 1)
+
+
 def zip_without_arrays() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -163,6 +177,9 @@ BROKEN = {
     "a cut npz": ("x.npz", cut_zip(), "truncated or damaged"),
     "an npz of few bytes": ("x.npz", b"P", "truncated"),
     "an npz with a flipped byte": ("x.npz", zip_with_flipped_byte(), "damaged"),
+    "a compressed npz with a broken stream": ("x.npz", deflated_zip_with_a_broken_stream(), "damaged: Error -3"),
+    "an npz with a broken name": ("x.npz", zip_with_a_broken_name(), "damaged"),
+    "values of no size": ("x.npy", npy_bytes(values(3)).replace(b"'<f4'", b"'|S0'"), "is damaged: its header gives"),
     "a zip without arrays": ("x.npz", zip_without_arrays(), "without arrays"),
     "a cut safetensors": ("x.safetensors", struct.pack("<Q", 300) + b'{"x":', "truncated or no safetensors"),
     "a short safetensors": ("x.safetensors", b"\x01\x00", "truncated or no safetensors"),

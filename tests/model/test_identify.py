@@ -107,6 +107,13 @@ def test_a_damaged_archive_is_called_so(saved: dict[str, Path], tmp_path: Path) 
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "m.keras").write_bytes(data)
     assert "damaged" in refusal(tmp_path / "m.keras").message
+    with zipfile.ZipFile(saved["k3.keras"]) as whole, zipfile.ZipFile(tmp_path / "z.keras", "w", 8) as zipped:
+        for name in whole.namelist():
+            zipped.writestr(name, whole.read(name))
+    data = bytearray((tmp_path / "z.keras").read_bytes())
+    data[200:240] = bytes(range(100, 140))  # what it unpacks from is broken, not the checksum of what it gave
+    (tmp_path / "z.keras").write_bytes(data)
+    assert "damaged" in refusal(tmp_path / "z.keras").message
 
 
 def test_a_missing_file_an_empty_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:
