@@ -139,11 +139,21 @@ export async function load(format, source) {
   return format === 'layers' ? loadLayers(source) : loadGraph(source);
 }
 
+/**
+ * TensorFlow.js asks for all shards at once and reads none before all have answered. A browser has six connections to
+ * a host, and one whose answer nobody reads, nor may be cached, stays taken: of seven large shards the last waits for ever.
+ * @type {typeof fetch}
+ */
+async function fetchWhole(resource, options) {
+  const response = await fetch(resource, options);
+  return new Response(await response.arrayBuffer(), response);
+}
+
 /** Tensors are paired by position: tfjs-layers names them by layers, which is not what the artifact's user sees. */
 async function loadLayers(/** @type {Source} */ source) {
   const {loadLayersModel} = await import('@tensorflow/tfjs-layers');
   const {Points} = await import('./points.js');
-  const model = await loadLayersModel(source);
+  const model = await loadLayersModel(source, {fetchFunc: fetchWhole});
   /** @type {import('./points.js').Points | undefined} */
   let points;
   const describe = (/** @type {import('@tensorflow/tfjs-layers').SymbolicTensor} */ {name, dtype, shape}) => ({
@@ -171,7 +181,7 @@ async function loadLayers(/** @type {Source} */ source) {
 /** Tensors are paired by node name. */
 async function loadGraph(/** @type {Source} */ source) {
   const {loadGraphModel} = await import('@tensorflow/tfjs-converter');
-  const model = await loadGraphModel(source);
+  const model = await loadGraphModel(source, {fetchFunc: fetchWhole});
   // The types of `inputs` say tensors; what is there is what the graph says of its placeholders.
   const describe = (/** @type {unknown} */ node) => {
     const {name, dtype, shape} = /** @type {{name: string, dtype?: string, shape?: number[]}} */ (node);

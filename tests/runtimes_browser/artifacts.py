@@ -49,16 +49,29 @@ def dense_weights(size: int = 64, units: int = 32) -> tuple[Array, Array]:
     return kernel, random.normal(size=units).astype(np.float32)
 
 
-def layers_dense(folder: Path, activation: str = "relu") -> ArtifactInfo:
+def layers_dense(folder: Path, activation: str = "relu", units: int = 32) -> ArtifactInfo:
     """Input [n, 64] -> Dense(32, relu)."""
-    kernel, bias = dense_weights()
+    kernel, bias = dense_weights(units=units)
     dense = {
         "class_name": "Dense",
-        "config": {"name": "d", "units": 32, "activation": activation, "batch_input_shape": [None, 64]},
+        "config": {"name": "d", "units": units, "activation": activation, "batch_input_shape": [None, 64]},
     }
     topology = {"model_config": {"class_name": "Sequential", "config": {"name": "m", "layers": [dense]}}}
     manifest = {"format": "layers-model", "modelTopology": topology}
     return info(write(folder, manifest, {"d/kernel": kernel, "d/bias": bias}), "layers", ["d_input"], ["d"])
+
+
+def cut(artifact: ArtifactInfo, shards: int) -> ArtifactInfo:
+    """The same artifact with its weights in so many shards of one size."""
+    manifest = json.loads((artifact.folder / "model.json").read_text())
+    (group,) = manifest["weightsManifest"]
+    whole = (artifact.folder / group["paths"][0]).read_bytes()
+    size = -(-len(whole) // shards)
+    group["paths"] = [f"part{index}.bin" for index in range(shards)]
+    for index, path in enumerate(group["paths"]):
+        (artifact.folder / path).write_bytes(whole[index * size : (index + 1) * size])
+    (artifact.folder / "model.json").write_text(json.dumps(manifest))
+    return artifact
 
 
 def node(name: str, op: str, *inputs: str, **attributes: Any) -> dict[str, Any]:

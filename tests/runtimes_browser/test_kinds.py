@@ -81,6 +81,15 @@ def test_kinds_run_side_by_side_in_one_browser(run: Run[Any], host: BrowserHost,
         np.testing.assert_allclose(outputs["Y"], artifacts.dense_expected(x), atol=1e-5)
 
 
+def test_more_large_shards_than_a_browser_has_connections_are_loaded(
+    run: Run[Any], host: BrowserHost, x: Array, tmp_path: Path
+) -> None:
+    artifact = artifacts.cut(artifacts.layers_dense(tmp_path, units=2**17), shards=8)
+    outputs, _ = run(predict(host, "cpu", artifact, {"D_INPUT": x[:2]}))
+    kernel, bias = artifacts.dense_weights(units=2**17)
+    np.testing.assert_allclose(outputs["D"], np.maximum(x[:2] @ kernel + bias, 0), atol=1e-4)
+
+
 def test_no_tensor_is_left_behind_from_batch_to_batch(
     run: Run[Any], host: BrowserHost, layers: ArtifactInfo, graph: ArtifactInfo, x: Array
 ) -> None:
