@@ -36,7 +36,9 @@ def simplify(program: Program) -> list[str]:
     """Inline calls, drop checks, turn every float into float32; returns notes on what changes values."""
     inline_calls(program)
     changed: Counter[str] = Counter()
+    sign_bits = 0
     for body in program.bodies():
+        sign_bits += _compare_instead_of_sign_bits(body)
         for node in body.nodes.values():
             if node.op in _PASS_THROUGH:
                 _make_identity(node)
@@ -45,7 +47,11 @@ def simplify(program: Program) -> list[str]:
         for argument in (*signature.input_arg, *signature.output_arg):
             argument.type = _FLOAT32 if argument.type in _FLOATS else argument.type
     program.drop_unused_functions()
-    return [f"{dtype} -> float32, the only float of TF.js ({count} nodes)" for dtype, count in sorted(changed.items())]
+    notes = [f"{dtype} -> float32, the only float of TF.js ({count} nodes)" for dtype, count in sorted(changed.items())]
+    if sign_bits:
+        nodes = f"{sign_bits} node{'s' if sign_bits > 1 else ''}"
+        notes.append(f"sign bit of x -> x < 0 ({nodes}; exact but for -0 and NaN, whose sign TF.js does not tell)")
+    return notes
 
 
 def inline_calls(program: Program) -> None:
@@ -90,6 +96,34 @@ def _make_identity(node: Any) -> None:
     del node.input[1:]
     node.attr.clear()
     node.attr["T"].type = dtype
+
+
+def _compare_instead_of_sign_bits(body: Body) -> int:
+    """Make x < 0 of `keras.ops.signbit`, which Keras 3 has in every argmax and argmin of floats for -0's sake.
+
+    TF.js has no Bitcast, and no other operation that shows the sign of -0 or NaN.
+    """
+    count = 0
+    for node in list(body.nodes.values()):
+        masked = _producer(body, node, "Less", "BitwiseAnd")
+        cast = _producer(body, masked, "BitwiseAnd", "Bitcast")
+        if not cast or cast.attr["T"].type != _FLOAT32 or cast.attr["type"].type != tf.int32.as_datatype_enum:
+            continue
+        mask, bound = body.constant(masked.input[1]), body.constant(node.input[1])
+        if mask is None or bound is None or (mask != np.iinfo(np.int32).min).any() or (bound != 0).any():
+            continue
+        node.input[:] = [cast.input[0], body.add_constant(f"{node.name}/zero", np.zeros(bound.shape, np.float32))]
+        node.attr["T"].type = _FLOAT32
+        count += 1
+    return count
+
+
+def _producer(body: Body, node: Any, op: str, producer: str) -> Any:
+    """The node that the first input of `node`, an `op`, comes from, if it is a `producer`."""
+    if node is None or node.op != op:
+        return None
+    found = body.nodes[node_of(node.input[0])]
+    return found if found.op == producer else None
 
 
 def _to_float32(node: Any, changed: Counter[str]) -> None:

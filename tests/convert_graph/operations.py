@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 Function = Callable[[Any], Any]
@@ -50,6 +51,7 @@ FLOATS: dict[str, Function] = {
     "all, over the first axes": lambda x: tf.reduce_all(x > -1, [0, 1]),
     "any, over a middle axis": lambda x: tf.reduce_any(x > 1, 1, keepdims=True),
     "argmax": lambda x: tf.argmax(x, -1),
+    "argmin of Keras, below and beside zero": lambda x: keras.ops.argmin(tf.nn.relu(x), -1),
     "argsort": lambda x: tf.argsort(x, -1, "DESCENDING"),
     "band, lower": lambda x: tf.linalg.band_part(x, -1, 0),
     "band, upper": lambda x: tf.linalg.band_part(x, 0, -1),
