@@ -136,6 +136,15 @@ def a_mask_of_any_row_instead_of_any_channel() -> Any:
     return keras.Model(x, L.LSTM(3)(L.Masking()(x), mask=mask))
 
 
+@model("tfjs-layers has no MultiHeadAttention")
+def a_layer_called_with_more_than_one_tensor() -> Any:
+    import keras
+    from keras import layers as L
+
+    x = L.Input((6, 4))
+    return keras.Model(x, L.MultiHeadAttention(2, 3)(x, x))
+
+
 @model("subclassed model")
 def a_subclassed_model() -> Any:
     import keras

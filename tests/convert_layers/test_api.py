@@ -32,6 +32,17 @@ def test_unsupported_names_all_layers_at_once_with_their_classes(refused_model):
     assert second.startswith("second (Attention): tfjs-layers has no Attention")
 
 
+def test_no_layer_is_blamed_for_the_mask_that_a_refused_one_would_have_handed_on():
+    import keras
+    from keras import layers as L
+
+    x = L.Input((6,), dtype="int32")
+    y = L.Bidirectional(L.LSTM(3, return_sequences=True), name="refused")(L.Embedding(7, 4, mask_zero=True)(x))
+    y = L.LSTM(3, name="fine")(L.LSTM(3, return_sequences=True, name="fine_too")(y))
+    (problem,) = unsupported(keras.Model(x, y))
+    assert problem.startswith("refused (Bidirectional): Keras gives zeros where the mask is off")
+
+
 def test_conversion_of_an_unsupported_model_raises_with_all_reasons_and_writes_nothing(refused_model, tmp_path):
     with pytest.raises(ConversionError) as raised:
         convert_layers(refused_model, tmp_path / "out")

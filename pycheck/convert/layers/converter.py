@@ -77,6 +77,7 @@ class _Converter:
             # Stand-ins, so that what follows is looked at too and all reasons come at once.
             nowhere = TargetLayer("", "", {}, [])
             outputs = [Ref(nowhere, 0, i, value.shape, value.dtype) for i, value in enumerate(call.outputs)]
+            self._build.masks.stand_in(call, outputs)
         self._refs.update(zip(call.outputs, outputs, strict=True))
 
     def _outputs(self, call: Call) -> list[Ref]:
@@ -121,6 +122,9 @@ def convert_site(site: Site) -> list[Ref]:
     if not hasattr(call.layer, "weights") or call.class_name in _OPERATION_CLASSES:
         return operation(site)
     _check_dtype_policy(call.layer)
+    known = known_arguments(call.class_name)
+    if known is None and call.class_name not in {"TimeDistributed", *NOT_ALIKE, *IDENTITY_AT_INFERENCE}:
+        raise lacks(call.class_name)
     _check_arguments(call)
     if call.class_name == "TimeDistributed":
         return [_time_distributed(site)]
@@ -130,10 +134,7 @@ def convert_site(site: Site) -> list[Ref]:
         raise RefusedError(NOT_ALIKE[call.class_name])
     if call.class_name in IDENTITY_AT_INFERENCE:
         return [identity(site, site.input)]
-    known = known_arguments(call.class_name)
-    if known is None:
-        raise lacks(call.class_name)
-    site.check_arguments(known)
+    site.check_arguments(known or frozenset())
     rewrite = REWRITES.get(call.class_name)
     return rewrite(site) if rewrite else site.by_table()
 

@@ -112,6 +112,13 @@ class MaskTracker:
         if result is not None:
             self._keras[call.outputs[0]] = result
 
+    def stand_in(self, call: Call, outputs: Sequence[Ref]) -> None:
+        """Give what stands in for a refused call Keras's masks, so that no layer behind is blamed for their absence."""
+        self.follow_keras(call, call.data())
+        for value, ref in zip(call.outputs, outputs, strict=True):
+            if value in self._keras:
+                self._tfjs[ref] = self._keras[value]
+
     def check(self, call: Call, inputs: Sequence[Value], refs: Sequence[Ref]) -> None:
         """Refuse a call that would not get the mask in tfjs-layers that it gets in Keras.
 
