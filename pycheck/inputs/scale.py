@@ -16,6 +16,9 @@ _MOST_COLUMNS = 4096
 _MOST_ROWS, _LEAST_ROWS, _MOST_KEPT = 1024, 64, 1 << 19
 #: The MAD of a normal distribution, in standard deviations, inverted.
 _MAD_TO_SIGMA = 1.4826
+#: Rows that a median absolute deviation needs: of fewer, one column of normal numbers among thousands has so small
+#: a one by chance that an ordinary number lies 50 of them off (of three rows, every fiftieth column).
+_FEWEST_ROWS = 10
 
 _Floats = npt.NDArray[np.float64]
 
@@ -103,7 +106,7 @@ class ScaleSketch:
         """The extreme that lies farthest from its column's median, in robust standard deviations (1.4826 MAD).
 
         Iglewicz and Hoaglin, How to detect and handle outliers, 1993. A column of which most values are the
-        same has no MAD to measure with.
+        same has no MAD to measure with, and one of few values none to rely on.
         """
         kept = self.kept[:, known]
         with np.errstate(all="ignore"):
@@ -111,6 +114,7 @@ class ScaleSketch:
             sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(kept - median), axis=0)
             distances = np.stack([median - self.low[known], self.high[known] - median]) / sigma
         distances[~np.isfinite(distances)] = 0.0
+        distances[:, np.isfinite(kept).sum(axis=0) < _FEWEST_ROWS] = 0.0
         side, at = np.unravel_index(distances.argmax(), distances.shape)
         if not distances[side, at]:
             return None

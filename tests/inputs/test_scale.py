@@ -66,6 +66,12 @@ def test_what_is_normal_has_no_far_outlier_and_what_is_constant_is_listed() -> N
     assert found.constant_columns == (1,)
 
 
+def test_a_few_rows_of_what_is_normal_have_no_far_outlier() -> None:
+    for rows in range(1, 12):
+        found = sketch(np.random.default_rng(3).normal(size=(rows, 4000)).astype(np.float32), 4).summary("x")
+        assert found is not None and (found.outlier is None or found.outlier.robust_z < 50), rows
+
+
 def test_nan_and_infinity_are_left_out() -> None:
     x = np.array([[1, np.nan], [np.inf, 5], [-2, 4]], np.float32)
     found = sketch(x, 2)
