@@ -57,7 +57,7 @@ class Trials:
         """What a runtime gives with the change; a change that cannot be made is told as its error."""
         result = await self._result(trial)
         if isinstance(result, PycheckError):
-            return Outcome(Verdict.ERROR, None, None, result.message)
+            return Outcome(Verdict.ERROR, None, None, _in_one_line(result.message))
         return outcome(result, runtime, self._options)
 
     async def passes(self, trial: Trial, runtime: RuntimeId) -> bool:
@@ -95,3 +95,9 @@ class Trials:
 def _lean(report: Report) -> Report:
     """Without what nobody asks a trial for."""
     return replace(report, findings=(), comparisons=tuple(replace(c, worst=()) for c in report.comparisons))
+
+
+def _in_one_line(message: str) -> str:
+    """A heading and its items, each on a line of its own, as a sentence."""
+    heading, *items = (line.strip() for line in message.splitlines())
+    return f"{heading} {'; '.join(items)}" if items else heading

@@ -214,13 +214,13 @@ def test_a_change_that_cannot_be_made_is_told_as_such() -> None:
     class Refusing(Bench):
         async def run(self, trial: Trial) -> Report:
             if trial.format:
-                raise ConversionError("no layer of that name")
+                raise ConversionError("no layers model:\n  a: has no equal\n  b: neither")
             return await super().run(trial)
 
     remedy = Refusing(report({"chromium:cpu": "nan"}, artifact_format="layers"), never).remedies()["format"]
     assert not remedy.worked
     assert remedy.after is not None
-    assert remedy.after.error == "no layer of that name"
+    assert remedy.after.error == "no layers model: a: has no equal; b: neither"
 
 
 # --- what the report then says
