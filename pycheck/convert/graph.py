@@ -189,7 +189,7 @@ def _topology(program: Program) -> dict[str, Any]:
                 del node.attr[key]
     topology: dict[str, Any] = MessageToDict(program.graph_def())
     functions = topology.get("library", {}).get("function", [])
-    for node in [*topology["node"], *(node for function in functions for node in function["nodeDef"])]:
+    for node in [*topology["node"], *(node for function in functions for node in function.get("nodeDef", ()))]:
         if "attr" in node:
             node["attr"] = dict(sorted(node["attr"].items()))  # a map's own order differs between runs
     for function in functions:

@@ -201,6 +201,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     ),
     "product that somebody else reads": read_before_batch_norm,
     "product with a sum that is no bias": residual_product,
+    "resizing, with a branch that computes nothing": lambda: chain(
+        (9, 7, 3), L.Resizing(5, 6, pad_to_aspect_ratio=True)
+    ),
     "resizing": lambda: chain(
         (9, 7, 3), L.Resizing(5, 6), L.Resizing(8, 8, interpolation="nearest"), L.CenterCrop(4, 4), L.Rescaling(0.5, 1)
     ),
