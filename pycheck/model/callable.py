@@ -256,7 +256,8 @@ def _sample_shape(name: str, spec: Any) -> list[int | None]:
         )
     if spec.shape.rank == 0:
         raise ModelFileError(
-            f"The input {name!r} is a scalar: it has no sample axis.", "Export the model for inference only."
+            f"The input {name!r} is a scalar: it has no sample axis.",
+            "Make it a constant of what is exported: a training flag is False, and any other has one value.",
         )
     return list(spec.shape)
 

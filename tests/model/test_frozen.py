@@ -78,3 +78,10 @@ def test_bounds_are_found_for_float_inputs_that_are_cast_to_indices(keras: Any, 
     assert model.input_bounds == {"e_input": (0, 10)}
     x = keras.Input((3,), dtype="int32", name="x")
     assert load(keras.Model(x, keras.ops.one_hot(x, 7))).input_bounds == {"x": (0, 7)}
+
+
+def test_a_model_that_changes_its_variables_is_refused_with_the_place(keras: Any) -> None:
+    layer = keras.layers.LSTM(3, stateful=True, name="remembers")
+    model = load(keras.Sequential([keras.Input(batch_shape=(2, 4, 3)), layer]))
+    with pytest.raises(ConversionError, match=r"changes its own variables when it predicts, at .*remembers"):
+        model.frozen()
