@@ -121,10 +121,10 @@ def convert_site(site: Site) -> list[Ref]:
         raise RefusedError("it is not a layer of Keras, and plain tfjs-layers cannot load it")
     if not hasattr(call.layer, "weights") or call.class_name in _OPERATION_CLASSES:
         return operation(site)
-    _check_dtype_policy(call.layer)
     known = known_arguments(call.class_name)
     if known is None and call.class_name not in {"TimeDistributed", *NOT_ALIKE, *IDENTITY_AT_INFERENCE}:
         raise lacks(call.class_name)
+    _check_dtype_policy(call.layer)
     _check_arguments(call)
     if call.class_name == "TimeDistributed":
         return [_time_distributed(site)]
