@@ -45,7 +45,7 @@ class OutputStore:
             raise UsageError(f"the outputs of {runtime} cannot be written to {file}: {error}") from error
 
     def read(self, runtime: RuntimeId, index: int) -> Tensors:
-        """One batch back, memory-mapped; InputError when it is not there or damaged."""
+        """One batch back; InputError when it is not there or damaged."""
         file = self._file(runtime, index)
         try:
             return safetensors.numpy.load_file(file)

@@ -12,11 +12,16 @@ from tensorflow.python.framework import kernels, op_def_registry
 AttrValue = Any  # tensorflow.core.framework.attr_value_pb2.AttrValue
 NodeDef = Any  # tensorflow.core.framework.node_def_pb2.NodeDef
 
-_PROMOTED: dict[int, int] = {types_pb2.DT_FLOAT: types_pb2.DT_DOUBLE, types_pb2.DT_COMPLEX64: types_pb2.DT_COMPLEX128}
+_PROMOTED: dict[int, int] = {
+    types_pb2.DT_HALF: types_pb2.DT_DOUBLE,
+    types_pb2.DT_BFLOAT16: types_pb2.DT_DOUBLE,
+    types_pb2.DT_FLOAT: types_pb2.DT_DOUBLE,
+    types_pb2.DT_COMPLEX64: types_pb2.DT_COMPLEX128,
+}
 
 
 def promote(dtype: int) -> int:
-    """float32 to float64, complex64 to complex128, anything else unchanged."""
+    """Every float to float64, complex64 to complex128, anything else unchanged."""
     return _PROMOTED.get(dtype, dtype)
 
 
