@@ -314,15 +314,11 @@ def _addresses(items: Any) -> tuple[tuple[str, str], ...]:
     return pairs
 
 
-def _range(text: str | tuple[float, float]) -> tuple[float, float]:
-    if isinstance(text, tuple):
-        return text
-    low, separator, high = text.partition(":")
+def _range(text: str | Sequence[float]) -> tuple[float, float]:
     try:
-        if not separator:
-            raise ValueError
+        low, high = text.split(":") if isinstance(text, str) else text
         return float(low), float(high)
-    except ValueError:
+    except (TypeError, ValueError):
         raise UsageError(f"--range {text}: write LO:HI, such as --range 0:255") from None
 
 

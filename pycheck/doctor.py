@@ -93,8 +93,6 @@ async def _start(host: BrowserHost, runtime_id: RuntimeId, advice: dict[str, Non
     except RuntimeFailedError as error:
         advice[error.advice] = None
         return Row(runtime_id, False, error.message.removeprefix(f"{runtime_id}: "))
-    except TimeoutError:
-        return Row(runtime_id, False, "no answer within 60 s")
 
 
 def unused_gpu(engine: str) -> str:

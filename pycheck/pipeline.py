@@ -176,7 +176,7 @@ async def convert(
     """Convert into a new or empty folder, after one run in a browser has shown that the artifact answers alike.
 
     UsageError when the folder is neither. ConversionError names what lacks, or how the artifact
-    answers otherwise; then nothing is handed out. Where no browser starts, the report says so;
+    answers otherwise; then nothing is handed out. Where no browser starts, or TF.js fails in it, the report says so;
     quantized weights are handed out with the error that they cost.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -15,12 +15,12 @@ import numpy as np
 from .artifact.epsilons import with_epsilons
 from .cache import Cache
 from .config import Options
-from .errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
+from .errors import RuntimeFailedError
 from .hosts import Hosts
 from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
 from .references import References
-from .runtimes.base import Runtime
+from .runtimes.base import Runtime, status_of
 from .runtimes.page import BrowserRuntime
 from .source import Source
 from .store import PendingRun, SavedRun
@@ -234,8 +234,10 @@ class Run:
             rows = [sample - batch.start for sample in samples if 0 <= sample - batch.start < batch.size]
             if rows:
                 reference = await self._references.batch(batch.index)
-                every = (batch.tensors, reference.size, reference.classes)
-                parts.append(tuple(_rows(part, rows, batch.size) for part in every))  # type: ignore[arg-type]
+                inputs, size, classes = (
+                    _rows(part, rows, batch.size) for part in (batch.tensors, reference.size, reference.classes)
+                )
+                parts.append((inputs, size, classes))
 
         def joined(kind: int) -> Tensors:
             names = [name for name in parts[0][kind] if all(name in part[kind] for part in parts)]
@@ -325,7 +327,7 @@ class Run:
                         self._kept[runtime_id] = runtime
                         self._stack.push_async_exit(stack.pop_all())
             except RuntimeFailedError as failure:
-                status, error = _status_of(failure), str(failure)
+                status, error = status_of(failure), str(failure)
             self._records[runtime_id] = RuntimeRecord(
                 runtime_id,
                 status,
@@ -353,9 +355,3 @@ class Run:
 def _rows(tensors: Tensors, rows: Sequence[int], size: int) -> Tensors:
     """These samples of a batch of so many; without outputs that have no row for each sample."""
     return {name: value[rows] for name, value in tensors.items() if value.shape[:1] == (size,)}
-
-
-def _status_of(error: RuntimeFailedError) -> RuntimeStatus:
-    if isinstance(error, RuntimeUnavailableError):
-        return RuntimeStatus.UNAVAILABLE
-    return RuntimeStatus.TIMED_OUT if isinstance(error, RuntimeTimeoutError) else RuntimeStatus.FAILED

@@ -36,6 +36,11 @@ def test_one_text_where_a_keyword_takes_several_is_one_of_them(tmp_path: Path) -
     assert options.custom_objects == ("layers:Mine",)
 
 
+@pytest.mark.parametrize("given", ["-1:255", (-1, 255), [-1, 255.0]])
+def test_a_range_is_a_text_or_two_numbers(tmp_path: Path, given: Any) -> None:
+    assert _build(tmp_path, range=given).range == (-1.0, 255.0)
+
+
 def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
     options = _build(tmp_path, atol=["1e-3", "scores:1e-5"], nan="warn")
     assert options.tolerance.of("scores").atol == 1e-5
@@ -48,6 +53,7 @@ def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
     [
         ({"runtimes": ["chromium:webgll"]}, "webgll"),
         ({"runtimes": ["webgl"]}, "Did you mean chromium:webgl?"),
+        ({"range": [1, 2, 3]}, "write LO:HI"),
         ({"runtimes": ["native:float32"]}, "native:float32"),
         ({"runtimes": ["opera:webgl"]}, "opera"),
         ({"format": "layer"}, "Did you mean layers?"),

@@ -63,12 +63,3 @@ class ArtifactGraph:
         """The point that an output is; the output's own name where it is none, but an input handed on."""
         tensor = self.outputs.get(name)
         return next((point.name for point in self.points if point.tensor == tensor), name)
-
-    def tensor_of(self, name: str) -> str:
-        """The tensor of a point or an input; KeyError when there is neither."""
-        if name in self.inputs:
-            return self.inputs[name]
-        for point in self.points:
-            if point.name == name:
-                return point.tensor
-        raise KeyError(name)

@@ -31,11 +31,6 @@ class Precision:
     digits: int
     least_exponent: int
 
-    @property
-    def unit_roundoff(self) -> float:
-        """Half the spacing at 1."""
-        return 2.0**-self.digits
-
 
 PRECISIONS = {16: Precision(11, -14), 32: Precision(24, -126), 64: Precision(53, -1022)}
 

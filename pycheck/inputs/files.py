@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +17,12 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..archives import ZIP_ERRORS
 from ..errors import InputsFileError
 from ..types import Array
 
 _FORMATS = "Inputs are .npy (one input), .npz or .safetensors (inputs by name)."
 _SAVE_AGAIN = "Copy or save the file again."
-#: What zipfile raises at a damaged archive; RuntimeError is an encrypted one.
-_BAD_ZIP = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, UnicodeDecodeError),
-    *(EOFError, NotImplementedError, RuntimeError),
-)
 _CHUNK_BYTES = 1 << 20
 
 _SAFETENSORS_DTYPES = {
@@ -122,7 +116,7 @@ def _npz_columns(path: Path) -> tuple[Column, ...]:
             if damaged := archive.testzip():
                 raise InputsFileError(f"{path} is damaged: {damaged} fails its checksum.", _SAVE_AGAIN)
             return tuple(_npz_column(path, archive, name) for name in names)
-    except _BAD_ZIP as error:
+    except ZIP_ERRORS as error:
         raise InputsFileError(f"{path} is truncated or damaged: {error}.", _SAVE_AGAIN) from error
 
 

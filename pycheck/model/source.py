@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import mmap
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..archives import ZIP_ERRORS
 from ..errors import ModelFileError
 
 KERAS_V3 = "keras-v3"
@@ -27,11 +26,6 @@ _SAVE_WHOLE = "Save the whole model instead: model.save('model.keras')."
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version and padding of an HDF5 global heap
 _ZIP_MAGIC = b"PK\x03\x04"
-#: What zipfile raises at a damaged archive; RuntimeError is an encrypted one.
-_BAD_ZIP = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, UnicodeDecodeError),
-    *(EOFError, OSError, NotImplementedError, RuntimeError),
-)
 _CHUNK_BYTES = 1 << 20
 
 
@@ -154,7 +148,7 @@ def _identify_zip(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             damaged = archive.testzip() if "config.json" in names else None
-    except _BAD_ZIP as error:
+    except (OSError, *ZIP_ERRORS) as error:
         raise ModelFileError(f"{path} is damaged: {error}.", "Copy or save the model again.") from error
     if damaged is not None:
         raise ModelFileError(f"{path} is damaged: its member {damaged} fails its checksum.", "Copy the model again.")

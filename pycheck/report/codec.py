@@ -36,9 +36,6 @@ _DERIVED: dict[type, dict[str, tuple[Any, Callable[[Any], Any]]]] = {
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-_WORDS = {list: "a list", dict: "an object", str: "a text", int: "a whole number", bool: "true or false"}
-
-
 class DecodeError(ValueError):
     """Data that is not what its type says; the message begins with the path to it."""
 
@@ -52,9 +49,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return encode(value.tolist())
     if isinstance(value, float):
-        return (
-            value if math.isfinite(value) else "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        )
+        return value if math.isfinite(value) else _word(value)
     if isinstance(value, str | Path | RuntimeId):
         return str(value)
     if isinstance(value, Mapping):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from ..types import Environment, RuntimeId, Tensors
+from ..errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
+from ..types import Environment, RuntimeId, RuntimeStatus, Tensors
 
 
 class Runtime(ABC):
@@ -46,3 +47,10 @@ class Runtime(ABC):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def status_of(error: RuntimeFailedError) -> RuntimeStatus:
+    """What became of a runtime that ended with this error."""
+    if isinstance(error, RuntimeUnavailableError):
+        return RuntimeStatus.UNAVAILABLE
+    return RuntimeStatus.TIMED_OUT if isinstance(error, RuntimeTimeoutError) else RuntimeStatus.FAILED

@@ -11,8 +11,9 @@ from ..compare import measure, summarize
 from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.operations import diagnose_trace
-from ..errors import RuntimeFailedError, RuntimeTimeoutError
+from ..errors import RuntimeFailedError
 from ..gate import assess, decide
+from ..runtimes.base import status_of
 from ..runtimes.page import BrowserRuntime, PointJob
 from ..types import (
     Array,
@@ -210,5 +211,4 @@ def _record(record: RuntimeRecord, failures: Mapping[RuntimeId, RuntimeFailedErr
     error = failures.get(record.id)
     if error is None:
         return record
-    status = RuntimeStatus.TIMED_OUT if isinstance(error, RuntimeTimeoutError) else RuntimeStatus.FAILED
-    return replace(record, status=status, error=f"while tracing: {error}")
+    return replace(record, status=status_of(error), error=f"while tracing: {error}")

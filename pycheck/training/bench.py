@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
+from ..errors import RuntimeFailedError
+from ..runtimes.base import status_of
 from ..runtimes.browser import BrowserHost
 from ..runtimes.training import ACTIVATION_ELEMENTS, PageStep, PageTrainer, seen
 from ..types import (
@@ -251,11 +252,7 @@ class _Race:
         self._bench.note(lane.runtime, "training", first + count, self._steps)
 
     def _fail(self, runtime: RuntimeId, error: RuntimeFailedError) -> None:
-        status = RuntimeStatus.FAILED
-        if isinstance(error, RuntimeUnavailableError):
-            status = RuntimeStatus.UNAVAILABLE
-        elif isinstance(error, RuntimeTimeoutError):
-            status = RuntimeStatus.TIMED_OUT
+        status = status_of(error)
         lane = self._pages.get(runtime)
         environment = lane.trainer.runtime.environment if lane else None
         timings = dict(lane.trainer.runtime.timings_s) if lane else {}

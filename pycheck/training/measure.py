@@ -78,10 +78,6 @@ class Floor:
         by_size = AUTO.max_roundoffs * coarser * _ROUNDOFF * math.sqrt(max(self._steps, 1)) * scale
         return float(max(by_floor, _OF_THE_FLOOR * floor, by_size, _LEAST))
 
-    def floor_of(self, key: Key) -> tuple[float, float]:
-        """Floor and scale of one tensor."""
-        return self._errors.get(key, 0.0), self._scales.get(key, 0.0)
-
 
 def _pairs(one: Observed, other: Observed) -> list[tuple[Key, Array, Array]]:
     pairs: list[tuple[Key, Array, Array]] = [(("loss", 0), np.asarray([one.loss]), np.asarray([other.loss]))]

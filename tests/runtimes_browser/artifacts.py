@@ -50,7 +50,7 @@ def dense_weights(size: int = 64, units: int = 32) -> tuple[Array, Array]:
 
 
 def layers_dense(folder: Path, activation: str = "relu", units: int = 32) -> ArtifactInfo:
-    """Input [n, 64] -> Dense(32, relu)."""
+    """Input [n, 64] -> Dense(units, activation)."""
     kernel, bias = dense_weights(units=units)
     dense = {
         "class_name": "Dense",
