@@ -54,3 +54,16 @@ def test_a_quantized_artifact_says_that_its_weights_are_what_drifts(quantize: st
     assert report.artifact.quantization == quantize
     assert report.verdict is pycheck.Verdict.DRIFT
     assert "quantization-drift" in {finding.code for finding in report.findings}
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_model_of_half_precision_is_no_false_alarm(policy: str) -> None:
+    import keras
+
+    x = keras.Input((8, 8, 3))
+    y = keras.layers.Conv2D(6, 3, activation="relu", dtype=policy)(x)
+    y = keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(y))
+    report = pycheck.compare(keras.Model(x, y), runtimes=BACKENDS)
+    assert report.verdict is pycheck.Verdict.PASS, report.findings
+    floors = {c.noise_floor for c in report.comparisons if c.passed}
+    assert all(floor is not None and floor > 2.0**-20 for floor in floors)  # half precision's, not float32's
