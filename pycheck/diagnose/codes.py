@@ -71,6 +71,7 @@ CODES: Mapping[str, Code] = {
     "nan-spread": Code("a NaN spoils finite neighbours", _OF_SOURCE, trace=True),
     "int32-precision": Code("an integer beyond what a float holds", _OF_SOURCE, trace=True),
     "denormal-flush": Code("numbers below 1.2e-38 become 0", _OF_SOURCE, trace=True),
+    "broken-kernel": Code("a kernel returns only zeros, or a different result", _OF_SOURCE, trace=True),
     "own-drift": Code("an operation is less exact by itself", _OF_SOURCE, trace=True),
     "accumulated-drift": Code("an output fails, and no operation does by itself", _ERROR, trace=True),
     "activation-saturated": Code("an activation is all but constant at its bounds", _OF_CAUSE, trace=True),

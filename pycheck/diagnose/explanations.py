@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..types import CLASSES, Comparison, Operand
+from .broken import computes_otherwise, gives_only_zeros
 from .case import number
 
 _LARGEST_HALF = 65504.0
@@ -55,6 +56,7 @@ class Place:
     expected: float
     given: float
     comparison: Comparison | None = None
+    ran_alone: bool = False
 
     @property
     def values(self) -> list[float]:
@@ -314,10 +316,22 @@ RULES: Sequence[Explanation] = (
         "Take whole turns off before the model, in float64, so that angles stay between -pi and pi.",
     ),
     (
+        "broken-kernel",
+        lambda s: gives_only_zeros(s.op, s.comparison),
+        "TF.js's {backend} kernel returns only zeros",
+        "Use another backend, or run this kernel on the CPU.",
+    ),
+    (
+        "broken-kernel",
+        lambda s: s.ran_alone and computes_otherwise(s.op, s.comparison),
+        "TF.js's {backend} kernel computes a different result",
+        "Use another backend, or run this kernel on the CPU.",
+    ),
+    (
         "own-drift",
         lambda s: True,
         "the operation itself is less exact here than float32 in Python",
-        "If it matters, keep this operation's inputs in a smaller range, or run the model on another backend.",
+        "No cause is known. If the error matters, use another backend, or run this kernel on the CPU.",
     ),
 )
 
@@ -359,9 +373,11 @@ NATIVE_RULES: Sequence[Explanation] = (
 
 
 def explanation(place: Place) -> Explanation:
-    """The rule that applies."""
+    """The rule that applies, with the name of the backend in its texts."""
     rules = RULES if place.comparison else NATIVE_RULES
-    return next(rule for rule in rules if rule[1](place))
+    code, applies, what, advice = next(rule for rule in rules if rule[1](place))
+    backend = place.comparison.candidate.kind.removesuffix("-f16") if place.comparison else ""
+    return code, applies, what.format(backend=backend), advice.format(backend=backend)
 
 
 def of_operands(operands: Sequence[Operand]) -> str:

@@ -17,6 +17,7 @@ from ..types import (
     TracePoint,
 )
 from .accumulated import accumulated
+from .broken import right_elsewhere
 from .case import Case, elements, listed, named, number, place, unlike
 from .codes import finding
 from .converted import converted
@@ -79,7 +80,7 @@ def explain(point: TracePoint, result: PointResult) -> tuple[str, str]:
 
 def _place(point: TracePoint, result: PointResult, comparison: Comparison) -> Place:
     expected, given = (result.element.reference, result.element.candidate) if result.element else (math.nan, math.nan)
-    return Place(point.op, result.operands, expected, given, comparison)
+    return Place(point.op, result.operands, expected, given, comparison, ran_alone=comparison is result.own)
 
 
 def _source(point: TracePoint, result: PointResult, comparison: Comparison, severity: Severity) -> Finding:
@@ -105,7 +106,7 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
         f"{given} instead of {expected} at {place(element)}.",
-        advice=advice,
+        advice=advice + (right_elsewhere(point, result) if code == "broken-kernel" else ""),
         evidence={
             "op": point.op,
             "sample": element.sample,

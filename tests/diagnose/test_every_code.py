@@ -89,7 +89,7 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
         Trace(1, 1, 1, (), (), repeats=(Repeat(CPU, "y", 1, 2, WorstElement(0, (0,), 1.0, 2.0, "error")),))
     ),
 }
-OF_TRACES = ("accumulated-drift",)  # see test_accumulated.py
+OF_TRACES = ("accumulated-drift", "broken-kernel")  # see test_accumulated.py, test_broken.py
 OF_OUTPUTS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "nan-masked": (np.array([NAN, 1.0]), {"chromium:cpu": floats(1.0, 1.0)}, {}),
     "nan-introduced": (np.array([1.0, 1.0]), {"chromium:cpu": floats(NAN, 1.0)}, {}),

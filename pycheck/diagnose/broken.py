@@ -1,0 +1,47 @@
+"""Tells a kernel that is broken from one that is only less exact than Python."""
+
+from __future__ import annotations
+
+from ..types import Comparison, PointResult, TracePoint
+from .case import listed
+
+#: In fewer elements than this, zeros or large errors may be chance.
+_FEWEST = 4
+#: From this share of Python's largest value, and of its RMS, on, errors are no roundoff.
+_FAR = 0.1
+#: Where float32 in Python errs by more than this share of the largest value, the operation amplifies roundoff.
+_EXACT = 0.01
+#: Operations whose result jumps: an argument at the jump is rounded to either side by a sound kernel.
+_STEPS = frozenset({"Ceil", "Floor", "FloorDiv", "FloorMod", "Mod", "Round", "Sign", "TruncateDiv"})
+
+
+def gives_only_zeros(op: str, comparison: Comparison | None) -> bool:
+    """Whether every element is 0 although Python has different numbers, in an operation that does not jump."""
+    c = comparison
+    if c is None or c.nonfinite.changed or not c.reference_rms or c.cosine_similarity is not None or op in _STEPS:
+        return False
+    differing = c.finite_count if c.outside_count is None else c.outside_count
+    return differing >= _FEWEST
+
+
+def computes_otherwise(op: str, comparison: Comparison | None) -> bool:
+    """Whether a kernel of full precision errs by a tenth of its values although float32 in Python does not."""
+    c = comparison
+    if c is None or c.precision_bits == 16 or c.nonfinite.changed or c.finite_count < _FEWEST or op in _STEPS:
+        return False
+    if not c.dtype.startswith("float") or not c.reference_scale or not c.reference_rms:
+        return False
+    if (c.noise_floor or 0.0) > _EXACT * c.reference_scale:
+        return False
+    largest, usual = c.max_abs_error or 0.0, c.rms_error or 0.0
+    return largest > _FAR * c.reference_scale and usual > _FAR * c.reference_rms
+
+
+def right_elsewhere(point: TracePoint, result: PointResult) -> str:
+    """Name the runtimes of the trace that compute the operation right, as a sentence; empty if none does."""
+    right = [
+        other.runtime
+        for other in point.results
+        if other.runtime != result.runtime and other.own is not None and other.own.passed
+    ]
+    return f" {listed(right)} {'computes' if len(right) == 1 else 'compute'} it right." if right else ""
