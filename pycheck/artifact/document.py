@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactFileError
+from .json_file import impostor_file, read_json
 
 _BYTES = {"float32": 4, "int32": 4, "bool": 1, "float16": 2, "uint16": 2, "uint8": 1, "complex64": 8}
 
@@ -87,14 +87,7 @@ def read_document(path: Path) -> Document:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(file.read_bytes())
-    except OSError as error:
-        raise ArtifactFileError(
-            f"{file} cannot be read: {error.strerror}", "Give the path of a TF.js model.json, or of its folder."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ArtifactFileError(f"{file} is not a TF.js model: not JSON ({error})") from error
+    document = read_json(file)
     if not isinstance(document, dict) or not isinstance(document.get("modelTopology"), dict):
         raise ArtifactFileError(f"{file} is not a TF.js model: it has no modelTopology")
     if not isinstance(document.get("weightsManifest"), list):
@@ -116,12 +109,20 @@ def _check_weights(file: Path, document: Mapping[str, Any]) -> tuple[int, str]:
             raise ArtifactFileError(f"{file}: its weightsManifest is damaged: {error!r}") from error
         size = sum(_shard_size(file, root, path) for path in paths)
         if size < expected or (exact and size != expected):
+            _check_kinds(file, root, paths)
             raise ArtifactFileError(
                 f"{file}: the shards {', '.join(paths)} hold {size} bytes, the manifest promises {expected}",
                 "Copy or convert the model again.",
             )
         total += size
     return total, "+".join(sorted(quantized)) or "none"
+
+
+def _check_kinds(file: Path, root: Path, paths: Sequence[str]) -> None:
+    """ArtifactFileError for a shard that is another kind of file altogether."""
+    for path in paths:
+        if found := impostor_file(root / path):
+            raise ArtifactFileError(f"{file}: the shard {path!r} is {found[0]}.", found[1])
 
 
 def _weight_bytes(entry: Mapping[str, Any]) -> int | None:

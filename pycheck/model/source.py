@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..archives import ZIP_ERRORS
-from ..errors import ModelFileError
+from ..artifact.json_file import read_json
+from ..errors import ArtifactFileError, ModelFileError
 
 KERAS_V3 = "keras-v3"
 KERAS_H5 = "keras-h5"
@@ -162,10 +163,9 @@ def _identify_zip(path: Path) -> str:
 
 def _identify_json(path: Path) -> str:
     try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise ModelFileError(f"{path} is not a model: it is not JSON text.", _ACCEPTED) from None
-    content = _parse_json(path, text)
+        content = read_json(path)
+    except ArtifactFileError as error:
+        raise ModelFileError(error.message, error.advice) from error
     if isinstance(content, dict) and "modelTopology" in content:
         return TFJS
     if isinstance(content, dict) and {"class_name", "config"} <= content.keys():

@@ -64,7 +64,7 @@ def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str,
     """
     manifest = folder / model_file
     try:
-        groups = json.loads(manifest.read_text(encoding="utf-8")).get("weightsManifest", [])
+        groups = json.loads(manifest.read_text(encoding="utf-8-sig")).get("weightsManifest", [])
         names = [str(name) for group in groups for name in group["paths"]]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ArtifactFileError(f"{manifest} is no TF.js model: {error!r}") from None

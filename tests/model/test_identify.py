@@ -147,7 +147,7 @@ def test_other_files_are_named_for_what_they_are(tmp_path: Path) -> None:
         "photos.zip": "holds no Keras model",
         "config.json": "not a TF.js model",
         "architecture.json": "an architecture without weights",
-        "broken.json": "JSON that cannot be read",
+        "broken.json": "its JSON is cut off after 18 bytes",
         "checkpoint_folder": "a checkpoint: weights without a model",
     }
     for name, text in told.items():
