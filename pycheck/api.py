@@ -55,6 +55,7 @@ def compare(
     connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
     cpu_kernels: Sequence[str] | None = None,
+    signature: str | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
     cache: bool | None = None,
@@ -92,6 +93,7 @@ def compare(
             DevTools (``http://``), or "by-hand" for a page that a person opens.
         flags: TF.js flags that replace its defaults.
         cpu_kernels: Kernels of TF.js, such as "Relu", that its CPU backend runs instead of webgl or wasm.
+        signature: Which signature of a SavedModel; default ``serving_default``, or the only one.
         custom_objects: ``module:attr`` of custom layers and functions.
         trust_model: Whether Lambda layers, which run code from the model file, are allowed.
         cache: Whether artifacts and native results may come from and go to the cache.
@@ -145,6 +147,7 @@ def trace(
     connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
     cpu_kernels: Sequence[str] | None = None,
+    signature: str | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
     cache: bool | None = None,
@@ -200,6 +203,7 @@ def train(
     browser_args: Sequence[str] | None = None,
     connect: Mapping[str, str] | None = None,
     flags: Mapping[str, str | int | float | bool] | None = None,
+    signature: str | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
     cache: bool | None = None,
@@ -245,6 +249,7 @@ def gradients(
     runtimes: Sequence[str | RuntimeId] | None = None,
     nan: str | None = None,
     timeout_s: float | None = None,
+    signature: str | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
 ) -> Report:
@@ -371,6 +376,7 @@ def convert(
     *,
     format: str | None = None,
     quantize: str | None = None,
+    signature: str | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
 ) -> ArtifactInfo:

@@ -26,6 +26,14 @@ Format = Annotated[
 Quantize = Annotated[
     str | None, typer.Option(metavar="none|float16|uint16|uint8", help="Weight quantization of the artifact.")
 ]
+SignatureName = Annotated[
+    str | None,
+    typer.Option(
+        "--signature",
+        metavar="NAME",
+        help="Which signature of a SavedModel (default serving_default, or the only one).",
+    ),
+]
 CustomObjects = Annotated[
     list[str] | None,
     typer.Option(metavar="MODULE:ATTR", help="A custom layer or function that the model uses. Repeatable."),
@@ -258,9 +266,10 @@ class Artifact(Conversion):
 
 @dataclass(frozen=True, slots=True)
 class ModelCode(Group):
-    """The code that a model needs."""
+    """Which part of a model, and the code that it needs."""
 
-    title = "The model's own code"
+    title = "The model"
+    signature: SignatureName = None
     custom_objects: CustomObjects = None
     trust_model: TrustModel = None
 

@@ -68,6 +68,7 @@ class Options:
     flags: tuple[tuple[str, str], ...] = ()
     cpu_kernels: tuple[str, ...] = ()
     try_remedies: bool = False
+    signature: str | None = None
     custom_objects: tuple[str, ...] = ()
     trust_model: bool = False
     cache: bool = True
@@ -127,7 +128,7 @@ _FILE_KEYS: dict[str, Any] = {
     "browser_path": dict[str, str] | list[str] | str, "browser_args": tuple[str, ...],
     "connect": dict[str, str] | list[str], "flags": dict[str, str | int | float | bool],
     "cpu_kernels": tuple[str, ...], "try_remedies": bool,
-    "custom_objects": tuple[str, ...], "trust_model": bool, "cache": bool, "cache_dir": str,
+    "signature": str, "custom_objects": tuple[str, ...], "trust_model": bool, "cache": bool, "cache_dir": str,
 }  # fmt: skip
 
 

@@ -147,7 +147,9 @@ class Source:
         if identity is None or self._options.custom_objects:
             return None
         versions = {name: version(name) for name in _DISTRIBUTIONS}
-        return content_key(identity.format, identity.sha256, self._options.trust_model, versions, _own_code())
+        return content_key(
+            identity.format, identity.sha256, self._options.signature, self._options.trust_model, versions, _own_code()
+        )
 
     async def close(self) -> None:
         """Forget what is still under way."""
@@ -176,7 +178,13 @@ class Source:
         def load() -> Model:
             from .model import load
 
-            return load(given, custom_objects=self._options.custom_objects, trust=self._options.trust_model)
+            options = self._options
+            return load(
+                given,
+                custom_objects=options.custom_objects,
+                trust=options.trust_model,
+                signature=options.signature,
+            )
 
         return await self._in_thread(load)
 

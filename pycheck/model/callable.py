@@ -11,6 +11,7 @@ from ..errors import ModelFileError
 from ..types import Signature, TensorSpec
 from .layer_calls import LayerCalls, recording
 from .messages import one_line
+from .signatures import choose_endpoint
 
 _RENAME = (
     "TensorFlow refuses this name wherever it makes a graph, model.predict included; name the model or the layer "
@@ -60,31 +61,11 @@ def trace_keras(model: Any) -> Traced:
     return replace(_trace(replace(target, call=call)), layer_tensors=calls.tensors)
 
 
-def trace_saved_model(path: str, loaded: Any) -> Traced:
-    """Trace the serving signature of a loaded SavedModel; ModelFileError where there is none, or no one of several."""
-    signatures = dict(loaded.signatures)
-    if not signatures:
-        raise ModelFileError(
-            f"{path} has no serving signature, so nothing says what goes in.",
-            "Export it with one: model.export(folder), or tf.saved_model.save(model, folder, signatures=...).",
-        )
-    if "serving_default" not in signatures and len(signatures) > 1:
-        raise ModelFileError(
-            f"{path} has several signatures and none is called serving_default: {', '.join(sorted(signatures))}.",
-            "Export it with the one to check as serving_default.",
-        )
-    function = signatures.get("serving_default") or next(iter(signatures.values()))
-    keywords: dict[str, Any] = function.structured_input_signature[1]
-    names = tuple(keywords)
-    return _trace(
-        _Target(
-            owner=loaded,
-            names=names,
-            specs=tuple(keywords[name] for name in names),
-            call=lambda flat: function(**dict(zip(names, flat, strict=True))),
-            output_names=None,
-        )
-    )
+def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> tuple[Traced, str]:
+    """Trace a signature of a loaded SavedModel, and a note or ""; ModelFileError where none can be chosen."""
+    chosen = choose_endpoint(path, loaded, signature)
+    target = _Target(owner=loaded, names=chosen.names, specs=chosen.specs, call=chosen.call, output_names=None)
+    return _trace(target), chosen.note
 
 
 def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Traced:

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ConversionError
 from ..quiet import without_native_noise
 from .messages import one_line
+from .side_effects import state_of
 from .tables import embed_tables
 
 #: Operations that hand integers on without changing them, as far as a bound on their value is concerned.
@@ -39,17 +40,20 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
     """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    state = state_of(function)
+    if state.read:
+        places = ", ".join(write.node for write in state.read)
+        raise ConversionError(
+            f"The model changes its own variables when it predicts, at {places}: "
+            + ("it draws other random numbers each time." if state.draws_random else "it keeps a state."),
+            "Leave the layer that does so out of the model to compare; the part before it and the part behind it "
+            "can be compared each by itself.",
+        )
+    function = state.inference
     try:
         with without_native_noise():
             frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     except Exception as error:
-        if changed := _assignments(function):
-            raise ConversionError(
-                f"The model changes its own variables when it predicts, at {', '.join(changed)}: it keeps a state, or "
-                "draws other random numbers each time.",
-                "Leave the layer that does so out of the model to compare; the part before it and the part behind it "
-                "can be compared each by itself.",
-            ) from error
         raise ConversionError(f"The model cannot become a graph of constants: {one_line(error)}.") from error
     graph_def = frozen.graph.as_graph_def()
     captured = {inner.name: outer for outer, inner in function.graph.captures}
@@ -107,11 +111,6 @@ def lookup_bounds(graph: FrozenGraph) -> dict[str, tuple[int, int]]:
             for name in sources(node.input[1] if node.op == "GatherV2" else node.input[0]):
                 bounds[name] = (0, min(int(size), bounds.get(name, (0, int(size)))[1]))
     return bounds
-
-
-def _assignments(function: Any) -> list[str]:
-    """The nodes of a ConcreteFunction that write to a variable."""
-    return [op.name for op in function.graph.get_operations() if op.type.startswith("Assign")]
 
 
 def _node_name(ref: str) -> str:

@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelFileError
+from ..errors import ModelFileError, UsageError
 from ..types import ModelInfo
 from . import source as sources
-from .callable import is_keras3, is_tf_keras, trace_keras, trace_saved_model
+from .callable import Traced, is_keras3, is_tf_keras, trace_keras, trace_saved_model
 from .loaded import Model
 from .messages import one_line
 from .safety import check_keras_config, check_saved_model, foreign_classes
+from .side_effects import state_of
+from .signatures import serving_tags
 from .source import ModelSource
 from .tensorflow_import import import_tensorflow
 from .tfjs import load_tfjs
@@ -31,7 +33,13 @@ _UNKNOWN_CLASS = re.compile(
 )
 
 
-def load(model: ModelSource | Any, *, custom_objects: Sequence[str] = (), trust: bool = False) -> Model:
+def load(
+    model: ModelSource | Any,
+    *,
+    custom_objects: Sequence[str] = (),
+    trust: bool = False,
+    signature: str | None = None,
+) -> Model:
     """Load `model`, a ModelSource or a live keras.Model (Keras 3 or tf_keras), in inference mode.
 
     A file written by Keras 2 is run by Keras 2 (the package tf_keras), because Keras 3
@@ -39,8 +47,14 @@ def load(model: ModelSource | Any, *, custom_objects: Sequence[str] = (), trust:
     that are Keras 3 classes decide for Keras 3.
 
     `custom_objects` are "module:attribute". `trust` allows code that the file itself
-    carries (Lambda layers, pickled functions). Raises ModelFileError.
+    carries (Lambda layers, pickled functions). `signature` names one of a SavedModel's. Raises ModelFileError;
+    UsageError for a signature of what has none.
     """
+    if signature is not None and not (isinstance(model, ModelSource) and model.format == sources.SAVED_MODEL):
+        raise UsageError(
+            f"--signature {signature}: only a SavedModel has signatures",
+            "Leave --signature out: the whole model is checked.",
+        )
     if isinstance(model, ModelSource):
         _refuse_early(model, trust)
     begin = time.perf_counter()
@@ -49,7 +63,7 @@ def load(model: ModelSource | Any, *, custom_objects: Sequence[str] = (), trust:
     if not isinstance(model, ModelSource):
         loaded = _load_object(model)
     elif model.format == sources.SAVED_MODEL:
-        loaded = _load_saved_model(model, trust)
+        loaded = _load_saved_model(model, trust, signature)
     elif model.format == sources.TFJS:
         loaded = load_tfjs(model)
     else:
@@ -88,17 +102,31 @@ def _object_hash(model: Any) -> str:
     return digest.hexdigest()
 
 
-def _load_saved_model(source: ModelSource, trust: bool) -> Model:
+def _load_saved_model(source: ModelSource, trust: bool, signature: str | None) -> Model:
     import tensorflow as tf
 
-    if not trust:
-        check_saved_model(source)
+    tag_sets = check_saved_model(source, trust)
     try:
-        loaded = tf.saved_model.load(str(source.path))
+        loaded = tf.saved_model.load(str(source.path), tags=serving_tags(tag_sets))
     except Exception as error:
         raise ModelFileError(f"{source.path} cannot be loaded: {one_line(error)}", "Export the model again.") from error
-    traced = trace_saved_model(str(source.path), loaded)
-    return Model(ModelInfo(str(source.path), source.format, source.sha256, traced.signature), traced)
+    traced, note = trace_saved_model(str(source.path), loaded, signature)
+    _refuse_random(source, traced)
+    info = ModelInfo(str(source.path), source.format, source.sha256, traced.signature)
+    return Model(info, traced, notes=(note,) if note else ())
+
+
+def _refuse_random(source: ModelSource, traced: Traced) -> None:
+    """Keras exports layers such as RandomFlip as they are in training: the folder predicts at random in Python too."""
+    state = state_of(traced.function)
+    if state.draws_random:
+        layers = ", ".join(dict.fromkeys(write.layer for write in state.read))
+        raise ModelFileError(
+            f"{source.path} predicts something different each time: its layer {layers} draws random numbers, as in "
+            "training.",
+            "Give the .keras or .h5 file that it was exported from, in which this layer does nothing at prediction; "
+            "or export a model without the layer.",
+        )
 
 
 def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: bool) -> Model:

@@ -61,19 +61,22 @@ def _is_of_keras(module: object) -> bool:
     return parts[0] == "builtins" or (parts[0] in ("keras", "tf_keras") and not {"utils", "saving"} & set(parts))
 
 
-def check_saved_model(source: ModelSource) -> None:
-    """ModelFileError naming a graph operation that reads or writes files or calls Python."""
+def check_saved_model(source: ModelSource, trust: bool = False) -> tuple[frozenset[str], ...]:
+    """The tags of each graph in a SavedModel; none where its file is text.
+
+    ModelFileError naming a graph operation that reads or writes files or calls Python, unless it is trusted.
+    """
     from tensorflow.core.protobuf import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
     file = source.path / "saved_model.pb"
     if not file.is_file():
-        return  # saved_model.pbtxt: TensorFlow parses it
+        return ()  # saved_model.pbtxt: TensorFlow parses it
     try:
         proto.ParseFromString(file.read_bytes())
     except Exception as error:
         raise ModelFileError(f"{file} is damaged: it is no SavedModel protocol buffer.", "Export it again.") from error
-    for meta_graph in proto.meta_graphs:
+    for meta_graph in () if trust else proto.meta_graphs:
         graph = meta_graph.graph_def
         bodies = [("the graph", graph.node), *((f.signature.name, f.node_def) for f in graph.library.function)]
         for where, nodes in bodies:
@@ -83,6 +86,7 @@ def check_saved_model(source: ModelSource) -> None:
                         f"{source.path}: the operation {node.name} ({node.op}, in {where}) reaches outside the model.",
                         "If you trust where the folder came from, say so with --trust-model.",
                     )
+    return tuple(frozenset(graph.meta_info_def.tags) for graph in proto.meta_graphs)
 
 
 def _code_in(item: Any, layer: str) -> Iterator[tuple[str, str]]:

@@ -311,7 +311,7 @@ def test_a_saved_model_without_its_variables_gives_one_line(saved: dict[str, Pat
     assert "cannot be loaded" in refusal(identify(tmp_path / "m")).message
 
 
-def test_signatures_are_needed_and_must_leave_no_choice(tf: Any, tmp_path: Path) -> None:
+def test_a_signature_or_one_function_is_needed_and_must_leave_no_choice(tf: Any, tmp_path: Path) -> None:
     class Two(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None, 3], name="x")])
         def serve(self, x: Any) -> Any:
@@ -321,7 +321,9 @@ def test_signatures_are_needed_and_must_leave_no_choice(tf: Any, tmp_path: Path)
     tf.saved_model.save(two, str(tmp_path / "none"), signatures={})
     tf.saved_model.save(two, str(tmp_path / "two"), signatures={"a": two.serve, "b": two.serve})
     tf.saved_model.save(two, str(tmp_path / "one"), signatures={"only": two.serve})
-    assert "no serving signature" in refusal(identify(tmp_path / "none")).message
+    tf.saved_model.save(tf.Module(), str(tmp_path / "nothing"))
+    assert "no serving signature and no traced function" in refusal(identify(tmp_path / "nothing")).message
+    np.testing.assert_array_equal(load(identify(tmp_path / "none")).predict({"x": X})["y"], 2 * X)
     assert "several signatures and none is called serving_default: a, b" in refusal(identify(tmp_path / "two")).message
     np.testing.assert_array_equal(load(identify(tmp_path / "one")).predict({"x": X})["y"], 2 * X)
 

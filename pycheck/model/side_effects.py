@@ -1,0 +1,205 @@
+"""Take out of a traced function what its outputs do not read: counters and seeds that only the next call would see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Operations that leave the variable behind a handle as it is.
+_READERS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
+_SUFFIX = "__without_side_effects"
+#: Names that TensorFlow and Keras give to what a layer makes inside of its own scope.
+_INSIDE_OF_LAYER = re.compile(r"(Assign|Rng|Resource|Stateful|stateful_|stateless_|random_(uniform|normal)|cond)")
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An operation that changes a variable: its node, and the placeholder of the variable's handle."""
+
+    node: str
+    handle: str
+
+    @property
+    def layer(self) -> str:
+        """The scope that the node is in, which is named after its Keras layer, with the scopes around that."""
+        parts = self.node.split("/")
+        while len(parts) > 1 and (parts[-1] == self.node.split("/")[-1] or _INSIDE_OF_LAYER.match(parts[-1])):
+            parts.pop()
+        return "/".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the calls of a function change. `read` are the writes that the outputs of the next call depend on.
+
+    `inference` is a ConcreteFunction without the others; the function itself where there are none.
+    """
+
+    read: tuple[Write, ...]
+    draws_random: bool
+    inference: Any
+
+
+def state_of(function: Any) -> State:
+    """The state of a ConcreteFunction that returns a dict of tensors."""
+    import tensorflow as tf
+
+    graph_def = function.graph.as_graph_def()
+    handles = [inner.op.name for outer, inner in function.graph.captures if outer.dtype == tf.resource]
+    written = writes(graph_def, handles)
+    if not written:
+        return State((), False, function)
+    outputs = {name: tensor.name for name, tensor in function.structured_outputs.items()}
+    plain = pruned(graph_def, tuple(outputs.values()))
+    still_used = used_handles(plain, {write.handle for write in written})
+    kept = tuple(write for write in written if write.handle in still_used)
+    if kept:
+        return State(kept, any("Random" in node.op or "Rng" in node.op for node in _all_nodes(plain)), function)
+    return State((), False, retraced(function, plain, outputs))
+
+
+def writes(graph_def: Any, handles: Iterable[str]) -> tuple[Write, ...]:
+    """The operations that change what `handles`, nodes of the graph, stand for, in the functions that it calls too.
+
+    Lookup tables do not count: they are filled before the model runs.
+    """
+    uses = _Uses(graph_def)
+    found = (Write(node, handle) for handle in handles for op, node in uses.of(handle) if _changes(op))
+    return tuple(dict.fromkeys(found))
+
+
+def used_handles(graph_def: Any, handles: Iterable[str]) -> frozenset[str]:
+    """Those of `handles` that any operation reads or changes."""
+    uses = _Uses(graph_def)
+    return frozenset(handle for handle in handles if uses.of(handle))
+
+
+def _changes(op: str) -> bool:
+    return op not in _READERS and "Table" not in op
+
+
+def pruned(graph_def: Any, outputs: Sequence[str]) -> Any:
+    """A copy in which every node, in functions too, is one that an output reads; control edges are gone.
+
+    Placeholders stay. Functions get other names, since TensorFlow holds a name for one function.
+    """
+    result = type(graph_def)()
+    result.CopyFrom(graph_def)
+    placeholders = [node.name for node in result.node if node.op == "Placeholder"]
+    _keep(result.node, [*placeholders, *outputs])
+    renamed = {function.signature.name for function in result.library.function}
+    for function in result.library.function:
+        _keep(function.node_def, function.ret.values())
+        function.control_ret.clear()
+        del function.signature.control_output[:]
+        function.signature.name += _SUFFIX
+    del result.library.gradient[:]
+    for node in _all_nodes(result):
+        if node.op in renamed:
+            node.op += _SUFFIX
+        for attr in node.attr.values():
+            for called in [attr.func] if attr.HasField("func") else attr.list.func:
+                called.name += _SUFFIX if called.name in renamed else ""
+    return result
+
+
+def retraced(function: Any, graph_def: Any, outputs: Mapping[str, str]) -> Any:
+    """A ConcreteFunction of `graph_def` with the inputs, the variables and the captured handles of `function`."""
+    import tensorflow as tf
+
+    graph = function.graph
+    captured = {inner.name: outer for outer, inner in graph.captures}
+    inputs = [tensor for tensor in graph.inputs if tensor.name not in captured]
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.op.name) for tensor in inputs]
+    body = type(graph_def)()
+    body.CopyFrom(graph_def)
+    replaced = {tensor.op.name for tensor in graph.inputs}
+    kept = [node for node in body.node if node.name not in replaced]
+    del body.node[:]
+    body.node.extend(kept)
+
+    def call(*flat: Any) -> dict[str, Any]:
+        inner = tf.compat.v1.get_default_graph()
+        for variable in graph.variables:
+            inner.watch_variable(variable)
+        given = {tensor.name: value for tensor, value in zip(inputs, flat, strict=True)}
+        given |= {name: inner.capture(outer) for name, outer in captured.items()}
+        results = tf.graph_util.import_graph_def(body, given, list(outputs.values()), name="")
+        return dict(zip(outputs, results, strict=True))
+
+    return tf.function(call, input_signature=specs, autograph=False).get_concrete_function()
+
+
+def _keep(nodes: Any, refs: Iterable[str]) -> None:
+    """Delete every node that `refs` do not read, and all control edges."""
+    by_name = {node.name: node for node in nodes}
+    needed: set[str] = set()
+    pending = [_name(ref) for ref in refs]
+    while pending:
+        name = pending.pop()
+        if name in needed or name not in by_name:  # an argument of a function is no node
+            continue
+        needed.add(name)
+        pending.extend(_name(ref) for ref in by_name[name].input if not ref.startswith("^"))
+    kept = [node for node in nodes if node.name in needed]
+    for node in kept:
+        node.input[:] = [ref for ref in node.input if not ref.startswith("^")]
+    del nodes[:]
+    nodes.extend(kept)
+
+
+class _Uses:
+    """Which operations are given a handle, through Identity and the arguments of functions."""
+
+    def __init__(self, graph_def: Any) -> None:
+        self._top = graph_def.node
+        self._functions = {function.signature.name: function for function in graph_def.library.function}
+        self._known: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+
+    def of(self, handle: str) -> tuple[tuple[str, str], ...]:
+        """Pairs (operation, node)."""
+        return tuple(self._in(self._top, handle))
+
+    def _in_function(self, name: str, index: int) -> tuple[tuple[str, str], ...]:
+        function = self._functions[name]
+        argument = function.signature.input_arg[index].name
+        if (name, argument) not in self._known:
+            self._known[name, argument] = ()  # a function that calls itself adds nothing
+            self._known[name, argument] = tuple(self._in(function.node_def, argument))
+        return self._known[name, argument]
+
+    def _in(self, nodes: Any, source: str) -> Iterator[tuple[str, str]]:
+        aliases = {source}
+        grew = True
+        while grew:
+            more = {n.name for n in nodes if n.op == "Identity" and _name(n.input[0]) in aliases}
+            grew = not more <= aliases
+            aliases |= more
+        for node in nodes:
+            places = [index for index, ref in enumerate(node.input) if ref[:1] != "^" and _name(ref) in aliases]
+            called = [name for name in _called(node) if name in self._functions]
+            if called:
+                skipped = 1 if node.op in ("If", "StatelessIf", "Case", "StatelessCase") else 0
+                for name in called:
+                    for index in places:
+                        yield from self._in_function(name, index - skipped)
+            elif places and node.op != "Identity":
+                yield node.op, node.name
+
+
+def _called(node: Any) -> Iterator[str]:
+    yield node.op
+    for attr in node.attr.values():
+        yield from [attr.func.name] if attr.HasField("func") else [called.name for called in attr.list.func]
+
+
+def _all_nodes(graph_def: Any) -> Iterator[Any]:
+    yield from graph_def.node
+    for function in graph_def.library.function:
+        yield from function.node_def
+
+
+def _name(ref: str) -> str:
+    return ref.lstrip("^").split(":")[0]

@@ -1,0 +1,142 @@
+"""Choose what a SavedModel is asked for: one of its signatures, else a function that was exported without one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ModelFileError
+
+#: The signature that tf.saved_model.save and Keras write, then the names of TensorFlow 1 and TensorFlow Hub.
+_DEFAULTS = ("serving_default", "default")
+#: The functions of an object that stand for the whole of it, first the one that Keras's export writes.
+_WHOLE = ("serve", "__call__")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is called with flat tensors: `names` and `specs` (tf.TensorSpec) of what it takes, and a note or ""."""
+
+    names: tuple[str, ...]
+    specs: tuple[Any, ...]
+    call: Callable[[Sequence[Any]], Any]
+    note: str = ""
+
+
+def choose_endpoint(path: str, loaded: Any, name: str | None) -> Endpoint:
+    """The signature `name`, or the only or usual one of a loaded SavedModel.
+
+    Without signatures, a function of that name, or the only or usual one, is taken. ModelFileError lists what there is
+    where none can be chosen.
+    """
+    signatures, functions = dict(loaded.signatures), _functions(loaded)
+    if name is not None:
+        if name in signatures:
+            return _of_signature(signatures[name])
+        if name in functions:
+            return _of_function(path, name, functions[name])
+        raise _unknown(path, name, signatures or functions, "signature" if signatures else "function")
+    if usual := next((known for known in _DEFAULTS if known in signatures), None):
+        return _of_signature(signatures[usual])
+    if len(signatures) == 1:
+        return _of_signature(next(iter(signatures.values())))
+    if signatures:
+        raise _several(path, tuple(sorted(signatures)), "signatures and none is called serving_default")
+    if usual := next((known for known in _WHOLE if known in functions), None):
+        return _of_function(path, usual, functions[usual])
+    if len(functions) == 1:
+        return _of_function(path, *next(iter(functions.items())))
+    if functions:
+        raise _several(path, tuple(functions), "functions and no signature")
+    raise ModelFileError(
+        f"{path} has no serving signature and no traced function: nothing says what its inputs are.",
+        "Export it with one: model.export(folder), or tf.saved_model.save(model, folder, signatures=...).",
+    )
+
+
+def _several(path: str, names: Sequence[str], what: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path} has several {what}: {', '.join(names)}.",
+        f"Say which one to check: {' or '.join(f'--signature {name}' for name in names)}",
+    )
+
+
+def _unknown(path: str, name: str, known: Mapping[str, Any], kind: str) -> ModelFileError:
+    by_lower_case = {item.lower(): item for item in known}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, 1, 0.5)
+    return ModelFileError(
+        f"{path} has no {kind} {name!r}; it has {', '.join(sorted(known)) or 'none'}.",
+        f"Did you mean --signature {by_lower_case[near[0]]}?" if near else "",
+    )
+
+
+def _of_signature(function: Any) -> Endpoint:
+    keywords: dict[str, Any] = function.structured_input_signature[1]
+    names = tuple(keywords)
+    return Endpoint(
+        names=names,
+        specs=tuple(keywords[name] for name in names),
+        call=lambda flat: function(**dict(zip(names, flat, strict=True))),
+    )
+
+
+def _functions(loaded: Any) -> dict[str, Any]:
+    """The tf.functions of a loaded object that have been traced, by name."""
+    found = {}
+    for name, value in vars(loaded).items():
+        if name != "signatures" and getattr(value, "concrete_functions", None):
+            found[name] = value
+    return dict(sorted(found.items()))
+
+
+def _of_function(path: str, name: str, function: Any) -> Endpoint:
+    """The trace of a function that takes tensors alone beside flags that are off, the most general one."""
+    import tensorflow as tf
+
+    usable = [traced for traced in map(_inference, function.concrete_functions) if traced is not None]
+    if not usable:
+        raise ModelFileError(
+            f"{path} has no signature, and its function {name!r} takes values that are no tensors.",
+            "Export it with a signature: tf.saved_model.save(model, folder, signatures=...).",
+        )
+    structure, specs = max(usable, key=lambda item: _free_sizes(item[1]))
+    args, kwargs = structure
+    flat = tf.nest.flatten((args, kwargs))
+
+    def call(tensors: Sequence[Any]) -> Any:
+        given = iter(tensors)
+        filled = [next(given) if isinstance(item, tf.TensorSpec) else item for item in flat]
+        positional, keywords = tf.nest.pack_sequence_as((args, kwargs), filled)
+        return function(*positional, **keywords)
+
+    names = tuple(spec.name or f"input_{index + 1}" for index, spec in enumerate(specs))
+    return Endpoint(names, specs, call, f"{path} has no signature: its function {name} was taken")
+
+
+def _inference(concrete: Any) -> tuple[Any, tuple[Any, ...]] | None:
+    """The arguments of a trace and the tensors among them; None for a trace of training, or of other values."""
+    import tensorflow as tf
+
+    structure = concrete.structured_input_signature
+    specs = []
+    for item in tf.nest.flatten(structure):
+        if isinstance(item, tf.TensorSpec):
+            specs.append(item)
+        elif item is not None and item is not False:
+            return None
+    return structure, tuple(specs)
+
+
+def _free_sizes(specs: Sequence[Any]) -> int:
+    return sum(1000 if spec.shape.rank is None else list(spec.shape).count(None) for spec in specs)
+
+
+def serving_tags(tag_sets: Sequence[frozenset[str]]) -> list[str] | None:
+    """Which of several graphs of a SavedModel to load, by its tags: that for serving; None where there is one."""
+    if len(tag_sets) < 2:
+        return None
+    serving = [tags for tags in tag_sets if "serve" in tags and "train" not in tags]
+    chosen = min(serving or tag_sets, key=lambda tags: (len(tags), sorted(tags)))
+    return sorted(chosen)
