@@ -11,6 +11,7 @@ from ..errors import ModelFileError
 from ..types import Signature, TensorSpec
 from .layer_calls import LayerCalls, recording
 from .messages import one_line
+from .sample_axis import with_sample_axes
 from .signatures import choose_endpoint
 
 _RENAME = (
@@ -58,20 +59,21 @@ def trace_keras(model: Any) -> Traced:
         with recording(model, calls):
             return target.call(flat)
 
-    return replace(_trace(replace(target, call=call)), layer_tensors=calls.tensors)
+    return replace(_trace(replace(target, call=call), batched=True), layer_tensors=calls.tensors)
 
 
 def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> tuple[Traced, str]:
     """Trace a signature of a loaded SavedModel, and a note or ""; ModelFileError where none can be chosen."""
     chosen = choose_endpoint(path, loaded, signature)
     target = _Target(owner=loaded, names=chosen.names, specs=chosen.specs, call=chosen.call, output_names=None)
-    return _trace(target), chosen.note
+    return _trace(target, batched=False), chosen.note
 
 
-def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Traced:
+def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str], *, batched: bool) -> Traced:
     """Trace a graph of constants, of which `inputs` and `outputs` map names to tensors.
 
-    ModelFileError for an input that is a scalar, holds strings or has no known number of dimensions.
+    `batched` is whether the first axis of every input is the sample by definition, as in Keras.
+    ModelFileError for an input that holds strings or has no known number of dimensions.
     """
     import tensorflow as tf
 
@@ -90,7 +92,8 @@ def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str,
             specs=tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors),
             call=call,
             output_names=tuple(outputs),
-        )
+        ),
+        batched=batched,
     )
 
 
@@ -194,12 +197,12 @@ def _not_built(model: Any) -> ModelFileError:
     )
 
 
-def _trace(target: _Target) -> Traced:
+def _trace(target: _Target, *, batched: bool) -> Traced:
     import tensorflow as tf
 
     names = _unique(target.names)
     specs = [
-        tf.TensorSpec(_sample_shape(name, spec), spec.dtype, name=argument)
+        tf.TensorSpec(_known_shape(name, spec), spec.dtype, name=argument)
         for name, spec, argument in zip(names, target.specs, _unique(_sanitised(names)), strict=True)
     ]
     output_names: tuple[str, ...] = ()
@@ -222,10 +225,11 @@ def _trace(target: _Target) -> Traced:
             _RENAME if "scope name" in str(error) else _WRAP,
         ) from error
     outputs = tuple(_spec(name, function.structured_outputs[name]) for name in output_names)
-    return Traced(function, Signature(tuple(map(_spec, names, specs)), outputs), target.owner)
+    signature = Signature(tuple(map(_spec, names, specs)), outputs)
+    return Traced(function, with_sample_axes(function, signature, by_definition=batched), target.owner)
 
 
-def _sample_shape(name: str, spec: Any) -> list[int | None]:
+def _known_shape(name: str, spec: Any) -> list[int | None]:
     if spec.dtype.name == "string":
         raise ModelFileError(
             f"The input {name!r} takes strings; pycheck compares numbers.",

@@ -40,12 +40,12 @@ def load_tfjs(source: ModelSource) -> Model:
     """The artifact as a Model; `keras_model` is None, since no layers of Keras are left that could be converted.
 
     Inputs and outputs are named by the artifact's signature, else by its nodes or layers.
-    ArtifactFileError says what is damaged, unsafe or cannot be executed; ModelFileError what has no sample axis.
+    ArtifactFileError says what is damaged, unsafe or cannot be executed; ModelFileError what pycheck cannot give it.
     """
     document = read_document(source.path)
     graph = read_artifact(source.path)
     frozen = _named(document, graph)
-    traced = trace_graph(frozen.graph_def, frozen.inputs, frozen.outputs)
+    traced = trace_graph(frozen.graph_def, frozen.inputs, frozen.outputs, batched=document.format == "layers")
     info = ModelInfo(str(source.path), source.format, source.sha256, traced.signature)
     converter = document.content.get("convertedBy") or "an unknown converter"
     notes = (f"a TF.js {document.format} model by {converter}, executed in Python", *graph.notes)

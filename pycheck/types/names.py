@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-#: Named tensors; the first axis of each is the sample.
+#: Named tensors; the first axis of each is the sample, if its `TensorSpec` says so.
 Tensors = Mapping[str, Array]
 
 #: The four classes of a number, in the order of every 4x4 class matrix.
@@ -67,12 +67,19 @@ NATIVE_FLOAT64 = RuntimeId("native", "float64")
 class TensorSpec:
     """Name, NumPy dtype name and shape of a tensor; None is a dynamic dimension.
 
-    The shape includes the sample axis, which comes first and is None.
+    If it has a sample axis, that comes first; it is None, or the fixed batch of the model. A tensor without one
+    (a scalar, the boxes of one image, one long waveform) is one value, given and compared whole, batch by batch.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    has_sample_axis: bool = True
+
+    @property
+    def sample_shape(self) -> tuple[int | None, ...]:
+        """The shape of one sample; of a tensor without a sample axis, its own."""
+        return self.shape[1:] if self.has_sample_axis else self.shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,186 @@
+"""Which tensors of a model have a row for each sample: shapes suggest it, and only what the rows do decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pycheck.model import Model, identify, load
+
+L = keras.layers
+
+
+def saved(folder: Path, function: Callable[..., Any], *specs: Any, keep: Any = None) -> Model:
+    holder = tf.Module()
+    holder.kept = keep
+    holder.f = tf.function(function, input_signature=specs)
+    tf.saved_model.save(holder, str(folder), signatures=holder.f)
+    return load(identify(folder))
+
+
+def inputs_of(model: Model) -> dict[str, bool]:
+    return {spec.name: spec.has_sample_axis for spec in model.info.signature.inputs}
+
+
+def outputs_of(model: Model) -> dict[str, bool]:
+    return {spec.name: spec.has_sample_axis for spec in model.info.signature.outputs}
+
+
+def spec(shape: list[int | None], name: str = "x", dtype: Any = tf.float32) -> tf.TensorSpec:
+    return tf.TensorSpec(shape, dtype, name=name)
+
+
+def nms(boxes: Any, scores: Any) -> Any:
+    return tf.image.non_max_suppression(boxes, scores, 5)
+
+
+def test_rows_that_follow_the_samples_are_told_from_all_other_first_axes(tmp_path: Path) -> None:
+    def f(x: Any) -> dict[str, Any]:
+        kept = nms(x[:, :4], x[:, 4])
+        return {
+            "double": x * 2,
+            "reshaped": tf.reshape(x, [tf.shape(x)[0], 2, 4]),
+            "mapped": tf.map_fn(lambda row: row + 1, x),
+            "looped": tf.while_loop(lambda v: tf.reduce_sum(tf.abs(v)) < 1, lambda v: (v + 1,), [x])[0],
+            "total": tf.reduce_sum(x),
+            "mean": tf.reduce_mean(x, 0, keepdims=True),
+            "by_feature": tf.transpose(x),
+            "flat": tf.reshape(x, [-1]),
+            "quads": tf.reshape(x, [-1, 4]),
+            "anchors": tf.ones([7, 4]),
+            "positive": tf.boolean_mask(x, x[:, 0] > 0),
+            "nonzero": tf.where(x[:, 0] != 0),
+            "distinct": tf.unique(tf.cast(x[:, 0] > 0, tf.int32))[0],
+            "boxes": tf.gather(x[:, :4], kept),
+            "count": tf.size(kept),
+        }
+
+    model = saved(tmp_path / "m", f, spec([None, 8]))
+    assert inputs_of(model) == {"x": True}
+    assert {name for name, has in outputs_of(model).items() if has} == {"double", "reshaped", "mapped", "looped"}
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4])
+def test_a_fixed_batch_has_as_many_rows(tmp_path: Path, batch: int) -> None:
+    def f(image: Any) -> dict[str, Any]:
+        rows = tf.reshape(image, [-1, 4])
+        kept = nms(rows, rows[:, 0])
+        return {
+            "same": image + 1,
+            "pooled": tf.reduce_mean(image, [1, 2]),
+            "boxes": tf.gather(rows, kept),
+            "count": tf.size(kept),
+            "anchors": tf.ones([batch + 1, 4]),
+        }
+
+    model = saved(tmp_path / "m", f, spec([batch, None, None, 4], "image"))
+    assert inputs_of(model) == {"image": True}
+    assert outputs_of(model) == {"anchors": False, "boxes": False, "count": False, "pooled": True, "same": True}
+
+
+def test_an_image_of_a_fixed_batch_of_one_stays_a_sample_when_no_output_has_a_row_for_it(tmp_path: Path) -> None:
+    model = saved(tmp_path / "m", lambda x: {"boxes": tf.where(x[0, :, :, 0] > 0)}, spec([1, None, None, 3]))
+    assert (inputs_of(model), outputs_of(model)) == ({"x": True}, {"boxes": False})
+
+
+@pytest.mark.parametrize("size", [None, 4000])
+def test_the_axis_of_a_waveform_is_time(tmp_path: Path, size: int | None) -> None:
+    def frames(audio: Any) -> dict[str, Any]:
+        return {"frames": tf.abs(tf.signal.stft(audio, 256, 128)), "loudest": tf.reduce_max(audio)}
+
+    def filtered(audio: Any) -> dict[str, Any]:
+        kernel = tf.constant([0.25, 0.5, 0.25])[:, None, None]
+        return {"audio": tf.nn.conv1d(audio[None, :, None], kernel, 1, "SAME")[0, :, 0]}
+
+    def cumulated(audio: Any) -> dict[str, Any]:
+        return {"audio": tf.cumsum(audio)}
+
+    for number, f in enumerate((frames, filtered, cumulated)):
+        model = saved(tmp_path / str(number), f, spec([size], "audio"))
+        assert inputs_of(model) == {"audio": False}
+        assert not any(outputs_of(model).values())
+
+
+def test_columns_of_a_table_are_samples(tmp_path: Path) -> None:
+    model = saved(
+        tmp_path / "m",
+        lambda age, rooms: {"score": tf.stack([age * 2, tf.cast(rooms, tf.float32)], 1)},
+        spec([None], "age"),
+        spec([None], "rooms", tf.int32),
+    )
+    assert inputs_of(model) == {"age": True, "rooms": True}
+    assert outputs_of(model) == {"score": True}
+
+
+def test_a_table_beside_the_samples_is_given_whole(tmp_path: Path) -> None:
+    def f(query: Any, documents: Any) -> dict[str, Any]:
+        return {"scores": tf.matmul(query, documents, transpose_b=True)}
+
+    model = saved(tmp_path / "m", f, spec([None, 3], "query"), spec([None, 3], "documents"))
+    assert inputs_of(model) == {"query": True, "documents": False}
+    assert outputs_of(model) == {"scores": True}
+
+
+def test_the_boxes_are_the_samples_of_what_is_cropped(tmp_path: Path) -> None:
+    def f(image: Any, boxes: Any, owners: Any) -> dict[str, Any]:
+        return {"crops": tf.image.crop_and_resize(image, boxes, owners, (4, 4))}
+
+    model = saved(
+        tmp_path / "m", f, spec([None, 8, 8, 3], "image"), spec([None, 4], "boxes"), spec([None], "owners", tf.int32)
+    )
+    assert inputs_of(model) == {"image": False, "boxes": True, "owners": True}
+    assert outputs_of(model) == {"crops": True}
+
+
+def test_a_picture_without_a_batch_is_one_value(tmp_path: Path) -> None:
+    def f(image: Any) -> dict[str, Any]:
+        return {"scores": tf.reduce_mean(image, [0, 1]), "smooth": tf.nn.avg_pool2d(image[None], 3, 1, "SAME")[0]}
+
+    for number, shape in enumerate(([None, None, 3], [24, 24, 3])):
+        model = saved(tmp_path / str(number), f, spec(shape, "image"))
+        assert inputs_of(model) == {"image": False}
+        assert not any(outputs_of(model).values())
+
+
+def test_no_inputs_means_no_samples(tmp_path: Path) -> None:
+    model = saved(tmp_path / "m", lambda: {"table": tf.reshape(tf.range(12), [3, 4])})
+    assert (inputs_of(model), outputs_of(model)) == ({}, {"table": False})
+
+
+def test_a_model_that_changes_its_variables_is_not_run_to_find_out(tmp_path: Path) -> None:
+    calls = tf.Variable(0.0)
+
+    def f(x: Any) -> dict[str, Any]:
+        calls.assign_add(1.0)
+        return {"y": x + calls, "kept": tf.boolean_mask(x, x[:, 0] > 0)}
+
+    model = saved(tmp_path / "m", f, spec([None, 3]), keep=calls)
+    assert inputs_of(model) == {"x": True}
+    assert outputs_of(model)["y"]
+    assert model.predict({"x": np.zeros((1, 3), np.float32)})["y"][0, 0] == 1.0
+
+
+def recurrent() -> keras.Model:
+    i = keras.Input((None, 4))
+    steps = L.Bidirectional(L.GRU(3, return_sequences=True))(i)
+    return keras.Model(i, [L.LSTM(2)(steps), steps, keras.ops.reshape(i, (-1, 4)), keras.ops.sum(i)])
+
+
+def test_keras_inputs_are_samples_by_definition_and_its_outputs_are_looked_at() -> None:
+    model = load(recurrent())
+    assert list(inputs_of(model).values()) == [True]
+    assert list(outputs_of(model).values()) == [True, True, False, False]
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_fixed_batch_of_keras(batch: int) -> None:
+    i = keras.Input(batch_shape=(batch, 5, 4))
+    model = load(keras.Model(i, [L.LSTM(2, stateful=True)(i), keras.ops.reshape(i, (-1, 4))]))
+    assert list(inputs_of(model).values()) == [True]
+    assert list(outputs_of(model).values()) == [True, False]
