@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from . import source as sources
 from .callable import Traced, is_keras3, is_tf_keras, trace_keras, trace_saved_model
 from .loaded import Model
 from .messages import one_line
+from .old_files import said_in_full
 from .safety import check_keras_config, check_saved_model, foreign_classes
 from .side_effects import state_of
 from .signatures import serving_tags
@@ -135,12 +137,26 @@ def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: 
     keras2 = version.startswith(("1", "2")) and not _are_keras3(objects)
     if keras2 and source.format == sources.KERAS_V3:
         _refuse_foreign_classes(source, objects)
-    keras_model = _deserialize(source, keras2, objects, trust)
+    notes = [f"written by Keras {version}, run by {_library(keras2)}"]
+    config: Any = None
+    if keras2 and source.format == sources.KERAS_H5:
+        written = sources.read_keras_config(source)
+        config, changes = said_in_full(written, version, str(source.path))
+        config = config if changes else None
+        notes += changes
+    known = {**_functions_of_old_applications(), **objects} if keras2 else objects
+    keras_model = _deserialize(source, keras2, known, trust, config)
     traced = trace_keras(keras_model)
-    notes = (f"written by Keras {version}, run by {_library(keras2)}",)
     return Model(
-        ModelInfo(str(source.path), source.format, source.sha256, traced.signature), traced, keras_model, notes
+        ModelInfo(str(source.path), source.format, source.sha256, traced.signature), traced, keras_model, tuple(notes)
     )
+
+
+def _functions_of_old_applications() -> dict[str, Any]:
+    """MobileNets that keras.applications wrote until Keras 2.2.2 name a function of their own module."""
+    import tensorflow as tf
+
+    return {"relu6": tf.nn.relu6}
 
 
 def _refuse_foreign_classes(source: ModelSource, objects: Mapping[str, Any]) -> None:
@@ -163,9 +179,10 @@ def _are_keras3(objects: Mapping[str, Any]) -> bool:
     return any(isinstance(item, type) and issubclass(item, keras.layers.Layer) for item in objects.values())
 
 
-def _deserialize(source: ModelSource, keras2: bool, objects: Mapping[str, Any], trust: bool) -> Any:
+def _deserialize(source: ModelSource, keras2: bool, objects: Mapping[str, Any], trust: bool, config: Any) -> Any:
+    """`config` is read in place of the file's own, unless it is None."""
     package = importlib.import_module("tf_keras" if keras2 else "keras")
-    with _with_suffix(source) as path:
+    with _with_suffix(source) if config is None else _with_config(source, config) as path:
         try:
             return package.saving.load_model(
                 str(path), custom_objects=dict(objects), compile=False, safe_mode=not trust
@@ -185,6 +202,22 @@ def _with_suffix(source: ModelSource) -> Iterator[Path]:
         link = Path(folder) / f"model{suffixes[0]}"
         link.symlink_to(source.path.resolve())
         yield link
+
+
+@contextmanager
+def _with_config(source: ModelSource, config: Any) -> Iterator[Path]:
+    """A copy of an HDF5 file with another architecture."""
+    import h5py
+
+    with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
+        copy = Path(folder) / "model.h5"
+        shutil.copyfile(source.path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = json.dumps(config)
+            weights = file["model_weights"].attrs
+            if str(weights.get("keras_version", "")).startswith("1"):
+                del weights["keras_version"]  # which tf_keras takes for Keras 1 only where nothing is said
+        yield copy
 
 
 def _loading_error(source: ModelSource, error: Exception, library: str) -> ModelFileError:
