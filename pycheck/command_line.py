@@ -12,7 +12,18 @@ from .config import Options
 
 #: What changes no result, or is no option of the command.
 LEFT_OUT = frozenset(
-    {"save_run", "cache_dir", "command", "trace", "tolerance", "page", "bundle", "bundle_point", "model_explorer"}
+    {
+        "save_run",
+        "cache_dir",
+        "command",
+        "runtimes_named",
+        "trace",
+        "tolerance",
+        "page",
+        "bundle",
+        "bundle_point",
+        "model_explorer",
+    }
 )
 
 

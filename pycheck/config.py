@@ -37,11 +37,13 @@ class BrowserChoice:
 class Options:
     """Everything a run can be told, checked. Times are in seconds.
 
+    `runtimes_named` is set if somebody named the runtimes: `train` leaves out others that cannot train the model.
     `range` bounds made inputs; `map_output` pairs artifact names with model names;
     `flags` are TF.js flags that replace its defaults, `cpu_kernels` those that its CPU backend runs instead.
     """
 
     runtimes: tuple[RuntimeId, ...] = DEFAULT_RUNTIMES
+    runtimes_named: bool = False
     format: str = "auto"
     quantize: str = "none"
     tfjs_model: Path | None = None
@@ -225,6 +227,7 @@ def _parse(settings: dict[str, Any]) -> Options:
     values = dict(settings)
     rtol, atol, max_ulp = (_by_output(name, values.pop(name, ())) for name in ("rtol", "atol", "max_ulp"))
     values["tolerance"] = ToleranceOptions(rtol, atol, max_ulp)
+    values["runtimes_named"] = "runtimes" in values
     if "runtimes" in values:
         values["runtimes"] = tuple(dict.fromkeys(_runtime(text) for text in values["runtimes"]))
     if "range" in values:

@@ -7,6 +7,7 @@ PycheckError                      exit code
 │   ├── InputsFileError           2   not inputs, truncated, wrong shape, dtype or name
 │   └── ArtifactFileError         2   a TF.js model.json or its shards
 ├── RuntimeFailedError            3   a runtime started and then failed
+│   ├── NoKernelError             3   its backend lacks a kernel that the model needs
 │   ├── RuntimeUnavailableError   3   a runtime could not be started here
 │   └── RuntimeTimeoutError       3   no answer within --timeout
 └── ConversionError               4   the model cannot become an artifact
@@ -59,6 +60,10 @@ class RuntimeFailedError(PycheckError):
     """A runtime started and then failed."""
 
     exit_code = 3
+
+
+class NoKernelError(RuntimeFailedError):
+    """TF.js's backend has no kernel for an operation that the model, or its gradient, needs."""
 
 
 class RuntimeUnavailableError(RuntimeFailedError):

@@ -122,7 +122,10 @@ class Workbench:
             setup = await asyncio.get_running_loop().run_in_executor(self._shared.executor, prepare)
             self._shared.hosts.start(options)
             host_of = partial(self._shared.hosts.get, options)
-            bench = Bench(options.runtimes, host_of, dict(options.flags), self._shared.executor, observe)
+            bench = Bench(
+                options.runtimes, host_of, dict(options.flags), self._shared.executor, observe,
+                may_leave_out=not options.runtimes_named,
+            )  # fmt: skip
             stack.push_async_callback(bench.close)
             return await train_run(
                 bench, loaded, given, setup, options,

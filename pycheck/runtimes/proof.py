@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .. import protocol
-from ..errors import PycheckError, RuntimeFailedError, RuntimeUnavailableError, UsageError
+from ..errors import NoKernelError, PycheckError, RuntimeFailedError, RuntimeUnavailableError, UsageError
 from ..protocol import FlagValue
 from ..types import Environment, RuntimeId
 
@@ -126,7 +126,7 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
         return UsageError(message)
     if match := _NO_KERNEL.search(message):
         op, backend = match.groups()
-        return RuntimeFailedError(
+        return NoKernelError(
             f"TF.js's {backend} backend has no kernel for {op}, which this model needs",
             "Leave this runtime out, or rewrite the layer that uses it.",
         )

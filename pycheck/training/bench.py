@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..errors import RuntimeFailedError
+from ..errors import NoKernelError, RuntimeFailedError
 from ..runtimes.base import status_of
 from ..runtimes.browser import BrowserHost
 from ..runtimes.training import ACTIVATION_ELEMENTS, PageStep, PageTrainer, seen
@@ -52,6 +52,7 @@ class Outcome:
 
     `before_failure` are native:float32's before its first step that was not finite. `trajectories` are what each
     runtime was seen to do, for whoever asks what would explain it; empty where that would be too much to keep.
+    `notes` name the runtimes that were left out, with the reason.
     """
 
     ready: Ready
@@ -64,6 +65,7 @@ class Outcome:
     before_failure: tuple[Array, ...] | None
     trajectories: Mapping[RuntimeId, tuple[Observed, ...]]
     epsilons: Mapping[RuntimeId, float]
+    notes: tuple[str, ...] = ()
 
     def of(self, runtime: RuntimeId) -> TrainingCurves | None:
         """The curves of one runtime."""
@@ -71,7 +73,11 @@ class Outcome:
 
 
 class Bench:
-    """The pages of some runtimes, opened once, in which one training runs after another."""
+    """The pages of some runtimes, opened once, in which one training runs after another.
+
+    With `may_leave_out`, a runtime whose backend lacks a kernel that this training needs is no failure: it is left out,
+    with a note, as long as another runtime trains.
+    """
 
     def __init__(
         self,
@@ -80,8 +86,11 @@ class Bench:
         flags: Mapping[str, str],
         executor: Executor,
         observe: Observer,
+        *,
+        may_leave_out: bool = False,
     ) -> None:
         self._runtimes = runtimes
+        self._may_leave_out = may_leave_out
         self._get_host = get_host
         self._flags = flags
         self._executor = executor
@@ -122,6 +131,20 @@ class Bench:
         await trainer.runtime.load(ready.artifact)
         return trainer
 
+    def leave_out(self, missing: Mapping[RuntimeId, str]) -> tuple[str, ...]:
+        """Train no more on runtimes that lack a kernel, given the messages that say so; notes for the report."""
+        left = tuple(runtime for runtime in self._runtimes if runtime not in missing)
+        if not (self._may_leave_out and missing and left):
+            return ()
+        self._runtimes = left
+        reasons = {
+            runtime: message.removeprefix(f"{runtime}: ").replace("this model", "training this model")
+            for runtime, message in missing.items()
+        }
+        return tuple(
+            f"{runtime} is left out: {reason}; --runtime {runtime} includes it" for runtime, reason in reasons.items()
+        )
+
     def note(self, runtime: RuntimeId, doing: str, done: int, total: int) -> None:
         """Tell who watches."""
         self._observe(str(runtime), doing, done, total)
@@ -140,6 +163,7 @@ class _Race:
         self._double = CurveBuilder(NATIVE_FLOAT64, ready.variables)
         self._pages: dict[RuntimeId, _Lane] = {}
         self._records: dict[RuntimeId, RuntimeRecord] = {}
+        self._missing: dict[RuntimeId, str] = {}  # by runtime that lacks a kernel, what it said
         self._snapshots: dict[int, Snapshot] = {}
         self._before_failure: tuple[Array, ...] | None = None
         self._previous = ready.single.weights
@@ -172,19 +196,22 @@ class _Race:
                 for lane in self._lanes():
                     self._kept.setdefault(lane.runtime, []).extend(map(_without_results, lane.steps))
             done += count
-        lanes = [self._pages[runtime] for runtime in self._runtimes if runtime in self._pages]
+        notes = self._bench.leave_out(self._missing)
+        runtimes = [runtime for runtime in self._runtimes if not (notes and runtime in self._missing)]
+        lanes = [self._pages[runtime] for runtime in runtimes if runtime in self._pages]
         builders = (self._single, self._double, *(lane.curves for lane in lanes))
         return Outcome(
             self._ready,
             variables,
             tuple(builder.curves() for builder in builders),
             tuple(row for builder in builders for row in builder.gradients),
-            tuple(self._records[r] if r in self._records else self._pages[r].record() for r in self._runtimes),
+            tuple(self._records[r] if r in self._records else self._pages[r].record() for r in runtimes),
             self._floor,
             self._snapshots,
             self._before_failure,
             {runtime: tuple(steps) for runtime, steps in self._kept.items()} if self._keeps else {},
             {lane.runtime: lane.epsilon for lane in lanes},
+            notes,
         )
 
     def _lanes(self) -> list[_Lane]:
@@ -253,6 +280,8 @@ class _Race:
 
     def _fail(self, runtime: RuntimeId, error: RuntimeFailedError) -> None:
         status = status_of(error)
+        if isinstance(error, NoKernelError):
+            self._missing[runtime] = error.message
         lane = self._pages.get(runtime)
         environment = lane.trainer.runtime.environment if lane else None
         timings = dict(lane.trainer.runtime.timings_s) if lane else {}

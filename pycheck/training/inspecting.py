@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..diagnose.training import Certain, Explanation, Saturated, TrainingEvidence, loss_grew
-from ..types import NATIVE_FLOAT32, Array, Curvature, PassCheck, TrainingCurves
+from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Curvature, PassCheck, TrainingCurves
 from .backward import check_pass, saturations
 from .bench import Outcome
+from .cancellation import cancelled_gradients
 from .curvature import NotMeasuredError, largest_curvature, stability
 from .data_facts import nan_in_data, scales, target_ranges
 from .explain import Explainer
@@ -58,6 +59,7 @@ def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Insp
     elif _finite(final):
         states.append((recipe.steps, final))
     curvatures, notes = _curvatures(setup, outcome, native)
+    cancelled = _cancelled(setup, outcome)
     evidence = TrainingEvidence(
         optimizer=recipe.optimizer.name,
         learning_rate=recipe.optimizer.learning_rate,
@@ -71,8 +73,26 @@ def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Insp
         certain=tuple(_certain(single, setup, states)),
         saturated=tuple(_saturated(single, setup, states)),
         explanations=tuple(_explanations(outcome)),
+        cancelled=cancelled,
     )
-    return Inspection(evidence, tuple(passes), curvatures, notes)
+    return Inspection(evidence, tuple(passes), curvatures, (*notes, *map(_without_gradient, cancelled)))
+
+
+def _cancelled(setup: Setup, outcome: Outcome) -> tuple[str, ...]:
+    """Variables whose gradient at the first step is 0 by algebra."""
+    double, curves = outcome.ready.double, outcome.of(NATIVE_FLOAT64)
+    if curves is None or not curves.largest_gradient or not math.isfinite(curves.loss[0]):
+        return ()
+    final = double.weights
+    double.set_weights(outcome.snapshots[0].weights)
+    try:
+        return cancelled_gradients(double, curves.largest_gradient[0], *setup.plan.batch(0))
+    finally:
+        double.set_weights(final)
+
+
+def _without_gradient(name: str) -> str:
+    return f"{name} has no effect on the loss, and so no gradient: the layers that follow cancel it"
 
 
 def _clipping(recipe: Recipe) -> str | None:

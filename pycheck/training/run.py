@@ -91,7 +91,7 @@ def _training(setup: Setup, outcome: Outcome, looked: Inspection) -> Training:
         gradients=outcome.gradients,
         passes=looked.passes,
         curvatures=looked.curvatures,
-        notes=(*plan.notes, *outcome.ready.notes, *looked.notes),
+        notes=(*outcome.notes, *plan.notes, *outcome.ready.notes, *looked.notes),
     )
 
 

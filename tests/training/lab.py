@@ -39,12 +39,14 @@ class Trained:
 class Lab:
     """Trains on the given runtimes; `with` closes the browser."""
 
-    def __init__(self, *runtimes: str) -> None:
+    def __init__(self, *runtimes: str, may_leave_out: bool = False) -> None:
         self.runtimes = tuple(RuntimeId.parse(name) for name in runtimes)
         self._loop = asyncio.new_event_loop()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
         self._host: BrowserHost | None = None
-        self.bench = Bench(self.runtimes, self._get_host, {}, self._executor, lambda *_: None)
+        self.bench = Bench(
+            self.runtimes, self._get_host, {}, self._executor, lambda *_: None, may_leave_out=may_leave_out
+        )
 
     def __enter__(self) -> Self:
         return self

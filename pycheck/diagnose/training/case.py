@@ -113,7 +113,8 @@ class TrainingEvidence:
     """What else is known of a training than its curves.
 
     `growth` is how many times larger the loss of the same data was after the training than before it, in
-    native:float64; known of an adaptive optimizer whose training failed.
+    native:float64; known of an adaptive optimizer whose training failed. `cancelled` are the variables that have no
+    effect on the loss, so that their gradient is 0 by algebra.
     """
 
     optimizer: str = "sgd"
@@ -128,6 +129,7 @@ class TrainingEvidence:
     certain: tuple[Certain, ...] = ()
     saturated: tuple[Saturated, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    cancelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ def vanishing(case: TrainingCase) -> Iterator[Finding]:
     first = case.native.largest_gradient[0] if case.native.largest_gradient else ()
     sizes = {v.name: size for v, size in zip(case.training.variables, first, strict=False) if size is not None}
     largest = max(sizes.values(), default=0.0)
-    gone = [name for name, size in sizes.items() if size <= _VANISHED * min(largest, 1.0)]
+    bound = _VANISHED * min(largest, 1.0)
+    gone = [name for name, size in sizes.items() if size <= bound and name not in case.evidence.cancelled]
     if not largest or not gone or not math.isfinite(largest):
         return
     named = [*gone[:_MOST_NAMED], *([f"{len(gone) - _MOST_NAMED} more"] if len(gone) > _MOST_NAMED else [])]
