@@ -23,7 +23,7 @@ PROTOCOL_VERSION = 3
 
 #: What TF.js lets a flag be; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
 FlagValue = bool | int | float | str
-Dtype = Literal["float32", "int32", "bool"]
+Dtype = Literal["float32", "int32", "bool", "complex64"]
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 

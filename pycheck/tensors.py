@@ -5,8 +5,9 @@ header, the header, then the data. The package's own functions copy every tensor
 in and on the way out, so writing here gives views to be sent one after another, and reading
 gives views into the bytes that arrived; tests hold both to the package's answer.
 
-TF.js holds float32, int32 and bool. `to_tfjs` turns what NumPy has into those and says
-what it did; a value that would change beyond rounding is an error.
+TF.js holds float32, int32, bool and complex64. `to_tfjs` turns what NumPy has into those and says
+what it did; a value that would change beyond rounding is an error. What compares complex numbers
+compares their `parts`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _NAMES = {
     "int8": "I8",
     "uint8": "U8",
     "bool": "BOOL",
+    "complex64": "C64",
 }
 _DTYPES = {code: np.dtype(name).newbyteorder("<") for name, code in _NAMES.items()}
 _PREFIX = 8  # bytes that hold the header's length
@@ -97,14 +99,16 @@ def decode(data: bytes | bytearray | memoryview | Array) -> dict[str, Array]:
 
 
 def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
-    """The array as float32, int32 or bool, and what was done to it where something was.
+    """The array as float32, int32, bool or complex64, and what was done to it where something was.
 
-    float64 is rounded to float32, as TF.js itself would; float16 is widened exactly;
-    integers must fit int32, or it is InputsFileError, as are strings, objects and complex numbers.
+    float64 is rounded to float32 and complex128 to complex64, as TF.js itself would; float16 is widened exactly;
+    integers must fit int32, or it is InputsFileError, as are strings and objects.
     """
     dtype = array.dtype
-    if dtype in (np.float32, np.int32, np.bool_):
+    if dtype in (np.float32, np.int32, np.bool_, np.complex64):
         return array, None
+    if dtype == np.complex128:
+        return array.astype(np.complex64), f"{name}: complex128 rounded to complex64, for TF.js has no complex128"
     if dtype.kind == "f" and dtype.itemsize <= 8:
         verb = "widened" if dtype.itemsize < 4 else "rounded"
         with np.errstate(over="ignore"):  # beyond float32 is infinite, in TF.js as here
@@ -127,6 +131,14 @@ def _to_int32(name: str, array: Array) -> tuple[Array, str | None]:
                 f"Keep it between {_INT32.min} and {_INT32.max}.",
             )
     return array.astype(np.int32), f"{name}: {array.dtype.name} as int32, for TF.js has no {array.dtype.name}"
+
+
+def parts(array: Array) -> Array:
+    """View a complex array as real numbers, real and imaginary part on a new last axis. Others stay as they are."""
+    if array.dtype.kind != "c":
+        return array
+    real = np.dtype(f"f{array.dtype.itemsize // 2}").newbyteorder(array.dtype.byteorder)
+    return np.ascontiguousarray(array).reshape(-1).view(real).reshape(*array.shape, 2)
 
 
 def _bytes(array: Array) -> memoryview:

@@ -1,6 +1,6 @@
 // A layers or a graph model behind one interface: named tensors in, named tensors out, nothing left behind.
 
-import {backend, engine, keep, tensor} from '@tensorflow/tfjs-core';
+import {backend, complex, engine, keep, tensor} from '@tensorflow/tfjs-core';
 
 import {ARRAYS} from './safetensors.js';
 
@@ -58,7 +58,17 @@ export class Model {
   async run(given, jobs, hold) {
     if (hold) this.#release();
     return scoped(async () => {
-      const known = new Map([...given.keys()].map((name) => [name, this.#place(name, toTensor(name, given))]));
+      /** @type {Map<string, Tensor>} */
+      const known = new Map();
+      /** @type {Map<string, unknown>} */
+      const refused = new Map();
+      for (const name of given.keys()) {
+        try {
+          known.set(name, toTensor(name, given, (value) => this.#place(name, value)));
+        } catch (error) {
+          refused.set(name, error); // a backend without complex numbers, which only the jobs that read them need
+        }
+      }
       /** @type {NamedTensor[]} */
       const outputs = [];
       /** @type {Map<number, string>} */
@@ -71,6 +81,7 @@ export class Model {
       for (const [number, job] of jobs.entries()) {
         try {
           await scoped(async () => {
+            for (const name of job.inputs) if (refused.has(name)) throw refused.get(name);
             const fed = new Map(job.inputs.map((name) => [name, found(name, known)]));
             const {tensors} = await this.#runPoints(fed, job.outputs);
             if (hold) job.outputs.forEach((name, index) => this.#hold(name, tensors[index]));
@@ -245,10 +256,16 @@ function found(name, given) {
   return value;
 }
 
-/** @param {string} name @param {ReadonlyMap<string, NamedTensor>} given @returns {Tensor} */
-function toTensor(name, given) {
+/**
+ * @param {string} name @param {ReadonlyMap<string, NamedTensor>} given
+ * @param {(value: Tensor) => Tensor} [place] puts it where it is to lie, the parts of a complex tensor one by one
+ * @returns {Tensor}
+ */
+function toTensor(name, given, place = (value) => value) {
   const {data, shape, dtype} = found(name, given);
-  return tensor(data, shape, dtype);
+  if (dtype !== 'complex64') return place(tensor(data, shape, dtype));
+  const [real, imaginary] = [0, 1].map((part) => place(tensor(data.filter((_, at) => at % 2 === part), shape, 'float32')));
+  return complex(real, imaginary);
 }
 
 /**
@@ -274,8 +291,9 @@ function readAll(names, tensors, prefix = '') {
  */
 async function read(name, result) {
   if (!result) throw new Error(`the model gave no output '${name}'`);
-  const {dtype, shape} = result;
-  if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+  const {shape} = result;
+  const dtype = /** @type {import('./protocol.d.ts').Dtype} */ (result.dtype);
+  if (!(dtype in ARRAYS)) {
     throw new Error(`output '${name}' has dtype ${dtype}, which is not compared`);
   }
   // A cast that loses nothing, bool to int32 or int32 to float32, may keep the array it came from.

@@ -4,7 +4,7 @@ export type ProtocolVersion = 3;
 
 export type FlagValue = boolean | number | string;
 
-export type Dtype = "float32" | "int32" | "bool";
+export type Dtype = "float32" | "int32" | "bool" | "complex64";
 
 export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "predict" | "train" | "gpu" | "transfer";
 

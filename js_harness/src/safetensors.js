@@ -1,5 +1,6 @@
 // Named tensors to and from safetensors bytes: https://huggingface.co/docs/safetensors
-// Only what TensorFlow.js holds: float32, int32 and bool, little endian as every browser is.
+// Only what TensorFlow.js holds: float32, int32, bool and complex64, little endian as every browser is. The data of a
+// complex tensor are its real and imaginary parts in turn.
 
 /** @typedef {import('./protocol.d.ts').Dtype} Dtype */
 /** @typedef {Float32Array | Int32Array | Uint8Array} Data */
@@ -8,12 +9,17 @@
 const PREFIX = 8; // bytes that hold the header's length
 
 /** @type {Record<string, Dtype>} */
-const DTYPES = {F32: 'float32', I32: 'int32', BOOL: 'bool'};
+const DTYPES = {F32: 'float32', I32: 'int32', BOOL: 'bool', C64: 'complex64'};
 /** @type {Record<Dtype, string>} */
-const CODES = {float32: 'F32', int32: 'I32', bool: 'BOOL'};
+const CODES = {float32: 'F32', int32: 'I32', bool: 'BOOL', complex64: 'C64'};
 /** @typedef {{BYTES_PER_ELEMENT: number, new (buffer: ArrayBuffer, offset: number, length: number): Data, from(values: ArrayLike<number>): Data}} ArrayType */
 /** @type {Record<Dtype, ArrayType>} */
-export const ARRAYS = {float32: Float32Array, int32: Int32Array, bool: Uint8Array};
+export const ARRAYS = {float32: Float32Array, int32: Int32Array, bool: Uint8Array, complex64: Float32Array};
+
+/** How many numbers a tensor is made of. @param {Dtype} dtype @param {readonly number[]} shape */
+function numbersOf(dtype, shape) {
+  return shape.reduce((product, dimension) => product * dimension, dtype === 'complex64' ? 2 : 1);
+}
 
 /**
  * The tensors of a file, as views into it where it is aligned, which files of this writer and of Python are.
@@ -47,7 +53,7 @@ export function encode(tensors) {
   const header = {};
   let offset = 0;
   for (const {name, dtype, shape, data} of ordered) {
-    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    const size = numbersOf(dtype, shape);
     if (size !== data.length) {
       throw new Error(`tensor '${name}' of shape [${shape}] needs ${size} values, has ${data.length}`);
     }
@@ -74,7 +80,7 @@ function read(name, {dtype: code, shape, data_offsets: [begin, end]}, buffer, st
   const dtype = DTYPES[code];
   if (!dtype) throw new Error(`tensor '${name}' has dtype ${code}; TensorFlow.js holds ${Object.keys(DTYPES)}`);
   const Type = ARRAYS[dtype];
-  const length = shape.reduce((product, dimension) => product * dimension, 1);
+  const length = numbersOf(dtype, shape);
   if (end - begin !== length * Type.BYTES_PER_ELEMENT || begin < 0 || start + end > buffer.byteLength) {
     throw new Error(`tensor '${name}' of shape [${shape}] does not fit its bytes ${begin} to ${end}`);
   }

@@ -33,6 +33,13 @@ describe('safetensors', () => {
     for (const tensor of tensors) expect(read.get(tensor.name)).toEqual(tensor);
   });
 
+  it('holds the two parts of complex numbers in turn', async () => {
+    const value = {name: 'c', dtype: 'complex64', shape: [1, 2], data: float32(1, -2, 3, 4)};
+    const buffer = await bytes([{name: 'mask', dtype: 'bool', shape: [1], data: Uint8Array.of(1)}, value]);
+    expect(decode(buffer).get('c')).toEqual(value);
+    await expect(bytes([{...value, data: float32(1, 3)}])).rejects.toThrow('needs 4 values');
+  });
+
   it('keeps NaN, infinities and minus zero', async () => {
     const values = float32(NaN, Infinity, -Infinity, -0);
     const read = decode(await bytes([{name: 'x', dtype: 'float32', shape: [4], data: values}]));

@@ -23,6 +23,7 @@ _TYPES = {
     "uint8": "DT_UINT8",
     "int8": "DT_INT8",
     "bool": "DT_BOOL",
+    "complex64": "DT_COMPLEX64",
 }
 
 

@@ -16,6 +16,7 @@ from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError
 from ..gate import precision_bits
 from ..runtimes.artifact import ArtifactRuntime
 from ..runtimes.page import BrowserRuntime
+from ..tensors import parts
 from ..tracing.measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, Expected, compare_point, pairs_elements
 from ..types import Array, ArtifactInfo, Comparison, NanPolicy
 from .shrinking import Operands, axes, shrunk
@@ -26,7 +27,7 @@ _SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation gives for its operands: in Python in float32 and float64, and in TF.js."""
+    """What an operation gives for its operands, complex values as parts: in Python in float32 and float64, in TF.js."""
 
     operands: Mapping[str, Array]
     single: Array
@@ -66,7 +67,8 @@ class Operation:
             precision_bits=precision_bits(self.candidate.id, self.candidate.environment),
             nan=NanPolicy.FAIL,
         )
-        return Outcome(operands, single, double, given[self.point.name], comparison)
+        double = None if double is None else parts(double)
+        return Outcome(operands, parts(single), double, parts(given[self.point.name]), comparison)
 
     async def smallest(self, whole: Outcome) -> Outcome:
         """The same divergence on as few samples as may be, and where elements are paired on as few elements."""
@@ -85,7 +87,8 @@ class Operation:
         element = whole.comparison.worst[0]
         place = (element.sample, *element.index)[: whole.single.ndim]
         # A layer's shapes, without the samples, are part of its model.
-        paired = self.cut.format == "graph" and pairs_elements(self.point.op)
+        is_complex = any(value.dtype.kind == "c" for value in whole.operands.values())
+        paired = self.cut.format == "graph" and pairs_elements(self.point.op) and not is_complex
         least = whole
         for axis in axes(whole.operands, whole.single.shape, place, paired=paired):
             if found := await shrunk(least.operands, axis, still):

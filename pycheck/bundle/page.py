@@ -214,7 +214,7 @@ def _issue(content: Content, page: str) -> str:
 
 
 def _described(value: Array) -> str:
-    listed = ", ".join(_number(v) for v in value.reshape(-1)[:_MOST_LISTED])
+    listed = ", ".join(_number(v) for v in tensors.parts(value).reshape(-1)[:_MOST_LISTED])
     more = ", ..." if value.size > _MOST_LISTED else ""
     return f"{value.dtype.name} {list(value.shape)} = {listed}{more}"
 

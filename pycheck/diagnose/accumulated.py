@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..types import Comparison, Finding, OutputSplit, PointResult, RuntimeId, Severity, Trace, TracePoint
-from .case import listed, named, number, place
+from .case import listed, named, number, place, unlike
 from .codes import finding
 
 _MOST = 3
@@ -188,7 +188,8 @@ def _jump(first: _Step) -> str:
     inherited = first.result.inherited if first.result else None
     assert inherited is not None  # or it would not fail
     worst = inherited.worst[0] if inherited.worst else None
-    example = f", {number(worst.candidate)} instead of {number(worst.reference)} at {place(worst)}" if worst else ""
+    given, expected = unlike(worst.candidate, worst.reference) if worst else ("", "")
+    example = f", {given} instead of {expected} at {place(worst, first.point.dtype)}" if worst else ""
     return (
         f"NaN or infinity comes first at {named(first.point)}{example}: what it reads is right within its tolerance, "
         "and there so little decides between a number and none."

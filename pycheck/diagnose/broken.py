@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..types import Comparison, PointResult, TracePoint
+from collections.abc import Sequence
+
+from ..types import Comparison, Operand, PointResult, TracePoint
 from .case import listed
 
 #: In fewer elements than this, zeros or large errors may be chance.
@@ -13,6 +15,9 @@ _FAR = 0.1
 _EXACT = 0.01
 #: Operations whose result jumps: an argument at the jump is rounded to either side by a sound kernel.
 _STEPS = frozenset({"Ceil", "Floor", "FloorDiv", "FloorMod", "Mod", "Round", "Sign", "TruncateDiv"})
+#: Sums and products of two numbers, which stay finite where both are below `_MODERATE`.
+_PLAIN = frozenset({"Add", "AddV2", "Mul", "Multiply", "Neg", "Sub", "Subtract", "Square", "SquaredDifference"})
+_MODERATE = 1e18
 
 
 def gives_only_zeros(op: str, comparison: Comparison | None) -> bool:
@@ -35,6 +40,15 @@ def computes_otherwise(op: str, comparison: Comparison | None) -> bool:
         return False
     largest, usual = c.max_abs_error or 0.0, c.rms_error or 0.0
     return largest > _FAR * c.reference_scale and usual > _FAR * c.reference_rms
+
+
+def makes_nan(op: str, operands: Sequence[Operand], comparison: Comparison | None) -> bool:
+    """Whether a product or a sum of numbers far from float32's bounds is no number."""
+    c = comparison
+    if c is None or c.precision_bits == 16 or op not in _PLAIN or not operands or not c.nonfinite.introduced:
+        return False
+    reach = [max(abs(o.smallest or 0.0), abs(o.largest or 0.0)) for o in operands]
+    return max(reach) < _MODERATE and not any(o.nan_count or o.infinity_count for o in operands)
 
 
 def right_elsewhere(point: TracePoint, result: PointResult) -> str:

@@ -82,9 +82,12 @@ def unlike(first: float, second: float) -> tuple[str, str]:
     )
 
 
-def place(element: WorstElement) -> str:
-    """Where an element is: ``sample 3 [0, 7]``."""
-    return f"sample {element.sample} {list(element.index)}" if element.index else f"sample {element.sample}"
+def place(element: WorstElement, dtype: str | None = None) -> str:
+    """Where an element is: ``sample 3 [0, 7]``; of a complex value ``sample 3 [0], imaginary part``."""
+    index, part = element.index, ""
+    if index and (dtype or "").startswith("complex"):
+        index, part = index[:-1], f", {'imaginary' if index[-1] else 'real'} part"
+    return (f"sample {element.sample} {list(index)}" if index else f"sample {element.sample}") + part
 
 
 def named(point: TracePoint) -> str:

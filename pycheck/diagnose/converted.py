@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ..types import Comparison, Finding, PointResult, Severity, Trace, TracePoint
-from .case import named, number, place
+from .case import named, number, place, unlike
 from .codes import finding
 
 #: More sources than this are told by the worst of them.
@@ -52,7 +52,7 @@ def _finding(source: _Source, severity: Severity, others: int) -> Finding:
         severity,
         tensor=point.name,
         layer=point.layer,
-        summary=f"The artifact stops being the model at {where}: {what}{_example(result)}.{_note(result)}{more}",
+        summary=f"The artifact stops being the model at {where}: {what}{_example(point, result)}.{_note(result)}{more}",
         advice=advice,
         evidence={
             "op": point.op,
@@ -105,8 +105,9 @@ def _note(result: PointResult) -> str:
     return f" {result.note[0].upper()}{result.note[1:]}." if result.note else ""
 
 
-def _example(result: PointResult) -> str:
+def _example(point: TracePoint, result: PointResult) -> str:
     element = result.element
     if element is None:
         return ""
-    return f", {number(element.candidate)} instead of {number(element.reference)} at {place(element)}"
+    given, expected = unlike(element.candidate, element.reference)
+    return f", {given} instead of {expected} at {place(element, point.dtype)}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..types import CLASSES, Comparison, Operand
-from .broken import computes_otherwise, gives_only_zeros
+from .broken import computes_otherwise, gives_only_zeros, makes_nan
 from .case import number
 
 _LARGEST_HALF = 65504.0
@@ -39,6 +39,7 @@ _PRODUCTS = frozenset({"Mul", "Multiply", "Rescaling"})
 _CLIPS = frozenset({"ClipByValue", "ReLU", "Relu6"})
 #: What TF.js computes near 0 by a formula that cancels there, such as log(1 + x).
 _CANCELLING = frozenset({"Elu", "ELU", "Expm1", "Log1p", "Selu", "Sinh", "Tanh"})
+_TRANSFORMS = frozenset({"FFT", "IFFT", "RFFT", "IRFFT"})
 _PERIODIC = frozenset({"Cos", "Sin", "Tan"})
 _SMALL, _LARGE_ANGLE = 0.1, 1e3
 
@@ -181,6 +182,15 @@ def _turns_often(s: Place) -> bool:
     return s.op in _PERIODIC and any(_LARGE_ANGLE < abs(v) < math.inf for v in s.values)
 
 
+def _transforms_on_a_gpu(s: Place) -> bool:
+    """The kernels of WebGL and WebGPU sum the terms of the definition (`fft_gpu.ts`, `fft_webgpu.ts`)."""
+    on_gpu = s.comparison is not None and s.comparison.candidate.kind in ("webgl", "webgl-f16", "webgpu")
+    small = s.comparison is not None and (s.comparison.max_abs_error or 0.0) < _SMALL * (
+        s.comparison.reference_scale or 0.0
+    )
+    return s.op in _TRANSFORMS and on_gpu and small
+
+
 def _draws(s: Place) -> bool:
     return s.op.startswith(("Random", "StatelessRandom")) or s.op in ("Multinomial", "TruncatedNormal")
 
@@ -286,6 +296,12 @@ RULES: Sequence[Explanation] = (
         "Use a smaller constant: an epsilon of 1e-12 becomes a bound of 1e12, and a mask of -1e9 is infinite.",
     ),
     (
+        "broken-kernel",
+        lambda s: s.ran_alone and makes_nan(s.op, s.operands, s.comparison),
+        "TF.js's {backend} kernel makes NaN or infinity of finite numbers",
+        "Use another backend, or run this kernel on the CPU.",
+    ),
+    (
         "nan-introduced",
         lambda s: math.isfinite(s.expected) and not math.isfinite(s.given),
         "Python gives a finite number here",
@@ -314,6 +330,12 @@ RULES: Sequence[Explanation] = (
         _turns_often,
         "this backend reduces so large an angle to one turn with few digits",
         "Take whole turns off before the model, in float64, so that angles stay between -pi and pi.",
+    ),
+    (
+        "own-drift",
+        _transforms_on_a_gpu,
+        "TF.js's {backend} kernel sums sines and cosines that the GPU computes with few digits",
+        "Use another backend, or compute the Fourier transform outside the model.",
     ),
     (
         "broken-kernel",

@@ -105,7 +105,7 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
         tensor=point.name,
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
-        f"{given} instead of {expected} at {place(element)}.",
+        f"{given} instead of {expected} at {place(element, point.dtype)}.",
         advice=advice + (right_elsewhere(point, result) if code == "broken-kernel" else ""),
         evidence={
             "op": point.op,
@@ -134,7 +134,7 @@ def _origin(point: TracePoint, severity: Severity) -> Finding:
         layer=point.layer,
         summary=f"In Python itself {named(point)} makes {'NaN' if math.isnan(element.candidate) else 'infinity'} of "
         f"{'infinity' if infinite else 'finite numbers'} in {elements(point.origin.count)}: {what}; "
-        f"{of_operands(operands)}{number(element.candidate)} at {place(element)}.",
+        f"{of_operands(operands)}{number(element.candidate)} at {place(element, point.dtype)}.",
         advice=advice,
         evidence={
             "op": point.op,

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..artifact import Point, read_artifact
 from ..errors import PycheckError, RuntimeFailedError
+from ..tensors import parts
 from ..types import Array, ArtifactInfo, Environment, RuntimeId, Tensors
 from .base import Runtime
 from .executable import Executable
@@ -68,11 +69,11 @@ class ArtifactRuntime(Runtime):
         return self._started().graph.point_of(output)
 
     async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs by the model's names, for inputs by the model's names."""
+        """Outputs by the model's names, complex ones as parts, for inputs by the model's names."""
         info = self._info
         feeds = {artifact_name: inputs[name] for name, artifact_name in info.input_names.items()}
         values = await self.run(feeds, list(info.output_names.values()))
-        return {name: values[artifact_name] for name, artifact_name in info.output_names.items()}
+        return {name: parts(values[artifact_name]) for name, artifact_name in info.output_names.items()}
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Values of `fetches`, computed from `feeds` alone.

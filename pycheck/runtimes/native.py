@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PycheckError, RuntimeFailedError
+from ..tensors import parts
 from ..types import Environment, RuntimeId, Tensors
 from .base import Runtime
 
@@ -48,12 +49,13 @@ class NativeRuntime(Runtime):
         self.environment = await self._timed("probe", lambda: _environment(self.id.kind, model, notes))
 
     async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs in float32 or, for `native:float64`, float64; other types as the model has them."""
+        """Outputs in float32 or, for `native:float64`, float64; complex ones as parts, other types as they are."""
         if self._predict is None:
             raise RuntimeFailedError(f"{self.id} is not started.")
         predict = self._predict
         step = "predict" if "first_predict" in self.timings_s else "first_predict"
-        return await self._timed(step, lambda: self._explained(predict, inputs))
+        outputs = await self._timed(step, lambda: self._explained(predict, inputs))
+        return {name: parts(value) for name, value in outputs.items()}
 
     async def close(self) -> None:
         """Let go of the model."""

@@ -93,7 +93,7 @@ class BrowserRuntime(Runtime):
             await self._load(await self._wait_for_artifact(self._artifact))
 
     async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs by the model's names, for inputs by the model's names; first axis the sample.
+        """Outputs by the model's names, complex ones as parts, for inputs by the model's names; first axis the sample.
 
         float64 and int64 are converted to what TF.js has, which `environment.notes` then says.
         """
@@ -102,7 +102,7 @@ class BrowserRuntime(Runtime):
         # A graph may give one node as two outputs; layers outputs are paired by position.
         wanted = tuple(dict.fromkeys(info.outputs)) if info.format == "graph" else info.outputs
         outputs = await self._predict(wire, info.inputs, wanted)
-        return {name: outputs[artifact_name] for name, artifact_name in info.output_names.items()}
+        return {name: tensors.parts(outputs[artifact_name]) for name, artifact_name in info.output_names.items()}
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Values of points inside the artifact, computed from `feeds` alone; both by the artifact's names.

@@ -12,6 +12,7 @@ import numpy as np
 from ..artifact import Point
 from ..errors import InputError, RuntimeFailedError, RuntimeTimeoutError
 from ..gate import precision_bits
+from ..tensors import parts
 from ..types import Array, Comparison, Environment, NanPolicy, RuntimeId
 from .expecting import Work, first_line
 from .groups import Segment
@@ -178,7 +179,7 @@ class Asker:
 
 def _exceeds_half(value: Array) -> bool:
     """Whether a finite number of these is too large for a half float."""
-    if value.dtype.kind != "f":
+    if value.dtype.kind not in "fc":
         return False
-    magnitudes = np.abs(value)
+    magnitudes = np.abs(parts(value))
     return bool((magnitudes[np.isfinite(magnitudes)] > LARGEST_HALF).any())

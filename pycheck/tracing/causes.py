@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ..artifact import Point
+from ..tensors import parts
 from ..types import Array, Origin, Repeat, RuntimeId, Saturation, WorstElement
 from .measuring import operands_of, pairs_elements
 
@@ -31,22 +32,30 @@ def origin(point: Point, single: Array, double: Array | None, operands: Mapping[
     None where there is none. Where the operation pairs elements, what counts is those that it pairs; else all
     of the same sample.
     """
-    if single.dtype.kind != "f" or point.constant or (bad := ~np.isfinite(single)).sum() == 0:
+    value = parts(single)
+    if value.dtype.kind != "f" or point.constant or (bad := ~np.isfinite(value)).sum() == 0:
         return None
-    paired = pairs_elements(point.op)
-    made = bad & _reads_only(np.isfinite, single.shape, operands, paired=paired)
-    made |= np.isnan(single) & _reads_only(lambda value: ~np.isnan(value), single.shape, operands, paired=paired)
+    paired, is_complex = pairs_elements(point.op), value is not single
+
+    def reads_only(holds: Callable[[Array], Array]) -> Array:
+        whole = _reads_only(holds, single.shape, operands, paired=paired)
+        return whole[..., None] if is_complex else whole
+
+    made = bad & reads_only(np.isfinite)
+    made |= np.isnan(value) & reads_only(lambda operand: ~np.isnan(operand))
     if not made.any():
         return None
+    double = None if double is None else parts(double)
     place = tuple(int(i) for i in np.argwhere(made)[0])
     element = WorstElement(
         sample=place[0] if place else 0,
         index=place[1:],
-        reference=float(double[place]) if double is not None and double.shape == single.shape else float("nan"),
-        candidate=float(single[place]),
+        reference=float(double[place]) if double is not None and double.shape == value.shape else float("nan"),
+        candidate=float(value[place]),
         kind="introduced",
     )
-    return Origin(element, int(made.sum()), operands_of(point.op, operands, place, single.shape))
+    read = operands_of(point.op, operands, place, value.shape, is_complex=is_complex)
+    return Origin(element, int(made.sum()), read)
 
 
 def _reads_only(
@@ -55,7 +64,7 @@ def _reads_only(
     """Of which elements that holds of all that they were computed from."""
     result = np.ones(shape, bool)
     for value in operands.values():
-        if value.dtype.kind != "f":
+        if value.dtype.kind not in "fc":
             continue
         fine = holds(value)
         if paired and _broadcasts(value.shape, shape):
@@ -98,7 +107,7 @@ def repeats(
     for tensor, name in outputs.items():
         if name not in first or name not in again:
             continue
-        one, two = first[name], again[name]
+        one, two = parts(first[name]), parts(again[name])
         if one.shape != two.shape or not (changed := _differs(one, two)).any():
             continue
         with np.errstate(invalid="ignore", over="ignore"):

@@ -10,6 +10,7 @@ from ..artifact import Point
 from ..compare import Statistics, measure, screen, summarize
 from ..errors import RuntimeFailedError
 from ..gate import assess
+from ..tensors import parts
 from ..types import Array, Comparison, PointResult, RuntimeId
 from . import groups
 from .expecting import first_line
@@ -163,6 +164,8 @@ class _Conversion:
 
     def _compare(self, name: str, given: Array, expected: Array, single: Array | None) -> Comparison:
         sides = self._sides
+        given, expected = parts(given), parts(expected)
+        single = None if single is None else parts(single)
         quick = screen(given, expected)
         floor = Expected(single, given).floor if single is not None and single is not given else None
 
@@ -240,10 +243,12 @@ class _Conversion:
         whole = inherited[point.name]
         judged = role(whole, own, handing_on=False, inputs_fail=bool(before))
         result = PointResult(self._sides.artifact_id, judged, whole, own, _together(region))
-        shape = values[point.name].shape if point.name in values else ()
+        value = values.get(point.name)
+        shape = () if value is None else parts(value).shape
         if judged == "source" and not any(c and c.shape_mismatch for c in (whole, own)):
             operands = {name: values[name] for name in region.cut if name in values}
-            result = located(result, point.op, operands, shape)
+            is_complex = value is not None and value.dtype.kind == "c"
+            result = located(result, point.op, operands, shape, is_complex=is_complex)
         return renumbered(result, self._samples, shape)
 
     async def _merged(

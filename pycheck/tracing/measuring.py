@@ -1,4 +1,7 @@
-"""Measures one point: how far it is off, whether that is its own doing, and what it read there."""
+"""Measures one point: how far it is off, whether that is its own doing, and what it read there.
+
+A complex value is measured as two parts: its last axis then holds the real and the imaginary part.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import numpy as np
 from ..artifact import Point
 from ..compare import Statistics, measure, screen, summarize
 from ..gate import assess
+from ..tensors import parts
 from ..types import Array, Comparison, NanPolicy, Operand, PointResult, RuntimeId, TracePoint
 
 ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
@@ -48,6 +52,7 @@ class Expected:
     """
 
     def __init__(self, single: Array, double: Array | None) -> None:
+        single, double = parts(single), None if double is None else parts(double)
         self.single = single
         self.has_double = double is not None and double.shape == single.shape
         self.size = double if double is not None and self.has_double else single
@@ -67,8 +72,9 @@ def compare_point(
     """A runtime against the artifact in Python, judged by the automatic tolerance.
 
     What passes is measured quickly: its class matrix and the size of its error, without ULP, relative error,
-    largest class and worst elements, which are None and empty. TypeError for values that are no real numbers.
+    largest class and worst elements, which are None and empty. TypeError for values that are no numbers.
     """
+    candidate = parts(candidate)
 
     def judged(statistics: Statistics) -> Comparison:
         summary = summarize(
@@ -98,8 +104,9 @@ def compare_point(
 def described(point: Point, value: Array) -> TracePoint:
     """The point with its range and what half floats would make of it."""
     smallest = largest = None
-    if value.dtype.kind == "f":
-        magnitudes = np.abs(value[np.isfinite(value)])
+    if value.dtype.kind in "fc":
+        real = parts(value)
+        magnitudes = np.abs(real[np.isfinite(real)])
         magnitudes = magnitudes[magnitudes > 0]
         if magnitudes.size:
             smallest, largest = float(magnitudes.min()), float(magnitudes.max())
@@ -131,14 +138,17 @@ def role(inherited: Comparison | None, own: Comparison | None, *, handing_on: bo
     return "passes-on" if own is not None or handing_on or inputs_fail else "source"
 
 
-def located(result: PointResult, op: str, inputs: Mapping[str, Array], output_shape: tuple[int, ...]) -> PointResult:
-    """A source with its first wrong element and the operands of that."""
+def located(
+    result: PointResult, op: str, inputs: Mapping[str, Array], output_shape: tuple[int, ...], *, is_complex: bool
+) -> PointResult:
+    """A source with its first wrong element and the operands of that; `output_shape` is that of its parts."""
     blamed = result.own if result.own is not None and result.own.passed is False else result.inherited
     if blamed is None or not blamed.worst:
         return result
     element = blamed.worst[0]
     place = (element.sample, *element.index) if output_shape else ()
-    return replace(result, element=element, operands=operands_of(op, inputs, place, output_shape))
+    operands = operands_of(op, inputs, place, output_shape, is_complex=is_complex)
+    return replace(result, element=element, operands=operands)
 
 
 def renumbered(result: PointResult, samples: Sequence[int], shape: tuple[int, ...]) -> PointResult:
@@ -163,10 +173,16 @@ def pairs_elements(op: str) -> bool:
 
 
 def operands_of(
-    op: str, inputs: Mapping[str, Array], place: tuple[int, ...], output_shape: tuple[int, ...]
+    op: str,
+    inputs: Mapping[str, Array],
+    place: tuple[int, ...],
+    output_shape: tuple[int, ...],
+    *,
+    is_complex: bool = False,
 ) -> tuple[Operand, ...]:
-    """What an operation read for the element at a place."""
-    return tuple(_operand(name, value, place, output_shape, pairs_elements(op)) for name, value in inputs.items())
+    """What an operation read for the element at a place; each part of a complex one is computed from both."""
+    paired = pairs_elements(op) and not is_complex
+    return tuple(_operand(name, parts(value), place, output_shape, paired) for name, value in inputs.items())
 
 
 def _operand(

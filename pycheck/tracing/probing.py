@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
+from ..tensors import parts
 from ..types import Array
 from .expecting import Reference, first_line
 from .selecting import called_again
 
 _AT_ONCE = 24
-_NUMBERS = "fbiu"
+_NUMBERS = "fbiuc"
 _BYTES = 4
 #: Of the memory, what the values of all points may take on each runtime, where nobody says how many samples.
 _SHARE = 1 / 4
@@ -46,7 +47,7 @@ async def probe(single: Reference, feeds: Mapping[str, Array], points: Sequence[
     for low in range(0, len(names), _AT_ONCE):
         for name, value in (await _values(single, feeds, names[low : low + _AT_ONCE], skipped)).items():
             if value.dtype.kind in _NUMBERS:
-                sizes[name] = value.size
+                sizes[name] = parts(value).size
             else:
                 skipped[name] = f"values of dtype {value.dtype} are not compared"
     return Probed(tuple(points), sizes, len(next(iter(feeds.values()))), skipped)

@@ -15,6 +15,7 @@ from ..errors import RuntimeFailedError
 from ..gate import assess, decide
 from ..runtimes.base import status_of
 from ..runtimes.page import BrowserRuntime, PointJob
+from ..tensors import parts
 from ..types import (
     Array,
     ArtifactInfo,
@@ -177,7 +178,7 @@ def _with_conversion(
         if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
             splits.append(split)  # its shape depends on values: it has no row for each sample
             continue
-        value = traced.outputs[artifact.output_names[split.tensor]]
+        value = parts(traced.outputs[artifact.output_names[split.tensor]])
         conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])
         splits.append(replace(split, conversion=conversion))
     return replace(trace, splits=tuple(splits))

@@ -163,10 +163,11 @@ class Tracer:
             measured.own,
             measured.note,
         )
-        shape = work.described[point.name].shape or ()
+        shape = work.inherited[point.name].single.shape
         if judged.role == "source":
             operands = {name: work.operands[name] for name in point.inputs if name in work.operands}
-            judged = located(judged, point.op, operands, shape)
+            is_complex = (work.described[point.name].dtype or "").startswith("complex")
+            judged = located(judged, point.op, operands, shape, is_complex=is_complex)
         return renumbered(judged, self._samples, shape)
 
     async def _splits(self, outputs: Mapping[str, str], python: Expectations) -> tuple[OutputSplit, ...]:

@@ -108,6 +108,35 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(report, folder)
 
 
+@pytest.fixture(scope="module")
+def inverse(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A Fourier transform that WebGL computes with few digits, from complex numbers to complex numbers."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("inverse")
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.float32, name="x")])
+    def transformed(x: Any) -> Any:
+        return {"y": tf.math.imag(tf.signal.ifft(tf.complex(x, 2.0 * x)))}
+
+    module.f = transformed
+    tf.saved_model.save(module, str(folder / "model"), signatures=transformed)
+    inputs = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
+    bug = folder / "bug"
+    return Made(pycheck.trace(folder / "model", inputs, runtimes=["chromium:webgl"], bundle=bug, **OPTIONS), bug)
+
+
+def test_the_page_of_complex_numbers_shows_both_parts(inverse: Made) -> None:
+    text = printed(inverse.folder / "index.html")
+    assert re.search(r"^operation +IFFT$", text, re.M)
+    assert re.search(r"^input +\S+: complex64 \[1,64\] = ", text, re.M)
+    assert re.search(r"^\[0,\d+,[01]\] .* differs$", text, re.M)
+    stored = inverse.tensors()
+    assert stored["tfjs"].shape == stored["tensorflow_float64"].shape == (1, 64, 2)
+    assert next(value for name, value in stored.items() if name.startswith("input/")).dtype == np.complex64
+
+
 def test_the_page_of_a_node_shows_the_divergence_with_nothing_but_scripts_of_tfjs(relu: Made) -> None:
     text = printed(relu.folder / "index.html")
     assert re.search(r"^operation +Relu, of layer no_less_than_none$", text, re.M)
