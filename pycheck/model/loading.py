@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import json
 import re
 import shutil
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,8 @@ from ..errors import ModelFileError, UsageError
 from ..types import ModelInfo
 from . import source as sources
 from .callable import Traced, is_keras3, is_tf_keras, trace_keras, trace_saved_model
+from .keras2_code import keras2_imports
+from .lambdas import with_lambdas
 from .loaded import Model
 from .messages import one_line
 from .old_files import said_in_full
@@ -45,8 +49,9 @@ def load(
     """Load `model`, a ModelSource or a live keras.Model (Keras 3 or tf_keras), in inference mode.
 
     A file written by Keras 2 is run by Keras 2 (the package tf_keras), because Keras 3
-    computes some of its layers otherwise (hard_sigmoid has another slope). Custom objects
-    that are Keras 3 classes decide for Keras 3.
+    computes some of its layers otherwise (hard_sigmoid has another slope); its custom objects
+    are imported with tf_keras as their Keras. Those that are Keras 3 classes nevertheless decide
+    for Keras 3.
 
     `custom_objects` are "module:attribute". `trust` allows code that the file itself
     carries (Lambda layers, pickled functions). `signature` names one of a SavedModel's. Raises ModelFileError;
@@ -133,23 +138,35 @@ def _refuse_random(source: ModelSource, traced: Traced) -> None:
 
 def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: bool) -> Model:
     version = sources.read_keras_version(source) or "2"  # files older than the attribute are of Keras 1 or 2
-    objects = import_custom_objects(custom_objects)
-    keras2 = version.startswith(("1", "2")) and not _are_keras3(objects)
+    is_old = version.startswith(("1", "2"))
+    objects = _import_for_keras2(custom_objects) if is_old else import_custom_objects(custom_objects)
+    keras2 = is_old and not _are_keras3(objects)
     if keras2 and source.format == sources.KERAS_V3:
         _refuse_foreign_classes(source, objects)
     notes = [f"written by Keras {version}, run by {_library(keras2)}"]
     config: Any = None
-    if keras2 and source.format == sources.KERAS_H5:
+    if keras2:
         written = sources.read_keras_config(source)
-        config, changes = said_in_full(written, version, str(source.path))
-        config = config if changes else None
-        notes += changes
-    known = {**_functions_of_old_applications(), **objects} if keras2 else objects
-    keras_model = _deserialize(source, keras2, known, trust, config)
+        config, objects = with_lambdas(str(source.path), written, objects)
+        objects = _functions_of_old_applications() | objects
+        if source.format == sources.KERAS_H5:
+            config, changes = said_in_full(config, version, str(source.path))
+            notes += changes
+        config = None if config == written else config
+    keras_model = _deserialize(source, keras2, objects, trust, config)
     traced = trace_keras(keras_model)
     return Model(
         ModelInfo(str(source.path), source.format, source.sha256, traced.signature), traced, keras_model, tuple(notes)
     )
+
+
+def _import_for_keras2(references: Sequence[str]) -> dict[str, Any]:
+    """Objects whose modules mean tf_keras when they say keras; Keras 3 where they ask for what it alone has."""
+    try:
+        with keras2_imports():
+            return import_custom_objects(references)
+    except ModelFileError:
+        return import_custom_objects(references)
 
 
 def _functions_of_old_applications() -> dict[str, Any]:
@@ -206,24 +223,51 @@ def _with_suffix(source: ModelSource) -> Iterator[Path]:
 
 @contextmanager
 def _with_config(source: ModelSource, config: Any) -> Iterator[Path]:
-    """A copy of an HDF5 file with another architecture."""
+    """A copy of a file of Keras 2 with another architecture."""
+    with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
+        copy = Path(folder) / ("model.keras" if source.format == sources.KERAS_V3 else "model.h5")
+        if source.format == sources.KERAS_V3:
+            _copy_archive(source.path, copy, {"config.json": json.dumps(config)})
+        else:
+            shutil.copyfile(source.path, copy)
+            _write_architecture(copy, config)
+        yield copy
+
+
+def _copy_archive(source: Path, target: Path, texts: Mapping[str, str]) -> None:
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for member in old.infolist():
+            with old.open(member) as read, new.open(member.filename, "w", force_zip64=True) as written:
+                shutil.copyfileobj(
+                    io.BytesIO(texts[member.filename].encode()) if member.filename in texts else read, written
+                )
+
+
+def _write_architecture(file: Path, config: Any) -> None:
     import h5py
 
-    with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
-        copy = Path(folder) / "model.h5"
-        shutil.copyfile(source.path, copy)
-        with h5py.File(copy, "r+") as file:
-            file.attrs["model_config"] = json.dumps(config)
-            weights = file["model_weights"].attrs
-            if str(weights.get("keras_version", "")).startswith("1"):
-                del weights["keras_version"]  # which tf_keras takes for Keras 1 only where nothing is said
-        yield copy
+    with h5py.File(file, "r+") as content:
+        content.attrs["model_config"] = json.dumps(config)
+        weights = content["model_weights"].attrs
+        if str(weights.get("keras_version", "")).startswith("1"):
+            del weights["keras_version"]  # which tf_keras takes for Keras 1 only where nothing is said
 
 
 def _loading_error(source: ModelSource, error: Exception, library: str) -> ModelFileError:
     if match := _UNKNOWN_CLASS.search(str(error)):
         return _unknown_class(source, (match["a"] or match["b"]).rpartition(">")[2], library)
-    return ModelFileError(f"{library} cannot load {source.path}: {one_line(error)}.", "Save the model again.")
+    version = sources.read_keras_version(source) or "the Keras that wrote it"
+    if "marshal" in str(error) or "bad code" in str(error):
+        return ModelFileError(
+            f"{library} cannot load {source.path}: a Lambda in it is bytecode of another version of Python "
+            f"({one_line(error)}).",
+            "Load it with the Python that wrote it and export it there: model.export('folder').",
+        )
+    return ModelFileError(
+        f"{library} cannot load {source.path}: {one_line(error)}.",
+        f"Load it where it was made, with {'Keras ' * version[:1].isdigit()}{version}, and export it there: "
+        "model.export('folder').",
+    )
 
 
 def _unknown_class(source: ModelSource, name: str, library: str) -> ModelFileError:

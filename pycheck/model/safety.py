@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import ModelFileError
+from .lambdas import is_bytecode
 from .source import ModelSource
 
 #: tf_keras turns a TFOpLambda layer's `function` into the TensorFlow symbol of that name and calls it.
@@ -108,7 +109,7 @@ def _code_in(item: Any, layer: str) -> Iterator[tuple[str, str]]:
             yield layer, "holds a pickled Python function"
         elif kind == "TFOpLambda" and isinstance(config, dict) and _has_effects(config.get("function")):
             yield layer, f"calls tf.{config.get('function')}"
-    if item.get("function_type") == "lambda":
+    if item.get("function_type") == "lambda" or is_bytecode(item):
         yield layer, "holds a pickled Python function"
     for value in item.values():
         yield from _code_in(value, layer)

@@ -1,0 +1,91 @@
+"""Give a Keras 2 model the lambdas that are arguments of its layers, such as an activation.
+
+Keras wrote three things for one: its name "<lambda>" and nothing else, a list that holds its bytecode, which no
+version of tf_keras reads back (tf_keras/src/saving/serialization_lib.py, serialize_keras_object), or an object of the
+class __lambda__, which is read where the file is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import ModelFileError
+
+_NAME = "<lambda>"
+_GIVEN = "pycheck_given_function"
+
+
+def with_lambdas(path: str, config: Any, objects: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The configuration with a name for every lambda, and the objects with what has these names.
+
+    The one function of `objects` that the configuration does not name stands for all; without one the bytecode is
+    loaded, which whoever calls this has allowed. ModelFileError names the layer where there is neither.
+    """
+    known = dict(objects)
+    text = json.dumps(config)
+    given = {id(item): item for name, item in objects.items() if not isinstance(item, type) and f'"{name}"' not in text}
+    if len(given) == 1:
+        known[_GIVEN] = next(iter(given.values()))
+
+    def name_for(where: str, code: list[Any] | None) -> str:
+        if _GIVEN in known:
+            return _GIVEN
+        if code is None:
+            raise ModelFileError(
+                f"{path}: {where} is a lambda, whose code the file does not hold.",
+                "Write it as a function into a Python file and name that function, which is taken for every lambda: "
+                "--custom-objects your_module:your_function",
+            )
+        name = f"pycheck_lambda_{len(known)}"
+        known[name] = _loaded(path, where, code)
+        return name
+
+    return _replace(config, "the model", name_for), known
+
+
+def is_bytecode(item: Any) -> bool:
+    """Whether this stands for a function in a configuration, as its bytecode, defaults and closure."""
+    if not (isinstance(item, dict) and set(item) == {"value"} and isinstance(item["value"], list)):
+        return False
+    return len(item["value"]) == 3 and isinstance(item["value"][0], str)
+
+
+def _replace(item: Any, layer: str, name_for: Callable[[str, list[Any] | None], str]) -> Any:
+    if isinstance(item, list):
+        return [_replace(value, layer, name_for) for value in item]
+    if not isinstance(item, dict):
+        return item
+    if isinstance(name := item.get("name"), str) and name != _NAME:
+        layer = f"the layer {name!r}"
+    replaced = {}
+    for key, value in item.items():
+        named = value.get("class_name") if isinstance(value, dict) else value
+        if is_bytecode(value):
+            replaced[key] = name_for(f"{key} of {layer}", value["value"])
+        elif named == _NAME and key != "name":
+            replaced[key] = name_for(f"{key} of {layer}", None)
+        else:
+            replaced[key] = _replace(value, layer, name_for)
+    return replaced
+
+
+def _loaded(path: str, where: str, code: list[Any]) -> Any:
+    import tensorflow as tf
+    from tf_keras.src.utils import generic_utils
+
+    try:
+        return generic_utils.func_load(code, globs={"tf": tf, "K": _backend()})
+    except Exception as error:  # the bytecode of another version of Python
+        raise ModelFileError(
+            f"{path}: {where} is a lambda, whose bytecode this Python cannot read ({error}).",
+            "Write it as a function into a Python file and name that function: "
+            "--custom-objects your_module:your_function",
+        ) from error
+
+
+def _backend() -> Any:
+    import tf_keras
+
+    return tf_keras.backend
