@@ -113,7 +113,7 @@ class Source:
                     for layer in dict.fromkeys([*card.epsilons, *given])
                 )
                 weights = (*card.weights, *found.weights())
-                return Evidence((), weights, epsilons, found.bilinear_layers())
+                return Evidence((), weights, epsilons, found.bilinear_layers(), found.faults())
             except ArtifactFileError:  # which whoever runs it will say better
                 return Evidence(weights=card.weights)
 

@@ -75,7 +75,8 @@ def configurations(document: Document) -> Iterator[tuple[str, tuple[str, dict[st
         inner = config.get("layers") if isinstance(config, dict) else config
         pending += inner if isinstance(inner, list) else []
         if isinstance(config, dict):
-            pending += [config["layer"]] if isinstance(config.get("layer"), dict) else []
+            wrapped = [config.get(key) for key in ("layer", "backward_layer", "cell")] + list(config.get("cells") or ())
+            pending += [layer for layer in wrapped if isinstance(layer, dict)]
             yield str(config.get("name")), (str(layer.get("class_name")), config)
 
 

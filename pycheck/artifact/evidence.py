@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..types import NonfiniteWeight
+from ..types import ArtifactFault, NonfiniteWeight
 from .document import read_document
 from .epsilons import configurations, places
 from .layer_names import LayerNames
+from .layers_faults import layers_faults
 from .weights import Array, decode_weights
 
 
@@ -22,7 +23,7 @@ class ArtifactEvidence:
     """
 
     def __init__(self, path: Path, layers: Collection[str] = ()) -> None:
-        document = read_document(path)
+        document = self._document = read_document(path)
         self._weights = decode_weights(document)
         self._format = document.format
         self._nodes: dict[str, Any] = {}
@@ -49,6 +50,10 @@ class ArtifactEvidence:
             for name, (kind, config) in self._layers.items()
             if kind == "UpSampling2D" and config.get("interpolation") == "bilinear"
         )
+
+    def faults(self) -> tuple[ArtifactFault, ...]:
+        """What TF.js lacks, ignores or computes differently of what the artifact has."""
+        return layers_faults(self._document) if self._format == "layers" else ()
 
     def _layer_of(self, weight: str) -> str | None:
         if self._format == "graph":

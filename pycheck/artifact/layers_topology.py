@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ArtifactFileError
 from .document import Document
+from .layers_table import TRAINING_ONLY_SUFFIXES, ignored_arguments
 
 #: (layer, number of its call, number of the call's output).
 Ref = tuple[str, int, int]
@@ -39,27 +40,8 @@ ACTIVATIONS = frozenset(
         *("sigmoid", "softmax", "softplus", "softsign", "swish", "tanh"),
     }
 )
-_TRAINING_SUFFIXES = ("_initializer", "_regularizer", "_constraint")
 #: What Keras 3 and late Keras 2 add to configurations, and tfjs-layers does not read.
-_UNREAD = frozenset({"module", "registered_name", "build_config", "quantization_config", "optional", "autocast"})
-_IGNORED_RECURRENT = {"time_major": False, "zero_output_for_mask": False}
-#: Arguments that tfjs-layers ignores, and the value that it behaves as.
-_IGNORED: Mapping[str, Mapping[str, Any]] = {
-    "Conv2DTranspose": {"dilation_rate": 1, "output_padding": None},
-    "Conv3DTranspose": {"dilation_rate": 1, "output_padding": None},
-    "DepthwiseConv2D": {"dilation_rate": 1},
-    "GlobalAveragePooling1D": {"keepdims": False},
-    "GlobalAveragePooling2D": {"keepdims": False},
-    "GlobalMaxPooling1D": {"keepdims": False},
-    "GlobalMaxPooling2D": {"keepdims": False},
-    "LayerNormalization": {"rms_scaling": False},
-    "ReLU": {"negative_slope": 0, "threshold": 0},
-    "ConvLSTM2D": _IGNORED_RECURRENT,
-    "GRU": _IGNORED_RECURRENT,
-    "LSTM": _IGNORED_RECURRENT,
-    "RNN": _IGNORED_RECURRENT,
-    "SimpleRNN": _IGNORED_RECURRENT,
-}
+UNREAD = frozenset({"module", "registered_name", "build_config", "quantization_config", "optional", "autocast"})
 #: Defaults of tfjs-layers that are not Keras's.
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "ConvLSTM2D": {"recurrent_activation": "hard_sigmoid"},
@@ -154,12 +136,12 @@ class _Reader:
             )
         config: dict[str, Any] = {**_DEFAULTS.get(class_name, {})}
         for key, value in entry["config"].items():
-            if key in _UNREAD or key.endswith(_TRAINING_SUFFIXES):
+            if key in UNREAD or key.endswith(TRAINING_ONLY_SUFFIXES):
                 continue
             if value is None and key in config:
                 continue
             config[key] = self._value(key, value, who, notes)
-        for key, effective in _IGNORED.get(class_name, {}).items():
+        for key, effective in ignored_arguments(class_name).items():
             given = config.pop(key, effective)
             if given != effective and set(_flat(given)) != {effective}:
                 notes.append(f"the layer {who!r}: tfjs-layers ignores {key}={given}, so it is ignored here too")

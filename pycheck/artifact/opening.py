@@ -44,6 +44,16 @@ def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
 
 
 def _from_layers(document: Document) -> ArtifactGraph:
+    from .layers_faults import layers_faults
     from .layers_graph import layers_graph
 
-    return layers_graph(document)
+    try:
+        return layers_graph(document)
+    except ArtifactFileError as error:
+        fault = next((fault for fault in layers_faults(document) if not fault.backends), None)
+        if fault is None:
+            raise
+        of = ", ".join(filter(None, (fault.op, fault.given)))
+        raise ArtifactFileError(
+            f"{error.message}. The layer {fault.name} ({of}): {fault.fault}.", fault.cure
+        ) from error

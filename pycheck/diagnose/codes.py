@@ -36,6 +36,9 @@ CODES: Mapping[str, Code] = {
     "runtime-unavailable": Code("a runtime could not be started here", "error; warning for native:float64"),
     "runtime-failed": Code("a runtime started and then failed", "error; warning for native:float64"),
     "runtime-timed-out": Code("a runtime gave no answer in time", "error"),
+    "artifact-unsupported": Code(
+        "the artifact has what TF.js lacks, ignores or misreads", "error where a runtime fails, else warning"
+    ),
     "software-renderer": Code("a GPU backend ran without a GPU", _INFO),
     "cpu-forwarded": Code("inputs so small that TF.js leaves them to the CPU", _INFO),
     # What goes in.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..types import Finding, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
 from .case import Case, Rule, listed
 from .codes import finding
+from .faults import explained
 
 _STATUS = {
     RuntimeStatus.UNAVAILABLE: ("runtime-unavailable", "could not be started here"),
@@ -15,22 +16,35 @@ _STATUS = {
 }
 _ADVICE = {
     RuntimeStatus.UNAVAILABLE: "Run pycheck doctor: it says what is missing and how to get it.",
-    RuntimeStatus.FAILED: "Run it alone with -v to see what the browser said; pycheck doctor checks the browser.",
     RuntimeStatus.TIMED_OUT: "Give it longer with --timeout, or less at a time with --batch-size.",
 }
 #: What the browser says of some failures, and what to do about them.
 _KNOWN_FAILURES = (
     (
         "greater than WebGL maximum",
-        "A tensor is larger than this GPU's textures may be: take a smaller --batch-size, make the layer smaller, or "
-        "let such devices use wasm.",
+        "A tensor is larger than this GPU's textures may be: try --batch-size 1 first, then --flag "
+        "WEBGL_CONV_IM2COL=false, which convolves without one large matrix; else make the layer smaller, or let such "
+        "devices use wasm.",
     ),
     (
         "not registered",
         "This backend has no kernel for it: take another one for this model, or replace the layer that needs it.",
     ),
-    ("out of memory", "Take a smaller --batch-size, or fewer runtimes at a time."),
+    ("out of memory", "Try --batch-size 1 first, then fewer runtimes at a time."),
+    ("context lost", "The GPU gave up: try --batch-size 1 first, then fewer runtimes at a time."),
 )
+#: What ends a browser rather than a model in it.
+_OF_BROWSERS = ("crash", "browser ended", "was closed", "closed its connection", "disconnected", "opening a page")
+#: What a machine with more memory might do.
+_OF_MEMORY = ("memory", "allocation", "context lost", "greater than WebGL maximum")
+_SEE_CAUSE = "The cause is in the artifact: see artifact-unsupported."
+_BROWSER = "Run pycheck doctor: it checks the browser. If it finds nothing, try --batch-size 1."
+_UNKNOWN = "No cause is known; the message is all that the browser said. Use another backend for this model."
+_GIVEN = (
+    "No cause is known; the message is all that the browser said. Convert the model again: pycheck convert MODEL "
+    "FOLDER shows that what it writes runs."
+)
+_CONVERTED = "No cause is known; the message is all that the browser said. Try the other --format."
 _FLOAT64_ADVICE = "Errors are measured against native:float32 instead, and the noise floor is assumed, not measured."
 
 #: TF.js's default CPU_HANDOFF_SIZE_THRESHOLD and WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD, with the flags that switch them.
@@ -42,26 +56,70 @@ _FORWARDING = {
 
 
 def not_run(case: Case) -> Iterator[Finding]:
-    """runtime-unavailable, runtime-failed, runtime-timed-out."""
-    for record in case.runtimes:
-        if record.status is RuntimeStatus.OK:
+    """runtime-unavailable, runtime-failed, runtime-timed-out; browsers that all fail alike are told once."""
+    ended = [record for record in case.runtimes if record.status is not RuntimeStatus.OK]
+    together = _all_alike(case, ended)
+    if together:
+        yield _failed_alike(case, together)
+    for record in ended:
+        if record in together:
             continue
         code, what = _STATUS[record.status]
-        reason, _, advice = (record.error or "").partition("\n")
-        reason = reason.removeprefix(f"{record.id}: ")
+        reason, advice = _reason(record)
         optional = record.id.kind == "float64"
         yield finding(
             code,
             Severity.WARNING if optional else Severity.ERROR,
             runtime=record.id,
             summary=f"{record.id} {what}" + (f": {reason}" if reason else "."),
-            advice=advice or (_FLOAT64_ADVICE if optional else _advice(record.status, reason)),
+            advice=advice or (_FLOAT64_ADVICE if optional else _advice(case, record, reason)),
             evidence={"status": record.status.value, "error": record.error},
         )
 
 
-def _advice(status: RuntimeStatus, reason: str) -> str:
-    return next((advice for words, advice in _KNOWN_FAILURES if words in reason), _ADVICE[status])
+def _reason(record: RuntimeRecord) -> tuple[str, str]:
+    """What it said as it ended, and the advice that came with it."""
+    reason, _, advice = (record.error or "").partition("\n")
+    return reason.removeprefix(f"{record.id}: "), advice
+
+
+def _all_alike(case: Case, ended: Sequence[RuntimeRecord]) -> list[RuntimeRecord]:
+    """The browsers' records where there are several and all failed, with the same words; else none."""
+    browsers = [record for record in case.runtimes if record.id.engine not in ("native", "artifact")]
+    failed = [record for record in ended if record.status is RuntimeStatus.FAILED and record in browsers]
+    alike = len(failed) > 1 and len(failed) == len(browsers) and len({_reason(record)[0] for record in failed}) == 1
+    of_machine = alike and any(words in _reason(failed[0])[0] for words in (*_OF_BROWSERS, *_OF_MEMORY))
+    return failed if alike and not of_machine else []
+
+
+def _is_of_browser(reason: str) -> bool:
+    return any(words in reason for words in _OF_BROWSERS)
+
+
+def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
+    """What every backend refuses is wrong in the artifact, not in a browser."""
+    reason, advice = _reason(records[0])
+    names = [record.id for record in records]
+    known = next((text for words, text in _KNOWN_FAILURES if words in reason), "")
+    if any(explained(case, runtime) for runtime in names):
+        advice = _SEE_CAUSE
+    given = case.artifact is not None and case.artifact.reason.startswith("given")
+    return finding(
+        "runtime-failed",
+        Severity.ERROR,
+        summary=f"{listed(names)} fail alike, so the artifact is at fault and no browser: {reason}",
+        advice=advice or known or (_GIVEN if given else _CONVERTED),
+        evidence={"status": RuntimeStatus.FAILED.value, "error": records[0].error, "runtimes": list(map(str, names))},
+    )
+
+
+def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
+    if record.status is not RuntimeStatus.FAILED:
+        return _ADVICE[record.status]
+    if explained(case, record.id):
+        return _SEE_CAUSE
+    known = next((advice for words, advice in _KNOWN_FAILURES if words in reason), None)
+    return known or (_BROWSER if _is_of_browser(reason) else _UNKNOWN)
 
 
 #: Renderers that compute on the CPU, as their strings name them.

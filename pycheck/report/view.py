@@ -319,7 +319,7 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     failed = any(c.passed is False for c in report.comparisons)
     cure = cures.check(report, command) if command.startswith(("pycheck compare", "pycheck trace")) else None
     steps: list[tuple[str, str]] = []
-    if _missing(report):
+    if _browser_is_in_doubt(report):
         steps.append(("see what can run here", "pycheck doctor"))
     if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
         steps.append(("keep this as evidence", _with(command, "--json", "report.json")))
@@ -347,12 +347,20 @@ def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
     """The same for a live model or arrays."""
     failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.passed is False)
     steps: list[tuple[str, str]] = []
-    if _missing(report):
+    if _browser_is_in_doubt(report):
         steps.append(("see what can run here", "pycheck doctor"))
     if failed and report.trace is None and not report.remedies:
         call = f"pycheck.trace(model, inputs, runtimes={list(failed)}, try_remedies=True)"
         steps.append(("see where it starts, and what cures it", call))
     return tuple(steps)
+
+
+def _browser_is_in_doubt(report: Report) -> bool:
+    """Whether a runtime did not start or answer, or a browser ended: not where it refused what it was given."""
+    in_doubt = (RuntimeStatus.UNAVAILABLE, RuntimeStatus.TIMED_OUT)
+    if any(record.status in in_doubt for record in report.runtimes if record.id.kind != "float64"):
+        return True
+    return any(f.code == "runtime-failed" and "pycheck doctor" in f.advice for f in report.findings)
 
 
 def _missing(report: Report) -> list[RuntimeId]:

@@ -12,7 +12,7 @@ from .comparisons import (
     Top1Flip,
     WorstElement,
 )
-from .evidence import Column, Epsilon, Evidence, InputScale, NonfiniteInput, NonfiniteWeight, Outlier
+from .evidence import ArtifactFault, Column, Epsilon, Evidence, InputScale, NonfiniteInput, NonfiniteWeight, Outlier
 from .findings import Finding, NanPolicy, Severity, Verdict
 from .names import (
     BROWSER_ENGINES,
@@ -57,6 +57,7 @@ __all__ = [
     "NATIVE_FLOAT64",
     "PYTHON_KINDS",
     "Array",
+    "ArtifactFault",
     "ArtifactInfo",
     "Batch",
     "Bundle",

@@ -83,6 +83,24 @@ class Epsilon:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactFault:
+    """A layer or a node of an artifact that TF.js lacks, or computes differently than the artifact says.
+
+    `fault` is a clause such as "tfjs-layers ignores groups", `given` the argument as it stands there (``groups=2``),
+    `cure` a sentence. `backends` are those of TF.js concerned, none where all are. `broken` is whether a kernel of
+    these backends gives wrong values; else the model does not load or run there, or runs with another meaning.
+    """
+
+    name: str
+    op: str
+    fault: str
+    cure: str
+    given: str = ""
+    backends: tuple[str, ...] = ()
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of a run beside its outputs, for those who explain them."""
 
@@ -90,3 +108,4 @@ class Evidence:
     weights: tuple[NonfiniteWeight, ...] = ()
     epsilons: tuple[Epsilon, ...] = ()
     bilinear_layers: tuple[str, ...] = ()  # of a layers artifact, which tfjs-layers resizes from pixel corners
+    faults: tuple[ArtifactFault, ...] = ()  # of the artifact, known before it runs

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycheck.artifact.document import read_document
+from pycheck.artifact.layers_faults import layers_faults
+
 from . import models
 from .cases import ALIKE, REFUSED, Case
 
@@ -30,6 +33,7 @@ class Outcome:
     output_names: list[str]
     artifact: Any
     error: str | None = None
+    faults: tuple[Any, ...] = ()
 
 
 @dataclass
@@ -93,7 +97,8 @@ class Bench:
             for i, o in enumerate(report["outputs"])
         ]
         names = [o["name"] for o in report["outputs"]]
-        return Outcome(pending.model, pending.expected, got, report["inputs"], names, pending.artifact)
+        faults = layers_faults(read_document(Path(pending.request["folder"])))
+        return Outcome(pending.model, pending.expected, got, report["inputs"], names, pending.artifact, faults=faults)
 
 
 def _flat(outputs: Any) -> list[Any]:

@@ -6,10 +6,10 @@ import inspect
 
 import pytest
 
+from pycheck.artifact.layers_table import IDENTITY_AT_INFERENCE, NOT_ALIKE, RULES, Rule
 from pycheck.convert.layers import unsupported
 from pycheck.convert.layers.rewrites import REWRITES
 from pycheck.convert.layers.site import plain
-from pycheck.convert.layers.table import IDENTITY_AT_INFERENCE, NOT_ALIKE, RULES, Rule
 
 from .cases import ALIKE, REFUSED, Case
 from .conftest import build_case
@@ -70,6 +70,10 @@ def test_every_argument_that_is_passed_on_is_tried_at_another_value_than_its_def
     named_alike = {name for name in rule.passed if name not in tried}
     assert not named_alike
     assert not rule.renamed or tried & (set(rule.renamed) | renamed)
+
+
+def test_nothing_that_the_converter_writes_is_said_to_be_misread(outcomes):
+    assert {name: outcome.faults for name, outcome in outcomes.items() if outcome.faults} == {}
 
 
 def test_no_class_is_both_in_the_table_and_called_an_identity():

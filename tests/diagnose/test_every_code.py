@@ -17,6 +17,7 @@ from pycheck.diagnose import diagnose
 from pycheck.diagnose.codes import CODES
 from pycheck.diagnose.operations import diagnose_trace
 from pycheck.types import (
+    ArtifactFault,
     ArtifactInfo,
     Column,
     Environment,
@@ -75,6 +76,11 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "runtime-unavailable": lambda: ended(RuntimeStatus.UNAVAILABLE),
     "runtime-failed": lambda: ended(RuntimeStatus.FAILED),
     "runtime-timed-out": lambda: ended(RuntimeStatus.TIMED_OUT),
+    "artifact-unsupported": lambda: diagnose(
+        (),
+        runtimes=(RuntimeRecord(WEBGL, RuntimeStatus.FAILED, None, {}, "Shape mismatch"),),
+        evidence=Evidence(faults=(ArtifactFault("conv", "Conv2D", "tfjs-layers ignores groups", "Convert it again."),)),
+    ),
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),

@@ -40,9 +40,14 @@ def test_the_advice_that_an_error_brought_is_kept() -> None:
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
-        ("Requested texture size [9999x1] greater than WebGL maximum on this browser / GPU [4096x4096].", "wasm"),
+        (
+            "Requested texture size [9999x1] greater than WebGL maximum on this browser / GPU [4096x4096].",
+            "--batch-size 1 first, then --flag WEBGL_CONV_IM2COL=false",
+        ),
         ("Kernel 'FFT' not registered for backend 'wasm'", "replace the layer"),
-        ("the page said no", "-v"),
+        ("the page said no", "No cause is known"),
+        ("the page crashed", "pycheck doctor"),
+        ("out of memory", "--batch-size 1"),
     ],
 )
 def test_a_failure_that_is_known_has_an_advice_of_its_own_and_names_the_runtime_once(reason: str, advice: str) -> None:

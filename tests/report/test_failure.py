@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pycheck.types import Report, Verdict
+from pycheck.types import Report, RuntimeStatus, Verdict
 
 
 def _said(report: Report) -> str:
@@ -72,7 +72,9 @@ def test_a_runtime_that_did_not_run_is_named_with_the_reason(reports: dict[str, 
     said = _said(reports["failing_runtime"])
     assert "\nchromium:webgpu failed\n" in said
     assert "navigator.gpu.requestAdapter() gave null\n  Start it with --browser-arg" in said
-    assert "  pycheck doctor" in said
+    assert "  pycheck doctor" not in said  # it started: no browser is in doubt
+    unavailable = [replace(r, status=RuntimeStatus.UNAVAILABLE) for r in reports["failing_runtime"].runtimes]
+    assert "  pycheck doctor" in _said(replace(reports["failing_runtime"], runtimes=tuple(unavailable)))
 
 
 def test_what_no_file_holds_is_traced_from_python(reports: dict[str, Report]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from pycheck.report.terminal import print_report, render_terminal
-from pycheck.types import Finding, Report, RuntimeId, Severity
+from pycheck.types import Finding, Report, RuntimeId, RuntimeStatus, Severity
 
 
 def without_commands(text: str) -> list[str]:
@@ -111,7 +111,10 @@ def test_the_next_step_is_a_command_in_one_line(reports: dict[str, Report]) -> N
     text = render_terminal(reports["many_outputs"], width=80)
     command = "pycheck compare models/cnn.keras inputs.npy --atol detector/stage_4/convolutional_block_4/boxes:40"
     assert f"    {command}\n" in text
-    assert "    pycheck doctor\n" in render_terminal(reports["failing_runtime"])
+    ended = reports["failing_runtime"].runtimes
+    unavailable = tuple(replace(record, status=RuntimeStatus.UNAVAILABLE) for record in ended)
+    told = render_terminal(replace(reports["failing_runtime"], runtimes=unavailable))
+    assert "    pycheck doctor\n" in told
 
 
 def test_evidence_is_not_asked_for_twice(reports: dict[str, Report]) -> None:

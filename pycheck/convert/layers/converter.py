@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...artifact.layers_table import IDENTITY_AT_INFERENCE, NOT_ALIKE, known_arguments
 from .masks import MASK_READERS, MaskTracker
 from .operations import operation
 from .refusal import RefusedError, lacks
@@ -12,7 +13,6 @@ from .rewrites import REWRITES
 from .rewrites_shape import identity
 from .site import Build, Site
 from .source import KERAS_3, Call, SourceGraph, Value, flatten, framework_of, is_model, read_model
-from .table import IDENTITY_AT_INFERENCE, NOT_ALIKE, known_arguments
 from .target import Ref, TargetGraph, TargetLayer
 
 _OPERATION_CLASSES = frozenset({"TFOpLambda", "SlicingOpLambda"})

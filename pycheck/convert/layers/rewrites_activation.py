@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...artifact.layers_table import RULES
 from .activations import activation_name, same_in_tfjs
 from .composed import activate, compose, leaky_relu, permute
 from .refusal import RefusedError
 from .site import Site
-from .table import RULES
 from .target import Ref
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...artifact.layers_table import RULES, TRAINING_ONLY_SUFFIXES
 from .activations import activation_name
 from .refusal import RefusedError, lacks
 from .site import Site
 from .source import KERAS_3
-from .table import RULES, TRAINING_ONLY_SUFFIXES
 from .target import Ref
 
 # Which quarters or thirds of the kernels' columns feed the recurrent activation: LSTM has input,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from ...artifact.layers_table import SAMPLED_ELSEWHERE
 from .refusal import RefusedError
 from .site import Site
 from .target import Ref, Shape
@@ -132,7 +133,7 @@ def resizing(site: Site) -> list[Ref]:
     x, config = site.input, site.config()
     if x.rank == 4 and x.shape[1:3] == (config["height"], config["width"]):
         return [identity(site, x)]
-    raise RefusedError("tfjs-layers samples at other positions (it aligns corners)")
+    raise RefusedError(SAMPLED_ELSEWHERE["Resizing"])
 
 
 def global_pooling(site: Site) -> list[Ref]:

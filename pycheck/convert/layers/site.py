@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...artifact.layers_table import (
+    ALWAYS_IGNORED,
+    RULES,
+    TARGETS_FOR_INTEGERS,
+    TRAINING_ONLY_SUFFIXES,
+    Rule,
+    same_value,
+)
 from .activations import activation_name, is_composed, same_in_tfjs
 from .composed import compose
 from .masks import MaskTracker
 from .refusal import RefusedError
 from .source import Call, Value
-from .table import ALWAYS_IGNORED, RULES, TARGETS_FOR_INTEGERS, TRAINING_ONLY_SUFFIXES, Rule
 from .target import Ref, Shape, TargetGraph, TargetLayer, Weights
 
 #: Merges that do the same over time as at one step, so that TimeDistributed need not wrap them.
@@ -191,7 +198,7 @@ class Site:
         arguments: dict[str, Any] = {"trainable": bool(getattr(self.layer, "trainable", True))}
         composed = None
         for name, value in {**self.config(), **overrides}.items():
-            if name in rule.only and not any(_same(value, allowed) for allowed in rule.only[name].values):
+            if name in rule.only and not any(same_value(value, allowed) for allowed in rule.only[name].values):
                 raise RefusedError(f"{name}={_shown(value)}: {rule.only[name].reason}")
             if name in rule.only and name not in rule.passed:
                 continue
@@ -228,7 +235,7 @@ class Site:
             made_by = vars(base).get("__init__")
             parameter = inspect.signature(made_by).parameters.get(name) if made_by else None
             if parameter is not None and parameter.default is not inspect.Parameter.empty:
-                return _same(value, plain(parameter.default))
+                return same_value(value, plain(parameter.default))
         return False
 
     def weights(self, rule: Rule) -> list[tuple[str, npt.NDArray[Any]]]:
@@ -269,10 +276,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def _same(value: Any, other: Any) -> bool:
-    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
 def _shown(value: Any) -> str:

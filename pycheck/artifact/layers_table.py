@@ -1,7 +1,9 @@
 """Per Keras class: which arguments tfjs-layers reads alike, which must have one value, which do not matter.
 
-An argument that a rule does not mention is refused unless it has its default value: what nobody has
-compared is not supported. Read with tfjs-layers 4.22 src/layers/*.ts and Keras 3 and 2 side by side;
+The converter takes from it how a layer becomes one of tfjs-layers, `layers_faults` what of a given artifact
+tfjs-layers computes differently, and `layers_topology` the value that an ignored argument acts as. In a conversion an
+argument that a rule does not mention is refused unless it has its default value: what nobody has compared is not
+supported. Read with tfjs-layers 4.22 src/layers/*.ts and Keras 3 and 2 side by side;
 tests/convert_layers runs every entry through tfjs-layers.
 """
 
@@ -16,10 +18,18 @@ CHANNELS_LAST = ("channels_last", None)
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """The values under which an argument means the same, and why others do not."""
+    """The values under which an argument means the same, and why others do not.
+
+    `ignored` is whether tfjs-layers does not read it: whatever its value, the layer acts as with the first of `values`.
+    `masked` is whether it matters for tensors with a mask alone. `told` is False where an artifact that has another
+    value is right all the same, or has a finding of its own.
+    """
 
     values: tuple[Any, ...]
     reason: str
+    ignored: bool = field(default=False, kw_only=True)
+    masked: bool = field(default=False, kw_only=True)
+    told: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +64,22 @@ ALWAYS_IGNORED = frozenset(
 TRAINING_ONLY_SUFFIXES = ("_initializer", "_regularizer", "_constraint")
 
 _KERNEL = {"kernel": ("kernel",), "bias": ("bias",)}
-_GROUPS = {"groups": Only((1,), "tfjs-layers ignores groups")}
+_GROUPS = {"groups": Only((1,), "tfjs-layers ignores groups", ignored=True)}
 _CHANNELS = {"data_format": Only(CHANNELS_LAST, "tfjs-layers computes channels_first wrongly or ignores it here")}
 _PADDING = {"padding": Only(("valid", "same"), "tfjs-layers takes valid and same")}
 _CONV = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias")
 _POOL = ("pool_size", "strides", "padding")
-_KEEPDIMS = {"keepdims": Only((False,), "tfjs-layers ignores keepdims")}
+_KEEPDIMS = {"keepdims": Only((False,), "tfjs-layers ignores keepdims", ignored=True)}
 _RECURRENT = (
     "units", "activation", "use_bias", "dropout", "recurrent_dropout",
     "return_sequences", "return_state", "go_backwards",
 )  # fmt: skip
 _RECURRENT_ONLY = {
-    "stateful": Only((False,), "it keeps its state from one prediction to the next"),
-    "time_major": Only((False,), "tfjs-layers ignores time_major"),
-    "zero_output_for_mask": Only((False,), "tfjs-layers repeats the last output where the mask is off"),
+    "stateful": Only((False,), "it keeps its state from one prediction to the next", told=False),
+    "time_major": Only((False,), "tfjs-layers ignores time_major", ignored=True),
+    "zero_output_for_mask": Only(
+        (False,), "tfjs-layers repeats the last output where the mask is off", ignored=True, masked=True
+    ),
 }
 _RECURRENT_IGNORED = ("implementation", "unroll", "seed", "use_cudnn", "unit_forget_bias")
 _RECURRENT_WEIGHTS = {"kernel": ("kernel",), "recurrent_kernel": ("recurrent_kernel",), "bias": ("bias",)}
@@ -109,8 +121,8 @@ RULES: dict[str, Rule] = {
         "ReLU",
         passed=("max_value",),
         only={
-            "negative_slope": Only((0,), "tfjs-layers ignores negative_slope"),
-            "threshold": Only((0,), "tfjs-layers ignores threshold"),
+            "negative_slope": Only((0,), "tfjs-layers ignores negative_slope", ignored=True),
+            "threshold": Only((0,), "tfjs-layers ignores threshold", ignored=True),
         },
     ),
     "Softmax": Rule("Softmax", passed=("axis",)),
@@ -123,8 +135,8 @@ RULES: dict[str, Rule] = {
         "Conv2DTranspose",
         passed=("filters", "kernel_size", "strides", "padding", "data_format", "activation", "use_bias"),
         only={
-            "dilation_rate": Only((1, [1, 1]), "tfjs-layers ignores dilation_rate here"),
-            "output_padding": Only((None,), "tfjs-layers ignores output_padding"),
+            "dilation_rate": Only((1, [1, 1]), "tfjs-layers ignores dilation_rate here", ignored=True),
+            "output_padding": Only((None,), "tfjs-layers ignores output_padding", ignored=True),
             **_PADDING,
             **_GROUPS,
         },
@@ -134,8 +146,8 @@ RULES: dict[str, Rule] = {
         "Conv3DTranspose",
         passed=("filters", "kernel_size", "strides", "padding", "data_format", "activation", "use_bias"),
         only={
-            "dilation_rate": Only((1, [1, 1, 1]), "tfjs-layers ignores dilation_rate here"),
-            "output_padding": Only((None,), "tfjs-layers ignores output_padding"),
+            "dilation_rate": Only((1, [1, 1, 1]), "tfjs-layers ignores dilation_rate here", ignored=True),
+            "output_padding": Only((None,), "tfjs-layers ignores output_padding", ignored=True),
             **_PADDING,
             **_GROUPS,
         },
@@ -145,8 +157,8 @@ RULES: dict[str, Rule] = {
         "DepthwiseConv2D",
         passed=("kernel_size", "strides", "padding", "data_format", "depth_multiplier", "activation", "use_bias"),
         only={
-            "dilation_rate": Only((1, [1, 1]), "tfjs-layers ignores dilation_rate here"),
-            "rank": Only((2,), "it is not two-dimensional"),
+            "dilation_rate": Only((1, [1, 1]), "tfjs-layers ignores dilation_rate here", ignored=True),
+            "rank": Only((2,), "it is not two-dimensional", told=False),
             **_PADDING,
             **_GROUPS,
         },
@@ -155,7 +167,7 @@ RULES: dict[str, Rule] = {
     "SeparableConv2D": Rule(
         "SeparableConv2D",
         passed=(*_CONV, "depth_multiplier"),
-        only=_PADDING | _GROUPS | _CHANNELS | {"rank": Only((2,), "it is not two-dimensional")},
+        only=_PADDING | _GROUPS | _CHANNELS | {"rank": Only((2,), "it is not two-dimensional", told=False)},
         weights={
             "depthwise_kernel": ("depthwise_kernel",),
             "pointwise_kernel": ("pointwise_kernel",),
@@ -173,7 +185,7 @@ RULES: dict[str, Rule] = {
             "return_state",
             "go_backwards",
         ),
-        only=_RECURRENT_ONLY | _PADDING | _CHANNELS | {"rank": Only((2,), "it is not two-dimensional")},
+        only=_RECURRENT_ONLY | _PADDING | _CHANNELS | {"rank": Only((2,), "it is not two-dimensional", told=False)},
         ignored=_RECURRENT_IGNORED,
         weights=_RECURRENT_WEIGHTS,
         cell=True,
@@ -182,7 +194,9 @@ RULES: dict[str, Rule] = {
     "UpSampling2D": Rule(
         "UpSampling2D",
         passed=("size", "data_format"),
-        only={"interpolation": Only(("nearest",), "tfjs-layers resizes bilinearly without half-pixel centers")},
+        only={
+            "interpolation": Only(("nearest",), "tfjs-layers resizes bilinearly without half-pixel centers", told=False)
+        },
     ),
     "ZeroPadding2D": Rule("ZeroPadding2D", passed=("padding", "data_format")),
     # pooling
@@ -227,7 +241,7 @@ RULES: dict[str, Rule] = {
     "LayerNormalization": Rule(
         "LayerNormalization",
         passed=("axis", "epsilon", "center", "scale"),
-        only={"rms_scaling": Only((False,), "tfjs-layers ignores rms_scaling")},
+        only={"rms_scaling": Only((False,), "tfjs-layers ignores rms_scaling", ignored=True)},
         weights={"gamma": ("gamma",), "beta": ("beta",)},
     ),
     # preprocessing
@@ -283,6 +297,31 @@ IDENTITY_AT_INFERENCE = frozenset(
      "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
      "RandomShear", "RandomTranslation", "RandomZoom", "RandomHeight", "RandomWidth"}
 )  # fmt: skip
+
+
+#: Classes that tfjs-layers has and that compute differently there, whatever their arguments.
+SAMPLED_ELSEWHERE = {
+    "CenterCrop": "tfjs-layers samples at other positions",
+    "Resizing": "tfjs-layers samples at other positions (it aligns corners)",
+}
+
+
+def only_arguments(class_name: str) -> Mapping[str, Only]:
+    """The arguments of a class of tfjs-layers that mean the same under some values alone."""
+    if class_name == "RNN":
+        return _RECURRENT_ONLY
+    rule = RULES.get(class_name.removesuffix("Cell"))
+    return rule.only if rule else {}
+
+
+def ignored_arguments(class_name: str) -> Mapping[str, Any]:
+    """The arguments that tfjs-layers does not read, with the value that it acts as."""
+    return {name: only.values[0] for name, only in only_arguments(class_name).items() if only.ignored}
+
+
+def same_value(value: Any, other: Any) -> bool:
+    """Whether two values of an argument are equal; a truth value is no number."""
+    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
 def known_arguments(class_name: str) -> Set[str] | None:

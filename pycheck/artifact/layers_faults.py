@@ -1,0 +1,166 @@
+"""What tfjs-layers lacks, ignores or computes differently of the layers that an artifact has, whoever converted it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ..types import ArtifactFault
+from .document import Document
+from .epsilons import configurations
+from .layers_table import (
+    ALWAYS_IGNORED,
+    NOT_ALIKE,
+    RULES,
+    SAMPLED_ELSEWHERE,
+    TRAINING_ONLY_SUFFIXES,
+    Only,
+    known_arguments,
+    only_arguments,
+    same_value,
+)
+from .layers_topology import ACTIVATIONS, CLASSES, MODELS, UNREAD
+
+_GRAPH = "Convert the model with pycheck convert MODEL FOLDER --format graph."
+_ANY = "Convert the model with pycheck convert MODEL FOLDER, which writes layers as tfjs-layers reads them."
+#: Classes of tfjs-layers that nobody executes in Python: they are there all the same.
+_ALSO_THERE = frozenset({"RandomWidth", "RandomHeight"})
+_DEFAULT_SLOPES = {"LeakyReLU": 0.3}
+
+Configuration = Mapping[str, Any]
+
+
+def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
+    """Every layer, in the order of the file, that would not compute as its class and arguments say."""
+    layers = list(configurations(document))
+    if dialect := _of_keras_3(layers):
+        return (dialect,)
+    masked = any(kind == "Masking" or config.get("mask_zero") for _, (kind, config) in layers)
+    keras_3 = str(document.topology.get("keras_version", "")).startswith("3")
+    channels_first = any(config.get("data_format") == "channels_first" for _, (_, config) in layers)
+    found: list[ArtifactFault] = []
+    for name, (kind, config) in layers:
+        if kind in MODELS:
+            continue
+        if kind not in CLASSES | _ALSO_THERE:
+            found.append(ArtifactFault(name, kind, f"tfjs-layers has no {kind}", _GRAPH))
+            continue
+        found += _of_arguments(name, kind, config, masked=masked)
+        found += _of_activations(name, kind, config, keras_3=keras_3)
+        found += _of_class(name, kind, config, channels_first=channels_first)
+    return tuple(found)
+
+
+def _of_keras_3(layers: Iterable[tuple[str, tuple[str, Configuration]]]) -> ArtifactFault | None:
+    """The topology of Keras 3 as it is, which tfjs-layers does not read; the published converter copies it."""
+    for name, (kind, config) in layers:
+        policy = config.get("dtype")
+        if kind == "InputLayer" and "batch_shape" in config:
+            argument = "batch_shape"
+        elif isinstance(policy, dict) and policy.get("class_name") == "DTypePolicy":
+            argument = "dtype"
+        else:
+            continue
+        fault = f"the topology is that of Keras 3, and tfjs-layers does not read its {argument}"
+        return ArtifactFault(name, kind, fault, _ANY, _shown(argument, config[argument]))
+    return None
+
+
+def _of_arguments(name: str, kind: str, config: Configuration, *, masked: bool) -> Iterator[ArtifactFault]:
+    rule, known = RULES.get(kind), known_arguments(kind)
+    for argument, value in config.items():
+        only = only_arguments(kind).get(argument)
+        if only is not None:
+            if only.told and (masked or not only.masked) and not _is_allowed(value, only):
+                yield ArtifactFault(name, kind, only.reason, _GRAPH, _shown(argument, value), _only_on(argument))
+        elif rule and (target := rule.renamed.get(argument, argument)) != argument:
+            if target not in config:
+                fault = f"tfjs-layers reads {target} instead of {argument}, and takes {_DEFAULT_SLOPES[kind]}"
+                yield ArtifactFault(name, kind, fault, _ANY, _shown(argument, value))
+        elif known is not None and argument not in known and not _plays_no_part(argument, value):
+            fault = f"tfjs-layers does not know {argument} of {kind}"
+            yield ArtifactFault(name, kind, fault, _GRAPH, _shown(argument, value))
+
+
+def _only_on(argument: str) -> tuple[str, ...]:
+    return ("webgl",) if argument == "normalize" else ()  # the backend's epsilon, which is 1e-4 on WebGL alone
+
+
+def _is_allowed(value: Any, only: Only) -> bool:
+    """Whether a value is one of those that mean the same; a list of equal numbers is one number."""
+    plain = list(value) if isinstance(value, list | tuple) else value
+    single = plain[0] if isinstance(plain, list) and plain and all(item == plain[0] for item in plain) else plain
+    return any(same_value(given, allowed) for given in (plain, single) for allowed in only.values)
+
+
+def _plays_no_part(argument: str, value: Any) -> bool:
+    return (
+        argument in ALWAYS_IGNORED | UNREAD
+        or argument.endswith(TRAINING_ONLY_SUFFIXES)
+        or value is None
+        or value is False
+    )
+
+
+def _of_activations(name: str, kind: str, config: Configuration, *, keras_3: bool) -> Iterator[ArtifactFault]:
+    for argument in ("activation", "recurrent_activation"):
+        value = config.get(argument)
+        if value is None:
+            continue
+        function = str(value.get("class_name") if isinstance(value, dict) else value)
+        shown = f"{argument}={function}"
+        if function not in ACTIVATIONS:
+            yield ArtifactFault(name, kind, f"tfjs-layers has no activation {function}", _ANY, shown)
+        elif function == "hard_sigmoid" and keras_3:
+            fault = "tfjs-layers computes hard_sigmoid as clip(0.2 x + 0.5), Keras 3 as clip(x / 6 + 0.5)"
+            yield ArtifactFault(name, kind, fault, _ANY, shown)
+
+
+def _of_class(name: str, kind: str, config: Configuration, *, channels_first: bool) -> Iterator[ArtifactFault]:
+    if kind in SAMPLED_ELSEWHERE:
+        yield ArtifactFault(name, kind, SAMPLED_ELSEWHERE[kind], _GRAPH)
+    if kind in NOT_ALIKE:
+        yield ArtifactFault(name, kind, NOT_ALIKE[kind], _GRAPH, backends=("webgpu",))
+    for concerned, argument, is_wrong, fault, backends in _BY_VALUE:
+        if kind in concerned and is_wrong(config, channels_first):
+            yield ArtifactFault(name, kind, fault, _ANY, _shown(argument, config.get(argument)), backends)
+
+
+def _negative_axis(config: Configuration, _: bool) -> bool:
+    return isinstance(config.get("axis"), int) and config["axis"] < -1
+
+
+def _channels_axis(config: Configuration, channels_first: bool) -> bool:
+    return channels_first and config.get("axis") in (1, [1])
+
+
+def _strides_beyond_window(config: Configuration, _: bool) -> bool:
+    window, strides = config.get("pool_size") or config.get("kernel_size"), config.get("strides")
+    if config.get("padding") != "same" or not isinstance(window, list) or not isinstance(strides, list):
+        return False
+    return any(s > w for s, w in zip(strides, window, strict=False))
+
+
+#: What depends on the value: classes, argument, whether it is wrong, what is, and on which backends.
+_BY_VALUE: tuple[tuple[tuple[str, ...], str, Callable[[Configuration, bool], bool], str, tuple[str, ...]], ...] = (
+    (("Concatenate",), "axis", _negative_axis, "tfjs-layers takes every negative axis for the last", ()),
+    (
+        ("BatchNormalization",),
+        "axis",
+        _channels_axis,
+        "TF.js's cpu backend normalizes over the last axis, whatever the axis is",
+        ("cpu",),
+    ),
+    (
+        ("AveragePooling3D", "Conv3D", "MaxPooling3D"),
+        "strides",
+        _strides_beyond_window,
+        "TF.js shifts windows that are smaller than their strides",
+        (),
+    ),
+)
+
+
+def _shown(argument: str, value: Any) -> str:
+    text = repr(value)
+    return f"{argument}={text if len(text) <= 60 else f'{text[:57]}...'}"

@@ -1,0 +1,204 @@
+"""What tfjs-layers lacks, ignores or misreads of artifacts that the published converter wrote: all of the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from pycheck.artifact.document import read_document
+from pycheck.artifact.layers_faults import layers_faults
+from pycheck.artifact.layers_table import RULES, only_arguments
+
+from ..remedies.bare_page import bare_page, run, started
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer of tf_keras, as code, on an input of this shape; `fault` is part of what is said of it."""
+
+    layer: str
+    shape: tuple[int, ...]
+    fault: str
+    argument: str = ""
+    same: bool = False  # whether TF.js gives right numbers on the cpu all the same
+
+
+_IMAGE, _STEPS, _VOLUME = (8, 8, 4), (9, 4), (4, 4, 4, 2)
+CASES = (
+    Case("Conv2D(8, 3, groups=2)", _IMAGE, "ignores groups", "groups"),
+    Case("Conv2D(4, 3, groups=4, padding='same')", _IMAGE, "ignores groups", "groups"),
+    Case("Conv1D(8, 3, groups=2)", _STEPS, "ignores groups", "groups"),
+    Case("Conv1D(8, 3, padding='causal')", _STEPS, "takes valid and same", "padding"),
+    Case("Conv1D(8, 3, data_format='channels_first')", _STEPS, "channels_first", "data_format"),
+    Case("Conv3D(4, 2, groups=2)", _VOLUME, "ignores groups", "groups"),
+    Case("DepthwiseConv2D(3, dilation_rate=2)", _IMAGE, "ignores dilation_rate", "dilation_rate"),
+    Case("DepthwiseConv1D(3)", _STEPS, "has no DepthwiseConv1D"),
+    Case("Conv2DTranspose(3, 3, strides=2, output_padding=1)", _IMAGE, "ignores output_padding", "output_padding"),
+    Case("Conv2DTranspose(3, 3, dilation_rate=2)", _IMAGE, "ignores dilation_rate", "dilation_rate"),
+    Case("SeparableConv2D(3, 3, data_format='channels_first')", (4, 8, 8), "channels_first", "data_format"),
+    Case("GlobalAveragePooling2D(keepdims=True)", _IMAGE, "ignores keepdims", "keepdims"),
+    Case("GlobalMaxPooling2D(keepdims=True)", _IMAGE, "ignores keepdims", "keepdims"),
+    Case("GlobalAveragePooling1D(keepdims=True)", _STEPS, "ignores keepdims", "keepdims"),
+    Case("GlobalMaxPooling1D(keepdims=True)", _STEPS, "ignores keepdims", "keepdims"),
+    Case("ReLU(negative_slope=0.3)", (6,), "ignores negative_slope", "negative_slope"),
+    Case("ReLU(threshold=1.0)", (6,), "ignores threshold", "threshold"),
+    Case("ELU(alpha=0.5)", (6,), "ELU for alpha 1 alone", "alpha"),
+    Case("GRU(3, reset_after=True)", _STEPS, "reset_after=False alone", "reset_after"),
+    Case("Bidirectional(GRU(3, reset_after=True))", _STEPS, "reset_after=False alone", "reset_after"),
+    Case("RNN(GRUCell(3, reset_after=True))", _STEPS, "reset_after=False alone", "reset_after"),
+    Case("LSTM(3, time_major=True)", _STEPS, "ignores time_major", "time_major"),
+    Case("Dense(3, activation='leaky_relu')", (6,), "has no activation", "activation"),
+    Case("Resizing(5, 5)", _IMAGE, "samples at other positions"),
+    Case("CenterCrop(5, 5)", _IMAGE, "samples at other positions"),
+    Case("AveragePooling1D(2, data_format='channels_first')", (4, 8), "channels_first", "data_format"),
+    Case("MaxPooling3D(1, strides=2, padding='same')", _VOLUME, "shifts windows", "strides"),
+    Case("LayerNormalization(axis=-1)", (6,), ""),
+    Case("Normalization(mean=[1.0] * 6, variance=[2.0] * 6)", (6,), "has no Normalization"),
+)
+#: Ignored arguments that Keras gives no way to set, or that need another layer before them.
+_ELSEWHERE = {
+    ("LayerNormalization", "rms_scaling"), ("Conv2DTranspose", "groups"), ("Conv3DTranspose", "groups"),
+    ("DepthwiseConv2D", "groups"), ("SeparableConv2D", "groups"),
+}  # fmt: skip
+
+
+def _published(case: Case, folder: Path) -> np.ndarray[Any, Any]:
+    """Write it as the published converter does; returns what Keras gives for `_inputs`."""
+    import tensorflowjs
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(0)
+    names = {name: getattr(tf_keras.layers, name) for name in dir(tf_keras.layers) if not name.startswith("_")}
+    layer = eval(case.layer, names)
+    model = tf_keras.Sequential([tf_keras.Input(case.shape), layer])
+    tensorflowjs.converters.save_keras_model(model, str(folder))
+    return np.asarray(model(_inputs(case))) if "channels_first" not in case.layer else np.zeros(0)
+
+
+def _inputs(case: Case) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).normal(size=(2, *case.shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, Path]]:
+    folder = tmp_path_factory.mktemp("published")
+    with started() as browser:
+        page = bare_page(browser, folder)
+        page.evaluate("() => tf.setBackend('cpu')")
+        yield page, folder
+
+
+_PREDICT = """
+const model = await tf.loadLayersModel(`/model/${given.folder}/model.json`);
+const y = model.predict(tf.tensor(given.values, given.shape));
+return [y.shape, [...await y.data()]];
+"""
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.layer)
+def test_what_is_said_to_be_wrong_is_wrong_in_tfjs(case: Case, page: tuple[Page, Path]) -> None:
+    from playwright.sync_api import Error
+
+    opened, folder = page
+    name = f"case{CASES.index(case)}"
+    expected = _published(case, folder / name)
+    faults = layers_faults(read_document(folder / name))
+    x = _inputs(case)
+    try:
+        shape, values = run(opened, _PREDICT, {"folder": name, "values": x.ravel().tolist(), "shape": list(x.shape)})
+        got = np.array(values, np.float32).reshape(shape)
+    except Error:
+        got = None
+    wrong = got is None or got.shape != expected.shape or not np.allclose(got, expected, atol=1e-4)
+    if case.fault:
+        assert [fault for fault in faults if case.fault in fault.fault], faults
+        assert all(case.argument in fault.given and "pycheck convert" in fault.cure for fault in faults)
+        assert wrong
+    else:
+        assert not faults
+        assert not wrong
+
+
+def test_every_argument_of_the_table_that_tfjs_layers_ignores_is_tried() -> None:
+    ignored = {
+        (kind, argument) for kind in RULES for argument, only in only_arguments(kind).items()
+        if only.ignored and not only.masked and "LSTM" not in kind and "RNN" not in kind and kind != "GRU"
+    }  # fmt: skip
+    tried = {(case.layer.partition("(")[0], case.argument) for case in CASES}
+    assert {pair for pair in ignored - _ELSEWHERE if not pair[0].startswith("Conv3DT")} <= tried
+
+
+def _topology(*layers: dict[str, Any], version: str = "2.15.0") -> dict[str, Any]:
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": list(layers)}}
+    return {
+        "format": "layers-model",
+        "modelTopology": {"keras_version": version, "model_config": config},
+        "weightsManifest": [],
+    }
+
+
+def _layer(kind: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": kind, "config": {"name": kind.lower(), **config}}
+
+
+_INPUT = _layer("InputLayer", batch_input_shape=[None, 4])
+
+
+@pytest.mark.parametrize(
+    ("layers", "version", "given", "fault"),
+    [
+        ([_layer("InputLayer", batch_shape=[None, 4])], "3.4.1", "batch_shape=[None, 4]", "that of Keras 3"),
+        ([_layer("Dense", dtype={"class_name": "DTypePolicy", "config": {}})], "3.4.1", "dtype=", "that of Keras 3"),
+        ([_INPUT, _layer("LeakyReLU", negative_slope=0.1)], "2.15.0", "negative_slope=0.1", "reads alpha instead"),
+        ([_INPUT, _layer("Dense", activation="hard_sigmoid")], "3.4.1", "hard_sigmoid", "clip(0.2 x + 0.5)"),
+        ([_INPUT, _layer("Dense", activation="silu")], "2.15.0", "silu", "no activation silu"),
+        ([_INPUT, _layer("Concatenate", axis=-2)], "2.15.0", "axis=-2", "every negative axis for the last"),
+        ([_INPUT, _layer("MyAttention", heads=4)], "2.15.0", "", "tfjs-layers has no MyAttention"),
+        ([_INPUT, _layer("Dense", units=3, mystery=7)], "2.15.0", "mystery=7", "does not know mystery of Dense"),
+        ([_INPUT, _layer("LayerNormalization", rms_scaling=True)], "2.15.0", "rms_scaling", "ignores rms_scaling"),
+        (
+            [_layer("Masking"), _layer("LSTM", zero_output_for_mask=True)],
+            "2.15.0",
+            "zero_output_for_mask",
+            "repeats the last output",
+        ),
+        (
+            [_layer("TimeDistributed", layer=_layer("Conv2D", groups=2))],
+            "2.15.0",
+            "groups=2",
+            "tfjs-layers ignores groups",
+        ),
+    ],
+)  # fmt: skip
+def test_a_layer_that_tfjs_layers_misreads_is_named(
+    tmp_path: Path, layers: list[dict[str, Any]], version: str, given: str, fault: str
+) -> None:
+    (tmp_path / "model.json").write_text(json.dumps(_topology(*layers, version=version)))
+    (found,) = layers_faults(read_document(tmp_path))
+    assert given in found.given
+    assert fault in found.fault
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [_layer("Conv2D", groups=1, dilation_rate=[1, 1], data_format="channels_last", kernel_initializer={"a": 1})],
+        [_layer("LSTM", zero_output_for_mask=True, time_major=False, stateful=True, implementation=2)],
+        [_layer("ReLU", max_value=6.0, negative_slope=0.0, threshold=0.0)],
+        [_layer("LeakyReLU", alpha=0.1)],
+        [_layer("BatchNormalization", axis=[3], renorm=False, fused=True)],
+        [_layer("UpSampling2D", interpolation="nearest"), _layer("Concatenate", axis=-1)],
+    ],
+)
+def test_what_tfjs_layers_reads_as_it_stands_is_no_fault(tmp_path: Path, layers: list[dict[str, Any]]) -> None:
+    (tmp_path / "model.json").write_text(json.dumps(_topology(_INPUT, *layers)))
+    assert layers_faults(read_document(tmp_path)) == ()

@@ -1,0 +1,97 @@
+"""What is known of an artifact before it runs is told once, and is the cause of what fails on every backend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pycheck.diagnose import diagnose
+from pycheck.types import (
+    NATIVE_FLOAT32,
+    ArtifactFault,
+    ArtifactInfo,
+    Evidence,
+    Finding,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+)
+
+CPU, WEBGL, WASM = (RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
+GROUPS = ArtifactFault("conv", "Conv2D", "tfjs-layers ignores groups", "Convert it.", "groups=2")
+CAST = ArtifactFault("to_bool", "Cast", "cuts a number to a byte", "Use x != 0.", backends=("wasm",), broken=True)
+GIVEN = ArtifactInfo(Path("a"), "layers", "none", 1, "", "given with --tfjs-model", (), (), {}, {})
+
+
+def found(
+    *faults: ArtifactFault, errors: dict[RuntimeId, str | None], artifact: ArtifactInfo = GIVEN
+) -> dict[str, list[Finding]]:
+    records = [
+        RuntimeRecord(
+            r, RuntimeStatus.FAILED if error else RuntimeStatus.OK, None, {}, f"{r}: {error}" if error else None
+        )
+        for r, error in errors.items()
+    ]
+    records.append(RuntimeRecord(NATIVE_FLOAT32, RuntimeStatus.OK, None, {}))
+    findings: dict[str, list[Finding]] = {}
+    for finding in diagnose((), runtimes=records, artifact=artifact, evidence=Evidence(faults=faults)):
+        findings.setdefault(finding.code, []).append(finding)
+    return findings
+
+
+def test_the_same_failure_on_every_backend_is_the_artifacts_with_its_cause_and_cure_once() -> None:
+    findings = found(GROUPS, errors=dict.fromkeys((CPU, WEBGL, WASM), "Shape mismatch: [5] vs. [2]"))
+    (cause,), (symptom,) = findings["artifact-unsupported"], findings["runtime-failed"]
+    assert cause.severity is Severity.ERROR
+    assert cause.summary == (
+        "conv (Conv2D, groups=2): tfjs-layers ignores groups. It is the cause of the failure on chromium:cpu, "
+        "chromium:webgl and chromium:wasm."
+    )
+    assert cause.advice == "Convert it."
+    assert "fail alike, so the artifact is at fault and no browser: Shape mismatch: [5] vs. [2]" in symptom.summary
+    assert symptom.advice == "The cause is in the artifact: see artifact-unsupported."
+
+
+@pytest.mark.parametrize(("given", "cure"), [(True, "pycheck convert MODEL"), (False, "the other --format")])
+def test_where_no_cause_is_known_that_is_said_with_the_message(given: bool, cure: str) -> None:
+    artifact = GIVEN if given else replace(GIVEN, reason="")
+    (only,) = found(errors=dict.fromkeys((CPU, WEBGL), "it said no"), artifact=artifact)["runtime-failed"]
+    assert "it said no" in only.summary
+    assert "No cause is known" in only.advice and cure in only.advice and "doctor" not in only.advice
+
+
+@pytest.mark.parametrize(
+    ("errors", "count"),
+    [
+        ({CPU: "it said no", WEBGL: "it said no", WASM: None}, 2),
+        ({CPU: "it said no", WEBGL: "it said yes"}, 2),
+        ({CPU: "the page crashed", WEBGL: "the page crashed"}, 2),
+        ({CPU: "out of memory", WEBGL: "out of memory"}, 2),
+        ({WEBGL: "it said no"}, 1),
+    ],
+)
+def test_only_what_every_backend_says_alike_is_the_artifacts(errors: dict[RuntimeId, str | None], count: int) -> None:
+    findings = found(errors=errors)["runtime-failed"]
+    assert len(findings) == count
+    assert all(finding.runtime is not None and "artifact" not in finding.summary for finding in findings)
+
+
+def test_where_nothing_fails_it_is_a_warning_and_a_kernel_that_showed_nothing_is_information() -> None:
+    findings = found(GROUPS, CAST, errors={CPU: None, WASM: None})
+    assert findings["artifact-unsupported"][0].severity is Severity.WARNING
+    assert findings["broken-kernel"][0].severity is Severity.INFO
+    assert findings["broken-kernel"][0].runtime == WASM
+    assert "cause" not in findings["artifact-unsupported"][0].summary
+
+
+def test_a_kernel_of_a_backend_that_was_not_asked_for_is_not_told() -> None:
+    assert "broken-kernel" not in found(CAST, errors={CPU: None, WEBGL: None})
+
+
+def test_the_same_fault_in_many_places_is_told_once_with_the_first_names() -> None:
+    faults = [replace(GROUPS, name=f"conv_{number}") for number in range(8)]
+    (told,) = found(*faults, errors={CPU: None})["artifact-unsupported"]
+    assert told.summary.startswith("conv_0, conv_1, conv_2, conv_3, conv_4 and 3 more (Conv2D, groups=2):")
