@@ -114,12 +114,9 @@ async def _reproduced(
 
 
 def _sources(trace: Trace, name: str | None) -> list[Source]:
-    """In topological order."""
+    """Those that move the outputs most first."""
     return [
-        Source(point, result.runtime)
-        for point in trace.points
-        for result in point.results
-        if result.role == "source" and name in (None, point.name, point.layer)
+        Source(point, result.runtime) for point, result in trace.sources() if name in (None, point.name, point.layer)
     ]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..types import Comparison, Finding, OutputSplit, PointResult, RuntimeId, Severity, Trace, TracePoint
-from .case import listed, named, number, place, unlike
+from ..types import HANDING_ON, Comparison, Finding, OutputSplit, PointResult, RuntimeId, Severity, Trace, TracePoint
+from .case import listed, named, number, percent, place, unlike
 from .codes import finding
 
 _MOST = 3
 #: A share of what it may err by beneath which an operation is not worth a name.
 _LEAST_SHARE = 0.05
+#: A share of an output's limit beneath which a source does not explain that the output fails.
+_LEAST_EFFECT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,26 @@ class _Step:
     def fails(self) -> bool:
         inherited = self.result.inherited if self.result else None
         return inherited is not None and inherited.passed is False
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether its value in the whole run is known, or it only hands on what it reads."""
+        return self.result is not None and self.result.inherited is not None
+
+    @property
+    def ran_alone(self) -> bool:
+        """Whether its operation is known to be right by itself."""
+        return self.point.op in HANDING_ON or (self.result is not None and self.result.own is not None)
+
+    @property
+    def unknown_because(self) -> str:
+        """Why it was not compared."""
+        return self.point.skipped or (self.result and self.result.note) or "its value was not compared"
+
+    @property
+    def inherited_share(self) -> float:
+        """Of what it may err by in the whole run."""
+        return share(self.result.inherited) if self.result and self.result.inherited else 0.0
 
     @property
     def own_share(self) -> float:
@@ -58,9 +80,8 @@ def accumulated(trace: Trace, comparisons: Collection[Comparison], outputs: Mapp
 
 
 def share(c: Comparison) -> float:
-    """What part of its limit an error takes, by its largest element or its RMS; above 1 it fails."""
-    limits = c.tolerance and ((c.max_abs_error, c.tolerance.max_abs), (c.rms_error, c.tolerance.rms))
-    return max((error / limit for error, limit in limits or () if error is not None and limit), default=0.0)
+    """What part of its limit an error takes; above 1 it fails."""
+    return c.share_used or 0.0
 
 
 def _upstream(points: Mapping[str, TracePoint], last: str) -> list[TracePoint]:
@@ -75,7 +96,13 @@ def _upstream(points: Mapping[str, TracePoint], last: str) -> list[TracePoint]:
 
 def _is_source(point: TracePoint, runtime: RuntimeId) -> bool:
     results = [result for result in point.results if result.runtime == runtime]
-    return any(r.role == "source" for r in (*results, *([point.conversion] if point.conversion else [])))
+    found = (*results, *([point.conversion] if point.conversion else []))
+    return any(r.role == "source" and moves_an_output(r) for r in found)
+
+
+def moves_an_output(result: PointResult) -> bool:
+    """Whether its own error takes more than a little of the limit of an output, as far as that is known."""
+    return result.effect is None or result.effect.share >= _LEAST_EFFECT
 
 
 def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[TracePoint]) -> Finding:
@@ -84,16 +111,16 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
     steps = [_Step(p, p.conversion if by_conversion else _of(p, c.candidate)) for p in before]
     first = _first(steps)
     most = _most(steps)
-    told = _why(trace, c, split.conversion, backend, first)
+    # A conversion's point runs alone together with what the model lacks before it.
+    suspects = [] if first is None or (by_conversion and first.ran_alone) else _suspects(first, steps)
+    told = _why(trace, c, split.conversion, backend, first, suspects)
     what = told.what
-    alone = "no operation errs by itself beyond its tolerance"
+    alone = "no operation that was traced errs by itself beyond its tolerance"
     if most and most[0].own_share > 1.0:
         alone = "what errs by itself beyond its tolerance, on Python's values, does not in the whole run"
-    if most:
-        shares = listed([f"{named(step.point)} {_percent(step.own_share)}" for step in most])
+    if most and not suspects:
+        shares = listed([f"{named(step.point)} {percent(step.own_share)}" for step in most])
         what += f" Largest own errors, as shares of their limits: {shares}."
-    if skipped := sum(point.skipped is not None for point in before):
-        what += f" {skipped:,} of the {len(before):,} points before it were not traced."
     return finding(
         "accumulated-drift",
         Severity.ERROR,
@@ -107,7 +134,8 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
             "first": first.point.name if first else None,
             "conversion_share": share(split.conversion) if split.conversion else None,
             "backend_share": share(backend) if backend else None,
-            "skipped": skipped,
+            "suspects": [step.point.name for step in suspects],
+            "skipped": sum(point.skipped is not None for point in before),
             "contributions": [{"point": s.point.name, "op": s.point.op, "share": s.own_share} for s in most],
             "not_run_alone": sum(s.result is None or s.result.own is None for s in steps),
         },
@@ -131,8 +159,15 @@ def _most(steps: Sequence[_Step]) -> list[_Step]:
 
 
 def _why(
-    trace: Trace, c: Comparison, conversion: Comparison | None, backend: Comparison | None, first: _Step | None
+    trace: Trace,
+    c: Comparison,
+    conversion: Comparison | None,
+    backend: Comparison | None,
+    first: _Step | None,
+    suspects: Sequence[_Step],
 ) -> _Told:
+    if first is not None and suspects:
+        return _untraced(first, suspects)
     if conversion is not None and conversion.passed is False:
         return _Told(
             "conversion",
@@ -145,21 +180,21 @@ def _why(
         return _Told(
             "backend",
             f"Small errors add up on {c.candidate}{_first_failing(first)}.",
-            "Make fewer or better conditioned steps of them, take another backend, or allow it if it is harmless.",
+            "Use fewer, or better conditioned, operations, or another backend.",
         )
-    own = f"{c.candidate} {_percent(share(backend))}" if backend is not None else ""
+    own = f"{c.candidate} {percent(share(backend))}" if backend is not None else ""
     if c.tolerance is not None and c.tolerance.mode != "auto":
         given = c.tolerance.derivation.removeprefix("given: ")
         return _Told(
             "given-tolerance",
             f"It fails by the tolerance that was given ({given}) alone; of the automatic one, which points inside are "
-            f"held to, it takes {_percent(share(backend)) if backend else 'a part'}.",
+            f"held to, it takes {percent(share(backend)) if backend else 'a part'}.",
             "Take the automatic tolerance, or allow what this backend's float32 costs.",
         )
     if conversion is not None and share(conversion) >= _LEAST_SHARE:
         return _Told(
             "conversion-and-backend",
-            f"Neither half fails alone: of what each may, conversion takes {_percent(share(conversion))} and {own}.",
+            f"Neither half fails alone: of what each may, conversion takes {percent(share(conversion))} and {own}.",
             "Look at both: convert with lighter --quantize or in the other --format, or take another backend.",
         )
     count = trace.sample_count
@@ -171,11 +206,39 @@ def _why(
     )
 
 
+def _untraced(first: _Step, suspects: Sequence[_Step]) -> _Told:
+    names = [step.point.name for step in suspects]
+    told = [f"{named(step.point)}: {step.unknown_because}" for step in suspects[:_MOST]]
+    more = f"; and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    subject, pronoun = ("Suspects are", "them") if len(names) > 1 else ("The suspect is", "it")
+    return _Told(
+        "untraced",
+        f"{named(first.point)} is the first point beyond its limit, {number(first.inherited_share)} times. "
+        f"{subject} what was not compared before that point: {'; '.join(told)}{more}.",
+        f"{subject} {listed(names[:_MOST])}: replace {pronoun} in the model, or run {pronoun} on the CPU, "
+        "and see whether the error vanishes.",
+    )
+
+
+def _suspects(first: _Step, steps: Sequence[_Step]) -> list[_Step]:
+    """What was not compared between the first point beyond its limit and the nearest points that were."""
+    known = {step.point.name: step for step in steps}
+    found: dict[str, _Step] = {}
+    pending = list(reversed(first.point.inputs))
+    while pending:
+        step = known.get(pending.pop())
+        if step is None or step.is_compared or step.point.name in found:
+            continue
+        found[step.point.name] = step
+        pending += reversed(step.point.inputs)
+    return [*found.values(), *([first] if found and not first.ran_alone else [])]
+
+
 def _first_failing(first: _Step | None) -> str:
     """Where the limit is exceeded first; empty where no point is known to."""
     if first is None or first.result is None or first.result.inherited is None:
         return ""
-    times = number(share(first.result.inherited))
+    times = number(first.inherited_share)
     return f": {named(first.point)} is the first beyond its limit, {times} times, of inputs that pass"
 
 
@@ -194,7 +257,3 @@ def _jump(first: _Step) -> str:
         f"NaN or infinity comes first at {named(first.point)}{example}: what it reads is right within its tolerance, "
         "and there so little decides between a number and none."
     )
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.3g} %"

@@ -55,6 +55,8 @@ class Case:
 Rule = Callable[[Case], Iterable[Finding]]
 
 
+#: From so many times on three digits are fewer than those of the whole number.
+_MANY = 9.995
 #: A float64 holds every integer below.
 _EXACT_INTEGERS = 2.0**53
 
@@ -67,6 +69,11 @@ def number(value: float) -> str:
         return f"{value:,.0f}"
     mantissa, exponent, power = f"{value:.3g}".partition("e")
     return f"{mantissa}e{int(power)}" if exponent else mantissa
+
+
+def percent(share: float) -> str:
+    """``5.21 %``, ``304 %``, ``209,715,200 %``."""
+    return f"{100 * share:.3g} %" if share < _MANY else f"{100 * share:,.0f} %"
 
 
 def unlike(first: float, second: float) -> tuple[str, str]:

@@ -16,9 +16,9 @@ from ..types import (
     Trace,
     TracePoint,
 )
-from .accumulated import accumulated
+from .accumulated import accumulated, moves_an_output
 from .broken import right_elsewhere
-from .case import Case, elements, listed, named, number, place, unlike
+from .case import Case, elements, listed, named, number, percent, place, unlike
 from .codes import finding
 from .converted import converted
 from .explanations import Place, explanation, of_operands
@@ -56,12 +56,11 @@ def diagnose_trace(
 
 
 def _sources(trace: Trace, failing: Collection[object]) -> Iterator[Finding]:
-    for point in trace.points:
-        for result in point.results:
-            comparison = _blamed(result)
-            if result.role == "source" and comparison is not None:
-                severity = Severity.ERROR if result.runtime in failing else Severity.WARNING
-                yield _source(point, result, comparison, severity)
+    for point, result in trace.sources():
+        comparison = _blamed(result)
+        if comparison is not None:
+            matters = result.runtime in failing and moves_an_output(result)
+            yield _source(point, result, comparison, Severity.ERROR if matters else Severity.WARNING)
 
 
 def _blamed(result: PointResult) -> Comparison | None:
@@ -105,7 +104,7 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
         tensor=point.name,
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
-        f"{given} instead of {expected} at {place(element, point.dtype)}.",
+        f"{given} instead of {expected} at {place(element, point.dtype)}.{_effect(result)}",
         advice=advice + (right_elsewhere(point, result) if code == "broken-kernel" else ""),
         evidence={
             "op": point.op,
@@ -117,8 +116,21 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
             "max_abs_error": comparison.max_abs_error,
             "max_abs_tolerance": comparison.tolerance.max_abs if comparison.tolerance else None,
             "ran_alone": result.own is not None,
+            "moves": result.effect.tensor if result.effect else None,
+            "moves_by": result.effect.share if result.effect else None,
         },
     )
+
+
+def _effect(result: PointResult) -> str:
+    """What its own error does to the outputs, as a sentence; empty where that is not known."""
+    effect = result.effect
+    if effect is None:
+        return ""
+    if math.isinf(effect.share):
+        return f" Alone, this error changes what is finite in {effect.tensor}."
+    times = f"{percent(effect.share)} of" if effect.share < 1.0 else f"{number(effect.share)} times"
+    return f" Alone, this error moves {effect.tensor} by {times} its limit."
 
 
 def _origin(point: TracePoint, severity: Severity) -> Finding:

@@ -46,8 +46,8 @@ class Failure:
     @property
     def source_ops(self) -> tuple[str, ...]:
         """The operations that a trace found to be its sources."""
-        points = self.report.trace.points if self.report.trace else ()
-        found = [p.op for p in points for r in p.results if r.runtime == self.runtime and r.role == "source"]
+        sources = self.report.trace.sources() if self.report.trace else ()
+        found = [point.op for point, result in sources if result.runtime == self.runtime]
         return tuple(dict.fromkeys(found))
 
     def findings(self, *codes: str) -> Iterator[Finding]:

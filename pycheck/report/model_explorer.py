@@ -12,7 +12,6 @@ import math
 from typing import Any
 
 from ..types import Comparison, Report, RuntimeId, Trace, TracePoint
-from .view import share_used
 from .wording import count, short
 
 GRAPH_FILE = "graph.json"
@@ -112,7 +111,7 @@ def _share(comparison: Comparison) -> float:
     """Infinite where there is no measuring: another shape, another class, or no difference at all is allowed."""
     if comparison.shape_mismatch or comparison.nonfinite.changed:
         return math.inf
-    return share_used(comparison) or 0.0
+    return comparison.share_used or 0.0
 
 
 def _node(point: str) -> str:

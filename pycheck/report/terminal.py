@@ -150,7 +150,7 @@ def _shown(rows: Sequence[Row], verbosity: int) -> tuple[Sequence[Row], int]:
     if len(rows) <= _MOST_ROWS or verbosity > 0:
         return rows, 0
     nearest = {
-        max(group, key=lambda row: (view.share_used(row.comparison) or 0.0) if row.comparison else 0.0)
+        max(group, key=lambda row: (row.comparison.share_used or 0.0) if row.comparison else 0.0)
         for _, group in groupby((row for row in rows if row.result), lambda row: row.runtime)
     }
     shown = [row for row in rows if row.failed or row in nearest]
@@ -209,7 +209,7 @@ def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
         off = f"{source.error}, {source.limit} allowed; {source.why}; {source.operands}"
         parts += [Padding(line, (0, 0, 0, 2)), Padding(Text(off), (0, 0, 0, 4))]
     if not found:
-        parts.append(Text(f"  nowhere: {where.nowhere(report)}", "green" if report.passed else ""))
+        parts.append(Text(f"  {where.nowhere(report)}", "green" if report.passed else ""))
     if len(shown) < len(found):
         parts.append(Text(f"  and {len(found) - len(shown)} more; -v shows all", "dim"))
     kept = remarks if verbosity > 0 else remarks[:_MOST_REMARKS]

@@ -94,14 +94,14 @@ def cells(report: Report) -> Iterator[Cell]:
     judged = [row for row in rows(report) if row.result]
     for runtime in dict.fromkeys(row.runtime for row in judged):
         own = [row for row in judged if row.runtime == runtime]
-        nearest = max(own, key=lambda row: (share_used(row.comparison) or 0.0) if row.comparison else 0.0)
+        nearest = max(own, key=lambda row: (row.comparison.share_used or 0.0) if row.comparison else 0.0)
         row = next((row for row in own if row.failed), nearest)
         used = "" if row.used == ABSENT or "NaN" in row.result else f" {row.used}"
         yield Cell(runtime, f"{row.result}{used}", row.failed)
 
 
 def _row(c: Comparison) -> Row:
-    used = share_used(c)
+    used = c.share_used
     return Row(
         runtime="noise floor" if c.is_noise_floor else str(c.candidate),
         tensor=printable(c.tensor),
@@ -124,22 +124,6 @@ def _result(c: Comparison) -> str:
     if c.passed:
         return "warn" if c.nonfinite.changed or c.drifted else "pass"
     return "DRIFT" if c.drifted and not c.nonfinite.changed else "NaN" if not c.drifted else "NaN+DRIFT"
-
-
-def share_used(c: Comparison) -> float | None:
-    """The largest share of any limit that is used up; 1 is the limit itself, None where there is no such limit."""
-    tolerance = c.tolerance
-    if tolerance is None or c.max_abs_error is None:
-        return None
-    limits = [(c.max_abs_error, tolerance.max_abs), (c.rms_error, tolerance.rms), (c.max_ulp_error, tolerance.max_ulp)]
-    if tolerance.mode == "explicit" and not tolerance.rtol:
-        limits.append((c.max_abs_error, tolerance.atol))
-    shares = [
-        value / limit if limit else math.inf if value else 0.0
-        for value, limit in limits
-        if value is not None and limit is not None
-    ]
-    return max(shares, default=None)
 
 
 def _limit(tolerance: Tolerance | None) -> str:
@@ -290,7 +274,7 @@ def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
 def failures(report: Report) -> tuple[Comparison, ...]:
     """The comparisons that failed the gate or would have, the worst kind first."""
     failed = [c for c in report.comparisons if c.passed is False or (c.nonfinite.changed and c.passed is not None)]
-    return tuple(sorted(failed, key=lambda c: (not c.nonfinite.changed, -(share_used(c) or 0.0))))
+    return tuple(sorted(failed, key=lambda c: (not c.nonfinite.changed, -(c.share_used or 0.0))))
 
 
 def worst(c: Comparison, most: int) -> tuple[WorstElement, ...]:

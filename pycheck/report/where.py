@@ -26,7 +26,7 @@ class Source:
 
 
 def sources(report: Report) -> tuple[Source, ...]:
-    """Every source, in topological order: where the artifact leaves the model first, then where runtimes do."""
+    """Every source: where the artifact leaves the model, then those of runtimes, which moves outputs most first."""
     if report.trace is None:
         return ()
     codes = {(f.runtime, f.tensor): f.code for f in report.findings if "ran_alone" in f.evidence}
@@ -41,7 +41,7 @@ def sources(report: Report) -> tuple[Source, ...]:
             codes.get((None if result is point.conversion else result.runtime, point.name), ABSENT),
             _operands(result),
         )
-        for point, result in (*converted, *_with_role(report.trace, "source"))
+        for point, result in (*converted, *report.trace.sources())
     )
 
 
@@ -66,9 +66,12 @@ def _operands(result: PointResult) -> str:
 
 def nowhere(report: Report) -> str:
     """What there is to say where no operation is a source."""
-    told = any(finding.code == "accumulated-drift" for finding in report.findings)
-    because = "; accumulated-drift tells what adds up" if told else ""
-    return f"no operation errs by itself beyond its tolerance{because}"
+    told = [finding for finding in report.findings if finding.code == "accumulated-drift"]
+    suspects = dict.fromkeys(name for finding in told for name in finding.evidence.get("suspects", ()))
+    if suspects:
+        return printable(f"In what was not traced: {names(list(suspects), most=_MOST_NAMES)}")
+    because = "; accumulated-drift tells why the output fails" if told else ""
+    return f"No operation that was traced errs by itself beyond its tolerance{because}"
 
 
 def scope(trace: Trace) -> str:

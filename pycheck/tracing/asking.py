@@ -168,6 +168,19 @@ class Asker:
             name: await asyncio.to_thread(self.compare, name, value, expected[name]) for name, value in values.items()
         }
 
+    async def value_of(self, point: Point, operands: Mapping[str, Array] | None) -> Array | None:
+        """What the operation gives alone on these operands, or in the whole run; None where TF.js does not give it."""
+        feeds = self._feeds if operands is None else operands
+        if self.over is not None:
+            return None
+        try:
+            (outcome,) = await self._candidate.run_jobs(feeds, [(tuple(feeds), (point.name,))])
+        except RuntimeFailedError as error:
+            if self._is_over(error):
+                self.over = error
+            return None
+        return outcome[point.name] if isinstance(outcome, dict) else None
+
     def compare(self, name: str, value: Array, expected: Expected) -> Comparison:
         """What this runtime gave, measured and judged."""
         return compare_point(name, value, expected, self.id, precision_bits=self._bits, nan=self._nan)

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
-from ..types import Array, TracePoint
+from ..types import HANDING_ON, Array, TracePoint
 from . import causes, groups
-from .measuring import HANDING_ON, Expected, described
+from .measuring import Expected, described
 
 
 class Reference(Protocol):

@@ -24,9 +24,6 @@ ARTIFACT_FLOAT64 = RuntimeId("artifact", "float64")
 LARGEST_HALF = 65504.0
 SMALLEST_HALF = 2.0**-24
 
-#: Operations that only hand on what they read: alone they cannot err.
-HANDING_ON = frozenset({"Dropout", "Identity", "PreventGradient", "Snapshot", "StopGradient"})
-
 #: Operations and layers whose element is computed from the elements at its own place, so that these explain it.
 _ELEMENTWISE = frozenset(
     re.split(

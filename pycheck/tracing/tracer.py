@@ -9,11 +9,24 @@ from dataclasses import dataclass, replace
 from ..artifact import Point
 from ..errors import RuntimeFailedError
 from ..together import together
-from ..types import Array, Comparison, NanPolicy, OutputSplit, PointResult, Repeat, RuntimeId, Trace, TracePoint
+from ..types import (
+    HANDING_ON,
+    Array,
+    Comparison,
+    Effect,
+    NanPolicy,
+    OutputSplit,
+    PointResult,
+    Repeat,
+    RuntimeId,
+    Trace,
+    TracePoint,
+)
 from . import causes, groups
 from .asking import Asker, Candidate, Measured
+from .effects import Effects, worth_measuring
 from .expecting import Expectations, Reference, Work
-from .measuring import ARTIFACT_FLOAT32, HANDING_ON, Expected, located, renumbered, role
+from .measuring import ARTIFACT_FLOAT32, Expected, located, renumbered, role
 from .probing import Probed
 
 
@@ -85,11 +98,12 @@ class Tracer:
         await self._run(plan, python)
         splits = await self._splits(outputs, python)
         repeats = await self._repeats(outputs, python)
+        points = await self._with_effects([self._conclude(point) for point in probed.points], outputs, python)
         trace = Trace(
             sample_count=len(self._samples),
             memory_bytes=self._memory_bytes,
             group_count=plan.group_count,
-            points=tuple(self._conclude(point) for point in probed.points),
+            points=points,
             splits=splits,
             samples=self._samples,
             notes=tuple(python.notes),
@@ -197,6 +211,33 @@ class Tracer:
         for asker, other in zip(self._askers, others, strict=True):
             found += causes.repeats(asker.id, outputs, asker.outputs, other, self._samples)
         return tuple(found)
+
+    async def _with_effects(
+        self, points: Sequence[TracePoint], outputs: Mapping[str, str], python: Expectations
+    ) -> tuple[TracePoint, ...]:
+        """The points with what each source does to the outputs."""
+        by_name = {point.name: point for point in self._single.points}
+        effects = Effects(
+            self._double or self._single,
+            self._feeds,
+            outputs,
+            {output: Expected(*python.outputs[name]) for output, name in outputs.items()},
+        )
+        found: dict[tuple[str, RuntimeId], Effect] = {}
+        for asker in self._askers:
+            for described, result in worth_measuring(points, asker):
+                point = by_name[described.name]
+                alone = result.own is not None and result.own.passed is False
+                operands = await self._single.run(self._feeds, point.inputs) if alone else None
+                value = await asker.value_of(point, operands)
+                if value is None or value.shape != described.shape:
+                    continue
+                if effect := await effects.of(point.name, value, asker.compare):
+                    found[point.name, asker.id] = effect
+        return tuple(
+            replace(p, results=tuple(replace(r, effect=found.get((p.name, r.runtime))) for r in p.results))
+            for p in points
+        )
 
     def _conclude(self, point: Point) -> TracePoint:
         blank = self._described.get(point.name) or TracePoint(

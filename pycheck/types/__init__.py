@@ -33,7 +33,19 @@ from .names import (
 from .remedies import Outcome, Remedy
 from .reports import CheckReport, Report, VariantFailure
 from .runs import ArtifactInfo, Batch, Environment, InputsInfo, ModelInfo, RuntimeRecord, RuntimeStatus
-from .traces import Bundle, Operand, Origin, OutputSplit, PointResult, Repeat, Saturation, Trace, TracePoint
+from .traces import (
+    HANDING_ON,
+    Bundle,
+    Effect,
+    Operand,
+    Origin,
+    OutputSplit,
+    PointResult,
+    Repeat,
+    Saturation,
+    Trace,
+    TracePoint,
+)
 from .trainings import (
     CureTrial,
     Curvature,
@@ -53,6 +65,7 @@ __all__ = [
     "DEVICE",
     "DEVICE_NAME",
     "ENGINES",
+    "HANDING_ON",
     "NATIVE_FLOAT32",
     "NATIVE_FLOAT64",
     "PYTHON_KINDS",
@@ -66,6 +79,7 @@ __all__ = [
     "Comparison",
     "CureTrial",
     "Curvature",
+    "Effect",
     "Environment",
     "Epsilon",
     "Evidence",

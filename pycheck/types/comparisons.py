@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .names import RuntimeId
@@ -164,6 +165,26 @@ class Comparison:
     outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
     error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
     picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
+
+    @property
+    def share_used(self) -> float | None:
+        """The largest share of any limit that is used up: 1 is the limit itself. None where there is no such limit."""
+        tolerance = self.tolerance
+        if tolerance is None or self.max_abs_error is None:
+            return None
+        limits = [
+            (self.max_abs_error, tolerance.max_abs),
+            (self.rms_error, tolerance.rms),
+            (self.max_ulp_error, tolerance.max_ulp),
+        ]
+        if tolerance.mode == "explicit" and not tolerance.rtol:
+            limits.append((self.max_abs_error, tolerance.atol))
+        shares = [
+            value / limit if limit else math.inf if value else 0.0
+            for value, limit in limits
+            if value is not None and limit is not None
+        ]
+        return max(shares, default=None)
 
     @property
     def is_noise_floor(self) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 from .comparisons import Comparison, WorstElement
 from .names import RuntimeId
 
+#: Operations that give what they read: alone they cannot err.
+HANDING_ON = frozenset({"Dropout", "Identity", "PreventGradient", "Snapshot", "StopGradient"})
+
 
 @dataclass(frozen=True, slots=True)
 class Operand:
@@ -26,6 +29,18 @@ class Operand:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What the error of one source does to the outputs while all else is right.
+
+    `tensor` is the output that it moves most, `share` how much of the limit of that it takes: infinite where it
+    changes what is finite, or the shape.
+    """
+
+    tensor: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class PointResult:
     """One point on one runtime.
 
@@ -33,7 +48,8 @@ class PointResult:
     the values that artifact:float32 has there. `role` is "source" (it fails, and alone as well),
     "passes-on" (it fails, alone it does not), "latent" (alone it fails, in the whole run it does not),
     "ok" or "unknown" (nothing could be compared). `note` says why one of the two is missing.
-    `element` is the first wrong element of a source, and `operands` are what it was computed from.
+    `element` is the first wrong element of a source, and `operands` are what it was computed from. `effect` is
+    what its own error does to the outputs, None where that was not measured.
     """
 
     runtime: RuntimeId
@@ -43,6 +59,7 @@ class PointResult:
     note: str | None = None
     element: WorstElement | None = None
     operands: tuple[Operand, ...] = ()
+    effect: Effect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +175,14 @@ class Trace:
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     bundle: Bundle | None = None  # where one was asked for
+
+    def sources(self) -> tuple[tuple[TracePoint, PointResult], ...]:
+        """Every source on every runtime: what moves the outputs most first, then those whose effect is not known.
+
+        Of equal ones that comes first which the graph has first.
+        """
+        found = [(point, result) for point in self.points for result in point.results if result.role == "source"]
+        return tuple(sorted(found, key=lambda source: -1.0 * source[1].effect.share if source[1].effect else 0.0))
 
     def table(self) -> list[dict[str, Any]]:
         """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.

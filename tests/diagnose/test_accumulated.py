@@ -14,6 +14,7 @@ from pycheck.types import (
     NATIVE_FLOAT64,
     Array,
     Comparison,
+    Effect,
     Finding,
     OutputSplit,
     PointResult,
@@ -151,7 +152,44 @@ def test_nothing_is_told_of_a_runtime_that_ended_before_the_output() -> None:
     assert told(*points, failing=output(2.4)) == []
 
 
-def test_points_that_could_not_be_looked_at_are_counted() -> None:
-    unseen = replace(CHAIN[0], results=(), skipped="its value is too large")
-    (found,) = told(unseen, *CHAIN[1:], failing=output(2.4), backend=2.4)
-    assert found.summary.endswith("1 of the 3 points before it were not traced.")
+def unseen(point: TracePoint, *reads: str) -> TracePoint:
+    return replace(point, results=(), skipped="its value is too large", inputs=reads or point.inputs)
+
+
+def test_what_was_not_traced_before_the_first_point_beyond_its_limit_is_the_suspect() -> None:
+    (found,) = told(unseen(CHAIN[0]), *CHAIN[1:], failing=output(2.4), backend=2.4)
+    assert (found.evidence["because"], found.evidence["first"]) == ("untraced", "b")
+    assert found.evidence["suspects"] == ["a"]
+    assert "a (Pow)" in found.summary and "its value is too large" in found.summary
+    assert "pass" not in found.summary and "add up" not in found.summary
+    assert "a" in found.advice
+
+
+def test_suspects_reach_back_to_the_nearest_points_that_were_compared() -> None:
+    points = (
+        step("early", "x", 0.2, 0.2),
+        unseen(step("lost", "early", 0.0, 0.0)),
+        unseen(step("gone", "lost", 0.0, 0.0), "lost", "early"),
+        step("b", "gone", 1.7, 0.8, "passes-on"),
+        step("c", "b", 2.4, 0.02, "passes-on"),
+    )
+    (found,) = told(*points, failing=output(2.4), backend=2.4)
+    assert found.evidence["suspects"] == ["gone", "lost"]
+
+
+def test_what_was_not_run_alone_behind_a_suspect_is_one_too() -> None:
+    points = (unseen(CHAIN[0]), step("b", "a", 1.7, None, "passes-on"), CHAIN[2])
+    (found,) = told(*points, failing=output(2.4), backend=2.4)
+    assert found.evidence["suspects"] == ["a", "b"]
+
+
+def test_what_was_not_traced_before_points_that_pass_is_no_suspect() -> None:
+    points = (unseen(step("zero", "x", 0.0, 0.0)), step("a", "zero", 0.9, 0.9), *CHAIN[1:])
+    (found,) = told(*points, failing=output(2.4), backend=2.4)
+    assert (found.evidence["because"], found.evidence["suspects"], found.evidence["skipped"]) == ("backend", [], 1)
+
+
+def test_a_source_that_does_not_move_an_output_leaves_the_output_to_be_explained() -> None:
+    faint = replace(CHAIN[0].results[0], role="source", effect=Effect("y", 0.01))
+    (found,) = told(replace(CHAIN[0], results=(faint,)), *CHAIN[1:], failing=output(2.4), backend=2.4)
+    assert found.evidence["because"] == "backend"

@@ -185,4 +185,4 @@ def opened(pairs: Sequence[Pair]) -> Iterator[str]:
     if failed or not pairs:
         yield from failed
     else:
-        yield max(pairs, key=lambda pair: view.share_used(pair.comparison) or 0.0).anchor
+        yield max(pairs, key=lambda pair: pair.comparison.share_used or 0.0).anchor

@@ -1,0 +1,62 @@
+"""Measures what the own error of one source does to the outputs: Python computes them from its wrong value alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from ..errors import PycheckError
+from ..types import Array, Comparison, Effect, PointResult, TracePoint
+from .asking import Asker
+from .expecting import Reference
+from .measuring import Expected
+
+#: So many sources of one runtime are measured, the largest own errors first: each takes one run in Python.
+_MOST = 8
+
+
+class Effects:
+    """`reference` is Python's side in its best precision; `outputs` has what Python gives, by output of the model.
+
+    `names` maps the outputs of the model to names that `reference` knows.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        feeds: Mapping[str, Array],
+        names: Mapping[str, str],
+        outputs: Mapping[str, Expected],
+    ) -> None:
+        self._reference = reference
+        self._feeds = feeds
+        self._names = names
+        self._outputs = outputs
+
+    async def of(
+        self, point: str, value: Array, compare: Callable[[str, Array, Expected], Comparison]
+    ) -> Effect | None:
+        """Find the output that moves most if `point` alone has a wrong value; None if Python cannot run with it."""
+        try:
+            moved = await self._reference.run({**self._feeds, point: value}, list(dict.fromkeys(self._names.values())))
+        except PycheckError:
+            return None  # what the wrong value leads to has no result in Python
+        found = [Effect(o, _share(compare(o, moved[name], self._outputs[o]))) for o, name in self._names.items()]
+        return max(found, key=lambda effect: effect.share, default=None)
+
+
+def _share(comparison: Comparison) -> float:
+    if comparison.shape_mismatch or comparison.nonfinite.changed:
+        return math.inf
+    return comparison.share_used or 0.0
+
+
+def worth_measuring(points: Sequence[TracePoint], asker: Asker) -> list[tuple[TracePoint, PointResult]]:
+    """The sources of a runtime that are measured."""
+    found = [(p, r) for p in points for r in p.results if r.runtime == asker.id and r.role == "source"]
+
+    def size(source: tuple[TracePoint, PointResult]) -> float:
+        own = source[1].own or source[1].inherited
+        return _share(own) if own else 0.0
+
+    return sorted(found, key=size, reverse=True)[:_MOST]
