@@ -25,7 +25,7 @@ from .convert.existing import open_artifact
 from .errors import ArtifactFileError, UsageError
 from .model import ModelSource, identify
 from .model.source import TFJS
-from .types import ArtifactInfo, Epsilon, Evidence, ModelInfo, NonfiniteWeight
+from .types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight
 
 if TYPE_CHECKING:
     from .model import Model
@@ -41,7 +41,7 @@ class _Card:
     """What the cache keeps of a model."""
 
     info: ModelInfo
-    input_bounds: dict[str, tuple[int, int]]
+    input_hints: dict[str, InputHint]
     layers: tuple[str, ...]
     epsilons: dict[str, float]  # by layer
     weights: tuple[NonfiniteWeight, ...]
@@ -88,9 +88,9 @@ class Source:
         """Format, hash and signature. ModelFileError when it is no model."""
         return (await self._card()).info
 
-    async def input_bounds(self) -> dict[str, tuple[int, int]]:
-        """Ranges that integer inputs must keep to, such as an Embedding's vocabulary."""
-        return (await self._card()).input_bounds
+    async def input_hints(self) -> dict[str, InputHint]:
+        """What the model says of its inputs: entries of a table, a scale, a mask."""
+        return (await self._card()).input_hints
 
     async def model(self) -> Model:
         """The loaded model; imports TensorFlow."""
@@ -253,7 +253,7 @@ def _card_of(model: Model) -> _Card:
     keras_model = model.keras_model
     return _Card(
         model.info,
-        dict(model.input_bounds),
+        dict(model.input_hints),
         tuple(dict.fromkeys(str(layer.name) for layer in layers_of(keras_model))),
         epsilons(keras_model),
         nonfinite_weights(keras_model),

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..errors import ConversionError
 from ..quiet import without_native_noise
-from ..types import ModelInfo, Tensors
+from ..types import InputHint, ModelInfo, Tensors
 from .callable import Traced
-from .graph import FrozenGraph, freeze, lookup_bounds
+from .graph import FrozenGraph, freeze
+from .messages import one_line
 
 
 class Model:
@@ -63,9 +64,9 @@ class Model:
         return {name: tensor for name, tensor in self._traced.layer_tensors.items() if tensor.split(":")[0] in known}
 
     @property
-    def input_bounds(self) -> Mapping[str, tuple[int, int]]:
-        """Inputs that index a table, such as an Embedding's, with the half-open range of indices it has."""
-        return self._bounds
+    def input_hints(self) -> Mapping[str, InputHint]:
+        """What the graph says of the inputs: entries of tables, scales, masks; none where there is no frozen graph."""
+        return self._hints
 
     def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Outputs by name, for inputs by name; each (samples, ...), in the precision the model has itself.
@@ -96,8 +97,13 @@ class Model:
         )
 
     @cached_property
-    def _bounds(self) -> Mapping[str, tuple[int, int]]:
+    def _hints(self) -> Mapping[str, InputHint]:
+        from .expected import input_hints
+
         try:
-            return lookup_bounds(self._frozen)
+            return input_hints(self._frozen, self.info.signature, self.layer_tensors)
         except ConversionError:  # whoever needs the graph itself will say so
+            return {}
+        except Exception as error:  # whatever TensorFlow says of a graph that is odd: the run goes on without hints
+            self.notes = (*self.notes, f"what the inputs are to hold could not be read: {one_line(error)}")
             return {}

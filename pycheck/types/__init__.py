@@ -14,6 +14,7 @@ from .comparisons import (
 )
 from .evidence import ArtifactFault, Column, Epsilon, Evidence, InputScale, NonfiniteInput, NonfiniteWeight, Outlier
 from .findings import Finding, NanPolicy, Severity, Verdict
+from .hints import VALUE_KINDS, InputHint, Padding, Values
 from .names import (
     BROWSER_ENGINES,
     BROWSER_KINDS,
@@ -69,6 +70,7 @@ __all__ = [
     "NATIVE_FLOAT32",
     "NATIVE_FLOAT64",
     "PYTHON_KINDS",
+    "VALUE_KINDS",
     "Array",
     "ArtifactFault",
     "ArtifactInfo",
@@ -85,6 +87,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "GradientComparison",
+    "InputHint",
     "InputScale",
     "InputsInfo",
     "MagnitudeErrors",
@@ -98,6 +101,7 @@ __all__ = [
     "Outcome",
     "Outlier",
     "OutputSplit",
+    "Padding",
     "PairingHint",
     "PassCheck",
     "PassOperation",
@@ -122,6 +126,7 @@ __all__ = [
     "TrainingCurves",
     "TrainingMoment",
     "TrainingVariable",
+    "Values",
     "VariantFailure",
     "Verdict",
     "WorstElement",

@@ -55,10 +55,7 @@ class ArtifactInfo:
 
 @dataclass(frozen=True, slots=True)
 class InputsInfo:
-    """Where the inputs came from; `path` is None when they were made from the signature.
-
-    `sample_count` is 1 if no input has a sample axis: the model runs once.
-    """
+    """Where the inputs came from; `path` is None when they were made from the signature."""
 
     path: str | None
     sha256: str
@@ -68,16 +65,16 @@ class InputsInfo:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A run of `size` consecutive samples. `start` is the index of the first in the whole input.
-
-    The inputs named in `whole` have no sample axis: every batch holds the same value of them.
-    """
+    """A run of consecutive samples. `start` is the index of the first in the whole input."""
 
     index: int
     start: int
     tensors: Tensors
-    size: int
-    whole: frozenset[str] = frozenset()
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return len(next(iter(self.tensors.values())))
 
 
 class RuntimeStatus(StrEnum):

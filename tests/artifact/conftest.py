@@ -54,9 +54,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Convert
             model = load(identify(MODELS / name))
             folder = tmp_path_factory.mktemp("artifact") / "out"
             artifact = convert(model, folder, format=artifact_format, quantize=quantize)
-            inputs = make_inputs(
-                model.info.signature, samples=3, seed=1, low=None, high=None, bounds=model.input_bounds
-            )
+            inputs = make_inputs(model.info.signature, samples=3, seed=1, hints=model.input_hints)
             made[key] = Converted(model, artifact, next(iter(inputs.batches(3))).tensors)
         return made[key]
 

@@ -1,4 +1,4 @@
-"""The frozen graph: constants for variables, control flow kept, names mapped, and the tables that inputs index."""
+"""The frozen graph: constants for variables, control flow kept, names mapped."""
 
 from __future__ import annotations
 
@@ -61,23 +61,7 @@ def test_state_that_is_no_constant_is_named(keras: Any, tf: Any) -> None:
     model = load(keras.Sequential([keras.Input((3,)), Recall()]))
     with pytest.raises(ConversionError, match=r"state that cannot become a constant: .*LookupTableSizeV2"):
         model.frozen()
-    assert model.input_bounds == {}
-
-
-@pytest.mark.parametrize("package", ["keras", "tf_keras"])
-def test_bounds_are_those_of_the_smallest_table_an_input_indexes(request: pytest.FixtureRequest, package: str) -> None:
-    k = request.getfixturevalue(package)
-    ids, other = k.Input((None,), dtype="int32", name="ids"), k.Input((2,), name="other")
-    large, small = k.layers.Embedding(50, 4)(ids), k.layers.Embedding(20, 4)(ids)
-    model = load(k.Model([ids, other], [large, small, k.layers.Dense(1)(other)]))
-    assert model.input_bounds == {"ids": (0, 20)}
-
-
-def test_bounds_are_found_for_float_inputs_that_are_cast_to_indices(keras: Any, tf_keras: Any) -> None:
-    model = load(tf_keras.Sequential([tf_keras.layers.Embedding(10, 4, input_length=6, name="e")]))
-    assert model.input_bounds == {"e_input": (0, 10)}
-    x = keras.Input((3,), dtype="int32", name="x")
-    assert load(keras.Model(x, keras.ops.one_hot(x, 7))).input_bounds == {"x": (0, 7)}
+    assert model.input_hints == {}
 
 
 def test_a_model_that_changes_its_variables_is_refused_with_the_place(keras: Any) -> None:

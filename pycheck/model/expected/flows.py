@@ -1,0 +1,109 @@
+"""Which columns of which inputs arrive at a tensor, and by what they were multiplied and moved on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from ...types import Array
+
+#: An input with a longer last axis has no columns, only elements.
+MOST_COLUMNS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """``scale * x + offset`` of the elements x of an input, or of one column of it. `low`, `high`: clipped to."""
+
+    input: str
+    column: int | None
+    scale: float = 1.0
+    offset: float = 0.0
+    low: float = -math.inf
+    high: float = math.inf
+    guarded: bool = False  # behind a clip, a modulo or a choice: any number is valid
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the values are those of the input."""
+        return self.scale == 1 and self.offset == 0
+
+    def inverse(self, value: float) -> float:
+        """The x that becomes this value."""
+        return (value - self.offset) / self.scale
+
+
+Cell = frozenset[Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The origins of a tensor's elements: one cell for each index of `axis`, or, without, one for all of them."""
+
+    cells: tuple[Cell, ...]
+    axis: int | None
+
+    @classmethod
+    def of_input(cls, name: str, shape: tuple[int | None, ...] | None) -> Flow:
+        """An input as it comes in."""
+        last = shape[-1] if shape and len(shape) > 1 else None
+        if last is None or last > MOST_COLUMNS:
+            return cls((frozenset({Origin(name, None)}),), None)
+        return cls(tuple(frozenset({Origin(name, column)}) for column in range(last)), len(shape or ()) - 1)
+
+    @property
+    def origins(self) -> Cell:
+        """Of all elements."""
+        return frozenset().union(*self.cells)
+
+    def mixed(self) -> Flow:
+        """The same without places."""
+        return Flow((self.origins,), None)
+
+    def moved(self, axis: int | None) -> Flow:
+        """The same cells along another axis; without an axis any element may have any origin."""
+        return replace(self, axis=axis) if axis is not None and self.axis is not None else self.mixed()
+
+    def each(self, change: Callable[[Origin, int], Origin]) -> Flow:
+        """Every origin changed; the number is the index of its cell."""
+        return replace(
+            self,
+            cells=tuple(frozenset(change(origin, index) for origin in cell) for index, cell in enumerate(self.cells)),
+        )
+
+
+def along(constant: Array, flow: Flow, rank: int | None) -> list[float] | None:
+    """A constant operand as one number for each cell, averaged over other axes; None where it does not fit."""
+    if constant.size == 1:
+        return [float(constant.reshape(-1)[0])] * len(flow.cells)
+    if rank is None or flow.axis is None or constant.ndim > rank:
+        return None
+    spread = constant.reshape((1,) * (rank - constant.ndim) + constant.shape)
+    values = spread.mean(axis=tuple(axis for axis in range(rank) if axis != flow.axis))
+    if values.size not in (1, len(flow.cells)):
+        return None
+    return [float(value) for value in values] * (len(flow.cells) if values.size == 1 else 1)
+
+
+def union(flows: Iterable[Flow]) -> Flow | None:
+    """Of alternatives, such as the branches of a choice: of two ways from one column, that which moves it less.
+
+    Keras 3 looks up negative indices as ``where(x < 0, x + rows, x)``.
+    """
+    known = list(flows)
+    if not known:
+        return None
+    alike = len({(flow.axis, len(flow.cells)) for flow in known}) == 1
+    parts = known if alike else [flow.mixed() for flow in known]
+    cells = []
+    for index in range(len(parts[0].cells)):
+        chosen: dict[tuple[str, int | None], Origin] = {}
+        for origin in sorted(frozenset().union(*(part.cells[index] for part in parts)), key=_distance):
+            chosen.setdefault((origin.input, origin.column), origin)
+        cells.append(frozenset(chosen.values()))
+    return Flow(tuple(cells), parts[0].axis)
+
+
+def _distance(origin: Origin) -> tuple[float, float, float]:
+    return abs(origin.offset), abs(origin.scale - 1), origin.offset
