@@ -36,7 +36,8 @@ def compare(
     map_output: Mapping[str, str] | None = None,
     samples: int | None = None,
     seed: int | None = None,
-    range: tuple[float, float] | None = None,
+    range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+    size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     rtol: ByOutput | None = None,
     atol: ByOutput | None = None,
     max_ulp: ByOutput | None = None,
@@ -73,7 +74,9 @@ def compare(
         map_output: Artifact output name to model output name, for `tfjs_model`.
         samples: How many inputs to make, where `inputs` is None.
         seed: Seed of made inputs.
-        range: Lowest and highest value of made inputs.
+        range: Lowest and highest value of made inputs: of all, or by input name, ``{"kinds": (0, 12)}``.
+        size: Free dimensions of made inputs: of all, or by input name, ``{"audio": 16000, "image": (224, 224)}``.
+            None makes them as long as the model needs.
         rtol: Relative tolerance with NumPy's meaning, ``|c - r| <= atol + rtol * |r|``; replaces the automatic one.
         atol: Absolute tolerance, likewise.
         max_ulp: Largest error in units in the last place of the candidate's own precision.
@@ -126,7 +129,8 @@ def trace(
     map_output: Mapping[str, str] | None = None,
     samples: int | None = None,
     seed: int | None = None,
-    range: tuple[float, float] | None = None,
+    range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+    size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     rtol: ByOutput | None = None,
     atol: ByOutput | None = None,
     max_ulp: ByOutput | None = None,

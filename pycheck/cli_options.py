@@ -109,7 +109,21 @@ MapOutput = Annotated[
 ]
 Samples = Annotated[int | None, typer.Option(metavar="N", help="How many made inputs (default 32).")]
 Seed = Annotated[int | None, typer.Option(metavar="S", help="Seed of made inputs (default 0).")]
-Range = Annotated[str | None, typer.Option(metavar="LO:HI", help="Range of made inputs (default 0:1).")]
+Range = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[INPUT:]LO:HI",
+        help="Range of made inputs, of all or of one (default: what the model says, else 0:1). Repeatable.",
+    ),
+]
+Size = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[INPUT:]N[xN]",
+        help="Free dimensions of made inputs, such as 224x224 or audio:16000 (default: as long as the model needs). "
+        "Repeatable.",
+    ),
+]
 SaveRun = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the raw outputs, for pycheck report DIR.")]
 BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Samples at a time (default 32).")]
 Flags = Annotated[
@@ -282,6 +296,7 @@ class MadeInputs(Group):
     samples: Samples = None
     seed: Seed = None
     range: Range = None
+    size: Size = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from .by_input import Ranges, Sizes, size_text
 from .config import Options
 
 #: What changes no result, or is no option of the command.
@@ -75,15 +76,25 @@ def _limits(option: str, limits: Mapping[str | None, float]) -> list[str]:
     return [word for text in texts for word in (option, text)]
 
 
-def _range(option: str, bounds: tuple[float, float]) -> list[str]:
-    return [f"{option}={_number(bounds[0])}:{_number(bounds[1])}"]  # one word: the first may be negative
+def _ranges(option: str, ranges: Ranges) -> list[str]:
+    texts = (f"{_prefix(name)}{_number(low)}:{_number(high)}" for name, (low, high) in ranges.items())
+    return [f"{option}={text}" for text in texts]  # one word: the first may be negative
+
+
+def _sizes(option: str, sizes: Sizes) -> list[str]:
+    return [f"{option}={_prefix(name)}{size_text(values)}" for name, values in sizes.items()]
+
+
+def _prefix(name: str | None) -> str:
+    return "" if name is None else f"{name}:"
 
 
 #: Those that are not one option with one value.
 _WORDS: dict[str, Callable[[str, Any], list[str]]] = {
     "runtimes": _each("--runtime"),
     "map_output": _pairs("--map-output"),
-    "range": _range,
+    "range": _ranges,
+    "size": _sizes,
     "layers": _each("--layer"),
     "timeout_s": lambda _, value: ["--timeout", _number(value)],
     "headed": _switch,

@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from . import by_input
+from .by_input import Ranges, Sizes
 from .errors import UsageError
 from .gate import ToleranceOptions
 from .settings import Path_, SettingsFile, find, nearest
@@ -38,7 +40,8 @@ class Options:
     """Everything a run can be told, checked. Times are in seconds.
 
     `runtimes_named` is set if somebody named the runtimes: `train` leaves out others that cannot train the model.
-    `range` bounds made inputs; `map_output` pairs artifact names with model names;
+    `range` bounds made inputs and `size` is that of their free dimensions, by input name or for all (None);
+    `map_output` pairs artifact names with model names;
     `flags` are TF.js flags that replace its defaults, `cpu_kernels` those that its CPU backend runs instead.
     """
 
@@ -50,7 +53,8 @@ class Options:
     map_output: tuple[tuple[str, str], ...] = ()
     samples: int = 32
     seed: int = 0
-    range: tuple[float, float] | None = None
+    range: Ranges = field(default_factory=dict)
+    size: Sizes = field(default_factory=dict)
     tolerance: ToleranceOptions = field(default_factory=ToleranceOptions)
     nan: NanPolicy = NanPolicy.FAIL
     save_run: Path | None = None
@@ -97,8 +101,6 @@ class Options:
             )
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s}; it must be a number of seconds above 0")
-        if self.range and not self.range[0] < self.range[1]:
-            raise UsageError(f"--range is {self.range[0]}:{self.range[1]}; the first number must be the smaller")
         if self.map_output and not self.tfjs_model:
             raise UsageError(
                 "--map-output pairs the outputs of an existing artifact, and none is given", "Add --tfjs-model PATH."
@@ -122,7 +124,9 @@ class Options:
 
 #: Options that a file or the environment may set, by their name there.
 _FILE_KEYS: dict[str, Any] = {
-    "runtimes": tuple[str, ...], "format": str, "quantize": str, "samples": int, "seed": int, "range": str,
+    "runtimes": tuple[str, ...], "format": str, "quantize": str, "samples": int, "seed": int, 
+    "range": dict[str, str | list[float]] | list[float] | list[str] | str,
+    "size": dict[str, int | str | list[int]] | list[int] | list[str] | int | str,
     "rtol": list[str | float] | str | float, "atol": list[str | float] | str | float,
     "max_ulp": list[str | float] | str | float, "nan": str,
     "trace": bool, "trace_samples": int, "trace_memory": int | str,
@@ -203,6 +207,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
                 "rtol",
                 "atol",
                 "max_ulp",
+                "range",
+                "size",
             )
             value: Any = text.split() if plural else text
             if key == "browser_path":
@@ -231,7 +237,9 @@ def _parse(settings: dict[str, Any]) -> Options:
     if "runtimes" in values:
         values["runtimes"] = tuple(dict.fromkeys(_runtime(text) for text in values["runtimes"]))
     if "range" in values:
-        values["range"] = _range(values["range"])
+        values["range"] = by_input.ranges(values["range"])
+    if "size" in values:
+        values["size"] = by_input.sizes(values["size"])
     if "nan" in values:
         _choice("--nan", values["nan"], tuple(policy.value for policy in NanPolicy))
         values["nan"] = NanPolicy(values["nan"])
@@ -316,14 +324,6 @@ def _addresses(items: Any) -> tuple[tuple[str, str], ...]:
                 "ADDRESS is a Playwright server's (ws://...), Chromium's DevTools (http://127.0.0.1:9222) or by-hand.",
             )
     return pairs
-
-
-def _range(text: str | Sequence[float]) -> tuple[float, float]:
-    try:
-        low, high = text.split(":") if isinstance(text, str) else text
-        return float(low), float(high)
-    except (TypeError, ValueError):
-        raise UsageError(f"--range {text}: write LO:HI, such as --range 0:255") from None
 
 
 def parse_size(text: str | int) -> int:

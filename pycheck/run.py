@@ -17,7 +17,7 @@ from .cache import Cache
 from .config import Options
 from .errors import RuntimeFailedError
 from .hosts import Hosts
-from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
+from .inputs import Inputs, altered, asked_sizes, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
 from .references import References
 from .runtimes.base import Runtime, status_of
@@ -269,8 +269,10 @@ class Run:
         if given is not None:
             return from_arrays(given, signature)
         options, hints = self._options, await self._source.input_hints()
-        ranges: dict[str | None, tuple[float, float]] = {None: options.range} if options.range else {}
-        return make_inputs(signature, samples=options.samples, seed=options.seed, ranges=ranges, hints=hints)
+        sizes = asked_sizes(signature, options.size)
+        return make_inputs(
+            signature, samples=options.samples, seed=options.seed, ranges=options.range, sizes=sizes, hints=hints
+        )
 
     def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
         done: dict[RuntimeId, int] = {}

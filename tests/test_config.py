@@ -38,7 +38,31 @@ def test_one_text_where_a_keyword_takes_several_is_one_of_them(tmp_path: Path) -
 
 @pytest.mark.parametrize("given", ["-1:255", (-1, 255), [-1, 255.0]])
 def test_a_range_is_a_text_or_two_numbers(tmp_path: Path, given: Any) -> None:
-    assert _build(tmp_path, range=given).range == (-1.0, 255.0)
+    assert _build(tmp_path, range=given).range == {None: (-1.0, 255.0)}
+
+
+@pytest.mark.parametrize("given", [["0:1", "kinds:0:12"], {"kinds": "0:12"}, {"kinds": (0, 12)}, "kinds:0:12"])
+def test_a_range_may_be_for_one_input(tmp_path: Path, given: Any) -> None:
+    assert _build(tmp_path, range=given).range["kinds"] == (0, 12)
+
+
+@pytest.mark.parametrize("given", ["224x160", (224, 160), ["224x160"], [224, 160]])
+def test_sizes_are_a_text_or_numbers(tmp_path: Path, given: Any) -> None:
+    assert _build(tmp_path, size=given).size == {None: (224, 160)}
+
+
+@pytest.mark.parametrize("given", ["audio:16000", ["audio:16000"], {"audio": 16000}, {"audio": "16000"}])
+def test_a_size_may_be_for_one_input(tmp_path: Path, given: Any) -> None:
+    assert _build(tmp_path, size=given).size == {"audio": (16000,)}
+    assert _build(tmp_path, size=["8", "in:put:1x2"]).size == {None: (8,), "in:put": (1, 2)}
+
+
+def test_ranges_and_sizes_come_from_the_file_and_the_environment_as_well(tmp_path: Path) -> None:
+    (tmp_path / "pycheck.toml").write_text('range = { kinds = "0:12", x = [-1, 1] }\nsize = { image = [224, 160] }\n')
+    options = build({}, folder=tmp_path, environ={})
+    assert (options.range, options.size) == ({"kinds": (0, 12), "x": (-1, 1)}, {"image": (224, 160)})
+    options = build({}, folder=tmp_path, environ={"PYCHECK_RANGE": "a:0:2 -1:1", "PYCHECK_SIZE": "audio:16000 8"})
+    assert (options.range, options.size) == ({"a": (0, 2), None: (-1, 1)}, {"audio": (16000,), None: (8,)})
 
 
 def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
@@ -63,6 +87,12 @@ def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
         ({"timeout": 0.0}, "--timeout is 0"),
         ({"range": "255"}, "LO:HI"),
         ({"range": "1:0"}, "smaller"),
+        ({"range": ["kinds:5:5"]}, "kinds:5:5: the first number must be the smaller"),
+        ({"range": {"kinds": 5}}, "--range kinds:5: write LO:HI or INPUT:LO:HI"),
+        ({"size": "big"}, "--size big: write N, NxM or INPUT:N"),
+        ({"size": ["audio:"]}, "--size audio:: write N"),
+        ({"size": "0"}, "a size is at least 1"),
+        ({"size": {"audio": 1.5}}, "--size audio:1.5"),
         ({"atol": ["much"]}, "'much' is no number"),
         ({"rtol": ["-1"]}, "at least 0"),
         ({"rtol": ["nan"]}, "at least 0"),

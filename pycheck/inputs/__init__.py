@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from .altering import altered
 from .made import make_inputs
+from .sizes import asked_sizes, free_inputs
 from .stream import Inputs, even_batch_size
 from .taken import from_arrays, open_inputs
 
-__all__ = ["Inputs", "altered", "even_batch_size", "from_arrays", "make_inputs", "open_inputs"]
+__all__ = [
+    "Inputs",
+    "altered",
+    "asked_sizes",
+    "even_batch_size",
+    "free_inputs",
+    "from_arrays",
+    "make_inputs",
+    "open_inputs",
+]

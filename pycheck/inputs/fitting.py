@@ -139,6 +139,11 @@ def _same_integers(block: Array, cast: Array) -> Array:
     return np.asarray(inside & (np.where(inside, cast, 0).astype(block.dtype) == block))
 
 
+def shape_text(spec: TensorSpec) -> str:
+    """The shape of an input for a person, such as (samples, any, 3)."""
+    return _text(spec.shape)
+
+
 def _text(shape: tuple[int | None, ...]) -> str:
     names = [
         "samples" if axis == 0 and size is None else "any" if size is None else str(size)

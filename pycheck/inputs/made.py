@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ import numpy as np
 from ..errors import UsageError
 from ..types import InputHint, InputsInfo, Signature
 from .drawing import Plan, draw
+from .naming import check_names
 from .planning import Range, check_range, note, plan
 from .stream import Chunks, Inputs
 
@@ -69,18 +69,6 @@ def make_inputs(
     notes = (made_from, *(note(made, spec) for made, spec in zip(plans, signature.inputs, strict=True)))
     chunks = {made.name: _chunks(made, number, samples, seed) for number, made in enumerate(plans)}
     return Inputs(InputsInfo(None, sha256, samples, notes), chunks)
-
-
-def check_names(option: str, given: Mapping[str | None, object], signature: Signature) -> None:
-    """UsageError for a name that no input has."""
-    names = [spec.name for spec in signature.inputs]
-    for name in given:
-        if name is not None and name not in names:
-            near = difflib.get_close_matches(name, names, 1, 0.6)
-            raise UsageError(
-                f"{option} names the input {name!r}, which the model does not have.",
-                f"Did you mean {near[0]!r}?" if near else f"Its inputs: {', '.join(names)}.",
-            )
 
 
 def _chunks(made: Plan, number: int, samples: int, seed: int) -> Chunks:

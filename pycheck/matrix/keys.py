@@ -39,7 +39,7 @@ TOP: Mapping[str, Key] = {
 
 #: Of the common settings, those that a model may have for itself.
 MODEL_SETTINGS = (
-    "runtimes", "format", "quantize", "samples", "seed", "range", "rtol", "atol", "max_ulp", "nan",
+    "runtimes", "format", "quantize", "samples", "seed", "range", "size", "rtol", "atol", "max_ulp", "nan",
     "trace", "trace_samples", "trace_memory", "batch_size", "flags", "cpu_kernels", "signature",
     "custom_objects", "trust_model",
 )  # fmt: skip
@@ -47,7 +47,7 @@ MODEL_SETTINGS = (
 MODEL: Mapping[str, Key] = {
     "path": Key(str, "path", "The model, as `pycheck compare` takes it.", required=True),
     "name": Key(str, "text", "What reports call it. Default: the file's name without its ending."),
-    "inputs": Key(str, "path", "Its inputs; left out, they are made, see `samples`, `seed` and `range`."),
+    "inputs": Key(str, "path", "Its inputs; left out, they are made, see `samples`, `seed`, `range` and `size`."),
     **TOP,
     "tfjs_model": Key(str, "path", "The `model.json` that ships: checked instead of converting."),
     "map_output": Key(_TEXTS, "list", "`TFJS=MODEL` pairs of outputs, for `tfjs_model`."),

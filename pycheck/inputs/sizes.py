@@ -1,0 +1,57 @@
+"""Which size each free dimension of made inputs has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..by_input import Sizes, size_text
+from ..errors import UsageError
+from ..types import Signature, TensorSpec
+from .fitting import shape_text
+from .naming import check_names
+
+
+def asked_sizes(signature: Signature, asked: Sizes) -> dict[str, tuple[int, ...]]:
+    """By input, what was asked for of its free dimensions; UsageError for sizes that no input can have."""
+    check_names("--size", asked, signature)
+    found = {}
+    for spec in signature.inputs:
+        if spec.name in asked:
+            found[spec.name] = _of(spec, asked[spec.name])
+    if None in asked:
+        free = [spec for spec in signature.inputs if _free(spec) and spec.name not in asked]
+        fitting = [spec for spec in free if len(asked[None]) in (1, _free(spec))]
+        if not fitting:
+            raise _no_input(signature, free, asked)
+        found |= {spec.name: _of(spec, asked[None]) for spec in fitting}
+    return found
+
+
+def free_inputs(signature: Signature) -> Mapping[str, int]:
+    """The inputs with free dimensions beside the sample axis, and how many these are."""
+    return {spec.name: count for spec in signature.inputs if (count := _free(spec))}
+
+
+def _free(spec: TensorSpec) -> int:
+    return spec.sample_shape.count(None)
+
+
+def _of(spec: TensorSpec, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    free, option = _free(spec), f"--size {spec.name}:{size_text(sizes)}"
+    if not free:
+        raise UsageError(
+            f"{option}: the input {spec.name!r} has no free dimension: its shape is {shape_text(spec)}", "Leave it out."
+        )
+    if len(sizes) not in (1, free):
+        many = "1 free dimension" if free == 1 else f"{free} free dimensions"
+        raise UsageError(
+            f"{option}: the input {spec.name!r} has {many}: its shape is {shape_text(spec)}",
+            f"Give --size {spec.name}:{size_text((*sizes, *[sizes[-1]] * free)[:free])}.",
+        )
+    return sizes if len(sizes) == free else sizes * free
+
+
+def _no_input(signature: Signature, free: list[TensorSpec], asked: Sizes) -> UsageError:
+    shapes = ", ".join(f"{spec.name} {shape_text(spec)}" for spec in (free or signature.inputs))
+    what = "has so many free dimensions" if free else "has a free dimension"
+    return UsageError(f"--size {size_text(asked[None])}: no input {what}: {shapes}", "Leave it out, or name an input.")
