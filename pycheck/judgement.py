@@ -17,6 +17,7 @@ from .inputs.scale import ScaleSketch
 from .store import SavedRun
 from .types import (
     NATIVE_FLOAT32,
+    Array,
     Batch,
     Comparison,
     Environment,
@@ -25,6 +26,7 @@ from .types import (
     PairingHint,
     Report,
     RuntimeId,
+    Signature,
     Tensors,
 )
 from .version import __version__
@@ -36,7 +38,14 @@ class Measurements:
     Batches of one runtime come one at a time; different runtimes may come from different threads.
     """
 
-    def __init__(self, tolerance: ToleranceOptions, environment_of: Callable[[RuntimeId], Environment | None]) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        tolerance: ToleranceOptions,
+        environment_of: Callable[[RuntimeId], Environment | None],
+    ) -> None:
+        self._signature = signature
+        self._sampled = {spec.name: spec.has_sample_axis for spec in signature.outputs}
         self._tolerance = tolerance
         self._environment_of = environment_of
         self.statistics: dict[RuntimeId, dict[str, Statistics]] = {}
@@ -45,6 +54,7 @@ class Measurements:
         self._nonfinite: dict[str, NonfiniteInput] = {}
         self.input_elements: dict[str, int] = {}
         self._scales: dict[str, ScaleSketch] = {}
+        self._whole: set[str] = set()  # inputs without a sample axis
         self.pairing_hints: list[PairingHint] = []
         self._digests: dict[tuple[RuntimeId, str], hashlib._Hash] = {}
 
@@ -53,9 +63,15 @@ class Measurements:
         for name, tensor in batch.tensors.items():
             self.input_elements[name] = max(tensor.size, self.input_elements.get(name, 0))
             if tensor.dtype.kind == "f":
-                found = nonfinite.found(name, tensor, batch.start)
+                whole = name in batch.whole
+                if whole and batch.index:  # the same value as in the first batch
+                    continue
+                found = nonfinite.found(name, tensor, batch.start, whole=whole)
                 if found:
                     self._nonfinite[name] = nonfinite.together(self._nonfinite.get(name), found)
+                if whole:
+                    self._whole.add(name)
+                    tensor = tensor.reshape(1, *tensor.shape, *(1,) * (tensor.ndim < 2))
                 if tensor.size:
                     so_far = self._scales.get(name)
                     sketch = ScaleSketch.of(tensor, batch.start, so_far.rows if so_far else 0)
@@ -69,19 +85,23 @@ class Measurements:
     @property
     def scales(self) -> tuple[InputScale, ...]:
         """How large the floating-point inputs were that were added."""
-        found = (sketch.summary(name) for name, sketch in self._scales.items())
-        return tuple(scale for scale in found if scale)
+        found = ((name, sketch.summary(name)) for name, sketch in self._scales.items())
+        return tuple(replace(scale, has_sample_axis=name not in self._whole) for name, scale in found if scale)
 
-    def add_reference(self, size_runtime: RuntimeId, size: Tensors, classes: Tensors, start: int) -> None:
-        """Measure the noise floor: float32 in Python against float64."""
+    def add_reference(self, size_runtime: RuntimeId, size: Tensors, classes: Tensors, start: int, count: int) -> None:
+        """Measure the noise floor, float32 in Python against float64, for `count` samples from `start`."""
         self.size_runtime = size_runtime
         self._digest(RuntimeId(size_runtime.engine, "float32"), classes)
         if size_runtime.kind == "float64":
             for name, reference in size.items():
-                _merge_into(self.floor, name, measure(classes[name], reference, reference, start=start))
+                sampled = self._has_rows(name, classes[name], count)
+                measured = measure(classes[name], reference, reference, start=start, has_sample_axis=sampled)
+                _merge_into(self.floor, name, measured)
 
-    def add(self, runtime: RuntimeId, outputs: Tensors, size: Tensors, classes: Tensors, start: int) -> None:
-        """Measure one batch of a candidate."""
+    def add(
+        self, runtime: RuntimeId, outputs: Tensors, size: Tensors, classes: Tensors, start: int, count: int
+    ) -> None:
+        """Measure one batch of a candidate: `count` samples from `start`."""
         bits = precision_bits(runtime, self._environment_of(runtime))
         if start == 0 and len(outputs) > 1:
             self.pairing_hints += better_pairings(runtime, outputs, size)
@@ -99,8 +119,20 @@ class Measurements:
                 rtol=limits.rtol,
                 atol=limits.atol,
                 precision_bits=bits,
+                has_sample_axis=self._has_rows(name, classes[name], count),
             )
             _merge_into(into, name, measured)
+
+    def _has_rows(self, name: str, reference: Array, count: int) -> bool:
+        """Whether an output has a row for each of so many samples, as its signature says."""
+        self._sampled[name] = self._sampled[name] and reference.shape[:1] == (count,)
+        return self._sampled[name]
+
+    @property
+    def signature(self) -> Signature:
+        """The model's signature; an output that had another number of rows than samples has no sample axis."""
+        outputs = tuple(replace(spec, has_sample_axis=self._sampled[spec.name]) for spec in self._signature.outputs)
+        return replace(self._signature, outputs=outputs)
 
     def digest(self, runtime: RuntimeId, tensor: str) -> str | None:
         """SHA-256 of what a runtime gave for one output so far, however it was cut into batches."""
@@ -141,25 +173,26 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
 
 def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison, ...]:
     """The noise floor's rows first, then each candidate's, outputs in the model's order."""
-    names = [spec.name for spec in saved.model.signature.outputs]
+    outputs = saved.model.signature.outputs
     single, _ = saved.model.references
     by_runtime: dict[RuntimeId, Mapping[str, Statistics]] = {single: measurements.floor}
     by_runtime |= {runtime: measurements.statistics.get(runtime, {}) for runtime in saved.candidates}
     return tuple(
         replace(
             summarize(
-                statistics[name],
-                tensor=name,
+                statistics[spec.name],
+                tensor=spec.name,
                 reference=measurements.size_runtime,
                 candidate=runtime,
                 class_reference=measurements.size_runtime if runtime == single else single,
-                noise_floor=None if runtime == single else measurements.floor.get(name),
+                noise_floor=None if runtime == single else measurements.floor.get(spec.name),
             ),
-            outputs_sha256=measurements.digest(runtime, name),
+            outputs_sha256=measurements.digest(runtime, spec.name),
+            has_sample_axis=spec.has_sample_axis,
         )
         for runtime, statistics in by_runtime.items()
-        for name in names
-        if name in statistics
+        for spec in outputs
+        if spec.name in statistics
     )
 
 

@@ -221,17 +221,18 @@ def rejudge(folder: Path, options: Options) -> Report:
     saved, store = open_run(folder)
     environments = {record.id: record.environment for record in saved.runtimes}
     options.tolerance.check_outputs([spec.name for spec in saved.model.signature.outputs])
-    measurements = Measurements(options.tolerance, environments.get)
+    measurements = Measurements(saved.model.signature, options.tolerance, environments.get)
     whole = {record.id for record in saved.runtimes if record.status is RuntimeStatus.OK}
     class_runtime, double = saved.model.references
     size_runtime = double if double in whole else class_runtime
-    for index, start in enumerate(starts(saved.batch_sizes)):
+    for index, (start, count) in enumerate(zip(starts(saved.batch_sizes), saved.batch_sizes, strict=True)):
         classes = read_outputs(saved, store, class_runtime, index)
         size = classes if size_runtime == class_runtime else read_outputs(saved, store, size_runtime, index)
-        measurements.add_reference(size_runtime, size, classes, start)
+        measurements.add_reference(size_runtime, size, classes, start, count)
         for candidate in saved.candidates:
             if candidate in whole or store.has(candidate, index):  # one that failed has what it gave before
-                measurements.add(candidate, read_outputs(saved, store, candidate, index), size, classes, start)
+                outputs = read_outputs(saved, store, candidate, index)
+                measurements.add(candidate, outputs, size, classes, start, count)
     return conclude(saved, measurements, options)
 
 

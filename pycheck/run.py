@@ -20,7 +20,7 @@ from .hosts import Hosts
 from .inputs import Inputs, altered, asked_sizes, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
 from .references import References
-from .runtimes.base import Runtime, status_of
+from .runtimes.base import status_of
 from .runtimes.page import BrowserRuntime
 from .source import Source
 from .store import PendingRun, SavedRun
@@ -116,9 +116,9 @@ class Run:
         if options.tfjs_model:
             await source.artifact()
         self._shared.hosts.start(options)
-        batch_size = info.signature.inputs[0].shape[0] or even_batch_size(options.batch_size, inputs.sample_count)
+        batch_size = info.signature.fixed_batch or even_batch_size(options.batch_size, inputs.sample_count)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
-        measurements = Measurements(options.tolerance, self._environments.get)
+        measurements = Measurements(info.signature, options.tolerance, self._environments.get)
         self._references = self._lent or References(
             source, info.references, inputs, batch_size, self._cache, self._shared.executor, self._advance(inputs)
         )
@@ -248,7 +248,7 @@ class Run:
     def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
         inputs, measurements, options = self._inputs, self._measured, self._options
         return SavedRun(
-            model=info,
+            model=replace(info, signature=measurements.signature),
             artifact=self._artifact.result(),
             inputs=inputs.info,
             runtimes=(*self._references.records.values(), *(self._records[r] for r in options.runtimes)),
@@ -296,6 +296,7 @@ class Run:
                     reference.size,
                     reference.classes,
                     batch.start,
+                    batch.size,
                 )
                 if self._keep:
                     self._keep.write(self._references.class_runtime, batch.index, reference.classes)
@@ -337,14 +338,14 @@ class Run:
             )
             self._observe(str(runtime_id), status.value, self._inputs.sample_count, self._inputs.sample_count)
 
-    async def _predict_all(self, runtime: Runtime) -> None:
+    async def _predict_all(self, runtime: BrowserRuntime) -> None:
         self._environments[runtime.id] = runtime.environment
         done = 0
         for batch in self._inputs.batches(self._batch_size):
-            outputs = await runtime.predict(batch.tensors)
+            outputs = await runtime.predict(batch.tensors, samples=batch.size)
             reference = await self._references.batch(batch.index)
             await asyncio.to_thread(
-                self._measured.add, runtime.id, outputs, reference.size, reference.classes, batch.start
+                self._measured.add, runtime.id, outputs, reference.size, reference.classes, batch.start, batch.size
             )
             if self._keep:
                 await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)

@@ -40,7 +40,8 @@ class OutputStore:
         file = self._file(runtime, index)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            safetensors.numpy.save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, file)
+            # np.ascontiguousarray would make an axis for a scalar.
+            safetensors.numpy.save_file({name: np.asarray(t, order="C") for name, t in tensors.items()}, file)
         except (OSError, safetensors.SafetensorError) as error:
             raise UsageError(f"the outputs of {runtime} cannot be written to {file}: {error}") from error
 
@@ -158,10 +159,11 @@ def read_outputs(saved: SavedRun, store: OutputStore, runtime: RuntimeId, index:
     if missing := sorted(names - tensors.keys()):
         raise InputError(f"saved outputs of {runtime} are damaged: batch {index} has no {', '.join(missing)}")
     if runtime in saved.model.references:
-        for name in names:
-            if tensors[name].shape[:1] not in ((), (saved.batch_sizes[index],)):
+        for spec in saved.model.signature.outputs:
+            shape = tensors[spec.name].shape
+            if spec.has_sample_axis and shape[:1] != (saved.batch_sizes[index],):
                 raise InputError(
-                    f"saved outputs of {runtime} are damaged: {name} has shape {tensors[name].shape} in batch {index}, "
+                    f"saved outputs of {runtime} are damaged: {spec.name} has shape {shape} in batch {index}, "
                     f"which has {saved.batch_sizes[index]} samples"
                 )
     return {name: tensors[name] for name in names}

@@ -33,8 +33,9 @@ def measure(
     top_k: int = 8,
     precision_bits: int = 32,
     drawn: bool = True,
+    has_sample_axis: bool = True,
 ) -> Statistics:
-    """Measure one batch of one output; all three arrays have the samples first.
+    """Measure one batch of one output; all three arrays have the samples first, or `has_sample_axis` is False.
 
     Sizes of error are against `size_reference` (native:float64, in float64), classes
     against `class_reference` (native:float32). The noise floor is the measurement of
@@ -50,6 +51,7 @@ def measure(
     pairs are counted where ``|c - r| > atol + rtol * |r|`` (the one left out is 0), and so are
     integers and booleans with neither. `drawn` is whether to keep what reports draw: errors by
     magnitude, and a picture of image-like outputs.
+    Without a sample axis an output is one value: places are within the whole of it, and it has no classes.
     Another shape than the reference's is told in `shape_mismatch` and nothing else is
     measured. ValueError when the two references differ in shape or `precision_bits` is
     unknown; TypeError for arrays that hold no real numbers.
@@ -61,6 +63,7 @@ def measure(
         raise ValueError(f"references of shapes {size_reference.shape} and {class_reference.shape} for one output")
     if precision_bits not in ulp.PRECISIONS:
         raise ValueError(f"precision_bits is {precision_bits}; known: {', '.join(map(str, ulp.PRECISIONS))}")
+    has_sample_axis = has_sample_axis and class_reference.ndim > 0
     blank = Statistics(
         dtype=class_reference.dtype.name,
         precision_bits=precision_bits,
@@ -68,30 +71,45 @@ def measure(
         rtol=rtol,
         atol=atol,
         exact=class_reference.dtype.kind in "biu",
-        sample_count=class_reference.shape[0] if class_reference.ndim else 1,
+        sample_count=class_reference.shape[0] if has_sample_axis else 0,
         worst=Worst(top_k),
     )
     if candidate.shape != size_reference.shape:
-        return replace(blank, shape_mismatch=_mismatch(size_reference.shape, candidate.shape))
+        mismatch = _mismatch(size_reference.shape, candidate.shape, has_sample_axis=has_sample_axis)
+        return replace(blank, shape_mismatch=mismatch)
+    if not has_sample_axis:
+        candidate, size_reference, class_reference = candidate[None], size_reference[None], class_reference[None]
     flat = [np.ascontiguousarray(array).reshape(-1) for array in (candidate, size_reference, class_reference)]
     grid = ErrorGrid(ulp.PRECISIONS[precision_bits]) if drawn and not blank.exact else None
-    batch = _Batch(blank, start, class_reference.shape[1:], grid)
+    batch = _Batch(blank, start, class_reference.shape[1:], grid, has_sample_axis)
     total = blank
     for low in range(0, class_reference.size, _CHUNK_ELEMENTS):
         part = slice(low, low + _CHUNK_ELEMENTS)
         total = merge(total, batch.chunk(flat[0][part], flat[1][part], flat[2][part], low, total.worst))
-    top1 = None if blank.exact else measure_top1(candidate, size_reference, start=start, limit=top_k)
+    top1 = (
+        None
+        if blank.exact or not has_sample_axis
+        else measure_top1(candidate, size_reference, start=start, limit=top_k)
+    )
     seen = None
     if drawn and looks_like_images(class_reference.shape[1:]):
         finite = total.pair_count == total.class_counts[0][0] == total.element_count
-        seen = picture(candidate, size_reference, class_reference, total.worst, start, finite=finite)
+        seen = picture(
+            candidate,
+            size_reference,
+            class_reference,
+            total.worst,
+            start,
+            finite=finite,
+            has_sample_axis=has_sample_axis,
+        )
     by_magnitude = grid.rows() if grid else ()
     return replace(total, sample_count=blank.sample_count, top1=top1, error_by_magnitude=by_magnitude, picture=seen)
 
 
-def _mismatch(reference: tuple[int, ...], candidate: tuple[int, ...]) -> str:
-    """Shapes of a sample, or with the sample axis where that is what differs."""
-    if reference[:1] == candidate[:1] and reference and candidate:
+def _mismatch(reference: tuple[int, ...], candidate: tuple[int, ...], *, has_sample_axis: bool) -> str:
+    """Shapes of a sample, or with the sample axis where that is what differs; of the whole, if it has none."""
+    if has_sample_axis and reference[:1] == candidate[:1] and reference and candidate:
         reference, candidate = reference[1:], candidate[1:]
     return f"reference {reference}, candidate {candidate}"
 
@@ -99,7 +117,15 @@ def _mismatch(reference: tuple[int, ...], candidate: tuple[int, ...]) -> str:
 class _Batch:
     """What the chunks of one batch share."""
 
-    def __init__(self, blank: Statistics, start: int, sample_shape: tuple[int, ...], grid: ErrorGrid | None) -> None:
+    def __init__(
+        self,
+        blank: Statistics,
+        start: int,
+        sample_shape: tuple[int, ...],
+        grid: ErrorGrid | None,
+        has_sample_axis: bool,
+    ) -> None:
+        self._has_sample_axis = has_sample_axis
         self._blank = replace(blank, sample_count=0)
         self._start = start
         self._shape = sample_shape
@@ -168,7 +194,8 @@ class _Batch:
     def _element(self, place: int, reference: Any, candidate: Any, kind: str) -> WorstElement:
         sample, rest = divmod(place, self._sample_size)
         index = tuple(int(i) for i in np.unravel_index(rest, self._shape)) if self._shape else ()
-        return WorstElement(self._start + sample, index, float(reference), float(candidate), kind)
+        values = float(reference), float(candidate)
+        return WorstElement(self._start + sample, index, *values, kind, self._has_sample_axis)
 
 
 def _all_finite(values: Array) -> bool:

@@ -51,6 +51,7 @@ class Picture:
     reference: bytes
     candidate: bytes
     difference: bytes
+    has_sample_axis: bool = True
 
     def encoded(self) -> SamplePicture:
         """The three pictures as PNG, in base64."""
@@ -67,6 +68,7 @@ class Picture:
             reference_png=encoded(np.frombuffer(self.reference, np.uint8).reshape(shape)),
             candidate_png=encoded(np.frombuffer(self.candidate, np.uint8).reshape(shape)),
             difference_png=encoded(_coloured(np.frombuffer(self.difference, np.uint8).reshape(shape[:2]))),
+            has_sample_axis=self.has_sample_axis,
         )
 
 
@@ -80,7 +82,16 @@ def looks_like_images(sample_shape: tuple[int, ...]) -> bool:
     return len(sample_shape) == 3 and sample_shape[2] in _CHANNELS and min(sample_shape[:2]) >= _SMALLEST_SIDE
 
 
-def picture(candidate: Array, size: Array, klass: Array, worst: Worst, start: int, *, finite: bool) -> Picture | None:
+def picture(
+    candidate: Array,
+    size: Array,
+    klass: Array,
+    worst: Worst,
+    start: int,
+    *,
+    finite: bool,
+    has_sample_axis: bool = True,
+) -> Picture | None:
     """The sample of a batch with the worst element of all; None where no element differs.
 
     The arrays are those of `measure`; `start` is the index of their first sample in the whole input, and
@@ -111,6 +122,7 @@ def picture(candidate: Array, size: Array, klass: Array, worst: Worst, start: in
         reference=_pixels(r, block, low, high).tobytes(),
         candidate=_pixels(c, block, low, high).tobytes(),
         difference=difference.tobytes(),
+        has_sample_axis=has_sample_axis,
     )
 
 

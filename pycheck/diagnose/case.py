@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..types import (
     ArtifactInfo,
@@ -91,10 +91,10 @@ def unlike(first: float, second: float) -> tuple[str, str]:
 
 def place(element: WorstElement, dtype: str | None = None) -> str:
     """Where an element is: ``sample 3 [0, 7]``; of a complex value ``sample 3 [0], imaginary part``."""
-    index, part = element.index, ""
-    if index and (dtype or "").startswith("complex"):
-        index, part = index[:-1], f", {'imaginary' if index[-1] else 'real'} part"
-    return (f"sample {element.sample} {list(index)}" if index else f"sample {element.sample}") + part
+    if not element.index or not (dtype or "").startswith("complex"):
+        return element.place
+    *index, part = element.index
+    return f"{replace(element, index=tuple(index)).place}, {'imaginary' if part else 'real'} part"
 
 
 def named(point: TracePoint) -> str:

@@ -80,8 +80,9 @@ def input_scale(case: Case) -> Iterator[Finding]:
 def _remarks(scale: InputScale) -> Iterator[str]:
     largest, smallest, outlier = scale.largest, scale.smallest, scale.outlier
     if outlier and outlier.robust_z > _FAR:
+        sample = f"sample {outlier.sample}, " if scale.has_sample_axis else ""
         yield (
-            f"{number(outlier.value)} at sample {outlier.sample}, column {outlier.column}, is "
+            f"{number(outlier.value)} at {sample}column {outlier.column}, is "
             f"{number(outlier.robust_z)} robust standard deviations from the median {number(outlier.median)}"
         )
     elif largest.magnitude > _LARGE:

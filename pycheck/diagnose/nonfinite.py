@@ -19,17 +19,22 @@ def input_nonfinite(case: Case) -> Iterator[Finding]:
     for found in case.nonfinite_inputs:
         count = found.nan_count + found.infinity_count
         value = {"nan": math.nan, "+inf": math.inf, "-inf": -math.inf}[found.kind]
-        first = f"{number(value)} at {place(WorstElement(found.sample, found.index, value, value, 'class'))}"
+        at = place(WorstElement(found.sample, found.index, value, value, "class", found.has_sample_axis))
+        first = f"{number(value)} at {at}"
         kinds = listed(
             [f"{n:,} {kind}" for n, kind in ((found.nan_count, "NaN"), (found.infinity_count, "infinite")) if n]
         )
-        samples = f"{found.sample_count:,} sample{'' if found.sample_count == 1 else 's'}"
+        samples = f" in {found.sample_count:,} sample{'' if found.sample_count == 1 else 's'}"
         yield finding(
             "input-nonfinite",
             Severity.WARNING,
             tensor=found.name,
             summary=f"The input {found.name} holds "
-            + (f"{first}." if count == 1 else f"{kinds} values in {samples}, the first {first}."),
+            + (
+                f"{first}."
+                if count == 1
+                else f"{kinds} values{samples if found.has_sample_axis else ''}, the first {first}."
+            ),
             advice="Backends differ most in what they make of NaN; if your users never send it, take it out.",
             evidence={
                 "count": count,

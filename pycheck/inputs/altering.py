@@ -25,15 +25,16 @@ def altered(inputs: Inputs, *, factors: Mapping[str, float], limits: Mapping[str
     for name, limit in limits.items():
         columns[name] = _through(columns[name], _clip(limit))
     change = f"{inputs.info.sha256}|{sorted(factors.items())}|{sorted(limits.items())}"
-    return Inputs(replace(inputs.info, sha256=hashlib.sha256(change.encode()).hexdigest()), columns)
+    info = replace(inputs.info, sha256=hashlib.sha256(change.encode()).hexdigest())
+    return replace(inputs, info=info, columns=columns)
 
 
 def _times(factor: float) -> Callable[[Array], Array]:
-    return lambda values: (values * factor).astype(values.dtype)
+    return lambda values: np.asarray(values * factor, values.dtype)
 
 
 def _clip(limit: float) -> Callable[[Array], Array]:
-    return lambda values: np.clip(values, -limit, limit).astype(values.dtype)
+    return lambda values: np.asarray(np.clip(values, -limit, limit), values.dtype)
 
 
 def _through(chunks: Chunks, change: Callable[[Array], Array]) -> Chunks:

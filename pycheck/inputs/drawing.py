@@ -35,6 +35,7 @@ class Plan:
     shape: tuple[int, ...]  # of one sample
     values: tuple[Values, ...]
     padding: Padding | None = None
+    whole: bool = False  # one value for all samples, of this shape
 
 
 @dataclass(frozen=True, slots=True)

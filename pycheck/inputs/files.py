@@ -43,7 +43,7 @@ _SAFETENSORS_DTYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One array of a file, or of the caller. `rows(n)` gives it in runs of n along the first axis."""
+    """One array of a file, or of the caller. `rows(n)` gives it in runs of n along the first axis, a scalar at once."""
 
     name: str
     dtype: np.dtype[Any]
@@ -90,7 +90,7 @@ def array_column(name: str, array: Array) -> Column:
     """An array in memory as a column; its rows are views."""
 
     def rows(size: int) -> Iterator[Array]:
-        return (array[start : start + size] for start in range(0, len(array), size))
+        return (array[start : start + size] for start in range(0, len(array), size)) if array.ndim else iter((array,))
 
     return Column(name, array.dtype, array.shape, rows)
 
@@ -207,8 +207,8 @@ def _at(path: Path, offset: int) -> IO[bytes]:
 def _read_rows(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], size: int, where: str) -> Iterator[Array]:
     """Consecutive rows from where `file` stands; closes it."""
     with file:
-        for start in range(0, shape[0], size):
-            block_shape = (min(size, shape[0] - start), *shape[1:])
+        for start in range(0, shape[0] if shape else 1, size):
+            block_shape = (min(size, shape[0] - start), *shape[1:]) if shape else ()
             data = file.read(math.prod(block_shape) * dtype.itemsize)
             if len(data) < math.prod(block_shape) * dtype.itemsize:
                 raise InputsFileError(f"{where} became shorter while it was read.", _SAVE_AGAIN)

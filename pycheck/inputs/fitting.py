@@ -31,14 +31,18 @@ def fit(column: Column, spec: TensorSpec) -> tuple[Chunks, tuple[str, ...]]:
     _check_shape(column, spec)
     target = model_dtype(spec)
     _check_kind(column, spec, target)
-    if column.dtype.newbyteorder("=") == target:
-        return lambda size: (np.ascontiguousarray(block, target) for block in column.rows(size)), ()
-    _check_values(column, spec, target)
+    same = column.dtype.newbyteorder("=") == target
+    if not same:
+        _check_values(column, spec, target)
 
     def converted(size: int) -> Iterator[Array]:
-        for block in column.rows(size):
+        at_once = size if spec.has_sample_axis else max((1, *column.shape))
+        for block in column.rows(at_once):
             with np.errstate(over="ignore", invalid="ignore"):
-                yield np.ascontiguousarray(block, target)
+                yield np.asarray(block, target, order="C")  # np.ascontiguousarray makes an axis for a scalar
+
+    if same:
+        return converted, ()
 
     rounds = column.dtype.kind == "f" and column.dtype.itemsize > target.itemsize
     how = "rounded to" if rounds else "taken as"
@@ -49,35 +53,44 @@ def _check_shape(column: Column, spec: TensorSpec) -> None:
     shape, wanted = column.shape, spec.shape
     if len(shape) != len(wanted):
         raise InputsFileError(
-            f"Input {spec.name!r} has shape {_text(shape)}, but the model takes {_text(wanted)}.",
-            _rank_advice(shape, wanted),
+            f"Input {spec.name!r} has shape {_text(shape)}, but the model takes {_text(wanted, spec)}.",
+            _rank_advice(shape, spec),
         )
-    if shape[0] == 0:
+    first = int(spec.has_sample_axis)
+    if first and shape[0] == 0:
         raise InputsFileError(f"Input {spec.name!r} has no samples: its shape is {_text(shape)}.")
-    for axis, (size, expected) in enumerate(zip(shape[1:], wanted[1:], strict=True), start=1):
+    for axis, (size, expected) in enumerate(zip(shape[first:], wanted[first:], strict=True), start=first):
         if expected is not None and size != expected:
             raise InputsFileError(
                 f"Input {spec.name!r} has size {size} on axis {axis}, but the model takes {expected}: "
-                f"shape {_text(shape)} for {_text(wanted)}.",
+                f"shape {_text(shape)} for {_text(wanted, spec)}.",
                 _transposition_advice(shape, wanted),
             )
         if size == 0:
             raise InputsFileError(f"Input {spec.name!r} has no elements: its shape is {_text(shape)}.")
-    if wanted[0] is not None and shape[0] % wanted[0]:
+    if first and wanted[0] is not None and shape[0] % wanted[0]:
         raise InputsFileError(
             f"Input {spec.name!r} has {shape[0]} samples, but the model takes exactly {wanted[0]} at a time.",
-            f"Give a multiple of {wanted[0]} samples.",
+            _multiple_advice(shape[0], wanted[0]),
         )
 
 
-def _rank_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
-    if _matches(shape, wanted[1:]):
+def _multiple_advice(count: int, batch: int) -> str:
+    """How to come to a multiple of the batch."""
+    more = f"Give {count + -count % batch}, such as by repeating the last one: "
+    more += f"numpy.concatenate([array, array[-1:].repeat({-count % batch}, axis=0)])."
+    return more if count < batch else f"Leave {count % batch} out: array[:{count - count % batch}]. {more}"
+
+
+def _rank_advice(shape: tuple[int, ...], spec: TensorSpec) -> str:
+    wanted = spec.shape
+    if spec.has_sample_axis and _matches(shape, wanted[1:]):
         return "The sample axis seems to be missing: add it with array[numpy.newaxis]."
     if wanted[-1:] == (1,) and _matches(shape, wanted[:-1]):
         return "The last axis, of size 1, seems to be missing: add it with array[..., numpy.newaxis]."
     if len(shape) == len(wanted) + 1 and shape[0] == 1 and _matches(shape[1:], wanted):
         return "There seems to be one axis too many in front: remove it with array[0]."
-    return "The first axis is the sample."
+    return "The first axis is the sample." if spec.has_sample_axis else "It has no sample axis: give one value of it."
 
 
 def _transposition_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
@@ -117,13 +130,14 @@ def _check_values(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> No
                 np.isfinite(block) & ~np.isfinite(cast) if block.dtype.kind == "f" else ~_same_integers(block, cast)
             )
         if changed.any():
-            sample, *rest = (int(position) for position in np.argwhere(changed)[0])
+            place = tuple(int(position) for position in np.argwhere(changed)[0])
+            where = f" at {[start + place[0], *place[1:]]}" if place else ""
             raise InputsFileError(
-                f"Input {spec.name!r} has the value {block[(sample, *rest)]} at {[start + sample, *rest]}, "
+                f"Input {spec.name!r} has the value {block[place]}{where}, "
                 f"which {target.name} cannot hold (the file has {column.dtype.name}).",
                 "Give values in the model's own type.",
             )
-        start += len(block)
+        start += block.shape[0] if block.ndim else 0
 
 
 def _same_integers(block: Array, cast: Array) -> Array:
@@ -141,12 +155,12 @@ def _same_integers(block: Array, cast: Array) -> Array:
 
 def shape_text(spec: TensorSpec) -> str:
     """The shape of an input for a person, such as (samples, any, 3)."""
-    return _text(spec.shape)
+    return _text(spec.shape, spec)
 
 
-def _text(shape: tuple[int | None, ...]) -> str:
+def _text(shape: tuple[int | None, ...], spec: TensorSpec | None = None) -> str:
+    first = "samples" if spec is None or spec.has_sample_axis else "any"
     names = [
-        "samples" if axis == 0 and size is None else "any" if size is None else str(size)
-        for axis, size in enumerate(shape)
+        first if axis == 0 and size is None else "any" if size is None else str(size) for axis, size in enumerate(shape)
     ]
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})"

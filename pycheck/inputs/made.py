@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,9 @@ def make_inputs(
     `hints` say by input what the model expects, such as Model.input_hints. Without a hint floats are uniform in
     [0, 1), booleans are even, integers are uniform over the whole of an 8-bit type, else 0 and 1. `ranges` replace
     that: one by input name, which counts as it is, or one for all inputs (None), which does not lead out of a table.
-    `sizes` are the free dimensions by input; else they become 64 in inputs of rank 4 and more, else 8.
+    `sizes` are the free dimensions by input; else they become 64 in inputs of rank 4 and more, else 8. An input without
+    a sample axis is one value for all samples. The number of samples is rounded up to the model's fixed batch, and is 1
+    if no input has a sample axis.
 
     UsageError for a number of samples or a range that cannot be; InputsFileError for an
     input that is no number.
@@ -47,12 +50,8 @@ def make_inputs(
     check_names("--range", ranges, signature)
     for name, asked in ranges.items():
         check_range(name, asked)
-    for spec in signature.inputs:
-        if spec.shape[0] is not None and samples % spec.shape[0]:
-            raise UsageError(
-                f"{samples} samples cannot be made: the model takes exactly {spec.shape[0]} at a time.",
-                f"Give a multiple of {spec.shape[0]}.",
-            )
+    asked_samples, batch = samples, signature.fixed_batch or 1
+    samples = -(-samples // batch) * batch if signature.has_samples else 1
     plans = [
         plan(
             spec,
@@ -63,16 +62,36 @@ def make_inputs(
         )
         for spec in signature.inputs
     ]
-    recipe = {"recipe": _RECIPE, "samples": samples, "seed": seed, "inputs": [asdict(made) for made in plans]}
+    recipe = {"recipe": _RECIPE, "samples": samples, "seed": seed, "inputs": [_hashed(made) for made in plans]}
     sha256 = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-    made_from = f"made from the model's signature: {samples} samples, seed {seed}"
-    notes = (made_from, *(note(made, spec) for made, spec in zip(plans, signature.inputs, strict=True)))
+    notes = (
+        _how_many(signature, samples, asked_samples, seed),
+        *(note(made, spec) for made, spec in zip(plans, signature.inputs, strict=True)),
+    )
     chunks = {made.name: _chunks(made, number, samples, seed) for number, made in enumerate(plans)}
-    return Inputs(InputsInfo(None, sha256, samples, notes), chunks)
+    whole = frozenset(made.name for made in plans if made.whole)
+    return Inputs(InputsInfo(None, sha256, samples, notes), chunks, whole)
+
+
+def _hashed(made: Plan) -> dict[str, Any]:
+    """What determines the values; an input with samples is hashed as ever, so that baselines keep their inputs."""
+    return {name: value for name, value in asdict(made).items() if name != "whole" or value}
+
+
+def _how_many(signature: Signature, samples: int, asked: int, seed: int) -> str:
+    if not signature.inputs:
+        return "none: the model takes no inputs and runs once"
+    if not signature.has_samples:
+        return f"made from the model's signature: no input has a sample axis, so the model runs once; seed {seed}"
+    batch = f", {asked} rounded up to the model's batch of {signature.fixed_batch}" if samples != asked else ""
+    return f"made from the model's signature: {samples} samples{batch}, seed {seed}"
 
 
 def _chunks(made: Plan, number: int, samples: int, seed: int) -> Chunks:
     def chunks(size: int) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
+        if made.whole:
+            yield draw(made, number=number, index=0, seed=seed)
+            return
         for start in range(0, samples, size):
             indices = range(start, min(start + size, samples))
             yield np.stack([draw(made, number=number, index=index, seed=seed) for index in indices])

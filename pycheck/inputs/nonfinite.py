@@ -9,8 +9,14 @@ import numpy as np
 from ..types import Array, NonfiniteInput
 
 
-def found(name: str, tensor: Array, start: int) -> NonfiniteInput | None:
-    """Those of one batch, first axis the sample, `start` its first one; None where all is finite."""
+def found(name: str, tensor: Array, start: int, *, whole: bool = False) -> NonfiniteInput | None:
+    """Those of one batch, first axis the sample, `start` its first one; None where all is finite.
+
+    `whole` is whether the tensor has no sample axis.
+    """
+    if whole:
+        one = found(name, tensor[None], start)
+        return one and replace(one, has_sample_axis=False)
     finite = np.isfinite(tensor)
     if finite.all():
         return None

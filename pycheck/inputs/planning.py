@@ -52,11 +52,11 @@ def plan(
         if value.names_entries or not asked or (value.kind == "mask" and not own)
     )
     if all(value.columns for value in values):
-        values = (*values, _by_type(dtype, asked, bool(own)))
+        values = (*values, _of_a_scalar(dtype) if not spec.shape and not asked else _by_type(dtype, asked, bool(own)))
     padding = hint.padding
     if padding and own and not own[0] <= padding.value < own[1]:
         padding = None
-    return Plan(spec.name, dtype.name, free_shape(spec, sizes), values, padding)
+    return Plan(spec.name, dtype.name, free_shape(spec, sizes), values, padding, whole=not spec.has_sample_axis)
 
 
 def free_shape(spec: TensorSpec, sizes: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -102,6 +102,14 @@ def _by_type(dtype: np.dtype[Any], asked: Range | None, by_name: bool) -> Values
     return Values("whole", "", None, *_whole_range(asked, dtype))
 
 
+def _of_a_scalar(dtype: np.dtype[Any]) -> Values:
+    """A flag is false, as a training flag is at prediction; a count is 1: 0 would leave nothing to compare."""
+    if dtype.kind == "f":
+        return _by_type(dtype, None, by_name=False)
+    low = 0.0 if dtype.kind == "b" else 1.0
+    return Values("whole", "", None, low, low + 1)
+
+
 def _whole_range(asked: Range, dtype: np.dtype[Any]) -> Range:
     """The whole numbers in a range that the type holds; 0 and 1 where there is none."""
     lowest, end = -(2.0**53), 2.0**53
@@ -137,7 +145,7 @@ def note(made: Plan, spec: TensorSpec) -> str:
     if made.padding:
         parts.append(_padding(made.padding))
     if None in spec.sample_shape:
-        parts.append(f"samples of shape {made.shape} where sizes are free")
+        parts.append(f"{'one value' if made.whole else 'samples'} of shape {made.shape} where sizes are free")
     return f"{made.name}: {', '.join(parts)}"
 
 

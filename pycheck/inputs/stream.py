@@ -16,26 +16,33 @@ class Inputs:
     """What every runtime is given: by input name, in the model's own types.
 
     Each call of `batches` starts anew and is independent of others, so that several
-    runtimes may read at their own pace.
+    runtimes may read at their own pace. The columns named in `whole` have no sample axis: they are one value,
+    whatever size is asked for, and every batch holds it.
     """
 
     info: InputsInfo
     columns: Mapping[str, Chunks]
+    whole: frozenset[str] = frozenset()
 
     @property
     def sample_count(self) -> int:
-        """Number of samples, the same for every input."""
+        """Number of samples, the same for every input that has a sample axis; 1 if none has."""
         return self.info.sample_count
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All samples in order, `size` at a time; the last batch may be smaller."""
         if size < 1:
             raise ValueError(f"a batch has at least one sample, not {size}")
+        values = {name: next(self.columns[name](size)) for name in self.whole}
+        sampled = [name for name in self.columns if name not in self.whole]
+        if not sampled:
+            yield Batch(0, 0, {name: values[name] for name in self.columns}, 1, self.whole)
+            return
         start = 0
-        rows = zip(*(chunks(size) for chunks in self.columns.values()), strict=True)
-        for index, arrays in enumerate(rows):
-            yield Batch(index, start, dict(zip(self.columns, arrays, strict=True)))
-            start += len(arrays[0])
+        for index, rows in enumerate(zip(*(self.columns[name](size) for name in sampled), strict=True)):
+            values |= zip(sampled, rows, strict=True)
+            yield Batch(index, start, {name: values[name] for name in self.columns}, len(rows[0]), self.whole)
+            start += len(rows[0])
 
 
 def even_batch_size(limit: int, sample_count: int) -> int:

@@ -70,16 +70,19 @@ def _array_column(name: str, value: Any) -> Column:
 
 
 def _inputs(columns: tuple[Column, ...], signature: Signature, path: str, sha256: str) -> Inputs:
+    if not signature.inputs:
+        raise InputsFileError("The model takes no inputs, but some were given.", "Leave INPUTS out: it runs once.")
     paired, notes = _pair(columns, signature)
     chunks = {}
     for spec in signature.inputs:
         chunks[spec.name], changes = fit(paired[spec.name], spec)
         notes += changes
-    counts = {name: column.shape[0] for name, column in paired.items()}
+    whole = frozenset(spec.name for spec in signature.inputs if not spec.has_sample_axis)
+    counts = {name: column.shape[0] for name, column in paired.items() if name not in whole}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputsFileError(f"The inputs differ in their number of samples: {listed}.")
-    return Inputs(InputsInfo(path, sha256, next(iter(counts.values())), notes), chunks)
+    return Inputs(InputsInfo(path, sha256, next(iter(counts.values()), 1), notes), chunks, whole)
 
 
 def _pair(columns: tuple[Column, ...], signature: Signature) -> tuple[dict[str, Column], tuple[str, ...]]:

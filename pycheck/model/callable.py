@@ -239,11 +239,6 @@ def _known_shape(name: str, spec: Any) -> list[int | None]:
         raise ModelFileError(
             f"The input {name!r} has no known number of dimensions.", "Export the model with an input signature."
         )
-    if spec.shape.rank == 0:
-        raise ModelFileError(
-            f"The input {name!r} is a scalar: it has no sample axis.",
-            "Make it a constant of what is exported: a training flag is False, and any other has one value.",
-        )
     return list(spec.shape)
 
 

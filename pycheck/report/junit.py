@@ -138,7 +138,7 @@ def _told(report: Report, runtime: RuntimeId, c: Comparison | None) -> str:
         lines += [*mismatch.lines(c), _metrics(c)]
         for w in view.worst(c, _ELEMENTS):
             values = f"Python {wording.full(w.reference)}, browser {wording.full(w.candidate)}"
-            lines.append(f"{w.kind}: sample {w.sample} {list(w.index)}: {values}")
+            lines.append(f"{w.kind}: {w.place}: {values}")
     return "\n".join(wording.printable(line) for line in lines)
 
 

@@ -100,4 +100,4 @@ def _changed(c: Comparison) -> Iterator[str]:
 
 def place(w: WorstElement) -> str:
     """``sample 3 [0, 5]``."""
-    return f"sample {w.sample}" + (f" {list(w.index)}" if w.index else "")
+    return w.place

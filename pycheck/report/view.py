@@ -212,12 +212,19 @@ def context(report: Report) -> tuple[tuple[str, str], ...]:
             parts.append(f"weights in {artifact.quantization}")
         lines.append(("artifact", ", ".join(parts) + (f"; {printable(artifact.reason)}" if artifact.reason else "")))
         lines += [("", printable(note)) for note in artifact.notes]
-    samples = f"{inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'}"
-    lines.append(
-        ("inputs", f"{samples} {f'from {printable(inputs.path)}' if inputs.path else 'made from the signature'}")
-    )
+    lines.append(("inputs", _inputs_text(report)))
     lines += [("", printable(note)) for note in inputs.notes]
     return (*lines, *(training.context(report.training) if report.training else ()))
+
+
+def _inputs_text(report: Report) -> str:
+    inputs, signature = report.inputs, report.model.signature
+    if not signature.inputs:
+        return "none: the model runs once"
+    origin = f"from {printable(inputs.path)}" if inputs.path else "made from the signature"
+    if not signature.has_samples:
+        return f"one value of each, without a sample axis, {origin}"
+    return f"{inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"
 
 
 def environments(report: Report) -> tuple[tuple[str, str], ...]:

@@ -59,9 +59,8 @@ def _operands(result: PointResult) -> str:
     if element is None:
         return ""
     values = [full(o.value) for o in result.operands if o.value is not None]
-    where = f"sample {element.sample}" + (f" {list(element.index)}" if element.index else "")
     of = f"of {' and '.join(values)}: " if values else ""
-    return f"{of}{full(element.candidate)}, not {full(element.reference)}, at {where}"
+    return f"{of}{full(element.candidate)}, not {full(element.reference)}, at {element.place}"
 
 
 def nowhere(report: Report) -> str:

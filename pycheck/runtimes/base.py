@@ -29,7 +29,7 @@ class Runtime(ABC):
 
     @abstractmethod
     async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs by the model's names, for inputs by the model's names; first axis the sample."""
+        """Outputs by the model's names, for inputs by the model's names."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -92,8 +92,8 @@ class BrowserRuntime(Runtime):
         if self._artifact is not None:
             await self._load(await self._wait_for_artifact(self._artifact))
 
-    async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs by the model's names, complex ones as parts, for inputs by the model's names; first axis the sample.
+    async def predict(self, inputs: Tensors, *, samples: int = 1) -> Tensors:
+        """Outputs by the model's names, complex ones as parts, for `samples` samples of inputs by the model's names.
 
         float64 and int64 are converted to what TF.js has, which `environment.notes` then says.
         """
@@ -101,7 +101,7 @@ class BrowserRuntime(Runtime):
         wire = dict(self._convert(name, artifact_name, inputs) for name, artifact_name in info.input_names.items())
         # A graph may give one node as two outputs; layers outputs are paired by position.
         wanted = tuple(dict.fromkeys(info.outputs)) if info.format == "graph" else info.outputs
-        outputs = await self._predict(wire, info.inputs, wanted)
+        outputs = await self._predict(wire, info.inputs, wanted, samples)
         return {name: tensors.parts(outputs[artifact_name]) for name, artifact_name in info.output_names.items()}
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
@@ -203,7 +203,7 @@ class BrowserRuntime(Runtime):
         return self._session.is_alive
 
     async def _predict(
-        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...]
+        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...], samples: int
     ) -> dict[str, Array]:
         first = "first_predict" not in self.timings_s
         started = time.perf_counter()
@@ -225,8 +225,7 @@ class BrowserRuntime(Runtime):
             async with self._step("predict", "collecting garbage"):
                 await self._page.collect_garbage()
         if not first:
-            size = len(next(iter(wire.values())))
-            per_sample = max(0.0, took - predicted.download_s - predicted.upload_s) / size
+            per_sample = max(0.0, took - predicted.download_s - predicted.upload_s) / samples
             self.timings_s["per_sample"] = min(per_sample, self.timings_s.get("per_sample", per_sample))
         self.environment = replace(self.environment, cpu_kernels=predicted.cpu_kernels)
         if first:

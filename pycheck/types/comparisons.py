@@ -29,13 +29,30 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class WorstElement:
-    """One of the elements that differ most. `index` is within the sample; `sample` is in the whole input."""
+    """One of the elements that differ most. `index` is within the sample; `sample` is in the whole input.
+
+    Of an output without a sample axis `index` is within the output, and `sample` is the first of the batch.
+    """
 
     sample: int
     index: tuple[int, ...]
     reference: float
     candidate: float
     kind: str  # "error", "introduced", "masked" or "class" (another change of class)
+    has_sample_axis: bool = True
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words: ``sample 3 [1, 2]``, or ``element [1, 2] of the batch from sample 32``."""
+        if self.has_sample_axis:
+            return f"sample {self.sample}" + (f" {list(self.index)}" if self.index else "")
+        element = f"element {list(self.index)}" if self.index else "the value"
+        return f"{element} of the batch from sample {self.sample}" if self.sample else element
+
+    @property
+    def sample_text(self) -> str:
+        """The sample for a table; of an output without a sample axis, the batch that is not the first."""
+        return str(self.sample) if self.has_sample_axis else f"batch from {self.sample}" if self.sample else "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +139,15 @@ class SamplePicture:
     reference_png: str
     candidate_png: str
     difference_png: str
+    has_sample_axis: bool = True  # else it is the whole output for the batch from `sample`
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One output of one candidate against the reference, over all samples.
 
-    Error metrics are over pairs finite on both sides and None when there is none.
+    Error metrics are over pairs finite on both sides and None when there is none. An output without a sample axis
+    is compared whole, batch by batch.
     """
 
     reference: RuntimeId
@@ -165,6 +184,7 @@ class Comparison:
     outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
     error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
     picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
+    has_sample_axis: bool = True
 
     @property
     def share_used(self) -> float | None:

@@ -38,6 +38,7 @@ class InputScale:
     smallest: Column
     outlier: Outlier | None
     constant_columns: tuple[int, ...] = ()
+    has_sample_axis: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class NonfiniteInput:
     sample: int
     index: tuple[int, ...]
     kind: str
+    has_sample_axis: bool = True  # else `sample` is 0 and `index` is within the whole input
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,3 +88,13 @@ class Signature:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether some input has a sample axis; else the model runs once, on whole inputs or on none."""
+        return any(spec.has_sample_axis for spec in self.inputs)
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The number of samples that the model takes at a time, if it takes no other number."""
+        return next((spec.shape[0] for spec in self.inputs if spec.has_sample_axis), None)

@@ -55,7 +55,10 @@ class ArtifactInfo:
 
 @dataclass(frozen=True, slots=True)
 class InputsInfo:
-    """Where the inputs came from; `path` is None when they were made from the signature."""
+    """Where the inputs came from; `path` is None when they were made from the signature.
+
+    `sample_count` is 1 if no input has a sample axis: the model runs once.
+    """
 
     path: str | None
     sha256: str
@@ -65,16 +68,16 @@ class InputsInfo:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A run of consecutive samples. `start` is the index of the first in the whole input."""
+    """A run of `size` consecutive samples. `start` is the index of the first in the whole input.
+
+    The inputs named in `whole` have no sample axis: every batch holds the same value of them.
+    """
 
     index: int
     start: int
     tensors: Tensors
-
-    @property
-    def size(self) -> int:
-        """Number of samples."""
-        return len(next(iter(self.tensors.values())))
+    size: int
+    whole: frozenset[str] = frozenset()
 
 
 class RuntimeStatus(StrEnum):

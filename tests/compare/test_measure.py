@@ -207,9 +207,38 @@ def test_the_worst_errors_are_the_largest_and_ties_go_to_the_earlier(errors: lis
     assert [(-r.size, r.element.sample) for r in worst] == expected
 
 
-def test_an_output_without_a_sample_axis_is_one_sample() -> None:
-    worst = measure(np.array(2.0), np.array(1.0), np.array(1.0), start=0).worst.errors
-    assert (worst[0].element.sample, worst[0].element.index) == (0, ())
+def test_a_scalar_has_no_sample_axis() -> None:
+    result = measure(np.array(2.0), np.array(1.0), np.array(1.0), start=0)
+    (worst,) = result.worst.errors
+    assert (worst.element.sample, worst.element.index, worst.element.place) == (0, (), "the value")
+    assert (result.sample_count, result.element_count) == (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (1, 4), (5,), (2, 9, 8, 3)])
+def test_an_output_without_a_sample_axis_is_compared_whole(shape: tuple[int, ...]) -> None:
+    reference = np.random.default_rng(0).normal(size=shape)
+    candidate = reference.astype(np.float32)
+    at = tuple(size - 1 for size in shape)
+    candidate[at] += 1
+    whole = measure(candidate, reference, reference, start=32, has_sample_axis=False)
+    rows = measure(candidate, reference, reference, start=32)
+    (element, *_) = whole.worst.elements
+    assert (element.sample, element.index, element.has_sample_axis) == (32, at, False)
+    assert element.place == f"element {list(at)} of the batch from sample 32"
+    assert (whole.sample_count, rows.sample_count, whole.top1) == (0, shape[0], None)
+    assert (whole.max_abs_error, whole.squared_error_sum) == (rows.max_abs_error, rows.squared_error_sum)
+    assert measure(candidate[None], reference, reference, start=0, has_sample_axis=False).shape_mismatch == (
+        f"reference {shape}, candidate {(1, *shape)}"
+    )
+
+
+def test_a_picture_without_a_batch_is_drawn_whole() -> None:
+    reference = np.random.default_rng(0).uniform(size=(16, 12, 3))
+    candidate = reference.astype(np.float32)
+    candidate[3, 4, 1] = 9
+    seen = measure(candidate, reference, reference, start=0, has_sample_axis=False).picture
+    assert seen is not None
+    assert (seen.height, seen.width, seen.channels, seen.encoded().has_sample_axis) == (16, 12, 3, False)
 
 
 def test_large_arrays_are_measured_like_small_ones() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -74,7 +75,71 @@ def test_zero_samples_are_refused() -> None:
 def test_a_model_of_fixed_batch_takes_multiples_of_it_alone() -> None:
     fixed = Signature((TensorSpec("x", "float32", (4, 3)),), ())
     assert from_arrays(np.zeros((8, 3), np.float32), fixed).sample_count == 8
-    assert "exactly 4 at a time" in refusal(np.zeros((6, 3), np.float32), fixed).message
+    error = refusal(np.zeros((6, 3), np.float32), fixed)
+    assert "exactly 4 at a time" in error.message
+    assert "Leave 2 out: array[:4]" in error.advice
+    assert "Give 8" in error.advice
+    few = refusal(np.zeros((3, 3), np.float32), fixed)
+    assert few.advice.startswith("Give 4, such as by repeating the last one: ")
+    repeated = few.advice.partition(": ")[2].rstrip(".")
+    assert eval(repeated, {"numpy": np, "array": np.zeros((3, 3))}).shape == (4, 3)
+
+
+# Inputs without a sample axis.
+
+
+def whole(dtype: str, *shape: int | None) -> TensorSpec:
+    return TensorSpec("x", dtype, shape, has_sample_axis=False)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "safetensors", "arrays"])
+@pytest.mark.parametrize("value", [np.float64(0.5), np.arange(22_050.0)])
+def test_one_value_is_one_call(tmp_path: Path, suffix: str, value: Any) -> None:
+    signature = Signature((whole("float32", *(None,) * np.ndim(value)),), ())
+    path = tmp_path / f"x.{suffix}"
+    if suffix == "npy":
+        np.save(path, value)
+    elif suffix == "npz":
+        np.savez(path, x=value)
+    elif suffix == "safetensors":
+        safetensors.numpy.save_file({"x": np.asarray(value)}, path)
+    inputs = from_arrays(value, signature) if suffix == "arrays" else open_inputs(path, signature)
+    (batch,) = inputs.batches(32)
+    assert (inputs.sample_count, batch.size, batch.whole) == (1, 1, {"x"})
+    assert batch.tensors["x"].shape == np.shape(value)
+    assert batch.tensors["x"].dtype == np.float32
+    np.testing.assert_array_equal(batch.tensors["x"], np.float32(value))
+
+
+def test_a_scalar_beside_samples_stays_the_same_in_every_batch(tmp_path: Path) -> None:
+    signature = Signature((TensorSpec("image", "float32", (None, 2)), TensorSpec("on", "bool", (), False)), ())
+    np.savez(tmp_path / "x.npz", image=np.zeros((5, 2), "f4"), on=np.array(True))
+    batches = list(open_inputs(tmp_path / "x.npz", signature).batches(2))
+    assert [batch.size for batch in batches] == [2, 2, 1]
+    assert all(batch.tensors["on"].shape == () and batch.tensors["on"] for batch in batches)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "told"),
+    [
+        (np.zeros(1, "f4"), (), "array[0]"),
+        (np.zeros((2, 8), "f4"), (None,), "no sample axis: give one value"),
+        (np.zeros(0, "f4"), (None,), "no elements"),
+        (np.zeros(3, "f4"), (4,), "size 3 on axis 0, but the model takes 4"),
+    ],
+)
+def test_what_is_no_one_value_is_refused(given: Any, wanted: tuple[int | None, ...], told: str) -> None:
+    error = refusal(given, Signature((whole("float32", *wanted),), ()))
+    assert told in f"{error.message} {error.advice}"
+    assert "samples" not in error.message
+
+
+def test_a_scalar_that_its_type_cannot_hold_is_refused() -> None:
+    assert "has the value 300, which int8" in refusal(np.int64(300), Signature((whole("int8"),), ())).message
+
+
+def test_inputs_for_a_model_without_inputs_are_refused() -> None:
+    assert "takes no inputs" in refusal({"x": np.zeros(3)}, Signature((), ())).message
 
 
 # Types.

@@ -109,11 +109,48 @@ def test_what_cannot_be_made_is_a_usage_error(wrong: dict[str, Any]) -> None:
         make_inputs(IMAGE, **{"samples": 2, "seed": 0, **wrong})
 
 
-def test_a_model_of_fixed_batch_gets_multiples_of_it() -> None:
-    fixed = taking(TensorSpec("x", "float32", (4, 3)))
-    assert all_of(make_inputs(fixed, samples=8, seed=0)).shape == (8, 3)
-    with pytest.raises(UsageError, match="exactly 4 at a time"):
-        make_inputs(fixed, samples=6, seed=0)
+@pytest.mark.parametrize(("batch", "made"), [(1, 6), (3, 6), (4, 8), (16, 16)])
+def test_samples_are_rounded_up_to_a_fixed_batch(batch: int, made: int) -> None:
+    fixed = make_inputs(taking(TensorSpec("x", "float32", (batch, 3))), samples=6, seed=0)
+    assert all_of(fixed).shape == (made, 3)
+    assert fixed.sample_count == made
+    assert (f"6 rounded up to the model's batch of {batch}" in fixed.info.notes[0]) == (made != 6)
+
+
+def test_a_model_without_inputs_runs_once() -> None:
+    none = make_inputs(taking(), samples=6, seed=0)
+    (batch,) = none.batches(4)
+    assert (batch.tensors, batch.size, none.sample_count) == ({}, 1, 1)
+    assert none.info.notes == ("none: the model takes no inputs and runs once",)
+
+
+def test_an_input_without_a_sample_axis_is_one_value_in_every_batch() -> None:
+    signature = taking(
+        TensorSpec("x", "float32", (None, 3)),
+        TensorSpec("table", "float32", (None, 2), has_sample_axis=False),
+        TensorSpec("training", "bool", (), has_sample_axis=False),
+        TensorSpec("k", "int32", (), has_sample_axis=False),
+        TensorSpec("threshold", "float32", (), has_sample_axis=False),
+    )
+    made = make_inputs(signature, samples=5, seed=0)
+    batches = list(made.batches(2))
+    assert [batch.size for batch in batches] == [2, 2, 1]
+    assert {name: value.shape for name, value in batches[0].tensors.items()} == {
+        "x": (2, 3), "table": (8, 2), "training": (), "k": (), "threshold": ()
+    }  # fmt: skip
+    for batch in batches[1:]:
+        assert np.array_equal(batch.tensors["table"], batches[0].tensors["table"])
+    assert (batches[0].tensors["training"], batches[0].tensors["k"]) == (False, 1)
+    assert "training: false" in made.info.notes
+
+
+@pytest.mark.parametrize("shape", [(None,), (4000,), (None, None, 3)])
+def test_a_waveform_or_a_picture_without_a_batch_is_one_call(shape: tuple[int | None, ...]) -> None:
+    made = make_inputs(taking(TensorSpec("x", "float32", shape, has_sample_axis=False)), samples=16, seed=0)
+    (batch,) = made.batches(4)
+    assert batch.tensors["x"].ndim == len(shape)
+    assert (batch.size, made.sample_count, batch.whole) == (1, 1, {"x"})
+    assert "no input has a sample axis, so the model runs once" in made.info.notes[0]
 
 
 def test_an_input_that_is_no_number_cannot_be_made() -> None:

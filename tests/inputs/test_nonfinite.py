@@ -38,6 +38,14 @@ def test_counts_and_the_first_do_not_depend_on_the_batches(samples: int, batch: 
     assert told == NonfiniteInput("x", *counts, affected, sample, tuple(index), kind)
 
 
+@pytest.mark.parametrize("shape", [(), (7,), (2, 3)])
+def test_an_input_without_a_sample_axis_has_no_samples(shape: tuple[int, ...]) -> None:
+    x = np.zeros(shape, np.float32)
+    at = tuple(size - 1 for size in shape)
+    x[at] = np.nan
+    assert found("x", x, 0, whole=True) == NonfiniteInput("x", 1, 0, 1, 0, at, "nan", has_sample_axis=False)
+
+
 @pytest.mark.parametrize("kind", VALUES)
 def test_a_scalar_of_each_sample_has_no_index(kind: str) -> None:
     told = of_batches(np.float32([1, VALUES[kind], 3]), 2)

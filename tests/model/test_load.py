@@ -332,11 +332,10 @@ def test_a_signature_or_one_function_is_needed_and_must_leave_no_choice(tf: Any,
     ("spec", "told"),
     [
         (((None, 3), "string"), "takes strings"),
-        (((), "float32"), "no sample axis"),
         ((None, "float32"), "no known number of dimensions"),
     ],
 )
-def test_inputs_that_have_no_numbers_or_no_samples_are_refused(tf: Any, tmp_path: Path, spec: Any, told: str) -> None:
+def test_inputs_that_have_no_numbers_or_no_rank_are_refused(tf: Any, tmp_path: Path, spec: Any, told: str) -> None:
     class Odd(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec(*spec, name="x")])
         def serve(self, x: Any) -> Any:

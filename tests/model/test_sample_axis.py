@@ -118,12 +118,12 @@ def test_columns_of_a_table_are_samples(tmp_path: Path) -> None:
     assert outputs_of(model) == {"score": True}
 
 
-def test_a_table_beside_the_samples_is_given_whole(tmp_path: Path) -> None:
-    def f(query: Any, documents: Any) -> dict[str, Any]:
-        return {"scores": tf.matmul(query, documents, transpose_b=True)}
+def test_a_scalar_and_a_table_beside_the_samples_are_given_whole(tmp_path: Path) -> None:
+    def f(query: Any, documents: Any, threshold: Any) -> dict[str, Any]:
+        return {"scores": tf.matmul(query, documents, transpose_b=True) - threshold}
 
-    model = saved(tmp_path / "m", f, spec([None, 3], "query"), spec([None, 3], "documents"))
-    assert inputs_of(model) == {"query": True, "documents": False}
+    model = saved(tmp_path / "m", f, spec([None, 3], "query"), spec([None, 3], "documents"), spec([], "threshold"))
+    assert inputs_of(model) == {"query": True, "documents": False, "threshold": False}
     assert outputs_of(model) == {"scores": True}
 
 
