@@ -23,9 +23,12 @@ exceeds t with a probability that falls as t**-n (F distribution), so the factor
 multiplied by ``10**(2/n)``: 100 for one element, 1.6 for ten, nothing for many; n is the
 *effective* number, what a few dominating elements are worth (`Comparison.noise_floor_count`).
 
-The upper bound is 1 % of the output's largest magnitude, whatever the noise floor. Beneath
-everything lies the candidate's smallest normal number in float32 (its subnormal spacing in
-half floats), since GPUs may flush what is smaller: no error below it is drift.
+The upper bound is 1 % of the output's largest magnitude, whatever the noise floor. An output
+behind an operation that ran in float32 inside of the float64 reference has no measured noise
+floor: one is assumed, as where float64 could not run at all.
+
+Beneath everything lies the candidate's smallest normal number in float32 (its subnormal
+spacing in half floats), since GPUs may flush what is smaller: no error below it is drift.
 """
 
 from __future__ import annotations
@@ -84,7 +87,7 @@ class AutoConstants:
     rms_roundoffs: float = 8.0  # of the reference's RMS
     max_roundoffs: float = 32.0  # of the reference's largest magnitude
     small_count_exponent: float = 2.0  # factors grow by 10**(this / effective count)
-    unknown_floor_roundoffs: float = 32.0  # assumed of RMS and scale where float64 could not run
+    unknown_floor_roundoffs: float = 32.0  # assumed of RMS and scale where it is not measured
     upper_bound: float = 0.01  # of the reference's largest magnitude
 
 
@@ -179,6 +182,8 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     if c.noise_floor is None or c.noise_floor_rms is None:
         assumed = constants.unknown_floor_roundoffs * _UNIT_ROUNDOFF[32]
         floor, floor_rms, luck, source = assumed * scale, assumed * rms, 1.0, "an assumed noise floor"
+        if c.floor_assumed_for:
+            source += f", since {' and '.join(c.floor_assumed_for)} ran in float32 in the reference"
     else:
         floor, floor_rms, source = c.noise_floor, c.noise_floor_rms, "the noise floor"
         luck = 10.0 ** (constants.small_count_exponent / max(c.noise_floor_count or c.element_count, 1.0))

@@ -175,6 +175,9 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
     """The noise floor's rows first, then each candidate's, outputs in the model's order."""
     outputs = saved.model.signature.outputs
     single, _ = saved.model.references
+    environments = {record.id: record.environment for record in saved.runtimes}
+    reference = environments.get(measurements.size_runtime)
+    in_float32 = reference.in_float32 if reference else {}
     by_runtime: dict[RuntimeId, Mapping[str, Statistics]] = {single: measurements.floor}
     by_runtime |= {runtime: measurements.statistics.get(runtime, {}) for runtime in saved.candidates}
     return tuple(
@@ -185,8 +188,11 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
                 reference=measurements.size_runtime,
                 candidate=runtime,
                 class_reference=measurements.size_runtime if runtime == single else single,
-                noise_floor=None if runtime == single else measurements.floor.get(spec.name),
+                noise_floor=(
+                    None if runtime == single or spec.name in in_float32 else measurements.floor.get(spec.name)
+                ),
             ),
+            floor_assumed_for=in_float32.get(spec.name, ()),
             outputs_sha256=measurements.digest(runtime, spec.name),
             has_sample_axis=spec.has_sample_axis,
         )

@@ -62,7 +62,7 @@ class Operation:
         comparison = compare_point(
             self.point.name,
             given[self.point.name],
-            Expected(single, double),
+            Expected(single, double, is_measured=not self._double or self.cut.output not in self._double.in_float32),
             self.candidate.id,
             precision_bits=precision_bits(self.candidate.id, self.candidate.environment),
             nan=NanPolicy.FAIL,

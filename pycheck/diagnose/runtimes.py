@@ -71,7 +71,7 @@ def not_run(case: Case) -> Iterator[Finding]:
             code,
             Severity.WARNING if optional else Severity.ERROR,
             runtime=record.id,
-            summary=f"{record.id} {what}" + (f": {reason}" if reason else "."),
+            summary=f"{record.id} {'could not run' if optional else what}" + (f": {reason}" if reason else "."),
             advice=advice or (_FLOAT64_ADVICE if optional else _advice(case, record, reason)),
             evidence={"status": record.status.value, "error": record.error},
         )

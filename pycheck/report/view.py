@@ -105,7 +105,7 @@ def _row(c: Comparison) -> Row:
     return Row(
         runtime="noise floor" if c.is_noise_floor else str(c.candidate),
         tensor=printable(c.tensor),
-        max_error=short(c.max_abs_error),
+        max_error="assumed" if c.is_noise_floor and c.floor_assumed_for else short(c.max_abs_error),
         limit=_limit(c.tolerance),
         used=ABSENT if used is None else percent(used),
         ulp=short(c.max_ulp_error),

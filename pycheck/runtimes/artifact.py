@@ -51,8 +51,13 @@ class ArtifactRuntime(Runtime):
         """Wait for the artifact, read it, and probe what the kernels do."""
         self._info = await self._artifact if isawaitable(self._artifact) else self._artifact
         self._session = await self._timed("load_artifact", self._load)
-        session = self._session
-        self.environment = await self._timed("probe", lambda: _environment(self.id.kind, session.notes))
+        from .float64_floors import float32_notes
+
+        session, names = self._session, self._info.output_names
+        in_float32 = {name: session.in_float32[inner] for name, inner in names.items() if inner in session.in_float32}
+        self.environment = await self._timed(
+            "probe", lambda: _environment(self.id.kind, (*session.notes, *float32_notes(in_float32)), in_float32)
+        )
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -63,6 +68,16 @@ class ArtifactRuntime(Runtime):
     def quantized(self) -> frozenset[str]:
         """The points that read weights which the artifact keeps quantized."""
         return self._started().graph.quantized
+
+    @property
+    def in_float32(self) -> Mapping[str, tuple[str, ...]]:
+        """Points whose value depends on operations that ran in float32 inside of float64, with these operations."""
+        return self._started().in_float32
+
+    @property
+    def alone_in_float32(self) -> frozenset[str]:
+        """Points that are the result of such an operation."""
+        return self._started().alone_in_float32
 
     def point_of(self, output: str) -> str:
         """The point that an output of the artifact is; its own name where it is an input handed on."""
@@ -124,7 +139,7 @@ class ArtifactRuntime(Runtime):
             self.timings_s[step] = self.timings_s.get(step, 0.0) + time.perf_counter() - begin
 
 
-def _environment(kind: str, notes: tuple[str, ...]) -> Environment:
+def _environment(kind: str, notes: tuple[str, ...], in_float32: Mapping[str, tuple[str, ...]]) -> Environment:
     import tensorflow as tf
 
     from .native import probe_denormals, probe_float_bits
@@ -136,5 +151,6 @@ def _environment(kind: str, notes: tuple[str, ...]) -> Environment:
         f"{platform.system()} {platform.machine()}",
         float_bits=probe_float_bits(dtype),
         denormals=probe_denormals(dtype),
+        in_float32=in_float32,
         notes=notes,
     )

@@ -18,14 +18,19 @@ class Executable:
 
         self.graph = graph
         self.notes = graph.notes
+        self.in_float32: Mapping[str, tuple[str, ...]] = {}  # by point and output, see `behind_float32`
+        self.alone_in_float32: frozenset[str] = frozenset()  # points whose own node runs in float32
         self._id = id
+        points = {point.name: point.tensor for point in graph.points}
         graph_def = graph.graph_def
         if id.kind == "float64":
             from .float64 import to_float64
+            from .float64_floors import behind_float32, ran_in_float32
 
             graph_def, notes = to_float64(graph_def)
             self.notes = (*graph.notes, *notes)
-        points = {point.name: point.tensor for point in graph.points}
+            self.in_float32 = behind_float32(graph_def, {**points, **graph.outputs})
+            self.alone_in_float32 = ran_in_float32(graph_def, points)
         self._session = Session(graph_def, {**points, **graph.outputs, **graph.inputs})
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:

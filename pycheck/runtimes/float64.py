@@ -8,7 +8,7 @@ Integers stay as they are.
 
 Where TensorFlow's CPU has no float64 kernel, the operation is computed by its formula in
 float64 (float64_formulas) or, where there is none, in float32 between two casts; the notes
-say which and how often.
+say which and how often, and the nodes are marked (`float64_floors`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
 from tensorflow.python.framework import tensor_util
 
+from .float64_floors import IN_FLOAT32
 from .float64_formulas import FORMULAS
+from .float64_layouts import channels_last, needs_transposes
 from .graph_library import digest, keep_reachable_functions, rename_functions
 from .graph_types import (
     attr_types,
@@ -46,7 +48,12 @@ _IN_FLOAT32 = "no float64 kernel, ran in float32"
 _SAME_BITS = "kept in float32, whose bits it reads"
 _SAME_NUMBERS = "kept in float32, so that it draws the same random numbers"
 _UNKNOWN = "unknown to TensorFlow, left as it is"
+_CHANNELS_LAST = "float64 kernel for channels last, between transposes"  # exact; nothing to tell
 _TOKENS = "float64 kernel, whose float32 inputs and outputs only order it"  # TensorArray's flow; nothing to tell
+_UNTOLD = (_TOKENS, _CHANNELS_LAST)
+
+#: Operations that hand on values of a table as they are: float32 costs them nothing.
+_TABLES = ("HashTable", "LookupTable", "InitializeTable")
 
 _PROTO_LIMIT_BYTES = 2**31 - 1
 #: Function attributes by which Grappler would swap a function for a fused float32 one.
@@ -85,7 +92,7 @@ class _Promotion:
         return tuple(
             f"float64: {op}: {treatment} ({count} node{'s' * (count > 1)})"
             for (op, treatment), count in sorted(self._counts.items())
-            if treatment != _TOKENS
+            if treatment not in _UNTOLD
         )
 
     def convert_function(self, function: FunctionDef) -> None:
@@ -142,8 +149,8 @@ class _Promotion:
         plain.name = node.name if stateful else ""  # equal nodes, also of other graphs, share a function
         name = f"float64_{node.op}_{digest(plain)}"
         if name not in self.added:
-            if treatment == _BY_FORMULA:
-                functions = _formula_function(name, node.op, attrs)
+            if treatment in (_BY_FORMULA, _CHANNELS_LAST):
+                functions = _formula_function(name, node.op, attrs, treatment)
             else:
                 functions = [_between_casts(name, node.op, attrs, treatment == _TOKENS)]
             self.added |= {function.signature.name: function for function in functions}
@@ -156,6 +163,8 @@ class _Promotion:
         call.attr["Tin"].list.type.extend(types_in)
         call.attr["Tout"].list.type.extend(types_out)
         call.attr["f"].func.name = name
+        if treatment == _IN_FLOAT32 and not any(word in node.op for word in _TABLES):
+            call.attr[IN_FLOAT32].s = node.op.encode()
         node.CopyFrom(call)
 
 
@@ -168,6 +177,8 @@ def _treatment(op: str, attrs: Mapping[str, Any]) -> str | None:
     after = promoted_attrs(attrs)
     if op.startswith("TensorArray") and has_cpu_kernel(op, after):
         return _TOKENS
+    if needs_transposes(op, attrs):
+        return _CHANNELS_LAST
     types = input_types(op, after) + output_types(op, after)
     if all(promote(dtype) == dtype for dtype in types) and has_cpu_kernel(op, after):
         return None
@@ -191,8 +202,10 @@ def _plain_node(node: NodeDef, attrs: Mapping[str, Any]) -> NodeDef:
     return plain
 
 
-def _formula_function(name: str, op: str, attrs: Mapping[str, Any]) -> list[FunctionDef]:
-    formula = FORMULAS[op]
+def _formula_function(name: str, op: str, attrs: Mapping[str, Any], treatment: str) -> list[FunctionDef]:
+    def formula(attrs: Mapping[str, Any], *inputs: Any) -> list[Any]:
+        return channels_last(op, attrs, inputs) if treatment == _CHANNELS_LAST else FORMULAS[op](attrs, *inputs)
+
     specs = [tf.TensorSpec(None, tf.as_dtype(promote(dtype))) for dtype in input_types(op, attrs)]
     with tf.device(None):
         concrete = tf.function(lambda *inputs: formula(attrs, *inputs), autograph=False).get_concrete_function(*specs)

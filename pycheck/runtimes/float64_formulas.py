@@ -11,6 +11,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from .float64_resampling import (
+    adjust_contrast,
+    crop_and_resize,
+    fake_quantize,
+    fake_quantize_by_attributes,
+    project_image,
+    resize_bicubic,
+)
+
 Attrs = Mapping[str, Any]  # name to tensorflow AttrValue
 Tensor = Any
 Formula = Callable[..., list[Tensor]]
@@ -123,6 +132,12 @@ def _fused_mat_mul(attrs: Attrs, a: Tensor, b: Tensor, *args: Tensor) -> list[Te
     return [_fused_tail(attrs, product, args)]
 
 
+def _sparse_mat_mul(attrs: Attrs, a: Tensor, b: Tensor) -> list[Tensor]:
+    """A product of matrices that are mostly zeros."""
+    a, b = tf.cast(a, tf.float64), tf.cast(b, tf.float64)
+    return [tf.linalg.matmul(a, b, transpose_a=attrs["transpose_a"].b, transpose_b=attrs["transpose_b"].b)]
+
+
 def _fused_depthwise_conv(attrs: Attrs, x: Tensor, kernel: Tensor, *args: Tensor) -> list[Tensor]:
     result = tf.raw_ops.DepthwiseConv2dNative(
         input=x,
@@ -154,13 +169,22 @@ def _fused_tail(attrs: Attrs, value: Tensor, args: tuple[Tensor, ...]) -> Tensor
 
 #: By operation. FusedBatchNorm and V2 give five outputs, V3 one more.
 FORMULAS: Mapping[str, Formula] = {
+    "AdjustContrastv2": adjust_contrast,
     "AvgPool3D": _pool_3d(_avg_pool_2d),
+    "CropAndResize": crop_and_resize,
+    "FakeQuantWithMinMaxArgs": fake_quantize_by_attributes,
+    "FakeQuantWithMinMaxVars": fake_quantize,
+    "FakeQuantWithMinMaxVarsPerChannel": fake_quantize,
     "FusedBatchNorm": _fused_batch_norm,
     "FusedBatchNormV2": _fused_batch_norm,
     "FusedBatchNormV3": _fused_batch_norm_v3,
+    "ImageProjectiveTransformV2": project_image,
+    "ImageProjectiveTransformV3": project_image,
     "LRN": _local_response_normalization,
     "MaxPool3D": _pool_3d(_max_pool_2d),
+    "ResizeBicubic": resize_bicubic,
     "ResizeBilinear": _resize_bilinear,
+    "SparseMatMul": _sparse_mat_mul,
     "_FusedDepthwiseConv2dNative": _fused_depthwise_conv,
     "_FusedMatMul": _fused_mat_mul,
 }

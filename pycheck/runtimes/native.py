@@ -8,8 +8,9 @@ import inspect
 import platform
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PycheckError, RuntimeFailedError
@@ -24,6 +25,15 @@ T = TypeVar("T")
 
 _NODE = re.compile(r"\{\{(?:function_)?node ([^}]+)\}\}")
 _TF_NOISE = re.compile(r"\s*\[(?:\[.*|Op:[^\]]*\])\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """What a runtime calls, notes of how it was made, and its outputs that depend on what ran in float32."""
+
+    predict: Callable[[Tensors], Tensors]
+    notes: tuple[str, ...] = ()
+    in_float32: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class NativeRuntime(Runtime):
@@ -45,8 +55,9 @@ class NativeRuntime(Runtime):
         model = await self._model if inspect.isawaitable(self._model) else self._model
         self.timings_s.update(model.timings_s)
         step = "make_float64" if self.id.kind == "float64" else "make_float32"
-        self._predict, notes = await self._timed(step, lambda: self._make_function(model))
-        self.environment = await self._timed("probe", lambda: _environment(self.id.kind, model, notes))
+        made = await self._timed(step, lambda: self._make_function(model))
+        self._predict = made.predict
+        self.environment = await self._timed("probe", lambda: _environment(self.id.kind, model, made))
 
     async def predict(self, inputs: Tensors) -> Tensors:
         """Outputs in float32 or, for `native:float64`, float64; complex ones as parts, other types as they are."""
@@ -61,16 +72,19 @@ class NativeRuntime(Runtime):
         """Let go of the model."""
         self._predict = None
 
-    def _make_function(self, model: Model) -> tuple[Callable[[Tensors], Tensors], tuple[str, ...]]:
+    def _make_function(self, model: Model) -> _Function:
         if self.id.kind == "float32":
-            return model.predict, ()
+            return _Function(model.predict)
         from .float64 import to_float64
+        from .float64_floors import behind_float32, float32_notes
         from .graph_function import GraphFunction
 
         try:
             frozen = model.frozen()
             graph_def, notes = to_float64(frozen.graph_def)
-            return GraphFunction(graph_def, frozen.inputs, frozen.outputs), notes
+            in_float32 = behind_float32(graph_def, frozen.outputs)
+            predict = GraphFunction(graph_def, frozen.inputs, frozen.outputs)
+            return _Function(predict, (*notes, *float32_notes(in_float32)), in_float32)
         except Exception as error:
             raise RuntimeFailedError(f"{self.id} cannot be made from this model: {explain(error)}") from error
 
@@ -83,7 +97,9 @@ class NativeRuntime(Runtime):
             shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in inputs.items())
             raise RuntimeFailedError(
                 f"{self.id} failed on {shapes}: {explain(error)}",
-                "The model itself fails on these inputs, before any browser is concerned.",
+                "The model itself fails on these inputs, before any browser is concerned."
+                if self.id.kind == "float32"
+                else "",
             ) from error
 
     async def _timed(self, step: str, work: Callable[[], T]) -> T:
@@ -97,7 +113,7 @@ class NativeRuntime(Runtime):
         return await asyncio.get_running_loop().run_in_executor(self._executor, timed)
 
 
-def _environment(kind: str, model: Model, notes: tuple[str, ...]) -> Environment:
+def _environment(kind: str, model: Model, made: _Function) -> Environment:
     import tensorflow as tf
 
     gpus = [] if kind == "float64" else tf.config.list_physical_devices("GPU")
@@ -111,7 +127,8 @@ def _environment(kind: str, model: Model, notes: tuple[str, ...]) -> Environment
         float_bits=probe_float_bits(dtype),
         denormals=probe_denormals(dtype),
         epsilon=_epsilon(model.keras_model),
-        notes=(*model.notes, *notes),
+        in_float32=made.in_float32,
+        notes=(*model.notes, *made.notes),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..artifact import Point
@@ -22,6 +22,19 @@ class Reference(Protocol):
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Values of points, computed from `feeds` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFloat32:
+    """What `double` computes in float32 after all: by point the operations behind it, and points that are such."""
+
+    behind: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alone: Collection[str] = ()
+
+    def is_measured(self, point: Point) -> bool:
+        """Whether the point by itself, on given operands, is computed in float64."""
+        before = {operation for name in point.inputs for operation in self.behind.get(name, ())}
+        return point.name not in self.alone and before.issuperset(self.behind.get(point.name, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +69,9 @@ class Expectations:
         skipped: Collection[str],
         whole_nodes: bool,
         wanted: Collection[str],
+        in_float32: InFloat32 | None = None,
     ) -> None:
+        self._in_float32 = in_float32 or InFloat32()
         self._single = single
         self._double = double
         self._feeds = feeds
@@ -84,10 +99,20 @@ class Expectations:
             points,
             {point.name: _described(point, single, double) for point in points},
             {name: single[name] for point in points for name in point.inputs if name in single},
-            {name: Expected(single[name], double.get(name)) for name in names},
-            {name: Expected(single[name], value) for name, value in alone.items()},
+            {name: self.expected(name, single[name], double.get(name)) for name in names},
+            {
+                point.name: Expected(
+                    single[point.name], alone[point.name], is_measured=self._in_float32.is_measured(point)
+                )
+                for point in points
+                if point.name in alone
+            },
             notes,
         )
+
+    def expected(self, name: str, single: Array, double: Array | None) -> Expected:
+        """What Python has at a point, or an output, of the whole artifact."""
+        return Expected(single, double, is_measured=name not in self._in_float32.behind)
 
     def _keep(
         self,

@@ -45,10 +45,12 @@ class Expected:
     """What Python has at a point: in the dtype of the artifact and, unless it is None, in float64.
 
     What all runtimes are measured against is looked at once. Where float64 has another shape, as an operation
-    whose shape depends on values may have, it is left out.
+    whose shape depends on values may have, it is left out. `is_measured` is False where float64 is not float64 all
+    the way: then there is no noise floor.
     """
 
-    def __init__(self, single: Array, double: Array | None) -> None:
+    def __init__(self, single: Array, double: Array | None, *, is_measured: bool = True) -> None:
+        self._is_measured = is_measured
         single, double = parts(single), None if double is None else parts(double)
         self.single = single
         self.has_double = double is not None and double.shape == single.shape
@@ -57,8 +59,8 @@ class Expected:
 
     @cached_property
     def floor(self) -> Statistics | None:
-        """The noise floor: artifact:float32 against artifact:float64; None without the latter."""
-        if not self.has_double:
+        """The noise floor: artifact:float32 against artifact:float64; None where that is not measured."""
+        if not self.has_double or not self._is_measured:
             return None
         return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST, drawn=False)
 

@@ -107,4 +107,5 @@ async def _start_sides(
         paired=frozenset(pairs),
         outputs=frozenset(map(single.point_of, artifact.output_names.values())),
         feeds=feeds,
+        in_float32=double.in_float32 if double else (),
     )

@@ -31,6 +31,7 @@ from ..types import (
 )
 from . import selecting
 from .asking import Outcome
+from .expecting import InFloat32
 from .measuring import ARTIFACT_FLOAT64
 from .model_side import with_points_of
 from .probing import probe
@@ -101,6 +102,7 @@ async def trace_run(
         memory_bytes=options.trace_memory,
         nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
         advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
+        in_float32=InFloat32(double.in_float32, double.alone_in_float32) if double else None,
     )
     traced = await tracer.trace(artifact.output_names, probed)
     trace = traced.trace
@@ -192,7 +194,8 @@ def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:
 def _conversion(tensor: str, value: Array, report: Report, size: Array, classes: Array) -> Comparison:
     single, double = report.model.references
     known = size.dtype == "float64" or size.dtype.kind in "biu"
-    floor = measure(classes, size, size, start=0, drawn=False) if known else None
+    is_assumed = any(c.tensor == tensor and c.floor_assumed_for for c in report.comparisons)
+    floor = measure(classes, size, size, start=0, drawn=False) if known and not is_assumed else None
     (assessed,) = assess(
         [
             summarize(

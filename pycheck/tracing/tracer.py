@@ -25,8 +25,8 @@ from ..types import (
 from . import causes, groups
 from .asking import Asker, Candidate, Measured
 from .effects import Effects, worth_measuring
-from .expecting import Expectations, Reference, Work
-from .measuring import ARTIFACT_FLOAT32, Expected, located, renumbered, role
+from .expecting import Expectations, InFloat32, Reference, Work
+from .measuring import ARTIFACT_FLOAT32, located, renumbered, role
 from .probing import Probed
 
 
@@ -59,7 +59,9 @@ class Tracer:
         memory_bytes: int,
         nan: NanPolicy,
         advance: Callable[[RuntimeId, int, int], None],
+        in_float32: InFloat32 | None = None,
     ) -> None:
+        self._in_float32 = in_float32
         self._single = single
         self._double = double
         self._candidates = candidates
@@ -90,6 +92,7 @@ class Tracer:
             skipped=probed.skipped,
             whole_nodes=self._is_graph,
             wanted=wanted,
+            in_float32=self._in_float32,
         )
         traced = [point for point in probed.points if point.name not in self._skipped]
         elements = probed.elements(len(self._samples))
@@ -195,7 +198,7 @@ class Tracer:
                 result = self._results.get((name, asker.id))
                 comparison = result.inherited if result else None
                 if comparison is None and name in asker.outputs:
-                    comparison = asker.compare(name, asker.outputs[name], Expected(*python.outputs[name]))
+                    comparison = asker.compare(name, asker.outputs[name], python.expected(name, *python.outputs[name]))
                 if comparison:
                     rows[output].append(replace(comparison, tensor=output))
         return tuple(OutputSplit(output, None, tuple(rows[output])) for output in outputs)
@@ -221,7 +224,7 @@ class Tracer:
             self._double or self._single,
             self._feeds,
             outputs,
-            {output: Expected(*python.outputs[name]) for output, name in outputs.items()},
+            {output: python.expected(name, *python.outputs[name]) for output, name in outputs.items()},
         )
         found: dict[tuple[str, RuntimeId], Effect] = {}
         for asker in self._askers:

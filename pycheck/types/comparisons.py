@@ -183,6 +183,7 @@ class Comparison:
     top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
     outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
     error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
+    floor_assumed_for: tuple[str, ...] = ()  # operations that the reference ran in float32: its floor is assumed
     picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
     has_sample_axis: bool = True
 

@@ -106,6 +106,8 @@ class Environment:
     flags: Mapping[str, Any] = field(default_factory=dict)  # backend flags in force
     flags_set: Mapping[str, Any] = field(default_factory=dict)  # those that were not TF.js's default
     cpu_kernels: tuple[str, ...] = ()  # those that ran on TF.js's CPU backend because they were told to
+    # Of a runtime in float64: outputs behind operations that had to run in float32, with these operations.
+    in_float32: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # "float64: op X has no float64 kernel, ran in float32 (2 nodes)"
 
 

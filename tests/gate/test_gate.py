@@ -181,6 +181,22 @@ def test_without_a_float64_reference_a_noise_floor_is_assumed(compare: Compare, 
     assert "assumed" in passed.tolerance.derivation
 
 
+def test_an_assumed_noise_floor_names_what_ran_in_float32_and_does_not_loosen_what_is_measured(
+    compare: Compare, rng: np.random.Generator
+) -> None:
+    reference = rng.normal(size=1000)
+    single = reference.astype(np.float32)
+    measured = compare(single, reference, single=single)
+    assumed = replace(
+        compare(single, reference, single=single, floor=False), floor_assumed_for=("AdjustHue", "ScaleAndTranslate")
+    )
+    tight, loose = assess([measured, assumed])
+    assert tight.tolerance.max_abs < loose.tolerance.max_abs
+    assert loose.tolerance.derivation == (
+        "24 times an assumed noise floor, since AdjustHue and ScaleAndTranslate ran in float32 in the reference"
+    )
+
+
 def test_the_noise_floors_own_row_is_not_judged(compare: Compare, rng: np.random.Generator) -> None:
     reference = rng.normal(size=10)
     row = compare(reference.astype(np.float32), reference, runtime="native:float32")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ class Both:
     float32: Tensors
     float64: Tensors
     notes: tuple[str, ...]
+    in_float32: Mapping[str, tuple[str, ...]]
 
     @property
     def x(self) -> Array:
@@ -87,6 +88,7 @@ def randomize(model: Any) -> None:
 def both(keras: Any) -> Callable[..., Both]:
     """Load a Keras model and run it in both precisions."""
     from pycheck.runtimes.float64 import to_float64
+    from pycheck.runtimes.float64_floors import behind_float32
     from pycheck.runtimes.graph_function import GraphFunction
 
     def run(keras_model: Any, inputs: Tensors | None = None, *, random_weights: bool = True) -> Both:
@@ -97,7 +99,7 @@ def both(keras: Any) -> Callable[..., Both]:
         frozen = model.frozen()
         graph_def, notes = to_float64(frozen.graph_def)
         double = GraphFunction(graph_def, frozen.inputs, frozen.outputs)(inputs)
-        return Both(model, inputs, model.predict(inputs), double, notes)
+        return Both(model, inputs, model.predict(inputs), double, notes, behind_float32(graph_def, frozen.outputs))
 
     return run
 

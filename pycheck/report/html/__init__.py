@@ -202,6 +202,8 @@ def _metrics(c: Comparison) -> tuple[tuple[str, str], ...]:
     if c.noise_floor is not None:
         floor = f"{wording.short(c.noise_floor)} at most, {wording.short(c.noise_floor_rms)} RMS"
         lines.append(("noise floor", floor))
+    elif c.floor_assumed_for:
+        lines.append(("noise floor", f"assumed: {', '.join(c.floor_assumed_for)} ran in float32 in the reference"))
     if c.tolerance:
         lines.append(("tolerance", wording.printable(c.tolerance.derivation or c.tolerance.mode)))
     return tuple(lines)

@@ -1,0 +1,98 @@
+"""The reference itself: what it is exact for, what it is not, and what the report says of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pycheck
+from pycheck.report.terminal import render_terminal
+from pycheck.types import Comparison, RuntimeStatus, Verdict
+
+RUNTIMES = ("chromium:cpu", "chromium:wasm")
+
+
+@pytest.fixture(scope="module")
+def images() -> Any:
+    return np.random.default_rng(0).uniform(0, 1, (4, 20, 24, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def resampled(tmp_path_factory: pytest.TempPathFactory, images: Any) -> pycheck.Report:
+    """A SavedModel with crops, resized images, a normalization over channels, and softened scores of boxes."""
+    import tensorflow as tf
+
+    def f(image: Any) -> Mapping[str, Any]:
+        count = tf.shape(image)[0]
+        boxes = tf.tile([[0.1, 0.1, 0.8, 0.9]], [count, 1])
+        corners = tf.reshape(image[0, :4, :, :2], [-1, 2])
+        kept, softened = tf.image.non_max_suppression_with_scores(
+            tf.concat([corners, corners + 0.3], 1), tf.reshape(image[0, :4, :, 2], [-1]), 6, soft_nms_sigma=0.5
+        )
+        cropped = tf.image.crop_and_resize(image, boxes, tf.range(count), (8, 8))
+        return {
+            "crop": cropped,
+            "behind": tf.reduce_mean(tf.tanh(cropped), [1, 2]),
+            "resized": tf.image.resize(image, (31, 17)),
+            "lrn": tf.nn.local_response_normalization(image, 1),
+            "boxes": tf.gather(corners, kept),
+            "softened": softened * 2.0,
+        }
+
+    folder = tmp_path_factory.mktemp("resampled") / "model"
+    holder = tf.Module()
+    holder.f = tf.function(f, input_signature=[tf.TensorSpec([None, 20, 24, 3], tf.float32, name="image")])
+    tf.saved_model.save(holder, str(folder), signatures=holder.f)
+    return pycheck.compare(folder, {"image": images}, runtimes=RUNTIMES[:1], batch_size=4)
+
+
+def rows(report: pycheck.Report, tensor: str, *, floor: bool = False) -> list[Comparison]:
+    return [c for c in report.comparisons if c.tensor == tensor and c.is_noise_floor is floor]
+
+
+def test_an_operation_with_an_exact_formula_has_the_noise_floor_that_float32_really_costs(
+    resampled: pycheck.Report,
+) -> None:
+    assert resampled.verdict is Verdict.PASS
+    for tensor in ("crop", "behind", "resized", "lrn", "boxes"):
+        (row,) = rows(resampled, tensor)
+        assert row.noise_floor is not None and row.floor_assumed_for == ()
+    (crop,) = rows(resampled, "crop")
+    assert crop.noise_floor is not None and 5e-7 < crop.noise_floor < 5e-6
+    # TF.js's cpu backend computes coordinates in float64: it is nearer to exact arithmetic than TensorFlow.
+    assert crop.max_abs_error is not None and crop.max_abs_error < 1e-7
+
+
+def test_an_output_behind_float32_has_an_assumed_noise_floor_and_the_report_says_so(resampled: pycheck.Report) -> None:
+    (row,), (floor,) = rows(resampled, "softened"), rows(resampled, "softened", floor=True)
+    assert row.noise_floor is None
+    assert row.floor_assumed_for == floor.floor_assumed_for == ("NonMaxSuppressionV5",)
+    assert row.tolerance is not None
+    assert "an assumed noise floor, since NonMaxSuppressionV5 ran in float32" in row.tolerance.derivation
+    double = next(r for r in resampled.runtimes if str(r.id) == "native:float64")
+    assert double.environment is not None
+    assert double.environment.in_float32 == {"softened": ("NonMaxSuppressionV5",)}
+    assert any("noise floor of softened is assumed" in note for note in double.environment.notes)
+    lines = [line.split() for line in render_terminal(resampled, width=120).splitlines()]
+    assert ["softened", "assumed"] in [words[:2] for words in lines]
+
+
+def test_channels_first_has_a_float64_reference(tmp_path: Path) -> None:
+    import keras
+
+    layers, first = keras.layers, {"data_format": "channels_first"}
+    flat = keras.Sequential([
+        keras.Input((3, 20, 24)), layers.Conv2D(6, (1, 5), **first), layers.ReLU(), layers.MaxPooling2D(2, **first),
+        layers.BatchNormalization(axis=1), layers.Flatten(**first), layers.Dense(4),
+    ])  # fmt: skip
+    flat.save(tmp_path / "m.keras")
+    x = np.random.default_rng(0).normal(size=(4, 3, 20, 24)).astype(np.float32)
+    report = pycheck.compare(tmp_path / "m.keras", x, runtimes=RUNTIMES)
+    assert report.verdict is Verdict.PASS
+    assert all(record.status is RuntimeStatus.OK for record in report.runtimes)
+    assert not [f for f in report.findings if f.severity.value != "info"]
+    assert all(c.noise_floor is not None for c in report.comparisons if not c.is_noise_floor)
