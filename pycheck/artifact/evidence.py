@@ -11,6 +11,7 @@ import numpy as np
 from ..types import ArtifactFault, NonfiniteWeight
 from .document import read_document
 from .epsilons import configurations, places
+from .graph_faults import graph_faults
 from .layer_names import LayerNames
 from .layers_faults import layers_faults
 from .weights import Array, decode_weights
@@ -53,7 +54,9 @@ class ArtifactEvidence:
 
     def faults(self) -> tuple[ArtifactFault, ...]:
         """What TF.js lacks, ignores or computes differently of what the artifact has."""
-        return layers_faults(self._document) if self._format == "layers" else ()
+        if self._format == "layers":
+            return layers_faults(self._document)
+        return graph_faults(self._document, self._weights)
 
     def _layer_of(self, weight: str) -> str | None:
         if self._format == "graph":

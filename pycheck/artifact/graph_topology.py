@@ -7,11 +7,7 @@ wider than 32 bits keep their type, which TensorFlow's kernels insist on.
 from __future__ import annotations
 
 import base64
-import importlib.util
-import json
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +20,7 @@ from ..errors import ArtifactFileError
 from .control_flow import anchor_constants, node_of
 from .document import Document
 from .fused import EXPANDED, expand_fused
+from .operations import known_operations
 from .weights import Array, decode_weights
 
 _FLOAT32 = tf.float32.as_datatype_enum
@@ -33,13 +30,10 @@ _NARROWED = {
     tf.float64.as_datatype_enum: _FLOAT32,
     tf.complex128.as_datatype_enum: tf.complex64.as_datatype_enum,
 }
-#: In the published list of operations, but executed only with an add-on package.
-_ADD_ON = "SimpleML"
 #: State that TF.js fills by a second graph before it runs the first.
 _TABLES = frozenset(
     {"HashTable", "HashTableV2", "InitializeTableV2", "LookupTableFindV2", "LookupTableImportV2", "LookupTableSizeV2"}
 )
-_ALWAYS_KNOWN = frozenset({"NoOp", "PartitionedCall", "StatefulPartitionedCall"})
 
 
 def parse_topology(document: Document) -> Any:
@@ -80,20 +74,6 @@ def executable_graph(document: Document, topology: Any) -> Any:
         raise ArtifactFileError(f"{document.file}: {error}") from error
     anchor_constants(graph_def)
     return graph_def
-
-
-@cache
-def known_operations() -> frozenset[str]:
-    """The operations that the installed tensorflowjs lists for its executors; nothing of it is imported."""
-    package = importlib.util.find_spec("tensorflowjs")
-    folders = list(package.submodule_search_locations or ()) if package else []
-    names = {
-        str(entry["tfOpName"])
-        for folder in folders
-        for file in (Path(folder) / "op_list").glob("*.json")
-        for entry in json.loads(file.read_bytes())
-    }
-    return frozenset(name for name in names if not name.startswith(_ADD_ON)) | _ALWAYS_KNOWN
 
 
 def _parse(document: Document) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from ..types import ArtifactFault
 from .document import Document
 from .epsilons import configurations
+from .kernel_faults import NO_PADDING, OTHER_BACKEND
 from .layers_table import (
     ALWAYS_IGNORED,
     NOT_ALIKE,
@@ -121,9 +122,19 @@ def _of_class(name: str, kind: str, config: Configuration, *, channels_first: bo
         yield ArtifactFault(name, kind, SAMPLED_ELSEWHERE[kind], _GRAPH)
     if kind in NOT_ALIKE:
         yield ArtifactFault(name, kind, NOT_ALIKE[kind], _GRAPH, backends=("webgpu",))
+    if kind in ("Conv2D", "DepthwiseConv2D", "SeparableConv2D") and _leaves_no_padding(config):
+        shown = _shown("strides", config["strides"])
+        yield ArtifactFault(name, kind, NO_PADDING, OTHER_BACKEND, shown, ("wasm",), broken=True)
     for concerned, argument, is_wrong, fault, backends in _BY_VALUE:
         if kind in concerned and is_wrong(config, channels_first):
             yield ArtifactFault(name, kind, fault, _ANY, _shown(argument, config.get(argument)), backends)
+
+
+def _leaves_no_padding(config: Configuration) -> bool:
+    window, strides = config.get("kernel_size"), config.get("strides")
+    if config.get("padding") != "same" or not isinstance(window, list) or not isinstance(strides, list):
+        return False
+    return window != [1, 1] and any(stride > size for stride, size in zip(strides, window, strict=False))
 
 
 def _negative_axis(config: Configuration, _: bool) -> bool:

@@ -1,7 +1,6 @@
 """The operations that single backends of TF.js 4.22 compute wrongly, and how to write them so that all agree.
 
-Each was found by running the operation on cpu, WASM, WebGL and WebGPU and in TensorFlow on the same
-inputs. These kernels answer without an error, some of them with foreign memory.
+Which nodes these are, and what is wrong with them, is in `artifact.kernel_faults`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from .graph_rewriting import Formula, Rewrite, Site, is_ranked, known, size_of
+from .graph_rewriting import Formula, Rewrite, Site, is_ranked, is_wrong, known, size_of
 
 MOVES = "exact: values are only moved"
 
@@ -21,11 +20,6 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     if x.dtype != tf.bool:
         return tf.where(condition, x, y)
     return tf.logical_or(tf.logical_and(condition, x), tf.logical_and(tf.logical_not(condition), y))
-
-
-def of_type(key: str, *dtypes: Any) -> Callable[[Site], bool]:
-    """Whether a type attribute of a site is one of these."""
-    return lambda site: tf.as_dtype(site.node.attr[key].type) in dtypes
 
 
 def _number(truth: Any, dtype: Any) -> Any:
@@ -68,14 +62,6 @@ def _cast(site: Site, inputs: Sequence[Any]) -> Any:
     if inputs[0].dtype == tf.bool:
         return _number(inputs[0], site.node.attr["DstT"].type)
     return tf.not_equal(inputs[0], 0)
-
-
-def _needs_other_cast(site: Site) -> bool:
-    source, target = (tf.as_dtype(site.node.attr[key].type) for key in ("SrcT", "DstT"))
-    return bool(
-        (target == tf.bool and source in (tf.float32, tf.int32, tf.int64))
-        or (source == tf.bool and target == tf.float32)
-    )
 
 
 def _tile(site: Site, inputs: Sequence[Any]) -> Any:
@@ -131,16 +117,6 @@ def _gather_batched(site: Site, inputs: Sequence[Any]) -> Any:
     return transpose(gathered, [*range(batch), *between, *range(batch, rank), *behind])
 
 
-def _is_transpose_of_no_floats(site: Site) -> bool:
-    if not is_ranked(site) or len(site.shapes[0] or ()) < 3 or site.constants[1] is None:
-        return False
-    return tf.as_dtype(site.node.attr["T"].type) in (tf.bool, tf.int32, tf.int64)
-
-
-def _is_batched_gather(site: Site) -> bool:
-    return is_ranked(site) and site.node.attr["batch_dims"].i > 0 and site.constants[2] is not None
-
-
 def _strided_slice(site: Site, inputs: Sequence[Any]) -> Any:
     """Gather the axes whose stride is not 1, then slice with strides of 1, which is another kernel."""
     x, begin, end, _ = inputs
@@ -167,13 +143,6 @@ def _strided_slice(site: Site, inputs: Sequence[Any]) -> Any:
                 masks["end"] |= bit
             axis += 1
     return tf.strided_slice(x, begin, end, [1] * len(strides), **{f"{key}_mask": value for key, value in masks.items()})
-
-
-def _is_strided_slice_of_no_floats(site: Site) -> bool:
-    strides = site.constants[3]
-    if strides is None or not is_ranked(site) or site.node.attr["T"].type == tf.float32:
-        return False
-    return bool((strides != 1).any())
 
 
 def _max_pool_3d(site: Site, inputs: Sequence[Any]) -> Any:
@@ -206,15 +175,7 @@ def _reduce(function: Callable[..., Any]) -> Rewrite:
             return result
         return tf.reshape(result, [1 if axis in reduced else size_of(x, axis) for axis in range(x.shape.rank)])
 
-    def applies(site: Site) -> bool:
-        if not is_ranked(site) or site.constants[1] is None or len(site.shapes[0] or ()) < 3:
-            return False
-        if "T" in site.node.attr and site.node.attr["T"].type == tf.float32:
-            return False
-        rank, reduced = len(site.shapes[0] or ()), _reduced_axes(site)
-        return reduced != list(range(rank - len(reduced), rank))
-
-    return Rewrite(formula, "Transpose, then the same over the last axes", "exact", applies)
+    return Rewrite(formula, "Transpose, then the same over the last axes", "exact", _is_wrong_and_ranked)
 
 
 def _reduced_axes(site: Site) -> list[int]:
@@ -230,11 +191,11 @@ def _with_equal_ranks(function: Callable[[Any, Any], Any]) -> Rewrite:
         shapes = [x if x.shape.rank == rank else tf.reshape(x, [1] * (rank - 1) + [-1]) for x in inputs]
         return function(*shapes)
 
-    def applies(site: Site) -> bool:
-        ranks = sorted(len(shape) for shape in site.shapes if shape is not None)
-        return len(ranks) == 2 and ranks[0] == 1 and ranks[1] > 4
+    return Rewrite(formula, "the same with both operands of one rank", "exact", is_wrong)
 
-    return Rewrite(formula, "the same with both operands of one rank", "exact", applies)
+
+def _is_wrong_and_ranked(site: Site) -> bool:
+    return is_ranked(site) and is_wrong(site)
 
 
 KERNEL_REPAIRS: Mapping[str, Rewrite] = {
@@ -243,49 +204,45 @@ KERNEL_REPAIRS: Mapping[str, Rewrite] = {
     "Max": _reduce(tf.reduce_max),
     "Min": _reduce(tf.reduce_min),
     "Sum": _reduce(tf.reduce_sum),
-    # The WASM kernel copies bytes that are not there; the WebGPU one hands the bits of integers on as floats.
-    "Cast": Rewrite(_cast, "x != 0, or SelectV2 of 1 and 0", "exact", _needs_other_cast),
-    "DenseBincount": Rewrite(  # the WebGPU kernel counts from memory that it has not cleared
+    "Cast": Rewrite(_cast, "x != 0, or SelectV2 of 1 and 0", "exact", is_wrong),
+    "DenseBincount": Rewrite(
         _bincount,
         "Sum of Equal",
         "exact",
-        lambda site: is_ranked(site) and site.constants[2] is not None and not site.constants[2].size,
+        _is_wrong_and_ranked,
     ),
-    "GatherV2": Rewrite(  # the WASM kernel confuses the batches
-        _by_floats(_gather_batched), "GatherNd with the positions in the batch", MOVES, _is_batched_gather
+    "GatherV2": Rewrite(
+        _by_floats(_gather_batched),
+        "GatherNd with the positions in the batch",
+        MOVES,
+        lambda site: _is_wrong_and_ranked(site) and site.constants[2] is not None,
     ),
-    "MaxPool3D": Rewrite(  # the WASM kernel starts from the least positive float, not from the lowest
+    "MaxPool3D": Rewrite(
         _max_pool_3d,
         "MaxPool over height and width, then over depth",
         "exact",
-        lambda site: is_ranked(site) and site.node.attr["data_format"].s in (b"", b"NDHWC"),
+        _is_wrong_and_ranked,
     ),
-    "Prod": Rewrite(  # the WebGPU kernel forgets to keep the axes
+    "Prod": Rewrite(
         _product,
         "Prod, then Reshape",
         "exact",
-        lambda site: site.node.attr["keep_dims"].b and is_ranked(site) and site.constants[1] is not None,
+        lambda site: _is_wrong_and_ranked(site) and site.constants[1] is not None,
     ),
-    "ReverseV2": Rewrite(  # the WASM kernel takes four bytes for each truth value
-        _by_floats(lambda _, inputs: tf.reverse(*inputs)), "ReverseV2 of floats", MOVES, of_type("T", tf.bool)
-    ),
-    "SelectV2": Rewrite(
-        lambda _, inputs: choose(*inputs), "(c and x) or (not c and y)", "exact", of_type("T", tf.bool)
-    ),
-    "StridedSlice": Rewrite(  # the WASM kernel calls its result float32, whatever it is
-        _by_floats(_strided_slice), "GatherV2 of every n-th position", MOVES, _is_strided_slice_of_no_floats
-    ),
-    "Tile": Rewrite(  # the WebGPU kernel gives zeros, the WebGL one refuses more than five axes
+    "ReverseV2": Rewrite(_by_floats(lambda _, inputs: tf.reverse(*inputs)), "ReverseV2 of floats", MOVES, is_wrong),
+    "SelectV2": Rewrite(lambda _, inputs: choose(*inputs), "(c and x) or (not c and y)", "exact", is_wrong),
+    "StridedSlice": Rewrite(_by_floats(_strided_slice), "GatherV2 of every n-th position", MOVES, _is_wrong_and_ranked),
+    "Tile": Rewrite(
         _tile,
         "Reshape to three axes, then Tile",
         MOVES,
-        lambda site: is_ranked(site) and len(site.shapes[0] or ()) > 4 and site.constants[1] is not None,
+        lambda site: _is_wrong_and_ranked(site) and site.constants[1] is not None,
     ),
-    "Transpose": Rewrite(  # the WebGPU kernel does not compile and leaves what was in its memory before
+    "Transpose": Rewrite(
         lambda site, inputs: transpose(inputs[0], known(site, 1).tolist()),
         "Transpose of floats, or GatherV2",
         MOVES,
-        _is_transpose_of_no_floats,
+        _is_wrong_and_ranked,
     ),
     "AddV2": _with_equal_ranks(tf.add),
     "BiasAdd": _with_equal_ranks(tf.add),

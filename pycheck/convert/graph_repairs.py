@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from .graph_kernel_repairs import KERNEL_REPAIRS, MOVES, choose, of_type, transpose
-from .graph_rewriting import Formula, Rewrite, Site, is_ranked, known, size_of
+from .graph_kernel_repairs import KERNEL_REPAIRS, MOVES, choose, transpose
+from .graph_rewriting import Formula, Rewrite, Site, is_ranked, is_wrong, known, size_of
 
 _CUMULATED = "the same over floats, axis counted from the front"
 _BY_FLOATS = "exact for floats, and for integers up to 2^24"
@@ -34,12 +34,6 @@ def _cumulative(function: Callable[..., Any]) -> Formula:
     return formula
 
 
-def _needs_other_cumulation(site: Site) -> bool:
-    if not is_ranked(site) or site.constants[1] is None:
-        return False
-    return int(site.constants[1]) < 0 or site.node.attr["T"].type != tf.float32
-
-
 def _one_hot(site: Site, inputs: Sequence[Any]) -> Any:
     indices, depth, on_value, off_value = inputs
     hot = tf.raw_ops.OneHot(indices=indices, depth=depth, on_value=1, off_value=0, axis=-1)
@@ -50,12 +44,6 @@ def _one_hot(site: Site, inputs: Sequence[Any]) -> Any:
     order = list(range(rank))
     order.insert(axis, rank)
     return transpose(result, order)
-
-
-def _needs_other_one_hot(site: Site) -> bool:
-    if site.shapes[0] is None:
-        return False
-    return site.node.attr["axis"].i not in (-1, len(site.shapes[0])) or site.node.attr["T"].type != tf.int32
 
 
 def _broadcast_matmul(site: Site, inputs: Sequence[Any]) -> Any:
@@ -96,27 +84,30 @@ def _integer_mean(site: Site, inputs: Sequence[Any]) -> Any:
     return tf.sign(total) * (tf.abs(total) // count)
 
 
+def _cumulates_wrongly(site: Site) -> bool:
+    return is_ranked(site) and site.constants[1] is not None and is_wrong(site)
+
+
 REPAIRS: Mapping[str, Rewrite] = {
     **KERNEL_REPAIRS,
     "BatchMatMulV2": Rewrite(
         _broadcast_matmul, "BatchMatMulV2 of operands broadcast before", "exact", _is_broadcast_matmul
     ),
-    # A negative axis is not counted from the end; the WebGPU kernel adds integers wrongly.
-    "Cumprod": Rewrite(_cumulative(tf.math.cumprod), _CUMULATED, _BY_FLOATS, _needs_other_cumulation),
-    "Cumsum": Rewrite(_cumulative(tf.math.cumsum), _CUMULATED, _BY_FLOATS, _needs_other_cumulation),
-    "FloorDiv": Rewrite(  # answers with int32, whatever it is given
+    "Cumprod": Rewrite(_cumulative(tf.math.cumprod), _CUMULATED, _BY_FLOATS, _cumulates_wrongly),
+    "Cumsum": Rewrite(_cumulative(tf.math.cumsum), _CUMULATED, _BY_FLOATS, _cumulates_wrongly),
+    "FloorDiv": Rewrite(
         lambda _, inputs: tf.floor(tf.divide(*inputs)),
         "Floor(x / y)",
         "the same formula as TensorFlow's",
-        of_type("T", tf.float32),
+        is_wrong,
     ),
-    # The upper limit is read from the input of the lower one (tfjs-converter, op_list/matrices.ts).
     "MatrixBandPart": Rewrite(_band_part, "SelectV2 by a mask of the band", MOVES, is_ranked),
-    "Mean": Rewrite(  # of integers, TF.js makes a float
-        _integer_mean, "Sum // count, towards zero", "exact", of_type("T", tf.int32, tf.int64)
-    ),
-    "OneHot": Rewrite(  # the axis is ignored and the last one taken; the WASM kernel writes integers, whatever the type
-        _one_hot, "OneHot of integers on the last axis, then SelectV2, then Transpose", "exact", _needs_other_one_hot
+    "Mean": Rewrite(_integer_mean, "Sum // count, towards zero", "exact", is_wrong),
+    "OneHot": Rewrite(
+        _one_hot,
+        "OneHot of integers on the last axis, then SelectV2, then Transpose",
+        "exact",
+        lambda site: site.shapes[0] is not None and is_wrong(site),
     ),
     "ShapeN": Rewrite(lambda _, inputs: [tf.shape(x) for x in inputs], "Shape of each", "exact; TF.js makes floats"),
 }

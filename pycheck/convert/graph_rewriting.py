@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.framework import node_def_pb2
 from tensorflow.python.framework import op_def_registry
 
+from ..artifact.kernel_faults import NodeFacts, kernel_faults
 from .graph_body import Array, Body, Program, Shape, called_functions, index_of, infer_shapes, node_of, normal
 
 
@@ -21,6 +22,29 @@ class Site:
     node: Any  # NodeDef
     constants: tuple[Array | None, ...]
     shapes: tuple[Shape, ...]
+
+
+def facts_of(node: Any, constants: tuple[Array | None, ...], shapes: tuple[Shape, ...]) -> NodeFacts:
+    """A NodeDef as the rules about kernels look at it."""
+    types: dict[str, str] = {}
+    attributes: dict[str, Any] = {}
+    for key, attribute in node.attr.items():
+        kind = attribute.WhichOneof("value")
+        if kind == "type":
+            types[key] = str(tf.as_dtype(attribute.type).name)
+        elif kind == "s":
+            attributes[key] = attribute.s.decode("utf-8", "replace")
+        elif kind == "list":
+            attributes[key] = list(attribute.list.i)
+        elif kind in ("i", "b", "f"):
+            attributes[key] = getattr(attribute, kind)
+    ranks = tuple(None if shape is None else len(shape) for shape in shapes)
+    return NodeFacts(str(node.op), types, attributes, constants, ranks)
+
+
+def is_wrong(site: Site) -> bool:
+    """Whether a kernel of TF.js that another way of writing replaces answers wrongly for a site."""
+    return bool(kernel_faults(facts_of(site.node, site.constants, site.shapes), rewritten=True))
 
 
 #: From the site and its input tensors (static shapes included) to the output, or to all outputs in order.

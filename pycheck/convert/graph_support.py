@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,11 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..artifact.kernel_faults import FAULTY, WITHOUT_KERNEL, KernelFault, kernel_faults
+from ..artifact.operations import listed_operations
 from .graph_body import Body, Program, called_functions
-from .writing import import_tensorflowjs
-
-#: In the published list of operations, but executed only with an add-on package.
-_ADD_ON = "SimpleML"
+from .graph_rewriting import facts_of
 
 #: Types that TF.js's reader of graphs knows; integers of other widths it takes for int32.
 _TYPES = frozenset(
@@ -24,35 +21,6 @@ _TYPES = frozenset(
 )
 
 _RANDOM = frozenset({"Multinomial", "RandomStandardNormal", "RandomUniform", "RandomUniformInt", "TruncatedNormal"})
-
-#: Kernels that a backend of TF.js 4.22 has not registered, by the operation of the graph.
-_WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
-    "wasm": frozenset(
-        {"Complex", "ComplexAbs", "Einsum", "FFT", "IFFT", "IRFFT", "Imag", "RFFT", "RaggedGather", "RaggedRange"}
-        | {"RaggedTensorToTensor", "Real", "StaticRegexReplace"}
-    ),
-    "webgpu": frozenset(
-        {"BitwiseAnd", "NonMaxSuppressionV4", "RaggedGather", "RaggedRange", "RaggedTensorToTensor"}
-        | {"SparseFillEmptyRows", "SparseReshape", "StaticRegexReplace", "StringSplit", "StringToHashBucketFast"}
-        | {"Unique", "UniqueV2"}
-    ),
-}
-
-#: Kernels of TF.js 4.22 that answer wrongly and have no replacement here: backends, operation, which nodes, what.
-_WRONG_KERNELS: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
-    ("cpu", "CropAndResize", lambda node: node.attr["method"].s == b"nearest", "takes other pixels"),
-    ("cpu", "ImageProjectiveTransformV3", lambda _: True, "gives the fill value for every sample but the first"),
-    ("wasm", "Dilation2D", lambda _: True, "gives other values"),
-    ("webgl", "IFFT", lambda _: True, "flattens all axes but the last"),
-    (
-        "webgpu",
-        "Cast",
-        lambda node: tf.as_dtype(node.attr["SrcT"].type).is_integer and node.attr["DstT"].type == tf.float32,
-        "takes the bits of integers for floats, except in tensors of less than 1000 elements",
-    ),
-    ("webgpu", "IFFT", lambda _: True, "flattens all axes but the last"),
-)
-
 
 #: Those that TF.js runs in executeAsync alone: control flow, and results of a size that their values decide.
 #: Source: executor/model_analysis.ts of tfjs-converter 4.22; If fails there later, for what it gives is a promise.
@@ -71,21 +39,9 @@ class Problem:
     reason: str
 
 
-def supported_operations() -> frozenset[str]:
-    """Names of the operations that the installed tensorflowjs says its executors have."""
-    import_tensorflowjs()
-    loader = importlib.import_module("tensorflowjs.resource_loader")
-    names: set[str] = set()
-    for file in loader.list_dir("op_list"):
-        if file.endswith(".json"):
-            with loader.open_file(f"op_list/{file}") as stream:
-                names.update(entry["tfOpName"] for entry in json.load(stream))
-    return frozenset(name for name in names if not name.startswith(_ADD_ON))
-
-
 def find_problems(program: Program) -> list[Problem]:
     """Every node that TF.js lacks, or would compute otherwise because it ignores an attribute."""
-    supported = supported_operations()
+    supported = listed_operations()
     problems: list[Problem] = []
     for body in program.bodies():
         for node in body.nodes.values():
@@ -101,18 +57,29 @@ def backend_notes(program: Program) -> list[str]:
     operations = {node.op for node in nodes}
     notes = [
         f"the {backend} backend of TF.js has no kernel for {', '.join(sorted(missing & operations))}"
-        for backend, missing in _WITHOUT_KERNEL.items()
+        for backend, missing in WITHOUT_KERNEL.items()
         if missing & operations
     ]
-    for backend, operation, concerns, fault in _WRONG_KERNELS:
-        if any(node.op == operation and concerns(node) for node in nodes):
-            notes.append(f"the {backend} backend of TF.js has a faulty kernel for {operation}: it {fault}")
+    wrong = [fault for body in program.bodies() for node in body.nodes.values() for fault in _wrong(node, body)]
+    notes += [
+        f"{fault.op} on {' and '.join(fault.backends)}: {fault.fault}"
+        for fault in dict.fromkeys(wrong)
+        if fault.backends
+    ]
     if operations & _ASYNCHRONOUS:
         needed = ", ".join(sorted(operations & _ASYNCHRONOUS))
         notes.append(f"{needed}: run it with await model.executeAsync(inputs), for predict and execute refuse it")
     if operations & _RANDOM:
         notes.append(f"{', '.join(sorted(operations & _RANDOM))}: random, so no two runs agree")
     return notes
+
+
+def _wrong(node: Any, body: Body) -> list[KernelFault]:
+    """What no rewriting has put right."""
+    if node.op not in FAULTY:
+        return []
+    constants = tuple(body.constant(ref) for ref in node.input)
+    return kernel_faults(facts_of(node, constants, ()), rewritten=False)
 
 
 def describe_problems(problems: Iterable[Problem], layers: Collection[str]) -> str:

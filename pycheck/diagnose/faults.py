@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ..types import ArtifactFault, Finding, RuntimeId, RuntimeStatus, Severity
 from .case import Case, Rule, listed
@@ -21,6 +21,24 @@ def concerns(fault: ArtifactFault, runtime: RuntimeId) -> bool:
 def explained(case: Case, runtime: RuntimeId) -> bool:
     """Whether something in the artifact that this runtime's backend lacks or misreads explains that it did not run."""
     return any(concerns(fault, runtime) and not fault.broken for fault in case.evidence.faults)
+
+
+def known_fault(findings: Iterable[Finding], place: str, runtime: RuntimeId) -> Finding | None:
+    """The finding of `artifact_faults` about this layer or node on this runtime."""
+    return next((f for f in findings if _is_about(f, place, runtime)), None)
+
+
+def without_traced(findings: Collection[Finding], traced: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, but for those about a kernel that a trace tells of, with its values."""
+    seen = [(f.tensor, f.runtime) for f in traced if f.code == "broken-kernel" and f.tensor and f.runtime]
+    return tuple(
+        f for f in findings if not any(_is_about(f, str(tensor), runtime) for tensor, runtime in seen if runtime)
+    )
+
+
+def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
+    places, runtimes = finding.evidence.get("places", ()), finding.evidence.get("runtimes", ())
+    return finding.code == "broken-kernel" and place in places and str(runtime) in runtimes
 
 
 def artifact_faults(case: Case) -> Iterator[Finding]:

@@ -22,10 +22,13 @@ from .case import Case, elements, listed, named, number, percent, place, unlike
 from .codes import finding
 from .converted import converted
 from .explanations import Place, explanation, of_operands
+from .faults import known_fault
 from .runtimes import not_run
 
 #: Share of an activation's elements at its bounds from which on it says next to nothing.
 _SATURATED = 0.999
+#: What says no more than that a kernel is wrong.
+_OF_KERNELS = ("broken-kernel", "own-drift")
 
 
 def diagnose_trace(
@@ -33,12 +36,14 @@ def diagnose_trace(
     runtimes: Collection[RuntimeRecord],
     comparisons: Collection[Comparison],
     outputs: Mapping[str, str] = MappingProxyType({}),
+    known: Collection[Finding] = (),
 ) -> tuple[Finding, ...]:
     """What every source is, where Python itself makes NaN, what is saturated or random, and which runtime ended.
 
     A source is an error where an output of that runtime failed, else a warning; the other findings are warnings
     where an output fails or is not finite, else information. `comparisons` are of the outputs; `outputs` names the
-    point of each output all of whose operations were traced, so that it is told what has no source.
+    point of each output all of whose operations were traced, so that it is told what has no source. `known` are the
+    findings about what is known of the artifact's kernels: a source among them has that for its cause.
     """
     failing = {c.candidate for c in comparisons if c.passed is False}
     wrong = bool(failing) or any(sum(map(sum, c.nonfinite.counts[1:])) for c in comparisons)
@@ -47,7 +52,7 @@ def diagnose_trace(
     return (
         *not_run(Case(comparisons=(), runtimes=tuple(ended))),
         *converted(trace, failing),
-        *_sources(trace, failing),
+        *_sources(trace, failing, known),
         *accumulated(trace, comparisons, outputs),
         *(_origin(point, aside) for point in trace.points if point.origin),
         *_saturated(trace, aside),
@@ -55,12 +60,12 @@ def diagnose_trace(
     )
 
 
-def _sources(trace: Trace, failing: Collection[object]) -> Iterator[Finding]:
+def _sources(trace: Trace, failing: Collection[object], known: Collection[Finding]) -> Iterator[Finding]:
     for point, result in trace.sources():
         comparison = _blamed(result)
         if comparison is not None:
             matters = result.runtime in failing and moves_an_output(result)
-            yield _source(point, result, comparison, Severity.ERROR if matters else Severity.WARNING)
+            yield _source(point, result, comparison, Severity.ERROR if matters else Severity.WARNING, known)
 
 
 def _blamed(result: PointResult) -> Comparison | None:
@@ -82,7 +87,9 @@ def _place(point: TracePoint, result: PointResult, comparison: Comparison) -> Pl
     return Place(point.op, result.operands, expected, given, comparison, ran_alone=comparison is result.own)
 
 
-def _source(point: TracePoint, result: PointResult, comparison: Comparison, severity: Severity) -> Finding:
+def _source(
+    point: TracePoint, result: PointResult, comparison: Comparison, severity: Severity, known: Collection[Finding]
+) -> Finding:
     element, where = result.element, f"{named(point)} on {result.runtime}"
     if comparison.shape_mismatch or element is None:
         return finding(
@@ -96,6 +103,8 @@ def _source(point: TracePoint, result: PointResult, comparison: Comparison, seve
             evidence={"op": point.op, "shapes": comparison.shape_mismatch},
         )
     code, _, what, advice = explanation(_place(point, result, comparison))
+    if code in _OF_KERNELS and (fault := known_fault(known, point.name, result.runtime)):
+        code, what, advice = fault.code, str(fault.evidence["fault"]), fault.advice
     given, expected = unlike(element.candidate, element.reference)
     return finding(
         code,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..compare import measure, summarize
 from ..config import Options
 from ..diagnose import by_severity
+from ..diagnose.faults import without_traced
 from ..diagnose.operations import diagnose_trace
 from ..errors import RuntimeFailedError
 from ..gate import assess, decide
@@ -117,7 +118,8 @@ async def trace_run(
             )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
-    findings = by_severity((*diagnose_trace(trace, records, report.comparisons, outputs), *report.findings))
+    found = diagnose_trace(trace, records, report.comparisons, outputs, report.findings)
+    findings = by_severity((*found, *without_traced(report.findings, found)))
     return replace(
         report,
         runtimes=records,

@@ -164,6 +164,12 @@ _INPUT = _layer("InputLayer", batch_input_shape=[None, 4])
         ([_INPUT, _layer("Concatenate", axis=-2)], "2.15.0", "axis=-2", "every negative axis for the last"),
         ([_INPUT, _layer("MyAttention", heads=4)], "2.15.0", "", "tfjs-layers has no MyAttention"),
         ([_INPUT, _layer("Dense", units=3, mystery=7)], "2.15.0", "mystery=7", "does not know mystery of Dense"),
+        (
+            [_INPUT, _layer("DepthwiseConv2D", padding="same", kernel_size=[3, 1], strides=[2, 2])],
+            "2.15.0",
+            "strides=[2, 2]",
+            "wasm kernel returns only zeros",
+        ),
         ([_INPUT, _layer("LayerNormalization", rms_scaling=True)], "2.15.0", "rms_scaling", "ignores rms_scaling"),
         (
             [_layer("Masking"), _layer("LSTM", zero_output_for_mask=True)],
@@ -195,6 +201,7 @@ def test_a_layer_that_tfjs_layers_misreads_is_named(
         [_layer("LSTM", zero_output_for_mask=True, time_major=False, stateful=True, implementation=2)],
         [_layer("ReLU", max_value=6.0, negative_slope=0.0, threshold=0.0)],
         [_layer("LeakyReLU", alpha=0.1)],
+        [_layer("Conv2D", padding="same", kernel_size=[1, 1], strides=[2, 2])],
         [_layer("BatchNormalization", axis=[3], renorm=False, fused=True)],
         [_layer("UpSampling2D", interpolation="nearest"), _layer("Concatenate", axis=-1)],
     ],

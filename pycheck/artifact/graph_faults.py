@@ -1,0 +1,94 @@
+"""What TF.js lacks or computes wrongly of the nodes of a graph artifact; read from its JSON, without TensorFlow."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..types import ArtifactFault
+from .document import Document
+from .kernel_faults import OTHER_BACKEND, WITHOUT_KERNEL, NodeFacts, kernel_faults
+from .operations import known_operations
+from .weights import Array
+
+_TYPES = {
+    "DT_FLOAT": "float32", "DT_HALF": "float32", "DT_DOUBLE": "float32", "DT_BFLOAT16": "float32", "DT_INT32": "int32",
+    "DT_INT64": "int64", "DT_INT16": "int16", "DT_INT8": "int8", "DT_UINT8": "uint8", "DT_BOOL": "bool",
+    "DT_STRING": "string", "DT_COMPLEX64": "complex64",
+}  # fmt: skip
+#: The numbers of tensorflow/core/framework/types.proto, which some writers use in the place of names.
+_NUMBERED = {
+    1: "DT_FLOAT", 2: "DT_DOUBLE", 3: "DT_INT32", 4: "DT_UINT8", 5: "DT_INT16", 6: "DT_INT8", 7: "DT_STRING",
+    8: "DT_COMPLEX64", 9: "DT_INT64", 10: "DT_BOOL", 14: "DT_BFLOAT16", 19: "DT_HALF",
+}  # fmt: skip
+_CONVERT = "Convert the model with pycheck convert MODEL FOLDER, which writes what TF.js has or names the layer."
+
+
+def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[ArtifactFault, ...]:
+    """Every node that TF.js does not have, has no kernel for, or answers wrongly for; those of functions too."""
+    library = (document.topology.get("library") or {}).get("function") or []
+    functions = {str(function["signature"]["name"]) for function in library}
+    bodies = [("", document.topology.get("node") or [])]
+    bodies += [(str(function["signature"]["name"]), function.get("nodeDef") or []) for function in library]
+    found: list[ArtifactFault] = []
+    for function, nodes in bodies:
+        shapes = {str(node["name"]): _rank(node) for node in nodes}
+        for node in nodes:
+            found += _of_node(node, _facts(node, function, weights, shapes), functions)
+    return tuple(found)
+
+
+def _of_node(node: Mapping[str, Any], facts: NodeFacts, functions: set[str]) -> Iterator[ArtifactFault]:
+    name, op = str(node["name"]), facts.op
+    if op not in known_operations() | functions and known_operations():
+        yield ArtifactFault(name, op, f"TF.js has no operation {op}", _CONVERT)
+        return
+    lacking = tuple(backend for backend, operations in WITHOUT_KERNEL.items() if op in operations)
+    for backend in lacking:
+        fault = f"TF.js's {backend} backend has no kernel for {op}"
+        yield ArtifactFault(name, op, fault, OTHER_BACKEND, backends=(backend,))
+    for wrong in kernel_faults(facts):
+        yield ArtifactFault(name, op, wrong.fault, wrong.cure, backends=wrong.backends, broken=True)
+
+
+def _facts(
+    node: Mapping[str, Any], function: str, weights: Mapping[str, Array], ranks: Mapping[str, int | None]
+) -> NodeFacts:
+    types: dict[str, str] = {}
+    attributes: dict[str, Any] = {}
+    for key, attribute in (node.get("attr") or {}).items():
+        if "type" in attribute:
+            kind = attribute["type"]
+            types[key] = _TYPES.get(_NUMBERED.get(kind, "") if isinstance(kind, int) else str(kind), "")
+        else:
+            attributes[key] = _value(attribute)
+    refs = [str(ref).lstrip("^").partition(":")[0] for ref in node.get("input") or () if not str(ref).startswith("^")]
+    constants = tuple(weights.get(ref, weights.get(f"{function}/{ref}")) for ref in refs)
+    known = tuple(ranks.get(ref) if value is None else value.ndim for ref, value in zip(refs, constants, strict=True))
+    return NodeFacts(str(node["op"]), types, attributes, constants, known)
+
+
+def _value(attribute: Mapping[str, Any]) -> Any:
+    """A plain value of a node's attribute: a number, a truth value, a text, or a list of numbers."""
+    if "i" in attribute:
+        return int(attribute["i"])
+    if "b" in attribute:
+        return bool(attribute["b"])
+    if "f" in attribute:
+        return float(attribute["f"])
+    if "s" in attribute:
+        text = attribute["s"]
+        raw = bytes(text) if isinstance(text, list) else base64.b64decode(text)
+        return raw.decode("utf-8", "replace")
+    if "list" in attribute:
+        return [int(item) for item in (attribute["list"] or {}).get("i") or ()]
+    return None
+
+
+def _rank(node: Mapping[str, Any]) -> int | None:
+    """How many axes a placeholder has, where it says so."""
+    shape = ((node.get("attr") or {}).get("shape") or {}).get("shape")
+    if node.get("op") != "Placeholder" or not isinstance(shape, Mapping) or shape.get("unknownRank"):
+        return None
+    return len(shape.get("dim") or ())

@@ -1,0 +1,297 @@
+"""The operations of TF.js 4.22 that are missing or answer wrongly, by backend.
+
+The converter takes from it which nodes it rewrites, `graph_faults` which nodes of a given artifact are wrong. Each was
+found by running the operation on cpu, WASM, WebGL and WebGPU and in TensorFlow on the same inputs. These kernels answer
+without an error, some of them with foreign memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+#: Kernels that a backend of TF.js 4.22 has not registered, by the operation of the graph.
+WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
+    "wasm": frozenset(
+        {"Complex", "ComplexAbs", "Einsum", "FFT", "IFFT", "IRFFT", "Imag", "RFFT", "RaggedGather", "RaggedRange"}
+        | {"RaggedTensorToTensor", "Real", "StaticRegexReplace"}
+    ),
+    "webgpu": frozenset(
+        {"BitwiseAnd", "NonMaxSuppressionV4", "RaggedGather", "RaggedRange", "RaggedTensorToTensor"}
+        | {"SparseFillEmptyRows", "SparseReshape", "StaticRegexReplace", "StringSplit", "StringToHashBucketFast"}
+        | {"Unique", "UniqueV2"}
+    ),
+}
+#: Measured for kernels of 1 to 5 and strides of 1 to 3 on sizes of 7 to 10; a kernel of 1 by 1 is right.
+NO_PADDING = 'TF.js\'s wasm kernel returns only zeros if "same" padding is negative, as for strides beyond the kernel'
+OTHER_BACKEND = "Use another backend for this model, or run this kernel on the CPU."
+_CONVERT = (
+    "Convert the model with pycheck convert MODEL FOLDER, which writes it in operations that all backends agree on"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """A node as far as these rules look at it.
+
+    `types` are dtype names (``float32``) by attribute, `attributes` all others that are plain values. `constants` and
+    `ranks` are of its inputs, None where unknown.
+    """
+
+    op: str
+    types: Mapping[str, str]
+    attributes: Mapping[str, Any]
+    constants: tuple[Array | None, ...] = ()
+    ranks: tuple[int | None, ...] = ()
+
+    def constant(self, index: int) -> Array | None:
+        """The value of an input, where it is constant."""
+        return self.constants[index] if index < len(self.constants) else None
+
+    def rank(self, index: int) -> int | None:
+        """How many axes an input has, where that is known."""
+        return self.ranks[index] if index < len(self.ranks) else None
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFault:
+    """What is wrong with an operation on these backends (none: on all), and how to come by the right result.
+
+    `fault` is a clause whose subject is the kernel; `rewritten` is what to write instead, empty where nothing is known.
+    """
+
+    op: str
+    backends: tuple[str, ...]
+    fault: str
+    concerns: Callable[[NodeFacts], bool]
+    rewritten: str = ""
+
+    @property
+    def cure(self) -> str:
+        """What to do about it, in a sentence or two."""
+        if not self.rewritten:
+            return OTHER_BACKEND
+        on_cpu = f" Or run this kernel on the CPU: runOnCpu(['{self.op}'])." if self.backends else ""
+        return f"{_CONVERT}: {self.rewritten}.{on_cpu}"
+
+
+def _always(_: NodeFacts) -> bool:
+    return True
+
+
+def _is(key: str, *dtypes: str) -> Callable[[NodeFacts], bool]:
+    return lambda node: node.types.get(key) in dtypes
+
+
+_NUMBERS = ("float32", "int32", "int64")
+_INTEGERS = ("int8", "uint8", "int16", "int32", "int64")
+
+
+def _to_bool(node: NodeFacts) -> bool:
+    return node.types.get("DstT") == "bool" and node.types.get("SrcT") in _NUMBERS
+
+
+def _bool_to_float(node: NodeFacts) -> bool:
+    return (node.types.get("SrcT"), node.types.get("DstT")) == ("bool", "float32")
+
+
+def _integer_to_float(node: NodeFacts) -> bool:
+    return node.types.get("SrcT") in _INTEGERS and node.types.get("DstT") == "float32"
+
+
+def _is_bincount(node: NodeFacts) -> bool:
+    weights = node.constant(2)
+    return weights is not None and not weights.size
+
+
+def _is_batched_gather(node: NodeFacts) -> bool:
+    return bool(node.attributes.get("batch_dims", 0) > 0)
+
+
+def _channels_last_3d(node: NodeFacts) -> bool:
+    return node.attributes.get("data_format", "NDHWC") in ("", "NDHWC")
+
+
+def _is_strided_slice_of_no_floats(node: NodeFacts) -> bool:
+    strides = node.constant(3)
+    return node.types.get("T") != "float32" and strides is not None and bool((strides != 1).any())
+
+
+def _is_tile_of_five_axes(node: NodeFacts) -> bool:
+    counts = node.constant(1)
+    return (node.rank(0) or (0 if counts is None else counts.size)) > 4
+
+
+def _is_transpose_of_no_floats(node: NodeFacts) -> bool:
+    order = node.constant(1)
+    return order is not None and order.size >= 3 and node.types.get("T") in ("bool", "int32", "int64")
+
+
+def _reduces_inner_axes_of_no_floats(node: NodeFacts) -> bool:
+    rank, axes = node.rank(0), node.constant(1)
+    if rank is None or rank < 3 or axes is None or node.types.get("T") == "float32":
+        return False
+    reduced = sorted(int(axis) % rank for axis in np.reshape(axes, -1))
+    return reduced != list(range(rank - len(reduced), rank))
+
+
+def _broadcasts_a_vector(node: NodeFacts) -> bool:
+    ranks = sorted(rank for rank in node.ranks if rank is not None)
+    return len(ranks) == 2 and ranks[0] == 1 and ranks[1] > 4
+
+
+def _counts_from_the_end(node: NodeFacts) -> bool:
+    axis = node.constant(1)
+    return axis is not None and int(axis) < 0
+
+
+def _is_no_float(node: NodeFacts) -> bool:
+    return node.types.get("T") not in (None, "float32")
+
+
+def _is_no_int32(node: NodeFacts) -> bool:
+    return node.types.get("T") not in (None, "int32")
+
+
+def _has_another_axis(node: NodeFacts) -> bool:
+    axis, rank = node.attributes.get("axis", -1), node.rank(0)
+    return axis != -1 and rank is not None and axis != rank
+
+
+def _leaves_no_padding(node: NodeFacts) -> bool:
+    """Whether strides are larger than the kernel along an axis, so that "same" padding is negative for some sizes."""
+    kernel, strides = node.constant(1), node.attributes.get("strides") or ()
+    if node.attributes.get("padding") != "SAME" or kernel is None or kernel.ndim != 4 or len(strides) != 4:
+        return False
+    window = kernel.shape[:2]
+    return window != (1, 1) and any(stride > size for stride, size in zip(strides[1:3], window, strict=True))
+
+
+def _is_nearest(node: NodeFacts) -> bool:
+    return node.attributes.get("method") == "nearest"
+
+
+_MOVED = "its webgpu kernel moves axes of integers and truth values wrongly"
+_VECTOR = "its webgpu kernel reads other elements of a vector beside five axes or more"
+FAULTS: tuple[KernelFault, ...] = (
+    # One backend, and another way to write it.
+    KernelFault(
+        "Cast",
+        ("wasm",),
+        "TF.js's wasm kernel cuts a number to a byte instead of asking whether it is 0: 0.4 and 256 become false",
+        _to_bool,
+        "x != 0 (NotEqual) in the place of the cast",
+    ),
+    KernelFault("Cast", ("webgpu",), "its webgpu kernel hands the bits of truth values on", _bool_to_float, "SelectV2"),
+    KernelFault(
+        "DenseBincount", ("webgpu",), "its webgpu kernel counts in memory that is not cleared", _is_bincount, "Sum"
+    ),
+    KernelFault(
+        "GatherV2", ("wasm",), "its wasm kernel confuses the batches for some shapes", _is_batched_gather, "GatherNd"
+    ),
+    KernelFault(
+        "MaxPool3D",
+        ("wasm",),
+        "its wasm kernel starts from the least positive float, so negative maxima are lost",
+        _channels_last_3d,
+        "MaxPool over height and width, then over depth",
+    ),
+    KernelFault(
+        "Prod",
+        ("webgpu",),
+        "its webgpu kernel does not keep the axes",
+        lambda node: bool(node.attributes.get("keep_dims", False)),
+        "Prod, then Reshape",
+    ),
+    KernelFault(
+        "ReverseV2", ("wasm",), "its wasm kernel takes four bytes for each truth value", _is("T", "bool"), "floats"
+    ),
+    KernelFault(
+        "SelectV2", ("wasm",), "its wasm kernel takes four bytes for each truth value", _is("T", "bool"), "logic"
+    ),
+    KernelFault(
+        "StridedSlice",
+        ("wasm",),
+        "its wasm kernel calls the result float32, whatever its type",
+        _is_strided_slice_of_no_floats,
+        "GatherV2",
+    ),
+    KernelFault(
+        "Tile",
+        ("webgpu", "webgl"),
+        "its webgpu kernel gives zeros for five axes or more, its webgl kernel refuses six",
+        _is_tile_of_five_axes,
+        "Reshape to three axes, then Tile",
+    ),
+    KernelFault("Transpose", ("webgpu",), _MOVED, _is_transpose_of_no_floats, "Transpose of floats, or GatherV2"),
+    *(
+        KernelFault(op, ("webgpu",), _MOVED, _reduces_inner_axes_of_no_floats, "the same over the last axes")
+        for op in ("All", "Any", "Max", "Min", "Sum")
+    ),
+    *(
+        KernelFault(op, ("webgpu",), _VECTOR, _broadcasts_a_vector, "the same with both operands of one rank")
+        for op in ("AddV2", "BiasAdd", "Maximum", "Minimum", "Mul", "RealDiv", "SquaredDifference", "Sub")
+    ),
+    # All backends.
+    *(
+        KernelFault(
+            op, (), "TF.js does not count a negative axis from the end", _counts_from_the_end, "a positive axis"
+        )
+        for op in ("Cumprod", "Cumsum")
+    ),
+    *(
+        KernelFault(op, ("webgpu",), "its webgpu kernel adds integers wrongly", _is_no_float, "the same over floats")
+        for op in ("Cumprod", "Cumsum")
+    ),
+    KernelFault("FloorDiv", (), "TF.js answers with int32, whatever it is given", _is("T", "float32"), "Floor(x / y)"),
+    KernelFault(
+        "MatrixBandPart", (), "TF.js reads the upper limit from the input of the lower one", _always, "SelectV2"
+    ),
+    KernelFault("Mean", (), "TF.js makes floats of integers", _is("T", "int32", "int64"), "Sum // count"),
+    KernelFault(
+        "OneHot", (), "TF.js ignores the axis and takes the last one", _has_another_axis, "a Transpose behind it"
+    ),
+    KernelFault("OneHot", ("wasm",), "its wasm kernel writes integers, whatever the type", _is_no_int32, "SelectV2"),
+    KernelFault("ShapeN", (), "TF.js makes floats of the sizes", _always, "Shape of each"),
+    KernelFault("FakeQuantWithMinMaxVars", (), "TF.js hands its input on unquantized", _always, "clip, scale, round"),
+    KernelFault("Mod", (), "TF.js takes it for FloorMod", _always, "sign(x) FloorMod(|x|, |y|)"),
+    # Without another way to write it.
+    *(
+        KernelFault(op, ("wasm",), NO_PADDING, _leaves_no_padding)
+        for op in ("Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", "_FusedConv2D")
+    ),
+    KernelFault("CropAndResize", ("cpu",), "its cpu kernel takes other pixels", _is_nearest),
+    KernelFault(
+        "ImageProjectiveTransformV3",
+        ("cpu",),
+        "its cpu kernel gives the fill value for every sample but the first",
+        _always,
+    ),
+    KernelFault("Dilation2D", ("wasm",), "its wasm kernel gives other values", _always),
+    KernelFault("IFFT", ("webgl", "webgpu"), "its kernel flattens all axes but the last", _always),
+    KernelFault(
+        "Cast",
+        ("webgpu",),
+        "its webgpu kernel takes the bits of integers for floats, except in tensors of less than 1000 elements",
+        _integer_to_float,
+    ),
+)
+
+
+#: The operations that have a fault on some backend.
+FAULTY = frozenset(fault.op for fault in FAULTS)
+
+
+def kernel_faults(node: NodeFacts, *, rewritten: bool | None = None) -> list[KernelFault]:
+    """What is wrong with a node; only of those that have, or have not, another way to write it."""
+    return [
+        fault
+        for fault in FAULTS
+        if fault.op == node.op and rewritten in (None, bool(fault.rewritten)) and fault.concerns(node)
+    ]

@@ -1,0 +1,197 @@
+"""What TF.js lacks or computes wrongly of graphs that the published converter wrote, held against TF.js itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck.artifact.document import read_document
+from pycheck.artifact.graph_faults import graph_faults
+from pycheck.artifact.kernel_faults import FAULTS, WITHOUT_KERNEL
+from pycheck.artifact.weights import decode_weights
+from pycheck.convert.graph_kernel_repairs import KERNEL_REPAIRS
+from pycheck.convert.graph_repairs import REPAIRS
+from pycheck.types import ArtifactFault
+
+from ..remedies.bare_page import bare_page, run, started
+
+_X = np.array([[0.4, -0.5, 0.0, 256.0], [-3.0, -1.0, -2.0, 2.0]], np.float32)
+_IMAGE = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+
+
+def _functions() -> dict[str, Any]:
+    """By output: one operation that a backend computes wrongly, and some that are right."""
+    import tensorflow as tf
+
+    kernel = tf.constant(np.random.default_rng(1).normal(size=(3, 1, 3, 2)).astype(np.float32))
+
+    def ids(x: Any) -> Any:
+        return tf.cast(tf.round(x), tf.int32)
+
+    return {
+        "cast_float": lambda x, _: tf.cast(tf.cast(x, tf.bool), tf.int32),
+        "cast_int": lambda x, _: tf.cast(tf.cast(ids(x), tf.bool), tf.int32),
+        "select_bool": lambda x, _: tf.cast(tf.where(x > 0, x > 1, x < -2), tf.int32),
+        "reverse_bool": lambda x, _: tf.cast(tf.reverse(x > 0, [1]), tf.int32),
+        "gather_batched": lambda x, _: tf.gather(tf.transpose(x), [[1], [0], [1], [0]], axis=1, batch_dims=1),
+        "max_pool_3d": lambda _, i: tf.nn.max_pool3d(-tf.abs(i)[..., None], 2, 2, "SAME"),
+        "one_hot": lambda _, i: tf.one_hot(tf.argmax(i[:, 0, :, 0], -1), 8),
+        "cumsum": lambda x, _: tf.cumsum(x, axis=-1),
+        "mean_int": lambda x, _: tf.reduce_mean(ids(x) * 3, axis=0),
+        "band": lambda _, i: tf.linalg.band_part(i[..., 0], 0, -1),
+        "conv": lambda _, i: tf.nn.conv2d(i, kernel, 2, "SAME"),
+        "depthwise": lambda _, i: tf.nn.depthwise_conv2d(i, kernel, [1, 2, 2, 1], "SAME"),
+        "right_conv": lambda _, i: tf.nn.conv2d(i, kernel, 1, "SAME"),
+        "right_cast": lambda x, _: tf.cast(ids(x), tf.float32) + tf.cast(x > 0, tf.float32),
+        "right_slice": lambda x, _: x[:, ::2],
+    }
+
+
+def _outputs() -> dict[str, str]:
+    """The node of each output: the converter numbers them in the order of their names."""
+    return {name: f"Identity_{i}" if i else "Identity" for i, name in enumerate(sorted(_functions()))}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import tensorflow as tf
+    from tensorflowjs.converters import tf_saved_model_conversion_v2
+
+    functions = _functions()
+    module = tf.Module()
+    specs = [tf.TensorSpec([2, 4], tf.float32, name="x"), tf.TensorSpec([2, 8, 8, 3], tf.float32, name="image")]
+    module.f = tf.function(
+        lambda x, image: {name: tf.identity(f(x, image), name=name) for name, f in functions.items()},
+        input_signature=specs,
+    )
+    place = tmp_path_factory.mktemp("faulty")
+    tf.saved_model.save(module, str(place / "saved"), signatures=module.f)
+    tf_saved_model_conversion_v2.convert_tf_saved_model(str(place / "saved"), str(place / "web"))
+    return place / "web"
+
+
+@pytest.fixture(scope="module")
+def faults(folder: Path) -> tuple[ArtifactFault, ...]:
+    document = read_document(folder)
+    return graph_faults(document, decode_weights(document))
+
+
+def _groups() -> list[list[str]]:
+    """Outputs by page: those of truth values on their own, since wasm writes beyond them, where others read."""
+    alone = [name for name in _functions() if name.startswith(("cast_", "select_", "reverse_"))]
+    return [[name for name in _functions() if name not in alone], *([name] for name in alone)]
+
+
+_PREDICT = """
+const model = await tf.loadGraphModel('/model/model.json');
+const y = model.execute({x: tf.tensor2d(given.x), image: tf.tensor4d(given.image)}, given.output);
+return [y.shape, [...await y.data()].map(Number)];
+"""
+
+
+@pytest.fixture(scope="module")
+def given(folder: Path) -> Iterator[dict[str, set[str]]]:
+    """By backend, the outputs that TF.js gets wrong."""
+    import tensorflow as tf
+    from playwright.sync_api import Error
+
+    expected = {name: np.asarray(f(tf.constant(_X), tf.constant(_IMAGE))) for name, f in _functions().items()}
+    feeds = {"x": _X.tolist(), "image": _IMAGE.tolist()}
+    wrong: dict[str, set[str]] = {"cpu": set(), "wasm": set()}
+    with started() as browser:
+        for backend, names in product(wrong, _groups()):
+            page = bare_page(browser, folder)
+            page.evaluate("(name) => tf.setBackend(name)", backend)
+            for name in names:
+                try:
+                    shape, values = run(page, _PREDICT, {**feeds, "output": _outputs()[name]})
+                except Error:
+                    wrong[backend].add(name)
+                    continue
+                got = np.array(values, np.float32)
+                if list(expected[name].shape) != shape or not np.allclose(
+                    got.reshape(shape), expected[name], atol=1e-5
+                ):
+                    wrong[backend].add(name)
+            page.close()
+    yield wrong
+
+
+def _concerned(faults: tuple[ArtifactFault, ...], folder: Path, backend: str) -> set[str]:
+    """The outputs that need an operation which is said to be wrong on a backend."""
+    nodes = {node["name"]: node for node in json.loads((folder / "model.json").read_text())["modelTopology"]["node"]}
+    wrong = {fault.name for fault in faults if not fault.backends or backend in fault.backends}
+    found = set()
+    for key, output in _outputs().items():
+        pending, seen = [output], set()
+        while pending:
+            name = pending.pop()
+            seen.add(name)
+            pending += [ref.partition(":")[0] for ref in nodes[name].get("input", ())]
+        if seen & wrong:
+            found.add(key)
+    return found
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+def test_what_is_said_to_be_wrong_is_wrong_and_nothing_else(
+    folder: Path, faults: tuple[ArtifactFault, ...], given: dict[str, set[str]], backend: str
+) -> None:
+    assert _concerned(faults, folder, backend) == given[backend]
+
+
+def test_each_is_named_with_its_cure(faults: tuple[ArtifactFault, ...]) -> None:
+    casts = [fault for fault in faults if fault.op == "Cast" and fault.backends == ("wasm",)]
+    assert len(casts) == 2
+    assert all("0.4 and 256 become false" in fault.fault and "x != 0" in fault.cure for fault in casts)
+    assert all("runOnCpu(['Cast'])" in fault.cure for fault in casts)
+
+
+def _node(name: str, op: str, *inputs: str, **attributes: Any) -> dict[str, Any]:
+    return {"name": name, "op": op, "input": list(inputs), "attr": attributes}
+
+
+def _of(tmp_path: Path, *nodes: dict[str, Any]) -> tuple[ArtifactFault, ...]:
+    topology = {"node": [_node("x", "Placeholder"), *nodes]}
+    document = {"format": "graph-model", "modelTopology": topology, "weightsManifest": []}
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    return graph_faults(read_document(tmp_path), {})
+
+
+def test_an_operation_that_tfjs_lacks_and_kernels_that_backends_lack_are_named(tmp_path: Path) -> None:
+    nodes = [_node("a", "SpecialSauce", "x"), _node("b", "Einsum", "x"), _node("c", "UniqueV2", "x")]
+    sauce, einsum, unique = _of(tmp_path, *nodes)
+    assert (sauce.fault, sauce.backends) == ("TF.js has no operation SpecialSauce", ())
+    assert einsum.fault == "TF.js's wasm backend has no kernel for Einsum"
+    assert unique.backends == ("webgpu",)
+
+
+@pytest.mark.parametrize("written", [{"type": "DT_BOOL"}, {"type": 10}])
+def test_types_are_read_as_names_and_as_numbers(tmp_path: Path, written: dict[str, Any]) -> None:
+    (fault,) = _of(tmp_path, _node("c", "Cast", "x", SrcT={"type": "DT_FLOAT"}, DstT=written))
+    assert fault.backends == ("wasm",)
+
+
+def test_a_node_within_a_function_is_looked_at_too(tmp_path: Path) -> None:
+    cast = {"name": "c", "op": "Cast", "attr": {"SrcT": {"type": "DT_INT32"}, "DstT": {"type": "DT_BOOL"}}}
+    function = {"signature": {"name": "body"}, "nodeDef": [cast]}
+    topology = {"node": [_node("x", "Placeholder"), _node("y", "Neg", "x")], "library": {"function": [function]}}
+    (tmp_path / "model.json").write_text(
+        json.dumps({"format": "graph-model", "modelTopology": topology, "weightsManifest": []})
+    )
+    (fault,) = graph_faults(read_document(tmp_path), {})
+    assert (fault.name, fault.op) == ("c", "Cast")
+
+
+def test_the_converter_rewrites_what_the_knowledge_says_can_be_written_otherwise() -> None:
+    known = {fault.op for fault in FAULTS if fault.rewritten}
+    rewritten = set(KERNEL_REPAIRS) | set(REPAIRS)
+    assert rewritten - {"BatchMatMulV2"} <= known  # which depends on sizes that only a conversion knows
+    assert known - rewritten == {"FakeQuantWithMinMaxVars", "Mod"}  # among the operations that TF.js lacks
+    assert all(WITHOUT_KERNEL.values())
