@@ -17,8 +17,9 @@ from .cache import Cache
 from .config import Options
 from .errors import RuntimeFailedError
 from .hosts import Hosts
-from .inputs import Inputs, altered, asked_sizes, even_batch_size, from_arrays, make_inputs, open_inputs
+from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
 from .judgement import Measurements, conclude
+from .lengthening import fitting_lengths
 from .references import References
 from .runtimes.base import status_of
 from .runtimes.page import BrowserRuntime
@@ -269,10 +270,16 @@ class Run:
         if given is not None:
             return from_arrays(given, signature)
         options, hints = self._options, await self._source.input_hints()
-        sizes = asked_sizes(signature, options.size)
-        return make_inputs(
-            signature, samples=options.samples, seed=options.seed, ranges=options.range, sizes=sizes, hints=hints
+        lengths = await fitting_lengths(self._source, options, self._cache, self._shared.executor)
+        made = make_inputs(
+            signature,
+            samples=options.samples,
+            seed=options.seed,
+            ranges=options.range,
+            sizes=lengths.sizes,
+            hints=hints,
         )
+        return replace(made, info=replace(made.info, notes=(*made.info.notes, *lengths.notes)))
 
     def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
         done: dict[RuntimeId, int] = {}

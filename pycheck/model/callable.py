@@ -62,6 +62,12 @@ def trace_keras(model: Any) -> Traced:
     return replace(_trace(replace(target, call=call), batched=True), layer_tensors=calls.tensors)
 
 
+def call_keras(model: Any, flat: Sequence[Any]) -> Any:
+    """What the model gives for flat tensors in inference mode, called as it is and not traced."""
+    target = _keras3_target(model) if is_keras3(model) else _tf_keras_target(model)
+    return target.call(flat)
+
+
 def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> tuple[Traced, str]:
     """Trace a signature of a loaded SavedModel, and a note or ""; ModelFileError where none can be chosen."""
     chosen = choose_endpoint(path, loaded, signature)
