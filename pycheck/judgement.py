@@ -95,7 +95,7 @@ class Measurements:
         if size_runtime.kind == "float64":
             for name, reference in size.items():
                 sampled = self._has_rows(name, classes[name], count)
-                measured = measure(classes[name], reference, reference, start=start, has_sample_axis=sampled)
+                measured = measure(classes[name], reference, reference, start=start, has_sample_axis=sampled, name=name)
                 _merge_into(self.floor, name, measured)
 
     def add(
@@ -120,6 +120,7 @@ class Measurements:
                 atol=limits.atol,
                 precision_bits=bits,
                 has_sample_axis=self._has_rows(name, classes[name], count),
+                name=name,
             )
             _merge_into(into, name, measured)
 

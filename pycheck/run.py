@@ -221,30 +221,38 @@ class Run:
         """The samples that failed, and others to make up the number, which may have to be larger."""
         from .tracing import TraceInputs, worst_samples
 
-        fixed = report.model.signature.inputs[0].shape[0]
-        total = self._inputs.sample_count
-        largest = max(value[0].size or 1 for value in next(iter(self._inputs.batches(1))).tensors.values())
+        signature, total = report.model.signature, self._inputs.sample_count
+        fixed = signature.fixed_batch
         # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
-        count = max(count, -(-_FORWARDED_BELOW // largest))
+        count = max(count, -(-_FORWARDED_BELOW // self._largest_input()))
         samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
         if fixed:  # the whole batch of the worst
             first = samples[0] // fixed * fixed
             samples = tuple(range(first, first + fixed))
-        parts: list[tuple[Tensors, Tensors, Tensors]] = []
+        sampled = {spec.name for spec in signature.outputs if spec.has_sample_axis}
+        inputs, size, classes = (list[Tensors]() for _ in range(3))
         for batch in self._inputs.batches(self._batch_size):
             rows = [sample - batch.start for sample in samples if 0 <= sample - batch.start < batch.size]
             if rows:
                 reference = await self._references.batch(batch.index)
-                inputs, size, classes = (
-                    _rows(part, rows, batch.size) for part in (batch.tensors, reference.size, reference.classes)
-                )
-                parts.append((inputs, size, classes))
+                with_rows = batch.tensors.keys() - batch.whole
+                inputs.append({name: v[rows] if name in with_rows else v for name, v in batch.tensors.items()})
+                complete = len(rows) == batch.size == len(samples)
+                size.append(_rows(reference.size, rows, sampled, batch.size, complete=complete))
+                classes.append(_rows(reference.classes, rows, sampled, batch.size, complete=complete))
+        return TraceInputs(
+            _joined(inputs, self._inputs.whole),
+            _joined(size, reference.size.keys() - sampled),
+            _joined(classes, reference.classes.keys() - sampled),
+            samples,
+        )
 
-        def joined(kind: int) -> Tensors:
-            names = [name for name in parts[0][kind] if all(name in part[kind] for part in parts)]
-            return {name: np.concatenate([part[kind][name] for part in parts]) for name in names}
-
-        return TraceInputs(joined(0), joined(1), joined(2), samples)
+    def _largest_input(self) -> int:
+        """Elements of the largest input for one sample."""
+        first = next(iter(self._inputs.batches(1)))
+        return max(
+            (v.size // (1 if name in first.whole else len(v)) or 1 for name, v in first.tensors.items()), default=1
+        )
 
     def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
         inputs, measurements, options = self._inputs, self._measured, self._options
@@ -360,6 +368,17 @@ class Run:
             self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
 
 
-def _rows(tensors: Tensors, rows: Sequence[int], size: int) -> Tensors:
-    """These samples of a batch of so many; without outputs that have no row for each sample."""
-    return {name: value[rows] for name, value in tensors.items() if value.shape[:1] == (size,)}
+def _rows(outputs: Tensors, rows: Sequence[int], sampled: Collection[str], size: int, *, complete: bool) -> Tensors:
+    """These samples of a batch of so many; an output without a row for each is known for a complete batch alone."""
+    has_rows = {name for name in sampled if outputs[name].shape[:1] == (size,)}
+    return {
+        name: value[rows] if name in has_rows else value
+        for name, value in outputs.items()
+        if complete or name in has_rows
+    }
+
+
+def _joined(parts: Sequence[Tensors], whole: Collection[str]) -> Tensors:
+    """The parts of all batches, one behind another; of what has no sample axis, the one value."""
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {n: parts[0][n] if n in whole else np.concatenate([part[n] for part in parts]) for n in names}

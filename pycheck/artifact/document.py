@@ -139,16 +139,20 @@ def _shard_size(file: Path, root: Path, path: str) -> int:
     return shard.stat().st_size
 
 
+def _placeholders(document: Mapping[str, Any]) -> list[str]:
+    return [node["name"] for node in document["modelTopology"].get("node", []) if node.get("op") == "Placeholder"]
+
+
 def _graph_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], list[Port]]:
     signature = document.get("signature") or (document.get("userDefinedMetadata") or {}).get("signature") or {}
-    if signature.get("inputs") and signature.get("outputs"):
-        return _signature_ports(signature["inputs"]), _signature_ports(signature["outputs"])
+    if signature.get("outputs") and (signature.get("inputs") or not _placeholders(document)):
+        return _signature_ports(signature.get("inputs") or {}), _signature_ports(signature["outputs"])
     nodes = document["modelTopology"].get("node", [])
     used = {source.lstrip("^").split(":")[0] for node in nodes for source in node.get("input", [])}
-    inputs = [node["name"] for node in nodes if node.get("op") == "Placeholder"]
+    inputs = _placeholders(document)
     outputs = [node["name"] for node in nodes if node["name"] not in used and node.get("op") != "Placeholder"]
-    if not inputs or not outputs:
-        raise ArtifactFileError(f"{file}: neither a signature nor free nodes tell its inputs and outputs")
+    if not outputs:
+        raise ArtifactFileError(f"{file}: neither a signature nor free nodes tell its outputs")
     return [Port(name, name) for name in inputs], [Port(name, name) for name in outputs]
 
 

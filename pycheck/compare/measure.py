@@ -34,6 +34,7 @@ def measure(
     precision_bits: int = 32,
     drawn: bool = True,
     has_sample_axis: bool = True,
+    name: str = "",
 ) -> Statistics:
     """Measure one batch of one output; all three arrays have the samples first, or `has_sample_axis` is False.
 
@@ -52,13 +53,14 @@ def measure(
     integers and booleans with neither. `drawn` is whether to keep what reports draw: errors by
     magnitude, and a picture of image-like outputs.
     Without a sample axis an output is one value: places are within the whole of it, and it has no classes.
+    `name` may tell whether an output has classes (see `top1`).
     Another shape than the reference's is told in `shape_mismatch` and nothing else is
     measured. ValueError when the two references differ in shape or `precision_bits` is
     unknown; TypeError for arrays that hold no real numbers.
     """
-    for name, array in (("candidate", candidate), ("reference", size_reference), ("reference", class_reference)):
+    for role, array in (("candidate", candidate), ("reference", size_reference), ("reference", class_reference)):
         if array.dtype.kind not in "fbiu":
-            raise TypeError(f"cannot compare a {name} of dtype {array.dtype}: only real numbers and booleans")
+            raise TypeError(f"cannot compare a {role} of dtype {array.dtype}: only real numbers and booleans")
     if size_reference.shape != class_reference.shape:
         raise ValueError(f"references of shapes {size_reference.shape} and {class_reference.shape} for one output")
     if precision_bits not in ulp.PRECISIONS:
@@ -89,7 +91,7 @@ def measure(
     top1 = (
         None
         if blank.exact or not has_sample_axis
-        else measure_top1(candidate, size_reference, start=start, limit=top_k)
+        else measure_top1(candidate, size_reference, start=start, limit=top_k, name=name)
     )
     seen = None
     if drawn and looks_like_images(class_reference.shape[1:]):

@@ -57,6 +57,7 @@ def summarize(
         outside_count=s.outside_count if s.exact or s.rtol is not None or s.atol is not None else None,
         top1_count=s.top1.rows if s.top1 else 0,
         top1_flip_count=s.top1.changed if s.top1 else 0,
+        top1_certain=s.top1 is None or s.top1.certain,
         error_by_magnitude=s.error_by_magnitude,
         picture=s.picture.encoded() if s.picture else None,
     )

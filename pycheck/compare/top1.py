@@ -1,10 +1,11 @@
 """Whether the largest class stayed the same, row by row.
 
-An output looks like classes when it is floating point, its last axis has 2 to 100,000
-entries, and it has two axes (samples by classes; scores, logits and probabilities alike)
-or, with more axes, every row is a probability distribution (a softmax over pixels or
-tokens). Feature maps and sequences of vectors are left out by the second rule; a table of
-two-axis regressions is let in, where a changed largest entry is harmless to report.
+An output is looked at when it has a sample axis, is floating point, and its last axis has 2 to 100,000 entries.
+Its rows are classes for certain if each is a probability distribution (a softmax, over pixels and tokens too), or
+if two axes have a name such as "logits". Other outputs of two axes may be the logits of a classifier, an embedding
+or a regression of several targets: no value tells them apart. These are measured, since a budget may hold them to
+it, but they are not `certain`: what people read calls them entries, not classes. A name such as "boxes" or
+"embedding" leaves an output out, and so do more axes without distributions, which are feature maps and sequences.
 
 A row counts where the reference has no NaN. A candidate's row with a NaN has no largest
 class and counts as changed. Infinities compare as numbers. Where the candidate chose
@@ -14,6 +15,7 @@ another class with the very same reference value, nothing changed.
 from __future__ import annotations
 
 import heapq
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,10 @@ from ..types import Array, Top1Flip
 _FEWEST_CLASSES, _MOST_CLASSES = 2, 100_000
 _SUM_TOLERANCE = 1e-3
 _CHUNK_ELEMENTS = 1 << 17
+_CLASSES = re.compile(r"logit|class|categor|label|prob|softmax", re.IGNORECASE)
+_NO_CLASSES = re.compile(
+    r"box|coord|embed|encod|feature|latent|regress|landmark|keypoint|offset|anchor|position|pose", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +39,25 @@ class Top1:
     rows: int = 0
     changed: int = 0
     flips: tuple[Top1Flip, ...] = ()
+    certain: bool = True  # whether the rows are classes without doubt
 
     def __add__(self, other: Top1) -> Top1:
         flips = _largest(self.limit, (*self.flips, *other.flips))
-        return Top1(self.limit, self.rows + other.rows, self.changed + other.changed, flips)
+        certain = self.certain and other.certain
+        return Top1(self.limit, self.rows + other.rows, self.changed + other.changed, flips, certain)
 
 
 def _largest(limit: int, flips: tuple[Top1Flip, ...]) -> tuple[Top1Flip, ...]:
     return tuple(heapq.nsmallest(limit, flips, key=lambda f: (-f.margin, f.sample, f.index)))
 
 
-def measure_top1(candidate: Array, reference: Array, *, start: int, limit: int) -> Top1 | None:
-    """Compare the largest classes of one batch, or None where this does not look like classes."""
+def measure_top1(candidate: Array, reference: Array, *, start: int, limit: int, name: str = "") -> Top1 | None:
+    """Compare the largest classes of one batch, or None where this does not look like classes.
+
+    `name` is the output's; both arrays have the samples first.
+    """
+    if _NO_CLASSES.search(name) and not _CLASSES.search(name):
+        return None
     if candidate.dtype.kind in "biu" or reference.dtype.kind in "biu" or reference.ndim < 2:
         return None
     classes = reference.shape[-1]
@@ -53,11 +66,15 @@ def measure_top1(candidate: Array, reference: Array, *, start: int, limit: int) 
     rows = reference.reshape(-1, classes)
     others = candidate.reshape(-1, classes)
     step = max(1, _CHUNK_ELEMENTS // classes)
+    named = reference.ndim == 2 and bool(_CLASSES.search(name))
     total = Top1(limit)
     for low in range(0, len(rows), step):
-        if reference.ndim > 2 and not _are_distributions(rows[low : low + step]):
+        certain = named or _are_distributions(rows[low : low + step])
+        if reference.ndim > 2 and not certain:
             return None
-        total += _chunk(others[low : low + step], rows[low : low + step], low, start, reference.shape[1:-1], limit)
+        total += Top1(limit, certain=certain) + _chunk(
+            others[low : low + step], rows[low : low + step], low, start, reference.shape[1:-1], limit
+        )
     return total
 
 

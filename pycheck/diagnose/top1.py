@@ -12,12 +12,15 @@ from .codes import finding
 def top1_changes(case: Case) -> Iterator[Finding]:
     """top1-flip, and argmax-tie where the classes were too close for either precision to tell.
 
-    Rows that only became NaN are told by nan-introduced.
+    Rows that only became NaN are told by nan-introduced. Rows that may be a regression have entries, not classes, and
+    a near tie between them means nothing.
     """
     for c in case.candidates:
         if not c.top1_flips:
             continue
         noise, widest = _noise(c), c.top1_flips[0]
+        if widest.margin <= noise and not c.top1_certain:
+            continue
         yield _tie(c, widest, noise) if widest.margin <= noise else _flip(case, c, widest, noise)
 
 
@@ -41,14 +44,18 @@ def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
 
 
 def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
+    what = "class" if c.top1_certain else "entry"
+    users = (
+        "Users see another answer" if c.top1_certain else "If the entries are class scores, users see another answer"
+    )
     return finding(
         "top1-flip",
-        Severity.WARNING,
+        Severity.WARNING if c.top1_certain else Severity.INFO,
         runtime=c.candidate,
         tensor=c.tensor,
-        summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, in sample {flip.sample} from "
+        summary=f"{c.tensor} on {c.candidate}: the largest {what} changed in {_rows(c)}, in sample {flip.sample} from "
         f"{flip.reference_class} to {flip.candidate_class}, which are {number(flip.margin)} apart in Python.",
-        advice=f"Users see another answer, however small the error: {_cure(case, c)}.",
+        advice=f"{users}, however small the error: {_cure(case, c)}.",
         evidence={
             "changed": c.top1_flip_count,
             "rows": c.top1_count,

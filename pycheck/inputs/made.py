@@ -65,7 +65,7 @@ def make_inputs(
     recipe = {"recipe": _RECIPE, "samples": samples, "seed": seed, "inputs": [_hashed(made) for made in plans]}
     sha256 = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
     notes = (
-        _how_many(signature, samples, asked_samples, seed),
+        *_how_many(signature, samples, asked_samples, seed),
         *(note(made, spec) for made, spec in zip(plans, signature.inputs, strict=True)),
     )
     chunks = {made.name: _chunks(made, number, samples, seed) for number, made in enumerate(plans)}
@@ -78,13 +78,13 @@ def _hashed(made: Plan) -> dict[str, Any]:
     return {name: value for name, value in asdict(made).items() if name != "whole" or value}
 
 
-def _how_many(signature: Signature, samples: int, asked: int, seed: int) -> str:
+def _how_many(signature: Signature, samples: int, asked: int, seed: int) -> tuple[str, ...]:
     if not signature.inputs:
-        return "none: the model takes no inputs and runs once"
+        return ()
     if not signature.has_samples:
-        return f"made from the model's signature: no input has a sample axis, so the model runs once; seed {seed}"
+        return (f"made from the model's signature: no input has a sample axis, so the model runs once; seed {seed}",)
     batch = f", {asked} rounded up to the model's batch of {signature.fixed_batch}" if samples != asked else ""
-    return f"made from the model's signature: {samples} samples{batch}, seed {seed}"
+    return (f"made from the model's signature: {samples} samples{batch}, seed {seed}",)
 
 
 def _chunks(made: Plan, number: int, samples: int, seed: int) -> Chunks:

@@ -114,7 +114,10 @@ def _report(report: Report, level: int) -> Iterator[str]:
     for title, lines in (
         ("Training", _training(report)),
         ("Outputs that differ", _failures(report)),
-        (f"Where it starts: {text(where.scope(report.trace))}" if report.trace else "", _where_it_starts(report)),
+        (
+            f"Where it starts: {text(where.scope(report, report.trace))}" if report.trace else "",
+            _where_it_starts(report),
+        ),
         ("What cures it", _cures(report)),
     ):
         yield from _section(f"{mark}# {title}", lines)

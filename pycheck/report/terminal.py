@@ -202,7 +202,9 @@ def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
         return []
     found, remarks = where.sources(report), list(where.remarks(report))
     shown = found if verbosity > 0 else found[:_MOST_SOURCES]
-    parts: list[RenderableType] = [Text.assemble(("Where it starts", "bold"), "  ", (where.scope(report.trace), "dim"))]
+    parts: list[RenderableType] = [
+        Text.assemble(("Where it starts", "bold"), "  ", (where.scope(report, report.trace), "dim"))
+    ]
     for source in shown:
         layer = f", layer {source.layer}" if source.layer != wording.ABSENT else ""
         line = Text.assemble((source.runtime, "red"), f"  {source.point} ({source.op}{layer})")

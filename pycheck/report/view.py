@@ -109,7 +109,7 @@ def _row(c: Comparison) -> Row:
         limit=_limit(c.tolerance),
         used=ABSENT if used is None else percent(used),
         ulp=short(c.max_ulp_error),
-        top1=ABSENT if c.top1_agreement is None else _agreement(c),
+        top1=ABSENT if c.top1_agreement is None or not c.top1_certain else _agreement(c),
         nonfinite=_nonfinite(c),
         result=_result(c),
         comparison=c,

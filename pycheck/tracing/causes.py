@@ -9,7 +9,7 @@ import numpy as np
 from ..artifact import Point
 from ..tensors import parts
 from ..types import Array, Origin, Repeat, RuntimeId, Saturation, WorstElement
-from .measuring import operands_of, pairs_elements
+from .measuring import in_samples, operands_of, pairs_elements
 
 #: An element is at a bound when it is as near as this; float32's sigmoid is there from about 14 on.
 _NEAR = 1e-6
@@ -114,10 +114,9 @@ def repeats(
             distance = np.abs(two.astype(np.float64) - one.astype(np.float64))
         distance = np.where(changed, np.nan_to_num(distance, nan=np.inf, posinf=np.inf), -1.0)
         place = tuple(int(i) for i in np.unravel_index(distance.argmax(), distance.shape))
-        sample = samples[place[0]] if one.shape[:1] == (len(samples),) else 0
-        index = place[1:] if one.shape[:1] == (len(samples),) else place
-        element = WorstElement(sample, index, float(one[place]), float(two[place]), "error")
-        yield Repeat(runtime, tensor, int(changed.sum()), one.size, element)
+        values = float(one[place]), float(two[place])
+        element = WorstElement(place[0] if place else 0, place[1:], *values, "error")
+        yield Repeat(runtime, tensor, int(changed.sum()), one.size, in_samples(element, samples, one.shape))
 
 
 def _differs(one: Array, two: Array) -> Array:

@@ -16,7 +16,7 @@ from ..artifact import Point
 from ..compare import Statistics, measure, screen, summarize
 from ..gate import assess
 from ..tensors import parts
-from ..types import Array, Comparison, NanPolicy, Operand, PointResult, RuntimeId, TracePoint
+from ..types import Array, Comparison, NanPolicy, Operand, PointResult, RuntimeId, TracePoint, WorstElement
 
 ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
 ARTIFACT_FLOAT64 = RuntimeId("artifact", "float64")
@@ -151,19 +151,29 @@ def located(
 
 
 def renumbered(result: PointResult, samples: Sequence[int], shape: tuple[int, ...]) -> PointResult:
-    """With the places of samples in the whole input, where a point of this shape has a row for each."""
-    if shape[:1] != (len(samples),):
-        return result
+    """With the places of samples in the whole input, where a point of this shape has a row for each; else whole."""
+    has_rows = shape[:1] == (len(samples),)
 
     def placed(comparison: Comparison | None) -> Comparison | None:
         if comparison is None or comparison.shape_mismatch:
             return comparison
-        worst = tuple(replace(w, sample=samples[w.sample]) for w in comparison.worst)
-        flips = tuple(replace(f, sample=samples[f.sample]) for f in comparison.top1_flips)
-        return replace(comparison, worst=worst, top1_flips=flips)
+        worst = tuple(in_samples(w, samples, shape) for w in comparison.worst)
+        flips = tuple(replace(f, sample=samples[f.sample]) for f in comparison.top1_flips if has_rows)
+        return replace(comparison, worst=worst, top1_flips=flips, has_sample_axis=has_rows)
 
-    element = result.element and replace(result.element, sample=samples[result.element.sample])
+    element = result.element and in_samples(result.element, samples, shape)
     return replace(result, inherited=placed(result.inherited), own=placed(result.own), element=element)
+
+
+def in_samples(element: WorstElement, samples: Sequence[int], shape: tuple[int, ...]) -> WorstElement:
+    """An element, found by its first axis, in the whole input; in the whole tensor if that has no row for each sample.
+
+    Points inside have no signature: the boxes of one image and the values of a weight begin with an axis of their own.
+    """
+    if shape[:1] == (len(samples),):
+        return replace(element, sample=samples[element.sample])
+    index = (element.sample, *element.index) if shape else ()
+    return replace(element, sample=samples[0] if len(samples) == 1 else 0, index=index, has_sample_axis=False)
 
 
 def pairs_elements(op: str) -> bool:

@@ -39,8 +39,10 @@ class Probed:
         return max(1, int(memory_bytes * _SHARE * self.samples / (total * _BYTES or 1)))
 
 
-async def probe(single: Reference, feeds: Mapping[str, Array], points: Sequence[Point], *, is_graph: bool) -> Probed:
-    """Run these points once on `feeds`, the artifact's inputs."""
+async def probe(
+    single: Reference, feeds: Mapping[str, Array], points: Sequence[Point], *, samples: int, is_graph: bool
+) -> Probed:
+    """Run these points once on `feeds`, the artifact's inputs for so many samples."""
     skipped = {} if is_graph else called_again(single.points)
     sizes = {name: value.size for name, value in feeds.items()}
     names = [point.name for point in points]
@@ -50,7 +52,7 @@ async def probe(single: Reference, feeds: Mapping[str, Array], points: Sequence[
                 sizes[name] = parts(value).size
             else:
                 skipped[name] = f"values of dtype {value.dtype} are not compared"
-    return Probed(tuple(points), sizes, len(next(iter(feeds.values()))), skipped)
+    return Probed(tuple(points), sizes, samples, skipped)
 
 
 async def _values(

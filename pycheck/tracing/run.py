@@ -90,7 +90,8 @@ async def trace_run(
         points = selecting.upstream(points, [single.point_of(name) for name in failed])
     if options.layers:
         points = selecting.of_layers(points, options.layers)
-    probed = await probe(single, _fed(artifact, await draw(1)), points, is_graph=is_graph)
+    first = await draw(1)
+    probed = await probe(single, _fed(artifact, first), points, samples=len(first.samples), is_graph=is_graph)
     wanted = options.trace_samples or min(_MOST_SAMPLES, probed.affordable(options.trace_memory))
     inputs = await draw(wanted)
     tracer = Tracer(
@@ -180,7 +181,7 @@ def _with_conversion(
     splits = []
     for split in trace.splits:
         if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
-            splits.append(split)  # its shape depends on values: it has no row for each sample
+            splits.append(split)  # its shape depends on values, or it was computed from more than these samples
             continue
         value = parts(traced.outputs[artifact.output_names[split.tensor]])
         conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])
@@ -197,11 +198,13 @@ def _conversion(tensor: str, value: Array, report: Report, size: Array, classes:
     single, double = report.model.references
     known = size.dtype == "float64" or size.dtype.kind in "biu"
     is_assumed = any(c.tensor == tensor and c.floor_assumed_for for c in report.comparisons)
-    floor = measure(classes, size, size, start=0, drawn=False) if known and not is_assumed else None
+    sampled = next(spec.has_sample_axis for spec in report.model.signature.outputs if spec.name == tensor)
+    is_measured = known and not is_assumed
+    floor = measure(classes, size, size, start=0, drawn=False, has_sample_axis=sampled) if is_measured else None
     (assessed,) = assess(
         [
             summarize(
-                measure(value, size, classes, start=0, drawn=False),
+                measure(value, size, classes, start=0, drawn=False, has_sample_axis=sampled),
                 tensor=tensor,
                 reference=double if known else single,
                 candidate=ARTIFACT_FLOAT64,

@@ -26,7 +26,7 @@ from . import causes, groups
 from .asking import Asker, Candidate, Measured
 from .effects import Effects, worth_measuring
 from .expecting import Expectations, InFloat32, Reference, Work
-from .measuring import ARTIFACT_FLOAT32, located, renumbered, role
+from .measuring import ARTIFACT_FLOAT32, in_samples, located, renumbered, role
 from .probing import Probed
 
 
@@ -251,9 +251,8 @@ class Tracer:
         if blank.shape is None and skipped is None:
             skipped = "every runtime had ended before"
         origin = blank.origin
-        if origin and (blank.shape or ())[:1] == (len(self._samples),):
-            element = replace(origin.element, sample=self._samples[origin.element.sample])
-            origin = replace(origin, element=element)
+        if origin:
+            origin = replace(origin, element=in_samples(origin.element, self._samples, blank.shape or ()))
         return replace(blank, results=tuple(r for r in results if r is not None), skipped=skipped, origin=origin)
 
 

@@ -181,6 +181,7 @@ class Comparison:
     outside_count: int | None = None  # pairs beyond the explicit rtol and atol, or integers that differ
     top1_count: int = 0  # rows whose largest class was compared
     top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
+    top1_certain: bool = True  # whether the rows are classes without doubt; else they may be a regression
     outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
     error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
     floor_assumed_for: tuple[str, ...] = ()  # operations that the reference ran in float32: its floor is assumed

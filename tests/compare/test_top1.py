@@ -75,3 +75,38 @@ def test_agreement_is_that_of_plain_python(values: Array) -> None:
     changed = sum(r[int(np.argmax(c))] != max(r) for c, r in zip(candidate.tolist(), reference.tolist(), strict=True))
     assert result is not None
     assert (result.rows, result.changed) == (20, changed)
+
+
+SOFTMAX = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1]])
+LOGITS = np.array([[5.0, -3.0, 0.2], [-1.0, 8.0, 0.1]])
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "certain"),
+    [
+        (SOFTMAX, "dense_2", True),
+        (LOGITS, "dense_2", False),
+        (LOGITS, "logits", True),
+        (LOGITS, "class_scores", True),
+        (SOFTMAX, "boxes", None),
+        (LOGITS, "bbox_coords", None),
+        (LOGITS, "sentence_embedding", None),
+        (LOGITS, "keypoints", None),
+        (LOGITS[:, None], "logits", None),
+    ],
+)
+def test_rows_are_classes_if_they_are_distributions_or_their_name_says_so(
+    values: Array, name: str, certain: bool | None
+) -> None:
+    result = measure(values.astype(np.float32), values, values, start=0, name=name).top1
+    assert (None if result is None else result.certain) == certain
+
+
+def test_two_batches_are_classes_for_certain_only_if_both_are() -> None:
+    softmax, logits = (measure(v.astype(np.float32), v, v, start=0).top1 for v in (SOFTMAX, LOGITS))
+    assert softmax is not None and logits is not None
+    assert [(a + b).certain for a, b in ((softmax, softmax), (softmax, logits), (logits, softmax))] == [
+        True,
+        False,
+        False,
+    ]

@@ -50,3 +50,13 @@ def test_rows_that_became_nan_beside_a_near_tie_are_told_as_such(find: Find) -> 
     candidate = np.array([[0.4, 0.4 + 3e-8, 0.2], [np.nan, 0.3, 0.1]], np.float32)
     finding = find(reference, {"chromium:cpu": candidate})["argmax-tie"][0]
     assert "2 of 2 rows (rows that became NaN among them), near ties" in finding.summary
+
+
+def test_an_embedding_or_a_regression_is_not_said_to_have_classes(find: Find) -> None:
+    reference = np.array([[6.0, -3.0, 1.0], [-2.0, 5.0, 3.0]])
+    (flip,) = find(reference, {"chromium:cpu": reference[:, ::-1].astype(np.float32)})["top1-flip"]
+    assert flip.severity is Severity.INFO
+    assert "largest entry changed" in flip.summary
+    assert flip.advice.startswith("If the entries are class scores, users see another answer")
+    near = np.array([[6.0, 6.0 - 1e-7, 1.0]])
+    assert "argmax-tie" not in find(near, {"chromium:cpu": near[:, [1, 0, 2]].astype(np.float32)})

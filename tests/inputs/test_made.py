@@ -121,7 +121,7 @@ def test_a_model_without_inputs_runs_once() -> None:
     none = make_inputs(taking(), samples=6, seed=0)
     (batch,) = none.batches(4)
     assert (batch.tensors, batch.size, none.sample_count) == ({}, 1, 1)
-    assert none.info.notes == ("none: the model takes no inputs and runs once",)
+    assert none.info.notes == ()
 
 
 def test_an_input_without_a_sample_axis_is_one_value_in_every_batch() -> None:

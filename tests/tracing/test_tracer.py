@@ -94,7 +94,9 @@ def trace(
             memory_bytes=memory_bytes, nan=NanPolicy.FAIL, advance=lambda *_: None,
         )  # fmt: skip
         async with asyncio.timeout(60):
-            return await tracer.trace({"y": points[-1].name}, await probe(single, {"x": X}, points, is_graph=False))
+            return await tracer.trace(
+                {"y": points[-1].name}, await probe(single, {"x": X}, points, samples=len(X), is_graph=False)
+            )
 
     traced = asyncio.run(work())
     return traced.trace, traced.failures

@@ -198,7 +198,8 @@ def _metrics(c: Comparison) -> tuple[tuple[str, str], ...]:
         ("SQNR", wording.ABSENT if sqnr is None else "exact" if sqnr > 1e9 else f"{sqnr:.1f} dB"),
     ]
     if c.top1_agreement is not None:
-        lines.append(("same largest class", f"{c.top1_count - c.top1_flip_count:,} of {c.top1_count:,} rows"))
+        label = "same largest class" if c.top1_certain else "same largest entry"
+        lines.append((label, f"{c.top1_count - c.top1_flip_count:,} of {c.top1_count:,} rows"))
     if c.noise_floor is not None:
         floor = f"{wording.short(c.noise_floor)} at most, {wording.short(c.noise_floor_rms)} RMS"
         lines.append(("noise floor", floor))
