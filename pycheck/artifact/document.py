@@ -146,7 +146,9 @@ def _placeholders(document: Mapping[str, Any]) -> list[str]:
 def _graph_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], list[Port]]:
     signature = document.get("signature") or (document.get("userDefinedMetadata") or {}).get("signature") or {}
     if signature.get("outputs") and (signature.get("inputs") or not _placeholders(document)):
-        return _signature_ports(signature.get("inputs") or {}), _signature_ports(signature["outputs"])
+        # Handles of lookup tables are inputs to the converter, which its own second graph gives.
+        given = {key: port for key, port in (signature.get("inputs") or {}).items() if "resourceId" not in port}
+        return _signature_ports(given), _signature_ports(signature["outputs"])
     nodes = document["modelTopology"].get("node", [])
     used = {source.lstrip("^").split(":")[0] for node in nodes for source in node.get("input", [])}
     inputs = _placeholders(document)

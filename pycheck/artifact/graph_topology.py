@@ -21,6 +21,7 @@ from .control_flow import anchor_constants, node_of
 from .document import Document
 from .fused import EXPANDED, expand_fused
 from .operations import known_operations
+from .tables import join_initializer, unfilled_tables
 from .weights import Array, decode_weights
 
 _FLOAT32 = tf.float32.as_datatype_enum
@@ -30,10 +31,6 @@ _NARROWED = {
     tf.float64.as_datatype_enum: _FLOAT32,
     tf.complex128.as_datatype_enum: tf.complex64.as_datatype_enum,
 }
-#: State that TF.js fills by a second graph before it runs the first.
-_TABLES = frozenset(
-    {"HashTable", "HashTableV2", "InitializeTableV2", "LookupTableFindV2", "LookupTableImportV2", "LookupTableSizeV2"}
-)
 
 
 def parse_topology(document: Document) -> Any:
@@ -41,20 +38,10 @@ def parse_topology(document: Document) -> Any:
 
     ArtifactFileError: damaged, an operation that TF.js does not have or that keeps state, an output that is no node.
     """
-    graph_def = _parse(document)
-    nodes = list(_all_nodes(graph_def))
-    _check_operations(document, graph_def, [node for _, node in nodes])
+    graph_def = _parse(document, document.topology)
+    _check_operations(document, graph_def)
     _check_references(document, graph_def)
-    for _, node in nodes:
-        node.device = ""
-        node.attr.pop("_class", None)
-        _narrow(node)
-        if node.op == "Const":
-            del node.input[:]
-    for function in graph_def.library.function:
-        for argument in (*function.signature.input_arg, *function.signature.output_arg):
-            argument.type = _NARROWED.get(argument.type, argument.type)
-    return graph_def
+    return _plain(graph_def)
 
 
 def executable_graph(document: Document, topology: Any) -> Any:
@@ -68,6 +55,13 @@ def executable_graph(document: Document, topology: Any) -> Any:
     for function, node in _all_nodes(graph_def):
         if node.op == "Const":
             _fill(document, node, function, weights)
+    initializer = _initializer(document)
+    for function, node in _all_nodes(initializer):
+        if node.op == "Const":
+            _fill(document, node, function, weights)
+    if unfilled := unfilled_tables(graph_def, initializer):
+        raise ArtifactFileError(f"{document.file} has lookup tables that nothing fills: {', '.join(unfilled)}")
+    join_initializer(document, graph_def, initializer)
     try:
         expand_fused(graph_def)
     except ValueError as error:
@@ -76,8 +70,29 @@ def executable_graph(document: Document, topology: Any) -> Any:
     return graph_def
 
 
-def _parse(document: Document) -> Any:
-    topology = {key: document.topology[key] for key in ("node", "library", "versions") if key in document.topology}
+def _initializer(document: Document) -> Any:
+    """The GraphDef that fills the artifact's lookup tables; one without nodes where it has none."""
+    graph_def = _parse(document, document.content.get("modelInitializer") or {})
+    _check_operations(document, graph_def)
+    return _plain(graph_def)
+
+
+def _plain(graph_def: Any) -> Any:
+    """In place: without devices, and in the types that TF.js reads."""
+    for _, node in _all_nodes(graph_def):
+        node.device = ""
+        node.attr.pop("_class", None)
+        _narrow(node)
+        if node.op == "Const":
+            del node.input[:]
+    for function in graph_def.library.function:
+        for argument in (*function.signature.input_arg, *function.signature.output_arg):
+            argument.type = _NARROWED.get(argument.type, argument.type)
+    return graph_def
+
+
+def _parse(document: Document, graph: Mapping[str, Any]) -> Any:
+    topology = {key: graph[key] for key in ("node", "library", "versions") if key in graph}
     try:
         return ParseDict(_plain_json(topology), graph_pb2.GraphDef(), ignore_unknown_fields=True)
     except (ParseError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -107,18 +122,17 @@ def _all_nodes(graph_def: Any) -> Iterator[tuple[str, Any]]:
             yield function.signature.name, node
 
 
-def _check_operations(document: Document, graph_def: Any, nodes: list[Any]) -> None:
+def _check_operations(document: Document, graph_def: Any) -> None:
     """Only what TF.js executes is executed here: a graph may hold operations that write files or call Python."""
+    nodes = [node for _, node in _all_nodes(graph_def)]
     functions = {function.signature.name for function in graph_def.library.function}
     unknown = {node.op: node.name for node in nodes if node.op not in known_operations() | functions}
     if unknown:
         listed = ", ".join(f"{op} (node {name})" for op, name in sorted(unknown.items()))
         raise ArtifactFileError(f"{document.file} has operations that TF.js does not have: {listed}")
-    tables = {node.op: node.name for node in nodes if node.op in _TABLES}
-    if tables or document.topology.get("initializer") or document.content.get("modelInitializer"):
-        listed = ", ".join(f"{op} (node {name})" for op, name in sorted(tables.items())) or "an initializer graph"
+    if document.topology.get("initializer"):
         raise ArtifactFileError(
-            f"{document.file} keeps lookup tables, which a second graph fills: {listed}",
+            f"{document.file} keeps lookup tables, which a second graph inside of its first one fills",
             "pycheck does not execute these in Python; give the model it came from as MODEL.",
         )
     lost = {node.op for node in nodes if node.op not in functions | EXPANDED and op_def_registry.get(node.op) is None}

@@ -253,6 +253,13 @@ FAULTS: tuple[KernelFault, ...] = (
     KernelFault(
         "MatrixBandPart", (), "TF.js reads the upper limit from the input of the lower one", _always, "SelectV2"
     ),
+    KernelFault(
+        "LookupTableFindV2",
+        (),
+        "TF.js hands out one axis, whatever the shape of the keys",
+        lambda node: node.rank(1) not in (None, 1),
+        "LookupTableFindV2 of keys in one axis, then Reshape",
+    ),
     KernelFault("Mean", (), "TF.js makes floats of integers", _is("T", "int32", "int64"), "Sum // count"),
     KernelFault(
         "OneHot", (), "TF.js ignores the axis and takes the last one", _has_another_axis, "a Transpose behind it"

@@ -25,6 +25,7 @@ from .graph_rewrites import REWRITES
 from .graph_rewriting import apply_rewrites
 from .graph_simplify import simplify
 from .graph_support import backend_notes, describe_problems, find_problems
+from .graph_tables import filled_tables, initializer, place_tables
 from .writing import is_quantized, write_model_json
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def convert_graph(
         ConversionError: TF.js lacks operations, all of which are named with their layers, or `folder` cannot be used.
     """
     program = read_program(frozen.graph_def, frozen.inputs.values(), frozen.outputs.values())
+    tables = filled_tables(frozen.graph_def)
     notes = simplify(program)
+    place_tables(program, tables)
     program = optimize(program)  # now, for the rewrites to see more constants; again below, to clean up behind them
     notes += apply_rewrites(program, REWRITES)
     notes += apply_rewrites(program, REPAIRS)  # also of what the rewrites made
@@ -79,7 +82,8 @@ def convert_graph(
         )
     notes += backend_notes(program)
     _shorten_function_names(program)
-    weights = _take_weights(program)
+    initializing, table_weights = initializer(tables, program)
+    weights = [*_take_weights(program), *table_weights]
     inputs = tuple(f"{name}:0" for name in program.main.inputs)
     outputs = tuple(f"{node_of(ref)}:{index_of(ref)}" for ref in program.main.outputs)
     fields = {
@@ -91,6 +95,7 @@ def convert_graph(
             "outputs": _signature_entries(signature.outputs, dict(zip(frozen.outputs, outputs, strict=True))),
         },
         "modelTopology": _topology(program),
+        **({"modelInitializer": initializing} if initializing else {}),
     }
     size_bytes = write_model_json(folder, fields, weights, quantize)
     return GraphArtifact(size_bytes, inputs, outputs, (*notes, *_quantization_notes(weights, quantize)))

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from .graph_kernel_repairs import KERNEL_REPAIRS, MOVES, choose, transpose
 from .graph_rewriting import Formula, Rewrite, Site, is_ranked, is_wrong, known, size_of
+from .graph_tables import shaped_like_keys
 
 _CUMULATED = "the same over floats, axis counted from the front"
 _BY_FLOATS = "exact for floats, and for integers up to 2^24"
@@ -100,6 +101,12 @@ REPAIRS: Mapping[str, Rewrite] = {
         "Floor(x / y)",
         "the same formula as TensorFlow's",
         is_wrong,
+    ),
+    "LookupTableFindV2": Rewrite(  # hands out a list, whatever the shape of its keys
+        shaped_like_keys,
+        "LookupTableFindV2 of keys in one axis, then Reshape",
+        "exact",
+        lambda site: is_wrong(site) or site.shapes[1] is None,
     ),
     "MatrixBandPart": Rewrite(_band_part, "SelectV2 by a mask of the band", MOVES, is_ranked),
     "Mean": Rewrite(_integer_mean, "Sum // count, towards zero", "exact", is_wrong),

@@ -26,6 +26,7 @@ _RANDOM = frozenset({"Multinomial", "RandomStandardNormal", "RandomUniform", "Ra
 #: Source: executor/model_analysis.ts of tfjs-converter 4.22; If fails there later, for what it gives is a promise.
 _ASYNCHRONOUS = frozenset(
     {"If", "StatelessIf", "While", "StatelessWhile", "Where"}
+    | {"LookupTableFindV2", "LookupTableSizeV2"}
     | {"NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV5"}
 )
 
@@ -185,8 +186,6 @@ _CHECKS: Mapping[str, Callable[[Any, Body], str | None]] = {
     "FusedBatchNorm": _batch_norm,
     "FusedBatchNormV2": _batch_norm,
     "FusedBatchNormV3": _batch_norm,
-    "HashTable": _never("lookup tables hold state outside the graph"),
-    "HashTableV2": _never("lookup tables hold state outside the graph"),
     "MaxPool": _pooling,
     "MaxPool3D": _pooling,
     "MaxPoolWithArgmax": _pooling,

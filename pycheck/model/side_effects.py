@@ -65,14 +65,14 @@ def writes(graph_def: Any, handles: Iterable[str]) -> tuple[Write, ...]:
 
     Lookup tables do not count: they are filled before the model runs.
     """
-    uses = _Uses(graph_def)
+    uses = Uses(graph_def)
     found = (Write(node, handle) for handle in handles for op, node in uses.of(handle) if _changes(op))
     return tuple(dict.fromkeys(found))
 
 
 def used_handles(graph_def: Any, handles: Iterable[str]) -> frozenset[str]:
     """Those of `handles` that any operation reads or changes."""
-    uses = _Uses(graph_def)
+    uses = Uses(graph_def)
     return frozenset(handle for handle in handles if uses.of(handle))
 
 
@@ -150,19 +150,24 @@ def _keep(nodes: Any, refs: Iterable[str]) -> None:
     nodes.extend(kept)
 
 
-class _Uses:
-    """Which operations are given a handle, through Identity and the arguments of functions."""
+class Uses:
+    """Which nodes are given a handle, through Identity and the arguments of functions."""
 
     def __init__(self, graph_def: Any) -> None:
         self._top = graph_def.node
         self._functions = {function.signature.name: function for function in graph_def.library.function}
-        self._known: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+        self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
 
     def of(self, handle: str) -> tuple[tuple[str, str], ...]:
         """Pairs (operation, node)."""
-        return tuple(self._in(self._top, handle))
+        return tuple((node.op, node.name) for node in self._in(self._top, handle))
 
-    def _in_function(self, name: str, index: int) -> tuple[tuple[str, str], ...]:
+    def types_of_lookups(self, handle: str) -> tuple[int, int] | None:
+        """Key and value type of the lookups in a table; None where there are none."""
+        found = (node.attr for node in self._in(self._top, handle) if node.op.startswith("LookupTableFind"))
+        return next(((attr["Tin"].type, attr["Tout"].type) for attr in found), None)
+
+    def _in_function(self, name: str, index: int) -> tuple[Any, ...]:
         function = self._functions[name]
         argument = function.signature.input_arg[index].name
         if (name, argument) not in self._known:
@@ -170,7 +175,8 @@ class _Uses:
             self._known[name, argument] = tuple(self._in(function.node_def, argument))
         return self._known[name, argument]
 
-    def _in(self, nodes: Any, source: str) -> Iterator[tuple[str, str]]:
+    def _in(self, nodes: Any, source: str) -> Iterator[Any]:
+        """The nodes."""
         aliases = {source}
         grew = True
         while grew:
@@ -186,7 +192,7 @@ class _Uses:
                     for index in places:
                         yield from self._in_function(name, index - skipped)
             elif places and node.op != "Identity":
-                yield node.op, node.name
+                yield node
 
 
 def _called(node: Any) -> Iterator[str]:

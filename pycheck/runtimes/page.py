@@ -231,7 +231,10 @@ class BrowserRuntime(Runtime):
         if first:
             self.timings_s["first_predict"] = took
             if predicted.method == "executeAsync":
-                self._note("executed with executeAsync, for the graph has control flow or shapes that depend on values")
+                self._note(
+                    "executed with executeAsync, for the graph has control flow, lookup tables or shapes that depend "
+                    "on values"
+                )
         self._count("transfer_to_page", predicted.download_s)
         self._count("transfer_from_page", predicted.upload_s)
         self.tensor_count = predicted.tensor_count

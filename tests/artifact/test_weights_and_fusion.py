@@ -102,7 +102,10 @@ def test_a_fused_operation_is_contraction_bias_and_activation(
 
 @pytest.mark.parametrize(
     ("op", "said"),
-    [("WriteFile", "operations that TF.js does not have: WriteFile"), ("HashTableV2", "lookup tables")],
+    [
+        ("WriteFile", "operations that TF.js does not have: WriteFile"),
+        ("HashTableV2", "lookup tables that nothing fills: y"),
+    ],
 )
 def test_what_tfjs_does_not_execute_is_not_executed(op: str, said: str, tmp_path: Path) -> None:
     folder = _graph(tmp_path / "m", [{"name": "y", "op": op, "input": ["x"]}], [])

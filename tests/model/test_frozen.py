@@ -54,12 +54,13 @@ def test_lookup_tables_are_in_it_and_may_be_used_again_and_again(keras: Any, tf:
 def test_state_that_is_no_constant_is_named(keras: Any, tf: Any) -> None:
     table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.5)
 
-    class Recall(keras.layers.Layer):
+    class Learns(keras.layers.Layer):
         def call(self, x: Any) -> Any:
+            table.insert(tf.cast(x[:, 0], tf.int64), x[:, 0])
             return x + tf.cast(table.size(), tf.float32)
 
-    model = load(keras.Sequential([keras.Input((3,)), Recall()]))
-    with pytest.raises(ConversionError, match=r"state that cannot become a constant: .*LookupTableSizeV2"):
+    model = load(keras.Sequential([keras.Input((3,)), Learns(name="learns")]))
+    with pytest.raises(ConversionError, match=r"changes its lookup table when it predicts, at .*LookupTableInsertV2"):
         model.frozen()
     assert model.input_hints == {}
 
