@@ -31,10 +31,12 @@ def is_known(op: str) -> bool:
 
 
 def full_attrs(node: NodeDef) -> dict[str, AttrValue]:
-    """The node's attributes that its operation declares, with the defaults that graphs leave out."""
+    """The node's attributes that its operation declares, with the defaults that graphs leave out or leave empty."""
     declared = op_def_registry.get(node.op).attr
     defaults = {attr.name: attr.default_value for attr in declared if attr.HasField("default_value")}
-    return {**defaults, **{attr.name: node.attr[attr.name] for attr in declared if attr.name in node.attr}}
+    named = [attr.name for attr in declared if attr.name in node.attr]
+    # Published artifacts were met with "index_type": {} for a TopKV2, which TensorFlow takes for the default too.
+    return {**defaults, **{name: node.attr[name] for name in named if node.attr[name].WhichOneof("value")}}
 
 
 def promoted_attrs(attrs: Mapping[str, AttrValue]) -> dict[str, AttrValue]:
