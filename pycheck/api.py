@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
+from .errors import ConversionError, RuntimeUnavailableError
 from .types import ArtifactInfo, CheckReport, Report, RuntimeId
 
 if TYPE_CHECKING:
@@ -381,22 +382,46 @@ def convert(
     format: str | None = None,
     quantize: str | None = None,
     signature: str | None = None,
+    inputs: str | os.PathLike[str] | Arrays | None = None,
+    verify: bool = True,
+    samples: int | None = None,
+    seed: int | None = None,
+    range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+    size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
+    rtol: ByOutput | None = None,
+    atol: ByOutput | None = None,
+    max_ulp: ByOutput | None = None,
+    nan: str | None = None,
     custom_objects: Sequence[str] | None = None,
     trust_model: bool | None = None,
+    timeout_s: float | None = None,
 ) -> ArtifactInfo:
     """Convert a model to what plain TF.js loads, into a new or empty folder.
 
-    Where a browser starts, the artifact is run in it once against the model before it is handed out.
+    The artifact is run once in a browser and judged as `compare` judges, on `inputs` or on made ones.
+
+    Args:
+        inputs: As of `compare`. Left out, 2 samples are made.
+        verify: False converts without a browser.
 
     Raises:
         ModelFileError: The model cannot be read.
-        ConversionError: It cannot become an artifact, or the artifact answers otherwise; the
-            message names the layers or operations.
+        ConversionError: It cannot become an artifact, TF.js does not run the artifact, or the artifact fails the
+            check. Only in the last case it has been written, so that its error can be examined.
+        RuntimeUnavailableError: No browser could run the artifact, which has been written.
     """
-    given = locals()
-    from . import pipeline
+    given = dict(locals())
+    from . import converting
 
-    return _run(pipeline.convert(path_or(model), Path(folder), _options(given)))[0]
+    given["samples"] = converting.VERIFYING_SAMPLES if samples is None else samples
+    options = _options(given, without=("verify",))
+    work = converting.convert(path_or(model), Path(folder), options, inputs=path_or(inputs), verify=verify)
+    converted = _run(work)
+    if converted.exit_code == 3:
+        raise RuntimeUnavailableError(f"{folder} is not verified: {converted.failure}", converted.advice)
+    if converted.failure:
+        raise ConversionError(f"{folder} is not verified: {converted.failure}", converted.advice)
+    return converted.artifact
 
 
 def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> Options:

@@ -8,6 +8,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -379,21 +380,36 @@ def convert(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder for model.json and its shards.")],
     *,
+    inputs: Annotated[
+        Path | None, typer.Option("--inputs", metavar="PATH", help="Verify on these inputs (default: made ones).")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Run the artifact once in TF.js and judge it as compare does.")
+    ] = True,
     conversion: Conversion,
     code: ModelCode,
+    made: MadeInputs,
+    judgement: Judgement,
+    browsers: Browsers,
     no_cache: NoCache = False,
     screen: Screen,
 ) -> None:
-    """Convert MODEL to what plain TF.js loads, and hand it out."""
-    from . import pipeline
+    """Convert MODEL to what plain TF.js loads, verify it by one run in a browser, and write it.
+
+    It ends with 1 if the artifact fails the check, with 3 if no browser could run it, with 4 if TF.js does not run it.
+    """
+    from . import converting
     from .publishing import standard_output
 
-    options = _options(conversion, code, no_cache=no_cache)
+    made = made if made.samples is not None else replace(made, samples=converting.VERIFYING_SAMPLES)
+    options = _options(conversion, code, made, judgement, browsers, no_cache=no_cache)
     console = _console(screen)
     with console.progress() as observe:
-        artifact, report = interrupts.run(pipeline.convert(model, out, options, observe))
+        work = converting.convert(model, out, options, observe, inputs=inputs, verify=verify)
+        converted = interrupts.run(work)
     with standard_output():
-        console.artifact(artifact, report)
+        console.artifact(converted)
+    raise typer.Exit(converted.exit_code)
 
 
 @app.command()

@@ -13,9 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from .types import ArtifactInfo, CheckReport, Report
+from .types import CheckReport, Report
 
 if TYPE_CHECKING:
+    from .converting import Converted
     from .devices import DeviceInfo, Event
     from .doctor import Diagnosis
     from .hygiene import Hygiene
@@ -105,8 +106,9 @@ class Console:
 
         print_check(check, self._out, verbosity=self._verbosity)
 
-    def artifact(self, artifact: ArtifactInfo, report: Report) -> None:
-        """What was converted, where it lies and why in that format."""
+    def artifact(self, converted: Converted) -> None:
+        """What was converted, where it lies, why in that format, and whether it is verified."""
+        artifact = converted.artifact
         lines = [f"{artifact.format} model, {artifact.size_bytes / 1e6:.2f} MB, in {artifact.folder}"]
         lines += [f"  why {artifact.format}: {artifact.reason}"] if artifact.reason else []
         lines += [f"  {note}" for note in artifact.notes]
@@ -114,7 +116,7 @@ class Console:
         lines += [f"  load it with {load}('{artifact.model_file}')"]
         if artifact.quantization != "none":
             lines += [f"  weights quantized to {artifact.quantization}"]
-        lines += [f"  {_verification(report)}"]
+        lines += [f"  {line}" for line in _verification(converted)]
         print("\n".join(lines))
 
     def markdown(self, text: str) -> None:
@@ -187,11 +189,25 @@ class Console:
             self._out.print(Text(advice))
 
 
-def _verification(report: Report) -> str:
+def _verification(converted: Converted) -> list[str]:
     """What one run of a fresh artifact showed."""
-    (record,) = (record for record in report.runtimes if record.id.engine not in ("native", "artifact"))
+    report = converted.report
+    if report is None:
+        return ["not verified, as --no-verify asks"]
+    if converted.failure:
+        return [f"NOT VERIFIED: {converted.failure}", *([f"  {converted.advice}"] if converted.advice else [])]
     judged = [c for c in report.comparisons if c.passed is not None]
-    if record.error or not judged:
-        return f"not verified: {(record.error or 'nothing was compared').splitlines()[0]}"
+    used = max((c.share_used or 0.0 for c in judged), default=0.0)
     error = max((c.max_abs_error or 0.0 for c in judged), default=0.0)
-    return f"verified on {record.id} with {report.inputs.sample_count} made inputs: largest error {error:.2g}"
+    of_limit = f"largest error {error:.2g}, {used:.0%} of its limit"
+    return [f"verified on {judged[0].candidate}, {_inputs(report)}: {of_limit}"]
+
+
+def _inputs(report: Report) -> str:
+    inputs, signature = report.inputs, report.model.signature
+    if not signature.inputs:
+        return "without inputs"
+    origin = f"of {inputs.path}" if inputs.path else "that were made"
+    if not signature.has_samples:
+        return f"with one value of each input {origin}"
+    return f"with {inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"

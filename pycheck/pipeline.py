@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,24 +15,17 @@ from typing import TYPE_CHECKING, Any, Self
 from .cache import Cache
 from .command_line import command_line
 from .config import Options
-from .errors import ConversionError, UsageError
 from .folders import check_new_folder, write_folder
 from .hosts import Hosts
 from .inputs import from_arrays, open_inputs
 from .judgement import Measurements, conclude
-from .model import identify
-from .model.source import TFJS
 from .run import Observer, Run, Shared, silent
 from .source import Source
 from .store import PendingRun, open_run, read_outputs, starts
-from .types import ArtifactInfo, Report, RuntimeId, RuntimeStatus
+from .types import Report, RuntimeStatus
 
 if TYPE_CHECKING:
     from .training import RecipeText
-
-# What shows that a conversion computes the same: TF.js's plainest kernels, on as many made inputs.
-_VERIFIER = RuntimeId("chromium", "cpu")
-_VERIFYING_SAMPLES = 2
 
 
 class Workbench:
@@ -171,37 +163,6 @@ async def trace(model: Any, inputs: Any, options: Options, observe: Observer = s
     """
     async with Workbench() as bench:
         return await bench.trace(model, inputs, options, observe)
-
-
-async def convert(
-    model: Any, folder: Path, options: Options, observe: Observer = silent
-) -> tuple[ArtifactInfo, Report]:
-    """Convert into a new or empty folder, after one run in a browser has shown that the artifact answers alike.
-
-    UsageError when the folder is neither. ConversionError names what lacks, or how the artifact
-    answers otherwise; then nothing is handed out. Where no browser starts, or TF.js fails in it, the report says so;
-    quantized weights are handed out with the error that they cost.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists and is not an empty folder", "Name a new folder: nothing is overwritten.")
-    if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
-        raise UsageError(f"{model} is a TF.js model already", "Check it with pycheck compare.")
-    options = replace(options, runtimes=(_VERIFIER,), samples=_VERIFYING_SAMPLES, save_run=None)
-    async with Workbench() as bench, bench.opened(model, options, observe) as run:
-        report = await run.compare(None)
-        artifact = report.artifact
-        assert artifact is not None  # a conversion that fails raises
-        wrong = [c for c in report.comparisons if c.passed is False]
-        if any(c.shape_mismatch or options.quantize == "none" for c in wrong):
-            raise ConversionError(
-                f"the {artifact.format} artifact does not answer as the model does: {report.findings[0].summary}",
-                "Try the other --format; pycheck compare shows the difference on inputs of your own.",
-            )
-        try:
-            shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{folder} cannot be written: {error}") from error
-    return replace(artifact, folder=folder), report
 
 
 async def train(

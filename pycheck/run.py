@@ -105,6 +105,10 @@ class Run:
             await asyncio.gather(self._preparing, return_exceptions=True)
         await self._stack.aclose()
 
+    async def artifact(self) -> ArtifactInfo:
+        """The artifact, which nothing has run."""
+        return await self._source.artifact()
+
     async def compare(self, given: Any) -> Report:
         """Run everything on these inputs: a path, arrays, opened inputs, or None for made ones."""
         options, source = self._options, self._source

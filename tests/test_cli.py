@@ -360,8 +360,8 @@ def test_an_artifact_that_answers_in_another_shape_is_not_handed_out(
 ) -> None:
     predict = BrowserRuntime.predict
 
-    async def less(runtime: BrowserRuntime, inputs: Tensors) -> Tensors:
-        return {name: value[:, :-1] for name, value in (await predict(runtime, inputs)).items()}
+    async def less(runtime: BrowserRuntime, inputs: Tensors, **options: Any) -> Tensors:
+        return {name: value[:, :-1] for name, value in (await predict(runtime, inputs, **options)).items()}
 
     monkeypatch.setattr(BrowserRuntime, "predict", less)
     code, out, err = run("convert", model, "out", "--quantize", quantize)
