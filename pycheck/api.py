@@ -33,6 +33,7 @@ def compare(
     runtimes: Sequence[str | RuntimeId] | None = None,
     format: str | None = None,
     quantize: str | None = None,
+    keep_float: Sequence[str] | None = None,
     tfjs_model: str | os.PathLike[str] | None = None,
     map_output: Mapping[str, str] | None = None,
     samples: int | None = None,
@@ -71,6 +72,7 @@ def compare(
         runtimes: Candidates such as ``"chromium:webgl"``; default cpu, webgl and wasm in Chromium.
         format: Artifact format: "auto", "layers" or "graph".
         quantize: Weight quantization: "none", "float16", "uint16" or "uint8".
+        keep_float: Layers, weights or patterns of weights ("*/moving_variance") that stay float32 all the same.
         tfjs_model: An existing ``model.json`` to check instead of converting.
         map_output: Artifact output name to model output name, for `tfjs_model`.
         samples: How many inputs to make, where `inputs` is None.
@@ -126,6 +128,7 @@ def trace(
     runtimes: Sequence[str | RuntimeId] | None = None,
     format: str | None = None,
     quantize: str | None = None,
+    keep_float: Sequence[str] | None = None,
     tfjs_model: str | os.PathLike[str] | None = None,
     map_output: Mapping[str, str] | None = None,
     samples: int | None = None,
@@ -381,6 +384,7 @@ def convert(
     *,
     format: str | None = None,
     quantize: str | None = None,
+    keep_float: Sequence[str] | None = None,
     signature: str | None = None,
     inputs: str | os.PathLike[str] | Arrays | None = None,
     verify: bool = True,
@@ -446,7 +450,7 @@ def keyword_options(given: Mapping[str, Any], *, folder: Path | None = None) -> 
 
 
 #: Those of which one may come alone.
-_LISTS = ("runtimes", "custom_objects", "layers", "cpu_kernels")
+_LISTS = ("runtimes", "custom_objects", "layers", "cpu_kernels", "keep_float")
 #: Arguments that are no options of a run.
 _NO_OPTIONS = frozenset({"model", "inputs", "targets", "run", "folder"})
 #: Those that say how to train.

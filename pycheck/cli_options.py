@@ -26,6 +26,14 @@ Format = Annotated[
 Quantize = Annotated[
     str | None, typer.Option(metavar="none|float16|uint16|uint8", help="Weight quantization of the artifact.")
 ]
+KeepFloat = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep-float",
+        metavar="NAME",
+        help="Leave this layer, weight or pattern of weights (*/moving_variance) unquantized. Repeatable.",
+    ),
+]
 SignatureName = Annotated[
     str | None,
     typer.Option(
@@ -267,6 +275,7 @@ class Conversion(Group):
     title = "The artifact"
     format: Format = None
     quantize: Quantize = None
+    keep_float: KeepFloat = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ _WORDS: dict[str, Callable[[str, Any], list[str]]] = {
     "browser_args": _pairs("--browser-arg"),
     "connect": _pairs("--connect"),
     "flags": _pairs("--flag"),
+    "keep_float": _each("--keep-float"),
     "cpu_kernels": _each("--cpu-kernel"),
     "try_remedies": _switch,
     "custom_objects": _each("--custom-objects"),

@@ -41,7 +41,7 @@ class Options:
 
     `runtimes_named` is set if somebody named the runtimes: `train` leaves out others that cannot train the model.
     `range` bounds made inputs and `size` is that of their free dimensions, by input name or for all (None);
-    `map_output` pairs artifact names with model names;
+    `map_output` pairs artifact names with model names; `keep_float` are weights that `quantize` leaves alone;
     `flags` are TF.js flags that replace its defaults, `cpu_kernels` those that its CPU backend runs instead.
     """
 
@@ -49,6 +49,7 @@ class Options:
     runtimes_named: bool = False
     format: str = "auto"
     quantize: str = "none"
+    keep_float: tuple[str, ...] = ()
     tfjs_model: Path | None = None
     map_output: tuple[tuple[str, str], ...] = ()
     samples: int = 32
@@ -124,7 +125,8 @@ class Options:
 
 #: Options that a file or the environment may set, by their name there.
 _FILE_KEYS: dict[str, Any] = {
-    "runtimes": tuple[str, ...], "format": str, "quantize": str, "samples": int, "seed": int, 
+    "runtimes": tuple[str, ...], "format": str, "quantize": str, "keep_float": tuple[str, ...],
+    "samples": int, "seed": int, 
     "range": dict[str, str | list[float]] | list[float] | list[str] | str,
     "size": dict[str, int | str | list[int]] | list[int] | list[str] | int | str,
     "rtol": list[str | float] | str | float, "atol": list[str | float] | str | float,
@@ -203,6 +205,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
                 "browser_args",
                 "connect",
                 "cpu_kernels",
+                "keep_float",
                 "custom_objects",
                 "rtol",
                 "atol",
@@ -260,6 +263,7 @@ def _parse(settings: dict[str, Any]) -> Options:
     values["browser_args"] = _by_engine("--browser-arg", values.get("browser_args", ()))
     values["connect"] = _addresses(values.get("connect", ()))
     values["layers"] = tuple(values.get("layers", ()))
+    values["keep_float"] = tuple(dict.fromkeys(values.get("keep_float", ())))
     values["cpu_kernels"] = tuple(dict.fromkeys(values.get("cpu_kernels", ())))
     for name in ("tfjs_model", "save_run", "cache_dir", "bundle", "model_explorer"):
         if name in values:

@@ -222,7 +222,7 @@ class Source:
         if await self.is_artifact():
             return await self.own_artifact()
         model_key = await self.cache_key()
-        key = model_key and content_key(model_key, options.format, options.quantize)
+        key = model_key and content_key(model_key, options.format, options.quantize, options.keep_float)
         if key and (entry := self._cache.find("artifact", key)):
             artifact = _ARTIFACT.validate_json((entry / "artifact.json").read_bytes())
             return replace(artifact, folder=entry / "artifact")
@@ -232,7 +232,13 @@ class Source:
         def convert() -> ArtifactInfo:
             from .convert import convert
 
-            return convert(model, pending.folder / "artifact", format=options.format, quantize=options.quantize)
+            return convert(
+                model,
+                pending.folder / "artifact",
+                format=options.format,
+                quantize=options.quantize,
+                keep_float=options.keep_float if options.quantize != "none" else (),
+            )
 
         try:
             artifact = await self._in_thread(convert)

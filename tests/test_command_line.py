@@ -24,6 +24,7 @@ EVERYTHING = build(
         "runtimes": ["firefox:webgl", "chromium:webgl-f16"],
         "format": "graph",
         "quantize": "uint8",
+        "keep_float": ["bn", "*/bias"],
         "tfjs_model": "web/model.json",
         "map_output": [("Identity", "scores")],
         "samples": 7,

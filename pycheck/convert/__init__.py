@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 FORMATS = ("auto", "layers", "graph")
 
 
-def convert(model: Model, folder: Path, *, format: str = "auto", quantize: str = "none") -> ArtifactInfo:
+def convert(
+    model: Model, folder: Path, *, format: str = "auto", quantize: str = "none", keep_float: Sequence[str] = ()
+) -> ArtifactInfo:
     """Convert `model` into `folder`, which is absent or empty; nothing half written stays behind.
 
     Args:
@@ -28,6 +30,7 @@ def convert(model: Model, folder: Path, *, format: str = "auto", quantize: str =
             where tfjs-layers has every layer with every argument, else graph; `ArtifactInfo.reason`
             says which and why.
         quantize: How float weights are stored: none, float16, uint16 or uint8.
+        keep_float: Layers, weights or patterns of weights that stay float32 all the same.
 
     Raises:
         ConversionError: neither format, or not the chosen one, can hold the model; every obstacle is named.
@@ -35,16 +38,17 @@ def convert(model: Model, folder: Path, *, format: str = "auto", quantize: str =
     if format not in FORMATS:
         raise ConversionError(f"unknown format {format!r}", f"choose one of {', '.join(FORMATS)}")
     if format == "graph":
-        return _to_graph(model, folder, quantize, reason="")
+        return _to_graph(model, folder, quantize, keep_float, reason="")
     obstacles = _layers_obstacles(model)
     if not obstacles:
-        return _to_layers(model, folder, quantize, reason="" if format == "layers" else "tfjs-layers has every layer")
+        reason = "" if format == "layers" else "tfjs-layers has every layer"
+        return _to_layers(model, folder, quantize, keep_float, reason)
     if format == "layers":
         raise ConversionError(
             "the model cannot become a TF.js layers model:\n" + "\n".join(f"  {obstacle}" for obstacle in obstacles),
             "Use --format graph, or auto.",
         )
-    return _to_graph(model, folder, quantize, reason=f"tfjs-layers cannot take it: {'; '.join(obstacles)}")
+    return _to_graph(model, folder, quantize, keep_float, reason=f"tfjs-layers cannot take it: {'; '.join(obstacles)}")
 
 
 def _layers_obstacles(model: Model) -> Sequence[str]:
@@ -55,18 +59,23 @@ def _layers_obstacles(model: Model) -> Sequence[str]:
     return layers.unsupported(model.keras_model)
 
 
-def _to_layers(model: Model, folder: Path, quantize: str, reason: str) -> ArtifactInfo:
+def _to_layers(model: Model, folder: Path, quantize: str, keep_float: Sequence[str], reason: str) -> ArtifactInfo:
     from . import layers
 
-    artifact = layers.convert_layers(model.keras_model, folder, quantize)
+    artifact = layers.convert_layers(model.keras_model, folder, quantize, keep_float)
     return _describe(model, folder, "layers", quantize, reason, artifact)
 
 
-def _to_graph(model: Model, folder: Path, quantize: str, reason: str) -> ArtifactInfo:
+def _to_graph(model: Model, folder: Path, quantize: str, keep_float: Sequence[str], reason: str) -> ArtifactInfo:
     from . import graph
 
     artifact = graph.convert_graph(
-        model.frozen(), model.info.signature, folder, quantize=quantize, layers=_layer_names(model.keras_model)
+        model.frozen(),
+        model.info.signature,
+        folder,
+        quantize=quantize,
+        keep_float=keep_float,
+        layers=_layer_names(model.keras_model),
     )
     return _describe(model, folder, "graph", quantize, reason, artifact)
 

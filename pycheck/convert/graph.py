@@ -48,6 +48,7 @@ def convert_graph(
     folder: Path,
     *,
     quantize: str = "none",
+    keep_float: Sequence[str] = (),
     layers: Collection[str] = (),
 ) -> GraphArtifact:
     """Write `frozen` as a TF.js graph model into `folder`.
@@ -57,6 +58,7 @@ def convert_graph(
         signature: Types and shapes of the inputs and outputs that `frozen` names.
         folder: Absent or empty; see `write_model_json`.
         quantize: none, float16, uint16 or uint8; see `write_model_json`.
+        keep_float: Weights that are not quantized, likewise.
         layers: The names of the model's Keras layers, for messages.
 
     Raises:
@@ -97,7 +99,7 @@ def convert_graph(
         "modelTopology": _topology(program),
         **({"modelInitializer": initializing} if initializing else {}),
     }
-    size_bytes = write_model_json(folder, fields, weights, quantize)
+    size_bytes = write_model_json(folder, fields, weights, quantize, keep_float)
     return GraphArtifact(size_bytes, inputs, outputs, (*notes, *_quantization_notes(weights, quantize)))
 
 

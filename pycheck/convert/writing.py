@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import glob
 import importlib
 import io
@@ -24,6 +25,8 @@ Weights = Sequence[tuple[str, npt.NDArray[Any]]]
 QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
 SHARD_SIZE_BYTES = 4 * 1024 * 1024  # the largest file that all major browsers cache
 
+#: So many weights are named where one is not found.
+_MOST_NAMED = 8
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _INT32 = np.iinfo(np.int32)
 
@@ -103,7 +106,19 @@ def is_quantized(array: npt.NDArray[Any], quantize: str) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def write_model_json(folder: Path, fields: Mapping[str, Any], weights: Weights, quantize: str = "none") -> int:
+def is_kept(name: str, keep_float: Sequence[str]) -> bool:
+    """Whether a weight is one of those that stay as they are: by its name, a part of it such as a layer, or a pattern.
+
+    ``bn`` keeps all weights of the layer bn, also in nested models; ``bn/moving_variance`` one of them, ``*/bias`` all
+    biases.
+    """
+    padded = f"/{name}/"
+    return any(f"/{pattern}/" in padded or fnmatch.fnmatchcase(name, pattern) for pattern in keep_float)
+
+
+def write_model_json(
+    folder: Path, fields: Mapping[str, Any], weights: Weights, quantize: str = "none", keep_float: Sequence[str] = ()
+) -> int:
     """Write ``model.json`` (`fields` and the weights manifest) and its shards of at most 4 MB.
 
     All files appear at once, under a folder that was absent or empty, or not at all. Weights of a
@@ -115,13 +130,14 @@ def write_model_json(folder: Path, fields: Mapping[str, Any], weights: Weights, 
         fields: The JSON of model.json without ``weightsManifest``; finite numbers only.
         weights: Unique names and values, in the order in which they are stored.
         quantize: none, float16, uint16 or uint8. The integers are affine, one range for each tensor.
+        keep_float: Which weights are not quantized all the same, see `is_kept`.
 
     Returns:
         Size in bytes of model.json and the shards together.
 
     Raises:
         ConversionError: the folder is in use or cannot be written, an integer needs more than 32 bits,
-            a type has no counterpart, a name occurs twice, or a field is not JSON.
+            a type has no counterpart, a name occurs twice, a field is not JSON, or `keep_float` names no weight.
     """
     if quantize not in QUANTIZATIONS:
         raise ConversionError(f"unknown quantization {quantize!r}", f"choose one of {', '.join(QUANTIZATIONS)}")
@@ -129,12 +145,13 @@ def write_model_json(folder: Path, fields: Mapping[str, Any], weights: Weights, 
         raise ConversionError(f"{folder} exists and is not an empty folder", "give a new folder for the artifact")
     stored = [(name, _storable(name, np.asarray(array))) for name, array in weights]
     _refuse_duplicates([name for name, _ in stored])
+    _refuse_unknown([name for name, _ in stored], keep_float)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             complete = Path(scratch) / "artifact"
             complete.mkdir()
-            _write_files(complete, fields, stored, quantize)
+            _write_files(complete, fields, stored, quantize, keep_float)
             size_bytes = sum(file.stat().st_size for file in complete.iterdir())
             complete.rename(folder)
     except OSError as error:
@@ -142,12 +159,16 @@ def write_model_json(folder: Path, fields: Mapping[str, Any], weights: Weights, 
     return size_bytes
 
 
-def _write_files(folder: Path, fields: Mapping[str, Any], weights: Weights, quantize: str) -> None:
+def _write_files(
+    folder: Path, fields: Mapping[str, Any], weights: Weights, quantize: str, keep_float: Sequence[str]
+) -> None:
     import_tensorflowjs()
     writer = importlib.import_module("tensorflowjs.write_weights")
     group = [{"name": name, "data": array} for name, array in weights]
     # Names are escaped because the writer reads them as patterns, and a name may hold brackets.
-    quantized = [glob.escape(name) for name, array in weights if is_quantized(array, quantize)]
+    quantized = [
+        glob.escape(name) for name, array in weights if is_quantized(array, quantize) and not is_kept(name, keep_float)
+    ]
     manifest = writer.write_weights(
         [group],
         str(folder),
@@ -186,6 +207,18 @@ def _storable(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
             "keep integers in the model within the range of int32",
         )
     return array.astype(np.int32, copy=False)
+
+
+def _refuse_unknown(names: Sequence[str], keep_float: Sequence[str]) -> None:
+    for pattern in keep_float:
+        if not any(is_kept(name, [pattern]) for name in names):
+            shown = ", ".join(names[:_MOST_NAMED]) + (
+                f" and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else ""
+            )
+            raise ConversionError(
+                f"--keep-float {pattern}: the artifact has no weight of this name; it has {shown}",
+                "Give a layer, a weight, or a pattern such as '*/moving_variance'.",
+            )
 
 
 def _refuse_duplicates(names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from ..types import Finding, Remedy, Severity
 #: What the advice of a finding amounts to, where that is something that can be tried.
 _ADVISED = {
     "conversion-drift": ("conversion",),
-    "quantization-drift": ("quantization", "conversion"),
+    "quantization-drift": ("tensors", "quantization", "conversion"),
     "resize-alignment": ("format", "conversion"),
     "f16-underflow": ("epsilon",),
     "epsilon-mismatch": ("epsilon",),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ..types import Remedy
+from ..types import Outcome, Remedy, Verdict
 from .failure import Failure
 from .trial import Trial
 from .trials import Trials
 
 #: From the coarsest to the finest, as far as weights of ordinary size go.
 _QUANTIZATIONS = ("uint8", "uint16", "float16", "none")
+#: Of an output's scale: beyond, nothing passes by itself.
+_COST = 0.01
+JUDGED = "judged with 1 % of each output's scale allowed, which is what quantization may cost"
 _OTHER = {"layers": "graph", "graph": "layers"}
 
 
@@ -19,22 +23,49 @@ def fits_quantization(failure: Failure) -> bool:
     return failure.is_converted and failure.options.quantize != "none"
 
 
+def allowance(failure: Failure) -> tuple[tuple[str, float], ...]:
+    """What quantization may cost each output where nobody set a limit: 1 % of its scale, the most that ever passes."""
+    tolerance = failure.options.tolerance
+    if tolerance.rtol or tolerance.atol or tolerance.max_ulp or tolerance.rules:
+        return ()
+    rows = [c for c in failure.report.comparisons if c.candidate == failure.runtime and c.reference_scale]
+    return tuple((c.tensor, float(f"{_COST * (c.reference_scale or 0.0):.2g}")) for c in rows)
+
+
+def options_of(allowed: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    """The same on the command line."""
+    return tuple(text for name, limit in allowed for text in ("--atol", f"{name}:{limit:g}"))
+
+
 async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
-    """The coarsest that passes of those that are finer."""
+    """The coarsest that passes of those that are finer, else at a cost that quantization may have."""
     given = failure.options.quantize
     finer = _QUANTIZATIONS[_QUANTIZATIONS.index(given) + 1 :]
     for quantize in finer:
-        gave = await trials.outcome(Trial(failure.together, quantize=quantize), failure.runtime)
+        trial = Trial(failure.together, quantize=quantize)
+        gave, allowed = await within(failure, trials, trial)
         remedy = failure.remedy(
             "quantization",
             f"weights in {'float32' if quantize == 'none' else quantize} instead of {given}",
             gave,
             trial_count=trials.count,
-            options=("--quantize", quantize),
+            options=("--quantize", quantize, *options_of(allowed)),
+            note=JUDGED if allowed else "",
         )
         if remedy.worked:
             break
     return remedy
+
+
+async def within(failure: Failure, trials: Trials, trial: Trial) -> tuple[Outcome, tuple[tuple[str, float], ...]]:
+    """What a trial gives, and the limits that it needs to pass: none, or those of `allowance`."""
+    gave = await trials.outcome(trial, failure.runtime)
+    allowed = allowance(failure)
+    largest = max((limit for _, limit in allowed), default=0.0)
+    if gave.verdict is not Verdict.DRIFT or gave.max_abs_error is None or gave.max_abs_error > largest:
+        return gave, ()
+    with_cost = await trials.outcome(replace(trial, allowed=allowed), failure.runtime)
+    return (with_cost, allowed) if with_cost.verdict is Verdict.PASS else (gave, ())
 
 
 def fits_format(failure: Failure) -> bool:

@@ -14,7 +14,8 @@ class Trial:
 
     `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
     magnitude; Python then computes on the same changed inputs. `anew` takes pycheck's own conversion of the model
-    in place of an artifact that was handed over.
+    in place of an artifact that was handed over. `keep_float` are weights that are not quantized, `allowed` absolute
+    limits by output.
     """
 
     runtimes: tuple[RuntimeId, ...]
@@ -22,6 +23,8 @@ class Trial:
     cpu_kernels: tuple[str, ...] = ()
     format: str | None = None
     quantize: str | None = None
+    keep_float: tuple[str, ...] = ()
+    allowed: tuple[tuple[str, float], ...] = ()
     anew: bool = False
     epsilons: tuple[tuple[str, float], ...] = ()
     factors: tuple[tuple[str, float], ...] = ()
@@ -30,7 +33,7 @@ class Trial:
     @property
     def converts(self) -> bool:
         """Whether the artifact is converted in another way."""
-        return self.anew or self.format is not None or self.quantize is not None
+        return bool(self.anew or self.format is not None or self.quantize is not None or self.keep_float)
 
     @property
     def changes_inputs(self) -> bool:
@@ -46,8 +49,10 @@ class Trial:
             cpu_kernels=(*given.cpu_kernels, *self.cpu_kernels),
             format=self.format or given.format,
             quantize=self.quantize or given.quantize,
+            keep_float=(*given.keep_float, *self.keep_float),
             tfjs_model=None if self.anew else given.tfjs_model,
             map_output=() if self.anew else given.map_output,
+            tolerance=replace(given.tolerance, atol={**given.tolerance.atol, **dict(self.allowed)}),
             save_run=None,
             trace=False,
             layers=(),

@@ -104,3 +104,28 @@ def test_importing_tensorflowjs_leaves_no_stand_in_behind():
     assert package.__version__ == "4.22.0"
     assert "pycheck" not in type(sys.modules.get("tensorflow_decision_forests")).__module__
     assert "pycheck" not in type(sys.modules.get("tensorflow_hub")).__module__
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        (["bn"], {"bn/gamma", "block/bn/variance"}),
+        (["bn/gamma"], {"bn/gamma"}),
+        (["*/variance"], {"block/bn/variance"}),
+        (["conv", "block"], {"conv/kernel", "block/bn/variance"}),
+        ([], set()),
+    ],
+)
+def test_weights_are_left_unquantized_by_layer_by_name_and_by_pattern(tmp_path, keep, kept):
+    names = ["bn/gamma", "block/bn/variance", "conv/kernel", "bnx/kernel"]
+    weights = [(name, np.arange(4, dtype=np.float32)) for name in names]
+    write_model_json(tmp_path / "out", {}, weights, "uint8", keep)
+    (group,) = json.loads((tmp_path / "out" / "model.json").read_text())["weightsManifest"]
+    assert {entry["name"] for entry in group["weights"] if "quantization" not in entry} == kept
+
+
+def test_a_name_that_no_weight_has_is_refused_with_those_that_there_are(tmp_path):
+    with pytest.raises(
+        ConversionError, match="--keep-float bm: the artifact has no weight of this name; it has bn/gamma"
+    ):
+        write_model_json(tmp_path / "out", {}, [("bn/gamma", np.ones(3, np.float32))], "uint8", ["bm"])

@@ -197,3 +197,50 @@ def test_a_kernel_that_tfjs_does_not_have_is_an_error_that_names_its_neighbours(
         pycheck.compare(
             MODELS / "cnn.keras", MODELS / "cnn_inputs.npy", runtimes=["chromium:wasm"], cpu_kernels=["Rleu"]
         )
+
+
+def _with_spread_variances(folder: Path) -> tuple[Path, np.ndarray]:
+    """A normalization with a dead channel and a loud one, whose variances 255 steps cannot hold."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    norm = layers.BatchNormalization(name="bn")
+    image = keras.Input((12, 12, 1))
+    features = layers.Flatten()(norm(layers.Conv2D(8, 3, activation="relu", name="conv")(image)))
+    model = keras.Model(image, layers.Dense(5, activation="softmax", name="kind")(features))
+    generator = np.random.default_rng(0)
+    gamma, beta, mean, variance = norm.get_weights()
+    variance[:] = generator.uniform(0.05, 0.3, variance.shape)
+    variance[0], variance[1] = 1e-3, 900.0
+    norm.set_weights([gamma, beta, mean, variance])
+    model.save(folder / "m.keras")
+    return folder / "m.keras", generator.uniform(0, 1, (8, 12, 12, 1)).astype("f4")
+
+
+def test_the_weight_that_quantization_ruins_is_found_and_left_out_and_float16_is_tried(
+    only: Only, tmp_path: Path
+) -> None:
+    only("tensors", "quantization")
+    model, x = _with_spread_variances(tmp_path)
+    report = pycheck.compare(model, x, runtimes=["chromium:cpu"], quantize="uint8", format="layers", try_remedies=True)
+    kept, finer = report.remedies
+    assert (kept.kind, kept.worked) == ("tensors", True)
+    assert kept.change == "bn/moving_variance in float32, the other weights in uint8"
+    assert kept.trial_count <= 4
+    assert (finer.kind, finer.worked, finer.options[:2]) == ("quantization", True, ("--quantize", "float16"))
+    for remedy in (kept, finer):
+        assert remedy.after and remedy.after.max_abs_error and remedy.before.max_abs_error
+        assert remedy.after.max_abs_error < 0.02 * remedy.before.max_abs_error
+        options = dict(zip(remedy.options[::2], remedy.options[1::2], strict=True))
+        output, _, limit = options["--atol"].rpartition(":")
+        again = pycheck.compare(
+            model,
+            x,
+            runtimes=["chromium:cpu"],
+            format="layers",
+            quantize=options.get("--quantize", "uint8"),
+            keep_float=options.get("--keep-float"),
+            atol={output: float(limit)},
+        )
+        assert again.verdict is pycheck.Verdict.PASS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,7 +119,8 @@ def test_inputs_stay_as_they_are_where_they_hold_nan_or_the_trouble_is_no_nan() 
     assert "inputs" not in Bench(report({"chromium:webgl": "drift"}), never).remedies()
 
 
-def test_a_quantized_artifact_is_made_finer_until_it_passes() -> None:
+def test_a_quantized_artifact_is_made_finer_until_it_passes(only: Callable[..., None]) -> None:
+    only("quantization")
     bench = Bench(report({"chromium:cpu": "drift"}), lambda t: t.quantize in ("float16", "none"), quantize="uint8")
     remedy = bench.remedies()["quantization"]
     assert remedy.options == ("--quantize", "float16")

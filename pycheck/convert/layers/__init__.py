@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,16 @@ def unsupported(keras_model: Any) -> list[str]:
     return list(convert_model(keras_model).problems)
 
 
-def convert_layers(keras_model: Any, folder: Path, quantize: str = "none") -> LayersArtifact:
+def convert_layers(
+    keras_model: Any, folder: Path, quantize: str = "none", keep_float: Sequence[str] = ()
+) -> LayersArtifact:
     """Write a model as a TF.js layers model.
 
     Args:
         keras_model: A live model of Keras 3 or of tf_keras (Keras 2).
         folder: Where model.json and its shards go; absent or empty.
         quantize: none, float16, uint16 or uint8.
+        keep_float: Weights that are not quantized; see `write_model_json`.
 
     Raises:
         ConversionError: a layer has no equal in tfjs-layers; the message names all of them.
@@ -60,7 +64,7 @@ def convert_layers(keras_model: Any, folder: Path, quantize: str = "none") -> La
             "use the graph format (--format graph)",
         )
     graph = conversion.graph
-    size_bytes = write_model_json(folder, _model_json(conversion, keras_model), graph.weights(), quantize)
+    size_bytes = write_model_json(folder, _model_json(conversion, keras_model), graph.weights(), quantize, keep_float)
     return LayersArtifact(
         size_bytes,
         tuple(ref.layer.name for ref in graph.inputs),

@@ -1,0 +1,83 @@
+"""Remedy: the few weights that quantization ruins, left in float32."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..artifact.document import read_document
+from ..artifact.weights import decode_weights
+from ..types import Array, ArtifactInfo, Remedy, Verdict
+from .conversion import JUDGED, fits_quantization, options_of, within
+from .failure import Failure
+from .searching import Found, smallest
+from .trial import Trial
+from .trials import Trials
+
+#: With more than this many weights left out, another quantization is the better answer.
+_MOST = 8
+
+
+def fits(failure: Failure) -> bool:
+    """Quantized weights of pycheck's own making."""
+    return fits_quantization(failure)
+
+
+async def cure(failure: Failure, trials: Trials) -> Remedy | None:
+    """As few weights as do, those first whose values quantization changes most; None where none is quantized."""
+    whole = await trials.artifact(Trial(failure.together, quantize="none"))
+    if whole is None or failure.report.artifact is None:
+        return None
+    ranked = await asyncio.to_thread(_by_damage, failure.report.artifact, whole)
+    if not ranked:
+        return None
+
+    def trial(names: Sequence[str]) -> Trial:
+        return Trial(failure.together, keep_float=tuple(sorted(names)))
+
+    async def passes(names: tuple[str, ...]) -> bool:
+        gave, _ = await within(failure, trials, trial(names))
+        return gave.verdict is Verdict.PASS
+
+    found: Found[tuple[str, ...]] | None = None
+    count = 1
+    while found is None and count <= _MOST:
+        names = tuple(ranked[:count])
+        if await passes(names):
+            found = await smallest(names, passes)
+        count = len(ranked) if count < len(ranked) < 2 * count <= _MOST else 2 * count
+    names = found.value if found else tuple(ranked[:_MOST])
+    gave, allowed = await within(failure, trials, trial(names))
+    notes = [JUDGED] if allowed else []
+    notes += ["perhaps fewer would do: the trials ended first"] if found and not found.complete else []
+    return failure.remedy(
+        "tensors",
+        f"{', '.join(sorted(names))} in float32, the other weights in {failure.options.quantize}",
+        gave,
+        trial_count=trials.count,
+        options=(*(text for name in sorted(names) for text in ("--keep-float", name)), *options_of(allowed)),
+        note="; ".join(notes),
+    )
+
+
+def _by_damage(quantized: ArtifactInfo, whole: ArtifactInfo) -> list[str]:
+    """Names of the quantized weights, the most damaged first."""
+    kept = read_document(_file(quantized))
+    names = kept.quantized_weights()
+    before, after = decode_weights(read_document(_file(whole))), decode_weights(kept)
+    damage = {name: _damage(before[name], after[name]) for name in after if name in names and name in before}
+    return sorted(damage, key=lambda name: damage[name], reverse=True)
+
+
+def _file(artifact: ArtifactInfo) -> Path:
+    return artifact.folder / artifact.model_file
+
+
+def _damage(before: Array, after: Array) -> float:
+    """By what share half of the values change at least: not the mean, which the few large ones would hide."""
+    values = before[before != 0].astype(np.float64)
+    errors = np.abs(after[before != 0].astype(np.float64) - values)
+    return float(np.median(errors / np.abs(values))) if values.size else 0.0
