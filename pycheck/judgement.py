@@ -12,7 +12,7 @@ from .compare import Statistics, better_pairings, measure, merge, summarize
 from .config import Options
 from .diagnose import diagnose
 from .gate import ToleranceOptions, assess, decide, precision_bits
-from .inputs import nonfinite
+from .inputs import ids, nonfinite
 from .inputs.scale import ScaleSketch
 from .store import SavedRun
 from .types import (
@@ -21,6 +21,8 @@ from .types import (
     Batch,
     Comparison,
     Environment,
+    IdRange,
+    InputHint,
     InputScale,
     NonfiniteInput,
     PairingHint,
@@ -43,6 +45,7 @@ class Measurements:
         signature: Signature,
         tolerance: ToleranceOptions,
         environment_of: Callable[[RuntimeId], Environment | None],
+        hints: Mapping[str, InputHint] | None = None,
     ) -> None:
         self._signature = signature
         self._sampled = {spec.name: spec.has_sample_axis for spec in signature.outputs}
@@ -54,6 +57,8 @@ class Measurements:
         self._nonfinite: dict[str, NonfiniteInput] = {}
         self.input_elements: dict[str, int] = {}
         self._scales: dict[str, ScaleSketch] = {}
+        self._hints = hints or {}
+        self.ids: tuple[IdRange, ...] = ()
         self._whole: set[str] = set()  # inputs without a sample axis
         self.pairing_hints: list[PairingHint] = []
         self._digests: dict[tuple[RuntimeId, str], hashlib._Hash] = {}
@@ -62,6 +67,9 @@ class Measurements:
         """Count what is not finite in a batch of inputs, how large its values and the largest batch are."""
         for name, tensor in batch.tensors.items():
             self.input_elements[name] = max(tensor.size, self.input_elements.get(name, 0))
+            if hint := self._hints.get(name):
+                held = ids.found(name, hint, tensor, batch.start, whole=name in batch.whole)
+                self.ids = ids.together(self.ids, held)
             if tensor.dtype.kind == "f":
                 whole = name in batch.whole
                 if whole and batch.index:  # the same value as in the first batch
@@ -85,7 +93,7 @@ class Measurements:
     @property
     def scales(self) -> tuple[InputScale, ...]:
         """How large the floating-point inputs were that were added."""
-        found = ((name, sketch.summary(name)) for name, sketch in self._scales.items())
+        found = ((name, sketch.summary(name, self._hints.get(name))) for name, sketch in self._scales.items())
         return tuple(replace(scale, has_sample_axis=name not in self._whole) for name, scale in found if scale)
 
     def add_reference(self, size_runtime: RuntimeId, size: Tensors, classes: Tensors, start: int, count: int) -> None:

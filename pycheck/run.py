@@ -17,7 +17,7 @@ from .cache import Cache
 from .config import Options
 from .errors import RuntimeFailedError
 from .hosts import Hosts
-from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs
+from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
 from .judgement import Measurements, conclude
 from .lengthening import fitting_lengths
 from .references import References
@@ -123,7 +123,9 @@ class Run:
         self._shared.hosts.start(options)
         batch_size = info.signature.fixed_batch or even_batch_size(options.batch_size, inputs.sample_count)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
-        measurements = Measurements(info.signature, options.tolerance, self._environments.get)
+        hints = await source.input_hints()
+        self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
+        measurements = Measurements(info.signature, options.tolerance, self._environments.get, hints)
         self._references = self._lent or References(
             source, info.references, inputs, batch_size, self._cache, self._shared.executor, self._advance(inputs)
         )
@@ -133,8 +135,12 @@ class Run:
         self._artifact = asyncio.ensure_future(source.artifact())
         preparing = [self._trace_references()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)
-        await together([self._artifact, *candidates, *preparing, self._reference_batches()])
-        saved = self._saved(info, replace(await source.evidence(), scales=measurements.scales))
+        try:
+            await together([self._artifact, *candidates, *preparing, self._reference_batches()])
+        except RuntimeFailedError as error:
+            await asyncio.to_thread(refuse_ids, inputs, hints, error)
+            raise
+        saved = self._saved(info, replace(await source.evidence(), scales=measurements.scales, ids=measurements.ids))
         if self._pending:
             self._pending.publish(saved)
         return conclude(saved, measurements, options)
@@ -263,7 +269,7 @@ class Run:
         return SavedRun(
             model=replace(info, signature=measurements.signature),
             artifact=self._artifact.result(),
-            inputs=inputs.info,
+            inputs=replace(inputs.info, ids=self._id_inputs),
             runtimes=(*self._references.records.values(), *(self._records[r] for r in options.runtimes)),
             candidates=options.runtimes,
             batch_sizes=tuple(batch.size for batch in inputs.batches(self._batch_size)),

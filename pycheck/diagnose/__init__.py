@@ -16,13 +16,21 @@ from ..types import (
     RuntimeRecord,
     Severity,
 )
-from . import causes, drift, faults, nonfinite, runtimes, top1
+from . import causes, drift, faults, ids, nonfinite, runtimes, top1
 from .case import Case, Rule
 
 __all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
 
 #: In the order in which their findings read best: what makes others moot comes first.
-RULES: tuple[Rule, ...] = (*faults.RULES, *runtimes.RULES, *nonfinite.RULES, *drift.RULES, *top1.RULES, *causes.RULES)
+RULES: tuple[Rule, ...] = (
+    *faults.RULES,
+    *runtimes.RULES,
+    *nonfinite.RULES,
+    *drift.RULES,
+    *top1.RULES,
+    *ids.RULES,
+    *causes.RULES,
+)
 
 _ORDER = {severity: rank for rank, severity in enumerate((Severity.ERROR, Severity.WARNING, Severity.INFO))}
 

@@ -38,7 +38,8 @@ def _has_nonfinite(case: Case) -> bool:
     return any(sum(map(sum, c.nonfinite.counts)) > c.nonfinite.counts[0][0] for c in case.comparisons)
 
 
-def _severity(case: Case) -> Severity:
+def severity_of_cause(case: Case) -> Severity:
+    """A warning where there is something to explain."""
     return Severity.WARNING if went_wrong(case) else Severity.INFO
 
 
@@ -55,7 +56,7 @@ def input_scale(case: Case) -> Iterator[Finding]:
         outlier = scale.outlier if scale.outlier and scale.outlier.robust_z > _FAR else None
         yield finding(
             "input-scale",
-            _severity(case),
+            severity_of_cause(case),
             tensor=scale.name,
             summary=f"The input {scale.name}: {'; '.join(remarks)}.",
             advice=_CLIP if outlier else _SCALE,
@@ -179,7 +180,12 @@ def epsilon_mismatch(case: Case) -> Iterator[Finding]:
 def _epsilon(case: Case, epsilon: Epsilon, summary: str, advice: str) -> Finding:
     evidence = {"model": epsilon.model, "artifact": epsilon.artifact, "in_tensors": epsilon.in_tensors}
     return finding(
-        "epsilon-mismatch", _severity(case), layer=epsilon.layer, summary=summary, advice=advice, evidence=evidence
+        "epsilon-mismatch",
+        severity_of_cause(case),
+        layer=epsilon.layer,
+        summary=summary,
+        advice=advice,
+        evidence=evidence,
     )
 
 

@@ -43,6 +43,7 @@ CODES: Mapping[str, Code] = {
     "cpu-forwarded": Code("inputs so small that TF.js leaves them to the CPU", _INFO),
     # What goes in.
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),
+    "ids-out-of-table": Code("an input names an entry that a table does not have", _OF_CAUSE),
     "input-scale": Code("the inputs are not scaled, or one lies far off", _OF_CAUSE),
     "weight-nonfinite": Code("a weight is NaN or infinite", _WARNING),
     "epsilon-mismatch": Code("a normalization's epsilon is another, or lost in half floats", _OF_CAUSE),

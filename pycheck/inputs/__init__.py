@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .altering import altered
+from .ids import refuse_ids
 from .made import make_inputs
 from .sizes import asked_sizes, free_inputs
 from .stream import Inputs, even_batch_size
@@ -17,4 +18,5 @@ __all__ = [
     "from_arrays",
     "make_inputs",
     "open_inputs",
+    "refuse_ids",
 ]

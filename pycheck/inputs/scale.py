@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..types import Array, Column, InputScale, Outlier
+from ..types import Array, Column, InputHint, InputScale, Outlier
 
 #: An input with a longer last axis than this has no features, only elements: one column.
 _MOST_COLUMNS = 4096
@@ -84,9 +84,12 @@ class ScaleSketch:
             np.where(higher, later.high_sample, self.high_sample),
         )
 
-    def summary(self, name: str) -> InputScale | None:
-        """What rules look at; None when nothing was finite."""
-        known = np.flatnonzero(np.isfinite(self.low))
+    def summary(self, name: str, hint: InputHint | None = None) -> InputScale | None:
+        """What rules look at; None when nothing was finite, and for entries of a table, whose size means nothing."""
+        entries = hint.entry_columns if hint else ()
+        if entries is None:
+            return None
+        known = np.setdiff1d(np.flatnonzero(np.isfinite(self.low)), entries)
         if not known.size:
             return None
         magnitude = np.maximum(np.abs(self.low), np.abs(self.high))

@@ -96,7 +96,8 @@ def _outliers(failure: Failure) -> dict[str, float]:
 
 
 def _floats(failure: Failure) -> list[str]:
-    return [spec.name for spec in failure.report.model.signature.inputs if spec.dtype in _FLOATS]
+    ids = failure.report.inputs.ids  # scaled, they would name other entries
+    return [s.name for s in failure.report.model.signature.inputs if s.dtype in _FLOATS and s.name not in ids]
 
 
 def _short(value: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..diagnose.training import DataNan, TargetRange
 from ..inputs.scale import ScaleSketch
-from ..types import Array, InputScale, Tensors
+from ..types import Array, InputHint, InputScale, Tensors
 from .plan import Plan
 from .recipe import Loss
 
@@ -27,10 +27,10 @@ def nan_in_data(plan: Plan) -> tuple[DataNan, ...]:
     return tuple(found)
 
 
-def scales(arrays: Tensors) -> tuple[InputScale, ...]:
-    """How large each floating-point array is, column by column."""
+def scales(arrays: Tensors, hints: Mapping[str, InputHint]) -> tuple[InputScale, ...]:
+    """How large each floating-point array is, column by column, without entries of tables."""
     found = (
-        ScaleSketch.of(array, 0).summary(name)
+        ScaleSketch.of(array, 0).summary(name, hints.get(name))
         for name, array in arrays.items()
         if array.dtype.kind == "f" and array.size
     )

@@ -41,7 +41,7 @@ def setup_of(model: Model, inputs: Inputs, targets: object, text: RecipeText) ->
     source = source_model(model, inputs)
     recipe = text.recipe(compiled_of(model, optimizer_given=bool(text.optimizer), loss_given=bool(text.loss)))
     plan = make_plan(inputs, targets, model.info.signature, recipe)
-    return Setup(source.keras_model, recipe, replace(plan, notes=(*source.notes, *plan.notes)))
+    return Setup(source.keras_model, recipe, replace(plan, notes=(*source.notes, *plan.notes)), hints=model.input_hints)
 
 
 async def train_run(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ConversionError, UsageError
 from ..runtimes.training import PageRecipe, PageVariable
-from ..types import Array, ArtifactInfo, TrainingVariable
+from ..types import Array, ArtifactInfo, InputHint, TrainingVariable
 from .keras_models import penalties, trainable_copy
 from .native import NativeTrainer, Rules
 from .plan import Plan
@@ -29,6 +29,7 @@ class Setup:
     recipe: Recipe
     plan: Plan
     change: LayerChange | None = None
+    hints: Mapping[str, InputHint] = field(default_factory=dict)  # what the model says of its inputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,17 @@ from .comparisons import (
     Top1Flip,
     WorstElement,
 )
-from .evidence import ArtifactFault, Column, Epsilon, Evidence, InputScale, NonfiniteInput, NonfiniteWeight, Outlier
+from .evidence import (
+    ArtifactFault,
+    Column,
+    Epsilon,
+    Evidence,
+    IdRange,
+    InputScale,
+    NonfiniteInput,
+    NonfiniteWeight,
+    Outlier,
+)
 from .findings import Finding, NanPolicy, Severity, Verdict
 from .hints import VALUE_KINDS, InputHint, Padding, Values
 from .names import (
@@ -87,6 +97,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "GradientComparison",
+    "IdRange",
     "InputHint",
     "InputScale",
     "InputsInfo",

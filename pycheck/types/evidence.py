@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,32 @@ class InputScale:
     outlier: Outlier | None
     constant_columns: tuple[int, ...] = ()
     has_sample_axis: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """Columns of an input (None: all) that name entries of a table, from `low` to below `high`, and what they hold."""
+
+    name: str
+    columns: tuple[int, ...] | None
+    low: int
+    high: int
+    reason: str  # such as "178 rows of embedding"
+    smallest: float
+    largest: float
+    smallest_sample: int
+    largest_sample: int
+
+    def merge(self, later: Self) -> Self:
+        """Of both; the first sample of several."""
+        lower, higher = later.smallest < self.smallest, later.largest > self.largest
+        return replace(
+            self,
+            smallest=later.smallest if lower else self.smallest,
+            smallest_sample=later.smallest_sample if lower else self.smallest_sample,
+            largest=later.largest if higher else self.largest,
+            largest_sample=later.largest_sample if higher else self.largest_sample,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +138,4 @@ class Evidence:
     epsilons: tuple[Epsilon, ...] = ()
     bilinear_layers: tuple[str, ...] = ()  # of a layers artifact, which tfjs-layers resizes from pixel corners
     faults: tuple[ArtifactFault, ...] = ()  # of the artifact, known before it runs
+    ids: tuple[IdRange, ...] = ()

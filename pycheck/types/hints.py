@@ -50,3 +50,10 @@ class InputHint:
 
     values: tuple[Values, ...] = ()
     padding: Padding | None = None
+
+    @property
+    def entry_columns(self) -> tuple[int, ...] | None:
+        """The columns whose numbers stand for entries of a table; None where all do."""
+        named = [values.columns for values in self.values if values.names_entries]
+        known = [columns for columns in named if columns is not None]
+        return None if len(known) < len(named) else tuple(sorted({column for columns in known for column in columns}))

@@ -64,6 +64,7 @@ class InputsInfo:
     sha256: str
     sample_count: int
     notes: tuple[str, ...] = ()  # such as "x: float64 rounded to float32"
+    ids: tuple[str, ...] = ()  # inputs whose numbers, or some of them, name entries of a table: no scale is theirs
 
 
 @dataclass(frozen=True, slots=True)

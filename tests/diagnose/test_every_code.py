@@ -24,6 +24,7 @@ from pycheck.types import (
     Epsilon,
     Evidence,
     Finding,
+    IdRange,
     InputScale,
     NonfiniteInput,
     NonfiniteWeight,
@@ -86,6 +87,7 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),
     "input-scale": lambda: seen(Evidence((InputScale("x", 2, Column(0, 5e3), Column(1, 1.0), None),))),
+    "ids-out-of-table": lambda: seen(Evidence(ids=(IdRange("x", None, 0, 9, "9 rows of e", 0.0, 9.0, 0, 1),))),
     "weight-nonfinite": lambda: seen(Evidence((), (NonfiniteWeight("model", "w", None, (2,), 1, 0, (0,)),))),
     "epsilon-mismatch": lambda: seen(Evidence(epsilons=(Epsilon("norm", 1e-3, 1e-5),))),
     "activation-saturated": lambda: traced(

@@ -1,0 +1,47 @@
+"""Findings about inputs that name entries of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..types import Finding, IdRange
+from .case import Case, Rule, number
+from .causes import severity_of_cause
+from .codes import finding
+
+
+def ids_out_of_table(case: Case) -> Iterator[Finding]:
+    """ids-out-of-table: a number that the table has no entry for."""
+    for ids in case.evidence.ids:
+        value, sample = outside(ids)
+        if value is None:
+            continue
+        yield finding(
+            "ids-out-of-table",
+            severity_of_cause(case),
+            tensor=ids.name,
+            summary=f"The input {ids.name} holds {number(value)} in sample {sample}, but {ids.reason} have the numbers "
+            f"{ids.low} to {ids.high - 1}.",
+            advice=f"Give numbers from {ids.low} to {ids.high - 1}. For a number that the table does not have, TF.js "
+            "reads zeros on webgl and webgpu and fails on cpu and wasm; Keras 3 counts a negative number from the end.",
+            evidence={
+                "columns": None if ids.columns is None else list(ids.columns),
+                "low": ids.low,
+                "high": ids.high,
+                "smallest": ids.smallest,
+                "largest": ids.largest,
+                "sample": sample,
+            },
+        )
+
+
+def outside(ids: IdRange) -> tuple[float | None, int]:
+    """A number beyond the table and its sample; None where there is none."""
+    if ids.largest >= ids.high:
+        return ids.largest, ids.largest_sample
+    if ids.smallest < ids.low:
+        return ids.smallest, ids.smallest_sample
+    return None, 0
+
+
+RULES: tuple[Rule, ...] = (ids_out_of_table,)
