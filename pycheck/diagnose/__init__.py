@@ -16,8 +16,9 @@ from ..types import (
     RuntimeRecord,
     Severity,
 )
-from . import causes, drift, faults, ids, nonfinite, runtimes, top1
+from . import causes, drift, faults, ids, nonfinite, pairings, runtimes, top1
 from .case import Case, Rule
+from .linking import linked
 
 __all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
 
@@ -25,6 +26,7 @@ __all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
 RULES: tuple[Rule, ...] = (
     *faults.RULES,
     *runtimes.RULES,
+    *pairings.RULES,
     *nonfinite.RULES,
     *drift.RULES,
     *top1.RULES,
@@ -64,8 +66,7 @@ def diagnose(
         nan=nan,
         evidence=evidence or Evidence(),
     )
-    findings = [finding for rule in RULES for finding in rule(case)]
-    return by_severity(findings)
+    return by_severity(linked(finding for rule in RULES for finding in rule(case)))
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:

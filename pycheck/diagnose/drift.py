@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
-from .case import Case, Rule, elements, lighter, listed, number, place
+from .case import Case, Rule, elements, lighter, listed, number, percent, place
 from .codes import finding
 
 #: Runtimes err alike when their RMS errors are this close and, where they share worst elements,
@@ -27,8 +27,8 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: its shape depends on values, and in Python itself float32 and float64 choose "
-                f"others: {c.shape_mismatch}. What follows is measured against float32 alone.",
-                advice="A value lies at the threshold that decides: no runtime can be held to either answer.",
+                f"differently: {c.shape_mismatch}. The browsers are measured against float32 alone.",
+                advice="A value lies at the threshold that decides, so no runtime can be held to either shape.",
                 evidence={"shapes": c.shape_mismatch},
             )
     for c in case.candidates:
@@ -39,24 +39,10 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
                 runtime=c.candidate,
                 tensor=c.tensor,
                 summary=f"{c.tensor}: the shape on {c.candidate} is not the model's: {c.shape_mismatch}.",
-                advice="Pair the outputs rightly (--map-output TFJS=MODEL), and see that the artifact is this model's.",
+                advice="Check that the artifact is this model's, and that its outputs are paired rightly: "
+                "--map-output TFJS=MODEL.",
                 evidence={"shapes": c.shape_mismatch},
             )
-
-
-def output_pairing(case: Case) -> Iterator[Finding]:
-    """output-pairing: another output of equal shape fits better than the one it was paired with."""
-    for hint in case.pairing_hints:
-        yield finding(
-            "output-pairing",
-            Severity.ERROR,
-            runtime=hint.candidate,
-            tensor=hint.tensor,
-            summary=f"What {hint.candidate} gives as {hint.fits} fits {hint.tensor} better than what it gives as "
-            f"{hint.tensor}: RMS error {number(hint.fitting_rms_error)} instead of {number(hint.rms_error)}.",
-            advice="Two outputs of equal shape seem swapped: pair them by hand with --map-output TFJS=MODEL.",
-            evidence={"fits": hint.fits, "rms_error": hint.rms_error, "fitting_rms_error": hint.fitting_rms_error},
-        )
 
 
 def shared_drift(case: Case) -> Iterator[Finding]:
@@ -95,8 +81,8 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {'errs' if len(rows) == 1 else 'err alike'} ({_errors(rows)}), "
         f"as weights quantized to {quantization} would make {'it' if len(rows) == 1 else 'them'}.",
-        advice=f"If accuracy on your data is still good, accept it with --atol {tensor}:{_twice(_largest(rows))}; "
-        f"else take --quantize {lighter(quantization)}.",
+        advice=f"Measure the accuracy on your data. If it is not good enough, take --quantize {lighter(quantization)}; "
+        "else allow the error with --atol.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},
     )
 
@@ -107,9 +93,9 @@ def _converted(tensor: str, rows: Sequence[Comparison]) -> Finding:
         Severity.ERROR,
         tensor=tensor,
         summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with one another and not with Python "
-        f"({_errors(rows)}): the artifact computes something else than the model.",
+        f"({_errors(rows)}): the artifact does not compute what the model does.",
         advice="The fault is in the conversion or the weights, not in a backend: "
-        "convert anew, and try the other format with --format.",
+        "convert the model again, and try the other --format.",
         evidence=_shared_evidence(rows),
     )
 
@@ -118,14 +104,9 @@ def _largest(rows: Sequence[Comparison]) -> float:
     return max(c.max_abs_error or 0.0 for c in rows)
 
 
-def _twice(error: float) -> str:
-    """As an option takes it: without commas."""
-    return f"{2 * error:.3g}"
-
-
 def _errors(rows: Sequence[Comparison]) -> str:
     scale = rows[0].reference_scale
-    share = f", {100 * _largest(rows) / scale:.2g}% of the largest value" if scale else ""
+    share = f", {percent(_largest(rows) / scale)} of the largest value" if scale else ""
     return f"largest error {number(_largest(rows))}{share}"
 
 
@@ -186,22 +167,14 @@ def _drift_advice(case: Case, c: Comparison) -> str:
     others = [o for o in case.candidates if o.tensor == c.tensor and o.candidate != c.candidate]
     if c.precision_bits == 16 and (c.max_abs_error or 0.0) > _BEYOND_ROUNDING * (c.reference_scale or 0.0):
         return (
-            "So much is either the rounding of many layers, added up, or a value inside the model that is beyond 65504 "
-            "or below 6e-8 and was lost: pycheck trace tells which."
+            "Either the rounding of many layers adds up, or a value inside the model is beyond 65504 or below 6e-8: "
+            "pycheck trace tells which."
         )
     if c.precision_bits == 16:
-        return "Half floats keep about three decimal digits; if that is enough, say so with --atol or --rtol."
+        return "Half floats keep about three decimal digits. If that is enough, allow the error with --atol or --rtol."
     if others and not any(o.drifted for o in others):
-        return (
-            f"Only {c.candidate} errs, so a kernel of that backend is the suspect: pycheck trace names it; "
-            "if it is harmless, set --atol."
-        )
-    if _is_high(c.noise_floor, c.reference_scale):
-        return (
-            f"float32 in Python errs by {number(c.noise_floor or 0.0)} here as well: change the model where it "
-            "amplifies roundoff, see noise-floor-high."
-        )
-    return "pycheck trace names the operation where it starts; if it is harmless, set --atol or --rtol."
+        return f"Only {c.candidate} differs, so the suspect is a kernel of that backend: pycheck trace names it."
+    return "No cause is known. pycheck trace names the operation where it starts."
 
 
 def _is_high(error: float | None, scale: float | None) -> bool:
@@ -220,10 +193,10 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
                 tensor=c.tensor,
                 summary=f"{c.tensor}: in Python itself float32 differs from float64 by {number(error)}, "
                 f"{error / scale:.0%} of the largest value {number(scale)}.",
-                advice="No backend can do better than this: the model amplifies roundoff; "
-                "normalise its inputs or look for a difference of large numbers.",
+                advice="No backend can be more exact than this, because the model amplifies roundoff: "
+                "normalize its inputs, or look for a difference of large numbers.",
                 evidence={"noise_floor": error, "reference_scale": scale},
             )
 
 
-RULES: tuple[Rule, ...] = (shape_mismatch, output_pairing, shared_drift, drift, noise_floor_high)
+RULES: tuple[Rule, ...] = (shape_mismatch, shared_drift, drift, noise_floor_high)

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..diagnose.linking import explains_output
 from ..gate import decide
-from ..report.view import explains
 from ..types import Comparison, Finding, NanPolicy, Report, RuntimeStatus, Severity
 from .configuration import Known
 
@@ -52,7 +52,7 @@ def apply(
         if entry and weighed and counts:
             after[index] = _as_known(weighed, entry) if today <= entry.expires else _as_expired(weighed, entry)
     for index, found in enumerate(before):
-        by = [i for i, other in enumerate(before) if explains(other, found)]
+        by = [i for i, other in enumerate(before) if explains_output(other, found)]
         if by and any(_forgives(before[i], after[i]) for i in by) and found.severity is Severity.ERROR:
             after[index] = None  # told, and forgiven, with the finding that explains it
     kept = tuple(f for f in after.values() if f)
@@ -104,7 +104,7 @@ def _forgives(before: Finding, after: Finding | None) -> bool:
 def is_about(found: Finding, c: Comparison) -> bool:
     """Whether a finding is about a comparison."""
     named = found.runtime == c.candidate or str(c.candidate) in found.evidence.get("runtimes", ())
-    return found.tensor == c.tensor and named
+    return named and (found.tensor == c.tensor or c.tensor in found.evidence.get("tensors", ()))
 
 
 def _excused(c: Comparison, forgiven: Sequence[Finding], errors: Sequence[Finding]) -> bool:

@@ -36,6 +36,8 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
         cures = [remedy for remedy in about if remedy.worked]
         instead = f" Seen to work instead: {_named(cures[0])}." if cures else ""
         return replace(finding, advice=tried + instead)
+    if finding.explained_by:
+        return finding  # what explains it says what to do
     cures = [remedy for remedy in about if remedy.worked]
     if finding.severity is Severity.ERROR and finding.runtime is not None and cures:
         return replace(finding, advice=f"Seen to work: {_named(cures[0])}. {finding.advice}")

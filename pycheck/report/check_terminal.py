@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from ..types import CheckReport, RuntimeId, Severity
-from . import check_view, wording
+from . import check_view, layout, wording
 from .check_view import Cell, Row
-from .terminal import capture, report_parts, text_console
+from .layout import capture, text_console
+from .terminal import report_parts
 
 _SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _MOST_REMARKS = 8
-_NAME_WIDTH = 28
 _GAP, _ENGINE_GAP = 1, 2
 
 
@@ -43,15 +42,15 @@ def _parts(check: CheckReport, width: int, verbosity: int) -> Iterator[Renderabl
         yield Text()
         yield Text(f"--- {report.name} ".ljust(width, "-"), "bold", overflow="crop", no_wrap=True)
         yield from report_parts(report, width, verbosity)
-    yield from _failures(check)
-    yield from _remarks(check, verbosity)
+    yield from _failures(check, width)
+    yield from _remarks(check, width, verbosity)
 
 
 def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
     rows, columns = check_view.rows(check), check_view.columns(check)
     places = {runtime: place for place, runtime in enumerate(columns)}
     groups = [_Group(engine, tuple(runtimes)) for engine, runtimes in groupby(columns, lambda i: i.engine)]
-    names = [wording.elide(wording.printable(row.name), _NAME_WIDTH) for row in rows]
+    names = [wording.printable(row.name) for row in rows]
     margin = max(map(len, names), default=0)
     last = max((len(row.whole.text) for row in rows), default=0)
     beside: list[list[_Group]] = []
@@ -68,7 +67,7 @@ def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
         for name, row in zip(names, rows, strict=True):
             parts = [g.line([row.cells[places[i]] for i in g.runtimes], rows, places) for g in some]
             parts += [_text(row.whole, last)] if index == len(beside) - 1 or not beside else []
-            yield Text(" " * _ENGINE_GAP).join([Text(name.ljust(margin)), *parts])
+            yield layout.line(Text(" " * _ENGINE_GAP).join([Text(name.ljust(margin)), *parts]))
     if legend := check_view.legend(check):
         yield Text(legend, "dim")
 
@@ -99,7 +98,7 @@ class _Group:
 
 
 def _head(title: str, parts: Sequence[str], margin: int) -> Text:
-    return Text((" " * _ENGINE_GAP).join([title.ljust(margin), *parts]), "bold")
+    return layout.line((" " * _ENGINE_GAP).join([title.ljust(margin), *parts]), style="bold")
 
 
 def _text(cell: Cell, width: int) -> Text:
@@ -107,18 +106,19 @@ def _text(cell: Cell, width: int) -> Text:
     return Text.assemble((cell.text, style), " " * (width - len(cell.text)))
 
 
-def _failures(check: CheckReport) -> Iterator[RenderableType]:
+def _failures(check: CheckReport, width: int) -> Iterator[RenderableType]:
     if not check.failures:
         return
     yield Text()
     yield Text("Could not be judged", "bold")
     for failure in check.failures:
-        yield Padding(Text.assemble((failure.name, "red"), "  ", wording.printable(failure.message)), (0, 0, 0, 2))
-        if failure.advice:
-            yield Padding(Text("\n".join(map(wording.printable, failure.advice.splitlines())), "dim"), (0, 0, 0, 4))
+        told = Text.assemble((failure.name, "red"), "  ", wording.printable(failure.message))
+        yield layout.paragraph(told, width, indent=2)
+        for text in map(wording.printable, failure.advice.splitlines()):
+            yield layout.paragraph(text, width, indent=4, style="dim")
 
 
-def _remarks(check: CheckReport, verbosity: int) -> Iterator[RenderableType]:
+def _remarks(check: CheckReport, width: int, verbosity: int) -> Iterator[RenderableType]:
     """In a verbose report each variant has told its own."""
     told = check_view.remarks(check) if verbosity == 0 else ()
     if told:
@@ -127,7 +127,7 @@ def _remarks(check: CheckReport, verbosity: int) -> Iterator[RenderableType]:
     for remark in told[:_MOST_REMARKS]:
         found = remark.finding
         about = wording.names([wording.printable(name) for name in remark.variants])
-        line = Text.assemble((found.code, _SEVERITY[found.severity]), f"  {about}: {wording.printable(found.summary)}")
-        yield Padding(line, (0, 0, 0, 2))
+        summary = f"  {about}: {wording.printable(found.summary)}"
+        yield layout.paragraph(Text.assemble((found.code, _SEVERITY[found.severity]), summary), width, indent=2)
     if len(told) > _MOST_REMARKS:
         yield Text(f"  and {len(told) - _MOST_REMARKS} more; -v shows all", "dim")

@@ -68,7 +68,11 @@ def _suites(root: Element, report: Report) -> None:
             again = f" {number}" if any(f.code == finding.code for f in others[: number - 1]) else ""
             case = SubElement(suite, "testcase", classname=name, name=wording.printable(" ".join(about) + again))
             message = wording.printable(finding.summary)
-            SubElement(case, "failure", type=finding.code, message=message).text = wording.printable(finding.advice)
+            SubElement(case, "failure", type=finding.code, message=message).text = _lines(finding.advice)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(wording.printable, text.splitlines()))
 
 
 def _of_no_case(report: Report) -> list[Finding]:
@@ -133,7 +137,8 @@ def _case(suite: Element, report: Report, c: Comparison) -> None:
 def _told(report: Report, runtime: RuntimeId, c: Comparison | None) -> str:
     lines = []
     for finding in _findings(report, runtime, c.tensor if c else None):
-        lines += [f"{finding.severity.value} {finding.code}: {finding.summary}", f"  {finding.advice}"]
+        lines.append(f"{finding.severity.value} {finding.code}: {finding.summary}")
+        lines += [f"  {line}" for line in finding.advice.splitlines()]
     if c:
         lines += [*mismatch.lines(c), _metrics(c)]
         for w in view.worst(c, _ELEMENTS):

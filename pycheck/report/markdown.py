@@ -230,8 +230,9 @@ def _cures(report: Report) -> Iterator[str]:
 def _findings(group: Sequence[Finding]) -> Iterator[str]:
     for finding in group[:_MOST_FAILURES]:
         yield f"- {code(finding.code)}: {text(finding.summary)}"
-        if finding.advice:
-            yield f"  - {text(' '.join(finding.advice.splitlines()))}"
+        advice, *copied = finding.advice.splitlines() or [""]
+        if advice:
+            yield f"  - {text(advice)}{''.join(f' {code(line)}' for line in copied)}"
     yield from _more(group)
 
 

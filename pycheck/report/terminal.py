@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ..types import Finding, Report, Severity, WorstElement
-from . import cures, training, view, where, wording
+from . import cures, layout, training, view, where, wording
+from .layout import capture, text_console
 from .view import Row
 
 _PASSED, _FAILED = "bold green", "bold red"
@@ -20,7 +20,6 @@ _SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "
 _MOST_ROWS, _MOST_FINDINGS, _MOST_COMPARISONS, _MOST_ELEMENTS = 24, 6, 4, 3
 _MOST_SOURCES, _MOST_REMARKS = 4, 6
 _VERBOSE_ELEMENTS = 8
-_NARROWEST_NAME, _WIDEST_NAME = 8, 40
 _WIDE = 100
 
 
@@ -29,32 +28,9 @@ def print_report(report: Report, console: Console, *, verbosity: int = 0) -> Non
     console.file.write(capture(report_parts(report, console.width, verbosity), console))
 
 
-def capture(parts: Iterable[RenderableType], console: Console) -> str:
-    """What the console would print, without the spaces that rich fills lines with."""
-    with console.capture() as captured:
-        for part in parts:
-            # A command that is broken over lines cannot be copied: the terminal may wrap it, rich may not.
-            console.print(part, highlight=False, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
-
-
 def render_terminal(report: Report, *, width: int = 80, color: bool = False, verbosity: int = 0) -> str:
     """The same as text of that width, plain unless `color`."""
     return capture(report_parts(report, width, verbosity), text_console(width, color=color))
-
-
-def text_console(width: int, *, color: bool = False) -> Console:
-    """A console of that width to capture from, whatever the terminal is."""
-    return Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        color_system="standard" if color else None,
-        legacy_windows=False,
-        emoji=False,
-        markup=False,
-    )
 
 
 def report_parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
@@ -63,15 +39,15 @@ def report_parts(report: Report, width: int, verbosity: int) -> Iterator[Rendera
     if verbosity < 0:
         return
     gap = Text()
-    yield from (gap, _pairs(view.context(report)))
+    yield from (gap, layout.pairs(view.context(report), width))
     for section in (
         _table(report, width, verbosity),
-        _training(report, verbosity),
-        _where_it_starts(report, verbosity),
-        _cures(report, verbosity),
-        _findings(report, verbosity),
+        _training(report, width, verbosity),
+        _where_it_starts(report, width, verbosity),
+        _cures(report, width, verbosity),
+        _findings(report, width, verbosity),
         _worst(report, verbosity),
-        _environments(report, verbosity),
+        _environments(report, width, verbosity),
         _next(report),
     ):
         if section:
@@ -81,16 +57,6 @@ def report_parts(report: Report, width: int, verbosity: int) -> Iterator[Rendera
 def _headline(report: Report) -> Text:
     label = (view.LABELS[report.verdict], _PASSED if report.passed else _FAILED)
     return Text.assemble(label, "  ", wording.printable(view.headline(report)))
-
-
-def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Two columns, the second folded under itself."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for left, right in pairs:
-        table.add_row(Text(left), Text(right))
-    return table
 
 
 def _heading(text: str) -> Text:
@@ -112,16 +78,13 @@ def _table(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     table.add_column("runtime", no_wrap=True)
     if several:
-        taken = max(len(r.runtime) for r in rows) + gap
-        taken += sum(max(len(title), *(len(getattr(r, name)) for r in rows)) + gap for title, name in columns)
-        name_width = min(max(width - taken - gap, _NARROWEST_NAME), _WIDEST_NAME)
         table.add_column("output", no_wrap=True)
     for title, name in columns:
         table.add_column(title, no_wrap=True, justify="left" if name == "result" else "right")
     for runtime, group in groupby(rows, lambda row: row.runtime):
         for rank, row in enumerate(group):
             cells = [Text(runtime if rank == 0 else "", "dim" if row.comparison and not row.result else "")]
-            cells += [Text(wording.elide(row.tensor, name_width))] if several else []
+            cells += [Text(row.tensor)] if several else []
             cells += [_cell(row, name) for _, name in columns]
             table.add_row(*cells)
     parts: list[RenderableType] = [table]
@@ -162,12 +125,12 @@ def _shown(rows: Sequence[Row], verbosity: int) -> tuple[Sequence[Row], int]:
 # --- training
 
 
-def _training(report: Report, verbosity: int) -> list[RenderableType]:
+def _training(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     if report.training is None:
         return []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title, name in training.COLUMNS:
-        table.add_column(title, no_wrap=name in ("runtime", "result"), overflow="fold")
+        table.add_column(title, no_wrap=name in ("runtime", "result"))
     for row in training.rows(report):
         cells = [Text(getattr(row, name)) for _, name in training.COLUMNS]
         cells[-1].stylize("bold red" if row.failed else "green")
@@ -177,7 +140,7 @@ def _training(report: Report, verbosity: int) -> list[RenderableType]:
         parts += _rows(
             ("runtime", "variable", "largest", "error", "allowed", ""), training.gradient_rows(report.training)
         )
-    parts += [Padding(Text(line), (0, 0, 0, 2)) for line in training.pass_lines(report.training)]
+    parts += [layout.paragraph(line, width, indent=2) for line in training.pass_lines(report.training)]
     if cures := training.cures(report.training):
         rows = [(c.name, c.worked, c.losses, c.description, c.option) for c in cures]
         parts += [Text(), _heading("Cures that were tried")]
@@ -188,7 +151,7 @@ def _training(report: Report, verbosity: int) -> list[RenderableType]:
 def _rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[RenderableType]:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for number, title in enumerate(titles):
-        table.add_column(title, no_wrap=number == 0, overflow="fold")
+        table.add_column(title, no_wrap=number == 0)
     for row in rows:
         table.add_row(*map(Text, row))
     return [table]
@@ -197,25 +160,25 @@ def _rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Renderab
 # --- where it starts
 
 
-def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
+def _where_it_starts(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     if report.trace is None:
         return []
     found, remarks = where.sources(report), list(where.remarks(report))
     shown = found if verbosity > 0 else found[:_MOST_SOURCES]
-    parts: list[RenderableType] = [
-        Text.assemble(("Where it starts", "bold"), "  ", (where.scope(report, report.trace), "dim"))
-    ]
+    heading = Text.assemble(("Where it starts", "bold"), "  ", (where.scope(report, report.trace), "dim"))
+    parts: list[RenderableType] = [layout.paragraph(heading, width)]
     for source in shown:
         layer = f", layer {source.layer}" if source.layer != wording.ABSENT else ""
-        line = Text.assemble((source.runtime, "red"), f"  {source.point} ({source.op}{layer})")
+        named = Text.assemble((source.runtime, "red"), f"  {source.point} ({source.op}{layer})")
         off = f"{source.error}, {source.limit} allowed; {source.why}; {source.operands}"
-        parts += [Padding(line, (0, 0, 0, 2)), Padding(Text(off), (0, 0, 0, 4))]
+        parts += [layout.paragraph(named, width, indent=2), layout.paragraph(off, width, indent=4)]
     if not found:
-        parts.append(Text(f"  {where.nowhere(report)}", "green" if report.passed else ""))
+        told = where.nowhere(report)
+        parts.append(layout.paragraph(told, width, indent=2, style="green" if report.passed else ""))
     if len(shown) < len(found):
         parts.append(Text(f"  and {len(found) - len(shown)} more; -v shows all", "dim"))
     kept = remarks if verbosity > 0 else remarks[:_MOST_REMARKS]
-    parts.append(Padding(_pairs(kept), (0, 0, 0, 2)))
+    parts += [layout.pairs(kept, width, indent=2)] if kept else []
     if len(kept) < len(remarks):
         parts.append(Text(f"  and {len(remarks) - len(kept)} more lines; -v shows all", "dim"))
     return parts
@@ -224,7 +187,7 @@ def _where_it_starts(report: Report, verbosity: int) -> list[RenderableType]:
 # --- what cures it
 
 
-def _cures(report: Report, verbosity: int) -> list[RenderableType]:
+def _cures(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     if not report.remedies:
         return []
     runs = cures.trial_count(report)
@@ -232,28 +195,32 @@ def _cures(report: Report, verbosity: int) -> list[RenderableType]:
     parts: list[RenderableType] = [Text.assemble(("What cures it", "bold"), "  ", (scope, "dim"))]
     found = cures.cures(report)
     for cure in found:
-        parts.append(Padding(Text.assemble((cure.runtimes, "green"), f"  {cure.change}"), (0, 0, 0, 2)))
-        code = cure.code if verbosity > 0 else cure.short_code
-        lines = [("effect", cure.effect), ("option", cure.command), ("code", code), ("note", cure.note)]
-        parts.append(Padding(_pairs((label, text) for label, text in lines if text), (0, 0, 0, 4)))
+        change = Text.assemble((cure.runtimes, "green"), f"  {cure.change}")
+        code = (cure.code if verbosity > 0 else cure.short_code).splitlines()
+        facts = [("effect", cure.effect), ("option", cure.command), ("note", cure.note)]
+        parts.append(layout.paragraph(change, width, indent=2))
+        parts.append(layout.pairs([(label, text) for label, text in facts if text], width, indent=4))
+        parts += [layout.line("code", indent=4, style="dim")] if code else []
+        parts += [layout.line(text, indent=6) for text in code]
     if not found:
         parts.append(Text("  nothing that was tried", "red"))
     for runtime, tried in cures.without_success(report):
-        parts.append(Padding(Text(f"{runtime}  no help: {tried}", "dim"), (0, 0, 0, 2)))
-    parts += [Padding(Text(f"not tried: {what}", "dim"), (0, 0, 0, 2)) for what in cures.not_tried(report)]
+        parts.append(layout.paragraph(f"{runtime}  no help: {tried}", width, indent=2, style="dim"))
+    for what in cures.not_tried(report):
+        parts.append(layout.paragraph(f"not tried: {what}", width, indent=2, style="dim"))
     return parts
 
 
 # --- findings, elements, what next
 
 
-def _findings(report: Report, verbosity: int) -> list[RenderableType]:
+def _findings(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for title, group in view.by_severity(report.findings):
         shown = group if verbosity > 0 else group[:_MOST_FINDINGS]
         parts += [Text()] if parts else []
         parts.append(_heading(title))
-        parts += [_finding(finding) for finding in shown]
+        parts += [part for finding in shown for part in _finding(finding, width)]
         if len(shown) < len(group):
             parts.append(Text(f"  and {len(group) - len(shown)} more; -v shows all", "dim"))
     if parts:
@@ -261,10 +228,14 @@ def _findings(report: Report, verbosity: int) -> list[RenderableType]:
     return parts
 
 
-def _finding(finding: Finding) -> RenderableType:
+def _finding(finding: Finding, width: int) -> Iterator[Text]:
+    """The summary, then the advice; what the advice has below its first line is to be copied."""
     summary = Text.assemble((finding.code, _SEVERITY[finding.severity]), "  ", wording.printable(finding.summary))
-    advice = Padding(Text(wording.printable(finding.advice), "dim"), (0, 0, 0, 4))
-    return Group(Padding(summary, (0, 0, 0, 2)), advice) if finding.advice else Padding(summary, (0, 0, 0, 2))
+    yield layout.paragraph(summary, width, indent=2)
+    advice, *copied = map(wording.printable, finding.advice.splitlines() or [""])
+    if advice:
+        yield layout.paragraph(advice, width, indent=4, style="dim")
+    yield from (layout.line(text, indent=6, style="bold") for text in copied)
 
 
 def _worst(report: Report, verbosity: int) -> list[RenderableType]:
@@ -300,11 +271,11 @@ def _next(report: Report) -> list[RenderableType]:
         return []
     lines: list[RenderableType] = []
     for reason, command in steps:
-        lines += [Text(f"  {reason}:"), Text(f"    {command}", "bold", no_wrap=True)]
+        lines += [Text(f"  {reason}:"), layout.line(command, indent=4, style="bold")]
     return [_heading("Next"), *lines]
 
 
-def _environments(report: Report, verbosity: int) -> list[RenderableType]:
+def _environments(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     lines = list(view.environments(report))
     if verbosity > 0:
         for record in report.runtimes:
@@ -313,4 +284,4 @@ def _environments(report: Report, verbosity: int) -> list[RenderableType]:
             lines += [(f"{record.id} took", timings)] if timings else []
             in_force = ", ".join(f"{name}={value}" for name, value in flags.items())
             lines += [(f"{record.id} flags", wording.printable(in_force))] if flags else []
-    return [_heading("Ran on"), Padding(_pairs(lines), (0, 0, 0, 2))] if lines else []
+    return [_heading("Ran on"), layout.pairs(lines, width, indent=2)] if lines else []

@@ -67,6 +67,8 @@ def nowhere(report: Report) -> str:
     """What there is to say where no operation is a source."""
     told = [finding for finding in report.findings if finding.code == "accumulated-drift"]
     suspects = dict.fromkeys(name for finding in told for name in finding.evidence.get("suspects", ()))
+    if any(finding.code == "output-pairing" for finding in report.findings) and not told:
+        return "Outputs are paired wrongly, see output-pairing; paired rightly, none fails by an operation"
     if suspects:
         return printable(f"In what was not traced: {names(list(suspects), most=_MOST_NAMES)}")
     because = "; accumulated-drift tells why the output fails" if told else ""

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..artifact import Point
 from ..compare import measure, summarize
 from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.faults import without_traced
+from ..diagnose.linking import linked
 from ..diagnose.operations import diagnose_trace
 from ..errors import RuntimeFailedError
 from ..gate import assess, decide
@@ -80,8 +82,8 @@ async def trace_run(
     `only_failed` the points that a failed output is computed from are traced, else all, and only those of
     `options.layers` where there are any.
     """
-    artifact = report.artifact
-    assert artifact is not None  # what has been compared has an artifact
+    assert report.artifact is not None  # what has been compared has an artifact
+    artifact, swapped = rightly_paired(report.artifact, report)
     single, double = references.single, references.double
     is_graph = artifact.format == "graph"
     points = single.points
@@ -108,6 +110,9 @@ async def trace_run(
     )
     traced = await tracer.trace(artifact.output_names, probed)
     trace = traced.trace
+    if swapped:
+        reason = f"{', '.join(sorted(swapped))}: traced as output-pairing pairs them, not as they were compared"
+        trace = replace(trace, notes=(reason, *trace.notes))
     if references.failure:
         reason = f"artifact:float64 cannot run, so artifact:float32 is the reference: {references.failure.message}"
         trace = replace(trace, notes=(reason, *trace.notes))
@@ -119,8 +124,10 @@ async def trace_run(
             )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
-    found = diagnose_trace(trace, records, report.comparisons, outputs, report.findings)
-    findings = by_severity((*found, *without_traced(report.findings, found)))
+    comparisons = [c for c in report.comparisons if c.tensor not in swapped]
+    found = diagnose_trace(trace, records, comparisons, outputs, report.findings)
+    told = (*found, *without_traced(report.findings, found))
+    findings = by_severity(linked(told, _reach(single.points, outputs)))
     return replace(
         report,
         runtimes=records,
@@ -128,6 +135,27 @@ async def trace_run(
         verdict=decide(report.comparisons, runtimes=records, findings=findings, nan=options.nan),
         trace=trace,
     )
+
+
+def rightly_paired(artifact: ArtifactInfo, report: Report) -> tuple[ArtifactInfo, frozenset[str]]:
+    """The artifact with its outputs paired as all runtimes of the comparison say, and which outputs that changes."""
+    ran = {str(c.candidate) for c in report.comparisons if not c.is_noise_floor}
+    names, swapped = dict(artifact.output_names), frozenset[str]()
+    for found in report.findings:
+        evidence = found.evidence
+        if found.code == "output-pairing" and "pairs" in evidence and ran == {*evidence["runtimes"]}:
+            names |= {tensor: artifact.output_names[other] for tensor, other in evidence["fits"].items()}
+            swapped |= {*evidence["tensors"]}
+    return replace(artifact, output_names=names), swapped
+
+
+def _reach(points: Sequence[Point], outputs: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """The outputs that depend on each point, by the name of the point."""
+    found: dict[str, set[str]] = {}
+    for output, last in outputs.items():
+        for point in selecting.upstream(points, [last]):
+            found.setdefault(point.name, set()).add(output)
+    return {name: frozenset(reached) for name, reached in found.items()}
 
 
 def _fed(artifact: ArtifactInfo, inputs: TraceInputs) -> dict[str, Array]:

@@ -28,7 +28,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One explained fact."""
+    """One explained fact.
+
+    `explained_by` has the codes of findings that explain it: these have the advice, and this one has none.
+    """
 
     code: str
     severity: Severity
@@ -38,6 +41,7 @@ class Finding:
     tensor: str | None = None
     layer: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    explained_by: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:

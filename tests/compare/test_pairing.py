@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from pycheck.compare import better_pairings
 from pycheck.types import RuntimeId
@@ -41,3 +42,48 @@ def test_non_finite_elements_are_left_out_of_the_judgement() -> None:
     broken[0, 0] = np.nan
     hints = better_pairings(WEBGL, {"a": rounded(B), "b": broken}, {"a": A, "b": B})
     assert ("a", "b") in [(h.tensor, h.fits) for h in hints]
+
+
+HEADS = {name: rng.normal(size=(8, 4)) for name in ("zeta", "alpha", "mid", "beta", "last")}
+
+
+def fits_of(outputs: dict[str, object], references: dict[str, np.ndarray] = HEADS) -> dict[str, str]:
+    given = {name: rounded(value) for name, value in outputs.items()}
+    return {hint.tensor: hint.fits for hint in better_pairings(WEBGL, given, references)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "cycle",
+    [("alpha", "beta"), ("alpha", "mid", "beta"), ("zeta", "mid", "alpha", "beta"), tuple(HEADS)],
+    ids=["two", "three", "four", "five"],
+)
+def test_a_cycle_is_found_whole_and_what_is_fixed_is_left(cycle: tuple[str, ...]) -> None:
+    wanted = dict(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+    outputs = {name: HEADS[name] for name in HEADS} | {other: HEADS[name] for name, other in wanted.items()}
+    assert fits_of(outputs) == wanted
+
+
+def test_two_swaps_are_both_found() -> None:
+    swapped = {"zeta": "alpha", "alpha": "zeta", "mid": "beta", "beta": "mid"}
+    assert fits_of({name: HEADS[swapped.get(name, name)] for name in HEADS}) == swapped
+
+
+def test_a_cycle_is_found_in_weights_that_were_quantized_and_a_single_output_is_not() -> None:
+    rough = {name: value + rng.normal(scale=0.03, size=value.shape) for name, value in HEADS.items()}
+    rotated = {"alpha": "mid", "mid": "beta", "beta": "alpha"}
+    assert fits_of({name: rough[{v: k for k, v in rotated.items()}.get(name, name)] for name in HEADS}) == rotated
+    assert fits_of({**rough, "alpha": rough["mid"]}) == {}
+
+
+def test_outputs_of_unlike_shapes_that_are_swapped_are_found() -> None:
+    references = {"scores": HEADS["mid"], "boxes": rng.normal(size=(8, 6)), "more": rng.normal(size=(8, 2))}
+    rotated = {"scores": "boxes", "boxes": "more", "more": "scores"}
+    outputs = {other: references[name] for name, other in rotated.items()}
+    assert fits_of(outputs, references) == rotated
+    wrong = {**outputs, "boxes": outputs["boxes"] * 1.5}
+    assert "scores" not in fits_of(wrong, references)
+
+
+def test_nearly_equal_heads_are_not_swapped_by_their_roundoff() -> None:
+    near = {"a": A, "b": A + 1e-9, "c": B}
+    assert fits_of({"a": rounded(A + 1e-9), "b": rounded(A), "c": B}, near) == {}

@@ -11,7 +11,7 @@ import pytest
 from pycheck.compare import measure, summarize
 from pycheck.diagnose import diagnose
 from pycheck.diagnose.operations import diagnose_trace
-from pycheck.gate import NanPolicy, assess
+from pycheck.gate import NanPolicy, ToleranceOptions, assess
 from pycheck.types import (
     NATIVE_FLOAT32,
     NATIVE_FLOAT64,
@@ -35,6 +35,7 @@ def found(
     *,
     single: Array | None = None,
     nan: NanPolicy = NanPolicy.FAIL,
+    tolerance: ToleranceOptions | None = None,
     **facts: Any,
 ) -> dict[str, list[Finding]]:
     """The findings by code, for one output named y."""
@@ -47,9 +48,10 @@ def found(
     ]
     for name, candidate in candidates.items():
         bits = 16 if name.endswith("f16") else 32
+        limits = (tolerance or ToleranceOptions()).of("y")
         rows.append(
             summarize(
-                measure(candidate, reference, single, start=0, precision_bits=bits),
+                measure(candidate, reference, single, start=0, precision_bits=bits, rtol=limits.rtol, atol=limits.atol),
                 tensor="y",
                 reference=NATIVE_FLOAT64,
                 candidate=RuntimeId.parse(name),
@@ -58,7 +60,7 @@ def found(
             )
         )
     by_code: dict[str, list[Finding]] = {}
-    for finding in diagnose(assess(rows, nan=nan), nan=nan, **facts):
+    for finding in diagnose(assess(rows, options=tolerance, nan=nan), nan=nan, **facts):
         by_code.setdefault(finding.code, []).append(finding)
     return by_code
 

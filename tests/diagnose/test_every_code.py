@@ -146,7 +146,8 @@ def test_outputs_give_it(code: str, find: Find) -> None:
     reference, candidates, facts = OF_OUTPUTS[code]
     findings = find(reference, {name: np.asarray(value, np.float32) for name, value in candidates.items()}, **facts)
     assert code in findings
-    assert all(finding.summary.endswith(".") and finding.advice for finding in findings[code])
+    told = [bool(finding.advice) != bool(finding.explained_by) for finding in findings[code]]
+    assert all(told) and all(finding.summary.endswith(".") for finding in findings[code])
 
 
 @pytest.mark.parametrize("code", OF_SOURCES)

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
+from pycheck.report import layout
 from pycheck.report.terminal import print_report, render_terminal
 from pycheck.types import Finding, Report, RuntimeId, RuntimeStatus, Severity
 
@@ -16,8 +18,12 @@ def without_commands(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
-def test_no_line_is_wider_than_the_terminal_but_a_command(report: Report, width: int) -> None:
-    assert max(map(len, without_commands(render_terminal(report, width=width)))) <= width
+def test_no_line_is_wider_than_the_terminal_but_a_command_and_a_table_of_long_names(report: Report, width: int) -> None:
+    head, context, table, *rest = render_terminal(report, width=width).split("\n\n")
+    for part in (head, context, *rest):
+        assert max(map(len, without_commands(part)), default=0) <= width
+    name = max(len(c.tensor) for c in report.comparisons)
+    assert max(map(len, table.splitlines())) <= max(width, 80 + name)
 
 
 def test_printed_in_python_a_report_says_what_the_terminal_says(report: Report) -> None:
@@ -92,9 +98,35 @@ def test_many_outputs_show_what_failed_and_say_what_is_left_out(reports: dict[st
     assert len(long.splitlines()) > len(short.splitlines()) + 40
 
 
-def test_long_names_keep_both_ends(reports: dict[str, Report]) -> None:
+def test_long_names_stay_whole(reports: dict[str, Report]) -> None:
     table = render_terminal(reports["many_outputs"], width=80).split("\n\n")[2]
-    assert "detector/stage…_block_4/boxes" in table
+    assert "detector/stage_4/convolutional_block_4/boxes" in table
+
+
+LONG = "StatefulPartitionedCall/functional_12/a_very_long_block_name/with-hyphens/and/more/conv_2d_17/Conv2D"
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 100])
+def test_a_name_or_an_option_is_never_broken_by_the_width_of_the_terminal(
+    reports: dict[str, Report], width: int
+) -> None:
+    advice = f"Pair each output with its own:\n--map-output {LONG}=y --map-output b=z"
+    finding = Finding("drift", Severity.ERROR, f"It starts at {LONG}, here.", advice)
+    text = render_terminal(replace(reports["passing"], findings=(finding,)), width=width)
+    assert f"{LONG}," in text
+    assert f"--map-output {LONG}=y --map-output b=z\n" in text
+    told = layout.pairs([("passed on by", f"the node {LONG} and others"), ("file", f"/tmp/{LONG}")], width).plain
+    assert told.count(LONG) == 2
+    assert layout.paragraph(f"{LONG} {LONG}", width, indent=4).plain == f"    {LONG}\n    {LONG}"
+
+
+def test_text_is_broken_between_words_alone_and_keeps_its_styles() -> None:
+    text = Text.assemble(("alpha beta gamma delta", "red"), " epsilon zeta eta")
+    laid_out = layout.paragraph(text, 32, indent=6)
+    assert laid_out.plain == "      alpha beta gamma delta\n      epsilon zeta eta"
+    assert [laid_out.plain[span.start : span.end].strip() for span in laid_out.spans if span.style == "red"] == [
+        "alpha beta gamma delta"
+    ]
 
 
 def test_worst_elements_tell_sample_index_and_both_values(reports: dict[str, Report]) -> None:
@@ -109,7 +141,7 @@ def test_worst_elements_tell_sample_index_and_both_values(reports: dict[str, Rep
 
 def test_the_next_step_is_a_command_in_one_line(reports: dict[str, Report]) -> None:
     text = render_terminal(reports["many_outputs"], width=80)
-    command = "pycheck compare models/cnn.keras inputs.npy --atol detector/stage_4/convolutional_block_4/boxes:40"
+    command = "pycheck compare models/cnn.keras inputs.npy --save-run run"
     assert f"    {command}\n" in text
     ended = reports["failing_runtime"].runtimes
     unavailable = tuple(replace(record, status=RuntimeStatus.UNAVAILABLE) for record in ended)
@@ -129,11 +161,42 @@ def test_a_tolerance_is_not_the_advice_where_more_than_drift_is_wrong(reports: d
         assert " --atol " not in render_terminal(reports[name]).partition("\nNext\n")[2]
 
 
-def test_what_another_finding_explains_is_not_told_twice(reports: dict[str, Report]) -> None:
-    assert any(f.code == "drift" for f in reports["quantized"].findings)
+def drifted(report: Report, times: float, share: float, *causes: str) -> Report:
+    """A report whose failed outputs err by so many times their limits, and by this share of their largest value."""
+    worst = {c.tensor: max(times, 1.01) for c in report.comparisons if c.drifted}
+    comparisons = tuple(
+        replace(
+            c,
+            max_abs_error=share * c.reference_scale,
+            rms_error=None,
+            tolerance=replace(c.tolerance, mode="auto", max_abs=share * c.reference_scale / worst[c.tensor], rms=None),
+        )
+        if c.drifted and c.reference_scale and c.tolerance
+        else c
+        for c in report.comparisons
+    )
+    findings = tuple(replace(f, explained_by=causes) if f.code == "drift" else f for f in report.findings)
+    return replace(report, comparisons=comparisons, findings=findings)
+
+
+def test_a_tolerance_is_the_advice_for_ordinary_errors_alone_and_one_number_an_output(
+    reports: dict[str, Report],
+) -> None:
+    def offered(times: float, share: float, *causes: str) -> int:
+        text = render_terminal(drifted(reports["many_outputs"], times, share, *causes), width=100)
+        return text.count("--atol")
+
+    assert offered(3.0, 1e-4) == offered(9.0, 9e-3) == offered(3.0, 1e-4, "own-drift") == 1
+    assert offered(11.0, 1e-4) == offered(3.0, 0.02) == 0
+    for fault in ("broken-kernel", "output-pairing", "conversion-drift", "noise-floor-high", "int32-precision"):
+        assert offered(3.0, 1e-4, fault) == 0
+
+
+def test_what_another_finding_explains_keeps_its_line_behind_it_and_has_no_advice(reports: dict[str, Report]) -> None:
+    drifts = [f for f in reports["quantized"].findings if f.code == "drift"]
+    assert drifts and all(f.explained_by == ("quantization-drift",) and not f.advice for f in drifts)
     text = render_terminal(reports["quantized"])
-    assert "quantization-drift  scores" in text
-    assert "  drift  scores" not in text
+    assert 0 < text.index("quantization-drift  scores") < text.index("  drift  scores")
 
 
 def test_a_pass_with_warnings_says_so(reports: dict[str, Report]) -> None:

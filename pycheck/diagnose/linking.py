@@ -1,0 +1,118 @@
+"""Links findings that are symptoms to the findings that explain them: a symptom keeps its line and loses its advice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from ..types import Finding, Severity
+
+#: What an output shows of a fault.
+_SYMPTOMS = frozenset(
+    {"drift", "top1-flip", "argmax-tie", "nan-introduced", "nan-masked", "nonfinite-changed", "shape-mismatch"}
+)
+#: What an output shows of a fault of the artifact, on every runtime.
+_SHARED = frozenset({"conversion-drift", "quantization-drift", "accumulated-drift"})
+_ANY = _SYMPTOMS | _SHARED
+#: Causes that are about one output: what they explain of the same output on the same runtimes.
+_OF_OUTPUTS: Mapping[str, frozenset[str]] = {
+    "accumulated-drift": frozenset({"drift", "top1-flip"}),
+    "conversion-drift": frozenset({"drift", "top1-flip"}),
+    "quantization-drift": frozenset({"drift", "top1-flip"}),
+    "output-pairing": _ANY,
+    "f16-overflow": frozenset({"nan-introduced", "drift", "top1-flip"}),
+    "noise-floor-high": frozenset({"drift"}),
+    "drift": frozenset({"top1-flip"}),
+}
+#: Beneath this share of an output's limit a source explains nothing.
+_LEAST_EFFECT = 0.1
+
+#: The outputs that a point is an operand of, by the name of the point.
+Reach = Mapping[str, frozenset[str]]
+
+
+def linked(findings: Iterable[Finding], reach: Reach = MappingProxyType({})) -> tuple[Finding, ...]:
+    """The findings, each with the codes of those that explain it; those that are explained have no advice.
+
+    `reach` is of a trace: which outputs depend on each point. A point that it does not have reaches all of them.
+    """
+    found = tuple(findings)
+    return tuple(_linked(finding, found, reach) for finding in found)
+
+
+def _linked(finding: Finding, findings: Sequence[Finding], reach: Reach) -> Finding:
+    causes = [f.code for f in findings if f is not finding and any(rule(f, finding, reach) for rule in _RULES)]
+    if not causes:
+        return finding
+    return replace(finding, advice="", explained_by=tuple(dict.fromkeys([*finding.explained_by, *causes])))
+
+
+def explains_output(cause: Finding, symptom: Finding) -> bool:
+    """Whether a finding about an output explains another one about the same output."""
+    if is_of_point(cause) or is_of_point(symptom) or symptom.code not in _OF_OUTPUTS.get(cause.code, ()):
+        return False
+    same = symptom.tensor == cause.tensor or symptom.tensor in cause.evidence.get("tensors", ())
+    return same and (cause.code == "noise-floor-high" or _covers(cause, symptom))
+
+
+def is_of_point(finding: Finding) -> bool:
+    """Whether it is about a point inside of the artifact, not about an output."""
+    return "op" in finding.evidence
+
+
+def _covers(cause: Finding, symptom: Finding) -> bool:
+    """Whether all runtimes that show a symptom are among those of a cause."""
+    mine = _runtimes(symptom)
+    return mine == _runtimes(cause) or (bool(mine) and mine <= _runtimes(cause))
+
+
+def _runtimes(finding: Finding) -> set[str]:
+    return {*finding.evidence.get("runtimes", ()), *([str(finding.runtime)] if finding.runtime else [])}
+
+
+def _source(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """A point that errs by itself explains what outputs behind it show on its runtime, or on all of them."""
+    if "ran_alone" not in cause.evidence or is_of_point(symptom) or symptom.code not in _ANY:
+        return False
+    moves = cause.evidence.get("moves_by")
+    if cause.severity is Severity.INFO or (moves is not None and moves < _LEAST_EFFECT):
+        return False
+    behind = cause.tensor is None or cause.tensor not in reach or symptom.tensor in reach[cause.tensor]
+    if cause.runtime is None:  # the artifact is wrong in Python itself
+        return behind
+    return behind and symptom.code not in _SHARED and cause.runtime == symptom.runtime
+
+
+def _origin(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """Where Python itself makes NaN or infinity, for outputs that show it in Python."""
+    if "float32" not in cause.evidence or symptom.code not in ("native-nan", "native-overflow") or is_of_point(symptom):
+        return False
+    return cause.tensor is None or cause.tensor not in reach or symptom.tensor in reach[cause.tensor]
+
+
+def _known_fault(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """What TF.js is known to get wrong explains its own place in a trace, and what outputs show on its backends."""
+    if "fault" not in cause.evidence or cause.severity is not Severity.ERROR or "fault" in symptom.evidence:
+        return False
+    if is_of_point(symptom):
+        return symptom.tensor in cause.evidence.get("places", ()) and _covers(cause, symptom)
+    return symptom.code in _ANY and bool(_runtimes(symptom)) and _covers(cause, symptom)
+
+
+def _resize(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """Other pixels, on every runtime, at the layer and at the outputs."""
+    if cause.code != "resize-alignment" or is_of_point(cause):
+        return False
+    if is_of_point(symptom):
+        return symptom.code == "conversion-drift" and symptom.layer == cause.layer
+    return symptom.code in ("drift", "top1-flip", "conversion-drift")
+
+
+_RULES: tuple[Callable[[Finding, Finding, Reach], bool], ...] = (
+    lambda cause, symptom, reach: explains_output(cause, symptom),
+    _source,
+    _origin,
+    _known_fault,
+    _resize,
+)
