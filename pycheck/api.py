@@ -50,6 +50,7 @@ def compare(
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
     try_remedies: bool | None = None,
+    power: bool | None = None,
     batch_size: int | None = None,
     timeout_s: float | None = None,
     headed: bool | None = None,
@@ -90,6 +91,7 @@ def compare(
         layers, trace_samples, trace_memory: As in `trace`.
         try_remedies: Whether to try, on the runtimes that fail, what may cure them: `Report.remedies` says what
             was changed, and what that gave. The verdict stays that of the run without them.
+        power: Whether to measure how many faults of 1 % in the weights the comparison would notice: `Report.power`.
         batch_size: Samples at a time.
         timeout_s: Seconds to wait for any one answer of a browser.
         headed: Whether to show the browser's window.
@@ -144,6 +146,7 @@ def trace(
     trace_samples: int | None = None,
     trace_memory: int | str | None = None,
     try_remedies: bool | None = None,
+    power: bool | None = None,
     bundle: str | os.PathLike[str] | None = None,
     bundle_point: str | None = None,
     model_explorer: str | os.PathLike[str] | None = None,

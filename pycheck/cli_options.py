@@ -146,6 +146,13 @@ CpuKernels = Annotated[
         help="Let TF.js's CPU backend run this kernel, such as Relu, on webgl and wasm. Repeatable.",
     ),
 ]
+Power = Annotated[
+    bool | None,
+    typer.Option(
+        "--power/--no-power",
+        help="Measure how many faults of 1 % in the weights the comparison would notice (default: yes).",
+    ),
+]
 TryRemedies = Annotated[
     bool | None,
     typer.Option("--try-remedies", help="Where a runtime fails, try what may cure it, and say what was seen to help."),
@@ -266,6 +273,7 @@ class Predictors(Candidates):
 
     title = Candidates.title
     cpu_kernels: CpuKernels = None
+    power: Power = None
 
 
 @dataclass(frozen=True, slots=True)

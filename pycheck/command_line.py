@@ -105,6 +105,7 @@ _WORDS: dict[str, Callable[[str, Any], list[str]]] = {
     "keep_float": _each("--keep-float"),
     "cpu_kernels": _each("--cpu-kernel"),
     "try_remedies": _switch,
+    "power": lambda *_: ["--no-power"],
     "custom_objects": _each("--custom-objects"),
     "trust_model": _switch,
     "cache": lambda *_: ["--no-cache"],

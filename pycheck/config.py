@@ -75,6 +75,7 @@ class Options:
     flags: tuple[tuple[str, str], ...] = ()
     cpu_kernels: tuple[str, ...] = ()
     try_remedies: bool = False
+    power: bool = True
     signature: str | None = None
     custom_objects: tuple[str, ...] = ()
     trust_model: bool = False
@@ -135,7 +136,7 @@ _FILE_KEYS: dict[str, Any] = {
     "batch_size": int, "timeout": float, "headed": bool,
     "browser_path": dict[str, str] | list[str] | str, "browser_args": tuple[str, ...],
     "connect": dict[str, str] | list[str], "flags": dict[str, str | int | float | bool],
-    "cpu_kernels": tuple[str, ...], "try_remedies": bool,
+    "cpu_kernels": tuple[str, ...], "try_remedies": bool, "power": bool,
     "signature": str, "custom_objects": tuple[str, ...], "trust_model": bool, "cache": bool, "cache_dir": str,
 }  # fmt: skip
 

@@ -88,7 +88,7 @@ async def convert(
         raise UsageError(f"{folder} exists and is not an empty folder", "Name a new folder: nothing is overwritten.")
     if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
         raise UsageError(f"{model} is a TF.js model already", "Check it with pycheck compare.")
-    options = replace(options, runtimes=(VERIFIER,), save_run=None, tfjs_model=None)
+    options = replace(options, runtimes=(VERIFIER,), save_run=None, tfjs_model=None, power=False)
     async with AsyncExitStack() as stack:
         bench = await stack.enter_async_context(Workbench())
         run = await stack.enter_async_context(bench.opened(model, options, observe))

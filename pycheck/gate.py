@@ -93,6 +93,9 @@ class AutoConstants:
 
 AUTO = AutoConstants()
 
+#: A limit that is so much larger because of few values is named.
+LARGE_SMALL_COUNT_FACTOR = 4.0
+
 #: Unit roundoff by float bits.
 _UNIT_ROUNDOFF = {16: 2.0**-11, 32: 2.0**-24}
 #: Errors below this are not drift: the smallest normal float32, the spacing of subnormal half floats.
@@ -191,15 +194,23 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     by_size = constants.max_roundoffs * roundoff * scale
     rms_limit = max(constants.rms_factor * luck * coarser * floor_rms, constants.rms_roundoffs * roundoff * rms)
     limit, upper = max(by_floor, by_size), constants.upper_bound * scale
+    widened = 1.0
     if limit > upper:
         derivation = f"{constants.upper_bound:.0%} of the output's scale, the upper bound"
     elif by_floor >= by_size:
         derivation = f"{constants.max_factor * luck * coarser:.3g} times {source}"
+        if luck > LARGE_SMALL_COUNT_FACTOR:
+            derivation += f", of which {luck:.3g} because that is of few values"
+        widened = luck
     else:
         derivation = f"{constants.max_roundoffs:g} unit roundoffs of float{bits} at the output's scale"
     least = _UNDERFLOW[bits]
     return Tolerance(
-        "auto", max_abs=max(min(limit, upper), least), rms=max(min(rms_limit, upper), least), derivation=derivation
+        "auto",
+        max_abs=max(min(limit, upper), least),
+        rms=max(min(rms_limit, upper), least),
+        derivation=derivation,
+        small_count_factor=widened,
     )
 
 

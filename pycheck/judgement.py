@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .compare import Statistics, better_pairings, measure, merge, summarize
+from .compare import Spread, Statistics, better_pairings, measure, merge, summarize
 from .config import Options
 from .diagnose import diagnose
 from .gate import ToleranceOptions, assess, decide, precision_bits
+from .gate_power import judge_power
 from .inputs import ids, nonfinite
 from .inputs.scale import ScaleSketch
 from .store import SavedRun
@@ -28,6 +29,7 @@ from .types import (
     PairingHint,
     Report,
     RuntimeId,
+    SampleSpread,
     Signature,
     Tensors,
 )
@@ -62,6 +64,7 @@ class Measurements:
         self._whole: set[str] = set()  # inputs without a sample axis
         self.pairing_hints: list[PairingHint] = []
         self._digests: dict[tuple[RuntimeId, str], hashlib._Hash] = {}
+        self._spreads: dict[str, Spread] = {}
 
     def add_inputs(self, batch: Batch) -> None:
         """Count what is not finite in a batch of inputs, how large its values and the largest batch are."""
@@ -96,10 +99,19 @@ class Measurements:
         found = ((name, sketch.summary(name, self._hints.get(name))) for name, sketch in self._scales.items())
         return tuple(replace(scale, has_sample_axis=name not in self._whole) for name, scale in found if scale)
 
+    @property
+    def spreads(self) -> tuple[SampleSpread, ...]:
+        """How far the samples of each output differ, in Python."""
+        found = (spread.summary(name) for name, spread in self._spreads.items())
+        return tuple(spread for spread in found if spread)
+
     def add_reference(self, size_runtime: RuntimeId, size: Tensors, classes: Tensors, start: int, count: int) -> None:
         """Measure the noise floor, float32 in Python against float64, for `count` samples from `start`."""
         self.size_runtime = size_runtime
         self._digest(RuntimeId(size_runtime.engine, "float32"), classes)
+        for name, value in classes.items():
+            if self._has_rows(name, value, count):
+                self._spreads.setdefault(name, Spread()).add(value)
         if size_runtime.kind == "float64":
             for name, reference in size.items():
                 sampled = self._has_rows(name, classes[name], count)
@@ -156,6 +168,7 @@ class Measurements:
 def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> Report:
     """Compare, diagnose and judge: the same for what just ran and for what was saved."""
     comparisons = assess(_summaries(saved, measurements), options=options.tolerance, nan=options.nan)
+    power = judge_power(saved.power, comparisons) if saved.power else None
     findings = diagnose(
         comparisons,
         runtimes=saved.runtimes,
@@ -166,6 +179,8 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
         pairing_hints=sorted(measurements.pairing_hints, key=lambda hint: saved.candidates.index(hint.candidate)),
         nan=options.nan,
         evidence=saved.evidence,
+        power=power,
+        spreads=measurements.spreads,
     )
     return Report(
         pycheck_version=__version__,
@@ -177,6 +192,7 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
         findings=findings,
         verdict=decide(comparisons, runtimes=saved.runtimes, findings=findings, nan=options.nan),
         command=saved.command,
+        power=power,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -68,6 +68,11 @@ class References:
         self._moving = threading.Lock()  # held while the store goes into the cache
         self.records: dict[RuntimeId, RuntimeRecord] = {}
 
+    async def cache_key(self) -> str | None:
+        """What determines these results; None if nothing does."""
+        key = await self._source.cache_key()
+        return key and content_key(key, self._inputs.info.sha256, self._inputs.sample_count, self._batch_size)
+
     @property
     def size_runtime(self) -> RuntimeId:
         """What errors are measured against."""
@@ -80,11 +85,9 @@ class References:
         if all(future.done() for future in self._ready):
             return
         try:
-            key = await self._source.cache_key()
-            if key:
-                key = content_key(key, self._inputs.info.sha256, self._inputs.sample_count, self._batch_size)
-                if entry := self._cache.find("native", key):
-                    return self._take(entry)
+            key = await self.cache_key()
+            if key and (entry := self._cache.find("native", key)):
+                return self._take(entry)
             await self._run(key)
         except BaseException as error:
             for future in self._ready:
@@ -92,6 +95,14 @@ class References:
                     future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
                     future.exception() if not future.cancelled() else None  # seen: candidates may be gone already
             raise
+
+    async def done(self) -> None:
+        """Wait for the last batch."""
+        await asyncio.shield(self._ready[-1])
+
+    def again(self) -> Iterator[Batch]:
+        """The inputs from the beginning, in the same batches."""
+        return self._inputs.batches(self._batch_size)
 
     async def batch(self, index: int) -> ReferenceBatch:
         """One batch, as soon as both native runtimes have given it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -31,6 +32,7 @@ from .types import (
     Environment,
     Evidence,
     ModelInfo,
+    Power,
     Report,
     RuntimeId,
     RuntimeRecord,
@@ -97,6 +99,8 @@ class Run:
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
         self._preparing: asyncio.Task[TraceReferences] | None = None
+        self._left = len(options.runtimes)  # candidates that have not ended
+        self._power: Power | None = None
 
     async def close(self) -> None:
         """Close what stayed open."""
@@ -112,6 +116,7 @@ class Run:
     async def compare(self, given: Any) -> Report:
         """Run everything on these inputs: a path, arrays, opened inputs, or None for made ones."""
         options, source = self._options, self._source
+        began_at = time.perf_counter()
         # No browser for what is no model, nor for inputs or an artifact that do not fit; but where TensorFlow
         # has to be loaded to know, the browser starts meanwhile.
         if not await source.is_known():
@@ -135,8 +140,9 @@ class Run:
         self._artifact = asyncio.ensure_future(source.artifact())
         preparing = [self._trace_references()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)
+        powers = [self._measure_power(began_at)] if options.power else []
         try:
-            await together([self._artifact, *candidates, *preparing, self._reference_batches()])
+            await together([self._artifact, *candidates, *preparing, self._reference_batches(), *powers])
         except RuntimeFailedError as error:
             await asyncio.to_thread(refuse_ids, inputs, hints, error)
             raise
@@ -277,6 +283,7 @@ class Run:
             input_elements=measurements.input_elements,
             command=options.command,
             evidence=evidence,
+            power=self._power,
         )
 
     async def _open_inputs(self, given: Any) -> Inputs:
@@ -332,6 +339,18 @@ class Run:
             computing.cancel()
             await asyncio.gather(computing, return_exceptions=True)
 
+    async def _measure_power(self, began_at: float) -> None:
+        """What faults of the weights do to the outputs, while the browsers run and after the references."""
+        from .power import Allowance
+        from .powers import find_power
+
+        artifact = await self._artifact
+        allowance = Allowance(began_at, lambda: self._left > 0)
+        await self._references.done()
+        self._power = await find_power(
+            self._source, artifact, self._references, self._cache, self._shared.executor, allowance
+        )
+
     async def _candidate(self, runtime_id: RuntimeId) -> None:
         """Run one candidate to its end or its failure; both are recorded."""
         async with self._shared.hosts.turn(runtime_id), self._shared.slots:
@@ -361,6 +380,7 @@ class Run:
                 dict(runtime.timings_s) if runtime else {},
                 error,
             )
+            self._left -= 1
             self._observe(str(runtime_id), status.value, self._inputs.sample_count, self._inputs.sample_count)
 
     async def _predict_all(self, runtime: BrowserRuntime) -> None:

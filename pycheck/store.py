@@ -21,7 +21,17 @@ import safetensors.numpy
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import InputError, UsageError
-from .types import ArtifactInfo, Evidence, InputsInfo, ModelInfo, NonfiniteInput, RuntimeId, RuntimeRecord, Tensors
+from .types import (
+    ArtifactInfo,
+    Evidence,
+    InputsInfo,
+    ModelInfo,
+    NonfiniteInput,
+    Power,
+    RuntimeId,
+    RuntimeRecord,
+    Tensors,
+)
 
 RUN_VERSION = 2
 
@@ -72,6 +82,7 @@ class SavedRun:
     input_elements: dict[str, int]  # of one batch, by input
     command: str
     evidence: Evidence = field(default_factory=Evidence)
+    power: Power | None = None  # as it was measured, before the gate judged it
     version: int = RUN_VERSION
 
 

@@ -48,6 +48,7 @@ EVERYTHING = build(
         "flags": {"WEBGL_PACK": False},
         "cpu_kernels": ["Relu", "Max"],
         "try_remedies": True,
+        "power": False,
         "signature": "encode",
         "custom_objects": ["my_layers:Thing"],
         "trust_model": True,

@@ -40,6 +40,19 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphWeight:
+    """A float weight with at least one axis: its name for people, its layer, its tensor in the graph, its shape.
+
+    A number without an axis, such as an epsilon, is an argument of an operation and no weight.
+    """
+
+    name: str
+    layer: str | None
+    tensor: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactGraph:
     """An artifact as a graph of TensorFlow's own operations, its weights decoded as TF.js decodes them.
 
@@ -50,6 +63,7 @@ class ArtifactGraph:
         points: In topological order; a fused node is one point. An input is no point.
         notes: Where TensorFlow's reading of the artifact may differ from TF.js's.
         quantized: Names of the points that read weights which the artifact keeps quantized.
+        weights: The float weights outside of functions, such as the bodies of loops, in the order of the graph.
     """
 
     graph_def: Any
@@ -58,6 +72,7 @@ class ArtifactGraph:
     points: tuple[Point, ...]
     notes: tuple[str, ...] = ()
     quantized: frozenset[str] = frozenset()
+    weights: tuple[GraphWeight, ...] = ()
 
     def point_of(self, name: str) -> str:
         """The point that an output is; the output's own name where it is none, but an input handed on."""

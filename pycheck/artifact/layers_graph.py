@@ -15,8 +15,9 @@ from ..quiet import without_native_noise
 from .control_flow import node_of
 from .document import Document
 from .executable import ArtifactGraph, Point
+from .graph_weights import graph_weights
 from .layers_topology import LayerPlan, ModelPlan, Ref, read_plan
-from .layers_weights import assign_weights
+from .layers_weights import assign_weights, assigned
 from .weights import decode_weights
 
 
@@ -40,8 +41,8 @@ def layers_graph(document: Document) -> ArtifactGraph:
         raise ArtifactFileError(
             f"{document.file} cannot be executed with Keras 2's layers: {_one_line(error)}"
         ) from error
-    assigned = assign_weights(document, program.leaves, decode_weights(document))
-    coarse = {layer for layer, weights in assigned.items() if not document.quantized_weights().isdisjoint(weights)}
+    taken = assign_weights(document, program.leaves, decode_weights(document))
+    coarse = {layer for layer, weights in taken.items() if not document.quantized_weights().isdisjoint(weights)}
     with without_native_noise():
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     graph_def = frozen.graph.as_graph_def()
@@ -51,7 +52,20 @@ def layers_graph(document: Document) -> ArtifactGraph:
     named = zip(document.outputs, program.outputs, strict=True)
     outputs = {port.tensor: tensors.get(name) or inputs[name] for port, name in named}
     quantized = frozenset(point.name for point in points if _plain_layer(point) in coarse)
-    return ArtifactGraph(graph_def, inputs, outputs, points, (*plan.notes, *_mask_notes(plan)), quantized)
+    found = graph_weights(graph_def, _weight_names(function, program.leaves, taken))
+    return ArtifactGraph(graph_def, inputs, outputs, points, (*plan.notes, *_mask_notes(plan)), quantized, found)
+
+
+def _weight_names(
+    function: Any, leaves: Sequence[tuple[str, Any]], taken: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, str]]:
+    """By node of the frozen graph: the name of the weight that became this constant, and its layer."""
+    nodes = {id(outer): inner.op.name for outer, inner in function.graph.captures}
+    return {
+        nodes[id(variable.handle)]: (weight, layer)
+        for variable, layer, weight in assigned(leaves, taken)
+        if id(variable.handle) in nodes
+    }
 
 
 _RELU6_MAX = 6.0

@@ -40,6 +40,14 @@ def assign_weights(
     return taken
 
 
+def assigned(layers: Sequence[tuple[str, Any]], taken: Mapping[str, Sequence[str]]) -> Iterator[tuple[Any, str, str]]:
+    """Each variable, its layer and the weight that it was given; `taken` is what `assign_weights` returned."""
+    names = {layer: iter(weights) for layer, weights in taken.items()}
+    for name, layer in layers:
+        for _, _, variable in _variables(name, layer):
+            yield variable, name, next(names[name])
+
+
 def _variables(name: str, layer: Any) -> Iterator[tuple[str, int, Any]]:
     """Each variable with the name of the part that has it, and its position within that part."""
     parts = [part for key in _PARTS if (part := getattr(layer, key, None)) is not None]

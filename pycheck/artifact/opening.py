@@ -32,6 +32,8 @@ def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
     from .control_flow import node_of
     from .graph_points import graph_points, tensor_names
     from .graph_topology import executable_graph, parse_topology
+    from .graph_weights import graph_weights
+    from .layer_names import LayerNames
 
     topology = parse_topology(document)
     inputs = tensor_names([port.tensor for port in document.inputs])
@@ -40,7 +42,11 @@ def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
     weights = document.quantized_weights()
     readers = {node.name for node in topology.node if weights.intersection(map(node_of, node.input))}
     quantized = frozenset(point.name for point in points if node_of(point.tensor) in readers)
-    return ArtifactGraph(executable_graph(document, topology), inputs, outputs, points, quantized=quantized)
+    graph_def = executable_graph(document, topology)
+    names = LayerNames((node.name for node in topology.node), layers)
+    stored = {node.name for node in topology.node if node.op == "Const"}
+    found = graph_weights(graph_def, {name: (name, names.of(name)) for name in stored})
+    return ArtifactGraph(graph_def, inputs, outputs, points, quantized=quantized, weights=found)
 
 
 def _from_layers(document: Document) -> ArtifactGraph:

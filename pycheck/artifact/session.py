@@ -20,7 +20,7 @@ class Session:
         self._ran_before = False
         with tf.Graph().as_default() as loaded, tf.device("/CPU:0"):
             tf.import_graph_def(graph_def, name="")
-        self._session = tf.compat.v1.Session(graph=loaded, config=_plain_execution())
+        self._session = tf.compat.v1.Session(graph=loaded, config=plain_execution())
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Values of `fetches` from `feeds`, which are cast to the type of their tensor; TensorFlow's own errors."""
@@ -40,7 +40,8 @@ class Session:
         self._session.close()
 
 
-def _plain_execution() -> Any:
+def plain_execution() -> Any:
+    """The configuration of a session that runs every operation as it is written, on the CPU."""
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
     config.graph_options.optimizer_options.opt_level = -1  # L0
     config.graph_options.rewrite_options.disable_meta_optimizer = True

@@ -10,7 +10,8 @@ from __future__ import annotations
 from .measure import measure
 from .pairing import better_pairings
 from .screen import screen
+from .spread import Spread
 from .statistics import Statistics, merge
 from .summary import summarize
 
-__all__ = ["Statistics", "better_pairings", "measure", "merge", "screen", "summarize"]
+__all__ = ["Spread", "Statistics", "better_pairings", "measure", "merge", "screen", "summarize"]

@@ -13,10 +13,13 @@ from ..types import (
     NanPolicy,
     NonfiniteInput,
     PairingHint,
+    Power,
     RuntimeRecord,
+    SampleSpread,
     Severity,
 )
 from . import causes, drift, faults, ids, nonfinite, pairings, runtimes, top1
+from . import power as seeing
 from .case import Case, Rule
 from .linking import linked
 
@@ -32,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     *top1.RULES,
     *ids.RULES,
     *causes.RULES,
+    *seeing.RULES,
 )
 
 _ORDER = {severity: rank for rank, severity in enumerate((Severity.ERROR, Severity.WARNING, Severity.INFO))}
@@ -48,12 +52,15 @@ def diagnose(
     pairing_hints: Iterable[PairingHint] = (),
     nan: NanPolicy = NanPolicy.FAIL,
     evidence: Evidence | None = None,
+    power: Power | None = None,
+    spreads: Iterable[SampleSpread] = (),
 ) -> tuple[Finding, ...]:
     """The findings of a run, the most severe first.
 
     `comparisons` have been through `gate.assess`, the noise floor's own rows among them.
     `nonfinite_inputs` are the inputs that hold NaN or Inf; `input_elements` is the number of
-    elements of each input in one batch; `evidence` what else is known of the run.
+    elements of each input in one batch; `evidence` what else is known of the run. `power` has been through
+    `gate_power.judge_power`; `spreads` are of the outputs in Python.
     """
     case = Case(
         comparisons=tuple(comparisons),
@@ -65,6 +72,8 @@ def diagnose(
         pairing_hints=tuple(pairing_hints),
         nan=nan,
         evidence=evidence or Evidence(),
+        power=power,
+        spreads=tuple(spreads),
     )
     return by_severity(linked(finding for rule in RULES for finding in rule(case)))
 

@@ -15,7 +15,9 @@ from ..types import (
     NanPolicy,
     NonfiniteInput,
     PairingHint,
+    Power,
     RuntimeRecord,
+    SampleSpread,
     Severity,
     TracePoint,
     WorstElement,
@@ -35,6 +37,8 @@ class Case:
     pairing_hints: tuple[PairingHint, ...] = ()
     nan: NanPolicy = NanPolicy.FAIL
     evidence: Evidence = field(default_factory=Evidence)
+    power: Power | None = None
+    spreads: tuple[SampleSpread, ...] = ()
 
     @property
     def candidates(self) -> tuple[Comparison, ...]:

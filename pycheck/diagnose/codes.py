@@ -64,6 +64,13 @@ CODES: Mapping[str, Code] = {
     "noise-floor-high": Code("float32 itself costs this output more than 1 %", _WARNING),
     "top1-flip": Code("the largest class is another one", _WARNING),
     "argmax-tie": Code("the largest class changed between near ties", _INFO),
+    # What the comparison cannot see.
+    "weak-comparison": Code("a pass that would notice less than half of small faults", _WARNING),
+    "blind-inputs": Code(
+        "the inputs do not reach a layer, or rows of a table", "warning on a pass, info for rare rows and on a failure"
+    ),
+    "equal-outputs": Code("an output is the same for all samples", "warning if no output varies, else info"),
+    "loose-limit": Code("a limit is wide because the output has few values", _INFO),
     # Single operations.
     "f16-underflow": Code("a value is too small for half floats", _OF_SOURCE, trace=True),
     "log-of-zero": Code("a logarithm of 0 or less", _OF_SOURCE, trace=True),

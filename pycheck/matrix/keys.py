@@ -41,7 +41,7 @@ TOP: Mapping[str, Key] = {
 MODEL_SETTINGS = (
     "runtimes", "format", "quantize", "keep_float", "samples", "seed", "range", "size", "rtol", "atol", "max_ulp",
     "nan", "trace", "trace_samples", "trace_memory", "batch_size", "flags", "cpu_kernels", "signature",
-    "custom_objects", "trust_model",
+    "power", "custom_objects", "trust_model",
 )  # fmt: skip
 
 MODEL: Mapping[str, Key] = {

@@ -57,4 +57,5 @@ class Trial:
             trace=False,
             layers=(),
             try_remedies=False,
+            power=False,
         )

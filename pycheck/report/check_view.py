@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..types import BROWSER_ENGINES, CheckReport, Finding, Report, RuntimeId, RuntimeStatus, Severity, Verdict
+from . import power as seeing
 from . import view
 from .wording import ABSENT, names, printable
 
@@ -127,8 +128,11 @@ def headline(check: CheckReport) -> str:
     total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
         known = sum(found.text == "known" for row in table for found in row.cells)
-        return f"{total}: all give the answers that Python gives" + (
-            f", but for {known} known to differ" if known else ""
+        weak = [report.name for report in check.reports if seeing.weakness(report)]
+        return (
+            f"{total}: all give the answers that Python gives"
+            + (f", but for {known} known to differ" if known else "")
+            + (f"; {names(weak)} {'is a weak test' if len(weak) == 1 else 'are weak tests'}, see below" if weak else "")
         )
     verb = "fails" if len(failing) == 1 else "fail"
     return f"{names([printable(row.name) for row in failing])} {verb}, of {total}"

@@ -22,6 +22,7 @@ from ..types import (
     VariantFailure,
 )
 from . import mismatch, view, wording
+from . import power as seeing
 
 _ELEMENTS = 8
 
@@ -110,6 +111,10 @@ def _suite(
             properties = suite.find("properties")
             properties = SubElement(suite, "properties") if properties is None else properties
             SubElement(properties, "property", name=name, value=text)
+    for name, text in seeing.lines(report):
+        properties = suite.find("properties")
+        properties = SubElement(suite, "properties") if properties is None else properties
+        SubElement(properties, "property", name=name, value=text)
     for c in comparisons:
         _case(suite, report, c)
     if record and broken:

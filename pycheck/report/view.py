@@ -20,6 +20,7 @@ from ..types import (
     WorstElement,
 )
 from . import cures, training
+from . import power as seeing
 from .wording import ABSENT, count, names, percent, printable, short, size
 
 LABELS = {
@@ -167,7 +168,8 @@ def headline(report: Report) -> str:
         who = names(ran) if len(ran) <= _MOST_NAMES else f"all {len(ran)} runtimes"
         warnings = sum(f.severity is Severity.WARNING for f in report.findings)
         aside = f", with {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
-        return f"{who} {'gives' if len(ran) == 1 else 'give'} the answers that Python gives{aside}"
+        weak = f"; {weakness}" if (weakness := seeing.weakness(report)) else ""
+        return f"{who} {'gives' if len(ran) == 1 else 'give'} the answers that Python gives{aside}{weak}"
     aside = f"; {names(missing)} did not run" if missing else ""
     if report.verdict is Verdict.NAN_DIVERGENCE:
         return _nan_headline(judged) + aside
@@ -212,6 +214,7 @@ def context(report: Report) -> tuple[tuple[str, str], ...]:
         lines += [("", printable(note)) for note in artifact.notes]
     lines.append(("inputs", _inputs_text(report)))
     lines += [("", printable(note)) for note in inputs.notes]
+    lines += seeing.lines(report)
     return (*lines, *(training.context(report.training) if report.training else ()))
 
 

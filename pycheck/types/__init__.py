@@ -41,6 +41,7 @@ from .names import (
     Tensors,
     TensorSpec,
 )
+from .power import OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
 from .remedies import Outcome, Remedy
 from .reports import CheckReport, Report, VariantFailure
 from .runs import ArtifactInfo, Batch, Environment, InputsInfo, ModelInfo, RuntimeRecord, RuntimeStatus
@@ -111,12 +112,15 @@ __all__ = [
     "Origin",
     "Outcome",
     "Outlier",
+    "OutputChange",
     "OutputSplit",
     "Padding",
     "PairingHint",
     "PassCheck",
     "PassOperation",
     "PointResult",
+    "Power",
+    "PowerShare",
     "Remedy",
     "Repeat",
     "Report",
@@ -124,9 +128,11 @@ __all__ = [
     "RuntimeRecord",
     "RuntimeStatus",
     "SamplePicture",
+    "SampleSpread",
     "Saturation",
     "Severity",
     "Signature",
+    "TableReach",
     "TensorSpec",
     "Tensors",
     "Tolerance",
@@ -140,5 +146,6 @@ __all__ = [
     "Values",
     "VariantFailure",
     "Verdict",
+    "WeightPower",
     "WorstElement",
 ]

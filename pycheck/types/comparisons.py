@@ -25,6 +25,7 @@ class Tolerance:
     atol: float | None = None
     max_ulp: float | None = None
     derivation: str = ""
+    small_count_factor: float = 1.0  # how much larger it is because the noise floor is of few values
 
 
 @dataclass(frozen=True, slots=True)

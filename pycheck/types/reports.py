@@ -7,6 +7,7 @@ from typing import Any
 
 from .comparisons import Comparison
 from .findings import Finding, Verdict
+from .power import Power
 from .remedies import Remedy
 from .runs import ArtifactInfo, InputsInfo, ModelInfo, RuntimeRecord
 from .traces import Trace
@@ -30,6 +31,7 @@ class Report:
     training: Training | None = None  # how it trained, when it was trained
     remedies: tuple[Remedy, ...] = ()  # what was tried against its failures: what worked first
     name: str = ""  # of the variant, where the run is one of a check's
+    power: Power | None = None  # how many small faults the comparison would notice, if that was measured
 
     @property
     def passed(self) -> bool:

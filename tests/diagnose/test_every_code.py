@@ -30,11 +30,15 @@ from pycheck.types import (
     NonfiniteWeight,
     Operand,
     PairingHint,
+    Power,
+    PowerShare,
     Repeat,
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
+    SampleSpread,
     Saturation,
+    TableReach,
     Trace,
     TracePoint,
     WorstElement,
@@ -88,6 +92,8 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),
     "input-scale": lambda: seen(Evidence((InputScale("x", 2, Column(0, 5e3), Column(1, 1.0), None),))),
     "ids-out-of-table": lambda: seen(Evidence(ids=(IdRange("x", None, 0, 9, "9 rows of e", 0.0, 9.0, 0, 1),))),
+    "blind-inputs": lambda: diagnose((), power=Power(0.01, 1, (), tables=(TableReach("table", None, 9, 1, 8),))),
+    "equal-outputs": lambda: diagnose((), spreads=[SampleSpread("y", 8, 0.0, 1.0)]),
     "weight-nonfinite": lambda: seen(Evidence((), (NonfiniteWeight("model", "w", None, (2,), 1, 0, (0,)),))),
     "epsilon-mismatch": lambda: seen(Evidence(epsilons=(Epsilon("norm", 1e-3, 1e-5),))),
     "activation-saturated": lambda: traced(
@@ -110,6 +116,8 @@ OF_OUTPUTS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "quantization-drift": (ONE, {"chromium:cpu": 1.5 * ONE}, {"artifact": UINT8}),
     "noise-floor-high": (ONE, {"chromium:cpu": ONE}, {"single": 1.5 * ONE}),
     "top1-flip": (CLASSES_OF_A, {"chromium:cpu": CLASSES_OF_A[:, ::-1]}, {}),
+    "weak-comparison": (ONE, {"chromium:cpu": ONE}, {"power": Power(0.01, 1, (), shares=(PowerShare(CPU, 1, 3),))}),
+    "loose-limit": (np.array([[0.1]]), {"chromium:cpu": [[0.1]]}, {}),
     "argmax-tie": (TIED, {"chromium:cpu": [[0.4, 0.4 + 3e-8, 0.2]]}, {"single": np.array([[0.4, 0.4, 0.2]])}),
 }  # fmt: skip
 OF_SOURCES: dict[str, tuple[str, tuple[float | Operand | None, ...], float, float, dict[str, Any]]] = {

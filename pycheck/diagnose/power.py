@@ -1,0 +1,168 @@
+"""Findings about what the comparison cannot see: weights no input reaches, outputs that never vary, wide limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..types import Comparison, Finding, Power, Severity, TableReach, WeightPower
+from .case import Case, Rule, listed, number
+from .codes import finding
+
+#: Samples that differ by less, in relation to the output's scale, are equal in float32.
+_EQUAL = 32 * 2.0**-24
+_WIDE = 4.0
+_MOST_NAMED = 5
+
+
+def weak_comparison(case: Case) -> Iterator[Finding]:
+    """weak-comparison: everything passes, and limits that would notice few faults are why that says little."""
+    power = case.power
+    weak = [share for share in power.shares if share.is_weak] if power else []
+    if not power or not weak or not _passed(case):
+        return
+    least = min(weak, key=lambda share: share.noticed_count)
+    runtimes = listed([share.runtime for share in weak])
+    given = any(c.tolerance and c.tolerance.mode == "explicit" for c in case.candidates)
+    yield finding(
+        "weak-comparison",
+        Severity.WARNING,
+        runtime=least.runtime if len(weak) == 1 else None,
+        summary=f"A fault of {100 * power.fault:.3g} % would be noticed in "
+        f"{f'only {least.noticed_count:,}' if least.noticed_count else 'none'} of the {least.weight_count:,} weight "
+        f"tensor{'' if least.weight_count == 1 else 's'} of the artifact, on {runtimes}.",
+        advice=_weak_advice(power, given=given),
+        evidence={
+            "noticed": {str(share.runtime): share.noticed_count for share in weak},
+            "weights": least.weight_count,
+            "unnoticed": [w.name for w in power.weights if w.method != "unknown" and least.runtime not in w.noticed_by],
+        },
+    )
+
+
+def _weak_advice(power: Power, *, given: bool) -> str:
+    if any(weight.reached is False for weight in power.weights):
+        return (
+            "The inputs do not reach some of the weights, see blind-inputs: give inputs like those of your application."
+        )
+    if given:
+        return "The limits that were given are wide: leave out --rtol, --atol and --max-ulp, or set smaller ones."
+    return (
+        "The outputs hardly depend on these weights, beside what the limits allow. Give inputs like those of your "
+        "application as INPUTS; for webgl-f16, whose limits are wide, compare on webgl too."
+    )
+
+
+def _passed(case: Case) -> bool:
+    return bool(case.candidates) and all(c.passed for c in case.candidates)
+
+
+def blind_inputs(case: Case) -> Iterator[Finding]:
+    """blind-inputs: layers that no output depends on, and rows of tables that no input selects."""
+    power = case.power
+    if power is None:
+        return
+    unreached = [weight for weight in power.weights if weight.reached is False]
+    tables = [table for table in power.tables if table.reached_count < table.row_count]
+    if not unreached and not tables:
+        return
+    poor = bool(unreached) or any(table.is_poor for table in tables)
+    parts = [*([_weights(unreached, power)] if unreached else []), *map(_rows, tables[:_MOST_NAMED])]
+    if len(tables) > _MOST_NAMED:
+        parts.append(f"rows of {len(tables) - _MOST_NAMED} more tables")
+    yield finding(
+        "blind-inputs",
+        Severity.WARNING if poor and _passed(case) else Severity.INFO,
+        layer=_only([*(weight.layer for weight in unreached), *(table.layer for table in tables)]),
+        summary=f"The inputs do not reach {listed(parts)}. No fault there is noticed.",
+        advice=_advice(unreached, tables),
+        evidence={
+            "weights": [weight.name for weight in unreached],
+            "tables": {table.name: {"rows": table.row_count, "reached": table.reached_count} for table in tables},
+            "samples": power.sample_count,
+        },
+    )
+
+
+def _weights(unreached: Sequence[WeightPower], power: Power) -> str:
+    """The layers of which all weights are unreached, and single weights of others."""
+    reached = {weight.layer for weight in power.weights if weight.reached is not False}
+    layers = list(dict.fromkeys(w.layer for w in unreached if w.layer and w.layer not in reached))
+    weights = [w.name for w in unreached if w.layer not in layers]
+    if len(unreached) == len(power.weights):
+        return f"any of the {len(power.weights):,} weight tensors"
+    kinds = (("the layer", "the layers", layers), ("the weight tensor", "the weight tensors", weights))
+    return listed([f"{one if len(names) == 1 else many} {_named(names)}" for one, many, names in kinds if names])
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return listed([*names[:_MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])])
+
+
+def _rows(table: TableReach) -> str:
+    missing = table.row_count - table.reached_count
+    samples = f"{table.sample_count:,} sample{'' if table.sample_count == 1 else 's'}"
+    return f"{missing:,} of the {table.row_count:,} rows of {table.layer or table.name} (in {samples})"
+
+
+def _only(layers: Sequence[str | None]) -> str | None:
+    """The one layer that all of it is about."""
+    return layers[0] if len(set(layers)) == 1 else None
+
+
+def _advice(unreached: Sequence[WeightPower], tables: Sequence[TableReach]) -> str:
+    if unreached:
+        return (
+            "Give inputs like those of your application as INPUTS. If they do not reach these weights either, the "
+            "model does not use them: a ReLU behind them is 0 for every input, or an activation is saturated."
+        )
+    if any(table.is_poor for table in tables):
+        return "Give inputs like those of your application as INPUTS: these select few rows."
+    return "Give more samples, as INPUTS or with --samples N, to reach more rows."
+
+
+def equal_outputs(case: Case) -> Iterator[Finding]:
+    """equal-outputs: an output has the same value for every sample."""
+    specs = {spec.name: spec for spec in case.model.signature.outputs} if case.model else {}
+    known = [spread for spread in case.spreads if spread.tensor not in specs or specs[spread.tensor].has_sample_axis]
+    equal = [spread for spread in known if spread.largest_difference <= _EQUAL * spread.scale]
+    for spread in equal:
+        yield finding(
+            "equal-outputs",
+            Severity.WARNING if len(equal) == len(known) else Severity.INFO,
+            tensor=spread.tensor,
+            summary=f"{spread.tensor}: the output is the same for all {spread.sample_count:,} samples, in Python "
+            f"itself. They differ by at most {number(spread.largest_difference)} at a scale of {number(spread.scale)}.",
+            advice="A comparison of constants proves little. Either the inputs are all alike, or an activation is "
+            "saturated, or the model does not use its inputs: give inputs like those of your application as INPUTS.",
+            evidence={
+                "samples": spread.sample_count,
+                "largest_difference": spread.largest_difference,
+                "scale": spread.scale,
+            },
+        )
+
+
+def loose_limit(case: Case) -> Iterator[Finding]:
+    """loose-limit: the automatic limit is much wider because the noise floor is of few values."""
+    widest: dict[str, Comparison] = {}
+    for c in case.candidates:
+        if c.passed and c.tolerance and c.tolerance.small_count_factor > _WIDE:
+            widest.setdefault(c.tensor, c)
+    for tensor, c in widest.items():
+        factor = c.tolerance.small_count_factor if c.tolerance else 1.0
+        count = c.noise_floor_count or c.element_count
+        values = f"{c.element_count:,} value{'' if c.element_count == 1 else 's'}"
+        worth = "" if count >= c.element_count else f", worth {number(count)},"
+        yield finding(
+            "loose-limit",
+            Severity.INFO,
+            tensor=tensor,
+            summary=f"{tensor}: the automatic limit is {number(factor)} times as wide as it is for many values. The "
+            f"noise floor is of {values}{worth} and may be low by chance.",
+            advice=f"Give more samples, as INPUTS or with --samples N, or set a limit: --atol {tensor}:X.",
+            evidence={"factor": factor, "count": count, "elements": c.element_count},
+        )
+
+
+RULES: tuple[Rule, ...] = (weak_comparison, blind_inputs, equal_outputs, loose_limit)

@@ -1,0 +1,55 @@
+"""What a fault does to the outputs, in numbers."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..types import Array, OutputChange
+
+#: More outputs than this are not kept for one weight: those that move most, in relation to their size.
+_MOST_OUTPUTS = 8
+_BEYOND = sys.float_info.max
+
+
+def root_mean_square(values: Array) -> float:
+    """Over the finite elements; 0 without any."""
+    finite = values[np.isfinite(values)]
+    return math.sqrt(float(np.mean(np.square(finite, dtype=np.float64)))) if finite.size else 0.0
+
+
+def change(output: str, before: Array, after: Array) -> OutputChange | None:
+    """How an output moved; None if it did not.
+
+    The change is the largest float64 if the shape changed, or if elements became NaN or infinite, or finite.
+    """
+    if before.shape != after.shape:
+        return OutputChange(output, _BEYOND, _BEYOND, 0.0, _BEYOND)
+    if not before.size or np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
+        return None
+    reference, moved = before.astype(np.float64).ravel(), after.astype(np.float64).ravel()
+    finite = np.isfinite(reference)
+    if (finite != np.isfinite(moved)).any():
+        return OutputChange(output, _BEYOND, _BEYOND, 0.0, _BEYOND)
+    differences, magnitudes = np.abs(moved - reference)[finite], np.abs(reference)[finite]
+    if not differences.any():
+        return None
+    at = int(differences.argmax())
+    nonzero = magnitudes > 0.0
+    relative = float((differences[nonzero] / magnitudes[nonzero]).max()) if nonzero.any() else None
+    return OutputChange(output, root_mean_square(differences), float(differences[at]), float(magnitudes[at]), relative)
+
+
+def largest_first(changes: Sequence[OutputChange], scales: Mapping[str, float]) -> tuple[OutputChange, ...]:
+    """The changes that matter most; `scales` has the root mean square of each output."""
+    ordered = sorted(changes, key=lambda item: relative(item, scales), reverse=True)
+    return tuple(ordered[:_MOST_OUTPUTS])
+
+
+def relative(item: OutputChange, scales: Mapping[str, float]) -> float:
+    """A change in relation to its output's size."""
+    scale = scales.get(item.output, 0.0)
+    return item.rms / scale if scale else item.rms

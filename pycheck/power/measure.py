@@ -1,0 +1,84 @@
+"""Runs the artifact in Python with a fault in one weight after the other, in steps that stop when the time is used up.
+
+A fault multiplies all elements of one weight tensor by 1.01. If running the artifact once for each weight takes too
+long, random projections come first: for random signs r and an output y, one backward pass gives ``<r, dy/dw . w>`` for
+every weight w at once. The mean of its square over r is the squared norm of the first-order change of y (M. F.
+Hutchinson, A stochastic estimator of the trace of the influence matrix, 1989). The remaining time then goes to running
+the artifact with a fault in those weights that have the smallest estimates, because large ones exceed any limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+from ..types import ArtifactInfo, Batch, Power
+from .allowance import Allowance
+from .meter import FAULT, Meter
+
+#: So much is used in any case, so that small models are measured whole.
+_ALWAYS_S = 0.3
+
+Step = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+async def measure_power(
+    artifact: ArtifactInfo,
+    batches: Callable[[], Iterable[Batch]],
+    *,
+    executor: Executor,
+    allowance: Allowance,
+    layers: Collection[str] = (),
+    fixed: bool = False,
+) -> Power:
+    """What a fault in each weight of the artifact does to the outputs, on a few samples of the first batch.
+
+    `batches` starts the inputs from the beginning; all batches are asked which rows of a table they select. With
+    `fixed` the model takes whole batches only. If the artifact cannot be executed in Python, the result is a note.
+    """
+
+    async def step(work: Callable[[], Any]) -> Any:
+        def timed() -> tuple[Any, float]:
+            begin = time.perf_counter()
+            return work(), time.perf_counter() - begin
+
+        result, seconds = await asyncio.get_running_loop().run_in_executor(executor, timed)
+        allowance.use(seconds)
+        return result
+
+    first = next(iter(batches()))
+    try:
+        meter: Meter = await step(lambda: Meter(artifact, first, layers, fixed=fixed))
+        try:
+            await _select_rows(meter, batches, step, allowance)
+            await _perturb(meter, step, allowance)
+        finally:
+            await step(meter.close)
+    except Exception as error:  # of any kind: TensorFlow runs an artifact that was written for TF.js
+        return Power(FAULT, 0, (), note=f"Not measured: {_reason(error)}", seconds=allowance.used_s)
+    return replace(meter.power(), seconds=allowance.used_s)
+
+
+async def _select_rows(meter: Meter, batches: Callable[[], Iterable[Batch]], step: Step, allowance: Allowance) -> None:
+    for batch in batches() if meter.has_tables else ():
+        if batch.start and allowance.left_s <= 0.0:
+            return
+        await step(lambda batch=batch: meter.select_rows(batch))  # type: ignore[misc]
+
+
+async def _perturb(meter: Meter, step: Step, allowance: Allowance) -> None:
+    if meter.cost_s > max(allowance.left_s, _ALWAYS_S):
+        for project in await step(meter.start_projecting):
+            await step(project)
+    begin_s = allowance.used_s
+    while meter.has_pending and (allowance.used_s - begin_s < _ALWAYS_S or await allowance.granted()):
+        await step(meter.perturb_some)
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]

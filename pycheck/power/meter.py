@@ -1,0 +1,185 @@
+"""The artifact on a few samples, and what is known so far of each weight."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..types import Array, ArtifactInfo, Batch, OutputChange, Power, TableReach, Tensors, WeightPower
+from .changes import change, largest_first, relative, root_mean_square
+
+if TYPE_CHECKING:
+    from ..artifact.executable import GraphWeight
+
+#: The relative size of a fault.
+FAULT = 0.01
+#: A weight is not reached if a fault of this size changes no output at all.
+LARGE_FAULT = 0.5
+_MOST_SAMPLES = 4
+_MOST_ELEMENTS = 1 << 20  # of all inputs together: this keeps the values inside of the model small
+_PROJECTIONS = 8
+_MOST_PROJECTIONS = 32  # over all outputs
+_STEP_S = 0.1
+_UNIT_ROUNDOFF = 2.0**-24  # of float32; a weight that moves no output by so much, as a whole, does not reach it
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one weight so far."""
+
+    weight: GraphWeight
+    position: int  # among all weights
+    method: str = "unknown"
+    reached: bool | None = None
+    changes: tuple[OutputChange, ...] = ()
+
+
+class Meter:
+    """Perturbs one weight after the other. One thread at a time. Errors are those of TensorFlow and of the artifact."""
+
+    def __init__(self, artifact: ArtifactInfo, batch: Batch, layers: Collection[str], *, fixed: bool) -> None:
+        from ..artifact import read_artifact
+        from ..artifact.sensitivity import SensitivitySession
+
+        self._names = {theirs: ours for ours, theirs in artifact.output_names.items()}
+        self._input_names = artifact.input_names
+        self._graph = read_artifact(artifact.folder / artifact.model_file, layers=layers)
+        self._session = SensitivitySession(self._graph, list(self._names))
+        chosen = few_samples(batch, fixed=fixed)
+        self._feeds = self._fed(chosen)
+        self.sample_count = next((len(value) for name, value in chosen.items() if name not in batch.whole), 1)
+        self._before = self._outputs()
+        begin = time.perf_counter()
+        self._before = self._outputs()  # again: the first run of a session compiles
+        run_s = time.perf_counter() - begin
+        self._scales = {name: root_mean_square(value) for name, value in self._before.items()}
+        weights = self._graph.weights
+        self._known = [_Known(weights[i], i) for i in np.flatnonzero(self._session.nonzero()).tolist()]
+        self.zero_count = len(weights) - len(self._known)
+        self._pending = list(self._known)
+        self._squares: dict[tuple[str, str], list[float]] = {}
+        self._rows: dict[str, Array] = {}
+        self._row_samples = 0
+        #: Seconds that a run with each fault takes.
+        self.cost_s = run_s * len(self._known)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether `perturb_some` has more to do."""
+        return bool(self._pending)
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether the model indexes a weight as a table."""
+        return self._session.has_tables
+
+    def select_rows(self, batch: Batch) -> None:
+        """Note which rows of each table this batch selects."""
+        for table, rows in self._session.rows(self._fed(batch.tensors)).items():
+            self._rows[table] = np.union1d(self._rows.get(table, rows), rows)
+        self._row_samples = batch.start + batch.size
+
+    def start_projecting(self) -> Sequence[Callable[[], None]]:
+        """One call for each projection and one that reads them; none if an operation has no gradient."""
+        from ..artifact.sensitivity import SensitivitySession
+
+        self._session.close()
+        try:
+            self._session = SensitivitySession(self._graph, list(self._names), gradients=True)
+        except LookupError:
+            self._session = SensitivitySession(self._graph, list(self._names))
+            return ()
+        smooth = [name for name in self._names if self._session.differentiable(name)][:_MOST_PROJECTIONS]
+        count = min(_PROJECTIONS, _MOST_PROJECTIONS // max(len(smooth), 1))
+        signs = np.random.default_rng(0)
+        return [*(partial(self._project, name, signs) for _ in range(count) for name in smooth), self._estimate]
+
+    def perturb_some(self) -> None:
+        """Run the artifact with faults in the next weights, for a short time."""
+        begin = time.perf_counter()
+        while self._pending and time.perf_counter() - begin < _STEP_S:
+            self._perturb(self._pending.pop(0))
+
+    def power(self) -> Power:
+        """What is known now."""
+        weights = tuple(
+            WeightPower(k.weight.name, k.weight.layer, k.weight.shape, k.method, k.reached, k.changes)
+            for k in self._known
+        )
+        return Power(FAULT, self.sample_count, weights, self.zero_count, self._tables())
+
+    def close(self) -> None:
+        """Free what TensorFlow holds."""
+        self._session.close()
+
+    def _fed(self, tensors: Tensors) -> dict[str, Array]:
+        return {theirs: tensors[ours] for ours, theirs in self._input_names.items()}
+
+    def _outputs(self, position: int = 0, factor: float = 1.0) -> dict[str, Array]:
+        """By the model's names, those that hold real numbers or booleans; with one weight times a factor."""
+        factors = np.ones(len(self._graph.weights), np.float32)
+        if factor != 1.0:
+            factors[position] = factor
+        values = self._session.run(self._feeds, factors)
+        return {self._names[name]: value for name, value in values.items() if value.dtype.kind in "fiub"}
+
+    def _perturb(self, known: _Known) -> None:
+        after = self._outputs(known.position, 1.0 + FAULT)
+        found = [change(name, before, after[name]) for name, before in self._before.items()]
+        changes = [item for item in found if item]
+        known.method, known.changes = "perturbed", largest_first(changes, self._scales)
+        if not changes:  # so small a fault may be lost in rounding
+            after = self._outputs(known.position, 1.0 + LARGE_FAULT)
+            known.reached = any(change(name, before, after[name]) for name, before in self._before.items())
+        else:
+            known.reached = True
+
+    def _project(self, output: str, signs: np.random.Generator) -> None:
+        shape = self._before[self._names[output]].shape
+        direction = signs.choice(np.array([-1.0, 1.0], np.float32), shape)
+        for tensor, slope in self._session.project(self._feeds, output, direction).items():
+            self._squares.setdefault((tensor, output), []).append(slope * slope)
+
+    def _estimate(self) -> None:
+        """Read the projections, and put those weights first that are least certain to be noticed."""
+        for known in self._known:
+            changes = []
+            for output, name in self._names.items():
+                squares = self._squares.get((known.weight.tensor, output))
+                size = self._before[name].size if name in self._before else 0
+                if squares and size:
+                    known.method = "projected"
+                    changes.append(OutputChange(name, FAULT * math.sqrt(np.mean(squares) / size)))
+            moved = [item for item in changes if relative(item, self._scales) > FAULT * _UNIT_ROUNDOFF]
+            known.changes = largest_first(moved, self._scales)
+            known.reached = True if moved else False if len(changes) == len(self._before) else None
+        self._pending.sort(key=self._certainty)
+
+    def _certainty(self, known: _Known) -> tuple[bool, bool, float]:
+        largest = max((relative(item, self._scales) for item in known.changes), default=0.0)
+        return known.method == "projected", known.reached is False, largest
+
+    def _tables(self) -> tuple[TableReach, ...]:
+        by_tensor = {weight.tensor: weight for weight in self._graph.weights}
+        return tuple(
+            TableReach(w.name, w.layer, w.shape[0], int(((rows >= 0) & (rows < w.shape[0])).sum()), self._row_samples)
+            for tensor, rows in self._rows.items()
+            for w in (by_tensor[tensor],)
+        )
+
+
+def few_samples(batch: Batch, *, fixed: bool) -> Tensors:
+    """Some samples from all over the batch; all of it if the model takes no other number."""
+    sampled = {name: value for name, value in batch.tensors.items() if name not in batch.whole}
+    if fixed or not sampled:
+        return batch.tensors
+    elements = sum(value.size for value in sampled.values()) // batch.size
+    count = max(1, min(batch.size, _MOST_SAMPLES, _MOST_ELEMENTS // max(elements, 1)))
+    rows = np.unique(np.linspace(0, batch.size - 1, count).astype(int))
+    return {name: value[rows] if name in sampled else value for name, value in batch.tensors.items()}

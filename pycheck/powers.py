@@ -1,0 +1,50 @@
+"""The power of a comparison on these inputs: from the cache, else measured now."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from concurrent.futures import Executor
+
+from pydantic import TypeAdapter
+
+from .cache import Cache, content_key
+from .power import Allowance, measure_power
+from .references import References
+from .source import Source
+from .types import ArtifactInfo, Power
+
+_POWER = TypeAdapter(Power)
+
+
+async def find_power(
+    source: Source,
+    artifact: ArtifactInfo,
+    references: References,
+    cache: Cache,
+    executor: Executor,
+    allowance: Allowance,
+) -> Power:
+    """What a fault in each weight of the artifact does to the outputs, on the inputs of `references`."""
+    key = await references.cache_key()
+    if key:
+        topology = await asyncio.to_thread((artifact.folder / artifact.model_file).read_bytes)
+        key = content_key(key, hashlib.sha256(topology).hexdigest(), artifact.weights_sha256)
+        if entry := cache.find("power", key):
+            return _POWER.validate_json((entry / "power.json").read_bytes())
+    layers = await source.layer_names() if artifact.format == "graph" else ()
+    signature = (await source.info()).signature
+    await source.tensorflow()
+    power = await measure_power(
+        artifact,
+        references.again,
+        executor=executor,
+        allowance=allowance,
+        layers=layers,
+        fixed=any(spec.has_sample_axis and spec.shape[0] is not None for spec in signature.inputs),
+    )
+    if key and not power.note:
+        pending = cache.reserve("power", key)
+        (pending.folder / "power.json").write_bytes(_POWER.dump_json(power))
+        pending.publish()
+    return power

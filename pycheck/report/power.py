@@ -1,0 +1,70 @@
+"""How much a comparison would notice, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..types import Power, PowerShare, Report, Severity
+from .wording import names, printable
+
+
+def lines(report: Report) -> Iterator[tuple[str, str]]:
+    """Label and text: what share of small faults each runtime's limits would notice, or why that is not known."""
+    power = report.power
+    if power is None:
+        return
+    if power.note:
+        yield "power", printable(power.note)
+    if power.shares:
+        groups = _alike(power)
+        texts = [_share(share, "" if len(groups) == 1 else f" on {names(ids, len(ids))}") for share, ids in groups]
+        yield "power", f"notices {_fault(power)} in {'; in '.join(texts)}{_unknown(power)}"
+
+
+def weakness(report: Report) -> str:
+    """What stands beside the verdict of a pass that proves little; else empty."""
+    reasons = list(_reasons(report)) if report.passed else []
+    return f"a weak test: {'; '.join(reasons)}" if reasons else ""
+
+
+def _reasons(report: Report) -> Iterator[str]:
+    power = report.power
+    for share, ids in _alike(power) if power else ():
+        if power and share.is_weak:
+            where = "" if len(ids) == len(power.shares) else f" on {names(ids)}"
+            only = f"only {share.noticed_count:,}" if share.noticed_count else "none"
+            yield f"{_fault(power)} would be noticed in {only} of the {_tensors(share.weight_count)}{where}"
+            break
+    for table in power.tables if power else ():
+        if table.is_poor:
+            where = printable(table.layer or table.name)
+            yield f"the inputs reach {table.reached_count:,} of the {table.row_count:,} rows of {where}"
+            break
+    if any(finding.code == "equal-outputs" and finding.severity is Severity.WARNING for finding in report.findings):
+        yield "the outputs are the same for all samples"
+
+
+def _alike(power: Power) -> list[tuple[PowerShare, list[object]]]:
+    """The shares that differ, each with its runtimes, the smallest first."""
+    found: dict[int, tuple[PowerShare, list[object]]] = {}
+    for share in sorted(power.shares, key=lambda share: share.noticed_count):
+        found.setdefault(share.noticed_count, (share, []))[1].append(share.runtime)
+    return list(found.values())
+
+
+def _fault(power: Power) -> str:
+    return f"a fault of {100 * power.fault:.3g} %"
+
+
+def _share(share: PowerShare, where: str) -> str:
+    percent = 100 * share.noticed_count // share.weight_count
+    return f"{share.noticed_count:,} of {_tensors(share.weight_count)} ({percent} %){where}"
+
+
+def _tensors(count: int) -> str:
+    return f"{count:,} weight tensor{'' if count == 1 else 's'}"
+
+
+def _unknown(power: Power) -> str:
+    count = sum(weight.method == "unknown" for weight in power.weights)
+    return f"; {count:,} more were not measured" if count else ""

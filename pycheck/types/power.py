@@ -1,0 +1,110 @@
+"""How much a comparison would notice: what small faults in the weights do to the outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .names import RuntimeId
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChange:
+    """How far one output moves when one weight tensor is wrong.
+
+    `rms` is the root mean square over all elements, `largest` the largest change. Both are in the output's own unit.
+    `reference_at_largest` is the magnitude of the output at that element, `largest_relative` the largest change over
+    magnitude. A change that was estimated by projection has an `rms` only; the others are None.
+    """
+
+    output: str
+    rms: float
+    largest: float | None = None
+    reference_at_largest: float | None = None
+    largest_relative: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightPower:
+    """What a fault in one weight tensor of the artifact does.
+
+    `method` is "perturbed" (the artifact ran with the fault), "projected" (estimated by random projections of the
+    gradient) or "unknown". `reached` is whether any output depends on the tensor on these inputs: whether a fault of
+    50 % changes one, or a gradient is not 0. It is None if unknown. `noticed_by` has the runtimes whose limits the
+    fault exceeds; the gate sets it.
+    """
+
+    name: str
+    layer: str | None
+    shape: tuple[int, ...]
+    method: str
+    reached: bool | None
+    changes: tuple[OutputChange, ...] = ()
+    noticed_by: tuple[RuntimeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableReach:
+    """How many rows of a table, such as an embedding, the inputs select; over `sample_count` samples."""
+
+    name: str
+    layer: str | None
+    row_count: int
+    reached_count: int
+    sample_count: int
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether the indices hardly vary: real ones select about as many rows as there are samples, or more."""
+        return 2 * self.reached_count < min(self.sample_count, self.row_count)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerShare:
+    """Of the weight tensors that were measured, how many a fault of which one runtime's limits would notice."""
+
+    runtime: RuntimeId
+    noticed_count: int
+    weight_count: int
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether that is less than half."""
+        return 2 * self.noticed_count < self.weight_count
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """What share of small faults a comparison on these inputs would notice.
+
+    Attributes:
+        fault: The relative size of the fault: every element of one weight tensor is multiplied by 1 + `fault`.
+        sample_count: How many samples the changes were measured on.
+        weights: The weight tensors of the artifact with more than zeros in them.
+        zero_count: Tensors of zeros only, in which a relative fault changes nothing.
+        tables: Tables that the model indexes.
+        shares: One for each runtime that was compared; the gate sets them.
+        note: Why something was not measured; empty if all was.
+        seconds: What measuring cost.
+    """
+
+    fault: float
+    sample_count: int
+    weights: tuple[WeightPower, ...]
+    zero_count: int = 0
+    tables: tuple[TableReach, ...] = ()
+    shares: tuple[PowerShare, ...] = ()
+    note: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSpread:
+    """How far the samples of one output, or of one input, differ from the first one; 0 if all are equal.
+
+    `scale` is the largest finite magnitude.
+    """
+
+    tensor: str
+    sample_count: int
+    largest_difference: float
+    scale: float
