@@ -185,7 +185,7 @@ class Run:
             source.adopt(await self._with_epsilons(dict(trial.epsilons)))
         if trial.changes_inputs:
             inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
-        references = None if trial.changes_inputs else self._references
+        references = None if trial.recomputes else self._references
         run = Run(options, source, self._cache, self._shared, references=references)
         try:
             return await run.compare(inputs)

@@ -31,6 +31,9 @@ WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
 #: Measured for kernels of 1 to 5 and strides of 1 to 3 on sizes of 7 to 10; a kernel of 1 by 1 is right.
 NO_PADDING = 'TF.js\'s wasm kernel returns only zeros if "same" padding is negative, as for strides beyond the kernel'
 OTHER_BACKEND = "Use another backend for this model, or run this kernel on the CPU."
+#: Backends whose kernels the CPU can run instead, and what TF.js calls kernels that have another name in graphs.
+_READABLE = frozenset({"wasm", "webgl"})
+_KERNELS = {"ReverseV2": "Reverse", "SelectV2": "Select"}
 _CONVERT = (
     "Convert the model with pycheck convert MODEL FOLDER, which writes it in operations that all backends agree on"
 )
@@ -77,8 +80,12 @@ class KernelFault:
         """What to do about it, in a sentence or two."""
         if not self.rewritten:
             return OTHER_BACKEND
-        on_cpu = f" Or run this kernel on the CPU: runOnCpu(['{self.op}'])." if self.backends else ""
-        return f"{_CONVERT}: {self.rewritten}.{on_cpu}"
+        kernel = _KERNELS.get(self.op, self.op)
+        on_cpu = (
+            f" Or run the kernel on the CPU: --cpu-kernel {kernel} here, and in the page the function runOnCpu, which "
+            "--try-remedies prints."
+        )
+        return f"{_CONVERT}: {self.rewritten}.{on_cpu if _READABLE.intersection(self.backends) else ''}"
 
 
 def _always(_: NodeFacts) -> bool:

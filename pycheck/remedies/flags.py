@@ -39,6 +39,8 @@ _PACKED: Mapping[str, frozenset[str]] = {
     "WEBGL_CONV_IM2COL": _ops("Conv2D _FusedConv2D"),
     "WEBGL_LAZILY_UNPACK": _ops(""),
 }
+#: What TF.js says of a texture that the GPU does not take.
+_TOO_LARGE = "greater than WebGL maximum"
 _OFF, _ON = "false", "true"
 _WEBGL = (
     tuple((name, _OFF) for name in _PACKED),
@@ -97,6 +99,8 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
 
 
 def _likely(failure: Failure, family: tuple[Flag, ...]) -> list[Flag]:
+    if _TOO_LARGE in (failure.before.error or ""):  # a convolution's windows laid out as one matrix
+        return [flag for flag in family if flag[0] == "WEBGL_CONV_IM2COL"]
     return [flag for flag in family if _PACKED.get(flag[0], frozenset()).intersection(failure.source_ops)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable, Mapping
 
 from ..types import Outcome, Remedy, Verdict
@@ -49,8 +51,23 @@ async def _clipped(failure: Failure, trials: Trials, outliers: Mapping[str, floa
 
 
 def _clip(name: str, limit: str) -> str:
-    python, javascript = f"np.clip({name}, -{limit}, {limit})", f"tf.clipByValue({name}, -{limit}, {limit})"
-    return f"{name} = {python}  # in JavaScript: {name} = {javascript}"
+    name = _identifier(name)
+    return _both(name, f"np.clip({name}, -{limit}, {limit})", f"tf.clipByValue({name}, -{limit}, {limit})")
+
+
+def _times(name: str, factor: str) -> str:
+    name = _identifier(name)
+    return _both(name, f"{factor} * {name}", f"tf.mul({name}, {factor})")
+
+
+def _both(name: str, python: str, javascript: str) -> str:
+    return f"{name} = {python}  # Python\n{name} = {javascript};  // JavaScript"
+
+
+def _identifier(name: str) -> str:
+    """A variable's name that Python and JavaScript take."""
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return f"_{plain}" if plain[:1].isdigit() or keyword.iskeyword(plain) else plain
 
 
 async def _scaled(failure: Failure, trials: Trials) -> Remedy:
@@ -69,7 +86,7 @@ async def _scaled(failure: Failure, trials: Trials) -> Remedy:
         "; ".join(f"the input {name} {down_to}times {factor:g}{reach.get(name, '')}" for name in names),
         gave,
         trial_count=trials.count,
-        code="\n".join(f"{name} = {factor:g} * {name}  # in Python and in JavaScript" for name in names),
+        code="\n".join(_times(name, f"{factor:g}") for name in names),
         note=f"{_JUDGED}; the model must be trained with it, or have the inverse in its next layer"
         + _incomplete(found),
     )

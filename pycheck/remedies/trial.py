@@ -15,7 +15,7 @@ class Trial:
     `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
     magnitude; Python then computes on the same changed inputs. `anew` takes pycheck's own conversion of the model
     in place of an artifact that was handed over. `keep_float` are weights that are not quantized, `allowed` absolute
-    limits by output.
+    limits by output; `batch_size` is how many samples at a time.
     """
 
     runtimes: tuple[RuntimeId, ...]
@@ -25,6 +25,7 @@ class Trial:
     quantize: str | None = None
     keep_float: tuple[str, ...] = ()
     allowed: tuple[tuple[str, float], ...] = ()
+    batch_size: int | None = None
     anew: bool = False
     epsilons: tuple[tuple[str, float], ...] = ()
     factors: tuple[tuple[str, float], ...] = ()
@@ -37,8 +38,13 @@ class Trial:
 
     @property
     def changes_inputs(self) -> bool:
-        """Whether Python has to compute again."""
+        """Whether Python has to compute on other values."""
         return bool(self.factors or self.limits)
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether Python has to compute again, on other values or in other batches."""
+        return self.changes_inputs or self.batch_size is not None
 
     def options(self, given: Options) -> Options:
         """The options of the run that failed, with what they say of this change."""
@@ -52,6 +58,7 @@ class Trial:
             keep_float=(*given.keep_float, *self.keep_float),
             tfjs_model=None if self.anew else given.tfjs_model,
             map_output=() if self.anew else given.map_output,
+            batch_size=self.batch_size or given.batch_size,
             tolerance=replace(given.tolerance, atol={**given.tolerance.atol, **dict(self.allowed)}),
             save_run=None,
             trace=False,

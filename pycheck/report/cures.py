@@ -25,7 +25,7 @@ _OF_TRACE = {
     "--trace-samples": True,
     "--trace-memory": True,
 }
-_SINGLE = ("--format", "--quantize")
+_SINGLE = ("--format", "--quantize", "--batch-size")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 PACKAGES = Path(__file__).parents[2] / "node_modules" / "@tensorflow"
 _SCRIPTS = {
     "core": "tf-core", "backend-cpu": "tf-backend-cpu", "backend-webgl": "tf-backend-webgl",
-    "backend-wasm": "tf-backend-wasm", "converter": "tf-converter", "layers": "tf-layers",
+    "backend-wasm": "tf-backend-wasm", "backend-webgpu": "tf-backend-webgpu",
+    "converter": "tf-converter", "layers": "tf-layers",
 }  # fmt: skip
-_ORIGIN = "http://bare.example"
-_ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+_ORIGIN = "http://localhost"  # where WebGPU is let in; nothing is asked of it, every answer is made here
+_ARGUMENTS = [
+    "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu",
+    "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader",
+]  # fmt: skip
 
 
 @contextmanager

@@ -244,3 +244,24 @@ def test_the_weight_that_quantization_ruins_is_found_and_left_out_and_float16_is
             atol={output: float(limit)},
         )
         assert again.verdict is pycheck.Verdict.PASS
+
+
+def test_a_texture_that_is_too_large_is_cured_by_one_sample_at_a_time_or_by_a_convolution_without_a_large_matrix(
+    only: Only,
+) -> None:
+    import keras
+
+    only("batch", "flags")
+    image = keras.Input((48, 48, 4))
+    pooled = keras.layers.GlobalAveragePooling2D()
+    plain = keras.Model(image, keras.layers.Activation("relu")(image))
+    convolved = keras.Model(image, pooled(keras.layers.Conv2D(4, 5, padding="same", name="edges")(image)))
+    x = np.random.default_rng(0).normal(size=(4, 48, 48, 4)).astype("f4")
+    # A GPU of small textures: a sample fits, four do not, nor do the windows of a convolution as one matrix.
+    how = {"runtimes": ["chromium:webgl"], "flags": {"WEBGL_MAX_TEXTURE_SIZE": 128}, "try_remedies": True}
+    (one,) = [r for r in pycheck.compare(plain, x, **how).remedies if r.worked]
+    assert (one.kind, one.options, one.trial_count) == ("batch", ("--batch-size", "1"), 1)
+    report = pycheck.compare(convolved, x[:1], **how)
+    (flag,) = [r for r in report.remedies if r.worked]
+    assert flag.options == ("--flag", "WEBGL_CONV_IM2COL=false")
+    assert flag.trial_count == 1
