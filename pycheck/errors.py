@@ -10,7 +10,8 @@ PycheckError                      exit code
 │   ├── NoKernelError             3   its backend lacks a kernel that the model needs
 │   ├── RuntimeUnavailableError   3   a runtime could not be started here
 │   └── RuntimeTimeoutError       3   no answer within --timeout
-└── ConversionError               4   the model cannot become an artifact
+├── ConversionError               4   the model cannot become an artifact
+└── InternalError                70   a bug in pycheck, where the work on other models goes on
 
 A message says what failed, where, the value seen; `advice` says what to do.
 """
@@ -78,3 +79,13 @@ class ConversionError(PycheckError):
     """The model cannot become an artifact."""
 
     exit_code = 4
+
+
+class InternalError(PycheckError):
+    """A bug in pycheck met one model of several."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            f"A bug in pycheck: {type(error).__name__}: {error}",
+            "Run pycheck compare on this model alone with -vv and report what it prints.",
+        )

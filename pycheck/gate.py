@@ -302,11 +302,11 @@ def exit_code(report: Report) -> int:
 
 
 #: What a check ends with, if any of its variants does: what is certain first.
-_CHECK_CODES = (1, 4, 2, 3)
+_CHECK_CODES = (1, 70, 4, 2, 3)
 
 
 def check_exit_code(check: CheckReport) -> int:
-    """0 when all pass; 1 where any gate failed, else 4, 2 or 3 for what kept a variant from being judged."""
+    """0 when all pass; 1 where any gate failed, else 70, 4, 2 or 3 for what kept a variant from being judged."""
     codes = {exit_code(report) for report in check.reports} | {failure.exit_code for failure in check.failures}
     return next((code for code in _CHECK_CODES if code in codes), max(codes, default=2))
 

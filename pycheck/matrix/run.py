@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cache import Cache
-from ..errors import PycheckError, UsageError
+from ..errors import InternalError, PycheckError, UsageError
 from ..pipeline import Workbench
 from ..releases import page_with
 from ..together import together
@@ -215,5 +215,11 @@ async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: O
     except PycheckError as error:
         observe(variant.name, "", "failed", 0, 0)
         return error
+    except OSError as error:  # such as a full disk
+        observe(variant.name, "", "failed", 0, 0)
+        return UsageError(f"{error.strerror or error}: {error.filename or 'while writing'}")
+    except Exception as error:  # a bug met by one model says nothing of the others
+        observe(variant.name, "", "failed", 0, 0)
+        return InternalError(error)
     observe(variant.name, "", "done", 0, 0)
     return replace(report, name=variant.name)

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pycheck.config import Options
 from pycheck.errors import ConversionError
+from pycheck.gate import check_exit_code
 from pycheck.matrix import check, plan, run
 from pycheck.progress import MatrixProgress
 from pycheck.types import CheckReport, Report, Severity, Verdict
@@ -125,3 +126,15 @@ def test_the_progress_of_each_variant_is_shown_with_what_runs_now() -> None:
     assert "1/2" in shown
     assert "waiting" in shown
     assert "failed" in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(IndexError("tuple index out of range"), 70), (OSError(28, "No space"), 2)]
+)
+def test_whatever_one_model_does_the_others_are_judged(tmp_path: Path, error: Exception, code: int) -> None:
+    made = _check(tmp_path, "", {"m": error, "n": report([comparison(CPU)])})
+    assert [each.name for each in made.reports] == ["n"]
+    (failure,) = made.failures
+    assert (failure.name, failure.exit_code) == ("m", code)
+    assert (made.verdict, check_exit_code(made)) == (Verdict.ERROR, code)
+    assert "IndexError: tuple index out of range" in failure.message or code == 2
