@@ -52,6 +52,7 @@ def is_tf_keras(model: object) -> bool:
 
 def trace_keras(model: Any) -> Traced:
     """Trace `model(x, training=False)` with a dynamic sample axis. ModelFileError for an unbuilt model."""
+    _refuse_stateful(model)
     calls = LayerCalls()
     target = _keras3_target(model) if is_keras3(model) else _tf_keras_target(model)
 
@@ -66,6 +67,29 @@ def call_keras(model: Any, flat: Sequence[Any]) -> Any:
     """What the model gives for flat tensors in inference mode, called as it is and not traced."""
     target = _keras3_target(model) if is_keras3(model) else _tf_keras_target(model)
     return target.call(flat)
+
+
+def _refuse_stateful(model: Any) -> None:
+    """ModelFileError for recurrent layers that begin each prediction where the one before ended.
+
+    A result then depends on every earlier call, and neither float64 nor the graph of constants has that state.
+    """
+    stateful = [layer for layer in model._flatten_layers(include_self=False) if getattr(layer, "stateful", False)]
+    if not stateful:
+        return
+    names = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in stateful)
+    package = "keras" if is_keras3(model) else "tf_keras"
+    raise ModelFileError(
+        f"Layers keep their state from one prediction to the next (stateful=True): {names}. A result would depend on "
+        "all earlier calls.",
+        "Save the model with stateful=False and check that file. It has the same weights and gives the same first "
+        "prediction after a reset:\n"
+        f"import {package}\n"
+        f"model = {package}.models.load_model(PATH)\n"
+        "for layer in model._flatten_layers():\n"
+        '    if getattr(layer, "stateful", False): layer.stateful = False\n'
+        'model.save("stateless.keras")',
+    )
 
 
 def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> tuple[Traced, str]:
