@@ -16,6 +16,8 @@ from ..types import Array, Padding, Values
 PADDED_EVERY = 4
 #: Of so many keys one is none of the table.
 UNKNOWN_EVERY = 8
+#: A made text has at most so many words.
+_MOST_WORDS = 8
 #: A larger table is drawn from at random, a smaller one row by row in an order that the seed gives.
 _MOST_SHUFFLED = 1 << 20
 #: Draws from a normal distribution end at so many standard deviations.
@@ -130,6 +132,8 @@ def _ids(values: Values, at: _Draw) -> Array:
 
 
 def _keys(values: Values, at: _Draw) -> Array:
+    if values.words:
+        return _sentences(values, at)
     keys = np.asarray(values.keys, object)
     is_text = any(isinstance(key, str) for key in values.keys)
     unknown = at.places % UNKNOWN_EVERY == UNKNOWN_EVERY - 1
@@ -138,6 +142,17 @@ def _keys(values: Values, at: _Draw) -> Array:
     other = "unknown" if is_text else next(n for n in range(len(keys) + 1) if n not in values.keys)
     mixed = np.where(unknown, other, chosen)
     return mixed if is_text else mixed.astype(np.float64)
+
+
+def _sentences(values: Values, at: _Draw) -> Array:
+    """Texts of several keys, with a word now and then that is none."""
+    keys = [*map(str, values.keys)] or ["unknown"]
+    texts = np.empty(at.places.shape, object)
+    for place in np.ndindex(texts.shape):
+        chosen = at.generator.integers(0, len(keys), at.generator.integers(1, _MOST_WORDS + 1))
+        words = ["unknown" if at.generator.integers(UNKNOWN_EVERY) == 0 else keys[number] for number in chosen]
+        texts[place] = " ".join(words)
+    return texts
 
 
 def _bins(values: Values, at: _Draw) -> Array:

@@ -160,6 +160,8 @@ def _described(values: Values, made: Plan) -> str:
             return f"whole numbers from {low} to {high}"
         case "whole":
             return f"whole numbers from {values.low:.0f} to {values.high - 1:.0f}"
+        case "keys" if values.words:
+            return f"texts of the {len(values.keys):,} keys of the table, and words that it does not have"
         case "keys":
             return f"the {len(values.keys):,} keys of the table, and one in {UNKNOWN_EVERY} that it does not have"
         case "normal":

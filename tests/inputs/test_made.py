@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from pycheck.errors import InputsFileError, UsageError
 from pycheck.inputs import Inputs, make_inputs
+from pycheck.inputs.drawing import Plan, draw
 from pycheck.types import InputHint, Padding, Signature, TensorSpec, Values
 
 
@@ -287,3 +289,13 @@ def test_an_input_that_is_not_there_is_named_with_the_nearest_that_is() -> None:
 def test_free_dimensions_take_the_sizes_that_are_given() -> None:
     spec = TensorSpec("x", "float32", (None, None, None, 3))
     assert all_of(make_inputs(taking(spec), samples=1, seed=0, sizes={"x": (20, 30)})).shape == (1, 20, 30, 3)
+
+
+def test_texts_are_keys_or_sentences_of_keys_and_of_words_that_are_none() -> None:
+    keys = Values("keys", "", keys=("red", "green"))
+    words = [draw(Plan("x", "string", (2,), (keys,)), number=0, index=i, seed=0) for i in range(40)]
+    assert {word for sample in words for word in sample} == {"red", "green", "unknown"}
+    plan = Plan("x", "string", (), (replace(keys, words=True),))
+    texts = [str(draw(plan, number=0, index=i, seed=0)) for i in range(40)]
+    assert {word for text in texts for word in text.split()} == {"red", "green", "unknown"}
+    assert {len(text.split()) for text in texts} >= {1, 4, 8}

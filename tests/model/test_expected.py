@@ -188,6 +188,9 @@ def test_categories_keys_and_bins_of_preprocessing_layers(keras: Any) -> None:
     hints = load(keras.Model([one, key, binned], outputs)).input_hints
     assert ids(hints["one"]) == {None: (0, 9)}
     assert (hints["key"].values[0].kind, hints["key"].values[0].keys) == ("keys", (30, 50, 99))
+    hashed = keras.Input((3,), dtype="int64", name="hashed")
+    (values,) = load(keras.Model(hashed, L.Hashing(16)(hashed))).input_hints["hashed"].values
+    assert (values.kind, values.low, values.high) == ("whole", 0, 64)
     assert (hints["binned"].values[0].kind, hints["binned"].values[0].edges) == ("bins", (0, 10, 20))
 
 
@@ -295,9 +298,26 @@ def test_each_column_of_a_table_has_the_scale_that_it_is_divided_by(tf: Any, mod
         lambda tf, x: tf.sqrt(x - 1e-3),
         lambda tf, x: tf.tanh(x + 3.0),
         lambda tf, x: tf.nn.relu(x),
+        lambda tf, x: x * 2.0,
+        lambda tf, x: tf.where(tf.cast(x, tf.bool), x + 1.0, -x),
         lambda tf, x: x * tf.reduce_mean(x),
         lambda tf, x: tf.tanh(x + 1e-7),
     ],
 )
 def test_nothing_is_said_where_the_model_says_nothing(tf: Any, module: Made, function: Any) -> None:
     assert module(lambda x: {"y": function(tf, x)}, x=[None, 3]) == {}
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "words"),
+    [
+        (lambda tf, table, x: table.lookup(x), False),
+        (lambda tf, table, x: table.lookup(tf.strings.lower(x)), False),
+        (lambda tf, table, x: table.lookup(tf.strings.split(tf.strings.regex_replace(x, "!", ""))).to_tensor(), True),
+    ],
+)
+def test_texts_are_keys_of_the_table_or_sentences_of_them(tf: Any, module: Made, looked_up: Any, words: bool) -> None:
+    initial = tf.lookup.KeyValueTensorInitializer(tf.constant(["red", "green"]), tf.constant([1, 2], tf.int64))
+    table = tf.lookup.StaticHashTable(initial, default_value=0)
+    (values,) = module(lambda x: {"y": looked_up(tf, table, x)}, x=([None], tf.string))["x"].values
+    assert (values.kind, values.keys, values.words) == ("keys", ("green", "red"), words)

@@ -24,7 +24,7 @@ _LARGEST_SPREAD = 100.0
 
 def decide(spec: TensorSpec, facts: Sequence[Fact]) -> InputHint | None:
     """The hint for one input, of which all these facts are; None where they say nothing."""
-    own = [fact for fact in facts if fact.input == spec.name]
+    own = [fact for fact in facts if fact.input == spec.name and (fact.kind != "mask" or _may_mask(fact, spec))]
     columns = _by_column(own, spec)
     groups: dict[Values, list[int]] = {}
     plain: list[Fact] = []
@@ -42,6 +42,11 @@ def decide(spec: TensorSpec, facts: Sequence[Fact]) -> InputHint | None:
         values += [scaled] if scaled else []
     padding = _padding(own, spec, values)
     return InputHint(tuple(values), padding) if values or padding else None
+
+
+def _may_mask(fact: Fact, spec: TensorSpec) -> bool:
+    """A condition is a mask; of floats, which may be plain numbers, only what becomes -1e9 or has the name."""
+    return fact.stated or "float" not in spec.dtype or "mask" in spec.name.lower()
 
 
 def _by_column(facts: Iterable[Fact], spec: TensorSpec) -> dict[int | None, list[Fact]]:
@@ -135,6 +140,8 @@ def _of_one_scale(scale: float, offset: float, spec: TensorSpec, reason: str) ->
         low, high = sorted((end - offset) / scale for end in usual)
         if abs(low) <= _OFF * (high - low):
             if abs(high - 1) <= _OFF:  # what is made without a hint
+                return None
+            if high < 1 and abs(scale) > 1:  # nothing says that the result is to stay below 1
                 return None
             if 254 <= high <= 256:
                 return _interval(reason, 0.0, 255.0, whole=len(spec.shape) >= 4 or "int" in spec.dtype)

@@ -22,6 +22,7 @@ class Origin:
     offset: float = 0.0
     low: float = -math.inf
     high: float = math.inf
+    split: bool = False  # a text that was split into words
     guarded: bool = False  # behind a clip, a modulo or a choice: any number is valid
 
     @property

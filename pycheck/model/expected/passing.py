@@ -298,6 +298,12 @@ def _reversed(step: Step) -> Passed:
     return [replace(flow, cells=flow.cells[::-1]) if turned else flow]
 
 
+def _words(step: Step) -> Passed:
+    """Where each word stands, the words, and how many there are."""
+    words = step.first.mixed().each(lambda origin, _: replace(origin, split=True))
+    return [None, words, None]
+
+
 def _last_operand(step: Step) -> Passed:
     """Of a TensorArray: what is handed in flows to whoever reads."""
     return [step.first] * len(step.op.outputs)
@@ -321,7 +327,7 @@ _RULES: Mapping[str, _Rule] = {
         (
             "Cast", "Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "Floor",
             "Round", "Rint", "Ceil", "EnsureShape", "PlaceholderWithDefault", "Enter", "Exit", "NextIteration",
-            "Switch", "TensorListFromTensor", "StringLower", "StringUpper", "StringStrip", "RegexReplace",
+            "Switch", "TensorListFromTensor", "AsString", "StringLower", "StringUpper", "StringStrip", "RegexReplace",
             "StaticRegexReplace",
         ),
         _same,
@@ -352,5 +358,6 @@ _RULES: Mapping[str, _Rule] = {
     "StridedSlice": _sliced,
     "Slice": _slice,
     "ReverseV2": _reversed,
+    **dict.fromkeys(("StringSplit", "StringSplitV2"), _words),
     **dict.fromkeys(("Tile", "BroadcastTo"), _broadcast),
 }  # fmt: skip

@@ -14,6 +14,8 @@ from .passing import Step
 
 #: A mask is turned into an offset of at least this size, which a softmax makes nothing of.
 _LARGE_NEGATIVE = 1e3
+#: Numbers that are made for each bucket of a hash.
+_NUMBERS_A_BUCKET = 4
 #: What has no value for a negative number, so that a range that has some is none to take.
 _POSITIVE_ONLY = frozenset({"Log", "Log1p", "Sqrt", "Rsqrt", "Pow"})
 
@@ -116,6 +118,14 @@ def _at_most(step: Step, size: Any) -> int | None:
     return int(known.item()) if known is not None and known.size == 1 else None
 
 
+def _hashes(step: Step, named: Namer) -> Iterator[Fact]:
+    """Any number has a bucket; of several for each, all buckets are hit."""
+    for origin in step.first.origins:
+        buckets = step.op.get_attr("num_buckets")
+        reason = f"hashed into {buckets:,} buckets by {named(step.op.name)}"
+        yield Fact("whole", "", None, reason, 0, _NUMBERS_A_BUCKET * buckets).about(origin)
+
+
 def _lengths(step: Step, named: Namer) -> Iterator[Fact]:
     flow, shape = step.flows[1], step.op.inputs[0].shape
     size = shape[step.op.get_attr("seq_dim")] if shape.rank is not None else None
@@ -133,7 +143,9 @@ def _keys(step: Step, named: Namer) -> Iterator[Fact]:
         values = keys
         if not origin.is_plain:
             values = [_whole(origin.inverse(key)) for key in keys if not isinstance(key, str)]
-        yield Fact("keys", "", None, f"keys of {named(step.op.name)}", keys=tuple(values)).about(origin)
+        yield Fact("keys", "", None, f"keys of {named(step.op.name)}", keys=tuple(values), words=origin.split).about(
+            origin
+        )
 
 
 def _whole(value: float) -> int | float:
@@ -270,7 +282,7 @@ def computed(flow: Flow, tensor: Any, operation: str, name: str) -> Iterator[Fac
                 and abs(origin.offset) >= _LARGE_NEGATIVE
                 and not round(origin.scale + origin.offset)
             ):
-                yield Fact("mask", "", None, "a mask").about(origin)
+                yield Fact("mask", "", None, "a mask", stated=True).about(origin)
             elif not origin.is_plain and operation not in _POSITIVE_ONLY:
                 yield Fact("affine", "", None, reason, scale=origin.scale, offset=origin.offset).about(origin)
             elif math.isfinite(origin.low) and math.isfinite(origin.high) and origin.low < origin.high:
@@ -288,6 +300,7 @@ _USES: Mapping[str, _Use] = {
     **dict.fromkeys(("LookupTableFindV2", "LookupTableFind"), _keys),
     **dict.fromkeys(("Bucketize", "LowerBound", "UpperBound"), _bins),
     "ReverseSequence": _lengths,
+    **dict.fromkeys(("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket"), _hashes),
     **dict.fromkeys(("NotEqual", "Equal", "Greater"), _compares),
     **dict.fromkeys(("SelectV2", "Select", "LogicalAnd", "LogicalOr", "LogicalNot"), _decides),
     **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), _normalizes),
