@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import ModelFileError
 from ..types import Signature, TensorSpec
+from .comparable import comparable
 from .layer_calls import LayerCalls, recording
 from .messages import one_line
 from .sample_axis import with_sample_axes
@@ -29,6 +30,7 @@ class Traced:
     signature: Signature
     owner: Any  # whoever holds the variables: a function alone does not keep them alive
     layer_tensors: Mapping[str, str] = field(default_factory=dict)  # see `LayerCalls`; empty without Keras layers
+    notes: tuple[str, ...] = ()  # about outputs that are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +238,11 @@ def _trace(target: _Target, *, batched: bool) -> Traced:
         for name, spec, argument in zip(names, target.specs, _unique(_sanitised(names)), strict=True)
     ]
     output_names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def call(*flat: Any) -> dict[str, Any]:
-        nonlocal output_names
-        result = target.call(flat)
-        named = _name_outputs(result, target.output_names)
+        nonlocal output_names, left_out
+        named, left_out = comparable(_name_outputs(target.call(flat), target.output_names))
         output_names = tuple(named)
         return named
 
@@ -256,7 +258,8 @@ def _trace(target: _Target, *, batched: bool) -> Traced:
         ) from error
     outputs = tuple(_spec(name, function.structured_outputs[name]) for name in output_names)
     signature = Signature(tuple(map(_spec, names, specs)), outputs)
-    return Traced(function, with_sample_axes(function, signature, by_definition=batched), target.owner)
+    decided = with_sample_axes(function, signature, by_definition=batched)
+    return Traced(function, decided, target.owner, notes=left_out)
 
 
 def _known_shape(name: str, spec: Any) -> list[int | None]:

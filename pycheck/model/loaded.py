@@ -37,7 +37,7 @@ class Model:
     ) -> None:
         self.info = info
         self.keras_model = keras_model
-        self.notes = notes
+        self.notes = (*notes, *traced.notes)
         self.timings_s: Mapping[str, float] = {}
         self._traced = traced
         self._given_graph = frozen

@@ -1,0 +1,49 @@
+"""Makes plain tensors of numbers of whatever a model gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import ModelFileError
+
+_NO_NUMBERS = {"string": "strings", "variant": "values of a kind of its own", "resource": "a resource"}
+
+
+def comparable(outputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The outputs that hold numbers, by name, and a note for each that is left out.
+
+    A ragged tensor becomes its values and its row splits, a sparse one its indices, values and shape. None is no
+    output. ModelFileError where nothing is left.
+    """
+    kept: dict[str, Any] = {}
+    left_out: list[str] = []
+    for name, value in outputs.items():
+        for part, tensor in _parts(name, value):
+            if kind := _NO_NUMBERS.get(tensor.dtype.name):
+                left_out.append(f"the output {part} is not compared: it holds {kind}")
+            else:
+                kept[part] = tensor
+    if not kept:
+        held = "; ".join(left_out) or "it gives none"
+        raise ModelFileError(
+            f"The model has no output of numbers to compare: {held}.",
+            "Export a signature that gives the numbers too, and choose it with --signature.",
+        )
+    return kept, tuple(left_out)
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    import tensorflow as tf
+
+    if value is None:
+        return
+    if isinstance(value, tf.RaggedTensor):
+        yield f"{name}_values", value.flat_values
+        for index, splits in enumerate(value.nested_row_splits):
+            yield f"{name}_row_splits{f'_{index}' if index else ''}", splits
+    elif isinstance(value, tf.SparseTensor):
+        yield from ((f"{name}_indices", value.indices), (f"{name}_values", value.values))
+        yield f"{name}_shape", value.dense_shape
+    else:
+        yield name, value if hasattr(value, "shape") else tf.convert_to_tensor(value)
