@@ -13,6 +13,8 @@ from typing import Any
 from ..errors import ArtifactFileError
 from .json_file import impostor_file, read_json
 
+#: So many names are listed.
+_MOST_NAMED = 5
 _BYTES = {"float32": 4, "int32": 4, "bool": 1, "float16": 2, "uint16": 2, "uint8": 1, "complex64": 8}
 
 
@@ -71,6 +73,7 @@ def read_document(path: Path) -> Document:
         size_bytes, quantization = _check_weights(file, content)
         if content.get("format") == "graph-model" or "node" in content["modelTopology"]:
             artifact_format, (inputs, outputs) = "graph", _graph_ports(file, content)
+            _check_constants(file, content)
         else:
             artifact_format, (inputs, outputs) = "layers", _layers_ports(file, content)
     except (LookupError, TypeError, AttributeError, ValueError, OSError, OverflowError) as error:
@@ -156,6 +159,28 @@ def _graph_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], l
     if not outputs:
         raise ArtifactFileError(f"{file}: neither a signature nor free nodes tell its outputs")
     return [Port(name, name) for name in inputs], [Port(name, name) for name in outputs]
+
+
+def _check_constants(file: Path, document: Mapping[str, Any]) -> None:
+    """Every constant that a node reads is in the manifest: TF.js takes the values from there alone."""
+    given = {str(entry["name"]) for group in document["weightsManifest"] for entry in group["weights"]}
+    topology = document["modelTopology"]
+    functions = (topology.get("library") or {}).get("function") or []
+    bodies = [("", topology.get("node") or [])]
+    bodies += [(str(function["signature"]["name"]), function.get("nodeDef") or []) for function in functions]
+    missing: list[str] = []
+    for function, nodes in bodies:
+        read = {str(ref).lstrip("^").partition(":")[0] for node in nodes for ref in node.get("input") or ()}
+        constants = [str(node["name"]) for node in nodes if node.get("op") == "Const" and node["name"] in read]
+        missing += [name for name in constants if not given & {name, f"{function}/{name}"}]
+    if missing:
+        shown = ", ".join(missing[:_MOST_NAMED]) + (
+            f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        )
+        raise ArtifactFileError(
+            f"{file}: its weightsManifest lacks weights that its graph reads: {shown}.",
+            "model.json and shards are of two conversions, or were edited: copy the whole folder, or convert again.",
+        )
 
 
 def _signature_ports(ports: Mapping[str, Mapping[str, Any]]) -> list[Port]:

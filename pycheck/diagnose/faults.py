@@ -43,11 +43,15 @@ def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
 
 def artifact_faults(case: Case) -> Iterator[Finding]:
     """artifact-unsupported, broken-kernel: one finding for each fault of the backends that ran, with all its places."""
-    ran = [record.id for record in case.runtimes]
+    moved = {r.id: r.environment.cpu_kernels for r in case.runtimes if r.environment}
     broken_off = {r.id for r in case.runtimes if r.status is RuntimeStatus.FAILED}
     failing = broken_off | {c.candidate for c in case.candidates if c.passed is False}
     for faults in _alike(case.evidence.faults):
-        concerned = [runtime for runtime in ran if concerns(faults[0], runtime)]
+        concerned = [
+            record.id
+            for record in case.runtimes
+            if concerns(faults[0], record.id) and faults[0].op not in moved.get(record.id, ())
+        ]
         if not concerned:
             continue
         wrong = [runtime for runtime in concerned if runtime in failing]

@@ -105,6 +105,20 @@ def test_a_missing_and_a_short_shard_are_named(tmp_path: Path) -> None:
         open_artifact(folder, _signature())
 
 
+def test_weights_that_the_graph_reads_and_the_manifest_lacks_are_named(tmp_path: Path) -> None:
+    nodes: list[dict[str, Any]] = [{"name": name, "op": "Const"} for name in ("w", "bias", "gone", "unread")]
+    nodes.append({"name": "y", "op": "AddN", "input": ["w", "bias", "gone:0"]})
+    topology = {"node": nodes, "library": {"function": [
+        {"signature": {"name": "body"}, "nodeDef": [
+            {"name": "inner", "op": "Const"}, {"name": "w", "op": "Const"},
+            {"name": "z", "op": "Add", "input": ["inner", "w"]},
+        ]},
+    ]}}  # fmt: skip
+    with pytest.raises(ArtifactFileError, match=r"lacks weights that its graph reads: bias, gone, inner\.") as error:
+        open_artifact(_graph(tmp_path, modelTopology=topology), _signature())
+    assert "two conversions" in error.value.advice
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"modelTopology": {}}', '{"modelTopology": {"node": []}, "weightsManifest": [{}]}']
 )

@@ -12,6 +12,7 @@ from pycheck.types import (
     NATIVE_FLOAT32,
     ArtifactFault,
     ArtifactInfo,
+    Environment,
     Evidence,
     Finding,
     RuntimeId,
@@ -85,6 +86,12 @@ def test_where_nothing_fails_it_is_a_warning_and_a_kernel_that_showed_nothing_is
     assert findings["broken-kernel"][0].severity is Severity.INFO
     assert findings["broken-kernel"][0].runtime == WASM
     assert "cause" not in findings["artifact-unsupported"][0].summary
+
+
+def test_a_kernel_that_the_cpu_ran_instead_is_not_told() -> None:
+    environment = Environment("tfjs 4.22.0", float_bits=32, cpu_kernels=("Cast",))
+    records = [RuntimeRecord(WASM, RuntimeStatus.OK, environment, {})]
+    assert diagnose((), runtimes=records, artifact=GIVEN, evidence=Evidence(faults=(CAST,))) == ()
 
 
 def test_a_kernel_of_a_backend_that_was_not_asked_for_is_not_told() -> None:
