@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ..types import ArtifactFault, Finding, RuntimeId, RuntimeStatus, Severity
 from .case import Case, Rule, listed
@@ -20,7 +21,25 @@ def concerns(fault: ArtifactFault, runtime: RuntimeId) -> bool:
 
 def explained(case: Case, runtime: RuntimeId) -> bool:
     """Whether something in the artifact that this runtime's backend lacks or misreads explains that it did not run."""
-    return any(concerns(fault, runtime) and not fault.broken for fault in case.evidence.faults)
+    return any(runtime in _explains(case, fault) for fault in case.evidence.faults if not fault.broken)
+
+
+def _concerned(case: Case, fault: ArtifactFault) -> list[RuntimeId]:
+    """The runtimes whose backend has the fault, but for those where the CPU ran that kernel instead."""
+    moved = {r.id: r.environment.cpu_kernels for r in case.runtimes if r.environment}
+    return [r.id for r in case.runtimes if concerns(fault, r.id) and fault.op not in moved.get(r.id, ())]
+
+
+def _failing(case: Case) -> set[RuntimeId]:
+    failed = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
+    failed |= {comparison.candidate for comparison in case.candidates if comparison.passed is False}
+    return {runtime for runtime in failed if runtime.engine not in ("native", "artifact")}
+
+
+def _explains(case: Case, fault: ArtifactFault) -> list[RuntimeId]:
+    """The failing runtimes whose failure a fault explains: all that it concerns fail, and no other one does."""
+    concerned, failing = _concerned(case, fault), _failing(case)
+    return concerned if failing and failing == set(concerned) else []
 
 
 def known_fault(findings: Iterable[Finding], place: str, runtime: RuntimeId) -> Finding | None:
@@ -28,12 +47,21 @@ def known_fault(findings: Iterable[Finding], place: str, runtime: RuntimeId) -> 
     return next((f for f in findings if _is_about(f, place, runtime)), None)
 
 
-def without_traced(findings: Collection[Finding], traced: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings, but for those about a kernel that a trace tells of, with its values."""
-    seen = [(f.tensor, f.runtime) for f in traced if f.code == "broken-kernel" and f.tensor and f.runtime]
-    return tuple(
-        f for f in findings if not any(_is_about(f, str(tensor), runtime) for tensor, runtime in seen if runtime)
-    )
+def without_traced(findings: Collection[Finding], traced: Collection[Finding]) -> tuple[Finding, ...]:
+    """The findings without kernels that a trace tells of; one that it does not confirm is no cause."""
+    sources = {(f.tensor, f.runtime) for f in traced if f.tensor and f.runtime and f.severity is Severity.ERROR}
+    kept = [f for f in findings if not any(p and r and _is_about(f, p, r) for p, r in sources)]
+    where = {str(runtime) for _, runtime in sources}
+    return tuple(_unconfirmed(f) if where.intersection(f.evidence.get("runtimes", ())) else f for f in kept)
+
+
+def _unconfirmed(finding: Finding) -> Finding:
+    """A broken kernel that a trace found not to be the source."""
+    effect = str(finding.evidence.get("effect", ""))
+    if finding.code != "broken-kernel" or not effect:
+        return finding
+    evidence = {**finding.evidence, "effect": ""}
+    return replace(finding, severity=Severity.INFO, summary=finding.summary.removesuffix(effect), evidence=evidence)
 
 
 def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
@@ -43,26 +71,20 @@ def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
 
 def artifact_faults(case: Case) -> Iterator[Finding]:
     """artifact-unsupported, broken-kernel: one finding for each fault of the backends that ran, with all its places."""
-    moved = {r.id: r.environment.cpu_kernels for r in case.runtimes if r.environment}
-    broken_off = {r.id for r in case.runtimes if r.status is RuntimeStatus.FAILED}
-    failing = broken_off | {c.candidate for c in case.candidates if c.passed is False}
     for faults in _alike(case.evidence.faults):
-        concerned = [
-            record.id
-            for record in case.runtimes
-            if concerns(faults[0], record.id) and faults[0].op not in moved.get(record.id, ())
-        ]
+        fault = faults[0]
+        concerned = _concerned(case, fault)
         if not concerned:
             continue
-        wrong = [runtime for runtime in concerned if runtime in failing]
-        fault = faults[0]
+        wrong = _explains(case, fault)
+        effect = _effect(case, wrong)
         yield finding(
             "broken-kernel" if fault.broken else "artifact-unsupported",
             Severity.ERROR if wrong else Severity.INFO if fault.broken else Severity.WARNING,
             runtime=concerned[0] if len(concerned) == 1 else None,
             tensor=fault.name if len(faults) == 1 else None,
             layer=None,
-            summary=f"{_places(faults)}: {fault.fault}.{_effect(wrong, broken_off)}",
+            summary=f"{_places(faults)}: {fault.fault}.{effect}",
             advice=fault.cure,
             evidence={
                 "fault": fault.fault,
@@ -71,6 +93,7 @@ def artifact_faults(case: Case) -> Iterator[Finding]:
                 "given": [f.given for f in faults],
                 "backends": list(fault.backends),
                 "runtimes": [str(runtime) for runtime in concerned],
+                "effect": effect,
             },
         )
 
@@ -92,10 +115,11 @@ def _places(faults: Sequence[ArtifactFault]) -> str:
     return f"{listed(names)} ({of})"
 
 
-def _effect(wrong: Sequence[RuntimeId], broken_off: set[RuntimeId]) -> str:
+def _effect(case: Case, wrong: Sequence[RuntimeId]) -> str:
     if not wrong:
         return ""
-    cause = "the cause of the failure" if broken_off.issuperset(wrong) else "the likely cause of the difference"
+    failed = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
+    cause = "the cause of the failure" if failed.issuperset(wrong) else "the likely cause of the difference"
     return f" It is {cause} on {listed(wrong)}."
 
 

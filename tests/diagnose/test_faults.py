@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pycheck.diagnose import diagnose
+from pycheck.diagnose.faults import without_traced
 from pycheck.types import (
     NATIVE_FLOAT32,
     ArtifactFault,
@@ -102,3 +103,25 @@ def test_the_same_fault_in_many_places_is_told_once_with_the_first_names() -> No
     faults = [replace(GROUPS, name=f"conv_{number}") for number in range(8)]
     (told,) = found(*faults, errors={CPU: None})["artifact-unsupported"]
     assert told.summary.startswith("conv_0, conv_1, conv_2, conv_3, conv_4 and 3 more (Conv2D, groups=2):")
+
+
+def test_a_fault_of_all_backends_does_not_explain_what_one_alone_does() -> None:
+    findings = found(GROUPS, errors={CPU: None, WASM: "it said no"})
+    assert findings["artifact-unsupported"][0].severity is Severity.WARNING
+    assert "cause" not in findings["artifact-unsupported"][0].summary
+    assert "artifact-unsupported" not in findings["runtime-failed"][0].advice
+
+
+def test_a_fault_of_one_backend_does_not_explain_what_others_do_too() -> None:
+    (told,) = found(CAST, errors={CPU: "it said no", WASM: "it said so"})["broken-kernel"]
+    assert told.severity is Severity.INFO
+
+
+@pytest.mark.parametrize(("source", "left"), [("to_bool", 0), ("elsewhere", 1)])
+def test_a_trace_confirms_a_known_kernel_or_clears_it(source: str, left: int) -> None:
+    known = found(CAST, errors={CPU: None, WASM: "it said no"})["broken-kernel"]
+    assert known[0].severity is Severity.ERROR
+    traced = [Finding("broken-kernel", Severity.ERROR, "It starts there.", "", WASM, source)]
+    kept = without_traced(known, traced)
+    assert len(kept) == left
+    assert all(finding.severity is Severity.INFO and "cause" not in finding.summary for finding in kept)
