@@ -41,7 +41,7 @@ async def find_power(
         executor=executor,
         allowance=allowance,
         layers=layers,
-        fixed=any(spec.has_sample_axis and spec.shape[0] is not None for spec in signature.inputs),
+        fixed=signature.fixed_batch is not None,
     )
     if key and not power.note:
         pending = cache.reserve("power", key)

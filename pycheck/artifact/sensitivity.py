@@ -16,6 +16,8 @@ from .session import plain_execution
 from .weights import Array
 
 _GATHERS = frozenset({"GatherV2", "Gather"})
+#: What hides a score before a softmax, such as -1e9, hides it as well if it is larger by half.
+_LEAST_OF_MASK = 1e8
 _BATCH_NORM = "PycheckBatchNormalization"
 
 
@@ -43,10 +45,10 @@ class SensitivitySession:
                 self._differentiate(factors)
         self._session = tf.compat.v1.Session(graph=loaded, config=plain_execution())
 
-    def nonzero(self) -> Array:
-        """Whether each weight has an element other than 0."""
-        found = [self._session.run(tf_weight).any() for tf_weight in self._weights]
-        return np.array(found, bool)
+    def scalable(self) -> Array:
+        """Whether each weight has an element that a relative fault changes: no 0, infinity or number of a mask."""
+        values = (np.abs(self._session.run(weight)) for weight in self._weights)
+        return np.array([((value > 0.0) & (value < _LEAST_OF_MASK)).any() for value in values], bool)
 
     def run(self, feeds: Mapping[str, Array], factors: Array) -> dict[str, Array]:
         """All outputs, for inputs by the artifact's names and a factor for each weight. TensorFlow's own errors."""

@@ -60,8 +60,8 @@ class Meter:
         run_s = time.perf_counter() - begin
         self._scales = {name: root_mean_square(value) for name, value in self._before.items()}
         weights = self._graph.weights
-        self._known = [_Known(weights[i], i) for i in np.flatnonzero(self._session.nonzero()).tolist()]
-        self.zero_count = len(weights) - len(self._known)
+        self._known = [_Known(weights[i], i) for i in np.flatnonzero(self._session.scalable()).tolist()]
+        self.left_out_count = len(weights) - len(self._known)
         self._pending = list(self._known)
         self._squares: dict[tuple[str, str], list[float]] = {}
         self._rows: dict[str, Array] = {}
@@ -112,7 +112,7 @@ class Meter:
             WeightPower(k.weight.name, k.weight.layer, k.weight.shape, k.method, k.reached, k.changes)
             for k in self._known
         )
-        return Power(FAULT, self.sample_count, weights, self.zero_count, self._tables())
+        return Power(FAULT, self.sample_count, weights, self.left_out_count, self._tables())
 
     def close(self) -> None:
         """Free what TensorFlow holds."""

@@ -79,8 +79,8 @@ class Power:
     Attributes:
         fault: The relative size of the fault: every element of one weight tensor is multiplied by 1 + `fault`.
         sample_count: How many samples the changes were measured on.
-        weights: The weight tensors of the artifact with more than zeros in them.
-        zero_count: Tensors of zeros only, in which a relative fault changes nothing.
+        weights: The weight tensors of the artifact that a relative fault changes.
+        left_out_count: How many it does not change: those of zeros only, and of the large numbers of masks.
         tables: Tables that the model indexes.
         shares: One for each runtime that was compared; the gate sets them.
         note: Why something was not measured; empty if all was.
@@ -90,7 +90,7 @@ class Power:
     fault: float
     sample_count: int
     weights: tuple[WeightPower, ...]
-    zero_count: int = 0
+    left_out_count: int = 0
     tables: tuple[TableReach, ...] = ()
     shares: tuple[PowerShare, ...] = ()
     note: str = ""
