@@ -70,6 +70,7 @@ CODES: Mapping[str, Code] = {
         "the inputs do not reach a layer, or rows of a table", "warning on a pass, info for rare rows and on a failure"
     ),
     "equal-outputs": Code("an output is the same for all samples", "warning if no output varies, else info"),
+    "empty-output": Code("an output has no values", "error if no output has any, else warning"),
     "loose-limit": Code("a limit is wide because the output has few values", _INFO),
     # Single operations.
     "f16-underflow": Code("a value is too small for half floats", _OF_SOURCE, trace=True),

@@ -33,16 +33,45 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
             )
     for c in case.candidates:
         if c.shape_mismatch:
+            free = _depends_on_values(case, c)
             yield finding(
                 "shape-mismatch",
                 Severity.ERROR,
                 runtime=c.candidate,
                 tensor=c.tensor,
-                summary=f"{c.tensor}: the shape on {c.candidate} is not the model's: {c.shape_mismatch}.",
-                advice="Check that the artifact is this model's, and that its outputs are paired rightly: "
+                summary=f"{c.tensor}: the shape on {c.candidate} is not the model's: {c.shape_mismatch}."
+                + (" It depends on values, such as a count of boxes." if free else ""),
+                advice="A value lies at the threshold that decides, or an operation before it errs: let pycheck trace "
+                "name it."
+                if free
+                else "Check that the artifact is this model's, and that its outputs are paired rightly: "
                 "--map-output TFJS=MODEL.",
                 evidence={"shapes": c.shape_mismatch},
             )
+
+
+def _depends_on_values(case: Case, c: Comparison) -> bool:
+    """Whether the size that differs is open in an output without a row for each sample."""
+    specs = case.model.signature.outputs if case.model else ()
+    return any(s.name == c.tensor and not s.has_sample_axis and None in s.shape for s in specs)
+
+
+def empty_output(case: Case) -> Iterator[Finding]:
+    """empty-output: nothing of an output could be compared, because Python gives no values."""
+    by_tensor: dict[str, list[Comparison]] = {}
+    for c in case.candidates:
+        by_tensor.setdefault(c.tensor, []).append(c)
+    empty = [tensor for tensor, rows in by_tensor.items() if not any(c.element_count or c.shape_mismatch for c in rows)]
+    for tensor in empty:
+        yield finding(
+            "empty-output",
+            Severity.ERROR if len(empty) == len(by_tensor) else Severity.WARNING,
+            tensor=tensor,
+            summary=f"{tensor}: the output has no values for these inputs, in Python and in the browser. Nothing of it "
+            "was compared.",
+            advice="Give inputs for which the model finds something, such as a photo with the objects that it detects.",
+            evidence={"element_count": 0},
+        )
 
 
 def shared_drift(case: Case) -> Iterator[Finding]:
@@ -199,4 +228,4 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Rule, ...] = (shape_mismatch, shared_drift, drift, noise_floor_high)
+RULES: tuple[Rule, ...] = (shape_mismatch, empty_output, shared_drift, drift, noise_floor_high)

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pycheck.types import ArtifactInfo, Finding, PairingHint, RuntimeId, Severity
+from pycheck.types import (
+    ArtifactInfo,
+    Finding,
+    ModelInfo,
+    PairingHint,
+    RuntimeId,
+    Severity,
+    Signature,
+    TensorSpec,
+)
 
 Find = Callable[..., dict[str, list[Finding]]]
 REFERENCE = np.random.default_rng(0).normal(size=(50, 3, 4))
@@ -143,3 +152,19 @@ def test_errors_come_before_warnings_and_these_before_what_is_good_to_know(find:
         nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")],
     )
     assert [f.severity for f in findings] == [Severity.ERROR, Severity.WARNING, Severity.INFO]
+
+
+def test_an_output_without_values_is_an_error_only_if_none_has_any(find: Find) -> None:
+    empty = np.zeros((0, 4))
+    (alone,) = find(empty, {"chromium:cpu": empty.astype(np.float32)})["empty-output"]
+    assert (alone.severity, alone.tensor) == (Severity.ERROR, "y")
+    assert "empty-output" not in find(REFERENCE, {"chromium:cpu": off(0.0)})
+
+
+def test_a_count_that_differs_is_told_as_a_shape_that_depends_on_values(find: Find) -> None:
+    boxes = TensorSpec("y", "float32", (None, 4), has_sample_axis=False)
+    model = ModelInfo("m", "saved-model", "", Signature((), (boxes,)))
+    reference = np.ones((5, 4))
+    (finding,) = find(reference, {"chromium:cpu": np.ones((4, 4), np.float32)}, model=model)["shape-mismatch"]
+    assert "It depends on values" in finding.summary
+    assert "pycheck trace" in finding.advice and "--map-output" not in finding.advice

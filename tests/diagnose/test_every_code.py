@@ -110,6 +110,7 @@ OF_OUTPUTS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "nonfinite-changed": (np.array([INF, 1.0]), {"chromium:cpu": floats(NAN, 1.0)}, {}),
     "native-overflow": (np.array([1e39, 1.0]), {"chromium:cpu": floats(INF, 1.0)}, {}),
     "native-nan": (np.array([NAN, 1.0]), {"chromium:cpu": floats(NAN, 1.0)}, {}),
+    "empty-output": (np.zeros((0, 4)), {"chromium:cpu": np.zeros((0, 4), np.float32)}, {}),
     "shape-mismatch": (ONE, {"chromium:cpu": floats(1.0, 1.0)[:, None]}, {}),
     "drift": (ONE, {"chromium:cpu": 1.5 * ONE}, {}),
     "conversion-drift": (ONE, {"chromium:cpu": 1.5 * ONE, "chromium:wasm": 1.5 * ONE}, {}),
