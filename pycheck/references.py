@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -15,12 +15,14 @@ from pydantic import TypeAdapter
 from .cache import Cache, content_key
 from .errors import InputError, RuntimeFailedError
 from .inputs import Inputs
+from .reference_check import check_failure, check_reference, told
 from .runtimes.base import Runtime
 from .source import Source
 from .store import OutputStore
 from .types import (
     Batch,
     Environment,
+    ReferenceCheck,
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
@@ -28,6 +30,7 @@ from .types import (
 )
 
 _ENVIRONMENTS = TypeAdapter(dict[str, Environment])
+_CHECK = TypeAdapter(ReferenceCheck | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class ReferenceBatch:
 class References:
     """Computes the model in Python, in float32 and float64, once, keeps them on disk, and lends them by batch.
 
-    At most one batch is in memory at a time here, however many samples there are.
+    At most one batch is in memory at a time here, however many samples there are. On the first batch the results are
+    held against the user's own predict, which `check` tells.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class References:
         self._store: OutputStore | None = None
         self._moving = threading.Lock()  # held while the store goes into the cache
         self.records: dict[RuntimeId, RuntimeRecord] = {}
+        self.check: ReferenceCheck | None = None
 
     async def cache_key(self) -> str | None:
         """What determines these results; None if nothing does."""
@@ -124,6 +129,7 @@ class References:
         """Everything from the cache."""
         self._store = OutputStore(entry)
         environments = _ENVIRONMENTS.validate_json((entry / "environments.json").read_bytes())
+        self.check = _CHECK.validate_json((entry / "reference_check.json").read_bytes())
         for runtime in (self.class_runtime, self._double_runtime):
             self.records[runtime] = RuntimeRecord(
                 runtime, RuntimeStatus.OK, environments[str(runtime)], {"from_cache": 0.0}
@@ -137,36 +143,75 @@ class References:
         self._store = OutputStore(pending.folder)
         await self._source.tensorflow()
         async with AsyncExitStack() as stack:
-            single = await stack.enter_async_context(self._runtime(self.class_runtime))
-            double: Runtime | None = None
+            runtimes: list[Runtime] = []
             for batch in self._inputs.batches(self._batch_size):
-                await self._predict(single, batch)
                 if batch.index == 0:
-                    double = await self._first_double(stack, batch)
-                elif double:
-                    await self._predict(double, batch)
+                    runtimes = await self._first(stack, batch)
+                else:
+                    for runtime in runtimes:
+                        await self._predict(runtime, batch)
+                for runtime in runtimes:
+                    self._advance(runtime.id, batch.size)
                 self._ready[batch.index].set_result(None)
-            for runtime in filter(None, (single, double)):
-                self.records[runtime.id] = _record(runtime)
-        if key and double:
+            for runtime in runtimes:
+                self.records[runtime.id] = _record(runtime, self.check)
+        if key and len(runtimes) > 1:
+            (pending.folder / "reference_check.json").write_bytes(_CHECK.dump_json(self.check))
             environments = {str(r): record.environment for r, record in self.records.items() if record.environment}
             (pending.folder / "environments.json").write_bytes(_ENVIRONMENTS.dump_json(environments))
             with self._moving:
                 self._store.folder = pending.publish()
 
-    def _runtime(self, runtime: RuntimeId) -> Runtime:
+    async def _first(self, stack: AsyncExitStack, batch: Batch) -> list[Runtime]:
+        """The runtimes that run, after the first batch, in float32 and float64; they agree with the user's predict.
+
+        Where they do not as the model was traced, with free sizes, it is traced again in the sizes of each batch.
+        """
+        try:
+            runtimes = await self._start(stack, batch)
+        except RuntimeFailedError:
+            self.check = await self._in_thread(check_failure, batch)
+            if self.check is None:
+                raise
+        else:
+            self.check = await self._in_thread(check_reference, batch, *self._outputs(runtimes, batch))
+        if self.check and self.check.outcome == "retraced":
+            runtimes = await self._start(stack, batch, in_shapes=True)
+        return runtimes
+
+    async def _in_thread(
+        self, check: Callable[..., ReferenceCheck | None], batch: Batch, *outputs: Tensors
+    ) -> ReferenceCheck | None:
+        if self.class_runtime.engine != "native":
+            return None
+        model = await self._source.model()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, check, model, batch.tensors, *outputs)
+
+    def _outputs(self, runtimes: Sequence[Runtime], batch: Batch) -> tuple[Tensors, Tensors]:
+        """In float64, or else in float32, and in float32."""
+        single, double = (self._read(runtime.id, batch.index) for runtime in (runtimes[0], runtimes[-1]))
+        return double, single
+
+    async def _start(self, stack: AsyncExitStack, batch: Batch, *, in_shapes: bool = False) -> list[Runtime]:
+        single = await stack.enter_async_context(self._runtime(self.class_runtime, in_shapes))
+        await self._predict(single, batch)
+        self.records.pop(self._double_runtime, None)
+        double = await self._first_double(stack, batch, in_shapes)
+        return [single, double] if double else [single]
+
+    def _runtime(self, runtime: RuntimeId, in_shapes: bool) -> Runtime:
         if runtime.engine == "artifact":
             from .runtimes.artifact import ArtifactRuntime
 
             return ArtifactRuntime(runtime, self._source.own_artifact(), executor=self._executor)
         from .runtimes.native import NativeRuntime
 
-        return NativeRuntime(runtime, self._source.model(), executor=self._executor)
+        return NativeRuntime(runtime, self._source.model(), executor=self._executor, in_shapes=in_shapes)
 
-    async def _first_double(self, stack: AsyncExitStack, batch: Batch) -> Runtime | None:
+    async def _first_double(self, stack: AsyncExitStack, batch: Batch, in_shapes: bool) -> Runtime | None:
         """Whether float64 runs is settled on the first batch, so that all batches have one reference."""
         try:
-            double = await stack.enter_async_context(self._runtime(self._double_runtime))
+            double = await stack.enter_async_context(self._runtime(self._double_runtime, in_shapes))
             await self._predict(double, batch)
         except RuntimeFailedError as error:
             failed = self._double_runtime
@@ -178,8 +223,10 @@ class References:
         assert self._store is not None
         outputs = await runtime.predict(batch.tensors)
         await asyncio.to_thread(self._store.write, runtime.id, batch.index, outputs)
-        self._advance(runtime.id, batch.size)
 
 
-def _record(runtime: Runtime) -> RuntimeRecord:
-    return RuntimeRecord(runtime.id, RuntimeStatus.OK, runtime.environment, dict(runtime.timings_s))
+def _record(runtime: Runtime, check: ReferenceCheck | None) -> RuntimeRecord:
+    environment = runtime.environment
+    if check and runtime.id.kind == "float32":
+        environment = replace(environment, notes=(*environment.notes, told(check)))
+    return RuntimeRecord(runtime.id, RuntimeStatus.OK, environment, dict(runtime.timings_s))

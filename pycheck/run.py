@@ -146,7 +146,13 @@ class Run:
         except RuntimeFailedError as error:
             await asyncio.to_thread(refuse_ids, inputs, hints, error)
             raise
-        saved = self._saved(info, replace(await source.evidence(), scales=measurements.scales, ids=measurements.ids))
+        evidence = replace(
+            await source.evidence(),
+            scales=measurements.scales,
+            ids=measurements.ids,
+            reference=self._references.check,
+        )
+        saved = self._saved(info, evidence)
         if self._pending:
             self._pending.publish(saved)
         return conclude(saved, measurements, options)

@@ -25,7 +25,7 @@ from .convert.existing import open_artifact
 from .errors import ArtifactFileError, UsageError
 from .model import ModelSource, identify
 from .model.source import TFJS
-from .types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight
+from .types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight, TrainingCall
 
 if TYPE_CHECKING:
     from .model import Model
@@ -45,6 +45,7 @@ class _Card:
     layers: tuple[str, ...]
     epsilons: dict[str, float]  # by layer
     weights: tuple[NonfiniteWeight, ...]
+    training_calls: tuple[TrainingCall, ...] = ()
 
 
 _CARD = TypeAdapter(_Card)
@@ -117,7 +118,7 @@ class Source:
             except ArtifactFileError:  # which whoever runs it will say better
                 return Evidence(weights=card.weights)
 
-        return await asyncio.to_thread(read)
+        return replace(await asyncio.to_thread(read), training_calls=card.training_calls)
 
     async def tensorflow(self) -> None:
         """Import TensorFlow, quietly, for whoever needs it without the model."""
@@ -254,7 +255,7 @@ async def _done(value: T) -> T:
 
 
 def _card_of(model: Model) -> _Card:
-    from .model.evidence import epsilons, layers_of, nonfinite_weights
+    from .model.evidence import epsilons, layers_of, nonfinite_weights, training_calls
 
     keras_model = model.keras_model
     return _Card(
@@ -263,4 +264,5 @@ def _card_of(model: Model) -> _Card:
         tuple(dict.fromkeys(str(layer.name) for layer in layers_of(keras_model))),
         epsilons(keras_model),
         nonfinite_weights(keras_model),
+        training_calls(keras_model, model.training_calls),
     )

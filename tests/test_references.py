@@ -37,8 +37,17 @@ class Doubling(Runtime):
         pass
 
 
+class Unchecked:
+    """A model without a predict of its own."""
+
+    own = None
+
+
 class Source:
     """A model that the cache knows by a key."""
+
+    async def model(self) -> Unchecked:
+        return Unchecked()
 
     async def cache_key(self) -> str:
         return "key"
@@ -50,7 +59,7 @@ class Source:
 def test_a_batch_can_be_read_at_the_very_moment_at_which_the_cache_takes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(References, "_runtime", lambda _, runtime: Doubling(runtime))
+    monkeypatch.setattr(References, "_runtime", lambda _, runtime, in_shapes: Doubling(runtime))
     x = np.ones((4, 3), np.float32)
     inputs = from_arrays(x, Signature((TensorSpec("x", "float32", (None, 3)),), ()))
     source: Any = Source()

@@ -18,7 +18,7 @@ from ..types import (
     SampleSpread,
     Severity,
 )
-from . import causes, drift, faults, ids, nonfinite, pairings, runtimes, top1
+from . import causes, drift, faults, ids, nonfinite, pairings, reference, runtimes, top1
 from . import power as seeing
 from .case import Case, Rule
 from .linking import linked
@@ -28,6 +28,7 @@ __all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
 #: In the order in which their findings read best: what makes others moot comes first.
 RULES: tuple[Rule, ...] = (
     *faults.RULES,
+    *reference.RULES,
     *runtimes.RULES,
     *pairings.RULES,
     *nonfinite.RULES,

@@ -23,6 +23,9 @@ from ..types import (
     WorstElement,
 )
 
+#: The advice of what is an effect of that.
+SEE_REFERENCE = "The cause is in Python: see reference-differs."
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -39,6 +42,15 @@ class Case:
     evidence: Evidence = field(default_factory=Evidence)
     power: Power | None = None
     spreads: tuple[SampleSpread, ...] = ()
+
+    @property
+    def reference_explains(self) -> bool:
+        """Whether predict gives, or a graph artifact was converted from, something else than the reference."""
+        check, artifact = self.evidence.reference, self.artifact
+        if check is None:
+            return False
+        is_graph = artifact is not None and artifact.format == "graph"
+        return check.outcome in ("differs", "random") or (is_graph and check.outcome == "retraced")
 
     @property
     def candidates(self) -> tuple[Comparison, ...]:

@@ -39,6 +39,10 @@ CODES: Mapping[str, Code] = {
     "artifact-unsupported": Code(
         "the artifact has what TF.js lacks, ignores or misreads", "error where a runtime fails, else warning"
     ),
+    "reference-differs": Code(
+        "predict gives other values than the function that is converted", "error; warning where the cause is known"
+    ),
+    "training-mode": Code("a layer is called with training=True", _WARNING),
     "software-renderer": Code("a GPU backend ran without a GPU", _INFO),
     "cpu-forwarded": Code("inputs so small that TF.js leaves them to the CPU", _INFO),
     # What goes in.

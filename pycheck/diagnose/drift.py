@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
-from .case import Case, Rule, elements, lighter, listed, number, percent, place
+from .case import SEE_REFERENCE, Case, Rule, elements, lighter, listed, number, percent, place
 from .codes import finding
 
 #: Runtimes err alike when their RMS errors are this close and, where they share worst elements,
@@ -83,7 +83,7 @@ def shared_drift(case: Case) -> Iterator[Finding]:
         enough = len(rows) >= (1 if quantization != "none" else 2)
         if tensor in paired_wrongly or not enough or not all(c.drifted for c in rows) or not _alike(rows):
             continue
-        yield _quantized(tensor, rows, quantization) if quantization != "none" else _converted(tensor, rows)
+        yield _quantized(tensor, rows, quantization) if quantization != "none" else _converted(case, tensor, rows)
 
 
 def _alike(rows: Sequence[Comparison]) -> bool:
@@ -116,14 +116,16 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
     )
 
 
-def _converted(tensor: str, rows: Sequence[Comparison]) -> Finding:
+def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
     return finding(
         "conversion-drift",
         Severity.ERROR,
         tensor=tensor,
         summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with one another and not with Python "
         f"({_errors(rows)}): the artifact does not compute what the model does.",
-        advice="The fault is in the conversion or the weights, not in a backend: "
+        advice=SEE_REFERENCE
+        if case.reference_explains
+        else "The fault is in the conversion or the weights, not in a backend: "
         "convert the model again, and try the other --format.",
         evidence=_shared_evidence(rows),
     )
@@ -194,6 +196,8 @@ def _excess(c: Comparison, tolerance: Tolerance) -> str:
 
 def _drift_advice(case: Case, c: Comparison) -> str:
     others = [o for o in case.candidates if o.tensor == c.tensor and o.candidate != c.candidate]
+    if case.reference_explains:
+        return SEE_REFERENCE
     if c.precision_bits == 16 and (c.max_abs_error or 0.0) > _BEYOND_ROUNDING * (c.reference_scale or 0.0):
         return (
             "Either the rounding of many layers adds up, or a value inside the model is beyond 65504 or below 6e-8: "

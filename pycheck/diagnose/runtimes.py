@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..types import Finding, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
-from .case import Case, Rule, listed
+from .case import SEE_REFERENCE, Case, Rule, listed
 from .codes import finding
 from .faults import explained
 
@@ -103,6 +103,8 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     known = next((text for words, text in _KNOWN_FAILURES if words in reason), "")
     if any(explained(case, runtime) for runtime in names):
         advice = _SEE_CAUSE
+    elif case.reference_explains:
+        advice = SEE_REFERENCE
     given = case.artifact is not None and case.artifact.reason.startswith("given")
     return finding(
         "runtime-failed",
@@ -118,6 +120,8 @@ def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
         return _ADVICE[record.status]
     if explained(case, record.id):
         return _SEE_CAUSE
+    if case.reference_explains:
+        return SEE_REFERENCE
     known = next((advice for words, advice in _KNOWN_FAILURES if words in reason), None)
     return known or (_BROWSER if _is_of_browser(reason) else _UNKNOWN)
 

@@ -68,7 +68,7 @@ class _Failing(LayerCalls):
 
     layer = ""
 
-    def record(self, layer: Any, call: Callable[[], Any]) -> Any:
+    def record(self, layer: Any, call: Callable[[], Any], *, in_training: bool = False) -> Any:
         """What the call gives."""
         try:
             return call()

@@ -31,15 +31,20 @@ class Traced:
     owner: Any  # whoever holds the variables: a function alone does not keep them alive
     layer_tensors: Mapping[str, str] = field(default_factory=dict)  # see `LayerCalls`; empty without Keras layers
     notes: tuple[str, ...] = ()  # about outputs that are left out
+    training_calls: Mapping[str, str] = field(default_factory=dict)  # layers in training mode, with their classes
+    target: Target | None = None  # what was traced, and can be traced again or called
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
+    """What can be called with flat tensors; `pack` gives them the structure that `owner.predict` takes."""
+
     owner: Any
     names: tuple[str, ...]
     specs: tuple[Any, ...]  # tf.TensorSpec
     call: Callable[[Sequence[Any]], Any]
     output_names: tuple[str, ...] | None  # one for each flat output; None where only the call can tell
+    pack: Callable[[Sequence[Any]], Any] | None = None  # None where `owner` is no Keras model of one argument
 
 
 def is_keras3(model: object) -> bool:
@@ -55,14 +60,27 @@ def is_tf_keras(model: object) -> bool:
 def trace_keras(model: Any) -> Traced:
     """Trace `model(x, training=False)` with a dynamic sample axis. ModelFileError for an unbuilt model."""
     _refuse_stateful(model)
+    return _trace_recorded(_keras3_target(model) if is_keras3(model) else _tf_keras_target(model))
+
+
+def _trace_recorded(target: Target) -> Traced:
     calls = LayerCalls()
-    target = _keras3_target(model) if is_keras3(model) else _tf_keras_target(model)
 
     def call(flat: Sequence[Any]) -> Any:
-        with recording(model, calls):
+        with recording(target.owner, calls):
             return target.call(flat)
 
-    return replace(_trace(replace(target, call=call), batched=True), layer_tensors=calls.tensors)
+    traced = _trace(replace(target, call=call), batched=True)
+    return replace(traced, layer_tensors=calls.tensors, training_calls=calls.in_training, target=target)
+
+
+def trace_in_shapes(traced: Traced, shapes: Sequence[Sequence[int | None]]) -> Traced:
+    """The same Keras model, traced for inputs of these shapes."""
+    import tensorflow as tf
+
+    assert traced.target is not None
+    specs = (tf.TensorSpec(shape, spec.dtype) for shape, spec in zip(shapes, traced.target.specs, strict=True))
+    return _trace_recorded(replace(traced.target, specs=tuple(specs)))
 
 
 def call_keras(model: Any, flat: Sequence[Any]) -> Any:
@@ -97,8 +115,8 @@ def _refuse_stateful(model: Any) -> None:
 def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> tuple[Traced, str]:
     """Trace a signature of a loaded SavedModel, and a note or ""; ModelFileError where none can be chosen."""
     chosen = choose_endpoint(path, loaded, signature)
-    target = _Target(owner=loaded, names=chosen.names, specs=chosen.specs, call=chosen.call, output_names=None)
-    return _trace(target, batched=False), chosen.note
+    target = Target(owner=loaded, names=chosen.names, specs=chosen.specs, call=chosen.call, output_names=None)
+    return replace(_trace(target, batched=False), target=target), chosen.note
 
 
 def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str], *, batched: bool) -> Traced:
@@ -118,7 +136,7 @@ def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str,
         return tf.graph_util.import_graph_def(graph_def, given, list(outputs.values()), name="")
 
     return _trace(
-        _Target(
+        Target(
             owner=None,
             names=tuple(inputs),
             specs=tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors),
@@ -129,7 +147,7 @@ def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str,
     )
 
 
-def _keras3_target(model: Any) -> _Target:
+def _keras3_target(model: Any) -> Target:
     import keras
     import tensorflow as tf
 
@@ -141,12 +159,13 @@ def _keras3_target(model: Any) -> _Target:
         specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
         functional = getattr(model, "_functional", None) or model
         structure = functional._inputs_struct
-        return _Target(
+        return Target(
             owner=model,
             names=names,
             specs=specs,
             call=lambda flat: model(keras.tree.pack_sequence_as(structure, flat), training=False),
             output_names=None if isinstance(functional._outputs_struct, dict) else tuple(functional.output_names),
+            pack=lambda flat: keras.tree.pack_sequence_as(structure, flat),
         )
     shapes = getattr(model, "_build_shapes_dict", None)
     if not shapes:
@@ -154,7 +173,7 @@ def _keras3_target(model: Any) -> _Target:
     return _subclassed_target(model, shapes)
 
 
-def _subclassed_target(model: Any, shapes: Mapping[str, Any]) -> _Target:
+def _subclassed_target(model: Any, shapes: Mapping[str, Any]) -> Target:
     """A Keras 3 subclass of Model: only the shapes it was built with say what it takes."""
     import tensorflow as tf
 
@@ -179,16 +198,17 @@ def _subclassed_target(model: Any, shapes: Mapping[str, Any]) -> _Target:
         return [pack(value, flat) for value in structure]
 
     arguments = [plan(key.removesuffix("_shape"), shape) for key, shape in shapes.items()]
-    return _Target(
+    return Target(
         owner=model,
         names=tuple(names),
         specs=tuple(specs),
         call=lambda flat: model(*(pack(item, flat) for item in arguments), training=False),
         output_names=None,
+        pack=(lambda flat: pack(arguments[0], flat)) if len(arguments) == 1 else None,
     )
 
 
-def _tf_keras_target(model: Any) -> _Target:
+def _tf_keras_target(model: Any) -> Target:
     import tensorflow as tf
 
     save_spec = model.save_spec(dynamic_batch=True) if model.built else None
@@ -198,12 +218,13 @@ def _tf_keras_target(model: Any) -> _Target:
         if structure is None:
             structure = tensors[0] if len(tensors) == 1 else tensors
         nested_outputs = getattr(model, "_nested_outputs", None)
-        return _Target(
+        return Target(
             owner=model,
             names=tuple(model.input_names),
             specs=tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors),
             call=lambda flat: model(tf.nest.pack_sequence_as(structure, flat), training=False),
             output_names=None if isinstance(nested_outputs, dict) else tuple(model.output_names),
+            pack=lambda flat: tf.nest.pack_sequence_as(structure, flat),
         )
     if save_spec is None:
         raise _not_built(model)
@@ -213,12 +234,13 @@ def _tf_keras_target(model: Any) -> _Target:
     flat_specs = tf.nest.flatten(arguments)
     names = tuple(spec.name or f"input_{index + 1}" for index, spec in enumerate(flat_specs))
     training = {"training": False} if model._call_spec.expects_training_arg else {}
-    return _Target(
+    return Target(
         owner=model,
         names=names,
         specs=tuple(flat_specs),
         call=lambda flat: model(*tf.nest.pack_sequence_as(arguments, flat), **training),
         output_names=None,
+        pack=(lambda flat: tf.nest.pack_sequence_as(arguments, flat)[0]) if len(arguments) == 1 else None,
     )
 
 
@@ -229,7 +251,7 @@ def _not_built(model: Any) -> ModelFileError:
     )
 
 
-def _trace(target: _Target, *, batched: bool) -> Traced:
+def _trace(target: Target, *, batched: bool) -> Traced:
     import tensorflow as tf
 
     names = _unique(target.names)
@@ -242,7 +264,7 @@ def _trace(target: _Target, *, batched: bool) -> Traced:
 
     def call(*flat: Any) -> dict[str, Any]:
         nonlocal output_names, left_out
-        named, left_out = comparable(_name_outputs(target.call(flat), target.output_names))
+        named, left_out = comparable(name_outputs(target.call(flat), target.output_names))
         output_names = tuple(named)
         return named
 
@@ -280,7 +302,8 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
     return TensorSpec(name, tensor.dtype.name, shape)
 
 
-def _name_outputs(result: Any, names: tuple[str, ...] | None) -> dict[str, Any]:
+def name_outputs(result: Any, names: tuple[str, ...] | None) -> dict[str, Any]:
+    """What a call gives, flat, by the names that a model's outputs have."""
     from tensorflow.python.util import nest
 
     flat = nest.flatten_with_joined_string_paths(result, separator="_")

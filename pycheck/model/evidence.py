@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..artifact.evidence import nonfinite
-from ..types import NonfiniteWeight
+from ..types import NonfiniteWeight, TrainingCall
 
 
 def nonfinite_weights(keras_model: Any) -> tuple[NonfiniteWeight, ...]:
@@ -26,6 +26,34 @@ def epsilons(keras_model: Any) -> dict[str, float]:
     """By layer name."""
     pairs = ((str(layer.name), getattr(layer, "epsilon", None)) for layer in layers_of(keras_model))
     return {name: float(value) for name, value in pairs if isinstance(value, int | float)}
+
+
+def training_calls(keras_model: Any, in_training: Mapping[str, str]) -> tuple[TrainingCall, ...]:
+    """Layers that the model calls with ``training=True``.
+
+    `in_training` are those that ran so when it was called with ``training=False``, as predict does: Keras 3 hands that
+    on to every layer of a functional model, whatever the layer was called with.
+    """
+    asked: dict[str, str] = {}
+    for model in (keras_model, *layers_of(keras_model)):
+        for layer, arguments in _calls_in(model):
+            if arguments.get("training") is True:
+                asked[str(layer.name)] = type(layer).__name__
+    models = {str(layer.name) for layer in layers_of(keras_model) if getattr(layer, "layers", None)}
+    found = asked | dict(in_training)
+    inner = {name: of for name, of in found.items() if name not in models}
+    return tuple(TrainingCall(name, of, name in in_training) for name, of in (inner or found).items())
+
+
+def _calls_in(model: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """The calls that a functional or sequential model consists of: of which layer, with which keywords."""
+    functional = getattr(model, "_functional", None) or model
+    by_depth = getattr(functional, "_nodes_by_depth", None) or {}
+    for node in (node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]):
+        if (arguments := getattr(node, "arguments", None)) is not None:  # Keras 3
+            yield node.operation, arguments.kwargs
+        elif (keywords := getattr(node, "call_kwargs", None)) is not None:  # tf_keras
+            yield node.layer, keywords
 
 
 def layers_of(model: Any) -> Iterator[Any]:

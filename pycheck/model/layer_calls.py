@@ -15,19 +15,24 @@ class LayerCalls:
 
     `tensors` maps the name of a call to a tensor of the graph. A call is named as the points of a layers artifact
     are: the layer, with ``outer/inner`` inside of other layers, ``@1`` behind the name for the layer's second call
-    and ``:1`` behind that for a call's second output.
+    and ``:1`` behind that for a call's second output. Called eagerly, `values` has the results themselves.
+    `in_training` has the layers that were called with ``training=True``, and their classes.
     """
 
     tensors: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    in_training: dict[str, str] = field(default_factory=dict)
     _callers: list[str] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
 
     def clear(self) -> None:
         """Forget everything: the function is traced anew."""
         self.tensors.clear()
+        self.values.clear()
+        self.in_training.clear()
         self._counts.clear()
 
-    def record(self, layer: Any, call: Callable[[], Any]) -> Any:
+    def record(self, layer: Any, call: Callable[[], Any], *, in_training: bool = False) -> Any:
         """What the call gives. The outermost one is the model's own and has no name."""
         import tensorflow as tf
 
@@ -37,6 +42,8 @@ class LayerCalls:
             number = self._counts[path]
             self._counts[path] += 1
             where = f"{path}@{number}" if number else path
+            if in_training:
+                self.in_training[str(layer.name)] = type(layer).__name__
         self._callers.append(where)
         try:
             result = call()
@@ -45,9 +52,12 @@ class LayerCalls:
         if where:
             graph = tf.compat.v1.get_default_graph()
             for index, tensor in enumerate(tf.nest.flatten(result)):
+                name = f"{where}:{index}" if index else where
+                if hasattr(tensor, "numpy"):
+                    self.values[name] = tensor.numpy()
                 # What a loop computes inside of itself is a tensor of its body, which nobody can ask for.
-                if isinstance(tensor, tf.Tensor) and getattr(tensor, "graph", None) is graph:
-                    self.tensors[f"{where}:{index}" if index else where] = tensor.name
+                elif isinstance(tensor, tf.Tensor) and getattr(tensor, "graph", None) is graph:
+                    self.tensors[name] = tensor.name
         return result
 
 
@@ -80,6 +90,7 @@ def _recorder(original: Any, recorded_elsewhere: Any, calls: LayerCalls) -> Any:
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self, recorded_elsewhere):
             return original(self, *args, **kwargs)
-        return calls.record(self, lambda: original(self, *args, **kwargs))
+        in_training = kwargs.get("training") is True
+        return calls.record(self, lambda: original(self, *args, **kwargs), in_training=in_training)
 
     return __call__

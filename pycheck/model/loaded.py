@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
@@ -12,9 +13,12 @@ import numpy as np
 from ..errors import ConversionError
 from ..quiet import without_native_noise
 from ..types import InputHint, ModelInfo, Tensors
-from .callable import Traced
+from .callable import Traced, trace_in_shapes
 from .graph import FrozenGraph, freeze
 from .messages import one_line
+from .own_predict import OwnPredict
+
+_RANDOM = re.compile("Random|TruncatedNormal|Multinomial")
 
 
 class Model:
@@ -42,6 +46,36 @@ class Model:
         self._traced = traced
         self._given_graph = frozen
         self._ran_before = False
+        self._in_shapes: dict[tuple[tuple[int | None, ...], ...], Model] = {}
+
+    @property
+    def own(self) -> OwnPredict | None:
+        """The user's own `predict`, or the signature of a SavedModel; None where there is neither."""
+        return OwnPredict.of(self._traced)
+
+    @property
+    def training_calls(self) -> Mapping[str, str]:
+        """Layers that run in training mode when the model predicts, with their classes."""
+        return self._traced.training_calls
+
+    @property
+    def random_operations(self) -> tuple[str, ...]:
+        """Operations of a Keras model that draw other numbers at each call."""
+        graph = self._traced.function.graph
+        types = sorted({op.type for op in graph.get_operations() if op.op_def.is_stateful and _RANDOM.search(op.type)})
+        return tuple(types) if self.keras_model is not None else ()
+
+    def in_shapes(self, tensors: Tensors, *, free_samples: bool = False) -> Model:
+        """The same Keras model, traced for exactly the shapes of these inputs; kept for the next call.
+
+        With `free_samples` any number of samples goes, and the other sizes are fixed.
+        """
+        whole = (tuple(tensors[spec.name].shape) for spec in self.info.signature.inputs)
+        shapes = tuple((None, *shape[1:]) if free_samples and shape else shape for shape in whole)
+        if shapes not in self._in_shapes:
+            traced = trace_in_shapes(self._traced, shapes)
+            self._in_shapes[shapes] = Model(self.info, traced, self.keras_model, self.notes)
+        return self._in_shapes[shapes]
 
     def concrete_function(self) -> Any:
         """The tf.ConcreteFunction of `model(x, training=False)`: tensors by position, a dict by output name back."""
@@ -90,11 +124,20 @@ class Model:
         if self._given_graph:
             return self._given_graph
         signature = self.info.signature
-        return freeze(
-            self._traced.function,
-            tuple(spec.name for spec in signature.inputs),
-            tuple(spec.name for spec in signature.outputs),
-        )
+        try:
+            return freeze(
+                self._traced.function,
+                tuple(spec.name for spec in signature.inputs),
+                tuple(spec.name for spec in signature.outputs),
+            )
+        except ConversionError as error:
+            if not self.training_calls:
+                raise
+            layers = ", ".join(f"{name} ({of})" for name, of in self.training_calls.items())
+            raise ConversionError(
+                f"{error.message} Called with training=True: {layers}.",
+                "Call the layer without training=True in the model that is converted.",
+            ) from error
 
     @cached_property
     def _hints(self) -> Mapping[str, InputHint]:

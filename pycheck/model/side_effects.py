@@ -119,6 +119,7 @@ def retraced(function: Any, graph_def: Any, outputs: Mapping[str, str]) -> Any:
     kept = [node for node in body.node if node.name not in replaced]
     del body.node[:]
     body.node.extend(kept)
+    used = {_name(ref) for node in kept for ref in node.input} | {_name(ref) for ref in outputs.values()}
 
     def call(*flat: Any) -> dict[str, Any]:
         inner = tf.compat.v1.get_default_graph()
@@ -126,6 +127,7 @@ def retraced(function: Any, graph_def: Any, outputs: Mapping[str, str]) -> Any:
             inner.watch_variable(variable)
         given = {tensor.name: value for tensor, value in zip(inputs, flat, strict=True)}
         given |= {name: inner.capture(outer) for name, outer in captured.items()}
+        given = {name: value for name, value in given.items() if _name(name) in used}
         results = tf.graph_util.import_graph_def(body, given, list(outputs.values()), name="")
         return dict(zip(outputs, results, strict=True))
 

@@ -40,11 +40,16 @@ class NativeRuntime(Runtime):
     """`native:float32` or `native:float64`.
 
     `model` may still be loading; `start` waits for it. All work of TensorFlow happens in
-    `executor`. `timings_s` has the seconds of each step, `predict` without the first.
+    `executor`. `timings_s` has the seconds of each step, `predict` without the first. With `in_shapes` the model is
+    traced again for the shapes of each batch, as Keras's own predict does.
     """
 
-    def __init__(self, id: RuntimeId, model: Model | Awaitable[Model], *, executor: Executor) -> None:
+    def __init__(
+        self, id: RuntimeId, model: Model | Awaitable[Model], *, executor: Executor, in_shapes: bool = False
+    ) -> None:
         self.id = id
+        self._by_shapes = in_shapes
+        self._in_shapes: dict[tuple[tuple[int, ...], ...], _Function] = {}
         self.timings_s: dict[str, float] = {}
         self._model = model
         self._executor = executor
@@ -56,7 +61,7 @@ class NativeRuntime(Runtime):
         self.timings_s.update(model.timings_s)
         step = "make_float64" if self.id.kind == "float64" else "make_float32"
         made = await self._timed(step, lambda: self._make_function(model))
-        self._predict = made.predict
+        self._predict = self._in_shapes_of(model) if self._by_shapes else made.predict
         self.environment = await self._timed("probe", lambda: _environment(self.id.kind, model, made))
 
     async def predict(self, inputs: Tensors) -> Tensors:
@@ -71,6 +76,18 @@ class NativeRuntime(Runtime):
     async def close(self) -> None:
         """Let go of the model."""
         self._predict = None
+        self._in_shapes.clear()
+
+    def _in_shapes_of(self, model: Model) -> Callable[[Tensors], Tensors]:
+        """A function that is made anew for inputs of shapes that it has not seen."""
+
+        def predict(inputs: Tensors) -> Tensors:
+            shapes = tuple(array.shape for array in inputs.values())
+            if shapes not in self._in_shapes:
+                self._in_shapes[shapes] = self._make_function(model.in_shapes(inputs))
+            return self._in_shapes[shapes].predict(inputs)
+
+        return predict
 
     def _make_function(self, model: Model) -> _Function:
         if self.id.kind == "float32":

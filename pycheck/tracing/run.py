@@ -120,7 +120,13 @@ async def trace_run(
         trace = _with_conversion(trace, traced, artifact, report, inputs.size, inputs.classes)
         if any(split.conversion and not split.conversion.passed for split in trace.splits):
             trace = await with_points_of(
-                await model(), trace, references, artifact, _fed(artifact, inputs), probed, options
+                await _as_referenced(model, report, inputs, references),
+                trace,
+                references,
+                artifact,
+                _fed(artifact, inputs),
+                probed,
+                options,
             )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
@@ -135,6 +141,17 @@ async def trace_run(
         verdict=decide(report.comparisons, runtimes=records, findings=findings, nan=options.nan),
         trace=trace,
     )
+
+
+async def _as_referenced(
+    model: Callable[[], Awaitable[Model]], report: Report, inputs: TraceInputs, references: TraceReferences
+) -> Model:
+    """The model, traced in the sizes of these inputs where the reference was traced in those of the run."""
+    loaded = await model()
+    if not any(f.code == "reference-differs" and f.evidence.get("outcome") == "retraced" for f in report.findings):
+        return loaded
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(references.executor, loaded.in_shapes, inputs.tensors)
 
 
 def rightly_paired(artifact: ArtifactInfo, report: Report) -> tuple[ArtifactInfo, frozenset[str]]:

@@ -22,6 +22,8 @@ from .evidence import (
     NonfiniteInput,
     NonfiniteWeight,
     Outlier,
+    ReferenceCheck,
+    TrainingCall,
 )
 from .findings import Finding, NanPolicy, Severity, Verdict
 from .hints import VALUE_KINDS, InputHint, Padding, Values
@@ -121,6 +123,7 @@ __all__ = [
     "PointResult",
     "Power",
     "PowerShare",
+    "ReferenceCheck",
     "Remedy",
     "Repeat",
     "Report",
@@ -140,6 +143,7 @@ __all__ = [
     "Trace",
     "TracePoint",
     "Training",
+    "TrainingCall",
     "TrainingCurves",
     "TrainingMoment",
     "TrainingVariable",

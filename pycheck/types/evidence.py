@@ -130,6 +130,36 @@ class ArtifactFault:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceCheck:
+    """The traced function that stands for Python held against the user's own `predict`, on the first batch.
+
+    `against` is that ("model.predict", "the signature"). `outcome` is "agrees"; "retraced": they differed, and the
+    function was traced again in the sizes of the run, which agrees; "differs"; "overridden": the class of the model has
+    a predict of its own; "random": predict differs from itself; "skipped". The output that differed most is `tensor`,
+    `layer` the first layer whose result differed, `reason` why the check was skipped or how shapes differ. Where the
+    function was traced again, `shape` is that of the first input with the sizes that have to be fixed, else None.
+    """
+
+    against: str
+    outcome: str
+    tensor: str | None = None
+    max_abs_error: float | None = None
+    reference_scale: float | None = None
+    layer: str | None = None
+    reason: str = ""
+    shape: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCall:
+    """A layer that the model calls with ``training=True``; `holds` is whether predict keeps to that."""
+
+    layer: str
+    class_name: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of a run beside its outputs, for those who explain them."""
 
@@ -139,3 +169,5 @@ class Evidence:
     bilinear_layers: tuple[str, ...] = ()  # of a layers artifact, which tfjs-layers resizes from pixel corners
     faults: tuple[ArtifactFault, ...] = ()  # of the artifact, known before it runs
     ids: tuple[IdRange, ...] = ()
+    reference: ReferenceCheck | None = None
+    training_calls: tuple[TrainingCall, ...] = ()

@@ -32,6 +32,7 @@ from pycheck.types import (
     PairingHint,
     Power,
     PowerShare,
+    ReferenceCheck,
     Repeat,
     RuntimeId,
     RuntimeRecord,
@@ -41,6 +42,7 @@ from pycheck.types import (
     TableReach,
     Trace,
     TracePoint,
+    TrainingCall,
     WorstElement,
 )
 
@@ -86,6 +88,8 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
         runtimes=(RuntimeRecord(WEBGL, RuntimeStatus.FAILED, None, {}, "Shape mismatch"),),
         evidence=Evidence(faults=(ArtifactFault("conv", "Conv2D", "tfjs-layers ignores groups", "Convert it again."),)),
     ),
+    "reference-differs": lambda: seen(Evidence(reference=ReferenceCheck("model.predict", "differs", "y", 0.5, 1.0))),
+    "training-mode": lambda: seen(Evidence(training_calls=(TrainingCall("bn", "BatchNormalization", True),))),
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),

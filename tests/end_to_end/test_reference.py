@@ -96,3 +96,67 @@ def test_channels_first_has_a_float64_reference(tmp_path: Path) -> None:
     assert all(record.status is RuntimeStatus.OK for record in report.runtimes)
     assert not [f for f in report.findings if f.severity.value != "info"]
     assert all(c.noise_floor is not None for c in report.comparisons if not c.is_noise_floor)
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
+    """A file of TimeDistributed over a free axis, inputs of ten samples, and what predict gives in batches of four."""
+    import keras
+
+    i = keras.Input((None, 5))
+    each = keras.layers.TimeDistributed(keras.layers.Dense(4, activation="tanh"), name="each")(i)
+    model = keras.Model(i, keras.layers.GlobalAveragePooling1D(name="mean")(each))
+    file = tmp_path_factory.mktemp("steps") / "steps.keras"
+    model.save(file)
+    x = np.random.default_rng(0).normal(size=(10, 7, 5)).astype(np.float32)
+    return file, x, np.concatenate([model(x[k : k + 4], training=False).numpy() for k in (0, 4, 8)])
+
+
+def test_the_reference_is_what_predict_gives_in_every_batch_from_the_cache_and_from_disk(
+    steps: tuple[Path, Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, x, predicted = steps
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path / "cache"))
+    first = pycheck.compare(file, x, runtimes=RUNTIMES[:1], batch_size=4, save_run=tmp_path / "run")
+    again = pycheck.compare(file, x, runtimes=RUNTIMES[:1], batch_size=4)
+    from_disk = pycheck.rejudge(tmp_path / "run")
+    for report in (first, again, from_disk):
+        assert report.verdict is Verdict.PASS
+        assert report.artifact is not None and report.artifact.format == "layers"
+        (found,) = (f for f in report.findings if f.code == "reference-differs")
+        assert (found.severity.value, found.layer, found.evidence["outcome"]) == ("warning", "each", "retraced")
+        assert "keras.Input((7, 5))" in found.advice
+    import safetensors.numpy
+
+    files = sorted((tmp_path / "run" / "outputs").rglob("*float32*"))
+    stored = [f for folder in files for f in (sorted(folder.rglob("*")) if folder.is_dir() else [folder])]
+    kept = [safetensors.numpy.load_file(f)["mean"] for f in stored if f.is_file()]
+    np.testing.assert_allclose(np.concatenate(kept), predicted, atol=1e-6)
+
+
+def test_a_graph_artifact_of_a_wrong_trace_fails_with_its_cause_in_python(steps: tuple[Path, Any, Any]) -> None:
+    file, x, _ = steps
+    report = pycheck.compare(file, x[:4], runtimes=RUNTIMES, format="graph")
+    assert report.verdict is not Verdict.PASS
+    (cause,) = (f for f in report.findings if f.code == "reference-differs")
+    assert "try --format layers" in cause.advice and "keras.Input((7, 5))" in cause.advice
+    effects = [f for f in report.findings if f.severity.value == "error"]
+    assert effects and all(f.advice == "The cause is in Python: see reference-differs." for f in effects)
+
+
+def test_a_layer_in_training_mode_is_named_and_the_artifact_gives_what_predict_gives() -> None:
+    import keras
+
+    layers = keras.layers
+    i = keras.Input((8, 8, 3))
+    normal = layers.BatchNormalization(name="normal")(layers.Conv2D(4, 3)(i), training=True)
+    model = keras.Model(i, layers.Flatten()(layers.Dropout(0.5, name="drop")(normal, training=True)))
+    x = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
+    report = pycheck.compare(model, x, runtimes=RUNTIMES[:1])
+    assert report.verdict is Verdict.PASS
+    (found,) = (f for f in report.findings if f.code == "training-mode")
+    assert found.evidence["layers"] == ["normal", "drop"] and found.evidence["predict_keeps_to_it"] is False
+    assert "normal (BatchNormalization) and drop (Dropout)" in found.summary
+    single = next(r for r in report.runtimes if str(r.id) == "native:float32")
+    assert single.environment is not None
+    assert "model.predict gives the same on the first batch, up to roundoff" in single.environment.notes

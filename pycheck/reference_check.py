@@ -1,0 +1,192 @@
+"""Hold what TensorFlow gave for the first batch against what the user's own `predict` gives.
+
+Between two right executions of one model lies roundoff, so a difference is judged as a candidate's is: by the noise
+floor of the model and the automatic tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .compare import measure, summarize
+from .gate import assess
+from .tensors import parts
+from .types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Comparison, ReferenceCheck, RuntimeId, Tensors
+
+if TYPE_CHECKING:
+    from .model import Model
+    from .model.own_predict import OwnPredict
+
+#: What `predict` stands for where it is judged as a candidate is; no comparison of it goes into a report.
+_OWN = RuntimeId("artifact", "float32")
+#: Integers may differ where roundoff decides, as between two nearly equal classes: so large a share of them may not.
+_MOST_DECIDED = 0.1
+#: Of the largest value of a layer's result: beyond this it is no roundoff that was added up.
+_LAYER_DIFFERS = 1e-3
+
+
+def check_reference(model: Model, tensors: Tensors, size: Tensors, classes: Tensors) -> ReferenceCheck | None:
+    """The verdict on one batch, of which `size` and `classes` are what float64 and float32 gave.
+
+    None where the model has no `predict`. Keras's own graph is asked only where its eager execution differs.
+    """
+    own = model.own
+    if own is None:
+        return None
+    if own.assigns:
+        return ReferenceCheck(own.title, "skipped", reason="the model changes its own variables when it predicts")
+    if model.random_operations:
+        names = ", ".join(model.random_operations)
+        return ReferenceCheck(own.title, "random", reason=f"the model draws random numbers ({names})")
+    try:
+        outputs = own(tensors)
+        found = _difference(outputs, size, classes)
+        if found and own.is_keras:
+            outputs = own(tensors, eagerly=False)
+            found = _difference(outputs, size, classes)
+        if found and _difference(own(tensors, eagerly=False), outputs, outputs):
+            return ReferenceCheck(own.title, "random", reason="two calls on the same inputs differ")
+    except Exception as error:  # whatever the model raises: the reference ran, and says nothing of this
+        return ReferenceCheck(own.title, "skipped", reason=f"{own.title} fails on these inputs: {_first_line(error)}")
+    return _explained(own, model, tensors, outputs, found) if found else ReferenceCheck(own.title, "agrees")
+
+
+def check_failure(model: Model, tensors: Tensors) -> ReferenceCheck | None:
+    """The verdict where the traced function fails on a batch; None where the model's own predict fails as well."""
+    own = model.own
+    if own is None or not own.is_keras or own.assigns:
+        return None
+    try:
+        outputs = own(tensors)
+        again = model.in_shapes(tensors).predict(tensors)
+    except Exception:  # the model fails, or cannot be traced for this batch either: the first error stands
+        return None
+    if _difference(outputs, again, again):
+        return None
+    return ReferenceCheck(
+        own.title,
+        "retraced",
+        reason="the function that is traced so fails on the first batch",
+        shape=_fixed(model, tensors, outputs),
+    )
+
+
+def told(check: ReferenceCheck) -> str:
+    """The check in one line."""
+    match check.outcome:
+        case "agrees":
+            return f"{check.against} gives the same on the first batch, up to roundoff"
+        case "retraced":
+            return f"traced again in the sizes of the run, in which {check.against} gives the same on the first batch"
+        case "random" | "skipped":
+            return f"not held against {check.against}: {check.reason}"
+        case _:
+            return f"{check.against} gives other values on the first batch"
+
+
+def _explained(
+    own: OwnPredict, model: Model, tensors: Tensors, outputs: Mapping[str, Array], found: Comparison
+) -> ReferenceCheck:
+    """What a difference comes from: from the sizes that were left free when the model was traced, or not."""
+    outcome = "overridden" if own.is_overridden else "differs"
+    if own.is_keras and outcome == "differs":
+        again = model.in_shapes(tensors).predict(tensors)
+        outcome = "differs" if _difference(outputs, again, again) else "retraced"
+    shape = _fixed(model, tensors, outputs) if outcome == "retraced" else ()
+    return ReferenceCheck(
+        own.title,
+        outcome,
+        tensor=found.tensor,
+        max_abs_error=found.max_abs_error,
+        reference_scale=found.reference_scale,
+        layer=_first_layer(own, model, tensors),
+        reason=found.shape_mismatch or "",
+        shape=shape,
+    )
+
+
+def _fixed(model: Model, tensors: Tensors, outputs: Mapping[str, Array]) -> tuple[int | None, ...]:
+    """The shape to give the first input so that the traced function is right: without the batch, if that is enough."""
+    shape: tuple[int, ...] = tensors[model.info.signature.inputs[0].name].shape
+    if all(None not in spec.shape[1:] for spec in model.info.signature.inputs):
+        return shape
+    try:
+        again = model.in_shapes(tensors, free_samples=True).predict(tensors)
+    except Exception:  # it needs the batch as well
+        return shape
+    return shape if _difference(outputs, again, again) else (None, *shape[1:])
+
+
+def _difference(own: Mapping[str, Array], size: Tensors, classes: Tensors) -> Comparison | None:
+    """The output that is farthest beyond roundoff; None where all agree."""
+    failed = []
+    for name, single in classes.items():
+        if name not in own:
+            return _compared(name, np.zeros(0), single, single)
+        double = size[name] if size[name].shape == single.shape else single
+        comparison = _compared(name, own[name], double, single)
+        if comparison.passed is False and not _is_decided(comparison):
+            failed.append(comparison)
+    return max(failed, key=lambda c: (c.shape_mismatch is not None, _share(c)), default=None)
+
+
+def _compared(name: str, own: Array, size: Array, classes: Array) -> Comparison:
+    own = parts(own)
+    floor = None if size is classes else measure(classes, size, size, start=0, drawn=False, has_sample_axis=False)
+    summary = summarize(
+        measure(own, size, classes, start=0, drawn=False, has_sample_axis=False),
+        tensor=name,
+        reference=NATIVE_FLOAT64,
+        candidate=_OWN,
+        class_reference=NATIVE_FLOAT32,
+        noise_floor=floor,
+    )
+    (assessed,) = assess([summary])
+    return assessed
+
+
+def _share(comparison: Comparison) -> float:
+    return (comparison.max_abs_error or 0.0) / (comparison.reference_scale or 1.0)
+
+
+def _is_decided(comparison: Comparison) -> bool:
+    """Whether these are integers of which only a few differ."""
+    count = comparison.outside_count
+    if comparison.shape_mismatch or count is None:
+        return False
+    return count <= max(1.0, _MOST_DECIDED * comparison.element_count)
+
+
+def _first_layer(own: OwnPredict, model: Model, tensors: Tensors) -> str | None:
+    """The first layer whose result in the traced function is not the one that it has when the model is called."""
+    if not own.is_keras:
+        return None
+    from .runtimes.graph_function import GraphFunction
+
+    try:
+        frozen, names = model.frozen(), model.layer_tensors
+        traced = GraphFunction(frozen.graph_def, frozen.inputs, names)(tensors)
+        called = own.layer_values(tensors)
+    except Exception:  # the name of a layer is a help: without it the finding names the output
+        return None
+    for name, value in traced.items():
+        if name in called and _layer_differs(np.asarray(called[name]), value):
+            return name.split(":")[0]
+    return None
+
+
+def _layer_differs(called: Array, traced: Array) -> bool:
+    if called.shape != traced.shape:
+        return True
+    if called.dtype.kind not in "fc" or not called.size:
+        return False
+    scale = float(np.nanmax(np.abs(called), initial=0.0))
+    return bool(np.nanmax(np.abs(called - traced), initial=0.0) > _LAYER_DIFFERS * scale)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
