@@ -33,7 +33,7 @@ Configuration = Mapping[str, Any]
 
 def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
     """Every layer, in the order of the file, that would not compute as its class and arguments say."""
-    layers = list(configurations(document))
+    layers = list(configurations(document))[::-1]  # which come from the last
     if dialect := _of_keras_3(layers):
         return (dialect,)
     masked = any(kind == "Masking" or config.get("mask_zero") for _, (kind, config) in layers)
@@ -173,5 +173,5 @@ _BY_VALUE: tuple[tuple[tuple[str, ...], str, Callable[[Configuration, bool], boo
 
 
 def _shown(argument: str, value: Any) -> str:
-    text = repr(value)
+    text = f"{value:.6g}" if isinstance(value, float) else repr(value)
     return f"{argument}={text if len(text) <= 60 else f'{text[:57]}...'}"

@@ -194,6 +194,14 @@ def test_a_layer_that_tfjs_layers_misreads_is_named(
     assert fault in found.fault
 
 
+def test_layers_are_named_in_the_order_of_the_file_with_numbers_as_people_write_them(tmp_path: Path) -> None:
+    layers = [_layer("ReLU", negative_slope=0.30000001192092896), _layer("Conv2D", groups=2), _layer("Resizing")]
+    (tmp_path / "model.json").write_text(json.dumps(_topology(_INPUT, *layers)))
+    found = layers_faults(read_document(tmp_path))
+    assert [fault.op for fault in found] == ["ReLU", "Conv2D", "Resizing"]
+    assert found[0].given == "negative_slope=0.3"
+
+
 @pytest.mark.parametrize(
     "layers",
     [
