@@ -105,15 +105,18 @@ class SensitivitySession:
 def _import_scaled(graph: ArtifactGraph, factors: Sequence[Any]) -> list[Any]:
     """Import the graph so that what reads a weight reads it times its factor; the weights themselves are returned."""
     weights = tf.compat.v1.GraphDef()
-    places = {node_of(weight.tensor): position for position, weight in enumerate(graph.weights)}
-    rest = tf.compat.v1.GraphDef()
-    rest.CopyFrom(graph.graph_def)
-    for node in rest.node:
-        if node.name in places:
-            weights.node.add().CopyFrom(node)
-            node.attr["value"].tensor.Clear()  # it is read from `weights`; empty, it needs no memory here
+    places = {node_of(weight.tensor) for weight in graph.weights}
+    rest = tf.compat.v1.GraphDef(library=graph.graph_def.library, versions=graph.graph_def.versions)
+    for given in graph.graph_def.node:
+        if given.name in places:
+            weights.node.add().CopyFrom(given)
+            node = rest.node.add(name=given.name, op=given.op)  # what reads it reads `weights`, so it may be empty
+            node.attr["dtype"].CopyFrom(given.attr["dtype"])
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.zeros(0, np.float32)))
-        elif node.op == "FusedBatchNormV3" and not node.attr["is_training"].b and node.attr["data_format"].s != b"NCHW":
+            continue
+        node = rest.node.add()
+        node.CopyFrom(given)
+        if node.op == "FusedBatchNormV3" and not node.attr["is_training"].b and node.attr["data_format"].s != b"NCHW":
             node.attr["_gradient_op_type"].s = _BATCH_NORM.encode()
     names = [weight.tensor for weight in graph.weights]
     found = list(tf.import_graph_def(weights, name="weights", return_elements=names)) if names else []

@@ -15,7 +15,7 @@ from ..types import Array, ArtifactInfo, Batch, OutputChange, Power, TableReach,
 from .changes import change, largest_first, relative, root_mean_square
 
 if TYPE_CHECKING:
-    from ..artifact.executable import GraphWeight
+    from ..artifact.executable import ArtifactGraph, GraphWeight
 
 #: The relative size of a fault.
 FAULT = 0.01
@@ -49,8 +49,10 @@ class Meter:
 
         self._names = {theirs: ours for ours, theirs in artifact.output_names.items()}
         self._input_names = artifact.input_names
-        self._graph = read_artifact(artifact.folder / artifact.model_file, layers=layers)
-        self._session = SensitivitySession(self._graph, list(self._names))
+        graph = read_artifact(artifact.folder / artifact.model_file, layers=layers)
+        self._graph: ArtifactGraph | None = graph
+        self._weights = graph.weights
+        self._session = SensitivitySession(graph, list(self._names))
         chosen = few_samples(batch, fixed=fixed)
         self._feeds = self._fed(chosen)
         self.sample_count = next((len(value) for name, value in chosen.items() if name not in batch.whole), 1)
@@ -59,7 +61,7 @@ class Meter:
         self._before = self._outputs()  # again: the first run of a session compiles
         run_s = time.perf_counter() - begin
         self._scales = {name: root_mean_square(value) for name, value in self._before.items()}
-        weights = self._graph.weights
+        weights = self._weights
         self._known = [_Known(weights[i], i) for i in np.flatnonzero(self._session.scalable()).tolist()]
         self.left_out_count = len(weights) - len(self._known)
         self._pending = list(self._known)
@@ -86,9 +88,14 @@ class Meter:
         self._row_samples = batch.start + batch.size
 
     def start_projecting(self) -> Sequence[Callable[[], None]]:
-        """One call for each projection and one that reads them; none if an operation has no gradient."""
+        """One call for each projection and one that reads them; none if an operation has no gradient.
+
+        Before the first call of `perturb_some`.
+        """
         from ..artifact.sensitivity import SensitivitySession
 
+        if self._graph is None:
+            return ()
         self._session.close()
         try:
             self._session = SensitivitySession(self._graph, list(self._names), gradients=True)
@@ -102,6 +109,7 @@ class Meter:
 
     def perturb_some(self) -> None:
         """Run the artifact with faults in the next weights, for a short time."""
+        self._graph = None  # the session has the weights; a second copy is not needed any more
         begin = time.perf_counter()
         while self._pending and time.perf_counter() - begin < _STEP_S:
             self._perturb(self._pending.pop(0))
@@ -123,7 +131,7 @@ class Meter:
 
     def _outputs(self, position: int = 0, factor: float = 1.0) -> dict[str, Array]:
         """By the model's names, those that hold real numbers or booleans; with one weight times a factor."""
-        factors = np.ones(len(self._graph.weights), np.float32)
+        factors = np.ones(len(self._weights), np.float32)
         if factor != 1.0:
             factors[position] = factor
         values = self._session.run(self._feeds, factors)
@@ -166,7 +174,7 @@ class Meter:
         return known.method == "projected", known.reached is False, largest
 
     def _tables(self) -> tuple[TableReach, ...]:
-        by_tensor = {weight.tensor: weight for weight in self._graph.weights}
+        by_tensor = {weight.tensor: weight for weight in self._weights}
         return tuple(
             TableReach(w.name, w.layer, w.shape[0], int(((rows >= 0) & (rows < w.shape[0])).sum()), self._row_samples)
             for tensor, rows in self._rows.items()
