@@ -77,13 +77,13 @@ def _check_holds(spec: TensorSpec, dtype: np.dtype[Any], asked: Range) -> None:
 
 
 def _as_asked(values: Values, own: Range | None, common: Range | None, dtype: np.dtype[Any]) -> Values:
-    """Entries of a table within the range that was asked for."""
+    """Entries of a table within the range that was asked for; that of all inputs, such as 0:1, leaves at least two."""
     if own:
         low, high = _whole_range(own, dtype)
         return Values("whole", "as asked", values.columns, low, high)
     if common and values.kind == "ids":
         low, high = max(math.ceil(common[0]), values.low), min(math.ceil(common[1]), values.high)
-        return replace(values, low=low, high=high) if low < high else values
+        return replace(values, low=low, high=high) if low + 1 < high else values
     return values
 
 

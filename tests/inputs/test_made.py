@@ -69,6 +69,13 @@ def test_a_range_does_not_lead_out_of_the_vocabulary() -> None:
     assert made.max() < 20
 
 
+def test_a_range_for_all_inputs_does_not_leave_one_entry_of_a_table_alone() -> None:
+    made = all_of(make_inputs(IDS, samples=50, seed=0, ranges={None: (0, 1)}, hints={"ids": TWENTY}))
+    assert set(made.ravel()) == set(range(20))
+    made = all_of(make_inputs(IDS, samples=50, seed=0, ranges={"ids": (0, 1)}, hints={"ids": TWENTY}))
+    assert set(made.ravel()) == {0}
+
+
 def test_bytes_cover_their_whole_type_and_booleans_both_values() -> None:
     made = all_of(make_inputs(taking(TensorSpec("x", "uint8", (None, 999))), samples=9, seed=0))
     assert (made.min(), made.max()) == (0, 255)
