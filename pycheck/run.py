@@ -159,9 +159,9 @@ class Run:
 
     async def trace(self, report: Report, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Report:
         """The report of `compare`, with the trace of those runtimes that ran to their end."""
+        references = await self._trace_references()
         from .tracing import trace_run
 
-        references = await self._trace_references()
         return await trace_run(
             report,
             references=references,
@@ -224,12 +224,13 @@ class Run:
 
     def _trace_references(self) -> asyncio.Task[TraceReferences]:
         """The artifact in Python, which is started once."""
-        from .tracing import of_layers, start_references
 
         async def start() -> TraceReferences:
             artifact = await self._source.artifact()
             layers = await self._source.layer_names() if artifact.format == "graph" else ()
             await self._source.tensorflow()
+            from .tracing import of_layers, start_references  # imports TensorFlow, which is quiet only by then
+
             references = await start_references(
                 artifact, layers=layers, executor=self._shared.executor, stack=self._stack
             )

@@ -172,7 +172,7 @@ def _why(
         return _Told(
             "conversion",
             f"Small differences of the artifact from the model add up in Python itself{_first_failing(first)}.",
-            "Convert the model anew, with lighter --quantize or in the other --format.",
+            "Convert the model again, with lighter --quantize or in the other --format.",
         )
     if backend is not None and backend.passed is False:
         if first is not None and _changes_class(first):

@@ -50,7 +50,7 @@ CODES: Mapping[str, Code] = {
     "ids-out-of-table": Code("an input names an entry that a table does not have", _OF_CAUSE),
     "input-scale": Code("the inputs are not scaled, or one lies far off", _OF_CAUSE),
     "weight-nonfinite": Code("a weight is NaN or infinite", _WARNING),
-    "epsilon-mismatch": Code("a normalization's epsilon is another, or lost in half floats", _OF_CAUSE),
+    "epsilon-mismatch": Code("a normalization's epsilon differs, or underflows in half floats", _OF_CAUSE),
     # NaN and infinity.
     "nan-masked": Code("Python gives NaN or infinity, the browser hides it", _OF_NAN),
     "nan-introduced": Code("Python gives a number, the browser NaN or infinity", _OF_NAN),
@@ -83,7 +83,7 @@ CODES: Mapping[str, Code] = {
     "sqrt-of-negative": Code("a root of a negative number", _OF_SOURCE, trace=True),
     "exp-overflow": Code("an exponential beyond the largest float32", _OF_SOURCE, trace=True),
     "inf-minus-inf": Code("infinities are added or subtracted", _OF_SOURCE, trace=True),
-    "infinity-mishandled": Code("a backend computes something else of an infinity", _OF_SOURCE, trace=True),
+    "infinity-mishandled": Code("a backend mishandles infinite input", _OF_SOURCE, trace=True),
     "nan-spread": Code("a NaN spoils finite neighbours", _OF_SOURCE, trace=True),
     "int32-precision": Code("an integer beyond what a float holds", _OF_SOURCE, trace=True),
     "denormal-flush": Code("numbers below 1.2e-38 become 0", _OF_SOURCE, trace=True),

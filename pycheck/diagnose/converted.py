@@ -46,7 +46,7 @@ def _finding(source: _Source, severity: Severity, others: int) -> Finding:
     point, result, comparison = source
     where = named(point)
     code, what, advice = _explained(point, comparison)
-    more = f" {others} other points do so too, and less." if others else ""
+    more = f" {others} more points differ, and less." if others else ""
     return finding(
         code,
         severity,
@@ -77,7 +77,7 @@ def _explained(point: TracePoint, comparison: Comparison) -> tuple[str, str, str
         return (
             "shape-mismatch",
             f"its value has another shape in Python itself, {comparison.shape_mismatch}",
-            "One of its attributes (padding, strides, axis, size) is not the model's: convert the model anew.",
+            "One of its attributes (padding, strides, axis, size) is not the model's: convert the model again.",
         )
     if point.quantized:
         return (
@@ -89,7 +89,7 @@ def _explained(point: TracePoint, comparison: Comparison) -> tuple[str, str, str
         "conversion-drift",
         f"on the model's own values it errs by {_size(comparison)}",
         "Its weights or its attributes (padding, strides, axis, epsilon, activation) are not the model's: "
-        "convert the model anew, or try the other --format.",
+        "convert the model again, or try the other --format.",
     )
 
 
@@ -102,7 +102,7 @@ def _size(comparison: Comparison) -> str:
 
 
 def _note(result: PointResult) -> str:
-    return f" {result.note[0].upper()}{result.note[1:]}." if result.note else ""
+    return f" Note: {result.note}." if result.note else ""  # it may begin with a name, which is never capitalized
 
 
 def _example(point: TracePoint, result: PointResult) -> str:

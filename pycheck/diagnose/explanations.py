@@ -202,13 +202,13 @@ RULES: Sequence[Explanation] = (
     (
         "nondeterministic",
         _draws,
-        "it draws random numbers, which TF.js draws otherwise whatever the seed",
+        "it draws random numbers: Python and TF.js draw different ones, whatever the seed",
         "End the model before it, or make what is drawn an input, which both are then given.",
     ),
     (
         "f16-overflow",
         _exceeds_half,
-        "half floats end at 65504, and it is beyond",
+        "it is beyond 65504, the largest half float",
         "Scale the values down before this operation, and its result up again after the model.",
     ),
     (
@@ -250,13 +250,13 @@ RULES: Sequence[Explanation] = (
     (
         "nan-spread",
         _leaves_unclipped,
-        "beside a NaN this backend leaves what it reads as it is",
+        "this backend does not clip the elements beside a NaN",
         "Remove the NaN before this operation: on this backend it does not stay in its place.",
     ),
     (
         "infinity-mishandled",
         _reads_infinity,
-        "this backend computes something else of an infinity",
+        "this backend mishandles infinite input",
         "Keep infinities out of this operation: clip what it reads to large finite numbers.",
     ),
     (
@@ -274,7 +274,7 @@ RULES: Sequence[Explanation] = (
     (
         "nan-spread",
         _spreads_nan,
-        "a NaN in another element spoilt this one",
+        "a NaN in a different element made this one NaN",
         "Remove the NaN before this operation: on this backend it does not stay in its place.",
     ),
     (

@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pycheck", "models in Python and in browsers")
     group.addoption(
         "--pycheck-runtimes",
+        "--pycheck-runtime",
         action="append",
         metavar="ID[,ID]",
         help="the matrix of pycheck_runtime, such as chromium:webgl,firefox:wasm; repeatable",

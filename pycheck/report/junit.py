@@ -147,7 +147,8 @@ def _told(report: Report, runtime: RuntimeId, c: Comparison | None) -> str:
     if c:
         lines += [*mismatch.lines(c), _metrics(c)]
         for w in view.worst(c, _ELEMENTS):
-            values = f"Python {wording.full(w.reference)}, browser {wording.full(w.candidate)}"
+            expected, given = wording.unlike(w.reference, w.candidate)
+            values = f"Python {expected}, browser {given}"
             lines.append(f"{w.kind}: {w.place}: {values}")
     return "\n".join(wording.printable(line) for line in lines)
 

@@ -94,7 +94,8 @@ def _changed(c: Comparison) -> Iterator[str]:
     """The first element of each kind of change."""
     for name, text in _KINDS:
         if first := next((w for w in c.worst if w.kind == name), None):
-            values = f"Python {wording.full(first.reference)}, browser {wording.full(first.candidate)}"
+            expected, given = wording.unlike(first.reference, first.candidate)
+            values = f"Python {expected}, browser {given}"
             yield f"First {text}: {place(first)}: {values}"
 
 

@@ -260,7 +260,7 @@ def _elements(elements: Sequence[WorstElement]) -> Table:
         table.add_column(title, min_width=width, no_wrap=True, justify="left" if title == "index" else "right")
     for w in elements:
         index = ",".join(map(str, w.index)) or wording.ABSENT
-        cells = (w.sample_text, index, wording.full(w.reference), wording.full(w.candidate), view.difference(w))
+        cells = (w.sample_text, index, *wording.unlike(w.reference, w.candidate), view.difference(w))
         table.add_row(*map(Text, cells))
     return table
 

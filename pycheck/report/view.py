@@ -154,7 +154,7 @@ _SMALL_SHARE = 0.01
 #: Findings that explain a drift without naming a fault.
 _NO_FAULTS = frozenset({"own-drift", "accumulated-drift", "quantization-drift"})
 
-NONFINITE_LEGEND = "NaN/Inf: + only on this runtime, - only in Python (masked), ~ of another kind"
+NONFINITE_LEGEND = "NaN/Inf: + introduced, - masked, ~ different kind of NaN/Inf"
 
 
 def headline(report: Report) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..types import Comparison, PointResult, Report, Trace, TracePoint
-from .wording import ABSENT, count, full, names, printable, short
+from .wording import ABSENT, count, full, names, printable, short, unlike
 
 _MOST_NAMES = 3
 
@@ -60,7 +60,8 @@ def _operands(result: PointResult) -> str:
         return ""
     values = [full(o.value) for o in result.operands if o.value is not None]
     of = f"of {' and '.join(values)}: " if values else ""
-    return f"{of}{full(element.candidate)}, not {full(element.reference)}, at {element.place}"
+    given, expected = unlike(element.candidate, element.reference)
+    return f"{of}{given}, not {expected}, at {element.place}"
 
 
 def nowhere(report: Report) -> str:

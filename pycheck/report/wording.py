@@ -38,6 +38,15 @@ def full(value: float) -> str:
     return f"{value:.7g}" if math.isfinite(value) else _word(value)
 
 
+def unlike(first: float, second: float) -> tuple[str, str]:
+    """Two numbers in full, with as many more digits as it takes to tell them apart where they are not the same."""
+    texts = full(first), full(second)
+    if texts[0] != texts[1] or first == second or not (math.isfinite(first) and math.isfinite(second)):
+        return texts
+    pairs = ((f"{first:.{digits}g}", f"{second:.{digits}g}") for digits in range(8, 18))
+    return next((pair for pair in pairs if pair[0] != pair[1]), texts)
+
+
 def _word(value: float) -> str:
     return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
 

@@ -175,7 +175,7 @@ def _notes(asked: Asked, started: protocol.Started) -> list[str]:
     if started.flags.get("SOFTWARE_WEBGL_ENABLED"):
         what = "WebGL runs in software" if started.software_renderer else "the browser takes its WebGL for slow"
         notes.append(
-            f"{what}, which TF.js refuses by default: SOFTWARE_WEBGL_ENABLED admits it and changes nothing else"
+            f"{what}: TF.js rejects software WebGL by default; pycheck sets SOFTWARE_WEBGL_ENABLED to allow it"
         )
     for name in started.flags_unknown:
         if asked.known_flags.get(name) != "layers":  # tfjs-layers registers its own when a model is loaded

@@ -50,6 +50,11 @@ def test_a_test_runs_once_for_every_model_and_runtime(faked: Suite, asked: Asked
     assert [call["runtimes"] for call in asked()].count(["firefox:wasm"]) == 2
 
 
+def test_the_singular_that_people_type_first_is_the_same_option(faked: Suite, asked: Asked) -> None:
+    faked(ONE, "--pycheck-runtime=chromium:cpu", "--pycheck-runtimes=firefox:wasm").assert_outcomes(passed=1)
+    assert [call["runtimes"] for call in asked()] == [["chromium:cpu", "firefox:wasm"]]
+
+
 def test_without_a_word_the_matrix_is_that_of_the_command_line(faked: Suite, asked: Asked) -> None:
     faked(MATRIX).assert_outcomes(passed=5, failed=1)
     assert {name for call in asked() for name in call["runtimes"]} == {

@@ -51,6 +51,22 @@ def test_elided_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
     assert (elided[0], elided[-1]) == (text[0], text[-1])
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(1557691010.0, 1557691136.0), (0.1, 0.1 + 1e-12), (1.0, 1.0 + 2.0**-52), (float(2**53), float(2**53 + 2))],
+)
+def test_two_numbers_that_differ_never_read_alike(first: float, second: float) -> None:
+    one, other = wording.unlike(first, second)
+    assert one != other
+    assert (float(one) < float(other)) == (first < second)
+
+
+def test_two_numbers_that_are_told_apart_keep_their_seven_digits() -> None:
+    assert wording.unlike(1.23456789, 2.0) == ("1.234568", "2")
+    assert wording.unlike(2.5, 2.5) == ("2.5", "2.5")
+    assert wording.unlike(float("nan"), float("nan")) == ("NaN", "NaN")
+
+
 @given(st.text())
 def test_printable_text_holds_no_control_character(text: str) -> None:
     assert wording.printable(text).isprintable()
