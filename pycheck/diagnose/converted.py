@@ -83,7 +83,7 @@ def _explained(point: TracePoint, comparison: Comparison) -> tuple[str, str, str
         return (
             "quantization-drift",
             f"its quantized weights cost {_size(comparison)}",
-            "Take --quantize float16 or uint16, or none, if this layer must be as exact as the model's.",
+            "Leave its weights in float32 (--keep-float; --try-remedies finds them), or take --quantize float16.",
         )
     return (
         "conversion-drift",
