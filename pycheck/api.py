@@ -68,8 +68,8 @@ def compare(
 
     Args:
         model: Path of a ``.h5``, ``.hdf5`` or ``.keras`` file or a SavedModel folder, or a live ``keras.Model``.
-        inputs: Path of a ``.npy``, ``.npz`` or ``.safetensors`` file, or arrays. The first axis
-            of every array is the sample. None makes seeded inputs from the model's signature.
+        inputs: Path of a ``.npy``, ``.npz``, ``.safetensors`` or ``.json`` file, or arrays, of str for text. The first
+            axis of every array is the sample. None makes seeded inputs from the model's signature.
         runtimes: Candidates such as ``"chromium:webgl"``; default cpu, webgl and wasm in Chromium.
         format: Artifact format: "auto", "layers" or "graph".
         quantize: Weight quantization: "none", "float16", "uint16" or "uint8".

@@ -103,7 +103,7 @@ NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR d
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute everything again and keep nothing.")]
 InputsPath = Annotated[
     Path | None,
-    typer.Argument(metavar="[INPUTS]", help=".npy, .npz or .safetensors; left out: seeded inputs are made."),
+    typer.Argument(metavar="[INPUTS]", help=".npy, .npz, .safetensors or .json; left out: seeded inputs are made."),
 ]
 Runtimes = Annotated[
     list[str] | None,

@@ -40,6 +40,9 @@ _NAMES = {
     "complex64": "C64",
 }
 _DTYPES = {code: np.dtype(name).newbyteorder("<") for name, code in _NAMES.items()}
+#: The key of the metadata that says which tensors are texts, and of which shapes.
+TEXTS = "texts"
+_TEXT_KINDS = "OU"
 _PREFIX = 8  # bytes that hold the header's length
 _INT32 = np.iinfo(np.int32)
 
@@ -57,8 +60,16 @@ class Encoded:
 
 
 def encode(tensors: Tensors) -> Encoded:
-    """A safetensors file of named tensors; wide dtypes first, so that every tensor is aligned to its item size."""
+    """A safetensors file of named tensors; wide dtypes first, so that every tensor is aligned to its item size.
+
+    safetensors has no type for text: arrays of str become the bytes of a JSON list in UTF-8, and the metadata `TEXTS`
+    has their names and shapes, as JSON. `decode` is for numbers.
+    """
     header: dict[str, dict[str, object]] = {}
+    texts = {name: array for name, array in tensors.items() if array.dtype.kind in _TEXT_KINDS}
+    if texts:
+        header["__metadata__"] = {TEXTS: json.dumps({name: list(array.shape) for name, array in texts.items()})}
+        tensors = {**tensors, **{name: _text_bytes(array) for name, array in texts.items()}}
     parts: list[memoryview] = []
     offset = 0
     for name, array in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
@@ -77,6 +88,10 @@ def encode(tensors: Tensors) -> Encoded:
     text += b" " * (-len(text) % 8)
     head = len(text).to_bytes(_PREFIX, "little") + text
     return Encoded((memoryview(head), *parts), len(head) + offset)
+
+
+def _text_bytes(array: Array) -> Array:
+    return np.frombuffer(json.dumps(array.reshape(-1).tolist(), ensure_ascii=False).encode(), np.uint8)
 
 
 def decode(data: bytes | bytearray | memoryview | Array) -> dict[str, Array]:
@@ -102,9 +117,11 @@ def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
     """The array as float32, int32, bool or complex64, and what was done to it where something was.
 
     float64 is rounded to float32 and complex128 to complex64, as TF.js itself would; float16 is widened exactly;
-    integers must fit int32, or it is InputsFileError, as are strings and objects.
+    integers must fit int32, or it is InputsFileError, as are bytes. Texts (str, also as objects) stay as they are.
     """
     dtype = array.dtype
+    if dtype.kind == "U" or (dtype.kind == "O" and all(isinstance(item, str) for item in array.ravel())):
+        return array, None
     if dtype in (np.float32, np.int32, np.bool_, np.complex64):
         return array, None
     if dtype == np.complex128:

@@ -168,7 +168,20 @@ def test_an_integer_beyond_int32_is_refused_with_its_value(value: int) -> None:
         tensors.to_tfjs("ids", np.array([0, value]))
 
 
-@pytest.mark.parametrize("array", [np.array(["a"]), np.array([None])], ids=str)
+@pytest.mark.parametrize("array", [np.array([b"a"]), np.array([None]), np.array(["a", 1], object)], ids=str)
 def test_what_tfjs_cannot_hold_is_refused_by_name(array: Array) -> None:
     with pytest.raises(InputsFileError, match="'x' has dtype"):
         tensors.to_tfjs("x", array)
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_texts_are_the_bytes_of_a_json_list_beside_their_shapes(dtype: type) -> None:
+    texts = np.array([["blå", 'a "b"'], ["", "\u2028"]], dtype)
+    converted, note = tensors.to_tfjs("word", texts)
+    assert converted is texts and note is None
+    data = tensors.encode({"word": converted, "x": np.ones(2, np.float32)}).tobytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    assert json.loads(header["__metadata__"][tensors.TEXTS]) == {"word": [2, 2]}
+    decoded = tensors.decode(data)
+    assert json.loads(decoded["word"].tobytes()) == texts.ravel().tolist()
+    assert decoded["x"].tolist() == [1, 1]

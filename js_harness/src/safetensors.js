@@ -34,9 +34,11 @@ export function decode(buffer) {
     throw new Error(`safetensors cut short: ${buffer.byteLength} bytes, the header alone ends at ${start}`);
   }
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, PREFIX, headerLength)));
+  const texts = JSON.parse(header.__metadata__?.texts ?? '{}');
   const tensors = new Map();
   for (const [name, entry] of Object.entries(header)) {
-    if (name !== '__metadata__') tensors.set(name, read(name, entry, buffer, start));
+    if (name === '__metadata__') continue;
+    tensors.set(name, texts[name] ? readTexts(name, texts[name], entry, buffer, start) : read(name, entry, buffer, start));
   }
   return tensors;
 }
@@ -67,6 +69,20 @@ export function encode(tensors) {
   new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
   head.set(text, PREFIX);
   return {parts: [head, ...ordered.map(({data}) => data)], size: head.length + offset};
+}
+
+/**
+ * Texts lie there as the bytes of a JSON list. They go into tf.tensor and nowhere else, which takes them for data too.
+ * @param {string} name
+ * @param {number[]} shape
+ * @param {{data_offsets: [number, number]}} entry
+ * @param {ArrayBuffer} buffer
+ * @param {number} start where the data begins
+ * @returns {NamedTensor}
+ */
+function readTexts(name, shape, {data_offsets: [begin, end]}, buffer, start) {
+  const data = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, start + begin, end - begin)));
+  return /** @type {NamedTensor} */ (/** @type {unknown} */ ({name, dtype: 'string', shape, data}));
 }
 
 /**

@@ -70,6 +70,15 @@ describe('safetensors', () => {
     expect(decode(buffer).get('x')?.data).toEqual(float32(1.5));
   });
 
+  it('reads texts, which are the bytes of a JSON list', () => {
+    const list = new TextEncoder().encode(JSON.stringify(['blå', 'b']));
+    const texts = JSON.stringify({word: [2, 1]});
+    const entry = {dtype: 'U8', shape: [list.length], data_offsets: [0, list.length]};
+    const buffer = file({__metadata__: {texts}, word: entry}, list.length);
+    new Uint8Array(buffer).set(list, buffer.byteLength - list.length);
+    expect(decode(buffer).get('word')).toEqual({name: 'word', dtype: 'string', shape: [2, 1], data: ['blå', 'b']});
+  });
+
   it('leaves out the metadata', () => {
     expect(decode(file({__metadata__: {format: 'pt'}}, 0)).size).toBe(0);
   });

@@ -1,4 +1,4 @@
-"""Tensors of a graph that hold no numbers: handles, lists of tensors, and the tokens that order a TensorArray's use."""
+"""Tensors of a graph without numbers: texts, handles, lists of tensors, tokens that order a TensorArray's use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from tensorflow.core.framework import types_pb2
 from tensorflow.python.framework import op_def_registry
 
-_HANDLES = frozenset({types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE})
+_HANDLES = frozenset({types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE, types_pb2.DT_STRING})
 #: Which output of a TensorArray's operation is its flow, a token that stands for the array's state.
 _FLOWS: Mapping[str, int] = {
     "TensorArrayV3": 1,

@@ -67,11 +67,11 @@ def convert_graph(
     program = read_program(frozen.graph_def, frozen.inputs.values(), frozen.outputs.values())
     tables = filled_tables(frozen.graph_def)
     notes = simplify(program)
-    place_tables(program, tables)
     program = optimize(program)  # now, for the rewrites to see more constants; again below, to clean up behind them
     notes += apply_rewrites(program, REWRITES)
     notes += apply_rewrites(program, REPAIRS)  # also of what the rewrites made
     program = optimize(program)
+    place_tables(program, tables)
     for body in program.bodies():
         fuse(body)
     _give_outputs_nodes(program, signature)

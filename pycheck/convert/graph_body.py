@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2
+from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2, op_def_pb2
 from tensorflow.python.framework import function_def_to_graph, op_def_registry, tensor_util
 
 Array = npt.NDArray[Any]
@@ -156,7 +156,8 @@ def read_program(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) 
         for function in graph_def.library.function:
             graph, tensors = function_def_to_graph.function_def_to_graph_def(function)
             name = function.signature.name
-            signatures[name] = function.signature
+            signatures[name] = op_def_pb2.OpDef()
+            signatures[name].CopyFrom(function.signature)
             functions[name] = Body(
                 name=name,
                 nodes=_plain_nodes(graph.node),

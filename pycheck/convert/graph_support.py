@@ -114,6 +114,8 @@ def _reason(node: Any, body: Body, program: Program, supported: Collection[str])
     for attr in node.attr.values():
         dtypes = [attr.type] if attr.HasField("type") else attr.list.type
         for dtype in dtypes:
+            if dtype == tf.resource.as_datatype_enum:
+                return "TF.js has no lookup tables inside of loops and branches"
             if dtype not in _TYPES:
                 return f"TF.js has no type {tf.as_dtype(dtype).name}"
     unknown = [name for name in called_functions([node]) if name not in program.functions]

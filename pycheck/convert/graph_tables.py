@@ -1,28 +1,30 @@
 """Hands lookup tables to TF.js as it wants them: in the graph by name, filled by a second graph before the first runs.
 
 TF.js 4.22 finds a table by the name of the node that a lookup reads (`getTensor` in operations/executors/utils.ts of
-tfjs-converter), wherever the graph of `modelInitializer` in model.json made one of that name. So each lookup reads the
-table itself, in the bodies of loops too. The result of a lookup has one axis in TF.js, whatever its keys have.
+tfjs-converter), if the graph of `modelInitializer` in model.json made one of that name. The result of a lookup has one
+axis in TF.js, whatever its keys have. The bodies of loops and branches have no tables at all: graph_executor.ts gives
+their executors no resource manager.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
-from tensorflow.core.framework import graph_pb2, node_def_pb2
+from tensorflow.core.framework import graph_pb2
 
 from .graph_body import Array, Body, Program, constant_value, node_of
 
 _LOOKUPS = "LookupTable"
+_HANDLE = tf.resource.as_datatype_enum
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: the node that stands for it in every body, and what it holds."""
+    """A table: its node, and what it holds."""
 
     name: str
     keys: Array
@@ -42,30 +44,30 @@ def filled_tables(graph_def: Any) -> dict[str, Table]:
 
 
 def place_tables(program: Program, tables: Mapping[str, Table]) -> None:
-    """Let each lookup read its table's node, in a copy of it in every body."""
-    if not tables:
-        return
-    placed = {table: program.main.nodes[table] for table in tables if table in program.main.nodes}
-    for table, source in placed.items():
-        for body in program.bodies():
-            node = node_def_pb2.NodeDef()
-            node.CopyFrom(source)
-            node.name = tables[table].name
-            body.nodes[node.name] = node
-    sources = _argument_sources(program)
-    for body in program.bodies():
-        for node in body.nodes.values():
-            if node.op.startswith(_LOOKUPS):
-                table = _resolved(program, sources, body, node_of(node.input[0]))
-                if table in tables:
-                    node.input[0] = tables[table].name
-    for body in program.bodies():
-        body.prune()
+    """Give the tables their names, and let nothing stand between a table and what reads it."""
+    for node in program.main.nodes.values():
+        if node.op.startswith(_LOOKUPS):
+            node.input[:] = [_behind_identity(program.main, ref) for ref in node.input]
+    program.main.prune()
+    for old, table in tables.items():
+        if old in program.main.nodes:
+            node = program.main.nodes.pop(old)
+            node.name = table.name
+            program.main.nodes[node.name] = node
+            program.main.redirect(old, node.name)
+
+
+def _behind_identity(body: Body, ref: str) -> str:
+    """Where a handle comes from; any other tensor as it is."""
+    source = ref
+    while (node := body.nodes[node_of(source)]).op == "Identity" and node.attr["T"].type == _HANDLE:
+        source = node.input[0]
+    return source
 
 
 def initializer(tables: Mapping[str, Table], program: Program) -> tuple[dict[str, Any], list[tuple[str, Array]]]:
     """The JSON of the graph that fills the tables which the program reads, and the weights that it needs."""
-    used = {node.name: node for body in program.bodies() for node in body.nodes.values() if node.op == "HashTableV2"}
+    used = {node.name: node for node in program.main.nodes.values() if node.op == "HashTableV2"}
     graph, weights = graph_pb2.GraphDef(versions=program.versions.versions), list[tuple[str, Array]]()
     for table in tables.values():
         if table.name not in used:
@@ -83,38 +85,6 @@ def initializer(tables: Mapping[str, Table], program: Program) -> tuple[dict[str
             fill.attr[attr].type = dtype
             weights.append((constant.name, array))
     return (MessageToDict(graph) if weights else {}), weights
-
-
-def _argument_sources(program: Program) -> dict[tuple[str, str], list[tuple[Body, str]]]:
-    """For each argument of a function, what its calls give: (the caller, its tensor)."""
-    found: dict[tuple[str, str], list[tuple[Body, str]]] = {}
-    for body in program.bodies():
-        for node in body.nodes.values():
-            for function, arguments in _calls(node):
-                if function in program.functions:
-                    for argument, ref in zip(program.functions[function].inputs, arguments, strict=False):
-                        found.setdefault((function, argument), []).append((body, ref))
-    return found
-
-
-def _calls(node: Any) -> Iterator[tuple[str, list[str]]]:
-    skipped = 1 if node.op in ("If", "StatelessIf", "Case", "StatelessCase") else 0
-    for attr in node.attr.values():
-        for called in [attr.func] if attr.HasField("func") else attr.list.func:
-            yield called.name, list(node.input)[skipped:]
-
-
-def _resolved(program: Program, sources: Mapping[Any, list[tuple[Body, str]]], body: Body, name: str) -> str:
-    """The table's node that a handle is, through Identity and the arguments of functions."""
-    while True:
-        node = body.nodes[name]
-        if (body.name, name) in sources:
-            body, ref = sources[body.name, name][0]
-            name = node_of(ref)
-        elif node.op == "Identity":
-            name = node_of(node.input[0])
-        else:
-            return name
 
 
 def shaped_like_keys(site: Any, inputs: Any) -> Any:

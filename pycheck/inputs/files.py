@@ -1,4 +1,4 @@
-"""Open .npy, .npz and .safetensors files as arrays that are read a few rows at a time.
+"""Open .npy, .npz, .safetensors and .json files as arrays that are read a few rows at a time.
 
 Rows are read with plain reads rather than through a memory map: mapped pages count as the
 process's memory, and a file that shrinks under a map ends the process.
@@ -21,7 +21,7 @@ from ..archives import ZIP_ERRORS
 from ..errors import InputsFileError
 from ..types import Array
 
-_FORMATS = "Inputs are .npy (one input), .npz or .safetensors (inputs by name)."
+_FORMATS = "Inputs are .npy (one input), .npz or .safetensors (inputs by name), or .json (a list, or lists by name)."
 _SAVE_AGAIN = "Copy or save the file again."
 _CHUNK_BYTES = 1 << 20
 
@@ -66,6 +66,8 @@ def open_columns(path: Path) -> tuple[Column, ...]:
             return (_npy_column(path),)
         if head.startswith(b"PK"):
             return _npz_columns(path)
+        if path.suffix == ".json":
+            return _json_columns(path)
         if path.suffix == ".safetensors" or head[8:9] == b"{":
             return _safetensors_columns(path)
     except OSError as error:
@@ -93,6 +95,56 @@ def array_column(name: str, array: Array) -> Column:
         return (array[start : start + size] for start in range(0, len(array), size)) if array.ndim else iter((array,))
 
     return Column(name, array.dtype, array.shape, rows)
+
+
+def text_array(array: Array) -> Array:
+    """An array of objects that are all str, or all bytes, as one of texts; any other as it is."""
+    if array.dtype == object and array.size:
+        for kind in (str, bytes):
+            if all(isinstance(item, kind) for item in array.ravel()):
+                return array.astype(kind)
+    return array
+
+
+def _json_columns(path: Path) -> tuple[Column, ...]:
+    """Lists of numbers or of texts, one for each sample's place in each axis; or such lists by name."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputsFileError(f"{path} is no JSON: {error}.", _SAVE_AGAIN) from error
+    arrays = content if isinstance(content, dict) else {"": content}
+    if not arrays:
+        raise InputsFileError(f"{path} holds no inputs: it is an empty object.", _FORMATS)
+    return tuple(array_column(name, _json_array(path, name, value)) for name, value in arrays.items())
+
+
+def _json_array(path: Path, name: str, value: Any) -> Array:
+    where = f"{path}, entry {name!r}" if name else str(path)
+    if not isinstance(value, list | str | int | float):
+        raise InputsFileError(f"{where} is no list of numbers or texts.", _FORMATS)
+    kinds = set(_kinds_in(value))
+    if len(kinds) > 1 or "other" in kinds:
+        raise InputsFileError(f"{where} mixes numbers, texts and other values.", "Give lists of numbers or of texts.")
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError) as error:
+        raise InputsFileError(
+            f"{where} is no regular array: its lists differ in length.",
+            "Pad the shorter ones, or give one sample a file.",
+        ) from error
+    if array.dtype.hasobject:
+        raise InputsFileError(f"{where} has integers beyond 64 bits.", "Give smaller numbers.")
+    return array
+
+
+def _kinds_in(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _kinds_in(item)
+    elif isinstance(value, bool):
+        yield "truth values"
+    else:
+        yield "numbers" if isinstance(value, int | float) else "texts" if isinstance(value, str) else "other"
 
 
 def _npy_column(path: Path) -> Column:

@@ -17,19 +17,25 @@ from ..types import Array, TensorSpec
 from .files import Column
 from .stream import Chunks
 
+#: What a TensorSpec calls the type of text.
+TEXT = "string"
+
 _NUMBERS = "biuf"
+_TEXTS = "US"  # str, and bytes that are UTF-8
 _ROWS_CHECKED_AT_ONCE = 64
 
 
 def model_dtype(spec: TensorSpec) -> np.dtype[Any]:
-    """The NumPy type in which an input is given; bfloat16, which NumPy lacks, is given as float32."""
-    return np.dtype(np.float32 if spec.dtype == "bfloat16" else spec.dtype)
+    """The NumPy type in which an input is given; bfloat16, which NumPy lacks, as float32, texts as objects (str)."""
+    return np.dtype({"bfloat16": np.float32, TEXT: object}.get(spec.dtype, spec.dtype))
 
 
 def fit(column: Column, spec: TensorSpec) -> tuple[Chunks, tuple[str, ...]]:
     """The column in the model's type, and notes about what was changed. InputsFileError when it does not fit."""
     _check_shape(column, spec)
     target = model_dtype(spec)
+    if spec.dtype == TEXT:
+        return _texts(column, spec), ()
     _check_kind(column, spec, target)
     same = column.dtype.newbyteorder("=") == target
     if not same:
@@ -47,6 +53,42 @@ def fit(column: Column, spec: TensorSpec) -> tuple[Chunks, tuple[str, ...]]:
     rounds = column.dtype.kind == "f" and column.dtype.itemsize > target.itemsize
     how = "rounded to" if rounds else "taken as"
     return converted, (f"{spec.name}: {column.dtype.name} {how} {target.name}",)
+
+
+def _texts(column: Column, spec: TensorSpec) -> Chunks:
+    if column.dtype.kind not in _TEXTS:
+        raise InputsFileError(
+            f"Input {spec.name!r} is {column.dtype.name}, but the model takes text.",
+            'Give text: numpy.array(["one", "two"]), or a JSON file with a list of texts.',
+        )
+
+    def decoded(size: int) -> Iterator[Array]:
+        start = 0
+        for block in column.rows(size if spec.has_sample_axis else max((1, *column.shape))):
+            yield _decoded(block, spec, start)
+            start += block.shape[0] if block.ndim else 0
+
+    if column.dtype.kind == "S":
+        for _ in decoded(_ROWS_CHECKED_AT_ONCE):  # before anything runs
+            pass
+    return decoded
+
+
+def _decoded(block: Array, spec: TensorSpec, start: int) -> Array:
+    """As str objects."""
+    if block.dtype.kind == "U":
+        return block.astype(object)
+    texts = np.empty(block.shape, object)
+    for place, value in np.ndenumerate(block):
+        try:
+            texts[place] = bytes(value).decode("utf-8")
+        except UnicodeDecodeError as error:
+            where = f" at {[start + place[0], *place[1:]]}" if place else ""
+            raise InputsFileError(
+                f"Input {spec.name!r} has bytes{where} that are no UTF-8 text: {bytes(value)[:16]!r} ({error.reason}).",
+                "TF.js takes text alone: decode them as what they are, such as array.astype('U').",
+            ) from error
+    return texts
 
 
 def _check_shape(column: Column, spec: TensorSpec) -> None:
@@ -107,7 +149,8 @@ def _check_kind(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> None
     source = column.dtype
     if source.kind not in _NUMBERS or target.kind not in _NUMBERS:
         raise InputsFileError(
-            f"Input {spec.name!r} is {source.name}, but the model takes {spec.dtype}.",
+            f"Input {spec.name!r} is {'text' if source.kind in _TEXTS else source.name}, but the model takes "
+            f"{spec.dtype}.",
             f"Give numbers: array.astype({spec.dtype!r}).",
         )
     if source.kind == "f" and target.kind != "f":

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputsFileError, UsageError
 from ..types import InputHint, Padding, TensorSpec, Values
 from .drawing import PADDED_EVERY, UNKNOWN_EVERY, Plan
-from .fitting import model_dtype
+from .fitting import TEXT, model_dtype
 
 #: Sizes for dynamic dimensions: images (rank 4 and more) are downsampled, often 32 times; sequences are not.
 IMAGE_SIZE = 64
@@ -19,6 +19,7 @@ SEQUENCE_LENGTH = 8
 
 _MOST_NAMED = 5
 _NO_HINT = InputHint()
+_WORDS = ("one", "two", "three", "four", "five", "six", "seven")
 
 Range = tuple[float, float]
 
@@ -40,8 +41,10 @@ def plan(
     dimensions.
     """
     dtype = model_dtype(spec)
-    if dtype.kind not in "biuf":
+    if dtype.kind not in "biuf" and spec.dtype != TEXT:
         raise InputsFileError(f"Input {spec.name!r} is {spec.dtype}; only numbers can be made.", "Give the inputs.")
+    if spec.dtype == TEXT and own:
+        raise UsageError(f"--range {spec.name}: this input takes text", "Leave it out, or give the inputs.")
     hint = hint or _NO_HINT
     asked = own or common
     if dtype.kind == "f" and asked:
@@ -56,7 +59,8 @@ def plan(
     padding = hint.padding
     if padding and own and not own[0] <= padding.value < own[1]:
         padding = None
-    return Plan(spec.name, dtype.name, free_shape(spec, sizes), values, padding, whole=not spec.has_sample_axis)
+    kind = TEXT if spec.dtype == TEXT else dtype.name
+    return Plan(spec.name, kind, free_shape(spec, sizes), values, padding, whole=not spec.has_sample_axis)
 
 
 def free_shape(spec: TensorSpec, sizes: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -89,6 +93,8 @@ def _as_asked(values: Values, own: Range | None, common: Range | None, dtype: np
 
 def _by_type(dtype: np.dtype[Any], asked: Range | None, by_name: bool) -> Values:
     """Floats are uniform in [0, 1); bytes take all of their type; integers of unknown meaning are 0 and 1."""
+    if dtype.kind == "O":
+        return Values("keys", "the model names no words of its own", None, keys=_WORDS)
     if dtype.kind == "f":
         low, high = asked or (0.0, 1.0)
         return Values("uniform", "", None, low, high)
@@ -104,7 +110,7 @@ def _by_type(dtype: np.dtype[Any], asked: Range | None, by_name: bool) -> Values
 
 def _of_a_scalar(dtype: np.dtype[Any]) -> Values:
     """A flag is false, as a training flag is at prediction; a count is 1: 0 would leave nothing to compare."""
-    if dtype.kind == "f":
+    if dtype.kind in "fO":
         return _by_type(dtype, None, by_name=False)
     low = 0.0 if dtype.kind == "b" else 1.0
     return Values("whole", "", None, low, low + 1)
@@ -162,6 +168,8 @@ def _described(values: Values, made: Plan) -> str:
             return f"whole numbers from {values.low:.0f} to {values.high - 1:.0f}"
         case "keys" if values.words:
             return f"texts of the {len(values.keys):,} keys of the table, and words that it does not have"
+        case "keys" if values.keys == _WORDS:
+            return f"the words {_WORDS[0]} to {_WORDS[-1]} and others"
         case "keys":
             return f"the {len(values.keys):,} keys of the table, and one in {UNKNOWN_EVERY} that it does not have"
         case "normal":

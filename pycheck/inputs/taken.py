@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputsFileError
 from ..types import InputsInfo, Signature
-from .files import Column, array_column, hash_file, open_columns
+from .files import Column, array_column, hash_file, open_columns, text_array
 from .fitting import fit
 from .stream import Inputs
 
@@ -64,8 +64,9 @@ def _array_column(name: str, value: Any) -> Column:
         array = np.asarray(value)
     except ValueError as error:
         raise InputsFileError(f"{label} is no regular array: its rows differ in length.") from error
+    array = text_array(array)
     if array.dtype.hasobject or array.dtype.names:
-        raise InputsFileError(f"{label} is an array of {array.dtype}, not of numbers.")
+        raise InputsFileError(f"{label} is an array of {array.dtype}, not of numbers or text.")
     return array_column(name, array)
 
 

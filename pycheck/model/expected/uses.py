@@ -155,6 +155,8 @@ def _whole(value: float) -> int | float:
 def _table_keys(step: Step) -> list[int | float | str] | None:
     """Of the table that is looked into; None where which one that is, or what it holds, is not in the graph."""
     handle = step.op.inputs[0]
+    while handle.op.type == "Identity":
+        handle = handle.op.inputs[0]
     fills = [op for op in step.place.root.graph.get_operations() if op.type in ("InitializeTableV2", "InitializeTable")]
     same = [op for op in fills if op.inputs[0].name == handle.name]
     if not same:  # inside of a function the handle is an argument
