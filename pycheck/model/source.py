@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from ..archives import ZIP_ERRORS
 from ..artifact.json_file import read_json
 from ..errors import ArtifactFileError, ModelFileError
+from .foreign import foreign_archive, foreign_file, foreign_folder
 
 KERAS_V3 = "keras-v3"
 KERAS_H5 = "keras-h5"
@@ -115,6 +116,8 @@ def _identify_folder(path: Path) -> str:
         return _identify_file(path / "model.json", (path / "model.json").read_bytes()[:512])
     if (path / "checkpoint").is_file():
         raise ModelFileError(f"{path} holds a checkpoint: weights without a model.", _SAVE_WHOLE)
+    if known := foreign_folder(path):
+        raise known
     raise ModelFileError(f"{path} is a folder without saved_model.pb, so it is no SavedModel.", _ACCEPTED)
 
 
@@ -125,6 +128,8 @@ def _identify_file(path: Path, head: bytes) -> str:
         return _identify_zip(path)
     if path.name == "saved_model.pb":
         raise ModelFileError(f"{path} is one file of a SavedModel.", f"Give its folder: {path.parent}")
+    if known := foreign_file(path, head):
+        raise known
     if path.suffix == ".json" or head.lstrip()[:1] == b"{":
         return _identify_json(path)
     if path.suffix in (".h5", ".hdf5"):
@@ -158,6 +163,8 @@ def _identify_zip(path: Path) -> str:
         return KERAS_V3
     if any(name.endswith(".npy") for name in names):
         raise ModelFileError(f"{path} is a NumPy archive, not a model.", "The model comes first, the inputs second.")
+    if known := foreign_archive(path, names):
+        raise known
     raise ModelFileError(f"{path} is a zip archive, but holds no Keras model (no config.json with weights).", _ACCEPTED)
 
 
@@ -169,7 +176,7 @@ def _identify_json(path: Path) -> str:
     if isinstance(content, dict) and "modelTopology" in content:
         return TFJS
     if isinstance(content, dict) and {"class_name", "config"} <= content.keys():
-        raise ModelFileError(f"{path} holds an architecture without weights.", _SAVE_WHOLE)
+        raise ModelFileError(f"{path} holds an architecture without weights, as model.to_json() gives it.", _SAVE_WHOLE)
     raise ModelFileError(f"{path} is JSON, but not a TF.js model (no modelTopology).", _ACCEPTED)
 
 

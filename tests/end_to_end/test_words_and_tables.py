@@ -116,8 +116,8 @@ def _scores(folder: Path, lookup_of: Callable[[Any, Any], Callable[[Any], Any]])
 def test_a_lookup_in_a_loop_is_named_since_tfjs_has_none(tmp_path: Path) -> None:
     def looped(tf: Any, table: Any) -> Callable[[Any], Any]:
         return lambda x: tf.while_loop(
-            lambda t: tf.reduce_sum(t) < 9.0, lambda t: t + table.lookup(x), (tf.zeros_like(x, tf.float32),)
-        )[0]
+            lambda i, _: i < 3, lambda i, t: (i + 1, t + table.lookup(x)), (0, tf.zeros_like(x, tf.float32))
+        )[1]
 
     model = _scores(tmp_path / "model", looped)
     with pytest.raises(ConversionError, match=r"TF\.js has no lookup tables inside of loops and branches"):
