@@ -66,6 +66,8 @@ class Converted:
             return ""
         if self.exit_code == 3:
             return "pycheck doctor checks the browsers; --no-verify converts without one."
+        if self.report and (cause := _cause(self.report)):
+            return f"{cause.summary} {cause.advice}"
         worst = _worst(self.report) if self.report else None
         return worst.advice if worst else "pycheck compare MODEL shows the difference."
 
@@ -109,6 +111,11 @@ def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
     record = next(record for record in report.runtimes if record.id == VERIFIER)
     if record.status is RuntimeStatus.FAILED:
         failed = next((f for f in report.findings if f.runtime == VERIFIER and f.severity is Severity.ERROR), None)
+        if cause := _cause(report):
+            raise ConversionError(
+                f"TF.js does not run the {artifact.format} artifact: {failed.summary if failed else record.error}",
+                f"{cause.summary} {cause.advice}",
+            )
         raise ConversionError(
             f"TF.js does not run the {artifact.format} artifact: {failed.summary if failed else record.error}",
             f"{failed.advice if failed else 'Try the other --format.'} "
@@ -120,6 +127,11 @@ def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
             f"{wrong.shape_mismatch}",
             "Try the other --format; pycheck compare shows the difference on inputs of your own.",
         )
+
+
+def _cause(report: Report) -> Finding | None:
+    """What explains that the artifact fails: the model was traced differently than it predicts."""
+    return next((finding for finding in report.findings if finding.code == "reference-differs"), None)
 
 
 def _worst(report: Report) -> Finding | None:

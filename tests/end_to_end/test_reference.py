@@ -160,3 +160,13 @@ def test_a_layer_in_training_mode_is_named_and_the_artifact_gives_what_predict_g
     single = next(r for r in report.runtimes if str(r.id) == "native:float32")
     assert single.environment is not None
     assert "model.predict gives the same on the first batch, up to roundoff" in single.environment.notes
+
+
+def test_a_conversion_to_a_graph_of_a_wrong_trace_names_the_layer_and_the_sizes_to_give(
+    steps: tuple[Path, Any, Any], tmp_path: Path
+) -> None:
+    file, x, _ = steps
+    with pytest.raises(pycheck.ConversionError, match=r"TF\.js does not run the graph artifact") as error:
+        pycheck.convert(file, tmp_path / "out", inputs=x[:4], format="graph")
+    assert "from the layer each on" in error.value.advice and "keras.Input((7, 5))" in error.value.advice
+    assert not (tmp_path / "out").exists()
