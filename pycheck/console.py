@@ -209,5 +209,7 @@ def _inputs(report: Report) -> str:
         return "without inputs"
     origin = f"of {inputs.path}" if inputs.path else "that were made"
     if not signature.has_samples:
-        return f"with one value of each input {origin}"
+        return (
+            f"with one {'' if inputs.path else 'made '}value of each input{f' of {inputs.path}' if inputs.path else ''}"
+        )
     return f"with {inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"

@@ -52,6 +52,7 @@ def plan(
     values = tuple(
         _as_asked(value, own, common, dtype) if value.names_entries else value
         for value in hint.values
+        if spec.shape or value.kind != "mask"  # one condition for all is a flag, such as that of training
         if value.names_entries or not asked or (value.kind == "mask" and not own)
     )
     if all(value.columns for value in values):
