@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from matrix_cost import section_matrix
+from model_memory import model_table
 from page import ROOT, Task, build_bundle
 from processes import Measured, run
 from rich.console import Console
@@ -254,7 +255,7 @@ def add_imports(table: Table, title: str, runs: Sequence[Measured]) -> None:
 
 
 def section_memory(console: Console, sizes: Sizes, work: Path, against: Path | None) -> None:
-    """Peak memory of the same model and batch size, with few and with many samples."""
+    """Peak memory of the same model and batch size, with few and with many samples; then of a large model."""
     del against
     counts = sizes.memory_samples
     peaks = {count: peak_memory(work, count) for count in counts}
@@ -265,6 +266,8 @@ def section_memory(console: Console, sizes: Sizes, work: Path, against: Path | N
         found = [peaks[count][kind] for count in counts]
         table.add_row(kind, *(f"{peak:.0f}" for peak in found), number(found[-1] / found[-2]))
     console.print(table)
+    if sizes.mobilenet:
+        console.print(model_table(work))
 
 
 def peak_memory(work: Path, count: int) -> dict[str, float]:

@@ -92,7 +92,7 @@ def compare(
         try_remedies: Whether to try, on the runtimes that fail, what may cure them: `Report.remedies` says what
             was changed, and what that gave. The verdict stays that of the run without them.
         power: Whether to measure how many faults of 1 % in the weights the comparison would notice: `Report.power`.
-        batch_size: Samples at a time.
+        batch_size: Samples at a time; default 32, or fewer if one takes much memory.
         timeout_s: Seconds to wait for any one answer of a browser.
         headed: Whether to show the browser's window.
         browser_path: Chromium's executable, or executables by engine: ``{"firefox": "/usr/bin/firefox"}``.

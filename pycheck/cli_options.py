@@ -133,7 +133,9 @@ Size = Annotated[
     ),
 ]
 SaveRun = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the raw outputs, for pycheck report DIR.")]
-BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Samples at a time (default 32).")]
+BatchSize = Annotated[
+    int | None, typer.Option(metavar="N", help="Samples at a time (default 32; fewer if they are large).")
+]
 Flags = Annotated[
     list[str] | None,
     typer.Option("--flag", metavar="NAME=VALUE", help="A TF.js flag instead of its default. Repeatable."),

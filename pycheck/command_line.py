@@ -17,6 +17,7 @@ LEFT_OUT = frozenset(
         "save_run",
         "cache_dir",
         "command",
+        "batch_size_named",
         "runtimes_named",
         "trace",
         "tolerance",
@@ -41,7 +42,9 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     plain = Options()
     for field in fields(Options):
         value = getattr(options, field.name)
-        if field.name not in LEFT_OUT and value != getattr(plain, field.name):
+        if field.name not in LEFT_OUT and (
+            value != getattr(plain, field.name) or (field.name == "batch_size" and options.batch_size_named)
+        ):
             words += _WORDS.get(field.name, _one)("--" + field.name.replace("_", "-"), value)
     tolerance = options.tolerance
     for name, limits in (("rtol", tolerance.rtol), ("atol", tolerance.atol), ("max-ulp", tolerance.max_ulp)):

@@ -40,6 +40,7 @@ class Options:
     """Everything a run can be told, checked. Times are in seconds.
 
     `runtimes_named` is set if somebody named the runtimes: `train` leaves out others that cannot train the model.
+    `batch_size_named` is set if somebody named the size; another one is smaller if a sample takes much memory.
     `range` bounds made inputs and `size` is that of their free dimensions, by input name or for all (None);
     `map_output` pairs artifact names with model names; `keep_float` are weights that `quantize` leaves alone;
     `flags` are TF.js flags that replace its defaults, `cpu_kernels` those that its CPU backend runs instead.
@@ -67,6 +68,7 @@ class Options:
     bundle_point: str | None = None
     model_explorer: Path | None = None
     batch_size: int = 32
+    batch_size_named: bool = False
     timeout_s: float = 300.0
     headed: bool = False
     browser_path: tuple[tuple[str, Path], ...] = ()  # by engine
@@ -237,6 +239,7 @@ def _parse(settings: dict[str, Any]) -> Options:
     values = dict(settings)
     rtol, atol, max_ulp = (_by_output(name, values.pop(name, ())) for name in ("rtol", "atol", "max_ulp"))
     values["tolerance"] = ToleranceOptions(rtol, atol, max_ulp)
+    values["batch_size_named"] = "batch_size" in values
     values["runtimes_named"] = "runtimes" in values
     if "runtimes" in values:
         values["runtimes"] = tuple(dict.fromkeys(_runtime(text) for text in values["runtimes"]))

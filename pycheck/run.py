@@ -47,6 +47,11 @@ if TYPE_CHECKING:
 #: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
 _FORWARDED_BELOW = 1000
 
+#: What the values inside of the model may take in native:float64 for one batch, unless a size was asked for; of the
+#: largest value about four are in use together, such as what is convolved, the result and its activation.
+_BATCH_BYTES = 1 << 28
+_BYTES_PER_ELEMENT = 4 * 8
+
 #: Told what happens: runtime, what it is doing now, samples it has done, samples in all.
 Observer = Callable[[str, str, int, int], None]
 
@@ -126,7 +131,7 @@ class Run:
         if options.tfjs_model:
             await source.artifact()
         self._shared.hosts.start(options)
-        batch_size = info.signature.fixed_batch or even_batch_size(options.batch_size, inputs.sample_count)
+        batch_size = info.signature.fixed_batch or even_batch_size(await self._most_samples(), inputs.sample_count)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         hints = await source.input_hints()
         self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
@@ -156,6 +161,13 @@ class Run:
         if self._pending:
             self._pending.publish(saved)
         return conclude(saved, measurements, options)
+
+    async def _most_samples(self) -> int:
+        """The size of a batch: as many as were asked for, else what fits into memory."""
+        asked = self._options.batch_size
+        if self._options.batch_size_named:
+            return asked
+        return min(asked, max(1, _BATCH_BYTES // (await self._source.largest_activation() * _BYTES_PER_ELEMENT)))
 
     async def trace(self, report: Report, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Report:
         """The report of `compare`, with the trace of those runtimes that ran to their end."""

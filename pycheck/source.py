@@ -23,6 +23,7 @@ from .cache import Cache, content_key
 from .config import Options
 from .convert.existing import open_artifact
 from .errors import ArtifactFileError, UsageError
+from .memory import give_back
 from .model import ModelSource, identify
 from .model.source import TFJS
 from .types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight, TrainingCall
@@ -46,6 +47,7 @@ class _Card:
     epsilons: dict[str, float]  # by layer
     weights: tuple[NonfiniteWeight, ...]
     training_calls: tuple[TrainingCall, ...] = ()
+    largest_activation: int = 1  # elements for one sample
 
 
 _CARD = TypeAdapter(_Card)
@@ -92,6 +94,10 @@ class Source:
     async def input_hints(self) -> dict[str, InputHint]:
         """What the model says of its inputs: entries of a table, a scale, a mask."""
         return (await self._card()).input_hints
+
+    async def largest_activation(self) -> int:
+        """Elements that the largest value inside of the model has for one sample."""
+        return (await self._card()).largest_activation
 
     async def model(self) -> Model:
         """The loaded model; imports TensorFlow."""
@@ -171,7 +177,13 @@ class Source:
         return await self._memo("identity", lambda: asyncio.to_thread(identify, self._given))
 
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+        def work() -> T:
+            try:
+                return function(*args)
+            finally:
+                give_back()
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     async def _load(self) -> Model:
         given = await self._identity() or self._given
@@ -265,4 +277,5 @@ def _card_of(model: Model) -> _Card:
         epsilons(keras_model),
         nonfinite_weights(keras_model),
         training_calls(keras_model, model.training_calls),
+        model.largest_activation,
     )

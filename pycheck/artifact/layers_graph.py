@@ -24,7 +24,8 @@ from .weights import decode_weights
 def layers_graph(document: Document) -> ArtifactGraph:
     """The artifact as a frozen graph. ArtifactFileError: damaged, or beyond what Keras 2's layers can compute."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    from .freezing import frozen_graph
 
     plan = read_plan(document)
     specs = [input_spec(document, plan.layers[name]) for name in plan.inputs]
@@ -44,9 +45,8 @@ def layers_graph(document: Document) -> ArtifactGraph:
     taken = assign_weights(document, program.leaves, decode_weights(document))
     coarse = {layer for layer, weights in taken.items() if not document.quantized_weights().isdisjoint(weights)}
     with without_native_noise():
-        frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
-    graph_def = frozen.graph.as_graph_def()
-    inputs = {port.tensor: tensor.name for port, tensor in zip(document.inputs, frozen.inputs, strict=True)}
+        graph_def, given = frozen_graph(function)
+    inputs = {port.tensor: tensor for port, tensor in zip(document.inputs, given, strict=True)}
     points = _points(graph_def, inputs, program.marks)
     tensors = {point.name: point.tensor for point in points}
     named = zip(document.outputs, program.outputs, strict=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import count
 from typing import Any
 
 import tensorflow as tf
@@ -11,29 +12,45 @@ import tensorflow as tf
 from ..quiet import without_native_noise
 from .weights import Array
 
+_COUNT = count()
+
 
 class Session:
-    """A graph in memory. `tensors` maps the names that callers use to tensors of `graph_def`."""
+    """A graph in memory. `tensors` maps the names that callers use to tensors of `graph_def`.
 
-    def __init__(self, graph_def: Any, tensors: Mapping[str, str]) -> None:
+    `constants` are values that stay outside of the graph, by the tensor that they replace.
+    """
+
+    def __init__(self, graph_def: Any, tensors: Mapping[str, str], constants: Iterable[tuple[str, Array]] = ()) -> None:
         self.tensors = dict(tensors)
         self._ran_before = False
         with tf.Graph().as_default() as loaded, tf.device("/CPU:0"):
-            tf.import_graph_def(graph_def, name="")
-        self._session = tf.compat.v1.Session(graph=loaded, config=plain_execution())
+            self._session = tf.compat.v1.Session(graph=loaded, config=plain_execution())
+            self._outside = {tensor: self._held(value) for tensor, value in constants}
+            tf.import_graph_def(graph_def, input_map=self._outside, name="")
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Values of `fetches` from `feeds`, which are cast to the type of their tensor; TensorFlow's own errors."""
-        loaded = self._session.graph
         fed = {}
         for name, value in feeds.items():
-            tensor = loaded.get_tensor_by_name(self.tensors[name])
+            tensor = self._tensor(name)
             fed[tensor] = value.astype(tensor.dtype.as_numpy_dtype)
-        wanted = {name: loaded.get_tensor_by_name(self.tensors[name]) for name in fetches}
+        wanted = {name: self._tensor(name) for name in fetches}
         with nullcontext() if self._ran_before else without_native_noise():  # compilers announce themselves once
             values: dict[str, Array] = self._session.run(wanted, fed)
         self._ran_before = True
         return values
+
+    def _held(self, value: Array) -> Any:
+        """A tensor of the session's graph with this value, which a variable holds once for all runs."""
+        variable = tf.raw_ops.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=f"held/{next(_COUNT)}")
+        given = tf.compat.v1.placeholder(value.dtype, value.shape)
+        self._session.run(tf.raw_ops.AssignVariableOp(resource=variable, value=given), {given: value})
+        return tf.raw_ops.ReadVariableOp(resource=variable, dtype=value.dtype)
+
+    def _tensor(self, name: str) -> Any:
+        tensor = self.tensors[name]
+        return self._outside[tensor] if tensor in self._outside else self._session.graph.get_tensor_by_name(tensor)
 
     def close(self) -> None:
         """Free what TensorFlow holds."""

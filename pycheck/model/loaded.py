@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConversionError
+from ..memory import give_back
 from ..quiet import without_native_noise
 from ..types import InputHint, ModelInfo, Tensors
 from .callable import Traced, trace_in_shapes
@@ -102,6 +103,16 @@ class Model:
         """What the graph says of the inputs: entries of tables, scales, masks; none where there is no frozen graph."""
         return self._hints
 
+    @property
+    def largest_activation(self) -> int:
+        """Elements that the largest value inside of the model has for one sample; 1 where that is not known."""
+        from .activations import largest_activation
+
+        try:
+            return largest_activation(self._frozen)
+        except (ConversionError, ValueError):  # whoever needs the graph itself will say so
+            return 1
+
     def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Outputs by name, for inputs by name; each (samples, ...), in the precision the model has itself.
 
@@ -138,6 +149,8 @@ class Model:
                 f"{error.message} Called with training=True: {layers}.",
                 "Call the layer without training=True in the model that is converted.",
             ) from error
+        finally:
+            give_back()
 
     @cached_property
     def _hints(self) -> Mapping[str, InputHint]:

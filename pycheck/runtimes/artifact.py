@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..artifact import Point, read_artifact
 from ..errors import PycheckError, RuntimeFailedError
+from ..memory import give_back
 from ..tensors import parts
 from ..types import Array, ArtifactInfo, Environment, RuntimeId, Tensors
 from .base import Runtime
@@ -136,6 +137,8 @@ class ArtifactRuntime(Runtime):
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
+            if step == "load_artifact":
+                await asyncio.get_running_loop().run_in_executor(self._executor, give_back)
             self.timings_s[step] = self.timings_s.get(step, 0.0) + time.perf_counter() - begin
 
 

@@ -14,6 +14,7 @@ class Executable:
     """A graph in one precision, run from any of its points to any others. One thread at a time."""
 
     def __init__(self, id: RuntimeId, graph: ArtifactGraph) -> None:
+        from ..artifact.large_constants import without_large_constants
         from ..artifact.session import Session
 
         self.graph = graph
@@ -22,7 +23,8 @@ class Executable:
         self.alone_in_float32: frozenset[str] = frozenset()  # points whose own node runs in float32
         self._id = id
         points = {point.name: point.tensor for point in graph.points}
-        graph_def = graph.graph_def
+        light = without_large_constants(graph.graph_def, ())
+        graph_def = light.graph_def
         if id.kind == "float64":
             from .float64 import to_float64
             from .float64_floors import behind_float32, ran_in_float32
@@ -31,7 +33,7 @@ class Executable:
             self.notes = (*graph.notes, *notes)
             self.in_float32 = behind_float32(graph_def, {**points, **graph.outputs})
             self.alone_in_float32 = ran_in_float32(graph_def, points)
-        self._session = Session(graph_def, {**points, **graph.outputs, **graph.inputs})
+        self._session = Session(graph_def, {**points, **graph.outputs, **graph.inputs}, light.arrays(graph_def))
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Values of `fetches`, computed from `feeds` alone; both are names of points, inputs or outputs.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PycheckError, RuntimeFailedError
+from ..memory import give_back
 from ..tensors import parts
 from ..types import Environment, RuntimeId, Tensors
 from .base import Runtime
@@ -92,15 +93,17 @@ class NativeRuntime(Runtime):
     def _make_function(self, model: Model) -> _Function:
         if self.id.kind == "float32":
             return _Function(model.predict)
+        from ..artifact.large_constants import without_large_constants
         from .float64 import to_float64
         from .float64_floors import behind_float32, float32_notes
         from .graph_function import GraphFunction
 
         try:
             frozen = model.frozen()
-            graph_def, notes = to_float64(frozen.graph_def)
+            light = without_large_constants(frozen.graph_def, frozen.outputs.values())
+            graph_def, notes = to_float64(light.graph_def)
             in_float32 = behind_float32(graph_def, frozen.outputs)
-            predict = GraphFunction(graph_def, frozen.inputs, frozen.outputs)
+            predict = GraphFunction(graph_def, frozen.inputs, frozen.outputs, light.arrays(graph_def))
             return _Function(predict, (*notes, *float32_notes(in_float32)), in_float32)
         except Exception as error:
             raise RuntimeFailedError(f"{self.id} cannot be made from this model: {explain(error)}") from error
@@ -125,6 +128,8 @@ class NativeRuntime(Runtime):
             try:
                 return work()
             finally:
+                if step != "predict":
+                    give_back()
                 self.timings_s[step] = self.timings_s.get(step, 0.0) + time.perf_counter() - begin
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, timed)

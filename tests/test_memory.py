@@ -1,0 +1,101 @@
+"""The peak of the Python process: at most 1.2 GB and eight times the weights in float32, for all that runs in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pycheck.artifact.large_constants import without_large_constants
+from pycheck.memory import give_back
+from pycheck.model import load
+from pycheck.runtimes.float64 import to_float64
+from pycheck.runtimes.graph_function import GraphFunction
+
+#: A model of 84 MB, converted and run in Python in all the ways in which a compare and a trace run it. Prints the
+#: weights' size and the largest resident size that the process had, in bytes.
+EVERYTHING = """
+import asyncio, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import numpy as np
+from pycheck.convert import convert
+from pycheck.memory import give_back
+from pycheck.model import load
+from pycheck.model.tensorflow_import import import_tensorflow
+from pycheck.runtimes.artifact import ArtifactRuntime
+from pycheck.runtimes.native import NativeRuntime
+from pycheck.types import RuntimeId
+
+import_tensorflow()
+import keras
+
+layers = [keras.layers.Dense(2048, activation="tanh") for _ in range(5)]
+keras_model = keras.Sequential([keras.Input((2048,), name="x"), *layers])
+size = sum(4 * int(np.prod(weight.shape)) for weight in keras_model.weights)
+thread = ThreadPoolExecutor(1)
+inputs = {"x": np.random.default_rng(0).normal(size=(4, 2048)).astype("f4")}
+
+
+async def ran(runtime):
+    await runtime.start()
+    outputs = await runtime.predict(inputs)
+    assert all(np.isfinite(value).all() for value in outputs.values())
+    return runtime
+
+
+async def everything():
+    model = load(keras_model)
+    artifact = convert(model, Path(sys.argv[1]), format=sys.argv[2])
+    give_back()
+    kept = [await ran(NativeRuntime(RuntimeId("native", kind), model, executor=thread)) for kind in KINDS]
+    single = await ran(ArtifactRuntime(RuntimeId("artifact", "float32"), artifact, executor=thread))
+    kept.append(await ran(ArtifactRuntime(RuntimeId("artifact", "float64"), artifact, executor=thread, like=single)))
+
+
+KINDS = ("float32", "float64")
+asyncio.run(everything())
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(size, int(peak.split()[1]) * 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the largest resident size is read from /proc")
+@pytest.mark.parametrize("format", ["layers", "graph"])
+def test_the_peak_stays_within_its_bound(tmp_path: Path, format: str) -> None:
+    command = [sys.executable, "-c", EVERYTHING, str(tmp_path / "artifact"), format]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    weights, peak = map(int, done.stdout.split())
+    assert weights > 80e6
+    assert peak <= 1.2e9 + 8 * weights
+
+
+def test_a_graph_without_its_large_constants_computes_the_same() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((40,), name="x")
+    hidden = keras.layers.Dense(64, activation="tanh")(inputs)
+    model = load(
+        keras.Model(inputs, {"sum": keras.layers.Add()([hidden, hidden]), "y": keras.layers.Dense(30)(hidden)})
+    )
+    frozen = model.frozen()
+    light = without_large_constants(frozen.graph_def, frozen.outputs.values())
+    assert light.graph_def.ByteSize() < frozen.graph_def.ByteSize() / 4
+    x = {"x": np.random.default_rng(0).normal(size=(5, 40)).astype(np.float32)}
+    whole, notes = to_float64(frozen.graph_def)
+    small, same_notes = to_float64(light.graph_def)
+    expected = GraphFunction(whole, frozen.inputs, frozen.outputs)(x)
+    given = GraphFunction(small, frozen.inputs, frozen.outputs, light.arrays(small))(x)
+    assert notes == same_notes
+    for name, value in expected.items():
+        np.testing.assert_allclose(given[name], value, rtol=1e-14, atol=1e-15)
+        assert given[name].dtype == np.float64
+
+
+def test_memory_is_given_back_on_every_system() -> None:
+    give_back()
