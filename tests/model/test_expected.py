@@ -203,6 +203,14 @@ def test_a_masking_layer_pads_whole_rows(request: pytest.FixtureRequest, package
     assert hint.padding == Padding(value, -2, "mask_value")
 
 
+def test_lengths_end_with_the_sequence(tf: Any, module: Made) -> None:
+    def run(x: Any, length: Any) -> Any:
+        return {"y": tf.reduce_sum(x * tf.cast(tf.sequence_mask(length, 9), tf.float32), 1)}
+
+    (values,) = module(run, x=[None, 9], length=([None], tf.int32))["length"].values
+    assert (values.kind, values.low, values.high) == ("whole", 1, 10)
+
+
 def test_masks_are_told_from_flags(tf: Any, keras: Any, module: Made) -> None:
     L = keras.layers
     i, mask, flags = keras.Input((4, 8)), keras.Input((4, 4), dtype="bool", name="m"), keras.Input((4,), dtype="bool")

@@ -134,6 +134,15 @@ def _lengths(step: Step, named: Namer) -> Iterator[Fact]:
             yield replace(fact, kind="whole", low=1)
 
 
+def _up_to(step: Step, named: Namer) -> Iterator[Fact]:
+    """``range(size) < length``, as tf.sequence_mask has it."""
+    flow, places = step.flows[1], step.constant(0)
+    if flow is None or places is None or places.size < 2 or (places.ravel() != np.arange(places.size)).any():
+        return
+    for fact in _ids(flow.origins, places.size + 1, f"lengths up to {places.size:,}, by {named(step.op.name)}"):
+        yield replace(fact, kind="whole", low=1)
+
+
 def _keys(step: Step, named: Namer) -> Iterator[Fact]:
     flow = step.flows[1]
     keys = _table_keys(step)
@@ -302,11 +311,12 @@ _USES: Mapping[str, _Use] = {
     **dict.fromkeys(("LookupTableFindV2", "LookupTableFind"), _keys),
     **dict.fromkeys(("Bucketize", "LowerBound", "UpperBound"), _bins),
     "ReverseSequence": _lengths,
+    "Less": _up_to,
     **dict.fromkeys(("StringToHashBucketFast", "StringToHashBucketStrong", "StringToHashBucket"), _hashes),
     **dict.fromkeys(("NotEqual", "Equal", "Greater"), _compares),
     **dict.fromkeys(("SelectV2", "Select", "LogicalAnd", "LogicalOr", "LogicalNot"), _decides),
     **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), _normalizes),
     "Mul": _scales_by_statistics,
-    **dict.fromkeys(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "GreaterEqual", "Less",
+    **dict.fromkeys(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "GreaterEqual",
                      "LessEqual", "NoOp", "Assert"), lambda step, named: iter(())),
 }  # fmt: skip
