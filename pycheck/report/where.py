@@ -83,7 +83,7 @@ def scope(report: Report, trace: Trace) -> str:
     groups = f", in {trace.group_count} groups" if trace.group_count > 1 else ""
     first = tuple(trace.samples) in ((), tuple(range(trace.sample_count)))
     if not report.model.signature.has_samples:
-        return f"{traced:,} points inside of the artifact, in one run{groups}"
+        return f"{traced:,} point{'' if traced == 1 else 's'} inside of the artifact, in one run{groups}"
     which = (
         f"the first {'sample' if trace.sample_count == 1 else samples}"
         if first
