@@ -79,17 +79,18 @@ def nowhere(report: Report) -> str:
 def scope(report: Report, trace: Trace) -> str:
     """What was looked at."""
     traced = sum(not point.skipped for point in trace.points)
+    points = f"{traced:,} point{'' if traced == 1 else 's'}"
     samples = f"{trace.sample_count:,} sample{'' if trace.sample_count == 1 else 's'}"
     groups = f", in {trace.group_count} groups" if trace.group_count > 1 else ""
     first = tuple(trace.samples) in ((), tuple(range(trace.sample_count)))
     if not report.model.signature.has_samples:
-        return f"{traced:,} point{'' if traced == 1 else 's'} inside of the artifact, in one run{groups}"
+        return f"{points} inside of the artifact, in one run{groups}"
     which = (
         f"the first {'sample' if trace.sample_count == 1 else samples}"
         if first
         else f"{samples}, those that differ before others"
     )
-    return f"{traced:,} points inside of the artifact, on {which}{groups}"
+    return f"{points} inside of the artifact, on {which}{groups}"
 
 
 def remarks(report: Report) -> Iterator[tuple[str, str]]:
