@@ -45,10 +45,10 @@ class SensitivitySession:
                 self._differentiate(factors)
         self._session = tf.compat.v1.Session(graph=loaded, config=plain_execution())
 
-    def scalable(self) -> Array:
-        """Whether each weight has an element that a relative fault changes: no 0, infinity or number of a mask."""
+    def magnitudes(self) -> list[float]:
+        """The largest magnitude in each weight, without infinities and the numbers of masks; 0 if nothing is left."""
         values = (np.abs(self._session.run(weight)) for weight in self._weights)
-        return np.array([((value > 0.0) & (value < _LEAST_OF_MASK)).any() for value in values], bool)
+        return [float(value[value < _LEAST_OF_MASK].max(initial=0.0)) for value in values]
 
     def run(self, feeds: Mapping[str, Array], factors: Array) -> dict[str, Array]:
         """All outputs, for inputs by the artifact's names and a factor for each weight. TensorFlow's own errors."""

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 #: The relative size of a fault.
 FAULT = 0.01
-#: A weight is not reached if a fault of this size changes no output at all.
+#: A weight is not reached if a fault of this size, or of the absolute size below, changes no output at all.
 LARGE_FAULT = 0.5
+_LARGE_CHANGE = 0.01
 _MOST_SAMPLES = 4
 _MOST_ELEMENTS = 1 << 20  # of all inputs together: this keeps the values inside of the model small
 _PROJECTIONS = 8
 _MOST_PROJECTIONS = 32  # over all outputs
 _STEP_S = 0.1
-_UNIT_ROUNDOFF = 2.0**-24  # of float32; a weight that moves no output by so much, as a whole, does not reach it
 
 
 @dataclass(slots=True)
@@ -35,6 +35,7 @@ class _Known:
 
     weight: GraphWeight
     position: int  # among all weights
+    magnitude: float  # of its largest element
     method: str = "unknown"
     reached: bool | None = None
     changes: tuple[OutputChange, ...] = ()
@@ -62,7 +63,8 @@ class Meter:
         run_s = time.perf_counter() - begin
         self._scales = {name: root_mean_square(value) for name, value in self._before.items()}
         weights = self._weights
-        self._known = [_Known(weights[i], i) for i in np.flatnonzero(self._session.scalable()).tolist()]
+        sizes = enumerate(self._session.magnitudes())
+        self._known = [_Known(weights[position], position, size) for position, size in sizes if size]
         self.left_out_count = len(weights) - len(self._known)
         self._pending = list(self._known)
         self._squares: dict[tuple[str, str], list[float]] = {}
@@ -143,7 +145,7 @@ class Meter:
         changes = [item for item in found if item]
         known.method, known.changes = "perturbed", largest_first(changes, self._scales)
         if not changes:  # so small a fault may be lost in rounding
-            after = self._outputs(known.position, 1.0 + LARGE_FAULT)
+            after = self._outputs(known.position, 1.0 + max(LARGE_FAULT, _LARGE_CHANGE / known.magnitude))
             known.reached = any(change(name, before, after[name]) for name, before in self._before.items())
         else:
             known.reached = True
@@ -164,7 +166,7 @@ class Meter:
                 if squares and size:
                     known.method = "projected"
                     changes.append(OutputChange(name, FAULT * math.sqrt(np.mean(squares) / size)))
-            moved = [item for item in changes if relative(item, self._scales) > FAULT * _UNIT_ROUNDOFF]
+            moved = [item for item in changes if item.rms > 0.0]
             known.changes = largest_first(moved, self._scales)
             known.reached = True if moved else False if len(changes) == len(self._before) else None
         self._pending.sort(key=self._certainty)
