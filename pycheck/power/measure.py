@@ -23,6 +23,9 @@ from .meter import FAULT, Meter
 #: So much is used in any case, so that small models are measured whole.
 _ALWAYS_S = 0.3
 
+#: So many projections of each output are made in any case.
+_LEAST_ROUNDS = 2
+
 Step = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
@@ -72,8 +75,12 @@ async def _select_rows(meter: Meter, batches: Callable[[], Iterable[Batch]], ste
 
 async def _perturb(meter: Meter, step: Step, allowance: Allowance) -> None:
     if meter.cost_s > max(allowance.left_s, _ALWAYS_S):
-        for project in await step(meter.start_projecting):
-            await step(project)
+        for number, calls in enumerate(await step(meter.start_projecting)):
+            if number >= _LEAST_ROUNDS and not await allowance.granted():
+                break
+            for project in calls:
+                await step(project)
+        await step(meter.estimate)
     begin_s = allowance.used_s
     while meter.has_pending and (allowance.used_s - begin_s < _ALWAYS_S or await allowance.granted()):
         await step(meter.perturb_some)

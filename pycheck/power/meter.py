@@ -89,8 +89,8 @@ class Meter:
             self._rows[table] = np.union1d(self._rows.get(table, rows), rows)
         self._row_samples = batch.start + batch.size
 
-    def start_projecting(self) -> Sequence[Callable[[], None]]:
-        """One call for each projection and one that reads them; none if an operation has no gradient.
+    def start_projecting(self) -> Sequence[Sequence[Callable[[], None]]]:
+        """Rounds of projections for `estimate` to read, a call for each output; none if an operation has no gradient.
 
         Before the first call of `perturb_some`.
         """
@@ -107,7 +107,7 @@ class Meter:
         smooth = [name for name in self._names if self._session.differentiable(name)][:_MOST_PROJECTIONS]
         count = min(_PROJECTIONS, _MOST_PROJECTIONS // max(len(smooth), 1))
         signs = np.random.default_rng(0)
-        return [*(partial(self._project, name, signs) for _ in range(count) for name in smooth), self._estimate]
+        return [[partial(self._project, name, signs) for name in smooth] for _ in range(count)]
 
     def perturb_some(self) -> None:
         """Run the artifact with faults in the next weights, for a short time."""
@@ -156,7 +156,7 @@ class Meter:
         for tensor, slope in self._session.project(self._feeds, output, direction).items():
             self._squares.setdefault((tensor, output), []).append(slope * slope)
 
-    def _estimate(self) -> None:
+    def estimate(self) -> None:
         """Read the projections, and put those weights first that are least certain to be noticed."""
         for known in self._known:
             changes = []
