@@ -35,7 +35,7 @@ def words(keras: Any) -> Any:
     """A table of 400 rows, of which samples read 10 each, as token ids that Keras takes as floats."""
     L, rng = keras.layers, np.random.default_rng(0)
     model = keras.Sequential(
-        [keras.Input((10,), name="words"), L.Embedding(400, 8), L.GlobalAveragePooling1D(), L.Dense(2)]
+        [keras.Input((10,), name="words"), L.Embedding(400, 8, name="tokens"), L.GlobalAveragePooling1D(), L.Dense(2)]
     )
     model.set_weights([rng.normal(0, 1, weight.shape) for weight in model.get_weights()])
     return model
@@ -81,7 +81,7 @@ def test_ids_may_be_integers_where_keras_takes_floats_and_one_beyond_the_table_i
     np.save(tmp_path / "x.npy", x)
     said = command("compare", tmp_path / "words.keras", tmp_path / "x.npy", *CPU)
     assert said.code == 2
-    assert "Input 'words' holds 400 in sample 3, but 400 rows of embedding have the numbers 0 to 399" in said.messages
+    assert "Input 'words' holds 400 in sample 3, but 400 rows of tokens have the numbers 0 to 399" in said.messages
 
 
 def test_range_and_size_of_one_input_reach_the_inputs(keras: Any, tmp_path: Path, command: Cli) -> None:
