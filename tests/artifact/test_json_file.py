@@ -42,7 +42,7 @@ _TEXT = json.dumps(_document())
         (_LFS, "it is a Git LFS pointer", "git lfs pull"),
         (_PAGE, "it is a web page (HTML)", "raw file"),
         (b"<html lang=en>", "it is a web page (HTML)", "raw file"),
-        (gzip.compress(_TEXT.encode()), "compressed with gzip", "gunzip"),
+        (gzip.compress(_TEXT.encode(), mtime=0), "compressed with gzip", "gunzip"),
         (_TEXT.encode("utf-16"), "text in UTF-16", "Save it as UTF-8"),
         (_TEXT.encode() + b"\xff", "it is not text in UTF-8", "Copy"),
         (_TEXT[:-40].encode(), "its JSON is cut off after", "Copy"),
