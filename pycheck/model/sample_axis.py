@@ -23,11 +23,13 @@ one long waveform is [?], where the axis is time. The rule, the cheapest evidenc
    out, because images and videos come in batches and cost the most.
 
 A model that fails on made values, draws random numbers or changes its variables is not run; then step 3 and step 7
-believe what the open or equal first sizes suggest.
+believe what the open or equal first sizes suggest. The same holds for a model that does not come to an end: a loop may
+end for certain values only, so TensorFlow is told to stop after a time.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -45,6 +47,8 @@ _RUN_ROWS = (2, 3, 5)
 _INDEPENDENT_ROWS = 8
 _LARGEST_RANK_RUN = 3
 _IMAGE_SIZE, _LENGTH = 64, 8
+#: What a model may take for one run on a few rows; one that takes longer is taken for endless.
+_LONGEST_RUN_S = 30.0
 _NEVER_RUN = ("Assign", "Random", "Multinomial", "PyFunc", "Print", "WriteFile")
 
 
@@ -185,17 +189,27 @@ class _Decision:
         return not any(part in op for op in operations(self.function) for part in _NEVER_RUN)
 
     def _run(self, values: Sequence[Array]) -> Mapping[str, Array] | None:
-        """Outputs by name; None for a model that must not be run, or does not run on these values."""
+        """Outputs by name; None for a model that must not be run, does not run on these values, or does not end."""
         import tensorflow as tf
+        from tensorflow.python.eager import cancellation
 
         if not self._may_run:
             return None
+        manager = cancellation.CancellationManager()
+        timer = threading.Timer(_LONGEST_RUN_S, manager.start_cancel)
+        timer.daemon = True
         try:
             flat = [tf.constant(v, spec.dtype) for v, spec in zip(values, self.given.inputs, strict=True)]
+            timer.start()
             with without_native_noise():
-                return {name: np.asarray(value) for name, value in self.function(*flat).items()}
+                outputs = manager.get_cancelable_function(self.function)(*flat)
+                return {name: np.asarray(value) for name, value in outputs.items()}
         except Exception:  # a model may refuse made values in any way of its own
+            if manager.is_cancelled:  # every other run would take as long
+                self.__dict__["_may_run"] = False
             return None
+        finally:
+            timer.cancel()
 
     def _made(self, positions: Sequence[int], rows: int, seed: int) -> list[Array]:
         random = np.random.default_rng(seed)

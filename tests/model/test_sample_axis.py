@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,19 @@ def test_a_fixed_batch_of_keras(batch: int) -> None:
     model = load(keras.Model(i, [L.LSTM(2)(i), keras.ops.reshape(i, (-1, 4))]))
     assert list(inputs_of(model).values()) == [True]
     assert list(outputs_of(model).values()) == [True, False]
+
+
+def test_a_loop_that_never_ends_on_made_values_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(x: Any) -> dict[str, Any]:
+        def same(value: Any, count: Any) -> Any:
+            return value * 1, count + 1
+
+        looped, count = tf.while_loop(lambda v, _: tf.reduce_sum(v) < 1e6, same, [x, 0])
+        return {"looped": looped, "count": count}
+
+    monkeypatch.setattr("pycheck.model.sample_axis._LONGEST_RUN_S", 0.5)
+    started = time.monotonic()
+    model = saved(tmp_path, f, spec([None, 3]))
+    assert time.monotonic() - started < 60
+    assert inputs_of(model) == {"x": True}
+    assert outputs_of(model) == {"looped": True, "count": False}
