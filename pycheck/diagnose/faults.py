@@ -71,13 +71,15 @@ def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
 
 def artifact_faults(case: Case) -> Iterator[Finding]:
     """artifact-unsupported, broken-kernel: one finding for each fault of the backends that ran, with all its places."""
-    for faults in _alike(case.evidence.faults):
+    groups = _alike(case.evidence.faults)
+    causes = sum(1 for faults in groups if _explains(case, faults[0]))
+    for faults in groups:
         fault = faults[0]
         concerned = _concerned(case, fault)
         if not concerned:
             continue
         wrong = _explains(case, fault)
-        effect = _effect(case, wrong)
+        effect = _effect(case, wrong, causes)
         yield finding(
             "broken-kernel" if fault.broken else "artifact-unsupported",
             Severity.ERROR if wrong else Severity.INFO if fault.broken else Severity.WARNING,
@@ -115,12 +117,15 @@ def _places(faults: Sequence[ArtifactFault]) -> str:
     return f"{listed(names)} ({of})"
 
 
-def _effect(case: Case, wrong: Sequence[RuntimeId]) -> str:
+def _effect(case: Case, wrong: Sequence[RuntimeId], causes: int) -> str:
+    """Say of what a fault is the cause; `causes` faults explain the same runtimes."""
     if not wrong:
         return ""
     failed = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
-    cause = "the cause of the failure" if failed.issuperset(wrong) else "the likely cause of the difference"
-    return f" It is {cause} on {listed(wrong)}."
+    all_failed = failed.issuperset(wrong)
+    sure = "the cause" if all_failed else "the likely cause"
+    cause = sure if causes == 1 else f"one of {causes} possible causes"
+    return f" It is {cause} of the {'failure' if all_failed else 'difference'} on {listed(wrong)}."
 
 
 RULES: tuple[Rule, ...] = (artifact_faults,)

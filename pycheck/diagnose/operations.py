@@ -136,6 +136,8 @@ def _effect(result: PointResult) -> str:
     effect = result.effect
     if effect is None:
         return ""
+    if effect.reshapes:
+        return f" Alone, this error changes the shape of {effect.tensor}."
     if math.isinf(effect.share):
         return f" Alone, this error changes what is finite in {effect.tensor}."
     times = f"{percent(effect.share)} of" if effect.share < 1.0 else f"{number(effect.share)} times"

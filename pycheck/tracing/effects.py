@@ -41,7 +41,8 @@ class Effects:
             moved = await self._reference.run({**self._feeds, point: value}, list(dict.fromkeys(self._names.values())))
         except PycheckError:
             return None  # what the wrong value leads to has no result in Python
-        found = [Effect(o, _share(compare(o, moved[name], self._outputs[o]))) for o, name in self._names.items()]
+        rows = {output: compare(output, moved[name], self._outputs[output]) for output, name in self._names.items()}
+        found = [Effect(output, _share(row), row.shape_mismatch is not None) for output, row in rows.items()]
         return max(found, key=lambda effect: effect.share, default=None)
 
 

@@ -33,11 +33,12 @@ class Effect:
     """What the error of one source does to the outputs while all else is right.
 
     `tensor` is the output that it moves most, `share` how much of the limit of that it takes: infinite where it
-    changes what is finite, or the shape.
+    changes what is finite, or the shape, and `reshapes` tells the two apart.
     """
 
     tensor: str
     share: float
+    reshapes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

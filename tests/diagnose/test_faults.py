@@ -57,6 +57,16 @@ def test_the_same_failure_on_every_backend_is_the_artifacts_with_its_cause_and_c
     assert symptom.advice == "The cause is in the artifact: see artifact-unsupported."
 
 
+def test_where_several_faults_explain_the_same_failure_none_is_called_the_cause() -> None:
+    dilation = replace(GROUPS, name="wide", fault="tfjs-layers ignores dilation_rate", given="dilation_rate=2")
+    wasm_only = replace(CAST, broken=False)
+    errors = dict.fromkeys((CPU, WEBGL, WASM), "Shape mismatch: [5] vs. [2]")
+    first, second, third = found(GROUPS, dilation, wasm_only, errors=errors)["artifact-unsupported"]
+    words = "It is one of 2 possible causes of the failure on chromium:cpu, chromium:webgl and chromium:wasm."
+    assert first.summary.endswith(words) and second.summary.endswith(words)
+    assert "cause" not in third.summary
+
+
 @pytest.mark.parametrize(("given", "cure"), [(True, "pycheck convert MODEL"), (False, "the other --format")])
 def test_where_no_cause_is_known_that_is_said_with_the_message(given: bool, cure: str) -> None:
     artifact = GIVEN if given else replace(GIVEN, reason="")

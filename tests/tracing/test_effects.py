@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from pycheck.types import (
     Severity,
     Trace,
     TracePoint,
+    WorstElement,
 )
 
 WEBGL, WASM = RuntimeId("chromium", "webgl"), RuntimeId("chromium", "wasm")
@@ -37,7 +39,7 @@ class Python:
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         mid = feeds.get("mid", VALUE)
-        if not np.isfinite(mid).all():
+        if np.isnan(mid).any():
             raise RuntimeFailedError("no such value")
         return {name: {"low": mid * 1e-3, "high": mid * 10.0, "other": VALUE}[name] for name in fetches}
 
@@ -66,6 +68,23 @@ def test_an_error_that_reaches_no_output_has_no_share() -> None:
 
 def test_what_python_cannot_compute_has_no_effect_that_is_known() -> None:
     assert effect_of(VALUE * np.nan) is None
+
+
+ELEMENT = WorstElement(0, (3,), 1.0, 2.0, "error")
+
+
+def told(effect: Effect) -> str:
+    (point,) = (source("a", None),)
+    results = tuple(replace(result, effect=effect, element=ELEMENT) for result in point.results)
+    (finding,) = diagnose_trace(Trace(4, 1, 1, (replace(point, results=results),), ()), (), ())
+    return finding.summary
+
+
+def test_what_changes_the_shape_of_an_output_and_what_makes_it_infinite_are_told_apart() -> None:
+    shape, infinite = effect_of(VALUE[:, :5], ["low"]), effect_of(np.where(VALUE < 1.5, VALUE, np.inf), ["high"])
+    assert shape == Effect("low", math.inf, reshapes=True) and infinite == Effect("high", math.inf)
+    assert told(shape).endswith(" Alone, this error changes the shape of low.")
+    assert told(infinite).endswith(" Alone, this error changes what is finite in high.")
 
 
 def source(name: str, share: float | None, runtime: RuntimeId = WEBGL) -> TracePoint:
