@@ -73,7 +73,10 @@ def test_every_argument_that_is_passed_on_is_tried_at_another_value_than_its_def
 
 
 def test_nothing_that_the_converter_writes_is_said_to_be_misread(outcomes):
-    assert {name: outcome.faults for name, outcome in outcomes.items() if outcome.faults} == {}
+    """A kernel that wasm gets wrong is another matter: the model is read as it was written."""
+    misread = {name: [fault for fault in outcome.faults if not fault.broken] for name, outcome in outcomes.items()}
+    assert len(misread) > 100
+    assert {name: faults for name, faults in misread.items() if faults} == {}
 
 
 def test_no_class_is_both_in_the_table_and_called_an_identity():
