@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
+from .by_input import refuse_beside
 from .errors import ConversionError, RuntimeUnavailableError
 from .types import ArtifactInfo, CheckReport, Report, RuntimeId
 
@@ -119,6 +120,7 @@ def compare(
     given = locals()
     from . import pipeline
 
+    refuse_beside(inputs, given)
     options = _options(given)
     return _run(pipeline.compare(path_or(model), path_or(inputs), options))
 
@@ -188,6 +190,7 @@ def trace(
     given = locals()
     from . import pipeline
 
+    refuse_beside(inputs, given)
     options = _options(given | {"trace": True})
     return _run(pipeline.trace(path_or(model), path_or(inputs), options))
 
@@ -420,6 +423,7 @@ def convert(
     given = dict(locals())
     from . import converting
 
+    refuse_beside(inputs, given)
     given["samples"] = converting.VERIFYING_SAMPLES if samples is None else samples
     options = _options(given, without=("verify",))
     work = converting.convert(path_or(model), Path(folder), options, inputs=path_or(inputs), verify=verify)

@@ -16,6 +16,15 @@ Sizes = Mapping[str | None, tuple[int, ...]]
 _SIZE = re.compile(r"(?:(?P<name>.+):)?(?P<sizes>\d+(?:x\d+)*)")
 
 
+def refuse_beside(inputs: Any, asked: Mapping[str, Any]) -> None:
+    """UsageError for a range or a size that was asked for together with inputs: both are of made inputs alone."""
+    if inputs is None:
+        return
+    for name in ("range", "size"):
+        if asked.get(name) not in (None, (), []):
+            raise UsageError(f"--{name} is for made inputs, and inputs are given", f"Leave out --{name} or the inputs.")
+
+
 def ranges(given: Any) -> dict[str | None, Range]:
     """``0:1`` for all inputs, ``kinds:0:12`` for one; also two numbers, several of these, or ranges by name.
 

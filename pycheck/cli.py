@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from . import interrupts, process
+from .by_input import refuse_beside
 from .cli_options import (
     Artifact,
     Browsers,
@@ -180,6 +181,7 @@ def compare(
     """Run MODEL in Python and in real browsers on the same inputs, and say whether they answer alike."""
     from . import pipeline
 
+    refuse_beside(inputs, made.given())
     options = _options(
         runtimes, artifact, code, made, judgement, tracing, browsers, trace=trace, save_run=save_run, no_cache=no_cache
     )
@@ -208,6 +210,7 @@ def trace(
     """Compare, and say at which operation inside of MODEL a difference starts, and why."""
     from . import pipeline
 
+    refuse_beside(inputs, made.given())
     options = _options(
         runtimes, artifact, code, made, judgement, tracing, handing, browsers,
         trace=True, save_run=save_run, no_cache=no_cache,
@@ -401,6 +404,7 @@ def convert(
     from . import converting
     from .publishing import standard_output
 
+    refuse_beside(inputs, made.given())
     made = made if made.samples is not None else replace(made, samples=converting.VERIFYING_SAMPLES)
     options = _options(conversion, code, made, judgement, browsers, no_cache=no_cache)
     console = _console(screen)

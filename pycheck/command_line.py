@@ -42,6 +42,8 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     plain = Options()
     for field in fields(Options):
         value = getattr(options, field.name)
+        if field.name in ("range", "size") and inputs is not None:
+            continue  # a default of the configuration, for made inputs
         if field.name not in LEFT_OUT and (
             value != getattr(plain, field.name) or (field.name == "batch_size" and options.batch_size_named)
         ):

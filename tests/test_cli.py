@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck import cli, doctor
+from pycheck import api, cli, doctor
+from pycheck.errors import UsageError
 from pycheck.runtimes.page import BrowserRuntime
 from pycheck.types import Tensors
 
@@ -181,6 +182,24 @@ def test_an_unknown_option_is_answered_with_the_near_ones(run: Callable[..., Any
     code, out, err = run("compare", "m.keras", "--runtme", "chromium:cpu")
     assert (code, out) == (2, "")
     assert "--runtime" in err
+
+
+@pytest.mark.parametrize("option", ["--range=0:255", "--size=16000"])
+@pytest.mark.parametrize(
+    "words", ["compare m.keras x.npy", "trace m.keras x.npy", "convert m.keras out --inputs x.npy"]
+)
+def test_options_of_made_inputs_are_refused_beside_given_ones(words: str, option: str, run: Callable[..., Any]) -> None:
+    code, out, err = run(*words.split(), option)
+    assert (code, out) == (2, "")
+    assert f"{option.partition('=')[0]} is for made inputs, and inputs are given" in err
+
+
+@pytest.mark.parametrize("asked", [{"range": (0, 255)}, {"size": {"x": 9}}])
+@pytest.mark.parametrize("name", ["compare", "trace", "convert"])
+def test_so_are_they_in_the_functions(name: str, asked: dict[str, Any], tmp_path: Path) -> None:
+    folder = [tmp_path / "out"] if name == "convert" else []
+    with pytest.raises(UsageError, match=f"--{next(iter(asked))} is for made inputs, and inputs are given"):
+        getattr(api, name)("m.keras", *folder, inputs=np.zeros((1, 3)), **asked)
 
 
 def test_an_unknown_command_is_refused(run: Callable[..., Any]) -> None:

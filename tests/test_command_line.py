@@ -74,9 +74,15 @@ def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, O
 
 @pytest.mark.parametrize("options", [Options(), EVERYTHING], ids=["plain", "everything"])
 def test_the_command_asks_for_exactly_what_was_asked_for(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, inputs, heard = _understood(command_line("compare", MODEL, INPUTS, options), monkeypatch)
-    assert (model, inputs) == (MODEL, INPUTS)
+    model, inputs, heard = _understood(command_line("compare", MODEL, None, options), monkeypatch)
+    assert (model, inputs) == (MODEL, None)
     assert replace(heard, command="", cache_dir=None) == options
+
+
+def test_what_shapes_made_inputs_is_not_said_beside_given_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, inputs, heard = _understood(command_line("compare", MODEL, INPUTS, EVERYTHING), monkeypatch)
+    assert (model, inputs) == (MODEL, INPUTS)
+    assert replace(heard, command="", cache_dir=None) == replace(EVERYTHING, range={}, size={})
 
 
 def test_the_options_above_are_all_that_there_are() -> None:

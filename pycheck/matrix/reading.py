@@ -77,6 +77,12 @@ class _Reader:
             path = self._folder / Path(settings.pop("path")).expanduser()
             inputs = settings.pop("inputs", None)
             name = settings.pop("name", path.parent.name if path.name == "model.json" else path.stem)
+            for made in ("range", "size") if inputs else ():
+                if made in settings:
+                    raise UsageError(
+                        f"{self._file.place(*at, made)}: {made} is for made inputs, and this model has inputs",
+                        f"Leave out {made} or inputs.",
+                    )
             if not name or "/" in name or not name.isprintable():
                 raise UsageError(f"{self._file.place(*at, 'name')}: {name!r} is no name for a model: / has a meaning")
             if "tfjs_model" in settings:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ..api import path_or
+from ..by_input import refuse_beside
 from ..errors import PycheckError
 from ..types import Report
 from . import accepted, results, settings
@@ -34,6 +35,7 @@ class Calls:
     def _call(self, what: str, model: Any, inputs: Any, given: Mapping[str, Any]) -> Report:
         __tracebackhide__ = True
         try:
+            refuse_beside(inputs, given)
             asked = settings.asked(self._request, given)
             report: Report = self._bench.run(
                 lambda workbench: getattr(workbench, what)(path_or(model), path_or(inputs), asked.options)

@@ -67,6 +67,8 @@ def test_judging_sections_are_read(tmp_path: Path) -> None:
         (MODEL + 'runtimes = ["chromium:wbgl"]\n', ":3: models.runtimes", "Did you mean chromium:webgl?"),
         (MODEL + 'formats = ["grph"]\n', ":3: models.formats", "Did you mean graph?"),
         (MODEL + 'atol = "much"\n', ":3: models.atol", "'much' is no number"),
+        (MODEL + 'range = "0:1"\ninputs = "x.npy"\n', ":3: models.range", "range is for made inputs"),
+        (MODEL + 'inputs = "x.npy"\nsize = 9\n', ":4: models.size", "size is for made inputs"),
         ('quantize = "int4"\n' + MODEL, ":1: quantize", "one of none, float16, uint16, uint8"),
         ('[[models]]\nname = "m"\n', ":1: models", "path is missing"),
         (MODEL + '\n[[models]]\npath = "m.h5"\n', ":4: models", "two models are called 'm'"),
@@ -109,6 +111,13 @@ def test_without_a_file_the_way_to_one_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="pycheck init"):
         load()
+
+
+def test_a_common_range_is_for_those_models_that_have_no_inputs(tmp_path: Path) -> None:
+    config = _load(tmp_path, 'range = "0:255"\n' + MODEL + 'inputs = "x.npy"\n' + MODEL.replace("m.keras", "n.keras"))
+    given, made = (variant.options.command for variant in expand(config, {}, environ={}))
+    assert "--range" not in given
+    assert made.endswith("n.keras --range=0:255")
 
 
 # --- variants
