@@ -65,6 +65,21 @@ def test_images_are_lengthened_too(keras: Any, tail: Any, size: int) -> None:
     }
 
 
+def test_a_length_that_only_predict_refuses_is_too_short(keras: Any) -> None:
+    """A convolution that leaves nothing runs, and so does the pooling after it, which then has a size below 0."""
+    L = keras.layers
+    layers = [L.MaxPooling1D(16), L.Conv1D(4, 5), L.AveragePooling1D(4, name="last"), L.GlobalAveragePooling1D()]
+    model = keras.Sequential([keras.Input((None, 2), name="x"), *layers])
+    for length in (64, 80):
+        with pytest.raises(ValueError, match="Negative dimension size"):
+            model.predict(np.zeros((1, length, 2), np.float32), verbose=0)
+    assert lengths(model).sizes == {"x": (128,)}
+    with pytest.raises(
+        UsageError, match=r"--size x:80: last: .*Negative dimension size caused by subtracting 4 from 1"
+    ):
+        lengths(model, size="80")
+
+
 def test_inputs_that_share_a_dimension_grow_together(keras: Any) -> None:
     L, a, b = keras.layers, keras.Input((None, 4), name="a"), keras.Input((None, 4), name="b")
     assert lengths(keras.Model([a, b], L.Cropping1D(10)(L.Add()([a, b])))).sizes == {"a": (32,), "b": (32,)}

@@ -50,14 +50,22 @@ def attempt(model: Model, tensors: Tensors) -> Attempt:
 
 
 def _of_keras(model: Model, tensors: Tensors) -> Attempt | None:
-    """What fails when the model is called layer by layer; None where nothing does."""
+    """What fails when the model is called layer by layer, or traced in these shapes; None where nothing does.
+
+    `predict` of Keras traces, and shape inference refuses sizes below 0 that a kernel takes for empty.
+    """
     import tensorflow as tf
+
+    def call(*values: Any) -> Any:
+        return call_keras(model.keras_model, values)
 
     flat = [tf.constant(tensors[spec.name], dtype=spec.dtype) for spec in model.info.signature.inputs]
     calls = _Failing()
     try:
         with recording(model.keras_model, calls):
-            call_keras(model.keras_model, flat)
+            call(*flat)
+            specs = [tf.TensorSpec(value.shape, value.dtype) for value in flat]
+            tf.function(call, autograph=False).get_concrete_function(*specs)
     except Exception as error:  # whatever a layer says of shapes and values
         return Attempt(_said(error), calls.layer or _node_of(error))
     return None
