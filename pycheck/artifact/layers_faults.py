@@ -9,6 +9,7 @@ from ..types import ArtifactFault
 from .document import Document
 from .epsilons import configurations
 from .kernel_faults import NO_PADDING, OTHER_BACKEND
+from .layers_ranks import input_ranks
 from .layers_table import (
     ALWAYS_IGNORED,
     NOT_ALIKE,
@@ -38,7 +39,7 @@ def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
         return (dialect,)
     masked = any(kind == "Masking" or config.get("mask_zero") for _, (kind, config) in layers)
     keras_3 = str(document.topology.get("keras_version", "")).startswith("3")
-    channels_first = any(config.get("data_format") == "channels_first" for _, (_, config) in layers)
+    ranks = input_ranks(document.topology)
     found: list[ArtifactFault] = []
     for name, (kind, config) in layers:
         if kind in MODELS:
@@ -48,7 +49,7 @@ def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
             continue
         found += _of_arguments(name, kind, config, masked=masked)
         found += _of_activations(name, kind, config, keras_3=keras_3)
-        found += _of_class(name, kind, config, channels_first=channels_first)
+        found += _of_class(name, kind, config, rank=ranks.get(name))
     return tuple(found)
 
 
@@ -117,7 +118,7 @@ def _of_activations(name: str, kind: str, config: Configuration, *, keras_3: boo
             yield ArtifactFault(name, kind, fault, _ANY, shown)
 
 
-def _of_class(name: str, kind: str, config: Configuration, *, channels_first: bool) -> Iterator[ArtifactFault]:
+def _of_class(name: str, kind: str, config: Configuration, *, rank: int | None) -> Iterator[ArtifactFault]:
     if kind in SAMPLED_ELSEWHERE:
         yield ArtifactFault(name, kind, SAMPLED_ELSEWHERE[kind], _GRAPH)
     if kind in NOT_ALIKE:
@@ -126,7 +127,7 @@ def _of_class(name: str, kind: str, config: Configuration, *, channels_first: bo
         shown = _shown("strides", config["strides"])
         yield ArtifactFault(name, kind, NO_PADDING, OTHER_BACKEND, shown, ("wasm",), broken=True)
     for concerned, argument, is_wrong, fault, backends in _BY_VALUE:
-        if kind in concerned and is_wrong(config, channels_first):
+        if kind in concerned and is_wrong(config, rank):
             yield ArtifactFault(name, kind, fault, _ANY, _shown(argument, config.get(argument)), backends)
 
 
@@ -137,15 +138,26 @@ def _leaves_no_padding(config: Configuration) -> bool:
     return window != [1, 1] and any(stride > size for stride, size in zip(strides, window, strict=False))
 
 
-def _negative_axis(config: Configuration, _: bool) -> bool:
+def _negative_axis(config: Configuration, _: int | None) -> bool:
     return isinstance(config.get("axis"), int) and config["axis"] < -1
 
 
-def _channels_axis(config: Configuration, channels_first: bool) -> bool:
-    return channels_first and config.get("axis") in (1, [1])
+def _axis_before_the_last(config: Configuration, rank: int | None) -> bool:
+    """Whether a normalization is over an axis that is not the last of `rank`."""
+    axis = config.get("axis")
+    axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+    return rank is not None and rank <= 4 and isinstance(axis, int) and axis % rank != rank - 1
 
 
-def _strides_beyond_window(config: Configuration, _: bool) -> bool:
+def _has_many_axes(_: Configuration, rank: int | None) -> bool:
+    return rank is not None and rank > 4
+
+
+def _initializes_a_kernel(config: Configuration, _: int | None) -> bool:
+    return any(config.get(f"kernel_{what}") is not None for what in ("initializer", "regularizer", "constraint"))
+
+
+def _strides_beyond_window(config: Configuration, _: int | None) -> bool:
     window, strides = config.get("pool_size") or config.get("kernel_size"), config.get("strides")
     if config.get("padding") != "same" or not isinstance(window, list) or not isinstance(strides, list):
         return False
@@ -153,14 +165,30 @@ def _strides_beyond_window(config: Configuration, _: bool) -> bool:
 
 
 #: What depends on the value: classes, argument, whether it is wrong, what is, and on which backends.
-_BY_VALUE: tuple[tuple[tuple[str, ...], str, Callable[[Configuration, bool], bool], str, tuple[str, ...]], ...] = (
+_BY_VALUE: tuple[
+    tuple[tuple[str, ...], str, Callable[[Configuration, int | None], bool], str, tuple[str, ...]], ...
+] = (
     (("Concatenate",), "axis", _negative_axis, "tfjs-layers takes every negative axis for the last", ()),
     (
         ("BatchNormalization",),
         "axis",
-        _channels_axis,
-        "TF.js's cpu backend normalizes over the last axis, whatever the axis is",
-        ("cpu",),
+        _axis_before_the_last,
+        "TF.js's cpu and wasm backends normalize over the last axis, whatever the axis is",
+        ("cpu", "wasm"),
+    ),
+    (
+        ("BatchNormalization", "LayerNormalization"),
+        "axis",
+        _has_many_axes,
+        "tfjs-layers normalizes tensors of at most 4 axes",
+        (),
+    ),
+    (
+        ("SeparableConv2D",),
+        "kernel_initializer",
+        _initializes_a_kernel,
+        "tfjs-layers rejects the arguments kernel_initializer, kernel_regularizer and kernel_constraint of it",
+        (),
     ),
     (
         ("AveragePooling3D", "Conv3D", "MaxPooling3D"),

@@ -61,6 +61,14 @@ CASES = (
     Case("CenterCrop(5, 5)", _IMAGE, "samples at other positions"),
     Case("AveragePooling1D(2, data_format='channels_first')", (4, 8), "channels_first", "data_format"),
     Case("MaxPooling3D(1, strides=2, padding='same')", _VOLUME, "shifts windows", "strides"),
+    Case("BatchNormalization(axis=1, moving_mean_initializer='random_normal')", _IMAGE, "over the last axis", "axis"),
+    Case("BatchNormalization(axis=2, moving_mean_initializer='random_normal')", _IMAGE, "over the last axis", "axis"),
+    Case("BatchNormalization(axis=-2, moving_mean_initializer='random_normal')", _STEPS, "over the last axis", "axis"),
+    Case("BatchNormalization(axis=1, moving_mean_initializer='random_normal')", (6,), ""),
+    Case("BatchNormalization(axis=3, moving_mean_initializer='random_normal')", _IMAGE, ""),
+    Case("BatchNormalization()", _VOLUME, "at most 4 axes", "axis"),
+    Case("LayerNormalization()", _VOLUME, "at most 4 axes", "axis"),
+    Case("SeparableConv2D(3, 3, depth_multiplier=2)", _IMAGE, "rejects the arguments", "kernel_initializer"),
     Case("LayerNormalization(axis=-1)", (6,), ""),
     Case("Normalization(mean=[1.0] * 6, variance=[2.0] * 6)", (6,), "has no Normalization"),
 )
@@ -120,8 +128,9 @@ def test_what_is_said_to_be_wrong_is_wrong_in_tfjs(case: Case, page: tuple[Page,
         got = None
     wrong = got is None or got.shape != expected.shape or not np.allclose(got, expected, atol=1e-4)
     if case.fault:
-        assert [fault for fault in faults if case.fault in fault.fault], faults
-        assert all(case.argument in fault.given and "pycheck convert" in fault.cure for fault in faults)
+        told = [fault for fault in faults if case.fault in fault.fault]
+        assert told and all(case.argument in fault.given for fault in told), faults
+        assert all("pycheck convert" in fault.cure for fault in faults)
         assert wrong
     else:
         assert not faults
@@ -200,6 +209,37 @@ def test_layers_are_named_in_the_order_of_the_file_with_numbers_as_people_write_
     found = layers_faults(read_document(tmp_path))
     assert [fault.op for fault in found] == ["ReLU", "Conv2D", "Resizing"]
     assert found[0].given == "negative_slope=0.3"
+
+
+def _functional(*layers: tuple[dict[str, Any], str]) -> dict[str, Any]:
+    """Each layer with the name of the one that it reads."""
+    nodes = [{**layer, "inbound_nodes": [[[read, 0, 0, {}]]] if read else []} for layer, read in layers]
+    ports = {"input_layers": [[layers[0][0]["config"]["name"], 0, 0]], "output_layers": [["norm", 0, 0]]}
+    model = {"class_name": "Functional", "config": {"name": "model", "layers": nodes, **ports}}
+    return {"format": "layers-model", "modelTopology": {"model_config": model}, "weightsManifest": []}
+
+
+@pytest.mark.parametrize(
+    ("between", "wrong"),
+    [
+        ([], True),
+        ([_layer("Conv2D", name="a"), _layer("ReLU", name="b"), _layer("MaxPooling2D", name="c")], True),
+        ([_layer("GlobalAveragePooling2D", name="a"), _layer("Dense", name="b")], False),
+        ([_layer("Conv2D", name="a"), _layer("Flatten", name="b"), _layer("Dropout", name="c")], False),
+        ([_layer("Reshape", name="a", target_shape=[64, 4])], True),
+        ([_layer("Lambda", name="a")], False),
+    ],
+)
+def test_the_axis_of_a_normalization_is_held_against_the_axes_of_its_input(
+    tmp_path: Path, between: list[dict[str, Any]], wrong: bool
+) -> None:
+    norm = _layer("BatchNormalization", name="norm", axis=[1])
+    chain = [_layer("InputLayer", name="x", batch_input_shape=[None, 8, 8, 4]), *between, norm]
+    names = ["", *(layer["config"]["name"] for layer in chain)]
+    for content in (_topology(*chain), _functional(*zip(chain, names, strict=False))):
+        (tmp_path / "model.json").write_text(json.dumps(content))
+        found = [fault.backends for fault in layers_faults(read_document(tmp_path)) if fault.name == "norm"]
+        assert found == ([("cpu", "wasm")] if wrong else [])
 
 
 @pytest.mark.parametrize(

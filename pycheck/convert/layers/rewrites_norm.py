@@ -37,7 +37,7 @@ def _axis(site: Site, axis: Any, rank: int) -> int:
 
 
 def batch_normalization(site: Site) -> list[Ref]:
-    """BatchNormalization; the CPU backend takes statistics for those of the last axis, whatever `axis` is."""
+    """BatchNormalization; the cpu and wasm backends take statistics for those of the last axis, whatever `axis` is."""
     x = site.input
     axis = _axis(site, site.config()["axis"], x.rank)
 
