@@ -18,6 +18,7 @@ _STEPS = frozenset({"Ceil", "Floor", "FloorDiv", "FloorMod", "Mod", "Round", "Si
 #: Sums and products of two numbers, which stay finite where both are below `_MODERATE`.
 _PLAIN = frozenset({"Add", "AddV2", "Mul", "Multiply", "Neg", "Sub", "Subtract", "Square", "SquaredDifference"})
 _MODERATE = 1e18
+_ON_CPU = ", or run this kernel on the CPU"
 
 
 def gives_only_zeros(op: str, comparison: Comparison | None) -> bool:
@@ -59,3 +60,9 @@ def right_elsewhere(point: TracePoint, result: PointResult) -> str:
         if other.runtime != result.runtime and other.own is not None and other.own.passed
     ]
     return f" {listed(right)} {'computes' if len(right) == 1 else 'compute'} it right." if right else ""
+
+
+def without_cpu(advice: str, point: TracePoint, result: PointResult) -> str:
+    """The advice without TF.js's CPU kernel, where that is the one that errs, or errs as well."""
+    errs = any(other.runtime.kind == "cpu" and other.role in ("source", "latent") for other in point.results)
+    return advice.replace(_ON_CPU, "") if errs or result.runtime.kind == "cpu" else advice

@@ -37,9 +37,14 @@ def _failing(case: Case) -> set[RuntimeId]:
 
 
 def _explains(case: Case, fault: ArtifactFault) -> list[RuntimeId]:
-    """The failing runtimes whose failure a fault explains: all that it concerns fail, and no other one does."""
+    """The failing runtimes whose failure a fault explains: all that it concerns fail, and no other one does.
+
+    If all that it concerns did not run at all, others that ran and differ have a cause of their own.
+    """
     concerned, failing = _concerned(case, fault), _failing(case)
-    return concerned if failing and failing == set(concerned) else []
+    stopped = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
+    explains = set(concerned) == failing or (set(concerned) == stopped and not fault.broken)
+    return concerned if concerned and explains else []
 
 
 def known_fault(findings: Iterable[Finding], place: str, runtime: RuntimeId) -> Finding | None:

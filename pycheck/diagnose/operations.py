@@ -17,7 +17,7 @@ from ..types import (
     TracePoint,
 )
 from .accumulated import accumulated, moves_an_output
-from .broken import right_elsewhere
+from .broken import right_elsewhere, without_cpu
 from .case import Case, elements, listed, named, number, percent, place, unlike
 from .codes import finding
 from .converted import converted
@@ -114,7 +114,7 @@ def _source(
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
         f"{given} instead of {expected} at {place(element, point.dtype)}.{_effect(result)}",
-        advice=advice + (right_elsewhere(point, result) if code == "broken-kernel" else ""),
+        advice=without_cpu(advice, point, result) + (right_elsewhere(point, result) if code == "broken-kernel" else ""),
         evidence={
             "op": point.op,
             "sample": element.sample,

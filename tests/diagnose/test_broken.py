@@ -92,3 +92,24 @@ def test_the_advice_names_the_runtimes_that_are_right() -> None:
     (finding,) = diagnose_trace(Trace(1, 1, 1, (point,), ()), (), ())
     assert "chromium:cpu" in finding.advice
     assert "--atol" not in finding.advice and "range" not in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("runtimes", "wrong", "helps"),
+    [
+        ((CPU,), (CPU,), False),
+        ((WASM, CPU), (WASM, CPU), False),
+        ((WASM, CPU), (WASM,), True),
+        ((WASM,), (WASM,), True),
+    ],
+)
+@pytest.mark.parametrize("given", [np.zeros_like(VALUES), np.roll(VALUES, 1), VALUES * 1.01])
+def test_the_cpu_is_advised_unless_its_kernel_errs_too(
+    given: Array, runtimes: tuple[RuntimeId, ...], wrong: tuple[RuntimeId, ...], helps: bool
+) -> None:
+    results = tuple(result(runtime, given if runtime in wrong else VALUES, VALUES) for runtime in runtimes)
+    point = TracePoint("p", "Mul", "layer", ("x",), results=results)
+    findings = diagnose_trace(Trace(1, 1, 1, (point,), ()), (), ())
+    assert len(findings) == len(wrong)
+    assert all(("run this kernel on the CPU" in finding.advice) is helps for finding in findings)
+    assert all("another backend" in finding.advice for finding in findings)

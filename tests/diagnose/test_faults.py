@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pycheck.compare import measure, summarize
 from pycheck.diagnose import diagnose
 from pycheck.diagnose.faults import without_traced
+from pycheck.gate import assess
 from pycheck.types import (
     NATIVE_FLOAT32,
     ArtifactFault,
@@ -120,6 +123,24 @@ def test_a_fault_of_all_backends_does_not_explain_what_one_alone_does() -> None:
     assert findings["artifact-unsupported"][0].severity is Severity.WARNING
     assert "cause" not in findings["artifact-unsupported"][0].summary
     assert "artifact-unsupported" not in findings["runtime-failed"][0].advice
+
+
+def test_a_missing_kernel_explains_its_backend_although_another_one_differs() -> None:
+    missing = ArtifactFault("rfft", "RFFT", "TF.js's wasm backend has no kernel for RFFT", "Use cpu.", "", ("wasm",))
+    expected = np.linspace(1.0, 2.0, 40).reshape(4, 10)
+    measured = measure(expected * 1.1, expected, expected, start=0, precision_bits=32)
+    rows = assess(
+        [summarize(measured, tensor="y", reference=NATIVE_FLOAT32, candidate=WEBGL, class_reference=NATIVE_FLOAT32)]
+    )
+    records = [
+        RuntimeRecord(WEBGL, RuntimeStatus.OK, None, {}),
+        RuntimeRecord(WASM, RuntimeStatus.FAILED, None, {}, "no kernel for RFFT"),
+    ]
+    findings = diagnose(rows, runtimes=records, artifact=GIVEN, evidence=Evidence(faults=(missing,)))
+    (cause,) = [finding for finding in findings if finding.code == "artifact-unsupported"]
+    (symptom,) = [finding for finding in findings if finding.code == "runtime-failed"]
+    assert cause.summary.endswith("It is the cause of the failure on chromium:wasm.")
+    assert symptom.advice == "The cause is in the artifact: see artifact-unsupported."
 
 
 def test_a_fault_of_one_backend_does_not_explain_what_others_do_too() -> None:
