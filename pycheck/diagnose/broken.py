@@ -13,6 +13,8 @@ _FEWEST = 4
 _FAR = 0.1
 #: Where float32 in Python errs by more than this share of the largest value, the operation amplifies roundoff.
 _EXACT = 0.01
+#: Below this, by float bits, a sound formula may give 0: one minus something near 1 has no digits left.
+_NEAR_ZERO = {16: 1e-3, 32: 1e-6}
 #: Operations whose result jumps: an argument at the jump is rounded to either side by a sound kernel.
 _STEPS = frozenset({"Ceil", "Floor", "FloorDiv", "FloorMod", "Mod", "Round", "Sign", "TruncateDiv"})
 #: Sums and products of two numbers, which stay finite where both are below `_MODERATE`.
@@ -22,9 +24,11 @@ _ON_CPU = ", or run this kernel on the CPU"
 
 
 def gives_only_zeros(op: str, comparison: Comparison | None) -> bool:
-    """Whether every element is 0 although Python has different numbers, in an operation that does not jump."""
+    """Whether every element is 0 although Python has numbers far from 0, in an operation that does not jump."""
     c = comparison
-    if c is None or c.nonfinite.changed or not c.reference_rms or c.cosine_similarity is not None or op in _STEPS:
+    if c is None or c.nonfinite.changed or c.cosine_similarity is not None or op in _STEPS:
+        return False
+    if _is_near_zero(c):
         return False
     differing = c.finite_count if c.outside_count is None else c.outside_count
     return differing >= _FEWEST
@@ -35,12 +39,16 @@ def computes_otherwise(op: str, comparison: Comparison | None) -> bool:
     c = comparison
     if c is None or c.precision_bits == 16 or c.nonfinite.changed or c.finite_count < _FEWEST or op in _STEPS:
         return False
-    if not c.dtype.startswith("float") or not c.reference_scale or not c.reference_rms:
+    if not c.dtype.startswith("float") or not c.reference_scale or not c.reference_rms or _is_near_zero(c):
         return False
     if (c.noise_floor or 0.0) > _EXACT * c.reference_scale:
         return False
     largest, usual = c.max_abs_error or 0.0, c.rms_error or 0.0
     return largest > _FAR * c.reference_scale and usual > _FAR * c.reference_rms
+
+
+def _is_near_zero(comparison: Comparison) -> bool:
+    return (comparison.reference_scale or 0.0) < _NEAR_ZERO.get(comparison.precision_bits, 0.0)
 
 
 def makes_nan(op: str, operands: Sequence[Operand], comparison: Comparison | None) -> bool:

@@ -123,7 +123,7 @@ def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str,
     """Trace a graph of constants, of which `inputs` and `outputs` map names to tensors.
 
     `batched` is whether the first axis of every input is the sample by definition, as in Keras.
-    ModelFileError for an input that has no known number of dimensions, and for an output that is text.
+    ModelFileError for an input that has no known number of dimensions, and where no output holds numbers.
     """
     import tensorflow as tf
 
@@ -279,11 +279,6 @@ def _trace(target: Target, *, batched: bool) -> Traced:
             _RENAME if "scope name" in str(error) else _WRAP,
         ) from error
     outputs = tuple(_spec(name, function.structured_outputs[name]) for name in output_names)
-    if text := next((spec.name for spec in outputs if spec.dtype == "string"), None):
-        raise ModelFileError(
-            f"The output {text!r} is text; pycheck compares numbers.",
-            "Check a signature without it (--signature NAME), or export one that gives the numbers before it.",
-        )
     signature = Signature(tuple(map(_spec, names, specs)), outputs)
     decided = with_sample_axes(function, signature, by_definition=batched)
     return Traced(function, decided, target.owner, notes=left_out)

@@ -328,17 +328,6 @@ def test_a_signature_or_one_function_is_needed_and_must_leave_no_choice(tf: Any,
     np.testing.assert_array_equal(load(identify(tmp_path / "one")).predict({"x": X})["y"], 2 * X)
 
 
-def test_an_output_that_is_text_is_refused_by_name(tf: Any, tmp_path: Path) -> None:
-    module = tf.Module()
-    module.f = tf.function(
-        lambda x: {"label": tf.where(x > 0, "yes", "no"), "score": x},
-        input_signature=[tf.TensorSpec([None, 1], tf.float32, name="x")],
-    )
-    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.f)
-    error = refusal(identify(tmp_path / "m"))
-    assert "The output 'label' is text" in error.message and "--signature" in error.advice
-
-
 def test_inputs_without_a_known_rank_are_refused(tf: Any, tmp_path: Path) -> None:
     class Odd(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec(None, "float32", name="x")])
