@@ -8,7 +8,7 @@ from typing import Any
 
 from ..types import ArtifactFault
 from .document import Document
-from .kernel_faults import OTHER_BACKEND, WITHOUT_KERNEL, NodeFacts, kernel_faults
+from .kernel_faults import WITHOUT_KERNEL, NodeFacts, cure_of_missing, kernel_faults
 from .operations import known_operations
 from .weights import Array
 
@@ -47,7 +47,7 @@ def _of_node(node: Mapping[str, Any], facts: NodeFacts, functions: set[str]) -> 
     lacking = tuple(backend for backend, operations in WITHOUT_KERNEL.items() if op in operations)
     for backend in lacking:
         fault = f"TF.js's {backend} backend has no kernel for {op}"
-        yield ArtifactFault(name, op, fault, OTHER_BACKEND, backends=(backend,))
+        yield ArtifactFault(name, op, fault, cure_of_missing(op, backend), backends=(backend,))
     for wrong in kernel_faults(facts):
         yield ArtifactFault(name, op, wrong.fault, wrong.cure, backends=wrong.backends, broken=True)
 

@@ -33,6 +33,8 @@ NO_PADDING = 'TF.js\'s wasm kernel returns only zeros if "same" padding is negat
 OTHER_BACKEND = "Use another backend for this model, or run this kernel on the CPU."
 #: Backends whose kernels the CPU can run instead, and what TF.js calls kernels that have another name in graphs.
 _READABLE = frozenset({"wasm", "webgl"})
+#: Kernels of complex numbers, which the wasm backend does not hold: no CPU kernel can give it any.
+_COMPLEX = frozenset({"Complex", "ComplexAbs", "FFT", "IFFT", "IRFFT", "Imag", "RFFT", "Real"})
 _KERNELS = {"ReverseV2": "Reverse", "SelectV2": "Select"}
 _CONVERT = (
     "Convert the model with pycheck convert MODEL FOLDER, which writes it in operations that all backends agree on"
@@ -86,6 +88,12 @@ class KernelFault:
             "--try-remedies prints."
         )
         return f"{_CONVERT}: {self.rewritten}.{on_cpu if _READABLE.intersection(self.backends) else ''}"
+
+
+def cure_of_missing(op: str, backend: str) -> str:
+    """What to do about a kernel that a backend has not registered."""
+    on_cpu = backend in _READABLE and op not in _COMPLEX
+    return OTHER_BACKEND if on_cpu else "Use another backend for this model."
 
 
 def _always(_: NodeFacts) -> bool:

@@ -195,3 +195,22 @@ def test_the_converter_rewrites_what_the_knowledge_says_can_be_written_otherwise
     assert rewritten - {"BatchMatMulV2"} <= known  # which depends on sizes that only a conversion knows
     assert known - rewritten == {"FakeQuantWithMinMaxVars", "Mod"}  # among the operations that TF.js lacks
     assert all(WITHOUT_KERNEL.values())
+
+
+@pytest.mark.parametrize(
+    ("op", "backend", "cpu_helps"),
+    [
+        *((op, "wasm", False) for op in ("Complex", "ComplexAbs", "IFFT", "IRFFT", "Imag", "RFFT", "Real")),
+        ("Einsum", "wasm", True),
+        ("BitwiseAnd", "webgpu", False),
+    ],
+)
+def test_the_cpu_is_advised_for_a_missing_kernel_that_it_can_run(
+    tmp_path: Path, op: str, backend: str, cpu_helps: bool
+) -> None:
+    topology = {"node": [_node("x", "Placeholder"), _node("y", op, "x")]}
+    content = {"format": "graph-model", "modelTopology": topology, "weightsManifest": []}
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    (told,) = [f for f in graph_faults(read_document(tmp_path), {}) if backend in f.backends and not f.broken]
+    assert told.cure.startswith("Use another backend for this model")
+    assert ("run this kernel on the CPU" in told.cure) is cpu_helps
