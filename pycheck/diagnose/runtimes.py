@@ -45,6 +45,10 @@ _GIVEN = (
     "FOLDER shows that what it writes runs."
 )
 _CONVERTED = "No cause is known; the message is all that the browser said. Try the other --format."
+_ONE_FORMAT = (
+    "No cause is known; the message is all that the browser said. The layers format is not possible for this model: "
+    "replace the operation that the message names."
+)
 _FLOAT64_ADVICE = "Errors are measured against native:float32 instead, and the noise floor is assumed, not measured."
 
 #: TF.js's default CPU_HANDOFF_SIZE_THRESHOLD and WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD, with the flags that switch them.
@@ -105,12 +109,14 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
         advice = _SEE_CAUSE
     elif case.reference_explains:
         advice = SEE_REFERENCE
-    given = case.artifact is not None and case.artifact.reason.startswith("given")
+    reason_of_format = case.artifact.reason if case.artifact else ""
+    given = reason_of_format.startswith("given")
+    converted = _ONE_FORMAT if reason_of_format.startswith("tfjs-layers cannot take it") else _CONVERTED
     return finding(
         "runtime-failed",
         Severity.ERROR,
         summary=f"{listed(names)} fail alike, so the artifact is at fault and no browser: {reason}",
-        advice=advice or known or (_GIVEN if given else _CONVERTED),
+        advice=advice or known or (_GIVEN if given else converted),
         evidence={"status": RuntimeStatus.FAILED.value, "error": records[0].error, "runtimes": list(map(str, names))},
     )
 

@@ -78,6 +78,12 @@ def test_where_no_cause_is_known_that_is_said_with_the_message(given: bool, cure
     assert "No cause is known" in only.advice and cure in only.advice and "doctor" not in only.advice
 
 
+def test_the_other_format_is_not_advised_where_tfjs_layers_cannot_take_the_model() -> None:
+    artifact = replace(GIVEN, format="graph", reason="tfjs-layers cannot take it: a SavedModel has no Keras layers")
+    (only,) = found(errors=dict.fromkeys((CPU, WEBGL), "it said no"), artifact=artifact)["runtime-failed"]
+    assert "--format" not in only.advice and "replace the operation" in only.advice
+
+
 @pytest.mark.parametrize(
     ("errors", "count"),
     [
