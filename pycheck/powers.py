@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from pydantic import TypeAdapter
 
 from .cache import Cache, content_key
+from .memory import give_back
 from .power import Allowance, measure_power
 from .references import References
 from .source import Source
@@ -43,6 +44,7 @@ async def find_power(
         layers=layers,
         fixed=signature.fixed_batch is not None,
     )
+    await asyncio.get_running_loop().run_in_executor(executor, give_back)  # what the artifact in Python took
     if key and not power.note:
         pending = cache.reserve("power", key)
         (pending.folder / "power.json").write_bytes(_POWER.dump_json(power))

@@ -42,11 +42,7 @@ def check_reference(model: Model, tensors: Tensors, size: Tensors, classes: Tens
         names = ", ".join(model.random_operations)
         return ReferenceCheck(own.title, "random", reason=f"the model draws random numbers ({names})")
     try:
-        outputs = own(tensors)
-        found = _difference(outputs, size, classes)
-        if found and own.is_keras:
-            outputs = own(tensors, eagerly=False)
-            found = _difference(outputs, size, classes)
+        outputs, found = _held_against(own, tensors, size, classes)
         if found and _difference(own(tensors, eagerly=False), outputs, outputs):
             return ReferenceCheck(own.title, "random", reason="two calls on the same inputs differ")
     except Exception as error:  # whatever the model raises: the reference ran, and says nothing of this
@@ -60,11 +56,11 @@ def check_failure(model: Model, tensors: Tensors) -> ReferenceCheck | None:
     if own is None or not own.is_keras or own.assigns:
         return None
     try:
-        outputs = own(tensors)
         again = model.in_shapes(tensors).predict(tensors)
+        outputs, found = _held_against(own, tensors, again, again)
     except Exception:  # the model fails, or cannot be traced for this batch either: the first error stands
         return None
-    if _difference(outputs, again, again):
+    if found:
         return None
     return ReferenceCheck(
         own.title,
@@ -85,6 +81,24 @@ def told(check: ReferenceCheck) -> str:
             return f"not held against {check.against}: {check.reason}"
         case _:
             return f"{check.against} gives other values on the first batch"
+
+
+def _held_against(
+    own: OwnPredict, tensors: Tensors, size: Tensors, classes: Tensors
+) -> tuple[Mapping[str, Array], Comparison | None]:
+    """What `predict` gives, and the output that differs; from Keras's graph where its eager execution does not agree.
+
+    Eagerly, the model may get fewer samples at a time, which it may not take.
+    """
+    if own.is_keras:
+        try:
+            outputs = own(tensors)
+            if not _difference(outputs, size, classes):
+                return outputs, None
+        except Exception:  # the graph is what the user runs: its error is the one that counts
+            pass
+    outputs = own(tensors, eagerly=False)
+    return outputs, _difference(outputs, size, classes)
 
 
 def _explained(

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from .cache import Cache, content_key
 from .errors import InputError, RuntimeFailedError
 from .inputs import Inputs
+from .memory import give_back
 from .reference_check import check_failure, check_reference, told
 from .runtimes.base import Runtime
 from .source import Source
@@ -68,6 +69,7 @@ class References:
         count = -(-inputs.sample_count // batch_size)
         loop = asyncio.get_running_loop()
         self._ready: list[asyncio.Future[None]] = [loop.create_future() for _ in range(count)]
+        self._closed: asyncio.Future[None] = loop.create_future()  # Python has let go of both runtimes
         self._store: OutputStore | None = None
         self._moving = threading.Lock()  # held while the store goes into the cache
         self.records: dict[RuntimeId, RuntimeRecord] = {}
@@ -92,18 +94,21 @@ class References:
         try:
             key = await self.cache_key()
             if key and (entry := self._cache.find("native", key)):
-                return self._take(entry)
-            await self._run(key)
+                self._take(entry)
+            else:
+                await self._run(key)
+                await asyncio.get_running_loop().run_in_executor(self._executor, give_back)
+            self._closed.set_result(None)
         except BaseException as error:
-            for future in self._ready:
+            for future in (*self._ready, self._closed):
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
                     future.exception() if not future.cancelled() else None  # seen: candidates may be gone already
             raise
 
     async def done(self) -> None:
-        """Wait for the last batch."""
-        await asyncio.shield(self._ready[-1])
+        """Wait for the last batch, and until the runtimes have given back their memory."""
+        await asyncio.shield(self._closed)
 
     def again(self) -> Iterator[Batch]:
         """The inputs from the beginning, in the same batches."""
@@ -185,7 +190,11 @@ class References:
         if self.class_runtime.engine != "native":
             return None
         model = await self._source.model()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, check, model, batch.tensors, *outputs)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, check, model, batch.tensors, *outputs)
+        finally:
+            await loop.run_in_executor(self._executor, give_back)
 
     def _outputs(self, runtimes: Sequence[Runtime], batch: Batch) -> tuple[Tensors, Tensors]:
         """In float64, or else in float32, and in float32."""

@@ -277,5 +277,5 @@ def _card_of(model: Model) -> _Card:
         epsilons(keras_model),
         nonfinite_weights(keras_model),
         training_calls(keras_model, model.training_calls),
-        model.largest_activation,
+        model.activations.largest,
     )

@@ -28,7 +28,8 @@ from pycheck.model import load
 from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.runtimes.artifact import ArtifactRuntime
 from pycheck.runtimes.native import NativeRuntime
-from pycheck.types import RuntimeId
+from pycheck.power.meter import Meter
+from pycheck.types import Batch, RuntimeId
 
 import_tensorflow()
 import keras
@@ -53,7 +54,19 @@ async def everything():
     give_back()
     kept = [await ran(NativeRuntime(RuntimeId("native", kind), model, executor=thread)) for kind in KINDS]
     single = await ran(ArtifactRuntime(RuntimeId("artifact", "float32"), artifact, executor=thread))
-    kept.append(await ran(ArtifactRuntime(RuntimeId("artifact", "float64"), artifact, executor=thread, like=single)))
+    double = await ran(ArtifactRuntime(RuntimeId("artifact", "float64"), artifact, executor=thread, like=single))
+    for native in kept:  # power comes when these have ended
+        await native.close()
+    kept.clear()
+    await single.close()
+    await double.close()
+    give_back()
+    meter = Meter(artifact, Batch(0, 0, inputs, 4), (), fixed=False)
+    rounds = meter.start_projecting()
+    assert rounds
+    rounds[0][0]()
+    meter.perturb_some()
+    meter.close()
 
 
 KINDS = ("float32", "float64")
@@ -99,3 +112,45 @@ def test_a_graph_without_its_large_constants_computes_the_same() -> None:
 
 def test_memory_is_given_back_on_every_system() -> None:
     give_back()
+
+
+#: Convolutions of which 16 samples take 400 MB together. Prints how much larger the process is after the model's own
+#: predict, and how much larger it was at most.
+PREDICT = """
+from pathlib import Path
+import numpy as np
+from pycheck.memory import give_back
+from pycheck.model import load
+from pycheck.model.tensorflow_import import import_tensorflow
+
+import_tensorflow()
+import keras
+
+layers = [keras.layers.Conv2D(32, 3, padding="same", activation="relu") for _ in range(12)]
+model = load(keras.Sequential([keras.Input((128, 128, 3), name="x"), *layers, keras.layers.GlobalMaxPooling2D()]))
+status = Path("/proc/self/status")
+
+
+def resident(kind):
+    line = next(line for line in status.read_text().splitlines() if line.startswith(kind))
+    return int(line.split()[1]) / 1024
+
+
+model.predict({"x": np.zeros((1, 128, 128, 3), "f4")})
+own = model.own
+give_back()
+before = resident("VmRSS")
+outputs = own({"x": np.random.default_rng(0).normal(size=(16, 128, 128, 3)).astype("f4")})
+assert outputs[model.info.signature.outputs[0].name].shape == (16, 32)
+give_back()
+print(resident("VmRSS") - before, resident("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the largest resident size is read from /proc")
+def test_what_a_models_own_predict_takes_is_bounded_and_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", PREDICT], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    left, most = map(float, done.stdout.split())
+    assert left < 100.0
+    assert most < 500.0

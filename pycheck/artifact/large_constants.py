@@ -34,10 +34,17 @@ class LightGraph:
             yield f"{name}:0", tensor_util.MakeNdarray(value).astype(wanted, copy=False)
 
 
-def without_large_constants(graph_def: Any, kept: Collection[str]) -> LightGraph:
-    """A copy of the graph without large constants; tensors in `kept` stay as they are."""
-    nodes_kept = {tensor.split(":")[0] for tensor in kept}
-    values = {node.name: node.attr["value"].tensor for node in graph_def.node if _is_large(node, nodes_kept)}
+def without_large_constants(graph_def: Any, kept: Collection[str], *, also: Collection[str] = ()) -> LightGraph:
+    """A copy of the graph without large constants; tensors in `kept` stay as they are.
+
+    The constants that are the tensors in `also` are taken out whatever their size.
+    """
+    nodes_kept, nodes_also = ({tensor.split(":")[0] for tensor in tensors} for tensors in (kept, also))
+    values = {
+        node.name: node.attr["value"].tensor
+        for node in graph_def.node
+        if node.name in nodes_also or _is_large(node, nodes_kept)
+    }
     light = type(graph_def)(versions=graph_def.versions)
     light.library.CopyFrom(graph_def.library)
     for node in graph_def.node:

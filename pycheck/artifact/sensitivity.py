@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import tensorflow as tf
 from ..quiet import without_native_noise
 from .control_flow import node_of
 from .executable import ArtifactGraph
-from .session import plain_execution
+from .large_constants import without_large_constants
+from .session import held, plain_execution
 from .weights import Array
 
 _GATHERS = frozenset({"GatherV2", "Gather"})
@@ -24,31 +25,27 @@ _BATCH_NORM = "PycheckBatchNormalization"
 class SensitivitySession:
     """An artifact in float32 whose weights are multiplied by a factor each. One thread at a time.
 
-    `outputs` are the artifact's names of the outputs to look at. `project` needs `gradients`; with these the
-    constructor raises LookupError if an operation has no gradient.
+    `outputs` are the artifact's names of the outputs to look at. The weights are held once; `graph` is not kept.
+    `magnitudes` has the largest magnitude in each weight, without infinities and the numbers of masks; 0 if nothing
+    is left.
     """
 
-    def __init__(self, graph: ArtifactGraph, outputs: Sequence[str], *, gradients: bool = False) -> None:
+    def __init__(self, graph: ArtifactGraph, outputs: Sequence[str]) -> None:
         self.weights = graph.weights
         self._tables = _tables(graph)
         self._ran_before = False
         self._directions: dict[str, Any] = {}
         self._slopes: dict[str, dict[str, Any]] = {}
-        with tf.Graph().as_default() as loaded, tf.device("/CPU:0"):
+        self._graph = tf.Graph()
+        with self._placed():
+            self._session = tf.compat.v1.Session(graph=self._graph, config=plain_execution())
             self._factors = tf.compat.v1.placeholder(tf.float32, [len(self.weights)])
-            factors = tf.unstack(self._factors) if self.weights else []
-            self._weights = _import_scaled(graph, factors)
-            self._inputs = {name: loaded.get_tensor_by_name(tensor) for name, tensor in graph.inputs.items()}
-            self._outputs = {name: loaded.get_tensor_by_name(graph.outputs[name]) for name in outputs}
-            self._rows = [loaded.get_tensor_by_name(rows) for _, rows in self._tables]
-            if gradients:
-                self._differentiate(factors)
-        self._session = tf.compat.v1.Session(graph=loaded, config=plain_execution())
-
-    def magnitudes(self) -> list[float]:
-        """The largest magnitude in each weight, without infinities and the numbers of masks; 0 if nothing is left."""
-        values = (np.abs(self._session.run(weight)) for weight in self._weights)
-        return [float(value[value < _LEAST_OF_MASK].max(initial=0.0)) for value in values]
+            self._each_factor = tf.unstack(self._factors) if self.weights else []
+            self._outside, largest = self._import_scaled(graph)
+        self.magnitudes = [largest[weight.tensor] for weight in self.weights]
+        self._inputs = {name: self._tensor(tensor) for name, tensor in graph.inputs.items()}
+        self._outputs = {name: self._tensor(graph.outputs[name]) for name in outputs}
+        self._rows = [self._tensor(rows) for _, rows in self._tables]
 
     def run(self, feeds: Mapping[str, Array], factors: Array) -> dict[str, Array]:
         """All outputs, for inputs by the artifact's names and a factor for each weight. TensorFlow's own errors."""
@@ -56,6 +53,19 @@ class SensitivitySession:
             values: dict[str, Array] = self._session.run(self._outputs, self._fed(feeds) | {self._factors: factors})
         self._ran_before = True
         return values
+
+    def differentiate(self) -> None:
+        """Make ready for `project`. LookupError if an operation has no gradient: then `run` goes on to work."""
+        with self._placed():
+            for name, output in self._outputs.items():
+                if not output.dtype.is_floating:
+                    continue
+                direction = tf.compat.v1.placeholder(output.dtype, output.shape)
+                gradients = tf.compat.v1.gradients(output, self._each_factor, grad_ys=direction)
+                pairs = zip(self.weights, gradients, strict=True)
+                slopes = {weight.tensor: slope for weight, slope in pairs if slope is not None}
+                if slopes:
+                    self._directions[name], self._slopes[name] = direction, slopes
 
     def differentiable(self, output: str) -> bool:
         """Whether `project` knows this output: a floating-point one that depends on a weight."""
@@ -90,39 +100,42 @@ class SensitivitySession:
         tensors = ((self._inputs[name], value) for name, value in feeds.items())
         return {tensor: value.astype(tensor.dtype.as_numpy_dtype) for tensor, value in tensors}
 
-    def _differentiate(self, factors: Sequence[Any]) -> None:
-        for name, output in self._outputs.items():
-            if not output.dtype.is_floating:
-                continue
-            direction = tf.compat.v1.placeholder(output.dtype, output.shape)
-            gradients = tf.compat.v1.gradients(output, factors, grad_ys=direction)
-            pairs = zip(self.weights, gradients, strict=True)
-            slopes = {weight.tensor: slope for weight, slope in pairs if slope is not None}
-            if slopes:
-                self._directions[name], self._slopes[name] = direction, slopes
+    @contextmanager
+    def _placed(self) -> Iterator[None]:
+        """Operations that are made go into the session's graph, on the CPU."""
+        with self._graph.as_default(), tf.device("/CPU:0"):
+            yield
+
+    def _import_scaled(self, graph: ArtifactGraph) -> tuple[dict[str, Any], dict[str, float]]:
+        """Import the graph so that what reads a weight reads it times its factor.
+
+        Returns, by tensor, what is read for it, and the magnitudes of the weights.
+        """
+        factors = {weight.tensor: factor for weight, factor in zip(self.weights, self._each_factor, strict=True)}
+        light = without_large_constants(graph.graph_def, (), also=factors)
+        for node in light.graph_def.node:
+            predicts = node.op == "FusedBatchNormV3" and not node.attr["is_training"].b
+            if predicts and node.attr["data_format"].s != b"NCHW":
+                node.attr["_gradient_op_type"].s = _BATCH_NORM.encode()
+        largest: dict[str, float] = {}
+
+        def measured() -> Iterator[tuple[str, Array]]:
+            for tensor, value in light.arrays(light.graph_def):
+                largest[tensor] = _largest(value) if tensor in factors else 0.0
+                yield tensor, value
+
+        read = held(self._session, measured())
+        read |= {tensor: read[tensor] * factor for tensor, factor in factors.items()}
+        tf.import_graph_def(light.graph_def, name="", input_map=read)
+        return read, largest
+
+    def _tensor(self, name: str) -> Any:
+        return self._outside[name] if name in self._outside else self._graph.get_tensor_by_name(name)
 
 
-def _import_scaled(graph: ArtifactGraph, factors: Sequence[Any]) -> list[Any]:
-    """Import the graph so that what reads a weight reads it times its factor; the weights themselves are returned."""
-    weights = tf.compat.v1.GraphDef()
-    places = {node_of(weight.tensor) for weight in graph.weights}
-    rest = tf.compat.v1.GraphDef(library=graph.graph_def.library, versions=graph.graph_def.versions)
-    for given in graph.graph_def.node:
-        if given.name in places:
-            weights.node.add().CopyFrom(given)
-            node = rest.node.add(name=given.name, op=given.op)  # what reads it reads `weights`, so it may be empty
-            node.attr["dtype"].CopyFrom(given.attr["dtype"])
-            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.zeros(0, np.float32)))
-            continue
-        node = rest.node.add()
-        node.CopyFrom(given)
-        if node.op == "FusedBatchNormV3" and not node.attr["is_training"].b and node.attr["data_format"].s != b"NCHW":
-            node.attr["_gradient_op_type"].s = _BATCH_NORM.encode()
-    names = [weight.tensor for weight in graph.weights]
-    found = list(tf.import_graph_def(weights, name="weights", return_elements=names)) if names else []
-    scaled = {name: value * factor for name, value, factor in zip(names, found, factors, strict=True)}
-    tf.import_graph_def(rest, name="", input_map=scaled)
-    return found
+def _largest(weight: Array) -> float:
+    values = np.abs(weight)
+    return float(values[values < _LEAST_OF_MASK].max(initial=0.0))
 
 
 def _tables(graph: ArtifactGraph) -> list[tuple[str, str]]:

@@ -13,6 +13,8 @@ from ..quiet import without_native_noise
 from .weights import Array
 
 _COUNT = count()
+#: Values of so many bytes go into variables at a time: every run of a session costs as much as its graph is large.
+_TOGETHER_BYTES = 1 << 25
 
 
 class Session:
@@ -26,7 +28,7 @@ class Session:
         self._ran_before = False
         with tf.Graph().as_default() as loaded, tf.device("/CPU:0"):
             self._session = tf.compat.v1.Session(graph=loaded, config=plain_execution())
-            self._outside = {tensor: self._held(value) for tensor, value in constants}
+            self._outside = held(self._session, constants)
             tf.import_graph_def(graph_def, input_map=self._outside, name="")
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
@@ -41,13 +43,6 @@ class Session:
         self._ran_before = True
         return values
 
-    def _held(self, value: Array) -> Any:
-        """A tensor of the session's graph with this value, which a variable holds once for all runs."""
-        variable = tf.raw_ops.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=f"held/{next(_COUNT)}")
-        given = tf.compat.v1.placeholder(value.dtype, value.shape)
-        self._session.run(tf.raw_ops.AssignVariableOp(resource=variable, value=given), {given: value})
-        return tf.raw_ops.ReadVariableOp(resource=variable, dtype=value.dtype)
-
     def _tensor(self, name: str) -> Any:
         tensor = self.tensors[name]
         return self._outside[tensor] if tensor in self._outside else self._session.graph.get_tensor_by_name(tensor)
@@ -55,6 +50,24 @@ class Session:
     def close(self) -> None:
         """Free what TensorFlow holds."""
         self._session.close()
+
+
+def held(session: Any, values: Iterable[tuple[str, Array]]) -> dict[str, Any]:
+    """By name, tensors of the session's graph, the default one; a variable holds each value once for all runs."""
+    tensors: dict[str, Any] = {}
+    feeds: dict[Any, Array] = {}
+    assigned: list[Any] = []
+    for name, value in values:
+        variable = tf.raw_ops.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=f"held/{next(_COUNT)}")
+        given = tf.compat.v1.placeholder(value.dtype, value.shape)
+        assigned.append(tf.raw_ops.AssignVariableOp(resource=variable, value=given))
+        feeds[given] = value
+        tensors[name] = tf.raw_ops.ReadVariableOp(resource=variable, dtype=value.dtype)
+        if sum(fed.nbytes for fed in feeds.values()) > _TOGETHER_BYTES:
+            session.run(assigned, feeds)
+            feeds, assigned = {}, []
+    session.run(assigned, feeds)
+    return tensors
 
 
 def plain_execution() -> Any:

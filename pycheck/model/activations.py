@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 
 import tensorflow as tf
@@ -12,11 +13,19 @@ from .graph import FrozenGraph
 _NO_VALUES = frozenset({"Const", "Placeholder", "Shape", "NoOp"})
 
 
-def largest_activation(frozen: FrozenGraph) -> int:
-    """Return the number of elements, for one sample, of the largest value that the model computes.
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """Elements, for one sample, of the largest value that a model computes, and of all values together.
 
     Values whose size depends on the size of the inputs count as if free axes were of size 1.
     """
+
+    largest: int = 1
+    total: int = 1
+
+
+def activations(frozen: FrozenGraph) -> Activations:
+    """The sizes of what the graph computes."""
     light = without_large_constants(frozen.graph_def, frozen.outputs.values())
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(light.graph_def, name="")
@@ -27,4 +36,5 @@ def largest_activation(frozen: FrozenGraph) -> int:
         for tensor in operation.outputs
         if tensor.shape.rank
     )
-    return max((prod(size or 1 for size in shape) for shape in shapes if shape[0] is None), default=1)
+    sizes = [prod(size or 1 for size in shape) for shape in shapes if shape[0] is None]
+    return Activations(max(sizes), sum(sizes)) if sizes else Activations()

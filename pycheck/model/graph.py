@@ -32,7 +32,7 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
 
     Lookup tables become part of the graph, filled before each use. ConversionError for other state.
     """
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    from ..artifact.freezing import frozen_graph
 
     state = state_of(function)
     if state.read:
@@ -46,19 +46,18 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
     function = state.inference
     try:
         with without_native_noise():
-            frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+            graph_def, inputs = frozen_graph(function)
     except Exception as error:
         raise ConversionError(f"The model cannot become a graph of constants: {one_line(error)}.") from error
-    graph_def = frozen.graph.as_graph_def()
     gather_constants(graph_def)
     captured = {inner.name: outer for outer, inner in function.graph.captures}
-    states = [tensor.name for tensor in frozen.inputs[len(input_names) :]]
+    states = inputs[len(input_names) :]
     embed_tables(graph_def, {_node_name(name): captured[name] for name in states})
     flat_names = sorted(output_names)  # a dict of outputs is flattened in the order of its keys
-    by_name = {name: tensor.name for name, tensor in zip(flat_names, frozen.outputs, strict=True)}
+    by_name = {name: tensor.name for name, tensor in zip(flat_names, function.outputs, strict=True)}
     return FrozenGraph(
         graph_def=graph_def,
-        inputs={name: tensor.name for name, tensor in zip(input_names, frozen.inputs, strict=False)},
+        inputs=dict(zip(input_names, inputs, strict=False)),
         outputs={name: by_name[name] for name in output_names},
     )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from .graph import FrozenGraph, freeze
 from .messages import one_line
 from .own_predict import OwnPredict
 
+if TYPE_CHECKING:
+    from .activations import Activations
+
+#: What the results of all layers may take where Keras holds them together.
+_EAGER_BYTES = 1 << 28
 _RANDOM = re.compile("Random|TruncatedNormal|Multinomial")
 
 
@@ -52,7 +57,9 @@ class Model:
     @property
     def own(self) -> OwnPredict | None:
         """The user's own `predict`, or the signature of a SavedModel; None where there is neither."""
-        return OwnPredict.of(self._traced)
+        signature, total = self.info.signature, self.activations.total
+        apart = signature.fixed_batch is None and all(spec.has_sample_axis for spec in signature.outputs)
+        return OwnPredict.of(self._traced, max(1, _EAGER_BYTES // (4 * total)) if apart else None)
 
     @property
     def training_calls(self) -> Mapping[str, str]:
@@ -103,15 +110,15 @@ class Model:
         """What the graph says of the inputs: entries of tables, scales, masks; none where there is no frozen graph."""
         return self._hints
 
-    @property
-    def largest_activation(self) -> int:
-        """Elements that the largest value inside of the model has for one sample; 1 where that is not known."""
-        from .activations import largest_activation
+    @cached_property
+    def activations(self) -> Activations:
+        """How large the values inside of the model are for one sample; of size 1 where that is not known."""
+        from .activations import Activations, activations
 
         try:
-            return largest_activation(self._frozen)
+            return activations(self._frozen)
         except (ConversionError, ValueError):  # whoever needs the graph itself will say so
-            return 1
+            return Activations()
 
     def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Outputs by name, for inputs by name; each (samples, ...), in the precision the model has itself.

@@ -23,9 +23,10 @@ class OwnPredict:
     outputs: frozenset[str]  # that are compared
     is_keras: bool
     assigns: bool  # whether predicting changes the model's own variables
+    at_once: int | None = None  # samples that Keras computes eagerly together; None where it has to be all of them
 
     @classmethod
-    def of(cls, traced: Traced) -> OwnPredict | None:
+    def of(cls, traced: Traced, at_once: int | None = None) -> OwnPredict | None:
         """None where there is nothing to call: a TF.js model, or a Keras model of several arguments."""
         target = traced.target
         if target is None:
@@ -35,7 +36,7 @@ class OwnPredict:
             return None
         names = tuple(spec.name for spec in traced.signature.inputs)
         outputs = frozenset(spec.name for spec in traced.signature.outputs)
-        return cls(target, names, outputs, is_keras, is_keras and _assigns(traced.function))
+        return cls(target, names, outputs, is_keras, is_keras and _assigns(traced.function), at_once)
 
     @property
     def title(self) -> str:
@@ -53,13 +54,16 @@ class OwnPredict:
     def __call__(self, tensors: Tensors, *, eagerly: bool = True) -> dict[str, Array]:
         """One batch. Keras computes `eagerly` what it else makes a graph of, which takes far longer; the same numbers.
 
-        Whatever the model raises goes through.
+        Eagerly, Keras holds the results of all layers until the last one ends, so it gets `at_once` samples at a time;
+        a model whose samples influence one another gives other numbers then. Whatever the model raises goes through.
         """
         flat = self._flat(tensors)
         if not self.is_keras:
             return self._named(self.target.call(flat))
         assert self.target.pack is not None
         packed, size = self.target.pack(flat), max((len(tensor) for tensor in flat), default=1)
+        if eagerly and self.at_once:
+            size = min(size, self.at_once)
         with _running(self.target.owner, eagerly):
             return self._named(self.target.owner.predict(packed, batch_size=size, verbose=0))
 

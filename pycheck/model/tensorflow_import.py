@@ -20,6 +20,8 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow decides by the processor; only with oneDNN does it convolve channels-first on a CPU at all.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # Else oneDNN's kernels take memory from a pool that grows to the largest need of the process and never shrinks.
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     if "tensorflow" not in sys.modules:

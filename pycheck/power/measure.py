@@ -16,7 +16,6 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from ..memory import give_back
 from ..types import ArtifactInfo, Batch, Power
 from .allowance import Allowance
 from .meter import FAULT, Meter
@@ -57,7 +56,6 @@ async def measure_power(
     first = next(iter(batches()))
     try:
         meter: Meter = await step(lambda: Meter(artifact, first, layers, fixed=fixed))
-        await asyncio.get_running_loop().run_in_executor(executor, give_back)  # the copies of what it read
         try:
             await _select_rows(meter, batches, step, allowance)
             await _perturb(meter, step, allowance)

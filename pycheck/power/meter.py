@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..memory import give_back
 from ..types import Array, ArtifactInfo, Batch, OutputChange, Power, TableReach, Tensors, WeightPower
 from .changes import change, largest_first, relative, root_mean_square
 
 if TYPE_CHECKING:
-    from ..artifact.executable import ArtifactGraph, GraphWeight
+    from ..artifact.executable import GraphWeight
 
 #: The relative size of a fault.
 FAULT = 0.01
@@ -51,9 +52,11 @@ class Meter:
         self._names = {theirs: ours for ours, theirs in artifact.output_names.items()}
         self._input_names = artifact.input_names
         graph = read_artifact(artifact.folder / artifact.model_file, layers=layers)
-        self._graph: ArtifactGraph | None = graph
+        give_back()  # the copies of what it read
         self._weights = graph.weights
         self._session = SensitivitySession(graph, list(self._names))
+        del graph  # the session holds the weights
+        give_back()
         chosen = few_samples(batch, fixed=fixed)
         self._feeds = self._fed(chosen)
         self.sample_count = next((len(value) for name, value in chosen.items() if name not in batch.whole), 1)
@@ -63,7 +66,7 @@ class Meter:
         run_s = time.perf_counter() - begin
         self._scales = {name: root_mean_square(value) for name, value in self._before.items()}
         weights = self._weights
-        sizes = enumerate(self._session.magnitudes())
+        sizes = enumerate(self._session.magnitudes)
         self._known = [_Known(weights[position], position, size) for position, size in sizes if size]
         self.left_out_count = len(weights) - len(self._known)
         self._pending = list(self._known)
@@ -90,19 +93,10 @@ class Meter:
         self._row_samples = batch.start + batch.size
 
     def start_projecting(self) -> Sequence[Sequence[Callable[[], None]]]:
-        """Rounds of projections for `estimate` to read, a call for each output; none if an operation has no gradient.
-
-        Before the first call of `perturb_some`.
-        """
-        from ..artifact.sensitivity import SensitivitySession
-
-        if self._graph is None:
-            return ()
-        self._session.close()
+        """Rounds of projections for `estimate`, a call for each output; none if an operation has no gradient."""
         try:
-            self._session = SensitivitySession(self._graph, list(self._names), gradients=True)
+            self._session.differentiate()
         except LookupError:
-            self._session = SensitivitySession(self._graph, list(self._names))
             return ()
         smooth = [name for name in self._names if self._session.differentiable(name)][:_MOST_PROJECTIONS]
         count = min(_PROJECTIONS, _MOST_PROJECTIONS // max(len(smooth), 1))
@@ -111,7 +105,6 @@ class Meter:
 
     def perturb_some(self) -> None:
         """Run the artifact with faults in the next weights, for a short time."""
-        self._graph = None  # the session has the weights; a second copy is not needed any more
         begin = time.perf_counter()
         while self._pending and time.perf_counter() - begin < _STEP_S:
             self._perturb(self._pending.pop(0))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.model import Model, identify, load
+from pycheck.model import Model, identify, load, loaded
 from pycheck.model.own_predict import OwnPredict
 from pycheck.reference_check import check_failure, check_reference, told
 from pycheck.runtimes.float64 import to_float64
@@ -170,6 +170,28 @@ def test_random_models_and_models_with_a_state_are_not_held_against_predict(kera
     found = check_reference(changing, tensors, outputs, outputs)
     assert found is not None and found.outcome == "skipped"
     assert "changes its own variables" in told(found)
+
+
+@pytest.mark.parametrize("kind", ["apart", "together", "pairs", "fixed"])
+def test_layers_that_take_much_memory_get_few_samples_at_a_time(
+    keras: Any, tf: Any, check: Check, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What a batch does together is told by Keras's own graph, which gets all of it."""
+    monkeypatch.setattr(loaded, "_EAGER_BYTES", 1 << 10)
+    sizes: list[int] = []
+
+    def seen(x: Any) -> Any:
+        if tf.executing_eagerly():
+            sizes.append(len(x))
+        if kind == "together":
+            return x - tf.reduce_mean(x, 0, keepdims=True)
+        return tf.reshape(tf.reshape(x, [-1, 2, 64]), [-1, 64]) if kind == "pairs" else x
+
+    x = keras.Input((8,), batch_size=6 if kind == "fixed" else None)
+    hidden = keras.layers.Dense(64, activation="tanh")(x)
+    found = check(keras.Model(x, keras.layers.Dense(3)(keras.layers.Lambda(seen)(hidden))), 6, 8)[2]
+    assert found.outcome == "agrees"
+    assert max(sizes) == (6 if kind == "fixed" else 1)
 
 
 def test_a_reference_that_cannot_be_mended_is_told(keras: Any, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
