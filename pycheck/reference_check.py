@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .compare import measure, summarize
+from .errors import RuntimeFailedError
 from .gate import assess
 from .tensors import parts
 from .types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Comparison, ReferenceCheck, RuntimeId, Tensors
@@ -46,8 +47,28 @@ def check_reference(model: Model, tensors: Tensors, size: Tensors, classes: Tens
         if found and _difference(own(tensors, eagerly=False), outputs, outputs):
             return ReferenceCheck(own.title, "random", reason="two calls on the same inputs differ")
     except Exception as error:  # whatever the model raises: the reference ran, and says nothing of this
+        _fail_if_refused(own, model, tensors, error)
         return ReferenceCheck(own.title, "skipped", reason=f"{own.title} fails on these inputs: {_first_line(error)}")
     return _explained(own, model, tensors, outputs, found) if found else ReferenceCheck(own.title, "agrees")
+
+
+def _fail_if_refused(own: OwnPredict, model: Model, tensors: Tensors, error: Exception) -> None:
+    """RuntimeFailedError where Keras itself refuses these sizes: then there is nothing to compare with.
+
+    Traced with free sizes, the model gives something all the same: a kernel takes a size below 0 for empty.
+    """
+    from .model.attempt import attempt
+
+    if not own.is_keras or own.is_overridden:
+        return
+    refused = attempt(model, tensors)
+    if not refused.ran:
+        shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in tensors.items())
+        place = f"{refused.place}: " if refused.place else ""
+        raise RuntimeFailedError(
+            f"{own.title} fails on {shapes}: {place}{refused.failure}",
+            "The model itself fails on inputs of this size, before any browser is concerned.",
+        ) from error
 
 
 def check_failure(model: Model, tensors: Tensors) -> ReferenceCheck | None:

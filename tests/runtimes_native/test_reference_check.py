@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycheck.errors import RuntimeFailedError
 from pycheck.model import Model, identify, load, loaded
 from pycheck.model.own_predict import OwnPredict
 from pycheck.reference_check import check_failure, check_reference, told
@@ -264,3 +265,24 @@ def test_calls_in_training_mode_are_named_with_what_predict_makes_of_them(keras:
     assert found(inner) == [("norm", "BatchNormalization", True)]
     x = keras.Input((8,))
     assert found(keras.Model(x, norm()(x))) == []
+
+
+def test_sizes_that_keras_refuses_have_no_reference(keras: Any) -> None:
+    """Traced with free sizes the model gives something: a kernel takes the size below 0 for empty."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((None, 2), name="x"),
+            layers.MaxPooling1D(16),
+            layers.Conv1D(4, 5, name="wide"),
+            layers.AveragePooling1D(4),
+            layers.GlobalAveragePooling1D(),
+        ]
+    )
+    free, tensors = load(model), {"x": np.ones((3, 64, 2), np.float32)}
+    outputs = free.predict(tensors)
+    with pytest.raises(
+        RuntimeFailedError, match=r"model.predict fails on x \[3, 64, 2\]: wide: Negative dimension"
+    ) as raised:
+        check_reference(free, tensors, outputs, outputs)
+    assert "before any browser" in raised.value.advice
