@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pycheck.artifact import session
 from pycheck.artifact.large_constants import without_large_constants
 from pycheck.memory import give_back
 from pycheck.model import load
@@ -108,6 +109,24 @@ def test_a_graph_without_its_large_constants_computes_the_same() -> None:
     for name, value in expected.items():
         np.testing.assert_allclose(given[name], value, rtol=1e-14, atol=1e-15)
         assert given[name].dtype == np.float64
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_values_outside_of_a_graph_are_read_as_they_are(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setattr(session, "_TOGETHER_BYTES", 100)  # the second of three goes in with the first
+    values = [(f"w{number}:0", np.full((4, 4), number, np.float32)) for number in range(count)]
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [4], name="x")
+        placed = [tf.compat.v1.placeholder(tf.float32, [4, 4], name=name.split(":")[0]) for name, _ in values]
+        tf.add_n([tf.identity(x), *(tf.linalg.matvec(weight, x) for weight in placed)], name="y")
+    running = session.Session(graph.as_graph_def(), {"x": "x:0", "y": "y:0"}, values)
+    try:
+        found = running.run({"x": np.ones(4, np.float32)}, ["y"])["y"]
+    finally:
+        running.close()
+    assert found.tolist() == [1.0 + 4.0 * sum(range(count))] * 4
 
 
 def test_memory_is_given_back_on_every_system() -> None:

@@ -66,7 +66,8 @@ def held(session: Any, values: Iterable[tuple[str, Array]]) -> dict[str, Any]:
         if sum(fed.nbytes for fed in feeds.values()) > _TOGETHER_BYTES:
             session.run(assigned, feeds)
             feeds, assigned = {}, []
-    session.run(assigned, feeds)
+    if assigned:  # an empty graph does not run
+        session.run(assigned, feeds)
     return tensors
 
 
