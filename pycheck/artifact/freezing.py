@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
 
+from .gathers import gather_constants
 from .large_constants import without_large_constants
 
 # The two halves of convert_variables_to_constants_v2; it goes on to make a function of the graph, which holds the
@@ -23,10 +24,13 @@ def frozen_graph(function: Any) -> tuple[Any, tuple[str, ...]]:
     """
     if _CONVERTER is None or _REPLACE is None:
         frozen = convert_to_constants.convert_variables_to_constants_v2(function, lower_control_flow=False)
-        return frozen.graph.as_graph_def(), tuple(tensor.name for tensor in frozen.inputs)
+        graph_def = frozen.graph.as_graph_def()
+        gather_constants(graph_def)
+        return graph_def, tuple(tensor.name for tensor in frozen.inputs)
     data = _CONVERTER(func=function, lower_control_flow=False, aggressive_inlining=False)
     graph_def, converted = _REPLACE(converter_data=data)
     del data
+    gather_constants(graph_def)
     captures = function.graph.internal_captures
     gone = {captures[index].name for index in converted}
     inputs = tuple(tensor.name for tensor in function.inputs if tensor.name not in gone)

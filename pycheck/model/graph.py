@@ -8,7 +8,6 @@ from typing import Any
 
 from ..errors import ConversionError
 from ..quiet import without_native_noise
-from .gathers import gather_constants
 from .messages import one_line
 from .side_effects import state_of
 from .tables import embed_tables
@@ -49,7 +48,6 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
             graph_def, inputs = frozen_graph(function)
     except Exception as error:
         raise ConversionError(f"The model cannot become a graph of constants: {one_line(error)}.") from error
-    gather_constants(graph_def)
     captured = {inner.name: outer for outer, inner in function.graph.captures}
     states = inputs[len(input_names) :]
     embed_tables(graph_def, {_node_name(name): captured[name] for name in states})

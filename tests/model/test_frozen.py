@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pycheck.errors import ConversionError
-from pycheck.model import Model, load
+from pycheck.model import Model, identify, load
 
 
 def run(tf: Any, model: Model, **tensors: np.ndarray) -> dict[str, np.ndarray]:
@@ -66,7 +67,35 @@ def test_state_that_is_no_constant_is_named(keras: Any, tf: Any) -> None:
 
 
 def test_a_model_that_changes_its_variables_is_refused_with_the_place(keras: Any) -> None:
-    layer = keras.layers.LSTM(3, stateful=True, name="remembers")
-    model = load(keras.Sequential([keras.Input(batch_shape=(2, 4, 3)), layer]))
+    class Remembers(keras.layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.total = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x: Any) -> Any:
+            self.total.assign_add(keras.ops.sum(x))
+            return x + self.total
+
+    model = load(keras.Sequential([keras.Input((3,)), Remembers(name="remembers")]))
     with pytest.raises(ConversionError, match=r"changes its own variables when it predicts, at .*remembers"):
         model.frozen()
+
+
+def test_a_function_that_stays_a_function_gathers_from_the_constant_that_its_variable_became(
+    tf: Any, tmp_path: Path
+) -> None:
+    """Estimators were exported so: TensorFlow 2.19 freezes the variable and leaves a ResourceGather of it."""
+    module = tf.Module()
+    module.table = tf.Variable(np.arange(12.0).reshape(6, 2), dtype=tf.float32)
+    look_up = tf.function(
+        lambda ids: tf.gather(module.table, ids), experimental_attributes={"_noinline": True}, autograph=False
+    )
+    module.f = tf.function(
+        lambda ids: {"rows": look_up(ids) + look_up(5 - ids)},
+        input_signature=[tf.TensorSpec([None], tf.int32, name="ids")],
+        autograph=False,
+    )
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.f)
+    model = load(identify(tmp_path / "m"))
+    ids = np.array([0, 3, 5], np.int32)
+    rows = module.table.numpy()
+    np.testing.assert_array_equal(run(tf, model, ids=ids)["rows"], rows[ids] + rows[5 - ids])

@@ -23,6 +23,7 @@ from pycheck.errors import (
     ArtifactFileError,
     ConversionError,
     InputsFileError,
+    NoKernelError,
     PycheckError,
     RuntimeFailedError,
     RuntimeTimeoutError,
@@ -411,7 +412,7 @@ def test_webgl_that_is_off_is_unavailable(run: Run[Any]) -> None:
 
 def test_a_kernel_that_a_backend_lacks_is_named(run: Run[Any], host: BrowserHost, tmp_path: Path) -> None:
     error = predict_error(run, host, RuntimeId("chromium", "wasm"), artifacts.graph_einsum(tmp_path))
-    assert type(error) is RuntimeFailedError
+    assert type(error) is NoKernelError
     assert error.message == "chromium:wasm: TF.js's wasm backend has no kernel for Einsum, which this model needs"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pycheck import protocol
-from pycheck.errors import RuntimeFailedError, RuntimeUnavailableError, UsageError
+from pycheck.errors import NoKernelError, RuntimeFailedError, RuntimeUnavailableError, UsageError
 from pycheck.protocol import FlagValue
 from pycheck.runtimes import proof
 from pycheck.runtimes.server import Harness
@@ -163,7 +163,7 @@ def test_a_flag_that_tfjs_does_not_have_is_refused_with_the_nearest() -> None:
         ("unavailable", "no adapter", RuntimeUnavailableError, "Chromium 113"),
         ("flag", "takes a number", UsageError, ""),
         ("gpu", "WebGL reports OUT_OF_MEMORY", RuntimeFailedError, "--batch-size"),
-        ("predict", "Kernel 'Einsum' not registered for backend 'wasm'", RuntimeFailedError, "rewrite the layer"),
+        ("predict", "Kernel 'Einsum' not registered for backend 'wasm'", NoKernelError, "rewrite the layer"),
         ("load", "Unknown layer: Foo. This may be due to", RuntimeFailedError, "--format graph"),
         ("predict", "anything else", RuntimeFailedError, ""),
     ],
