@@ -30,6 +30,7 @@ from ..types import (
     TrainingVariable,
 )
 from .curvature import Snapshot, preconditioner
+from .keras_models import require_scales
 from .measure import CurveBuilder, Floor, Observed
 from .native import Step, joined
 from .setup import Ready, Setup, page_recipe, pair, prepare
@@ -117,7 +118,10 @@ class Bench:
         self._count += 1
         folder = self._folder / str(self._count)
         ready = await self.in_thread(lambda: prepare(setup, folder))
-        return await _Race(self, ready, () if alone else self._runtimes).run()
+        runtimes = () if alone else self._runtimes
+        if runtimes:
+            require_scales(ready.single.model)
+        return await _Race(self, ready, runtimes).run()
 
     async def page(self, runtime: RuntimeId, ready: Ready) -> PageTrainer:
         """The page of a runtime with this training's artifact loaded; opened at the first call."""

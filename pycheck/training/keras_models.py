@@ -152,3 +152,32 @@ def require_trainable(model: Any, path: str) -> None:
             f"{path} has no trainable weights: there is nothing to train",
             "Set layer.trainable = True for the layers to train, and save the model again.",
         )
+
+
+#: What to do about a layer without a scale, by its class; the last two have none in TF.js, whatever their arguments.
+_SCALE: Mapping[str, str] = {
+    "BatchNormalization": "Make it with scale=True: a new scale is 1 and changes no result.",
+    "LayerNormalization": "Make it with scale=True: a new scale is 1 and changes no result.",
+    "GroupNormalization": "Replace it with LayerNormalization or BatchNormalization, with scale=True.",
+    "Normalization": "Normalize the inputs before the training, and train the model without this layer.",
+}
+
+
+def require_scales(model: Any) -> None:
+    """UsageError for a normalization that TF.js computes without a scale: its gradient of batchNorm reads the scale.
+
+    In tfjs-core, gradients/FusedBatchNorm_grad.js lists `scale` in `inputsToSave`, and saving fails without it.
+    """
+    found: dict[str, list[str]] = {}
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        kind = type(layer).__name__
+        scaled = kind != "GroupNormalization" and (getattr(layer, "scale", False) or getattr(layer, "invert", False))
+        if kind in _SCALE and not scaled:
+            found.setdefault(kind, []).append(str(layer.name))
+    if found:
+        named = "; ".join(f"{', '.join(dict.fromkeys(names))} ({kind})" for kind, names in found.items())
+        raise UsageError(
+            "TF.js cannot train a normalization without a scale: its gradient of batchNorm reads the scale. "
+            f"In TF.js these layers have none: {named}",
+            " ".join(f"{kind}: {advice}" for kind, advice in _SCALE.items() if kind in found),
+        )

@@ -86,6 +86,30 @@ def test_a_model_that_can_only_be_a_graph_and_one_that_is() -> None:
     assert "graph artifact, which cannot be trained" in refuse(model, values, sums(values))
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "advice"),
+    [
+        ("BatchNormalization", {"scale": False}, "scale=True"),
+        ("LayerNormalization", {"scale": False, "center": False}, "scale=True"),
+        ("GroupNormalization", {"groups": 2}, "Replace it with LayerNormalization"),
+        ("GroupNormalization", {"groups": 2, "scale": False}, "Replace it with LayerNormalization"),
+        ("Normalization", {"mean": [1.0] * 4, "variance": [2.0] * 4}, "Normalize the inputs before"),
+    ],
+)
+def test_a_normalization_without_a_scale_is_named_with_the_advice(
+    kind: str, arguments: dict[str, Any], advice: str
+) -> None:
+    import keras
+
+    layer = getattr(keras.layers, kind)(name="norm", **arguments)
+    inner = keras.Sequential([keras.Input((4, 4)), layer], name="inner")
+    model = keras.Sequential([keras.Input((4, 4)), inner, keras.layers.Flatten(), keras.layers.Dense(1)])
+    said = refuse(model, noise(8, 16).reshape(8, 4, 4), noise(8, 1))
+    assert "TF.js cannot train a normalization without a scale" in said
+    assert f"norm ({kind})" in said
+    assert advice in said
+
+
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One model as a TF.js model of both formats, and inputs and targets for it."""
