@@ -31,3 +31,8 @@ def test_every_public_name_is_there_and_the_functions_stay_what_they_are_beside_
 def test_a_name_that_is_not_public_is_not_there() -> None:
     said = _run("import pycheck\ntry: pycheck.np\nexcept AttributeError as error: print(error)")
     assert said == "module 'pycheck' has no attribute 'np'"
+
+
+def test_the_modules_of_training_leave_tensorflow_to_the_loading_of_a_model_which_does_it_quietly() -> None:
+    modules = "pycheck.training, pycheck.training.recipe, pycheck.training.compiled"
+    assert _run(f"import sys, {modules}; print('tensorflow' in sys.modules)") == "False"

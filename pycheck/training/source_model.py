@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..artifact.document import Document, read_document
-from ..artifact.layers_keras import layers_keras
 from ..errors import ArtifactFileError, UsageError
 from ..inputs import Inputs
 from ..model import Model, load
@@ -51,6 +50,8 @@ def source_model(model: Model, inputs: Inputs) -> SourceModel:
 
 def _of_layers(document: Document, model: Model, inputs: Inputs) -> SourceModel:
     """The layers made again, and seen to compute what the artifact does."""
+    from ..artifact.layers_keras import layers_keras  # it imports TensorFlow, which only loading a model does quietly
+
     try:
         keras_model = layers_keras(document)
     except ArtifactFileError as error:
