@@ -19,11 +19,6 @@ def concerns(fault: ArtifactFault, runtime: RuntimeId) -> bool:
     return not fault.backends or runtime.kind.removesuffix("-f16") in fault.backends
 
 
-def explained(case: Case, runtime: RuntimeId) -> bool:
-    """Whether something in the artifact that this runtime's backend lacks or misreads explains that it did not run."""
-    return any(runtime in _explains(case, fault) for fault in case.evidence.faults if not fault.broken)
-
-
 def _concerned(case: Case, fault: ArtifactFault) -> list[RuntimeId]:
     """The runtimes whose backend has the fault, but for those where the CPU ran that kernel instead."""
     moved = {r.id: r.environment.cpu_kernels for r in case.runtimes if r.environment}

@@ -92,12 +92,13 @@ def _origin(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _known_fault(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """What TF.js is known to get wrong explains its own place in a trace, and what outputs show on its backends."""
+    """What TF.js is known to get wrong explains its place in a trace, and what its backends show or fail with."""
     if "fault" not in cause.evidence or cause.severity is not Severity.ERROR or "fault" in symptom.evidence:
         return False
     if is_of_point(symptom):
         return symptom.tensor in cause.evidence.get("places", ()) and _covers(cause, symptom)
-    return symptom.code in _ANY and bool(_runtimes(symptom)) and _covers(cause, symptom)
+    shows = symptom.code in _ANY or (symptom.code == "runtime-failed" and cause.code == "artifact-unsupported")
+    return shows and bool(_runtimes(symptom)) and _covers(cause, symptom)
 
 
 def _resize(cause: Finding, symptom: Finding, reach: Reach) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from ..types import Finding, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
 from .case import SEE_REFERENCE, Case, Rule, listed
 from .codes import finding
-from .faults import explained
 
 _STATUS = {
     RuntimeStatus.UNAVAILABLE: ("runtime-unavailable", "could not be started here"),
@@ -37,7 +36,6 @@ _KNOWN_FAILURES = (
 _OF_BROWSERS = ("crash", "browser ended", "was closed", "closed its connection", "disconnected", "opening a page")
 #: What a machine with more memory might do.
 _OF_MEMORY = ("memory", "allocation", "context lost", "greater than WebGL maximum")
-_SEE_CAUSE = "The cause is in the artifact: see artifact-unsupported."
 _BROWSER = "Run pycheck doctor: it checks the browser. If it finds nothing, try --batch-size 1."
 _UNKNOWN = "No cause is known; the message is all that the browser said. Use another backend for this model."
 _GIVEN = (
@@ -105,9 +103,7 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     reason, advice = _reason(records[0])
     names = [record.id for record in records]
     known = next((text for words, text in _KNOWN_FAILURES if words in reason), "")
-    if any(explained(case, runtime) for runtime in names):
-        advice = _SEE_CAUSE
-    elif case.reference_explains:
+    if case.reference_explains:
         advice = SEE_REFERENCE
     reason_of_format = case.artifact.reason if case.artifact else ""
     given = reason_of_format.startswith("given")
@@ -124,8 +120,6 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
 def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
     if record.status is not RuntimeStatus.FAILED:
         return _ADVICE[record.status]
-    if explained(case, record.id):
-        return _SEE_CAUSE
     if case.reference_explains:
         return SEE_REFERENCE
     known = next((advice for words, advice in _KNOWN_FAILURES if words in reason), None)

@@ -57,7 +57,7 @@ def test_the_same_failure_on_every_backend_is_the_artifacts_with_its_cause_and_c
     )
     assert cause.advice == "Convert it."
     assert "fail alike, so the artifact is at fault and no browser: Shape mismatch: [5] vs. [2]" in symptom.summary
-    assert symptom.advice == "The cause is in the artifact: see artifact-unsupported."
+    assert (symptom.advice, symptom.explained_by) == ("", ("artifact-unsupported",))
 
 
 def test_where_several_faults_explain_the_same_failure_none_is_called_the_cause() -> None:
@@ -131,7 +131,8 @@ def test_a_fault_of_all_backends_does_not_explain_what_one_alone_does() -> None:
     assert "artifact-unsupported" not in findings["runtime-failed"][0].advice
 
 
-def test_a_missing_kernel_explains_its_backend_although_another_one_differs() -> None:
+@pytest.mark.parametrize("said", ["RFFT", "Complex, which this model needs\nLeave this runtime out."])
+def test_a_missing_kernel_explains_its_backend_although_another_one_differs(said: str) -> None:
     missing = ArtifactFault("rfft", "RFFT", "TF.js's wasm backend has no kernel for RFFT", "Use cpu.", "", ("wasm",))
     expected = np.linspace(1.0, 2.0, 40).reshape(4, 10)
     measured = measure(expected * 1.1, expected, expected, start=0, precision_bits=32)
@@ -140,13 +141,13 @@ def test_a_missing_kernel_explains_its_backend_although_another_one_differs() ->
     )
     records = [
         RuntimeRecord(WEBGL, RuntimeStatus.OK, None, {}),
-        RuntimeRecord(WASM, RuntimeStatus.FAILED, None, {}, "no kernel for RFFT"),
+        RuntimeRecord(WASM, RuntimeStatus.FAILED, None, {}, f"no kernel for {said}"),
     ]
     findings = diagnose(rows, runtimes=records, artifact=GIVEN, evidence=Evidence(faults=(missing,)))
     (cause,) = [finding for finding in findings if finding.code == "artifact-unsupported"]
     (symptom,) = [finding for finding in findings if finding.code == "runtime-failed"]
     assert cause.summary.endswith("It is the cause of the failure on chromium:wasm.")
-    assert symptom.advice == "The cause is in the artifact: see artifact-unsupported."
+    assert (symptom.advice, symptom.explained_by) == ("", ("artifact-unsupported",))
 
 
 def test_a_fault_of_one_backend_does_not_explain_what_others_do_too() -> None:
