@@ -13,7 +13,7 @@ from ..quiet import without_native_noise
 from .control_flow import node_of
 from .executable import ArtifactGraph
 from .large_constants import without_large_constants
-from .session import held, plain_execution
+from .session import held, hold_again, plain_execution
 from .weights import Array
 
 _GATHERS = frozenset({"GatherV2", "Gather"})
@@ -55,17 +55,29 @@ class SensitivitySession:
         return values
 
     def differentiate(self) -> None:
-        """Make ready for `project`. LookupError if an operation has no gradient: then `run` goes on to work."""
+        """Make ready for `project`. LookupError if an operation has no gradient: then `run` goes on to work.
+
+        The gradient of a loop changes the loop itself, which a session that ran it before does not take.
+        """
+        values = [(self._held[name], value) for name, value in self._session.run(self._held).items()]
+        self._session.close()
         with self._placed():
-            for name, output in self._outputs.items():
-                if not output.dtype.is_floating:
-                    continue
-                direction = tf.compat.v1.placeholder(output.dtype, output.shape)
-                gradients = tf.compat.v1.gradients(output, self._each_factor, grad_ys=direction)
-                pairs = zip(self.weights, gradients, strict=True)
-                slopes = {weight.tensor: slope for weight, slope in pairs if slope is not None}
-                if slopes:
-                    self._directions[name], self._slopes[name] = direction, slopes
+            try:
+                self._add_gradients()
+            finally:
+                self._session = tf.compat.v1.Session(graph=self._graph, config=plain_execution())
+                hold_again(self._session, values)
+
+    def _add_gradients(self) -> None:
+        for name, output in self._outputs.items():
+            if not output.dtype.is_floating:
+                continue
+            direction = tf.compat.v1.placeholder(output.dtype, output.shape)
+            gradients = tf.compat.v1.gradients(output, self._each_factor, grad_ys=direction)
+            pairs = zip(self.weights, gradients, strict=True)
+            slopes = {weight.tensor: slope for weight, slope in pairs if slope is not None}
+            if slopes:
+                self._directions[name], self._slopes[name] = direction, slopes
 
     def differentiable(self, output: str) -> bool:
         """Whether `project` knows this output: a floating-point one that depends on a weight."""
@@ -124,8 +136,8 @@ class SensitivitySession:
                 largest[tensor] = _largest(value) if tensor in factors else 0.0
                 yield tensor, value
 
-        read = held(self._session, measured())
-        read |= {tensor: read[tensor] * factor for tensor, factor in factors.items()}
+        self._held = held(self._session, measured())
+        read = self._held | {tensor: self._held[tensor] * factor for tensor, factor in factors.items()}
         tf.import_graph_def(light.graph_def, name="", input_map=read)
         return read, largest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import count
 from typing import Any
@@ -55,20 +55,34 @@ class Session:
 def held(session: Any, values: Iterable[tuple[str, Array]]) -> dict[str, Any]:
     """By name, tensors of the session's graph, the default one; a variable holds each value once for all runs."""
     tensors: dict[str, Any] = {}
+
+    def variables() -> Iterator[tuple[Any, Array]]:
+        for name, value in values:
+            variable = tf.raw_ops.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=f"held/{next(_COUNT)}")
+            tensors[name] = tf.raw_ops.ReadVariableOp(resource=variable, dtype=value.dtype)
+            yield variable, value
+
+    _assign(session, variables())
+    return tensors
+
+
+def hold_again(session: Any, values: Iterable[tuple[Any, Array]]) -> None:
+    """Give another session of the same graph, the default one, the values of tensors that `held` returned."""
+    _assign(session, ((tensor.op.inputs[0], value) for tensor, value in values))
+
+
+def _assign(session: Any, values: Iterable[tuple[Any, Array]]) -> None:
     feeds: dict[Any, Array] = {}
     assigned: list[Any] = []
-    for name, value in values:
-        variable = tf.raw_ops.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=f"held/{next(_COUNT)}")
+    for variable, value in values:
         given = tf.compat.v1.placeholder(value.dtype, value.shape)
         assigned.append(tf.raw_ops.AssignVariableOp(resource=variable, value=given))
         feeds[given] = value
-        tensors[name] = tf.raw_ops.ReadVariableOp(resource=variable, dtype=value.dtype)
         if sum(fed.nbytes for fed in feeds.values()) > _TOGETHER_BYTES:
             session.run(assigned, feeds)
             feeds, assigned = {}, []
     if assigned:  # an empty graph does not run
         session.run(assigned, feeds)
-    return tensors
 
 
 def plain_execution() -> Any:
