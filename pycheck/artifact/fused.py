@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorflow.core.framework import node_def_pb2
+from tensorflow.core.framework import node_def_pb2, types_pb2
 from tensorflow.python.framework import op_def_registry
 
 _CONTRACTIONS: Mapping[str, str] = {
@@ -118,7 +118,8 @@ class _Expansion:
 
     def _add(self, op: str, inputs: list[str], name: str = "", attrs: Mapping[str, Any] | None = None) -> str:
         node = node_def_pb2.NodeDef(name=name or f"{self._fused.name}/fused_{len(self.nodes)}", op=op, input=inputs)
-        node.attr["T"].CopyFrom(self._fused.attr["T"])
+        # Published artifacts have Prelu nodes without a type: TF.js knows these operations in float32 alone.
+        node.attr["T"].type = self._fused.attr["T"].type or types_pb2.DT_FLOAT
         for key, attr in (attrs or {}).items():
             node.attr[key].CopyFrom(attr)
         if not self.nodes:

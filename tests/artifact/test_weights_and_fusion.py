@@ -100,6 +100,20 @@ def test_a_fused_operation_is_contraction_bias_and_activation(
         np.testing.assert_allclose(values["y"], functions[activation](value), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("attr", [{}, {"T": {}}, {"T": {"type": "DT_FLOAT"}}], ids=["none", "empty", "given"])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_a_prelu_has_the_type_of_tfjs_where_its_artifact_gives_none(
+    kind: str, attr: dict[str, Any], tmp_path: Path, execute: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    x, alpha = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 5, 5, 2), (2,)))
+    folder = _graph(
+        tmp_path / "m", [{"name": "y", "op": "Prelu", "input": ["x", "alpha"], "attr": attr}], [("alpha", alpha)]
+    )
+    _, values = execute(folder, {"x": x}, kind=kind)
+    np.testing.assert_allclose(values["y"], np.where(x < 0, alpha * x, x), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("op", "said"),
     [
