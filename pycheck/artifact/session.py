@@ -79,9 +79,14 @@ def _assign(session: Any, values: Iterable[tuple[Any, Array]]) -> None:
         assigned.append(tf.raw_ops.AssignVariableOp(resource=variable, value=given))
         feeds[given] = value
         if sum(fed.nbytes for fed in feeds.values()) > _TOGETHER_BYTES:
-            session.run(assigned, feeds)
+            _run(session, assigned, feeds)
             feeds, assigned = {}, []
     if assigned:  # an empty graph does not run
+        _run(session, assigned, feeds)
+
+
+def _run(session: Any, assigned: list[Any], feeds: Mapping[Any, Array]) -> None:
+    with without_native_noise():  # it may be the first run of this process
         session.run(assigned, feeds)
 
 
