@@ -9,6 +9,13 @@ import pytest
 
 from pycheck.convert.writing import is_quantized, write_model_json
 from pycheck.errors import ConversionError
+from pycheck.model.tensorflow_import import import_tensorflow
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tensorflow():
+    """The writer comes from a package that expects a TensorFlow which is there already, as it is in a conversion."""
+    import_tensorflow()
 
 
 def manifest(folder):
