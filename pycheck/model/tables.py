@@ -32,7 +32,13 @@ def embed_tables(graph_def: Any, handles: Mapping[str, Any]) -> None:
         if not users or not all(op.startswith("LookupTable") for op, _ in users):
             used = ", ".join(sorted({op for op, _ in users})) or "nothing"
             raise ConversionError(f"The model keeps state that cannot become a constant: {name}, used by {used}.")
-        _embed(graph_def, name, *_contents(name, handle, uses.types_of_lookups(name)))
+        keys, values = _contents(name, handle, uses.types_of_lookups(name))
+        if not len(keys):
+            raise ConversionError(
+                f"The model keeps state that cannot become a constant: the lookup table {name}, which is empty. "
+                "Fill the table before the model is saved."
+            )
+        _embed(graph_def, name, keys, values)
 
 
 def string_keys(graph_def: Any) -> tuple[str, ...]:
