@@ -84,7 +84,7 @@ def checked(bench: Callable[[str, str], Bench]) -> Callable[[str, str, str], Rep
     [
         (
             *("convolutional", "layers", "second: activation", "second", "conversion-drift"),
-            "Activation is relu, in the model swish.",
+            "activation is relu, in the model swish.",
         ),
         (
             *("convolutional", "layers", "quantized scores/kernel", "scores", "quantization-drift"),
