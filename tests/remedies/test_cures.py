@@ -111,8 +111,7 @@ def test_coarse_weights_are_made_finer(only: Only) -> None:
     )
     remedy = the_remedy(report)
     assert remedy.worked
-    assert remedy.options == ("--quantize", "none")
-    assert remedy.trial_count == 3
+    assert remedy.options == ("--quantize", "uint16", "--atol", "digit:0.01")  # quantization has a cost of its own
 
 
 @pytest.fixture(scope="module")
