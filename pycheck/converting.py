@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import Options
-from .errors import ConversionError, RuntimeFailedError, UsageError
+from .errors import ConversionError, InputsFileError, RuntimeFailedError, UsageError
 from .gate import exit_code
 from .model import identify
 from .model.source import TFJS
@@ -98,7 +98,7 @@ async def convert(
             return Converted(_written(await run.artifact(), folder), None)
         try:
             report = await run.compare(inputs)
-        except RuntimeFailedError as error:  # the model itself, in Python, on inputs that do not fit
+        except (RuntimeFailedError, InputsFileError) as error:  # the model takes none of these inputs, even in Python
             raise type(error)(error.message, f"{error.advice} {_UNVERIFIED}".strip()) from error
         artifact = report.artifact
         assert artifact is not None  # a conversion that fails raises
