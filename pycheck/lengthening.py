@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 from .cache import Cache, content_key
 from .config import Options
 from .errors import UsageError
-from .inputs import asked_sizes, free_inputs, make_inputs
+from .inputs import asked_sizes, free_inputs, make_inputs, usual_size
 from .source import Source
-from .types import InputHint, Signature
+from .types import InputHint, Signature, TensorSpec
 
 if TYPE_CHECKING:
     from .model import Model
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Sizes = Mapping[str, tuple[int, ...]]
 
-_IMAGES, _SEQUENCES = (64, 1024), (8, 4096)  # the first size, and the last
+_LARGEST_IMAGE, _LONGEST_SEQUENCE = 1024, 4096
+_MOST_STEPS = 10  # from 8 to 4096
 #: Where no power of two fits: sizes that images, sequences and waveforms often have.
 _USUAL_IMAGES = (224, 299, 32, 28, 96, 160, 192, 240, 300, 320, 416, 448, 640)
 _USUAL_LENGTHS = (
@@ -144,12 +145,12 @@ class _Search:
         if not every:
             yield {}
             return
-        steps = int(math.log2(_SEQUENCES[1] // _SEQUENCES[0])) + 1
+        steps = range(_MOST_STEPS)
         seen = set[str]()
-        plans = [self._sizes(every, 2**step) for step in range(steps)]
-        plans += [self._usual(number) for number in range(len(_USUAL_LENGTHS))]
+        plans = [self._sizes(every, 2**step) for step in steps]
+        plans += [self._usual(number) for number in range(max(len(self._usual_sizes(name)) for name in every))]
         if len(every) > 1:
-            plans += [{**self._sizes(every, 1), **self._sizes([name], 2**s)} for name in every for s in range(1, steps)]
+            plans += [{**self._sizes(every, 1), **self._sizes([name], 2**s)} for name in every for s in steps[1:]]
         for plan in plans:
             if str(plan) not in seen and self._fits(plan):
                 seen.add(str(plan))
@@ -158,27 +159,34 @@ class _Search:
     def _sizes(self, names: list[str], factor: int) -> dict[str, tuple[int, ...]]:
         sizes = {}
         for name in names:
-            first, last = self._limits(name)
-            sizes[name] = (min(first * factor, last),) * self._free[name]
+            last = _LARGEST_IMAGE if self._is_image(name) else _LONGEST_SEQUENCE
+            sizes[name] = (min(usual_size(self._spec(name)) * factor, last),) * self._free[name]
         return sizes
 
     def _usual(self, number: int) -> dict[str, tuple[int, ...]]:
-        images = _USUAL_IMAGES[min(number, len(_USUAL_IMAGES) - 1)]
-        return {
-            name: ((images if self._limits(name) == _IMAGES else _USUAL_LENGTHS[number]),) * count
-            for name, count in self._free.items()
-        }
+        sizes = {}
+        for name, count in self._free.items():
+            usual = self._usual_sizes(name)
+            sizes[name] = (usual[min(number, len(usual) - 1)],) * count
+        return sizes
 
-    def _limits(self, name: str) -> tuple[int, int]:
-        return _IMAGES if len(self._shape(name)) >= 4 else _SEQUENCES
+    def _usual_sizes(self, name: str) -> tuple[int, ...]:
+        """Of one free dimension of rank 4 nobody knows whether it is a side or a length."""
+        if self._is_image(name):
+            return _USUAL_IMAGES
+        return (*_USUAL_IMAGES, *_USUAL_LENGTHS) if len(self._spec(name).shape) >= 4 else _USUAL_LENGTHS
 
-    def _shape(self, name: str) -> tuple[int | None, ...]:
-        return next(spec.shape for spec in self._signature.inputs if spec.name == name)
+    def _is_image(self, name: str) -> bool:
+        """Whether more than one dimension is free, of rank 4 or more: an image, a volume or a video."""
+        return len(self._spec(name).shape) >= 4 and self._free[name] > 1
+
+    def _spec(self, name: str) -> TensorSpec:
+        return next(spec for spec in self._signature.inputs if spec.name == name)
 
     def _fits(self, plan: Sizes) -> bool:
         """Whether a sample of each input is of a size that can be tried."""
         for name, sizes in plan.items():
-            fixed = math.prod(size for size in self._shape(name)[1:] if size is not None)
+            fixed = math.prod(size for size in self._spec(name).shape[1:] if size is not None)
             if fixed * math.prod(sizes) > _MOST_ELEMENTS:
                 return False
         return True

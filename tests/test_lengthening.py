@@ -65,6 +65,40 @@ def test_images_are_lengthened_too(keras: Any, tail: Any, size: int) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("shape", "layers", "sizes"),
+    [
+        ((None, 6, 3), lambda L: [L.TimeDistributed(L.Bidirectional(L.LSTM(2)))], (8,)),
+        ((None, 12, 1), lambda L: [L.Cropping2D((30, 0)), L.Conv2D(2, 1)], (64,)),
+        ((None, 224, 1), lambda L: [L.Flatten(), L.Dense(2)], (224,)),
+        ((None, 80, 1), lambda L: [L.Flatten(), L.Dense(2)], (300,)),
+        ((None, None, None, 1), lambda L: [L.Cropping3D(10), L.Conv3D(2, 1)], (32, 32, 32)),
+    ],
+)
+def test_one_free_side_is_a_length_and_three_are_small(
+    keras: Any, shape: tuple[int | None, ...], layers: Any, sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    made = layers(keras.layers)
+    fixed = (sizes[0], *shape[1:])
+    if any(isinstance(layer, keras.layers.Flatten) for layer in made):
+        model: Any = identify(_exported_with(keras.Sequential([keras.Input(fixed), *made]), shape, tmp_path))
+    else:
+        model = keras.Sequential([keras.Input(shape, name="x"), *made])
+    assert lengths(model).sizes == {"x": sizes}
+
+
+def _exported_with(model: Any, shape: tuple[int | None, ...], folder: Path) -> Path:
+    """A SavedModel that says of its input less than it needs."""
+    import tensorflow as tf
+
+    holder = tf.Module()
+    holder.model = model
+    spec = tf.TensorSpec([None, *shape], tf.float32, "x")
+    holder.f = tf.function(lambda x: {"y": model(x)}, [spec])
+    tf.saved_model.save(holder, str(folder / "model"), signatures=holder.f)
+    return folder / "model"
+
+
 def test_a_length_that_only_predict_refuses_is_too_short(keras: Any) -> None:
     """A convolution that leaves nothing runs, and so does the pooling after it, which then has a size below 0."""
     L = keras.layers

@@ -35,7 +35,7 @@ def make_inputs(
     `hints` say by input what the model expects, such as Model.input_hints. Without a hint floats are uniform in
     [0, 1), booleans are even, integers are uniform over the whole of an 8-bit type, else 0 and 1. `ranges` replace
     that: one by input name, which counts as it is, or one for all inputs (None), which does not lead out of a table.
-    `sizes` are the free dimensions by input; else they become 64 in inputs of rank 4 and more, else 8. An input without
+    `sizes` are the free dimensions by input; else they have the usual size (`usual_size`). An input without
     a sample axis is one value for all samples. The number of samples is rounded up to the model's fixed batch, and is 1
     if no input has a sample axis.
 

@@ -12,10 +12,7 @@ from ..errors import InputsFileError, UsageError
 from ..types import InputHint, Padding, TensorSpec, Values
 from .drawing import PADDED_EVERY, UNKNOWN_EVERY, Plan
 from .fitting import TEXT, model_dtype
-
-#: Sizes for dynamic dimensions: images (rank 4 and more) are downsampled, often 32 times; sequences are not.
-IMAGE_SIZE = 64
-SEQUENCE_LENGTH = 8
+from .sizes import usual_size
 
 _MOST_NAMED = 5
 _NO_HINT = InputHint()
@@ -65,10 +62,9 @@ def plan(
 
 
 def free_shape(spec: TensorSpec, sizes: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The shape of one sample; where no sizes are given, 64 for images (rank 4 and more), else 8."""
-    usual = IMAGE_SIZE if len(spec.shape) >= 4 else SEQUENCE_LENGTH
+    """The shape of one sample; free dimensions without a size that is given have the usual one."""
     free = iter(sizes or ())
-    return tuple(next(free, usual) if size is None else size for size in spec.sample_shape)
+    return tuple(next(free, usual_size(spec)) if size is None else size for size in spec.sample_shape)
 
 
 def _check_holds(spec: TensorSpec, dtype: np.dtype[Any], asked: Range) -> None:

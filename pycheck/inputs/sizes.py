@@ -10,6 +10,21 @@ from ..types import Signature, TensorSpec
 from .fitting import shape_text
 from .naming import check_names
 
+_RANK_OF_IMAGES = 4
+_LENGTH, _SIDE_OF_IMAGE, _SIDE_OF_VOLUME = 8, 64, 16
+
+
+def usual_size(spec: TensorSpec) -> int:
+    """The size of each free dimension, if nothing else is known.
+
+    Two free dimensions of rank 4 and more are the sides of an image, which is downsampled, often 32 times: 64. Three are
+    a volume or a video: 16, which has as many elements. One alone is a length, such as the time of a spectrogram: 8.
+    """
+    free = _free(spec)
+    if len(spec.shape) < _RANK_OF_IMAGES or free < 2:
+        return _LENGTH
+    return _SIDE_OF_IMAGE if free == 2 else _SIDE_OF_VOLUME
+
 
 def asked_sizes(signature: Signature, asked: Sizes) -> dict[str, tuple[int, ...]]:
     """By input, what was asked for of its free dimensions; UsageError for sizes that no input can have."""

@@ -83,9 +83,25 @@ def test_bytes_cover_their_whole_type_and_booleans_both_values() -> None:
     assert made.dtype == bool and 0.3 < made.mean() < 0.7
 
 
-def test_dynamic_dimensions_are_64_in_images_and_8_in_sequences() -> None:
-    image = make_inputs(taking(TensorSpec("x", "float32", (None, None, None, 3))), samples=1, seed=0)
-    assert all_of(image).shape == (1, 64, 64, 3)
+@pytest.mark.parametrize(
+    ("shape", "made"),
+    [
+        ((None, None, None, 3), (64, 64, 3)),
+        ((None, 5, None, None, 3), (5, 64, 64, 3)),
+        ((None, None, None, None, 3), (16, 16, 16, 3)),
+        ((None, None, 80, 1), (8, 80, 1)),
+        ((None, 6, None, 3), (6, 8, 3)),
+        ((None, None, 24, 24, 3), (8, 24, 24, 3)),
+        ((None, None, None), (8, 8)),
+    ],
+)
+def test_free_dimensions_are_64_in_images_16_in_volumes_and_8_in_sequences(
+    shape: tuple[int | None, ...], made: tuple[int, ...]
+) -> None:
+    assert all_of(make_inputs(taking(TensorSpec("x", "float32", shape)), samples=1, seed=0)).shape == (1, *made)
+
+
+def test_the_size_of_free_dimensions_is_said() -> None:
     words = make_inputs(taking(TensorSpec("x", "int64", (None, None))), samples=1, seed=0)
     assert all_of(words).shape == (1, 8)
     assert "samples of shape (8,)" in words.info.notes[1]
