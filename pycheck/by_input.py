@@ -1,4 +1,4 @@
-"""What is asked of made inputs, for all of them or for one by name: ranges of values, sizes of free dimensions."""
+"""What is asked of made inputs. Ranges and sizes are for all of them, or for one by name."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ Sizes = Mapping[str | None, tuple[int, ...]]
 _SIZE = re.compile(r"(?:(?P<name>.+):)?(?P<sizes>\d+(?:x\d+)*)")
 
 
+#: Options that have an effect on made inputs alone.
+MADE = ("samples", "seed", "range", "size")
+
+
 def refuse_beside(inputs: Any, asked: Mapping[str, Any]) -> None:
-    """UsageError for a range or a size that was asked for together with inputs: both are of made inputs alone."""
+    """UsageError for an option of `MADE` that was asked for together with inputs.
+
+    `asked` has what this call was given. Defaults from a file or the environment are for calls that make inputs.
+    """
     if inputs is None:
         return
-    for name in ("range", "size"):
+    for name in MADE:
         if asked.get(name) not in (None, (), []):
             raise UsageError(f"--{name} is for made inputs, and inputs are given", f"Leave out --{name} or the inputs.")
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from .by_input import Ranges, Sizes, size_text
+from .by_input import MADE, Ranges, Sizes, size_text
 from .config import Options
 
 #: What changes no result, or is no option of the command.
@@ -42,7 +42,7 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     plain = Options()
     for field in fields(Options):
         value = getattr(options, field.name)
-        if field.name in ("range", "size") and inputs is not None:
+        if field.name in MADE and inputs is not None:
             continue  # a default of the configuration, for made inputs
         if field.name not in LEFT_OUT and (
             value != getattr(plain, field.name) or (field.name == "batch_size" and options.batch_size_named)

@@ -184,7 +184,7 @@ def test_an_unknown_option_is_answered_with_the_near_ones(run: Callable[..., Any
     assert "--runtime" in err
 
 
-@pytest.mark.parametrize("option", ["--range=0:255", "--size=16000"])
+@pytest.mark.parametrize("option", ["--range=0:255", "--size=16000", "--samples=8", "--seed=0"])
 @pytest.mark.parametrize(
     "words", ["compare m.keras x.npy", "trace m.keras x.npy", "convert m.keras out --inputs x.npy"]
 )
@@ -194,12 +194,22 @@ def test_options_of_made_inputs_are_refused_beside_given_ones(words: str, option
     assert f"{option.partition('=')[0]} is for made inputs, and inputs are given" in err
 
 
-@pytest.mark.parametrize("asked", [{"range": (0, 255)}, {"size": {"x": 9}}])
+@pytest.mark.parametrize("asked", [{"range": (0, 255)}, {"size": {"x": 9}}, {"samples": 8}, {"seed": 0}])
 @pytest.mark.parametrize("name", ["compare", "trace", "convert"])
 def test_so_are_they_in_the_functions(name: str, asked: dict[str, Any], tmp_path: Path) -> None:
     folder = [tmp_path / "out"] if name == "convert" else []
     with pytest.raises(UsageError, match=f"--{next(iter(asked))} is for made inputs, and inputs are given"):
         getattr(api, name)("m.keras", *folder, inputs=np.zeros((1, 3)), **asked)
+
+
+@pytest.mark.parametrize("variable", ["PYCHECK_SAMPLES=8", "PYCHECK_SEED=3", "PYCHECK_RANGE=0:2", "PYCHECK_SIZE=9"])
+def test_defaults_of_made_inputs_do_no_harm_beside_given_ones(
+    variable: str, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(*variable.split("="))
+    code, out, err = run("compare", "missing.keras", "x.npy")
+    assert (code, out) == (2, "")
+    assert "no model at missing.keras" in err
 
 
 def test_an_unknown_command_is_refused(run: Callable[..., Any]) -> None:

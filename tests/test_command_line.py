@@ -82,7 +82,9 @@ def test_the_command_asks_for_exactly_what_was_asked_for(options: Options, monke
 def test_what_shapes_made_inputs_is_not_said_beside_given_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     model, inputs, heard = _understood(command_line("compare", MODEL, INPUTS, EVERYTHING), monkeypatch)
     assert (model, inputs) == (MODEL, INPUTS)
-    assert replace(heard, command="", cache_dir=None) == replace(EVERYTHING, range={}, size={})
+    assert replace(heard, command="", cache_dir=None) == replace(
+        EVERYTHING, range={}, size={}, samples=Options().samples, seed=Options().seed
+    )
 
 
 def test_the_options_above_are_all_that_there_are() -> None:

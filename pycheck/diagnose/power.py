@@ -12,6 +12,7 @@ from .codes import finding
 _EQUAL = 32 * 2.0**-24
 _WIDE = 4.0
 _MOST_NAMED = 5
+_MORE_SAMPLES = "as INPUTS or, if inputs are made, with --samples N"
 
 
 def weak_comparison(case: Case) -> Iterator[Finding]:
@@ -74,7 +75,7 @@ def blind_inputs(case: Case) -> Iterator[Finding]:
         Severity.WARNING if poor and _passed(case) else Severity.INFO,
         layer=_only([*(weight.layer for weight in unreached), *(table.layer for table in tables)]),
         summary=f"The inputs do not reach {listed(parts)}. No fault there is noticed.",
-        advice=_advice(unreached, tables),
+        advice=_advice(unreached, tables, has_samples=case.model is None or case.model.signature.has_samples),
         evidence={
             "weights": [weight.name for weight in unreached],
             "tables": {table.name: {"rows": table.row_count, "reached": table.reached_count} for table in tables},
@@ -110,7 +111,7 @@ def _only(layers: Sequence[str | None]) -> str | None:
     return layers[0] if len(set(layers)) == 1 else None
 
 
-def _advice(unreached: Sequence[WeightPower], tables: Sequence[TableReach]) -> str:
+def _advice(unreached: Sequence[WeightPower], tables: Sequence[TableReach], *, has_samples: bool) -> str:
     if unreached:
         return (
             "Give inputs like those of your application as INPUTS. If they do not reach these weights either, the "
@@ -118,7 +119,9 @@ def _advice(unreached: Sequence[WeightPower], tables: Sequence[TableReach]) -> s
         )
     if any(table.is_poor for table in tables):
         return "Give inputs like those of your application as INPUTS: these select few rows."
-    return "Give more samples, as INPUTS or with --samples N, to reach more rows."
+    if not has_samples:
+        return "Give INPUTS that select other rows, in a comparison of their own, to reach more of them."
+    return f"Compare more samples, {_MORE_SAMPLES}, to reach more rows."
 
 
 def equal_outputs(case: Case) -> Iterator[Finding]:
@@ -149,10 +152,13 @@ def loose_limit(case: Case) -> Iterator[Finding]:
     for c in case.candidates:
         if c.passed and c.tolerance and c.tolerance.small_count_factor > _WIDE:
             widest.setdefault(c.tensor, c)
+    outputs = case.model.signature.outputs if case.model else ()
+    without_samples = {spec.name for spec in outputs if not spec.has_sample_axis}
     for tensor, c in widest.items():
         factor = c.tolerance.small_count_factor if c.tolerance else 1.0
         count = c.noise_floor_count or c.element_count
         values = f"{c.element_count:,} value{'' if c.element_count == 1 else 's'}"
+        more = "Set" if tensor in without_samples else f"Compare more samples, {_MORE_SAMPLES}, or set"
         worth = "" if count >= c.element_count else f", worth {number(count)},"
         yield finding(
             "loose-limit",
@@ -160,7 +166,7 @@ def loose_limit(case: Case) -> Iterator[Finding]:
             tensor=tensor,
             summary=f"{tensor}: the automatic limit is {number(factor)} times as wide as it is for many values. The "
             f"noise floor is of {values}{worth} and may be low by chance.",
-            advice=f"Give more samples, as INPUTS or with --samples N, or set a limit: --atol {tensor}:X.",
+            advice=f"{more} a limit: --atol {tensor}:X.",
             evidence={"factor": factor, "count": count, "elements": c.element_count},
         )
 

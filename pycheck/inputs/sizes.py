@@ -17,8 +17,9 @@ _LENGTH, _SIDE_OF_IMAGE, _SIDE_OF_VOLUME = 8, 64, 16
 def usual_size(spec: TensorSpec) -> int:
     """The size of each free dimension, if nothing else is known.
 
-    Two free dimensions of rank 4 and more are the sides of an image, which is downsampled, often 32 times: 64. Three are
-    a volume or a video: 16, which has as many elements. One alone is a length, such as the time of a spectrogram: 8.
+    Two free dimensions of rank 4 and more are the sides of an image, which is downsampled, often 32 times: 64. Three
+    are a volume or a video: 16, which has as many elements. One alone is a length, such as the time of a
+    spectrogram: 8.
     """
     free = _free(spec)
     if len(spec.shape) < _RANK_OF_IMAGES or free < 2:

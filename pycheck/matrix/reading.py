@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..by_input import MADE
 from ..config import FORMATS, QUANTIZATIONS, from_file, parse_size
 from ..diagnose.codes import CODES
 from ..diagnose.codes import nearest as nearest_code
@@ -77,7 +78,7 @@ class _Reader:
             path = self._folder / Path(settings.pop("path")).expanduser()
             inputs = settings.pop("inputs", None)
             name = settings.pop("name", path.parent.name if path.name == "model.json" else path.stem)
-            for made in ("range", "size") if inputs else ():
+            for made in MADE if inputs else ():
                 if made in settings:
                     raise UsageError(
                         f"{self._file.place(*at, made)}: {made} is for made inputs, and this model has inputs",

@@ -68,6 +68,8 @@ def test_judging_sections_are_read(tmp_path: Path) -> None:
         (MODEL + 'formats = ["grph"]\n', ":3: models.formats", "Did you mean graph?"),
         (MODEL + 'atol = "much"\n', ":3: models.atol", "'much' is no number"),
         (MODEL + 'range = "0:1"\ninputs = "x.npy"\n', ":3: models.range", "range is for made inputs"),
+        (MODEL + 'inputs = "x.npy"\nsamples = 9\n', ":4: models.samples", "samples is for made inputs"),
+        (MODEL + 'seed = 0\ninputs = "x.npy"\n', ":3: models.seed", "seed is for made inputs"),
         (MODEL + 'inputs = "x.npy"\nsize = 9\n', ":4: models.size", "size is for made inputs"),
         ('quantize = "int4"\n' + MODEL, ":1: quantize", "one of none, float16, uint16, uint8"),
         ('[[models]]\nname = "m"\n', ":1: models", "path is missing"),

@@ -219,10 +219,12 @@ class TestWhatIsWrong:
         result.stdout.fnmatch_lines(["E *UsageError: the call: unknown option 'tolerance'"])
         assert not any("settings.py" in line for line in result.stdout.lines)
 
-    def test_a_range_beside_inputs_is_refused(self, faked: Suite) -> None:
-        result = faked('def test_it(pycheck_compare):\n    pycheck_compare("sound.keras", [1.0], range=(0, 1))\n')
+    @pytest.mark.parametrize("asked", ["range=(0, 1)", "samples=3", "seed=0"])
+    def test_what_is_asked_of_made_inputs_is_refused_beside_given_ones(self, faked: Suite, asked: str) -> None:
+        result = faked(f'def test_it(pycheck_compare):\n    pycheck_compare("sound.keras", [1.0], {asked})\n')
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["E *UsageError: --range is for made inputs, and inputs are given"])
+        name = asked.partition("=")[0]
+        result.stdout.fnmatch_lines([f"E *UsageError: --{name} is for made inputs, and inputs are given"])
 
     def test_an_error_of_pycheck_is_that_error(self, faked: Suite) -> None:
         tests = """
