@@ -15,6 +15,7 @@ from ..types import (
     NanPolicy,
     NonfiniteInput,
     PairingHint,
+    PointResult,
     Power,
     RuntimeRecord,
     SampleSpread,
@@ -118,6 +119,19 @@ def named(point: TracePoint) -> str:
     layers = [layer for layer in (*point.merged, point.layer) if layer and layer != point.name]
     of = f", layer{'s' if len(layers) > 1 else ''} {listed(layers)}" if layers else ""
     return f"{point.name} ({point.operation}{of})"
+
+
+def effect_of(result: PointResult) -> str:
+    """What the own error of a source does to the outputs, as a sentence; empty where that is not known."""
+    effect = result.effect
+    if effect is None:
+        return ""
+    if effect.reshapes:
+        return f" Alone, this error changes the shape of {effect.tensor}."
+    if math.isinf(effect.share):
+        return f" Alone, this error changes what is finite in {effect.tensor}."
+    times = f"{percent(effect.share)} of" if effect.share < 1.0 else f"{number(effect.share)} times"
+    return f" Alone, this error moves {effect.tensor} by {times} its limit."
 
 
 def lighter(quantization: str) -> str:

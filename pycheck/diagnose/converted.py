@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ..types import Comparison, Finding, PointResult, Severity, Trace, TracePoint
-from .case import named, number, place, unlike
+from .accumulated import moves_an_output
+from .case import effect_of, named, number, place, unlike
 from .codes import finding
 
 #: More sources than this are told by the worst of them.
@@ -19,19 +20,19 @@ def converted(trace: Trace, failing: Collection[object]) -> Iterator[Finding]:
 
     `failing` are the runtimes of which an output fails.
     """
-    severity = Severity.ERROR if failing else Severity.WARNING
     sources = list(_sources(trace))
-    told = sources if len(sources) <= _MOST else sorted(sources, key=_excess, reverse=True)[:_MOST]
-    for source in sources:
-        if source in told:
-            yield _finding(source, severity, len(sources) - len(told) if source is told[0] else 0)
+    # Those that are not measured err less by themselves; where nothing is, the relative error has to do.
+    measured = any(result.effect for _, result, _ in sources)
+    told = sources if measured or len(sources) <= _MOST else sorted(sources, key=_excess, reverse=True)
+    for place_told, source in enumerate(told[:_MOST]):
+        severity = Severity.ERROR if failing and moves_an_output(source[1]) else Severity.WARNING
+        yield _finding(source, severity, 0 if place_told else max(len(told) - _MOST, 0))
 
 
 def _sources(trace: Trace) -> Iterator[_Source]:
-    for point in trace.points:
-        result = point.conversion
-        comparison = result and (result.own if result.own and result.own.passed is False else result.inherited)
-        if result and comparison and result.role == "source":
+    for point, result in trace.conversion_sources():
+        comparison = result.own if result.own and result.own.passed is False else result.inherited
+        if comparison:
             yield point, result, comparison
 
 
@@ -52,7 +53,8 @@ def _finding(source: _Source, severity: Severity, others: int) -> Finding:
         severity,
         tensor=point.name,
         layer=point.layer,
-        summary=f"The artifact stops being the model at {where}: {what}{_example(point, result)}.{_note(result)}{more}",
+        summary=f"The artifact stops being the model at {where}: {what}{_example(point, result)}."
+        f"{effect_of(result)}{_note(result)}{more}",
         advice=advice,
         evidence={
             "op": point.op,
@@ -67,6 +69,8 @@ def _finding(source: _Source, severity: Severity, others: int) -> Finding:
             "max_abs_tolerance": comparison.tolerance.max_abs if comparison.tolerance else None,
             "reference_scale": comparison.reference_scale,
             "others": others,
+            "moves": result.effect.tensor if result.effect else None,
+            "moves_by": result.effect.share if result.effect else None,
         },
     )
 

@@ -18,7 +18,7 @@ from ..types import (
 )
 from .accumulated import accumulated, moves_an_output
 from .broken import right_elsewhere, without_cpu
-from .case import Case, elements, listed, named, number, percent, place, unlike
+from .case import Case, effect_of, elements, listed, named, number, place, unlike
 from .codes import finding
 from .converted import converted
 from .explanations import Place, explanation, of_operands
@@ -113,7 +113,7 @@ def _source(
         tensor=point.name,
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
-        f"{given} instead of {expected} at {place(element, point.dtype)}.{_effect(result)}",
+        f"{given} instead of {expected} at {place(element, point.dtype)}.{effect_of(result)}",
         advice=without_cpu(advice, point, result) + (right_elsewhere(point, result) if code == "broken-kernel" else ""),
         evidence={
             "op": point.op,
@@ -129,19 +129,6 @@ def _source(
             "moves_by": result.effect.share if result.effect else None,
         },
     )
-
-
-def _effect(result: PointResult) -> str:
-    """What its own error does to the outputs, as a sentence; empty where that is not known."""
-    effect = result.effect
-    if effect is None:
-        return ""
-    if effect.reshapes:
-        return f" Alone, this error changes the shape of {effect.tensor}."
-    if math.isinf(effect.share):
-        return f" Alone, this error changes what is finite in {effect.tensor}."
-    times = f"{percent(effect.share)} of" if effect.share < 1.0 else f"{number(effect.share)} times"
-    return f" Alone, this error moves {effect.tensor} by {times} its limit."
 
 
 def _origin(point: TracePoint, severity: Severity) -> Finding:

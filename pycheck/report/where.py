@@ -26,11 +26,11 @@ class Source:
 
 
 def sources(report: Report) -> tuple[Source, ...]:
-    """Every source: where the artifact leaves the model, then those of runtimes, which moves outputs most first."""
+    """Every source: first where the artifact leaves the model, then by runtime; what moves outputs most first."""
     if report.trace is None:
         return ()
     codes = {(f.runtime, f.tensor): f.code for f in report.findings if "ran_alone" in f.evidence}
-    converted = [(p, p.conversion) for p in report.trace.points if p.conversion and p.conversion.role == "source"]
+    converted = report.trace.conversion_sources()
     return tuple(
         Source(
             str(result.runtime),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..artifact import Point
@@ -11,8 +11,9 @@ from ..compare import Statistics, measure, screen, summarize
 from ..errors import RuntimeFailedError
 from ..gate import assess
 from ..tensors import parts
-from ..types import Array, Comparison, PointResult, RuntimeId
+from ..types import Array, Comparison, Effect, PointResult, RuntimeId
 from . import groups
+from .effects import MOST, largest_effect, share
 from .expecting import first_line
 from .measuring import Expected, located, renumbered, role
 
@@ -53,7 +54,7 @@ class Sides:
     artifact_id: RuntimeId
     points: Sequence[Point]
     paired: Collection[str]
-    outputs: Collection[str]
+    outputs: Mapping[str, str]  # the point of each, by the model's name
     feeds: Mapping[str, Array]
     in_float32: Collection[str] = ()  # points of the artifact behind operations that have no float64
     _inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -113,6 +114,7 @@ class _Conversion:
         self._notes: dict[str, None] = {}
         self._own: dict[str, Comparison] = {}
         self._alone: dict[str, PointResult] = {}
+        self._regions: dict[str, Region] = {}
 
     async def run(self) -> Converted:
         sides = self._sides
@@ -130,6 +132,7 @@ class _Conversion:
             # Many points may each do a little: which ones, only those can tell that pass in the whole run.
             for group in self._groups([p for p in points if p.name in self._before(live) - failing]):
                 await self._run_alone(group, inherited, rewritten)
+        await self._measure_effects()
         results = {
             name: self._alone.get(name) or PointResult(sides.artifact_id, "ok", comparison, None)
             for name, comparison in inherited.items()
@@ -147,7 +150,10 @@ class _Conversion:
         expected = await self._values(sides.model, sides.feeds, names)
         given = await self._values(sides.artifact, sides.feeds, list(expected))
         single = given if sides.artifact is sides.single else await self._values(sides.single, sides.feeds, list(given))
-        return {name: self._compare(name, value, expected[name], single.get(name)) for name, value in given.items()}
+        return {
+            name: self._compare(name, value, expected[name], self._floor(name, single.get(name), value))
+            for name, value in given.items()
+        }
 
     async def _values(self, side: Side, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
         """Values of as many as can be had."""
@@ -163,13 +169,16 @@ class _Conversion:
             **await self._values(side, feeds, names[middle:]),
         }
 
-    def _compare(self, name: str, given: Array, expected: Array, single: Array | None) -> Comparison:
+    def _floor(self, name: str, single: Array | None, double: Array) -> Statistics | None:
+        """What float32 costs the artifact at a point; None where that is not known."""
+        if single is None or single is double or name in self._sides.in_float32:
+            return None
+        return Expected(single, double).floor
+
+    def _compare(self, name: str, given: Array, expected: Array, floor: Statistics | None) -> Comparison:
         sides = self._sides
         given, expected = parts(given), parts(expected)
-        single = None if single is None else parts(single)
         quick = screen(given, expected)
-        is_measured = single is not None and single is not given and name not in sides.in_float32
-        floor = Expected(single, given).floor if single is not None and is_measured else None
 
         def judged(statistics: Statistics) -> Comparison:
             summary = summarize(
@@ -194,10 +203,10 @@ class _Conversion:
             if point.name in inherited:
                 for name in self._sides.region(point, ()).cut:
                     readers.setdefault(name, set()).add(point.name)
-        live: set[str] = set()
+        last, live = set(self._sides.outputs.values()), set[str]()
         for point in reversed(points):
             if point.name in failing and (
-                point.name in self._sides.outputs or not readers.get(point.name) or readers[point.name] & live
+                point.name in last or not readers.get(point.name) or readers[point.name] & live
             ):
                 live.add(point.name)
         return live
@@ -218,6 +227,7 @@ class _Conversion:
         regions = {point.name: sides.region(point, rewritten) for point in points}
         needed = dict.fromkeys([*regions, *(n for r in regions.values() for n in r.cut if n not in sides.feeds)])
         values = {**sides.feeds, **await self._values(sides.model, sides.feeds, list(needed))}
+        self._regions |= regions
         for point in points:
             own = await self._own_of(point, regions[point.name], values)
             self._alone[point.name] = self._judged(point, inherited, own, regions[point.name], values)
@@ -231,7 +241,8 @@ class _Conversion:
         if point.name not in given:
             return None
         single = given if sides.artifact is sides.single else await self._values(sides.single, fed, [point.name])
-        return self._compare(point.name, given[point.name], values[point.name], single.get(point.name))
+        floor = self._floor(point.name, single.get(point.name), given[point.name])
+        return self._compare(point.name, given[point.name], values[point.name], floor)
 
     def _judged(
         self,
@@ -272,5 +283,42 @@ class _Conversion:
             if all(again._alone[r.name].own is not None and again._alone[r.name].role != "source" for r in readers):
                 merged.add(point.name)
                 self._alone |= again._alone
+                self._regions |= again._regions
                 sources -= {point.name, *(r.name for r in readers)}
         return merged
+
+    async def _measure_effects(self) -> None:
+        """What the error of each source alone does to the outputs; of many, of those that err most by themselves."""
+        sources = {name: result for name, result in self._alone.items() if result.role == "source"}
+
+        def size(name: str) -> float:
+            comparison = sources[name].own or sources[name].inherited
+            return share(comparison) if comparison else 0.0
+
+        for name in sorted(sources, key=size, reverse=True)[:MOST]:
+            try:
+                effect = await self._effect(name, sources[name])
+            except RuntimeFailedError:  # what the wrong value leads to has no result in Python
+                continue
+            self._alone[name] = replace(sources[name], effect=effect)
+
+    async def _effect(self, name: str, source: PointResult) -> Effect | None:
+        """The artifact with the model's value at this point, against the artifact with its own wrong value there."""
+        sides, region = self._sides, self._regions[name]
+        cut = [other for other in region.cut if other not in sides.feeds]
+        model = {**sides.feeds, **await sides.model.run(sides.feeds, [name, *cut])}
+        alone = source.own is not None and source.own.passed is False
+        fed = {other: model[other] for other in region.cut} if alone else sides.feeds
+        wrong = await sides.artifact.run(fed, [name])
+        right = {**sides.feeds, name: model[name]}
+        fetched = list(dict.fromkeys(sides.outputs.values()))
+        expected = await sides.artifact.run(right, fetched)
+        single = expected if sides.artifact is sides.single else await sides.single.run(right, fetched)
+        moved = await sides.artifact.run({**sides.feeds, **wrong}, fetched)
+        floors = {point: self._floor(point, single[point], expected[point]) for point in fetched}
+        return largest_effect(
+            {
+                output: self._compare(point, moved[point], expected[point], floors[point])
+                for output, point in sides.outputs.items()
+            }
+        )

@@ -12,7 +12,7 @@ from .expecting import Reference
 from .measuring import Expected
 
 #: So many sources of one runtime are measured, the largest own errors first: each takes one run in Python.
-_MOST = 8
+MOST = 8
 
 
 class Effects:
@@ -41,12 +41,19 @@ class Effects:
             moved = await self._reference.run({**self._feeds, point: value}, list(dict.fromkeys(self._names.values())))
         except PycheckError:
             return None  # what the wrong value leads to has no result in Python
-        rows = {output: compare(output, moved[name], self._outputs[output]) for output, name in self._names.items()}
-        found = [Effect(output, _share(row), row.shape_mismatch is not None) for output, row in rows.items()]
-        return max(found, key=lambda effect: effect.share, default=None)
+        return largest_effect(
+            {output: compare(output, moved[name], self._outputs[output]) for output, name in self._names.items()}
+        )
 
 
-def _share(comparison: Comparison) -> float:
+def largest_effect(moved: Mapping[str, Comparison]) -> Effect | None:
+    """The effect on the output that moves most; `moved` compares each output with what it is without the error."""
+    found = [Effect(output, share(row), row.shape_mismatch is not None) for output, row in moved.items()]
+    return max(found, key=lambda effect: effect.share, default=None)
+
+
+def share(comparison: Comparison) -> float:
+    """How much of its limit an error takes; infinite for another shape, or if what is finite changes."""
     if comparison.shape_mismatch or comparison.nonfinite.changed:
         return math.inf
     return comparison.share_used or 0.0
@@ -58,6 +65,6 @@ def worth_measuring(points: Sequence[TracePoint], asker: Asker) -> list[tuple[Tr
 
     def size(source: tuple[TracePoint, PointResult]) -> float:
         own = source[1].own or source[1].inherited
-        return _share(own) if own else 0.0
+        return share(own) if own else 0.0
 
-    return sorted(found, key=size, reverse=True)[:_MOST]
+    return sorted(found, key=size, reverse=True)[:MOST]

@@ -95,6 +95,9 @@ async def _start_sides(
 
     graph_def, inputs, pairs = await asyncio.get_running_loop().run_in_executor(executor, read)
     ids = (NATIVE_FLOAT64, ARTIFACT_FLOAT64) if double else (NATIVE_FLOAT32, ARTIFACT_FLOAT32)
+    known = {point.name for point in single.points}
+    last = {name: single.point_of(theirs) for name, theirs in artifact.output_names.items()}
+    outputs = {name: point for name, point in last.items() if point in known}  # without inputs that are handed on
     points = ModelPoints(ids[0], graph_def, inputs, pairs, executor=executor)
     stack.push_async_callback(points.close)
     return Sides(
@@ -105,7 +108,7 @@ async def _start_sides(
         artifact_id=ids[1],
         points=single.points,
         paired=frozenset(pairs),
-        outputs=frozenset(map(single.point_of, artifact.output_names.values())),
+        outputs=outputs,
         feeds=feeds,
         in_float32=double.in_float32 if double else (),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +160,14 @@ class Bundle:
     runtime: RuntimeId | None = None
 
 
+def _by_effect(source: tuple[object, PointResult]) -> float:
+    """What moves the outputs most is least; a shape that differs and cannot be passed on is before all."""
+    result = source[1]
+    if result.effect:
+        return -1.0 * result.effect.share
+    return -math.inf if any(c and c.shape_mismatch for c in (result.own, result.inherited)) else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """Where errors begin: points of the artifact, in topological order, on a few samples.
@@ -183,7 +192,12 @@ class Trace:
         Of equal ones that comes first which the graph has first.
         """
         found = [(point, result) for point in self.points for result in point.results if result.role == "source"]
-        return tuple(sorted(found, key=lambda source: -1.0 * source[1].effect.share if source[1].effect else 0.0))
+        return tuple(sorted(found, key=_by_effect))
+
+    def conversion_sources(self) -> tuple[tuple[TracePoint, PointResult], ...]:
+        """Every point where the artifact stops being its model, in the same order."""
+        found = [(p, p.conversion) for p in self.points if p.conversion and p.conversion.role == "source"]
+        return tuple(sorted(found, key=_by_effect))
 
     def table(self) -> list[dict[str, Any]]:
         """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.

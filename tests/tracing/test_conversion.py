@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pycheck.artifact import Point
 from pycheck.tracing.conversion import Converted, Sides, trace_conversion
 from pycheck.tracing.pairing import pair_layers, pair_nodes
-from pycheck.types import NATIVE_FLOAT64, Array, RuntimeId
+from pycheck.types import NATIVE_FLOAT64, Array, RuntimeId, Trace, TracePoint
 
 ARTIFACT = RuntimeId("artifact", "float64")
 X = np.linspace(1.0, 2.0, 24).reshape(4, 6)
@@ -54,7 +55,7 @@ def converted(
         artifact_id=ARTIFACT,
         points=points,
         paired=frozenset(paired),
-        outputs=frozenset([points[-1].name]),
+        outputs={"y": points[-1].name},
         feeds={"x": X},
     )
     elements = dict.fromkeys(["x", *(p.name for p in points)], X.size)
@@ -108,6 +109,39 @@ def test_a_point_that_the_converter_made_is_looked_at_together_with_the_next_tha
     found = converted(CHAIN, RIGHT, {**RIGHT, "b": lambda a: a + 1.01}, paired=["a", "c"])
     assert roles(found) == {"a": "ok", "c": "source"}
     assert found.results["c"].note == "together with b, which the converter made"
+
+
+@pytest.mark.parametrize(("first", "second"), [(1e-2, 1e-3), (1e-3, 1e-2)])
+def test_the_effect_of_each_source_is_that_of_its_own_error(first: float, second: float) -> None:
+    wrong = {**RIGHT, "a": lambda x: (2 + first) * x, "c": lambda b: (1 + second) * b * b}
+    found = converted(CHAIN, RIGHT, wrong, paired=["a", "b", "c"]).results
+    effects = {name: result.effect for name, result in found.items() if result.role == "source"}
+    assert effects.keys() == {"a", "c"}
+    a, c = effects["a"], effects["c"]
+    assert a and c and {a.tensor, c.tensor} == {"y"}
+    # (1 + (2 + e) x)^2 is about e / 2 * 2 * 2x / (1 + 2x) larger than (1 + 2x)^2: with x up to 2, 1.6 e / 2.
+    assert a.share / c.share == pytest.approx(0.8 * first / second, rel=0.1)
+
+
+def test_an_error_that_goes_nowhere_has_no_effect() -> None:
+    """The rest of the artifact multiplies by 0 whatever it gets, and errs by itself."""
+    wrong = {"a": lambda x: 3 * x, "b": lambda a: 0 * a + 1, "c": lambda b: b * b * 1.01}
+    model = {"a": lambda x: 2 * x, "b": lambda a: 0 * a + 1, "c": lambda b: b * b}
+    points = (point("a", "x"), point("b", "a"), point("c", "b", "a"))
+    model["c"] = lambda b, a: b * b + 0 * a
+    wrong["c"] = lambda b, a: b * b * 1.01 + 0 * a
+    found = converted(points, model, wrong, paired=["a", "b", "c"]).results
+    effects = {name: result.effect for name, result in found.items() if result.role == "source"}
+    assert effects["c"] and effects["c"].share > 1.0
+    assert "a" not in effects or effects["a"] == replace(effects["c"], share=0.0)
+
+
+def test_another_shape_that_the_rest_cannot_take_is_before_all_others() -> None:
+    wrong = {"a": lambda x: 2.1 * x, "b": lambda a: a[:, :5] + 1, "c": RIGHT["c"]}
+    found = converted(CHAIN, RIGHT, wrong, paired=["a", "b", "c"]).results
+    points = [TracePoint(name, "Op", None, (), conversion=found[name]) for name in ("a", "b", "c") if name in found]
+    names = [p.name for p, _ in Trace(4, 1, 1, tuple(points), ()).conversion_sources()]
+    assert names == ["b", "a"]
 
 
 def test_what_a_converter_folds_into_the_next_operation_is_not_blamed() -> None:

@@ -11,6 +11,7 @@ import pytest
 import pycheck
 from pycheck.report import render
 from pycheck.report.json import report_from_dict, report_to_dict
+from pycheck.report.where import sources
 from pycheck.types import Report
 
 from .fault_models import MODELS
@@ -126,6 +127,29 @@ def test_the_terminal_shows_where_the_artifact_stops_being_the_model(
     assert "The artifact stops being the model at second (Conv2D): on the model's own values it errs by up to" in text
     again = report_from_dict(report_to_dict(report))
     assert report_to_dict(again) == report_to_dict(report)
+
+
+@pytest.mark.parametrize(
+    ("name", "artifact_format", "small", "large", "layers"),
+    [
+        ("convolutional", "layers", "first/kernel", "second/kernel", ("second", "first")),
+        ("convolutional", "layers", "second/kernel", "first/kernel", ("first", "second")),
+        ("residual", "graph", "stem_1/convolution", "y_1/Cast", ("y", "stem")),
+    ],
+)
+def test_sources_of_a_wrong_conversion_come_in_the_order_of_what_they_do(
+    bench: Callable[[str, str], Bench], name: str, artifact_format: str, small: str, large: str, layers: tuple[str, str]
+) -> None:
+    here = bench(name, artifact_format)
+    faulty = here.faulty(fault(here, f"scaled {large}"))
+    faulty.weights[next(name for name in faulty.weights if small in name)] *= np.float32(1.0002)
+    report = here.trace(faulty).report
+    assert report is not None and report.trace is not None
+    found = [f for f in report.findings if "ran_alone" in f.evidence]
+    assert [f.layer for f in found] == list(layers)
+    assert found[0].evidence["moves_by"] > 10 * found[1].evidence["moves_by"] > 0.0
+    assert [row.layer for row in sources(report)] == list(layers)
+    assert "Alone, this error moves" in found[0].summary
 
 
 def test_another_shape_inside_is_a_finding_of_the_layer_that_gives_it(bench: Callable[[str, str], Bench]) -> None:
