@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ..quiet import without_native_noise
 from .control_flow import node_of
-from .executable import ArtifactGraph
+from .executable import ArtifactGraph, Point
 from .large_constants import without_large_constants
 from .session import held, hold_again, plain_execution
 from .weights import Array
@@ -19,6 +19,7 @@ from .weights import Array
 _GATHERS = frozenset({"GatherV2", "Gather"})
 #: What hides a score before a softmax, such as -1e9, hides it as well if it is larger by half.
 _LEAST_OF_MASK = 1e8
+_CLIPPING = frozenset({"Relu", "Relu6"})
 _BATCH_NORM = "PycheckBatchNormalization"
 
 
@@ -46,6 +47,9 @@ class SensitivitySession:
         self._inputs = {name: self._tensor(tensor) for name, tensor in graph.inputs.items()}
         self._outputs = {name: self._tensor(graph.outputs[name]) for name in outputs}
         self._rows = [self._tensor(rows) for _, rows in self._tables]
+        with self._placed():
+            values = {point: self._tensor(point.tensor) for point in _clipped(graph)}
+            self._living = {point: _living(value) for point, value in values.items() if _has_channels(value)}
 
     def run(self, feeds: Mapping[str, Array], factors: Array) -> dict[str, Array]:
         """All outputs, for inputs by the artifact's names and a factor for each weight. TensorFlow's own errors."""
@@ -102,6 +106,17 @@ class SensitivitySession:
         found: dict[str, Array] = {}
         for (table, _), rows in zip(self._tables, self._session.run(self._rows, fed), strict=True):
             found[table] = np.union1d(found.get(table, np.zeros(0, np.int64)), rows)
+        return found
+
+    @property
+    def clipped(self) -> tuple[Point, ...]:
+        """The points that a ReLU computes, with channels as the last axis."""
+        return tuple(self._living)
+
+    def living(self, feeds: Mapping[str, Array]) -> dict[Point, tuple[Array, int]]:
+        """Which channels of each clipped point are not 0 everywhere on these inputs, and how many values each has."""
+        fed = self._fed(feeds) | {self._factors: np.ones(len(self.weights))}
+        found: dict[Point, tuple[Array, int]] = self._session.run(self._living, fed)
         return found
 
     def close(self) -> None:
@@ -165,6 +180,23 @@ def _tables(graph: ArtifactGraph) -> list[tuple[str, str]]:
         if source in weights and rows and nodes[_behind(nodes, indices)].op != "Const":
             found[weights[source], indices if ":" in indices else f"{indices}:0"] = None
     return list(found)
+
+
+def _clipped(graph: ArtifactGraph) -> list[Point]:
+    """Points whose value comes out of a ReLU, whatever identities lie between."""
+    nodes = {node.name: node for node in graph.graph_def.node}
+    points = [point for point in graph.points if not point.constant]
+    return [point for point in points if nodes[_behind(nodes, point.tensor)].op in _CLIPPING]
+
+
+def _has_channels(value: Any) -> bool:
+    return value.shape.rank is not None and value.shape.rank > 1 and value.shape[-1] is not None
+
+
+def _living(value: Any) -> tuple[Any, Any]:
+    """NaN is no 0."""
+    others = list(range(value.shape.rank - 1))
+    return tf.reduce_any(tf.not_equal(value, 0.0), others), tf.size(value) // value.shape[-1]
 
 
 def _behind(nodes: Mapping[str, Any], ref: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..types import Comparison, Finding, Power, Severity, TableReach, WeightPower
+from ..types import Comparison, DeadChannels, Finding, Power, Severity, TableReach, WeightPower
 from .case import Case, Rule, listed, number
 from .codes import finding
 
@@ -12,6 +12,7 @@ from .codes import finding
 _EQUAL = 32 * 2.0**-24
 _WIDE = 4.0
 _MOST_NAMED = 5
+_MOST_CHANNELS = 12
 _MORE_SAMPLES = "as INPUTS or, if inputs are made, with --samples N"
 
 
@@ -58,36 +59,70 @@ def _passed(case: Case) -> bool:
 
 
 def blind_inputs(case: Case) -> Iterator[Finding]:
-    """blind-inputs: layers that no output depends on, and rows of tables that no input selects."""
+    """blind-inputs: layers that no output depends on, rows of tables that no input selects, channels that are 0."""
     power = case.power
     if power is None:
         return
     unreached = [weight for weight in power.weights if weight.reached is False]
     tables = [table for table in power.tables if table.reached_count < table.row_count]
-    if not unreached and not tables:
+    channels = _beside(power.channels, unreached, power)
+    if not unreached and not tables and not channels:
         return
-    poor = bool(unreached) or any(table.is_poor for table in tables)
+    poor = bool(unreached) or any(table.is_poor for table in tables) or any(found.is_poor for found in channels)
     parts = [*([_weights(unreached, power)] if unreached else []), *map(_rows, tables[:_MOST_NAMED])]
     if len(tables) > _MOST_NAMED:
         parts.append(f"rows of {len(tables) - _MOST_NAMED} more tables")
+    parts += map(_channels, channels[:_MOST_NAMED])
+    if len(channels) > _MOST_NAMED:
+        parts.append(f"channels of {len(channels) - _MOST_NAMED} more ReLUs")
     yield finding(
         "blind-inputs",
         Severity.WARNING if poor and _passed(case) else Severity.INFO,
-        layer=_only([*(weight.layer for weight in unreached), *(table.layer for table in tables)]),
+        layer=_only([*(w.layer for w in unreached), *(t.layer for t in tables), *(c.layer for c in channels)]),
         summary=f"The inputs do not reach {listed(parts)}. No fault there is noticed.",
-        advice=_advice(unreached, tables, has_samples=case.model is None or case.model.signature.has_samples),
+        advice=_advice(unreached, tables, channels, has_samples=case.model is None or case.model.signature.has_samples),
         evidence={
             "weights": [weight.name for weight in unreached],
             "tables": {table.name: {"rows": table.row_count, "reached": table.reached_count} for table in tables},
+            "channels": {
+                found.name: {"layer": found.layer, "channels": found.channel_count, "dead": list(found.dead)}
+                for found in channels
+            },
             "samples": power.sample_count,
         },
     )
 
 
+def _beside(channels: Sequence[DeadChannels], unreached: Sequence[WeightPower], power: Power) -> Sequence[DeadChannels]:
+    """The dead channels of layers that are not named as a whole, those with the largest share first."""
+    if unreached and len(unreached) == len(power.weights):
+        return ()
+    named = set(_whole_layers(unreached, power))
+    found = [item for item in channels if not item.layer or item.layer not in named]
+    return sorted(found, key=lambda item: len(item.dead) / item.channel_count, reverse=True)
+
+
+def _whole_layers(unreached: Sequence[WeightPower], power: Power) -> list[str]:
+    """The layers of which no weight is reached."""
+    reached = {weight.layer for weight in power.weights if weight.reached is not False}
+    return list(dict.fromkeys(w.layer for w in unreached if w.layer and w.layer not in reached))
+
+
+def _channels(found: DeadChannels) -> str:
+    """``3 of the 8 channels of relu (channels 1, 3 and 5 are 0 in all 32 samples)``."""
+    count, where, samples = len(found.dead), found.layer or found.name, found.sample_count
+    zero = f"0 in all {samples:,} samples" if samples > 1 else "0 in 1 sample"
+    if count == found.channel_count:
+        return f"any of the {count:,} channels of {where} ({zero})"
+    more = count - _MOST_CHANNELS
+    shown = listed([*found.dead[:_MOST_CHANNELS], *([f"{more:,} more"] if more > 0 else [])])
+    those = f"channels {shown} are" if count > 1 else f"channel {shown} is"
+    return f"{count:,} of the {found.channel_count:,} channels of {where} ({those} {zero})"
+
+
 def _weights(unreached: Sequence[WeightPower], power: Power) -> str:
     """The layers of which all weights are unreached, and single weights of others."""
-    reached = {weight.layer for weight in power.weights if weight.reached is not False}
-    layers = list(dict.fromkeys(w.layer for w in unreached if w.layer and w.layer not in reached))
+    layers = _whole_layers(unreached, power)
     weights = [w.name for w in unreached if w.layer not in layers]
     if len(unreached) == len(power.weights):
         return f"any of the {len(power.weights):,} weight tensors"
@@ -111,7 +146,13 @@ def _only(layers: Sequence[str | None]) -> str | None:
     return layers[0] if len(set(layers)) == 1 else None
 
 
-def _advice(unreached: Sequence[WeightPower], tables: Sequence[TableReach], *, has_samples: bool) -> str:
+def _advice(
+    unreached: Sequence[WeightPower],
+    tables: Sequence[TableReach],
+    channels: Sequence[DeadChannels],
+    *,
+    has_samples: bool,
+) -> str:
     if unreached:
         return (
             "Give inputs like those of your application as INPUTS. If they do not reach these weights either, the "
@@ -119,6 +160,11 @@ def _advice(unreached: Sequence[WeightPower], tables: Sequence[TableReach], *, h
         )
     if any(table.is_poor for table in tables):
         return "Give inputs like those of your application as INPUTS: these select few rows."
+    if channels:
+        return (
+            "Give inputs like those of your application as INPUTS. A channel that is 0 for these too is a dead ReLU, "
+            "which the model does not use."
+        )
     if not has_samples:
         return "Give INPUTS that select other rows, in a comparison of their own, to reach more of them."
     return f"Compare more samples, {_MORE_SAMPLES}, to reach more rows."

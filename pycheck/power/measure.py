@@ -14,11 +14,12 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..types import ArtifactInfo, Batch, Power
 from .allowance import Allowance
-from .meter import FAULT, Meter
+from .meter import FAULT, Meter, parts
 
 #: So much is used in any case, so that small models are measured whole.
 _ALWAYS_S = 0.3
@@ -40,7 +41,8 @@ async def measure_power(
 ) -> Power:
     """What a fault in each weight of the artifact does to the outputs, on a few samples of the first batch.
 
-    `batches` starts the inputs from the beginning; all batches are asked which rows of a table they select. With
+    `batches` starts the inputs from the beginning; all batches are asked which rows of a table they select, and as
+    many as there is time for which channels of a ReLU they reach. With
     `fixed` the model takes whole batches only. If the artifact cannot be executed in Python, the result is a note.
     """
 
@@ -58,6 +60,7 @@ async def measure_power(
         meter: Meter = await step(lambda: Meter(artifact, first, layers, fixed=fixed))
         try:
             await _select_rows(meter, batches, step, allowance)
+            await _watch_channels(meter, batches, step, allowance, fixed=fixed)
             await _perturb(meter, step, allowance)
         finally:
             await step(meter.close)
@@ -70,7 +73,19 @@ async def _select_rows(meter: Meter, batches: Callable[[], Iterable[Batch]], ste
     for batch in batches() if meter.has_tables else ():
         if batch.start and allowance.left_s <= 0.0:
             return
-        await step(lambda batch=batch: meter.select_rows(batch))  # type: ignore[misc]
+        await step(partial(meter.select_rows, batch))
+
+
+async def _watch_channels(
+    meter: Meter, batches: Callable[[], Iterable[Batch]], step: Step, allowance: Allowance, *, fixed: bool
+) -> None:
+    """At least the first samples, at most half of what is left: a channel may be 0 in few samples by chance."""
+    begin_s, most_s = allowance.used_s, max(allowance.left_s / 2, _ALWAYS_S)
+    for batch in batches() if meter.has_channels else ():
+        for tensors, end in parts(batch, fixed=fixed):
+            await step(partial(meter.watch_channels, tensors, end))
+            if allowance.used_s - begin_s > most_s:
+                return
 
 
 async def _perturb(meter: Meter, step: Step, allowance: Allowance) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..memory import give_back
-from ..types import Array, ArtifactInfo, Batch, OutputChange, Power, TableReach, Tensors, WeightPower
+from ..types import Array, ArtifactInfo, Batch, DeadChannels, OutputChange, Power, TableReach, Tensors, WeightPower
 from .changes import change, largest_first, relative, root_mean_square
 
 if TYPE_CHECKING:
-    from ..artifact.executable import GraphWeight
+    from ..artifact.executable import GraphWeight, Point
 
 #: The relative size of a fault.
 FAULT = 0.01
@@ -24,6 +24,8 @@ FAULT = 0.01
 LARGE_FAULT = 0.5
 _LARGE_CHANGE = 0.01
 _MOST_SAMPLES = 4
+#: A channel of fewer values is 0 in all of them by chance.
+_LEAST_VALUES = 16
 _MOST_ELEMENTS = 1 << 20  # of all inputs together: this keeps the values inside of the model small
 _PROJECTIONS = 8
 _MOST_PROJECTIONS = 32  # over all outputs
@@ -73,6 +75,9 @@ class Meter:
         self._squares: dict[tuple[str, str], list[float]] = {}
         self._rows: dict[str, Array] = {}
         self._row_samples = 0
+        self._living: dict[Point, Array] = {}
+        self._value_counts: dict[Point, int] = {}
+        self._channel_samples = 0
         #: Seconds that a run with each fault takes.
         self.cost_s = run_s * len(self._known)
 
@@ -91,6 +96,18 @@ class Meter:
         for table, rows in self._session.rows(self._fed(batch.tensors)).items():
             self._rows[table] = np.union1d(self._rows.get(table, rows), rows)
         self._row_samples = batch.start + batch.size
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether the model has a ReLU with channels."""
+        return bool(self._session.clipped)
+
+    def watch_channels(self, tensors: Tensors, end: int) -> None:
+        """Note which channels of each ReLU are not 0 on these inputs, which are the samples before `end`."""
+        for point, (living, count) in self._session.living(self._fed(tensors)).items():
+            self._living[point] = self._living[point] | living if point in self._living else living
+            self._value_counts[point] = self._value_counts.get(point, 0) + count
+        self._channel_samples = end
 
     def start_projecting(self) -> Sequence[Sequence[Callable[[], None]]]:
         """Rounds of projections for `estimate`, a call for each output; none if an operation has no gradient."""
@@ -115,7 +132,7 @@ class Meter:
             WeightPower(k.weight.name, k.weight.layer, k.weight.shape, k.method, k.reached, k.changes)
             for k in self._known
         )
-        return Power(FAULT, self.sample_count, weights, self.left_out_count, self._tables())
+        return Power(FAULT, self.sample_count, weights, self.left_out_count, self._tables(), self._channels())
 
     def close(self) -> None:
         """Free what TensorFlow holds."""
@@ -176,13 +193,37 @@ class Meter:
             for w in (by_tensor[tensor],)
         )
 
+    def _channels(self) -> tuple[DeadChannels, ...]:
+        return tuple(
+            DeadChannels(point.name, point.layer, len(living), dead, self._channel_samples)
+            for point, living in self._living.items()
+            if self._value_counts[point] >= _LEAST_VALUES
+            and (dead := tuple(int(channel) for channel in np.flatnonzero(~living)))
+        )
+
+
+def parts(batch: Batch, *, fixed: bool) -> Iterator[tuple[Tensors, int]]:
+    """The batch in parts of few samples, each with the number of samples up to its end; whole if it has to be."""
+    sampled = {name for name in batch.tensors if name not in batch.whole}
+    if fixed or not sampled:
+        yield batch.tensors, batch.start + batch.size
+        return
+    step = _sample_count(batch)
+    for start in range(0, batch.size, step):
+        end = min(start + step, batch.size)
+        yield {n: v[start:end] if n in sampled else v for n, v in batch.tensors.items()}, batch.start + end
+
+
+def _sample_count(batch: Batch) -> int:
+    """How many samples are run at a time."""
+    elements = sum(value.size for name, value in batch.tensors.items() if name not in batch.whole) // batch.size
+    return max(1, min(batch.size, _MOST_SAMPLES, _MOST_ELEMENTS // max(elements, 1)))
+
 
 def few_samples(batch: Batch, *, fixed: bool) -> Tensors:
     """Some samples from all over the batch; all of it if the model takes no other number."""
     sampled = {name: value for name, value in batch.tensors.items() if name not in batch.whole}
     if fixed or not sampled:
         return batch.tensors
-    elements = sum(value.size for value in sampled.values()) // batch.size
-    count = max(1, min(batch.size, _MOST_SAMPLES, _MOST_ELEMENTS // max(elements, 1)))
-    rows = np.unique(np.linspace(0, batch.size - 1, count).astype(int))
+    rows = np.unique(np.linspace(0, batch.size - 1, _sample_count(batch)).astype(int))
     return {name: value[rows] if name in sampled else value for name, value in batch.tensors.items()}

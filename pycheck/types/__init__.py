@@ -43,7 +43,7 @@ from .names import (
     Tensors,
     TensorSpec,
 )
-from .power import OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
+from .power import DeadChannels, OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
 from .remedies import Outcome, Remedy
 from .reports import CheckReport, Report, VariantFailure
 from .runs import ArtifactInfo, Batch, Environment, InputsInfo, ModelInfo, RuntimeRecord, RuntimeStatus
@@ -94,6 +94,7 @@ __all__ = [
     "Comparison",
     "CureTrial",
     "Curvature",
+    "DeadChannels",
     "Effect",
     "Environment",
     "Epsilon",

@@ -59,6 +59,25 @@ class TableReach:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadChannels:
+    """The channels of one ReLU that are 0 at every position of every sample; over `sample_count` samples.
+
+    A channel is an index of the last axis. `name` is the point of the artifact.
+    """
+
+    name: str
+    layer: str | None
+    channel_count: int
+    dead: tuple[int, ...]
+    sample_count: int
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether that is more than half of them."""
+        return 2 * len(self.dead) > self.channel_count
+
+
+@dataclass(frozen=True, slots=True)
 class PowerShare:
     """Of the weight tensors that were measured, how many a fault of which one runtime's limits would notice."""
 
@@ -82,6 +101,7 @@ class Power:
         weights: The weight tensors of the artifact that a relative fault changes.
         left_out_count: How many it does not change: those of zeros only, and of the large numbers of masks.
         tables: Tables that the model indexes.
+        channels: The ReLUs that have dead channels.
         shares: One for each runtime that was compared; the gate sets them.
         note: Why something was not measured; empty if all was.
         seconds: What measuring cost.
@@ -92,6 +112,7 @@ class Power:
     weights: tuple[WeightPower, ...]
     left_out_count: int = 0
     tables: tuple[TableReach, ...] = ()
+    channels: tuple[DeadChannels, ...] = ()
     shares: tuple[PowerShare, ...] = ()
     note: str = ""
     seconds: float = 0.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from pycheck.diagnose import diagnose
-from pycheck.types import Finding, ModelInfo, Power, Signature, TableReach, TensorSpec
+from pycheck.types import DeadChannels, Finding, ModelInfo, Power, Signature, TableReach, TensorSpec, WeightPower
 
 Find = Callable[..., dict[str, list[Finding]]]
 
@@ -26,6 +26,34 @@ def test_more_samples_are_advised_for_outputs_that_have_samples(samples: bool, f
     (loose,) = find(reference, alike, model=_model(samples=samples))["loose-limit"]
     assert ("samples" in loose.advice) == samples
     assert "--atol y:X" in loose.advice
+
+
+def _blind(*channels: DeadChannels, weights: Sequence[WeightPower] = ()) -> Finding:
+    (found,) = diagnose((), power=Power(0.01, 4, tuple(weights), channels=channels))
+    return found
+
+
+def test_a_few_dead_channels_are_an_information_and_many_are_shortened() -> None:
+    few = _blind(DeadChannels("conv/Relu", "conv", 64, (7,), 32))
+    assert few.severity == "info" and few.layer == "conv"
+    assert "1 of the 64 channels of conv (channel 7 is 0 in all 32 samples)" in few.summary
+    assert "dead ReLU" in few.advice
+    many = _blind(DeadChannels("r", None, 64, tuple(range(20)), 1))
+    assert (
+        "20 of the 64 channels of r (channels 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 more are 0 in 1 sample)"
+        in (many.summary)
+    )
+    assert many.evidence["channels"]["r"]["dead"] == list(range(20))
+
+
+def test_the_channels_of_a_layer_that_is_named_whole_are_not_named_again() -> None:
+    dead = WeightPower("dead/kernel", "dead", (4, 8), "perturbed", False)
+    seen = WeightPower("seen/kernel", "seen", (4, 8), "perturbed", True)
+    channels = [DeadChannels(f"{name}/Relu", name, 2, (0, 1), 32) for name in ("dead", "relu")]
+    found = _blind(*channels, weights=[dead, seen])
+    assert found.summary.startswith(
+        "The inputs do not reach the layer dead and any of the 2 channels of relu (0 in all 32 samples)."
+    )
 
 
 @pytest.mark.parametrize("samples", [True, False])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from pycheck.power import Allowance, measure, measure_power
 from pycheck.power.changes import change
+from pycheck.power.meter import parts
 from pycheck.types import ArtifactInfo, Batch, Power
 
 
@@ -63,6 +66,76 @@ def test_a_branch_that_is_not_taken_is_not_reached(tmp_path: Path) -> None:
 
     power = _Artifact(tmp_path, function, X).power()
     assert sorted((weight.reached for weight in power.weights), key=str) == [False, True]
+
+
+def _zero(channels: Sequence[int], fill: float = -100.0) -> np.ndarray:
+    """A bias that shifts these of 5 channels to where a ReLU is 0."""
+    return np.where(np.isin(np.arange(5), channels), fill, 0.0).astype(np.float32)
+
+
+K = np.random.default_rng(2).normal(size=(3, 3, 3, 5)).astype(np.float32)
+IMAGES = np.random.default_rng(3).normal(size=(9, 6, 6, 3)).astype(np.float32)
+KERNEL = np.where(np.arange(5) == 2, 0.0, W).astype(np.float32)  # as of a pruned filter
+NAN = np.where(np.arange(5) == 4, np.nan, 0.0).astype(np.float32)
+ROWS = np.vstack([X, -X, X, [[50.0, -50.0, 50.0, -50.0]]]).astype(np.float32)
+
+#: By inputs and kind: what a model computes, and the channels that are 0 for all of these inputs.
+DEAD: list[tuple[np.ndarray, dict[str, tuple[Callable[[Any, Any], Any], tuple[int, ...]]]]] = [
+    (
+        IMAGES,
+        {
+            "convolution": (lambda tf, x: tf.nn.relu(tf.nn.conv2d(x, K, 1, "SAME") + _zero([0, 3])), (0, 3)),
+            "six": (lambda tf, x: tf.nn.relu6(tf.nn.conv2d(x, K, 2, "VALID") + _zero([1])), (1,)),
+        },
+    ),
+    (
+        ROWS,
+        {
+            "pruned": (lambda tf, x: tf.nn.relu(x @ tf.constant(KERNEL)), (2,)),
+            "every": (lambda tf, x: tf.nn.relu(x @ tf.constant(W) - 1e3), (0, 1, 2, 3, 4)),
+            "sum": (lambda tf, x: x + tf.nn.relu(x @ tf.constant(W[:, :4]) + _zero([1], -1e3)[:4]), (1,)),
+            "last": (lambda tf, x: tf.nn.relu(x @ np.eye(4, 5, dtype=np.float32) - 20.0), (1, 3, 4)),
+            "living": (lambda tf, x: tf.nn.relu(x @ tf.constant(W)), ()),
+            "tangent": (lambda tf, x: tf.nn.tanh(x @ tf.constant(W) + _zero([3])), ()),
+            "nan": (lambda tf, x: tf.nn.relu(x @ tf.constant(W) + _zero([3], -1e3) + NAN), (3,)),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("number", range(len(DEAD)))
+def test_channels_that_are_0_for_all_inputs_are_found(number: int, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    x, kinds = DEAD[number]
+
+    def function(v: Any) -> Any:
+        parts = []
+        for name, (made, _) in kinds.items():
+            with tf.name_scope(name):
+                parts.append(tf.reshape(1.5 * tf.exp(-made(tf, v)), [tf.shape(v)[0], -1]))
+        return tf.concat(parts, 1)
+
+    artifact = _Artifact(tmp_path, function, x)
+    power = artifact.power()
+    assert not power.note
+    found = {name: item.dead for item in power.channels for name in kinds if f"/{name}/" in item.name}
+    assert found == {name: dead for name, (_, dead) in kinds.items() if dead}
+    assert len(found) == len(power.channels)
+    assert all(item.sample_count == len(x) for item in power.channels)
+    artifact.batch = replace(artifact.batch, tensors={n: v[:1] for n, v in artifact.batch.tensors.items()}, size=1)
+    few = {name for item in artifact.power().channels for name in kinds if f"/{name}/" in item.name}
+    assert few == ({"convolution"} if number == 0 else set())  # of so few values chance makes some 0
+
+
+def test_batches_are_watched_in_parts_of_few_samples_and_whole_where_the_model_takes_no_other_number() -> None:
+    whole = np.ones(3, np.float32)
+    batch = Batch(1, 9, {"x": np.arange(9.0).reshape(9, 1), "whole": whole}, 9, frozenset({"whole"}))
+    seen = list(parts(batch, fixed=False))
+    assert [end for _, end in seen] == [13, 17, 18]
+    assert np.array_equal(np.concatenate([tensors["x"] for tensors, _ in seen]), batch.tensors["x"])
+    assert all(tensors["whole"] is whole for tensors, _ in seen)
+    assert list(parts(batch, fixed=True)) == [(batch.tensors, 18)]
 
 
 @pytest.mark.parametrize("left_s", [60.0, -1.0])

@@ -121,6 +121,32 @@ def test_a_layer_behind_a_dead_relu_is_named() -> None:
         assert len(found.evidence["weights"]) == 2
 
 
+@pytest.mark.parametrize("format", ["layers", "graph"])
+def test_dead_channels_of_a_living_layer_are_named_by_number(format: str) -> None:
+    import keras
+
+    def shifted(count: int, *channels: int) -> Any:
+        return keras.initializers.Constant(np.where(np.isin(np.arange(count), channels), -100.0, 0.0))
+
+    layers = [
+        keras.layers.Conv2D(8, 3, bias_initializer=shifted(8, 1, 3, 5), name="conv"),
+        keras.layers.BatchNormalization(name="norm"),
+        keras.layers.ReLU(name="relu"),
+        keras.layers.MaxPooling2D(),
+        keras.layers.Flatten(),
+        _dense(30, "hidden", activation="relu", bias_initializer=shifted(30, *range(16))),
+        _dense(2, "y"),
+    ]
+    images = np.random.default_rng(1).normal(size=(24, 8, 8, 3)).astype(np.float32)
+    found = _finding(_compare(layers, images, format=format), "blind-inputs")
+    assert found.severity == "warning"  # of more than half of the channels of hidden
+    assert "3 of the 8 channels of relu (channels 1, 3 and 5 are 0 in all 24 samples)" in found.summary
+    assert "of the 30 channels of hidden (channels 0, 1, 2," in found.summary
+    assert "more are 0 in all 24 samples)" in found.summary
+    dead = {item["layer"]: item["dead"] for item in found.evidence["channels"].values()}
+    assert dead["relu"] == [1, 3, 5] and set(range(16)) <= {*dead["hidden"]}
+
+
 def test_rows_of_an_embedding_that_no_input_selects_are_counted(compared: Compare) -> None:
     case = compared("words")
     reached = len(np.unique(case.inputs["ids"]))
