@@ -12,6 +12,8 @@ import tensorflow as tf
 from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2, op_def_pb2
 from tensorflow.python.framework import function_def_to_graph, op_def_registry, tensor_util
 
+from ..artifact.large_constants import without_large_constants
+
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None
 
@@ -188,8 +190,9 @@ def constant_value(node: Any) -> Array:
 
 def infer_shapes(program: Program, body: Body) -> Mapping[str, Shape]:
     """The static shape of every tensor of `body`: None for a dimension or a rank that is not known."""
+    light = without_large_constants(program.graph_def(body), ())  # TensorFlow copies the graph while it is imported
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(program.graph_def(body), name="")
+        tf.import_graph_def(light.graph_def, name="")
     return {
         normal(tensor.name): None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
         for operation in graph.get_operations()

@@ -6,6 +6,7 @@ from tensorflow.core.protobuf import config_pb2, device_properties_pb2, meta_gra
 from tensorflow.python.grappler import cluster, tf_optimizer
 
 from .graph_body import Program, node_of, read_program
+from .graph_hiding import hide_weights, show_weights
 
 #: Fold constants, share and shorten expressions, drop what nothing needs; twice, since each makes work for the
 #: others. "remap" is not among them: it chooses fused operations for the processor at hand, such as _MklLayerNorm,
@@ -14,8 +15,12 @@ _OPTIMIZERS = ("pruning", "constfold", "arithmetic", "dependency") * 2
 
 
 def optimize(program: Program) -> Program:
-    """The program after optimization, functions included. Names of its inputs and outputs stay."""
+    """The program after optimization, functions included. Names of its inputs and outputs stay.
+
+    The given program is used up: its weights move to the result.
+    """
     main = program.main
+    hidden = hide_weights(main)
     meta_graph = meta_graph_pb2.MetaGraphDef(graph_def=program.graph_def())
     # What the optimizer must keep; a signature would do too, but makes it run the model on inputs of its own.
     meta_graph.collection_def["train_op"].node_list.value.extend(dict.fromkeys(map(node_of, main.outputs)))
@@ -30,4 +35,6 @@ def optimize(program: Program) -> Program:
     optimized = tf_optimizer.OptimizeGraph(config, meta_graph, cluster=cluster.Cluster(devices=[device]))
     kept = {node.name for node in optimized.node}
     optimized.node.extend(main.nodes[name] for name in main.inputs if name not in kept)  # those that no output needs
-    return read_program(optimized, main.inputs, main.outputs)
+    result = read_program(optimized, main.inputs, main.outputs)
+    show_weights(result.main, hidden)
+    return result
