@@ -178,9 +178,9 @@ def main() -> None:
             losses.append(f"| {name} | {theirs} | {' | '.join(cells)} |")
     tables = f"""{MARK}
 
-`python docs/make_training.py` printed this: Chromium, TF.js's own defaults, WebGL by SwiftShader. What is alike used at
-most {100 * largest:.0f}% of what is allowed; what parts has the findings that explain it, each proven by Python doing
-the same, and how far the last loss is from Python's.
+`python docs/make_training.py` printed this: Chromium, TF.js's own defaults, WebGL by SwiftShader. Trainings
+that are alike used at most {100 * largest:.0f}% of what is allowed. For the others, the tables name the findings that
+explain the difference, each proven by Python doing the same, and how far the last loss is from Python's.
 
 {steps} steps of cpu, wasm and webgl with every optimizer:
 

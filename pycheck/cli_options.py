@@ -244,7 +244,7 @@ GlobalClipNorm = Annotated[
 ]
 ClipValue = Annotated[float | None, typer.Option("--clipvalue", metavar="X", help="Largest element of a gradient.")]
 Regularize = Annotated[
-    str | None, typer.Option(metavar="l2:X[,l1:X]", help="Penalty on every kernel, in both worlds alike.")
+    str | None, typer.Option(metavar="l2:X[,l1:X]", help="Penalty on every kernel, in Python and in TF.js.")
 ]
 
 

@@ -114,7 +114,7 @@ RULES: dict[str, Rule] = {
     "Reshape": Rule("Reshape", passed=("target_shape",)),
     "SpatialDropout1D": Rule("SpatialDropout1D", passed=("rate",), ignored=("seed", "noise_shape")),
     # advanced activations
-    "ELU": Rule("ELU", only={"alpha": Only((1,), "tfjs-layers has ELU for alpha 1 alone")}),
+    "ELU": Rule("ELU", only={"alpha": Only((1,), "tfjs-layers has only the ELU with alpha=1")}),
     "LeakyReLU": Rule("LeakyReLU", renamed={"negative_slope": "alpha", "alpha": "alpha"}),
     "PReLU": Rule("PReLU", passed=("shared_axes",), weights={"alpha": ("alpha",)}),
     "ReLU": Rule(
@@ -252,7 +252,7 @@ RULES: dict[str, Rule] = {
     "GRU": _recurrent(
         "GRU",
         "recurrent_activation",
-        reset_after=Only((False,), "tfjs-layers has GRU for reset_after=False alone, and Keras's default is True"),
+        reset_after=Only((False,), "tfjs-layers has only the GRU with reset_after=False, and Keras's default is True"),
     ),
 }
 

@@ -71,7 +71,8 @@ CODES: Mapping[str, Code] = {
     # What the comparison cannot see.
     "weak-comparison": Code("a pass that would notice less than half of small faults", _WARNING),
     "blind-inputs": Code(
-        "the inputs do not reach a layer, or rows of a table", "warning on a pass, info for rare rows and on a failure"
+        "the inputs do not reach a layer, rows of a table, or channels of a ReLU",
+        "warning on a pass, info for rare rows, for few channels and on a failure",
     ),
     "equal-outputs": Code("an output is the same for all samples", "warning if no output varies, else info"),
     "empty-output": Code("an output has no values", "error if no output has any, else warning"),
@@ -115,8 +116,8 @@ CODES: Mapping[str, Code] = {
     "exploding-gradient": Code("the gradient grows from step to step", _WARNING, train=True),
     "vanishing-gradient": Code("a variable has no gradient beside others", _WARNING, train=True),
     "saturated-activation": Code("an activation lies at its bounds and lets no gradient through", _WARNING, train=True),
-    "optimizer-formula": Code("TF.js computes an optimizer by another formula", _WARNING, train=True),
-    "loss-formula": Code("TF.js computes a loss by another formula", _WARNING, train=True),
+    "optimizer-formula": Code("TF.js computes an optimizer by a different formula", _WARNING, train=True),
+    "loss-formula": Code("TF.js computes a loss by a different formula", _WARNING, train=True),
     "clip-cannot-help": Code("clipping is set, and the NaN is there before it", _WARNING, train=True),
 }  # fmt: skip
 

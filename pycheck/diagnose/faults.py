@@ -123,9 +123,11 @@ def _effect(case: Case, wrong: Sequence[RuntimeId], causes: int) -> str:
         return ""
     failed = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
     all_failed = failed.issuperset(wrong)
-    sure = "the cause" if all_failed else "the likely cause"
-    cause = sure if causes == 1 else f"one of {causes} possible causes"
-    return f" It is {cause} of the {'failure' if all_failed else 'difference'} on {listed(wrong)}."
+    symptom = f"the {'failure' if all_failed else 'difference'} on {listed(wrong)}"
+    if causes > 1:
+        explain = "explain" if all_failed else "may explain"
+        return f" It is one of {causes} faults that {explain} {symptom}: all of them have to go."
+    return f" It is {'the cause' if all_failed else 'the likely cause'} of {symptom}."
 
 
 RULES: tuple[Rule, ...] = (artifact_faults,)

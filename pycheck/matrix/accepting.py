@@ -88,11 +88,13 @@ def mismatch(name: str, then: VariantFacts, now: VariantFacts) -> str | None:
         ("outputs", then.outputs, now.outputs),
     ):
         if was != is_:
-            return f"the baseline of {name} is of another model: its {what} were {_specs(was)}, and are {_specs(is_)}"
+            return (
+                f"the baseline of {name} is of a different model: its {what} were {_specs(was)} and are {_specs(is_)}"
+            )
     if (then.inputs_sha256, then.samples) != (now.inputs_sha256, now.samples):
         return (
-            f"the baseline of {name} was made with other inputs: {then.samples} samples (SHA-256 "
-            f"{shortened(then.inputs_sha256)}), and now there are {now.samples} ({shortened(now.inputs_sha256)})"
+            f"the baseline of {name} was made with different inputs: {then.samples} samples (SHA-256 "
+            f"{shortened(then.inputs_sha256)}), now {now.samples} samples ({shortened(now.inputs_sha256)})"
         )
     return None
 

@@ -93,7 +93,7 @@ def _held(
         (worse if now_bad > was_bad else better).append(f"{now_bad:,} NaN or infinite, was {was_bad:,}")
     if c.top1_agreement is not None and then.top1_flips is not None:
         now_flips, was_flips = c.top1_flip_count, then.top1_flips
-        text = f"another largest class in {now_flips:,} of {c.top1_count:,} rows, was {was_flips:,}"
+        text = f"a different largest class in {now_flips:,} of {c.top1_count:,} rows, was {was_flips:,}"
         if now_flips > was_flips + settings.top1_margin * c.top1_count:
             worse.append(text)
         elif now_flips < was_flips:
@@ -143,7 +143,7 @@ def _since(c: Comparison, changes: tuple[Change, ...]) -> str:
     causes = [_WORDS[change.fact] for change in changes if _concerns(change, c) and change.fact in _CAUSES]
     if not causes:
         return "Neither the model nor its artifact, TF.js, the browser or the GPU changed since then."
-    return f"What changed since then: {names(list(dict.fromkeys(causes)), most=len(_CAUSES))}."
+    return f"Changed since then: {names(list(dict.fromkeys(causes)), most=len(_CAUSES))}."
 
 
 #: Facts that can make a browser answer otherwise.
@@ -210,10 +210,10 @@ def _model_changed(
         "model-changed",
         Severity.INFO if same else Severity.ERROR,
         summary=f"{report.model.path} is not the accepted model (SHA-256 {shortened(now.model_sha256)}, was "
-        f"{shortened(then.model_sha256)}), and what it gives in Python on the same inputs is {python}.",
+        f"{shortened(then.model_sha256)}). In Python, on the same inputs, its outputs are {python}.",
         advice=""
         if same
-        else f"If this is the new release, accept it with pycheck baseline update {report.name}; if not, something "
+        else f"If this is the new release, accept it with pycheck baseline update {report.name}; if not, find what "
         "changed its weights.",
         evidence={"was": then.model_sha256, "now": now.model_sha256, "same_outputs": same},
     )
@@ -233,8 +233,8 @@ def _restless(report: Report, then: VariantFacts, now: VariantFacts, changes: tu
         yield finding(
             "baseline-changed",
             Severity.INFO,
-            summary=f"Nothing that is known changed since the accepted release, and yet {names(moved)} "
-            f"{'is' if len(moved) == 1 else 'are'} not the same to the last bit.",
+            summary=f"{names(moved)} {'is' if len(moved) == 1 else 'are'} not the same to the last bit as in the "
+            "accepted release, although no model, software or GPU that pycheck records has changed.",
             advice="The same processor and driver would give the same bits, unless an operation is random.",
             evidence={"fact": "outputs", "about": moved},
         )
@@ -244,7 +244,7 @@ def _missing(report: Report, what: list[str], settings: BaselineSettings) -> Fin
     return finding(
         "baseline-missing",
         Severity.WARNING,
-        summary=f"The baseline {settings.file.name} has nothing of {names(what)}: that was not held against it.",
-        advice=f"Accept what is there now with pycheck baseline update {report.name}.",
+        summary=f"The baseline {settings.file.name} has no entry for {names(what)}: there was nothing to compare with.",
+        advice=f"Accept the results of now with pycheck baseline update {report.name}.",
         evidence={"missing": what},
     )

@@ -19,7 +19,7 @@ _HEAD = (
     "# The accepted release. Written by `pycheck baseline update` or `pytest --pycheck-update-baseline`.\n"
     "# Numbers are rounded to three digits.\n"
 )
-_UPDATE = "pycheck baseline update writes it anew, from results that pass."
+_UPDATE = "pycheck baseline update writes it again, from results that pass."
 _DIGITS = 3
 #: Hexadecimal digits of a digest: enough to tell two apart.
 DIGEST_LENGTH = 16
@@ -72,7 +72,9 @@ def read(path: Path) -> Baseline:
     except OSError as error:
         raise InputError(f"the baseline {path} cannot be read: {error.strerror}", _UPDATE) from error
     except ValueError as error:
-        raise InputError(f"{path} is no baseline: {error}", f"A merge may have left its marks. {_UPDATE}") from error
+        raise InputError(
+            f"{path} is not a baseline: {error}", f"A merge may have left its marks in it. {_UPDATE}"
+        ) from error
     schema = table.get("schema")
     if schema != SCHEMA:
         raise InputError(

@@ -85,7 +85,9 @@ class _Reader:
                         f"Leave out {made} or inputs.",
                     )
             if not name or "/" in name or not name.isprintable():
-                raise UsageError(f"{self._file.place(*at, 'name')}: {name!r} is no name for a model: / has a meaning")
+                raise UsageError(
+                    f"{self._file.place(*at, 'name')}: {name!r} cannot name a model: a name is printable and has no /"
+                )
             if "tfjs_model" in settings:
                 settings["tfjs_model"] = str(self._folder / Path(settings["tfjs_model"]).expanduser())
             chosen = {key: self._choices((*at, key), table, key) or common[key] for key in keys.TOP}
@@ -170,7 +172,7 @@ class _Reader:
             self._code(("severity", code), code)
             if level not in LEVELS:
                 advice = nearest(str(level), LEVELS)
-                raise UsageError(f"{self._file.place('severity', code)}: {level!r} is no severity", advice)
+                raise UsageError(f"{self._file.place('severity', code)}: {level!r} is not a severity", advice)
         return dict(table)
 
     def _baseline(self) -> BaselineSettings:

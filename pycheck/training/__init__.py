@@ -1,4 +1,4 @@
-"""Training in two worlds: the same model, batches, optimizer and loss in Python and in the page, step by step."""
+"""Trains in Python and in the page with the same model, batches, optimizer and loss, and compares step by step."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def _of_recipe(setup: Setup) -> Iterator[Cure]:
             changed = replace(optimizer, epsilon=epsilon)
             if changed != optimizer:
                 yield Cure(
-                    "same-epsilon" if epsilon < 1e-6 else "larger-epsilon", f"epsilon {epsilon:g} in both worlds",
+                    "same-epsilon" if epsilon < 1e-6 else "larger-epsilon", f"epsilon {epsilon:g} on both sides",
                     f"--optimizer {changed}", _with(setup, optimizer=changed),
                 )  # fmt: skip
 

@@ -59,7 +59,7 @@ def _no_distribution(array: Array) -> Array:
     return np.asarray((array < 0) | (np.abs(array.sum(axis=-1, keepdims=True) - 1.0) > 1e-3))
 
 
-_SQUEEZE = "Bring the targets into 0 to 1: a label of 2 may mean another class, a number wants mse."
+_SQUEEZE = "Scale the targets to 0 to 1. If they are labels of more classes, or plain numbers, use a loss for these."
 _RANGES: Mapping[str, tuple[str, _Check, str]] = {
     "binary_crossentropy": ("targets from 0 to 1", _outside(0.0, 1.0), _SQUEEZE),
     "categorical_crossentropy": (
@@ -78,11 +78,11 @@ _RANGES: Mapping[str, tuple[str, _Check, str]] = {
     ),
     "hinge": (
         "targets of -1 and 1; Keras turns 0 and 1 into these, TF.js does not", lambda a: (a != -1) & (a != 1),
-        "Give -1 and 1 in both worlds.",
+        "Give -1 and 1 in Python and in TF.js.",
     ),
     "squared_hinge": (
         "targets of -1 and 1; Keras turns 0 and 1 into these, TF.js does not", lambda a: (a != -1) & (a != 1),
-        "Give -1 and 1 in both worlds.",
+        "Give -1 and 1 in Python and in TF.js.",
     ),
     "cosine_similarity": (
         "targets with a direction, not all 0", lambda a: np.abs(a).sum(axis=-1, keepdims=True) == 0,

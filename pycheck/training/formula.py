@@ -36,7 +36,7 @@ def compile_formula(text: str) -> tuple[str, ...]:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
-        raise UsageError(f"--loss {text!r} is no formula: {getattr(error, 'msg', error)}", _ADVICE) from error
+        raise UsageError(f"--loss {text!r} is not a formula: {getattr(error, 'msg', error)}", _ADVICE) from error
     words: list[str] = []
     _emit(tree.body, words, text)
     if "p" not in words:
@@ -48,7 +48,7 @@ def _emit(node: ast.expr, words: list[str], text: str) -> None:
     match node:
         case ast.Constant(value=bool() | int() | float() as value) if not isinstance(value, bool):
             if not math.isfinite(value):
-                raise UsageError(f"--loss {text!r}: {value} is no finite number", _ADVICE)
+                raise UsageError(f"--loss {text!r}: {value} is not a finite number", _ADVICE)
             words.append(repr(float(value)))
         case ast.Name(id="y" | "p" as name):
             words.append(name)

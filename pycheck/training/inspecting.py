@@ -24,7 +24,7 @@ _MOST_CURVATURES = 4
 #: Batches whose loss is compared before and after a training.
 _MOST_BATCHES = 16
 _NO_RATE = (
-    "learning-rate-too-high is not looked for: adadelta's step is a multiple of its own earlier steps, so that no "
+    "learning-rate-too-high is not measured: adadelta's step is a multiple of its own earlier steps, so that no "
     "rate bounds it"
 )
 

@@ -31,7 +31,7 @@ def trainable_copy(
 ) -> tuple[Any, tuple[str, ...]]:
     """A copy with the same weights that computes in `precision`, and notes of what was turned off.
 
-    Regularizers and constraints are left out too: the trainer adds the penalties itself, in both worlds alike.
+    Regularizers and constraints are left out too: the trainer adds the penalties itself, on both sides.
     `change` is called with the class name and the arguments of every layer, to change these.
     ModelFileError where a model cannot be made again from its configuration.
     """
@@ -80,11 +80,11 @@ def _rewrite_layer(class_name: str, config: dict[str, Any], notes: dict[str, lis
     name = str(config["name"])
     if class_name in _RANDOM and config.get(_RANDOM[class_name]):
         config[_RANDOM[class_name]] = 0.0
-        notes.setdefault(f"{class_name} is off, for two worlds draw other random numbers", []).append(name)
+        notes.setdefault(f"{class_name} is disabled: Python and TF.js draw different random numbers", []).append(name)
     for argument in _RANDOM_ARGUMENTS:
         if config.get(argument):
             config[argument] = 0.0
-            notes.setdefault(f"{argument} is off, for two worlds draw other random numbers", []).append(name)
+            notes.setdefault(f"{argument} is disabled: Python and TF.js draw different random numbers", []).append(name)
     if config.get("activity_regularizer"):
         config["activity_regularizer"] = None
         notes.setdefault("its activity regularizer is left out", []).append(name)
@@ -92,7 +92,9 @@ def _rewrite_layer(class_name: str, config: dict[str, Any], notes: dict[str, lis
         if argument.endswith(_DROPPED_SUFFIXES) and value:
             config[argument] = None
             if argument.endswith("_constraint"):
-                notes.setdefault(f"its {argument} is left out, for TF.js's optimizers apply none", []).append(name)
+                notes.setdefault(
+                    f"its {argument} is left out, because TF.js's optimizers do not apply constraints", []
+                ).append(name)
 
 
 def penalties(model: Any, l1: float, l2: float) -> dict[str, tuple[float, float]]:

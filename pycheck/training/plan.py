@@ -115,7 +115,7 @@ def _check_classes(targets: Tensors, signature: Signature) -> None:
         if classes is not None and (values.min() < 0 or values.max() >= classes):
             wrong = int(values[(values < 0) | (values >= classes)].flat[0])
             raise InputsFileError(
-                f"The target {wrong} is no class: the output {spec.name!r} has {classes}, 0 to {classes - 1}.",
+                f"The target {wrong} is not a class: the output {spec.name!r} has {classes}, 0 to {classes - 1}.",
                 "Number the classes from 0.",
             )
 

@@ -173,7 +173,7 @@ def parse_optimizer(text: str) -> Optimizer:
     name = name.strip().lower()
     if name in ONLY_KERAS_OPTIMIZERS:
         raise UsageError(
-            f"--optimizer {text}: {name} is an optimizer of Keras alone; TF.js has {', '.join(OPTIMIZERS)}",
+            f"--optimizer {text}: TF.js has no optimizer {name}; it has {', '.join(OPTIMIZERS)}",
             "Compare with the nearest of these: adam for adamw and nadam, sgd or rmsprop for the others.",
         )
     if name not in OPTIMIZERS:
@@ -217,7 +217,7 @@ def _number(text: str, key: str, value: str) -> float:
         number = float(value) if number is None else number
     except ValueError:
         raise UsageError(
-            f"--optimizer {text}: {key} is {value!r}, no number", "Write it as in adam:0.001,epsilon=1e-7."
+            f"--optimizer {text}: {key} is {value!r}, which is not a number", "Write it as in adam:0.001,epsilon=1e-7."
         ) from None
     if math.isnan(number):
         raise UsageError(f"--optimizer {text}: {key} is NaN")
@@ -232,7 +232,7 @@ def parse_loss(text: str) -> Loss:
     name = _LOSS_ALIASES.get(name, _LOSS_ALIASES.get(name.lower(), name.lower()))
     if name in ONLY_KERAS_LOSSES:
         raise UsageError(
-            f"--loss {text}: {name} is a loss of Keras alone; TF.js has {', '.join(LOSSES)}",
+            f"--loss {text}: TF.js has no loss {name}; it has {', '.join(LOSSES)}",
             "Write it as a formula, which both compute: --loss 'mean(square(y - p))'.",
         )
     if name not in LOSSES:
@@ -242,7 +242,7 @@ def parse_loss(text: str) -> Loss:
             f"Did you mean {near[0]}?" if near else "",
         )
     if variant not in ("", "from_logits") or (variant and name not in FROM_LOGITS):
-        raise UsageError(f"--loss {text}: only {' and '.join(FROM_LOGITS)} are there :from_logits in both worlds")
+        raise UsageError(f"--loss {text}: only {' and '.join(FROM_LOGITS)} take :from_logits in Keras and in TF.js")
     return Loss(name, from_logits=bool(variant))
 
 

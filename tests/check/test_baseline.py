@@ -72,7 +72,7 @@ def test_what_changed_is_told_and_named_as_what_may_have_caused_a_loss() -> None
     worse, changed = (
         next(f for f in held.findings if f.code == code) for code in ("baseline-worse", "baseline-changed")
     )
-    assert worse.advice == "What changed since then: the browser."
+    assert worse.advice == "Changed since then: the browser."
     assert changed.summary == (
         "The browser changed since the accepted release: Chromium 157, was Chromium 156 (chromium:webgl)."
     )
@@ -110,9 +110,11 @@ def test_a_baseline_of_another_model_or_of_other_inputs_is_none() -> None:
     before = report([comparison(CPU)])
     other = Signature(before.model.signature.inputs, (TensorSpec("z", "float32", (None, 3)),))
     mismatch = hold(replace(before, model=replace(before.model, signature=other)), _accepted(before), SETTINGS).mismatch
-    assert mismatch == "the baseline of m is of another model: its outputs were y float32 ?x10, and are z float32 ?x3"
+    assert (
+        mismatch == "the baseline of m is of a different model: its outputs were y float32 ?x10 and are z float32 ?x3"
+    )
     fewer = replace(before, inputs=InputsInfo(None, "00" * 32, 8))
-    assert "made with other inputs" in str(hold(fewer, _accepted(before), SETTINGS).mismatch)
+    assert "made with different inputs" in str(hold(fewer, _accepted(before), SETTINGS).mismatch)
 
 
 # --- the file
@@ -143,7 +145,7 @@ def test_a_new_error_changes_its_own_lines_alone() -> None:
     [
         ("schema = 2\n", "has schema 2; this pycheck reads 1"),
         ("", "has schema None"),
-        ("<<<<<<< HEAD\n", "is no baseline"),
+        ("<<<<<<< HEAD\n", "is not a baseline"),
         ('schema = 1\npycheck = "0.1.0"\n[variants.m]\nsamples = 1\n', "is damaged: variants.m.artifact"),
         ("schema = 1\npycheck = 3\n", "is damaged: pycheck"),
     ],

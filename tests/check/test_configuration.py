@@ -74,7 +74,7 @@ def test_judging_sections_are_read(tmp_path: Path) -> None:
         ('quantize = "int4"\n' + MODEL, ":1: quantize", "one of none, float16, uint16, uint8"),
         ('[[models]]\nname = "m"\n', ":1: models", "path is missing"),
         (MODEL + '\n[[models]]\npath = "m.h5"\n', ":4: models", "two models are called 'm'"),
-        (MODEL + 'name = "a/b"\n', ":3: models.name", "is no name"),
+        (MODEL + 'name = "a/b"\n', ":3: models.name", "cannot name a model"),
         (MODEL + "[[budgets]]\nmax_abs_eror = 1\n", ":4: budgets.max_abs_eror", "Did you mean max_abs_error?"),
         (MODEL + "[[budgets]]\nmax_abs_error = -1\n", ":4: budgets.max_abs_error", "at least 0"),
         (MODEL + "[[budgets]]\nlatency = 2\n", ":4: budgets.latency", "against"),

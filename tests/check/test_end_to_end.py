@@ -121,7 +121,7 @@ def test_latency_is_measured_with_one_runtime_at_a_time(work: Path, command: Cli
 
 @pytest.mark.parametrize(
     ("baseline", "said"),
-    [("schema = 7\n", "has schema 7"), ("<<<<<<< ours\n", "is no baseline")],
+    [("schema = 7\n", "has schema 7"), ("<<<<<<< ours\n", "is not a baseline")],
 )
 def test_a_baseline_that_is_none_ends_it_before_anything_runs(
     work: Path, command: Cli, baseline: str, said: str

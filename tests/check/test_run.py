@@ -108,7 +108,7 @@ def test_a_baseline_of_another_model_leaves_what_was_measured_and_is_an_error(tm
     assert [each.name for each in made.reports] == ["m", "n"]
     (failure,) = made.failures
     assert (failure.name, failure.exit_code, made.verdict) == ("m", 2, Verdict.ERROR)
-    assert "made with other inputs" in failure.message
+    assert "made with different inputs" in failure.message
     assert "pycheck baseline update m" in failure.advice
 
 

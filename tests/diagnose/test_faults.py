@@ -65,7 +65,10 @@ def test_where_several_faults_explain_the_same_failure_none_is_called_the_cause(
     wasm_only = replace(CAST, broken=False)
     errors = dict.fromkeys((CPU, WEBGL, WASM), "Shape mismatch: [5] vs. [2]")
     first, second, third = found(GROUPS, dilation, wasm_only, errors=errors)["artifact-unsupported"]
-    words = "It is one of 2 possible causes of the failure on chromium:cpu, chromium:webgl and chromium:wasm."
+    words = (
+        "It is one of 2 faults that explain the failure on chromium:cpu, chromium:webgl and chromium:wasm: all of them "
+        "have to go."
+    )
     assert first.summary.endswith(words) and second.summary.endswith(words)
     assert "cause" not in third.summary
 

@@ -321,7 +321,7 @@ class TestBaseline:
         (pytester.path / "accepted.toml").write_text("<<<<<<< HEAD\n")
         result = faked(ONE, *self.UPDATE)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stdout.fnmatch_lines(["The baseline stays as it was: *accepted.toml is no baseline*"])
+        result.stdout.fnmatch_lines(["The baseline stays as it was: *accepted.toml is not a baseline*"])
 
 
 class TestBesideOthers:

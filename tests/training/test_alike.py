@@ -120,7 +120,7 @@ def test_dropout_is_off_with_a_note_and_moving_statistics_are_compared(lab: Lab)
     training = trained.report.training
     assert training is not None
     assert trained.report.passed, trained.report.findings
-    assert any("drop: Dropout is off" in note for note in training.notes)
+    assert any("drop: Dropout is disabled" in note for note in training.notes)
     moving = [v for v in training.variables if not v.trainable]
     assert [v.name for v in moving] == ["norm/moving_mean", "norm/moving_variance"]
     assert all(v.compared for v in training.variables)

@@ -1,4 +1,4 @@
-"""`pycheck gradients`: the gradient of the first batch in both worlds, and both passes operation by operation."""
+"""`pycheck gradients`: the gradient of the first batch on both sides, and both passes operation by operation."""
 
 from __future__ import annotations
 

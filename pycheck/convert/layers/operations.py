@@ -177,7 +177,7 @@ def _check_attributes(site: Site, **expected: float) -> None:
     for name, value in expected.items():
         actual = getattr(site.layer, name, value)
         if actual != value:
-            raise RefusedError(f"{name}={actual!r}: tfjs-layers has it for {value} alone")
+            raise RefusedError(f"{name}={actual!r}: tfjs-layers has it only for {value}")
 
 
 def _softmax(site: Site) -> Ref:

@@ -34,7 +34,7 @@ def class_divergence(case: TrainingCase) -> Iterator[Finding]:
             yield finding(
                 "nan-introduced", case.nan_severity, runtime=curves.runtime, tensor=bad.name,
                 summary=f"{curves.runtime} is not finite from {moment(bad)} on; Python trains to the end.",
-                advice="The findings below say what starts it; --try-remedies says what cures it.",
+                advice="The findings below name the cause; --try-remedies looks for a fix.",
                 evidence=evidence_of(bad),
             )  # fmt: skip
         if native and not bad and len(curves.loss) == len(case.native.loss):
@@ -62,7 +62,7 @@ def native_nan(case: TrainingCase) -> Iterator[Finding]:
         "native-nan", case.nan_severity, runtime=NATIVE_FLOAT32, tensor=bad.name,
         summary=f"Python's own training is not finite from {moment(bad)} on{later}"
         f"{'; ' + listed(elsewhere) if elsewhere else ''}.",
-        advice="The findings below say what starts it; --try-remedies says what cures it.",
+        advice="The findings below name the cause; --try-remedies looks for a fix.",
         evidence=evidence_of(bad),
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def drift(case: TrainingCase) -> Iterator[Finding]:
         explained = next((e for e in case.evidence.explanations if e.runtime == curves.runtime), None)
         yield finding(
             "drift", Severity.ERROR, runtime=curves.runtime, tensor=parted.name,
-            summary=f"{curves.runtime} parts from Python at {moment(parted)}: {number(share or 0.0)} times what is "
+            summary=f"{curves.runtime} diverges from Python at {moment(parted)}: {number(share or 0.0)} times what is "
             "allowed there by float32's own error.",
             advice=f"{listed(explained.codes)}, below, "
             f"{'explains' if len(explained.causes) == 1 else 'explain'} it."
@@ -114,13 +114,13 @@ def _told(cause: str, case: TrainingCase, found: Explanation) -> tuple[str, str]
     """What TF.js does, and what to do about it."""
     name, loss = case.evidence.optimizer, case.training.loss
     if cause == "optimizer":
-        much = "much: choose its learning rate anew for the page" if name == "adadelta" else "little"
+        much = "much: choose another learning rate for the page" if name == "adadelta" else "little"
         return (
-            f"TF.js computes {name} by another formula than Keras",
+            f"TF.js computes {name} by a different formula than Keras",
             f"docs/training.md has both formulas. What they learn differs {much}.",
         )
     if cause == "loss":
-        return f"TF.js computes {loss} by another formula than Keras: {_loss_formula(loss)}", _loss_advice(loss)
+        return f"TF.js computes {loss} by a different formula than Keras: {_loss_formula(loss)}", _loss_advice(loss)
     settable = name not in ("sgd", "momentum", "adagrad")
     return (
         f"TF.js adds {number(found.epsilon)} where Keras adds 1e-7, in the optimizer {name} or in the loss",
@@ -147,7 +147,7 @@ def _loss_advice(loss: str) -> str:
     if loss in ("binary_crossentropy", "categorical_crossentropy"):
         return f"End the model without its activation and take the loss from logits: --loss {loss}:from_logits."
     if loss in ("hinge", "squared_hinge"):
-        return "Give targets of -1 and 1 in both worlds."
+        return "Give targets of -1 and 1 in Python and in TF.js."
     if loss in ("sparse_categorical_crossentropy", "kl_divergence", "cosine_similarity"):
         return "Write the loss as a formula, which both compute alike, or keep outputs and targets away from 0."
     return "Mostly nothing: it is a matter of samples that are met exactly. Squared errors have no such point."
