@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _OWN = RuntimeId("artifact", "float32")
 #: Integers may differ where roundoff decides, as between two nearly equal classes: so large a share of them may not.
 _MOST_DECIDED = 0.1
+#: Between two executions in half floats lie at most so many unit roundoffs at the output's scale.
+_ROUNDOFFS = 32.0
 #: Of the largest value of a layer's result: beyond this it is no roundoff that was added up.
 _LAYER_DIFFERS = 1e-3
 
@@ -43,7 +45,7 @@ def check_reference(model: Model, tensors: Tensors, size: Tensors, classes: Tens
         names = ", ".join(model.random_operations)
         return ReferenceCheck(own.title, "random", reason=f"the model draws random numbers ({names})")
     try:
-        outputs, found = _held_against(own, tensors, size, classes)
+        outputs, found = _held_against(own, model, tensors, size, classes)
         if found and _difference(own(tensors, eagerly=False), outputs, outputs):
             return ReferenceCheck(own.title, "random", reason="two calls on the same inputs differ")
     except Exception as error:  # whatever the model raises: the reference ran, and says nothing of this
@@ -78,7 +80,7 @@ def check_failure(model: Model, tensors: Tensors) -> ReferenceCheck | None:
         return None
     try:
         again = model.in_shapes(tensors).predict(tensors)
-        outputs, found = _held_against(own, tensors, again, again)
+        outputs, found = _held_against(own, model, tensors, again, again)
     except Exception:  # the model fails, or cannot be traced for this batch either: the first error stands
         return None
     if found:
@@ -105,7 +107,7 @@ def told(check: ReferenceCheck) -> str:
 
 
 def _held_against(
-    own: OwnPredict, tensors: Tensors, size: Tensors, classes: Tensors
+    own: OwnPredict, model: Model, tensors: Tensors, size: Tensors, classes: Tensors
 ) -> tuple[Mapping[str, Array], Comparison | None]:
     """What `predict` gives, and the output that differs; from Keras's graph where its eager execution does not agree.
 
@@ -114,12 +116,12 @@ def _held_against(
     if own.is_keras:
         try:
             outputs = own(tensors)
-            if not _difference(outputs, size, classes):
+            if not _difference(outputs, size, classes, model.precision):
                 return outputs, None
         except Exception:  # the graph is what the user runs: its error is the one that counts
             pass
     outputs = own(tensors, eagerly=False)
-    return outputs, _difference(outputs, size, classes)
+    return outputs, _difference(outputs, size, classes, model.precision)
 
 
 def _explained(
@@ -129,7 +131,7 @@ def _explained(
     outcome = "overridden" if own.is_overridden else "differs"
     if own.is_keras and outcome == "differs":
         again = model.in_shapes(tensors).predict(tensors)
-        outcome = "differs" if _difference(outputs, again, again) else "retraced"
+        outcome = "differs" if _difference(outputs, again, again, model.precision) else "retraced"
     shape = _fixed(model, tensors, outputs) if outcome == "retraced" else ()
     return ReferenceCheck(
         own.title,
@@ -152,18 +154,20 @@ def _fixed(model: Model, tensors: Tensors, outputs: Mapping[str, Array]) -> tupl
         again = model.in_shapes(tensors, free_samples=True).predict(tensors)
     except Exception:  # it needs the batch as well
         return shape
-    return shape if _difference(outputs, again, again) else (None, *shape[1:])
+    return shape if _difference(outputs, again, again, model.precision) else (None, *shape[1:])
 
 
-def _difference(own: Mapping[str, Array], size: Tensors, classes: Tensors) -> Comparison | None:
-    """The output that is farthest beyond roundoff; None where all agree."""
+def _difference(
+    own: Mapping[str, Array], size: Tensors, classes: Tensors, half: str | None = None
+) -> Comparison | None:
+    """The output that is farthest beyond roundoff, which may be that of `half`; None where all agree."""
     failed = []
     for name, single in classes.items():
         if name not in own:
             return _compared(name, np.zeros(0), single, single)
         double = size[name] if size[name].shape == single.shape else single
         comparison = _compared(name, own[name], double, single)
-        if comparison.passed is False and not _is_decided(comparison):
+        if comparison.passed is False and not _is_decided(comparison) and not _is_rounding(comparison, half):
             failed.append(comparison)
     return max(failed, key=lambda c: (c.shape_mismatch is not None, _share(c)), default=None)
 
@@ -193,6 +197,16 @@ def _is_decided(comparison: Comparison) -> bool:
     if comparison.shape_mismatch or count is None:
         return False
     return count <= max(1.0, _MOST_DECIDED * comparison.element_count)
+
+
+def _is_rounding(comparison: Comparison, half: str | None) -> bool:
+    """Whether these differ by the rounding of half floats, in which two executions may fuse other operations."""
+    from .model.precision import UNIT_ROUNDOFF
+
+    c = comparison
+    if half is None or c.shape_mismatch or c.nonfinite.changed or c.max_abs_error is None:
+        return False
+    return c.max_abs_error <= _ROUNDOFFS * UNIT_ROUNDOFF[half] * (c.reference_scale or 0.0)
 
 
 def _first_layer(own: OwnPredict, model: Model, tensors: Tensors) -> str | None:

@@ -48,6 +48,7 @@ class _Card:
     weights: tuple[NonfiniteWeight, ...]
     training_calls: tuple[TrainingCall, ...] = ()
     largest_activation: int = 1  # elements for one sample
+    precision: str | None = None  # a float type coarser than float32
 
 
 _CARD = TypeAdapter(_Card)
@@ -124,7 +125,7 @@ class Source:
             except ArtifactFileError:  # which whoever runs it will say better
                 return Evidence(weights=card.weights)
 
-        return replace(await asyncio.to_thread(read), training_calls=card.training_calls)
+        return replace(await asyncio.to_thread(read), training_calls=card.training_calls, precision=card.precision)
 
     async def tensorflow(self) -> None:
         """Import TensorFlow, quietly, for whoever needs it without the model."""
@@ -278,4 +279,5 @@ def _card_of(model: Model) -> _Card:
         nonfinite_weights(keras_model),
         training_calls(keras_model, model.training_calls),
         model.activations.largest,
+        model.precision,
     )

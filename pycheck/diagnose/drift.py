@@ -214,6 +214,18 @@ def _is_high(error: float | None, scale: float | None) -> bool:
     return error is not None and scale is not None and error > _HIGH_FLOOR * scale
 
 
+def _floor_advice(half: str | None) -> str:
+    if half:
+        return (
+            f"The model computes in {half} in Python, and TF.js in float32, which is closer to float64. If the browser "
+            "is to give the values of Python, save the model with the dtype policy float32."
+        )
+    return (
+        "No backend can be more exact than this, because the model amplifies roundoff: normalize its inputs, or look "
+        "for a difference of large numbers."
+    )
+
+
 def noise_floor_high(case: Case) -> Iterator[Finding]:
     """noise-floor-high: float32 itself costs this output more than a hundredth of its size."""
     for c in case.floors:
@@ -224,10 +236,10 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
                 Severity.WARNING,
                 runtime=c.candidate,
                 tensor=c.tensor,
-                summary=f"{c.tensor}: in Python itself float32 differs from float64 by {number(error)}, "
+                summary=f"{c.tensor}: in Python itself {case.evidence.precision or 'float32'} differs from float64 by "
+                f"{number(error)}, "
                 f"{error / scale:.0%} of the largest value {number(scale)}.",
-                advice="No backend can be more exact than this, because the model amplifies roundoff: "
-                "normalize its inputs, or look for a difference of large numbers.",
+                advice=_floor_advice(case.evidence.precision),
                 evidence={"noise_floor": error, "reference_scale": scale},
             )
 

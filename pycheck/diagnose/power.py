@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..types import Comparison, DeadChannels, Finding, Power, Severity, TableReach, WeightPower
-from .case import Case, Rule, listed, number
+from .case import Case, Rule, is_exact, listed, number
 from .codes import finding
 
 #: Samples that differ by less, in relation to the output's scale, are equal in float32.
@@ -32,7 +32,7 @@ def weak_comparison(case: Case) -> Iterator[Finding]:
         summary=f"A fault of {100 * power.fault:.3g} % would be noticed in "
         f"{f'only {least.noticed_count:,}' if least.noticed_count else 'none'} of the {least.weight_count:,} weight "
         f"tensor{'' if least.weight_count == 1 else 's'} of the artifact, on {runtimes}.",
-        advice=_weak_advice(power, given=given),
+        advice=_weak_advice(case, power, given=given),
         evidence={
             "noticed": {str(share.runtime): share.noticed_count for share in weak},
             "weights": least.weight_count,
@@ -41,10 +41,20 @@ def weak_comparison(case: Case) -> Iterator[Finding]:
     )
 
 
-def _weak_advice(power: Power, *, given: bool) -> str:
+def _weak_advice(case: Case, power: Power, *, given: bool) -> str:
     if any(weight.reached is False for weight in power.weights):
         return (
             "The inputs do not reach some of the weights, see blind-inputs: give inputs like those of your application."
+        )
+    if all(is_exact(c.dtype) for c in case.candidates):
+        return (
+            "The outputs hold booleans or whole numbers only, which stay the same until a decision flips. Compare the "
+            "numbers before the decision as well: make them an output of the model that is checked."
+        )
+    if (half := case.evidence.precision) and not given:
+        return (
+            f"The limits are wide because the model computes in {half} in Python. Save it with the dtype policy "
+            "float32 and compare that file: TF.js computes in float32 in any case."
         )
     if given:
         return "The limits that were given are wide: leave out --rtol, --atol and --max-ulp, or set smaller ones."

@@ -85,8 +85,12 @@ def _columns(values: Values, plan: Plan, taken: set[int]) -> list[int] | None:
 
 
 def _typed(numbers: Array, dtype: str) -> Array:
-    if dtype == "string":
-        return numbers
+    if dtype == "string":  # of keys that are hashed, numbers are drawn
+        texts = np.empty(numbers.shape, object)
+        for place in np.ndindex(texts.shape):
+            value = numbers[place]
+            texts[place] = value if isinstance(value, str) else str(round(value))
+        return texts
     kind = np.dtype(dtype)
     if kind.kind in "iu":
         limits = np.iinfo(kind)

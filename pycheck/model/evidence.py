@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,17 +33,23 @@ def training_calls(keras_model: Any, in_training: Mapping[str, str]) -> tuple[Tr
     """Layers that the model calls with ``training=True``.
 
     `in_training` are those that ran so when it was called with ``training=False``, as predict does: Keras 3 hands that
-    on to every layer of a functional model, whatever the layer was called with.
+    on to every layer of a functional model, whatever the layer was called with. Layers that alter images have
+    ``training=True`` as their default, which Keras 3 writes into the file as if the user had asked for it.
     """
     asked: dict[str, str] = {}
     for model in (keras_model, *layers_of(keras_model)):
         for layer, arguments in _calls_in(model):
-            if arguments.get("training") is True:
+            if arguments.get("training") is True and not _trains_by_default(layer):
                 asked[str(layer.name)] = type(layer).__name__
     models = {str(layer.name) for layer in layers_of(keras_model) if getattr(layer, "layers", None)}
     found = asked | dict(in_training)
     inner = {name: of for name, of in found.items() if name not in models}
     return tuple(TrainingCall(name, of, name in in_training) for name, of in (inner or found).items())
+
+
+def _trains_by_default(layer: Any) -> bool:
+    parameter = inspect.signature(layer.call).parameters.get("training")
+    return parameter is not None and parameter.default is True
 
 
 def _calls_in(model: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:

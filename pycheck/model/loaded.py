@@ -18,6 +18,7 @@ from .callable import Traced, trace_in_shapes
 from .graph import FrozenGraph, freeze
 from .messages import one_line
 from .own_predict import OwnPredict
+from .precision import coarsest_float
 
 if TYPE_CHECKING:
     from .activations import Activations
@@ -72,6 +73,14 @@ class Model:
         graph = self._traced.function.graph
         types = sorted({op.type for op in graph.get_operations() if op.op_def.is_stateful and _RANDOM.search(op.type)})
         return tuple(types) if self.keras_model is not None else ()
+
+    @cached_property
+    def precision(self) -> str | None:
+        """The coarsest float type below float32 in which the model computes; None where that is float32, or unknown."""
+        try:
+            return coarsest_float(self._frozen.graph_def)
+        except ConversionError:  # whoever needs the graph itself will say so
+            return None
 
     def in_shapes(self, tensors: Tensors, *, free_samples: bool = False) -> Model:
         """The same Keras model, traced for exactly the shapes of these inputs; kept for the next call.

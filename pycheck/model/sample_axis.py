@@ -15,8 +15,9 @@ one long waveform is [?], where the axis is time. The rule, the cheapest evidenc
 4. A fixed batch of N: an output has one if its first size is N. With N = 1 an open first size has none, because
    one row says nothing.
 5. An input of a Keras model, or of an artifact in the layers format, always has one: Keras defines it so.
-6. An input of any other model has one if the rows of some output follow its rows. An input of a fixed first size has
-   one if that is 1, a batch of one, or if some output has one.
+6. An input of any other model has one if the rows of some output follow its rows, or if the model fails once this
+   input alone has fewer rows. An input of a fixed first size has one if that is 1, a batch of one, or if some output
+   has one.
 7. Rows that influence one another are no samples: an input of a waveform is also followed by an output of as many
    values, if the model filters it. For the inputs of step 6 the model runs twice on 8 rows (or on the fixed N), which
    differ in the first. No output keeps its other rows: there is no sample axis. Inputs of rank 4 and more are left
@@ -158,7 +159,21 @@ class _Decision:
             shapes = self._shapes({**dict.fromkeys(candidates, _ROWS), position: _OTHER_ROWS})
             return not shapes or any(shapes[name] is None or shapes[name][0] != _ROWS for name in names)
 
-        return [position for position in candidates if follows(position)] or list(candidates)
+        followed = [position for position in candidates if follows(position)]
+        apart = [position for position in candidates if position not in followed]
+        bound = [position for position in apart if self._needs_the_rows_of_others(position, candidates)]
+        return sorted([*followed, *bound]) or list(candidates)
+
+    def _needs_the_rows_of_others(self, position: int, candidates: Sequence[int]) -> bool:
+        """Whether the model runs on equal numbers of rows, and fails if this input has another number.
+
+        Shape inference does not know the rows behind a lookup or a count, and takes those of what they are joined to.
+        """
+        made = self._made(candidates, _INDEPENDENT_ROWS, 0)
+        if self._run(made) is None:
+            return False
+        made[position] = made[position][:-1]
+        return self._run(made) is None
 
     def _independent(self, inputs: Sequence[int], outputs: Sequence[bool], rows: int) -> bool:
         """Whether some output, or every one where all inputs are of rank 1, keeps its rows if the first changes."""
@@ -196,7 +211,13 @@ class _Decision:
         if not self._may_run:
             return None
         manager = cancellation.CancellationManager()
-        timer = threading.Timer(_LONGEST_RUN_S, manager.start_cancel)
+        is_late = threading.Event()  # the manager also counts as cancelled after an error of the model
+
+        def stop() -> None:
+            is_late.set()
+            manager.start_cancel()
+
+        timer = threading.Timer(_LONGEST_RUN_S, stop)
         timer.daemon = True
         try:
             flat = [tf.constant(v, spec.dtype) for v, spec in zip(values, self.given.inputs, strict=True)]
@@ -205,7 +226,7 @@ class _Decision:
                 outputs = manager.get_cancelable_function(self.function)(*flat)
                 return {name: np.asarray(value) for name, value in outputs.items()}
         except Exception:  # a model may refuse made values in any way of its own
-            if manager.is_cancelled:  # every other run would take as long
+            if is_late.is_set():  # every other run would take as long
                 self.__dict__["_may_run"] = False
             return None
         finally:

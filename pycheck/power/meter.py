@@ -156,9 +156,15 @@ class Meter:
         known.method, known.changes = "perturbed", largest_first(changes, self._scales)
         if not changes:  # so small a fault may be lost in rounding
             after = self._outputs(known.position, 1.0 + max(LARGE_FAULT, _LARGE_CHANGE / known.magnitude))
-            known.reached = any(change(name, before, after[name]) for name, before in self._before.items())
+            moved = any(change(name, before, after[name]) for name, before in self._before.items())
+            known.reached = True if moved else None if self._are_decisions else False
         else:
             known.reached = True
+
+    @property
+    def _are_decisions(self) -> bool:
+        """Whether every output holds booleans or whole numbers: these stay the same until a decision flips."""
+        return all(value.dtype.kind != "f" for value in self._before.values())
 
     def _project(self, output: str, signs: np.random.Generator) -> None:
         shape = self._before[self._names[output]].shape

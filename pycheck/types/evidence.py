@@ -161,7 +161,10 @@ class TrainingCall:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a run beside its outputs, for those who explain them."""
+    """What is known of a run beside its outputs, for those who explain them.
+
+    `precision` is "float16" or "bfloat16" if the model computes in that type in Python, the coarser one of both.
+    """
 
     scales: tuple[InputScale, ...] = ()
     weights: tuple[NonfiniteWeight, ...] = ()
@@ -171,3 +174,4 @@ class Evidence:
     ids: tuple[IdRange, ...] = ()
     reference: ReferenceCheck | None = None
     training_calls: tuple[TrainingCall, ...] = ()
+    precision: str | None = None

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pycheck.types import (
     ArtifactInfo,
+    Evidence,
     Finding,
     ModelInfo,
     PairingHint,
@@ -168,3 +170,12 @@ def test_a_count_that_differs_is_told_as_a_shape_that_depends_on_values(find: Fi
     (finding,) = find(reference, {"chromium:cpu": np.ones((4, 4), np.float32)}, model=model)["shape-mismatch"]
     assert "It depends on values" in finding.summary
     assert "pycheck trace" in finding.advice and "--map-output" not in finding.advice
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_a_floor_of_half_floats_is_no_advice_to_normalize_inputs(find: Find, half: str) -> None:
+    single = (REFERENCE * 1.05).astype(np.float32)
+    findings = find(REFERENCE, {"chromium:cpu": off(0.0)}, single=single, evidence=Evidence(precision=half))
+    (floor,) = findings["noise-floor-high"]
+    assert f"{half} differs from float64" in floor.summary
+    assert f"computes in {half} in Python" in floor.advice and "normalize" not in floor.advice

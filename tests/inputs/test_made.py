@@ -322,3 +322,11 @@ def test_texts_are_keys_or_sentences_of_keys_and_of_words_that_are_none() -> Non
     texts = [str(draw(plan, number=0, index=i, seed=0)) for i in range(40)]
     assert {word for text in texts for word in text.split()} == {"red", "green", "unknown"}
     assert {len(text.split()) for text in texts} >= {1, 4, 8}
+
+
+@pytest.mark.parametrize("kind", ["whole", "ids"])
+def test_numbers_that_are_drawn_for_a_text_which_is_hashed_are_written_as_text(kind: str) -> None:
+    plan = Plan("x", "string", (2, 3), (Values(kind, "", low=0, high=2_000_000),))
+    made = draw(plan, number=0, index=1, seed=0)
+    assert made.dtype == object and made.shape == (2, 3)
+    assert all(isinstance(text, str) and text.isdigit() for text in made.ravel())

@@ -201,3 +201,33 @@ def test_a_loop_that_never_ends_on_made_values_is_stopped(tmp_path: Path, monkey
     assert time.monotonic() - started < 60
     assert inputs_of(model) == {"x": True}
     assert outputs_of(model) == {"looped": True, "count": False}
+
+
+def test_rows_behind_a_lookup_or_a_count_which_shape_inference_does_not_know_follow_the_samples(tmp_path: Path) -> None:
+    """An exported classifier of mixed features; the layer that joins them needs equal numbers of rows."""
+    inputs = {
+        "age": keras.Input((1,), name="age"),
+        "city": keras.Input((1,), name="city", dtype="string"),
+        "zip": keras.Input((1,), name="zip", dtype="int64"),
+        "tags": keras.Input((3,), name="tags", dtype="int32"),
+    }
+    joined = [
+        inputs["age"],
+        L.StringLookup(vocabulary=["x", "y"], output_mode="one_hot")(inputs["city"]),
+        L.IntegerLookup(vocabulary=[7, 8, 9], output_mode="one_hot")(inputs["zip"]),
+        L.CategoryEncoding(4, output_mode="count")(inputs["tags"]),
+    ]
+    keras.Model(inputs, L.Dense(1)(L.Concatenate()(joined))).export(tmp_path / "m", verbose=False)
+    model = load(identify(tmp_path / "m"))
+    assert inputs_of(model) == {"age": True, "city": True, "zip": True, "tags": True}
+
+
+def test_a_run_that_fails_is_not_taken_for_one_that_does_not_end(tmp_path: Path) -> None:
+    """The model is run again: after rows that do not fit it runs on rows that do."""
+
+    def f(a: Any, b: Any, c: Any) -> dict[str, Any]:
+        found = tf.boolean_mask(a, tf.ones_like(a[:, 0]) > 0)  # as many rows as there are, which only a run tells
+        return {"joined": tf.concat([found, tf.boolean_mask(b, tf.ones_like(b[:, 0]) > 0), c], 1)}
+
+    model = saved(tmp_path / "m", f, spec([None, 2], "a"), spec([None, 3], "b"), spec([None, 1], "c"))
+    assert inputs_of(model) == {"a": True, "b": True, "c": True}

@@ -199,6 +199,18 @@ def test_an_artifact_that_python_cannot_run_costs_a_note_and_nothing_else(monkey
     assert "power     Not measured: no kernel" in str(report)
 
 
+def test_outputs_that_are_decisions_are_a_weak_test_and_no_blind_inputs() -> None:
+    """A fault of 1 % flips no sign: that the inputs do not reach the weights is not true."""
+    import keras
+
+    x = keras.Input((4,), name="x")
+    report = pycheck.compare(keras.Model(x, _dense(5, "y")(x) > 0), X, runtimes=CPU)
+    assert report.passed and report.power
+    assert [weight.reached for weight in report.power.weights] != [False]
+    assert "blind-inputs" not in _codes(report)
+    assert "until a decision flips" in _finding(report, "weak-comparison").advice
+
+
 def test_the_json_report_reads_back(weak: Report, tmp_path: Path) -> None:
     from pycheck.report.json import report_from_dict, report_to_dict
 

@@ -265,6 +265,9 @@ def test_calls_in_training_mode_are_named_with_what_predict_makes_of_them(keras:
     assert found(inner) == [("norm", "BatchNormalization", True)]
     x = keras.Input((8,))
     assert found(keras.Model(x, norm()(x))) == []
+    image = keras.Input((8, 8, 3))  # Keras writes the default of these layers, training=True, into the file
+    altered = keras.layers.RandomFlip()(keras.layers.Resizing(6, 6)(keras.layers.RandomContrast(0.2)(image)))
+    assert found(keras.Model(image, altered)) == []
 
 
 def test_sizes_that_keras_refuses_have_no_reference(keras: Any) -> None:
@@ -286,3 +289,40 @@ def test_sizes_that_keras_refuses_have_no_reference(keras: Any) -> None:
     ) as raised:
         check_reference(free, tensors, outputs, outputs)
     assert "before any browser" in raised.value.advice
+
+
+@pytest.mark.parametrize(("half", "policy"), [("bfloat16", "mixed_bfloat16"), ("float16", "mixed_float16")])
+def test_two_executions_in_half_floats_may_round_otherwise(
+    keras: Any, check: Check, monkeypatch: pytest.MonkeyPatch, half: str, policy: str
+) -> None:
+    layers = keras.layers
+    x = keras.Input((10,))
+    hidden = layers.LayerNormalization(dtype=policy)(layers.Dense(16, activation="gelu", dtype=policy)(x))
+    keras_model = keras.Model(x, layers.Dense(3, dtype=policy)(hidden))
+    model, tensors, found = check(keras_model, 8, 10)
+    assert model.precision == half
+    assert found.outcome == "agrees"
+    own = OwnPredict.__call__
+    roundoffs = {"bfloat16": 2.0**-9, "float16": 2.0**-11}[half]
+
+    def off(by: float) -> str:
+        def predict(self: OwnPredict, *args: Any, **kwargs: Any) -> Any:
+            outputs = own(self, *args, **kwargs)
+            return {name: value + np.abs(value).max() * by for name, value in outputs.items()}
+
+        monkeypatch.setattr(OwnPredict, "__call__", predict)
+        outputs = model.predict(tensors)
+        again = check_reference(model, tensors, outputs, outputs)
+        assert again
+        return again.outcome
+
+    assert off(8 * roundoffs) == "agrees"
+    assert off(100 * roundoffs) == "differs"
+
+
+def test_half_floats_that_hold_weights_only_are_no_precision(keras: Any) -> None:
+    x = keras.Input((4,))
+    assert load(keras.Model(x, keras.layers.Dense(2)(x))).precision is None
+    kernel = keras.ops.convert_to_tensor(np.ones((4, 2)), "float16")
+    stored = own_layer(keras, lambda v: keras.ops.matmul(v, keras.ops.cast(kernel, "float32")), 4)
+    assert load(stored).precision is None
