@@ -38,23 +38,33 @@ def options_of(allowed: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
 
 
 async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
-    """The coarsest that passes of those that are finer, else at a cost that quantization may have."""
+    """The coarsest of the finer ones that passes as it is, else the safest at a cost that quantization may have.
+
+    float16 is safer than uint16, which is as large: few large values take all precision from the others in uint16.
+    Weights that are not quantized come last: whoever quantizes wants a smaller file.
+    """
     given = failure.options.quantize
-    finer = _QUANTIZATIONS[_QUANTIZATIONS.index(given) + 1 :]
-    for quantize in finer:
-        trial = Trial(failure.together, quantize=quantize)
-        gave, allowed = await within(failure, trials, trial)
-        remedy = failure.remedy(
+    finer = _QUANTIZATIONS[_QUANTIZATIONS.index(given) + 1 : -1]
+
+    def remedy(quantize: str, gave: Outcome, allowed: tuple[tuple[str, float], ...] = ()) -> Remedy:
+        return failure.remedy(
             "quantization",
             f"weights in {'float32' if quantize == 'none' else quantize} instead of {given}",
             gave,
             trial_count=trials.count,
             options=("--quantize", quantize, *options_of(allowed)),
-            note=JUDGED if allowed else "",
+            note=f"{JUDGED}; --quantize none needs no limit of its own" if allowed else "",
         )
-        if remedy.worked:
-            break
-    return remedy
+
+    for quantize in finer:
+        gave = await trials.outcome(Trial(failure.together, quantize=quantize), failure.runtime)
+        if gave.verdict is Verdict.PASS:
+            return remedy(quantize, gave)
+    for quantize in reversed(finer):
+        gave, allowed = await within(failure, trials, Trial(failure.together, quantize=quantize))
+        if gave.verdict is Verdict.PASS:
+            return remedy(quantize, gave, allowed)
+    return remedy("none", await trials.outcome(Trial(failure.together, quantize="none"), failure.runtime))
 
 
 async def within(failure: Failure, trials: Trials, trial: Trial) -> tuple[Outcome, tuple[tuple[str, float], ...]]:

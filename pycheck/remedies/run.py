@@ -42,7 +42,9 @@ KINDS: tuple[Kind, ...] = (
 async def try_remedies(
     report: Report, options: Options, *, trial: Callable[[Trial], Awaitable[Report]], observe: Observer
 ) -> Report:
-    """The report with its remedies, those that worked first, and findings that advise accordingly.
+    """The report with its remedies, and findings that advise accordingly.
+
+    Those that worked come first, and among them those that need no wider limit.
 
     `trial` runs a change through the stages that the report came from. The verdict stays: what failed has failed.
     """
@@ -54,7 +56,7 @@ async def try_remedies(
             if kind.fits(failure):
                 found += await _searched(kind, failure, trials)
         found += conversion.not_tried(failure)
-    remedies = tuple(sorted(found, key=lambda remedy: not remedy.worked))
+    remedies = tuple(sorted(found, key=lambda remedy: (not remedy.worked, "--atol" in remedy.options)))
     return replace(report, remedies=remedies, findings=advised(report.findings, remedies))
 
 

@@ -111,7 +111,8 @@ def test_coarse_weights_are_made_finer(only: Only) -> None:
     )
     remedy = the_remedy(report)
     assert remedy.worked
-    assert remedy.options == ("--quantize", "uint16", "--atol", "digit:0.01")  # quantization has a cost of its own
+    assert remedy.options == ("--quantize", "float16", "--atol", "digit:0.01")  # quantization has a cost of its own
+    assert "--quantize none needs no limit" in remedy.note
 
 
 @pytest.fixture(scope="module")

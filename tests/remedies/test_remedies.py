@@ -11,9 +11,12 @@ import pytest
 
 from pycheck.errors import ConversionError
 from pycheck.remedies import Trial, trials
+from pycheck.remedies import run as remedies_run
+from pycheck.remedies.failure import Failure
+from pycheck.remedies.trials import Trials
 from pycheck.report import render, view
 from pycheck.report.json import report_from_dict, report_to_dict
-from pycheck.types import Finding, Report, RuntimeId, Severity, Verdict
+from pycheck.types import Finding, Remedy, Report, RuntimeId, Severity, Verdict
 
 from .conftest import Bench, report
 
@@ -119,12 +122,36 @@ def test_inputs_stay_as_they_are_where_they_hold_nan_or_the_trouble_is_no_nan() 
     assert "inputs" not in Bench(report({"chromium:webgl": "drift"}), never).remedies()
 
 
-def test_a_quantized_artifact_is_made_finer_until_it_passes(only: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("passing", "tried"),
+    [
+        (("uint16", "float16", "none"), ["uint16"]),
+        (("float16", "none"), ["uint16", "float16"]),
+        (("none",), ["uint16", "float16", "none"]),
+    ],
+)
+def test_a_quantized_artifact_is_made_finer_until_it_passes(
+    passing: tuple[str, ...], tried: list[str], only: Callable[..., None]
+) -> None:
     only("quantization")
-    bench = Bench(report({"chromium:cpu": "drift"}), lambda t: t.quantize in ("float16", "none"), quantize="uint8")
+    bench = Bench(report({"chromium:cpu": "drift"}), lambda t: t.quantize in passing, quantize="uint8")
     remedy = bench.remedies()["quantization"]
-    assert remedy.options == ("--quantize", "float16")
-    assert [trial.quantize for trial in bench.trials if trial.quantize] == ["uint16", "float16"]
+    assert remedy.options == ("--quantize", passing[0])
+    assert [trial.quantize for trial in bench.trials if trial.quantize] == tried
+
+
+def test_a_fix_that_needs_no_wider_limit_comes_before_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kind(name: str, *options: str) -> remedies_run.Kind:
+        async def cure(failure: Failure, trials: Trials) -> Remedy:
+            gave = await trials.outcome(Trial(failure.together, format="layers"), failure.runtime)
+            return failure.remedy(name, name, gave, trial_count=1, options=options)
+
+        return remedies_run.Kind(name, lambda failure: True, cure)
+
+    costly, plain = kind("tensors", "--keep-float", "w", "--atol", "y:0.01"), kind("format", "--format", "layers")
+    monkeypatch.setattr(remedies_run, "KINDS", (costly, plain))
+    bench = Bench(report({"chromium:cpu": "drift"}), lambda t: t.format == "layers")
+    assert list(bench.remedies()) == ["format", "tensors"]
 
 
 def test_the_graph_format_is_no_choice_where_layers_could_not_be() -> None:
