@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..types import Remedy
 from .failure import Failure
 from .trial import Trial
@@ -9,6 +11,7 @@ from .trials import Trials
 
 #: Below 6.1e-5 half floats are denormal, which many GPUs flush, whatever this one does; 1e-3 is Keras's own default.
 _LADDER = (1e-4, 1e-3, 1e-2)
+_FILE = "larger_epsilon.keras"
 _OF_OPERATIONS = ("f16-underflow", "division-by-zero", "sqrt-of-negative")
 
 
@@ -42,9 +45,21 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
             f"epsilon {epsilon:g} in {', '.join(suspects)}",
             gave,
             trial_count=trials.count,
-            code="\n".join(f"epsilon={epsilon:g}  # of the layer {layer}, in the model" for layer in suspects),
+            code=_code(failure, list(suspects), epsilon),
             note="set in a copy of the artifact, judged against the model as it is",
         )
         if remedy.worked:
             break
     return remedy
+
+
+def _code(failure: Failure, names: Sequence[str], epsilon: float) -> str:
+    """Lines that make such a model of a Keras model, and what is to be changed in any other one."""
+    if not failure.report.model.format.startswith("keras"):
+        return "\n".join(f"epsilon={epsilon:g}  # of the layer {name}, in the model" for name in names)
+    return (
+        "for layer in model._flatten_layers():  # Python\n"
+        f"    if layer.name in {list(names)!r}:  # Python\n"
+        f"        layer.epsilon = {epsilon:g}  # Python\n"
+        f'model.save("{_FILE}")  # Python'
+    )

@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,13 @@ def test_a_relu_of_infinity_is_cured_by_a_flag_by_its_kernel_and_by_another_back
     assert report.verdict is pycheck.Verdict.NAN_DIVERGENCE
 
 
+def applied(remedy: Remedy, **names: Any) -> dict[str, Any]:
+    """The names of a Python program after the Python lines of a remedy, which are all that ends with "# Python"."""
+    scope = {"np": np, **names}
+    exec("\n".join(line for line in remedy.code.splitlines() if line.endswith("# Python")), scope)
+    return scope
+
+
 def test_half_floats_hold_what_is_scaled_below_their_limit(only: Only) -> None:
     only("inputs")
     report = pycheck.compare(
@@ -82,22 +90,46 @@ def test_half_floats_hold_what_is_scaled_below_their_limit(only: Only) -> None:
     factor = float(remedy.change.split(" times ")[1].split(",")[0])
     largest = factor * float(np.abs(np.load(MODELS / "half_overflow_inputs.npy")).max())
     assert largest**2 < 65504 < (1.3 * largest) ** 2
+    name = report.model.signature.inputs[0].name
+    scaled = applied(remedy, **{name: np.load(MODELS / "half_overflow_inputs.npy")})[name]
+    assert pycheck.compare(MODELS / "half_overflow.keras", scaled, runtimes=["chromium:webgl-f16"]).passed
 
 
-def test_an_epsilon_that_half_floats_lose_is_raised_in_a_copy_of_the_artifact(only: Only) -> None:
+def test_an_outlier_is_clipped_by_the_lines_that_are_handed_out(only: Only) -> None:
+    only("inputs")
+    model, x = MODELS / "webgl_nan.keras", np.load(MODELS / "webgl_nan_inputs.npy")
+    report = pycheck.compare(model, x, runtimes=["chromium:webgl"], try_remedies=True)
+    remedy = the_remedy(report)
+    assert remedy.worked and "clipped" in remedy.change
+    clipped = applied(remedy, readings=x)["readings"]
+    assert not np.array_equal(clipped, x)
+    assert pycheck.compare(model, clipped, runtimes=["chromium:webgl"]).passed
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_epsilon_that_half_floats_lose_is_raised_in_a_copy_of_the_artifact_and_by_the_lines_handed_out(
+    inside: bool, only: Only, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import keras
 
     only("epsilon")
     keras.utils.set_random_seed(0)
     x = keras.Input((64,), name="x")
     norm = keras.layers.LayerNormalization(epsilon=1e-8, name="norm")
-    model = keras.Model(x, keras.layers.Dense(3, name="y")(norm(x)))
+    before = keras.Sequential([keras.Input((64,)), norm], name="before") if inside else norm
+    model = keras.Model(x, keras.layers.Dense(3, name="y")(before(x)))
     inputs = np.random.default_rng(0).normal(size=(32, 64)).astype(np.float32)
     inputs[3] = 0.5  # no variance: what is divided by is the epsilon alone
-    report = pycheck.compare(model, inputs, runtimes=["chromium:webgl-f16"], format="graph", try_remedies=True)
+    options: dict[str, Any] = {"runtimes": ["chromium:webgl-f16"], "format": "graph"}
+    report = pycheck.compare(model, inputs, try_remedies=True, **options)
     remedy = the_remedy(report)
     assert remedy.worked
     assert remedy.change == "epsilon 0.0001 in norm"
+    monkeypatch.chdir(tmp_path)
+    applied(remedy, model=model)
+    again = pycheck.compare("larger_epsilon.keras", inputs, **options)
+    assert again.passed, str(again)
+    assert not [f for f in again.findings if f.code == "reference-differs"]
 
 
 def test_coarse_weights_are_made_finer(only: Only) -> None:
