@@ -1,4 +1,4 @@
-// Builds the page into pycheck/_harness: one chunk a backend, the .wasm files, a manifest, the licences.
+// Builds the page into pycheck/_harness: one chunk a backend, the .wasm files, a manifest, the operations, the licences.
 
 import {copyFile, mkdir, readdir, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
@@ -54,6 +54,19 @@ async function findFlags() {
   return Object.fromEntries(Object.entries(flags).sort());
 }
 
+/** The operations that the graph executor knows: those of the lists that it maps from, for not all of them are. */
+async function findOperations() {
+  const folder = path.join(folderOf('@tensorflow/tfjs-converter'), 'dist', 'operations');
+  const mapper = await readFile(path.join(folder, 'operation_mapper.js'), 'utf8');
+  const names = new Set();
+  for (const [, list] of mapper.matchAll(/['"]\.\/op_list\/(\w+)(?:\.js)?['"]/g)) {
+    const text = await readFile(path.join(folder, 'op_list', `${list}.js`), 'utf8');
+    for (const [, name] of text.matchAll(/['"]?tfOpName['"]?:\s*['"](\w+)['"]/g)) names.add(name);
+  }
+  if (!names.size) throw new Error(`${folder} lists no operations`);
+  return [...names].sort();
+}
+
 /** Every package that is in the bundle, with its licence and notice. */
 async function collectNotices(metafile) {
   const names = new Set(['@tensorflow/tfjs-backend-wasm']);
@@ -87,6 +100,7 @@ async function main() {
   const {version} = await packageOf('@tensorflow/tfjs-core');
   const manifest = {tfjs_version: version, files, flags: await findFlags()};
   await writeFile(path.join(TARGET, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFile(path.join(TARGET, 'operations.json'), `${JSON.stringify(await findOperations(), null, 2)}\n`);
   for (const file of files) console.log(`${String((await stat(path.join(TARGET, file))).size).padStart(9)} ${file}`);
 }
 

@@ -41,7 +41,7 @@ def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[Arti
 
 def _of_node(node: Mapping[str, Any], facts: NodeFacts, functions: set[str]) -> Iterator[ArtifactFault]:
     name, op = str(node["name"]), facts.op
-    if op not in known_operations() | functions and known_operations():
+    if op not in known_operations() | functions:
         yield ArtifactFault(name, op, f"TF.js has no operation {op}", _CONVERT)
         return
     lacking = tuple(backend for backend, operations in WITHOUT_KERNEL.items() if op in operations)

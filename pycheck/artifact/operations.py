@@ -1,29 +1,31 @@
-"""Which operations TF.js has, by the list that comes with the published converter; nothing of it is imported."""
+"""Which operations TF.js has, as the release of TF.js says with which the page was built."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from functools import cache
 from pathlib import Path
 
-#: In the published list of operations, but executed only with an add-on package.
-_ADD_ON = "SimpleML"
+from ..errors import RuntimeUnavailableError
+
+_LIST = Path(__file__).parent.parent / "_harness" / "operations.json"
 _ALWAYS_KNOWN = frozenset({"NoOp", "PartitionedCall", "StatefulPartitionedCall"})
 
 
 @cache
 def listed_operations() -> frozenset[str]:
-    """Names of the operations that the installed tensorflowjs says its executors have; none where it is not there."""
-    package = importlib.util.find_spec("tensorflowjs")
-    folders = list(package.submodule_search_locations or ()) if package else []
-    names = {
-        str(entry["tfOpName"])
-        for folder in folders
-        for file in (Path(folder) / "op_list").glob("*.json")
-        for entry in json.loads(file.read_bytes())
-    }
-    return frozenset(name for name in names if not name.startswith(_ADD_ON))
+    """Names of the operations that TF.js's graph executor maps to kernels.
+
+    Raises:
+        RuntimeUnavailableError: the page has not been built, or was built by an older pycheck.
+    """
+    try:
+        return frozenset(json.loads(_LIST.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise RuntimeUnavailableError(
+            f"The list of the operations that TF.js has cannot be read: {_LIST}: {error}.",
+            "In a checkout run: npm ci && npm run build. Otherwise reinstall pycheck.",
+        ) from error
 
 
 def known_operations() -> frozenset[str]:

@@ -2,92 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
-import glob
-import importlib
-import io
 import json
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConversionError
+from .weight_files import Weight, write_weights
 
 Weights = Sequence[tuple[str, npt.NDArray[Any]]]
 
 QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
-SHARD_SIZE_BYTES = 4 * 1024 * 1024  # the largest file that all major browsers cache
 
 #: So many weights are named where one is not found.
 _MOST_NAMED = 8
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _INT32 = np.iinfo(np.int32)
-
-# What the published package imports for conversions that pycheck does not do: of the 0.9 s that
-# its import takes, these are 0.7 s, and several fail to import under versions a user may have.
-_DEFERRED = (
-    "tensorflow_decision_forests",
-    "tensorflow_hub",
-    "jax",
-    "jax.experimental",
-    "jax.experimental.jax2tf",
-    "flax",
-)
-
-
-class _DeferredModule(ModuleType):
-    """Stands in for a module while tensorflowjs is imported, and becomes the real one when it is used."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.__path__: list[str] = []  # an import of a submodule needs a package
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or isinstance(sys.modules.get(self.__name__), _DeferredModule):
-            raise AttributeError(name)
-        return getattr(importlib.import_module(self.__name__), name)
-
-
-@contextlib.contextmanager
-def _deferred_modules() -> Iterator[None]:
-    """Put stand-ins into sys.modules for what is not imported yet, and take them out again."""
-    stand_ins = {name: _DeferredModule(name) for name in _DEFERRED if name not in sys.modules}
-    sys.modules.update(stand_ins)
-    for name, module in stand_ins.items():
-        parent, _, child = name.rpartition(".")
-        if parent in stand_ins:
-            setattr(stand_ins[parent], child, module)
-    try:
-        yield
-    finally:
-        for name, module in stand_ins.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
-
-
-def import_tensorflowjs() -> ModuleType:
-    """Import the published tensorflowjs package, quietly and without what its graph and Keras parts never use.
-
-    Raises:
-        ConversionError: the package cannot be imported.
-    """
-    if "tensorflowjs" in sys.modules:
-        return sys.modules["tensorflowjs"]
-    try:
-        with _deferred_modules(), contextlib.redirect_stdout(io.StringIO()):
-            return importlib.import_module("tensorflowjs")
-    except ImportError as error:
-        raise ConversionError(
-            f"the tensorflowjs package cannot be imported: {error}",
-            "install pycheck into a fresh virtual environment, with the versions it asks for",
-        ) from error
 
 
 def is_quantized(array: npt.NDArray[Any], quantize: str) -> bool:
@@ -162,20 +97,11 @@ def write_model_json(
 def _write_files(
     folder: Path, fields: Mapping[str, Any], weights: Weights, quantize: str, keep_float: Sequence[str]
 ) -> None:
-    import_tensorflowjs()
-    writer = importlib.import_module("tensorflowjs.write_weights")
-    group = [{"name": name, "data": array} for name, array in weights]
-    # Names are escaped because the writer reads them as patterns, and a name may hold brackets.
-    quantized = [
-        glob.escape(name) for name, array in weights if is_quantized(array, quantize) and not is_kept(name, keep_float)
+    stored = [
+        Weight(name, array, quantize if is_quantized(array, quantize) and not is_kept(name, keep_float) else "")
+        for name, array in weights
     ]
-    manifest = writer.write_weights(
-        [group],
-        str(folder),
-        shard_size_bytes=SHARD_SIZE_BYTES,
-        write_manifest=False,
-        quantization_dtype_map={quantize: quantized} if quantized else None,
-    )
+    manifest = write_weights(folder, [stored])
     try:
         text = json.dumps({**fields, "weightsManifest": manifest}, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -14,13 +14,14 @@ import pytest
 
 from pycheck.convert import convert
 from pycheck.convert.existing import open_artifact
-from pycheck.convert.writing import import_tensorflowjs
 from pycheck.inputs import make_inputs
 from pycheck.model import identify, load
 from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.runtimes.artifact import ArtifactRuntime
 from pycheck.runtimes.native import NativeRuntime
 from pycheck.types import Array, ArtifactInfo, RuntimeId, Tensors
+
+from ..published import import_tensorflowjs
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -100,9 +101,13 @@ def execute(executor: ThreadPoolExecutor) -> Callable[..., tuple[Any, dict[str, 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def tensorflowjs() -> Any:
-    """TensorFlow comes first: the published package does not import before it."""
+def _tensorflow() -> None:
     import_tensorflow()
+
+
+@pytest.fixture(scope="session")
+def tensorflowjs() -> Any:
+    """The published converter."""
     return import_tensorflowjs()
 
 

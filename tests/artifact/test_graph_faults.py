@@ -19,6 +19,7 @@ from pycheck.convert.graph_kernel_repairs import KERNEL_REPAIRS
 from pycheck.convert.graph_repairs import REPAIRS
 from pycheck.types import ArtifactFault
 
+from ..published import import_tensorflowjs
 from ..remedies.bare_page import bare_page, run, started
 
 _X = np.array([[0.4, -0.5, 0.0, 256.0], [-3.0, -1.0, -2.0, 2.0]], np.float32)
@@ -61,6 +62,8 @@ def _outputs() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import tensorflow as tf
+
+    import_tensorflowjs()
     from tensorflowjs.converters import tf_saved_model_conversion_v2
 
     functions = _functions()

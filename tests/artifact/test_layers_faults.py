@@ -15,6 +15,7 @@ from pycheck.artifact.document import read_document
 from pycheck.artifact.layers_faults import layers_faults
 from pycheck.artifact.layers_table import RULES, only_arguments
 
+from ..published import import_tensorflowjs
 from ..remedies.bare_page import bare_page, run, started
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ _ELSEWHERE = {
 
 def _published(case: Case, folder: Path) -> np.ndarray[Any, Any]:
     """Write it as the published converter does; returns what Keras gives for `_inputs`."""
-    import tensorflowjs
     import tf_keras
+
+    tensorflowjs = import_tensorflowjs()
 
     tf_keras.utils.set_random_seed(0)
     names = {name: getattr(tf_keras.layers, name) for name in dir(tf_keras.layers) if not name.startswith("_")}

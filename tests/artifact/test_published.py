@@ -10,11 +10,12 @@ import pytest
 
 from pycheck.model import identify, load
 
+from ..published import import_tensorflowjs
 from .conftest import relative_error
 
 
 def _published_layers(model: Any, folder: Path) -> Path:
-    import tensorflowjs.converters
+    tensorflowjs = import_tensorflowjs()
 
     tensorflowjs.converters.save_keras_model(model, str(folder))
     return folder
@@ -114,7 +115,8 @@ def test_a_mask_is_read_from_where_it_is_made(tmp_path: Path, tensorflowjs: Any,
 
 def _published_graph(function: Any, specs: Any, folder: Path, **options: Any) -> Path:
     import tensorflow as tf
-    import tensorflowjs.converters
+
+    tensorflowjs = import_tensorflowjs()
 
     module = tf.Module()
     module.f = tf.function(function, input_signature=specs)

@@ -9,13 +9,6 @@ import pytest
 
 from pycheck.convert.writing import is_quantized, write_model_json
 from pycheck.errors import ConversionError
-from pycheck.model.tensorflow_import import import_tensorflow
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _tensorflow():
-    """The writer comes from a package that expects a TensorFlow which is there already, as it is in a conversion."""
-    import_tensorflow()
 
 
 def manifest(folder):
@@ -100,17 +93,6 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
     with pytest.raises(ConversionError, match="not an empty folder"):
         write_model_json(tmp_path / "out", {}, [])
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine"]
-
-
-def test_importing_tensorflowjs_leaves_no_stand_in_behind():
-    import sys
-
-    from pycheck.convert.writing import import_tensorflowjs
-
-    package = import_tensorflowjs()
-    assert package.__version__ == "4.22.0"
-    assert "pycheck" not in type(sys.modules.get("tensorflow_decision_forests")).__module__
-    assert "pycheck" not in type(sys.modules.get("tensorflow_hub")).__module__
 
 
 @pytest.mark.parametrize(

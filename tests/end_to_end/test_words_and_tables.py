@@ -14,6 +14,8 @@ import pycheck
 from pycheck.errors import ConversionError
 from pycheck.types import Report, Verdict
 
+from ..published import import_tensorflowjs
+
 RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl")
 WORDS = [["red"], ["blå"], ["pink"], [""], ["green"]]
 IDS = [[10], [30], [7], [-20], [20]]
@@ -126,8 +128,6 @@ def test_a_lookup_in_a_loop_is_named_since_tfjs_has_none(tmp_path: Path) -> None
 
 def test_an_artifact_of_the_published_converter_has_the_fault_of_its_lookups(tmp_path: Path) -> None:
     """Its handles are inputs, its tables are filled by a second graph, and its results lose the shape of the keys."""
-    from pycheck.convert.writing import import_tensorflowjs
-
     import_tensorflowjs()
     from tensorflowjs.converters import tf_saved_model_conversion_v2
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck.convert.writing import import_tensorflowjs
 from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.types import Finding, Report
+
+from ..published import import_tensorflowjs
 
 SAMPLES = 32  # one batch, and as many elements as WebGL does not leave to the CPU
 RUNTIMES = ["chromium:wasm", "chromium:webgl"]

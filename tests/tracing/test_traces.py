@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import pycheck
-from pycheck.convert.writing import import_tensorflowjs
 from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.report import render
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.types import Report, Severity
 
+from ..published import import_tensorflowjs
 from .conftest import RUNTIMES, Traced, healthy, points, two_sources, webgl_nan, with_role
 
 
