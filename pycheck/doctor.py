@@ -7,21 +7,24 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
+from . import installed
 from .config import Options
 from .errors import RuntimeFailedError, RuntimeUnavailableError
 from .runtimes.browser import BrowserHost
 from .runtimes.devices import DeviceInfo, connected
 from .runtimes.proof import GPU_ON_LINUX
+from .tensorflow_check import tensorflow_error
 from .types import BROWSER_ENGINES, BROWSER_KINDS, DEVICE, NATIVE_FLOAT32, Environment, RuntimeId
 
 Observer = Callable[[str, str, int, int], None]
 
 #: Where Linux has its GPUs.
 _GPUS = ("/dev/nvidia0", "/dev/dri/renderD128")
-_PACKAGES = ("tensorflow", "keras", "tensorflowjs", "playwright", "numpy")
+_MODULES = {"tensorflow": "tensorflow", "keras": "keras", "tf_keras": "tf-keras"}
+_PACKAGES = ("numpy", "playwright")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,9 @@ async def examine(options: Options, observe: Observer) -> Diagnosis:
     """Start every runtime of every engine and of every connected device once, without a model."""
     advice: dict[str, None] = {}
     engines = [*BROWSER_ENGINES, *(f"{DEVICE}{device.name}" for device in await _devices())]
+    native = asyncio.create_task(_native(advice))
     found = await asyncio.gather(*(_examine(engine, options, observe, advice) for engine in engines))
-    rows = (_native(), *(row for rows in found for row in rows))
+    rows = (await native, *(row for rows in found for row in rows))
     healthy = all(row.ok for row in rows if row.runtime in (NATIVE_FLOAT32, *options.runtimes))
     return Diagnosis(_versions(), rows, tuple(filter(None, advice)), healthy)
 
@@ -118,19 +122,17 @@ def _describe(environment: Environment) -> str:
     return ", ".join(parts)
 
 
-def _native() -> Row:
-    try:
-        return Row(NATIVE_FLOAT32, True, f"tensorflow {version('tensorflow')}, installed")
-    except PackageNotFoundError:
-        return Row(NATIVE_FLOAT32, False, "tensorflow is not installed; pip install pycheck brings it")
+async def _native(advice: dict[str, None]) -> Row:
+    if error := await tensorflow_error():
+        advice[error.advice] = None
+        return Row(NATIVE_FLOAT32, False, error.message)
+    if problem := installed.tf_keras_problem():
+        advice[f"For models that Keras 2 wrote and TF.js layers models: {problem.message} {problem.advice}"] = None
+    return Row(NATIVE_FLOAT32, True, f"{installed.find('tensorflow')}, Keras backend tensorflow")
 
 
 def _versions() -> tuple[str, ...]:
-    names = []
-    for package in _PACKAGES:
-        try:
-            names.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            names.append(f"{package} not installed")
+    names = [str(installed.find(module) or f"{name} not installed") for module, name in _MODULES.items()]
+    names += [f"{package} {version(package)}" for package in _PACKAGES]
     python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     return (python + (" (64 bit)" if sys.maxsize > 2**32 else " (32 bit)"), ", ".join(names))

@@ -2,6 +2,7 @@
 
 PycheckError                      exit code
 ├── UsageError                    2   an option or a configuration value
+├── InstallationError             2   a package that is missing, does not fit or cannot be imported
 ├── InputError                    2   a file or an array that cannot be used
 │   ├── ModelFileError            2   not a model, truncated, weights only, custom layer unknown
 │   ├── InputsFileError           2   not inputs, truncated, wrong shape, dtype or name
@@ -35,6 +36,12 @@ class PycheckError(Exception):
 
 class UsageError(PycheckError):
     """An option or a configuration value is wrong."""
+
+    exit_code = 2
+
+
+class InstallationError(PycheckError):
+    """A package that pycheck needs is missing, has a version that does not fit, or cannot be imported."""
 
     exit_code = 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
@@ -32,6 +31,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     Interrupted once that is done.
     """
+    import asyncio  # not above: `pycheck --help` has no use for it, and it takes as long as all of pycheck's own
+
     received: list[int] = []
     first = 0.0
 

@@ -12,12 +12,12 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from . import installed
 from .artifact.evidence import ArtifactEvidence
 from .cache import Cache, content_key
 from .config import Options
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from .model import Model
 
 T = TypeVar("T")
-
-#: Part of every cache key: another version may convert or compute otherwise.
-_DISTRIBUTIONS = ("tensorflow", "keras", "tf-keras", "tensorflowjs", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +151,13 @@ class Source:
         identity = await self._identity()
         if identity is None or self._options.custom_objects:
             return None
-        versions = {name: version(name) for name in _DISTRIBUTIONS}
         return content_key(
-            identity.format, identity.sha256, self._options.signature, self._options.trust_model, versions, _own_code()
+            identity.format,
+            identity.sha256,
+            self._options.signature,
+            self._options.trust_model,
+            installed.versions(),  # another version may convert or compute otherwise
+            _own_code(),
         )
 
     async def close(self) -> None:

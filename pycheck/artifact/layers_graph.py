@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ArtifactFileError
+from ..keras2 import import_tf_keras
 from ..quiet import without_native_noise
 from .control_flow import node_of
 from .document import Document
@@ -175,8 +176,7 @@ def _without_numbers(path: str) -> str:
 
 def make_layer(document: Document, plan: LayerPlan) -> Any:
     """A Keras 2 layer that computes as tfjs-layers does; ArtifactFileError where Keras refuses an argument."""
-    import tf_keras
-
+    tf_keras = import_tf_keras()
     try:
         with tf_keras.saving.custom_object_scope(_objects_of_tfjs()):
             return tf_keras.layers.deserialize(

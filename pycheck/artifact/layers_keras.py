@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ArtifactFileError
+from ..keras2 import import_tf_keras
 from .document import Document
 from .layers_graph import input_spec, make_layer
 from .layers_topology import Ref, read_plan
@@ -18,8 +19,7 @@ def layers_keras(document: Document) -> Any:
     Regularizers and initializers of the file are left out, as whoever reads it for a prediction leaves them out.
     ArtifactFileError: damaged, or with a model inside of the model, whose names would be lost.
     """
-    import tf_keras
-
+    tf_keras = import_tf_keras()
     plan = read_plan(document)
     values: dict[Ref, Any] = {}
     inputs = []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import installed
 from ..artifact.document import read_document
 from ..errors import ConversionError
 from ..types import ArtifactInfo
@@ -102,8 +102,7 @@ def _describe(
 
 
 def _versions() -> str:
-    libraries = (f"{name} {metadata.version(name)}" for name in ("tensorflowjs", "tensorflow"))
-    return ", ".join([f"pycheck {__version__}", *libraries])
+    return f"pycheck {__version__}, {installed.find('tensorflow') or 'tensorflow'}"
 
 
 def _layer_names(keras_model: Any) -> frozenset[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelFileError, UsageError
+from ..keras2 import import_tf_keras
 from ..types import ModelInfo
 from . import source as sources
 from .callable import Traced, is_keras3, is_tf_keras, trace_keras, trace_saved_model
@@ -139,6 +140,8 @@ def _refuse_random(source: ModelSource, traced: Traced) -> None:
 def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: bool) -> Model:
     version = sources.read_keras_version(source) or "2"  # files older than the attribute are of Keras 1 or 2
     is_old = version.startswith(("1", "2"))
+    if is_old:
+        import_tf_keras()
     objects = _import_for_keras2(custom_objects) if is_old else import_custom_objects(custom_objects)
     keras2 = is_old and not _are_keras3(objects)
     if keras2 and source.format == sources.KERAS_V3:
@@ -263,11 +266,20 @@ def _loading_error(source: ModelSource, error: Exception, library: str) -> Model
             f"({one_line(error)}).",
             "Load it with the Python that wrote it and export it there: model.export('folder').",
         )
+    if library.startswith("keras ") and _release(version) > _release(library.removeprefix("keras ")):
+        return ModelFileError(
+            f"{library} cannot load {source.path}, which a newer Keras wrote (Keras {version}): {one_line(error)}.",
+            f'Install that Keras or a newer one: pip install --upgrade "keras>={version}"',
+        )
     return ModelFileError(
         f"{library} cannot load {source.path}: {one_line(error)}.",
         f"Load it where it was made, with {'Keras ' * version[:1].isdigit()}{version}, and export it there: "
         "model.export('folder').",
     )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _unknown_class(source: ModelSource, name: str, library: str) -> ModelFileError:

@@ -7,7 +7,8 @@ import os
 import sys
 from typing import Any
 
-from ..errors import ModelFileError
+from .. import installed, process
+from ..errors import InstallationError
 from ..process import without_optional_imports
 from ..quiet import without_native_noise
 
@@ -15,26 +16,44 @@ from ..quiet import without_native_noise
 def import_tensorflow() -> Any:
     """The tensorflow module; Keras, wherever it is imported later, runs on TensorFlow.
 
-    Raises ModelFileError when Keras already runs on another backend in this process.
+    Raises InstallationError when TensorFlow or Keras is missing, does not fit or cannot be imported, or when Keras
+    runs on another backend in this process.
     """
+    if "tensorflow" not in sys.modules and (problem := installed.tensorflow_problem()):
+        raise problem
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow decides by the processor; only with oneDNN does it convolve channels-first on a CPU at all.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Else oneDNN's kernels take memory from a pool that grows to the largest need of the process and never shrinks.
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
-    if "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
+    _choose_backend()
     if "tensorflow" not in sys.modules:
-        with without_native_noise(), without_optional_imports():
+        with installed.importing("tensorflow"), without_native_noise(), without_optional_imports():
             import tensorflow
         tensorflow.get_logger().setLevel(logging.ERROR)
         logging.getLogger("absl").setLevel(logging.ERROR)
-    with without_optional_imports():
+    with installed.importing("keras"), without_optional_imports():
         import keras
 
-    if (backend := keras.config.backend()) != "tensorflow":
-        raise ModelFileError(
-            f"Keras runs on {backend} in this process; pycheck compares TensorFlow with TensorFlow.js.",
-            "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported.",
-        )
+        backend = keras.config.backend()
+    if backend != "tensorflow":
+        raise _other_backend(f"Keras runs on {backend} in this process")
     return sys.modules["tensorflow"]
+
+
+def _choose_backend() -> None:
+    """Keras takes its backend from the environment when it is imported; a guest leaves the user's choice alone."""
+    if "keras" in sys.modules:
+        return
+    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if chosen != "tensorflow" and not process.own:
+        raise _other_backend(f"KERAS_BACKEND={chosen} is set")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def _other_backend(seen: str) -> InstallationError:
+    return InstallationError(
+        f"{seen}; pycheck compares TensorFlow with TensorFlow.js.",
+        "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported, or save the model to a "
+        "file and run pycheck compare on it: Keras 3 files run on every backend.",
+    )

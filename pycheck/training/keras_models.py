@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,10 +21,8 @@ _DROPPED_SUFFIXES = ("_regularizer", "_constraint")
 
 def library_of(model: Any) -> Any:
     """The Keras that a model belongs to: keras or tf_keras."""
-    import keras
-    import tf_keras
-
-    return tf_keras if any(cls.__module__.startswith("tf_keras.") for cls in type(model).__mro__) else keras
+    is_keras2 = any(cls.__module__.startswith("tf_keras.") for cls in type(model).__mro__)
+    return importlib.import_module("tf_keras" if is_keras2 else "keras")
 
 
 def trainable_copy(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .. import installed
 from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.training import TrainingCase, diagnose_training
@@ -96,9 +97,8 @@ def _training(setup: Setup, outcome: Outcome, looked: Inspection) -> Training:
 
 
 def _native_records() -> tuple[RuntimeRecord, ...]:
-    from importlib.metadata import version
-
-    library = f"tensorflow {version('tensorflow')}"
+    package = installed.find("tensorflow")
+    library = f"tensorflow {package.version if package else ''}".strip()
     return tuple(
         RuntimeRecord(runtime, RuntimeStatus.OK, Environment(library, float_bits=int(runtime.kind[-2:])), {})
         for runtime in (NATIVE_FLOAT32, NATIVE_FLOAT64)

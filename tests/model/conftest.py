@@ -65,7 +65,7 @@ def write_h5(path: Path, config: dict[str, Any], version: str = "3.8.0") -> Path
     return path
 
 
-def write_keras(path: Path, config: dict[str, Any], version: str = "3.8.0") -> Path:
+def write_keras(path: Path, config: dict[str, Any], version: str = "3.3.0") -> Path:
     """A .keras of that architecture, without weights."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", json.dumps(config))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.errors import ArtifactFileError, ModelFileError
+from pycheck.errors import ArtifactFileError, InstallationError, ModelFileError
 from pycheck.model import ModelSource, identify, load
 from pycheck.types import TensorSpec
 
@@ -299,6 +299,13 @@ def test_a_damaged_config_gives_one_line(tmp_path: Path) -> None:
     assert re.match(r"keras \S+ cannot load .*m\.keras: ", error.message)
 
 
+def test_a_file_of_a_newer_keras_that_does_not_load_says_which_keras_reads_it(tmp_path: Path) -> None:
+    config = {"module": "keras.layers", "class_name": "Dense", "config": {"of_tomorrow": 1}, "registered_name": None}
+    error = refusal(identify(write_keras(tmp_path / "m.keras", config, "9.10.0")))
+    assert "which a newer Keras wrote (Keras 9.10.0)" in error.message
+    assert 'pip install --upgrade "keras>=9.10.0"' in error.advice
+
+
 def test_a_damaged_saved_model_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "saved_model.pb").write_bytes(b"\xff\xfe not a protocol buffer")
@@ -341,8 +348,9 @@ def test_inputs_without_a_known_rank_are_refused(tf: Any, tmp_path: Path) -> Non
 
 def test_keras_on_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch, keras: Any) -> None:
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
-    error = refusal(tiny(keras))
-    assert "Keras runs on jax" in error.message and "KERAS_BACKEND" in error.advice
+    with pytest.raises(InstallationError) as caught:
+        load(tiny(keras))
+    assert "Keras runs on jax" in caught.value.message and "KERAS_BACKEND" in caught.value.advice
 
 
 def test_nothing_is_printed_while_a_model_loads_and_runs(keras: Any, tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""What is installed is recognized by what it brings, and a problem is told with the command that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from pycheck import installed, keras2, process
+from pycheck.errors import InstallationError
+from pycheck.model import tensorflow_import
+from pycheck.tensorflow_check import tensorflow_error
+
+Pretend = Callable[[Mapping[str, str]], None]
+
+_MODULES = {"tf-nightly": "tensorflow", "tensorflow-cpu": "tensorflow", "tf-keras": "tf_keras"}
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """These distributions and no other, each with its module."""
+
+    def install(versions: Mapping[str, str]) -> None:
+        def version(name: str) -> str:
+            if name not in versions:
+                raise PackageNotFoundError(name)
+            return versions[name]
+
+        modules = {_MODULES.get(name, name) for name in versions}
+        monkeypatch.setattr(installed, "version", version)
+        monkeypatch.setattr(installed, "_is_there", lambda module: module in modules)
+        monkeypatch.setattr(installed, "packages_distributions", lambda: {})
+
+    return install
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "tensorflow-cpu", "tf-nightly"])
+def test_a_tensorflow_is_one_under_whichever_name(pretend: Pretend, name: str) -> None:
+    pretend({name: "2.19.1", "keras": "3.10.0", "numpy": "2.1.0"})
+    assert str(installed.find("tensorflow")) == f"{name} 2.19.1"
+    assert installed.versions() == {name: "2.19.1", "keras": "3.10.0", "numpy": "2.1.0"}
+    assert installed.tensorflow_problem() is None
+
+
+def test_one_that_no_package_manager_knows_is_used_too(pretend: Pretend, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend({"keras": "3.10.0"})
+    monkeypatch.setattr(installed, "_is_there", lambda module: True)
+    assert str(installed.find("tensorflow")) == "tensorflow unknown"
+    assert installed.tensorflow_problem() is None
+
+
+@pytest.mark.parametrize(
+    ("versions", "seen", "command"),
+    [
+        ({}, "TensorFlow is not installed", 'pip install "pycheck[tensorflow]"'),
+        ({"tensorflow": "2.15.1", "keras": "2.15.0"}, "tensorflow 2.15.1 is too old", '"tensorflow>=2.16"'),
+        ({"tensorflow-cpu": "2.9.0", "keras": "2.9.0"}, "tensorflow-cpu 2.9.0 is too old", '"tensorflow-cpu>=2.16"'),
+        ({"tensorflow": "2.18.0"}, "Keras is not installed", 'pip install "keras>=3.3"'),
+        ({"tensorflow": "2.18.0", "keras": "3.2.1"}, "keras 3.2.1 is too old", 'pip install --upgrade "keras>=3.3"'),
+        ({"tensorflow": "2.18.0", "keras": "2.15.0"}, "keras 2.15.0 is too old", '"keras>=3.3"'),
+    ],
+)
+def test_a_tensorflow_that_cannot_be_used(pretend: Pretend, versions: dict[str, str], seen: str, command: str) -> None:
+    pretend(versions)
+    problem = installed.tensorflow_problem()
+    assert problem is not None and problem.exit_code == 2
+    assert seen in problem.message
+    assert command in problem.advice
+
+
+def test_a_newer_tensorflow_than_the_tested_ones_is_not_refused_for_its_number(pretend: Pretend) -> None:
+    pretend({"tensorflow": "2.31.0", "keras": "3.20.0"})
+    assert installed.tensorflow_problem() is None
+
+
+@pytest.mark.parametrize(
+    ("versions", "seen", "command"),
+    [
+        ({"tensorflow": "2.21.0"}, "tf-keras, which is Keras 2, is not installed", '"tf-keras==2.21.*"'),
+        ({"tensorflow-cpu": "2.16.2"}, "not installed", '"tf-keras==2.16.*"'),
+        ({"tf-nightly": "2.22.0.dev20260101"}, "not installed", "pip install tf-keras-nightly"),
+        ({"tensorflow": "2.21.0", "tf-keras": "2.19.0"}, "tf-keras 2.19.0 does not fit tensorflow 2.21.0", "2.21.*"),
+        ({}, "TensorFlow is not installed", "pycheck[tensorflow]"),
+    ],
+)
+def test_a_keras_2_that_cannot_be_used(pretend: Pretend, versions: dict[str, str], seen: str, command: str) -> None:
+    pretend(versions)
+    problem = installed.tf_keras_problem()
+    assert problem is not None
+    assert seen in problem.message
+    assert command in problem.advice
+
+
+def test_a_keras_2_that_fits(pretend: Pretend) -> None:
+    pretend({"tensorflow": "2.19.1", "tf-keras": "2.19.0"})
+    assert installed.tf_keras_problem() is None
+
+
+def test_a_package_that_fails_while_it_is_imported_is_told_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pretend: Pretend
+) -> None:
+    (tmp_path / "tf_keras.py").write_text("raise TypeError('Descriptors cannot be created directly.\\nIf this')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "tf_keras", raising=False)
+    pretend({"tensorflow": "2.18.0", "tf-keras": "2.18.0"})
+    with pytest.raises(InstallationError) as caught:
+        keras2.import_tf_keras()
+    assert caught.value.message == (
+        "tf-keras 2.18.0 is installed and cannot be imported: TypeError: Descriptors cannot be created directly."
+    )
+    assert caught.value.advice.endswith('pip install --force-reinstall "tf-keras==2.18.0"')
+
+
+def test_a_guest_does_not_change_the_backend_that_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setattr(process, "own", False)
+    with pytest.raises(InstallationError, match=r"KERAS_BACKEND=torch is set.*\n.*KERAS_BACKEND=tensorflow"):
+        tensorflow_import.import_tensorflow()
+
+
+def _check_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> InstallationError | None:
+    (tmp_path / "tensorflow.py").write_text(module)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]))
+    return asyncio.run(tensorflow_error())
+
+
+def test_the_doctor_tells_a_tensorflow_that_imports_from_one_that_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert asyncio.run(tensorflow_error()) is None
+    broken = _check_with(tmp_path, monkeypatch, "raise ImportError('numpy.core.multiarray failed to import')")
+    assert broken is not None
+    assert "cannot be imported: ImportError: numpy.core.multiarray failed to import" in broken.message
+    assert "pip install --force-reinstall" in broken.advice
+
+
+def test_the_doctor_survives_a_tensorflow_that_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = _check_with(tmp_path, monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGILL)")
+    assert killed is not None
+    assert "this processor lacks instructions that TensorFlow was built for" in killed.message
