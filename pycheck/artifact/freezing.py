@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import convert_to_constants
 
+from ..tensorflow_internals import convert_to_constants
 from .gathers import gather_constants
 from .large_constants import without_large_constants
 

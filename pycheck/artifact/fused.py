@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorflow.core.framework import node_def_pb2, types_pb2
-from tensorflow.python.framework import op_def_registry
+from ..tensorflow_internals import node_def_pb2, op_def_registry, types_pb2
 
 _CONTRACTIONS: Mapping[str, str] = {
     "_FusedConv2D": "Conv2D",

@@ -13,11 +13,11 @@ def gather_constants(graph_def: Any) -> None:
     ResourceGather, which takes a variable alone. A function that is changed gets a name of its own, since TensorFlow
     has one function of a name in a process.
     """
-    from tensorflow.core.framework.types_pb2 import DT_RESOURCE
+    from ..tensorflow_internals import types_pb2
 
     renamed: dict[str, str] = {}
     for function in graph_def.library.function:
-        constants = {argument.name for argument in function.signature.input_arg if argument.type != DT_RESOURCE}
+        constants = {arg.name for arg in function.signature.input_arg if arg.type != types_pb2.DT_RESOURCE}
         for node in function.node_def:
             if node.op == "Identity" and node.input[0].split(":")[0] in constants:
                 constants.add(node.name)
@@ -40,12 +40,12 @@ def gather_constants(graph_def: Any) -> None:
 
 
 def _gather(node: Any, axis: Any) -> None:
-    from tensorflow.core.framework.types_pb2 import DT_INT32
+    from ..tensorflow_internals import types_pb2
 
-    axis.attr["dtype"].type = axis.attr["value"].tensor.dtype = DT_INT32
+    axis.attr["dtype"].type = axis.attr["value"].tensor.dtype = types_pb2.DT_INT32
     axis.attr["value"].tensor.tensor_shape.SetInParent()
     axis.attr["value"].tensor.int_val.append(0)
-    node.attr["Tparams"].type, node.attr["Taxis"].type = node.attr["dtype"].type, DT_INT32
+    node.attr["Tparams"].type, node.attr["Taxis"].type = node.attr["dtype"].type, types_pb2.DT_INT32
     for name in ("dtype", "validate_indices"):
         node.attr.pop(name, None)
     node.op = "GatherV2"

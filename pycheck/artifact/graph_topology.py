@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from google.protobuf.json_format import ParseDict, ParseError
-from tensorflow.core.framework import graph_pb2
-from tensorflow.python.framework import op_def_registry, tensor_util
 
 from ..errors import ArtifactFileError
+from ..tensorflow_internals import graph_pb2, op_def_registry, tensor_util
 from .control_flow import anchor_constants, node_of
 from .document import Document
 from .fused import EXPANDED, expand_fused

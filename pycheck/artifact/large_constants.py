@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import tensor_util
 
+from ..tensorflow_internals import tensor_util
 from .weights import Array
 
 #: Smaller constants stay: shapes, axes and other numbers that TensorFlow reads while it builds a graph.

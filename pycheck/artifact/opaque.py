@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tensorflow.core.framework import types_pb2
-from tensorflow.python.framework import op_def_registry
+from ..tensorflow_internals import op_def_registry, types_pb2
 
 _HANDLES = frozenset({types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE, types_pb2.DT_STRING})
 #: Which output of a TensorArray's operation is its flow, a token that stands for the array's state.

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorflow.core.framework import types_pb2
-
+from ..tensorflow_internals import types_pb2
 from .control_flow import node_of
 from .document import Document
 

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
-from tensorflow.core.framework import node_def_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow.python.framework import op_def_registry
 
 from ..errors import ConversionError
+from ..tensorflow_internals import meta_graph_pb2, node_def_pb2, op_def_registry
 from ..types import Signature, TensorSpec
 from ..version import __version__
 from .graph_body import PLACEHOLDERS, Array, Program, constant_value, index_of, node_of, read_program

@@ -9,8 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2, op_def_pb2
-from tensorflow.python.framework import function_def_to_graph, op_def_registry, tensor_util
+
+from ..tensorflow_internals import (
+    function_def_to_graph_def,
+    function_pb2,
+    graph_pb2,
+    node_def_pb2,
+    op_def_pb2,
+    op_def_registry,
+    tensor_util,
+)
 
 from ..artifact.large_constants import without_large_constants
 
@@ -156,7 +164,7 @@ def read_program(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) 
     with tf.Graph().as_default():
         tf.import_graph_def(graph_pb2.GraphDef(library=graph_def.library, versions=graph_def.versions), name="")
         for function in graph_def.library.function:
-            graph, tensors = function_def_to_graph.function_def_to_graph_def(function)
+            graph, tensors = function_def_to_graph_def(function)
             name = function.signature.name
             signatures[name] = op_def_pb2.OpDef()
             signatures[name].CopyFrom(function.signature)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.core.framework import node_def_pb2
 
+from ..tensorflow_internals import node_def_pb2
 from .graph_body import Array, Body, node_of
 
 _Doubles = npt.NDArray[np.float64]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tensorflow.core.protobuf import config_pb2, device_properties_pb2, meta_graph_pb2
-from tensorflow.python.grappler import cluster, tf_optimizer
-
+from ..tensorflow_internals import cluster, config_pb2, device_properties_pb2, meta_graph_pb2, tf_optimizer
 from .graph_body import Program, node_of, read_program
 from .graph_hiding import hide_weights, show_weights
 

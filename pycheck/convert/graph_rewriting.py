@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.framework import node_def_pb2
-from tensorflow.python.framework import op_def_registry
 
 from ..artifact.kernel_faults import NodeFacts, kernel_faults
+from ..tensorflow_internals import node_def_pb2, op_def_registry
 from .graph_body import Array, Body, Program, Shape, called_functions, index_of, infer_shapes, node_of, normal
 
 

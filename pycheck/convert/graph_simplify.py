@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import node_def_pb2
 
+from ..tensorflow_internals import node_def_pb2
 from .graph_body import Body, Program, constant_value, index_of, node_of, normal
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")

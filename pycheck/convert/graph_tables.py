@@ -14,8 +14,8 @@ from typing import Any
 
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
-from tensorflow.core.framework import graph_pb2
 
+from ..tensorflow_internals import graph_pb2
 from .graph_body import Array, Body, Program, constant_value, node_of
 
 _LOOKUPS = "LookupTable"

@@ -67,7 +67,7 @@ def check_saved_model(source: ModelSource, trust: bool = False) -> tuple[frozens
 
     ModelFileError naming a graph operation that reads or writes files or calls Python, unless it is trusted.
     """
-    from tensorflow.core.protobuf import saved_model_pb2
+    from ..tensorflow_internals import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
     file = source.path / "saved_model.pb"

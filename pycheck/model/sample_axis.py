@@ -206,7 +206,8 @@ class _Decision:
     def _run(self, values: Sequence[Array]) -> Mapping[str, Array] | None:
         """Outputs by name; None for a model that must not be run, does not run on these values, or does not end."""
         import tensorflow as tf
-        from tensorflow.python.eager import cancellation
+
+        from ..tensorflow_internals import cancellation
 
         if not self._may_run:
             return None

@@ -43,7 +43,7 @@ def embed_tables(graph_def: Any, handles: Mapping[str, Any]) -> None:
 
 def string_keys(graph_def: Any) -> tuple[str, ...]:
     """The texts that the tables of a graph know, those of the first table first."""
-    from tensorflow.python.framework import tensor_util
+    from ..tensorflow_internals import tensor_util
 
     nodes = {node.name: node for node in graph_def.node}
     found: dict[str, None] = {}
@@ -103,7 +103,7 @@ def _contents(name: str, handle: Any, types: tuple[int, int] | None) -> tuple[An
 
 
 def _add_constant(graph_def: Any, name: str, value: Any) -> str:
-    from tensorflow.python.framework import tensor_util
+    from ..tensorflow_internals import tensor_util
 
     proto = tensor_util.make_tensor_proto(value)
     node = graph_def.node.add(name=name, op="Const")

@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
-from tensorflow.python.framework import tensor_util
 
+from ..tensorflow_internals import attr_value_pb2, function_pb2, node_def_pb2, tensor_util
 from .float64_floors import IN_FLOAT32
 from .float64_formulas import FORMULAS
 from .float64_layouts import channels_last, needs_transposes
@@ -244,7 +243,7 @@ def _cast(function: FunctionDef, ref: str, source: int, target: int) -> str:
 
 def _output_refs(op: str, attrs: Mapping[str, Any], name: str) -> list[str]:
     """How a function body refers to each output of its node `name`."""
-    from tensorflow.python.framework import op_def_registry
+    from ..tensorflow_internals import op_def_registry
 
     refs: list[str] = []
     for arg in op_def_registry.get(op).output_arg:

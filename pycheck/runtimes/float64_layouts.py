@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
+
+from ..tensorflow_internals import op_def_registry
 
 Attrs = Mapping[str, Any]  # name to tensorflow AttrValue
 Tensor = Any

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from tensorflow.core.framework import types_pb2
-from tensorflow.python.framework import kernels, op_def_registry
+from ..tensorflow_internals import kernels, op_def_registry, types_pb2
 
 AttrValue = Any  # tensorflow.core.framework.attr_value_pb2.AttrValue
 NodeDef = Any  # tensorflow.core.framework.node_def_pb2.NodeDef

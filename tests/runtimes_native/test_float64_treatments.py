@@ -199,9 +199,8 @@ def test_a_graph_stays_as_it_was(keras: Any, both: Run) -> None:
 
 
 def test_no_float32_is_left_in_a_promoted_graph(keras: Any) -> None:
-    from tensorflow.core.framework import types_pb2
-
     from pycheck.runtimes.float64 import to_float64
+    from pycheck.tensorflow_internals import types_pb2
 
     model = keras.Sequential([keras.Input((7, 3)), keras.layers.LSTM(4), keras.layers.Dense(2)])
     graph_def, notes = to_float64(load(model).frozen().graph_def)

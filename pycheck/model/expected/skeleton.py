@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
+from ...tensorflow_internals import function_def_to_graph
 from ...types import Array
 
 #: Numbers of more bytes are weights, of which only the shape is asked for; the keys of a table may be longer.
