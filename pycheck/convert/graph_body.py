@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from ..artifact.large_constants import without_large_constants
 from ..tensorflow_internals import (
     function_def_to_graph_def,
     function_pb2,
@@ -19,8 +20,6 @@ from ..tensorflow_internals import (
     op_def_registry,
     tensor_util,
 )
-
-from ..artifact.large_constants import without_large_constants
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.framework import node_def_pb2
 
+from ..tensorflow_internals import node_def_pb2
 from .graph_body import PLACEHOLDERS, Array, Body, constant_value, node_of
 
 #: Smaller weights stay: a thousand of them take 16 MB.
