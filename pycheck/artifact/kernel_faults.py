@@ -7,7 +7,8 @@ without an error, some of them with foreign memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,10 @@ WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
 #: Measured for kernels of 1 to 5 and strides of 1 to 3 on sizes of 7 to 10; a kernel of 1 by 1 is right.
 NO_PADDING = 'TF.js\'s wasm kernel returns only zeros if "same" padding is negative, as for strides beyond the kernel'
 OTHER_BACKEND = "Use another backend for this model, or run this kernel on the CPU."
+PAD_CURE = (
+    "Give the model inputs of fixed sizes: pycheck convert MODEL FOLDER then writes the padding out. Or use another "
+    "backend for this model, or run this kernel on the CPU."
+)
 #: Backends whose kernels the CPU can run instead, and what TF.js calls kernels that have another name in graphs.
 _READABLE = frozenset({"wasm", "webgl"})
 #: Kernels of complex numbers, which the wasm backend does not hold: no CPU kernel can give it any.
@@ -76,12 +81,13 @@ class KernelFault:
     fault: str
     concerns: Callable[[NodeFacts], bool]
     rewritten: str = ""
+    otherwise: str = OTHER_BACKEND  # what to do if nothing can be written instead
 
     @property
     def cure(self) -> str:
         """What to do about it, in a sentence or two."""
         if not self.rewritten:
-            return OTHER_BACKEND
+            return self.otherwise
         kernel = _KERNELS.get(self.op, self.op)
         on_cpu = (
             f" Or run the kernel on the CPU: --cpu-kernel {kernel} here, and in the page the function runOnCpu, which "
@@ -179,13 +185,35 @@ def _has_another_axis(node: NodeFacts) -> bool:
     return axis != -1 and rank is not None and axis != rank
 
 
+def explicit_padding(
+    sizes: Sequence[int | None], window: Sequence[int], strides: Sequence[int]
+) -> list[tuple[int, int]] | None:
+    """The zeros before and behind each axis that "same" padding adds, where it may be negative: see `NO_PADDING`.
+
+    None for strides within the window, and if a size is not known. A valid convolution of the padded input is exact:
+    if padding is negative, the last window ends within the input.
+    """
+    known = [size for size in sizes if size is not None]
+    if tuple(window) == (1, 1) or len(known) < len(sizes) or not _beyond(strides, window):
+        return None
+    totals = [
+        max((math.ceil(size / stride) - 1) * stride + width - size, 0)
+        for size, width, stride in zip(known, window, strides, strict=True)
+    ]
+    return [(total // 2, total - total // 2) for total in totals]
+
+
+def _beyond(strides: Sequence[int], window: Sequence[int]) -> bool:
+    return any(stride > size for stride, size in zip(strides, window, strict=True))
+
+
 def _leaves_no_padding(node: NodeFacts) -> bool:
     """Whether strides are larger than the kernel along an axis, so that "same" padding is negative for some sizes."""
     kernel, strides = node.constant(1), node.attributes.get("strides") or ()
     if node.attributes.get("padding") != "SAME" or kernel is None or kernel.ndim != 4 or len(strides) != 4:
         return False
     window = kernel.shape[:2]
-    return window != (1, 1) and any(stride > size for stride, size in zip(strides[1:3], window, strict=True))
+    return window != (1, 1) and _beyond(strides[1:3], window)
 
 
 def _is_nearest(node: NodeFacts) -> bool:
@@ -285,7 +313,7 @@ FAULTS: tuple[KernelFault, ...] = (
     KernelFault("Mod", (), "TF.js takes it for FloorMod", _always, "sign(x) FloorMod(|x|, |y|)"),
     # Without another way to write it.
     *(
-        KernelFault(op, ("wasm",), NO_PADDING, _leaves_no_padding)
+        KernelFault(op, ("wasm",), NO_PADDING, _leaves_no_padding, otherwise=PAD_CURE)
         for op in ("Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", "_FusedConv2D")
     ),
     KernelFault("CropAndResize", ("cpu",), "its cpu kernel takes other pixels", _is_nearest),

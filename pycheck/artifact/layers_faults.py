@@ -8,7 +8,7 @@ from typing import Any
 from ..types import ArtifactFault
 from .document import Document
 from .epsilons import configurations
-from .kernel_faults import NO_PADDING, OTHER_BACKEND
+from .kernel_faults import NO_PADDING, PAD_CURE
 from .layers_ranks import input_ranks
 from .layers_table import (
     ALWAYS_IGNORED,
@@ -125,7 +125,7 @@ def _of_class(name: str, kind: str, config: Configuration, *, rank: int | None) 
         yield ArtifactFault(name, kind, NOT_ALIKE[kind], _GRAPH, backends=("webgpu",))
     if kind in ("Conv2D", "DepthwiseConv2D", "SeparableConv2D") and _leaves_no_padding(config):
         shown = _shown("strides", config["strides"])
-        yield ArtifactFault(name, kind, NO_PADDING, OTHER_BACKEND, shown, ("wasm",), broken=True)
+        yield ArtifactFault(name, kind, NO_PADDING, PAD_CURE, shown, ("wasm",), broken=True)
     for concerned, argument, is_wrong, fault, backends in _BY_VALUE:
         if kind in concerned and is_wrong(config, rank):
             yield ArtifactFault(name, kind, fault, _ANY, _shown(argument, config.get(argument)), backends)

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..artifact.kernel_faults import explicit_padding
 from .graph_rewriting import Formula, Rewrite, Site, is_ranked, is_wrong, known, size_of
 
 MOVES = "exact: values are only moved"
@@ -194,6 +195,31 @@ def _with_equal_ranks(function: Callable[[Any, Any], Any]) -> Rewrite:
     return Rewrite(formula, "the same with both operands of one rank", "exact", is_wrong)
 
 
+def _padding(site: Site) -> list[tuple[int, int]] | None:
+    """The explicit padding of a convolution whose "same" padding the WASM kernel may get wrong; None for all others."""
+    attr, image, kernel = site.node.attr, site.shapes[0], site.shapes[1]
+    steps = list(attr["dilations"].list.i)
+    if attr["padding"].s != b"SAME" or attr["data_format"].s not in (b"", b"NHWC") or any(s != 1 for s in steps):
+        return None
+    if image is None or kernel is None or len(image) != 4 or kernel[0] is None or kernel[1] is None:
+        return None
+    return explicit_padding(image[1:3], (kernel[0], kernel[1]), list(attr["strides"].list.i)[1:3])
+
+
+def _padded(convolve: Callable[[Any, Any, list[int]], Any]) -> Rewrite:
+    """Write the zeros of "same" padding out, before a valid convolution."""
+
+    def formula(site: Site, inputs: Sequence[Any]) -> Any:
+        x, kernel = inputs
+        zeros = [(0, 0), *(_padding(site) or []), (0, 0)]
+        padded = tf.pad(x, zeros) if any(map(any, zeros)) else x
+        return convolve(padded, kernel, list(site.node.attr["strides"].list.i))
+
+    return Rewrite(
+        formula, "the same without padding, behind Pad where some is left", "exact", lambda s: bool(_padding(s))
+    )
+
+
 def _is_wrong_and_ranked(site: Site) -> bool:
     return is_ranked(site) and is_wrong(site)
 
@@ -204,6 +230,12 @@ KERNEL_REPAIRS: Mapping[str, Rewrite] = {
     "Max": _reduce(tf.reduce_max),
     "Min": _reduce(tf.reduce_min),
     "Sum": _reduce(tf.reduce_sum),
+    "Conv2D": _padded(lambda x, kernel, strides: tf.nn.conv2d(x, kernel, strides, "VALID")),
+    "DepthwiseConv2dNative": _padded(
+        lambda x, kernel, strides: tf.raw_ops.DepthwiseConv2dNative(
+            input=x, filter=kernel, strides=strides, padding="VALID"
+        )
+    ),
     "Cast": Rewrite(_cast, "x != 0, or SelectV2 of 1 and 0", "exact", is_wrong),
     "DenseBincount": Rewrite(
         _bincount,

@@ -152,6 +152,15 @@ IMAGES: dict[str, Function] = {
     "conv, transposed": lambda x: tf.nn.conv2d_transpose(
         x, tf.transpose(_KERNEL, [0, 1, 3, 2]), tf.stack([tf.shape(x)[0], 14, 13, 4]), [2, 2], "VALID"
     ),
+    "conv, less than no padding": lambda x: tf.nn.conv2d(x, _KERNEL[:2], 3, "SAME"),
+    "conv, less than no padding in width": lambda x: tf.nn.relu(
+        tf.nn.conv2d(x, _KERNEL[:, :1], 2, "SAME") + tf.constant([0.1, 0.2, 0.3, 0.4])
+    ),
+    "conv, less than no padding in height": lambda x: tf.nn.conv2d(x, _KERNEL[:2], [4, 1], "SAME"),
+    "depthwise, less than no padding": lambda x: tf.nn.depthwise_conv2d(x, _KERNEL[:2], [1, 3, 3, 1], "SAME"),
+    "depthwise, less than no padding in width": lambda x: tf.nn.depthwise_conv2d(
+        x, _KERNEL[:, :1], [1, 2, 2, 1], "SAME"
+    ),
     "crop_and_resize": lambda x: tf.image.crop_and_resize(x, [[0.0, 0, 0.5, 1], [0.1, 0.1, 0.9, 1.2]], [0, 1], [3, 4]),
     "depth_to_space": lambda x: tf.nn.depth_to_space(tf.tile(x, [1, 1, 1, 4]), 2),
     "depthwise": lambda x: tf.nn.depthwise_conv2d(x, _KERNEL, [1, 2, 2, 1], "SAME"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ...artifact.kernel_faults import explicit_padding
 from .refusal import RefusedError
 from .rewrites_shape import pad_steps, reshape
 from .site import Site, array
@@ -16,6 +18,8 @@ from .target import Ref
 def conv_1d(site: Site) -> list[Ref]:
     """Conv1D; causal padding, which tfjs-layers lacks, is zeros before a valid convolution."""
     config = site.config()
+    if config["padding"] == "same" and (zeros := _zeros(site, [site.input.shape[1], 1])):
+        return site.by_table(inputs=[pad_steps(site, site.input, *zeros[0])], padding="valid")
     if config["padding"] != "causal":
         return site.by_table()
     before = _first(config["dilation_rate"]) * (_first(config["kernel_size"]) - 1)
@@ -27,6 +31,43 @@ def with_bias(site: Site) -> list[Ref]:
     """A two-dimensional convolution by the table, where Keras adds the bias to the channels."""
     _check_bias(site)
     return site.by_table()
+
+
+def padded_2d(site: Site) -> list[Ref]:
+    """DepthwiseConv2D and SeparableConv2D, also with the padding that TF.js's wasm kernel gets wrong."""
+    _check_bias(site)
+    return _padded(site)
+
+
+def _padded(site: Site, class_name: str | None = None, **arguments: Any) -> list[Ref]:
+    """By the table; "same" padding that may be negative along an axis is written out, which is exact."""
+    x = site.input
+    zeros = _zeros(site, list(x.shape[1:3])) if site.config()["padding"] == "same" else None
+    if zeros is None:
+        return site.by_table(class_name, **arguments)
+    sizes = [(size or 0) + sum(two) for size, two in zip(x.shape[1:3], zeros, strict=True)]
+    shape = (x.shape[0], *sizes, x.shape[3])
+    config = {"padding": [list(two) for two in zeros], "data_format": "channels_last"}
+    padded = site.emit("ZeroPadding2D", config, [x], shape, part="padded") if any(map(any, zeros)) else x
+    return site.by_table(class_name, [padded], padding="valid", **arguments)
+
+
+def _zeros(site: Site, sizes: Sequence[int | None]) -> list[tuple[int, int]] | None:
+    """What "same" padding adds, where some of it may be negative; None for what is as well left to TF.js."""
+    config = site.config()
+    window, strides, steps = (_two(config[name]) for name in ("kernel_size", "strides", "dilation_rate"))
+    if config.get("data_format") != "channels_last" or steps != [1, 1]:
+        return None
+    zeros = explicit_padding(sizes, window, strides)
+    if zeros is not None:
+        site.note('"same" padding, for strides beyond the kernel, as zeros before a valid convolution')
+    return zeros
+
+
+def _two(value: Any) -> list[int]:
+    """Of one axis or of two."""
+    values = [int(item) for item in value] if isinstance(value, list) else [int(value)]
+    return values if len(values) == 2 else [values[0], 1]
 
 
 def _check_bias(site: Site) -> None:
@@ -59,14 +100,14 @@ def conv_2d(site: Site) -> list[Ref]:
     channels = x.shape[-1]
     _check_bias(site)
     if groups == 1 or config["data_format"] != "channels_last" or groups != channels:
-        return site.by_table()
+        return _padded(site)
     kernel = array(site.layer.kernel)
     multiplier = kernel.shape[-1] // groups
     site.note("one group a channel, as DepthwiseConv2D")
     weights = [("depthwise_kernel", kernel.reshape(*kernel.shape[:2], groups, multiplier))]
     if site.layer.use_bias:
         weights.append(("bias", array(site.layer.bias)))
-    return site.by_table("DepthwiseConv2D", weights=weights, groups=1, depth_multiplier=multiplier)
+    return _padded(site, "DepthwiseConv2D", weights=weights, groups=1, depth_multiplier=multiplier)
 
 
 def separable_conv_1d(site: Site) -> list[Ref]:
@@ -95,6 +136,8 @@ def _lifted(site: Site, class_name: str, kernels: list[tuple[str, Any]], **overr
     if config["padding"] == "causal":
         before = _first(config["dilation_rate"]) * (_first(config["kernel_size"]) - 1)
         x, config["padding"] = pad_steps(site, x, before, 0), "valid"
+    elif config["padding"] == "same" and class_name != "Conv2DTranspose" and (zeros := _zeros(site, [x.shape[1], 1])):
+        x, config["padding"] = pad_steps(site, x, *zeros[0]), "valid"
     site.note(f"as {class_name} of one column")
     stride, dilation = _first(config["strides"]), _first(config["dilation_rate"])
     # A transposed convolution would spread a column over as many as its stride; the others
