@@ -5,8 +5,13 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import time
 from functools import cache
 from typing import Any
+
+#: Pages that were given back cost time when they are used again.
+_PAUSE_S = 0.2
+_last_s = 0.0
 
 
 def give_back() -> None:
@@ -19,6 +24,18 @@ def give_back() -> None:
     trim = _malloc_trim()
     if trim is not None:
         trim(0)
+
+
+def give_back_values() -> None:
+    """Hand the memory of a run of the model back, at most a few times a second, and collect no garbage.
+
+    The values inside of a model have many sizes. Without this the gaps between them add up from run to run.
+    """
+    global _last_s
+    trim = _malloc_trim()
+    if trim is not None and time.monotonic() - _last_s > _PAUSE_S:
+        trim(0)
+        _last_s = time.monotonic()
 
 
 @cache

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 
 from pydantic import TypeAdapter
 
+from .artifact import ArtifactGraph
 from .cache import Cache, content_key
 from .memory import give_back
 from .power import Allowance, measure_power
@@ -27,8 +28,12 @@ async def find_power(
     cache: Cache,
     executor: Executor,
     allowance: Allowance,
+    graph: ArtifactGraph | None = None,
 ) -> Power:
-    """What a fault in each weight of the artifact does to the outputs, on the inputs of `references`."""
+    """What a fault in each weight of the artifact does to the outputs, on the inputs of `references`.
+
+    `graph` is the artifact where that was read before.
+    """
     key = await references.cache_key()
     if key:
         topology = await asyncio.to_thread((artifact.folder / artifact.model_file).read_bytes)
@@ -45,6 +50,8 @@ async def find_power(
         allowance=allowance,
         layers=layers,
         fixed=signature.fixed_batch is not None,
+        apart=signature.fixed_batch is None and all(spec.has_sample_axis for spec in signature.outputs),
+        graph=graph,
     )
     await asyncio.get_running_loop().run_in_executor(executor, give_back)  # what the artifact in Python took
     if key and not power.note:

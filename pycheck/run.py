@@ -42,6 +42,7 @@ from .types import (
 
 if TYPE_CHECKING:
     from .remedies import Trial
+    from .runtimes.artifact import ArtifactRuntime
     from .tracing import TraceInputs, TraceReferences
 
 #: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
@@ -73,7 +74,7 @@ class Run:
     """The candidates of one run, side by side, each compared batch by batch as its outputs come.
 
     `references` are those of another run on the same inputs. With `keeps_open` the candidates stay as they are
-    to be traced; with `prepares_trace` the artifact starts in Python while they run.
+    to be traced; with `prepares_trace` the artifact starts in Python, in float32, while they run.
     """
 
     def __init__(
@@ -103,15 +104,17 @@ class Run:
         self._environments: dict[RuntimeId, Environment] = {}
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
+        self._reading: asyncio.Task[ArtifactRuntime] | None = None
         self._preparing: asyncio.Task[TraceReferences] | None = None
         self._left = len(options.runtimes)  # candidates that have not ended
         self._power: Power | None = None
 
     async def close(self) -> None:
         """Close what stayed open."""
-        if self._preparing:
-            self._preparing.cancel()
-            await asyncio.gather(self._preparing, return_exceptions=True)
+        for task in (self._preparing, self._reading):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self._stack.aclose()
 
     async def artifact(self) -> ArtifactInfo:
@@ -143,7 +146,7 @@ class Run:
         self._inputs, self._batch_size = inputs, batch_size
         # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
         self._artifact = asyncio.ensure_future(source.artifact())
-        preparing = [self._trace_references()] if self._prepares_trace else []
+        preparing = [self._artifact_float32()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)
         powers = [self._measure_power(began_at)] if options.power else []
         try:
@@ -234,20 +237,32 @@ class Run:
             executor=self._shared.executor,
         )
 
-    def _trace_references(self) -> asyncio.Task[TraceReferences]:
+    def _artifact_float32(self) -> asyncio.Task[ArtifactRuntime]:
         """The artifact in Python, which is started once."""
 
-        async def start() -> TraceReferences:
+        async def start() -> ArtifactRuntime:
             artifact = await self._source.artifact()
             layers = await self._source.layer_names() if artifact.format == "graph" else ()
             await self._source.tensorflow()
-            from .tracing import of_layers, start_references  # imports TensorFlow, which is quiet only by then
+            from .tracing import of_layers, start_single  # imports TensorFlow, which is quiet only by then
 
-            references = await start_references(
-                artifact, layers=layers, executor=self._shared.executor, stack=self._stack
+            single = await start_single(artifact, layers=layers, executor=self._shared.executor, stack=self._stack)
+            of_layers(single.points, self._options.layers)  # a name that is not there ends the run here
+            return single
+
+        self._reading = self._reading or asyncio.create_task(start())
+        return self._reading
+
+    def _trace_references(self) -> asyncio.Task[TraceReferences]:
+        """The same with artifact:float64, which takes much memory: not before the power is measured."""
+
+        async def start() -> TraceReferences:
+            single = await self._artifact_float32()
+            from .tracing import start_references
+
+            return await start_references(
+                single, await self._source.artifact(), executor=self._shared.executor, stack=self._stack
             )
-            of_layers(references.single.points, self._options.layers)  # a name that is not there ends the run here
-            return references
 
         self._preparing = self._preparing or asyncio.create_task(start())
         return self._preparing
@@ -366,8 +381,9 @@ class Run:
         artifact = await self._artifact
         allowance = Allowance(began_at, lambda: self._left > 0)
         await self._references.done()
+        graph = (await self._artifact_float32()).graph if self._prepares_trace else None
         self._power = await find_power(
-            self._source, artifact, self._references, self._cache, self._shared.executor, allowance
+            self._source, artifact, self._references, self._cache, self._shared.executor, allowance, graph
         )
 
     async def _candidate(self, runtime_id: RuntimeId) -> None:

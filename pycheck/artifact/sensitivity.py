@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..memory import give_back_values
 from ..quiet import without_native_noise
 from .control_flow import node_of
 from .executable import ArtifactGraph, Point
@@ -56,6 +57,7 @@ class SensitivitySession:
         with nullcontext() if self._ran_before else without_native_noise():  # compilers announce themselves once
             values: dict[str, Array] = self._session.run(self._outputs, self._fed(feeds) | {self._factors: factors})
         self._ran_before = True
+        give_back_values()
         return values
 
     def differentiate(self) -> None:
@@ -93,7 +95,9 @@ class SensitivitySession:
         The derivative is that by the weight's factor, at 1. A weight without a derivative is absent.
         """
         fed = self._fed(feeds) | {self._directions[output]: direction, self._factors: np.ones(len(self.weights))}
-        return {tensor: float(value) for tensor, value in self._session.run(self._slopes[output], fed).items()}
+        slopes = {tensor: float(value) for tensor, value in self._session.run(self._slopes[output], fed).items()}
+        give_back_values()
+        return slopes
 
     @property
     def has_tables(self) -> bool:
@@ -117,6 +121,7 @@ class SensitivitySession:
         """Which channels of each clipped point are not 0 everywhere on these inputs, and how many values each has."""
         fed = self._fed(feeds) | {self._factors: np.ones(len(self.weights))}
         found: dict[Point, tuple[Array, int]] = self._session.run(self._living, fed)
+        give_back_values()
         return found
 
     def close(self) -> None:

@@ -15,11 +15,15 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..types import ArtifactInfo, Batch, Power
 from .allowance import Allowance
-from .meter import FAULT, Meter, parts
+from .meter import FAULT, Meter
+from .portions import parts
+
+if TYPE_CHECKING:
+    from ..artifact.executable import ArtifactGraph
 
 #: So much is used in any case, so that small models are measured whole.
 _ALWAYS_S = 0.3
@@ -38,12 +42,15 @@ async def measure_power(
     allowance: Allowance,
     layers: Collection[str] = (),
     fixed: bool = False,
+    apart: bool = False,
+    graph: ArtifactGraph | None = None,
 ) -> Power:
     """What a fault in each weight of the artifact does to the outputs, on a few samples of the first batch.
 
     `batches` starts the inputs from the beginning; all batches are asked which rows of a table they select, and as
-    many as there is time for which channels of a ReLU they reach. With
-    `fixed` the model takes whole batches only. If the artifact cannot be executed in Python, the result is a note.
+    many as there is time for which channels of a ReLU they reach. With `fixed` the model takes whole batches only, with
+    `apart` each output has a sample axis. `graph` is the artifact where that was read before. If the artifact cannot be
+    executed in Python, the result is a note.
     """
 
     async def step(work: Callable[[], Any]) -> Any:
@@ -57,7 +64,7 @@ async def measure_power(
 
     first = next(iter(batches()))
     try:
-        meter: Meter = await step(lambda: Meter(artifact, first, layers, fixed=fixed))
+        meter: Meter = await step(lambda: Meter(artifact, first, layers, fixed=fixed, apart=apart, graph=graph))
         try:
             await _select_rows(meter, batches, step, allowance)
             await _watch_channels(meter, batches, step, allowance, fixed=fixed)
@@ -82,7 +89,7 @@ async def _watch_channels(
     """At least the first samples, at most half of what is left: a channel may be 0 in few samples by chance."""
     begin_s, most_s = allowance.used_s, max(allowance.left_s / 2, _ALWAYS_S)
     for batch in batches() if meter.has_channels else ():
-        for tensors, end in parts(batch, fixed=fixed):
+        for tensors, end in parts(batch, fixed=fixed, most=meter.at_once):
             await step(partial(meter.watch_channels, tensors, end))
             if allowance.used_s - begin_s > most_s:
                 return

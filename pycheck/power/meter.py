@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,19 +14,18 @@ import numpy as np
 from ..memory import give_back
 from ..types import Array, ArtifactInfo, Batch, DeadChannels, OutputChange, Power, TableReach, Tensors, WeightPower
 from .changes import change, largest_first, relative, root_mean_square
+from .portions import few_samples, in_portions, samples_at_once
 
 if TYPE_CHECKING:
-    from ..artifact.executable import GraphWeight, Point
+    from ..artifact.executable import ArtifactGraph, GraphWeight, Point
 
 #: The relative size of a fault.
 FAULT = 0.01
 #: A weight is not reached if a fault of this size, or of the absolute size below, changes no output at all.
 LARGE_FAULT = 0.5
 _LARGE_CHANGE = 0.01
-_MOST_SAMPLES = 4
 #: A channel of fewer values is 0 in all of them by chance.
 _LEAST_VALUES = 16
-_MOST_ELEMENTS = 1 << 20  # of all inputs together: this keeps the values inside of the model small
 _PROJECTIONS = 8
 _MOST_PROJECTIONS = 32  # over all outputs
 _STEP_S = 0.1
@@ -45,23 +44,38 @@ class _Known:
 
 
 class Meter:
-    """Perturbs one weight after the other. One thread at a time. Errors are those of TensorFlow and of the artifact."""
+    """Perturbs one weight after the other. One thread at a time. Errors are those of TensorFlow and of the artifact.
 
-    def __init__(self, artifact: ArtifactInfo, batch: Batch, layers: Collection[str], *, fixed: bool) -> None:
+    `graph` is the artifact where that was read before. With `apart` every output has a sample axis: then samples run
+    in portions that fit into memory; else a large model runs on fewer samples. With `fixed` it takes whole batches.
+    """
+
+    def __init__(
+        self,
+        artifact: ArtifactInfo,
+        batch: Batch,
+        layers: Collection[str],
+        *,
+        fixed: bool,
+        apart: bool = False,
+        graph: ArtifactGraph | None = None,
+    ) -> None:
         from ..artifact import read_artifact
         from ..artifact.sensitivity import SensitivitySession
 
         self._names = {theirs: ours for ours, theirs in artifact.output_names.items()}
         self._input_names = artifact.input_names
-        graph = read_artifact(artifact.folder / artifact.model_file, layers=layers)
+        graph = graph or read_artifact(artifact.folder / artifact.model_file, layers=layers)
         give_back()  # the copies of what it read
         self._weights = graph.weights
+        #: How many samples run together.
+        self.at_once = at_once = batch.size if fixed else samples_at_once(self._bytes_of_one(graph, batch))
+        chosen = few_samples(batch, fixed=fixed, most=batch.size if apart else at_once)
         self._session = SensitivitySession(graph, list(self._names))
         del graph  # the session holds the weights
         give_back()
-        chosen = few_samples(batch, fixed=fixed)
-        self._feeds = self._fed(chosen)
         self.sample_count = next((len(value) for name, value in chosen.items() if name not in batch.whole), 1)
+        self._portions = in_portions(self._fed(chosen), self._whole(batch), at_once if apart else self.sample_count)
         self._before = self._outputs()
         begin = time.perf_counter()
         self._before = self._outputs()  # again: the first run of a session compiles
@@ -141,13 +155,29 @@ class Meter:
     def _fed(self, tensors: Tensors) -> dict[str, Array]:
         return {theirs: tensors[ours] for ours, theirs in self._input_names.items()}
 
+    def _whole(self, batch: Batch) -> frozenset[str]:
+        """The artifact's inputs without a sample axis."""
+        return frozenset(theirs for ours, theirs in self._input_names.items() if ours in batch.whole)
+
+    def _bytes_of_one(self, graph: ArtifactGraph, batch: Batch) -> int:
+        """What the values inside of the model take for one sample."""
+        from ..artifact.sizes import value_bytes
+
+        whole = self._whole(batch)
+        fed = self._fed(batch.tensors).items()
+        shapes = {graph.inputs[name]: value.shape if name in whole else (1, *value.shape[1:]) for name, value in fed}
+        return value_bytes(graph.graph_def, shapes)
+
     def _outputs(self, position: int = 0, factor: float = 1.0) -> dict[str, Array]:
         """By the model's names, those that hold real numbers or booleans; with one weight times a factor."""
         factors = np.ones(len(self._weights), np.float32)
         if factor != 1.0:
             factors[position] = factor
-        values = self._session.run(self._feeds, factors)
-        return {self._names[name]: value for name, value in values.items() if value.dtype.kind in "fiub"}
+        found = [self._session.run(portion.feeds, factors) for portion in self._portions]
+        names = [name for name, value in found[0].items() if value.dtype.kind in "fiub"]
+        if len(found) == 1:
+            return {self._names[name]: found[0][name] for name in names}
+        return {self._names[name]: np.concatenate([values[name] for values in found]) for name in names}
 
     def _perturb(self, known: _Known) -> None:
         after = self._outputs(known.position, 1.0 + FAULT)
@@ -169,7 +199,12 @@ class Meter:
     def _project(self, output: str, signs: np.random.Generator) -> None:
         shape = self._before[self._names[output]].shape
         direction = signs.choice(np.array([-1.0, 1.0], np.float32), shape)
-        for tensor, slope in self._session.project(self._feeds, output, direction).items():
+        slopes: dict[str, float] = {}
+        for portion in self._portions:
+            part = direction[portion.rows] if len(self._portions) > 1 else direction
+            for tensor, slope in self._session.project(portion.feeds, output, part).items():
+                slopes[tensor] = slopes.get(tensor, 0.0) + slope
+        for tensor, slope in slopes.items():
             self._squares.setdefault((tensor, output), []).append(slope * slope)
 
     def estimate(self) -> None:
@@ -206,30 +241,3 @@ class Meter:
             if self._value_counts[point] >= _LEAST_VALUES
             and (dead := tuple(int(channel) for channel in np.flatnonzero(~living)))
         )
-
-
-def parts(batch: Batch, *, fixed: bool) -> Iterator[tuple[Tensors, int]]:
-    """The batch in parts of few samples, each with the number of samples up to its end; whole if it has to be."""
-    sampled = {name for name in batch.tensors if name not in batch.whole}
-    if fixed or not sampled:
-        yield batch.tensors, batch.start + batch.size
-        return
-    step = _sample_count(batch)
-    for start in range(0, batch.size, step):
-        end = min(start + step, batch.size)
-        yield {n: v[start:end] if n in sampled else v for n, v in batch.tensors.items()}, batch.start + end
-
-
-def _sample_count(batch: Batch) -> int:
-    """How many samples are run at a time."""
-    elements = sum(value.size for name, value in batch.tensors.items() if name not in batch.whole) // batch.size
-    return max(1, min(batch.size, _MOST_SAMPLES, _MOST_ELEMENTS // max(elements, 1)))
-
-
-def few_samples(batch: Batch, *, fixed: bool) -> Tensors:
-    """Some samples from all over the batch; all of it if the model takes no other number."""
-    sampled = {name: value for name, value in batch.tensors.items() if name not in batch.whole}
-    if fixed or not sampled:
-        return batch.tensors
-    rows = np.unique(np.linspace(0, batch.size - 1, _sample_count(batch)).astype(int))
-    return {name: value[rows] if name in sampled else value for name, value in batch.tensors.items()}

@@ -10,9 +10,9 @@ from concurrent.futures import Executor
 from inspect import isawaitable
 from typing import TypeVar
 
-from ..artifact import Point, read_artifact
+from ..artifact import ArtifactGraph, Point, read_artifact
 from ..errors import PycheckError, RuntimeFailedError
-from ..memory import give_back
+from ..memory import give_back, give_back_values
 from ..tensors import parts
 from ..types import Array, ArtifactInfo, Environment, RuntimeId, Tensors
 from .base import Runtime
@@ -59,6 +59,17 @@ class ArtifactRuntime(Runtime):
         self.environment = await self._timed(
             "probe", lambda: _environment(self.id.kind, (*session.notes, *float32_notes(in_float32)), in_float32)
         )
+
+    @property
+    def graph(self) -> ArtifactGraph:
+        """What was read. Its `graph_def` is None after `forget_weights`."""
+        return self._started().graph
+
+    async def forget_weights(self) -> None:
+        """Free the graph that was read, which no other runtime needs from now on; the session has its own weights."""
+        self._started().forget_weights()
+        self._like = None
+        await asyncio.get_running_loop().run_in_executor(self._executor, give_back)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -120,7 +131,7 @@ class ArtifactRuntime(Runtime):
 
     def _load(self) -> Executable:
         if self._like:
-            graph = self._like._started().graph
+            graph = self._like.graph
         else:
             graph = read_artifact(self._info.folder / self._info.model_file, layers=self._layers)
         try:
@@ -137,8 +148,8 @@ class ArtifactRuntime(Runtime):
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
-            if step == "load_artifact":
-                await asyncio.get_running_loop().run_in_executor(self._executor, give_back)
+            freed = give_back if step == "load_artifact" else give_back_values
+            await asyncio.get_running_loop().run_in_executor(self._executor, freed)
             self.timings_s[step] = self.timings_s.get(step, 0.0) + time.perf_counter() - begin
 
 

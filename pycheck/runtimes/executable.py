@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from ..artifact import ArtifactGraph
@@ -11,7 +12,10 @@ from ..types import Array, RuntimeId
 
 
 class Executable:
-    """A graph in one precision, run from any of its points to any others. One thread at a time."""
+    """A graph in one precision, run from any of its points to any others. One thread at a time.
+
+    `graph` is what was given, which the session does not need; `forget_weights` frees what it holds.
+    """
 
     def __init__(self, id: RuntimeId, graph: ArtifactGraph) -> None:
         from ..artifact.large_constants import without_large_constants
@@ -34,6 +38,10 @@ class Executable:
             self.in_float32 = behind_float32(graph_def, {**points, **graph.outputs})
             self.alone_in_float32 = ran_in_float32(graph_def, points)
         self._session = Session(graph_def, {**points, **graph.outputs, **graph.inputs}, light.arrays(graph_def))
+
+    def forget_weights(self) -> None:
+        """Keep only the points of `graph`, and the names of its inputs and outputs."""
+        self.graph = replace(self.graph, graph_def=None)
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Values of `fetches`, computed from `feeds` alone; both are names of points, inputs or outputs.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PycheckError, RuntimeFailedError
-from ..memory import give_back
+from ..memory import give_back, give_back_values
 from ..tensors import parts
 from ..types import Environment, RuntimeId, Tensors
 from .base import Runtime
@@ -130,6 +130,8 @@ class NativeRuntime(Runtime):
             finally:
                 if step != "predict":
                     give_back()
+                else:
+                    give_back_values()
                 self.timings_s[step] = self.timings_s.get(step, 0.0) + time.perf_counter() - begin
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, timed)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from .references import TraceReferences, start_references
+from .references import TraceReferences, start_references, start_single
 from .run import TraceInputs, trace_run
 from .selecting import of_layers, worst_samples
 
-__all__ = ["TraceInputs", "TraceReferences", "of_layers", "start_references", "trace_run", "worst_samples"]
+__all__ = [
+    "TraceInputs",
+    "TraceReferences",
+    "of_layers",
+    "start_references",
+    "start_single",
+    "trace_run",
+    "worst_samples",
+]

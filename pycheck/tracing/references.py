@@ -26,20 +26,26 @@ class TraceReferences:
     executor: Executor
 
 
-async def start_references(
+async def start_single(
     artifact: ArtifactInfo, *, layers: Collection[str], executor: Executor, stack: AsyncExitStack
-) -> TraceReferences:
-    """Start both, to be closed with the stack; only artifact:float32 must run.
-
-    ArtifactFileError and RuntimeFailedError when it does not.
-    """
-    single = await stack.enter_async_context(
+) -> ArtifactRuntime:
+    """Start artifact:float32, which must run, to be closed with the stack; ArtifactFileError, RuntimeFailedError."""
+    return await stack.enter_async_context(
         ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=executor, layers=layers)
     )
+
+
+async def start_references(
+    single: ArtifactRuntime, artifact: ArtifactInfo, *, executor: Executor, stack: AsyncExitStack
+) -> TraceReferences:
+    """Start artifact:float64 beside `single`, to be closed with the stack. The graph that `single` read is freed."""
+    double, failure = None, None
     try:
         double = await stack.enter_async_context(
             ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=executor, like=single)
         )
-    except (RuntimeFailedError, ArtifactFileError) as failure:
-        return TraceReferences(single, None, failure, executor)
-    return TraceReferences(single, double, None, executor)
+        await double.forget_weights()
+    except (RuntimeFailedError, ArtifactFileError) as error:
+        failure = error
+    await single.forget_weights()
+    return TraceReferences(single, double, failure, executor)

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.power import Allowance, measure, measure_power
+from pycheck.artifact.sensitivity import SensitivitySession
+from pycheck.artifact.sizes import value_bytes
+from pycheck.power import Allowance, measure, measure_power, portions
 from pycheck.power.changes import change
-from pycheck.power.meter import parts
+from pycheck.power.portions import parts
 from pycheck.types import ArtifactInfo, Batch, Power
 
 
@@ -37,11 +39,13 @@ class _Artifact:
         self.info: ArtifactInfo = convert(model, folder / "web", format="graph", quantize="none")
         self.batch = Batch(0, 0, {model.info.signature.inputs[0].name: x}, len(x))
 
-    def power(self, *, left_s: float = 60.0) -> Power:
+    def power(self, *, left_s: float = 60.0, apart: bool = False) -> Power:
         """Measured with so much time."""
         with ThreadPoolExecutor(1) as executor:
             allowance = Allowance(time.perf_counter() - left_s, lambda: False, share=1.0)
-            return asyncio.run(measure_power(self.info, lambda: [self.batch], executor=executor, allowance=allowance))
+            return asyncio.run(
+                measure_power(self.info, lambda: [self.batch], executor=executor, allowance=allowance, apart=apart)
+            )
 
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -196,3 +200,55 @@ def test_no_more_than_its_share_is_used_while_browsers_run() -> None:
     used_s, granted = asyncio.run(use())
     assert used_s <= 0.25 * 1.5 + 0.02  # on a busy machine the second may be longer
     assert not granted
+
+
+def _layers(x: Any) -> Any:
+    import tensorflow as tf
+
+    hidden = tf.nn.relu(x @ tf.constant(W))
+    return tf.nn.relu(hidden @ tf.constant(W.T) + tf.constant(W[:, 0]))
+
+
+@pytest.mark.parametrize("left_s", [60.0, -1.0])
+def test_samples_in_portions_give_what_they_give_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_s: float
+) -> None:
+    if left_s < 0.0:
+        monkeypatch.setattr(measure, "_ALWAYS_S", -1.0)
+    artifact = _Artifact(tmp_path, _layers, X)
+    together = artifact.power(left_s=left_s, apart=True)
+    counts: list[int] = []
+    run = SensitivitySession.run
+
+    def counted(self: Any, feeds: Any, factors: Any) -> Any:
+        counts.append(len(next(iter(feeds.values()))))
+        return run(self, feeds, factors)
+
+    monkeypatch.setattr(SensitivitySession, "run", counted)
+    monkeypatch.setattr(portions, "_MOST_BYTES", 3 * 4 * (5 + 5 + 4 + 4 + 4))  # of three samples
+    parted = artifact.power(left_s=left_s, apart=True)
+    assert set(counts) == {3, 1}
+    assert parted.sample_count == together.sample_count == 4
+    assert [weight.reached for weight in parted.weights] == [weight.reached for weight in together.weights]
+    assert {weight.method for weight in parted.weights} == {"perturbed" if left_s > 0.0 else "projected"}
+    for one, other in zip(parted.weights, together.weights, strict=True):
+        assert one.changes[0].rms == pytest.approx(other.changes[0].rms, rel=1e-5)
+
+
+def test_outputs_that_are_not_apart_get_fewer_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = _Artifact(tmp_path, _layers, X)
+    assert artifact.power().sample_count == 4
+    monkeypatch.setattr(portions, "_MOST_BYTES", 2 * 4 * (5 + 5 + 4 + 4 + 4))
+    assert artifact.power().sample_count == 2
+
+
+@pytest.mark.parametrize("free", [None, 6], ids=["free sizes", "sizes known"])
+def test_the_size_of_all_values_is_that_for_the_given_inputs(free: int | None) -> None:
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, free, 3], name="x")
+        y = tf.nn.relu(tf.identity(x) @ tf.constant(np.ones((3, 50), np.float32)))
+        tf.reshape(tf.reduce_sum(y, 1), [-1, 50])
+    shapes = {"x:0": (2, 6, 3)}
+    assert value_bytes(graph.as_graph_def(), shapes) == 4 * (2 * 6 * 50 * 2 + 2 * 50)

@@ -407,7 +407,7 @@ class Bench:
         )
 
     async def _trace(self, artifact: ArtifactInfo) -> Report:
-        from pycheck.tracing import TraceInputs, start_references, trace_run
+        from pycheck.tracing import TraceInputs, start_references, start_single, trace_run
 
         async def drawn(count: int) -> TraceInputs:
             count = min(count, SAMPLES)
@@ -430,7 +430,8 @@ class Bench:
         )
         layers = self._layer_names() if artifact.format == "graph" else frozenset()
         async with AsyncExitStack() as stack:
-            references = await start_references(artifact, layers=layers, executor=self._executor, stack=stack)
+            single = await start_single(artifact, layers=layers, executor=self._executor, stack=stack)
+            references = await start_references(single, artifact, executor=self._executor, stack=stack)
             return await trace_run(
                 report,
                 references=references,

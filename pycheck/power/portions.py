@@ -1,0 +1,63 @@
+"""Takes a few samples of a batch, in portions whose values inside of the model fit into memory together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..types import Batch, Tensors
+
+_MOST_SAMPLES = 4
+_MOST_ELEMENTS = 1 << 20  # of all inputs together: this keeps the values inside of the model small
+#: What the values inside of the model may take together. A backward pass holds all of them.
+_MOST_BYTES = 1 << 27
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Samples that run together: their inputs, and their rows among all samples."""
+
+    feeds: Tensors
+    rows: slice
+
+
+def parts(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Iterator[tuple[Tensors, int]]:
+    """The batch in parts of few samples, each with the number of samples up to its end; whole if it has to be."""
+    sampled = {name for name in batch.tensors if name not in batch.whole}
+    if fixed or not sampled:
+        yield batch.tensors, batch.start + batch.size
+        return
+    step = _sample_count(batch, most)
+    for start in range(0, batch.size, step):
+        end = min(start + step, batch.size)
+        yield {n: v[start:end] if n in sampled else v for n, v in batch.tensors.items()}, batch.start + end
+
+
+def few_samples(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Tensors:
+    """Some samples from all over the batch, at most `most`; all of it if the model takes no other number."""
+    sampled = {name: value for name, value in batch.tensors.items() if name not in batch.whole}
+    if fixed or not sampled:
+        return batch.tensors
+    rows = np.unique(np.linspace(0, batch.size - 1, _sample_count(batch, most)).astype(int))
+    return {name: value[rows] if name in sampled else value for name, value in batch.tensors.items()}
+
+
+def _sample_count(batch: Batch, most: int) -> int:
+    elements = sum(value.size for name, value in batch.tensors.items() if name not in batch.whole) // batch.size
+    return max(1, min(batch.size, most, _MOST_SAMPLES, _MOST_ELEMENTS // max(elements, 1)))
+
+
+def samples_at_once(bytes_of_one: int) -> int:
+    """How many samples fit together if the values inside of the model take so much for one; at least one."""
+    return max(1, _MOST_BYTES // max(bytes_of_one, 1))
+
+
+def in_portions(tensors: Tensors, whole: Collection[str], size: int) -> list[Portion]:
+    """The tensors, so many samples at a time; those that are `whole` have no sample axis and are in each portion."""
+    count = next((len(value) for name, value in tensors.items() if name not in whole), 1)
+    if size >= count:
+        return [Portion(tensors, slice(None))]
+    rows = [slice(low, low + size) for low in range(0, count, size)]
+    return [Portion({n: v if n in whole else v[part] for n, v in tensors.items()}, part) for part in rows]
