@@ -7,6 +7,7 @@ PycheckError                      exit code
 │   ├── ModelFileError            2   not a model, truncated, weights only, custom layer unknown
 │   ├── InputsFileError           2   not inputs, truncated, wrong shape, dtype or name
 │   └── ArtifactFileError         2   a TF.js model.json or its shards
+│       └── NotExecutableError    2   one that TF.js may run, and TensorFlow cannot
 ├── RuntimeFailedError            3   a runtime started and then failed
 │   ├── NoKernelError             3   its backend lacks a kernel that the model needs
 │   ├── RuntimeUnavailableError   3   a runtime could not be started here
@@ -62,6 +63,10 @@ class InputsFileError(InputError):
 
 class ArtifactFileError(InputError):
     """A model.json or its weight shards cannot be used."""
+
+
+class NotExecutableError(ArtifactFileError):
+    """TF.js may run the artifact, and TensorFlow in Python cannot."""
 
 
 class RuntimeFailedError(PycheckError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..types import ArtifactFault
@@ -23,6 +23,7 @@ _NUMBERED = {
     8: "DT_COMPLEX64", 9: "DT_INT64", 10: "DT_BOOL", 14: "DT_BFLOAT16", 19: "DT_HALF",
 }  # fmt: skip
 _CONVERT = "Convert the model with pycheck convert MODEL FOLDER, which writes what TF.js has or names the layer."
+_CONVERT_LOOP = "Convert the model with pycheck convert MODEL FOLDER, which lets the loop return what it writes."
 
 
 def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[ArtifactFault, ...]:
@@ -36,6 +37,7 @@ def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[Arti
         shapes = {str(node["name"]): _rank(node) for node in nodes}
         for node in nodes:
             found += _of_node(node, _facts(node, function, weights, shapes), functions)
+    found += _unkept(library, set(_loop_bodies(node for _, nodes in bodies for node in nodes)))
     return tuple(found)
 
 
@@ -92,3 +94,32 @@ def _rank(node: Mapping[str, Any]) -> int | None:
     if node.get("op") != "Placeholder" or not isinstance(shape, Mapping) or shape.get("unknownRank"):
         return None
     return len(shape.get("dim") or ())
+
+
+#: Operations whose result shares its data with what they are given, which may live on.
+_VIEWS = {"ExpandDims", "Identity", "Reshape", "Squeeze", "TensorListGetItem"}
+#: By operation, the position of what it writes into a list among its inputs.
+_WRITES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
+
+
+def _unkept(functions: Sequence[Mapping[str, Any]], bodies: Collection[str]) -> Iterator[ArtifactFault]:
+    """What the body of a loop writes into a list and does not return: TF.js disposes it after each step.
+
+    See tfjs-converter 4.22, executor/graph_executor.ts, _executeAsync; stacking the list fails.
+    """
+    for function in functions:
+        if str(function["signature"]["name"]) not in bodies:
+            continue
+        ops = {str(node["name"]): str(node["op"]) for node in function.get("nodeDef") or []}
+        returned = {str(ref).partition(":")[0] for ref in (function.get("ret") or {}).values()}
+        for node in function.get("nodeDef") or []:
+            written = str(node["input"][_WRITES[node["op"]]]).partition(":")[0] if node["op"] in _WRITES else ""
+            if written in ops and written not in returned and ops[written] not in _VIEWS:
+                fault = "TF.js disposes what a loop, such as that of tf.map_fn, writes into a list and does not return"
+                yield ArtifactFault(str(node["name"]), str(node["op"]), fault, _CONVERT_LOOP)
+
+
+def _loop_bodies(nodes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for node in nodes:
+        if node["op"] in ("StatelessWhile", "While"):
+            yield str(((node.get("attr") or {}).get("body") or {}).get("func", {}).get("name", ""))

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.json_format import ParseDict, ParseError
 
-from ..errors import ArtifactFileError
+from ..errors import ArtifactFileError, NotExecutableError
 from ..tensorflow_internals import graph_pb2, op_def_registry, tensor_util
 from .control_flow import anchor_constants, node_of
 from .document import Document
@@ -130,13 +130,13 @@ def _check_operations(document: Document, graph_def: Any) -> None:
         listed = ", ".join(f"{op} (node {name})" for op, name in sorted(unknown.items()))
         raise ArtifactFileError(f"{document.file} has operations that TF.js does not have: {listed}")
     if document.topology.get("initializer"):
-        raise ArtifactFileError(
+        raise NotExecutableError(
             f"{document.file} keeps lookup tables, which a second graph inside of its first one fills",
             "pycheck does not execute these in Python; give the model it came from as MODEL.",
         )
     lost = {node.op for node in nodes if node.op not in functions | EXPANDED and op_def_registry.get(node.op) is None}
     if lost:
-        raise ArtifactFileError(
+        raise NotExecutableError(
             f"{document.file} has operations that TF.js has and TensorFlow has not: {', '.join(sorted(lost))}"
         )
 

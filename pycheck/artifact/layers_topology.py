@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..errors import ArtifactFileError
+from ..errors import ArtifactFileError, NotExecutableError
 from .document import Document
 from .layers_table import TRAINING_ONLY_SUFFIXES, ignored_arguments
 
@@ -129,7 +129,7 @@ class _Reader:
         """A layer's class and configuration, without what plays no part, as tfjs-layers takes it."""
         class_name = str(entry["class_name"])
         if class_name not in CLASSES:
-            raise ArtifactFileError(
+            raise NotExecutableError(
                 f"{self._document.file}: the layer {who!r} is a {class_name}, which tfjs-layers does not have "
                 "or pycheck cannot execute in Python",
                 "Give the model it came from as MODEL, and this file as --tfjs-model.",

@@ -32,7 +32,7 @@ def assign_weights(
             if found is None:
                 raise ArtifactFileError(
                     f"{document.file}: the layer {name!r} has no weight for its {_last(variable.name)} "
-                    f"{list(variable.shape)}",
+                    f"{list(variable.shape)}{_of_other_shape(unused, owner, name, variable)}",
                     f"The manifest has: {', '.join(list(weights)[:12])}.",
                 )
             variable.assign(unused.pop(found))
@@ -59,6 +59,15 @@ def _variables(name: str, layer: Any) -> Iterator[tuple[str, int, Any]]:
     for item in inner:
         is_cell = "Cell" in type(item).__name__
         yield from _variables(name if is_cell else item.name, item)
+
+
+def _of_other_shape(weights: Mapping[str, Array], owner: str, layer: str, variable: Any) -> str:
+    """A clause that names the weight of this layer and this name, if only its shape is wrong."""
+    for name, value in weights.items():
+        *path, last = name.split("/")
+        if last == _last(variable.name) and _nearness(path, owner, layer) is not None:
+            return f": {name} is {list(value.shape)}"
+    return ""
 
 
 def _find(weights: Mapping[str, Array], owner: str, layer: str, variable: Any, position: int) -> str | None:

@@ -60,6 +60,4 @@ def _from_layers(document: Document) -> ArtifactGraph:
         if fault is None:
             raise
         of = ", ".join(filter(None, (fault.op, fault.given)))
-        raise ArtifactFileError(
-            f"{error.message}. The layer {fault.name} ({of}): {fault.fault}.", fault.cure
-        ) from error
+        raise type(error)(f"{error.message}. The layer {fault.name} ({of}): {fault.fault}.", fault.cure) from error

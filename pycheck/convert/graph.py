@@ -17,6 +17,7 @@ from ..types import Signature, TensorSpec
 from ..version import __version__
 from .graph_body import PLACEHOLDERS, Array, Program, constant_value, index_of, node_of, read_program
 from .graph_fusion import fuse
+from .graph_loops import keep_written
 from .graph_optimize import optimize
 from .graph_repairs import REPAIRS
 from .graph_rewrites import REWRITES
@@ -70,6 +71,7 @@ def convert_graph(
     notes += apply_rewrites(program, REPAIRS)  # also of what the rewrites made
     program = optimize(program)
     place_tables(program, tables)
+    notes += keep_written(program)
     for body in program.bodies():
         fuse(body)
     _give_outputs_nodes(program, signature)

@@ -37,7 +37,11 @@ _OF_BROWSERS = ("crash", "browser ended", "was closed", "closed its connection",
 #: What a machine with more memory might do.
 _OF_MEMORY = ("memory", "allocation", "context lost", "greater than WebGL maximum")
 _BROWSER = "Run pycheck doctor: it checks the browser. If it finds nothing, try --batch-size 1."
-_UNKNOWN = "No cause is known; the message is all that the browser said. Use another backend for this model."
+_UNKNOWN = (
+    "No cause is known; the message is all that the browser said. Compare on another backend as well. If it runs, "
+    "use it for this model."
+)
+_CONTRADICTION = "Python cannot run this artifact either: {reason}. Convert the model again."
 _GIVEN = (
     "No cause is known; the message is all that the browser said. Convert the model again: pycheck convert MODEL "
     "FOLDER shows that what it writes runs."
@@ -112,7 +116,7 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
         "runtime-failed",
         Severity.ERROR,
         summary=f"{listed(names)} fail alike, so the artifact is at fault and no browser: {reason}",
-        advice=advice or known or (_GIVEN if given else converted),
+        advice=advice or known or _contradiction(case) or (_GIVEN if given else converted),
         evidence={"status": RuntimeStatus.FAILED.value, "error": records[0].error, "runtimes": list(map(str, names))},
     )
 
@@ -123,7 +127,16 @@ def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
     if case.reference_explains:
         return SEE_REFERENCE
     known = next((advice for words, advice in _KNOWN_FAILURES if words in reason), None)
-    return known or (_BROWSER if _is_of_browser(reason) else _UNKNOWN)
+    if known is None and _is_of_browser(reason):
+        return _BROWSER
+    return known or _contradiction(case) or _UNKNOWN
+
+
+def _contradiction(case: Case) -> str:
+    """The advice if the artifact was given and does not run in Python either; else empty."""
+    given = case.artifact is not None and case.artifact.reason.startswith("given")
+    reason = case.power.failure if case.power and given else ""
+    return _CONTRADICTION.format(reason=reason) if reason else ""
 
 
 #: Renderers that compute on the CPU, as their strings name them.

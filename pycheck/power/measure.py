@@ -10,6 +10,7 @@ the artifact with a fault in those weights that have the smallest estimates, bec
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from concurrent.futures import Executor
@@ -17,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ArtifactFileError, NotExecutableError
 from ..types import ArtifactInfo, Batch, Power
 from .allowance import Allowance
 from .meter import FAULT, Meter
@@ -30,6 +32,12 @@ _ALWAYS_S = 0.3
 
 #: So many projections of each output are made in any case.
 _LEAST_ROUNDS = 2
+
+#: Lines of TensorFlow's messages that only announce the reason.
+_PREAMBLE = re.compile(r"Graph execution error|Detected at node|Node: |<stack traces unavailable>|\[\[\{\{node")
+#: The definition of a node, which TensorFlow appends to the reason.
+_DUMP = re.compile(r"\s+for '\{\{node .*", re.DOTALL)
+_NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 
 Step = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -72,7 +80,9 @@ async def measure_power(
         finally:
             await step(meter.close)
     except Exception as error:  # of any kind: TensorFlow runs an artifact that was written for TF.js
-        return Power(FAULT, 0, (), note=f"Not measured: {_reason(error)}", seconds=allowance.used_s)
+        reason = _reason(error)
+        failure = reason if _is_of_artifact(error) else ""
+        return Power(FAULT, 0, (), note=f"Not measured: {reason}", failure=failure, seconds=allowance.used_s)
     return replace(meter.power(), seconds=allowance.used_s)
 
 
@@ -109,5 +119,18 @@ async def _perturb(meter: Meter, step: Step, allowance: Allowance) -> None:
 
 
 def _reason(error: Exception) -> str:
+    """The line that says why, with the node, and without TensorFlow's dump of that node."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
+    told = [line for line in lines if not _PREAMBLE.match(line)] or [type(error).__name__]
+    reason = _DUMP.sub("", told[0])
+    node = _NODE.search(str(error))
+    where = f" (node {node[1].removesuffix('/fused_0')})" if node and node[1] not in reason else ""
+    return reason[:300].rstrip(". ") + where
+
+
+def _is_of_artifact(error: Exception) -> bool:
+    """Whether the artifact contradicts itself: its shapes, types or names do not fit together."""
+    if isinstance(error, NotExecutableError):
+        return False
+    # tf.errors.InvalidArgumentError by its name: TensorFlow is not imported here.
+    return isinstance(error, ArtifactFileError | ValueError) or type(error).__name__ == "InvalidArgumentError"

@@ -104,6 +104,7 @@ class Power:
         channels: The ReLUs that have dead channels.
         shares: One for each runtime that was compared; the gate sets them.
         note: Why something was not measured; empty if all was.
+        failure: How the artifact contradicts itself, if TensorFlow cannot run it for that reason; else empty.
         seconds: What measuring cost.
     """
 
@@ -115,6 +116,7 @@ class Power:
     channels: tuple[DeadChannels, ...] = ()
     shares: tuple[PowerShare, ...] = ()
     note: str = ""
+    failure: str = ""
     seconds: float = 0.0
 
 

@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pycheck.diagnose import diagnose
-from pycheck.types import NATIVE_FLOAT64, Environment, Finding, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
+from pycheck.types import (
+    NATIVE_FLOAT64,
+    ArtifactInfo,
+    Environment,
+    Finding,
+    Power,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+)
 
 WEBGL, F16, WEBGPU = (RuntimeId("chromium", kind) for kind in ("webgl", "webgl-f16", "webgpu"))
 RENDERER = "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero)), SwiftShader driver)"
@@ -87,3 +99,31 @@ def test_nothing_is_forwarded_when_the_flag_is_off_or_the_threshold_was_lowered(
     lowered = {"WEBGL_CPU_FORWARD": True, "CPU_HANDOFF_SIZE_THRESHOLD": 4}
     assert findings(ran(WEBGL, flags=off), elements=5) == ()
     assert findings(ran(WEBGL, flags=lowered), elements=5) == ()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("reason", "failure", "advice"),
+    [
+        ("given with --tfjs-model", "the layer 'reg' has no weight for its kernel [16, 6]", "Python cannot run this"),
+        (
+            "given as the model",
+            "Input to reshape is a tensor with 32 values (node flat/Reshape)",
+            "Python cannot run this",
+        ),
+        ("given with --tfjs-model", "", "No cause is known"),
+        ("tfjs-layers has every layer", "Input to reshape is a tensor with 32 values", "No cause is known"),
+    ],
+)
+def test_a_given_artifact_that_python_cannot_run_either_is_at_fault(
+    count: int, reason: str, failure: str, advice: str
+) -> None:
+    failed = [
+        RuntimeRecord(runtime, RuntimeStatus.FAILED, None, {}, "Shape mismatch: [16,6] vs. [16,5]")
+        for runtime in (WEBGL, WEBGPU)[:count]
+    ]
+    artifact = ArtifactInfo(Path(), "graph", "none", 0, "", reason, (), (), {}, {})
+    (finding,) = diagnose((), runtimes=failed, artifact=artifact, power=Power(0.01, 0, (), failure=failure))
+    assert finding.advice.startswith(advice)
+    assert (failure in finding.advice) == (bool(failure) and advice.startswith("Python")) or not failure
+    assert "Use another backend" not in finding.advice
