@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..quiet import without_native_noise
 from ..types import Array, Tensors
 from .callable import Target, Traced, is_keras3, is_tf_keras, name_outputs
 from .layer_calls import LayerCalls, recording
@@ -59,12 +60,13 @@ class OwnPredict:
         """
         flat = self._flat(tensors)
         if not self.is_keras:
-            return self._named(self.target.call(flat))
+            with without_native_noise():  # the optimizer of its graph cannot estimate what some operations cost
+                return self._named(self.target.call(flat))
         assert self.target.pack is not None
         packed, size = self.target.pack(flat), max((len(tensor) for tensor in flat), default=1)
         if eagerly and self.at_once:
             size = min(size, self.at_once)
-        with _running(self.target.owner, eagerly):
+        with without_native_noise(), _running(self.target.owner, eagerly):
             return self._named(self.target.owner.predict(packed, batch_size=size, verbose=0))
 
     def layer_values(self, tensors: Tensors) -> Mapping[str, Array]:

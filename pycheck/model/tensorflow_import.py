@@ -30,6 +30,8 @@ def import_tensorflow() -> Any:
     if "tensorflow" not in sys.modules:
         with installed.importing("tensorflow"), without_native_noise(), without_optional_imports():
             import tensorflow
+
+            tensorflow.config.list_physical_devices()  # looks for GPUs now, not when a model is loaded, and says so
         tensorflow.get_logger().setLevel(logging.ERROR)
         logging.getLogger("absl").setLevel(logging.ERROR)
     with installed.importing("keras"), without_optional_imports():

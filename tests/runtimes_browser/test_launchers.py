@@ -14,7 +14,7 @@ import pytest
 
 from pycheck.errors import RuntimeTimeoutError, RuntimeUnavailableError
 from pycheck.runtimes.browser import BrowserHost
-from pycheck.runtimes.launching import FoundBrowser, finding
+from pycheck.runtimes.launching import FoundBrowser, finding, playwright
 from pycheck.runtimes.launching.finding import find_browser
 
 from .conftest import Run
@@ -258,3 +258,22 @@ def test_webgpus_flags_are_not_given_to_the_other_kinds(run: Run[Any], host: Bro
 
     assert "--enable-unsafe-webgpu" not in run(command("webgl"))
     assert "--enable-unsafe-webgpu" in run(command("webgpu"))
+
+
+def test_a_profile_that_playwright_has_no_time_to_remove_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Handle:
+        version = "1"
+
+        async def close(self) -> None:
+            """As of a busy machine: the browser ends, and its profile is still there."""
+
+    monkeypatch.setattr(playwright, "_CLEANUP_TIMEOUT_S", 0.1)
+    folders = [tmp_path / name for name in ("profile", "socket")]
+    for folder in folders:
+        (folder / "Default").mkdir(parents=True)
+    identity = playwright._Identity(None, *folders)
+    found = FoundBrowser(tmp_path / "chrome", "given")
+    asyncio.run(playwright.StartedBrowser(Handle(), identity, found, None).close())
+    assert list(tmp_path.iterdir()) == []

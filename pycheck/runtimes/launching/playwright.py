@@ -216,9 +216,10 @@ class StartedBrowser(PlaywrightBrowser):
             await self._closed()  # Playwright sees the process end, and removes its profile
         if self._identity.profile is not None:
             await _until_gone(self._identity.profile)
-        # What a browser that was killed had no time to remove.
-        if self._identity.socket_folder is not None:
-            await asyncio.to_thread(shutil.rmtree, self._identity.socket_folder, ignore_errors=True)
+        # What a browser that was killed, or Playwright on a busy machine, had no time to remove.
+        for folder in (self._identity.profile, self._identity.socket_folder):
+            if folder is not None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 class PlaywrightLauncher(Launcher):
