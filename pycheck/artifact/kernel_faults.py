@@ -140,8 +140,16 @@ def _channels_last_3d(node: NodeFacts) -> bool:
 
 
 def _is_strided_slice_of_no_floats(node: NodeFacts) -> bool:
+    return node.types.get("T") not in ("float32", "string") and _skips(node)
+
+
+def _skips(node: NodeFacts) -> bool:
     strides = node.constant(3)
-    return node.types.get("T") != "float32" and strides is not None and bool((strides != 1).any())
+    return strides is not None and bool((strides != 1).any())
+
+
+def _holds_text(node: NodeFacts) -> bool:
+    return "string" in (node.types.get("T"), node.types.get("Tparams"))
 
 
 def _is_tile_of_five_axes(node: NodeFacts) -> bool:
@@ -222,6 +230,15 @@ def _is_nearest(node: NodeFacts) -> bool:
 
 _MOVED = "its webgpu kernel moves axes of integers and truth values wrongly"
 _VECTOR = "its webgpu kernel reads other elements of a vector beside five axes or more"
+_FOREIGN = "TF.js's wasm kernel takes no text: it warns on the console and answers with memory that nothing wrote"
+_NOT_ON_WASM = "Use another backend for this model."
+#: The operations of TF.js 4.22 that check their tensors to be numeric, and that TensorFlow has for texts too.
+OPS_WITHOUT_TEXT = (
+    "BroadcastTo", "Gather", "GatherV2", "MirrorPad", "PadV2", "ReverseV2", "ScatterNd", "Select", "SelectV2", "Split",
+    "SplitV", "Transpose", "ZerosLike",
+)  # fmt: skip
+NO_TEXT = "TF.js takes no text here"
+_NUMBERS_OF_TEXT = "Look the texts up, or hash them, before this operation: it then takes numbers."
 FAULTS: tuple[KernelFault, ...] = (
     # One backend, and another way to write it.
     KernelFault(
@@ -316,6 +333,19 @@ FAULTS: tuple[KernelFault, ...] = (
         KernelFault(op, ("wasm",), NO_PADDING, _leaves_no_padding, otherwise=PAD_CURE)
         for op in ("Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", "_FusedConv2D")
     ),
+    *(KernelFault(op, ("wasm",), _FOREIGN, _holds_text, otherwise=_NOT_ON_WASM) for op in ("Equal", "NotEqual")),
+    *(
+        KernelFault(op, ("wasm",), "TF.js's wasm kernel takes no text", _holds_text, otherwise=_NOT_ON_WASM)
+        for op in ("Fill", "GatherNd", "Tile")
+    ),
+    KernelFault(
+        "StridedSlice",
+        ("wasm",),
+        "TF.js's wasm kernel takes no text if it skips elements",
+        lambda node: _holds_text(node) and _skips(node),
+        otherwise=_NOT_ON_WASM,
+    ),
+    *(KernelFault(op, (), NO_TEXT, _holds_text, otherwise=_NUMBERS_OF_TEXT) for op in OPS_WITHOUT_TEXT),
     KernelFault("CropAndResize", ("cpu",), "its cpu kernel takes other pixels", _is_nearest),
     KernelFault(
         "ImageProjectiveTransformV3",

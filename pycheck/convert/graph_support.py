@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..artifact.kernel_faults import FAULTY, WITHOUT_KERNEL, KernelFault, kernel_faults
+from ..artifact.kernel_faults import FAULTY, NO_TEXT, OPS_WITHOUT_TEXT, WITHOUT_KERNEL, KernelFault, kernel_faults
 from ..artifact.operations import listed_operations
 from .graph_body import Body, Program, called_functions
 from .graph_rewriting import facts_of
@@ -121,6 +121,9 @@ def _reason(node: Any, body: Body, program: Program, supported: Collection[str])
     unknown = [name for name in called_functions([node]) if name not in program.functions]
     if unknown:
         return f"it calls {', '.join(unknown)}, which the graph does not have"
+    texts = (node.attr[key].type == tf.string.as_datatype_enum for key in ("T", "Tparams") if key in node.attr)
+    if node.op in OPS_WITHOUT_TEXT and any(texts):
+        return NO_TEXT
     check = _CHECKS.get(node.op)
     return check(node, body) if check else None
 

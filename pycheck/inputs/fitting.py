@@ -145,8 +145,18 @@ def _matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(w is None or s == w for s, w in zip(shape, wanted, strict=True))
 
 
+def check_real(spec: TensorSpec) -> None:
+    """InputsFileError for an input of complex numbers, which no message to the page carries."""
+    if spec.dtype.startswith("complex"):
+        raise InputsFileError(
+            f"Input {spec.name!r} takes {spec.dtype}, and pycheck gives a model real numbers only.",
+            "Give the model two inputs of float32 and join them inside: tf.complex(real, imaginary).",
+        )
+
+
 def _check_kind(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> None:
     source = column.dtype
+    check_real(spec)
     if source.kind not in _NUMBERS or target.kind not in _NUMBERS:
         raise InputsFileError(
             f"Input {spec.name!r} is {'text' if source.kind in _TEXTS else source.name}, but the model takes "

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputsFileError, UsageError
 from ..types import InputHint, Padding, TensorSpec, Values
 from .drawing import PADDED_EVERY, UNKNOWN_EVERY, Plan
-from .fitting import TEXT, model_dtype
+from .fitting import TEXT, check_real, model_dtype
 from .sizes import usual_size
 
 _MOST_NAMED = 5
@@ -38,6 +38,7 @@ def plan(
     dimensions.
     """
     dtype = model_dtype(spec)
+    check_real(spec)
     if dtype.kind not in "biuf" and spec.dtype != TEXT:
         raise InputsFileError(f"Input {spec.name!r} is {spec.dtype}; only numbers can be made.", "Give the inputs.")
     if spec.dtype == TEXT and own:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -218,3 +219,77 @@ def test_the_cpu_is_advised_for_a_missing_kernel_that_it_can_run(
     (told,) = [f for f in graph_faults(read_document(tmp_path), {}) if backend in f.backends and not f.broken]
     assert told.cure.startswith("Use another backend for this model")
     assert ("run this kernel on the CPU" in told.cure) is cpu_helps
+
+
+_TEXT_JS = """
+const [packages, op, backend] = process.argv.slice(1);
+const load = (name) => require(`${packages}/@tensorflow/${name}`);
+const tf = load('tfjs-core');
+load('tfjs-backend-cpu');
+load('tfjs-backend-wasm').setWasmPaths(`${packages}/@tensorflow/tfjs-backend-wasm/dist/`);
+const [x, y, at] = [['a', 'b', 'c', 'd'], ['a', 'x', 'c', 'y'], [[1], [3]]];
+const runs = {
+  Equal: () => tf.equal(tf.tensor(x), tf.tensor(y)),
+  NotEqual: () => tf.notEqual(tf.tensor(x), tf.tensor(y)),
+  GatherNd: () => tf.gatherND(tf.tensor(x), tf.tensor2d(at, [2, 1], 'int32')),
+  Tile: () => tf.tile(tf.tensor(x), [2]),
+  Fill: () => tf.fill([2], 'a'),
+  StridedSlice: () => tf.stridedSlice(tf.tensor(x), [0], [4], [2]),
+  GatherV2: () => tf.gather(tf.tensor(x), tf.tensor1d([1], 'int32')),
+  SelectV2: () => tf.where(tf.tensor1d([1, 0, 1, 0], 'bool'), tf.tensor(x), tf.tensor(y)),
+  Transpose: () => tf.transpose(tf.tensor([x, y])),
+  PadV2: () => tf.pad(tf.tensor(x), [[1, 0]], ''),
+  Concat: () => tf.concat([tf.tensor(x), tf.tensor(y)]),
+  Slice: () => tf.slice(tf.tensor(x), [1], [2]),
+};
+const log = console.log;
+console.log = console.warn = console.error = () => {};
+tf.setBackend(backend)
+  .then(() => runs[op]().data())
+  .then((data) => log(JSON.stringify(Array.from(data))))
+  .catch((error) => log(JSON.stringify(`error: ${error.message}`)))
+  .finally(() => process.exit(0));
+"""
+
+
+def _of_text(op: str, backend: str) -> Any:
+    """What TF.js answers for texts, run alone: a kernel that aborts takes the whole backend with it."""
+    packages = Path(__file__).parents[2] / "node_modules"
+    ran = subprocess.run(
+        ["node", "-e", _TEXT_JS, str(packages), op, backend], capture_output=True, text=True, timeout=60, check=True
+    )
+    return json.loads(ran.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("op", "right", "key", "more"),
+    [
+        ("Equal", [1, 0, 1, 0], "T", {}),
+        ("NotEqual", [0, 1, 0, 1], "T", {}),
+        ("GatherNd", ["b", "d"], "Tparams", {}),
+        ("Tile", [*"abcdabcd"], "T", {}),
+        ("Fill", ["a", "a"], "T", {}),
+    ],
+)
+def test_the_kernels_of_wasm_that_take_no_text_are_named(
+    tmp_path: Path, op: str, right: list[Any], key: str, more: dict[str, Any]
+) -> None:
+    assert _of_text(op, "cpu") == right
+    assert _of_text(op, "wasm") != right
+    (told,) = _of(tmp_path, _node("n", op, "x", **{key: {"type": "DT_STRING"}}, **more))
+    assert told.backends == ("wasm",) and "takes no text" in told.fault and told.cure.startswith("Use another backend")
+    assert _of(tmp_path, _node("n", op, "x", **{key: {"type": "DT_FLOAT"}}, **more)) == ()
+
+
+@pytest.mark.parametrize("op", ["GatherV2", "SelectV2", "Transpose", "PadV2"])
+def test_operations_that_take_no_text_on_any_backend_are_named(tmp_path: Path, op: str) -> None:
+    assert "must be numeric" in _of_text(op, "cpu")
+    key = "Tparams" if op == "GatherV2" else "T"
+    (told,) = _of(tmp_path, _node("n", op, "x", **{key: {"type": "DT_STRING"}}))
+    assert (told.fault, told.backends) == ("TF.js takes no text here", ())
+
+
+@pytest.mark.parametrize("op", ["Concat", "Slice"])
+def test_text_that_wasm_does_take_is_no_fault(tmp_path: Path, op: str) -> None:
+    assert _of_text(op, "wasm") == _of_text(op, "cpu")
+    assert _of(tmp_path, _node("n", {"Concat": "ConcatV2"}.get(op, op), "x", T={"type": "DT_STRING"})) == ()

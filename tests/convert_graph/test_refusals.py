@@ -89,3 +89,22 @@ def test_an_integer_beyond_32_bits_is_refused(refusal_of_images):
 
     message = refusal_of_images(lambda x: tf.cast(tf.cast(x, tf.int64) + 2**40, tf.float32))
     assert "1099511627776" in message and "32 bits" in message
+
+
+@pytest.mark.parametrize("op", ["gather", "where", "transpose", "pad"])
+def test_operations_that_take_no_text_in_tfjs_are_refused(refusal, tmp_path, op):
+    import tensorflow as tf
+
+    calls = {
+        "gather": lambda x: tf.gather(x, [0], axis=1),
+        "where": lambda x: tf.where(x == "a", x, "b"),
+        "transpose": lambda x: tf.transpose(tf.concat([x, x], 1)),
+        "pad": lambda x: tf.pad(x, [[0, 0], [1, 0]], constant_values="a"),
+    }
+    module = tf.Module()
+    spec = tf.TensorSpec([None, 3], tf.string, name="x")
+    hashed = tf.function(
+        lambda x: {"y": tf.strings.to_hash_bucket_fast(calls[op](x), 9)}, input_signature=[spec], autograph=False
+    )
+    module.serve = hashed
+    assert "TF.js takes no text here" in refusal(saved_and_loaded(module, tmp_path / "saved"))
