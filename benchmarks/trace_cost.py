@@ -67,7 +67,7 @@ def coverage(report: Mapping[str, Any]) -> str:
     complete = sum(len(point["results"]) == len(BACKENDS) for point in traced)
     return (
         f"{complete} of {len(trace['points'])} points on every backend, {trace['sample_count']} samples, "
-        f"{trace['group_count']} groups within {trace['memory_bytes'] / 2**30:.3g} GiB"
+        f"{trace['group_count']} groups within {trace['memory_bytes'] / 2**20:.0f} MiB"
     )
 
 

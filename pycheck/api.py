@@ -176,8 +176,8 @@ def trace(
         layers: Names of layers or nodes; these alone are traced, and what they read.
         trace_samples: How many samples to trace, those that failed first; default 8, fewer where they are large,
             and more where TF.js would compute so few elements elsewhere.
-        trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 1 GiB. The page of
-            every runtime holds half as much.
+        trace_memory: Memory for traced values, in bytes or as text such as "512MiB"; default 400 MiB, and up to
+            1 GiB if one value needs it. The page of every runtime holds half as much.
         bundle: New or empty folder for the first source operation, cut out with the inputs on which it errs: a page
             that needs TF.js alone, the tensors, and a text for an issue. `trace.bundle` of the report tells of it.
         bundle_point: Node or layer that is to be in the bundle, instead of the first.

@@ -182,7 +182,9 @@ Layers = Annotated[
 TraceMemory = Annotated[
     str | None,
     typer.Option(
-        metavar="SIZE", help="Memory for traced values, such as 512MiB (default 1GiB); each page holds half as much."
+        metavar="SIZE",
+        help="Memory for traced values, such as 512MiB (default 400MiB, up to 1GiB if one value needs it); "
+        "each page holds half as much.",
     ),
 ]
 ConfigPath = Annotated[

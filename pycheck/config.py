@@ -63,7 +63,7 @@ class Options:
     trace: bool = False
     layers: tuple[str, ...] = ()
     trace_samples: int | None = None
-    trace_memory: int = 1 << 30  # bytes
+    trace_memory: int | None = None  # bytes
     bundle: Path | None = None
     bundle_point: str | None = None
     model_explorer: Path | None = None

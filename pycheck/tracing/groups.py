@@ -22,6 +22,9 @@ _GROUP_SHARE, _KEPT_SHARE = 1 / 4, 1 / 8
 #: Every page may hold this much more.
 _HELD_SHARE = 1 / 2
 
+#: What is used unless a size is given: the first; more if the largest value needs it, up to the second.
+_USUAL_BYTES, _MOST_BYTES = 400 << 20, 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -100,6 +103,13 @@ def cut(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int, 
     largest = max((group.size_bytes for segment in made for group in segment.groups), default=0)
     kept = int(memory_bytes * _KEPT_SHARE)
     return Plan(made, too_large, kept if largest + kept <= memory_bytes else 0)
+
+
+def usual_memory(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int) -> int:
+    """What a trace may take if nobody says so; `elements` as in `cut`."""
+    known = (point for point in points if point.name in elements)
+    largest = max((_needed(point, elements, runtimes) for point in known), default=0)
+    return min(max(_USUAL_BYTES, largest), _MOST_BYTES)
 
 
 def _needed(point: Point, elements: Mapping[str, int], runtimes: int) -> int:

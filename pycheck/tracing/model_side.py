@@ -37,7 +37,7 @@ async def with_points_of(
         try:
             sides = await _start_sides(model, artifact, references, feeds, stack)
             elements = probed.elements(len(trace.samples))
-            found = await trace_conversion(sides, elements, samples=trace.samples, memory_bytes=options.trace_memory)
+            found = await trace_conversion(sides, elements, samples=trace.samples, memory_bytes=trace.memory_bytes)
         except PycheckError as error:
             reason = f"the artifact's points were not compared with the model's: {error.message}"
             return replace(trace, notes=(*trace.notes, reason))

@@ -17,7 +17,7 @@ _AT_ONCE = 24
 _NUMBERS = "fbiuc"
 _BYTES = 4
 #: Of the memory, what the values of all points may take on each runtime, where nobody says how many samples.
-_SHARE = 1 / 4
+_SHARE = 1 / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from ..types import (
 from . import selecting
 from .asking import Outcome
 from .expecting import InFloat32
+from .groups import usual_memory
 from .measuring import ARTIFACT_FLOAT64
 from .model_side import with_points_of
 from .probing import probe
@@ -94,7 +95,9 @@ async def trace_run(
         points = selecting.of_layers(points, options.layers)
     first = await draw(1)
     probed = await probe(single, _fed(artifact, first), points, samples=len(first.samples), is_graph=is_graph)
-    wanted = options.trace_samples or min(_MOST_SAMPLES, probed.affordable(options.trace_memory))
+    elements = probed.elements(max(len(first.samples), options.trace_samples or 1))
+    memory = options.trace_memory or usual_memory(probed.points, elements, runtimes=len(candidates))
+    wanted = options.trace_samples or min(_MOST_SAMPLES, probed.affordable(memory))
     inputs = await draw(wanted)
     tracer = Tracer(
         single,
@@ -103,7 +106,7 @@ async def trace_run(
         _fed(artifact, inputs),
         samples=inputs.samples,
         is_graph=is_graph,
-        memory_bytes=options.trace_memory,
+        memory_bytes=memory,
         nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
         advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
         in_float32=InFloat32(double.in_float32, double.alone_in_float32) if double else None,

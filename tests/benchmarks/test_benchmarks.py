@@ -93,7 +93,8 @@ def test_a_trace_is_measured_beside_the_compare_of_the_same_inputs() -> None:
     assert ratio > 0
     points = done["trace"][1]["trace"]["points"]
     text = trace_cost.coverage(done["trace"][1])
-    assert text.startswith(f"{len(points)} of {len(points)} points on every backend, 8 samples, 1 groups within 1 GiB")
+    of = f"{len(points)} of {len(points)}"
+    assert text.startswith(f"{of} points on every backend, 8 samples, 1 groups within 400 MiB")
 
 
 def test_the_matrix_is_held_against_each_engine_by_its_wall_time_and_by_its_processor_time() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pycheck.artifact import Point
 from pycheck.errors import RuntimeFailedError, UsageError
+from pycheck.tracing import groups
 from pycheck.tracing.asking import Outcome
 from pycheck.tracing.measuring import role
 from pycheck.tracing.probing import probe
@@ -173,3 +174,20 @@ def test_what_is_no_size_and_no_count_is_refused(option: str, value: object, mes
 
     with pytest.raises(UsageError, match=message):
         build({option: value})
+
+
+@pytest.mark.parametrize(
+    ("elements", "runtimes", "expected"),
+    [
+        (1000, 1, 400 << 20),
+        (16 << 20, 1, (16 << 20) * (32 + 4)),
+        (16 << 20, 4, (16 << 20) * (56 + 4)),
+        (1 << 28, 1, 1 << 30),
+    ],
+    ids=["all fit", "the largest needs more", "for many runtimes", "too large"],
+)
+def test_a_trace_takes_more_memory_only_for_a_value_that_needs_it(elements: int, runtimes: int, expected: int) -> None:
+    found = groups.usual_memory(POINTS, dict.fromkeys(["x", *KERNELS], elements), runtimes=runtimes)
+    assert found == expected
+    plan = groups.cut(POINTS, dict.fromkeys(["x", *KERNELS], elements), runtimes=runtimes, memory_bytes=found)
+    assert bool(plan.too_large) == (elements == 1 << 28)
