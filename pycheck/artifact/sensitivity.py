@@ -195,13 +195,13 @@ def _clipped(graph: ArtifactGraph) -> list[Point]:
 
 
 def _has_channels(value: Any) -> bool:
-    return value.shape.rank is not None and value.shape.rank > 1 and value.shape[-1] is not None
+    return value.shape.rank is not None and value.shape.rank > 1 and bool(value.shape[-1])
 
 
 def _living(value: Any) -> tuple[Any, Any]:
     """NaN is no 0."""
     others = list(range(value.shape.rank - 1))
-    return tf.reduce_any(tf.not_equal(value, 0.0), others), tf.size(value) // value.shape[-1]
+    return tf.reduce_any(tf.not_equal(value, tf.zeros([], value.dtype)), others), tf.size(value) // value.shape[-1]
 
 
 def _behind(nodes: Mapping[str, Any], ref: str) -> str:

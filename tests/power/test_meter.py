@@ -100,6 +100,11 @@ DEAD: list[tuple[np.ndarray, dict[str, tuple[Callable[[Any, Any], Any], tuple[in
             "sum": (lambda tf, x: x + tf.nn.relu(x @ tf.constant(W[:, :4]) + _zero([1], -1e3)[:4]), (1,)),
             "last": (lambda tf, x: tf.nn.relu(x @ np.eye(4, 5, dtype=np.float32) - 20.0), (1, 3, 4)),
             "living": (lambda tf, x: tf.nn.relu(x @ tf.constant(W)), ()),
+            "whole": (
+                lambda tf, x: tf.cast(tf.nn.relu(tf.cast(x @ tf.constant(W), tf.int32) - [0, 0, 99, 0, 0]), tf.float32),
+                (2,),
+            ),
+            "empty": (lambda tf, x: tf.nn.relu(x[:, :0]), ()),
             "tangent": (lambda tf, x: tf.nn.tanh(x @ tf.constant(W) + _zero([3])), ()),
             "nan": (lambda tf, x: tf.nn.relu(x @ tf.constant(W) + _zero([3], -1e3) + NAN), (3,)),
         },
