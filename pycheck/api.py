@@ -33,6 +33,7 @@ def compare(
     *,
     runtimes: Sequence[str | RuntimeId] | None = None,
     format: str | None = None,
+    converter: str | None = None,
     quantize: str | None = None,
     keep_float: Sequence[str] | None = None,
     tfjs_model: str | os.PathLike[str] | None = None,
@@ -73,6 +74,7 @@ def compare(
             axis of every array is the sample. None makes seeded inputs from the model's signature.
         runtimes: Candidates such as ``"chromium:webgl"``; default cpu, webgl and wasm in Chromium.
         format: Artifact format: "auto", "layers" or "graph".
+        converter: "pycheck", or "tensorflowjs" for the published Python package of that name.
         quantize: Weight quantization: "none", "float16", "uint16" or "uint8".
         keep_float: Layers, weights or patterns of weights ("*/moving_variance") that stay float32 all the same.
         tfjs_model: An existing ``model.json`` to check instead of converting.
@@ -131,6 +133,7 @@ def trace(
     *,
     runtimes: Sequence[str | RuntimeId] | None = None,
     format: str | None = None,
+    converter: str | None = None,
     quantize: str | None = None,
     keep_float: Sequence[str] | None = None,
     tfjs_model: str | os.PathLike[str] | None = None,
@@ -389,6 +392,7 @@ def convert(
     folder: str | os.PathLike[str],
     *,
     format: str | None = None,
+    converter: str | None = None,
     quantize: str | None = None,
     keep_float: Sequence[str] | None = None,
     signature: str | None = None,

@@ -34,6 +34,9 @@ with suppress(ImportError):  # Windows has none, and removes no file that is ope
 #: Least recently used entries go when the cache outgrows this.
 DEFAULT_LIMIT_BYTES = 4 << 30
 
+#: A folder in the cache whose folders are no entries: they have no limit, and only their maker removes them.
+ENVIRONMENTS = "environments"
+
 # A folder that was being built this long ago belongs to a process that died.
 _ABANDONED_AFTER_S = 24 * 3600.0
 
@@ -144,6 +147,8 @@ class Cache:
     def _prune(self) -> None:
         entries = []
         for folder in self.root.glob("*/*"):
+            if folder.parent.name == ENVIRONMENTS:
+                continue
             try:
                 used_at = folder.stat().st_mtime
                 size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -49,7 +49,7 @@ from .cli_options import (
     VariantNames,
     grouped,
 )
-from .errors import PycheckError
+from .errors import PycheckError, UsageError
 from .interrupts import Interrupted
 from .version import __version__
 
@@ -451,7 +451,18 @@ def schema(
 @app.command()
 @grouped
 def doctor(
-    install: Annotated[bool, typer.Option("--install", help="Install the browsers that are missing.")] = False,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[tensorflowjs]", help="What --install installs in the place of browsers."),
+    ] = None,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install",
+            help="Install the browsers that are missing; or tensorflowjs, the published converter, into an environment "
+            "of its own.",
+        ),
+    ] = False,
     *,
     browsers: Browsers,
     no_color: NoColor = False,
@@ -462,6 +473,9 @@ def doctor(
 
     options = _options(browsers)
     console = _console(Screen(no_color=no_color))
+    if what:
+        _install_converter(what, install, options, console)
+        return
     if install:
         from .provision import ensure_browsers
 
@@ -471,6 +485,21 @@ def doctor(
     with standard_output():
         console.diagnosis(diagnosis)
     raise typer.Exit(0 if diagnosis.healthy else 3)
+
+
+def _install_converter(what: list[str], install: bool, options: Options, console: Console) -> None:
+    from .cache import Cache
+    from .convert.published_environment import install_published
+    from .publishing import standard_output
+
+    if what != ["tensorflowjs"] or not install:
+        raise UsageError(
+            f"pycheck doctor {' '.join(what)}: it takes no such argument",
+            "Write pycheck doctor --install tensorflowjs for the published converter.",
+        )
+    found = install_published(Cache(options.cache_dir), console.note)
+    with standard_output():
+        print(f"{found}: {found.python}")
 
 
 @app.command(epilog=_EPILOG_DEVICES)

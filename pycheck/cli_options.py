@@ -23,6 +23,13 @@ Format = Annotated[
         help="Artifact format. auto takes layers when tfjs-layers has every layer, else graph.",
     ),
 ]
+Converter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="pycheck|tensorflowjs",
+        help="What converts the model: pycheck, or the published Python package tensorflowjs 4.22, as it is.",
+    ),
+]
 Quantize = Annotated[
     str | None, typer.Option(metavar="none|float16|uint16|uint8", help="Weight quantization of the artifact.")
 ]
@@ -286,6 +293,7 @@ class Conversion(Group):
 
     title = "The artifact"
     format: Format = None
+    converter: Converter = None
     quantize: Quantize = None
     keep_float: KeepFloat = None
 

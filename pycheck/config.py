@@ -23,6 +23,7 @@ from .types import BROWSER_ENGINES, BROWSER_KINDS, DEVICE, NanPolicy, RuntimeId
 DEFAULT_RUNTIMES = tuple(RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
 
 FORMATS = ("auto", "layers", "graph")
+CONVERTERS = ("pycheck", "tensorflowjs")
 QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
 
 
@@ -49,6 +50,7 @@ class Options:
     runtimes: tuple[RuntimeId, ...] = DEFAULT_RUNTIMES
     runtimes_named: bool = False
     format: str = "auto"
+    converter: str = "pycheck"
     quantize: str = "none"
     keep_float: tuple[str, ...] = ()
     tfjs_model: Path | None = None
@@ -88,6 +90,7 @@ class Options:
 
     def __post_init__(self) -> None:
         _choice("--format", self.format, FORMATS)
+        _choice("--converter", self.converter, CONVERTERS)
         _choice("--quantize", self.quantize, QUANTIZATIONS)
         for name, value in (
             ("--samples", self.samples),
@@ -105,6 +108,16 @@ class Options:
             )
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s}; it must be a number of seconds above 0")
+        if self.converter != "pycheck" and self.tfjs_model:
+            raise UsageError(
+                f"--converter {self.converter} says how the model is converted, and --tfjs-model gives an artifact",
+                "Leave out one of them.",
+            )
+        if self.converter != "pycheck" and self.keep_float:
+            raise UsageError(
+                "--keep-float is of pycheck's own converter; the published one quantizes all weights",
+                f"Leave out --keep-float or --converter {self.converter}.",
+            )
         if self.map_output and not self.tfjs_model:
             raise UsageError(
                 "--map-output pairs the outputs of an existing artifact, and none is given", "Add --tfjs-model PATH."
@@ -128,7 +141,7 @@ class Options:
 
 #: Options that a file or the environment may set, by their name there.
 _FILE_KEYS: dict[str, Any] = {
-    "runtimes": tuple[str, ...], "format": str, "quantize": str, "keep_float": tuple[str, ...],
+    "runtimes": tuple[str, ...], "format": str, "converter": str, "quantize": str, "keep_float": tuple[str, ...],
     "samples": int, "seed": int, 
     "range": dict[str, str | list[float]] | list[float] | list[str] | str,
     "size": dict[str, int | str | list[int]] | list[int] | list[str] | int | str,

@@ -22,6 +22,7 @@ from .artifact.evidence import ArtifactEvidence
 from .cache import Cache, content_key
 from .config import Options
 from .convert.existing import open_artifact
+from .convert.published_environment import PublishedConverter, find_published
 from .errors import ArtifactFileError, UsageError
 from .memory import give_back
 from .model import ModelSource, identify
@@ -221,13 +222,19 @@ class Source:
 
     async def _open_own(self) -> ArtifactInfo:
         options, path = self._options, Path(self._given)
-        if options.quantize != "none" or options.format != "auto":
+        if options.quantize != "none" or options.format != "auto" or options.converter != "pycheck":
             raise UsageError(
                 f"{path} is a TF.js model: it has its format and its weights already",
-                "Leave --format and --quantize out, or give the model it came from.",
+                "Leave --format, --quantize and --converter out, or give the model it came from.",
             )
         signature = (await self.info()).signature
         return await asyncio.to_thread(open_artifact, path, signature, reason="given as the model")
+
+    async def _published(self) -> PublishedConverter | None:
+        """The published converter, if it is to convert. InstallationError if it is not installed."""
+        if self._options.converter == "pycheck":
+            return None
+        return await asyncio.to_thread(find_published, self._cache)
 
     async def _convert(self) -> ArtifactInfo:
         options = self._options
@@ -237,7 +244,10 @@ class Source:
         if await self.is_artifact():
             return await self.own_artifact()
         model_key = await self.cache_key()
-        key = model_key and content_key(model_key, options.format, options.quantize, options.keep_float)
+        published = await self._published()
+        key = model_key and content_key(
+            model_key, options.format, options.quantize, options.keep_float, *([str(published)] if published else [])
+        )
         if key and (entry := self._cache.find("artifact", key)):
             artifact = _ARTIFACT.validate_json((entry / "artifact.json").read_bytes())
             return replace(artifact, folder=entry / "artifact")
@@ -246,7 +256,17 @@ class Source:
 
         def convert() -> ArtifactInfo:
             from .convert import convert
+            from .convert.published import convert_published
 
+            if published:
+                return convert_published(
+                    model,
+                    pending.folder / "artifact",
+                    published,
+                    format=options.format,
+                    quantize=options.quantize,
+                    signature=options.signature,
+                )
             return convert(
                 model,
                 pending.folder / "artifact",

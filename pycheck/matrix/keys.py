@@ -39,8 +39,8 @@ TOP: Mapping[str, Key] = {
 
 #: Of the common settings, those that a model may have for itself.
 MODEL_SETTINGS = (
-    "runtimes", "format", "quantize", "keep_float", "samples", "seed", "range", "size", "rtol", "atol", "max_ulp",
-    "nan", "trace", "trace_samples", "trace_memory", "batch_size", "flags", "cpu_kernels", "signature",
+    "runtimes", "format", "converter", "quantize", "keep_float", "samples", "seed", "range", "size", "rtol", "atol",
+    "max_ulp", "nan", "trace", "trace_samples", "trace_memory", "batch_size", "flags", "cpu_kernels", "signature",
     "power", "custom_objects", "trust_model",
 )  # fmt: skip
 

@@ -1,0 +1,169 @@
+"""`--converter tensorflowjs`: which command converts which model, where it runs, and what is told if it cannot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pycheck
+from pycheck.cache import ENVIRONMENTS, Cache
+from pycheck.config import Options
+from pycheck.convert import published_environment
+from pycheck.convert.published import convert_published
+from pycheck.convert.published_environment import PublishedConverter, find_published, install_published
+from pycheck.errors import ConversionError, InstallationError, UsageError
+from pycheck.model import identify, load
+from pycheck.model.tensorflow_import import import_tensorflow
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "models"
+
+
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> tuple[PublishedConverter, Path]:
+    """A converter that writes down its words and fails, as the published one does: with a traceback."""
+    folder = tmp_path_factory.mktemp("fake")
+    program, words = folder / "python", folder / "words"
+    program.write_text(
+        f'#!/bin/sh\nshift\nprintf "%s\\n" "$@" > {words}\n'
+        'echo "Traceback (most recent call last):" >&2\necho "ValueError: Unsupported Ops in the model" >&2\n'
+        "echo Erfc >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    return PublishedConverter(str(program), "4.22.0", "2.19.0"), words
+
+
+def _words(recorder: tuple[PublishedConverter, Path], model: Any, folder: Path, **options: Any) -> list[str]:
+    converter, words = recorder
+    with pytest.raises(ConversionError) as caught:
+        convert_published(model, folder / "web", converter, **options)
+    assert caught.value.message == (
+        "tensorflowjs 4.22.0, tensorflow 2.19.0 cannot convert the model: ValueError: Unsupported Ops in the model Erfc"
+    )
+    assert "--converter" in caught.value.advice
+    return words.read_text().splitlines()
+
+
+def test_a_file_of_keras_2_becomes_a_layers_model_by_the_documented_command(recorder: Any, tmp_path: Path) -> None:
+    path = SAMPLES / "keras2.h5"
+    words = _words(recorder, load(identify(path)), tmp_path)
+    assert words == ["--input_format=keras", "--output_format=tfjs_layers_model", str(path), str(tmp_path / "web")]
+
+
+def test_a_model_of_keras_3_is_exported_and_becomes_a_graph_model(recorder: Any, tmp_path: Path, capfd: Any) -> None:
+    import_tensorflow()
+    import keras
+
+    x = keras.Input((3,))
+    words = _words(recorder, load(keras.Model(x, keras.layers.Dense(2)(x))), tmp_path, quantize="uint8")
+    assert words[:3] == ["--input_format=tf_saved_model", "--output_format=tfjs_graph_model", "--quantize_uint8=*"]
+    assert capfd.readouterr().out == ""
+
+
+def test_layers_are_made_of_a_copy_of_a_keras_file(recorder: Any, tmp_path: Path) -> None:
+    """The converter unzips the file beside it."""
+    import_tensorflow()
+    import keras
+
+    x = keras.Input((3,))
+    words = _words(recorder, load(keras.Model(x, keras.layers.Dense(2)(x))), tmp_path, format="layers")
+    assert words[:2] == ["--input_format=keras_keras", "--output_format=tfjs_layers_model"]
+    assert not words[2].startswith(str(SAMPLES))
+
+
+def test_a_saved_model_is_given_as_it_is_with_its_signature(recorder: Any, tmp_path: Path) -> None:
+    tf = import_tensorflow()
+    module = tf.Module()
+    module.f = tf.function(lambda x: {"y": x + 1.0}, input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"other": module.f})
+    model = load(identify(tmp_path / "saved"), signature="other")
+    words = _words(recorder, model, tmp_path, signature="other")
+    assert words[2:] == ["--signature_name=other", str(tmp_path / "saved"), str(tmp_path / "web")]
+    with pytest.raises(ConversionError, match="no Keras layers"):
+        convert_published(model, tmp_path / "web", recorder[0], format="layers")
+
+
+def test_options_that_the_published_converter_has_not_are_refused() -> None:
+    with pytest.raises(UsageError, match="--keep-float"):
+        Options(converter="tensorflowjs", keep_float=("bn",))
+    with pytest.raises(UsageError, match="--tfjs-model"):
+        Options(converter="tensorflowjs", tfjs_model=Path("web"))
+    with pytest.raises(UsageError, match="one of pycheck, tensorflowjs"):
+        Options(converter="tfjs")
+
+
+def test_where_it_is_not_installed_the_command_that_installs_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published_environment, "_TENSORFLOW", (2, 15))  # the one that is here is newer
+    with pytest.raises(InstallationError, match="pycheck doctor --install tensorflowjs"):
+        find_published(Cache(tmp_path))
+    with pytest.raises(InstallationError, match="pycheck doctor --install tensorflowjs"):
+        pycheck.compare(SAMPLES / "keras2.h5", converter="tensorflowjs", samples=2, cache=False)
+
+
+def test_its_environment_is_made_once_and_found_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(words: list[str]) -> None:
+        ran.append(words)
+        if "venv" in words:
+            subprocess.run([sys.executable, "-m", "venv", "--without-pip", words[-1]], check=True)
+
+    monkeypatch.setattr(published_environment, "_run", run)
+    monkeypatch.setattr(published_environment, "_TENSORFLOW", (2, 15))
+    monkeypatch.setattr(published_environment, "_find_python", lambda: sys.executable)
+    notes: list[str] = []
+    found = install_published(Cache(tmp_path), notes.append)
+    assert found.python.startswith(str(tmp_path / ENVIRONMENTS / "tensorflowjs-4.22.0"))
+    assert ran[-1][-2:] == ["--no-deps", "tensorflowjs==4.22.0"]
+    assert len(notes) == 1 and "about 2 GB" in notes[0]
+    count = len(ran)
+    assert install_published(Cache(tmp_path), notes.append) == found
+    assert len(ran) == count
+    Cache(tmp_path, limit_bytes=0).close()
+    assert Path(found.python).is_file(), "the limit of the cache is for its entries"
+
+
+def test_an_installation_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_environment, "_TENSORFLOW", (2, 15))
+    monkeypatch.setattr(published_environment, "_find_python", lambda: sys.executable)
+    monkeypatch.setattr(published_environment, "_PACKAGES", ("--no-index", "no-such-package"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    with pytest.raises(InstallationError, match="cannot be installed"):
+        install_published(Cache(tmp_path), lambda _: None)
+    assert list((tmp_path / ENVIRONMENTS).iterdir()) == []
+
+
+def test_without_a_python_that_fits_the_ones_that_do_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_environment, "_PYTHONS", ("3.99",))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    with pytest.raises(InstallationError, match=r"no Python 3\.99 was found.*\n.*uv python install"):
+        install_published(Cache(tmp_path), lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def published() -> None:
+    try:
+        find_published(Cache(Path(os.environ["PYCHECK_CACHE_DIR"])))
+    except InstallationError as error:
+        pytest.skip(error.message)
+
+
+@pytest.mark.parametrize(("sample", "artifact_format"), [("keras2.h5", "layers"), ("cnn.keras", "graph")])
+def test_an_artifact_of_the_published_converter_is_compared(published: None, sample: str, artifact_format: str) -> None:
+    report = pycheck.compare(
+        SAMPLES / sample, samples=2, runtimes=["chromium:cpu"], converter="tensorflowjs", power=False
+    )
+    assert report.passed
+    assert report.artifact is not None
+    assert report.artifact.format == artifact_format
+    assert report.artifact.converter.startswith("tensorflowjs 4.22.0, tensorflow 2.")
+    assert "--converter tensorflowjs" in report.command
