@@ -14,6 +14,8 @@ import pytest
 from pycheck.diagnose.codes import CODES
 from pycheck.explain import page
 
+from ..published import import_tensorflowjs
+
 DOCS = Path(__file__).parents[2] / "docs"
 #: Examples that are run here, in a real browser and without one; `python docs/make_findings.py` runs all.
 RUN_HERE = (
@@ -65,6 +67,8 @@ def test_an_example_is_a_whole_program_that_ends_with_a_report(code: str) -> Non
 @pytest.mark.parametrize("code", RUN_HERE)
 def test_what_a_page_shows_is_what_pycheck_prints(code: str) -> None:
     text = page(code)
+    if "tensorflowjs.converters" in text:
+        import_tensorflowjs()
     printed = make_findings.printed(make_findings.run(make_findings.example(text)), code)
     assert _words(printed) == _words(make_findings.shown(text))
 
