@@ -144,8 +144,8 @@ def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: 
         import_tf_keras()
     objects = _import_for_keras2(custom_objects) if is_old else import_custom_objects(custom_objects)
     keras2 = is_old and not _are_keras3(objects)
-    if keras2 and source.format == sources.KERAS_V3:
-        _refuse_foreign_classes(source, objects)
+    if source.format == sources.KERAS_V3 and (keras2 or _imports_any_module()):
+        _refuse_foreign_classes(source, objects, keras2)
     notes = [f"written by Keras {version}, run by {_library(keras2)}"]
     config: Any = None
     if keras2:
@@ -179,13 +179,19 @@ def _functions_of_old_applications() -> dict[str, Any]:
     return {"relu6": tf.nn.relu6}
 
 
-def _refuse_foreign_classes(source: ModelSource, objects: Mapping[str, Any]) -> None:
-    """tf_keras would import whatever module the file names; here only what was given or is registered is known."""
-    from tf_keras.saving import get_registered_object
+def _imports_any_module() -> bool:
+    """Whether the installed Keras 3 imports the modules that a file names: before 3.9 it did (CVE-2025-1550)."""
+    import keras
 
+    return _release(keras.__version__) < (3, 9)
+
+
+def _refuse_foreign_classes(source: ModelSource, objects: Mapping[str, Any], keras2: bool) -> None:
+    """tf_keras would import whatever module the file names; here only what was given or is registered is known."""
+    saving = importlib.import_module("tf_keras" if keras2 else "keras").saving
     for name, registered in foreign_classes(sources.read_keras_config(source)):
-        if get_registered_object(registered, custom_objects=dict(objects)) is None:
-            raise _unknown_class(source, name, _library(keras2=True))
+        if saving.get_registered_object(registered, custom_objects=dict(objects)) is None:
+            raise _unknown_class(source, registered if name == "function" else name, _library(keras2))
 
 
 def _library(keras2: bool) -> str:

@@ -53,7 +53,7 @@ def saved(keras: Any, tf_keras: Any, tmp_path_factory: pytest.TempPathFactory) -
                 path = folder / f"{prefix}{suffix}"
                 model.save_weights(path) if "weights" in suffix else model.save(path)
         tiny(tf_keras).save_weights(folder / "k2_weights.h5", save_format="h5")
-    tiny(keras).export(folder / "saved_model", verbose=False)
+    tiny(keras).export(folder / "saved_model")
     return {path.name: path for path in folder.iterdir()}
 
 

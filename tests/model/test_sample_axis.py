@@ -217,7 +217,7 @@ def test_rows_behind_a_lookup_or_a_count_which_shape_inference_does_not_know_fol
         L.IntegerLookup(vocabulary=[7, 8, 9], output_mode="one_hot")(inputs["zip"]),
         L.CategoryEncoding(4, output_mode="count")(inputs["tags"]),
     ]
-    keras.Model(inputs, L.Dense(1)(L.Concatenate()(joined))).export(tmp_path / "m", verbose=False)
+    keras.Model(inputs, L.Dense(1)(L.Concatenate()(joined))).export(tmp_path / "m")
     model = load(identify(tmp_path / "m"))
     assert inputs_of(model) == {"age": True, "city": True, "zip": True, "tags": True}
 

@@ -169,7 +169,7 @@ def test_a_command_line_that_cannot_be_trained_ends_with_2_and_the_reason(
 
 def test_a_saved_model(tmp_path: Path) -> None:
     model = dense(3, (1, None))
-    model.export(tmp_path / "saved", verbose=False)
+    model.export(tmp_path / "saved")
     x = noise(4, 3)
     assert "its graph cannot be trained" in refuse(str(tmp_path / "saved"), x, sums(x))
 
