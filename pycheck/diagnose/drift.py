@@ -196,7 +196,7 @@ def _excess(c: Comparison, tolerance: Tolerance) -> str:
 
 def _drift_advice(case: Case, c: Comparison) -> str:
     others = [o for o in case.candidates if o.tensor == c.tensor and o.candidate != c.candidate]
-    if case.reference_explains:
+    if case.reference_explains and not any(o.passed for o in others):  # nobody agrees with a wrong reference
         return SEE_REFERENCE
     if c.precision_bits == 16 and (c.max_abs_error or 0.0) > _BEYOND_ROUNDING * (c.reference_scale or 0.0):
         return (

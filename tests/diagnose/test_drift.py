@@ -12,6 +12,7 @@ from pycheck.types import (
     Finding,
     ModelInfo,
     PairingHint,
+    ReferenceCheck,
     RuntimeId,
     Severity,
     Signature,
@@ -179,3 +180,14 @@ def test_a_floor_of_half_floats_is_no_advice_to_normalize_inputs(find: Find, hal
     (floor,) = findings["noise-floor-high"]
     assert f"{half} differs from float64" in floor.summary
     assert f"computes in {half} in Python" in floor.advice and "normalize" not in floor.advice
+
+
+@pytest.mark.parametrize(("other", "blamed"), [(0.0, False), (-0.3, True)])
+def test_a_reference_that_one_backend_agrees_with_is_not_why_another_one_differs(
+    find: Find, other: float, blamed: bool
+) -> None:
+    check = ReferenceCheck("the signature", "differs", "another", 0.5, 1.0)
+    candidates = {"chromium:cpu": off(other), "chromium:wasm": off(0.3)}
+    findings = find(REFERENCE, candidates, evidence=Evidence(reference=check))
+    advice = {finding.advice for finding in findings["drift"] if str(finding.runtime) == "chromium:wasm"}
+    assert any("see reference-differs" in text for text in advice) == blamed
