@@ -187,14 +187,14 @@ class Meter:
         if not changes:  # so small a fault may be lost in rounding
             after = self._outputs(known.position, 1.0 + max(LARGE_FAULT, _LARGE_CHANGE / known.magnitude))
             moved = any(change(name, before, after[name]) for name, before in self._before.items())
-            known.reached = True if moved else None if self._are_decisions else False
+            known.reached = True if moved else None if self._hides_faults else False
         else:
             known.reached = True
 
     @property
-    def _are_decisions(self) -> bool:
-        """Whether every output holds booleans or whole numbers: these stay the same until a decision flips."""
-        return all(value.dtype.kind != "f" for value in self._before.values())
+    def _hides_faults(self) -> bool:
+        """Whether no output has a finite float: NaN stays NaN, and whole numbers the same until a decision flips."""
+        return not any(value.dtype.kind == "f" and np.isfinite(value).any() for value in self._before.values())
 
     def _project(self, output: str, signs: np.random.Generator) -> None:
         shape = self._before[self._names[output]].shape

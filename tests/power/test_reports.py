@@ -211,6 +211,16 @@ def test_outputs_that_are_decisions_are_a_weak_test_and_no_blind_inputs() -> Non
     assert "until a decision flips" in _finding(report, "weak-comparison").advice
 
 
+def test_outputs_of_nan_only_do_not_tell_which_weights_the_inputs_reach() -> None:
+    import keras
+
+    x = keras.Input((4,), name="x")
+    nowhere = keras.ops.log(-1.0 - keras.ops.abs(_dense(5, "y")(x)))
+    report = pycheck.compare(keras.Model(x, nowhere), X, runtimes=CPU)
+    assert report.power and [weight.reached for weight in report.power.weights] != [False]
+    assert "blind-inputs" not in _codes(report)
+
+
 def test_the_json_report_reads_back(weak: Report, tmp_path: Path) -> None:
     from pycheck.report.json import report_from_dict, report_to_dict
 
