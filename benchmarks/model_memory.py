@@ -32,10 +32,9 @@ def model_table(work: Path) -> Table:
     made = subprocess.run([sys.executable, "-c", _MAKE, str(model)], check=True, capture_output=True, text=True)
     weights = int(made.stdout.split()[-1]) / 1e6
     bound = BASE_MB + TIMES_WEIGHTS * weights
-    table = new_table(
-        f"Peak resident memory, MB, ResNet50 of {weights:.0f} MB, at most {bound:.0f} in Python",
-        "command", "python", "of the bound", "renderer",
-    )  # fmt: skip
+    title = f"Peak resident memory, MB, ResNet50 of {weights:.0f} MB, at most {bound:.0f} in Python"
+    table = new_table(title, "command", "python", "of the bound", "renderer")
+    table.min_width = len(title)  # a narrow table breaks its title
     for name, arguments in (
         ("compare", ("compare", model, "--runtime=chromium:wasm")),
         ("trace", ("trace", model, "--runtime=chromium:wasm")),
