@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +132,22 @@ class Cache:
             ) from error
         self._unpublished.append(folder)
         return Pending(folder, parent / key, self._hold)
+
+    def note(self, name: str, content: Mapping[str, str]) -> None:
+        """Keep a few words beside the entries, in the place of those that were kept under this name."""
+        if self.enabled and content != self.noted(name):
+            with suppress(OSError):  # whoever cannot write here is told so when an entry is reserved
+                self.root.mkdir(parents=True, exist_ok=True)
+                scratch = self.root / f".{name}-{os.getpid()}"
+                scratch.write_text(json.dumps(content), encoding="utf-8")
+                scratch.replace(self.root / f"{name}.json")
+
+    def noted(self, name: str) -> dict[str, str]:
+        """What `note` kept; empty if it kept nothing."""
+        try:
+            return dict(json.loads((self.root / f"{name}.json").read_text(encoding="utf-8"))) if self.enabled else {}
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def close(self) -> None:
         """Remove what this process built and never published, and what the limit no longer allows."""

@@ -60,6 +60,15 @@ def _own_code() -> str:
     return content_key([(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files])
 
 
+def _versions(cache: Cache) -> dict[str, str]:
+    """What is installed; where no TensorFlow is, what was installed when the cache was filled last."""
+    versions = installed.versions()
+    if installed.find("tensorflow") is None:
+        return cache.noted("versions") or versions
+    cache.note("versions", versions)
+    return versions
+
+
 class Source:
     """One model of one run. `model` is a path or a live Keras model."""
 
@@ -157,7 +166,7 @@ class Source:
             identity.sha256,
             self._options.signature,
             self._options.trust_model,
-            installed.versions(),  # another version may convert or compute otherwise
+            _versions(self._cache),  # another version may convert or compute otherwise
             _own_code(),
         )
 

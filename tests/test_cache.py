@@ -112,3 +112,24 @@ def test_an_entry_that_is_being_removed_is_not_found(tmp_path: Path) -> None:
         fcntl.flock(seal, fcntl.LOCK_EX)
         assert cache.find("artifact", "a") is None
     assert cache.find("artifact", "a") == entry
+
+
+def test_a_note_is_kept_beside_the_entries_and_replaced(tmp_path):
+    assert Cache(tmp_path / "new").noted("versions") == {}
+    Cache(tmp_path / "new").note("versions", {"tensorflow": "2.19.0"})
+    Cache(tmp_path / "new").note("versions", {"tensorflow": "2.21.0"})
+    assert Cache(tmp_path / "new").noted("versions") == {"tensorflow": "2.21.0"}
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["versions.json"]
+    Cache(tmp_path / "off", enabled=False).note("versions", {"tensorflow": "2.21.0"})
+    assert not (tmp_path / "off").exists()
+
+
+def test_without_tensorflow_the_cache_is_read_as_of_the_versions_that_filled_it(tmp_path, monkeypatch):
+    from pycheck import installed, source
+
+    cache = Cache(tmp_path)
+    with_tensorflow = source._versions(cache)
+    assert installed.find("tensorflow").name in with_tensorflow
+    monkeypatch.setattr(installed, "find", lambda module: None)
+    assert source._versions(cache) == with_tensorflow
+    assert source._versions(Cache(tmp_path / "empty")) == installed.versions()
