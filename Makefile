@@ -31,7 +31,7 @@ ifneq ($(shell sh .ci/have-browsers $(BROWSERS) && echo found),found)
 .PHONY: $(BROWSERS)
 endif
 
-.PHONY: help setup demo test lint types js-test py-test build bench samples clean
+.PHONY: help setup demo quick test lint types js-test py-test build bench samples clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ setup: $(SETUP) ## virtual environment, Python and JS packages, harness, browser
 
 demo: $(SETUP) ## compare a sample model in Python and in the browser
 	$(BIN)/pycheck compare models/cnn.keras models/cnn_inputs.npy
+
+quick: $(PACKAGES) lint types ## what answers in a minute: format, lint, types, and the tests without TensorFlow, browser and other processes
+	$(WITH_NODE) $(BIN)/python -m pytest -q --quick $(PYTEST_ARGS)
 
 test: $(SETUP) lint types js-test py-test ## format, lint, types, import rules, and every test, JS and Python
 

@@ -102,6 +102,7 @@ def saved(model: Path, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory
 # ------------------------------------------------------------------- help, version, completion
 
 
+@pytest.mark.real
 def test_help_names_every_command_and_where_to_start_and_imports_nothing_heavy() -> None:
     done = _process("--help")
     assert done.returncode == 0
@@ -139,6 +140,7 @@ def test_help_of_compare_has_a_box_for_options_that_belong_together(run: Callabl
     assert "--runtime" in boxes["Runtimes"] and "--runtime" not in boxes["Options"]
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert _process(command, "--help").stderr == "imported:\n"
@@ -153,6 +155,7 @@ def test_the_version_is_printed(run: Callable[..., Any]) -> None:
     assert run("--version") == (0, f"pycheck {pycheck.__version__}\n", "")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("shell", "words"), [("bash", "complete "), ("zsh", "compdef"), ("fish", "complete --command")]
 )
@@ -169,6 +172,7 @@ def test_a_completion_script_is_given(shell: str, words: str) -> None:
     assert "pycheck" in done.stdout
 
 
+@pytest.mark.real
 def test_completion_offers_commands_and_options() -> None:
     def completed(words: str, index: int) -> str:
         environment = {"_PYCHECK_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(index)}
@@ -221,6 +225,7 @@ def test_an_unknown_command_is_refused(run: Callable[..., Any]) -> None:
 # ------------------------------------------------------------------------ where output goes
 
 
+@pytest.mark.real
 def test_json_on_standard_output_is_all_there_is_on_it(model: Path, saved: object, run: Callable[..., Any]) -> None:
     code, out, err = run("compare", model, model.with_name("x.npy"), *CPU, "--batch-size", "3", "--json", "-")
     assert code == 0
@@ -229,6 +234,7 @@ def test_json_on_standard_output_is_all_there_is_on_it(model: Path, saved: objec
     assert "chromium:cpu: starting" in err.splitlines()
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(("option", "start"), [("--html", "<!doctype html>"), ("--junit", "<?xml")])
 def test_other_reports_go_to_standard_output_alone_too(
     option: str, start: str, saved: tuple[Path, Any], run: Callable[..., Any]
@@ -238,6 +244,7 @@ def test_other_reports_go_to_standard_output_alone_too(
     assert out.lower().startswith(start)
 
 
+@pytest.mark.real
 def test_reports_go_to_files_and_the_terminal_still_tells(
     saved: tuple[Path, Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -250,6 +257,7 @@ def test_reports_go_to_files_and_the_terminal_still_tells(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "r.json", "r.xml"]
 
 
+@pytest.mark.real
 def test_quiet_says_the_verdict_and_nothing_else(model: Path, saved: object, run: Callable[..., Any]) -> None:
     code, out, err = run("compare", model, model.with_name("x.npy"), *CPU, "--batch-size", "3", "-q")
     assert (code, err) == (0, "")
@@ -257,6 +265,7 @@ def test_quiet_says_the_verdict_and_nothing_else(model: Path, saved: object, run
     assert out.startswith("PASS")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("arguments", "environment", "coloured"),
     [
@@ -316,6 +325,7 @@ def test_a_full_disk_is_not_called_a_bug(run: Callable[..., Any], monkeypatch: p
 # ------------------------------------------------------------------------- saved runs
 
 
+@pytest.mark.real
 def test_a_saved_run_gives_the_same_verdict_and_numbers(saved: tuple[Path, Any], run: Callable[..., Any]) -> None:
     folder, before = saved
     code, out, _ = run("report", folder, "--json", "-")
@@ -325,6 +335,7 @@ def test_a_saved_run_gives_the_same_verdict_and_numbers(saved: tuple[Path, Any],
     assert len(after["comparisons"]) == 4
 
 
+@pytest.mark.real
 def test_a_saved_run_is_reported_without_tensorflow_and_without_a_browser(saved: tuple[Path, Any]) -> None:
     done = _process("report", saved[0])
     assert done.returncode == 0
@@ -332,6 +343,7 @@ def test_a_saved_run_is_reported_without_tensorflow_and_without_a_browser(saved:
     assert done.stdout.startswith("PASS")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("option", ["--atol", "--rtol", "--max-ulp"])
 def test_a_saved_run_is_judged_by_other_tolerances(
     option: str, saved: tuple[Path, Any], run: Callable[..., Any]
@@ -343,6 +355,7 @@ def test_a_saved_run_is_judged_by_other_tolerances(
     assert {row["passed"] for row in report["comparisons"] if row["candidate"] == "chromium:cpu"} == {False}
 
 
+@pytest.mark.real
 def test_a_tolerance_for_one_output_leaves_the_other_to_its_own(
     saved: tuple[Path, Any], run: Callable[..., Any]
 ) -> None:
@@ -352,6 +365,7 @@ def test_a_tolerance_for_one_output_leaves_the_other_to_its_own(
     assert judged == {"scores": True, "box": False}
 
 
+@pytest.mark.real
 def test_a_tolerance_for_an_output_that_is_not_there_is_refused(
     saved: tuple[Path, Any], run: Callable[..., Any]
 ) -> None:
@@ -360,6 +374,7 @@ def test_a_tolerance_for_an_output_that_is_not_there_is_refused(
     assert "the model has no output 'nose'" in err
 
 
+@pytest.mark.real
 def test_a_run_is_saved_again_over_an_earlier_one_and_spares_what_else_lies_there(
     model: Path, saved: object, run: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -375,6 +390,7 @@ def test_a_run_is_saved_again_over_an_earlier_one_and_spares_what_else_lies_ther
 # --------------------------------------------------------------------------- convert, doctor
 
 
+@pytest.mark.real
 def test_a_converted_model_is_handed_out(model: Path, run: Callable[..., Any], tmp_path: Path) -> None:
     code, out, _ = run("convert", model, "web")
     assert code == 0
@@ -383,6 +399,7 @@ def test_a_converted_model_is_handed_out(model: Path, run: Callable[..., Any], t
     assert "model.json" in {path.name for path in (tmp_path / "web").iterdir()}
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("quantize", ["none", "float16"])
 def test_an_artifact_that_answers_in_another_shape_is_not_handed_out(
     quantize: str, model: Path, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -399,6 +416,7 @@ def test_an_artifact_that_answers_in_another_shape_is_not_handed_out(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("what", ["file", "folder with something in it"])
 def test_nothing_is_converted_over_what_is_there(
     what: str, model: Path, run: Callable[..., Any], tmp_path: Path
@@ -412,11 +430,13 @@ def test_nothing_is_converted_over_what_is_there(
     assert kept.read_text() == "mine"
 
 
+@pytest.mark.real
 def test_an_empty_folder_is_converted_into(model: Path, run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     assert run("convert", model, "out")[0] == 0
 
 
+@pytest.mark.real
 def test_a_model_that_the_format_cannot_hold_exits_4_and_leaves_nothing(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -431,6 +451,7 @@ def test_a_model_that_the_format_cannot_hold_exits_4_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.real
 def test_doctor_names_every_runtime_and_what_it_runs_on(run: Callable[..., Any]) -> None:
     code, out, err = run("doctor", "--timeout", "60")
     assert code == 0, out
@@ -451,6 +472,7 @@ def test_doctor_says_how_chromium_finds_a_gpu_that_it_left_unused(monkeypatch: p
     assert not doctor.unused_gpu("chromium")
 
 
+@pytest.mark.real
 def test_doctor_says_what_to_do_where_no_browser_starts(run: Callable[..., Any]) -> None:
     code, out, _ = run("doctor", "--browser-path", "/nowhere/chrome")
     assert code == 3

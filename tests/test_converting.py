@@ -15,6 +15,8 @@ from pycheck.cli import run
 from pycheck.errors import ConversionError, InputsFileError, RuntimeFailedError, RuntimeUnavailableError
 from pycheck.runtimes.page import BrowserRuntime
 
+pytestmark = pytest.mark.real
+
 L = keras.layers
 
 

@@ -16,6 +16,8 @@ from pycheck.errors import InstallationError
 from pycheck.model import tensorflow_import
 from pycheck.tensorflow_check import tensorflow_error
 
+pytestmark = pytest.mark.real
+
 Pretend = Callable[[Mapping[str, str]], None]
 
 _MODULES = {"tf-nightly": "tensorflow", "tensorflow-cpu": "tensorflow", "tf-keras": "tf_keras"}

@@ -13,6 +13,8 @@ from pycheck.errors import UsageError
 from pycheck.lengthening import Lengths, search
 from pycheck.model import identify, load
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def keras() -> Any:

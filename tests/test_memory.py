@@ -16,6 +16,8 @@ from pycheck.model import load
 from pycheck.runtimes.float64 import to_float64
 from pycheck.runtimes.graph_function import GraphFunction
 
+pytestmark = pytest.mark.real
+
 #: A model of 84 MB, converted and run in Python in all the ways in which a compare and a trace run it. Prints the
 #: weights' size and the largest resident size that the process had, in bytes.
 EVERYTHING = """

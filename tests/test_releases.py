@@ -39,6 +39,7 @@ def test_the_release_that_comes_with_pycheck_is_not_built_again(tmp_path: Path) 
     assert page_with(own.tfjs_version, Cache(tmp_path)) == own.folder
 
 
+@pytest.mark.real
 def test_a_page_is_built_from_the_packages_of_a_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(tmp_path / "cache")
     page = page_with(str(ROOT), cache)
@@ -65,6 +66,7 @@ def _commands(folder: Path, npm: str) -> str:
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("npm", "error", "said"),
     [
@@ -84,6 +86,7 @@ def test_what_npm_says_is_told(
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.real
 def test_the_versions_of_every_package_are_those_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", _commands(tmp_path / "bin", f"cp package.json {tmp_path}; exit 1"))
     with pytest.raises(RuntimeUnavailableError):

@@ -16,6 +16,8 @@ import pytest
 
 from pycheck.model.tensorflow_import import import_tensorflow
 
+pytestmark = pytest.mark.real
+
 tf: Any = import_tensorflow()
 internals: Any = importlib.import_module("pycheck.tensorflow_internals")
 

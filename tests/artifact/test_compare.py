@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.real
+
 
 @pytest.mark.parametrize(("name", "artifact_format"), [("cnn.keras", "layers"), ("recurrent.keras", "graph")])
 def test_a_tfjs_model_is_checked_against_itself_in_python(

@@ -21,6 +21,8 @@ from pycheck.types import Array, RuntimeId
 
 from .test_published import _nested, _published_graph, _published_layers, _sequential
 
+pytestmark = pytest.mark.real
+
 #: Together they have every kind of point: fused nodes, weights, loops, layers.
 SAMPLES = [
     ("attention.keras", "graph"),

@@ -15,6 +15,8 @@ from pycheck.artifact import read_artifact
 from pycheck.errors import ArtifactFileError, NotExecutableError
 from pycheck.power.measure import _is_of_artifact, _reason
 
+pytestmark = pytest.mark.real
+
 
 def _dense(folder: Path, kernel: tuple[int, ...] = (3, 2), *, class_name: str = "Dense") -> Path:
     """A layers artifact of one Dense layer of 2 units on 3 features."""

@@ -23,6 +23,8 @@ from pycheck.types import ArtifactFault
 from ..published import import_tensorflowjs
 from ..remedies.bare_page import bare_page, run, started
 
+pytestmark = pytest.mark.real
+
 _X = np.array([[0.4, -0.5, 0.0, 256.0], [-3.0, -1.0, -2.0, 2.0]], np.float32)
 _IMAGE = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
 

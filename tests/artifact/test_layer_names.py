@@ -13,6 +13,8 @@ from pycheck.convert import convert
 from pycheck.model import load
 from pycheck.model.evidence import layers_of
 
+pytestmark = pytest.mark.real
+
 
 def _convolution(k: Any) -> Any:
     L = k.layers

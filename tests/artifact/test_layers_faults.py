@@ -18,6 +18,8 @@ from pycheck.artifact.layers_table import RULES, only_arguments
 from ..published import import_tensorflowjs
 from ..remedies.bare_page import bare_page, run, started
 
+pytestmark = pytest.mark.real
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 

@@ -13,6 +13,8 @@ from pycheck.model import identify, load
 from ..published import import_tensorflowjs
 from .conftest import relative_error
 
+pytestmark = pytest.mark.real
+
 
 def _published_layers(model: Any, folder: Path) -> Path:
     tensorflowjs = import_tensorflowjs()

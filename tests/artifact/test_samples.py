@@ -15,6 +15,8 @@ from pycheck.types import RuntimeId
 
 from .conftest import relative_error
 
+pytestmark = pytest.mark.real
+
 SAMPLES = [
     ("attention.keras", "graph"),
     ("cnn.keras", "graph"),

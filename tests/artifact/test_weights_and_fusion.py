@@ -15,6 +15,8 @@ from pycheck.artifact.weights import decode_weights
 from pycheck.convert.writing import write_model_json
 from pycheck.errors import ArtifactFileError
 
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).parents[2]
 
 

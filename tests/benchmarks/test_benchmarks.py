@@ -21,6 +21,8 @@ import run as benchmark  # noqa: E402
 from page import Task, build_bundle  # noqa: E402
 from processes import run  # noqa: E402
 
+pytestmark = pytest.mark.real
+
 CASE = benchmark.Case("small CNN", MODEL, INPUTS)
 #: Memory that Python and the browser may take more or less of from run to run, in MB.
 SLACK_MB = 24.0

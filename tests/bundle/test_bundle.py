@@ -20,6 +20,8 @@ from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.runtimes.launching.finding import find_browser
 from pycheck.types import Report
 
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "node_modules" / "@tensorflow"
 OPTIONS: dict[str, Any] = {"timeout_s": 120.0, "cache": False}

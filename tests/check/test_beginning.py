@@ -13,6 +13,8 @@ from pycheck.errors import UsageError
 from pycheck.matrix import begin
 from pycheck.matrix.reading import load
 
+pytestmark = pytest.mark.real
+
 
 def _model(path: Path) -> Path:
     """As much of a Keras .h5 file as tells that it is a whole model."""

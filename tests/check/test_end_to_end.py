@@ -15,6 +15,8 @@ from pycheck.runtimes.browser import BrowserHost
 
 from ..conftest import Cli
 
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).parents[2]
 
 #: Enough for a tiny model on a busy machine.

@@ -64,6 +64,7 @@ def test_every_script_of_npm_exists() -> None:
     assert named and set(named) <= set(scripts)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("code", [0, 1, 3])
 def test_the_run_ends_with_the_exit_code_of_pycheck_which_is_an_output_too(code: int, tmp_path: Path) -> None:
     (tmp_path / "pycheck").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > said.txt\nexit {code}\n')

@@ -10,6 +10,8 @@ import pytest
 
 from .models import MODELS, chain, randomize
 
+pytestmark = pytest.mark.real
+
 
 def topology(outcome):
     return json.loads((outcome.artifact.folder / "model.json").read_text())["modelTopology"]

@@ -7,6 +7,8 @@ import pytest
 from .conftest import saved_and_loaded
 from .models import ControlFlow, chain
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture
 def dense():

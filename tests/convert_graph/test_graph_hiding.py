@@ -13,6 +13,8 @@ import pytest
 from pycheck.convert import convert, graph_hiding, graph_optimize
 from pycheck.model import load
 
+pytestmark = pytest.mark.real
+
 
 def _scaled_convolutions() -> Any:
     import keras

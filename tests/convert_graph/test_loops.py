@@ -15,6 +15,8 @@ from pycheck.artifact.graph_faults import graph_faults
 
 from .conftest import BACKENDS, Bench, Outcome, assert_alike, saved_and_loaded
 
+pytestmark = pytest.mark.real
+
 
 def _written(x: Any) -> Any:
     """A list that the step writes, beside a state that it does not."""

@@ -7,6 +7,8 @@ import pytest
 from .conftest import BACKENDS, assert_alike
 from .models import MODELS
 
+pytestmark = pytest.mark.real
+
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", [*MODELS, "control flow"])

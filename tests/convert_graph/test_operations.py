@@ -7,6 +7,8 @@ import pytest
 from .conftest import BACKENDS, assert_alike
 from .operations import GROUPS
 
+pytestmark = pytest.mark.real
+
 CASES = [
     pytest.param(group, backend, name, id=f"{name} of {group} on {backend}")
     for group, members in GROUPS.items()

@@ -7,6 +7,8 @@ import pytest
 from .conftest import saved_and_loaded
 from .models import Apply, chain
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture
 def refusal(tmp_path):

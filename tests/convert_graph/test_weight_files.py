@@ -17,6 +17,8 @@ from pycheck.convert.weight_files import Weight, write_weights
 
 from ..published import import_tensorflowjs
 
+pytestmark = pytest.mark.real
+
 RANDOM = np.random.default_rng(0)
 FLOATS = {
     "zero inside": RANDOM.normal(size=(7, 5)).astype(np.float32),

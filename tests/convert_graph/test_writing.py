@@ -10,6 +10,8 @@ import pytest
 from pycheck.convert.writing import is_quantized, write_model_json
 from pycheck.errors import ConversionError
 
+pytestmark = pytest.mark.real
+
 
 def manifest(folder):
     (group,) = json.loads((folder / "model.json").read_text())["weightsManifest"]

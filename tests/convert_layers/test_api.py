@@ -14,6 +14,8 @@ from pycheck.errors import ConversionError
 from .conftest import Bench, randomize
 from .test_layers_alike import assert_alike
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def refused_model():

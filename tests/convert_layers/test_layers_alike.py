@@ -7,6 +7,8 @@ import pytest
 
 from .cases import ALIKE
 
+pytestmark = pytest.mark.real
+
 
 @pytest.mark.parametrize("name", [case.name for case in ALIKE])
 def test_tfjs_computes_the_same(outcomes, name):

@@ -9,6 +9,8 @@ from pycheck.convert.layers import unsupported
 from .cases import REFUSED
 from .refused_models import MODELS
 
+pytestmark = pytest.mark.real
+
 
 @pytest.mark.parametrize(("name", "words"), [(case.name, words) for case, words in REFUSED])
 def test_the_refusal_names_the_layer_and_says_why(refusals, name, words):

@@ -7,6 +7,8 @@ import pytest
 from .models import MODELS
 from .test_layers_alike import assert_alike
 
+pytestmark = pytest.mark.real
+
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_computes_the_same(outcomes, name):

@@ -62,6 +62,7 @@ def _all_layers(model):
                 yield getattr(layer, inner)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("class_name", sorted(set(RULES)))
 def test_every_argument_that_is_passed_on_is_tried_at_another_value_than_its_default(outcomes, class_name):
     rule = RULES[class_name]
@@ -72,6 +73,7 @@ def test_every_argument_that_is_passed_on_is_tried_at_another_value_than_its_def
     assert not rule.renamed or tried & (set(rule.renamed) | renamed)
 
 
+@pytest.mark.real
 def test_nothing_that_the_converter_writes_is_said_to_be_misread(outcomes):
     """A kernel that wasm gets wrong is another matter: the model is read as it was written."""
     misread = {name: [fault for fault in outcome.faults if not fault.broken] for name, outcome in outcomes.items()}
@@ -83,6 +85,7 @@ def test_no_class_is_both_in_the_table_and_called_an_identity():
     assert not IDENTITY_AT_INFERENCE & set(RULES)
 
 
+@pytest.mark.real
 def test_an_argument_that_nobody_has_compared_is_refused_at_another_value_than_its_default(monkeypatch):
     monkeypatch.setitem(RULES, "ReLU", Rule("ReLU"))
     default, changed = (build_case(Case(layer, (6,))) for layer in ("ReLU()", "ReLU(max_value=1.5)"))

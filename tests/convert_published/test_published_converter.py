@@ -20,6 +20,8 @@ from pycheck.errors import ConversionError, InstallationError, UsageError
 from pycheck.model import identify, load
 from pycheck.model.tensorflow_import import import_tensorflow
 
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "models"
 

@@ -262,6 +262,7 @@ def test_what_a_listener_that_was_killed_left_is_taken_for_nothing(device_cache:
         asyncio.run(connected())
 
 
+@pytest.mark.real
 def test_the_secret_is_not_told_where_the_listener_is_gone(device_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose port the next process to ask for one may have, which may be another user's."""
     ended = subprocess.Popen([sys.executable, "-c", ""])

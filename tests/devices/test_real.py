@@ -19,6 +19,8 @@ from pycheck.types import Report, RuntimeStatus
 
 from .conftest import TIMEOUT_S, Listening, Phone, until
 
+pytestmark = pytest.mark.real
+
 _TEXT = "document.querySelector('main').innerText"
 
 

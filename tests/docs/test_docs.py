@@ -61,6 +61,7 @@ def test_make_targets_exist() -> None:
     assert mentioned <= targets
 
 
+@pytest.mark.real
 def test_the_python_example_of_the_readme_uses_what_the_package_has() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks

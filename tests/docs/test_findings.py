@@ -64,6 +64,7 @@ def test_an_example_is_a_whole_program_that_ends_with_a_report(code: str) -> Non
     assert ast.unparse(last.value).startswith("pycheck.trace(" if CODES[code].trace else ("pycheck.", "examine("))
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("code", RUN_HERE)
 def test_what_a_page_shows_is_what_pycheck_prints(code: str) -> None:
     text = page(code)

@@ -22,6 +22,8 @@ from pycheck.types import Signature, TensorSpec
 from ..conftest import Cli, Said
 from .conftest import CPU, Files
 
+pytestmark = pytest.mark.real
+
 
 def _listed(*folders: Path) -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*"))

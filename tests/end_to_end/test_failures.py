@@ -20,6 +20,8 @@ from ..conftest import Cli
 from .conftest import CPU, Files
 from .processes import PYCHECK, ROOT, Command, pycheck
 
+pytestmark = pytest.mark.real
+
 ONE_BY_ONE = ("--batch-size", "1", *CPU)
 
 

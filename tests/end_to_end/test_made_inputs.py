@@ -19,6 +19,8 @@ from pycheck.types import Verdict
 from ..conftest import Cli
 from .conftest import CPU
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def keras() -> Any:

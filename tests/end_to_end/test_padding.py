@@ -7,6 +7,8 @@ import pytest
 
 import pycheck
 
+pytestmark = pytest.mark.real
+
 
 @pytest.mark.parametrize("format", ["layers", "graph"])
 def test_strides_beyond_the_kernel_are_right_on_wasm_and_no_kernel_is_called_broken(format: str) -> None:

@@ -7,7 +7,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from .processes import PYCHECK, ROOT
+
+pytestmark = pytest.mark.real
 
 MODEL, INPUTS = ROOT / "models" / "webgl_nan.keras", ROOT / "models" / "webgl_nan_inputs.npy"
 

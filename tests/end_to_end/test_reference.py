@@ -13,6 +13,8 @@ import pycheck
 from pycheck.report.terminal import render_terminal
 from pycheck.types import Comparison, RuntimeStatus, Verdict
 
+pytestmark = pytest.mark.real
+
 RUNTIMES = ("chromium:cpu", "chromium:wasm")
 
 

@@ -12,6 +12,8 @@ import pytest
 
 import pycheck
 
+pytestmark = pytest.mark.real
+
 MODELS = Path(__file__).parents[2] / "models"
 BACKENDS = tuple(f"chromium:{kind}" for kind in ("cpu", "wasm", "webgl", "webgpu"))
 

@@ -20,6 +20,8 @@ import pytest
 import pycheck
 from pycheck.types import CLASSES, Comparison, Finding
 
+pytestmark = pytest.mark.real
+
 NAN, INF = math.nan, math.inf
 SAMPLES, WIDTH = 4, 256
 RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl", "chromium:webgl-f16")

@@ -17,6 +17,8 @@ import pytest
 import pycheck
 from pycheck.types import Finding
 
+pytestmark = pytest.mark.real
+
 NAN, INF = math.nan, math.inf
 SAMPLES = 4
 RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl", "chromium:webgl-f16")

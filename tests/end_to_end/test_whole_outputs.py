@@ -16,6 +16,8 @@ from pycheck.cli import run
 from pycheck.report.json import report_from_dict
 from pycheck.types import Tensors, Verdict
 
+pytestmark = pytest.mark.real
+
 CPU = ["chromium:cpu"]
 
 

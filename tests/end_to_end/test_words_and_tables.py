@@ -16,6 +16,8 @@ from pycheck.types import Report, Verdict
 
 from ..published import import_tensorflowjs
 
+pytestmark = pytest.mark.real
+
 RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl")
 WORDS = [["red"], ["blå"], ["pink"], [""], ["green"]]
 IDS = [[10], [30], [7], [-20], [20]]

@@ -13,6 +13,8 @@ from pycheck.pipeline import Workbench
 from pycheck.runtimes.browser import BrowserHost
 from pycheck.types import Verdict
 
+pytestmark = pytest.mark.real
+
 MODELS = Path(__file__).parents[2] / "models"
 
 

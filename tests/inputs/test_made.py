@@ -179,7 +179,7 @@ def test_a_waveform_or_a_picture_without_a_batch_is_one_call(shape: tuple[int | 
 
 
 def test_an_input_that_is_no_number_cannot_be_made() -> None:
-    with pytest.raises(InputsFileError, match="only numbers can be made"):
+    with pytest.raises(InputsFileError, match="gives a model real numbers only"):
         make_inputs(taking(TensorSpec("x", "complex64", (None, 3))), samples=1, seed=0)
 
 

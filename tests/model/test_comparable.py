@@ -13,6 +13,8 @@ from pycheck.errors import ModelFileError
 from pycheck.model import identify, load
 from pycheck.model.comparable import comparable
 
+pytestmark = pytest.mark.real
+
 
 def test_composite_tensors_become_their_parts_and_none_is_no_output() -> None:
     ragged = tf.ragged.constant([[[1.0], [2.0, 3.0]], []])

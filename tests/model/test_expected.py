@@ -15,6 +15,8 @@ from pycheck.model.expected import input_hints
 from pycheck.model.graph import freeze
 from pycheck.types import InputHint, Padding, Signature, TensorSpec
 
+pytestmark = pytest.mark.real
+
 Made = Callable[..., Mapping[str, InputHint]]
 
 

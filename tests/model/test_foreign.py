@@ -12,6 +12,8 @@ import pytest
 from pycheck.errors import ModelFileError
 from pycheck.model import identify
 
+pytestmark = pytest.mark.real
+
 FILES = {
     "m.tflite": (b"\x1c\0\0\0TFL3" + bytes(20), "TensorFlow Lite", "converted from"),
     "m.onnx": (b"\x08\x07\x12\x07pytorch", "ONNX", "converted from"),

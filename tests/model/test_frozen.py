@@ -11,6 +11,8 @@ import pytest
 from pycheck.errors import ConversionError
 from pycheck.model import Model, identify, load
 
+pytestmark = pytest.mark.real
+
 
 def run(tf: Any, model: Model, **tensors: np.ndarray) -> dict[str, np.ndarray]:
     """The frozen graph in a bare session."""

@@ -17,6 +17,8 @@ from pycheck.model import identify
 
 from .conftest import write_h5, write_keras
 
+pytestmark = pytest.mark.real
+
 CONFIG = {"class_name": "Sequential", "config": {"name": "s", "layers": []}}
 
 

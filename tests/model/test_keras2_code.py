@@ -16,6 +16,8 @@ import pytest
 from pycheck.errors import ModelFileError
 from pycheck.model import Model, identify, load
 
+pytestmark = pytest.mark.real
+
 X = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
 
 #: Ways in which code of Keras 2 gets at a layer, all of which computed 2x + 1.

@@ -20,6 +20,8 @@ from pycheck.types import TensorSpec
 
 from .conftest import tiny, write_keras
 
+pytestmark = pytest.mark.real
+
 X = np.array([[1, 2, 3], [-1, 0, 1]], np.float32)
 
 

@@ -14,6 +14,8 @@ import pytest
 from pycheck.errors import ModelFileError
 from pycheck.model import Model, identify, load
 
+pytestmark = pytest.mark.real
+
 Change = Callable[[dict[str, Any]], None]
 
 

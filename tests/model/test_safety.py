@@ -15,6 +15,8 @@ from pycheck.model import ModelSource, identify, load
 
 from .conftest import write_h5, write_keras
 
+pytestmark = pytest.mark.real
+
 
 def layered(*layers: dict[str, Any]) -> dict[str, Any]:
     return {"class_name": "Functional", "config": {"name": "model", "layers": list(layers)}}

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from pycheck.model import Model, identify, load
 
+pytestmark = pytest.mark.real
+
 L = keras.layers
 
 

@@ -13,6 +13,8 @@ from pycheck.model import Model, identify, load
 
 from .test_frozen import run
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def autoencoder(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

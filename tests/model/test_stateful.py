@@ -13,6 +13,8 @@ import tf_keras
 from pycheck.errors import ModelFileError
 from pycheck.model import identify, load
 
+pytestmark = pytest.mark.real
+
 X = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
 
 

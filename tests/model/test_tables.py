@@ -14,6 +14,8 @@ from pycheck.model import Model, identify, load
 
 from .test_frozen import run
 
+pytestmark = pytest.mark.real
+
 KEYS, VALUES = [10, 20, 30], [1.5, 2.5, 3.5]
 X = np.array([[10], [30], [7], [20]], np.int64)
 FOUND = np.array([[1.5], [3.5], [-1.0], [2.5]], np.float32)

@@ -46,6 +46,7 @@ def names_in(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
+@pytest.mark.real
 def test_the_wheel_has_the_harness_and_the_types_and_nothing_but_the_package(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     names = names_in(wheel)
@@ -53,6 +54,7 @@ def test_the_wheel_has_the_harness_and_the_types_and_nothing_but_the_package(dis
     assert {name.split("/")[0] for name in names} == {"pycheck", f"pycheck-{__version__}.dist-info"}
 
 
+@pytest.mark.real
 def test_a_wheel_can_be_built_from_the_sdist_alone(distributions: Path, tmp_path: Path) -> None:
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
@@ -66,6 +68,7 @@ def test_a_wheel_can_be_built_from_the_sdist_alone(distributions: Path, tmp_path
     assert names_in(wheel) == names_in(other)
 
 
+@pytest.mark.real
 def test_without_the_harness_there_is_no_wheel(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "README.md", "LICENSE", "js_harness/hatch_build.py", "pycheck/version.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

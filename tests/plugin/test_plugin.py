@@ -28,6 +28,7 @@ ONE = """
 """
 
 
+@pytest.mark.real
 def test_a_suite_that_does_not_use_it_notices_nothing(suite: Suite) -> None:
     result = suite(
         """
@@ -297,6 +298,7 @@ class TestBaseline:
             line for line in before.splitlines() if line.startswith("[")
         ]
 
+    @pytest.mark.real
     def test_workers_of_xdist_leave_it_to_the_controller(
         self, faked_process: Suite, faked: Suite, pytester: pytest.Pytester
     ) -> None:
@@ -325,6 +327,7 @@ class TestBaseline:
 
 
 class TestBesideOthers:
+    @pytest.mark.real
     def test_workers_of_xdist_share_the_work_and_the_controller_has_the_whole_matrix(
         self, faked_process: Suite, asked: Asked
     ) -> None:

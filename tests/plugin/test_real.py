@@ -21,6 +21,8 @@ from pycheck.types import Report
 
 from .conftest import ROOT, loaded
 
+pytestmark = pytest.mark.real
+
 MODELS = ROOT / "models"
 
 _CONFTEST = """

@@ -19,6 +19,8 @@ from pycheck.types import Comparison, Power
 from . import brute
 from .conftest import MADE, Compare, Compared
 
+pytestmark = pytest.mark.real
+
 #: Of all weights of all models together; those that differ lie at their limit.
 AGREEMENT = {"perturbed": 0.95, "projected": 0.93}
 #: Times the automatic limits: with the widest, hardly a fault is noticed.

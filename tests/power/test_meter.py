@@ -20,6 +20,8 @@ from pycheck.power.changes import change
 from pycheck.power.portions import parts
 from pycheck.types import ArtifactInfo, Batch, Power
 
+pytestmark = pytest.mark.real
+
 
 class _Artifact:
     """A SavedModel's function as a graph artifact."""

@@ -17,6 +17,8 @@ from pycheck.report.markdown import render_markdown
 
 from .conftest import MODELS, Compare
 
+pytestmark = pytest.mark.real
+
 CPU = ("chromium:cpu",)
 X = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
 

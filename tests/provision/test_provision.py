@@ -14,6 +14,8 @@ from pycheck import provision
 from pycheck.errors import RuntimeUnavailableError
 from pycheck.runtimes.launching import finding
 
+pytestmark = pytest.mark.real
+
 WORKING = "#!/bin/sh\necho Chromium 156.0\n"
 #: Stands in for Playwright's own Node, whose download takes three tries to fail.
 NODE = "#!/bin/sh\n[ \"$2\" = --version ] || { echo 'Error: Download failure'; exit 1; }\n"

@@ -17,6 +17,8 @@ from pycheck.types import Remedy, Report
 
 from ..conftest import Cli
 
+pytestmark = pytest.mark.real
+
 MODELS = Path(__file__).parents[2] / "models"
 Only = Callable[..., None]
 

@@ -12,6 +12,8 @@ from pycheck.remedies.operations import code
 
 from .bare_page import bare_page, run, started
 
+pytestmark = pytest.mark.real
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 

@@ -17,6 +17,8 @@ from pycheck.types import Environment, Remedy, Report, RuntimeId
 from .bare_page import bare_page, run, started
 from .conftest import Bench, report
 
+pytestmark = pytest.mark.real
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 

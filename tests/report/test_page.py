@@ -18,6 +18,8 @@ from pycheck.report.html import render_html_many
 from pycheck.runtimes.launching.finding import find_browser
 from pycheck.types import Report, RuntimeId, RuntimeRecord
 
+pytestmark = pytest.mark.real
+
 Open = Callable[..., Page]
 
 #: Text whose contrast with what is behind it is under WCAG 2.2's 4.5 to 1 (1.4.3), as [ratio, text].

@@ -19,6 +19,8 @@ from pycheck.types import Array, ArtifactInfo, RuntimeId
 from . import artifacts
 from .conftest import Run, ready
 
+pytestmark = pytest.mark.real
+
 HostOf = Callable[[str], BrowserHost]
 OTHERS = ("firefox", "webkit")
 TOLERANCE = {"webgl-f16": 2e-2}

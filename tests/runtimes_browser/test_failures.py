@@ -38,6 +38,8 @@ from . import artifacts
 from .conftest import Run, ready
 from .processes import nothing_left
 
+pytestmark = pytest.mark.real
+
 WEBGL = RuntimeId("chromium", "webgl")
 CPU = RuntimeId("chromium", "cpu")
 #: Below the 30 s after which a step is given up, and long for a busy machine.

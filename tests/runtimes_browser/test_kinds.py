@@ -17,6 +17,8 @@ from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
 from . import artifacts
 from .conftest import Run, ready
 
+pytestmark = pytest.mark.real
+
 TOLERANCE = {"webgl-f16": 1e-2}
 
 

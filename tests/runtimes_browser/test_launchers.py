@@ -178,6 +178,7 @@ def start(run: Run[Any], **options: Any) -> Any:
     return run(scenario())
 
 
+@pytest.mark.real
 def test_a_program_that_is_no_browser_is_unavailable_with_what_it_said(run: Run[Any], tmp_path: Path) -> None:
     given = program(tmp_path / "chrome", "echo 'cannot open shared object file: libnss3.so' >&2; exit 127")
     with pytest.raises(RuntimeUnavailableError, match="does not start") as caught:
@@ -186,12 +187,14 @@ def test_a_program_that_is_no_browser_is_unavailable_with_what_it_said(run: Run[
     assert str(given) in caught.value.message
 
 
+@pytest.mark.real
 def test_a_browser_that_does_not_come_up_is_a_timeout(run: Run[Any], tmp_path: Path) -> None:
     given = program(tmp_path / "chrome", "exec sleep 30")
     with pytest.raises(RuntimeTimeoutError, match="did not start within 1 s"):
         start(run, browser_path=given, timeout_s=1)
 
 
+@pytest.mark.real
 def test_a_start_that_is_broken_off_ends_at_once_and_leaves_nothing(run: Run[Any], tmp_path: Path) -> None:
     told = tmp_path / "pid"
     given = program(tmp_path / "chrome", f"echo $$ > {told}; exec sleep 600")
@@ -219,6 +222,7 @@ esac
 """
 
 
+@pytest.mark.real
 def test_the_sandbox_is_given_up_only_where_the_browser_refuses_to_start_with_it(run: Run[Any], tmp_path: Path) -> None:
     refusing = program(tmp_path / "chrome", CHROMIUM_WITHOUT_SANDBOX.format(chromium=find_browser().path))
     host, browser = start(run, browser_path=refusing)
@@ -226,6 +230,7 @@ def test_the_sandbox_is_given_up_only_where_the_browser_refuses_to_start_with_it
     assert host.found == FoundBrowser(refusing, "given")
 
 
+@pytest.mark.real
 def test_a_browser_that_does_not_start_for_another_reason_is_not_tried_again(run: Run[Any], tmp_path: Path) -> None:
     count = tmp_path / "count"
     given = program(tmp_path / "chrome", f"echo x >> {count}; echo 'no display' >&2; exit 1")
@@ -234,11 +239,13 @@ def test_a_browser_that_does_not_start_for_another_reason_is_not_tried_again(run
     assert count.read_text() == "x\n"
 
 
+@pytest.mark.real
 def test_the_sandbox_is_on_where_it_can_be(host: BrowserHost, run: Run[Any]) -> None:
     browser = run(host.browser("cpu"))
     assert browser.sandbox is not (os.geteuid() == 0)
 
 
+@pytest.mark.real
 def test_the_users_arguments_reach_the_browser(run: Run[Any]) -> None:
     async def scenario() -> str:
         async with BrowserHost(browser_args=["--user-agent=pycheck-test"]) as host:
@@ -249,6 +256,7 @@ def test_the_users_arguments_reach_the_browser(run: Run[Any]) -> None:
     assert run(scenario()) == "pycheck-test"
 
 
+@pytest.mark.real
 def test_webgpus_flags_are_not_given_to_the_other_kinds(run: Run[Any], host: BrowserHost) -> None:
     async def command(kind: str) -> str:
         session = await (await host.browser(kind)).handle.new_browser_cdp_session()

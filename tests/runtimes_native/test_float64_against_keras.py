@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import Both
 
+pytestmark = pytest.mark.real
+
 Run = Callable[..., Both]
 
 #: Keras's rebuild has the exact 0.001 for an epsilon where the model has its float32 value.

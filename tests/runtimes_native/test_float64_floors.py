@@ -8,12 +8,15 @@ from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pycheck.model import load
 from pycheck.runtimes.native import NativeRuntime
 from pycheck.types import NATIVE_FLOAT64
 
 from .conftest import Both
+
+pytestmark = pytest.mark.real
 
 Run = Callable[..., Both]
 LANCZOS = ("ScaleAndTranslate",)

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from . import reference as numpy64
 from .conftest import Both
+
+pytestmark = pytest.mark.real
 
 Run = Callable[..., Both]
 

@@ -14,6 +14,8 @@ from pycheck.runtimes.graph_function import GraphFunction
 
 from .conftest import Both
 
+pytestmark = pytest.mark.real
+
 Run = Callable[..., Both]
 
 RNG = np.random.default_rng(4)

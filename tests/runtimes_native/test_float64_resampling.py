@@ -11,6 +11,8 @@ import pytest
 from . import resampling_reference as by_numpy
 from .conftest import Both
 
+pytestmark = pytest.mark.real
+
 Run = Callable[..., Both]
 
 BOXES = np.array(

@@ -14,6 +14,8 @@ from pycheck.types import Tensors
 
 from .conftest import Both
 
+pytestmark = pytest.mark.real
+
 Run = Callable[..., Both]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.real
+
 
 @pytest.mark.parametrize("written", ["left out", "left empty", "given"])
 def test_an_attribute_that_a_graph_leaves_out_or_empty_has_its_default(written: str) -> None:

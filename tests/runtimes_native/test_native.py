@@ -16,6 +16,8 @@ from pycheck.model import Model, identify, load
 from pycheck.runtimes.native import NativeRuntime
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, Tensors
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def dense(keras: Any) -> Model:

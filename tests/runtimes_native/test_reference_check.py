@@ -17,6 +17,8 @@ from pycheck.runtimes.float64 import to_float64
 from pycheck.runtimes.graph_function import GraphFunction
 from pycheck.types import ReferenceCheck, Tensors
 
+pytestmark = pytest.mark.real
+
 Check = Callable[..., tuple[Model, Tensors, ReferenceCheck]]
 
 

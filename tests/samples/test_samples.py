@@ -14,6 +14,8 @@ import tf_keras
 
 from models import make_models
 
+pytestmark = pytest.mark.real
+
 FOLDER = Path(__file__).parents[2] / "models"
 FILES = [f"{stem}{suffix}" for stem, (_, suffixes) in make_models.SAMPLES.items() for suffix in suffixes]
 OUTPUTS = {

@@ -15,6 +15,8 @@ from pycheck.types import Array, RuntimeId
 
 from .conftest import Traced
 
+pytestmark = pytest.mark.real
+
 WEBGL = RuntimeId("chromium", "webgl")
 
 

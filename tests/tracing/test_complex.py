@@ -14,6 +14,8 @@ from pycheck.tensors import parts
 from pycheck.tracing import causes
 from pycheck.types import PointResult, Report, RuntimeId, TracePoint, Verdict
 
+pytestmark = pytest.mark.real
+
 CPU, WEBGL = RuntimeId("chromium", "cpu"), RuntimeId("chromium", "webgl")
 LENGTH = 512
 

@@ -14,6 +14,8 @@ from pycheck.tracing.conversion import Converted, Sides, trace_conversion
 from pycheck.tracing.pairing import pair_layers, pair_nodes
 from pycheck.types import NATIVE_FLOAT64, Array, RuntimeId, Trace, TracePoint
 
+pytestmark = pytest.mark.real
+
 ARTIFACT = RuntimeId("artifact", "float64")
 X = np.linspace(1.0, 2.0, 24).reshape(4, 6)
 Kernel = Callable[..., Array]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 import pycheck
 from pycheck.diagnose.operations import diagnose_trace
@@ -27,6 +28,8 @@ from pycheck.types import (
     TracePoint,
     WorstElement,
 )
+
+pytestmark = pytest.mark.real
 
 WEBGL, WASM = RuntimeId("chromium", "webgl"), RuntimeId("chromium", "wasm")
 VALUE = np.linspace(1.0, 2.0, 40).reshape(4, 10)

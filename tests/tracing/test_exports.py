@@ -14,6 +14,8 @@ from pycheck.types import Report
 
 from .conftest import RUNTIMES, Traced, healthy, points, webgl_nan, with_role
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def nan(traced: Traced) -> Report:

@@ -17,6 +17,8 @@ from pycheck.types import Report
 from .fault_models import MODELS
 from .faults import Artifact, Bench, Fault, Outcome, faults_of
 
+pytestmark = pytest.mark.real
+
 #: One of each kind of model, of which every so manieth fault is made; `python -m tests.tracing.faults` makes all.
 SUBSET = [
     ("convolutional", "layers", 12),

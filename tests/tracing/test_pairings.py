@@ -13,6 +13,8 @@ import pytest
 import pycheck
 from pycheck.types import Report, Verdict
 
+pytestmark = pytest.mark.real
+
 CPU = "chromium:cpu"
 NAMES = ("zeta", "alpha", "mid", "beta")
 #: Which head comes at the place of which: a cycle of three, and of four.

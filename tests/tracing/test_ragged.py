@@ -16,6 +16,8 @@ from pycheck.types import Finding, Report
 
 from ..published import import_tensorflowjs
 
+pytestmark = pytest.mark.real
+
 SAMPLES = 32  # one batch, and as many elements as WebGL does not leave to the CPU
 RUNTIMES = ["chromium:wasm", "chromium:webgl"]
 

@@ -16,6 +16,8 @@ from pycheck.types import Report, Severity
 from ..published import import_tensorflowjs
 from .conftest import RUNTIMES, Traced, healthy, points, two_sources, webgl_nan, with_role
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def nan(traced: Traced) -> Report:

@@ -10,6 +10,8 @@ import pytest
 from .failures import dense, noise, sums
 from .lab import Lab, Trained
 
+pytestmark = pytest.mark.real
+
 OPTIMIZERS = ("sgd:0.1", "momentum:0.02", "rmsprop:0.01", "adagrad:0.1", "adadelta:0.5", "adam:0.01", "adamax:0.01")
 
 

@@ -14,6 +14,8 @@ from pycheck.errors import InputsFileError, UsageError
 from ..conftest import Cli
 from .failures import dense, noise, sums
 
+pytestmark = pytest.mark.real
+
 
 def refuse(model: Any, x: Any, y: Any, **options: Any) -> str:
     with pytest.raises((UsageError, InputsFileError)) as caught:

@@ -10,6 +10,8 @@ import pytest
 
 from .lab import Lab, Trained, seeded
 
+pytestmark = pytest.mark.real
+
 IMAGE, VECTOR, SEQUENCE = (12, 12, 2), (6,), (7, 5)
 
 

@@ -7,6 +7,8 @@ import pytest
 from .failures import FAILURES, Failure
 from .lab import Lab
 
+pytestmark = pytest.mark.real
+
 #: One of each kind; `python -m tests.training.failures` runs all.
 QUICK = {
     "linear regression", "Adam", "certain and wrong", "clipping a NaN by the global norm", "cosine of a zero vector",

@@ -22,6 +22,8 @@ from pycheck.types import PassCheck, PassOperation
 from ..conftest import Cli
 from .failures import column, dense, noise, output_of, sums
 
+pytestmark = pytest.mark.real
+
 #: A sample that is met exactly: the root of 0, whose derivative is infinite, times a finite gradient of 0.
 PERFECT = output_of(None, 1, 2, targets=(1, 3))
 ROOT = "mean(sqrt(square(y - p)))"

@@ -72,6 +72,7 @@ CLOSED: Mapping[str, tuple[str, float]] = {
 }
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("kind", CLOSED)
 def test_just_below_the_bound_nothing_is_found_and_just_above_it_the_bound_and_a_rate_that_works(
     python: Lab, kind: str
@@ -90,6 +91,7 @@ def test_just_below_the_bound_nothing_is_found_and_just_above_it_the_bound_and_a
     assert python.cured(above, "stable-learning-rate").worked
 
 
+@pytest.mark.real
 def test_a_sound_training_above_the_bound_gives_no_finding(python: Lab) -> None:
     """Adaptive optimizers live at the edge of stability: what they divide by grows with the gradient."""
     x = noise(64, 4)
@@ -100,6 +102,7 @@ def test_a_sound_training_above_the_bound_gives_no_finding(python: Lab) -> None:
     assert RATE not in trained.codes
 
 
+@pytest.mark.real
 def test_what_fails_of_something_else_is_not_put_down_to_the_rate_of_an_adaptive_optimizer(python: Lab) -> None:
     """In float32 the sigmoid of -90 is 0, whose logarithm is infinite; in float64 this very training succeeds."""
     x = column(-90, -1, 1)
@@ -111,6 +114,7 @@ def test_what_fails_of_something_else_is_not_put_down_to_the_rate_of_an_adaptive
     assert RATE not in trained.codes
 
 
+@pytest.mark.real
 def test_adadelta_has_no_rate_to_measure_and_the_report_says_so(python: Lab) -> None:
     trained = python.train(*parabola(), optimizer="adadelta:100000", loss="mse", steps=12)
     training = trained.report.training
@@ -120,6 +124,7 @@ def test_adadelta_has_no_rate_to_measure_and_the_report_says_so(python: Lab) -> 
     assert any("adadelta's step is a multiple of its own earlier steps" in note for note in training.notes)
 
 
+@pytest.mark.real
 def test_an_operation_without_a_second_derivative_is_named_instead_of_the_curvature(python: Lab) -> None:
     x = noise(16, 3) * 100
     trained = python.train(dense(3, (4, "softsign"), (1, None)), x, sums(x), optimizer="sgd:10", loss="mse", steps=12)

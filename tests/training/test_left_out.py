@@ -13,6 +13,8 @@ from pycheck.types import Verdict
 
 from .lab import Lab, Trained, seeded
 
+pytestmark = pytest.mark.real
+
 
 def sentiment() -> Any:
     import keras

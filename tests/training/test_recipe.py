@@ -23,6 +23,7 @@ def test_every_optimizer_of_both_sides_is_known_by_its_name(name: str) -> None:
     assert parse_optimizer(name).learning_rate > 0
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -45,6 +46,7 @@ def test_a_loss_has_the_names_of_both_sides(text: str, name: str) -> None:
     assert parse_loss(text).name == name
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -71,6 +73,7 @@ def test_a_formula_becomes_a_program_for_a_stack() -> None:
     assert compile_formula("mean(-y * log(p) + 1)") == ("y", "neg", "p", "log", "mul", "1.0", "add", "mean")
 
 
+@pytest.mark.real
 def test_a_formula_is_computed_as_it_is_written() -> None:
     import tensorflow as tf
 

@@ -27,6 +27,7 @@ def test_the_laboratory_has_the_backends_that_the_seeds_tell_of(wide_lab: Lab) -
     assert tuple(str(runtime) for runtime in wide_lab.runtimes) == BACKENDS
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.name.replace(" ", "-"))
 def test_what_really_happens_in_each_runtime_is_as_it_was_measured(wide_lab: Lab, seed: Seed) -> None:
     outcome = wide_lab.outcome(*seed.make(), **seed.recipe)
@@ -36,6 +37,7 @@ def test_what_really_happens_in_each_runtime_is_as_it_was_measured(wide_lab: Lab
         assert all(curves.loss[-1] <= curves.loss[0] for curves in outcome.curves)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     "seed", [s for s in SEEDS if s.codes and s.first is not None], ids=lambda seed: seed.name.replace(" ", "-")
 )
@@ -45,6 +47,7 @@ def test_what_is_wrong_with_a_seed_is_found(lab: Lab, seed: Seed) -> None:
     assert "vanishing-gradient" not in found  # a large gradient beside which others look small is what is wrong
 
 
+@pytest.mark.real
 def test_what_cures_a_seed_is_seen_to_work_in_each_runtime(wide_lab: Lab) -> None:
     """One of them; `python -m tests.training.seeds` applies all."""
     (seed,) = [seed for seed in SEEDS if seed.name == "cost 2: NaN in the loss made 0"]
@@ -55,6 +58,7 @@ def test_what_cures_a_seed_is_seen_to_work_in_each_runtime(wide_lab: Lab) -> Non
     }
 
 
+@pytest.mark.real
 def test_the_example_that_looks_for_nan_calls_a_function_that_tensorflow_lacks() -> None:
     import tensorflow as tf
 
@@ -86,6 +90,7 @@ def of(report: Report, tensor: str, runtime: RuntimeId) -> Comparison:
     return found
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("runtime", BACKENDS)
 def test_a_nan_is_replaced_by_0_alike_in_every_backend(masked_and_scaled: Report, runtime: str) -> None:
     comparison = of(masked_and_scaled, "masked", RuntimeId.parse(runtime))
@@ -93,6 +98,7 @@ def test_a_nan_is_replaced_by_0_alike_in_every_backend(masked_and_scaled: Report
     assert comparison.finite_count == comparison.element_count == 200
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("runtime", BACKENDS)
 def test_robust_scaling_makes_nan_of_a_column_that_does_not_vary(masked_and_scaled: Report, runtime: str) -> None:
     comparison = of(masked_and_scaled, "scaled", RuntimeId.parse(runtime))
