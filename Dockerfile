@@ -3,19 +3,11 @@
 #   docker run --rm --volume "$PWD:/work" --user "$(id -u):$(id -g)" pycheck check
 # Without a GPU, WebGL and WebGPU run on software renderers, and every report says so.
 
-FROM node:22-bookworm-slim AS page
-WORKDIR /source
-COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
-COPY js_harness js_harness
-RUN npm run --silent build
-
+# The build brings a Node, which builds the page that runs in browsers.
 FROM python:3.11-slim-bookworm AS wheel
 WORKDIR /source
-RUN pip install --no-cache-dir "hatchling>=1.27"
 COPY . .
-COPY --from=page /source/pycheck/_harness pycheck/_harness
-RUN python -m hatchling build --target wheel --directory /wheels
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.11-slim-bookworm
 # The packages are those that `pycheck doctor --install` brings; libatomic1 is for Playwright's own Node.
@@ -24,7 +16,7 @@ RUN apt-get update -qq \
         chromium firefox-esr libwebkit2gtk-4.1-0 xvfb libegl1 libgl1-mesa-dri libatomic1 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=wheel /wheels /wheels
-RUN pip install --no-cache-dir /wheels/*.whl
+RUN pip install --no-cache-dir /wheels/*.whl && pip install --no-cache-dir "pycheck[tensorflow]"
 # Any user may run it: what Python computed is kept here, where a volume may be mounted.
 ENV HOME=/tmp/home PYCHECK_CACHE_DIR=/cache
 RUN mkdir --mode 1777 /tmp/home /cache

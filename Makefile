@@ -1,7 +1,7 @@
-# Everything a developer and CI do. A machine needs make and Python 3.11 or 3.12; the rest is brought here.
+# Everything a developer and CI do. A machine needs make and Python 3.11, 3.12 or 3.13; the rest is brought here.
 #
 # Set-up is a chain of files, each newer than what it was made from, so that nothing is set up twice:
-#   .venv/bin/python -> .venv/.packages -> node_modules/.packages -> pycheck/_harness/manifest.json -> .setup/browsers
+#   .venv/bin/python -> node_modules/.packages -> pycheck/_harness/manifest.json -> .venv/.packages -> .setup/browsers
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -15,12 +15,14 @@ WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 # A worker a core, each with a TensorFlow and a browser of its own, which is what bounds their number.
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 BENCH_ARGS ?=
+# Names of environments, such as oldest; none for all.
+ENVIRONMENTS_ARGS ?=
 
 PACKAGES := $(VENV)/.packages
 NODE_PACKAGES := node_modules/.packages
+PUBLISHED_CONVERTER := tensorflowjs==4.22.0
 HARNESS := pycheck/_harness/manifest.json
 BROWSERS := .setup/browsers
-BUILD_TOOLS := .setup/build/.packages
 SETUP := $(PACKAGES) $(HARNESS) $(BROWSERS)
 
 HARNESS_SOURCES := package.json $(wildcard js_harness/*.mjs js_harness/*.json) \
@@ -31,7 +33,7 @@ ifneq ($(shell sh .ci/have-browsers $(BROWSERS) && echo found),found)
 .PHONY: $(BROWSERS)
 endif
 
-.PHONY: help setup demo quick test lint types js-test py-test build bench samples clean
+.PHONY: help setup demo quick test lint types js-test py-test build environments bench samples clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -58,12 +60,15 @@ types: $(PACKAGES) $(NODE_PACKAGES)
 js-test: $(NODE_PACKAGES)
 	$(WITH_NODE) npm run --silent test
 
-py-test: $(SETUP) $(BUILD_TOOLS)
+py-test: $(SETUP)
 	$(WITH_NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-build: $(HARNESS) $(BUILD_TOOLS) ## wheel and sdist, with the harness inside, into dist/
+build: $(HARNESS) $(PACKAGES) ## wheel and sdist, with the harness inside, into dist/
 	rm -rf dist
-	$(dir $(BUILD_TOOLS))bin/python -m hatchling build
+	$(BIN)/python -m hatchling build
+
+environments: $(HARNESS) ## quick tests and real compares beside the oldest and the newest TensorFlow, each made anew
+	$(BIN)/python .ci/environments.py $(ENVIRONMENTS_ARGS)
 
 bench: $(SETUP) ## what a compare costs, stage by stage, as a table
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
@@ -79,18 +84,14 @@ $(BIN)/python:
 	@rm -rf $(VENV)
 	@python=$$(sh .ci/find-python) && echo "setup: virtual environment, $$("$$python" --version)" && "$$python" -m venv $(VENV)
 
-# pip reads dependency groups since 25.1; the one that comes with Python may be older.
-$(PACKAGES): pyproject.toml $(BIN)/python
+# pip reads dependency groups since 25.1; the one that comes with Python may be older. The published converter comes
+# without its dependencies, which hold TensorFlow at 2.19: the tests need its weight writer and its list of operations.
+# The harness comes first, since an editable install would build it with packages of its own.
+$(PACKAGES): pyproject.toml $(BIN)/python | $(HARNESS)
 	@echo "setup: Python packages (TensorFlow is large; the first time takes minutes)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable . --group dev
-	@touch $@
-
-# Apart from the main environment, since hatchling needs a newer packaging than tensorflowjs admits.
-$(BUILD_TOOLS): $(BIN)/python
-	@echo "setup: build tools"
-	@$(BIN)/python -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check "hatchling>=1.27"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable ".[tensorflow]" --group dev
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps "$(PUBLISHED_CONVERTER)"
 	@touch $@
 
 $(NODE_PACKAGES): package.json package-lock.json $(BIN)/python

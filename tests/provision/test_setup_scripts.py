@@ -61,10 +61,10 @@ def test_the_python_that_was_named_is_the_only_one_tried(machine: Machine) -> No
 
 
 def test_a_machine_without_a_fitting_python_is_told_what_was_tried_and_what_to_install(machine: Machine) -> None:
-    python = machine.add_python("python3", "is Python 3.13")
+    python = machine.add_python("python3", "is Python 3.14")
     done = machine.run("find-python")
     assert done.returncode == 1
-    assert f"{python}: is Python 3.13" in done.stderr
+    assert f"{python}: is Python 3.14" in done.stderr
     assert "apt-get install python3.11" in done.stderr
 
 
