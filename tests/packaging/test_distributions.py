@@ -109,6 +109,7 @@ def test_without_a_page_and_without_node_there_is_no_wheel(
     assert not list((tmp_path / "dist").glob("*.whl"))
 
 
+@pytest.mark.real
 def test_node_is_a_build_requirement_only_where_it_is_needed_and_missing(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
