@@ -159,7 +159,7 @@ def parts(array: Array) -> Array:
 
 
 def _bytes(array: Array) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # NumPy's stubs forget the protocol
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _little_endian(array: Array) -> Array:

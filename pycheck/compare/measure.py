@@ -289,4 +289,4 @@ def _largest_ratio(errors: Array, magnitudes: Array) -> float:
         known = magnitudes > 0.0
         errors, magnitudes = errors[known], magnitudes[known]
     with np.errstate(over="ignore"):
-        return min(float((errors / magnitudes).max()), _LARGEST)
+        return min(float(np.max(errors / magnitudes)), _LARGEST)

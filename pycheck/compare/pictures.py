@@ -178,15 +178,16 @@ def _pixels(values: Array, block: int, low: float, high: float) -> Array:
     grouped = (len(rows) // taps, taps, len(columns) // taps, taps, values.shape[2])
     counts = finite.reshape(grouped).sum(axis=(1, 3))
     means = (np.clip(scaled, 0.0, 1.0) * finite).reshape(grouped).sum(axis=(1, 3)) / np.maximum(counts, 1)
-    solid = finite.reshape(grouped).all(axis=(1, 3, 4))
+    opacity = np.where(finite.reshape(grouped).all(axis=(1, 3, 4)), 255, 0).astype(np.uint8)
     bands = np.round(means * 255.0).astype(np.uint8)
-    return np.concatenate([bands, (solid * np.uint8(255))[..., None]], axis=2)
+    return np.concatenate([bands, opacity[..., None]], axis=2)
 
 
 def _places(side: int, block: int, taps: int) -> Array:
     """The rows, or columns, that are looked at: `taps` for each pixel."""
     offsets = (2 * np.arange(taps) + 1) * block // (2 * taps)
-    return np.minimum(np.arange(0, side, block)[:, None] + offsets, side - 1).reshape(-1)
+    places: Array = np.minimum(np.arange(0, side, block)[:, None] + offsets, side - 1)
+    return places.reshape(-1)
 
 
 def _coloured(levels: Array) -> Array:

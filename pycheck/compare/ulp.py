@@ -44,27 +44,32 @@ def binades(references: Array, precision: Precision) -> Array:
     """The biased exponent of each reference's unit, int64: for ``2**e <= |r| < 2**(e+1)``, ``max(e, e_min) + BIAS``."""
     exponents = references.view(np.int64) >> _MANTISSA_BITS
     exponents &= _EXPONENT_MASK
-    return np.maximum(exponents, precision.least_exponent + BIAS, out=exponents)
+    np.maximum(exponents, precision.least_exponent + BIAS, out=exponents)
+    return exponents
 
 
 def distances(errors: Array, exponents: Array, precision: Precision) -> Array:
     """Distances in ULP, float64, from absolute errors and the references' binades."""
     if precision.digits == 53:  # one over the smallest unit is no float64
         with np.errstate(over="ignore"):
-            return np.minimum(np.ldexp(errors, BIAS + 52 - exponents), _LARGEST)
+            result: Array = np.ldexp(errors, BIAS + 52 - exponents)
+        np.minimum(result, _LARGEST, out=result)
+        return result
     # The bits of 2**(p - 1 - e), which is exact and normal for every p below 53.
     units = np.subtract(2 * BIAS + precision.digits - 1, exponents)
     units <<= _MANTISSA_BITS
     with np.errstate(over="ignore"):
         result = errors * units.view(np.float64)
-    return np.minimum(result, _LARGEST, out=result)
+    np.minimum(result, _LARGEST, out=result)
+    return result
 
 
 def octaves(distances: Array) -> Array:
     """0 for distances below 1, i for those in ``[2**(i-1), 2**i)``, int64."""
     bins = distances.view(np.int64) >> _MANTISSA_BITS
     bins -= BIAS - 1
-    return np.maximum(bins, 0, out=bins)
+    np.maximum(bins, 0, out=bins)
+    return bins
 
 
 def octave(distance: float) -> int:

@@ -89,7 +89,7 @@ def _typed(numbers: Array, dtype: str) -> Array:
         texts = np.empty(numbers.shape, object)
         for place in np.ndindex(texts.shape):
             value = numbers[place]
-            texts[place] = value if isinstance(value, str) else str(round(value))
+            texts[place] = value if isinstance(value, str) else str(round(float(value)))
         return texts
     kind = np.dtype(dtype)
     if kind.kind in "iu":
@@ -168,7 +168,7 @@ def _bins(values: Values, at: _Draw) -> Array:
 
 
 def _mask(values: Values, at: _Draw) -> Array:
-    there = np.zeros(at.places.shape)
+    there: Array = np.zeros(at.places.shape)
     if there.ndim:
         there[..., : at.length(there.shape[-1])] = 1.0
     else:

@@ -182,7 +182,7 @@ def _npz_column(path: Path, archive: zipfile.ZipFile, member: str) -> Column:
     name = member.removesuffix(".npy")
     if fortran:
         with archive.open(member) as file:
-            array: Array = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+            array: Array = np.lib.format.read_array(file, allow_pickle=False)
         return array_column(name, array)
 
     def rows(size: int) -> Iterator[Array]:
@@ -195,7 +195,7 @@ def _npz_column(path: Path, archive: zipfile.ZipFile, member: str) -> Column:
 
 def _npy_header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     try:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):  # 3.0 exists for field names of structured types alone
             raise InputsFileError(f"{where} holds a structured array.", "Save each field as an input of its own.")
         read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

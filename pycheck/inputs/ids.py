@@ -25,7 +25,7 @@ def found(name: str, hint: InputHint, tensor: Array, start: int, *, whole: bool 
         part = tensor if values.columns is None else tensor[..., list(values.columns)]
         if not part.size or not np.isfinite(part).all():
             continue
-        least, most = int(part.argmin()), int(part.argmax())
+        least, most = int(np.argmin(part)), int(np.argmax(part))
         per_sample = part.size if whole else part.size // len(part)
         ranges.append(
             IdRange(

@@ -20,7 +20,7 @@ def found(name: str, tensor: Array, start: int, *, whole: bool = False) -> Nonfi
     finite = np.isfinite(tensor)
     if finite.all():
         return None
-    at = np.unravel_index(int(finite.argmin()), tensor.shape)
+    at = np.unravel_index(int(np.argmin(finite)), tensor.shape)
     value = tensor[at]
     return NonfiniteInput(
         name,

@@ -118,7 +118,7 @@ class ScaleSketch:
             distances = np.stack([median - self.low[known], self.high[known] - median]) / sigma
         distances[~np.isfinite(distances)] = 0.0
         distances[:, np.isfinite(kept).sum(axis=0) < _FEWEST_ROWS] = 0.0
-        side, at = np.unravel_index(distances.argmax(), distances.shape)
+        side, at = np.unravel_index(np.argmax(distances), distances.shape)
         if not distances[side, at]:
             return None
         column = int(known[at])

@@ -37,9 +37,9 @@ def change(output: str, before: Array, after: Array) -> OutputChange | None:
     differences, magnitudes = np.abs(moved - reference)[finite], np.abs(reference)[finite]
     if not differences.any():
         return None
-    at = int(differences.argmax())
+    at = int(np.argmax(differences))
     nonzero = magnitudes > 0.0
-    relative = float((differences[nonzero] / magnitudes[nonzero]).max()) if nonzero.any() else None
+    relative = float(np.max(differences[nonzero] / magnitudes[nonzero])) if nonzero.any() else None
     return OutputChange(output, root_mean_square(differences), float(differences[at]), float(magnitudes[at]), relative)
 
 

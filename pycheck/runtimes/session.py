@@ -179,7 +179,7 @@ class _Upload:
             self._data = np.empty(max(0, total), np.uint8)
         if total != len(self._data) or not 0 <= offset <= offset + size <= total:
             raise web.HTTPBadRequest(text=f"bytes {offset} to {offset + size} are not within {len(self._data)}")
-        view = memoryview(self._data)  # type: ignore[arg-type]  # NumPy's stubs forget the buffer protocol
+        view = self._data.data
         while chunk := await request.content.readany():
             view[offset : offset + len(chunk)] = chunk
             offset += len(chunk)

@@ -113,7 +113,7 @@ def repeats(
         with np.errstate(invalid="ignore", over="ignore"):
             distance = np.abs(two.astype(np.float64) - one.astype(np.float64))
         distance = np.where(changed, np.nan_to_num(distance, nan=np.inf, posinf=np.inf), -1.0)
-        place = tuple(int(i) for i in np.unravel_index(distance.argmax(), distance.shape))
+        place = tuple(int(i) for i in np.unravel_index(np.argmax(distance), distance.shape))
         values = float(one[place]), float(two[place])
         element = WorstElement(place[0] if place else 0, place[1:], *values, "error")
         yield Repeat(runtime, tensor, int(changed.sum()), one.size, in_samples(element, samples, one.shape))
