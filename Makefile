@@ -20,7 +20,9 @@ ENVIRONMENTS_ARGS ?=
 
 PACKAGES := $(VENV)/.packages
 NODE_PACKAGES := node_modules/.packages
-PUBLISHED_CONVERTER := tensorflowjs==4.22.0
+# Installed without their dependencies, which would bring another TensorFlow: Keras 2, and the published converter, of
+# which the tests need the weight writer and the list of operations.
+WITHOUT_DEPENDENCIES := tf-keras "tensorflowjs==4.22.0"
 HARNESS := pycheck/_harness/manifest.json
 BROWSERS := .setup/browsers
 SETUP := $(PACKAGES) $(HARNESS) $(BROWSERS)
@@ -84,14 +86,13 @@ $(BIN)/python:
 	@rm -rf $(VENV)
 	@python=$$(sh .ci/find-python) && echo "setup: virtual environment, $$("$$python" --version)" && "$$python" -m venv $(VENV)
 
-# pip reads dependency groups since 25.1; the one that comes with Python may be older. The published converter comes
-# without its dependencies, which hold TensorFlow at 2.19: the tests need its weight writer and its list of operations.
-# The harness comes first, since an editable install would build it with packages of its own.
+# pip reads dependency groups since 25.1; the one that comes with Python may be older. The harness comes first, since an
+# editable install would build it with packages of its own.
 $(PACKAGES): pyproject.toml $(BIN)/python | $(HARNESS)
 	@echo "setup: Python packages (TensorFlow is large; the first time takes minutes)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable ".[tensorflow]" --group dev
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps "$(PUBLISHED_CONVERTER)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable . --group dev
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps $(WITHOUT_DEPENDENCIES)
 	@touch $@
 
 $(NODE_PACKAGES): package.json package-lock.json $(BIN)/python
