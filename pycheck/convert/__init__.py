@@ -45,7 +45,7 @@ def convert(
         return _to_layers(model, folder, quantize, keep_float, reason)
     if format == "layers":
         raise ConversionError(
-            "the model cannot become a TF.js layers model:\n" + "\n".join(f"  {obstacle}" for obstacle in obstacles),
+            "The model cannot become a TF.js layers model:\n" + "\n".join(f"  {obstacle}" for obstacle in obstacles),
             "Use --format graph, or auto.",
         )
     return _to_graph(model, folder, quantize, keep_float, reason=f"tfjs-layers cannot take it: {'; '.join(obstacles)}")

@@ -79,7 +79,7 @@ def convert_graph(
     problems = find_problems(program)
     if problems:
         raise ConversionError(
-            f"the model cannot become a TF.js graph model:\n{describe_problems(problems, layers)}",
+            f"The model cannot become a TF.js graph model:\n{describe_problems(problems, layers)}",
             "Replace these layers, or compute this part outside the model.",
         )
     notes += backend_notes(program)

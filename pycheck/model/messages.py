@@ -6,7 +6,10 @@ import re
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 #: Lines that say only that something failed; the reason follows them.
-_PREAMBLE = re.compile(r"Exception encountered when calling|Error when deserializing|Graph execution error|Detected at")
+_PREAMBLE = re.compile(
+    r"Exception encountered when calling|Error when deserializing|Graph execution error|Detected at|Node: "
+    r"|<stack traces unavailable>|\[\[\{\{node"
+)
 _LONGEST = 300
 
 

@@ -112,8 +112,10 @@ def _failures(check: CheckReport, width: int) -> Iterator[RenderableType]:
     yield Text()
     yield Text("Could not be judged", "bold")
     for failure in check.failures:
-        told = Text.assemble((failure.name, "red"), "  ", wording.printable(failure.message))
-        yield layout.paragraph(told, width, indent=2)
+        first, *rest = map(wording.printable, failure.message.splitlines() or [""])
+        yield layout.paragraph(Text.assemble((failure.name, "red"), "  ", first), width, indent=2)
+        for text in rest:
+            yield layout.paragraph(text.strip(), width, indent=4)
         for text in map(wording.printable, failure.advice.splitlines()):
             yield layout.paragraph(text, width, indent=4, style="dim")
 

@@ -372,3 +372,17 @@ def test_nothing_is_printed_while_a_model_loads_and_runs(keras: Any, tmp_path: P
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Graph execution error:\n\nDetected at node f/Reshape defined at (most recent call last):\n"
+        "<stack traces unavailable>\nInput to reshape has 3 values\n\t [[{{node f/Reshape}}]] [Op:__inference_f_1]",
+        "<stack traces unavailable>\nInput to reshape has 3 values",
+    ],
+)
+def test_of_what_tensorflow_says_of_a_failed_run_the_reason_is_kept(told: str) -> None:
+    from pycheck.model.messages import one_line
+
+    assert one_line(ValueError(told)) == "Input to reshape has 3 values"

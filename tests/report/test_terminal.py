@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.text import Text
 
 from pycheck.report import layout
+from pycheck.report.check_terminal import render_check
 from pycheck.report.terminal import print_report, render_terminal
-from pycheck.types import Finding, Report, RuntimeId, RuntimeStatus, Severity
+from pycheck.types import CheckReport, Finding, Report, RuntimeId, RuntimeStatus, Severity, VariantFailure, Verdict
 
 
 def without_commands(text: str) -> list[str]:
@@ -227,3 +228,11 @@ def test_many_runtimes_are_counted_and_not_named(reports: dict[str, Report]) -> 
     extra = tuple(replace(c, candidate=RuntimeId("firefox", c.candidate.kind)) for c in judged)
     report = replace(passing, comparisons=(*passing.comparisons, *extra))
     assert render_terminal(report, width=120).startswith("PASS  all 6 runtimes give the answers that Python gives\n")
+
+
+def test_a_failure_of_several_lines_in_a_check_keeps_its_lines() -> None:
+    message = "The model cannot become a TF.js graph model:\n  ResizeBicubic: TF.js has no such operation"
+    failure = VariantFailure("up", message, "Replace these layers.", 4)
+    text = render_check(CheckReport("0.1.0", "pycheck.toml", (), (failure,), Verdict.ERROR, 1.5))
+    assert "\n    ResizeBicubic: TF.js has no such operation\n    Replace these layers." in text
+    assert "\\x0a" not in text

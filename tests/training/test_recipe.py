@@ -27,9 +27,9 @@ def test_every_optimizer_of_both_sides_is_known_by_its_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("adamw:0.1", "Keras alone"),
+        ("adamw:0.1", "TF.js has no optimizer adamw"),
         ("adma:0.1", "unknown optimizer"),
-        ("sgd:fast", "no number"),
+        ("sgd:fast", "not a number"),
         ("sgd:0", "above 0"),
         ("sgd:nan", "NaN"),
         ("sgd:0.1,nesterov=1", "no 'nesterov'"),
@@ -50,12 +50,12 @@ def test_a_loss_has_the_names_of_both_sides(text: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("huber", "Keras alone"),
+        ("huber", "TF.js has no loss huber"),
         ("msee", "unknown loss"),
         ("mse:from_logits", "only binary_crossentropy"),
         ("mean(y)", "does not use p"),
         ("mean(open(p))", "not understood"),
-        ("mean(p", "no formula"),
+        ("mean(p", "is not a formula"),
         ("__import__('os').system(p)", "not understood"),
     ],
 )
