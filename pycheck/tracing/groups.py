@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..artifact import Point
@@ -107,9 +107,29 @@ def cut(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int, 
 
 def usual_memory(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int) -> int:
     """What a trace may take if nobody says so; `elements` as in `cut`."""
+    return min(max(_USUAL_BYTES, _largest(points, elements, runtimes)), _MOST_BYTES)
+
+
+def fitting(
+    points: Sequence[Point],
+    elements: Callable[[int], Mapping[str, int]],
+    *,
+    runtimes: int,
+    memory_bytes: int,
+    most: int,
+) -> int:
+    """Over how many samples, at most so many, even the largest value fits into the memory; at least one.
+
+    `elements` gives those of `cut` for a number of samples.
+    """
+    counts = range(most, 1, -1)
+    return next((n for n in counts if _largest(points, elements(n), runtimes) <= memory_bytes), 1)
+
+
+def _largest(points: Iterable[Point], elements: Mapping[str, int], runtimes: int) -> int:
+    """What the largest value needs; of a point that cannot be traced no size is known."""
     known = (point for point in points if point.name in elements)
-    largest = max((_needed(point, elements, runtimes) for point in known), default=0)
-    return min(max(_USUAL_BYTES, largest), _MOST_BYTES)
+    return max((_needed(point, elements, runtimes) for point in known), default=0)
 
 
 def _needed(point: Point, elements: Mapping[str, int], runtimes: int) -> int:

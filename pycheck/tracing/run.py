@@ -35,10 +35,10 @@ from ..types import (
 from . import selecting
 from .asking import Outcome
 from .expecting import InFloat32
-from .groups import usual_memory
+from .groups import fitting, usual_memory
 from .measuring import ARTIFACT_FLOAT64
 from .model_side import with_points_of
-from .probing import probe
+from .probing import Probed, probe
 from .references import TraceReferences
 from .tracer import Traced, Tracer
 
@@ -97,7 +97,7 @@ async def trace_run(
     probed = await probe(single, _fed(artifact, first), points, samples=len(first.samples), is_graph=is_graph)
     elements = probed.elements(max(len(first.samples), options.trace_samples or 1))
     memory = options.trace_memory or usual_memory(probed.points, elements, runtimes=len(candidates))
-    wanted = options.trace_samples or min(_MOST_SAMPLES, probed.affordable(memory))
+    wanted = options.trace_samples or usual_samples(probed, memory, runtimes=len(candidates))
     inputs = await draw(wanted)
     tracer = Tracer(
         single,
@@ -144,6 +144,12 @@ async def trace_run(
         verdict=decide(report.comparisons, runtimes=records, findings=findings, nan=options.nan),
         trace=trace,
     )
+
+
+def usual_samples(probed: Probed, memory_bytes: int, *, runtimes: int) -> int:
+    """On how many samples is traced if nobody says so: as many as leave no point out that fits with fewer."""
+    most = min(_MOST_SAMPLES, probed.affordable(memory_bytes))
+    return fitting(probed.points, probed.elements, runtimes=runtimes, memory_bytes=memory_bytes, most=most)
 
 
 async def _as_referenced(
