@@ -214,9 +214,10 @@ class Meter:
             for output, name in self._names.items():
                 squares = self._squares.get((known.weight.tensor, output))
                 size = self._before[name].size if name in self._before else 0
-                if squares and size:
+                mean = float(np.mean(squares)) / size if squares and size else math.nan
+                if math.isfinite(mean):  # not where a NaN or an infinity in one sample is in every sum
                     known.method = "projected"
-                    changes.append(OutputChange(name, FAULT * math.sqrt(np.mean(squares) / size)))
+                    changes.append(OutputChange(name, FAULT * math.sqrt(mean)))
             moved = [item for item in changes if item.rms > 0.0]
             known.changes = largest_first(moved, self._scales)
             known.reached = True if moved else False if len(changes) == len(self._before) else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from pycheck.artifact.sensitivity import SensitivitySession
 from pycheck.artifact.sizes import value_bytes
@@ -259,3 +260,29 @@ def test_the_size_of_all_values_is_that_for_the_given_inputs(free: int | None) -
         tf.reshape(tf.reduce_sum(y, 1), [-1, 50])
     shapes = {"x:0": (2, 6, 3)}
     assert value_bytes(graph.as_graph_def(), shapes) == 4 * (2 * 6 * 50 * 2 + 2 * 50)
+
+
+def _nan_in_some(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.where(x[:, :1] > 0.0, np.float32(np.nan), 1.0) * (x @ tf.constant(W))
+
+
+def _steep(x: Any) -> Any:
+    """Finite, and its derivative is beyond float32."""
+    import tensorflow as tf
+
+    return 3e38 * tf.sin(tf.abs(x[:, :1]) @ tf.constant([[80.0]]))
+
+
+@pytest.mark.parametrize("function", [_nan_in_some, _steep])
+def test_a_slope_that_is_no_number_leaves_unknown_whether_a_weight_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: Callable[[Any], Any]
+) -> None:
+    artifact = _Artifact(tmp_path, function, X)
+    assert [weight.reached for weight in artifact.power().weights] != [False]
+    monkeypatch.setattr(measure, "_ALWAYS_S", -1.0)
+    power = artifact.power(left_s=-1.0)
+    assert [weight.reached for weight in power.weights] == [None]
+    stored = TypeAdapter(Power)
+    assert stored.validate_json(stored.dump_json(power)) == power  # JSON has neither NaN nor infinity
