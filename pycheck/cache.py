@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import platformdirs
 
@@ -30,6 +30,8 @@ from .errors import UsageError
 _fcntl: ModuleType | None = None
 with suppress(ImportError):  # Windows has none, and removes no file that is open
     import fcntl as _fcntl
+
+T = TypeVar("T")
 
 #: Least recently used entries go when the cache outgrows this.
 DEFAULT_LIMIT_BYTES = 4 << 30
@@ -104,6 +106,21 @@ class Cache:
         except OSError:
             return None  # pruned by another process between the two calls
         return folder
+
+    def read(self, kind: str, key: str, parse: Callable[[Path], T]) -> T | None:
+        """What `parse` makes of the folder of an entry, or None.
+
+        An entry that it rejects with ValueError, because what was written cannot be read back, is removed: so what is
+        computed instead takes its place.
+        """
+        folder = self.find(kind, key)
+        if folder is None:
+            return None
+        try:
+            return parse(folder)
+        except ValueError:
+            _remove(folder)
+            return None
 
     def _hold(self, folder: Path) -> bool:
         """Keep an entry from being pruned; False where it is being pruned just now."""

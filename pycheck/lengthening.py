@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -80,8 +81,8 @@ async def fitting_lengths(source: Source, options: Options, cache: Cache, execut
         return Lengths(asked)
     key = await source.cache_key()
     key = key and content_key(key, sorted(asked.items()), sorted(map(str, options.range.items())))
-    if key and (entry := cache.find("lengths", key)):
-        return _LENGTHS.validate_json((entry / "lengths.json").read_bytes())
+    if key and (known := cache.read("lengths", key, _stored)):
+        return known
     hints, model = await source.input_hints(), await source.model()
     found = await asyncio.get_running_loop().run_in_executor(executor, search, model, options, hints)
     if key:
@@ -89,6 +90,10 @@ async def fitting_lengths(source: Source, options: Options, cache: Cache, execut
         (pending.folder / "lengths.json").write_bytes(_LENGTHS.dump_json(found))
         pending.publish()
     return found
+
+
+def _stored(entry: Path) -> Lengths:
+    return _LENGTHS.validate_json((entry / "lengths.json").read_bytes())
 
 
 def search(model: Model, options: Options, hints: Mapping[str, InputHint]) -> Lengths:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import Executor
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -38,8 +39,8 @@ async def find_power(
     if key:
         topology = await asyncio.to_thread((artifact.folder / artifact.model_file).read_bytes)
         key = content_key(key, _RECIPE, hashlib.sha256(topology).hexdigest(), artifact.weights_sha256)
-        if entry := cache.find("power", key):
-            return _POWER.validate_json((entry / "power.json").read_bytes())
+        if known := cache.read("power", key, _stored):
+            return known
     layers = await source.layer_names() if artifact.format == "graph" else ()
     signature = (await source.info()).signature
     await source.tensorflow()
@@ -59,3 +60,7 @@ async def find_power(
         (pending.folder / "power.json").write_bytes(_POWER.dump_json(power))
         pending.publish()
     return power
+
+
+def _stored(entry: Path) -> Power:
+    return _POWER.validate_json((entry / "power.json").read_bytes())

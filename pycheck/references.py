@@ -93,9 +93,7 @@ class References:
             return
         try:
             key = await self.cache_key()
-            if key and (entry := self._cache.find("native", key)):
-                self._take(entry)
-            else:
+            if not (key and self._cache.read("native", key, self._taken)):
                 await self._run(key)
                 await asyncio.get_running_loop().run_in_executor(self._executor, give_back)
             self._closed.set_result(None)
@@ -130,11 +128,11 @@ class References:
             with self._moving:
                 return self._store.read(runtime, index)
 
-    def _take(self, entry: Path) -> None:
-        """Everything from the cache."""
-        self._store = OutputStore(entry)
+    def _taken(self, entry: Path) -> bool:
+        """Everything from the cache. ValueError for an entry that cannot be read back; then nothing was taken."""
         environments = _ENVIRONMENTS.validate_json((entry / "environments.json").read_bytes())
         self.check = _CHECK.validate_json((entry / "reference_check.json").read_bytes())
+        self._store = OutputStore(entry)
         for runtime in (self.class_runtime, self._double_runtime):
             self.records[runtime] = RuntimeRecord(
                 runtime, RuntimeStatus.OK, environments[str(runtime)], {"from_cache": 0.0}
@@ -142,6 +140,7 @@ class References:
             self._advance(runtime, self._inputs.sample_count)
         for future in self._ready:
             future.set_result(None)
+        return True
 
     async def _run(self, key: str | None) -> None:
         pending = self._cache.reserve("native", key)

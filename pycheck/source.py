@@ -218,8 +218,7 @@ class Source:
 
     async def _find_card(self) -> _Card:
         key = await self.cache_key()
-        if key and (entry := self._cache.find("model", key)):
-            card = _CARD.validate_json((entry / "model.json").read_bytes())
+        if key and (card := self._cache.read("model", key, _stored_card)):
             return replace(card, info=replace(card.info, path=str(self._given)))
         model = await self.model()
         card = await self._in_thread(_card_of, model)
@@ -257,9 +256,8 @@ class Source:
         key = model_key and content_key(
             model_key, options.format, options.quantize, options.keep_float, *([str(published)] if published else [])
         )
-        if key and (entry := self._cache.find("artifact", key)):
-            artifact = _ARTIFACT.validate_json((entry / "artifact.json").read_bytes())
-            return replace(artifact, folder=entry / "artifact")
+        if key and (known := self._cache.read("artifact", key, _stored_artifact)):
+            return known
         model = await self.model()
         pending = self._cache.reserve("artifact", key)
 
@@ -295,6 +293,14 @@ class Source:
 
 async def _done(value: T) -> T:
     return value
+
+
+def _stored_card(entry: Path) -> _Card:
+    return _CARD.validate_json((entry / "model.json").read_bytes())
+
+
+def _stored_artifact(entry: Path) -> ArtifactInfo:
+    return replace(_ARTIFACT.validate_json((entry / "artifact.json").read_bytes()), folder=entry / "artifact")
 
 
 def _card_of(model: Model) -> _Card:

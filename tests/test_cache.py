@@ -133,3 +133,17 @@ def test_without_tensorflow_the_cache_is_read_as_of_the_versions_that_filled_it(
     monkeypatch.setattr(installed, "find", lambda module: None)
     assert source._versions(cache) == with_tensorflow
     assert source._versions(Cache(tmp_path / "empty")) == installed.versions()
+
+
+def test_an_entry_that_cannot_be_read_back_is_removed_and_its_place_is_free(tmp_path: Path) -> None:
+    def number(entry: Path) -> float:
+        return float((entry / "number").read_text())
+
+    for text, expected in (("null", None), ("2.5", 2.5), ("0.0", 2.5)):  # the first that can be read stays
+        cache = Cache(tmp_path)
+        pending = cache.reserve("power", "a")
+        (pending.folder / "number").write_text(text)
+        pending.publish()
+        assert cache.read("power", "a", number) == expected
+        cache.close()
+    assert Cache(tmp_path).read("power", "b", number) is None
