@@ -6,8 +6,28 @@ from typing import Any
 
 #: By number in TensorFlow's DataType (tensorflow/core/framework/types.proto); the coarsest first.
 _HALVES = {14: "bfloat16", 19: "float16"}
-#: These hold or pass on a value: weights that are stored in half floats and computed with in float32.
-_NOT_COMPUTED = {"Cast", "Const", "Identity", "NoOp", "Placeholder"}
+#: These hold, convert, compare, select or move values and round none: weights that are stored in half floats, such as a
+#: table of embeddings, and computed with in float32.
+_NOT_COMPUTED = {
+    "Cast", "Const", "Identity", "IdentityN", "NoOp", "Placeholder", "PlaceholderWithDefault", "Snapshot",
+    "StopGradient", "PreventGradient", "Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond", "EnsureShape",
+    "Empty", "Fill", "OnesLike", "ZerosLike", "Bitcast", "DeepCopy", "Copy", "CopyHost", "VarHandleOp", "VariableV2",
+    "VarIsInitializedOp", "ReadVariableOp", "_VarHandlesOp", "_ReadVariablesOp", "AssignVariableOp", "Assign",
+    "ResourceGather", "ResourceGatherNd", "Gather", "GatherV2", "GatherNd", "ParallelDynamicStitch", "DynamicStitch",
+    "DynamicPartition", "Reshape", "ExpandDims", "Squeeze", "Transpose", "ConjugateTranspose", "InvertPermutation",
+    "Reverse", "ReverseV2", "ReverseSequence", "Roll", "Slice", "StridedSlice", "Concat", "ConcatV2", "Split",
+    "SplitV", "Pack", "Unpack", "Stack", "Pad", "PadV2", "MirrorPad", "Tile", "BroadcastTo", "SpaceToDepth",
+    "DepthToSpace", "SpaceToBatch", "SpaceToBatchND", "BatchToSpace", "BatchToSpaceND", "ExtractImagePatches", "Diag",
+    "DiagPart", "MatrixDiag", "MatrixDiagV2", "MatrixDiagV3", "MatrixDiagPart", "MatrixDiagPartV2",
+    "MatrixDiagPartV3", "MatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3", "MatrixBandPart", "ScatterNd",
+    "TensorScatterUpdate", "Where", "Select", "SelectV2", "Shape", "ShapeN", "Size", "Rank", "Equal", "NotEqual",
+    "Less", "LessEqual", "Greater", "GreaterEqual", "IsNan", "IsInf", "IsFinite", "CheckNumerics", "ArgMax", "ArgMin",
+    "TopK", "TopKV2", "Unique", "UniqueV2", "Assert", "Print", "PrintV2", "TensorListReserve",
+    "EmptyTensorList", "TensorListFromTensor", "TensorListStack", "TensorListGather", "TensorListConcatV2",
+    "TensorListGetItem", "TensorListSetItem", "TensorListPushBack", "TensorListPopBack", "TensorListElementShape",
+    "TensorListScatterV2", "TensorListSplit", "TensorArrayV3", "TensorArrayReadV3", "TensorArrayWriteV3",
+    "TensorArrayGatherV3", "TensorArrayScatterV3", "TensorArrayConcatV3", "TensorArraySplitV3", "XlaSharding",
+}  # fmt: skip
 
 #: Relative error of rounding to nearest.
 UNIT_ROUNDOFF = {"bfloat16": 2.0**-9, "float16": 2.0**-11}

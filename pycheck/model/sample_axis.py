@@ -15,9 +15,11 @@ one long waveform is [?], where the axis is time. The rule, the cheapest evidenc
 4. A fixed batch of N: an output has one if its first size is N. With N = 1 an open first size has none, because
    one row says nothing.
 5. An input of a Keras model, or of an artifact in the layers format, always has one: Keras defines it so.
-6. An input of any other model has one if the rows of some output follow its rows, or if the model fails once this
-   input alone has fewer rows. An input of a fixed first size has one if that is 1, a batch of one, or if some output
-   has one.
+6. An input of any other model has one if the rows of some output follow its rows, or if it is bound to those that
+   do: the model runs on 24 rows of all inputs and on 12 of all, and fails once this input alone has the fewer. Where
+   an input is an image or a video, the numbers are 6 and 3. Where shape inference refuses equal numbers, an input
+   has one if it alone determines the rows of an output. An input of a fixed first size has one if that is 1, a
+   batch of one, or if some output has one.
 7. Rows that influence one another are no samples: an input of a waveform is also followed by an output of as many
    values, if the model filters it. For the inputs of step 6 the model runs twice on 8 rows (or on the fixed N), which
    differ in the first. No output keeps its other rows: there is no sample axis. Inputs of rank 4 and more are left
@@ -45,6 +47,9 @@ from .row_inference import inferred_shapes, operations
 #: Two numbers of rows that no model has as a size of its own.
 _ROWS, _OTHER_ROWS = 1009, 2003
 _RUN_ROWS = (2, 3, 5)
+#: Numbers of rows that no open inner axis has. They share their factors, so that no reshaping or splitting tells them
+#: apart; the second are for images and videos, which cost the most.
+_BOUND_ROWS, _FEW_ROWS = (24, 12), (6, 3)
 _INDEPENDENT_ROWS = 8
 _LARGEST_RANK_RUN = 3
 _IMAGE_SIZE, _LENGTH = 64, 8
@@ -154,26 +159,42 @@ class _Decision:
         if len(candidates) == 1:
             return list(candidates)
         names = [spec.name for spec, has in zip(self.given.outputs, outputs, strict=True) if has]
+        together = self._shapes(dict.fromkeys(candidates, _ROWS))
+        contradicts = all(together.get(name) is None for name in names)
 
         def follows(position: int) -> bool:
             shapes = self._shapes({**dict.fromkeys(candidates, _ROWS), position: _OTHER_ROWS})
             return not shapes or any(shapes[name] is None or shapes[name][0] != _ROWS for name in names)
 
-        followed = [position for position in candidates if follows(position)]
-        apart = [position for position in candidates if position not in followed]
-        bound = [position for position in apart if self._needs_the_rows_of_others(position, candidates)]
-        return sorted([*followed, *bound]) or list(candidates)
+        def alone(position: int) -> bool:
+            shapes = self._shapes({position: _ROWS})
+            return any((shapes.get(name) or ())[:1] == (_ROWS,) for name in names)
 
-    def _needs_the_rows_of_others(self, position: int, candidates: Sequence[int]) -> bool:
-        """Whether the model runs on equal numbers of rows, and fails if this input has another number.
+        # Equal numbers contradict the model where an input has a factor for each of 9 features.
+        followed = [position for position in candidates if contradicts and alone(position)]
+        followed = followed or [position for position in candidates if follows(position)]
+        apart = [position for position in candidates if position not in followed]
+        return sorted([*followed, *self._bound(apart, candidates)]) or list(candidates)
+
+    def _bound(self, apart: Sequence[int], candidates: Sequence[int]) -> list[int]:
+        """Those of `apart` without whose rows the model fails: it runs on equal numbers of rows only, whichever.
 
         Shape inference does not know the rows behind a lookup or a count, and takes those of what they are joined to.
         """
-        made = self._made(candidates, _INDEPENDENT_ROWS, 0)
-        if self._run(made) is None:
-            return False
-        made[position] = made[position][:-1]
-        return self._run(made) is None
+        largest = max(len(self.given.inputs[position].shape) for position in candidates)
+        made, fewer = (
+            self._made(candidates, rows, 0) for rows in (_BOUND_ROWS if largest <= _LARGEST_RANK_RUN else _FEW_ROWS)
+        )
+
+        def runs(with_fewer: Sequence[int]) -> bool:
+            values = [fewer[position] if position in with_fewer else value for position, value in enumerate(made)]
+            return self._run(values) is not None
+
+        if not apart or not runs([]) or not runs(candidates):
+            return []
+        if len(apart) < len(candidates) and runs(apart):
+            return []  # they may need one another, but not the samples
+        return [position for position in apart if not runs([position])]
 
     def _independent(self, inputs: Sequence[int], outputs: Sequence[bool], rows: int) -> bool:
         """Whether some output, or every one where all inputs are of rank 1, keeps its rows if the first changes."""

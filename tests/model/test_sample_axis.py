@@ -233,3 +233,45 @@ def test_a_run_that_fails_is_not_taken_for_one_that_does_not_end(tmp_path: Path)
 
     model = saved(tmp_path / "m", f, spec([None, 2], "a"), spec([None, 3], "b"), spec([None, 1], "c"))
     assert inputs_of(model) == {"a": True, "b": True, "c": True}
+
+
+LOOKED_UP = ([None], "city", tf.int32)
+BESIDE: dict[str, tuple[Callable[..., Any], list[tuple[Any, ...]], set[str]]] = {
+    "a factor for each feature": (lambda x, scale: x * scale, [([None, None], "x"), ([None], "scale")], {"x"}),
+    "an offset for each of nine": (lambda x, offset: x + offset, [([None, 9], "x"), ([None], "offset")], {"x"}),
+    "the weights of a product": (lambda x, w: x @ w, [([None, None], "x"), ([None, 4], "w")], {"x"}),
+    "a factor for each channel": (lambda x, w: x * w, [([None, 8, 8, 3], "x"), ([None], "w")], {"x"}),
+    "anchors in pairs": (
+        lambda x, anchors: x + tf.reduce_sum(tf.reshape(anchors, [-1, 2, 4])),
+        [([None, 4], "x"), ([None, 4], "anchors")],
+        {"x"},
+    ),
+    "two halves": (
+        lambda x, b: x + tf.reduce_sum(tf.add_n(tf.split(b, 2, 0))),
+        [([None, 4], "x"), ([None, 4], "b")],
+        {"x"},
+    ),
+    "boxes and their scores": (
+        lambda x, boxes, scores: x + tf.cast(tf.size(nms(boxes, scores)), tf.float32),
+        [([None, 4], "x"), ([None, 4], "boxes"), ([None], "scores")],
+        {"x"},
+    ),
+    "a feature looked up beside numbers": (
+        lambda x, city: tf.concat([x, tf.boolean_mask(tf.one_hot(city, 2), city > -1)], 1),
+        [([None, 4], "x"), LOOKED_UP],
+        {"x", "city"},
+    ),
+    "a feature looked up beside an image": (
+        lambda x, city: tf.concat([tf.reduce_mean(x, [1, 2]), tf.boolean_mask(tf.one_hot(city, 2), city > -1)], 1),
+        [([None, 16, 16, 3], "x"), LOOKED_UP],
+        {"x", "city"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_what_stands_beside_the_samples_is_bound_to_them_only_by_the_number_of_rows(tmp_path: Path, case: str) -> None:
+    f, given, samples = BESIDE[case]
+    model = saved(tmp_path / "m", lambda *values: {"y": f(*values)}, *(spec(*each) for each in given))
+    assert {name for name, has in inputs_of(model).items() if has} == samples
+    assert outputs_of(model) == {"y": True}

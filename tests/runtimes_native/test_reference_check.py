@@ -328,3 +328,30 @@ def test_half_floats_that_hold_weights_only_are_no_precision(keras: Any) -> None
     kernel = keras.ops.convert_to_tensor(np.ones((4, 2)), "float16")
     stored = own_layer(keras, lambda v: keras.ops.matmul(v, keras.ops.cast(kernel, "float32")), 4)
     assert load(stored).precision is None
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_half_floats_that_are_only_stored_and_moved_are_no_precision(keras: Any, half: str) -> None:
+    import tensorflow as tf
+
+    table = tf.cast(np.arange(32.0).reshape(8, 4), half)
+    moves: dict[str, Callable[[Any], Any]] = {
+        "a table of embeddings": lambda rows: rows,
+        "transposed and reshaped": lambda rows: tf.reshape(tf.transpose(rows), [-1, 4]),
+        "cut and joined": lambda rows: tf.concat([rows[:, :2], *tf.split(rows[:, 2:], 2, 1)], 1),
+        "padded and repeated": lambda rows: tf.pad(tf.tile(rows, [1, 2]), [[0, 0], [1, 1]]),
+        "stacked": lambda rows: tf.stack(tf.unstack(rows, axis=1), 1)[..., None],
+        "selected": lambda rows: tf.squeeze(tf.where(rows > 1, rows, tf.zeros_like(rows))[:, None], 1),
+    }
+    for name, move in moves.items():
+
+        def function(x: Any, move: Callable[[Any], Any] = move) -> Any:
+            rows = tf.gather(table, tf.cast(tf.abs(x[:, 0]), tf.int32) % 8)
+            return tf.cast(move(rows), tf.float32) * 2.0
+
+        assert load(own_layer(keras, function, 4)).precision is None, name
+
+    def computed(x: Any) -> Any:
+        return tf.cast(tf.gather(table, tf.cast(x[:, 0], tf.int32)) * tf.constant(3.0, half), tf.float32)
+
+    assert load(own_layer(keras, computed, 4)).precision == half
