@@ -144,7 +144,7 @@ def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: 
         import_tf_keras()
     objects = _import_for_keras2(custom_objects) if is_old else import_custom_objects(custom_objects)
     keras2 = is_old and not _are_keras3(objects)
-    if source.format == sources.KERAS_V3 and (keras2 or _imports_any_module()):
+    if keras2 or _imports_any_module():
         _refuse_foreign_classes(source, objects, keras2)
     notes = [f"written by Keras {version}, run by {_library(keras2)}"]
     config: Any = None

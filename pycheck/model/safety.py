@@ -47,7 +47,7 @@ def check_keras_config(source: ModelSource, config: dict[str, Any]) -> None:
 
 
 def foreign_classes(config: Any) -> Iterator[tuple[str, str]]:
-    """Pairs (class name, registered name) of what a .keras file takes from outside of Keras."""
+    """Pairs (class name, registered name) of what a file takes from outside of Keras; old HDF5 files name no module."""
     if isinstance(config, dict):
         name, module = config.get("class_name"), config.get("module")
         if isinstance(name, str) and "module" in config and not _is_of_keras(module):

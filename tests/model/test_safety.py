@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pycheck.errors import ModelFileError
-from pycheck.model import ModelSource, identify, load
+from pycheck.model import ModelSource, identify, load, loading
 
 from .conftest import write_h5, write_keras
 
@@ -102,13 +102,37 @@ def test_a_saved_model_that_writes_files_needs_trust(tf: Any, tmp_path: Path) ->
     load(identify(tmp_path / "m"), trust=True)
 
 
+@pytest.mark.parametrize("write", [write_h5, write_keras])
+@pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize(("version", "library"), [("2.15.0", "tf_keras"), ("3.8.0", "keras")])
 def test_no_module_is_imported_because_a_file_names_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, library: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[..., Path],
+    nested: bool,
+    version: str,
+    library: str,
 ) -> None:
-    (tmp_path / "trap_module.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\nclass Layer: pass")
+    (tmp_path / "trap_module.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\nclass Trap: pass")
     monkeypatch.syspath_prepend(tmp_path)
-    config = {"module": "trap_module", "class_name": "Layer", "config": {}, "registered_name": "Layer"}
-    with pytest.raises(ModelFileError, match=f"uses 'Layer', which {library}"):
-        load(identify(write_keras(tmp_path / "m.keras", config, version)))
+    monkeypatch.setattr(loading, "_imports_any_module", lambda: True)  # as Keras before 3.9 does
+    named = {"module": "trap_module", "class_name": "Trap", "config": {"name": "l"}, "registered_name": "Trap"}
+    config = layered({**named, "name": "l", "inbound_nodes": []}) if nested else named
+    with pytest.raises(ModelFileError, match=f"uses 'Trap', which {library}"):
+        load(identify(write(tmp_path / ("m.h5" if write is write_h5 else "m.keras"), config, version)))
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_a_keras_that_would_import_any_module_reads_ordinary_files(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, suffix: str
+) -> None:
+    monkeypatch.setattr(loading, "_imports_any_module", lambda: True)  # as Keras before 3.9 does
+    keras = request.getfixturevalue(package)
+    x = keras.Input((4, 4, 1), name="x")
+    inner = keras.Sequential([keras.layers.Conv2D(2, 2, kernel_regularizer="l2"), keras.layers.Dropout(0.1)])
+    y = keras.layers.Dense(2, activation="softmax", kernel_initializer="ones")(keras.layers.Flatten()(inner(x)))
+    with warnings.catch_warnings(action="ignore"):
+        keras.Model(x, keras.layers.Activation("relu", dtype="float32")(y)).save(tmp_path / f"m{suffix}")
+    assert load(identify(tmp_path / f"m{suffix}")).predict({"x": np.ones((1, 4, 4, 1), np.float32)})
