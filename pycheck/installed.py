@@ -101,16 +101,16 @@ def tf_keras_problem() -> InstallationError | None:
     tensorflow, tf_keras = find("tensorflow"), find("tf_keras")
     if tensorflow is None:
         return tensorflow_problem()
-    fitting = _fitting_tf_keras(tensorflow)
+    fitting = _pip_install_tf_keras(tensorflow)
     if tf_keras is None:
         return InstallationError(
             "The package tf-keras, which is Keras 2, is not installed.",
-            f"Install the one that fits {tensorflow}: pip install {fitting}",
+            f"Install the one that fits {tensorflow}: {fitting}",
         )
     if (0, 0) not in (tensorflow.release, tf_keras.release) and tf_keras.release != tensorflow.release:
         return InstallationError(
             f"{tf_keras} does not fit {tensorflow}: both need the same version.",
-            f"Install the one that fits: pip install {fitting}",
+            f"Install the one that fits: {fitting}",
         )
     return None
 
@@ -119,7 +119,9 @@ def broken(module: str, error: BaseException) -> InstallationError:
     """The error for a package that is installed and cannot be imported."""
     package = find(module) or Package(module, "")
     first = str(error).strip().partition("\n")[0]
-    exact = f'"{package.name}=={package.version}"' if package.version else package.name
+    exact = package.name
+    if package.release > (0, 0):
+        exact = f'"{package.name}=={package.version.partition("+")[0]}"'  # an index has no local versions
     return InstallationError(
         f"{package} is installed and cannot be imported: {type(error).__name__}: {first}",
         f"Install it again, with the versions of other packages that it needs: pip install --force-reinstall {exact}",
@@ -148,10 +150,13 @@ def unusable_internals(error: BaseException) -> InstallationError:
     )
 
 
-def _fitting_tf_keras(tensorflow: Package) -> str:
+def _pip_install_tf_keras(tensorflow: Package) -> str:
+    """The command for the one that fits. It requires ``tensorflow``, or ``tf-nightly``, by that very name."""
+    known = tensorflow.release > (0, 0)
+    pip = "pip install" if known and tensorflow.name in ("tensorflow", "tf-nightly") else "pip install --no-deps"
     if "nightly" in tensorflow.name:
-        return "tf-keras-nightly"
-    return f'"tf-keras=={_dotted(tensorflow.release)}.*"' if tensorflow.release > (0, 0) else "tf-keras"
+        return f"{pip} tf-keras-nightly"
+    return f'{pip} "tf-keras=={_dotted(tensorflow.release)}.*"' if known else f"{pip} tf-keras"
 
 
 def _version(name: str) -> str | None:
@@ -162,10 +167,14 @@ def _version(name: str) -> str | None:
 
 
 def _is_there(module: str) -> bool:
-    """Whether Python finds the module; a distribution without it was damaged, or is a stand-in."""
+    """Whether Python finds the module; a distribution without it was damaged, or is a stand-in.
+
+    A folder of that name, without code of its own, is not the module: uninstalling leaves some behind.
+    """
     if module in sys.modules:
         return sys.modules[module] is not None
-    return importlib.util.find_spec(module) is not None
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None
 
 
 def _range() -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
+from pathlib import Path
 
-from . import installed
+from . import installed, process
 from .errors import InstallationError
 
 _TIMEOUT_S = 120.0
+#: The last place to look for modules is the one that this pycheck came from, which need not be installed.
 _TRIED = """
-import json
+import json, sys
+sys.path.append(sys.argv[1])
 from pycheck.errors import PycheckError
 from pycheck.model.tensorflow_import import import_tensorflow
 try:
@@ -29,8 +33,10 @@ async def tensorflow_error() -> InstallationError | None:
     """Why TensorFlow cannot be used here; None if it can."""
     if problem := installed.tensorflow_problem():
         return problem
+    # -P: nothing is imported from the folder in which pycheck runs, where a json.py may lie.
+    words = [sys.executable, "-P", "-c", _TRIED, str(Path(__file__).parents[1])]
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _TRIED, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=_environment()
     )
     try:
         said, _ = await asyncio.wait_for(child.communicate(), _TIMEOUT_S)
@@ -42,6 +48,11 @@ async def tensorflow_error() -> InstallationError | None:
         return installed.broken("tensorflow", RuntimeError(_ended(child.returncode)))
     answer = json.loads(said.splitlines()[-1])
     return InstallationError(*answer) if answer else None
+
+
+def _environment() -> dict[str, str]:
+    """As in this process, which chooses the backend of Keras where it is pycheck's own."""
+    return {**os.environ, "KERAS_BACKEND": "tensorflow"} if process.own else {**os.environ}
 
 
 def _ended(code: int) -> str:

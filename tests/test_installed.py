@@ -20,7 +20,12 @@ pytestmark = pytest.mark.real
 
 Pretend = Callable[[Mapping[str, str]], None]
 
-_MODULES = {"tf-nightly": "tensorflow", "tensorflow-cpu": "tensorflow", "tf-keras": "tf_keras"}
+_MODULES = {
+    "tf-nightly": "tensorflow",
+    "tf-nightly-cpu": "tensorflow",
+    "tensorflow-cpu": "tensorflow",
+    "tf-keras": "tf_keras",
+}
 
 
 @pytest.fixture
@@ -84,8 +89,10 @@ def test_a_newer_tensorflow_than_the_tested_ones_is_not_refused_for_its_number(p
     ("versions", "seen", "command"),
     [
         ({"tensorflow": "2.21.0"}, "tf-keras, which is Keras 2, is not installed", '"tf-keras==2.21.*"'),
-        ({"tensorflow-cpu": "2.16.2"}, "not installed", '"tf-keras==2.16.*"'),
+        ({"tensorflow-cpu": "2.16.2"}, "not installed", 'pip install --no-deps "tf-keras==2.16.*"'),
+        ({"tensorflow-cpu": "2.18.1", "tf-keras": "2.19.0"}, "fit", 'pip install --no-deps "tf-keras==2.18.*"'),
         ({"tf-nightly": "2.22.0.dev20260101"}, "not installed", "pip install tf-keras-nightly"),
+        ({"tf-nightly-cpu": "2.22.0.dev1"}, "not installed", "pip install --no-deps tf-keras-nightly"),
         ({"tensorflow": "2.21.0", "tf-keras": "2.19.0"}, "tf-keras 2.19.0 does not fit tensorflow 2.21.0", "2.21.*"),
         ({}, "TensorFlow is not installed", "pycheck[tensorflow]"),
     ],
@@ -118,6 +125,30 @@ def test_a_package_that_fails_while_it_is_imported_is_told_with_its_own_words(
     assert caught.value.advice.endswith('pip install --force-reinstall "tf-keras==2.18.0"')
 
 
+@pytest.mark.parametrize(
+    ("version", "command"),
+    [
+        ("2.19.1", 'pip install --force-reinstall "tensorflow==2.19.1"'),
+        ("2.18.0+nv24.11", 'pip install --force-reinstall "tensorflow==2.18.0"'),
+        ("unknown", "pip install --force-reinstall tensorflow"),
+    ],
+)
+def test_the_command_that_installs_a_package_again_names_a_version_that_there_is(
+    pretend: Pretend, version: str, command: str
+) -> None:
+    pretend({"tensorflow": version})
+    assert installed.broken("tensorflow", ImportError("no")).advice.endswith(f": {command}")
+
+
+def test_a_folder_that_was_left_behind_is_no_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tensorflow" / "lite").mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    problem = installed.tensorflow_problem()
+    assert problem is not None
+    assert "TensorFlow is not installed" in problem.message
+
+
 def test_a_guest_does_not_change_the_backend_that_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "torch")
@@ -140,6 +171,23 @@ def test_the_doctor_tells_a_tensorflow_that_imports_from_one_that_does_not(
     assert broken is not None
     assert "cannot be imported: ImportError: numpy.core.multiarray failed to import" in broken.message
     assert "pip install --force-reinstall" in broken.advice
+
+
+def test_the_doctor_imports_nothing_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
+    monkeypatch.chdir(tmp_path)
+    assert asyncio.run(tensorflow_error()) is None
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_doctor_answers_as_compare_does_where_keras_has_another_backend(
+    monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(process, "own", own)
+    error = asyncio.run(tensorflow_error())
+    assert (error is None) == own
+    assert error is None or "KERAS_BACKEND=jax is set" in error.message
 
 
 def test_the_doctor_survives_a_tensorflow_that_ends_the_process(
