@@ -36,7 +36,7 @@ T = TypeVar("T")
 #: Least recently used entries go when the cache outgrows this.
 DEFAULT_LIMIT_BYTES = 4 << 30
 
-#: A folder in the cache whose folders are no entries: they have no limit, and only their maker removes them.
+#: A folder in the cache whose folders are no entries: they have no limit, and once made only their maker removes them.
 ENVIRONMENTS = "environments"
 
 # A folder that was being built this long ago belongs to a process that died.
@@ -180,18 +180,16 @@ class Cache:
     def _prune(self) -> None:
         entries = []
         for folder in self.root.glob("*/*"):
-            if folder.parent.name == ENVIRONMENTS:
-                continue
             try:
                 used_at = folder.stat().st_mtime
-                size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                if folder.name.startswith("."):
+                    if used_at < time.time() - _ABANDONED_AFTER_S:
+                        shutil.rmtree(folder, ignore_errors=True)
+                elif folder.parent.name != ENVIRONMENTS:
+                    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                    entries.append((used_at, size, folder))
             except OSError:
                 continue
-            if folder.name.startswith("."):
-                if used_at < time.time() - _ABANDONED_AFTER_S:
-                    shutil.rmtree(folder, ignore_errors=True)
-                continue
-            entries.append((used_at, size, folder))
         total = sum(size for _, size, _ in entries)
         for _, size, folder in sorted(entries):
             if total <= self._limit_bytes:

@@ -3,7 +3,9 @@ import os
 import time
 from pathlib import Path
 
-from pycheck.cache import Cache, content_key
+import pytest
+
+from pycheck.cache import ENVIRONMENTS, Cache, content_key
 
 
 def _publish(cache: Cache, key: str, size: int = 10) -> Path:
@@ -102,6 +104,16 @@ def test_what_another_run_has_found_or_made_is_not_pruned_until_that_run_is_over
     assert found == tmp_path / "artifact" / "old"
     busy.close()
     assert list((tmp_path / "artifact").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["artifact", ENVIRONMENTS])
+def test_what_was_never_finished_is_removed_after_a_day(tmp_path: Path, kind: str) -> None:
+    for name, age_h in ((".young", 1), (".old", 25)):
+        (tmp_path / kind / name / "lib").mkdir(parents=True)
+        built = time.time() - age_h * 3600
+        os.utime(tmp_path / kind / name, (built, built))
+    Cache(tmp_path).close()
+    assert [folder.name for folder in (tmp_path / kind).iterdir()] == [".young"]
 
 
 def test_an_entry_that_is_being_removed_is_not_found(tmp_path: Path) -> None:

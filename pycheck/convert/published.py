@@ -19,7 +19,7 @@ from ..errors import ArtifactFileError, ConversionError
 from ..quiet import without_native_noise
 from ..types import ArtifactInfo
 from .existing import open_artifact
-from .published_environment import PublishedConverter
+from .published_environment import PublishedConverter, isolated
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -102,7 +102,7 @@ def _quantization(quantize: str) -> list[str]:
 def _run(converter: PublishedConverter, words: Sequence[str], folder: Path) -> None:
     try:
         done = subprocess.run(
-            [converter.python, str(_RUNNER), *_ordered(words), str(folder)],
+            [*isolated(converter.python), str(_RUNNER), *_ordered(words), str(folder)],
             capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -41,46 +41,71 @@ class PublishedConverter:
 
 
 def find_published(cache: Cache) -> PublishedConverter:
-    """The published converter of this environment, else of its own in the cache. InstallationError if it is in neither.
+    """The published converter of its own environment in the cache, else of this one. InstallationError if in neither.
 
     That of this environment is taken only beside the TensorFlow that it was made for.
     """
+    if kept := _kept(cache):
+        return kept
     if importlib.util.find_spec("tensorflowjs") is not None:
         tensorflow = installed.find("tensorflow")
         if tensorflow and tensorflow.release <= _TENSORFLOW:
             return PublishedConverter(sys.executable, _version_in(sys.executable, "tensorflowjs"), tensorflow.version)
-    python = _place(cache) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.is_file():
-        raise InstallationError(
-            f"The published converter (tensorflowjs {RELEASE}) is not installed in this environment, and pycheck has "
-            f"made none for it in {_place(cache)}.",
-            f"Run: {_COMMAND}",
-        )
-    return PublishedConverter(
-        str(python), _version_in(str(python), "tensorflowjs"), _version_in(str(python), "tensorflow")
+    raise InstallationError(
+        f"The published converter (tensorflowjs {RELEASE}) is not installed in this environment, and pycheck has "
+        f"none for it in {_place(cache)} that answers.",
+        f"Run: {_COMMAND}",
     )
 
 
 def install_published(cache: Cache, report: Callable[[str], None]) -> PublishedConverter:
-    """Make the environment in the cache, if it is not there. InstallationError says why it cannot be made."""
-    place = _place(cache)
-    if not place.is_dir():
-        python = _find_python()
-        report(f"installing tensorflowjs {RELEASE} with TensorFlow 2.19 into {place} (about 2 GB)")
+    """Make the environment in the cache, if none answers there. InstallationError says why it cannot be made."""
+    if kept := _kept(cache):
+        return kept
+    python, place = _find_python(), _place(cache)
+    report(f"installing tensorflowjs {RELEASE} with TensorFlow 2.19 into {place} (about 2 GB)")
+    try:
         place.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".tensorflowjs-", dir=place.parent))
+    except OSError as error:
+        raise InstallationError(
+            f"The published converter cannot be installed into {place.parent}: {error.strerror}",
+            "Set PYCHECK_CACHE_DIR to a folder that can be written.",
+        ) from error
+    try:
+        _fill(python, scratch)
+        return _put(scratch, cache)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put(scratch: Path, cache: Cache) -> PublishedConverter:
+    """Move what was made to its place, unless another process has put one there meanwhile."""
+    place, failure = _place(cache), ""
+    if not _kept(cache):
+        shutil.rmtree(place, ignore_errors=True)  # an old one: its Python is gone, or its packages are
         try:
-            _fill(python, scratch)
             scratch.rename(place)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return find_published(cache)
+        except OSError as error:
+            failure = f": {error.strerror}"
+    if kept := _kept(cache):
+        return kept
+    raise InstallationError(
+        f"The published converter was installed, and does not answer in {place}{failure}", "Remove that folder."
+    )
+
+
+def isolated(python: str) -> list[str]:
+    """The words that start a Python which imports nothing from the working folder.
+
+    PYTHONPATH counts for this Python alone: it names packages that another one's would be mixed with.
+    """
+    return [python, "-P" if python == sys.executable else "-I"]
 
 
 def _fill(python: str, folder: Path) -> None:
-    _run([python, "-m", "venv", str(folder)])
-    own = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-    pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*isolated(python), "-m", "venv", str(folder)])
+    pip = [*isolated(_python_in(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*pip, *_PACKAGES])
     _run([*pip, "--no-deps", f"tensorflowjs=={RELEASE}"])
 
@@ -113,6 +138,18 @@ def _place(cache: Cache) -> Path:
     return cache.root / ENVIRONMENTS / f"tensorflowjs-{RELEASE}"
 
 
+def _python_in(environment: Path) -> str:
+    return str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def _kept(cache: Cache) -> PublishedConverter | None:
+    """The one in the cache, if its Python still runs and has the release."""
+    python = _python_in(_place(cache))
+    if not Path(python).is_file() or (release := _version_in(python, "tensorflowjs")) != RELEASE:
+        return None
+    return PublishedConverter(python, release, _version_in(python, "tensorflow"))
+
+
 def _version_in(python: str, package: str) -> str:
     code = f"from importlib.metadata import version; print(version({package!r}))"
     return _answers(python, code) or "unknown"
@@ -121,7 +158,8 @@ def _version_in(python: str, package: str) -> str:
 def _answers(python: str, code: str) -> str:
     """What a line of Python prints; empty if it fails."""
     try:
-        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        words = [*isolated(python), "-c", code]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

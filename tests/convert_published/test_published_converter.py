@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> tuple[PublishedConvert
     folder = tmp_path_factory.mktemp("fake")
     program, words = folder / "python", folder / "words"
     program.write_text(
-        f'#!/bin/sh\nshift\nprintf "%s\\n" "$@" > {words}\n'
+        f'#!/bin/sh\nshift 2\nprintf "%s\\n" "$@" > {words}\n'
         'echo "Traceback (most recent call last):" >&2\necho "ValueError: Unsupported Ops in the model" >&2\n'
         "echo Erfc >&2\nexit 1\n"
     )
@@ -109,17 +110,92 @@ def test_where_it_is_not_installed_the_command_that_installs_it_is_told(
         pycheck.compare(SAMPLES / "keras2.h5", converter="tensorflowjs", samples=2, cache=False)
 
 
-def test_its_environment_is_made_once_and_found_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _pretend_to_install(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Environments are made, without packages but for what says that they are there. Returns what is run."""
     ran: list[list[str]] = []
 
     def run(words: list[str]) -> None:
         ran.append(words)
         if "venv" in words:
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", words[-1]], check=True)
+            (packages,) = Path(words[-1]).glob("lib/python*/site-packages")
+            for name, version in (("tensorflowjs", "4.22.0"), ("tensorflow", "2.19.1")):
+                (packages / f"{name}-{version}.dist-info").mkdir()
+                (packages / f"{name}-{version}.dist-info" / "METADATA").write_text(
+                    f"Name: {name}\nVersion: {version}\n"
+                )
 
     monkeypatch.setattr(published_environment, "_run", run)
     monkeypatch.setattr(published_environment, "_TENSORFLOW", (2, 15))
     monkeypatch.setattr(published_environment, "_find_python", lambda: sys.executable)
+    return ran
+
+
+@pytest.mark.parametrize("stale", ["python", "packages"])
+def test_an_environment_that_no_longer_answers_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stale: str
+) -> None:
+    ran = _pretend_to_install(monkeypatch)
+    made = install_published(Cache(tmp_path), lambda _: None)
+    count = len(ran)
+    if stale == "python":
+        Path(made.python).unlink()
+        Path(made.python).symlink_to(tmp_path / "gone")
+    else:
+        (packages,) = (tmp_path / ENVIRONMENTS).glob("*/lib/python*/site-packages/tensorflowjs-*")
+        shutil.rmtree(packages)
+    with pytest.raises(InstallationError, match="pycheck doctor --install tensorflowjs"):
+        find_published(Cache(tmp_path))
+    assert install_published(Cache(tmp_path), lambda _: None) == made
+    assert len(ran) == 2 * count
+    assert [folder.name for folder in (tmp_path / ENVIRONMENTS).iterdir()] == ["tensorflowjs-4.22.0"]
+
+
+def test_of_two_that_are_made_at_once_the_first_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_to_install(monkeypatch)
+    fill = published_environment._fill
+
+    def slow(python: str, folder: Path) -> None:
+        fill(python, folder)
+        monkeypatch.setattr(published_environment, "_fill", fill)
+        first.append(install_published(Cache(tmp_path), lambda _: None))
+
+    first: list[PublishedConverter] = []
+    monkeypatch.setattr(published_environment, "_fill", slow)
+    assert [install_published(Cache(tmp_path), lambda _: None)] == first
+    assert [folder.name for folder in (tmp_path / ENVIRONMENTS).iterdir()] == ["tensorflowjs-4.22.0"]
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_to_install(monkeypatch)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InstallationError, match=r"cannot be installed into .*\n.*PYCHECK_CACHE_DIR"):
+        install_published(Cache(tmp_path / "file"), lambda _: None)
+
+
+def test_its_own_environment_goes_before_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_to_install(monkeypatch)
+    monkeypatch.setattr(published_environment, "_TENSORFLOW", (2, 99))
+    assert find_published(Cache(tmp_path)).python == sys.executable
+    made = install_published(Cache(tmp_path), lambda _: None)
+    assert find_published(Cache(tmp_path)) == made
+    assert str(made) == "tensorflowjs 4.22.0, tensorflow 2.19.1"
+
+
+def test_its_python_imports_nothing_of_the_working_folder_or_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pretend_to_install(monkeypatch)
+    made = install_published(Cache(tmp_path), lambda _: None)
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
+    monkeypatch.chdir(tmp_path)
+    assert published_environment._answers(sys.executable, "import json; print('right')") == "right"
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert published_environment._answers(made.python, "import json; print('right')") == "right"
+
+
+def test_its_environment_is_made_once_and_found_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = _pretend_to_install(monkeypatch)
     notes: list[str] = []
     found = install_published(Cache(tmp_path), notes.append)
     assert found.python.startswith(str(tmp_path / ENVIRONMENTS / "tensorflowjs-4.22.0"))
