@@ -114,7 +114,7 @@ class SensitivitySession:
 
     @property
     def clipped(self) -> tuple[Point, ...]:
-        """The points that a ReLU computes, with channels as the last axis."""
+        """The points that a ReLU computes. Channels are counted along the last axis."""
         return tuple(self._living)
 
     def living(self, feeds: Mapping[str, Array]) -> dict[Point, tuple[Array, int]]:
@@ -188,10 +188,26 @@ def _tables(graph: ArtifactGraph) -> list[tuple[str, str]]:
 
 
 def _clipped(graph: ArtifactGraph) -> list[Point]:
-    """Points whose value comes out of a ReLU, whatever identities lie between."""
+    """Points whose value comes out of a ReLU, whatever identities lie between, and that have channels last.
+
+    Without a ReLU whose other sign a second one hands on, as in the leaky relu(x) - a relu(-x): nothing is lost there.
+    """
     nodes = {node.name: node for node in graph.graph_def.node}
-    points = [point for point in graph.points if not point.constant]
-    return [point for point in points if nodes[_behind(nodes, point.tensor)].op in _CLIPPING]
+    read = {name: _behind(nodes, node.input[0]) for name, node in nodes.items() if node.op in _CLIPPING}
+    negated = {name: _behind(nodes, nodes[name].input[0]) for name in read.values() if nodes[name].op == "Neg"}
+    both = {name for pair in negated.items() if pair[1] in read.values() for name in pair}
+    points = [(point, _behind(nodes, point.tensor)) for point in graph.points if not point.constant]
+    return [
+        point
+        for point, name in points
+        if name in read and read[name] not in both and not _has_channels_first(nodes, read[name])
+    ]
+
+
+def _has_channels_first(nodes: Mapping[str, Any], name: str) -> bool:
+    """Whether this is what a convolution, a bias or a normalization gives with channels before the other axes."""
+    attributes = nodes[name].attr
+    return "data_format" in attributes and attributes["data_format"].s.startswith(b"NC")
 
 
 def _has_channels(value: Any) -> bool:

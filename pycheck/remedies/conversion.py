@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..types import Outcome, Remedy, Verdict
 from .failure import Failure
+from .searching import ExhaustedError
 from .trial import Trial
 from .trials import Trials
 
@@ -45,15 +46,19 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
     """
     given = failure.options.quantize
     finer = _QUANTIZATIONS[_QUANTIZATIONS.index(given) + 1 : -1]
+    whole = Trial(failure.together, quantize="none")
 
-    def remedy(quantize: str, gave: Outcome, allowed: tuple[tuple[str, float], ...] = ()) -> Remedy:
+    def remedy(
+        quantize: str, gave: Outcome, allowed: tuple[tuple[str, float], ...] = (), *, is_whole_right: bool = False
+    ) -> Remedy:
+        judged = f"{JUDGED}; --quantize none needs no limit of its own" if is_whole_right else JUDGED
         return failure.remedy(
             "quantization",
             f"weights in {'float32' if quantize == 'none' else quantize} instead of {given}",
             gave,
             trial_count=trials.count,
             options=("--quantize", quantize, *options_of(allowed)),
-            note=f"{JUDGED}; --quantize none needs no limit of its own" if allowed else "",
+            note=judged if allowed else "",
         )
 
     for quantize in finer:
@@ -63,8 +68,18 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
     for quantize in reversed(finer):
         gave, allowed = await within(failure, trials, Trial(failure.together, quantize=quantize))
         if gave.verdict is Verdict.PASS:
-            return remedy(quantize, gave, allowed)
-    return remedy("none", await trials.outcome(Trial(failure.together, quantize="none"), failure.runtime))
+            return remedy(
+                quantize, gave, allowed, is_whole_right=bool(allowed) and await _passes(whole, failure, trials)
+            )
+    return remedy("none", await trials.outcome(whole, failure.runtime))
+
+
+async def _passes(trial: Trial, failure: Failure, trials: Trials) -> bool:
+    """Whether the trial is seen to pass; not where the trials have ended, which leaves the remedy that was found."""
+    try:
+        return await trials.passes(trial, failure.runtime)
+    except ExhaustedError:
+        return False
 
 
 async def within(failure: Failure, trials: Trials, trial: Trial) -> tuple[Outcome, tuple[tuple[str, float], ...]]:

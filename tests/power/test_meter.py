@@ -86,6 +86,15 @@ KERNEL = np.where(np.arange(5) == 2, 0.0, W).astype(np.float32)  # as of a prune
 NAN = np.where(np.arange(5) == 4, np.nan, 0.0).astype(np.float32)
 ROWS = np.vstack([X, -X, X, [[50.0, -50.0, 50.0, -50.0]]]).astype(np.float32)
 
+
+def _leaky(tf: Any, relu: Callable[[Any], Any], x: Any) -> Any:
+    return relu(x) - 0.01 * tf.nn.relu(-x)
+
+
+def _both_signs(tf: Any, x: Any) -> Any:
+    return tf.concat([tf.nn.relu(-tf.identity(x)), 2.0 * tf.nn.relu(x)], -1)
+
+
 #: By inputs and kind: what a model computes, and the channels that are 0 for all of these inputs.
 DEAD: list[tuple[np.ndarray, dict[str, tuple[Callable[[Any, Any], Any], tuple[int, ...]]]]] = [
     (
@@ -93,6 +102,7 @@ DEAD: list[tuple[np.ndarray, dict[str, tuple[Callable[[Any, Any], Any], tuple[in
         {
             "convolution": (lambda tf, x: tf.nn.relu(tf.nn.conv2d(x, K, 1, "SAME") + _zero([0, 3])), (0, 3)),
             "six": (lambda tf, x: tf.nn.relu6(tf.nn.conv2d(x, K, 2, "VALID") + _zero([1])), (1,)),
+            "leaky_six": (lambda tf, x: _leaky(tf, tf.nn.relu6, tf.nn.conv2d(x, K, 1, "SAME") + _zero([1])), ()),
         },
     ),
     (
@@ -103,6 +113,10 @@ DEAD: list[tuple[np.ndarray, dict[str, tuple[Callable[[Any, Any], Any], tuple[in
             "sum": (lambda tf, x: x + tf.nn.relu(x @ tf.constant(W[:, :4]) + _zero([1], -1e3)[:4]), (1,)),
             "last": (lambda tf, x: tf.nn.relu(x @ np.eye(4, 5, dtype=np.float32) - 20.0), (1, 3, 4)),
             "living": (lambda tf, x: tf.nn.relu(x @ tf.constant(W)), ()),
+            "leaky": (lambda tf, x: _leaky(tf, tf.nn.relu, x @ tf.constant(W) + _zero([1], -1e3)), ()),
+            "mirrored": (lambda tf, x: _leaky(tf, tf.nn.relu, x @ tf.constant(W) + _zero([1], 1e3)), ()),
+            "joined": (lambda tf, x: _both_signs(tf, x @ tf.constant(W) + _zero([1, 2], -1e3)), ()),
+            "negative": (lambda tf, x: tf.nn.relu(-(x @ tf.constant(W) + _zero([4], 1e3))), (4,)),
             "whole": (
                 lambda tf, x: tf.cast(tf.nn.relu(tf.cast(x @ tf.constant(W), tf.int32) - [0, 0, 99, 0, 0]), tf.float32),
                 (2,),

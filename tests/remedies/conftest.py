@@ -42,7 +42,9 @@ _RIGHT = np.random.default_rng(0).normal(size=(16, 4))
 _WRONG = _RIGHT * 1.5
 _NAN = np.where(np.arange(16)[:, None] == 3, np.nan, _RIGHT)
 #: How a runtime may end: what it gives, or an error.
-GIVEN: Mapping[str, Array | str] = {"pass": _RIGHT, "drift": _WRONG, "nan": _NAN, "broken": "no kernel for LRN"}
+GIVEN: Mapping[str, Array | str] = {
+    "pass": _RIGHT, "near": _RIGHT * 1.002, "drift": _WRONG, "nan": _NAN, "broken": "no kernel for LRN",
+}  # fmt: skip
 
 
 def report(

@@ -140,6 +140,28 @@ def test_a_quantized_artifact_is_made_finer_until_it_passes(
     assert [trial.quantize for trial in bench.trials if trial.quantize] == tried
 
 
+@pytest.mark.parametrize("most_trials", [3, 32])
+@pytest.mark.parametrize("whole", ["pass", "near", "nan"])
+def test_that_whole_weights_need_no_limit_is_said_only_where_a_trial_has_shown_it(
+    whole: str, most_trials: int, only: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On webgl-f16 whole weights drift as well. Of three trials none is left for them."""
+
+    class Near(Bench):
+        async def run(self, trial: Trial) -> Report:
+            self.trials.append(trial)
+            ending = whole if trial.quantize == "none" else "pass" if trial.allowed else "near"
+            return report({str(runtime): ending for runtime in trial.runtimes})
+
+    only("quantization")
+    monkeypatch.setattr(trials, "MOST_TRIALS", most_trials)
+    bench = Near(report({"chromium:webgl-f16": "drift"}), never, quantize="uint8")
+    remedy = bench.remedies()["quantization"]
+    assert remedy.worked and remedy.options[:3] == ("--quantize", "float16", "--atol")
+    assert "judged with 1 %" in remedy.note
+    assert ("--quantize none needs no limit" in remedy.note) == (whole == "pass" and most_trials == 32)
+
+
 def test_a_fix_that_needs_no_wider_limit_comes_before_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
     def kind(name: str, *options: str) -> remedies_run.Kind:
         async def cure(failure: Failure, trials: Trials) -> Remedy:
