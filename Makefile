@@ -20,9 +20,10 @@ ENVIRONMENTS_ARGS ?=
 
 PACKAGES := $(VENV)/.packages
 NODE_PACKAGES := node_modules/.packages
-# Installed without their dependencies, which would bring another TensorFlow: Keras 2, and the published converter, of
-# which the tests need the weight writer and the list of operations.
-WITHOUT_DEPENDENCIES := tf-keras "tensorflowjs==4.22.0"
+# Installed without their dependencies, which would bring another TensorFlow: the published converter, of which the tests
+# need the weight writer and the list of operations, and the Keras 2 that has the number of the installed TensorFlow.
+WITHOUT_DEPENDENCIES = "tensorflowjs==4.22.0" "$$($(BIN)/python -c "$(FITTING_TF_KERAS)")"
+FITTING_TF_KERAS := from pycheck import installed; print('tf-keras==%d.%d.*' % installed.find('tensorflow').release)
 HARNESS := pycheck/_harness/manifest.json
 BROWSERS := .setup/browsers
 SETUP := $(PACKAGES) $(HARNESS) $(BROWSERS)

