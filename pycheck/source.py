@@ -11,7 +11,7 @@ import functools
 import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +23,7 @@ from .cache import Cache, content_key
 from .config import Options
 from .convert.existing import open_artifact
 from .convert.published_environment import PublishedConverter, find_published
-from .errors import ArtifactFileError, UsageError
+from .errors import ArtifactFileError, InstallationError, UsageError
 from .memory import give_back
 from .model import ModelSource, identify
 from .model.source import TFJS
@@ -67,6 +67,21 @@ def _versions(cache: Cache) -> dict[str, str]:
         return cache.noted("versions") or versions
     cache.note("versions", versions)
     return versions
+
+
+def published_converter(cache: Cache) -> PublishedConverter:
+    """The published converter; where there is none, the one that filled the cache last, for what it made.
+
+    InstallationError if there is neither.
+    """
+    try:
+        found = find_published(cache)
+    except InstallationError:
+        if noted := cache.noted("converter"):
+            return PublishedConverter(**noted)
+        raise
+    cache.note("converter", asdict(found))
+    return found
 
 
 class Source:
@@ -242,7 +257,7 @@ class Source:
         """The published converter, if it is to convert. InstallationError if it is not installed."""
         if self._options.converter == "pycheck":
             return None
-        return await asyncio.to_thread(find_published, self._cache)
+        return await asyncio.to_thread(published_converter, self._cache)
 
     async def _convert(self) -> ArtifactInfo:
         options = self._options
@@ -269,7 +284,7 @@ class Source:
                 return convert_published(
                     model,
                     pending.folder / "artifact",
-                    published,
+                    find_published(self._cache),
                     format=options.format,
                     quantize=options.quantize,
                     signature=options.signature,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import pycheck
+from pycheck import source
 from pycheck.cache import ENVIRONMENTS, Cache
 from pycheck.config import Options
 from pycheck.convert import published_environment
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "models"
+#: Where `pycheck doctor --install tensorflowjs` made its environment; read before the tests have a cache of their own.
+CONVERTER_CACHE = os.environ.get("PYCHECK_TEST_CONVERTER_CACHE")
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +154,19 @@ def test_an_environment_that_no_longer_answers_is_made_again(
     assert [folder.name for folder in (tmp_path / ENVIRONMENTS).iterdir()] == ["tensorflowjs-4.22.0"]
 
 
+def test_what_it_made_before_is_found_when_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_to_install(monkeypatch)
+    with pytest.raises(InstallationError):
+        source.published_converter(Cache(tmp_path))
+    made = install_published(Cache(tmp_path), lambda _: None)
+    assert source.published_converter(Cache(tmp_path)) == made
+    shutil.rmtree(tmp_path / ENVIRONMENTS)
+    assert source.published_converter(Cache(tmp_path)) == made
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
+    with pytest.raises(InstallationError, match="pycheck doctor --install tensorflowjs"):
+        pycheck.compare(SAMPLES / "keras2.h5", converter="tensorflowjs", samples=2)
+
+
 def test_of_two_that_are_made_at_once_the_first_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend_to_install(monkeypatch)
     fill = published_environment._fill
@@ -227,12 +243,18 @@ def test_without_a_python_that_fits_the_ones_that_do_are_named(tmp_path: Path, m
         install_published(Cache(tmp_path), lambda _: None)
 
 
-@pytest.fixture(scope="module")
-def published() -> None:
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one, of this environment or of the cache that is named; of that, nothing else is read or written."""
+    if CONVERTER_CACHE:
+        (tmp_path / ENVIRONMENTS).symlink_to(Path(CONVERTER_CACHE).resolve() / ENVIRONMENTS)
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
     try:
-        find_published(Cache(Path(os.environ["PYCHECK_CACHE_DIR"])))
-    except InstallationError as error:
-        pytest.skip(error.message)
+        find_published(Cache(tmp_path))
+    except InstallationError:
+        if CONVERTER_CACHE:
+            raise
+        pytest.skip("the published converter is tried where PYCHECK_TEST_CONVERTER_CACHE names a cache that has it")
 
 
 @pytest.mark.parametrize(("sample", "artifact_format"), [("keras2.h5", "layers"), ("cnn.keras", "graph")])
