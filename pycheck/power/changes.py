@@ -21,6 +21,21 @@ def root_mean_square(values: Array) -> float:
     return math.sqrt(float(np.mean(np.square(finite, dtype=np.float64)))) if finite.size else 0.0
 
 
+def hides_faults(values: Array) -> bool:
+    """Whether an output may stay as it is although a weight matters: NaN stays NaN, and decisions until they flip.
+
+    Decisions are booleans and whole numbers, in a floating-point type as well, such as a class or a rounded number.
+    Not so floating-point numbers that are all equal, such as the zeros of a ReLU, or the same in each of several
+    samples, such as those of a saturated softmax.
+    """
+    finite = values[np.isfinite(values)]
+    if values.dtype.kind != "f" or not finite.size:
+        return True
+    samples = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
+    same = len(samples) > 1 and np.array_equal(samples, np.broadcast_to(samples[0], samples.shape), equal_nan=True)
+    return not same and np.array_equal(finite, np.rint(finite)) and bool((finite != finite[0]).any())
+
+
 def change(output: str, before: Array, after: Array) -> OutputChange | None:
     """How an output moved; None if it did not.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..memory import give_back
 from ..types import Array, ArtifactInfo, Batch, DeadChannels, OutputChange, Power, TableReach, Tensors, WeightPower
-from .changes import change, largest_first, relative, root_mean_square
+from .changes import change, hides_faults, largest_first, relative, root_mean_square
 from .portions import few_samples, in_portions, samples_at_once
 
 if TYPE_CHECKING:
@@ -187,14 +187,14 @@ class Meter:
         if not changes:  # so small a fault may be lost in rounding
             after = self._outputs(known.position, 1.0 + max(LARGE_FAULT, _LARGE_CHANGE / known.magnitude))
             moved = any(change(name, before, after[name]) for name, before in self._before.items())
-            known.reached = True if moved else None if self._hides_faults else False
+            known.reached = True if moved else self._if_unmoved
         else:
             known.reached = True
 
     @property
-    def _hides_faults(self) -> bool:
-        """Whether no output has a finite float: NaN stays NaN, and whole numbers the same until a decision flips."""
-        return not any(value.dtype.kind == "f" and np.isfinite(value).any() for value in self._before.values())
+    def _if_unmoved(self) -> bool | None:
+        """Whether a weight is reached that moves no output: unknown if that may be one that hides faults."""
+        return None if any(map(hides_faults, self._before.values())) else False
 
     def _project(self, output: str, signs: np.random.Generator) -> None:
         shape = self._before[self._names[output]].shape
@@ -220,7 +220,7 @@ class Meter:
                     changes.append(OutputChange(name, FAULT * math.sqrt(mean)))
             moved = [item for item in changes if item.rms > 0.0]
             known.changes = largest_first(moved, self._scales)
-            known.reached = True if moved else False if len(changes) == len(self._before) else None
+            known.reached = True if moved else self._if_unmoved if len(changes) == len(self._before) else None
         self._pending.sort(key=self._certainty)
 
     def _certainty(self, known: _Known) -> tuple[bool, bool, float]:

@@ -29,7 +29,8 @@ class WeightPower:
 
     `method` is "perturbed" (the artifact ran with the fault), "projected" (estimated by random projections of the
     gradient) or "unknown". `reached` is whether any output depends on the tensor on these inputs: whether a fault of
-    50 % changes one, or a gradient is not 0. It is None if unknown. `noticed_by` has the runtimes whose limits the
+    50 % changes one, or a gradient is not 0. It is None if unknown: nothing changed, and an output is NaN throughout or
+    holds decisions, which stay the same until they flip. `noticed_by` has the runtimes whose limits the
     fault exceeds; the gate sets it.
     """
 

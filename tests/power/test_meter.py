@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from pycheck.artifact.sensitivity import SensitivitySession
 from pycheck.artifact.sizes import value_bytes
 from pycheck.power import Allowance, measure, measure_power, portions
-from pycheck.power.changes import change
+from pycheck.power.changes import change, hides_faults
 from pycheck.power.portions import parts
 from pycheck.types import ArtifactInfo, Batch, Power
 
@@ -300,3 +300,24 @@ def test_a_slope_that_is_no_number_leaves_unknown_whether_a_weight_is_reached(
     assert [weight.reached for weight in power.weights] == [None]
     stored = TypeAdapter(Power)
     assert stored.validate_json(stored.dump_json(power)) == power  # JSON has neither NaN nor infinity
+
+
+@pytest.mark.parametrize(
+    ("values", "hides"),
+    [
+        ([[0.5, 1.0], [0.0, 1.0]], False),
+        ([[0.5, np.nan], [0.25, 1.0]], False),
+        ([[0.0, 0.0], [0.0, 0.0]], False),
+        ([[0.0, 1.0], [0.0, 1.0]], False),
+        (0.5, False),
+        ([[0.0, 1.0], [1.0, 1.0]], True),
+        ([[0.0, 1.0]], True),
+        ([[-3.0, np.inf], [2.0, np.nan]], True),
+        ([[np.nan], [np.inf]], True),
+        ([[True], [True]], True),
+        ([[1], [1]], True),
+        (np.zeros((0, 3)), True),
+    ],
+)
+def test_decisions_and_nan_hide_faults(values: Any, hides: bool) -> None:
+    assert hides_faults(np.asarray(values)) is hides

@@ -227,3 +227,22 @@ def test_the_json_report_reads_back(weak: Report, tmp_path: Path) -> None:
     from pycheck.report.json import report_from_dict, report_to_dict
 
     assert report_from_dict(report_to_dict(weak)).power == weak.power
+
+
+@pytest.mark.parametrize("kind", ["signs", "rounded", "beside", "nan beside"])
+def test_an_output_of_decisions_leaves_unknown_which_weights_the_inputs_reach(kind: str) -> None:
+    import keras
+
+    ops = keras.ops
+    x = keras.Input((4,), name="x")
+    score, other = _dense(1, "score")(x), _dense(5, "other")(x)
+    outputs = {
+        "signs": lambda: ops.cast(other > 0, "float32"),
+        "rounded": lambda: ops.round(other * 0.5),
+        "beside": lambda: {"score": score, "label": other > 0},
+        "nan beside": lambda: {"score": score, "label": ops.log(-1.0 - ops.abs(other))},
+    }[kind]()
+    report = pycheck.compare(keras.Model(x, outputs), X, runtimes=CPU)
+    assert report.power and report.power.weights
+    assert all(weight.reached is not False for weight in report.power.weights)
+    assert "blind-inputs" not in _codes(report)
