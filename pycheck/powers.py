@@ -51,7 +51,7 @@ async def find_power(
         allowance=allowance,
         layers=layers,
         fixed=signature.fixed_batch is not None,
-        apart=signature.fixed_batch is None and all(spec.has_sample_axis for spec in signature.outputs),
+        apart=signature.joins_samples,
         graph=graph,
     )
     await asyncio.get_running_loop().run_in_executor(executor, give_back)  # what the artifact in Python took

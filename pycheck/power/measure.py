@@ -18,9 +18,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArtifactFileError, NotExecutableError
 from ..types import ArtifactInfo, Batch, Power
 from .allowance import Allowance
+from .contradiction import Contradiction
 from .meter import FAULT, Meter
 from .portions import parts
 
@@ -57,8 +57,8 @@ async def measure_power(
 
     `batches` starts the inputs from the beginning; all batches are asked which rows of a table they select, and as
     many as there is time for which channels of a ReLU they reach. With `fixed` the model takes whole batches only, with
-    `apart` each output has a sample axis. `graph` is the artifact where that was read before. If the artifact cannot be
-    executed in Python, the result is a note.
+    `apart` what separate samples give fits together. `graph` is the artifact where that was read before. If the
+    artifact cannot be executed in Python, the result is a note.
     """
 
     async def step(work: Callable[[], Any]) -> Any:
@@ -80,8 +80,9 @@ async def measure_power(
         finally:
             await step(meter.close)
     except Exception as error:  # of any kind: TensorFlow runs an artifact that was written for TF.js
-        reason = _reason(error)
-        failure = reason if _is_of_artifact(error) else ""
+        contradicts = isinstance(error, Contradiction)
+        reason = _reason(error.__cause__ if contradicts and isinstance(error.__cause__, Exception) else error)
+        failure = reason if contradicts else ""
         return Power(FAULT, 0, (), note=f"Not measured: {reason}", failure=failure, seconds=allowance.used_s)
     return replace(meter.power(), seconds=allowance.used_s)
 
@@ -126,11 +127,3 @@ def _reason(error: Exception) -> str:
     node = _NODE.search(str(error))
     where = f" (node {node[1].removesuffix('/fused_0')})" if node and node[1] not in reason else ""
     return reason[:300].rstrip(". ") + where
-
-
-def _is_of_artifact(error: Exception) -> bool:
-    """Whether the artifact contradicts itself: its shapes, types or names do not fit together."""
-    if isinstance(error, NotExecutableError):
-        return False
-    # tf.errors.InvalidArgumentError by its name: TensorFlow is not imported here.
-    return isinstance(error, ArtifactFileError | ValueError) or type(error).__name__ == "InvalidArgumentError"

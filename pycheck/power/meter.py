@@ -14,6 +14,7 @@ import numpy as np
 from ..memory import give_back
 from ..types import Array, ArtifactInfo, Batch, DeadChannels, OutputChange, Power, TableReach, Tensors, WeightPower
 from .changes import change, hides_faults, largest_first, relative, root_mean_square
+from .contradiction import of_artifact
 from .portions import few_samples, in_portions, samples_at_once
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ class _Known:
 
 
 class Meter:
-    """Perturbs one weight after the other. One thread at a time. Errors are those of TensorFlow and of the artifact.
+    """Perturbs one weight after the other. One thread at a time. Contradiction, and errors of TensorFlow.
 
-    `graph` is the artifact where that was read before. With `apart` every output has a sample axis: then samples run
-    in portions that fit into memory; else a large model runs on fewer samples. With `fixed` it takes whole batches.
+    `graph` is the artifact where that was read before. With `apart` what separate samples give fits together: then
+    samples run in portions that fit into memory; else a large model runs on fewer samples. With `fixed` it takes whole
+    batches.
     """
 
     def __init__(
@@ -65,20 +67,23 @@ class Meter:
 
         self._names = {theirs: ours for ours, theirs in artifact.output_names.items()}
         self._input_names = artifact.input_names
-        graph = graph or read_artifact(artifact.folder / artifact.model_file, layers=layers)
+        with of_artifact():
+            graph = graph or read_artifact(artifact.folder / artifact.model_file, layers=layers)
         give_back()  # the copies of what it read
         self._weights = graph.weights
         #: How many samples run together.
         self.at_once = at_once = batch.size if fixed else samples_at_once(self._bytes_of_one(graph, batch))
         chosen = few_samples(batch, fixed=fixed, most=batch.size if apart else at_once)
-        self._session = SensitivitySession(graph, list(self._names))
+        with of_artifact():
+            self._session = SensitivitySession(graph, list(self._names))
         del graph  # the session holds the weights
         give_back()
         self.sample_count = next((len(value) for name, value in chosen.items() if name not in batch.whole), 1)
         self._portions = in_portions(self._fed(chosen), self._whole(batch), at_once if apart else self.sample_count)
-        self._before = self._outputs()
+        with of_artifact():
+            self._portions_run(np.ones(len(self._weights), np.float32))
         begin = time.perf_counter()
-        self._before = self._outputs()  # again: the first run of a session compiles
+        self._before = self._outputs()  # the first run of a session compiles
         run_s = time.perf_counter() - begin
         self._scales = {name: root_mean_square(value) for name, value in self._before.items()}
         weights = self._weights
@@ -173,11 +178,14 @@ class Meter:
         factors = np.ones(len(self._weights), np.float32)
         if factor != 1.0:
             factors[position] = factor
-        found = [self._session.run(portion.feeds, factors) for portion in self._portions]
+        found = self._portions_run(factors)
         names = [name for name, value in found[0].items() if value.dtype.kind in "fiub"]
         if len(found) == 1:
             return {self._names[name]: found[0][name] for name in names}
         return {self._names[name]: np.concatenate([values[name] for values in found]) for name in names}
+
+    def _portions_run(self, factors: Array) -> list[dict[str, Array]]:
+        return [self._session.run(portion.feeds, factors) for portion in self._portions]
 
     def _perturb(self, known: _Known) -> None:
         after = self._outputs(known.position, 1.0 + FAULT)

@@ -98,3 +98,13 @@ class Signature:
     def fixed_batch(self) -> int | None:
         """The number of samples that the model takes at a time, if it takes no other number."""
         return next((spec.shape[0] for spec in self.inputs if spec.has_sample_axis), None)
+
+    @property
+    def joins_samples(self) -> bool:
+        """Whether what separate samples give is known to fit together along the sample axis of each output.
+
+        A size that is not known may depend on the values, such as how many boxes are found.
+        """
+        return self.fixed_batch is None and all(
+            spec.has_sample_axis and None not in spec.sample_shape for spec in self.outputs
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,7 @@ class _Artifact:
         )
         tf.saved_model.save(module, str(folder / "model"), signatures=module.f)
         model = load(identify(folder / "model"))
+        self.signature = model.info.signature
         self.info: ArtifactInfo = convert(model, folder / "web", format="graph", quantize="none")
         self.batch = Batch(0, 0, {model.info.signature.inputs[0].name: x}, len(x))
 
@@ -321,3 +323,31 @@ def test_a_slope_that_is_no_number_leaves_unknown_whether_a_weight_is_reached(
 )
 def test_decisions_and_nan_hide_faults(values: Any, hides: bool) -> None:
     assert hides_faults(np.asarray(values)) is hides
+
+
+def test_portions_that_do_not_fit_together_are_no_fault_of_the_artifact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    x = np.array([[1, 1, 1, 1], [-1, 1, 1, 1], [1, -1, -1, 1], [1, 1, 1, -1]], np.float32)
+    artifact = _Artifact(
+        tmp_path, lambda x: tf.boolean_mask(x, tf.reduce_all(x > 0, 0), axis=1) * tf.constant([2.5]), x
+    )
+    monkeypatch.setattr(portions, "_MOST_BYTES", 1)
+    assert not artifact.signature.joins_samples
+    assert not artifact.power().note
+    power = artifact.power(apart=True)
+    assert power.note.startswith("Not measured: ")
+    assert power.failure == ""
+
+
+def test_an_artifact_that_contradicts_itself_is_told_with_the_reason(tmp_path: Path) -> None:
+    artifact = _Artifact(tmp_path, lambda x: x @ np.arange(1.0, 9.0, dtype=np.float32).reshape(4, 2), X)
+    file = artifact.info.folder / artifact.info.model_file
+    content = json.loads(file.read_text("utf-8"))
+    (weight,) = (w for group in content["weightsManifest"] for w in group["weights"] if w["shape"] == [4, 2])
+    weight["shape"] = [2, 4]
+    file.write_text(json.dumps(content), "utf-8")
+    power = artifact.power()
+    assert power.failure and power.note == f"Not measured: {power.failure}"
