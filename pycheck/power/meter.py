@@ -71,8 +71,10 @@ class Meter:
             graph = graph or read_artifact(artifact.folder / artifact.model_file, layers=layers)
         give_back()  # the copies of what it read
         self._weights = graph.weights
+        with of_artifact():
+            bytes_of_one = self._bytes_of_one(graph, batch)
         #: How many samples run together.
-        self.at_once = at_once = batch.size if fixed else samples_at_once(self._bytes_of_one(graph, batch))
+        self.at_once = at_once = batch.size if fixed else samples_at_once(bytes_of_one)
         chosen = few_samples(batch, fixed=fixed, most=batch.size if apart else at_once)
         with of_artifact():
             self._session = SensitivitySession(graph, list(self._names))
