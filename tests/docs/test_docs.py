@@ -22,6 +22,7 @@ FOREIGN_OPTIONS = {"--transcripts",
     "--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--use-angle",
     "--enable-features", "--disable-vulkan-surface",  # of Chromium
     "--gpu",  # of docs/make_engines.py
+    "--no-deps",  # of pip
     "--junit-xml", "--browser",  # of pytest and pytest-playwright
     "--tag", "--rm", "--volume", "--user",  # of docker
 }  # fmt: skip
