@@ -39,6 +39,7 @@ from fnmatch import fnmatchcase
 
 from .errors import UsageError
 from .types import (
+    UNIT_ROUNDOFF,
     CheckReport,
     Comparison,
     Environment,
@@ -51,6 +52,7 @@ from .types import (
     Severity,
     Tolerance,
     Verdict,
+    is_exact,
 )
 
 __all__ = [
@@ -96,8 +98,6 @@ AUTO = AutoConstants()
 #: A limit that is so much larger because of few values is named.
 LARGE_SMALL_COUNT_FACTOR = 4.0
 
-#: Unit roundoff by float bits.
-_UNIT_ROUNDOFF = {16: 2.0**-11, 32: 2.0**-24}
 #: Errors below this are not drift: the smallest normal float32, the spacing of subnormal half floats.
 _UNDERFLOW = {16: 2.0**-24, 32: 2.0**-126}
 
@@ -179,11 +179,11 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     """The tolerance that the noise floor, the output's own size and the precision give."""
     c = comparison
     bits = 16 if c.precision_bits == 16 else 32
-    roundoff = _UNIT_ROUNDOFF[bits]
-    coarser = roundoff / _UNIT_ROUNDOFF[32]
+    roundoff = UNIT_ROUNDOFF[f"float{bits}"]
+    coarser = roundoff / UNIT_ROUNDOFF["float32"]
     scale, rms = c.reference_scale or 0.0, c.reference_rms or 0.0
     if c.noise_floor is None or c.noise_floor_rms is None:
-        assumed = constants.unknown_floor_roundoffs * _UNIT_ROUNDOFF[32]
+        assumed = constants.unknown_floor_roundoffs * UNIT_ROUNDOFF["float32"]
         floor, floor_rms, luck, source = assumed * scale, assumed * rms, 1.0, "an assumed noise floor"
         if c.floor_assumed_for:
             source += f", since {' and '.join(c.floor_assumed_for)} ran in float32 in the reference"
@@ -231,7 +231,7 @@ def _assess(comparison: Comparison, options: ToleranceOptions, nan: NanPolicy) -
 
 
 def _tolerance(comparison: Comparison, options: ToleranceOptions) -> Tolerance:
-    exact = comparison.dtype == "bool" or comparison.dtype.lstrip("u").startswith("int")
+    exact = is_exact(comparison.dtype)
     limits = options.of(comparison.tensor, comparison.candidate)
     if exact and not limits.elementwise:  # integers have no ULP for max_ulp to limit
         return Tolerance("exact", max_abs=0.0, derivation="integers and booleans are exact")

@@ -15,7 +15,16 @@ from .compare import measure, summarize
 from .errors import RuntimeFailedError
 from .gate import assess
 from .tensors import parts
-from .types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Comparison, ReferenceCheck, RuntimeId, Tensors
+from .types import (
+    NATIVE_FLOAT32,
+    NATIVE_FLOAT64,
+    UNIT_ROUNDOFF,
+    Array,
+    Comparison,
+    ReferenceCheck,
+    RuntimeId,
+    Tensors,
+)
 
 if TYPE_CHECKING:
     from .model import Model
@@ -201,8 +210,6 @@ def _is_decided(comparison: Comparison) -> bool:
 
 def _is_rounding(comparison: Comparison, half: str | None) -> bool:
     """Whether these differ by the rounding of half floats, in which two executions may fuse other operations."""
-    from .model.precision import UNIT_ROUNDOFF
-
     c = comparison
     if half is None or c.shape_mismatch or c.nonfinite.changed or c.max_abs_error is None:
         return False

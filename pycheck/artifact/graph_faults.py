@@ -23,7 +23,9 @@ _NUMBERED = {
     8: "DT_COMPLEX64", 9: "DT_INT64", 10: "DT_BOOL", 14: "DT_BFLOAT16", 19: "DT_HALF",
 }  # fmt: skip
 _CONVERT = "Convert the model with pycheck convert MODEL FOLDER, which writes what TF.js has or names the layer."
-_CONVERT_LOOP = "Convert the model with pycheck convert MODEL FOLDER, which lets the loop return what it writes."
+_CONVERT_LOOP = (
+    "Convert the model with pycheck convert MODEL FOLDER: each step of the loop then returns what it writes."
+)
 
 
 def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[ArtifactFault, ...]:
@@ -32,16 +34,20 @@ def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[Arti
     functions = {str(function["signature"]["name"]) for function in library}
     bodies = [("", document.topology.get("node") or [])]
     bodies += [(str(function["signature"]["name"]), function.get("nodeDef") or []) for function in library]
+    sizes_are_fixed = all(_has_fixed_sizes(node) for node in bodies[0][1] if node["op"] == "Placeholder")
     found: list[ArtifactFault] = []
     for function, nodes in bodies:
         shapes = {str(node["name"]): _rank(node) for node in nodes}
         for node in nodes:
-            found += _of_node(node, _facts(node, function, weights, shapes), functions)
+            facts = _facts(node, function, weights, shapes)
+            found += _of_node(node, facts, functions, sizes_are_fixed=sizes_are_fixed)
     found += _unkept(library, set(_loop_bodies(node for _, nodes in bodies for node in nodes)))
     return tuple(found)
 
 
-def _of_node(node: Mapping[str, Any], facts: NodeFacts, functions: set[str]) -> Iterator[ArtifactFault]:
+def _of_node(
+    node: Mapping[str, Any], facts: NodeFacts, functions: set[str], *, sizes_are_fixed: bool
+) -> Iterator[ArtifactFault]:
     name, op = str(node["name"]), facts.op
     if op not in known_operations() | functions:
         yield ArtifactFault(name, op, f"TF.js has no operation {op}", _CONVERT)
@@ -51,7 +57,8 @@ def _of_node(node: Mapping[str, Any], facts: NodeFacts, functions: set[str]) -> 
         fault = f"TF.js's {backend} backend has no kernel for {op}"
         yield ArtifactFault(name, op, fault, cure_of_missing(op, backend), backends=(backend,))
     for wrong in kernel_faults(facts):
-        yield ArtifactFault(name, op, wrong.fault, wrong.cure, backends=wrong.backends, broken=True)
+        cure = wrong.cure(sizes_are_fixed=sizes_are_fixed)
+        yield ArtifactFault(name, op, wrong.fault, cure, backends=wrong.backends, broken=True)
 
 
 def _facts(
@@ -90,16 +97,29 @@ def _value(attribute: Mapping[str, Any]) -> Any:
 
 def _rank(node: Mapping[str, Any]) -> int | None:
     """How many axes a placeholder has, where it says so."""
+    sizes = _sizes(node)
+    return None if sizes is None else len(sizes)
+
+
+def _has_fixed_sizes(node: Mapping[str, Any]) -> bool:
+    """Whether a placeholder says all its sizes; the first may be free, as that of the batch."""
+    sizes = _sizes(node)
+    return sizes is not None and all(size >= 0 for size in sizes[1:])
+
+
+def _sizes(node: Mapping[str, Any]) -> list[int] | None:
+    """The sizes of a placeholder's axes, -1 for a free one, where it says how many they are."""
     shape = ((node.get("attr") or {}).get("shape") or {}).get("shape")
     if node.get("op") != "Placeholder" or not isinstance(shape, Mapping) or shape.get("unknownRank"):
         return None
-    return len(shape.get("dim") or ())
+    return [int(dim.get("size", 0)) for dim in shape.get("dim") or ()]
 
 
+LOOPS = ("StatelessWhile", "While")
 #: Operations whose result shares its data with what they are given, which may live on.
 _VIEWS = {"ExpandDims", "Identity", "Reshape", "Squeeze", "TensorListGetItem"}
 #: By operation, the position of what it writes into a list among its inputs.
-_WRITES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
+WRITES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 
 
 def _unkept(functions: Sequence[Mapping[str, Any]], bodies: Collection[str]) -> Iterator[ArtifactFault]:
@@ -113,7 +133,7 @@ def _unkept(functions: Sequence[Mapping[str, Any]], bodies: Collection[str]) -> 
         ops = {str(node["name"]): str(node["op"]) for node in function.get("nodeDef") or []}
         returned = {str(ref).partition(":")[0] for ref in (function.get("ret") or {}).values()}
         for node in function.get("nodeDef") or []:
-            written = str(node["input"][_WRITES[node["op"]]]).partition(":")[0] if node["op"] in _WRITES else ""
+            written = str(node["input"][WRITES[node["op"]]]).partition(":")[0] if node["op"] in WRITES else ""
             if written in ops and written not in returned and ops[written] not in _VIEWS:
                 fault = "TF.js disposes what a loop, such as that of tf.map_fn, writes into a list and does not return"
                 yield ArtifactFault(str(node["name"]), str(node["op"]), fault, _CONVERT_LOOP)
@@ -121,5 +141,5 @@ def _unkept(functions: Sequence[Mapping[str, Any]], bodies: Collection[str]) -> 
 
 def _loop_bodies(nodes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for node in nodes:
-        if node["op"] in ("StatelessWhile", "While"):
+        if node["op"] in LOOPS:
             yield str(((node.get("attr") or {}).get("body") or {}).get("func", {}).get("name", ""))

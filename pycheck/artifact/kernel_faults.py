@@ -32,9 +32,12 @@ WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
 #: Measured for kernels of 1 to 5 and strides of 1 to 3 on sizes of 7 to 10; a kernel of 1 by 1 is right.
 NO_PADDING = 'TF.js\'s wasm kernel returns only zeros if "same" padding is negative, as for strides beyond the kernel'
 OTHER_BACKEND = "Use another backend for this model, or run this kernel on the CPU."
+_OR_ELSEWHERE = "Or use another backend for this model, or run this kernel on the CPU."
 PAD_CURE = (
-    "Give the model inputs of fixed sizes: pycheck convert MODEL FOLDER then writes the padding out. Or use another "
-    "backend for this model, or run this kernel on the CPU."
+    f"Give the model inputs of fixed sizes: pycheck convert MODEL FOLDER then writes the padding out. {_OR_ELSEWHERE}"
+)
+PAD_CURE_OF_FIXED = (
+    f"Convert the model with pycheck convert MODEL FOLDER, which writes the padding out. {_OR_ELSEWHERE}"
 )
 #: Backends whose kernels the CPU can run instead, and what TF.js calls kernels that have another name in graphs.
 _READABLE = frozenset({"wasm", "webgl"})
@@ -82,12 +85,12 @@ class KernelFault:
     concerns: Callable[[NodeFacts], bool]
     rewritten: str = ""
     otherwise: str = OTHER_BACKEND  # what to do if nothing can be written instead
+    if_sizes_are_fixed: str = ""  # what to do then, where that is something else
 
-    @property
-    def cure(self) -> str:
-        """What to do about it, in a sentence or two."""
+    def cure(self, *, sizes_are_fixed: bool) -> str:
+        """What to do about it, in a sentence or two; where the inputs have no free size but that of the batch."""
         if not self.rewritten:
-            return self.otherwise
+            return (sizes_are_fixed and self.if_sizes_are_fixed) or self.otherwise
         kernel = _KERNELS.get(self.op, self.op)
         on_cpu = (
             f" Or run the kernel on the CPU: --cpu-kernel {kernel} here, and in the page the function runOnCpu, which "
@@ -230,7 +233,7 @@ def _is_nearest(node: NodeFacts) -> bool:
 
 _MOVED = "its webgpu kernel moves axes of integers and truth values wrongly"
 _VECTOR = "its webgpu kernel reads other elements of a vector beside five axes or more"
-_FOREIGN = "TF.js's wasm kernel takes no text: it warns on the console and answers with memory that nothing wrote"
+_FOREIGN = "TF.js's wasm kernel takes no text: it warns on the console and returns uninitialized memory"
 _NOT_ON_WASM = "Use another backend for this model."
 #: The operations of TF.js 4.22 that check their tensors to be numeric, and that TensorFlow has for texts too.
 OPS_WITHOUT_TEXT = (
@@ -328,11 +331,14 @@ FAULTS: tuple[KernelFault, ...] = (
     KernelFault("ShapeN", (), "TF.js makes floats of the sizes", _always, "Shape of each"),
     KernelFault("FakeQuantWithMinMaxVars", (), "TF.js hands its input on unquantized", _always, "clip, scale, round"),
     KernelFault("Mod", (), "TF.js takes it for FloorMod", _always, "sign(x) FloorMod(|x|, |y|)"),
-    # Without another way to write it.
+    # Only a conversion that knows the sizes has another way to write it.
     *(
-        KernelFault(op, ("wasm",), NO_PADDING, _leaves_no_padding, otherwise=PAD_CURE)
+        KernelFault(
+            op, ("wasm",), NO_PADDING, _leaves_no_padding, otherwise=PAD_CURE, if_sizes_are_fixed=PAD_CURE_OF_FIXED
+        )
         for op in ("Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", "_FusedConv2D")
     ),
+    # Without another way to write it.
     *(KernelFault(op, ("wasm",), _FOREIGN, _holds_text, otherwise=_NOT_ON_WASM) for op in ("Equal", "NotEqual")),
     *(
         KernelFault(op, ("wasm",), "TF.js's wasm kernel takes no text", _holds_text, otherwise=_NOT_ON_WASM)

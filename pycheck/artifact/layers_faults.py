@@ -8,7 +8,7 @@ from typing import Any
 from ..types import ArtifactFault
 from .document import Document
 from .epsilons import configurations
-from .kernel_faults import NO_PADDING, PAD_CURE
+from .kernel_faults import NO_PADDING, PAD_CURE, PAD_CURE_OF_FIXED
 from .layers_ranks import input_ranks
 from .layers_table import (
     ALWAYS_IGNORED,
@@ -40,6 +40,8 @@ def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
     masked = any(kind == "Masking" or config.get("mask_zero") for _, (kind, config) in layers)
     keras_3 = str(document.topology.get("keras_version", "")).startswith("3")
     ranks = input_ranks(document.topology)
+    shapes = [config["batch_input_shape"] for _, (_, config) in layers if config.get("batch_input_shape")]
+    pad_cure = PAD_CURE_OF_FIXED if shapes and all(None not in shape[1:] for shape in shapes) else PAD_CURE
     found: list[ArtifactFault] = []
     for name, (kind, config) in layers:
         if kind in MODELS:
@@ -49,7 +51,7 @@ def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
             continue
         found += _of_arguments(name, kind, config, masked=masked)
         found += _of_activations(name, kind, config, keras_3=keras_3)
-        found += _of_class(name, kind, config, rank=ranks.get(name))
+        found += _of_class(name, kind, config, rank=ranks.get(name), pad_cure=pad_cure)
     return tuple(found)
 
 
@@ -118,14 +120,16 @@ def _of_activations(name: str, kind: str, config: Configuration, *, keras_3: boo
             yield ArtifactFault(name, kind, fault, _ANY, shown)
 
 
-def _of_class(name: str, kind: str, config: Configuration, *, rank: int | None) -> Iterator[ArtifactFault]:
+def _of_class(
+    name: str, kind: str, config: Configuration, *, rank: int | None, pad_cure: str
+) -> Iterator[ArtifactFault]:
     if kind in SAMPLED_ELSEWHERE:
         yield ArtifactFault(name, kind, SAMPLED_ELSEWHERE[kind], _GRAPH)
     if kind in NOT_ALIKE:
         yield ArtifactFault(name, kind, NOT_ALIKE[kind], _GRAPH, backends=("webgpu",))
     if kind in ("Conv2D", "DepthwiseConv2D", "SeparableConv2D") and _leaves_no_padding(config):
         shown = _shown("strides", config["strides"])
-        yield ArtifactFault(name, kind, NO_PADDING, PAD_CURE, shown, ("wasm",), broken=True)
+        yield ArtifactFault(name, kind, NO_PADDING, pad_cure, shown, ("wasm",), broken=True)
     for concerned, argument, is_wrong, fault, backends in _BY_VALUE:
         if kind in concerned and is_wrong(config, rank):
             yield ArtifactFault(name, kind, fault, _ANY, _shown(argument, config.get(argument)), backends)

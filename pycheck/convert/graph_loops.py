@@ -16,12 +16,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..artifact.graph_faults import LOOPS, WRITES
 from ..tensorflow_internals import node_def_pb2
 from .graph_body import Body, Program, called_functions
-
-LOOPS = ("StatelessWhile", "While")
-#: By operation, the position of what it writes among its inputs.
-WRITES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 
 
 def keep_written(program: Program) -> list[str]:
@@ -33,7 +30,7 @@ def keep_written(program: Program) -> list[str]:
                 count += _of_loop(program, body, node)
     times = f"{count} time{'' if count == 1 else 's'}"
     return (
-        [f"what a loop writes into a list -> also a result of its step, or TF.js disposes it ({times})"]
+        [f"a tensor that a loop writes into a list -> its step returns it too, so that TF.js keeps it ({times})"]
         if count
         else []
     )

@@ -78,11 +78,6 @@ _MANY = 9.995
 _EXACT_INTEGERS = 2.0**53
 
 
-def is_exact(dtype: str) -> bool:
-    """Whether values of this type are booleans or whole numbers."""
-    return dtype == "bool" or dtype.lstrip("u").startswith("int")
-
-
 def number(value: float) -> str:
     """At least three significant digits: ``0.00229``, ``65,504``, ``2.16e-7``, ``+Inf``."""
     if not math.isfinite(value):

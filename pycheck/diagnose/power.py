@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..types import Comparison, DeadChannels, Finding, Power, Severity, TableReach, WeightPower
-from .case import Case, Rule, is_exact, listed, number
+from ..types import Comparison, DeadChannels, Finding, Power, Severity, TableReach, WeightPower, is_exact
+from .case import Case, Rule, listed, number
 from .codes import finding
 
 #: Samples that differ by less, in relation to the output's scale, are equal in float32.

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 from ..diagnose.codes import finding
 from ..report.wording import names, short
-from ..types import Comparison, Finding, Report, Severity
+from ..types import UNIT_ROUNDOFF, Comparison, Finding, Report, Severity
 from .accepting import environment, facts, mismatch, shortened
 from .baseline_file import Baseline, OutputFacts, VariantFacts
 from .configuration import BaselineSettings
 
 #: An error this small in unit roundoffs of the output's largest magnitude is nobody's loss.
 _ROUNDOFFS = 2.0
-_UNIT_ROUNDOFF = {16: 2.0**-11, 32: 2.0**-24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def _held(
 
 def _unnoticed(float_bits: int, c: Comparison) -> float:
     """The error that is nobody's loss in that precision."""
-    return _ROUNDOFFS * _UNIT_ROUNDOFF[16 if float_bits == 16 else 32] * (c.reference_scale or 0.0)
+    return _ROUNDOFFS * UNIT_ROUNDOFF["float16" if float_bits == 16 else "float32"] * (c.reference_scale or 0.0)
 
 
 def _times(now: float, was: float) -> str:

@@ -29,9 +29,6 @@ _NOT_COMPUTED = {
     "TensorArrayGatherV3", "TensorArrayScatterV3", "TensorArrayConcatV3", "TensorArraySplitV3", "XlaSharding",
 }  # fmt: skip
 
-#: Relative error of rounding to nearest.
-UNIT_ROUNDOFF = {"bfloat16": 2.0**-9, "float16": 2.0**-11}
-
 
 def coarsest_float(graph_def: Any) -> str | None:
     """bfloat16 or float16 if a node of the GraphDef, or of its functions, computes in it; else None."""

@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 
 from ..quiet import without_native_noise
-from ..types import Array, Signature, TensorSpec
+from ..types import Array, Signature, TensorSpec, is_exact
 from .row_inference import inferred_shapes, operations
 
 #: Two numbers of rows that no model has as a size of its own.
@@ -271,7 +271,7 @@ def _values(spec: TensorSpec, rows: int | None, random: np.random.Generator) -> 
     ones = random.integers(0, 2, shape)
     if spec.dtype == "string":
         return np.where(ones == 1, "a", "b").astype(object)
-    if spec.dtype == "bool" or spec.dtype.lstrip("u").startswith("int"):
+    if is_exact(spec.dtype):
         return np.asarray(ones)
     return np.asarray(random.normal(size=shape) * (random.random(shape) > 0.3))
 

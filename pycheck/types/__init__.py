@@ -12,6 +12,7 @@ from .comparisons import (
     Top1Flip,
     WorstElement,
 )
+from .dtypes import UNIT_ROUNDOFF, is_exact
 from .evidence import (
     ArtifactFault,
     Column,
@@ -83,6 +84,7 @@ __all__ = [
     "NATIVE_FLOAT32",
     "NATIVE_FLOAT64",
     "PYTHON_KINDS",
+    "UNIT_ROUNDOFF",
     "VALUE_KINDS",
     "Array",
     "ArtifactFault",
@@ -153,4 +155,5 @@ __all__ = [
     "Verdict",
     "WeightPower",
     "WorstElement",
+    "is_exact",
 ]

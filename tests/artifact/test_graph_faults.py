@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from collections.abc import Iterator
@@ -221,6 +222,37 @@ def test_the_cpu_is_advised_for_a_missing_kernel_that_it_can_run(
     (told,) = [f for f in graph_faults(read_document(tmp_path), {}) if backend in f.backends and not f.broken]
     assert told.cure.startswith("Use another backend for this model")
     assert ("run this kernel on the CPU" in told.cure) is cpu_helps
+
+
+def _shape(*sizes: int) -> dict[str, Any]:
+    return {"shape": {"shape": {"dim": [{"size": str(size)} for size in sizes]}}}
+
+
+@pytest.mark.parametrize("op", ["Conv2D", "DepthwiseConv2dNative", "_FusedConv2D"])
+@pytest.mark.parametrize(
+    ("shapes", "is_fixed"),
+    [
+        ([_shape(-1, 9, 10, 4)], True),
+        ([_shape(2, 9, 10, 4), _shape(-1, 3)], True),
+        ([_shape(-1, -1, 10, 4)], False),
+        ([_shape(-1, 9, 10, 4), _shape(-1, -1)], False),
+        ([{"shape": {"shape": {"unknownRank": True}}}], False),
+        ([{}], False),
+    ],
+)
+def test_fixed_sizes_are_advised_only_where_a_size_is_free(
+    tmp_path: Path, op: str, shapes: list[dict[str, Any]], is_fixed: bool
+) -> None:
+    """A conversion writes the padding out where it knows the sizes."""
+    steps = {"list": {"i": ["1", "2", "2", "1"]}}
+    padding = {"s": base64.b64encode(b"SAME").decode()}
+    inputs = [_node(f"x{number}", "Placeholder", **shape) for number, shape in enumerate(shapes)]
+    nodes = [*inputs, _node("w", "Identity", "x0"), _node("y", op, "x0", "w", strides=steps, padding=padding)]
+    content = {"format": "graph-model", "modelTopology": {"node": nodes}, "weightsManifest": []}
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    (found,) = graph_faults(read_document(tmp_path), {"w": np.ones((3, 1, 4, 1), np.float32)})
+    assert found.cure.startswith("Convert the model with" if is_fixed else "Give the model inputs of fixed sizes")
+    assert found.cure.endswith("Or use another backend for this model, or run this kernel on the CPU.")
 
 
 _TEXT_JS = """

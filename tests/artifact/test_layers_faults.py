@@ -261,3 +261,19 @@ def test_the_axis_of_a_normalization_is_held_against_the_axes_of_its_input(
 def test_what_tfjs_layers_reads_as_it_stands_is_no_fault(tmp_path: Path, layers: list[dict[str, Any]]) -> None:
     (tmp_path / "model.json").write_text(json.dumps(_topology(_INPUT, *layers)))
     assert layers_faults(read_document(tmp_path)) == ()
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D", "SeparableConv2D"])
+@pytest.mark.parametrize(
+    ("shape", "is_fixed"),
+    [([None, 9, 10, 4], True), ([2, 9, 10, 4], True), ([None, None, 10, 4], False), ([None, None, None, 4], False)],
+)
+def test_fixed_sizes_are_advised_only_where_a_size_is_free(
+    tmp_path: Path, kind: str, shape: list[int | None], is_fixed: bool
+) -> None:
+    """A conversion writes the padding out where it knows the sizes."""
+    narrow = _layer(kind, padding="same", kernel_size=[3, 1], strides=[2, 2])
+    (tmp_path / "model.json").write_text(json.dumps(_topology(_layer("InputLayer", batch_input_shape=shape), narrow)))
+    (found,) = layers_faults(read_document(tmp_path))
+    assert found.cure.startswith("Convert the model with" if is_fixed else "Give the model inputs of fixed sizes")
+    assert found.cure.endswith("Or use another backend for this model, or run this kernel on the CPU.")
