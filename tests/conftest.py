@@ -45,20 +45,51 @@ Cli = Callable[..., Said]
 _HEAVY = ("tensorflow", "keras", "tf_keras", "tensorflowjs")
 
 
+#: What starts a process, or makes this one another.
+_PROCESSES = frozenset(
+    {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile", "os.system"}
+)
+
+
+class Quick:
+    """The audit hook that holds quick tests; it keeps what it refused, since the product may catch what it raises."""
+
+    def __init__(self) -> None:
+        self._refused: list[str] = []
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _PROCESSES and arguments[:1] != ("uname",):  # of Python's own platform
+            self._refuse(f"starts a process ({event}{''.join(f' {value!r}' for value in arguments[:2])})")
+        if event == "import" and arguments[0].partition(".")[0] in _HEAVY:
+            self._refuse(f"imports {arguments[0]}")
+
+    def _refuse(self, what: str) -> None:
+        told = f"a quick test {what}: mark it with pytest.mark.real"
+        self._refused.append(told)
+        raise AssertionError(told)
+
+    def check(self) -> None:
+        """AssertionError if something was refused since the last call."""
+        told, self._refused = self._refused, []
+        if told:
+            raise AssertionError("\n".join(dict.fromkeys(told)))
+
+
+_QUICK = Quick()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only tests without TensorFlow, browser and other processes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--quick") and config.getoption("dist", "no") == "no":  # what starts workers runs no test
-        sys.addaudithook(_hold_quick)
+        sys.addaudithook(_QUICK)
 
 
-def _hold_quick(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in ("subprocess.Popen", "os.posix_spawn") and arguments[0] != "uname":  # of Python's own platform
-        raise AssertionError(f"a quick test starts {arguments[0]}: mark it with pytest.mark.real")
-    if event == "import" and arguments[0].partition(".")[0] in _HEAVY:
-        raise AssertionError(f"a quick test imports {arguments[0]}: mark it with pytest.mark.real")
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    _QUICK.check()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
