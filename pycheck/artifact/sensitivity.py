@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -188,26 +189,31 @@ def _tables(graph: ArtifactGraph) -> list[tuple[str, str]]:
 
 
 def _clipped(graph: ArtifactGraph) -> list[Point]:
-    """Points whose value comes out of a ReLU, whatever identities lie between, and that have channels last.
+    """Points whose value comes out of a ReLU, whatever identities lie between.
 
-    Without a ReLU whose other sign a second one hands on, as in the leaky relu(x) - a relu(-x): nothing is lost there.
+    Without a ReLU of the other sign of what is read elsewhere, and without the one that it completes, as in the leaky
+    relu(x) - a relu(-x): nothing is lost there.
     """
     nodes = {node.name: node for node in graph.graph_def.node}
     read = {name: _behind(nodes, node.input[0]) for name, node in nodes.items() if node.op in _CLIPPING}
-    negated = {name: _behind(nodes, nodes[name].input[0]) for name in read.values() if nodes[name].op == "Neg"}
-    both = {name for pair in negated.items() if pair[1] in read.values() for name in pair}
+    count = Counter(_behind(nodes, ref) for node in nodes.values() if node.op != "Identity" for ref in node.input)
+    negated = {name: _negated(nodes, name) for name in read.values()}
+    both = {part for name, base in negated.items() if count[base] > 1 for part in (name, base)}
     points = [(point, _behind(nodes, point.tensor)) for point in graph.points if not point.constant]
-    return [
-        point
-        for point, name in points
-        if name in read and read[name] not in both and not _has_channels_first(nodes, read[name])
-    ]
+    return [point for point, name in points if name in read and read[name] not in both]
 
 
-def _has_channels_first(nodes: Mapping[str, Any], name: str) -> bool:
-    """Whether this is what a convolution, a bias or a normalization gives with channels before the other axes."""
-    attributes = nodes[name].attr
-    return "data_format" in attributes and attributes["data_format"].s.startswith(b"NC")
+def _negated(nodes: Mapping[str, Any], name: str) -> str:
+    """The node that this is the other sign of, maybe shifted by a constant, as Keras writes a threshold; else none."""
+    node = nodes[name]
+    behind = [_behind(nodes, ref) for ref in node.input]
+    if node.op == "Neg":
+        return behind[0]
+    if node.op == "Sub" and nodes[behind[0]].op == "Const":
+        return behind[1]
+    if node.op in ("Add", "AddV2") and "Const" in (nodes[part].op for part in behind):
+        return next((_negated(nodes, part) for part in behind if nodes[part].op == "Neg"), "")
+    return ""
 
 
 def _has_channels(value: Any) -> bool:

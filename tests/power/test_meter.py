@@ -93,6 +93,12 @@ def _leaky(tf: Any, relu: Callable[[Any], Any], x: Any) -> Any:
     return relu(x) - 0.01 * tf.nn.relu(-x)
 
 
+def _keras_relu(x: Any, **options: float) -> Any:
+    import keras
+
+    return 0.01 * keras.layers.ReLU(negative_slope=0.1, **options)(x)
+
+
 def _both_signs(tf: Any, x: Any) -> Any:
     return tf.concat([tf.nn.relu(-tf.identity(x)), 2.0 * tf.nn.relu(x)], -1)
 
@@ -118,6 +124,9 @@ DEAD: list[tuple[np.ndarray, dict[str, tuple[Callable[[Any, Any], Any], tuple[in
             "leaky": (lambda tf, x: _leaky(tf, tf.nn.relu, x @ tf.constant(W) + _zero([1], -1e3)), ()),
             "mirrored": (lambda tf, x: _leaky(tf, tf.nn.relu, x @ tf.constant(W) + _zero([1], 1e3)), ()),
             "joined": (lambda tf, x: _both_signs(tf, x @ tf.constant(W) + _zero([1, 2], -1e3)), ()),
+            "keras": (lambda tf, x: _keras_relu(x @ tf.constant(W) + _zero([1], 1e3), max_value=6.0), ()),
+            "threshold": (lambda tf, x: _keras_relu(x @ tf.constant(W) + _zero([1], 1e3), threshold=1.0), ()),
+            "beside": (lambda tf, x: tf.nn.relu(x @ tf.constant(W[:, :4]) + _zero([1], -1e3)[:4]) + 0.01 * x, (1,)),
             "negative": (lambda tf, x: tf.nn.relu(-(x @ tf.constant(W) + _zero([4], 1e3))), (4,)),
             "whole": (
                 lambda tf, x: tf.cast(tf.nn.relu(tf.cast(x @ tf.constant(W), tf.int32) - [0, 0, 99, 0, 0]), tf.float32),
