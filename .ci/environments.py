@@ -26,12 +26,14 @@ MOST_PACKAGES, MOST_MEGABYTES = 35, 200
 #: What the tests hold weight files against; its dependencies would move TensorFlow.
 PUBLISHED_CONVERTER = "tensorflowjs==4.22.0"
 TEST_TOOLS = ("hypothesis>=6.100", "pytest>=8.3", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "pyyaml>=6")
-#: In processes of their own: TensorFlow 2.16 flushes denormals in the process, and these tests make some.
-QUICK_TESTS_ALONE = ("tests/compare", "tests/gate")
-QUICK_TESTS = (
-    "tests/test_tensorflow_internals.py", "tests/test_installed.py", "tests/test_tensors.py", "tests/test_package.py",
-    "tests/artifact/test_operations.py", "tests/convert_graph/test_weight_files.py", "tests/model/test_load.py",
-)  # fmt: skip
+#: In a process each: TensorFlow 2.16 flushes denormals, of which quick tests make some.
+TESTS = {
+    "quick tests": ("--quick",),
+    "tests beside TensorFlow": (
+        "tests/test_tensorflow_internals.py", "tests/test_installed.py", "tests/test_package.py",
+        "tests/artifact/test_operations.py", "tests/convert_graph/test_weight_files.py", "tests/model/test_load.py",
+    ),
+}  # fmt: skip
 #: Saved by the Keras of the environment: an older one does not read what a newer one wrote.
 SAMPLES = ("cnn", "attention", "keras2")
 RUNTIME = ("--runtime", "chromium:cpu", "--no-color", "-q")
@@ -131,11 +133,11 @@ def _try(name: str, wanted: Wanted, python: str, wheel: Path) -> Outcome:
     for package in wanted.without_dependencies:
         _run([*pip, "install", "-qq", "--no-deps", package])
     _install(outcome, pip, place, wheel)
-    _say(name, "quick tests")
     _run([*pip, "install", "-qq", *TEST_TOOLS])
     _run([*pip, "install", "-qq", "--no-deps", PUBLISHED_CONVERTER])
     environment = {**os.environ, "PYCHECK_CACHE_DIR": str(place / "cache")}
-    for group, tests in (("tests", QUICK_TESTS), ("tests without TensorFlow", QUICK_TESTS_ALONE)):
+    for group, tests in TESTS.items():
+        _say(name, group)
         words = [str(place / "bin" / "pytest"), "-q", "-p", "no:cacheprovider", *tests]
         _judge(outcome, group, subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode)
     _samples(outcome, place, environment)
