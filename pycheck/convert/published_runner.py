@@ -8,12 +8,12 @@ it is not installed.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from types import ModuleType
 from typing import Any
 
-_OTHERS = (
+#: What tensorflowjs imports for conversions other than those of Keras models and SavedModels.
+OTHERS = (
     "tensorflow_decision_forests",
     "tensorflow_hub",
     "jax",
@@ -23,7 +23,7 @@ _OTHERS = (
 )
 
 
-class _Absent(ModuleType):
+class Absent(ModuleType):
     """Stands in for a package that is not needed; whatever uses it fails by its name."""
 
     def __init__(self, name: str) -> None:
@@ -41,8 +41,8 @@ class _Absent(ModuleType):
 def main() -> None:
     """Import TensorFlow first, without which tensorflowjs does not import; then convert."""
     importlib.import_module("tensorflow")
-    for name in _OTHERS:
-        sys.modules[name] = _Absent(name)
+    for name in OTHERS:
+        sys.modules[name] = Absent(name)
     importlib.import_module("tensorflowjs.converters.converter").convert(sys.argv[1:])
 
 
