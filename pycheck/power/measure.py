@@ -10,7 +10,6 @@ the artifact with a fault in those weights that have the smallest estimates, bec
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from concurrent.futures import Executor
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..types import ArtifactInfo, Batch, Power
 from .allowance import Allowance
-from .contradiction import Contradiction
+from .contradiction import Contradiction, reason_of
 from .meter import FAULT, Meter
 from .portions import parts
 
@@ -32,12 +31,6 @@ _ALWAYS_S = 0.3
 
 #: So many projections of each output are made in any case.
 _LEAST_ROUNDS = 2
-
-#: Lines of TensorFlow's messages that only announce the reason.
-_PREAMBLE = re.compile(r"Graph execution error|Detected at node|Node: |<stack traces unavailable>|\[\[\{\{node")
-#: The definition of a node, which TensorFlow appends to the reason.
-_DUMP = re.compile(r"\s+for '\{\{node .*", re.DOTALL)
-_NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 
 Step = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -81,7 +74,7 @@ async def measure_power(
             await step(meter.close)
     except Exception as error:  # of any kind: TensorFlow runs an artifact that was written for TF.js
         contradicts = isinstance(error, Contradiction)
-        reason = _reason(error.__cause__ if contradicts and isinstance(error.__cause__, Exception) else error)
+        reason = reason_of(error.__cause__ if contradicts and isinstance(error.__cause__, Exception) else error)
         failure = reason if contradicts else ""
         return Power(FAULT, 0, (), note=f"Not measured: {reason}", failure=failure, seconds=allowance.used_s)
     return replace(meter.power(), seconds=allowance.used_s)
@@ -117,13 +110,3 @@ async def _perturb(meter: Meter, step: Step, allowance: Allowance) -> None:
     begin_s = allowance.used_s
     while meter.has_pending and (allowance.used_s - begin_s < _ALWAYS_S or await allowance.granted()):
         await step(meter.perturb_some)
-
-
-def _reason(error: Exception) -> str:
-    """The line that says why, with the node, and without TensorFlow's dump of that node."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not _PREAMBLE.match(line)] or [type(error).__name__]
-    reason = _DUMP.sub("", told[0])
-    node = _NODE.search(str(error))
-    where = f" (node {node[1].removesuffix('/fused_0')})" if node and node[1] not in reason else ""
-    return reason[:300].rstrip(". ") + where
