@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..types import ArtifactFault
@@ -42,7 +43,17 @@ def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[Arti
             facts = _facts(node, function, weights, shapes)
             found += _of_node(node, facts, functions, sizes_are_fixed=sizes_are_fixed)
     found += _unkept(library, set(_loop_bodies(node for _, nodes in bodies for node in nodes)))
-    return tuple(found)
+    return tuple(_with_cure(fault, found) for fault in found)
+
+
+def _with_cure(fault: ArtifactFault, faults: Iterable[ArtifactFault]) -> ArtifactFault:
+    """What to do about all kernels that a backend lacks: no more than helps with each of them."""
+    if fault.cure:
+        return fault
+    (backend,) = fault.backends
+    return replace(
+        fault, cure=cure_of_missing({f.op for f in faults if f.lacking and f.backends == (backend,)}, backend)
+    )
 
 
 def _of_node(
@@ -50,12 +61,12 @@ def _of_node(
 ) -> Iterator[ArtifactFault]:
     name, op = str(node["name"]), facts.op
     if op not in known_operations() | functions:
-        yield ArtifactFault(name, op, f"TF.js has no operation {op}", _CONVERT)
+        yield ArtifactFault(name, op, f"TF.js has no operation {op}", _CONVERT, lacking=True)
         return
     lacking = tuple(backend for backend, operations in WITHOUT_KERNEL.items() if op in operations)
     for backend in lacking:
         fault = f"TF.js's {backend} backend has no kernel for {op}"
-        yield ArtifactFault(name, op, fault, cure_of_missing(op, backend), backends=(backend,))
+        yield ArtifactFault(name, op, fault, "", backends=(backend,), lacking=True)
     for wrong in kernel_faults(facts):
         cure = wrong.cure(sizes_are_fixed=sizes_are_fixed)
         yield ArtifactFault(name, op, wrong.fault, cure, backends=wrong.backends, broken=True)

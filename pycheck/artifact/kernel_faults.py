@@ -8,7 +8,7 @@ without an error, some of them with foreign memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
 #: Measured for kernels of 1 to 5 and strides of 1 to 3 on sizes of 7 to 10; a kernel of 1 by 1 is right.
 NO_PADDING = 'TF.js\'s wasm kernel returns only zeros if "same" padding is negative, as for strides beyond the kernel'
 OTHER_BACKEND = "Use another backend for this model, or run this kernel on the CPU."
+_NOT_ON_WASM = "Use another backend for this model."
 _OR_ELSEWHERE = "Or use another backend for this model, or run this kernel on the CPU."
 PAD_CURE = (
     f"Give the model inputs of fixed sizes: pycheck convert MODEL FOLDER then writes the padding out. {_OR_ELSEWHERE}"
@@ -99,10 +100,11 @@ class KernelFault:
         return f"{_CONVERT}: {self.rewritten}.{on_cpu if _READABLE.intersection(self.backends) else ''}"
 
 
-def cure_of_missing(op: str, backend: str) -> str:
-    """What to do about a kernel that a backend has not registered."""
-    on_cpu = backend in _READABLE and op not in _COMPLEX
-    return OTHER_BACKEND if on_cpu else "Use another backend for this model."
+def cure_of_missing(operations: Collection[str], backend: str) -> str:
+    """What to do about the kernels that a backend has not registered."""
+    if backend not in _READABLE or not _COMPLEX.isdisjoint(operations):
+        return _NOT_ON_WASM
+    return OTHER_BACKEND if len(operations) == 1 else OTHER_BACKEND.replace("this kernel", "these kernels")
 
 
 def _always(_: NodeFacts) -> bool:
@@ -234,7 +236,6 @@ def _is_nearest(node: NodeFacts) -> bool:
 _MOVED = "its webgpu kernel moves axes of integers and truth values wrongly"
 _VECTOR = "its webgpu kernel reads other elements of a vector beside five axes or more"
 _FOREIGN = "TF.js's wasm kernel takes no text: it warns on the console and returns uninitialized memory"
-_NOT_ON_WASM = "Use another backend for this model."
 #: The operations of TF.js 4.22 that check their tensors to be numeric, and that TensorFlow has for texts too.
 OPS_WITHOUT_TEXT = (
     "BroadcastTo", "Gather", "GatherV2", "MirrorPad", "PadV2", "ReverseV2", "ScatterNd", "Select", "SelectV2", "Split",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..types import ArtifactFault
@@ -47,12 +48,13 @@ def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
         if kind in MODELS:
             continue
         if kind not in CLASSES | _ALSO_THERE:
-            found.append(ArtifactFault(name, kind, f"tfjs-layers has no {kind}", _GRAPH))
+            found.append(ArtifactFault(name, kind, f"tfjs-layers has no {kind}", _GRAPH, lacking=True))
             continue
         found += _of_arguments(name, kind, config, masked=masked)
         found += _of_activations(name, kind, config, keras_3=keras_3)
         found += _of_class(name, kind, config, rank=ranks.get(name), pad_cure=pad_cure)
-    return tuple(found)
+    only_graph = any(fault.cure == _GRAPH for fault in found)
+    return tuple(replace(fault, cure=_GRAPH) if only_graph and fault.cure == _ANY else fault for fault in found)
 
 
 def _of_keras_3(layers: Iterable[tuple[str, tuple[str, Configuration]]]) -> ArtifactFault | None:

@@ -31,15 +31,21 @@ def _failing(case: Case) -> set[RuntimeId]:
     return {runtime for runtime in failed if runtime.engine not in ("native", "artifact")}
 
 
-def _explains(case: Case, fault: ArtifactFault) -> list[RuntimeId]:
-    """The failing runtimes whose failure a fault explains: all that it concerns fail, and no other one does.
+def _explains(case: Case, faults: Sequence[ArtifactFault], all_concerned: Collection[RuntimeId]) -> list[RuntimeId]:
+    """The failing runtimes whose failure these faults explain, which concern the same backends.
 
-    If all that it concerns did not run at all, others that ran and differ have a cause of their own.
+    All that they concern fail, and each one that fails is one that a fault concerns (`all_concerned`). What stops every
+    runtime that it concerns explains that, whatever others differ by.
     """
-    concerned, failing = _concerned(case, fault), _failing(case)
+    concerned, failing = _concerned(case, faults[0]), _failing(case)
     stopped = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
-    explains = set(concerned) == failing or (set(concerned) == stopped and not fault.broken)
-    return concerned if concerned and explains else []
+    stops = stopped.issuperset(concerned) and not faults[0].broken
+    is_all = set(concerned) == failing or (bool(faults[0].backends) and failing <= set(all_concerned))
+    if not failing.issuperset(concerned) or not (
+        is_all or (stops and (faults[0].backends or set(concerned) == stopped))
+    ):
+        return []
+    return concerned
 
 
 def known_fault(findings: Iterable[Finding], place: str, runtime: RuntimeId) -> Finding | None:
@@ -70,27 +76,29 @@ def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
 
 
 def artifact_faults(case: Case) -> Iterator[Finding]:
-    """artifact-unsupported, broken-kernel: one finding for each fault of the backends that ran, with all its places."""
-    groups = _alike(case.evidence.faults)
-    causes = sum(1 for faults in groups if _explains(case, faults[0]))
-    for faults in groups:
-        fault = faults[0]
-        concerned = _concerned(case, fault)
-        if not concerned:
-            continue
-        wrong = _explains(case, fault)
-        effect = _effect(case, wrong, causes)
+    """artifact-unsupported, broken-kernel: faults of the backends that ran, with all their places.
+
+    What the same advice mends on the same runtimes is one finding; a broken kernel is one of its own.
+    """
+    groups = _alike(case)
+    all_concerned = _that_all_fail(case, groups)
+    explained = [_explains(case, faults, all_concerned) for faults in groups]
+    causes = [faults for faults, wrong in zip(groups, explained, strict=True) if wrong]
+    for faults, wrong in zip(groups, explained, strict=True):
+        fault, concerned, clauses = faults[0], _concerned(case, faults[0]), _clauses(faults)
+        effect = _effect(case, wrong, len(clauses), sum(len(_clauses(f)) for f in causes if _overlap(case, f, faults)))
+        what = [_fault(clause) for clause in clauses]
         yield finding(
             "broken-kernel" if fault.broken else "artifact-unsupported",
             Severity.ERROR if wrong else Severity.INFO if fault.broken else Severity.WARNING,
             runtime=concerned[0] if len(concerned) == 1 else None,
             tensor=fault.name if len(faults) == 1 else None,
             layer=None,
-            summary=f"{_places(faults)}: {fault.fault}.{effect}",
+            summary=f"{'; '.join(f'{_places(c)}: {w}' for c, w in zip(clauses, what, strict=True))}.{effect}",
             advice=fault.cure,
             evidence={
-                "fault": fault.fault,
-                "op": fault.op,
+                "fault": "; ".join(what),
+                "op": ", ".join(_operations(faults)),
                 "places": [f.name for f in faults],
                 "given": [f.given for f in faults],
                 "backends": list(fault.backends),
@@ -100,15 +108,56 @@ def artifact_faults(case: Case) -> Iterator[Finding]:
         )
 
 
-def _alike(faults: Sequence[ArtifactFault]) -> list[list[ArtifactFault]]:
-    groups: dict[tuple[str, str, tuple[str, ...]], list[ArtifactFault]] = {}
-    for fault in faults:
-        groups.setdefault((fault.op, fault.fault, fault.backends), []).append(fault)
+def _alike(case: Case) -> list[list[ArtifactFault]]:
+    """The faults of runtimes that ran, by what is told as one."""
+    groups: dict[tuple[object, ...], list[ArtifactFault]] = {}
+    for fault in case.evidence.faults:
+        if concerned := _concerned(case, fault):
+            own = (fault.op, fault.fault, fault.backends) if fault.broken else (fault.cure,)
+            groups.setdefault((*concerned, *own), []).append(fault)
     return list(groups.values())
 
 
-def _places(faults: Sequence[ArtifactFault]) -> str:
-    """``conv (Conv2D, groups=2)``, ``a, b and 3 more (Cast)``."""
+def _that_all_fail(case: Case, groups: Sequence[Sequence[ArtifactFault]]) -> set[RuntimeId]:
+    """The runtimes that faults concern of which all runtimes fail."""
+    failing = _failing(case)
+    concerned = [set(_concerned(case, faults[0])) for faults in groups]
+    return {runtime for runtimes in concerned if runtimes <= failing for runtime in runtimes}
+
+
+def _overlap(case: Case, one: Sequence[ArtifactFault], other: Sequence[ArtifactFault]) -> bool:
+    return not set(_concerned(case, one[0])).isdisjoint(_concerned(case, other[0]))
+
+
+def _clauses(faults: Sequence[ArtifactFault]) -> list[list[ArtifactFault]]:
+    """The faults by what is wrong; the operations that one backend lacks are one clause."""
+    clauses: dict[tuple[str, str], list[ArtifactFault]] = {}
+    for fault in faults:
+        key = (fault.fault.removesuffix(fault.op), "") if fault.lacking else (fault.fault, fault.op)
+        clauses.setdefault(key, []).append(fault)
+    return list(clauses.values())
+
+
+def _fault(clause: Sequence[ArtifactFault]) -> str:
+    """What is wrong: ``TF.js's wasm backend has no kernel for RFFT and Real``."""
+    fault = clause[0]
+    return f"{fault.fault.removesuffix(fault.op)}{listed(_operations(clause))}" if fault.lacking else fault.fault
+
+
+def _operations(faults: Sequence[ArtifactFault]) -> list[str]:
+    return list(dict.fromkeys(fault.op for fault in faults))
+
+
+def _places(clause: Sequence[ArtifactFault]) -> str:
+    """``conv (Conv2D, groups=2)``, ``a, b and 3 more (Cast)``, ``a (RFFT) and b (Real)``."""
+    operations = _operations(clause)
+    parts = [_of_operation([fault for fault in clause if fault.op == op]) for op in operations[:_MOST_NAMED]]
+    if len(operations) > _MOST_NAMED:
+        parts.append(f"{sum(fault.op in operations[_MOST_NAMED:] for fault in clause)} more")
+    return listed(parts)
+
+
+def _of_operation(faults: Sequence[ArtifactFault]) -> str:
     given = dict.fromkeys(fault.given for fault in faults if fault.given)
     of = ", ".join([faults[0].op, *([next(iter(given))] if len(given) == 1 else [])])
     names = [fault.name for fault in faults[:_MOST_NAMED]]
@@ -117,17 +166,19 @@ def _places(faults: Sequence[ArtifactFault]) -> str:
     return f"{listed(names)} ({of})"
 
 
-def _effect(case: Case, wrong: Sequence[RuntimeId], causes: int) -> str:
-    """Say of what a fault is the cause; `causes` faults explain the same runtimes."""
+def _effect(case: Case, wrong: Sequence[RuntimeId], own: int, causes: int) -> str:
+    """Say of what `own` faults are the cause; `causes` faults, they among them, explain the same runtimes."""
     if not wrong:
         return ""
     failed = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
     all_failed = failed.issuperset(wrong)
     symptom = f"the {'failure' if all_failed else 'difference'} on {listed(wrong)}"
-    if causes > 1:
+    subject = "It is" if own == 1 else "They are"
+    if causes > own:
         explain = "explain" if all_failed else "may explain"
-        return f" It is one of {causes} faults that {explain} {symptom}: all of them have to go."
-    return f" It is {'the cause' if all_failed else 'the likely cause'} of {symptom}."
+        which = "one" if own == 1 else str(own)
+        return f" {subject} {which} of {causes} faults that {explain} {symptom}: all of them have to go."
+    return f" {subject} {'the cause' if all_failed else 'the likely cause'} of {symptom}."
 
 
 RULES: tuple[Rule, ...] = (artifact_faults,)

@@ -118,6 +118,7 @@ class ArtifactFault:
     `fault` is a clause such as "tfjs-layers ignores groups", `given` the argument as it stands there (``groups=2``),
     `cure` a sentence. `backends` are those of TF.js concerned, none where all are. `broken` is whether a kernel of
     these backends gives wrong values; else the model does not load or run there, or runs with another meaning.
+    `lacking` is whether `fault` ends with `op`, the name of what TF.js or these backends do not have.
     """
 
     name: str
@@ -127,6 +128,7 @@ class ArtifactFault:
     given: str = ""
     backends: tuple[str, ...] = ()
     broken: bool = False
+    lacking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,22 @@ def test_an_operation_that_tfjs_lacks_and_kernels_that_backends_lack_are_named(t
     assert unique.backends == ("webgpu",)
 
 
+@pytest.mark.parametrize(
+    ("operations", "cure"),
+    [
+        (["Einsum"], "Use another backend for this model, or run this kernel on the CPU."),
+        (["Einsum", "StaticRegexReplace"], "Use another backend for this model, or run these kernels on the CPU."),
+        (["Einsum", "RFFT"], "Use another backend for this model."),
+        (["RFFT", "Real", "Imag"], "Use another backend for this model."),
+    ],
+)
+def test_all_kernels_that_a_backend_lacks_have_the_one_cure_that_helps_with_each(
+    tmp_path: Path, operations: list[str], cure: str
+) -> None:
+    found = _of(tmp_path, *(_node(f"n{number}", op, "x") for number, op in enumerate(operations)))
+    assert {fault.cure for fault in found if fault.backends == ("wasm",)} == {cure}
+
+
 @pytest.mark.parametrize("written", [{"type": "DT_BOOL"}, {"type": 10}])
 def test_types_are_read_as_names_and_as_numbers(tmp_path: Path, written: dict[str, Any]) -> None:
     (fault,) = _of(tmp_path, _node("c", "Cast", "x", SrcT={"type": "DT_FLOAT"}, DstT=written))

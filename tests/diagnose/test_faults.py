@@ -25,7 +25,7 @@ from pycheck.types import (
     Severity,
 )
 
-CPU, WEBGL, WASM = (RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm"))
+CPU, WEBGL, WASM, WEBGPU = (RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm", "webgpu"))
 GROUPS = ArtifactFault("conv", "Conv2D", "tfjs-layers ignores groups", "Convert it.", "groups=2")
 CAST = ArtifactFault("to_bool", "Cast", "cuts a number to a byte", "Use x != 0.", backends=("wasm",), broken=True)
 GIVEN = ArtifactInfo(Path("a"), "layers", "none", 1, "", "given with --tfjs-model", (), (), {}, {})
@@ -60,17 +60,60 @@ def test_the_same_failure_on_every_backend_is_the_artifacts_with_its_cause_and_c
     assert (symptom.advice, symptom.explained_by) == ("", ("artifact-unsupported",))
 
 
-def test_where_several_faults_explain_the_same_failure_none_is_called_the_cause() -> None:
+def test_faults_that_the_same_advice_mends_are_one_finding() -> None:
     dilation = replace(GROUPS, name="wide", fault="tfjs-layers ignores dilation_rate", given="dilation_rate=2")
     wasm_only = replace(CAST, broken=False)
     errors = dict.fromkeys((CPU, WEBGL, WASM), "Shape mismatch: [5] vs. [2]")
-    first, second, third = found(GROUPS, dilation, wasm_only, errors=errors)["artifact-unsupported"]
-    words = (
-        "It is one of 2 faults that explain the failure on chromium:cpu, chromium:webgl and chromium:wasm: all of them "
-        "have to go."
+    both, other = found(GROUPS, dilation, wasm_only, errors=errors)["artifact-unsupported"]
+    assert both.summary == (
+        "conv (Conv2D, groups=2): tfjs-layers ignores groups; wide (Conv2D, dilation_rate=2): tfjs-layers ignores "
+        "dilation_rate. They are 2 of 3 faults that explain the failure on chromium:cpu, chromium:webgl and "
+        "chromium:wasm: all of them have to go."
     )
-    assert first.summary.endswith(words) and second.summary.endswith(words)
-    assert "cause" not in third.summary
+    assert both.advice == "Convert it."
+    assert other.summary.endswith(
+        "It is one of 3 faults that explain the failure on chromium:wasm: all of them have to go."
+    )
+
+
+def missing(backend: str, *operations: str, cure: str = "Use another backend for this model.") -> list[ArtifactFault]:
+    text = f"TF.js's {backend} backend has no kernel for"
+    return [ArtifactFault(op.lower(), op, f"{text} {op}", cure, backends=(backend,), lacking=True) for op in operations]
+
+
+def test_all_kernels_that_a_backend_lacks_are_one_cause_with_one_advice() -> None:
+    again = replace(missing("wasm", "Real")[0], name="real_1")
+    findings = found(*missing("wasm", "RFFT", "Real"), again, errors={CPU: None, WASM: "no kernel for Complex"})
+    (cause,), (symptom,) = findings["artifact-unsupported"], findings["runtime-failed"]
+    assert cause.summary == (
+        "rfft (RFFT) and real and real_1 (Real): TF.js's wasm backend has no kernel for RFFT and Real. It is the cause "
+        "of the failure on chromium:wasm."
+    )
+    assert cause.runtime == WASM and cause.evidence["places"] == ["rfft", "real", "real_1"]
+    assert (symptom.advice, symptom.explained_by) == ("", ("artifact-unsupported",))
+
+
+def test_kernels_that_two_backends_lack_each_explain_their_own_backend() -> None:
+    faults = [*missing("wasm", "RFFT", "Real"), *missing("webgpu", "Unique")]
+    errors = {CPU: None, WASM: "no kernel for RFFT", WEBGPU: "no kernel for Unique"}
+    first, second = found(*faults, errors=errors)["artifact-unsupported"]
+    assert first.summary.endswith("no kernel for RFFT and Real. It is the cause of the failure on chromium:wasm.")
+    assert second.summary.endswith("no kernel for Unique. It is the cause of the failure on chromium:webgpu.")
+
+
+def test_so_many_missing_operations_are_named_and_counted_where_they_are() -> None:
+    faults = missing("wasm", *(f"Op{number}" for number in range(7)))
+    (cause,) = found(*faults, errors={WASM: "no kernel"})["artifact-unsupported"]
+    assert cause.summary.startswith("op0 (Op0), op1 (Op1), op2 (Op2), op3 (Op3), op4 (Op4) and 2 more: ")
+    assert "no kernel for Op0, Op1, Op2, Op3, Op4, Op5 and Op6." in cause.summary
+
+
+def test_broken_kernels_of_two_backends_that_fail_each_explain_their_own() -> None:
+    other = replace(CAST, name="tile", op="Tile", fault="gives zeros", backends=("webgl",))
+    first, second = found(CAST, other, errors={CPU: None, WASM: "it said no", WEBGL: "it said so"})["broken-kernel"]
+    assert first.severity is second.severity is Severity.ERROR
+    assert first.summary.endswith("It is the cause of the failure on chromium:wasm.")
+    assert second.summary.endswith("It is the cause of the failure on chromium:webgl.")
 
 
 @pytest.mark.parametrize(("given", "cure"), [(True, "pycheck convert MODEL"), (False, "the other --format")])
