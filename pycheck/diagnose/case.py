@@ -54,6 +54,16 @@ class Case:
         return check.outcome in ("differs", "random") or (is_graph and check.outcome == "retraced")
 
     @property
+    def is_artifact_alone(self) -> bool:
+        """Whether MODEL is itself the artifact: Python then runs the same weights, and no conversion is concerned."""
+        return self.model is not None and self.model.format == "tfjs"
+
+    @property
+    def quantization(self) -> str:
+        """How the weights differ from those that Python runs."""
+        return "none" if self.artifact is None or self.is_artifact_alone else self.artifact.quantization
+
+    @property
     def candidates(self) -> tuple[Comparison, ...]:
         """The comparisons that are judged."""
         return tuple(c for c in self.comparisons if not c.is_noise_floor)

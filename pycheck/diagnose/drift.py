@@ -76,7 +76,7 @@ def empty_output(case: Case) -> Iterator[Finding]:
 
 def shared_drift(case: Case) -> Iterator[Finding]:
     """quantization-drift and conversion-drift: every runtime of full precision errs, and alike."""
-    quantization = case.artifact.quantization if case.artifact else "none"
+    quantization = case.quantization
     paired_wrongly = {hint.tensor for hint in case.pairing_hints}
     for tensor in dict.fromkeys(c.tensor for c in case.candidates):
         rows = [c for c in case.candidates if c.tensor == tensor and c.precision_bits != 16 and c.rms_error is not None]
@@ -117,14 +117,22 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
 
 
 def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
+    effect = (
+        "TF.js and Python compute this artifact differently"
+        if case.is_artifact_alone
+        else "the artifact does not compute what the model does"
+    )
     return finding(
         "conversion-drift",
         Severity.ERROR,
         tensor=tensor,
         summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with one another and not with Python "
-        f"({_errors(rows)}): the artifact does not compute what the model does.",
+        f"({_errors(rows)}): {effect}.",
         advice=SEE_REFERENCE
         if case.reference_explains
+        else "Let pycheck trace name the operation. Give the model that the artifact came from as MODEL, and the "
+        "artifact with --tfjs-model, to see which of the two is right."
+        if case.is_artifact_alone
         else "The fault is in the conversion or the weights, not in a backend: "
         "convert the model again, and try the other --format.",
         evidence=_shared_evidence(rows),

@@ -69,8 +69,8 @@ def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
 
 
 def _cure(case: Case, c: Comparison) -> str:
-    if case.artifact and case.artifact.quantization != "none":
-        return f"take --quantize {lighter(case.artifact.quantization)}, or measure what accuracy it costs"
+    if case.quantization != "none":
+        return f"take --quantize {lighter(case.quantization)}, or measure what accuracy it costs"
     if c.precision_bits == 16:
         return "half floats cause it, so measure what accuracy they cost, or let such devices use wasm"
     return "let pycheck trace name where it starts"

@@ -12,11 +12,14 @@ _ADVISED = {
     "conversion-drift": ("conversion",),
     "quantization-drift": ("tensors", "quantization", "conversion"),
     "resize-alignment": ("format", "conversion"),
+    "artifact-unsupported": ("conversion",),
     "f16-underflow": ("epsilon",),
     "epsilon-mismatch": ("epsilon",),
     "f16-overflow": ("inputs",),
     "input-scale": ("inputs",),
 }
+#: Findings whose advice names more than what can be tried: it stays where the trial fails.
+_ADVISES_MORE = frozenset({"artifact-unsupported"})
 
 
 def advised(findings: Iterable[Finding], remedies: Sequence[Remedy]) -> tuple[Finding, ...]:
@@ -31,7 +34,7 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
     proven = [remedy for remedy in same if remedy.worked]
     if proven:
         return replace(finding, advice=f"Seen to work: {_named(proven[0])}.")
-    if same:
+    if same and finding.code not in _ADVISES_MORE:
         tried = f"It was tried without success: {same[0].change}."
         cures = [remedy for remedy in about if remedy.worked]
         instead = f" Seen to work instead: {_named(cures[0])}." if cures else ""
@@ -47,4 +50,6 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
 def _named(remedy: Remedy) -> str:
     if remedy.kind == "flags":
         return " ".join(remedy.options)
+    if remedy.kind == "conversion":
+        return f"{remedy.change}, {remedy.note}"
     return f"{remedy.change} ({' '.join(remedy.options)})" if remedy.options else remedy.change

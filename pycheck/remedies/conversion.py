@@ -1,4 +1,4 @@
-"""Remedies of conversion: a lighter quantization, the other artifact format, and pycheck's own artifact."""
+"""Remedies of conversion: a finer quantization, the other artifact format, and pycheck's own artifact."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _OTHER = {"layers": "graph", "graph": "layers"}
 
 
 def fits_quantization(failure: Failure) -> bool:
-    """Quantized weights of pycheck's own making."""
-    return failure.is_converted and failure.options.quantize != "none"
+    """Quantized weights, of a model that can be converted again."""
+    return failure.has_model and failure.quantization != "none"
 
 
 def allowance(failure: Failure) -> tuple[tuple[str, float], ...]:
@@ -42,31 +42,37 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
     """The coarsest of the finer ones that passes as it is, else the safest at a cost that quantization may have.
 
     float16 is safer than uint16, which is as large: few large values take all precision from the others in uint16.
-    Weights that are not quantized come last: whoever quantizes wants a smaller file.
+    Weights that are not quantized come last: whoever quantizes wants a smaller file. An artifact that was handed over
+    cannot be made finer: the trials are of the model, converted with pycheck.
     """
-    given = failure.options.quantize
+    given, anew = failure.quantization, not failure.is_converted
     finer = _QUANTIZATIONS[_QUANTIZATIONS.index(given) + 1 : -1]
-    whole = Trial(failure.together, quantize="none")
+
+    def trial(quantize: str) -> Trial:
+        return Trial(failure.together, quantize=quantize, anew=anew)
+
+    whole = trial("none")
 
     def remedy(
         quantize: str, gave: Outcome, allowed: tuple[tuple[str, float], ...] = (), *, is_whole_right: bool = False
     ) -> Remedy:
         judged = f"{JUDGED}; --quantize none needs no limit of its own" if is_whole_right else JUDGED
+        notes = [*([in_place_of(failure)] if anew else []), *([judged] if allowed else [])]
         return failure.remedy(
             "quantization",
-            f"weights in {'float32' if quantize == 'none' else quantize} instead of {given}",
+            f"weights in {_type(quantize)} instead of {given}{', converted with pycheck' if anew else ''}",
             gave,
             trial_count=trials.count,
             options=("--quantize", quantize, *options_of(allowed)),
-            note=judged if allowed else "",
+            note="; ".join(notes),
         )
 
     for quantize in finer:
-        gave = await trials.outcome(Trial(failure.together, quantize=quantize), failure.runtime)
+        gave = await trials.outcome(trial(quantize), failure.runtime)
         if gave.verdict is Verdict.PASS:
             return remedy(quantize, gave)
     for quantize in reversed(finer):
-        gave, allowed = await within(failure, trials, Trial(failure.together, quantize=quantize))
+        gave, allowed = await within(failure, trials, trial(quantize))
         if gave.verdict is Verdict.PASS:
             return remedy(
                 quantize, gave, allowed, is_whole_right=bool(allowed) and await _passes(whole, failure, trials)
@@ -110,31 +116,65 @@ async def cure_format(failure: Failure, trials: Trials) -> Remedy:
 
 
 def fits_anew(failure: Failure) -> bool:
-    """An artifact that was handed over beside its model."""
-    return failure.options.tfjs_model is not None
+    """An artifact that another converter made, beside its model."""
+    return failure.is_foreign
 
 
 async def cure_anew(failure: Failure, trials: Trials) -> Remedy:
-    """What pycheck converts from the model, with whole weights, in the format that it takes by itself."""
-    trial = Trial(failure.together, anew=True)
-    gave = await trials.outcome(trial, failure.runtime)
+    """What pycheck converts from the model: with weights of the same quantization, in the format that was asked for.
+
+    Where pycheck cannot take that format it takes the one that it chooses by itself. Where the published converter is
+    wrong with whole weights too, a quantization that pycheck's artifact does not bear either is left out.
+    """
+    trial = Trial(failure.together, anew=True, quantize=failure.quantization)
+    gave, allowed = await within(failure, trials, trial)
+    if gave.error and failure.options.format != "auto":
+        trial = replace(trial, format="auto")
+        gave, allowed = await within(failure, trials, trial)
+    if gave.verdict is not Verdict.PASS and await _is_wrong_unquantized(failure, trials):
+        trial = replace(trial, quantize="none")
+        gave, allowed = await within(failure, trials, trial)
     made = await trials.artifact(trial)
+    details = [f"in the {made.format} format"] if made else []
+    details += [f"with weights in {_type(trial.quantize or '')}"] if failure.quantization != "none" else []
+    options = ["--format", made.format] if made else []
+    options += ["--quantize", trial.quantize or "none"] if made and failure.quantization != "none" else []
     return failure.remedy(
         "conversion",
-        f"the model converted anew{f', in the {made.format} format' if made else ''}",
+        ", ".join(["the model converted with pycheck", *details]),
         gave,
         trial_count=trials.count,
-        options=("--format", made.format) if made else (),
-        note=f"in place of {failure.options.tfjs_model}; pycheck convert writes it",
+        options=(*options, *options_of(allowed)),
+        note="; ".join([in_place_of(failure), "pycheck convert writes it", *([JUDGED] if allowed else [])]),
     )
+
+
+async def _is_wrong_unquantized(failure: Failure, trials: Trials) -> bool:
+    """Whether the published converter errs with whole weights as well; False where they were whole already."""
+    if not failure.is_converted or failure.quantization == "none":
+        return False
+    return not await _passes(Trial(failure.together, quantize="none"), failure, trials)
+
+
+def _type(quantize: str) -> str:
+    return "float32" if quantize == "none" else quantize
+
+
+def in_place_of(failure: Failure) -> str:
+    """What pycheck's own conversion replaces."""
+    given = failure.options.tfjs_model
+    return f"in place of {given or f'the artifact of --converter {failure.options.converter}'}"
 
 
 def not_tried(failure: Failure) -> Iterator[Remedy]:
     """What a published model leaves out, and why."""
-    if failure.report.model.format != "tfjs":
+    if failure.has_model:
         return
-    why = "there is no model to convert again, only its model.json"
-    artifact = failure.report.artifact
-    if artifact is not None and artifact.quantization != "none":
-        yield failure.remedy("quantization", "a lighter quantization", None, trial_count=0, note=why)
+    why = (
+        "only the model.json is given, so nothing can be converted again; give the model that it came from, "
+        f"and the artifact with --tfjs-model {failure.report.model.path}"
+    )
+    if failure.quantization != "none":
+        yield failure.remedy("quantization", "a finer quantization", None, trial_count=0, note=why)
+        yield failure.remedy("tensors", "single weights in float32", None, trial_count=0, note=why)
     yield failure.remedy("format", "the other format", None, trial_count=0, note=why)

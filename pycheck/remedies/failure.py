@@ -39,9 +39,25 @@ class Failure:
         return next(r.environment for r in self.report.runtimes if r.id == self.runtime)
 
     @property
+    def has_model(self) -> bool:
+        """Whether there is a model that can be converted again, and not its artifact alone."""
+        return self.report.model.format != "tfjs"
+
+    @property
     def is_converted(self) -> bool:
-        """Whether pycheck made the artifact, and can make it otherwise."""
-        return self.options.tfjs_model is None and self.report.model.format != "tfjs"
+        """Whether the artifact was converted for this run, and can be converted otherwise."""
+        return self.options.tfjs_model is None and self.has_model
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another converter made the artifact, while pycheck could: it was given, or is the published one's."""
+        return self.has_model and (self.options.tfjs_model is not None or self.options.converter != "pycheck")
+
+    @property
+    def quantization(self) -> str:
+        """Of the artifact, whoever made it."""
+        artifact = self.report.artifact
+        return self.options.quantize if artifact is None or self.is_converted else artifact.quantization
 
     @property
     def source_ops(self) -> tuple[str, ...]:

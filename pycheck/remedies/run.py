@@ -27,10 +27,10 @@ class Kind:
 #: In the order of advice: what changes the least for those who use the model comes first.
 KINDS: tuple[Kind, ...] = (
     Kind("batch", batches.fits, batches.cure),
+    Kind("conversion", conversion.fits_anew, conversion.cure_anew),
     Kind("tensors", tensors.fits, tensors.cure),
     Kind("quantization", conversion.fits_quantization, conversion.cure_quantization),
     Kind("format", conversion.fits_format, conversion.cure_format),
-    Kind("conversion", conversion.fits_anew, conversion.cure_anew),
     Kind("flags", flags.fits, flags.cure),
     Kind("operations", operations.fits, operations.cure),
     Kind("epsilon", epsilons.fits, epsilons.cure),

@@ -11,7 +11,7 @@ import numpy as np
 from ..artifact.document import read_document
 from ..artifact.weights import decode_weights
 from ..types import Array, ArtifactInfo, Remedy, Verdict
-from .conversion import JUDGED, fits_quantization, options_of, within
+from .conversion import JUDGED, allowance, fits_quantization, in_place_of, options_of, within
 from .failure import Failure
 from .searching import Found, smallest
 from .trial import Trial
@@ -22,21 +22,32 @@ _MOST = 8
 
 
 def fits(failure: Failure) -> bool:
-    """Quantized weights of pycheck's own making."""
-    return fits_quantization(failure)
+    """Quantized weights of a model that pycheck can convert again, if they cost more than quantization may."""
+    largest, error = max((limit for _, limit in allowance(failure)), default=0.0), failure.before.max_abs_error
+    return fits_quantization(failure) and (error is None or error > largest)
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy | None:
-    """As few weights as do, those first whose values quantization changes most; None where none is quantized."""
-    whole = await trials.artifact(Trial(failure.together, quantize="none"))
-    if whole is None or failure.report.artifact is None:
+    """As few weights as do, those first whose values quantization changes most; None where none is quantized.
+
+    An artifact of another converter gives way to pycheck's: no other leaves single weights out.
+    """
+    anew = failure.is_foreign
+    whole = await trials.artifact(Trial(failure.together, quantize="none", anew=anew))
+    quantized = failure.report.artifact
+    if anew:
+        quantized = await trials.artifact(Trial(failure.together, quantize=failure.quantization, anew=True))
+    if whole is None or quantized is None:
         return None
-    ranked = await asyncio.to_thread(_by_damage, failure.report.artifact, whole)
+    ranked = await asyncio.to_thread(_by_damage, quantized, whole)
     if not ranked:
         return None
 
     def trial(names: Sequence[str]) -> Trial:
-        return Trial(failure.together, keep_float=tuple(sorted(names)))
+        kept = tuple(sorted(names))
+        if anew:
+            return Trial(failure.together, keep_float=kept, quantize=failure.quantization, anew=True)
+        return Trial(failure.together, keep_float=kept)
 
     async def passes(names: tuple[str, ...]) -> bool:
         gave, _ = await within(failure, trials, trial(names))
@@ -51,14 +62,20 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
         count = len(ranked) if count < len(ranked) < 2 * count <= _MOST else 2 * count
     names = found.value if found else tuple(ranked[:_MOST])
     gave, allowed = await within(failure, trials, trial(names))
-    notes = [JUDGED] if allowed else []
+    notes = [in_place_of(failure)] if anew else []
+    notes += [JUDGED] if allowed else []
     notes += ["perhaps fewer would do: the trials ended first"] if found and not found.complete else []
     return failure.remedy(
         "tensors",
-        f"{', '.join(sorted(names))} in float32, the other weights in {failure.options.quantize}",
+        f"{', '.join(sorted(names))} in float32, the other weights in {failure.quantization}"
+        f"{', converted with pycheck' if anew else ''}",
         gave,
         trial_count=trials.count,
-        options=(*(text for name in sorted(names) for text in ("--keep-float", name)), *options_of(allowed)),
+        options=(
+            *(("--quantize", failure.quantization) if anew else ()),
+            *(text for name in sorted(names) for text in ("--keep-float", name)),
+            *options_of(allowed),
+        ),
         note="; ".join(notes),
     )
 

@@ -14,7 +14,7 @@ class Trial:
 
     `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
     magnitude; Python then computes on the same changed inputs. `anew` takes pycheck's own conversion of the model
-    in place of an artifact that was handed over. `keep_float` are weights that are not quantized, `allowed` absolute
+    in place of an artifact that was handed over or is the published converter's. `keep_float` are weights that are not quantized, `allowed` absolute
     limits by output; `batch_size` is how many samples at a time.
     """
 
@@ -54,6 +54,7 @@ class Trial:
             flags=(*given.flags, *self.flags),
             cpu_kernels=(*given.cpu_kernels, *self.cpu_kernels),
             format=self.format or given.format,
+            converter="pycheck" if self.anew else given.converter,
             quantize=self.quantize or given.quantize,
             keep_float=(*given.keep_float, *self.keep_float),
             tfjs_model=None if self.anew else given.tfjs_model,

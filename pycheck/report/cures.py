@@ -26,6 +26,9 @@ _OF_TRACE = {
     "--trace-memory": True,
 }
 _SINGLE = ("--format", "--quantize", "--batch-size")
+#: Kinds of remedies that are conversions, in place of an artifact that was given, and those that pycheck alone makes.
+_CONVERTS = frozenset({"conversion", "quantization", "tensors"})
+_CONVERTS_WITH_PYCHECK = frozenset({"conversion", "tensors"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,11 @@ def _changed(command: str, report: Report, chosen: dict[RuntimeId, Remedy]) -> s
         if remedy.kind != "backend":
             added |= dict.fromkeys(zip(remedy.options[::2], remedy.options[1::2], strict=True))
     superseded = {option: True for option, _ in added if option in _SINGLE}
-    if any(remedy.kind == "conversion" for remedy in chosen.values()):
+    kinds = {remedy.kind for remedy in chosen.values()}
+    if kinds & _CONVERTS:
         superseded |= {"--tfjs-model": True, "--map-output": True}
+    if kinds & _CONVERTS_WITH_PYCHECK:
+        superseded |= {"--converter": True}
     words = list(_without(shlex.split(command), _OF_TRACE | superseded))
     if replaced := {runtime: r.options[1] for runtime, r in chosen.items() if r.kind == "backend"}:
         candidates = dict.fromkeys(c.candidate for c in report.comparisons if not c.is_noise_floor)

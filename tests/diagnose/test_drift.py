@@ -100,6 +100,21 @@ def test_quantized_weights_explain_what_every_runtime_shares(find: Find) -> None
     assert alone.summary.startswith("y: chromium:cpu errs (largest error")
 
 
+@pytest.mark.parametrize("quantization", ["none", "uint8", "float16"])
+def test_an_artifact_without_its_model_is_not_blamed_for_its_conversion_or_quantization(
+    find: Find, quantization: str
+) -> None:
+    """Python runs the same weights."""
+    alone = ModelInfo("web/model.json", "tfjs", "ab" * 32, Signature((), (TensorSpec("y", "float32", (None, 3, 4)),)))
+    candidates = {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)}
+    findings = find(REFERENCE, candidates, artifact=artifact(quantization), model=alone)
+    assert set(findings) == {"drift", "conversion-drift"}
+    (shared,) = findings["conversion-drift"]
+    assert "TF.js and Python compute this artifact differently" in shared.summary
+    assert "--quantize" not in shared.advice and "--tfjs-model" in shared.advice
+    assert set(find(REFERENCE, {"chromium:cpu": off(0.01)}, artifact=artifact(quantization), model=alone)) == {"drift"}
+
+
 def test_a_quantized_artifact_that_passes_has_no_finding(find: Find) -> None:
     assert find(REFERENCE, {"chromium:cpu": off(0.0)}, artifact=artifact("float16")) == {}
 

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck import source
+from pycheck.convert.published_environment import PublishedConverter
 from pycheck.types import Remedy, Report
 
 from ..conftest import Cli
@@ -151,11 +153,15 @@ def test_coarse_weights_are_made_finer(only: Only) -> None:
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What somebody else might have converted: `coarse` with weights of 8 bits, `norm` with too small an epsilon."""
+    """What somebody else might have converted: `wrong` with other weights, `norm` with too small an epsilon."""
     import keras
 
     folder = tmp_path_factory.mktemp("artifacts")
-    pycheck.convert(MODELS / "cnn.keras", folder / "coarse", quantize="uint8", verify=False)
+    pycheck.convert(MODELS / "cnn.keras", folder / "wrong", verify=False)
+    shard = next((folder / "wrong").glob("*.bin"))
+    weights = np.fromfile(shard, "<f4")
+    weights[: len(weights) // 2] *= 1.5
+    weights.tofile(shard)
     x = keras.Input((64,), name="x")
     norm = keras.layers.LayerNormalization(epsilon=1e-8, name="norm")
     pycheck.convert(keras.Model(x, keras.layers.Rescaling(2.0, name="y")(norm(x))), folder / "norm", format="graph")
@@ -169,13 +175,13 @@ def test_an_artifact_that_was_handed_over_is_replaced_by_one_that_is_converted_a
     report = pycheck.compare(
         MODELS / "cnn.keras",
         MODELS / "cnn_inputs.npy",
-        tfjs_model=artifacts / "coarse" / "model.json",
+        tfjs_model=artifacts / "wrong" / "model.json",
         runtimes=["chromium:cpu"],
         try_remedies=True,
     )
     remedy = the_remedy(report)
     assert remedy.worked
-    assert remedy.change == "the model converted anew, in the layers format"
+    assert remedy.change == "the model converted with pycheck, in the layers format"
 
 
 def test_an_epsilon_of_a_published_model_is_raised_in_a_copy_and_what_needs_the_model_is_not_tried(
@@ -191,7 +197,8 @@ def test_an_epsilon_of_a_published_model_is_raised_in_a_copy_and_what_needs_the_
     assert [remedy.kind for remedy in worked] == ["epsilon"]
     assert worked[0].change.startswith("epsilon 0.0001 in ")
     untried = [(remedy.kind, remedy.note) for remedy in report.remedies if remedy.after is None]
-    assert untried == [("format", "there is no model to convert again, only its model.json")]
+    assert [kind for kind, _ in untried] == ["format"]
+    assert untried[0][1].startswith("only the model.json is given, so nothing can be converted again")
 
 
 def outer_product(folder: Path) -> Path:
@@ -278,6 +285,46 @@ def test_the_weight_that_quantization_ruins_is_found_and_left_out_and_float16_is
             atol={output: float(limit)},
         )
         assert again.verdict is pycheck.Verdict.PASS
+
+
+def test_an_artifact_of_coarse_weights_that_was_given_is_converted_again_by_the_command_that_is_printed(
+    only: Only, tmp_path: Path, command: Cli
+) -> None:
+    only("conversion", "tensors", "quantization")
+    model, x = _with_spread_variances(tmp_path)
+    np.save(tmp_path / "x.npy", x)
+    pycheck.convert(model, tmp_path / "web", quantize="uint8", verify=False)
+    given = f"compare {model} {tmp_path / 'x.npy'} --tfjs-model {tmp_path / 'web'} --runtime chromium:cpu"
+    code, out, _ = command(*shlex.split(given), "--try-remedies")
+    assert code == 1
+    words = " ".join(out.split())
+    assert "bn/moving_variance in float32, the other weights in uint8, converted with pycheck" in words
+    assert "weights in float16 instead of uint8, converted with pycheck" in words
+    assert "no help: the model converted with pycheck, in the layers format, with weights in uint8 (drift" in words
+    _, *pasted = shlex.split(out.splitlines()[-1])
+    assert "--tfjs-model" not in pasted and "--keep-float" in pasted
+    assert command(*pasted)[0] == 0
+
+
+def test_where_the_published_converter_errs_pychecks_conversion_is_tried_and_printed(
+    artifacts: Path, only: Only, tmp_path: Path, command: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only("conversion", "flags")
+    program = tmp_path / "python"  # in place of the published converter: its last word is the folder
+    program.write_text(f'#!/bin/sh\nfor folder; do :; done\ncp -r {artifacts / "wrong"} "$folder"\n')
+    program.chmod(0o755)
+    converter = PublishedConverter(str(program), "4.22.0", "2.19.0")
+    monkeypatch.setattr(source, "published_converter", lambda cache: converter)
+    monkeypatch.setattr(source, "find_published", lambda cache: converter)
+    given = f"compare {MODELS / 'cnn.keras'} {MODELS / 'cnn_inputs.npy'} --converter tensorflowjs"
+    code, out, _ = command(*shlex.split(given), "--runtime", "chromium:wasm", "--try-remedies")
+    assert code == 1
+    words = " ".join(out.split())
+    assert "chromium:wasm the model converted with pycheck, in the layers format effect max error" in words
+    assert "in place of the artifact of --converter tensorflowjs" in words
+    _, *pasted = shlex.split(out.splitlines()[-1])
+    assert "--converter" not in pasted
+    assert command(*pasted)[0] == 0
 
 
 def test_a_texture_that_is_too_large_is_cured_by_one_sample_at_a_time_or_by_a_convolution_without_a_large_matrix(

@@ -208,10 +208,13 @@ def test_an_artifact_that_was_handed_over_is_held_against_one_that_is_converted_
     (remedy,) = (r for r in tried.remedies if r.kind == "conversion")
     assert remedy.worked
     assert remedy.options == ("--format", "graph")
-    assert "in place of web/model.json" in remedy.note
+    assert remedy.note == "in place of web/model.json; pycheck convert writes it"
     (trial,) = (trial for trial in bench.trials if trial.anew)
     assert trial.options(bench.options).tfjs_model is None
-    assert tried.findings[0].advice.startswith("Seen to work: the model converted anew, in the graph format")
+    assert tried.findings[0].advice == (
+        "Seen to work: the model converted with pycheck, in the graph format, in place of web/model.json; "
+        "pycheck convert writes it."
+    )
     command = "pycheck compare m.keras x.npy --tfjs-model web/model.json --map-output a=y"
     (_, line) = view.next_steps(replace(tried, command=command))[-1]
     assert line == "pycheck compare m.keras x.npy --format graph"
@@ -229,9 +232,110 @@ def test_what_a_published_model_leaves_untried_is_told_with_the_reason() -> None
     assert {remedy.kind for remedy in tried.remedies if remedy.after} == {"flags", "operations", "backend", "inputs"}
     assert not any(trial.converts for trial in bench.trials)
     text = " ".join(render(tried, "terminal").split())
-    why = "there is no model to convert again, only its model.json"
-    assert f"not tried: a lighter quantization, the other format: {why}" in text
-    assert f"Not tried: a lighter quantization, the other format: {why}" in render(tried, "html")
+    changes = "a finer quantization, single weights in float32, the other format"
+    why = "only the model.json is given, so nothing can be converted again"
+    assert f"not tried: {changes}: {why}" in text
+    assert "the artifact with --tfjs-model m.keras" in text
+    assert f"Not tried: {changes}: {why}" in render(tried, "html")
+
+
+def of_quantized(outcome: str = "drift", quantization: str = "uint8") -> Report:
+    failed = report({"chromium:cpu": outcome})
+    assert failed.artifact is not None
+    return replace(failed, artifact=replace(failed.artifact, quantization=quantization))
+
+
+@pytest.mark.parametrize(
+    ("passing", "change"),
+    [
+        (("uint16", "float16", "none"), "weights in uint16 instead of uint8, converted with pycheck"),
+        (("float16", "none"), "weights in float16 instead of uint8, converted with pycheck"),
+        (("none",), "weights in float32 instead of uint8, converted with pycheck"),
+    ],
+)
+def test_a_quantized_artifact_that_was_handed_over_is_converted_again_and_finer(
+    passing: tuple[str, ...], change: str, only: Callable[..., None]
+) -> None:
+    only("conversion", "quantization")
+    bench = Bench(of_quantized(), lambda t: t.anew and t.quantize in passing, tfjs_model=Path("web/model.json"))
+    tried = bench.tried()
+    finer, same = tried.remedies
+    assert (finer.kind, finer.worked, finer.change) == ("quantization", True, change)
+    assert finer.note == "in place of web/model.json"
+    assert (same.kind, same.worked) == ("conversion", False)
+    assert same.change == "the model converted with pycheck, in the graph format, with weights in uint8"
+    assert all(trial.anew for trial in bench.trials)
+    command = "pycheck compare m.keras x.npy --tfjs-model web/model.json --map-output=a=y"
+    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    assert line == f"pycheck compare m.keras x.npy --quantize {passing[0]}"
+
+
+@pytest.mark.parametrize("wrong", ["conversion", "quantization", "both"])
+def test_the_published_converter_gives_way_to_pycheck_where_it_is_the_fault(
+    wrong: str, only: Callable[..., None]
+) -> None:
+    def passes(trial: Trial) -> bool:
+        right = trial.anew or wrong == "quantization"
+        return right and (trial.quantize in ("float16", "none") or wrong == "conversion")
+
+    only("conversion", "quantization")
+    bench = Bench(of_quantized(), passes, converter="tensorflowjs", quantize="uint8")
+    tried = bench.tried()
+    remedies = {remedy.kind: remedy for remedy in tried.remedies}
+    with_pycheck, finer = remedies["conversion"], remedies["quantization"]
+    assert with_pycheck.worked is (wrong != "quantization")
+    assert finer.worked is (wrong == "quantization")
+    assert with_pycheck.note.startswith("in place of the artifact of --converter tensorflowjs")
+    for trial in bench.trials:
+        assert trial.options(bench.options).converter == ("pycheck" if trial.anew else "tensorflowjs")
+    command = "pycheck compare m.keras --converter tensorflowjs --quantize uint8"
+    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    assert (
+        line
+        == {
+            "conversion": "pycheck compare m.keras --format graph --quantize uint8",
+            "quantization": "pycheck compare m.keras --converter tensorflowjs --quantize float16",
+            "both": "pycheck compare m.keras --format graph --quantize none",
+        }[wrong]
+    )
+
+
+def test_a_format_that_pycheck_cannot_make_gives_way_too(only: Callable[..., None]) -> None:
+    class Refusing(Bench):
+        async def run(self, trial: Trial) -> Report:
+            if trial.anew and trial.format is None:
+                raise ConversionError("no layers model: conv: groups")
+            return await super().run(trial)
+
+    only("conversion")
+    bench = Refusing(report({"chromium:cpu": "broken"}), lambda t: t.anew, converter="tensorflowjs", format="layers")
+    remedy = bench.remedies()["conversion"]
+    assert remedy.worked and remedy.options == ("--format", "graph")
+
+
+def test_a_conversion_with_pycheck_comes_before_flags_and_is_no_remedy_for_pychecks_own(
+    only: Callable[..., None],
+) -> None:
+    only("conversion", "flags")
+    failed = report({"chromium:webgl": "drift"})
+    foreign = Bench(failed, never, converter="tensorflowjs")
+    foreign.tried()
+    assert [trial.anew for trial in foreign.trials] == [True, *[False] * (len(foreign.trials) - 1)]
+    own = Bench(failed, never)
+    assert set(own.remedies()) == {"flags"}
+
+
+@pytest.mark.parametrize(
+    ("worked", "advice"), [(True, "Seen to work: the model converted with pycheck"), (False, "Do something.")]
+)
+def test_what_tfjs_does_not_support_keeps_its_advice_unless_a_conversion_works(worked: bool, advice: str) -> None:
+    failed = report({"chromium:cpu": "broken"}, findings=(found("artifact-unsupported", Severity.ERROR),))
+    tried = Bench(failed, lambda t: worked and t.anew, tfjs_model=Path("web/model.json")).tried()
+    assert tried.findings[0].advice.startswith(advice)
+
+
+def test_no_weight_is_left_out_where_quantization_costs_no_more_than_it_may() -> None:
+    assert "tensors" not in Bench(of_quantized("near"), never, quantize="uint8").remedies()
 
 
 def test_a_runtime_that_broke_is_tried_too_and_one_that_could_not_start_is_not() -> None:
