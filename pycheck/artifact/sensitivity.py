@@ -15,7 +15,7 @@ from ..quiet import without_native_noise
 from .control_flow import node_of
 from .executable import ArtifactGraph, Point
 from .large_constants import without_large_constants
-from .session import held, hold_again, plain_execution
+from .session import OWN, held, hold_again, plain_execution
 from .weights import Array
 
 _GATHERS = frozenset({"GatherV2", "Gather"})
@@ -42,8 +42,9 @@ class SensitivitySession:
         self._graph = tf.Graph()
         with self._placed():
             self._session = tf.compat.v1.Session(graph=self._graph, config=plain_execution())
-            self._factors = tf.compat.v1.placeholder(tf.float32, [len(self.weights)])
-            self._each_factor = tf.unstack(self._factors) if self.weights else []
+            with tf.name_scope(OWN):
+                self._factors = tf.compat.v1.placeholder(tf.float32, [len(self.weights)])
+                self._each_factor = tf.unstack(self._factors) if self.weights else []
             self._outside, largest = self._import_scaled(graph)
         self.magnitudes = [largest[weight.tensor] for weight in self.weights]
         self._inputs = {name: self._tensor(tensor) for name, tensor in graph.inputs.items()}
@@ -158,7 +159,8 @@ class SensitivitySession:
                 yield tensor, value
 
         self._held = held(self._session, measured())
-        read = self._held | {tensor: self._held[tensor] * factor for tensor, factor in factors.items()}
+        with tf.name_scope(OWN):
+            read = self._held | {tensor: self._held[tensor] * factor for tensor, factor in factors.items()}
         tf.import_graph_def(light.graph_def, name="", input_map=read)
         return read, largest
 

@@ -15,6 +15,8 @@ from .weights import Array
 _COUNT = count()
 #: Values of so many bytes go into variables at a time: every run of a session costs as much as its graph is large.
 _TOGETHER_BYTES = 1 << 25
+#: Where pycheck's own nodes stand: a graph is imported under its own names, and TensorFlow renames what is taken.
+OWN = "pycheck.own"
 
 
 class Session:
@@ -62,7 +64,8 @@ def held(session: Any, values: Iterable[tuple[str, Array]]) -> dict[str, Any]:
             tensors[name] = tf.raw_ops.ReadVariableOp(resource=variable, dtype=value.dtype)
             yield variable, value
 
-    _assign(session, variables())
+    with tf.name_scope(OWN):
+        _assign(session, variables())
     return tensors
 
 

@@ -14,8 +14,8 @@ class Trial:
 
     `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
     magnitude; Python then computes on the same changed inputs. `anew` takes pycheck's own conversion of the model
-    in place of an artifact that was handed over or is the published converter's. `keep_float` are weights that are not quantized, `allowed` absolute
-    limits by output; `batch_size` is how many samples at a time.
+    in place of an artifact that was handed over or is the published converter's. `keep_float` are weights that are
+    not quantized, `allowed` absolute limits by output; `batch_size` is how many samples at a time.
     """
 
     runtimes: tuple[RuntimeId, ...]
