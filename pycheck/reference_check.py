@@ -181,6 +181,15 @@ def _difference(
     return max(failed, key=lambda c: (c.shape_mismatch is not None, _share(c)), default=None)
 
 
+def agreeing(outputs: Mapping[str, Array], size: Tensors, classes: Tensors) -> set[str]:
+    """The outputs that differ from the reference by no more than roundoff."""
+    return {
+        name
+        for name, single in classes.items()
+        if _difference({name: outputs[name]}, {name: size[name]}, {name: single}) is None
+    }
+
+
 def _compared(name: str, own: Array, size: Array, classes: Array) -> Comparison:
     own = parts(own)
     floor = None if size is classes else measure(classes, size, size, start=0, drawn=False, has_sample_axis=False)

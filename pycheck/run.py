@@ -17,6 +17,7 @@ from .artifact.epsilons import with_epsilons
 from .cache import Cache
 from .config import Options
 from .errors import RuntimeFailedError
+from .establishing import established
 from .hosts import Hosts
 from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
 from .judgement import Measurements, conclude
@@ -161,9 +162,14 @@ class Run:
             reference=self._references.check,
         )
         saved = self._saved(info, evidence)
+        report = conclude(saved, measurements, options)
+        more = await established(report, evidence, source, self._references, self._shared.executor)
+        if more is not evidence:
+            saved = replace(saved, evidence=more)
+            report = conclude(saved, measurements, options)
         if self._pending:
             self._pending.publish(saved)
-        return conclude(saved, measurements, options)
+        return report
 
     async def _most_samples(self) -> int:
         """The size of a batch: as many as were asked for, else what fits into memory."""
@@ -177,17 +183,21 @@ class Run:
         references = await self._trace_references()
         from .tracing import trace_run
 
-        return await trace_run(
-            report,
-            references=references,
-            model=self._source.model,
-            draw=lambda count: self._trace_inputs(report, count),
-            candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
-            only_failed=only_failed,
-            slots=self._shared.slots,
-            options=self._options,
-            observe=self._observe,
-        )
+        try:
+            return await trace_run(
+                report,
+                references=references,
+                model=self._source.model,
+                draw=lambda count: self._trace_inputs(report, count),
+                candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
+                only_failed=only_failed,
+                slots=self._shared.slots,
+                options=self._options,
+                observe=self._observe,
+            )
+        except RuntimeFailedError as error:
+            await asyncio.to_thread(refuse_ids, self._inputs, await self._source.input_hints(), error)
+            raise
 
     async def try_remedies(self, report: Report) -> Report:
         """The report of `compare`, traced or not, with what was tried on the runtimes that failed."""

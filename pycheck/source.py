@@ -11,7 +11,7 @@ import functools
 import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +47,7 @@ class _Card:
     training_calls: tuple[TrainingCall, ...] = ()
     largest_activation: int = 1  # elements for one sample
     precision: str | None = None  # a float type coarser than float32
+    inputs_of_outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 _CARD = TypeAdapter(_Card)
@@ -147,7 +148,12 @@ class Source:
             except ArtifactFileError:  # which whoever runs it will say better
                 return Evidence(weights=card.weights)
 
-        return replace(await asyncio.to_thread(read), training_calls=card.training_calls, precision=card.precision)
+        return replace(
+            await asyncio.to_thread(read),
+            training_calls=card.training_calls,
+            precision=card.precision,
+            inputs_of_outputs=card.inputs_of_outputs,
+        )
 
     async def tensorflow(self) -> None:
         """Import TensorFlow, quietly, for whoever needs it without the model."""
@@ -331,4 +337,5 @@ def _card_of(model: Model) -> _Card:
         training_calls(keras_model, model.training_calls),
         model.activations.largest,
         model.precision,
+        dict(model.inputs_of_outputs),
     )

@@ -132,6 +132,7 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
         evidence={
             "because": told.because,
             "first": first.point.name if first else None,
+            "changed": split.conversion.nonfinite.changed if split.conversion else 0,
             "conversion_share": share(split.conversion) if split.conversion else None,
             "backend_share": share(backend) if backend else None,
             "suspects": [step.point.name for step in suspects],
@@ -168,6 +169,14 @@ def _why(
 ) -> _Told:
     if first is not None and suspects:
         return _untraced(first, suspects)
+    if conversion is not None and conversion.nonfinite.changed and not conversion.drifted:
+        changed = f"{conversion.nonfinite.changed:,} element{'' if conversion.nonfinite.changed == 1 else 's'}"
+        return _Told(
+            "conversion-class",
+            f"In Python itself the artifact and the model disagree on what is finite in {changed}"
+            f"{_first_failing(first)}.",
+            "Keep NaN and infinity out: clip, or add an epsilon, before the first operation that makes them.",
+        )
     if conversion is not None and conversion.passed is False:
         return _Told(
             "conversion",

@@ -73,6 +73,18 @@ class Case:
         """The rows of native float32 against float64."""
         return tuple(c for c in self.comparisons if c.is_noise_floor)
 
+    def outputs_of(self, input: str) -> list[str]:
+        """The outputs that may depend on an input."""
+        known = self.evidence.inputs_of_outputs
+        return [
+            name for name in dict.fromkeys(c.tensor for c in self.comparisons) if input in known.get(name, (input,))
+        ]
+
+    @property
+    def browsers(self) -> list[str]:
+        """The runtimes that are neither the model nor the artifact in Python."""
+        return [str(record.id) for record in self.runtimes if record.id.engine not in ("native", "artifact")]
+
     @property
     def nan_severity(self) -> Severity:
         """How severe a non-finite divergence is, where it is not ignored."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, Severity
-from .case import Case, Rule, listed, number
+from .case import Case, Rule, listed, number, unlike
 from .codes import finding
 
 #: The square of more than this is beyond 65504, the largest half float; 8-bit pixels are below.
@@ -25,6 +25,11 @@ _DIVERGED = (
     "a lower learning rate or clipped gradients."
 )
 _CLIP = "Correct or clip the outlier, as your application will have to, and see whether the rest follows."
+_BOTH = ("model", "artifact")
+_EPSILON_OF_HALF = (
+    "float16 weights lose an epsilon below 6e-8: take --quantize uint16 or none, or a larger epsilon in the model."
+)
+_EPSILON_OF_OTHER = "Convert the model again: the artifact was made from another version of it, or by other defaults."
 _SCALE = "Scale each feature to about -1 to 1 before the model, with the same numbers in Python and in JavaScript."
 
 
@@ -115,12 +120,18 @@ def weight_nonfinite(case: Case) -> Iterator[Finding]:
             advice=_weight_advice(case, weight),
             evidence={
                 "place": weight.place,
+                "of_python": weight.place == "model" or _is_artifact(case),
                 "shape": list(weight.shape),
                 "nan_count": weight.nan_count,
                 "infinity_count": weight.infinity_count,
                 "index": list(weight.index),
             },
         )
+
+
+def _is_artifact(case: Case) -> bool:
+    """Whether Python computes the artifact itself."""
+    return case.model is not None and case.model.format == "tfjs"
 
 
 def _of_layer(weight: NonfiniteWeight) -> str:
@@ -150,7 +161,7 @@ def _weight_advice(case: Case, weight: NonfiniteWeight) -> str:
             "The model's code has it as a constant, such as a mask of -Inf, which backends treat differently: use a "
             "large finite number, such as -1e9."
         )
-    if case.model and case.model.format == "tfjs":
+    if _is_artifact(case):
         return _DIVERGED
     return "The model's own weights are finite: convert it again."
 
@@ -160,12 +171,19 @@ def epsilon_mismatch(case: Case) -> Iterator[Finding]:
     halves = [record.id for record in case.runtimes if record.environment and record.environment.float_bits == 16]
     for epsilon in case.evidence.epsilons:
         given, wanted = epsilon.artifact, epsilon.model
-        if given is not None and wanted is not None and abs(given - wanted) > 1e-3 * max(given, wanted):
+        if epsilon.differs and given is not None and wanted is not None:
+            mended = case.evidence.mended_by_epsilons
+            cause = (
+                f" With the model's epsilon the artifact gives {listed(mended)} as the model does." if mended else ""
+            )
+            shown = " and ".join(f"{text} in the {of}" for text, of in zip(unlike(wanted, given), _BOTH, strict=True))
             yield _epsilon(
                 case,
                 epsilon,
-                f"{epsilon.layer}: the epsilon is {number(wanted)} in the model and {number(given)} in the artifact.",
-                "Convert the model again; float16 weights lose an epsilon below 6e-8, a larger one survives.",
+                f"{epsilon.layer}: the epsilon is {shown}.{cause}",
+                _EPSILON_OF_HALF if case.artifact and "float16" in case.artifact.quantization else _EPSILON_OF_OTHER,
+                tensors=list(mended),
+                runtimes=case.browsers,
             )
         elif halves and epsilon.in_tensors and given is not None and 0.0 < given < _SMALLEST_HALF:
             yield _epsilon(
@@ -174,11 +192,12 @@ def epsilon_mismatch(case: Case) -> Iterator[Finding]:
                 f"{epsilon.layer}: its epsilon {number(given)} is below the smallest half float, 6e-8: where the "
                 f"variance or norm is 0, {listed(halves)} {'divides' if len(halves) == 1 else 'divide'} by 0.",
                 "Use an epsilon of at least 1e-3 in this layer, or 1e-5 where its inputs are scaled.",
+                runtimes=list(map(str, halves)),
             )
 
 
-def _epsilon(case: Case, epsilon: Epsilon, summary: str, advice: str) -> Finding:
-    evidence = {"model": epsilon.model, "artifact": epsilon.artifact, "in_tensors": epsilon.in_tensors}
+def _epsilon(case: Case, epsilon: Epsilon, summary: str, advice: str, **more: object) -> Finding:
+    evidence = {"model": epsilon.model, "artifact": epsilon.artifact, "in_tensors": epsilon.in_tensors, **more}
     return finding(
         "epsilon-mismatch",
         severity_of_cause(case),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from ..types import Comparison, Finding, PointResult, Severity, Trace, TracePoint
 from .accumulated import moves_an_output
-from .case import effect_of, named, number, place, unlike
+from .case import effect_of, lighter, named, number, place, unlike
 from .codes import finding
 
 #: More sources than this are told by the worst of them.
@@ -15,10 +15,10 @@ _MOST = 8
 _Source = tuple[TracePoint, PointResult, Comparison]
 
 
-def converted(trace: Trace, failing: Collection[object]) -> Iterator[Finding]:
+def converted(trace: Trace, failing: Collection[object], quantization: str) -> Iterator[Finding]:
     """conversion-drift, quantization-drift, shape-mismatch: the points where the artifact stops being the model.
 
-    `failing` are the runtimes of which an output fails.
+    `failing` are the runtimes of which an output fails; `quantization` is the artifact's.
     """
     sources = list(_sources(trace))
     # Those that are not measured err less by themselves; where nothing is, the relative error has to do.
@@ -26,7 +26,7 @@ def converted(trace: Trace, failing: Collection[object]) -> Iterator[Finding]:
     told = sources if measured or len(sources) <= _MOST else sorted(sources, key=_excess, reverse=True)
     for place_told, source in enumerate(told[:_MOST]):
         severity = Severity.ERROR if failing and moves_an_output(source[1]) else Severity.WARNING
-        yield _finding(source, severity, 0 if place_told else max(len(told) - _MOST, 0))
+        yield _finding(source, severity, quantization, 0 if place_told else max(len(told) - _MOST, 0))
 
 
 def _sources(trace: Trace) -> Iterator[_Source]:
@@ -43,10 +43,10 @@ def _excess(source: _Source) -> float:
     return (comparison.rms_error or 0.0) / (comparison.reference_rms or 1.0)
 
 
-def _finding(source: _Source, severity: Severity, others: int) -> Finding:
+def _finding(source: _Source, severity: Severity, quantization: str, others: int) -> Finding:
     point, result, comparison = source
     where = named(point)
-    code, what, advice = _explained(point, comparison)
+    code, what, advice = _explained(point, comparison, quantization)
     more = f" {others} more points differ, and less." if others else ""
     return finding(
         code,
@@ -75,7 +75,7 @@ def _finding(source: _Source, severity: Severity, others: int) -> Finding:
     )
 
 
-def _explained(point: TracePoint, comparison: Comparison) -> tuple[str, str, str]:
+def _explained(point: TracePoint, comparison: Comparison, quantization: str) -> tuple[str, str, str]:
     """Code, what happened, what to do."""
     if comparison.shape_mismatch:
         return (
@@ -87,7 +87,8 @@ def _explained(point: TracePoint, comparison: Comparison) -> tuple[str, str, str
         return (
             "quantization-drift",
             f"its quantized weights cost {_size(comparison)}",
-            "Leave its weights in float32 (--keep-float; --try-remedies finds them), or take --quantize float16.",
+            "Leave its weights in float32 (--keep-float; --try-remedies finds them), or take --quantize "
+            f"{lighter(quantization)}.",
         )
     return (
         "conversion-drift",

@@ -25,6 +25,8 @@ def ids_out_of_table(case: Case) -> Iterator[Finding]:
             advice=f"Give numbers from {ids.low} to {ids.high - 1}. For a number that the table does not have, TF.js "
             "reads zeros on webgl and webgpu and fails on cpu and wasm; Keras 3 counts a negative number from the end.",
             evidence={
+                "tensors": case.outputs_of(ids.name),
+                "runtimes": case.browsers,
                 "columns": None if ids.columns is None else list(ids.columns),
                 "low": ids.low,
                 "high": ids.high,

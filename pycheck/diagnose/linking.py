@@ -22,9 +22,19 @@ _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "quantization-drift": frozenset({"drift", "top1-flip"}),
     "output-pairing": _ANY,
     "f16-overflow": frozenset({"nan-introduced", "drift", "top1-flip"}),
-    "noise-floor-high": frozenset({"drift"}),
+    "noise-floor-high": frozenset({"drift", "top1-flip"}),
+    "epsilon-mismatch": _ANY,
+    "ids-out-of-table": _SYMPTOMS | {"conversion-drift"},
+    "input-nonfinite": frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "native-overflow"}),
+    "native-overflow": frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "accumulated-drift"}),
     "drift": frozenset({"top1-flip"}),
 }
+#: What a point shows whose epsilon half floats round to 0.
+_OF_LOST_EPSILON = frozenset(
+    {"division-by-zero", "f16-overflow", "f16-underflow", "nan-introduced", "nonfinite-changed"}
+)
+#: What an output, or a point, shows of a value that is not finite in Python.
+_OF_PYTHON = frozenset({"native-nan", "native-overflow", "nan-masked", "nonfinite-changed"})
 #: Beneath this share of an output's limit a source explains nothing.
 _LEAST_EFFECT = 0.1
 
@@ -53,7 +63,22 @@ def explains_output(cause: Finding, symptom: Finding) -> bool:
     if is_of_point(cause) or is_of_point(symptom) or symptom.code not in _OF_OUTPUTS.get(cause.code, ()):
         return False
     same = symptom.tensor == cause.tensor or symptom.tensor in cause.evidence.get("tensors", ())
+    if cause.code == "native-overflow":
+        return same and _changes_as_python_does(cause, symptom)
     return same and (cause.code == "noise-floor-high" or _covers(cause, symptom))
+
+
+def _changes_as_python_does(cause: Finding, symptom: Finding) -> bool:
+    """Whether a runtime differs in what is finite in no more elements than float64 does in Python, from one on."""
+    if symptom.code == "accumulated-drift":
+        return _changed(symptom) > 0
+    places = [(f.evidence.get("sample"), f.evidence.get("index")) for f in (cause, symptom)]
+    return places[0] == places[1] and _changed(symptom) <= _changed(cause)
+
+
+def _changed(finding: Finding) -> int:
+    """How many elements differ in what is finite."""
+    return int(finding.evidence.get("changed", 0))
 
 
 def is_of_point(finding: Finding) -> bool:
@@ -101,6 +126,38 @@ def _known_fault(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     return shows and bool(_runtimes(symptom)) and _covers(cause, symptom)
 
 
+def _ids(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """A number that a table has no entry for, where TF.js refused it."""
+    is_refused = symptom.code == "runtime-failed" and "is not in [" in symptom.summary
+    return cause.code == "ids-out-of-table" and is_refused and _covers(cause, symptom)
+
+
+def _weight(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """A weight that is not finite, for what it makes in Python, or in the artifact if the model's own are finite."""
+    if cause.code != "weight-nonfinite" or not (cause.layer or cause.evidence.get("nan_count")):
+        return False
+    if is_of_point(symptom):
+        codes = _OF_PYTHON if cause.evidence.get("of_python") else _SHARED
+        return cause.layer is not None and symptom.layer == cause.layer and symptom.code in codes
+    return symptom.code in (_OF_PYTHON if cause.evidence.get("of_python") else ("nan-introduced", "nonfinite-changed"))
+
+
+def _random(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """A model that gives something else each time, for all that one of its outputs shows."""
+    is_model = cause.runtime is not None and cause.runtime.engine == "artifact" and "changed_count" in cause.evidence
+    shows = cause.code == "nondeterministic" and symptom.code in _ANY and not is_of_point(symptom)
+    return is_model and shows and symptom.tensor == cause.tensor
+
+
+def _epsilon(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """Another epsilon at its layer, and on the runtimes that it concerns; at outputs only if that was tried."""
+    if cause.code != "epsilon-mismatch" or not is_of_point(symptom) or symptom.layer != cause.layer:
+        return False
+    if symptom.runtime is None:
+        return symptom.code in _SHARED and "tensors" in cause.evidence
+    return symptom.code in _OF_LOST_EPSILON and "tensors" not in cause.evidence and _covers(cause, symptom)
+
+
 def _resize(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     """Other pixels, on every runtime, at the layer and at the outputs."""
     if cause.code != "resize-alignment" or is_of_point(cause):
@@ -115,5 +172,9 @@ _RULES: tuple[Callable[[Finding, Finding, Reach], bool], ...] = (
     _source,
     _origin,
     _known_fault,
+    _ids,
+    _weight,
+    _random,
+    _epsilon,
     _resize,
 )

@@ -37,6 +37,8 @@ def input_nonfinite(case: Case) -> Iterator[Finding]:
             ),
             advice="Backends differ most in what they make of NaN; if your users never send it, take it out.",
             evidence={
+                "tensors": case.outputs_of(found.name),
+                "runtimes": [str(record.id) for record in case.runtimes],
                 "count": count,
                 "nan_count": found.nan_count,
                 "infinity_count": found.infinity_count,

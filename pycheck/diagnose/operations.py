@@ -37,13 +37,15 @@ def diagnose_trace(
     comparisons: Collection[Comparison],
     outputs: Mapping[str, str] = MappingProxyType({}),
     known: Collection[Finding] = (),
+    quantization: str = "none",
 ) -> tuple[Finding, ...]:
     """What every source is, where Python itself makes NaN, what is saturated or random, and which runtime ended.
 
     A source is an error where an output of that runtime failed, else a warning; the other findings are warnings
     where an output fails or is not finite, else information. `comparisons` are of the outputs; `outputs` names the
     point of each output all of whose operations were traced, so that it is told what has no source. `known` are the
-    findings about what is known of the artifact's kernels: a source among them has that for its cause.
+    findings of the comparison: a source among the kernels that are known to be wrong has that for its cause.
+    `quantization` is the artifact's.
     """
     failing = {c.candidate for c in comparisons if c.passed is False}
     wrong = bool(failing) or any(sum(map(sum, c.nonfinite.counts[1:])) for c in comparisons)
@@ -51,10 +53,10 @@ def diagnose_trace(
     ended = [r for r in runtimes if r.status is not RuntimeStatus.OK and (r.error or "").startswith("while tracing")]
     return (
         *not_run(Case(comparisons=(), runtimes=tuple(ended))),
-        *converted(trace, failing),
+        *converted(trace, failing, quantization),
         *_sources(trace, failing, known),
         *accumulated(trace, comparisons, outputs),
-        *(_origin(point, aside) for point in trace.points if point.origin),
+        *(_origin(point, aside, known) for point in trace.points if point.origin),
         *_saturated(trace, aside),
         *_nondeterministic(trace),
     )
@@ -131,19 +133,23 @@ def _source(
     )
 
 
-def _origin(point: TracePoint, severity: Severity) -> Finding:
+def _origin(point: TracePoint, severity: Severity, known: Collection[Finding]) -> Finding:
     """Where Python itself makes infinity of finite numbers, or NaN of what was none."""
     assert point.origin is not None
     element, operands = point.origin.element, point.origin.operands
     infinite = any(o.infinity_count if o.value is None else math.isinf(o.value) for o in operands)
     code, _, what, advice = explanation(Place(point.op, operands, element.reference, element.candidate))
+    weight = next((f.tensor for f in known if f.code == "weight-nonfinite" and f.layer == point.layer), None)
+    read = f"its weight {weight}" if weight else "infinity" if infinite else "finite numbers"
+    if weight:
+        what = "the weight is not finite"
     return finding(
         code,
         severity,
         tensor=point.name,
         layer=point.layer,
         summary=f"In Python itself {named(point)} makes {'NaN' if math.isnan(element.candidate) else 'infinity'} of "
-        f"{'infinity' if infinite else 'finite numbers'} in {elements(point.origin.count)}: {what}; "
+        f"{read} in {elements(point.origin.count)}: {what}; "
         f"{of_operands(operands)}{number(element.candidate)} at {place(element, point.dtype)}.",
         advice=advice,
         evidence={

@@ -60,5 +60,20 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
     )
 
 
+def inputs_of_outputs(frozen: FrozenGraph) -> dict[str, tuple[str, ...]]:
+    """The inputs that each output is computed from."""
+    readers = {node.name: [_node_name(ref) for ref in node.input] for node in frozen.graph_def.node}
+    names = {_node_name(tensor): name for name, tensor in frozen.inputs.items()}
+    found: dict[str, tuple[str, ...]] = {}
+    for output, tensor in frozen.outputs.items():
+        needed, pending = set[str](), [_node_name(tensor)]
+        while pending:
+            if (node := pending.pop()) not in needed:
+                needed.add(node)
+                pending += readers.get(node, ())
+        found[output] = tuple(name for node, name in names.items() if node in needed)
+    return found
+
+
 def _node_name(ref: str) -> str:
     return ref.lstrip("^").split(":")[0]

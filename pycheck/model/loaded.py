@@ -15,7 +15,7 @@ from ..memory import give_back
 from ..quiet import without_native_noise
 from ..types import InputHint, ModelInfo, Tensors
 from .callable import Traced, trace_in_shapes
-from .graph import FrozenGraph, freeze
+from .graph import FrozenGraph, freeze, inputs_of_outputs
 from .messages import one_line
 from .own_predict import OwnPredict
 from .precision import coarsest_float
@@ -104,6 +104,14 @@ class Model:
         ConversionError for state that cannot become a constant.
         """
         return self._frozen
+
+    @property
+    def inputs_of_outputs(self) -> Mapping[str, tuple[str, ...]]:
+        """The inputs that each output is computed from; none where there is no frozen graph."""
+        try:
+            return inputs_of_outputs(self._frozen)
+        except ConversionError:  # whoever needs the graph itself will say so
+            return {}
 
     @property
     def layer_tensors(self) -> Mapping[str, str]:

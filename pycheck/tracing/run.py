@@ -134,7 +134,7 @@ async def trace_run(
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
     comparisons = [c for c in report.comparisons if c.tensor not in swapped]
-    found = diagnose_trace(trace, records, comparisons, outputs, report.findings)
+    found = diagnose_trace(trace, records, comparisons, outputs, report.findings, artifact.quantization)
     told = (*found, *without_traced(report.findings, found))
     findings = by_severity(linked(told, _reach(single.points, outputs)))
     return replace(

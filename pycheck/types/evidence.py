@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 
@@ -110,6 +111,13 @@ class Epsilon:
     artifact: float | None
     in_tensors: bool = False
 
+    @property
+    def differs(self) -> bool:
+        """Whether model and artifact have different ones, by more than a float16 rounds."""
+        if self.model is None or self.artifact is None:
+            return False
+        return abs(self.artifact - self.model) > 1e-3 * max(self.artifact, self.model)
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactFault:
@@ -165,6 +173,8 @@ class TrainingCall:
 class Evidence:
     """What is known of a run beside its outputs, for those who explain them.
 
+    `mended_by_epsilons` are the outputs that fail, and agree in Python if the artifact has the model's epsilons.
+    `inputs_of_outputs` has the inputs that each output is computed from, for outputs of which that is known.
     `precision` is "float16" or "bfloat16" if the model computes in that type in Python, the coarser one of both.
     """
 
@@ -177,3 +187,5 @@ class Evidence:
     reference: ReferenceCheck | None = None
     training_calls: tuple[TrainingCall, ...] = ()
     precision: str | None = None
+    mended_by_epsilons: tuple[str, ...] = ()
+    inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,92 @@
+"""A cause that is told is established, and what it explains has no advice of its own: real models and browsers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pycheck
+from pycheck.types import Finding, Severity
+
+pytestmark = pytest.mark.real
+
+CPU = ("chromium:cpu",)
+
+
+def told(report: pycheck.Report, code: str) -> list[Finding]:
+    return [finding for finding in report.findings if finding.code == code]
+
+
+def advised(report: pycheck.Report) -> list[str]:
+    """The codes of what went wrong or may be why, that have an advice."""
+    return [f.code for f in report.findings if f.advice and f.severity is not Severity.INFO]
+
+
+def normalized(kind: str, axis: int = -1) -> Any:
+    """Two outputs, of which only the first is normalized, of values that are about as small as an epsilon of 0.001."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 4), name="x")
+    layer = getattr(keras.layers, kind)(epsilon=1e-3, name="norm")
+    normal = keras.layers.Dense(3, name="a")(layer(keras.layers.Rescaling(0.03)(x)))
+    model = keras.Model(x, [normal, keras.layers.Dense(2, name="b")(x)])
+    if kind == "BatchNormalization":
+        layer.set_weights([np.ones(4), np.zeros(4), np.zeros(4), np.full(4, 1e-3)])
+    return model
+
+
+def altered(model: Any, folder: Path, change: Callable[[dict[str, Any]], None], format: str = "layers") -> Path:
+    """An artifact of the model with another model.json."""
+    pycheck.convert(model, folder, format=format, verify=False)
+    file = folder / "model.json"
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+    return file
+
+
+def layers_of(content: dict[str, Any]) -> list[dict[str, Any]]:
+    topology = content["modelTopology"]
+    found: list[dict[str, Any]] = topology.get("model_config", topology)["config"]["layers"]
+    return found
+
+
+def with_arguments(layer: str, **arguments: Any) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        next(found for found in layers_of(content) if found["config"]["name"] == layer)["config"].update(arguments)
+
+    return change
+
+
+@pytest.mark.parametrize("kind", ["BatchNormalization", "LayerNormalization"])
+def test_another_epsilon_is_the_one_cause_with_the_one_advice(kind: str, tmp_path: Path) -> None:
+    model = normalized(kind)
+    artifact = altered(model, tmp_path / "artifact", with_arguments("norm", epsilon=0.25))
+    for run in (pycheck.compare, pycheck.trace):
+        report = run(model, tfjs_model=artifact, runtimes=CPU, seed=1)
+        (epsilon,) = told(report, "epsilon-mismatch")
+        assert epsilon.summary.endswith("With the model's epsilon the artifact gives a as the model does.")
+        (drift,) = told(report, "drift")
+        assert (drift.tensor, drift.advice) == ("a", "") and "epsilon-mismatch" in drift.explained_by
+        assert advised(report) == ["epsilon-mismatch"]
+
+
+def test_an_epsilon_that_does_no_harm_explains_nothing(tmp_path: Path) -> None:
+    model = normalized("LayerNormalization")
+
+    def change(content: dict[str, Any]) -> None:
+        with_arguments("norm", epsilon=1.01e-3)(content)
+        with_arguments("b", activation="tanh")(content)
+
+    report = pycheck.compare(
+        model, tfjs_model=altered(model, tmp_path / "artifact", change), runtimes=CPU, atol={"a": 1.0}
+    )
+    (epsilon,), (drift,) = told(report, "epsilon-mismatch"), told(report, "drift")
+    assert "as the model does" not in epsilon.summary
+    assert (drift.tensor, drift.explained_by) == ("b", ())
