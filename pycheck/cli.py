@@ -571,8 +571,7 @@ def run(arguments: list[str]) -> int:
     except PycheckError as error:
         if verbose:
             traceback.print_exc()
-        lines = [f"pycheck: {error.message}", *(f"  {line}" for line in error.advice.splitlines())]
-        print(*lines, sep="\n", file=sys.stderr)
+        print(error.told(), file=sys.stderr)
         return error.exit_code
     except Exception as error:
         if verbose:

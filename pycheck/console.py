@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from .types import CheckReport, Report
@@ -176,17 +175,17 @@ class Console:
         self._out.file.flush()
 
     def diagnosis(self, diagnosis: Diagnosis) -> None:
-        """Which runtimes start here, as a table, and what to do about the others."""
-        self._out.print(Text("\n".join(diagnosis.versions)))
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for title in ("runtime", "status", "runs on"):
-            table.add_column(title, no_wrap=title != "runs on")
+        """Which runtimes start here, as a table, and what to do about the others; commands stay in one line."""
+        from .report.layout import capture, hanging, line
+
+        widest = max((len(str(row.runtime)) for row in diagnosis.rows), default=0) + 2
+        parts = [line(text) for text in diagnosis.versions]
+        parts += [line(f"{'runtime':<{widest}}status   runs on", style="bold")]
         for row in diagnosis.rows:
-            style = "green" if row.ok else "red"
-            table.add_row(str(row.runtime), Text("ok" if row.ok else "missing", style), Text(row.detail))
-        self._out.print(table)
-        for advice in diagnosis.advice:
-            self._out.print(Text(advice))
+            status = (f"{'ok' if row.ok else 'missing':<9}", "green" if row.ok else "red")
+            parts.append(hanging(Text.assemble(f"{row.runtime!s:<{widest}}", status), row.detail, self._out.width))
+        parts += [line(text) for text in diagnosis.advice]
+        self._out.file.write(capture(parts, self._out))
 
 
 def _verification(converted: Converted) -> list[str]:

@@ -80,7 +80,7 @@ async def _examine(engine: str, options: Options, observe: Observer, advice: dic
     try:
         async with host:
             for kind in BROWSER_KINDS:
-                observe(f"{engine}:{kind}", "starting", len(rows), len(BROWSER_KINDS))
+                observe(engine, f"starting {kind}", len(rows), len(BROWSER_KINDS))
                 rows.append(await _start(host, RuntimeId(engine, kind), advice, is_here=choice.address is None))
     except RuntimeFailedError as error:
         rows += [Row(RuntimeId(engine, kind), False, error.message) for kind in BROWSER_KINDS[len(rows) :]]

@@ -34,6 +34,10 @@ class PycheckError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.advice}" if self.advice else self.message
 
+    def told(self) -> str:
+        """As the command line prints it: the message, and the advice below it."""
+        return "\n".join([f"pycheck: {self.message}", *(f"  {line}" for line in self.advice.splitlines())])
+
 
 class UsageError(PycheckError):
     """An option or a configuration value is wrong."""

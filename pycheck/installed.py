@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -117,13 +118,31 @@ def tf_keras_problem() -> InstallationError | None:
 
 def broken(module: str, error: BaseException) -> InstallationError:
     """The error for a package that is installed and cannot be imported."""
-    package = find(module) or Package(module, "")
     first = str(error).strip().partition("\n")[0]
+    return _unimportable(module, f"{type(error).__name__}: {first}")
+
+
+def killed(module: str, number: int, last_line: str = "") -> InstallationError:
+    """The error for a package whose import kills the process by a signal, after it wrote its last line."""
+    name = signal.Signals(number).name
+    if number != signal.SIGILL:
+        return _unimportable(module, f"the process was killed by {name}{f': {last_line}' if last_line else ''}")
+    package = find(module) or Package(module, "")
+    return InstallationError(
+        f"{package} is installed and cannot be imported: the process was killed by {name}: this processor lacks "
+        f"instructions that {package.name} was built for.",
+        "The published packages of TensorFlow for x86 need AVX, which some virtual machines hide. Run pycheck on a "
+        "machine on which this prints avx: grep -m1 -ow avx /proc/cpuinfo",
+    )
+
+
+def _unimportable(module: str, why: str) -> InstallationError:
+    package = find(module) or Package(module, "")
     exact = package.name
     if package.release > (0, 0):
         exact = f'"{package.name}=={package.version.partition("+")[0]}"'  # an index has no local versions
     return InstallationError(
-        f"{package} is installed and cannot be imported: {type(error).__name__}: {first}",
+        f"{package} is installed and cannot be imported: {why}",
         f"Install it again, with the versions of other packages that it needs: pip install --force-reinstall {exact}",
     )
 

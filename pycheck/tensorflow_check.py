@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -44,8 +43,9 @@ async def tensorflow_error() -> InstallationError | None:
         child.kill()
         await child.wait()
         return installed.broken("tensorflow", TimeoutError(f"no answer within {_TIMEOUT_S:.0f} s"))
-    if child.returncode:
-        return installed.broken("tensorflow", RuntimeError(_ended(child.returncode)))
+    if code := child.returncode:
+        unknown = RuntimeError(f"the process ended with {code}")
+        return installed.killed("tensorflow", -code) if code < 0 else installed.broken("tensorflow", unknown)
     answer = json.loads(said.splitlines()[-1])
     return InstallationError(*answer) if answer else None
 
@@ -53,10 +53,3 @@ async def tensorflow_error() -> InstallationError | None:
 def _environment() -> dict[str, str]:
     """As in this process, which chooses the backend of Keras where it is pycheck's own."""
     return {**os.environ, "KERAS_BACKEND": "tensorflow"} if process.own else {**os.environ}
-
-
-def _ended(code: int) -> str:
-    """How a process ended that said nothing of an error."""
-    if code == -signal.SIGILL:
-        return "the process was killed by SIGILL: this processor lacks instructions that TensorFlow was built for"
-    return f"the process was killed by {signal.Signals(-code).name}" if code < 0 else f"the process ended with {code}"

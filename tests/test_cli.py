@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck import api, cli, doctor
+from pycheck import api, cli, console, doctor
 from pycheck.errors import UsageError
 from pycheck.runtimes.page import BrowserRuntime
-from pycheck.types import Tensors
+from pycheck.types import RuntimeId, Tensors
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("compare", "trace", "report", "convert", "explain", "schema", "doctor", "devices")
@@ -462,6 +462,38 @@ def test_doctor_names_every_runtime_and_what_it_runs_on(run: Callable[..., Any])
     ):
         assert re.search(rf"^{re.escape(runtime)} +(ok|missing)", out, re.M)
     assert "Traceback" not in err
+    assert "chromium: starting webgl-f16" in err.splitlines()
+
+
+_INSTALL = 'Install it again, with what it needs: pip install --force-reinstall "tensorflow==2.19.1"'
+_VERSIONS = ", ".join(["tensorflow-cpu 2.21.0", "keras 3.15.1", "tf-keras 2.21.0", "numpy 2.4.6", "playwright 1.65.2"])
+_ANGLE = "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero) (0x0000C0DE)), SwiftShader driver) (software)"
+
+
+def _diagnosed(detail: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    row = doctor.Row(RuntimeId.parse("firefox:webgl-f16"), True, detail)
+    console.Console(no_color=True).diagnosis(doctor.Diagnosis(("Python 3.11", _VERSIONS), (row,), (_INSTALL,), True))
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_doctor_breaks_no_line_of_versions_and_no_command_at_the_width_of_the_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    python, versions, title, *table, advice = _diagnosed(_ANGLE, capsys)
+    assert (python, versions, advice) == ("Python 3.11", _VERSIONS, _INSTALL)
+    assert " ".join(" ".join(table).split()) == f"firefox:webgl-f16 ok {_ANGLE}"
+    assert max(map(len, table)) <= columns
+    assert len({len(line) - len(line[title.index("runs on") :]) for line in table}) == 1
+
+
+def test_doctor_breaks_no_path_that_is_wider_than_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = f"/opt/{'of-a-browser/' * 8}chrome"
+    assert path in " ".join(_diagnosed(f"the browser {path} is not there", capsys)).split()
 
 
 def test_doctor_says_how_chromium_finds_a_gpu_that_it_left_unused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
@@ -195,4 +198,57 @@ def test_the_doctor_survives_a_tensorflow_that_ends_the_process(
 ) -> None:
     killed = _check_with(tmp_path, monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGILL)")
     assert killed is not None
-    assert "this processor lacks instructions that TensorFlow was built for" in killed.message
+    assert "killed by SIGILL: this processor lacks instructions that tensorflow" in killed.message
+    assert "need AVX" in killed.advice
+
+
+_HEADER = "import ctypes, os, signal, sys, threading\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "seen", "advice"),
+    [
+        ("signal.raise_signal(signal.SIGILL)", "SIGILL: this processor lacks instructions", "need AVX"),
+        ("ctypes.string_at(0)", "killed by SIGSEGV", "pip install --force-reinstall"),
+        ("ctypes.CDLL(None).memset(None, 1, 64)", "killed by SIGSEGV", "pip install --force-reinstall"),
+        ("os.write(2, b'F0000 compiled for AVX\\n'); os.abort()", "killed by SIGABRT: F0000 compiled for AVX", "pip"),
+        ("thread = threading.Thread(target=ctypes.string_at, args=(0,)); thread.start(); thread.join()", "SIGSEGV", ""),
+    ],
+)
+def test_a_command_tells_of_a_tensorflow_that_kills_the_process_and_ends_with_2(
+    tmp_path: Path, module: str, seen: str, advice: str
+) -> None:
+    done = _convert_with(tmp_path, _HEADER + module)
+    assert done.returncode == 2, done.stderr
+    message, then = [line for line in done.stderr.splitlines() if not re.match(r"[\w:-]+: [\w ]+$", line)]
+    assert message.startswith("pycheck: tensorflow") and seen in message
+    assert then.startswith("  ") and advice in then
+
+
+def test_who_asks_python_for_a_traceback_of_a_fatal_signal_gets_that_too(tmp_path: Path) -> None:
+    done = _convert_with(tmp_path, _HEADER + "ctypes.string_at(0)", PYTHONFAULTHANDLER="1")
+    assert done.returncode == 2
+    assert re.search(
+        r'File ".*tensorflow\.py", line 2 in <module>.*\npycheck: tensorflow.*SIGSEGV', done.stderr, re.DOTALL
+    )
+
+
+def test_a_signal_after_the_import_ends_the_process_as_ever() -> None:
+    code = (
+        "import ctypes\nfrom pycheck import installed\nfrom pycheck.fatal_signals import told_of\n"
+        "with told_of(lambda *_: installed.killed('tensorflow', 11)):\n    pass\nctypes.string_at(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGSEGV, "")
+
+
+def _convert_with(tmp_path: Path, module: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`pycheck convert` where this module is tensorflow."""
+    (tmp_path / "tensorflow.py").write_text(module)
+    root = Path(__file__).parents[1]
+    paths = os.pathsep.join([str(tmp_path), str(root)])
+    model = str(root / "models" / "keras2.h5")
+    return subprocess.run(
+        [sys.executable, "-m", "pycheck", "convert", model, str(tmp_path / "out"), "--no-verify", "--no-cache"],
+        env={**os.environ, "PYTHONPATH": paths, **variables}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from .. import installed, process
 from ..errors import InstallationError
+from ..fatal_signals import told_of
 from ..process import without_optional_imports
 from ..quiet import without_native_noise
 
@@ -28,7 +31,7 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     _choose_backend()
     if "tensorflow" not in sys.modules:
-        with installed.importing("tensorflow"), without_native_noise(), without_optional_imports():
+        with _told_of_signals(), installed.importing("tensorflow"), without_native_noise(), without_optional_imports():
             import tensorflow
 
             tensorflow.config.list_physical_devices()  # looks for GPUs now, not when a model is loaded, and says so
@@ -41,6 +44,11 @@ def import_tensorflow() -> Any:
     if backend != "tensorflow":
         raise _other_backend(f"Keras runs on {backend} in this process")
     return sys.modules["tensorflow"]
+
+
+def _told_of_signals() -> AbstractContextManager[None]:
+    """Tell of a TensorFlow that kills the process; in a process of others its signals are theirs."""
+    return told_of(partial(installed.killed, "tensorflow")) if process.own else nullcontext()
 
 
 def _choose_backend() -> None:

@@ -27,14 +27,18 @@ def line(text: str | Text, *, indent: int = 0, style: str = "") -> Text:
     return _indented([Text(text, style) if isinstance(text, str) else text], indent)
 
 
+def hanging(label: Text, text: str, width: int) -> Text:
+    """The label, then the text, whose further lines begin below its first."""
+    return _indented(_beside(label, text, width), 0)
+
+
 def pairs(rows: Iterable[tuple[str, str]], width: int, *, indent: int = 0) -> Text:
     """Labels with what they stand for, the lines of which begin below one another."""
     found = list(rows)
     margin = max((len(label) for label, _ in found), default=0) + _GAP
     lines: list[Text] = []
     for label, text in found:
-        for rank, piece in enumerate(_lines(Text(text), max(width - indent - margin, _LEAST))):
-            lines.append(Text.assemble(((label if rank == 0 else "").ljust(margin), "dim"), piece))
+        lines += _beside(Text(label.ljust(margin), "dim"), text, width - indent)
     return _indented(lines, indent)
 
 
@@ -65,6 +69,12 @@ def text_console(width: int, *, color: bool = False) -> Console:
         emoji=False,
         markup=False,
     )
+
+
+def _beside(label: Text, text: str, width: int) -> list[Text]:
+    margin = len(label)
+    pieces = _lines(Text(text), max(width - margin, _LEAST))
+    return [(Text(" " * margin) if rank else label) + piece for rank, piece in enumerate(pieces)]
 
 
 def _lines(text: Text, width: int) -> list[Text]:
