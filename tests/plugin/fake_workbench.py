@@ -50,6 +50,7 @@ class FakeWorkbench:
     def _report(self, command: str, model: Any, inputs: Any, options: Any) -> Report:
         asked = {"command": command, "runtimes": [str(r) for r in options.runtimes], "headed": options.headed}
         asked |= {"atol": options.tolerance.atol.get(None), "trace": options.trace, "process": os.getpid()}
+        asked |= {"converter": options.converter}
         with Path("asked.jsonl").open("a") as file:
             print(json.dumps(asked), file=file)
         if "missing" in str(model):

@@ -187,8 +187,44 @@ class TestPrecedence:
         faked(tests).assert_outcomes(passed=1)
         assert asked()[0]["runtimes"] == ["firefox:cpu"]
 
+    def test_the_converter_of_the_call_goes_before_that_of_the_mark_and_that_before_the_configuration(
+        self, faked: Suite, asked: Asked, pytester: pytest.Pytester
+    ) -> None:
+        (pytester.path / "pycheck.toml").write_text('converter = "tensorflowjs"\n')
+        tests = """
+            import pytest
+
+            def test_of_the_configuration(pycheck_compare):
+                pycheck_compare("sound.keras", "inputs.npy").assert_ok()
+
+            @pytest.mark.pycheck(converter="pycheck")
+            def test_of_the_mark(pycheck_compare, pycheck_trace):
+                pycheck_compare("sound.keras", "inputs.npy").assert_ok()
+                pycheck_trace("sound.keras", "inputs.npy", converter="tensorflowjs").assert_ok()
+        """
+        faked(tests).assert_outcomes(passed=2)
+        assert [(call["command"], call["converter"]) for call in asked()] == [
+            ("compare", "tensorflowjs"),
+            ("compare", "pycheck"),
+            ("trace", "tensorflowjs"),
+        ]
+
 
 class TestWhatIsWrong:
+    @pytest.mark.parametrize(
+        ("asked", "told"),
+        [
+            ('converter="tfjs"', "--converter tfjs: unknown; one of pycheck, tensorflowjs"),
+            ('convertor="tensorflowjs"', "*unknown option 'convertor'*"),
+            ('converter="tensorflowjs", keep_float=["bn"]', "*--keep-float*"),
+            ('converter="tensorflowjs", tfjs_model="web"', "*--tfjs-model*"),
+        ],
+    )
+    def test_a_converter_that_cannot_be_is_an_error_of_the_call(self, faked: Suite, asked: str, told: str) -> None:
+        result = faked(f'def test_it(pycheck_compare):\n    pycheck_compare("sound.keras", None, {asked})\n')
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([f"E *UsageError: {told}"])
+
     def test_an_unknown_runtime_on_the_command_line_ends_the_run_before_any_test(self, faked: Suite) -> None:
         result = faked(ONE, "--pycheck-runtimes=chrome:webgl")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
