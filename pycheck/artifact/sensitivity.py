@@ -191,7 +191,7 @@ def _tables(graph: ArtifactGraph) -> list[tuple[str, str]]:
 
 
 def _clipped(graph: ArtifactGraph) -> list[Point]:
-    """Points whose value comes out of a ReLU, whatever identities lie between.
+    """Points whose value comes out of a ReLU, whatever identities lie between; the first of each, no dropout behind it.
 
     Without a ReLU of the other sign of what is read elsewhere, and without the one that it completes, as in the leaky
     relu(x) - a relu(-x): nothing is lost there.
@@ -202,7 +202,11 @@ def _clipped(graph: ArtifactGraph) -> list[Point]:
     negated = {name: _negated(nodes, name) for name in read.values()}
     both = {part for name, base in negated.items() if count[base] > 1 for part in (name, base)}
     points = [(point, _behind(nodes, point.tensor)) for point in graph.points if not point.constant]
-    return [point for point, name in points if name in read and read[name] not in both]
+    first: dict[str, Point] = {}
+    for point, name in points:
+        if name in read and read[name] not in both:
+            first.setdefault(name, point)
+    return list(first.values())
 
 
 def _negated(nodes: Mapping[str, Any], name: str) -> str:

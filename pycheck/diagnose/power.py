@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..types import Comparison, DeadChannels, Finding, Power, Severity, TableReach, WeightPower, is_exact
@@ -82,7 +83,8 @@ def blind_inputs(case: Case) -> Iterator[Finding]:
     parts = [*([_weights(unreached, power)] if unreached else []), *map(_rows, tables[:_MOST_NAMED])]
     if len(tables) > _MOST_NAMED:
         parts.append(f"rows of {len(tables) - _MOST_NAMED} more tables")
-    parts += map(_channels, channels[:_MOST_NAMED])
+    shared = {layer for layer, count in Counter(item.layer for item in channels).items() if count > 1}
+    parts += [_channels(item, item.name if item.layer in shared else item.layer) for item in channels[:_MOST_NAMED]]
     if len(channels) > _MOST_NAMED:
         parts.append(f"channels of {len(channels) - _MOST_NAMED} more ReLUs")
     yield finding(
@@ -118,9 +120,9 @@ def _whole_layers(unreached: Sequence[WeightPower], power: Power) -> list[str]:
     return list(dict.fromkeys(w.layer for w in unreached if w.layer and w.layer not in reached))
 
 
-def _channels(found: DeadChannels) -> str:
+def _channels(found: DeadChannels, layer: str | None) -> str:
     """``3 of the 8 channels of relu (channels 1, 3 and 5 are 0 in all 32 samples)``."""
-    count, where, samples = len(found.dead), found.layer or found.name, found.sample_count
+    count, where, samples = len(found.dead), layer or found.name, found.sample_count
     zero = f"0 in all {samples:,} samples" if samples > 1 else "0 in 1 sample"
     if count == found.channel_count:
         return f"any of the {count:,} channels of {where} ({zero})"
@@ -166,7 +168,8 @@ def _advice(
     if unreached:
         return (
             "Give inputs like those of your application as INPUTS. If they do not reach these weights either, the "
-            "model does not use them: a ReLU behind them is 0 for every input, or an activation is saturated."
+            "model does not use them: a ReLU behind them is 0 for every input, an activation is saturated, or a "
+            "recurrent layer runs a single step."
         )
     if any(table.is_poor for table in tables):
         return "Give inputs like those of your application as INPUTS: these select few rows."

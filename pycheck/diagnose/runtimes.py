@@ -36,6 +36,8 @@ _KNOWN_FAILURES = (
 _OF_BROWSERS = ("crash", "browser ended", "was closed", "closed its connection", "disconnected", "opening a page")
 #: What a machine with more memory might do.
 _OF_MEMORY = ("memory", "allocation", "context lost", "greater than WebGL maximum")
+#: Before what a console said meanwhile, which may reach one page in time and another not.
+_BESIDE = " (the browser said:"
 _BROWSER = "Run pycheck doctor: it checks the browser. If it finds nothing, try --batch-size 1."
 _UNKNOWN = (
     "No cause is known; the message is all that the browser said. Compare on another backend as well. If it runs, "
@@ -93,7 +95,8 @@ def _all_alike(case: Case, ended: Sequence[RuntimeRecord]) -> list[RuntimeRecord
     """The browsers' records where there are several and all failed, with the same words; else none."""
     browsers = [record for record in case.runtimes if record.id.engine not in ("native", "artifact")]
     failed = [record for record in ended if record.status is RuntimeStatus.FAILED and record in browsers]
-    alike = len(failed) > 1 and len(failed) == len(browsers) and len({_reason(record)[0] for record in failed}) == 1
+    same = len({_reason(record)[0].partition(_BESIDE)[0] for record in failed}) == 1
+    alike = len(failed) > 1 and len(failed) == len(browsers) and same
     of_machine = alike and any(words in _reason(failed[0])[0] for words in (*_OF_BROWSERS, *_OF_MEMORY))
     return failed if alike and not of_machine else []
 

@@ -330,7 +330,7 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     elif runs and failed and report.trace is None:
         line = trying.replace("pycheck compare", "pycheck trace", 1)
         steps.append(("see where it starts, and what cures it", line))
-    elif failed and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
+    elif (failed or _broke(report)) and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
         steps.append(("see what cures it", trying))
     return tuple((reason, printable(line)) for reason, line in steps)
 
@@ -348,11 +348,17 @@ def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def _browser_is_in_doubt(report: Report) -> bool:
-    """Whether a runtime did not start or answer, or a browser ended: not where it refused what it was given."""
-    in_doubt = (RuntimeStatus.UNAVAILABLE, RuntimeStatus.TIMED_OUT)
-    if any(record.status in in_doubt for record in report.runtimes if record.id.kind != "float64"):
-        return True
+    """Whether a runtime did not start, or a browser ended: not where it refused what it was given, or was too slow."""
+    for record in report.runtimes:
+        never_began = record.status is RuntimeStatus.TIMED_OUT and record.environment is None
+        if record.id.kind != "float64" and (record.status is RuntimeStatus.UNAVAILABLE or never_began):
+            return True
     return any(f.code == "runtime-failed" and "pycheck doctor" in f.advice for f in report.findings)
+
+
+def _broke(report: Report) -> bool:
+    """Whether a runtime started and then failed, which a smaller batch or another conversion may cure."""
+    return any(record.status is RuntimeStatus.FAILED and record.environment for record in report.runtimes)
 
 
 def _missing(report: Report) -> list[RuntimeId]:

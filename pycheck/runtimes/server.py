@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urljoin
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -76,8 +77,13 @@ def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str,
             raise ArtifactFileError(f"{manifest} names the shard {name!r}, which lies outside its folder")
         if not path.is_file():
             raise ArtifactFileError(f"{manifest} names the shard {name!r}, which is missing", f"Put it at {path}.")
-        files[name] = path
+        files[_asked_for(name)] = path
     return files
+
+
+def _asked_for(name: str) -> str:
+    """The path that a browser asks for: TF.js saves ``./model.weights.bin``, and no browser sends the dot."""
+    return urljoin("/", name).removeprefix("/")
 
 
 class Server:

@@ -61,3 +61,13 @@ def test_more_samples_are_advised_for_inputs_that_have_samples(samples: bool) ->
     power = Power(0.01, 1, (), tables=(TableReach("table", "table", 500, 40, 1),))
     (blind,) = diagnose((), power=power, model=_model(samples=samples))
     assert ("samples" in blind.advice) == samples
+
+
+def test_channels_of_one_outer_layer_are_told_apart_by_their_nodes() -> None:
+    names = ("m/inner/block_1/Relu6", "m/inner/block_2/Relu6")
+    found = _blind(*(DeadChannels(name, "inner", 4, (2,), 8) for name in names), DeadChannels("r", "relu", 4, (1,), 8))
+    assert found.summary == (
+        "The inputs do not reach 1 of the 4 channels of m/inner/block_1/Relu6 (channel 2 is 0 in all 8 samples), "
+        "1 of the 4 channels of m/inner/block_2/Relu6 (channel 2 is 0 in all 8 samples) and "
+        "1 of the 4 channels of relu (channel 1 is 0 in all 8 samples). No fault there is noticed."
+    )

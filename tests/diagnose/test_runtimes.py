@@ -127,3 +127,13 @@ def test_a_given_artifact_that_python_cannot_run_either_is_at_fault(
     assert finding.advice.startswith(advice)
     assert (failure in finding.advice) == (bool(failure) and advice.startswith("Python")) or not failure
     assert "Use another backend" not in finding.advice
+
+
+def test_browsers_fail_alike_whatever_one_console_said_meanwhile() -> None:
+    said = ("weights are cut short", "weights are cut short (the browser said: Failed to load resource)")
+    records = [
+        RuntimeRecord(r, RuntimeStatus.FAILED, Environment("tfjs 4.22.0"), {}, f"{r}: {text}")
+        for r, text in zip((WEBGL, WEBGPU), said, strict=True)
+    ]
+    (found,) = [f for f in findings(*records) if f.code == "runtime-failed"]
+    assert found.runtime is None and "so the artifact is at fault" in found.summary

@@ -137,6 +137,7 @@ def test_dead_channels_of_a_living_layer_are_named_by_number(format: str) -> Non
         keras.layers.MaxPooling2D(),
         keras.layers.Flatten(),
         _dense(30, "hidden", activation="relu", bias_initializer=shifted(30, *range(16))),
+        keras.layers.Dropout(0.5, name="drop"),  # the same channels once more
         _dense(2, "y"),
     ]
     images = np.random.default_rng(1).normal(size=(24, 8, 8, 3)).astype(np.float32)
@@ -146,6 +147,7 @@ def test_dead_channels_of_a_living_layer_are_named_by_number(format: str) -> Non
     assert "of the 30 channels of hidden (channels 0, 1, 2," in found.summary
     assert "more are 0 in all 24 samples)" in found.summary
     dead = {item["layer"]: item["dead"] for item in found.evidence["channels"].values()}
+    assert set(dead) == {"relu", "hidden"}
     assert dead["relu"] == [1, 3, 5] and set(range(16)) <= {*dead["hidden"]}
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pycheck.types import Report, RuntimeStatus, Verdict
+from pycheck.types import Environment, Report, RuntimeStatus, Verdict
 
 
 def _said(report: Report) -> str:
@@ -72,6 +72,22 @@ def test_a_runtime_that_did_not_run_is_named_with_the_reason(reports: dict[str, 
     assert "  pycheck doctor" not in said  # it started: no browser is in doubt
     unavailable = [replace(r, status=RuntimeStatus.UNAVAILABLE) for r in reports["failing_runtime"].runtimes]
     assert "  pycheck doctor" in _said(replace(reports["failing_runtime"], runtimes=tuple(unavailable)))
+
+
+def test_a_browser_that_is_slow_is_not_in_doubt_and_what_broke_may_be_cured(reports: dict[str, Report]) -> None:
+    def ended(status: RuntimeStatus, environment: Environment | None) -> str:
+        failing = reports["failing_runtime"]
+        runtimes = tuple(
+            r if r.status is RuntimeStatus.OK else replace(r, status=status, environment=environment)
+            for r in failing.runtimes
+        )
+        return _said(replace(failing, runtimes=runtimes, command="pycheck compare models/cnn.keras"))
+
+    started = Environment("tfjs 4.22.0")
+    assert "pycheck compare models/cnn.keras --try-remedies" in ended(RuntimeStatus.FAILED, started)
+    assert "--try-remedies" not in ended(RuntimeStatus.FAILED, None)
+    assert "  pycheck doctor" not in ended(RuntimeStatus.TIMED_OUT, started)
+    assert "  pycheck doctor" in ended(RuntimeStatus.TIMED_OUT, None)
 
 
 def test_what_no_file_holds_is_traced_from_python(reports: dict[str, Report]) -> None:

@@ -246,10 +246,23 @@ def test_a_shard_outside_its_folder_is_refused(tmp_path: Path, name: str) -> Non
         artifact_files(manifest(folder, name))
 
 
-def test_a_shard_in_a_folder_below_is_served(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("sub/a.bin", "sub/a.bin"),
+        ("./a.bin", "a.bin"),
+        ("./sub/a.bin", "sub/a.bin"),
+        ("sub/../a.bin", "a.bin"),
+        ("sub/./a.bin", "sub/a.bin"),
+    ],
+)
+def test_a_shard_is_served_under_the_path_that_browsers_ask_for(tmp_path: Path, name: str, asked: str) -> None:
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "a.bin").write_bytes(b"x")
-    assert set(artifact_files(manifest(tmp_path, "sub/a.bin"))) == {"model.json", "sub/a.bin"}
+    for file in (tmp_path / "a.bin", tmp_path / "sub" / "a.bin"):
+        file.write_bytes(b"x")
+    files = artifact_files(manifest(tmp_path, name))
+    assert set(files) == {"model.json", asked}
+    assert files[asked] == (tmp_path / asked).resolve()
 
 
 def test_the_page_knows_a_model_file_of_any_name_as_model_json(tmp_path: Path) -> None:
