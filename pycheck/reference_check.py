@@ -6,11 +6,12 @@ floor of the model and the automatic tolerance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .casts import out_of_range_casts
 from .compare import measure, summarize
 from .errors import RuntimeFailedError
 from .gate import assess
@@ -21,6 +22,7 @@ from .types import (
     UNIT_ROUNDOFF,
     Array,
     Comparison,
+    OutOfRangeCast,
     ReferenceCheck,
     RuntimeId,
     Tensors,
@@ -38,29 +40,74 @@ _MOST_DECIDED = 0.1
 _ROUNDOFFS = 32.0
 #: Of the largest value of a layer's result: beyond this it is no roundoff that was added up.
 _LAYER_DIFFERS = 1e-3
+#: How often inputs are halved until every cast fits.
+_HALVINGS = (4, 8, 16, 32, 64, 120)
 
 
-def check_reference(model: Model, tensors: Tensors, size: Tensors, classes: Tensors) -> ReferenceCheck | None:
+def check_reference(
+    model: Model, tensors: Tensors, size: Tensors, classes: Tensors, casts: Sequence[OutOfRangeCast] = ()
+) -> ReferenceCheck | None:
     """The verdict on one batch, of which `size` and `classes` are what float64 and float32 gave.
 
-    None where the model has no `predict`. Keras's own graph is asked only where its eager execution differs.
+    None where the model has no `predict`. Keras's own graph is asked only where its eager execution differs. `casts`
+    are those of this batch that do not fit: they explain outputs that differ on it and agree on smaller inputs.
     """
     own = model.own
     if own is None:
         return None
     if own.assigns:
         return ReferenceCheck(own.title, "skipped", reason="the model changes its own variables when it predicts")
-    if model.random_operations:
-        names = ", ".join(model.random_operations)
-        return ReferenceCheck(own.title, "random", reason=f"the model draws random numbers ({names})")
+    if model.random_operations and (differ := _failing(model.predict(tensors), classes, classes)):
+        reason = f"the model draws random numbers ({', '.join(model.random_operations)})"
+        return ReferenceCheck(own.title, "random", reason=reason, tensors=_names(differ))
     try:
         outputs, found = _held_against(own, model, tensors, size, classes)
-        if found and _difference(own(tensors, eagerly=False), outputs, outputs):
-            return ReferenceCheck(own.title, "random", reason="two calls on the same inputs differ")
+        if found and (differ := _failing(own(tensors, eagerly=False), outputs, outputs)):
+            reason = "two calls on the same inputs differ"
+            return ReferenceCheck(own.title, "random", reason=reason, tensors=_names(differ))
+        if found and (by_casts := _by_casts(own, model, tensors, casts, _names(found))):
+            others = [c for c in found if c.tensor not in by_casts]
+            if not others:
+                return _differing(own.title, "undefined", found)
+            found = others
     except Exception as error:  # whatever the model raises: the reference ran, and says nothing of this
         _fail_if_refused(own, model, tensors, error)
         return ReferenceCheck(own.title, "skipped", reason=f"{own.title} fails on these inputs: {_first_line(error)}")
     return _explained(own, model, tensors, outputs, found) if found else ReferenceCheck(own.title, "agrees")
+
+
+def _differing(title: str, outcome: str, found: Sequence[Comparison], **more: Any) -> ReferenceCheck:
+    """What the output that differs most says of the check."""
+    worst = found[0]
+    return ReferenceCheck(
+        title,
+        outcome,
+        tensor=worst.tensor,
+        max_abs_error=worst.max_abs_error,
+        reference_scale=worst.reference_scale,
+        reason=worst.shape_mismatch or "",
+        tensors=_names(found),
+        **more,
+    )
+
+
+def _names(found: Sequence[Comparison]) -> tuple[str, ...]:
+    return tuple(c.tensor for c in found)
+
+
+def _by_casts(
+    own: OwnPredict, model: Model, tensors: Tensors, casts: Sequence[OutOfRangeCast], differing: Sequence[str]
+) -> set[str]:
+    """The outputs that differ, depend on casts that do not fit, and agree on inputs so small that all casts fit."""
+    concerned = {name for name in differing if any(name in cast.outputs and cast.undefined for cast in casts)}
+    if not concerned:
+        return set()
+    for halvings in _HALVINGS:
+        smaller = {n: (v * 2.0**-halvings).astype(v.dtype) if v.dtype.kind == "f" else v for n, v in tensors.items()}
+        if not any(cast.undefined for cast in out_of_range_casts(model, smaller)):
+            traced = model.predict(smaller)
+            return concerned - set(_names(_held_against(own, model, smaller, traced, traced)[1]))
+    return set()
 
 
 def _fail_if_refused(own: OwnPredict, model: Model, tensors: Tensors, error: Exception) -> None:
@@ -109,6 +156,10 @@ def told(check: ReferenceCheck) -> str:
             return f"{check.against} gives the same on the first batch, up to roundoff"
         case "retraced":
             return f"traced again in the sizes of the run, in which {check.against} gives the same on the first batch"
+        case "undefined":
+            return (
+                f"{check.against} gives other values on the first batch, by a cast to a type that cannot hold a number"
+            )
         case "random" | "skipped":
             return f"not held against {check.against}: {check.reason}"
         case _:
@@ -117,41 +168,41 @@ def told(check: ReferenceCheck) -> str:
 
 def _held_against(
     own: OwnPredict, model: Model, tensors: Tensors, size: Tensors, classes: Tensors
-) -> tuple[Mapping[str, Array], Comparison | None]:
-    """What `predict` gives, and the output that differs; from Keras's graph where its eager execution does not agree.
+) -> tuple[Mapping[str, Array], list[Comparison]]:
+    """What `predict` gives, and the outputs that differ; from Keras's graph where its eager execution does not agree.
 
     Eagerly, the model may get fewer samples at a time, which it may not take.
     """
     if own.is_keras:
         try:
             outputs = own(tensors)
-            if not _difference(outputs, size, classes, model.precision):
-                return outputs, None
+            if not _failing(outputs, size, classes, model.precision):
+                return outputs, []
         except Exception:  # the graph is what the user runs: its error is the one that counts
             pass
     outputs = own(tensors, eagerly=False)
-    return outputs, _difference(outputs, size, classes, model.precision)
+    return outputs, _failing(outputs, size, classes, model.precision)
 
 
 def _explained(
-    own: OwnPredict, model: Model, tensors: Tensors, outputs: Mapping[str, Array], found: Comparison
+    own: OwnPredict, model: Model, tensors: Tensors, outputs: Mapping[str, Array], found: Sequence[Comparison]
 ) -> ReferenceCheck:
     """What a difference comes from: from the sizes that were left free when the model was traced, or not."""
-    outcome = "overridden" if own.is_overridden else "differs"
-    if own.is_keras and outcome == "differs":
-        again = model.in_shapes(tensors).predict(tensors)
-        outcome = "differs" if _difference(outputs, again, again, model.precision) else "retraced"
-    shape = _fixed(model, tensors, outputs) if outcome == "retraced" else ()
-    return ReferenceCheck(
-        own.title,
-        outcome,
-        tensor=found.tensor,
-        max_abs_error=found.max_abs_error,
-        reference_scale=found.reference_scale,
-        layer=_first_layer(own, model, tensors),
-        reason=found.shape_mismatch or "",
-        shape=shape,
-    )
+    own_outputs = {c.tensor: outputs[c.tensor] for c in found if c.tensor in outputs}
+    outcome, shape = "differs", tuple[int | None, ...]()
+    if own.is_overridden:
+        traced = model.predict(tensors)
+        called = _failing(own.called(tensors), traced, traced, model.precision)
+        outcome = "overridden" if not set(_names(called)).intersection(_names(found)) else "differs"
+    elif own.is_keras:
+        again = _only(model.in_shapes(tensors).predict(tensors), own_outputs)
+        if again and not _failing(own_outputs, again, again, model.precision):
+            outcome, shape = "retraced", _fixed(model, tensors, own_outputs)
+    return _differing(own.title, outcome, found, layer=_first_layer(own, model, tensors), shape=shape)
+
+
+def _only(outputs: Mapping[str, Array], names: Collection[str]) -> dict[str, Array]:
+    return {name: value for name, value in outputs.items() if name in names}
 
 
 def _fixed(model: Model, tensors: Tensors, outputs: Mapping[str, Array]) -> tuple[int | None, ...]:
@@ -160,34 +211,29 @@ def _fixed(model: Model, tensors: Tensors, outputs: Mapping[str, Array]) -> tupl
     if all(None not in spec.shape[1:] for spec in model.info.signature.inputs):
         return shape
     try:
-        again = model.in_shapes(tensors, free_samples=True).predict(tensors)
+        again = _only(model.in_shapes(tensors, free_samples=True).predict(tensors), outputs)
     except Exception:  # it needs the batch as well
         return shape
-    return shape if _difference(outputs, again, again, model.precision) else (None, *shape[1:])
+    return shape if _failing(outputs, again, again, model.precision) else (None, *shape[1:])
 
 
-def _difference(
-    own: Mapping[str, Array], size: Tensors, classes: Tensors, half: str | None = None
-) -> Comparison | None:
-    """The output that is farthest beyond roundoff, which may be that of `half`; None where all agree."""
+def _failing(own: Mapping[str, Array], size: Tensors, classes: Tensors, half: str | None = None) -> list[Comparison]:
+    """The outputs that are beyond roundoff, which may be that of `half`; the farthest first."""
     failed = []
     for name, single in classes.items():
         if name not in own:
-            return _compared(name, np.zeros(0), single, single)
+            failed.append(_compared(name, np.zeros(0), single, single))
+            continue
         double = size[name] if size[name].shape == single.shape else single
         comparison = _compared(name, own[name], double, single)
         if comparison.passed is False and not _is_decided(comparison) and not _is_rounding(comparison, half):
             failed.append(comparison)
-    return max(failed, key=lambda c: (c.shape_mismatch is not None, _share(c)), default=None)
+    return sorted(failed, key=lambda c: (c.shape_mismatch is not None, _share(c)), reverse=True)
 
 
 def agreeing(outputs: Mapping[str, Array], size: Tensors, classes: Tensors) -> set[str]:
     """The outputs that differ from the reference by no more than roundoff."""
-    return {
-        name
-        for name, single in classes.items()
-        if _difference({name: outputs[name]}, {name: size[name]}, {name: single}) is None
-    }
+    return set(classes) - set(_names(_failing(outputs, size, classes)))
 
 
 def _compared(name: str, own: Array, size: Array, classes: Array) -> Comparison:

@@ -9,10 +9,12 @@ from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from .cache import Cache, content_key
+from .casts import out_of_range_casts
 from .errors import InputError, RuntimeFailedError
 from .inputs import Inputs
 from .memory import give_back
@@ -23,6 +25,7 @@ from .store import OutputStore
 from .types import (
     Batch,
     Environment,
+    OutOfRangeCast,
     ReferenceCheck,
     RuntimeId,
     RuntimeRecord,
@@ -30,8 +33,11 @@ from .types import (
     Tensors,
 )
 
+T = TypeVar("T")
+
 _ENVIRONMENTS = TypeAdapter(dict[str, Environment])
 _CHECK = TypeAdapter(ReferenceCheck | None)
+_CASTS = TypeAdapter(tuple[OutOfRangeCast, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class References:
     """Computes the model in Python, in float32 and float64, once, keeps them on disk, and lends them by batch.
 
     At most one batch is in memory at a time here, however many samples there are. On the first batch the results are
-    held against the user's own predict, which `check` tells.
+    held against the user's own predict, which `check` tells; `casts` are numbers that an integer type cannot hold.
     """
 
     def __init__(
@@ -74,6 +80,7 @@ class References:
         self._moving = threading.Lock()  # held while the store goes into the cache
         self.records: dict[RuntimeId, RuntimeRecord] = {}
         self.check: ReferenceCheck | None = None
+        self.casts: tuple[OutOfRangeCast, ...] = ()
 
     async def cache_key(self) -> str | None:
         """What determines these results; None if nothing does."""
@@ -132,6 +139,7 @@ class References:
         """Everything from the cache. ValueError for an entry that cannot be read back; then nothing was taken."""
         environments = _ENVIRONMENTS.validate_json((entry / "environments.json").read_bytes())
         self.check = _CHECK.validate_json((entry / "reference_check.json").read_bytes())
+        self.casts = _CASTS.validate_json((entry / "casts.json").read_bytes())
         self._store = OutputStore(entry)
         for runtime in (self.class_runtime, self._double_runtime):
             self.records[runtime] = RuntimeRecord(
@@ -161,6 +169,7 @@ class References:
                 self.records[runtime.id] = _record(runtime, self.check)
         if key and len(runtimes) > 1:
             (pending.folder / "reference_check.json").write_bytes(_CHECK.dump_json(self.check))
+            (pending.folder / "casts.json").write_bytes(_CASTS.dump_json(self.casts))
             environments = {str(r): record.environment for r, record in self.records.items() if record.environment}
             (pending.folder / "environments.json").write_bytes(_ENVIRONMENTS.dump_json(environments))
             with self._moving:
@@ -178,20 +187,19 @@ class References:
             if self.check is None:
                 raise
         else:
-            self.check = await self._in_thread(check_reference, batch, *self._outputs(runtimes, batch))
+            self.casts = await self._in_thread(out_of_range_casts, batch) or ()
+            self.check = await self._in_thread(check_reference, batch, *self._outputs(runtimes, batch), self.casts)
         if self.check and self.check.outcome == "retraced":
             runtimes = await self._start(stack, batch, in_shapes=True)
         return runtimes
 
-    async def _in_thread(
-        self, check: Callable[..., ReferenceCheck | None], batch: Batch, *outputs: Tensors
-    ) -> ReferenceCheck | None:
+    async def _in_thread(self, check: Callable[..., T | None], batch: Batch, *known: Any) -> T | None:
         if self.class_runtime.engine != "native":
             return None
         model = await self._source.model()
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, check, model, batch.tensors, *outputs)
+            return await loop.run_in_executor(self._executor, check, model, batch.tensors, *known)
         finally:
             await loop.run_in_executor(self._executor, give_back)
 

@@ -160,6 +160,7 @@ class Run:
             scales=measurements.scales,
             ids=measurements.ids,
             reference=self._references.check,
+            casts=self._references.casts,
         )
         saved = self._saved(info, evidence)
         report = conclude(saved, measurements, options)

@@ -45,13 +45,17 @@ class Case:
     spreads: tuple[SampleSpread, ...] = ()
 
     @property
-    def reference_explains(self) -> bool:
-        """Whether predict gives, or a graph artifact was converted from, something else than the reference."""
+    def is_traced_wrongly(self) -> bool:
+        """Whether a graph artifact contains the function that gives something else than predict."""
         check, artifact = self.evidence.reference, self.artifact
-        if check is None:
+        return check is not None and check.outcome == "retraced" and artifact is not None and artifact.format == "graph"
+
+    def reference_explains(self, tensor: str) -> bool:
+        """Whether predict gives, or a graph artifact was converted from, something else than the reference."""
+        check = self.evidence.reference
+        if check is None or (check.tensors and tensor not in check.tensors):
             return False
-        is_graph = artifact is not None and artifact.format == "graph"
-        return check.outcome in ("differs", "random") or (is_graph and check.outcome == "retraced")
+        return check.outcome in ("differs", "random") or self.is_traced_wrongly
 
     @property
     def is_artifact_alone(self) -> bool:

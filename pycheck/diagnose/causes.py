@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, Severity
-from .case import Case, Rule, listed, number, unlike
+from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, OutOfRangeCast, Severity
+from .case import Case, Rule, elements, listed, number, unlike
 from .codes import finding
 
 #: The square of more than this is beyond 65504, the largest half float; 8-bit pixels are below.
@@ -20,6 +20,7 @@ _UNLIKE = 1e3
 _FAR = 50.0
 _SMALLEST_HALF = 2.0**-24
 _MOST_NAMED = 5
+_NARROW = ("int8", "uint8", "int16", "uint16")
 _DIVERGED = (
     "Training diverged, or the file was damaged: go back to an earlier checkpoint, and train on with scaled inputs, "
     "a lower learning rate or clipped gradients."
@@ -225,4 +226,42 @@ def resize_alignment(case: Case) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (weight_nonfinite, input_scale, epsilon_mismatch, resize_alignment)
+def cast_out_of_range(case: Case) -> Iterator[Finding]:
+    """cast-out-of-range: numbers that TensorFlow and TF.js make different integers of."""
+    for cast in case.evidence.casts:
+        of = f", layer {cast.layer}" if cast.layer else ""
+        yield finding(
+            "cast-out-of-range",
+            severity_of_cause(case),
+            layer=cast.layer,
+            summary=f"{cast.name} (Cast to {cast.dtype}{of}): {elements(cast.count, cast.element_count)} on the first "
+            f"batch lie outside of {cast.low} to {cast.high}, such as {number(cast.value)}. {_of_cast(cast)}",
+            advice=f"Clip the values to {cast.low} to {cast.high} before the cast"
+            + (", where NaN has to be replaced too." if math.isnan(cast.value) else "."),
+            evidence={
+                "node": cast.name,
+                "dtype": cast.dtype,
+                "count": cast.count,
+                "element_count": cast.element_count,
+                "value": cast.value,
+                "undefined": cast.undefined,
+                "tensors": list(cast.outputs),
+                "runtimes": [str(record.id) for record in case.runtimes],
+            },
+        )
+
+
+def _of_cast(cast: OutOfRangeCast) -> str:
+    narrow = cast.dtype in _NARROW
+    if cast.undefined:
+        tfjs = f"TF.js has no {cast.dtype} and keeps the number" if narrow else "backends of TF.js differ too"
+        return (
+            "The result of such a cast is undefined, and TensorFlow gives different ones in eager mode and in a graph; "
+            f"{tfjs}."
+        )
+    if narrow:
+        return f"TensorFlow keeps the lowest bits; TF.js has no {cast.dtype} and keeps the number."
+    return f"TF.js has no {cast.dtype}: it has int32 in its place, which cannot hold them."
+
+
+RULES: tuple[Rule, ...] = (weight_nonfinite, input_scale, epsilon_mismatch, cast_out_of_range, resize_alignment)

@@ -48,6 +48,7 @@ CODES: Mapping[str, Code] = {
     # What goes in.
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),
     "ids-out-of-table": Code("an input names an entry that a table does not have", _OF_CAUSE),
+    "cast-out-of-range": Code("numbers are cast to an integer type that cannot hold them", _OF_CAUSE),
     "input-scale": Code("the inputs are not scaled, or one lies far off", _OF_CAUSE),
     "weight-nonfinite": Code("a weight is NaN or infinite", _WARNING),
     "epsilon-mismatch": Code("a normalization's epsilon differs, or underflows in half floats", _OF_CAUSE),

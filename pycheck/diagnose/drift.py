@@ -129,7 +129,7 @@ def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with one another and not with Python "
         f"({_errors(rows)}): {effect}.",
         advice=SEE_REFERENCE
-        if case.reference_explains
+        if case.reference_explains(tensor)
         else "Let pycheck trace name the operation. Give the model that the artifact came from as MODEL, and the "
         "artifact with --tfjs-model, to see which of the two is right."
         if case.is_artifact_alone
@@ -204,7 +204,7 @@ def _excess(c: Comparison, tolerance: Tolerance) -> str:
 
 def _drift_advice(case: Case, c: Comparison) -> str:
     others = [o for o in case.candidates if o.tensor == c.tensor and o.candidate != c.candidate]
-    if case.reference_explains and not any(o.passed for o in others):  # nobody agrees with a wrong reference
+    if case.reference_explains(c.tensor) and not any(o.passed for o in others):  # nobody agrees with a wrong reference
         return SEE_REFERENCE
     if c.precision_bits == 16 and (c.max_abs_error or 0.0) > _BEYOND_ROUNDING * (c.reference_scale or 0.0):
         return (

@@ -174,6 +174,13 @@ def _is_large_integer(s: Place) -> bool:
     return dtype.lstrip("u").startswith("int") and large
 
 
+def _does_not_fit(s: Place) -> bool:
+    """A cast to integers of which Python's own result is not the number without its fraction."""
+    if s.op != "Cast" or s.comparison is None or not s.comparison.dtype.lstrip("u").startswith("int"):
+        return False
+    return any(not math.isfinite(v) or math.trunc(v) != s.expected for v in s.values)
+
+
 def _cancels(s: Place) -> bool:
     return s.op in _CANCELLING and 0.0 < max(map(abs, s.values), default=0.0) < _SMALL
 
@@ -264,6 +271,12 @@ RULES: Sequence[Explanation] = (
         _keeps_no_infinity,
         "half floats keep no infinity on this device",
         "Keep infinities out: clip what makes them to numbers below 65504.",
+    ),
+    (
+        "cast-out-of-range",
+        _does_not_fit,
+        "the integer type cannot hold the number, and TF.js makes a different one of it",
+        "Clip the values to what the type holds before the cast.",
     ),
     (
         "int32-precision",

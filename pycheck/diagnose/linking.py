@@ -23,6 +23,7 @@ _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "output-pairing": _ANY,
     "f16-overflow": frozenset({"nan-introduced", "drift", "top1-flip"}),
     "noise-floor-high": frozenset({"drift", "top1-flip"}),
+    "cast-out-of-range": _ANY | {"reference-differs"},
     "epsilon-mismatch": _ANY,
     "ids-out-of-table": _SYMPTOMS | {"conversion-drift"},
     "input-nonfinite": frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "native-overflow"}),
@@ -33,6 +34,8 @@ _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
 _OF_LOST_EPSILON = frozenset(
     {"division-by-zero", "f16-overflow", "f16-underflow", "nan-introduced", "nonfinite-changed"}
 )
+#: What a cast that does not fit shows by itself.
+_OF_CASTS = frozenset({"broken-kernel", "cast-out-of-range", "conversion-drift", "int32-precision", "own-drift"})
 #: What an output, or a point, shows of a value that is not finite in Python.
 _OF_PYTHON = frozenset({"native-nan", "native-overflow", "nan-masked", "nonfinite-changed"})
 #: Beneath this share of an output's limit a source explains nothing.
@@ -63,6 +66,8 @@ def explains_output(cause: Finding, symptom: Finding) -> bool:
     if is_of_point(cause) or is_of_point(symptom) or symptom.code not in _OF_OUTPUTS.get(cause.code, ()):
         return False
     same = symptom.tensor == cause.tensor or symptom.tensor in cause.evidence.get("tensors", ())
+    if symptom.code == "reference-differs":
+        return same and symptom.evidence.get("outcome") == "undefined"
     if cause.code == "native-overflow":
         return same and _changes_as_python_does(cause, symptom)
     return same and (cause.code == "noise-floor-high" or _covers(cause, symptom))
@@ -126,6 +131,12 @@ def _known_fault(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     return shows and bool(_runtimes(symptom)) and _covers(cause, symptom)
 
 
+def _cast(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """A cast that does not fit, at its own place in a trace."""
+    is_cast = is_of_point(symptom) and symptom.evidence["op"] == "Cast" and symptom.code in _OF_CASTS
+    return cause.code == "cast-out-of-range" and not is_of_point(cause) and is_cast
+
+
 def _ids(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     """A number that a table has no entry for, where TF.js refused it."""
     is_refused = symptom.code == "runtime-failed" and "is not in [" in symptom.summary
@@ -172,6 +183,7 @@ _RULES: tuple[Callable[[Finding, Finding, Reach], bool], ...] = (
     _source,
     _origin,
     _known_fault,
+    _cast,
     _ids,
     _weight,
     _random,

@@ -14,7 +14,7 @@ _MOST_NAMED = 5
 def reference_differs(case: Case) -> Iterator[Finding]:
     """reference-differs: the traced function and predict are apart, whether or not the reference could be mended."""
     check = case.evidence.reference
-    if check is None or check.outcome not in ("retraced", "differs", "overridden", "random"):
+    if check is None or check.outcome not in ("retraced", "differs", "overridden", "random", "undefined"):
         return
     single = next((record.id for record in case.runtimes if record.id.kind == "float32"), None)
     summary, advice = _WORDS[check.outcome]
@@ -25,10 +25,11 @@ def reference_differs(case: Case) -> Iterator[Finding]:
         tensor=check.tensor,
         layer=check.layer,
         summary=summary.format(against=check.against, how=_how(check), where=_where(check)),
-        advice=advice.format(against=check.against, artifact=_artifact(case, check)),
+        advice=advice.format(outputs=_outputs(check), artifact=_artifact(case, check)),
         evidence={
             "against": check.against,
             "outcome": check.outcome,
+            "tensors": list(check.tensors),
             "max_abs_error": check.max_abs_error,
             "reference_scale": check.reference_scale,
             "reason": check.reason,
@@ -43,10 +44,15 @@ _WORDS = {
         "therefore traced in the sizes of this run, in which {against} agrees.",
         "{artifact}",
     ),
+    "undefined": (
+        "{against} does not give what the function gives that pycheck compares and converts: {how}. The model casts "
+        "numbers to an integer type that cannot hold them, and for smaller inputs both agree.",
+        "The cause is in the model: see cast-out-of-range.",
+    ),
     "differs": (
         "{against} does not give what the function gives that pycheck compares and converts{where}: {how}.",
-        "The reference of this run is not the answer of {against}, so the verdict proves nothing. Look for code in the "
-        "model that depends on the size of the batch, on eager execution or on training.",
+        "No cause is known, and the verdict proves nothing of {outputs}. The layer that is named, or code that depends "
+        "on the size of the batch, on eager execution or on training, is where to look.",
     ),
     "overridden": (
         "The model's class has a predict of its own, which gives something else than the model when it is called"
@@ -65,6 +71,10 @@ def _how(check: ReferenceCheck) -> str:
         return check.reason or "they are not finite at the same places"
     scale = f", where the largest value is {number(check.reference_scale)}" if check.reference_scale else ""
     return f"{check.tensor} differs by {number(check.max_abs_error)} on the first batch{scale}"
+
+
+def _outputs(check: ReferenceCheck) -> str:
+    return listed(check.tensors) if check.tensors else "these outputs"
 
 
 def _where(check: ReferenceCheck) -> str:

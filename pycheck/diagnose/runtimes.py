@@ -110,7 +110,7 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     reason, advice = _reason(records[0])
     names = [record.id for record in records]
     known = next((text for words, text in _KNOWN_FAILURES if words in reason), "")
-    if case.reference_explains:
+    if case.is_traced_wrongly:
         advice = SEE_REFERENCE
     reason_of_format = case.artifact.reason if case.artifact else ""
     given = reason_of_format.startswith("given")
@@ -127,7 +127,7 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
 def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
     if record.status is not RuntimeStatus.FAILED:
         return _ADVICE[record.status]
-    if case.reference_explains:
+    if case.is_traced_wrongly:
         return SEE_REFERENCE
     known = next((advice for words, advice in _KNOWN_FAILURES if words in reason), None)
     if known is None and _is_of_browser(reason):

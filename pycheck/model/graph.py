@@ -62,16 +62,29 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
 
 def inputs_of_outputs(frozen: FrozenGraph) -> dict[str, tuple[str, ...]]:
     """The inputs that each output is computed from."""
-    readers = {node.name: [_node_name(ref) for ref in node.input] for node in frozen.graph_def.node}
     names = {_node_name(tensor): name for name, tensor in frozen.inputs.items()}
-    found: dict[str, tuple[str, ...]] = {}
+    return {
+        output: tuple(name for node, name in names.items() if node in needed)
+        for output, needed in _needed(frozen).items()
+    }
+
+
+def outputs_of_nodes(frozen: FrozenGraph, node: str) -> tuple[str, ...]:
+    """The outputs that a node of the graph is needed for."""
+    return tuple(output for output, needed in _needed(frozen).items() if node in needed)
+
+
+def _needed(frozen: FrozenGraph) -> dict[str, set[str]]:
+    """The nodes that each output is computed from."""
+    read = {node.name: [_node_name(ref) for ref in node.input] for node in frozen.graph_def.node}
+    found: dict[str, set[str]] = {}
     for output, tensor in frozen.outputs.items():
         needed, pending = set[str](), [_node_name(tensor)]
         while pending:
             if (node := pending.pop()) not in needed:
                 needed.add(node)
-                pending += readers.get(node, ())
-        found[output] = tuple(name for node, name in names.items() if node in needed)
+                pending += read.get(node, ())
+        found[output] = needed
     return found
 
 

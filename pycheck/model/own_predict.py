@@ -69,6 +69,10 @@ class OwnPredict:
         with without_native_noise(), _running(self.target.owner, eagerly):
             return self._named(self.target.owner.predict(packed, batch_size=size, verbose=0))
 
+    def called(self, tensors: Tensors) -> dict[str, Array]:
+        """What the model gives when it is called, without its own `predict`."""
+        return self._named(self.target.call(self._flat(tensors)))
+
     def layer_values(self, tensors: Tensors) -> Mapping[str, Array]:
         """What every call of a layer gives, by the names of `LayerCalls`, in the order in which they end."""
         calls = LayerCalls()

@@ -23,6 +23,7 @@ from .evidence import (
     NonfiniteInput,
     NonfiniteWeight,
     Outlier,
+    OutOfRangeCast,
     ReferenceCheck,
     TrainingCall,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "NonfiniteWeight",
     "Operand",
     "Origin",
+    "OutOfRangeCast",
     "Outcome",
     "Outlier",
     "OutputChange",

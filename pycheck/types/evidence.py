@@ -140,12 +140,34 @@ class ArtifactFault:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfRangeCast:
+    """Numbers that a node of the model casts to an integer type which cannot hold them, on the first batch.
+
+    `low` to `high` are what the type holds in TensorFlow and in TF.js, whose integers have 32 bits; `value` is the one
+    farthest outside. `undefined` is whether TensorFlow has no result for it either. `outputs` depend on the cast.
+    """
+
+    name: str
+    layer: str | None
+    dtype: str
+    count: int
+    element_count: int
+    value: float
+    low: int
+    high: int
+    outputs: tuple[str, ...]
+    undefined: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReferenceCheck:
     """The traced function that stands for Python held against the user's own `predict`, on the first batch.
 
     `against` is that ("model.predict", "the signature"). `outcome` is "agrees"; "retraced": they differed, and the
-    function was traced again in the sizes of the run, which agrees; "differs"; "overridden": the class of the model has
-    a predict of its own; "random": predict differs from itself; "skipped". The output that differed most is `tensor`,
+    function was traced again in the sizes of the run, which agrees; "undefined": a number is cast to a type that cannot
+    hold it, and with smaller inputs both agree; "differs"; "overridden": the class of the model has a predict of its
+    own; "random": two calls differ; "skipped". `tensors` are the outputs that differ, none where that is not known. The
+    one that differed most is `tensor`,
     `layer` the first layer whose result differed, `reason` why the check was skipped or how shapes differ. Where the
     function was traced again, `shape` is that of the first input with the sizes that have to be fixed, else None.
     """
@@ -158,6 +180,7 @@ class ReferenceCheck:
     layer: str | None = None
     reason: str = ""
     shape: tuple[int | None, ...] = ()
+    tensors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +211,5 @@ class Evidence:
     training_calls: tuple[TrainingCall, ...] = ()
     precision: str | None = None
     mended_by_epsilons: tuple[str, ...] = ()
+    casts: tuple[OutOfRangeCast, ...] = ()
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

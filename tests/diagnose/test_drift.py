@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from pycheck.types import (
     Evidence,
     Finding,
     ModelInfo,
+    OutOfRangeCast,
     PairingHint,
     ReferenceCheck,
     RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
     Severity,
     Signature,
     TensorSpec,
@@ -206,3 +210,30 @@ def test_a_reference_that_one_backend_agrees_with_is_not_why_another_one_differs
     findings = find(REFERENCE, candidates, evidence=Evidence(reference=check))
     advice = {finding.advice for finding in findings["drift"] if str(finding.runtime) == "chromium:wasm"}
     assert any("see reference-differs" in text for text in advice) == blamed
+
+
+@pytest.mark.parametrize("outcome", ["differs", "random"])
+@pytest.mark.parametrize(("tensors", "blamed"), [((), True), (("y", "z"), True), (("z",), False)])
+def test_a_fault_of_the_reference_excuses_its_own_outputs_alone(
+    find: Find, outcome: str, tensors: tuple[str, ...], blamed: bool
+) -> None:
+    check = ReferenceCheck("model.predict", outcome, "z", 0.5, 1.0, tensors=tensors)
+    candidates = {"chromium:cpu": off(0.3), "chromium:wasm": off(0.3)}
+    findings = find(REFERENCE, candidates, evidence=Evidence(reference=check))
+    (shared,) = findings["conversion-drift"]
+    assert shared.tensor == "y"
+    assert ("see reference-differs" in shared.advice) == blamed
+
+
+CAST = OutOfRangeCast("cast", None, "uint8", 3, 8, 300.0, 0, 255, ("y",), True)
+
+
+@pytest.mark.parametrize(("cast", "explained"), [(CAST, True), (replace(CAST, outputs=("z",)), False)])
+def test_a_cast_that_does_not_fit_explains_the_outputs_behind_it(
+    find: Find, cast: OutOfRangeCast, explained: bool
+) -> None:
+    records = [RuntimeRecord(RuntimeId("chromium", "cpu"), RuntimeStatus.OK, None, {})]
+    findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, evidence=Evidence(casts=(cast,)), runtimes=records)
+    (drift,), (told,) = findings["drift"], findings["cast-out-of-range"]
+    assert told.severity is Severity.WARNING and "such as 300" in told.summary
+    assert ("cast-out-of-range" in drift.explained_by, bool(drift.advice)) == (explained, not explained)

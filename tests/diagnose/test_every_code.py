@@ -29,6 +29,7 @@ from pycheck.types import (
     NonfiniteInput,
     NonfiniteWeight,
     Operand,
+    OutOfRangeCast,
     PairingHint,
     Power,
     PowerShare,
@@ -95,6 +96,9 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),
     "input-scale": lambda: seen(Evidence((InputScale("x", 2, Column(0, 5e3), Column(1, 1.0), None),))),
+    "cast-out-of-range": lambda: seen(
+        Evidence(casts=(OutOfRangeCast("c", None, "uint8", 1, 8, 300.0, 0, 255, ("y",), True),))
+    ),
     "ids-out-of-table": lambda: seen(Evidence(ids=(IdRange("x", None, 0, 9, "9 rows of e", 0.0, 9.0, 0, 1),))),
     "blind-inputs": lambda: diagnose((), power=Power(0.01, 1, (), tables=(TableReach("table", None, 9, 1, 8),))),
     "equal-outputs": lambda: diagnose((), spreads=[SampleSpread("y", 8, 0.0, 1.0)]),

@@ -90,3 +90,18 @@ def test_an_epsilon_that_does_no_harm_explains_nothing(tmp_path: Path) -> None:
     (epsilon,), (drift,) = told(report, "epsilon-mismatch"), told(report, "drift")
     assert "as the model does" not in epsilon.summary
     assert (drift.tensor, drift.explained_by) == ("b", ())
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("uint8", 300.0), ("int8", 300.0), ("int32", 1e11)])
+def test_a_cast_that_does_not_fit_is_the_one_cause_with_the_one_advice(dtype: str, scale: float) -> None:
+    import keras
+
+    x = keras.Input((5,), name="x")
+    cast = keras.ops.cast(keras.ops.cast(x * scale, dtype), "float32")
+    model = keras.Model(x, [keras.layers.Rescaling(0.5, name="a")(cast), keras.layers.Rescaling(0.5, name="b")(x)])
+    for run in (pycheck.compare, pycheck.trace):
+        report = run(model, runtimes=CPU, samples=8, range="-2:2", atol=0.01)
+        assert {finding.tensor for finding in told(report, "drift")} == {"a"}
+        assert set(advised(report)) == {"cast-out-of-range"}
+        (cause,) = [finding for finding in told(report, "cast-out-of-range") if finding.advice]
+        assert dtype in cause.summary

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycheck.casts import out_of_range_casts
 from pycheck.errors import RuntimeFailedError
 from pycheck.model import Model, identify, load, loaded
 from pycheck.model.own_predict import OwnPredict
@@ -157,6 +158,67 @@ def test_a_predict_of_ones_own_is_no_fault_of_the_trace(keras: Any, check: Check
     assert found.max_abs_error == pytest.approx(found.reference_scale)
 
 
+def casting(keras: Any, dtype: str, other: Callable[[Any], Any]) -> Any:
+    """Two outputs: behind a cast to integers, and of a layer of one's own."""
+
+    class Own(keras.layers.Layer):  # type: ignore[misc, name-defined]
+        def call(self, x: Any) -> Any:
+            return other(x)
+
+    x = keras.Input((6,))
+    cast = keras.ops.cast(keras.ops.cast(x * 3e10, dtype), "float32")
+    return keras.Model(x, [keras.layers.Identity(name="a")(cast), Own(name="own")(x)])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32"])
+@pytest.mark.parametrize(
+    ("other", "fault", "outcome", "tensors"),
+    [
+        (lambda x: x, "where it does not fit", "undefined", (0,)),
+        (lambda x: x, "anywhere", "differs", (0,)),
+        (centered, "where it does not fit", "retraced", (1,)),
+    ],
+)
+def test_only_what_agrees_as_soon_as_every_cast_fits_is_the_casts(
+    keras: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    other: Callable[[Any], Any],
+    fault: str,
+    outcome: str,
+    tensors: tuple[int, ...],
+) -> None:
+    model = load(casting(keras, dtype, other))
+    names = [spec.name for spec in model.info.signature.outputs]
+    inputs = named(model, 5, 6)
+    casts = out_of_range_casts(model, inputs)
+    own = OwnPredict.__call__
+
+    def predict(self: OwnPredict, given: Tensors, *, eagerly: bool = True) -> Any:
+        outputs = own(self, given, eagerly=eagerly)
+        if fault != "anywhere" and not out_of_range_casts(model, given):
+            return outputs
+        return outputs | {names[0]: outputs[names[0]] + 0.3 * (1 + np.abs(outputs[names[0]]))}
+
+    monkeypatch.setattr(OwnPredict, "__call__", predict)
+    outputs = model.predict(inputs)
+    found = check_reference(model, inputs, outputs, outputs, casts)
+    assert found is not None and casts
+    assert (found.outcome, found.tensors) == (outcome, tuple(names[index] for index in tensors))
+
+
+def test_a_predict_of_ones_own_is_not_blamed_for_what_the_call_does_as_well(
+    keras: Any, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counting(keras.Model):  # type: ignore[misc, name-defined]
+        def predict_step(self, data: Any) -> Any:
+            return super().predict_step(data)
+
+    x = keras.Input((8,))
+    own = keras.layers.Lambda(centered)
+    assert check(Counting(x, keras.layers.Dense(3)(own(x))), 6, 8)[2].outcome == "differs"
+
+
 def test_random_models_and_models_with_a_state_are_not_held_against_predict(keras: Any, tf_keras: Any, tf: Any) -> None:
     noisy = load(own_layer(keras, lambda x: x + tf.random.normal(tf.shape(x)), 8))
     x = tf_keras.Input((8,))
@@ -166,6 +228,12 @@ def test_random_models_and_models_with_a_state_are_not_held_against_predict(kera
         found = check_reference(model, tensors, model.predict(tensors), model.predict(tensors))
         assert found is not None and found.outcome == "random"
         assert "Random" in told(found)
+        assert found.tensors == (model.info.signature.outputs[0].name,)
+    aside = own_layer(keras, lambda x: x + 0.0 * tf.random.normal(tf.shape(x)), 8)
+    harmless = load(aside)
+    tensors = named(harmless, 6, 8)
+    found = check_reference(harmless, tensors, harmless.predict(tensors), harmless.predict(tensors))
+    assert found is not None and found.outcome == "agrees"
     norm = keras.layers.BatchNormalization()
     changing = load(own_layer(keras, lambda x: norm(x, training=True), 8))
     tensors = named(changing, 6, 8)
