@@ -28,6 +28,9 @@ _GRAPH = "Convert the model with pycheck convert MODEL FOLDER --format graph."
 _ANY = "Convert the model with pycheck convert MODEL FOLDER, which writes layers as tfjs-layers reads them."
 #: Classes of tfjs-layers that nobody executes in Python: they are there all the same.
 _ALSO_THERE = frozenset({"RandomWidth", "RandomHeight"})
+#: In names of weights that tfjs-layers takes apart by position instead.
+_SAVED_MODEL_NAMES = "layer_checkpoint_dependencies"
+_NO_LAYER = "tfjs-layers finds weights by the layer's name, and no layer has the name of this one"
 _DEFAULT_SLOPES = {"LeakyReLU": 0.3}
 
 Configuration = Mapping[str, Any]
@@ -53,6 +56,7 @@ def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
         found += _of_arguments(name, kind, config, masked=masked)
         found += _of_activations(name, kind, config, keras_3=keras_3)
         found += _of_class(name, kind, config, rank=ranks.get(name), pad_cure=pad_cure)
+    found += _of_weight_names(document, [name for name, _ in layers])
     only_graph = any(fault.cure == _GRAPH for fault in found)
     return tuple(replace(fault, cure=_GRAPH) if only_graph and fault.cure == _ANY else fault for fault in found)
 
@@ -70,6 +74,21 @@ def _of_keras_3(layers: Iterable[tuple[str, tuple[str, Configuration]]]) -> Arti
         fault = f"the topology is that of Keras 3, and tfjs-layers does not read its {argument}"
         return ArtifactFault(name, kind, fault, _ANY, _shown(argument, config[argument]))
     return None
+
+
+def _of_weight_names(document: Document, layers: Iterable[str]) -> Iterator[ArtifactFault]:
+    """Weights that no layer takes: `Container.loadWeights` of tfjs-layers finds them by the layer's name.
+
+    A model that Keras 2 had loaded before it was saved has them: the file calls its weights ``conv_1_1/kernel``, its
+    layer ``conv_1``, and the published converter copies both.
+    """
+    names = [str(entry["name"]) for group in document.content["weightsManifest"] for entry in group["weights"]]
+    if any(_SAVED_MODEL_NAMES in name for name in names):
+        return
+    known = {f"{prefix}{layer}" for layer in layers for prefix in ("", "forward_", "backward_")}
+    for name in names:
+        if known.isdisjoint(name.split("/")[:-1]):
+            yield ArtifactFault(name, "weight", _NO_LAYER, _ANY)
 
 
 def _of_arguments(name: str, kind: str, config: Configuration, *, masked: bool) -> Iterator[ArtifactFault]:

@@ -63,6 +63,14 @@ class Case:
         return self.model is not None and self.model.format == "tfjs"
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether another converter made the artifact: it was given, or is the published one's."""
+        artifact = self.artifact
+        return artifact is not None and (
+            artifact.reason.startswith("given") or artifact.converter.startswith("tensorflowjs ")
+        )
+
+    @property
     def quantization(self) -> str:
         """How the weights differ from those that Python runs."""
         return "none" if self.artifact is None or self.is_artifact_alone else self.artifact.quantization

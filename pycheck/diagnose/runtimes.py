@@ -113,7 +113,7 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     if case.is_traced_wrongly:
         advice = SEE_REFERENCE
     reason_of_format = case.artifact.reason if case.artifact else ""
-    given = reason_of_format.startswith("given")
+    given = case.is_foreign
     converted = _ONE_FORMAT if reason_of_format.startswith("tfjs-layers cannot take it") else _CONVERTED
     return finding(
         "runtime-failed",
@@ -137,8 +137,7 @@ def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
 
 def _contradiction(case: Case) -> str:
     """The advice if the artifact was given and does not run in Python either; else empty."""
-    given = case.artifact is not None and case.artifact.reason.startswith("given")
-    reason = case.power.failure if case.power and given else ""
+    reason = case.power.failure if case.power and case.is_foreign else ""
     return _CONTRADICTION.format(reason=reason) if reason else ""
 
 
@@ -177,15 +176,21 @@ def cpu_forwarded(case: Case) -> Iterator[Finding]:
         largest = max(case.input_elements.values())
         if largest < threshold:
             flag = _FORWARDING[record.id.kind][0]
+            batch = "a larger --batch-size, or " if _takes_other_batches(case) else ""
             yield finding(
                 "cpu-forwarded",
                 Severity.INFO,
                 runtime=record.id,
                 summary=f"The largest input has {largest} elements a batch, under {threshold}: "
                 f"{record.id} computes some operations on the CPU, as it does for your users.",
-                advice=f"To test the GPU kernels use a larger --batch-size, or --flag {flag}=false.",
+                advice=f"To test the GPU kernels use {batch}--flag {flag}=false.",
                 evidence={"largest_input_elements": largest, "threshold": threshold, "flag": flag},
             )
+
+
+def _takes_other_batches(case: Case) -> bool:
+    signature = case.model.signature if case.model else None
+    return signature is None or (signature.has_samples and signature.fixed_batch is None)
 
 
 def _threshold(record: RuntimeRecord) -> int | None:

@@ -277,3 +277,33 @@ def test_fixed_sizes_are_advised_only_where_a_size_is_free(
     (found,) = layers_faults(read_document(tmp_path))
     assert found.cure.startswith("Convert the model with" if is_fixed else "Give the model inputs of fixed sizes")
     assert found.cure.endswith("Or use another backend for this model, or run this kernel on the CPU.")
+
+
+_WEIGHT_NAMES = {
+    "plain": (("conv_1/kernel", "conv_1/bias"), ()),
+    "saved again": (("conv_1_1/kernel", "conv_1_1/bias"), ("conv_1_1/kernel", "conv_1_1/bias")),
+    "one of two": (("conv_1/kernel", "conv_1_1/bias"), ("conv_1_1/bias",)),
+    "of a model": (("model/conv_1/kernel", "model/conv_1/bias"), ()),
+    "of a cell": (("conv_1/lstm_cell/kernel", "forward_conv_1/bias"), ()),
+    "no layer": (("kernel", "bias"), ("kernel", "bias")),
+    "saved model": (("_layer_checkpoint_dependencies/x/vars/0", "_layer_checkpoint_dependencies/x/vars/1"), ()),
+}
+
+
+@pytest.mark.parametrize("kind", _WEIGHT_NAMES)
+def test_weights_that_are_named_after_no_layer_are_told(kind: str, tmp_path: Path) -> None:
+    names, told = _WEIGHT_NAMES[kind]
+    config = {"name": "conv_1", "filters": 2, "kernel_size": [1, 1], "batch_input_shape": [None, 4, 4, 1]}
+    weights = [{"name": name, "shape": [2], "dtype": "float32"} for name in names]
+    document = {
+        "format": "layers-model",
+        "modelTopology": {
+            "model_config": {"class_name": "Sequential", "config": [{"class_name": "Conv2D", "config": config}]}
+        },
+        "weightsManifest": [{"paths": ["a.bin"], "weights": weights}],
+    }
+    (tmp_path / "a.bin").write_bytes(bytes(16))
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    faults = layers_faults(read_document(tmp_path))
+    assert tuple(fault.name for fault in faults) == told
+    assert all("finds weights by the layer's name" in fault.fault and not fault.backends for fault in faults)

@@ -10,11 +10,14 @@ from pycheck.types import (
     ArtifactInfo,
     Environment,
     Finding,
+    ModelInfo,
     Power,
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
     Severity,
+    Signature,
+    TensorSpec,
 )
 
 WEBGL, F16, WEBGPU = (RuntimeId("chromium", kind) for kind in ("webgl", "webgl-f16", "webgpu"))
@@ -94,6 +97,21 @@ def test_inputs_below_the_threshold_are_forwarded_to_the_cpu(runtime: RuntimeId,
     assert findings(record, elements=threshold) == ()
 
 
+@pytest.mark.parametrize(
+    ("shape", "has_sample_axis", "larger"),
+    [((None, 8), True, True), ((4, 8), True, False), ((1, 8), True, False), ((8,), False, False)],
+)
+def test_a_larger_batch_is_advised_only_to_a_model_that_takes_one(
+    shape: tuple[int | None, ...], has_sample_axis: bool, larger: bool
+) -> None:
+    x = TensorSpec("x", "float32", shape, has_sample_axis=has_sample_axis)
+    model = ModelInfo("m.keras", "keras-v3", "ab" * 32, Signature((x,), ()))
+    record = ran(WEBGL, flags={"WEBGL_CPU_FORWARD": True})
+    (found,) = diagnose((), runtimes=[record], model=model, input_elements={"x": 8})
+    assert ("--batch-size" in found.advice) is larger
+    assert "--flag WEBGL_CPU_FORWARD=false" in found.advice
+
+
 def test_nothing_is_forwarded_when_the_flag_is_off_or_the_threshold_was_lowered() -> None:
     off = {"WEBGL_CPU_FORWARD": False}
     lowered = {"WEBGL_CPU_FORWARD": True, "CPU_HANDOFF_SIZE_THRESHOLD": 4}
@@ -111,6 +129,11 @@ def test_nothing_is_forwarded_when_the_flag_is_off_or_the_threshold_was_lowered(
             "Input to reshape is a tensor with 32 values (node flat/Reshape)",
             "Python cannot run this",
         ),
+        (
+            "the published converter makes layers models of files of Keras 2",
+            "no weight for it",
+            "Python cannot run this",
+        ),
         ("given with --tfjs-model", "", "No cause is known"),
         ("tfjs-layers has every layer", "Input to reshape is a tensor with 32 values", "No cause is known"),
     ],
@@ -122,7 +145,8 @@ def test_a_given_artifact_that_python_cannot_run_either_is_at_fault(
         RuntimeRecord(runtime, RuntimeStatus.FAILED, None, {}, "Shape mismatch: [16,6] vs. [16,5]")
         for runtime in (WEBGL, WEBGPU)[:count]
     ]
-    artifact = ArtifactInfo(Path(), "graph", "none", 0, "", reason, (), (), {}, {})
+    converter = "tensorflowjs 4.22.0, tensorflow 2.19.0" if reason.startswith("the published") else ""
+    artifact = ArtifactInfo(Path(), "graph", "none", 0, converter, reason, (), (), {}, {})
     (finding,) = diagnose((), runtimes=failed, artifact=artifact, power=Power(0.01, 0, (), failure=failure))
     assert finding.advice.startswith(advice)
     assert (failure in finding.advice) == (bool(failure) and advice.startswith("Python")) or not failure
