@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pycheck.config import setting_names
 from pycheck.matrix.keys import MODEL_SETTINGS, SECTIONS, TOP, Key
+from pycheck.options.table import BY_SETTING
 from pycheck.report.json import check_schema
 
 PAGE = Path(__file__).parent / "check.md"
@@ -21,7 +21,7 @@ def reference() -> str:
     parts = [
         "### At the top\n\n"
         "Every setting of `pycheck compare` may stand here, for all models and for the other commands as well: "
-        f"{_codes(setting_names())}. For a check alone:\n\n{_table(TOP)}"
+        f"{_codes(tuple(BY_SETTING))}. For a check alone:\n\n{_table(TOP)}"
     ]
     for name, (keys, several) in SECTIONS.items():
         title = f"`[[{name}]]`, as many as there are" if several else f"`[{name}]`"

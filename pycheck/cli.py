@@ -7,56 +7,36 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from . import interrupts, process
-from .by_input import refuse_beside
 from .cli_options import (
-    Artifact,
-    Browsers,
-    Candidates,
     ConfigPath,
-    Conversion,
-    Group,
-    Handing,
+    Given,
     InputsPath,
     JsonPath,
-    Judgement,
-    MadeInputs,
-    ModelCode,
     ModelPath,
-    Nan,
-    NoCache,
     NoColor,
-    Objective,
-    Predictors,
-    Recipe,
     Reports,
-    Runtimes,
-    SaveRun,
     Screen,
     TargetsPath,
     TfjsVersions,
-    Trace,
-    Tracing,
     TrainInputsPath,
-    TryRemedies,
     VariantNames,
-    grouped,
+    takes,
 )
 from .errors import PycheckError, UsageError
 from .interrupts import Interrupted
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .config import Options
     from .console import Console, Observer
     from .matrix import Plan
+    from .options.values import Options
     from .types import CheckReport, Report
 
 T = TypeVar("T")
@@ -160,61 +140,22 @@ def _root(
 
 
 @app.command(epilog=_EPILOG_COMPARE)
-@grouped
-def compare(
-    model: ModelPath,
-    inputs: InputsPath = None,
-    *,
-    runtimes: Predictors,
-    artifact: Artifact,
-    code: ModelCode,
-    made: MadeInputs,
-    judgement: Judgement,
-    trace: Trace = None,
-    tracing: Tracing,
-    browsers: Browsers,
-    reports: Reports,
-    save_run: SaveRun = None,
-    no_cache: NoCache = False,
-    screen: Screen,
-) -> None:
+@takes("compare")
+def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Run MODEL in Python and in real browsers on the same inputs, and say whether they answer alike."""
     from . import pipeline
 
-    refuse_beside(inputs, made.given())
-    options = _options(
-        runtimes, artifact, code, made, judgement, tracing, browsers, trace=trace, save_run=save_run, no_cache=no_cache
-    )
+    options = _options(given, inputs)
     _publish(lambda observe: pipeline.compare(model, inputs, options, observe), reports, screen)
 
 
 @app.command(epilog=_EPILOG_TRACE)
-@grouped
-def trace(
-    model: ModelPath,
-    inputs: InputsPath = None,
-    *,
-    runtimes: Predictors,
-    artifact: Artifact,
-    code: ModelCode,
-    made: MadeInputs,
-    judgement: Judgement,
-    tracing: Tracing,
-    handing: Handing,
-    browsers: Browsers,
-    reports: Reports,
-    save_run: SaveRun = None,
-    no_cache: NoCache = False,
-    screen: Screen,
-) -> None:
+@takes("trace")
+def trace(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Compare, and say at which operation inside of MODEL a difference starts, and why."""
     from . import pipeline
 
-    refuse_beside(inputs, made.given())
-    options = _options(
-        runtimes, artifact, code, made, judgement, tracing, handing, browsers,
-        trace=True, save_run=save_run, no_cache=no_cache,
-    )  # fmt: skip
+    options = _options({**given, "trace": True}, inputs)
     _publish(lambda observe: pipeline.trace(model, inputs, options, observe), reports, screen)
 
 
@@ -232,16 +173,14 @@ def init(
 
 
 @app.command(epilog=_EPILOG_CHECK)
-@grouped
+@takes("check")
 def check(
     models: VariantNames = None,
     *,
     config: ConfigPath = None,
-    runtimes: Runtimes = None,
     tfjs_versions: TfjsVersions = None,
-    browsers: Browsers,
+    given: Given,
     reports: Reports,
-    no_cache: NoCache = False,
     screen: Screen,
 ) -> None:
     """Run the whole matrix of pycheck.toml, and hold it against its budgets and the accepted release."""
@@ -249,8 +188,7 @@ def check(
 
     console = _console(screen)
     outputs = destinations(reports)
-    given = _given(browsers, runtimes=runtimes, no_cache=no_cache) | {"tfjs_versions": tuple(tfjs_versions or ())}
-    _, report = _check(config, models, given, console)
+    _, report = _check(config, models, given, console, releases=tfjs_versions or ())
     raise typer.Exit(publish_check(report, outputs, console, github=reports.github))
 
 
@@ -259,22 +197,13 @@ app.add_typer(baseline, name="baseline")
 
 
 @baseline.command("update")
-@grouped
-def baseline_update(
-    models: VariantNames = None,
-    *,
-    config: ConfigPath = None,
-    runtimes: Runtimes = None,
-    browsers: Browsers,
-    no_cache: NoCache = False,
-    screen: Screen,
-) -> None:
+@takes("baseline")
+def baseline_update(models: VariantNames = None, *, config: ConfigPath = None, given: Given, screen: Screen) -> None:
     """Run the matrix and, where all passes, accept it: write down how each output did, and on what."""
     from .matrix import accept
     from .publishing import publish_check
 
     console = _console(screen)
-    given = _given(browsers, runtimes=runtimes, no_cache=no_cache)
     plan, report = _check(config, models, given, console, against_baseline=False)
     code = publish_check(report, {}, console, github=False)
     console.note(accept(report, plan) if code == 0 else "The baseline stays as it was: only what passes is accepted.")
@@ -282,64 +211,45 @@ def baseline_update(
 
 
 def _check(
-    config: Path | None, models: list[str] | None, given: dict[str, Any], console: Console, **how: Any
+    config: Path | None,
+    models: list[str] | None,
+    given: Given,
+    console: Console,
+    *,
+    releases: Sequence[str] = (),
+    against_baseline: bool = True,
 ) -> tuple[Plan, CheckReport]:
     from . import matrix
 
-    plan = matrix.plan(config, given, models or (), command=shlex.join(["pycheck", *sys.argv[1:]]))
+    plan = matrix.plan(config, given, models or (), releases=releases, command=_command())
     with console.check_progress(plan.runtime_counts) as observe:
-        return plan, interrupts.run(matrix.check(plan, observe, **how))
+        return plan, interrupts.run(matrix.check(plan, observe, against_baseline=against_baseline))
 
 
 @app.command(epilog=_EPILOG_TRAIN)
-@grouped
+@takes("train")
 def train(
-    model: ModelPath,
-    inputs: TrainInputsPath,
-    targets: TargetsPath,
-    *,
-    recipe: Recipe,
-    runtimes: Candidates,
-    code: ModelCode,
-    nan: Nan = None,
-    try_remedies: TryRemedies = None,
-    browsers: Browsers,
-    reports: Reports,
-    no_cache: NoCache = False,
-    screen: Screen,
+    model: ModelPath, inputs: TrainInputsPath, targets: TargetsPath, *, given: Given, reports: Reports, screen: Screen
 ) -> None:
     """Train MODEL in Python and in real browsers on the same batches, and say whether they learn alike."""
     from . import pipeline
-    from .training.recipe import RecipeText
+    from .training.recipe import asked_recipe
 
-    options = _options(runtimes, code, browsers, nan=nan, no_cache=no_cache)
-    how = RecipeText(batch_size=options.batch_size, try_remedies=bool(try_remedies), **recipe.given())
-    _publish(lambda observe: pipeline.train(model, inputs, targets, how, options, observe), reports, screen)
+    recipe, options = asked_recipe(given, _options)
+    _publish(lambda observe: pipeline.train(model, inputs, targets, recipe, options, observe), reports, screen)
 
 
 @app.command()
-@grouped
+@takes("gradients")
 def gradients(
-    model: ModelPath,
-    inputs: TrainInputsPath,
-    targets: TargetsPath,
-    *,
-    objective: Objective,
-    runtimes: Candidates,
-    code: ModelCode,
-    nan: Nan = None,
-    browsers: Browsers,
-    reports: Reports,
-    no_cache: NoCache = False,
-    screen: Screen,
+    model: ModelPath, inputs: TrainInputsPath, targets: TargetsPath, *, given: Given, reports: Reports, screen: Screen
 ) -> None:
     """Compare MODEL's gradient on its first batch, and check both passes in Python operation by operation."""
     from . import pipeline
-    from .training.recipe import RecipeText
+    from .training.recipe import asked_recipe
 
-    options = _options(runtimes, code, browsers, nan=nan, no_cache=no_cache)
-    how = RecipeText("sgd:0.01", steps=1, batch_size=options.batch_size, gradients_only=True, **objective.given())
-    _publish(lambda observe: pipeline.train(model, inputs, targets, how, options, observe), reports, screen)
+    recipe, options = asked_recipe(given, _options, gradients_only=True)
+    _publish(lambda observe: pipeline.train(model, inputs, targets, recipe, options, observe), reports, screen)
 
 
 @app.command("inputs")
@@ -360,11 +270,11 @@ def inputs_(
 
 
 @app.command("report")
-@grouped
+@takes("report")
 def report_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What pycheck compare --save-run kept.")],
     *,
-    judgement: Judgement,
+    given: Given,
     reports: Reports,
     screen: Screen,
 ) -> None:
@@ -373,12 +283,12 @@ def report_(
     from .publishing import destinations, publish
 
     console, outputs = _console(screen), destinations(reports)
-    report = pipeline.rejudge(folder, _options(judgement))
+    report = pipeline.rejudge(folder, _options(given))
     raise typer.Exit(publish(report, outputs, console, github=reports.github))
 
 
 @app.command()
-@grouped
+@takes("convert")
 def convert(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder for model.json and its shards.")],
@@ -389,12 +299,7 @@ def convert(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Run the artifact once in TF.js and judge it as compare does.")
     ] = True,
-    conversion: Conversion,
-    code: ModelCode,
-    made: MadeInputs,
-    judgement: Judgement,
-    browsers: Browsers,
-    no_cache: NoCache = False,
+    given: Given,
     screen: Screen,
 ) -> None:
     """Convert MODEL to what plain TF.js loads, verify it by one run in a browser, and write it.
@@ -404,9 +309,7 @@ def convert(
     from . import converting
     from .publishing import standard_output
 
-    refuse_beside(inputs, made.given())
-    made = made if made.samples is not None else replace(made, samples=converting.VERIFYING_SAMPLES)
-    options = _options(conversion, code, made, judgement, browsers, no_cache=no_cache)
+    options = converting.few_samples(_options(given, inputs), given)
     console = _console(screen)
     with console.progress() as observe:
         work = converting.convert(model, out, options, observe, inputs=inputs, verify=verify)
@@ -449,7 +352,7 @@ def schema(
 
 
 @app.command()
-@grouped
+@takes("doctor")
 def doctor(
     what: Annotated[
         list[str] | None,
@@ -464,14 +367,14 @@ def doctor(
         ),
     ] = False,
     *,
-    browsers: Browsers,
+    given: Given,
     no_color: NoColor = False,
 ) -> None:
     """Say which runtimes can start here, on what they run, and why the others cannot."""
     from . import doctor as examination
     from .publishing import standard_output
 
-    options = _options(browsers)
+    options = _options(given)
     console = _console(Screen(no_color=no_color))
     if what:
         _install_converter(what, install, options, console)
@@ -529,16 +432,14 @@ def devices(
             interrupts.run(phones.listen(host, port, name or (), console.device_event))
 
 
-def _given(*groups: Group, no_cache: bool = False, **single: Any) -> dict[str, Any]:
-    given = {name: value for group in groups for name, value in group.given().items()}
-    return given | single | {"cache": False if no_cache else None}
+def _command() -> str:
+    return shlex.join(["pycheck", *sys.argv[1:]])
 
 
-def _options(*groups: Group, no_cache: bool = False, **single: Any) -> Options:
-    from .config import build
+def _options(given: Mapping[str, Any], inputs: Path | None = None) -> Options:
+    from .options.reading import build
 
-    command = shlex.join(["pycheck", *sys.argv[1:]])
-    return build(_given(*groups, no_cache=no_cache, **single) | {"command": command})
+    return build(given, has_inputs=inputs is not None, command=_command())
 
 
 def _console(screen: Screen) -> Console:

@@ -15,16 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .config import Options
 from .errors import ConversionError, InputsFileError, RuntimeFailedError, UsageError
 from .gate import exit_code
 from .model import identify
 from .model.source import TFJS
+from .options.values import Options
 from .pipeline import Workbench
 from .run import Observer, silent
 from .types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeStatus, Severity, Verdict
@@ -70,6 +71,11 @@ class Converted:
             return f"{cause.summary} {cause.advice}"
         worst = _worst(self.report) if self.report else None
         return worst.advice if worst else "pycheck compare MODEL shows the difference."
+
+
+def few_samples(options: Options, given: Collection[str]) -> Options:
+    """The options of a verification: a few samples are enough, where nobody gave their number for this one."""
+    return options if "samples" in given else replace(options, samples=VERIFYING_SAMPLES)
 
 
 async def convert(

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from . import installed
-from .config import Options
 from .errors import RuntimeFailedError, RuntimeUnavailableError
+from .options.values import Options
 from .runtimes.browser import BrowserHost
 from .runtimes.devices import DeviceInfo, connected
 from .runtimes.proof import GPU_ON_LINUX

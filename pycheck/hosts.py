@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import BrowserChoice, Options
+from .options.values import BrowserChoice, Options
 from .runtimes.browser import BrowserHost
 from .types import RuntimeId
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from .compare import Spread, Statistics, better_pairings, measure, merge, summarize
-from .config import Options
 from .diagnose import diagnose
 from .gate import ToleranceOptions, assess, decide, precision_bits
 from .gate_power import judge_power
 from .inputs import ids, nonfinite
 from .inputs.scale import ScaleSketch
+from .options.values import Options
 from .store import SavedRun
 from .types import (
     NATIVE_FLOAT32,

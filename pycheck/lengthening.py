@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from .cache import Cache, content_key
-from .config import Options
 from .errors import UsageError
 from .inputs import asked_sizes, free_inputs, make_inputs, usual_size
+from .options.values import Options
 from .source import Source
 from .types import InputHint, Signature, TensorSpec
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .cache import Cache
-from .command_line import command_line
-from .config import Options
 from .folders import check_new_folder, write_folder
 from .hosts import Hosts
 from .inputs import from_arrays, open_inputs
 from .judgement import Measurements, conclude
+from .options.replay import command_line
+from .options.values import Options
 from .run import Observer, Run, Shared, silent
 from .source import Source
 from .store import PendingRun, open_run, read_outputs, starts
@@ -116,7 +116,7 @@ class Workbench:
             host_of = partial(self._shared.hosts.get, options)
             bench = Bench(
                 options.runtimes, host_of, dict(options.flags), self._shared.executor, observe,
-                may_leave_out=not options.runtimes_named,
+                may_leave_out="runtimes" not in options.named,
             )  # fmt: skip
             stack.push_async_callback(bench.close)
             return await train_run(

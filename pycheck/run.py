@@ -15,13 +15,13 @@ import numpy as np
 
 from .artifact.epsilons import with_epsilons
 from .cache import Cache
-from .config import Options
 from .errors import RuntimeFailedError
 from .establishing import established
 from .hosts import Hosts
 from .inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
 from .judgement import Measurements, conclude
 from .lengthening import fitting_lengths
+from .options.values import Options
 from .references import References
 from .runtimes.base import status_of
 from .runtimes.page import BrowserRuntime
@@ -175,7 +175,7 @@ class Run:
     async def _most_samples(self) -> int:
         """The size of a batch: as many as were asked for, else what fits into memory."""
         asked = self._options.batch_size
-        if self._options.batch_size_named:
+        if "batch_size" in self._options.named:
             return asked
         return min(asked, max(1, _BATCH_BYTES // (await self._source.largest_activation() * _BYTES_PER_ELEMENT)))
 

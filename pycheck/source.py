@@ -20,13 +20,13 @@ from pydantic import TypeAdapter
 from . import installed
 from .artifact.evidence import ArtifactEvidence
 from .cache import Cache, content_key
-from .config import Options
 from .convert.existing import open_artifact
 from .convert.published_environment import PublishedConverter, find_published
 from .errors import ArtifactFileError, InstallationError, UsageError
 from .memory import give_back
 from .model import ModelSource, identify
 from .model.source import TFJS
+from .options.values import Options
 from .types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight, TrainingCall
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.config import build
 from pycheck.errors import UsageError
 from pycheck.lengthening import Lengths, search
 from pycheck.model import identify, load
+from pycheck.options.reading import build
 
 pytestmark = pytest.mark.real
 

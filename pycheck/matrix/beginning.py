@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import DEFAULT_RUNTIMES
 from ..errors import PycheckError, UsageError
 from ..model import identify
 from ..model.source import TFJS
-from ..settings import NAME, find
+from ..options.file import NAME, find
+from ..options.values import DEFAULT_RUNTIMES
 
 _INPUT_ENDINGS = (".npy", ".npz", ".safetensors")
 _MODEL_ENDINGS = (".keras", ".h5", ".hdf5")

@@ -42,7 +42,7 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model. `settings` are its own, as config.py reads them; paths are as they are opened."""
+    """One model. `settings` are its own, as the options read them; paths are as they are opened."""
 
     name: str
     path: Path

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..options.table import OPTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -38,19 +40,13 @@ TOP: Mapping[str, Key] = {
 }
 
 #: Of the common settings, those that a model may have for itself.
-MODEL_SETTINGS = (
-    "runtimes", "format", "converter", "quantize", "keep_float", "samples", "seed", "range", "size", "rtol", "atol",
-    "max_ulp", "nan", "trace", "trace_samples", "trace_memory", "batch_size", "flags", "cpu_kernels", "signature",
-    "power", "custom_objects", "trust_model",
-)  # fmt: skip
+MODEL_SETTINGS = tuple(option.setting for option in OPTIONS if option.in_model)
 
 MODEL: Mapping[str, Key] = {
     "path": Key(str, "path", "The model, as `pycheck compare` takes it.", required=True),
     "name": Key(str, "text", "What reports call it. Default: the file's name without its ending."),
     "inputs": Key(str, "path", "Its inputs; left out, they are made, see `samples`, `seed`, `range` and `size`."),
     **TOP,
-    "tfjs_model": Key(str, "path", "The `model.json` that ships: checked instead of converting."),
-    "map_output": Key(_TEXTS, "list", "`TFJS=MODEL` pairs of outputs, for `tfjs_model`."),
 }
 
 TOLERANCE: Mapping[str, Key] = {

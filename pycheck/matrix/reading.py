@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..by_input import MADE
-from ..config import FORMATS, QUANTIZATIONS, from_file, parse_size
 from ..diagnose.codes import CODES
 from ..diagnose.codes import nearest as nearest_code
 from ..errors import UsageError
 from ..gate import OutputLimits
+from ..options.file import NAME, Path_, SettingsFile, find, nearest, read
+from ..options.kinds import parse_size
+from ..options.reading import from_file
+from ..options.table import FORMATS, MADE, QUANTIZATIONS
 from ..releases import release_of
-from ..settings import NAME, Path_, SettingsFile, find, nearest, read
 from ..types import RuntimeId
 from . import keys
 from .configuration import BaselineSettings, Budget, Configuration, Known, ModelEntry, Selector, ToleranceEntry
@@ -88,8 +89,6 @@ class _Reader:
                 raise UsageError(
                     f"{self._file.place(*at, 'name')}: {name!r} cannot name a model: a name is printable and has no /"
                 )
-            if "tfjs_model" in settings:
-                settings["tfjs_model"] = str(self._folder / Path(settings["tfjs_model"]).expanduser())
             chosen = {key: self._choices((*at, key), table, key) or common[key] for key in keys.TOP}
             for key in keys.TOP:
                 settings.pop(key, None)

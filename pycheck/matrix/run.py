@@ -57,15 +57,23 @@ class Plan:
 _IN_PYTHON = 2
 
 
-def plan(path: Path | None, given: Mapping[str, Any], only: Sequence[str] = (), *, command: str = "") -> Plan:
-    """Read the configuration in `path`, by default that of the current folder, and lay out what of it is to run.
+def plan(
+    path: Path | None,
+    given: Mapping[str, Any],
+    only: Sequence[str] = (),
+    *,
+    releases: Sequence[str] = (),
+    command: str = "",
+) -> Plan:
+    """Read the configuration in `path`, by default the nearest above the current folder, and lay out what is to run.
 
-    `given` is what the command line says, which goes before the file. UsageError names what is wrong, and its line.
+    `given` and `releases`, of TF.js, are what the call says, which goes before the file. UsageError names what is
+    wrong, and its line.
     """
     config = load(path)
-    whole = not only and not given.get("runtimes") and not given.get("tfjs_versions")
+    whole = not only and not given.get("runtimes") and not releases
     here = shlex.join(["pycheck", "check", *only, *(["--config", str(path)] if path else [])])
-    return Plan(config, expand(config, given, only), whole, command or here)
+    return Plan(config, expand(config, given, only, releases=releases), whole, command or here)
 
 
 async def check(

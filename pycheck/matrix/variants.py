@@ -9,13 +9,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ..command_line import command_line
-from ..config import Options, layered
 from ..errors import UsageError
 from ..gate import ToleranceRule
+from ..options.file import NAME, nearest
+from ..options.reading import layered
+from ..options.replay import command_line
+from ..options.values import Options
 from ..releases import release_of
 from ..runtimes.server import Harness
-from ..settings import NAME, nearest
 from .configuration import Configuration, ModelEntry
 
 
@@ -39,13 +40,15 @@ def expand(
     given: Mapping[str, Any],
     only: Sequence[str] = (),
     *,
+    releases: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> tuple[Variant, ...]:
     """Every variant, or those whose model or own name fits one of the patterns `only`.
 
-    `given` is what the command line says. UsageError for a pattern that fits nothing, and for two variants of one name.
+    `given` and `releases`, of TF.js, are what the call says. UsageError for a pattern that fits nothing, and for two
+    variants of one name.
     """
-    variants = tuple(v for entry in config.models for v in _of(config, entry, given, environ))
+    variants = tuple(v for entry in config.models for v in _of(config, entry, given, releases, environ))
     _check_names(variants)
     for pattern in only:
         if not any(_fits(variant, pattern) for variant in variants):
@@ -60,7 +63,11 @@ def _fits(variant: Variant, pattern: str) -> bool:
 
 
 def _of(
-    config: Configuration, entry: ModelEntry, given: Mapping[str, Any], environ: Mapping[str, str] | None
+    config: Configuration,
+    entry: ModelEntry,
+    given: Mapping[str, Any],
+    releases: Sequence[str],
+    environ: Mapping[str, str] | None,
 ) -> Iterator[Variant]:
     settings = {**config.settings, **entry.settings}
     if "tfjs_model" in settings or entry.path.name == "model.json":  # has its format and its weights already
@@ -82,8 +89,8 @@ def _of(
             for t in config.tolerances
             if t.where.takes_variant(name)
         )
-        options = replace(options, tolerance=replace(options.tolerance, rules=rules))
-        for release in given.get("tfjs_versions") or entry.releases or (None,):
+        options = replace(options, rules=rules)
+        for release in releases or entry.releases or (None,):
             suffix = _suffix(release) if release else ""
             yield Variant(name + suffix, entry, options, release if suffix else None, name)
 
@@ -107,7 +114,7 @@ def _check_names(variants: Sequence[Variant]) -> None:
 
 def reproducing(config: Configuration, variant: Variant) -> str:
     """The command that gives the same report: of compare where it can be told all that matters, else of check."""
-    if variant.options.tolerance.rules or variant.release:
+    if variant.options.rules or variant.release:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
         release = ["--tfjs-version", variant.release] if variant.release else []
         return shlex.join(["pycheck", "check", variant.name, *where, *release])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ..api import path_or
-from ..by_input import refuse_beside
 from ..errors import PycheckError
+from ..options.keywords import in_python
 from ..types import Report
 from . import accepted, results, settings
 from .bench import Bench
@@ -35,8 +35,7 @@ class Calls:
     def _call(self, what: str, model: Any, inputs: Any, given: Mapping[str, Any]) -> Report:
         __tracebackhide__ = True
         try:
-            refuse_beside(inputs, given)
-            asked = settings.asked(self._request, given)
+            asked = settings.asked(self._request, given, inputs)
             report: Report = self._bench.run(
                 lambda workbench: getattr(workbench, what)(path_or(model), path_or(inputs), asked.options)
             )
@@ -49,4 +48,4 @@ class Calls:
             return report
         except PycheckError as error:
             # How pycheck came to it tells the reader of a test nothing.
-            raise error.with_traceback(None) from None
+            raise in_python(error).with_traceback(None) from None

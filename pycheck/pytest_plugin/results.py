@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pytest
 
 if TYPE_CHECKING:
-    from ..config import Options
+    from ..options.values import Options
     from ..types import Report
 
 _LONGEST_NAME = 100

@@ -6,7 +6,6 @@ Below these lie the environment, pycheck.toml or [tool.pycheck], and the default
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from .. import api
-from ..config import Options
 from ..errors import PycheckError, UsageError
+from ..options.reading import build
+from ..options.table import of_command
+from ..options.values import Options
 from ..types import RuntimeId
 
 _OWN = "allow_unavailable"
 #: What `pycheck.compare` takes beside the model and the inputs.
-_KEYWORDS = (*list(inspect.signature(api.compare).parameters)[2:], _OWN)
+_KEYWORDS = (*dict.fromkeys(option.name for name in ("compare", "trace") for option in of_command(name)), _OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Asked:
 def check(config: pytest.Config) -> None:
     """pytest.UsageError for an option of the command line that cannot be right."""
     try:
-        api.keyword_options(_of_command_line(config), folder=config.rootpath)
+        options = _of_command_line(config)
+        build({name: value for name, value in options.items() if name != _OWN}, folder=config.rootpath)
     except PycheckError as error:
         raise pytest.UsageError(str(error).replace("--runtime ", "--pycheck-runtimes ", 1)) from error
     if config.getoption("pycheck_update_baseline") and not baseline(config):
@@ -66,21 +67,22 @@ def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
     try:
         keywords = _keywords(node)
         runtimes = {"runtimes": keywords["runtimes"]} if "runtimes" in keywords else {}
-        return api.keyword_options(runtimes, folder=node.config.rootpath).runtimes
+        return build(runtimes, folder=node.config.rootpath).runtimes
     except PycheckError as error:
         raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from error
 
 
-def asked(request: pytest.FixtureRequest, given: Mapping[str, Any]) -> Asked:
+def asked(request: pytest.FixtureRequest, given: Mapping[str, Any], inputs: Any) -> Asked:
     """What a call is to do; UsageError names what is wrong and the nearest right one."""
-    keywords = _keywords(request.node)
+    beneath = _keywords(request.node)
     if "pycheck_runtime" in request.fixturenames:
-        keywords["runtimes"] = (request.getfixturevalue("pycheck_runtime"),)
-    keywords |= _checked("the call", given)
-    allow_unavailable = bool(keywords.pop(_OWN, False))
-    if isinstance(keywords.get("runtimes"), str):
-        keywords["runtimes"] = _split([keywords["runtimes"]])
-    options = api.keyword_options(keywords, folder=request.config.rootpath)
+        beneath["runtimes"] = (request.getfixturevalue("pycheck_runtime"),)
+    own = _checked("the call", given)
+    allow_unavailable = bool(own.pop(_OWN, beneath.pop(_OWN, False)))
+    beneath.pop(_OWN, None)
+    if isinstance(own.get("runtimes"), str):
+        own["runtimes"] = _split([own["runtimes"]])
+    options = build(own, beneath=beneath, folder=request.config.rootpath, has_inputs=inputs is not None)
     config = request.config
     return Asked(
         options,

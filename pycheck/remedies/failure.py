@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..config import Options
 from ..gate import decide
+from ..options.values import Options
 from ..types import (
     Environment,
     Finding,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from ..config import Options
+from ..options.values import Options
 from ..types import Remedy, Report
 from . import backends, batches, conversion, epsilons, flags, inputs, operations, tensors
 from .advice import advised

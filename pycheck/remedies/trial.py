@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..config import Options
+from ..options.values import Options
 from ..types import RuntimeId
 
 
@@ -60,7 +60,7 @@ class Trial:
             tfjs_model=None if self.anew else given.tfjs_model,
             map_output=() if self.anew else given.map_output,
             batch_size=self.batch_size or given.batch_size,
-            tolerance=replace(given.tolerance, atol={**given.tolerance.atol, **dict(self.allowed)}),
+            atol={**given.atol, **dict(self.allowed)},
             save_run=None,
             trace=False,
             layers=(),

@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ..config import Options
 from ..errors import PycheckError
+from ..options.values import Options
 from ..types import ArtifactInfo, Environment, Outcome, Report, RuntimeId, Verdict
 from .failure import outcome
 from .searching import ExhaustedError

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..config import Options
 from ..errors import PycheckError
+from ..options.values import Options
 from ..runtimes.model_points import ModelPoints
 from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
 from .conversion import Converted, Sides, trace_conversion

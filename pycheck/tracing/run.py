@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..artifact import Point
 from ..compare import measure, summarize
-from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.faults import without_traced
 from ..diagnose.linking import linked
 from ..diagnose.operations import diagnose_trace
 from ..errors import RuntimeFailedError
 from ..gate import assess, decide
+from ..options.values import Options
 from ..runtimes.base import status_of
 from ..runtimes.page import BrowserRuntime, PointJob
 from ..tensors import parts

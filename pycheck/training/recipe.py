@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import UsageError
+from ..options.reading import read
+from ..options.table import BY_NAME, RECIPE
+from ..options.values import Options
 from .formula import compile_formula, is_formula
 
 #: Of each optimizer that both sides have: the learning rate and the settings that it takes, with Keras's defaults.
@@ -259,3 +263,18 @@ def parse_penalty(text: str) -> tuple[float, float]:
             raise UsageError(f"--regularize {text}: write l2:0.01, l1:0.001 or l1:0.001,l2:0.01")
         values[kind] = value
     return values["l1"], values["l2"]
+
+
+def asked_recipe(
+    given: Mapping[str, Any], options_of: Callable[[Mapping[str, Any]], Options], *, gradients_only: bool = False
+) -> tuple[RecipeText, Options]:
+    """What a call says of the training, and the options from the rest of it."""
+    names = {option.name for option in RECIPE}
+    said = {name: read(BY_NAME[name], value) for name, value in given.items() if name in names and value is not None}
+    options = options_of({name: value for name, value in given.items() if name not in names})
+    if gradients_only:
+        said |= {"optimizer": "sgd:0.01", "steps": 1}
+    recipe = RecipeText(
+        batch_size=options.batch_size, try_remedies=options.try_remedies, gradients_only=gradients_only, **said
+    )
+    return recipe, options

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .. import installed
-from ..config import Options
 from ..diagnose import by_severity
 from ..diagnose.training import TrainingCase, diagnose_training
 from ..inputs import Inputs
 from ..model import Model
+from ..options.values import Options
 from ..types import (
     NATIVE_FLOAT32,
     NATIVE_FLOAT64,

@@ -68,7 +68,7 @@ def test_the_one_artifact_beside_the_one_model_is_what_ships(tmp_path: Path) -> 
     _model(tmp_path / "m.h5")
     _artifact(tmp_path / "web")
     (model,) = load(begin(tmp_path).file).models
-    assert model.settings["tfjs_model"] == str(tmp_path / "web" / "model.json")
+    assert model.settings["tfjs_model"] == tmp_path / "web" / "model.json"
 
 
 def test_what_only_looks_like_a_model_is_said_to_be_none(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_wrong_configuration_ends_every_command_with_its_line(work: Path, comm
 
 
 def test_compare_reads_the_common_settings_of_a_configuration_and_leaves_the_rest(work: Path) -> None:
-    from pycheck.config import build
+    from pycheck.options.reading import build
 
     _on('"firefox:cpu"', 'samples = 3\n[severity]\ndrift = "warn"')
     options = build({}, environ={})

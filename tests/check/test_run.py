@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pycheck.config import Options
 from pycheck.errors import ConversionError
 from pycheck.gate import check_exit_code
 from pycheck.matrix import check, plan, run
+from pycheck.options.values import Options
 from pycheck.progress import MatrixProgress
 from pycheck.types import CheckReport, Report, Severity, Verdict
 

@@ -14,13 +14,13 @@ import pytest
 import pycheck
 from pycheck import source
 from pycheck.cache import ENVIRONMENTS, Cache
-from pycheck.config import Options
 from pycheck.convert import published_environment
 from pycheck.convert.published import convert_published
 from pycheck.convert.published_environment import PublishedConverter, find_published, install_published
 from pycheck.errors import ConversionError, InstallationError, UsageError
 from pycheck.model import identify, load
 from pycheck.model.tensorflow_import import import_tensorflow
+from pycheck.options.values import Options
 
 pytestmark = pytest.mark.real
 

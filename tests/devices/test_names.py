@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pycheck.config import build
 from pycheck.errors import UsageError
+from pycheck.options.reading import build
 from pycheck.protocol import Arrived
 from pycheck.runtimes.devices.naming import choose
 from pycheck.types import RuntimeId

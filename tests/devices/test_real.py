@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pycheck import cli, doctor, pipeline
-from pycheck.config import Options, build
 from pycheck.gate import exit_code
+from pycheck.options.reading import build
+from pycheck.options.values import Options
 from pycheck.report import render
 from pycheck.types import Report, RuntimeStatus
 

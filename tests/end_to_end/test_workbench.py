@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pycheck.config import build
 from pycheck.errors import UsageError
+from pycheck.options.reading import build
 from pycheck.pipeline import Workbench
 from pycheck.runtimes.browser import BrowserHost
 from pycheck.types import Verdict

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from pycheck.command_line import command_line
 from pycheck.errors import ModelFileError
+from pycheck.options.replay import command_line
 from pycheck.types import Report, RuntimeStatus
 
 _STAGES = Path(__file__).parents[1] / "report" / "conftest.py"

@@ -261,7 +261,7 @@ class TestWhatIsWrong:
         result = faked(f'def test_it(pycheck_compare):\n    pycheck_compare("sound.keras", [1.0], {asked})\n')
         result.assert_outcomes(failed=1)
         name = asked.partition("=")[0]
-        result.stdout.fnmatch_lines([f"E *UsageError: --{name} is for made inputs, and inputs are given"])
+        result.stdout.fnmatch_lines([f"E *UsageError: {name} is for made inputs, and inputs are given"])
 
     def test_an_error_of_pycheck_is_that_error(self, faked: Suite) -> None:
         tests = """

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pycheck.compare import measure, summarize
-from pycheck.config import Options
 from pycheck.gate import assess, decide
+from pycheck.options.values import Options
 from pycheck.remedies import Trial, try_remedies
 from pycheck.types import (
     NATIVE_FLOAT32,

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from pycheck.config import build
 from pycheck.errors import PycheckError
+from pycheck.options.reading import build
 from pycheck.types import (
     ArtifactInfo,
     InputsInfo,

@@ -158,7 +158,7 @@ def test_a_point_that_could_not_run_alone_is_a_source_only_if_all_it_reads_is_ri
     ("text", "size"), [("1GiB", 1 << 30), ("512MiB", 512 << 20), ("2GB", 2 * 10**9), ("700kB", 700_000), ("12", 12)]
 )
 def test_a_memory_is_a_number_with_a_unit(text: str, size: int) -> None:
-    from pycheck.config import build
+    from pycheck.options.reading import build
 
     assert build({"trace_memory": text}).trace_memory == size
 
@@ -172,7 +172,7 @@ def test_a_memory_is_a_number_with_a_unit(text: str, size: int) -> None:
     ],
 )
 def test_what_is_no_size_and_no_count_is_refused(option: str, value: object, message: str) -> None:
-    from pycheck.config import build
+    from pycheck.options.reading import build
 
     with pytest.raises(UsageError, match=message):
         build({option: value})

@@ -10,10 +10,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from pycheck.config import Options
 from pycheck.diagnose.training import TrainingCase
 from pycheck.inputs import from_arrays
 from pycheck.model import load
+from pycheck.options.values import Options
 from pycheck.runtimes.browser import BrowserHost
 from pycheck.training.bench import Bench, Outcome
 from pycheck.training.cures import attempt, cures

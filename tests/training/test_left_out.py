@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.config import build
+from pycheck.options.reading import build
 from pycheck.types import Verdict
 
 from .lab import Lab, Trained, seeded
@@ -81,6 +81,6 @@ def test_where_it_was_named_or_nothing_else_trains_it_fails(runtimes: tuple[str,
 
 
 def test_only_runtimes_that_nobody_named_are_defaults() -> None:
-    assert not build({}, environ={}).runtimes_named
-    assert build({"runtimes": ("chromium:wasm",)}, environ={}).runtimes_named
-    assert build({}, environ={"PYCHECK_RUNTIMES": "chromium:cpu chromium:wasm"}).runtimes_named
+    assert "runtimes" not in build({}, environ={}).named
+    assert "runtimes" in build({"runtimes": ("chromium:wasm",)}, environ={}).named
+    assert "runtimes" in build({}, environ={"PYCHECK_RUNTIMES": "chromium:cpu chromium:wasm"}).named

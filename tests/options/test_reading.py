@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from pycheck.api import keyword_options
-from pycheck.config import DEFAULT_RUNTIMES, Options, build
 from pycheck.errors import UsageError
+from pycheck.options.reading import build
+from pycheck.options.values import DEFAULT_RUNTIMES, Options
 from pycheck.types import NanPolicy, RuntimeId
 
 
@@ -31,7 +31,7 @@ def test_a_pyproject_table_serves_where_there_is_no_pycheck_toml(tmp_path: Path)
 
 
 def test_one_text_where_a_keyword_takes_several_is_one_of_them(tmp_path: Path) -> None:
-    options = keyword_options({"runtimes": "chromium:webgl", "custom_objects": "layers:Mine"}, folder=tmp_path)
+    options = _build(tmp_path, runtimes="chromium:webgl", custom_objects="layers:Mine")
     assert options.runtimes == (RuntimeId("chromium", "webgl"),)
     assert options.custom_objects == ("layers:Mine",)
 
@@ -82,9 +82,9 @@ def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
         ({"runtimes": ["opera:webgl"]}, "opera"),
         ({"format": "layer"}, "Did you mean layers?"),
         ({"quantize": "int4"}, "--quantize int4"),
-        ({"samples": 0}, "--samples is 0"),
-        ({"batch_size": -1}, "--batch-size is -1"),
-        ({"timeout": 0.0}, "--timeout is 0"),
+        ({"samples": 0}, "--samples 0: it must be at least 1"),
+        ({"batch_size": -1}, "--batch-size -1: it must be at least 1"),
+        ({"timeout_s": 0.0}, "--timeout 0.0: it must be a number of seconds above 0"),
         ({"range": "255"}, "LO:HI"),
         ({"range": "1:0"}, "smaller"),
         ({"range": ["kinds:5:5"]}, "kinds:5:5: the first number must be the smaller"),
@@ -97,8 +97,13 @@ def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
         ({"rtol": ["-1"]}, "at least 0"),
         ({"rtol": ["nan"]}, "at least 0"),
         ({"nan": "fial"}, "Did you mean fail?"),
-        ({"flags": ["WEBGL_PACK"]}, "--flag NAME=VALUE"),
-        ({"map_output": ["=a"]}, "--map-output"),
+        ({"flags": ["WEBGL_PACK"]}, "--flag WEBGL_PACK: write NAME=VALUE"),
+        ({"map_output": ["=a"]}, "--map-output =a: write NAME=VALUE"),
+        ({"runtimes": []}, "no runtime is chosen"),
+        ({"trace_memory": "much"}, "--trace-memory much: write a size such as 512MiB"),
+        ({"connect": {"chromium": "9222"}}, "--connect chromium=9222: write ENGINE=ADDRESS"),
+        ({"browser_path": "opera=/usr/bin/opera"}, "--browser-path opera: unknown; one of chromium"),
+        ({"seed": 1.5}, "--seed 1.5: it must be a whole number"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_right(tmp_path: Path, given: dict[str, Any], named: str) -> None:
@@ -121,5 +126,48 @@ def test_a_value_of_the_wrong_type_in_a_file_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_variable_of_ours_is_an_error_and_others_are_not_looked_at(tmp_path: Path) -> None:
     _build(tmp_path, {"HOME": "x", "TF_SAMPLES": "y"})
-    with pytest.raises(UsageError, match="PYCHECK_SAMPEL"):
+    with pytest.raises(UsageError, match=r"PYCHECK_SAMPEL(.|\n)*Did you mean PYCHECK_SAMPLES"):
         _build(tmp_path, {"PYCHECK_SAMPEL": "1"})
+
+
+def test_a_file_is_found_in_the_folders_above_and_its_paths_are_beside_it(tmp_path: Path) -> None:
+    below = tmp_path / "src" / "models"
+    below.mkdir(parents=True)
+    (tmp_path / "pycheck.toml").write_text('samples = 5\ncache_dir = "cache"\nbrowser_path = ["bin/chromium"]\n')
+    (tmp_path / "src" / "pyproject.toml").write_text("[project]\nname = 'pycheck-user'\n")
+    options = _build(below)
+    assert (options.samples, options.cache_dir) == (5, tmp_path / "cache")
+    assert options.browser("chromium").path == tmp_path / "bin" / "chromium"
+    (below / "pyproject.toml").write_text("[tool.pycheck]\nsamples = 6\n")
+    assert _build(below).samples == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "has_inputs", "named"),
+    [
+        ({"samples": 3}, True, "--samples is for made inputs"),
+        ({"tfjs_model": "model.json", "quantize": "uint8"}, False, "--tfjs-model gives an artifact"),
+        ({"tfjs_model": "model.json", "format": "auto"}, False, "--format says how the model is converted"),
+        ({"map_output": {"a": "b"}}, False, "Add --tfjs-model PATH"),
+        ({"keep_float": "bn"}, False, "Add --quantize uint8"),
+        ({"keep_float": "bn", "quantize": "uint8", "converter": "tensorflowjs"}, False, "--keep-float is of pycheck's"),
+        ({"layers": ["a"]}, False, "Add --trace, or use pycheck trace"),
+        ({"trace_samples": 4}, False, "--trace-samples says what to trace"),
+        ({"bundle_point": "a"}, False, "Add --bundle DIR"),
+        ({"browser_path": "/c", "connect": {"chromium": "by-hand"}}, False, "chromium is given both"),
+    ],
+)
+def test_what_has_no_effect_together_is_refused(
+    tmp_path: Path, given: dict[str, Any], has_inputs: bool, named: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        build(given, folder=tmp_path, environ={}, has_inputs=has_inputs)
+    assert named in str(caught.value)
+
+
+def test_defaults_for_all_calls_may_be_more_than_one_call_uses(tmp_path: Path) -> None:
+    (tmp_path / "pycheck.toml").write_text('samples = 5\nquantize = "uint8"\nkeep_float = ["bn"]\ntrace_samples = 2\n')
+    given = {"tfjs_model": "model.json"}
+    options = build(given, beneath={"seed": 3}, folder=tmp_path, environ={}, has_inputs=True)
+    assert (options.samples, options.seed, options.trace_samples) == (5, 3, 2)
+    assert options.named == {"samples", "seed", "quantize", "keep_float", "trace_samples", "tfjs_model"}

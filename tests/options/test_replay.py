@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from pycheck import cli, pipeline
-from pycheck.command_line import LEFT_OUT, command_line
-from pycheck.config import Options, build
 from pycheck.errors import UsageError
+from pycheck.options.reading import build
+from pycheck.options.replay import command_line
+from pycheck.options.table import OPTIONS
+from pycheck.options.values import Options
 
 MODEL, INPUTS = Path("a model.keras"), Path("inputs.npy")
 
@@ -25,8 +27,6 @@ EVERYTHING = build(
         "format": "graph",
         "quantize": "uint8",
         "keep_float": ["bn", "*/bias"],
-        "tfjs_model": "web/model.json",
-        "map_output": [("Identity", "scores")],
         "samples": 7,
         "seed": 3,
         "range": ["-1:2.5", "kinds:0:12"],
@@ -40,7 +40,7 @@ EVERYTHING = build(
         "trace_samples": 5,
         "trace_memory": 1 << 20,
         "batch_size": 4,
-        "timeout": 20.0,
+        "timeout_s": 20.0,
         "headed": True,
         "browser_path": {"firefox": "/opt/fire fox"},
         "browser_args": ["--enable-gpu", "firefox=--width=800"],
@@ -56,8 +56,9 @@ EVERYTHING = build(
     },
     environ={},
 )
-#: Which no other option of the artifact goes with.
+#: What does not go with others of the artifact.
 CONVERTER = build({"converter": "tensorflowjs", "quantize": "uint8"}, environ={})
+GIVEN = build({"tfjs_model": "web/model.json", "map_output": [("Identity", "scores")]}, environ={})
 
 
 def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Options]:
@@ -74,7 +75,9 @@ def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, O
     return heard[0]
 
 
-@pytest.mark.parametrize("options", [Options(), EVERYTHING, CONVERTER], ids=["plain", "everything", "converter"])
+@pytest.mark.parametrize(
+    "options", [Options(), EVERYTHING, CONVERTER, GIVEN], ids=["plain", "everything", "converter", "given"]
+)
 def test_the_command_asks_for_exactly_what_was_asked_for(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     model, inputs, heard = _understood(command_line("compare", MODEL, None, options), monkeypatch)
     assert (model, inputs) == (MODEL, None)
@@ -90,8 +93,13 @@ def test_what_shapes_made_inputs_is_not_said_beside_given_ones(monkeypatch: pyte
 
 
 def test_the_options_above_are_all_that_there_are() -> None:
-    at_default = {f.name for f in fields(Options) if getattr(EVERYTHING, f.name) == getattr(Options(), f.name)}
-    assert at_default <= LEFT_OUT | {"converter"}
+    said = {
+        f.name
+        for o in (EVERYTHING, CONVERTER, GIVEN)
+        for f in fields(o)
+        if getattr(o, f.name) != getattr(Options(), f.name)
+    }
+    assert {option.name for option in OPTIONS if option.replayed} <= said
 
 
 def test_what_is_at_its_default_is_not_said() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from .errors import UsageError
+from ..errors import UsageError
 
 NAME = "pycheck.toml"
 _PYPROJECT, _TABLE = "pyproject.toml", ("tool", "pycheck")
@@ -62,11 +62,24 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def find(folder: Path) -> SettingsFile | None:
-    """pycheck.toml of a folder, else the table [tool.pycheck] of its pyproject.toml; None where neither is."""
-    for name in (NAME, _PYPROJECT):
-        if (folder / name).is_file() and (file := read(folder / name)).table:
-            return file
+    """pycheck.toml of a folder, else the table [tool.pycheck] of its pyproject.toml, else those of the folder above.
+
+    None where there is none up to the root. The path is relative where the folder itself has it and is relative.
+    """
+    for place in (folder, *folder.absolute().parents):
+        for name in (NAME, _PYPROJECT):
+            path = place / name
+            if path.is_file() and (name == NAME or _mentions_us(path)) and (file := read(path)).table:
+                return file
     return None
+
+
+def _mentions_us(path: Path) -> bool:
+    """Whether a project's file has a table of ours; one that belongs to others is not read any further."""
+    try:
+        return b"pycheck" in path.read_bytes()
+    except OSError:
+        return False
 
 
 def read(path: Path) -> SettingsFile:

@@ -1,0 +1,277 @@
+"""The kinds of values that options have: how each is written at a command line, in a file, in a variable, in Python.
+
+Imported for ``pycheck --help``, and so without NumPy and pydantic.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+class WrongValue(ValueError):
+    """A value that an option cannot have. `shown` is the part of it that is wrong."""
+
+    def __init__(self, shown: object, problem: str, advice: str = "") -> None:
+        super().__init__(problem)
+        self.shown = str(shown)
+        self.problem = problem
+        self.advice = advice
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One text. Subclasses say what is another.
+
+    `type` is that of the value in `Options` and `keyword` that of the keyword in Python, both as Python source; `file`
+    is what pydantic checks a file's value against. One that is `repeatable` is a list of texts at the command line.
+    """
+
+    type: ClassVar[str] = "str"
+    keyword: ClassVar[str] = "str"
+    file: ClassVar[Any] = str
+    repeatable: ClassVar[bool] = False
+    completes: ClassVar[bool] = False
+
+    def read(self, value: Any) -> Any:
+        """The value, from any of the ways in which it may be written, or as it is; WrongValue says what is wrong."""
+        return value
+
+    def beside(self, folder: Path, value: Any) -> Any:
+        """The value, as read, with its paths relative to the folder of the file in which it stands."""
+        return value
+
+    def split(self, text: str) -> Any:
+        """What an environment variable holds, as `read` takes it."""
+        return text.split() if self.repeatable else text
+
+    def words(self, flag: str, value: Any) -> list[str]:
+        """The words of a command line that say so."""
+        return [word for item in value for word in (flag, str(item))] if self.repeatable else [flag, str(value)]
+
+    def known(self) -> tuple[str, ...]:
+        """What a shell may complete, if it `completes`."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Kind):
+    """One of several words."""
+
+    completes: ClassVar[bool] = True
+    words_known: tuple[str, ...]
+
+    def read(self, value: Any) -> str:
+        return one_of(self.words_known, str(value))
+
+    def known(self) -> tuple[str, ...]:
+        return self.words_known
+
+
+class Policy(Choice):
+    """What a NaN does."""
+
+    type: ClassVar[str] = "NanPolicy"
+
+    def read(self, value: Any) -> Any:
+        from ..types import NanPolicy
+
+        return NanPolicy(super().read(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Kind):
+    """A whole number, at least 1 or as given."""
+
+    type: ClassVar[str] = "int"
+    keyword: ClassVar[str] = "int"
+    file: ClassVar[Any] = int
+    least: int | None = 1
+
+    def read(self, value: Any) -> int:
+        try:
+            number = int(value)
+            if isinstance(value, float) and value != number:
+                raise ValueError
+        except (TypeError, ValueError, OverflowError):
+            raise WrongValue(value, "it must be a whole number") from None
+        if self.least is not None and number < self.least:
+            raise WrongValue(value, f"it must be at least {self.least}")
+        return number
+
+
+class Number(Kind):
+    """A number above 0."""
+
+    type: ClassVar[str] = "float"
+    keyword: ClassVar[str] = "float"
+    file: ClassVar[Any] = float
+    what: ClassVar[str] = "a number above 0"
+
+    def read(self, value: Any) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 < number < math.inf:
+            raise WrongValue(value, f"it must be {self.what}")
+        return number
+
+    def words(self, flag: str, value: float) -> list[str]:
+        return [flag, number_text(value)]
+
+
+class Seconds(Number):
+    """A time."""
+
+    what: ClassVar[str] = "a number of seconds above 0"
+
+
+class Bytes(Kind):
+    """A size of memory, such as ``512MiB``."""
+
+    type: ClassVar[str] = "int"
+    keyword: ClassVar[str] = "int | str"
+    file: ClassVar[Any] = int | str
+
+    def read(self, value: Any) -> int:
+        try:
+            size = parse_size(value)
+        except ValueError as error:
+            raise WrongValue(value, str(error)) from None
+        if size < 1:
+            raise WrongValue(value, "it must be at least 1")
+        return size
+
+
+class Switch(Kind):
+    """On or off."""
+
+    type: ClassVar[str] = "bool"
+    keyword: ClassVar[str] = "bool"
+    file: ClassVar[Any] = bool
+
+    def read(self, value: Any) -> bool:
+        return bool(value)
+
+    def words(self, flag: str, value: bool) -> list[str]:
+        return [flag if value else f"--no-{flag[2:]}"]
+
+
+class Texts(Kind):
+    """Several texts, of which one may come alone."""
+
+    type: ClassVar[str] = "tuple[str, ...]"
+    keyword: ClassVar[str] = "str | Sequence[str]"
+    file: ClassVar[Any] = str | list[str]
+    repeatable: ClassVar[bool] = True
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(map(self.item, [value] if isinstance(value, str) else value)))
+
+    def item(self, value: Any) -> Any:
+        """One of them."""
+        return str(value)
+
+
+class Runtimes(Texts):
+    """Candidates: what runs in a browser."""
+
+    type: ClassVar[str] = "tuple[RuntimeId, ...]"
+    keyword: ClassVar[str] = "str | Sequence[str | RuntimeId]"
+    completes: ClassVar[bool] = True
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        if not (read := super().read(value)):
+            raise WrongValue("", "no runtime is chosen", "Name at least one, such as chromium:webgl.")
+        return read
+
+    def item(self, value: Any) -> Any:
+        from ..types import BROWSER_ENGINES, BROWSER_KINDS, DEVICE, RuntimeId
+
+        text = str(value)
+        try:
+            runtime = RuntimeId.parse(text)
+        except ValueError as error:
+            engines = [*BROWSER_ENGINES, text.rpartition(":")[0]] if text.startswith(DEVICE) else BROWSER_ENGINES
+            known = [f"{engine}:{kind}" for engine in engines for kind in BROWSER_KINDS]
+            near = [f"chromium:{text}"] if text in BROWSER_KINDS else difflib.get_close_matches(text, known, n=1)
+            raise WrongValue(
+                text, str(error), f"Did you mean {near[0]}?" if near and near[0] != text else ""
+            ) from error
+        if runtime.engine in ("native", "artifact"):
+            raise WrongValue(
+                text,
+                "a candidate runs in a browser; native:float32 and native:float64 are what it is compared with",
+            )
+        return runtime
+
+    def known(self) -> tuple[str, ...]:
+        from ..types import BROWSER_ENGINES, BROWSER_KINDS
+
+        return tuple(f"{engine}:{kind}" for engine in BROWSER_ENGINES for kind in BROWSER_KINDS)
+
+
+class FilePath(Kind):
+    """A file or a folder."""
+
+    type: ClassVar[str] = "Path"
+    keyword: ClassVar[str] = "str | os.PathLike[str]"
+
+    def read(self, value: Any) -> Path:
+        return Path(value).expanduser()
+
+    def beside(self, folder: Path, value: Path) -> Path:
+        return folder / value
+
+
+class Assignments(Kind):
+    """``NAME=VALUE``, several."""
+
+    type: ClassVar[str] = "tuple[tuple[str, str], ...]"
+    keyword: ClassVar[str] = "Mapping[str, str | int | float | bool]"
+    file: ClassVar[Any] = dict[str, str | int | float | bool] | list[str]
+    repeatable: ClassVar[bool] = True
+
+    def read(self, value: Any) -> tuple[tuple[str, str], ...]:
+        if isinstance(value, Mapping):
+            return tuple((str(name), str(item)) for name, item in value.items())
+        return tuple(self._pair(item) for item in ([value] if isinstance(value, str) else value))
+
+    def words(self, flag: str, value: Sequence[tuple[str, Any]]) -> list[str]:
+        # One word with its option, since a browser's argument begins with dashes itself.
+        return [f"{flag}={name}={item}" for name, item in value]
+
+    def _pair(self, item: str | tuple[str, str]) -> tuple[str, str]:
+        left, separator, right = item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
+        if not (separator and left and right):
+            raise WrongValue(item, "write NAME=VALUE")
+        return left, right
+
+
+def one_of(known: Sequence[str], value: str) -> str:
+    """The value; WrongValue with the nearest that is known for another."""
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        raise WrongValue(value, f"unknown; one of {', '.join(known)}", f"Did you mean {near[0]}?" if near else "")
+    return value
+
+
+def number_text(value: float) -> str:
+    """Short where that is the number, else all its digits."""
+    return text if float(text := f"{value:g}") == value else repr(value)
+
+
+def parse_size(text: str | int) -> int:
+    """``512MiB``, ``1GiB``, ``2GB`` or a number of bytes; ValueError for anything else."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]i?)?B?", str(text).strip())
+    if not match:
+        raise ValueError("write a size such as 512MiB or 2GiB")
+    number, unit = match.groups()
+    base = 1024 if unit and unit.endswith("i") else 1000
+    return int(float(number) * base ** ("kMGT".index(unit[0]) + 1 if unit else 0))

@@ -1,0 +1,120 @@
+"""Options: what a call was given, then the environment, then pycheck.toml or [tool.pycheck], then the defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import UsageError
+from .file import Path_, SettingsFile, find, nearest
+from .kinds import WrongValue
+from .table import BY_NAME, BY_SETTING, OPTIONS, Option
+from .values import Options, check
+
+_PREFIX = "PYCHECK_"
+
+#: What else may stand in the file, for pycheck check alone.
+CHECK_KEYS = (
+    "models", "formats", "quantizations", "tfjs_versions", "tolerances", "budgets", "severity", "known", "baseline",
+)  # fmt: skip
+
+
+def build(
+    given: Mapping[str, Any],
+    *,
+    beneath: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    has_inputs: bool = False,
+    command: str = "",
+) -> Options:
+    """Options from what a call was given (None: not given), by name, and what lies below it.
+
+    `beneath` is what several calls were given, as by a mark of pytest. With `has_inputs` the call has inputs, so that
+    none are made. UsageError names the value, where it stands, and the nearest right one.
+    """
+    file = find(folder or Path())
+    settings = from_file(file) if file else {}
+    return layered(settings, given, beneath=beneath, environ=environ, has_inputs=has_inputs, command=command)
+
+
+def layered(
+    settings: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    beneath: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    has_inputs: bool = False,
+    command: str = "",
+) -> Options:
+    """Options from what `from_file` read, what the environment says and what a call was given."""
+    asked = _all_read(given)
+    environment = dict(_from_environment(os.environ if environ is None else environ))
+    values = {**settings, **environment, **_all_read(beneath or {}), **asked}
+    options = Options(**values, named=frozenset(values), command=command)
+    check(options, asked.keys(), has_inputs=has_inputs)
+    return options
+
+
+def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The settings in a table of a file by name, its own top level by default; `more` are others that it may have.
+
+    At the top these are the settings of every command; in the table of one model, those that a model may have.
+    UsageError for one that is unknown or wrong names its line.
+    """
+    table: Any = file.table
+    for key in keys:
+        table = table[key]
+    known = {option.setting: option for option in OPTIONS if (option.in_model if keys else option.in_file)}
+    kinds = {name: option.kind.file for name, option in known.items()} | dict(more or {})
+    skipped = () if keys else CHECK_KEYS
+    settings = {}
+    for key, value in table.items():
+        if key in skipped:
+            continue
+        if key not in kinds:
+            raise file.unknown((*keys, key), [*kinds, *skipped])
+        typed = file.typed((*keys, key), value, kinds[key])
+        if key not in known:
+            settings[key] = typed
+            continue
+        option = known[key]
+        try:
+            settings[option.name] = option.kind.beside(file.path.parent, option.kind.read(typed))
+        except WrongValue as wrong:
+            told = f"{wrong.shown}: {wrong.problem}" if wrong.shown else wrong.problem
+            raise UsageError(f"{file.place(*keys, key)}: {told}", wrong.advice) from wrong
+    return settings
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for variable, text in environ.items():
+        if not variable.startswith(_PREFIX):
+            continue
+        if not (option := BY_SETTING.get(variable.removeprefix(_PREFIX).lower())):
+            names = [_PREFIX + setting.upper() for setting in BY_SETTING]
+            raise UsageError(f"{variable}: there is no such setting", nearest(variable, names))
+        try:
+            typed = TypeAdapter(option.kind.file).validate_python(option.kind.split(text))
+            yield option.name, option.kind.read(typed)
+        except ValidationError as error:
+            raise UsageError(f"{variable}: {error.errors()[0]['msg']}; the value is {text!r}") from error
+        except WrongValue as wrong:
+            raise UsageError(f"{variable}={text}: {wrong.problem}", wrong.advice) from wrong
+
+
+def _all_read(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: read(BY_NAME[name], value) for name, value in given.items() if value is not None}
+
+
+def read(option: Option, value: Any) -> Any:
+    """What a call gave for an option; UsageError names the option and the value."""
+    try:
+        return option.kind.read(value)
+    except WrongValue as wrong:
+        shown = f" {wrong.shown}" if wrong.shown else ""
+        raise UsageError(f"{option.option}{shown}: {wrong.problem}", wrong.advice) from wrong
