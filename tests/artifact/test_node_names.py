@@ -11,6 +11,8 @@ from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.runtimes.executable import Executable
 from pycheck.types import RuntimeId
 
+pytestmark = pytest.mark.real
+
 #: Names that TensorFlow gives by itself to the operations that hold and scale the weights.
 NAMES = ("Placeholder", "VarHandleOp", "ReadVariableOp", "AssignVariableOp", "mul", "unstack")
 X = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)

@@ -214,10 +214,10 @@ class TestWhatIsWrong:
     @pytest.mark.parametrize(
         ("asked", "told"),
         [
-            ('converter="tfjs"', "--converter tfjs: unknown; one of pycheck, tensorflowjs"),
+            ('converter="tfjs"', "converter tfjs: unknown; one of pycheck, tensorflowjs"),
             ('convertor="tensorflowjs"', "*unknown option 'convertor'*"),
-            ('converter="tensorflowjs", keep_float=["bn"]', "*--keep-float*"),
-            ('converter="tensorflowjs", tfjs_model="web"', "*--tfjs-model*"),
+            ('converter="tensorflowjs", keep_float=["bn"]', "*keep_float*"),
+            ('converter="tensorflowjs", tfjs_model="web"', "*tfjs_model*"),
         ],
     )
     def test_a_converter_that_cannot_be_is_an_error_of_the_call(self, faked: Suite, asked: str, told: str) -> None:
