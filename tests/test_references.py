@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pycheck.cache import Cache, Pending
+from pycheck.errors import ConversionError
 from pycheck.inputs import from_arrays
 from pycheck.references import References
 from pycheck.runtimes.base import Runtime
@@ -38,9 +39,12 @@ class Doubling(Runtime):
 
 
 class Unchecked:
-    """A model without a predict of its own."""
+    """A model without a predict of its own, which cannot become a graph."""
 
     own = None
+
+    def frozen(self) -> None:
+        raise ConversionError("no graph")
 
 
 class Source:
