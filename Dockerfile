@@ -16,7 +16,7 @@ RUN apt-get update -qq \
         chromium firefox-esr libwebkit2gtk-4.1-0 xvfb libegl1 libgl1-mesa-dri libatomic1 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=wheel /wheels /wheels
-RUN pip install --no-cache-dir /wheels/*.whl && pip install --no-cache-dir "pycheck[tensorflow]"
+RUN set -- /wheels/*.whl && pip install --no-cache-dir "$1[tensorflow]"
 # Any user may run it: what Python computed is kept here, where a volume may be mounted.
 ENV HOME=/tmp/home PYCHECK_CACHE_DIR=/cache
 RUN mkdir --mode 1777 /tmp/home /cache

@@ -44,6 +44,33 @@ def test_no_input_is_pasted_into_a_script() -> None:
     assert not any("${{" in script for script in SCRIPTS)
 
 
+def test_the_python_of_an_earlier_step_with_the_users_tensorflow_can_be_kept() -> None:
+    (setup,) = (step for step in STEPS if "setup-python" in step.get("uses", ""))
+    assert setup["if"] == "inputs.python-version != ''"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("present", [True, False])
+def test_a_tensorflow_is_installed_only_where_there_is_none(present: bool, tmp_path: Path) -> None:
+    """`python` answers as where TensorFlow is there or not, and writes down what pip is told."""
+    fake = tmp_path / "python"
+    fake.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then exit {int(not present)}; fi\necho "$@" >> {tmp_path}/said\n')
+    fake.chmod(0o755)
+    (install,) = (step for step in STEPS if step.get("name") == "Install pycheck")
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "PACKAGE": "a folder/x.whl"}
+    script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", install["run"]]
+    subprocess.run(script, cwd=tmp_path, env=environment, timeout=30, check=True)
+    told = (tmp_path / "said").read_text().splitlines()
+    extra = [] if present else ["-m pip install --quiet pycheck[tensorflow]"]
+    assert told == ["-m pip install --quiet a folder/x.whl", *extra]
+
+
+def test_the_image_has_a_tensorflow() -> None:
+    assert re.search(
+        r'^RUN set -- /wheels/\*\.whl && pip install --no-cache-dir "\$1\[tensorflow\]"$', DOCKERFILE, re.MULTILINE
+    )
+
+
 @pytest.mark.parametrize(
     "line", [line for s in SCRIPTS for line in s.replace("\\\n", " ").splitlines() if "pycheck " in line]
 )
