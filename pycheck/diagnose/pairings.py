@@ -56,7 +56,7 @@ def _rotated(
         summary=f"{len(pairs)} outputs of the artifact are paired with the wrong outputs of the model: {meant}. "
         f"So paired, the largest RMS error on {listed(runtimes)} is {number(max(h.fitting_rms_error for h in told))} "
         f"instead of {number(max(h.rms_error for h in told))}.",
-        advice=f"Pair each output with its own:\n{options}",
+        advice=f"{_how(case)}\n{options}",
         evidence={
             "runtimes": [str(runtime) for runtime in runtimes],
             "tensors": list(pairs),
@@ -65,6 +65,16 @@ def _rotated(
             "rms_error": max(h.rms_error for h in told),
             "fitting_rms_error": max(h.fitting_rms_error for h in told),
         },
+    )
+
+
+def _how(case: Case) -> str:
+    artifact = case.artifact
+    if artifact is None or not case.is_foreign or artifact.reason.startswith("given"):
+        return "Pair each output with its own:"
+    return (
+        f"{artifact.converter.partition(',')[0]} changed their order: leave --converter out to convert with pycheck. "
+        "If you take its artifact, give it with --tfjs-model and these options:"
     )
 
 

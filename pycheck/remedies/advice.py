@@ -10,6 +10,7 @@ from ..types import Finding, Remedy, Severity
 #: What the advice of a finding amounts to, where that is something that can be tried.
 _ADVISED = {
     "conversion-drift": ("conversion",),
+    "output-pairing": ("pairing",),
     "quantization-drift": ("tensors", "quantization", "conversion"),
     "resize-alignment": ("format", "conversion"),
     "artifact-unsupported": ("conversion",),
@@ -19,7 +20,7 @@ _ADVISED = {
     "input-scale": ("inputs",),
 }
 #: Findings whose advice names more than what can be tried: it stays where the trial fails.
-_ADVISES_MORE = frozenset({"artifact-unsupported"})
+_ADVISES_MORE = frozenset({"artifact-unsupported", "output-pairing"})
 
 
 def advised(findings: Iterable[Finding], remedies: Sequence[Remedy]) -> tuple[Finding, ...]:
@@ -32,6 +33,8 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
     kinds = _ADVISED.get(finding.code, ())
     same = [remedy for remedy in about if remedy.kind in kinds]
     proven = [remedy for remedy in same if remedy.worked]
+    if proven and finding.code == "output-pairing":
+        return finding  # whose advice are these very options
     if proven:
         return replace(finding, advice=f"Seen to work: {_named(proven[0])}.")
     if same and finding.code not in _ADVISES_MORE:

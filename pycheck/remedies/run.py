@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..options.values import Options
 from ..types import Remedy, Report
-from . import backends, batches, conversion, epsilons, flags, inputs, operations, tensors
+from . import backends, batches, conversion, epsilons, flags, inputs, operations, pairing, tensors
 from .advice import advised
 from .failure import Failure, failures
 from .searching import ExhaustedError
@@ -27,6 +27,7 @@ class Kind:
 #: In the order of advice: what changes the least for those who use the model comes first.
 KINDS: tuple[Kind, ...] = (
     Kind("batch", batches.fits, batches.cure),
+    Kind("pairing", pairing.fits, pairing.cure),
     Kind("conversion", conversion.fits_anew, conversion.cure_anew),
     Kind("tensors", tensors.fits, tensors.cure),
     Kind("quantization", conversion.fits_quantization, conversion.cure_quantization),

@@ -15,7 +15,8 @@ class Trial:
     `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
     magnitude; Python then computes on the same changed inputs. `anew` takes pycheck's own conversion of the model
     in place of an artifact that was handed over or is the published converter's. `keep_float` are weights that are
-    not quantized, `allowed` absolute limits by output; `batch_size` is how many samples at a time.
+    not quantized, `allowed` absolute limits by output; `batch_size` is how many samples at a time. `map_output`
+    pairs outputs of the artifact with those of the model.
     """
 
     runtimes: tuple[RuntimeId, ...]
@@ -27,14 +28,16 @@ class Trial:
     allowed: tuple[tuple[str, float], ...] = ()
     batch_size: int | None = None
     anew: bool = False
+    map_output: tuple[tuple[str, str], ...] = ()
     epsilons: tuple[tuple[str, float], ...] = ()
     factors: tuple[tuple[str, float], ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
 
     @property
     def converts(self) -> bool:
-        """Whether the artifact is converted in another way."""
-        return bool(self.anew or self.format is not None or self.quantize is not None or self.keep_float)
+        """Whether the artifact is converted, or its outputs are paired, in another way."""
+        other_weights = self.quantize is not None or self.keep_float
+        return bool(self.anew or self.format is not None or other_weights or self.map_output)
 
     @property
     def changes_inputs(self) -> bool:
@@ -58,7 +61,7 @@ class Trial:
             quantize=self.quantize or given.quantize,
             keep_float=(*given.keep_float, *self.keep_float),
             tfjs_model=None if self.anew else given.tfjs_model,
-            map_output=() if self.anew else given.map_output,
+            map_output=() if self.anew else (*given.map_output, *self.map_output),
             batch_size=self.batch_size or given.batch_size,
             atol={**given.atol, **dict(self.allowed)},
             save_run=None,

@@ -327,6 +327,8 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     trying = command if "--try-remedies" in command else f"{command} --try-remedies"
     if cure:  # the last line is the one to follow
         steps.append(cure)
+    elif paired := _paired(report, command):
+        steps.append(("see each output paired with its own", paired))
     elif runs and failed and report.trace is None:
         line = trying.replace("pycheck compare", "pycheck trace", 1)
         steps.append(("see where it starts, and what cures it", line))
@@ -354,6 +356,14 @@ def _browser_is_in_doubt(report: Report) -> bool:
         if record.id.kind != "float64" and (record.status is RuntimeStatus.UNAVAILABLE or never_began):
             return True
     return any(f.code == "runtime-failed" and "pycheck doctor" in f.advice for f in report.findings)
+
+
+def _paired(report: Report, command: str) -> str:
+    """The command with the options of output-pairing; empty if it takes none, or they are not the same for all."""
+    pairs = [f.evidence["pairs"] for f in report.findings if f.code == "output-pairing" and "pairs" in f.evidence]
+    if len(pairs) != 1 or "--tfjs-model" not in command:  # runtimes may disagree
+        return ""
+    return f"{command} {shlex.join(word for pair in pairs[0].items() for word in ('--map-output', '='.join(pair)))}"
 
 
 def _broke(report: Report) -> bool:

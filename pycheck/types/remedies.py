@@ -22,8 +22,9 @@ class Outcome:
 class Remedy:
     """Something that was done otherwise on a runtime that failed, and what that gave on the same inputs.
 
-    `kind` is "batch", "tensors", "quantization", "format", "conversion", "flags", "operations", "epsilon", "backend"
-    or "inputs"; `change` says what is different. `after` is None where it could not be tried, and `note` then says why
+    `kind` is "batch", "pairing", "conversion", "tensors", "quantization", "format", "flags", "operations", "epsilon",
+    "backend" or "inputs"; `change` says what is different. `after` is None where it could not be tried, and `note` then
+    says why
     (`trial_count` 0 where nothing was); else it says what else there is to know, such as what the judgement was
     against. `options` make the same change on the command line, `code` in the page or in the model; either may be
     empty.

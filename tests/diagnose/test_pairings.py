@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,14 @@ def test_an_output_that_comes_twice_has_no_pairing() -> None:
 def test_what_does_not_lead_back_is_no_part_of_a_permutation() -> None:
     fits = {"alpha": "beta", "beta": "alpha", "zeta": "mid", "mid": "alpha"}
     assert permutation({hint.tensor: hint for hint in hints(fits, CPU)}) == {"alpha": "beta", "beta": "alpha"}
+
+
+def test_of_the_published_converter_no_option_is_advised_that_it_does_not_take() -> None:
+    made = replace(GIVEN, converter="tensorflowjs 4.22.0, tensorflow 2.19.0", reason="exported as a SavedModel")
+    swap = hints({"alpha": "beta", "beta": "alpha"}, CPU)
+    (one,) = [f for f in diagnose((), artifact=made, pairing_hints=swap) if f.code == "output-pairing"]
+    assert "tensorflowjs 4.22.0 changed their order: leave --converter out" in one.advice
+    assert "give it with --tfjs-model and these options:\n--map-output" in one.advice
+    given = replace(made, reason="given with --tfjs-model")
+    (one,) = [f for f in diagnose((), artifact=given, pairing_hints=swap) if f.code == "output-pairing"]
+    assert one.advice.startswith("Pair each output with its own:\n--map-output")

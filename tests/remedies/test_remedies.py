@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -298,6 +299,56 @@ def test_the_published_converter_gives_way_to_pycheck_where_it_is_the_fault(
             "both": "pycheck compare m.keras --format graph --quantize none",
         }[wrong]
     )
+
+
+ROTATED = {"Identity_1:0": "alpha", "Identity_2:0": "mid", "Identity:0": "beta"}
+
+
+def rotated(runtime: RuntimeId | None, **options: Any) -> tuple[Report, Bench]:
+    """Outputs of an artifact that come crosswise, and a bench where each paired with its own passes."""
+    runtimes = [str(runtime)] if runtime else ["chromium:cpu", "chromium:wasm"]
+    evidence = {"runtimes": runtimes, "pairs": ROTATED}
+    pairing = found("output-pairing", Severity.ERROR, runtime=runtime, evidence=evidence)
+    failed = report({"chromium:cpu": "drift", "chromium:wasm": "drift"}, findings=(pairing,))
+    bench = Bench(failed, lambda trial: dict(trial.map_output) == ROTATED or trial.anew, **options)
+    return bench.tried(), bench
+
+
+def test_outputs_that_come_crosswise_are_paired_before_anything_is_converted(only: Callable[..., None]) -> None:
+    only("pairing", "conversion")
+    tried, bench = rotated(None, tfjs_model=Path("web/model.json"), map_output=(("Identity_3:0", "zeta"),))
+    first = tried.remedies[0]
+    assert (first.kind, first.worked) == ("pairing", True)
+    assert first.options == tuple(word for a, m in ROTATED.items() for word in ("--map-output", f"{a}={m}"))
+    trial = next(trial for trial in bench.trials if trial.map_output)
+    assert trial.options(bench.options).map_output == (("Identity_3:0", "zeta"), *ROTATED.items())
+    assert tried.findings == bench.failed.findings  # which say these very options
+    (_, line) = view.next_steps(replace(tried, command="pycheck compare m.keras --tfjs-model web/model.json"))[-1]
+    assert line.startswith("pycheck compare m.keras --tfjs-model web/model.json --map-output Identity_1:0=alpha")
+
+
+def test_without_remedies_the_last_line_pairs_the_outputs_too() -> None:
+    _, bench = rotated(None, tfjs_model=Path("web/model.json"))
+    options = shlex.join(word for a, m in ROTATED.items() for word in ("--map-output", f"{a}={m}"))
+    for command in ("pycheck compare m.keras --tfjs-model web", "pycheck trace m.keras --tfjs-model web"):
+        (_, line) = view.next_steps(replace(bench.failed, command=command))[-1]
+        assert line == f"{command} {options}"
+    (_, line) = view.next_steps(replace(bench.failed, command="pycheck compare m.keras --converter tensorflowjs"))[-1]
+    assert "--map-output" not in line  # which is for an artifact that is given
+
+
+@pytest.mark.parametrize("options", [{"converter": "tensorflowjs"}, {}])
+def test_only_the_outputs_of_an_artifact_that_was_given_can_be_paired(
+    options: dict[str, Any], only: Callable[..., None]
+) -> None:
+    only("pairing")
+    assert rotated(None, **options)[0].remedies == ()
+
+
+def test_a_runtime_is_paired_as_its_own_outputs_show(only: Callable[..., None]) -> None:
+    only("pairing")
+    tried, _ = rotated(RuntimeId("chromium", "wasm"), tfjs_model=Path("web/model.json"))
+    assert {remedy.runtime.kind for remedy in tried.remedies} == {"wasm"}
 
 
 def test_a_format_that_pycheck_cannot_make_gives_way_too(only: Callable[..., None]) -> None:

@@ -1,0 +1,33 @@
+"""Remedy: outputs of a given artifact that are paired crosswise, each paired with its own."""
+
+from __future__ import annotations
+
+from ..types import Remedy
+from .failure import Failure
+from .trial import Trial
+from .trials import Trials
+
+
+def _pairs(failure: Failure) -> dict[str, str]:
+    """Artifact name -> model name, as the runtime's outputs show them."""
+    found = (f for f in failure.findings("output-pairing") if str(failure.runtime) in f.evidence["runtimes"])
+    return next((dict(finding.evidence["pairs"]) for finding in found if "pairs" in finding.evidence), {})
+
+
+def fits(failure: Failure) -> bool:
+    """An artifact that was handed over, which --map-output is for, with outputs that are each another's."""
+    return failure.options.tfjs_model is not None and bool(_pairs(failure))
+
+
+async def cure(failure: Failure, trials: Trials) -> Remedy:
+    """The same artifact, otherwise paired."""
+    pairs = tuple(_pairs(failure).items())
+    gave = await trials.outcome(Trial(failure.together, map_output=pairs), failure.runtime)
+    return failure.remedy(
+        "pairing",
+        f"each output paired with its own: {', '.join(f'{artifact} is {name}' for artifact, name in pairs)}",
+        gave,
+        trial_count=trials.count,
+        options=tuple(text for artifact, name in pairs for text in ("--map-output", f"{artifact}={name}")),
+        note="in the page too: take each output under that name",
+    )
