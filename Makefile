@@ -36,10 +36,10 @@ ifneq ($(shell sh .ci/have-browsers $(BROWSERS) && echo found),found)
 .PHONY: $(BROWSERS)
 endif
 
-.PHONY: help setup demo quick test lint types js-test py-test build environments bench samples clean
+.PHONY: help setup demo quick test test-all lint types js-test py-test build environments bench samples clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(SETUP) ## virtual environment, Python and JS packages, harness, browsers
 
@@ -49,7 +49,10 @@ demo: $(SETUP) ## compare a sample model in Python and in the browser
 quick: $(PACKAGES) lint types ## what answers in a minute: format, lint, types, and the tests without TensorFlow, browser and other processes
 	$(WITH_NODE) $(BIN)/python -m pytest -q --quick $(PYTEST_ARGS)
 
-test: $(SETUP) lint types js-test py-test ## format, lint, types, import rules, and every test, JS and Python
+test: $(SETUP) lint types js-test py-test ## format, lint, types, import rules, and the tests, JS and Python
+
+test-all: PYTEST_ARGS += --exhaustive
+test-all: test ## all that make test does, and every fault, sample, engine, page and the published converter as well
 
 lint: $(PACKAGES)
 	$(BIN)/ruff format --check .

@@ -1,7 +1,8 @@
 """What every test has: a cache of this session's own, no settings from outside, and the command line at hand.
 
 With `--quick` only those tests run that need neither TensorFlow nor a browser nor another process, and that they need
-none of them is held: what a quick test must not use raises an error. All others carry the mark `real`.
+none of them is held: what a quick test must not use raises an error. All others carry the mark `real`. Those with the
+mark `exhaustive` are more of a kind of which others are tried already; they run with `--exhaustive`.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ _QUICK = Quick()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only tests without TensorFlow, browser and other processes")
+    parser.addoption("--exhaustive", action="store_true", help="also more of a kind: each fault, sample, engine, page")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -102,9 +104,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--quick"):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("real")])
-        items[:] = [item for item in items if not item.get_closest_marker("real")]
+    left_out = ["real"] if config.getoption("--quick") else []
+    left_out += [] if config.getoption("--exhaustive") else ["exhaustive"]
+    gone = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item not in set(gone)]
 
 
 @pytest.fixture

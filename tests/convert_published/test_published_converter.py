@@ -20,7 +20,7 @@ from pycheck.convert.published_environment import PublishedConverter, find_publi
 from pycheck.errors import ConversionError, InstallationError, UsageError
 from pycheck.model import identify, load
 from pycheck.model.tensorflow_import import import_tensorflow
-from pycheck.options.values import Options
+from pycheck.options.reading import build
 
 pytestmark = pytest.mark.real
 
@@ -96,11 +96,11 @@ def test_a_saved_model_is_given_as_it_is_with_its_signature(recorder: Any, tmp_p
 
 def test_options_that_the_published_converter_has_not_are_refused() -> None:
     with pytest.raises(UsageError, match="--keep-float"):
-        Options(converter="tensorflowjs", keep_float=("bn",))
+        build({"converter": "tensorflowjs", "quantize": "uint8", "keep_float": ("bn",)}, environ={})
     with pytest.raises(UsageError, match="--tfjs-model"):
-        Options(converter="tensorflowjs", tfjs_model=Path("web"))
+        build({"converter": "tensorflowjs", "tfjs_model": "web"}, environ={})
     with pytest.raises(UsageError, match="one of pycheck, tensorflowjs"):
-        Options(converter="tfjs")
+        build({"converter": "tfjs"}, environ={})
 
 
 def test_where_it_is_not_installed_the_command_that_installs_it_is_told(

@@ -19,15 +19,33 @@ def _compare(name: str, **options: object) -> pycheck.Report:
     return pycheck.compare(MODELS / name, inputs, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("format", ["layers", "graph"])
-@pytest.mark.parametrize("name", ["cnn.keras", "cnn.h5", "keras2.h5", "two_io.keras", "half_overflow.keras"])
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("cnn.keras", "layers"),
+        ("two_io.keras", "graph"),
+        ("keras2.h5", "layers"),
+        *(
+            pytest.param(*both, marks=pytest.mark.exhaustive)
+            for both in (
+                ("cnn.keras", "graph"),
+                ("cnn.h5", "layers"),
+                ("cnn.h5", "graph"),
+                ("two_io.keras", "layers"),
+                ("keras2.h5", "graph"),
+                ("half_overflow.keras", "layers"),
+                ("half_overflow.keras", "graph"),
+            )
+        ),
+    ],
+)
 def test_a_sound_sample_passes_in_both_formats_on_every_backend(name: str, format: str) -> None:
     report = _compare(name, runtimes=BACKENDS, format=format)
     assert report.verdict is pycheck.Verdict.PASS, report.findings
     assert {str(c.candidate) for c in report.comparisons if c.passed} == set(BACKENDS)
 
 
-@pytest.mark.parametrize("name", ["recurrent.keras", "attention.keras"])
+@pytest.mark.parametrize("name", [pytest.param("recurrent.keras", marks=pytest.mark.exhaustive), "attention.keras"])
 def test_a_sample_that_tfjs_layers_lacks_takes_the_graph_format_and_passes(name: str) -> None:
     report = _compare(name, runtimes=BACKENDS)
     assert report.verdict is pycheck.Verdict.PASS, report.findings
@@ -49,7 +67,9 @@ def test_the_half_float_sample_overflows_in_half_floats_alone() -> None:
     assert introduced["chromium:webgl-f16"] > 0
 
 
-@pytest.mark.parametrize("quantize", ["float16", "uint16", "uint8"])
+@pytest.mark.parametrize(
+    "quantize", ["uint8", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("float16", "uint16"))]
+)
 def test_a_quantized_artifact_says_that_its_weights_are_what_drifts(quantize: str) -> None:
     report = _compare("cnn.keras", runtimes=["chromium:cpu", "chromium:wasm"], quantize=quantize)
     assert report.artifact is not None
@@ -58,7 +78,7 @@ def test_a_quantized_artifact_says_that_its_weights_are_what_drifts(quantize: st
     assert "quantization-drift" in {finding.code for finding in report.findings}
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.exhaustive)])
 def test_a_model_of_half_precision_is_no_false_alarm(policy: str) -> None:
     import keras
 

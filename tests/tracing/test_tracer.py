@@ -160,22 +160,22 @@ def test_a_point_that_could_not_run_alone_is_a_source_only_if_all_it_reads_is_ri
 def test_a_memory_is_a_number_with_a_unit(text: str, size: int) -> None:
     from pycheck.options.reading import build
 
-    assert build({"trace_memory": text}).trace_memory == size
+    assert build({"trace": True, "trace_memory": text}).trace_memory == size
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         ("trace_memory", "much", "--trace-memory much: write a size such as 512MiB or 2GiB"),
-        ("trace_memory", "0", "--trace-memory is 0; it must be at least 1"),
-        ("trace_samples", 0, "--trace-samples is 0; it must be at least 1"),
+        ("trace_memory", "0", "--trace-memory 0: it must be at least 1"),
+        ("trace_samples", 0, "--trace-samples 0: it must be at least 1"),
     ],
 )
 def test_what_is_no_size_and_no_count_is_refused(option: str, value: object, message: str) -> None:
     from pycheck.options.reading import build
 
     with pytest.raises(UsageError, match=message):
-        build({option: value})
+        build({"trace": True, option: value})
 
 
 @pytest.mark.parametrize(
