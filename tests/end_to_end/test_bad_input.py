@@ -455,7 +455,7 @@ def test_the_folders_made_for_a_run_that_is_refused_are_gone(
         ("pycheck.toml", "formt = 'graph'", "Did you mean format?"),
         ("pycheck.toml", "samples = 'many'", "the value is 'many'"),
         ("pycheck.toml", "samples = ", "pycheck.toml: "),
-        ("pyproject.toml", "tool = 3", "tool is 3, not a table"),
+        ("pyproject.toml", "tool = 3  # pycheck", "tool is 3, not a table"),
     ],
 )
 def test_a_wrong_configuration_is_refused(
