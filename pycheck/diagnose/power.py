@@ -150,7 +150,7 @@ def _named(names: Sequence[str]) -> str:
 def _rows(table: TableReach) -> str:
     missing = table.row_count - table.reached_count
     samples = f"{table.sample_count:,} sample{'' if table.sample_count == 1 else 's'}"
-    return f"{missing:,} of the {table.row_count:,} rows of {table.layer or table.name} (in {samples})"
+    return f"{missing:,} of the {table.row_count:,} rows of {table.layer or f'the weight {table.name}'} (in {samples})"
 
 
 def _only(layers: Sequence[str | None]) -> str | None:

@@ -13,6 +13,8 @@ from .trials import Trials
 
 #: From the coarsest to the finest, as far as weights of ordinary size go.
 _QUANTIZATIONS = ("uint8", "uint16", "float16", "none")
+#: What costs less of any weights; uint16 does not where a few are large.
+_SAFER = {"uint8": ("float16", "none"), "uint16": ("float16", "none"), "float16": ("none",)}
 #: Of an output's scale: beyond, nothing passes by itself.
 _COST = 0.01
 JUDGED = "judged with 1 % of each output's scale allowed, which is what quantization may cost"
@@ -29,8 +31,10 @@ def allowance(failure: Failure) -> tuple[tuple[str, float], ...]:
     tolerance = failure.options.tolerance
     if tolerance.rtol or tolerance.atol or tolerance.max_ulp or tolerance.rules:
         return ()
-    rows = [c for c in failure.report.comparisons if c.candidate == failure.runtime and c.reference_scale]
-    return tuple((c.tensor, float(f"{_COST * (c.reference_scale or 0.0):.2g}")) for c in rows)
+    # The scale is the reference's: the noise floor tells it of a runtime that gave nothing.
+    rows = (c for c in failure.report.comparisons if c.is_noise_floor or c.candidate == failure.runtime)
+    scales = {c.tensor: c.reference_scale for c in rows if c.reference_scale}
+    return tuple((tensor, float(f"{_COST * scale:.2g}")) for tensor, scale in scales.items())
 
 
 def options_of(allowed: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
@@ -124,7 +128,7 @@ async def cure_anew(failure: Failure, trials: Trials) -> Remedy:
     """What pycheck converts from the model: with weights of the same quantization, in the format that was asked for.
 
     Where pycheck cannot take that format it takes the one that it chooses by itself. Where the published converter is
-    wrong with whole weights too, a quantization that pycheck's artifact does not bear either is left out.
+    wrong with whole weights too, weights in float16, then whole ones, replace a quantization that costs too much.
     """
     trial = Trial(failure.together, anew=True, quantize=failure.quantization)
     gave, allowed = await within(failure, trials, trial)
@@ -132,8 +136,11 @@ async def cure_anew(failure: Failure, trials: Trials) -> Remedy:
         trial = replace(trial, format="auto")
         gave, allowed = await within(failure, trials, trial)
     if gave.verdict is not Verdict.PASS and await _is_wrong_unquantized(failure, trials):
-        trial = replace(trial, quantize="none")
-        gave, allowed = await within(failure, trials, trial)
+        for quantize in _SAFER[failure.quantization]:
+            trial = replace(trial, quantize=quantize)
+            gave, allowed = await within(failure, trials, trial)
+            if gave.verdict is Verdict.PASS:
+                break
     made = await trials.artifact(trial)
     details = [f"in the {made.format} format"] if made else []
     details += [f"with weights in {_type(trial.quantize or '')}"] if failure.quantization != "none" else []

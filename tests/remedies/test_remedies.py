@@ -17,7 +17,7 @@ from pycheck.remedies.failure import Failure
 from pycheck.remedies.trials import Trials
 from pycheck.report import render, view
 from pycheck.report.json import report_from_dict, report_to_dict
-from pycheck.types import Finding, Remedy, Report, RuntimeId, Severity, Verdict
+from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Finding, Remedy, Report, RuntimeId, Severity, Verdict
 
 from .conftest import Bench, report
 
@@ -296,9 +296,29 @@ def test_the_published_converter_gives_way_to_pycheck_where_it_is_the_fault(
         == {
             "conversion": "pycheck compare m.keras --format graph --quantize uint8",
             "quantization": "pycheck compare m.keras --converter tensorflowjs --quantize float16",
-            "both": "pycheck compare m.keras --format graph --quantize none",
+            "both": "pycheck compare m.keras --format graph --quantize float16",
         }[wrong]
     )
+
+
+def test_quantization_may_cost_its_share_also_where_a_runtime_gave_nothing(only: Callable[..., None]) -> None:
+    """The scale of the output is the reference's."""
+
+    class Near(Bench):
+        async def run(self, trial: Trial) -> Report:
+            self.trials.append(trial)
+            ending = "broken" if not trial.anew else "pass" if trial.allowed else "near"
+            return report({str(runtime): ending for runtime in trial.runtimes})
+
+    only("conversion")
+    row = of_quantized().comparisons[0]
+    floor = replace(row, reference=NATIVE_FLOAT64, candidate=NATIVE_FLOAT32, passed=None)
+    failed = replace(of_quantized("broken"), comparisons=(floor,))
+    remedy = Near(failed, never, converter="tensorflowjs", quantize="uint8").remedies()["conversion"]
+    assert remedy.worked
+    limit = float(remedy.options[-1].removeprefix("y:"))
+    assert remedy.options[:-1] == ("--format", "graph", "--quantize", "uint8", "--atol")
+    assert limit == pytest.approx(0.01 * (row.reference_scale or 0.0), rel=0.05)
 
 
 ROTATED = {"Identity_1:0": "alpha", "Identity_2:0": "mid", "Identity:0": "beta"}
