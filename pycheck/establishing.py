@@ -9,12 +9,14 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
+from .artifact.document import read_document
 from .artifact.epsilons import with_epsilons
+from .artifact.layers_differences import layers_differences
 from .errors import PycheckError
 from .reference_check import agreeing
 from .references import References
 from .source import Source
-from .types import ArtifactInfo, Evidence, Report, RuntimeId
+from .types import ArtifactDifferences, ArtifactInfo, Evidence, Report, RuntimeId, RuntimeStatus
 
 _ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
 
@@ -24,10 +26,38 @@ async def established(
 ) -> Evidence:
     """The evidence, with what is found only where an output fails."""
     failed = {c.tensor for c in report.comparisons if not c.is_noise_floor and c.passed is False}
+    ended = any(r.status is RuntimeStatus.FAILED and r.id.engine not in ("native", "artifact") for r in report.runtimes)
     wrong = {e.layer: e.model for e in evidence.epsilons if e.differs and e.model is not None}
-    if not failed or not wrong:
-        return evidence
-    return replace(evidence, mended_by_epsilons=await _mended(wrong, failed, source, references, executor))
+    if failed and wrong:
+        evidence = replace(evidence, mended_by_epsilons=await _mended(wrong, failed, source, references, executor))
+    if (failed or ended) and (found := await _differences(source, executor)):
+        evidence = replace(evidence, differences=found)
+    return evidence
+
+
+async def _differences(source: Source, executor: Executor) -> ArtifactDifferences | None:
+    """How the layers of an artifact that was given differ from those that the model converts to."""
+    artifact = await source.artifact()
+    if not source.is_given or artifact.format != "layers":
+        return None
+    model = await source.model()
+
+    def find() -> ArtifactDifferences | None:
+        from .convert import convert
+        from .model.evidence import configurations
+
+        given = read_document(artifact.folder / artifact.model_file)
+        names = {tensor: name for name, tensor in artifact.output_names.items()}
+        outputs = [names[port.tensor] for port in given.outputs]
+        with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
+            made = convert(model, Path(folder, "artifact"), format="layers")
+            fresh = read_document(made.folder / made.model_file)
+            return layers_differences(fresh, given, configurations(model.keras_model), outputs)
+
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, find)
+    except PycheckError:  # tfjs-layers cannot take the model now, or not read the artifact: nothing to compare with
+        return None
 
 
 async def _mended(

@@ -165,6 +165,11 @@ class Source:
         """The artifact: the given one or the model itself, else from the cache, else converted now."""
         return await self._memo("artifact", self._convert)
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the artifact was given beside the model."""
+        return self._options.tfjs_model is not None
+
     async def is_artifact(self) -> bool:
         """Whether MODEL is itself a TF.js model."""
         identity = await self._identity()

@@ -39,6 +39,7 @@ CODES: Mapping[str, Code] = {
     "artifact-unsupported": Code(
         "the artifact has what TF.js lacks, ignores or misreads", "error where a runtime fails, else warning"
     ),
+    "artifact-differs": Code("the artifact has other layers or arguments than the model", _OF_CAUSE),
     "reference-differs": Code(
         "predict gives other values than the function that is converted", "error; warning where the cause is known"
     ),

@@ -23,6 +23,7 @@ _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "output-pairing": _ANY,
     "f16-overflow": frozenset({"nan-introduced", "drift", "top1-flip"}),
     "noise-floor-high": frozenset({"drift", "top1-flip"}),
+    "artifact-differs": _ANY,
     "cast-out-of-range": _ANY | {"reference-differs"},
     "epsilon-mismatch": _ANY,
     "ids-out-of-table": _SYMPTOMS | {"conversion-drift"},
@@ -137,6 +138,17 @@ def _cast(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     return cause.code == "cast-out-of-range" and not is_of_point(cause) and is_cast
 
 
+def _layers(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    """Other layers, at the points that compute from something else, and where TF.js refuses the file."""
+    if cause.code != "artifact-differs":
+        return False
+    if symptom.code == "runtime-failed":
+        names = [*cause.evidence["missing"], *cause.evidence["extra"], *cause.evidence["places"]]
+        return _covers(cause, symptom) and (symptom.runtime is None or any(name in symptom.summary for name in names))
+    at = is_of_point(symptom) and symptom.runtime is None and symptom.code in (*_SHARED, "shape-mismatch")
+    return at and symptom.layer in cause.evidence["places"]
+
+
 def _ids(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     """A number that a table has no entry for, where TF.js refused it."""
     is_refused = symptom.code == "runtime-failed" and "is not in [" in symptom.summary
@@ -184,6 +196,7 @@ _RULES: tuple[Callable[[Finding, Finding, Reach], bool], ...] = (
     _origin,
     _known_fault,
     _cast,
+    _layers,
     _ids,
     _weight,
     _random,

@@ -63,6 +63,18 @@ def _calls_in(model: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
             yield node.layer, keywords
 
 
+def configurations(keras_model: Any) -> dict[str, dict[str, Any]]:
+    """What each layer was made with, by its name."""
+    return {str(layer.name): _configuration(layer) for layer in layers_of(keras_model)}
+
+
+def _configuration(layer: Any) -> dict[str, Any]:
+    try:
+        return dict(layer.get_config())
+    except Exception:  # a layer of one's own may not have any
+        return {}
+
+
 def layers_of(model: Any) -> Iterator[Any]:
     """Every layer, those of nested models and wrapped ones too."""
     for layer in getattr(model, "layers", None) or ():

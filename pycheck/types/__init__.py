@@ -14,6 +14,7 @@ from .comparisons import (
 )
 from .dtypes import UNIT_ROUNDOFF, is_exact
 from .evidence import (
+    ArtifactDifferences,
     ArtifactFault,
     Column,
     Epsilon,
@@ -88,6 +89,7 @@ __all__ = [
     "UNIT_ROUNDOFF",
     "VALUE_KINDS",
     "Array",
+    "ArtifactDifferences",
     "ArtifactFault",
     "ArtifactInfo",
     "Batch",

@@ -140,6 +140,21 @@ class ArtifactFault:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactDifferences:
+    """How the layers of an artifact that was given differ from those of the model.
+
+    `missing` and `extra` are layers with their classes; `changed` are clauses. `places` are the layers of the artifact
+    that compute something else, or from something else, `outputs` the model's outputs behind them.
+    """
+
+    missing: tuple[tuple[str, str], ...]
+    extra: tuple[tuple[str, str], ...]
+    changed: tuple[str, ...]
+    places: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutOfRangeCast:
     """Numbers that a node of the model casts to an integer type which cannot hold them, on the first batch.
 
@@ -212,4 +227,5 @@ class Evidence:
     precision: str | None = None
     mended_by_epsilons: tuple[str, ...] = ()
     casts: tuple[OutOfRangeCast, ...] = ()
+    differences: ArtifactDifferences | None = None  # of an artifact that was given; looked for where something fails
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

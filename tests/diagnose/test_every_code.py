@@ -17,6 +17,7 @@ from pycheck.diagnose import diagnose
 from pycheck.diagnose.codes import CODES
 from pycheck.diagnose.operations import diagnose_trace
 from pycheck.types import (
+    ArtifactDifferences,
     ArtifactFault,
     ArtifactInfo,
     Column,
@@ -88,6 +89,9 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
         (),
         runtimes=(RuntimeRecord(WEBGL, RuntimeStatus.FAILED, None, {}, "Shape mismatch"),),
         evidence=Evidence(faults=(ArtifactFault("conv", "Conv2D", "tfjs-layers ignores groups", "Convert it again."),)),
+    ),
+    "artifact-differs": lambda: seen(
+        Evidence(differences=ArtifactDifferences((("act", "Activation"),), (), (), ("dense",), ("y",)))
     ),
     "reference-differs": lambda: seen(Evidence(reference=ReferenceCheck("model.predict", "differs", "y", 0.5, 1.0))),
     "training-mode": lambda: seen(Evidence(training_calls=(TrainingCall("bn", "BatchNormalization", True),))),

@@ -57,6 +57,17 @@ def layers_of(content: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def without_layer(name: str) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        layers = layers_of(content)
+        (gone,) = [layer for layer in layers if layer["config"]["name"] == name]
+        layers.remove(gone)
+        for ref in (ref for layer in layers for node in layer["inbound_nodes"] for ref in node if ref[0] == name):
+            ref[0] = gone["inbound_nodes"][0][0][0]
+
+    return change
+
+
 def with_arguments(layer: str, **arguments: Any) -> Callable[[dict[str, Any]], None]:
     def change(content: dict[str, Any]) -> None:
         next(found for found in layers_of(content) if found["config"]["name"] == layer)["config"].update(arguments)
@@ -89,7 +100,7 @@ def test_an_epsilon_that_does_no_harm_explains_nothing(tmp_path: Path) -> None:
     )
     (epsilon,), (drift,) = told(report, "epsilon-mismatch"), told(report, "drift")
     assert "as the model does" not in epsilon.summary
-    assert (drift.tensor, drift.explained_by) == ("b", ())
+    assert (drift.tensor, drift.explained_by) == ("b", ("artifact-differs",))
 
 
 @pytest.mark.parametrize(("dtype", "scale"), [("uint8", 300.0), ("int8", 300.0), ("int32", 1e11)])
@@ -105,3 +116,41 @@ def test_a_cast_that_does_not_fit_is_the_one_cause_with_the_one_advice(dtype: st
         assert set(advised(report)) == {"cast-out-of-range"}
         (cause,) = [finding for finding in told(report, "cast-out-of-range") if finding.advice]
         assert dtype in cause.summary
+
+
+def chained() -> Any:
+    """Two outputs, the first of which is behind an activation, a pooling and a normalization."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    x = keras.Input((8, 8, 3), name="x")
+    y = keras.layers.Conv2D(4, 3, name="conv", activation="tanh")(x)
+    norm = keras.layers.BatchNormalization(name="norm")
+    y = keras.layers.ReLU(name="cut")(norm(y))
+    y = keras.layers.Flatten(name="flat")(keras.layers.MaxPooling2D(2, strides=1, padding="same", name="pool")(y))
+    norm.set_weights([np.full(4, 2.0), np.full(4, 0.3), np.zeros(4), np.full(4, 0.5)])
+    flat = keras.layers.Flatten(name="plain")(x)
+    return keras.Model(x, [keras.layers.Dense(3, name="a")(y), keras.layers.Dense(2, name="b")(flat)])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (without_layer("cut"), "The layer cut (ReLU) of the model has no counterpart in the artifact."),
+        (without_layer("pool"), "The layer pool (MaxPooling2D) of the model has no counterpart in the artifact."),
+        (without_layer("norm"), "The layer norm (BatchNormalization) of the model has no counterpart in the artifact."),
+        (with_arguments("conv", activation="linear"), "conv (Conv2D): activation is linear, in the model tanh."),
+        (with_arguments("pool", pool_size=[3, 3]), "pool (MaxPooling2D): pool_size is [3, 3], in the model [2, 2]."),
+    ],
+)
+def test_layers_that_are_not_the_models_are_the_one_cause_with_the_one_advice(
+    change: Callable[[dict[str, Any]], None], words: str, tmp_path: Path
+) -> None:
+    model = chained()
+    artifact = altered(model, tmp_path / "artifact", change)
+    for run in (pycheck.compare, pycheck.trace):
+        report = run(model, tfjs_model=artifact, runtimes=CPU, samples=4)
+        (cause,) = told(report, "artifact-differs")
+        assert cause.summary.endswith(words)
+        assert advised(report) == ["artifact-differs"]
+        assert {finding.tensor for finding in told(report, "drift")} <= {"a"}
