@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ..types import Comparison, DeadChannels, Finding, Power, Severity, TableReach, WeightPower, is_exact
+from ..types import (
+    UNIT_ROUNDOFF,
+    Comparison,
+    DeadChannels,
+    Finding,
+    Power,
+    Severity,
+    TableReach,
+    WeightPower,
+    is_exact,
+)
 from .case import Case, Rule, listed, number
 from .codes import finding
 
 #: Samples that differ by less, in relation to the output's scale, are equal in float32.
-_EQUAL = 32 * 2.0**-24
+_EQUAL = 32 * UNIT_ROUNDOFF["float32"]
 _WIDE = 4.0
 _MOST_NAMED = 5
 _MOST_CHANNELS = 12

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ModelFileError, UsageError
+from ..model.evidence import layers_of
 
 _PRECISIONS = ("float16", "bfloat16", "float32", "float64")
 #: Of layers that draw random numbers while training, the argument that turns it off, and the value.
@@ -16,6 +17,7 @@ _RANDOM: Mapping[str, str] = {
     "SpatialDropout1D": "rate", "SpatialDropout2D": "rate", "SpatialDropout3D": "rate", "StochasticDepth": "rate",
 }  # fmt: skip
 _RANDOM_ARGUMENTS = ("dropout", "recurrent_dropout")
+_MOST_NAMED = 5
 _DROPPED_SUFFIXES = ("_regularizer", "_constraint")
 
 
@@ -50,6 +52,32 @@ def trainable_copy(
             "Give a Sequential or functional model.",
         ) from error
     return again, tuple(f"{', '.join(dict.fromkeys(layers))}: {what}" for what, layers in notes.items())
+
+
+def refuse_mixed_policies(model: Any, path: str) -> None:
+    """UsageError for layers that compute in another type than their weights have, which TF.js does not do."""
+    found = {str(layer.name): policy for layer in layers_of(model) if (policy := _policy(layer)).startswith("mixed_")}
+    if not found:
+        return
+    names = list(found)
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    policies = " and ".join(dict.fromkeys(found.values()))
+    has = "has" if len(names) == 1 else "have"
+    library = library_of(model).__name__
+    in_keras_3 = "keras.config.set_dtype_policy"
+    set_policy = in_keras_3 if library == "keras" else f"{library}.mixed_precision.set_global_policy"
+    raise UsageError(
+        f"{path} cannot be trained in TF.js: {', '.join(names[:_MOST_NAMED])}{more} {has} the dtype policy {policies}, "
+        "and TF.js trains in float32",
+        f'Build the model after {set_policy}("float32"), or make a float32 copy of this one and save it: '
+        f"copy = {library}.models.clone_model(model, clone_function=lambda layer: "
+        'layer.from_config({**layer.get_config(), "dtype": "float32"})); copy.set_weights(model.get_weights())',
+    )
+
+
+def _policy(layer: Any) -> str:
+    policy = getattr(layer, "dtype_policy", None) or getattr(layer, "_dtype_policy", None)
+    return str(getattr(policy, "name", None) or "float32")
 
 
 def _rewrite(

@@ -20,9 +20,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..gate import AUTO
-from ..types import Array, GradientComparison, RuntimeId, TrainingCurves, TrainingMoment, TrainingVariable
+from ..types import (
+    UNIT_ROUNDOFF,
+    Array,
+    GradientComparison,
+    RuntimeId,
+    TrainingCurves,
+    TrainingMoment,
+    TrainingVariable,
+)
 
-_ROUNDOFF = 2.0**-24
 _HALF = 2.0**13
 _OF_THE_FLOOR = 3.0
 _LEAST = 2.0**-126
@@ -75,7 +82,7 @@ class Floor:
         floor, scale = coarser * self._errors.get(key, 0.0), self._scales.get(key, 0.0)
         luck = 10.0 ** (AUTO.small_count_exponent / max(self._counts.get(key, 1), 1))
         by_floor = min(AUTO.max_factor * luck * floor, AUTO.upper_bound * scale)
-        by_size = AUTO.max_roundoffs * coarser * _ROUNDOFF * math.sqrt(max(self._steps, 1)) * scale
+        by_size = AUTO.max_roundoffs * coarser * UNIT_ROUNDOFF["float32"] * math.sqrt(max(self._steps, 1)) * scale
         return float(max(by_floor, _OF_THE_FLOOR * floor, by_size, _LEAST))
 
 

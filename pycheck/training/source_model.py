@@ -13,7 +13,7 @@ from ..artifact.document import Document, read_document
 from ..errors import ArtifactFileError, UsageError
 from ..inputs import Inputs
 from ..model import Model, load
-from .keras_models import require_trainable
+from .keras_models import refuse_mixed_policies, require_trainable
 
 _FEW = 8
 #: Of the largest output; two ways of Python to compute the same model in float32.
@@ -45,6 +45,7 @@ def source_model(model: Model, inputs: Inputs) -> SourceModel:
             )
         found = _of_layers(document, model, inputs)
     require_trainable(found.keras_model, path)
+    refuse_mixed_policies(found.keras_model, path)
     return found
 
 

@@ -13,6 +13,8 @@ from pycheck.artifact.document import read_document
 from pycheck.artifact.layers_differences import layers_differences
 from pycheck.types import ArtifactDifferences
 
+pytestmark = pytest.mark.real
+
 Layers = list[dict[str, Any]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,23 @@ def test_a_compiled_model_brings_its_own_optimizer_and_loss(tmp_path: Path) -> N
         assert str(compiled.optimizer) == "adam:0.02,epsilon=1e-05"
         assert str(compiled.loss) == "binary_crossentropy"
         assert compiled.clips == (2.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("library", "policy"), [("keras", "mixed_float16"), ("keras", "mixed_bfloat16"), ("tf_keras", "mixed_float16")]
+)
+def test_a_mixed_policy_is_named_with_code_that_makes_a_copy_in_float32(library: str, policy: str) -> None:
+    keras = importlib.import_module(library)
+    layers = [keras.layers.Dense(4, dtype=policy, name="half"), keras.layers.Dense(1, name="whole")]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    said = refuse(model, noise(8, 3), sums(noise(8, 3)))
+    assert f"half has the dtype policy {policy}" in said and "whole" not in said
+    code = said[said.index("copy = ") :]
+    names: dict[str, Any] = {library: keras, "model": model}
+    exec(code, names)
+    copy = names["copy"]
+    x = noise(4, 3)
+    np.testing.assert_allclose(copy.predict(x, verbose=0), model.predict(x, verbose=0), atol=0.05)
+    assert pycheck.train(
+        copy, noise(8, 3), sums(noise(8, 3)), optimizer="sgd:0.1", loss="mse", runtimes=["chromium:cpu"], steps=3
+    ).passed
