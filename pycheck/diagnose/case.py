@@ -162,6 +162,8 @@ def effect_of(result: PointResult) -> str:
         return ""
     if effect.reshapes:
         return f" Alone, this error changes the shape of {effect.tensor}."
+    if effect.flips:
+        return f" Alone, this error changes whole numbers or booleans in {effect.tensor}, which have no tolerance."
     if math.isinf(effect.share):
         return f" Alone, this error changes what is finite in {effect.tensor}."
     times = f"{percent(effect.share)} of" if effect.share < 1.0 else f"{number(effect.share)} times"

@@ -48,8 +48,14 @@ class Effects:
 
 def largest_effect(moved: Mapping[str, Comparison]) -> Effect | None:
     """The effect on the output that moves most; `moved` compares each output with what it is without the error."""
-    found = [Effect(output, share(row), row.shape_mismatch is not None) for output, row in moved.items()]
+    found = [_effect(output, row) for output, row in moved.items()]
     return max(found, key=lambda effect: effect.share, default=None)
+
+
+def _effect(output: str, row: Comparison) -> Effect:
+    size, reshapes = share(row), row.shape_mismatch is not None
+    flips = math.isinf(size) and not reshapes and not row.nonfinite.changed
+    return Effect(output, size, reshapes, flips)
 
 
 def share(comparison: Comparison) -> float:

@@ -34,12 +34,13 @@ class Effect:
     """What the error of one source does to the outputs while all else is right.
 
     `tensor` is the output that it moves most, `share` how much of the limit of that it takes: infinite where it
-    changes what is finite, or the shape, and `reshapes` tells the two apart.
+    changes what is finite, the shape (`reshapes`), or whole numbers and booleans, which have no tolerance (`flips`).
     """
 
     tensor: str
     share: float
     reshapes: bool = False
+    flips: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import pytest
 import pycheck
 from pycheck.diagnose.operations import diagnose_trace
 from pycheck.errors import RuntimeFailedError
-from pycheck.tracing.effects import Effects
+from pycheck.tracing.effects import Effects, largest_effect
 from pycheck.tracing.measuring import Expected, compare_point
 from pycheck.types import (
     Array,
@@ -88,6 +88,20 @@ def test_what_changes_the_shape_of_an_output_and_what_makes_it_infinite_are_told
     assert shape == Effect("low", math.inf, reshapes=True) and infinite == Effect("high", math.inf)
     assert told(shape).endswith(" Alone, this error changes the shape of low.")
     assert told(infinite).endswith(" Alone, this error changes what is finite in high.")
+
+
+@pytest.mark.parametrize("exact", [np.int32, np.int64, np.bool_])
+def test_whole_numbers_and_booleans_that_change_are_no_matter_of_what_is_finite(exact: type) -> None:
+    right, wrong = np.array([0, 1, 1], exact), np.array([1, 1, 0], exact)
+    reference = right.astype(np.float64)
+    row = compare("kinds", wrong, Expected(right, reference))
+    effect = largest_effect({"kinds": row})
+    assert effect == Effect("kinds", math.inf, flips=True)
+    assert told(effect).endswith(
+        " Alone, this error changes whole numbers or booleans in kinds, which have no tolerance."
+    )
+    same = largest_effect({"kinds": compare("kinds", right, Expected(right, reference))})
+    assert same == Effect("kinds", 0.0)
 
 
 def source(name: str, share: float | None, runtime: RuntimeId = WEBGL) -> TracePoint:
