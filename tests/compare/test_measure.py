@@ -12,7 +12,9 @@ from pycheck.compare import Statistics, measure, summarize
 from pycheck.types import CLASSES, NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Comparison, RuntimeId
 
 WEBGL = RuntimeId("chromium", "webgl")
-any_single = st.floats(width=32) | st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-45, 3.4e38])
+any_single = st.floats(width=32) | st.sampled_from(
+    [0.0, -0.0, math.inf, -math.inf, math.nan, float(np.float32(1e-45)), float(np.float32(3.4e38))]
+)
 
 
 def floats(*values: float) -> Array:

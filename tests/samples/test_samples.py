@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import tf_keras
 
 from models import make_models
+from pycheck import installed
 
 pytestmark = pytest.mark.real
 
@@ -65,6 +68,17 @@ def test_both_files_of_the_cnn_hold_the_same_weights() -> None:
 def test_the_keras_2_sample_says_that_keras_2_wrote_it() -> None:
     with h5py.File(FOLDER / "keras2.h5") as file:
         assert file.attrs["keras_version"].startswith("2.")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file != "keras2.h5"])
+def test_a_sample_of_keras_3_is_saved_as_the_oldest_supported_one_saves_it(file: str) -> None:
+    if file.endswith(".h5"):
+        with h5py.File(FOLDER / file) as opened:
+            version = str(opened.attrs["keras_version"])
+    else:
+        with zipfile.ZipFile(FOLDER / file) as archive:
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
+    assert tuple(map(int, version.split(".")[:2])) == installed.KERAS_OLDEST
 
 
 def test_the_half_overflow_sample_exceeds_half_floats_inside_and_not_at_its_ends() -> None:
