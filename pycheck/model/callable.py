@@ -116,7 +116,8 @@ def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> t
     """Trace a signature of a loaded SavedModel, and a note or ""; ModelFileError where none can be chosen."""
     chosen = choose_endpoint(path, loaded, signature)
     target = Target(owner=loaded, names=chosen.names, specs=chosen.specs, call=chosen.call, output_names=None)
-    return replace(_trace(target, batched=False), target=target), chosen.note
+    traceable = replace(target, call=chosen.traced) if chosen.traced else target
+    return replace(_trace(traceable, batched=False), target=target), chosen.note
 
 
 def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str], *, batched: bool) -> Traced:

@@ -17,12 +17,16 @@ _WHOLE = ("serve", "__call__")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is called with flat tensors: `names` and `specs` (tf.TensorSpec) of what it takes, and a note or ""."""
+    """What is called with flat tensors: `names` and `specs` (tf.TensorSpec) of what it takes, and a note or "".
+
+    `traced` does the same and can be traced, if the call itself keeps its variables in its graph.
+    """
 
     names: tuple[str, ...]
     specs: tuple[Any, ...]
     call: Callable[[Sequence[Any]], Any]
     note: str = ""
+    traced: Callable[[Sequence[Any]], Any] | None = None
 
 
 def choose_endpoint(path: str, loaded: Any, name: str | None) -> Endpoint:
@@ -79,7 +83,31 @@ def _of_signature(function: Any) -> Endpoint:
         names=names,
         specs=tuple(keywords[name] for name in names),
         call=lambda flat: function(**dict(zip(names, flat, strict=True))),
+        traced=_frozen(function, names) if _keeps_variables(function) else None,
     )
+
+
+def _keeps_variables(function: Any) -> bool:
+    """Whether its graph holds the variables of TensorFlow 1 themselves, as exports of estimators do."""
+    return any(operation.type in ("Variable", "VariableV2") for operation in function.graph.get_operations())
+
+
+def _frozen(function: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
+    """A signature with its variables as constants; TensorFlow finds them only in the graph of the signature itself.
+
+    TensorFlow sorts the inputs of such a signature by their names.
+    """
+    import tensorflow as tf
+
+    from ..tensorflow_internals import convert_to_constants
+
+    frozen = convert_to_constants.convert_variables_to_constants_v2(function, lower_control_flow=False)
+    order = sorted(range(len(names)), key=lambda index: names[index])
+
+    def call(flat: Sequence[Any]) -> Any:
+        return tf.nest.pack_sequence_as(function.structured_outputs, frozen(*(flat[index] for index in order)))
+
+    return call
 
 
 def _functions(loaded: Any) -> dict[str, Any]:

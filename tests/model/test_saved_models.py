@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pycheck
 from pycheck.errors import ConversionError, ModelFileError, UsageError
 from pycheck.model import Model, identify, load
 
@@ -186,3 +187,30 @@ def test_a_count_of_calls_that_no_output_reads_is_left_out(tf: Any, counting: di
 def test_a_count_of_calls_that_an_output_reads_is_named(counting: dict[str, Path]) -> None:
     with pytest.raises(ConversionError, match=r"changes its own variables when it predicts, at .*keeps a state"):
         load(identify(counting["read"])).frozen()
+
+
+def test_a_model_of_tensorflow_1_that_keeps_its_variables_in_its_graph_is_taken_and_converted(
+    tf: Any, tmp_path: Path
+) -> None:
+    """As estimators export them. The names of its inputs are not in the order of their placeholders."""
+    v1, generator = tf.compat.v1, np.random.default_rng(0)
+    weights = generator.normal(size=(3, 4)).astype(np.float32)
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], name="first")
+        scale = v1.placeholder(tf.float32, [None, 4], name="second")
+        w = v1.get_variable("w", initializer=weights, use_resource=False)
+        product = tf.matmul(x, w)
+        session.run(v1.global_variables_initializer())
+        inputs, outputs = {"z_features": x, "a_scale": scale}, {"z": product, "a": product * scale}
+        v1.saved_model.simple_save(session, str(tmp_path / "saved"), inputs, outputs)
+        operations = {operation.type for operation in session.graph.get_operations()}
+    assert "VariableV2" in operations
+    model = load(identify(tmp_path / "saved"))
+    given = {name: generator.normal(size=(5, n)).astype(np.float32) for name, n in (("z_features", 3), ("a_scale", 4))}
+    expected = {"z": given["z_features"] @ weights, "a": given["z_features"] @ weights * given["a_scale"]}
+    report = pycheck.compare(tmp_path / "saved", given, runtimes=["chromium:cpu"])
+    assert report.passed, str(report)
+    got = model.predict(given)
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-5, atol=1e-6)
