@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from .artifact.operations import NO_RAGGED_TENSORS
 from .cache import Cache, content_key
 from .errors import UsageError
 from .inputs import asked_sizes, free_inputs, make_inputs, usual_size
@@ -215,6 +216,12 @@ class _Search:
                 "Give another size, or inputs.",
             )
         name = next(iter(self._free))
+        if "ragged" in (place + outcome.failure).lower():
+            return UsageError(
+                f"The model computes with a ragged tensor, whose parts ({', '.join(self._free)}) are the values and "
+                f"where each row begins: sizes alone do not make parts that fit one another. {place}{outcome.failure}.",
+                NO_RAGGED_TENSORS,
+            )
         ranges = ", ".join(
             f"{name} ({_text(sizes[name])} to {_text(self._largest(tried, name))})" for name in self._free
         )

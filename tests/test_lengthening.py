@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.errors import UsageError
+from pycheck.convert import convert
+from pycheck.errors import ConversionError, UsageError
 from pycheck.lengthening import Lengths, search
 from pycheck.model import identify, load
 from pycheck.options.reading import build
@@ -161,3 +162,19 @@ def test_a_size_that_was_asked_for_is_kept_or_refused(keras: Any) -> None:
     assert lengths(model, size="x:101").sizes == {"x": (101,)}
     with pytest.raises(UsageError, match=r"does not run with --size x:9: crop: "):
         lengths(model, size={"x": 9})
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "max"])
+def test_parts_of_a_ragged_tensor_are_no_matter_of_sizes(tmp_path: Path, keras: Any, kind: str) -> None:
+    import tensorflow as tf
+
+    holder, reduce = tf.Module(), getattr(tf, f"reduce_{kind}")
+    spec = tf.RaggedTensorSpec([None, None], tf.float32)
+    holder.f = tf.function(lambda rows: {"y": reduce(rows, axis=1)}, [spec])
+    tf.saved_model.save(holder, str(tmp_path / "model"), signatures=holder.f)
+    with pytest.raises(UsageError, match="ragged tensor, whose parts") as caught:
+        lengths(identify(tmp_path / "model"))
+    assert "to_tensor()" in caught.value.advice and "--size" not in str(caught.value)
+    with pytest.raises(ConversionError, match="no such operation") as refused:
+        convert(load(identify(tmp_path / "model")), tmp_path / "artifact")
+    assert "to_tensor()" in refused.value.advice

@@ -31,3 +31,10 @@ def listed_operations() -> frozenset[str]:
 def known_operations() -> frozenset[str]:
     """The same, with those that TF.js passes over or resolves by itself."""
     return listed_operations() | _ALWAYS_KNOWN
+
+
+#: What to do about a model that computes with ragged tensors.
+NO_RAGGED_TENSORS = (
+    "TF.js has no ragged tensors. Pad the rows before the model, with to_tensor(), and save a model that takes this "
+    "dense tensor and masks the padding."
+)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 
+from ..artifact.operations import NO_RAGGED_TENSORS
 from ..errors import ConversionError
 from ..tensorflow_internals import meta_graph_pb2, node_def_pb2, op_def_registry
 from ..types import Signature, TensorSpec
@@ -80,7 +81,9 @@ def convert_graph(
     if problems:
         raise ConversionError(
             f"The model cannot become a TF.js graph model:\n{describe_problems(problems, layers)}",
-            "Replace these layers, or compute this part outside the model.",
+            NO_RAGGED_TENSORS
+            if any("/Ragged" in f"/{problem.node}" for problem in problems)
+            else "Replace these layers, or compute this part outside the model.",
         )
     notes += backend_notes(program)
     _shorten_function_names(program)
