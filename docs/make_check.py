@@ -1,4 +1,7 @@
-"""Writes what can be generated of docs/check.md, and the JSON Schema of a check: ``python docs/make_check.py``."""
+"""Writes what can be generated of docs/check.md, and the JSON Schemas of a check and of pycheck.toml.
+
+``python docs/make_check.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pycheck.matrix.keys import MODEL_SETTINGS, SECTIONS, TOP, Key
+from pycheck.matrix.schema import configuration_schema
 from pycheck.options.table import BY_SETTING
 from pycheck.report.json import check_schema
 
 PAGE = Path(__file__).parent / "check.md"
 SCHEMA = Path(__file__).parent / "check.schema.json"
+CONFIGURATION = Path(__file__).parent / "pycheck.schema.json"
 _BEGIN, _END = "<!-- generated: docs/make_check.py -->", "<!-- end of what is generated -->"
 
 
@@ -52,8 +57,14 @@ def schema() -> str:
     return json.dumps(check_schema(), indent=2) + "\n"
 
 
+def configuration() -> str:
+    """The schema of pycheck.toml as it is written down."""
+    return json.dumps(configuration_schema(), indent=2) + "\n"
+
+
 def main() -> None:
-    """Write both."""
+    """Write all of it."""
+    CONFIGURATION.write_text(configuration(), encoding="utf-8")
     PAGE.write_text(with_reference(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     SCHEMA.write_text(schema(), encoding="utf-8")
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RuntimeUnavailableError,
         UsageError,
     )
+    from .session import Session
     from .types import (
         ArtifactInfo,
         CheckReport,
@@ -61,6 +62,7 @@ __all__ = [
     "RuntimeRecord",
     "RuntimeTimeoutError",
     "RuntimeUnavailableError",
+    "Session",
     "UsageError",
     "Verdict",
     "__version__",
@@ -76,7 +78,7 @@ __all__ = [
 
 #: Where those names live. They are imported when they are first used, so that a test run with pycheck's plugin
 #: installed, and `pycheck --help`, need not wait for NumPy.
-_HOMES = ("errors", "types", "api")
+_HOMES = ("errors", "types", "api", "session")
 
 
 if not TYPE_CHECKING:  # to whom it would say that every name is there

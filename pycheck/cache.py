@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,28 +177,71 @@ class Cache:
         if self.enabled:
             self._prune()
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes by kind of entry."""
+        sizes: dict[str, int] = {}
+        for folder in self._entries():
+            sizes[folder.parent.name] = sizes.get(folder.parent.name, 0) + _size(folder)
+        return dict(sorted(sizes.items()))
+
+    def clean(self, *, environments: bool = False) -> tuple[int, int]:
+        """Remove all entries that nobody uses, environments only if asked to; the bytes that went and that stayed."""
+        removed = kept = 0
+        for folder in self._entries():
+            size = _size(folder)
+            is_environment = folder.parent.name == ENVIRONMENTS
+            if _remove_unused(folder) if not is_environment else environments and _remove_all(folder):
+                removed += size
+            else:
+                kept += size
+        return removed, kept
+
+    def _entries(self) -> Iterator[Path]:
+        """Also those that are being built."""
+        yield from (folder for folder in sorted(self.root.glob("*/*")) if folder.is_dir())
+
     def _prune(self) -> None:
         entries = []
-        for folder in self.root.glob("*/*"):
+        for folder in self._entries():
             try:
-                used_at = folder.stat().st_mtime
                 if folder.name.startswith("."):
-                    if used_at < time.time() - _ABANDONED_AFTER_S:
-                        shutil.rmtree(folder, ignore_errors=True)
+                    _remove_unused(folder)
                 elif folder.parent.name != ENVIRONMENTS:
-                    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-                    entries.append((used_at, size, folder))
+                    entries.append((folder.stat().st_mtime, _size(folder), folder))
             except OSError:
                 continue
         total = sum(size for _, size, _ in entries)
         for _, size, folder in sorted(entries):
             if total <= self._limit_bytes:
                 break
-            seal = _locked(folder, exclusive=True)
-            if seal:  # else someone uses it
-                with seal:
-                    shutil.rmtree(folder, ignore_errors=True)
+            if _remove_unused(folder):
                 total -= size
+
+
+def _remove_unused(folder: Path) -> bool:
+    """Whether an entry was removed: nobody uses it. One that is being built goes when its builder must have died."""
+    try:
+        if folder.name.startswith("."):
+            return folder.stat().st_mtime < time.time() - _ABANDONED_AFTER_S and _remove_all(folder)
+        if not (folder / _SEAL).exists():
+            return _remove_all(folder)
+    except OSError:
+        return False
+    seal = _locked(folder, exclusive=True)
+    if not seal:  # someone uses it
+        return False
+    with seal:
+        return _remove_all(folder)
+
+
+def _remove_all(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _size(folder: Path) -> int:
+    """Bytes."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _locked(folder: Path, *, exclusive: bool) -> BinaryIO | None:

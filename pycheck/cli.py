@@ -34,6 +34,7 @@ from .interrupts import Interrupted
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .cache import Cache
     from .console import Console, Observer
     from .matrix import Plan
     from .options.values import Options
@@ -338,17 +339,24 @@ def explain(
 
 @app.command()
 def schema(
-    name: Annotated[str, typer.Argument(metavar="[report|check]", help="Of what: one model, or a check.")] = "report",
+    name: Annotated[
+        str, typer.Argument(metavar="report|check|config", help="Of what: one model, a check, or pycheck.toml.")
+    ] = "report",
 ) -> None:
-    """Print the JSON Schema of what --json writes; its schema_version changes when what is there does."""
+    """Print the JSON Schema of what --json writes, or of pycheck.toml, which an editor completes and checks by it.
+
+    The schema_version of a report changes when what is there does.
+    """
     import json
 
-    from .publishing import standard_output
     from .report.json import schema_of
 
-    text = json.dumps(schema_of(name), indent=2)
-    with standard_output():
-        print(text)
+    if name == "config":
+        from .matrix.schema import configuration_schema
+
+        _say(json.dumps(configuration_schema(), indent=2))
+    else:
+        _say(json.dumps(schema_of(name), indent=2))
 
 
 @app.command()
@@ -403,6 +411,54 @@ def _install_converter(what: list[str], install: bool, options: Options, console
     found = install_published(Cache(options.cache_dir), console.note)
     with standard_output():
         print(f"{found}: {found.python}")
+
+
+cache = typer.Typer(help="What was computed before, and is kept for the next run.", no_args_is_help=True)
+app.add_typer(cache, name="cache")
+
+
+@cache.command("dir")
+def cache_dir() -> None:
+    """Print the folder: PYCHECK_CACHE_DIR, cache_dir of pycheck.toml, or the system's own place."""
+    _say(str(_cache().root))
+
+
+@cache.command("size")
+def cache_size() -> None:
+    """Print how much is kept, by kind."""
+    from .report.wording import size
+
+    sizes = _cache().sizes()
+    rows = [*sizes.items(), ("together", sum(sizes.values()))]
+    width = max(len(kind) for kind, _ in rows)
+    _say("\n".join(f"{kind:{width}}  {size(size_bytes):>9}" for kind, size_bytes in rows))
+
+
+@cache.command("clean")
+def cache_clean(
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Also the published converter's environment, which takes minutes to make."),
+    ] = False,
+) -> None:
+    """Remove what is kept, but for what runs at this moment use."""
+    from .report.wording import size
+
+    removed, kept = _cache().clean(environments=everything)
+    _say(f"removed {size(removed)}" + (f"; {size(kept)} are left, see pycheck cache size" if kept else ""))
+
+
+def _cache() -> Cache:
+    from .cache import Cache
+
+    return Cache(_options({}).cache_dir)
+
+
+def _say(text: str) -> None:
+    from .publishing import standard_output
+
+    with standard_output():
+        print(text)
 
 
 @app.command(epilog=_EPILOG_DEVICES)

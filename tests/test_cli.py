@@ -16,6 +16,7 @@ import pytest
 
 import pycheck
 from pycheck import api, cli, console, doctor
+from pycheck.cache import Cache
 from pycheck.errors import UsageError
 from pycheck.runtimes.page import BrowserRuntime
 from pycheck.types import RuntimeId, Tensors
@@ -510,3 +511,63 @@ def test_doctor_says_what_to_do_where_no_browser_starts(run: Callable[..., Any])
     assert code == 3
     assert "the browser /nowhere/chrome is not there" in " ".join(out.split())
     assert "--browser-path" in out
+
+
+# ------------------------------------------------------------------- the cache
+
+
+def _entry(cache: Cache, kind: str, key: str, size: int) -> Path:
+    pending = cache.reserve(kind, key)
+    (pending.folder / "file").write_bytes(b"x" * size)
+    return pending.publish()
+
+
+def test_the_cache_is_shown_and_cleaned_but_for_what_is_in_use(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "kept"
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(root))
+    assert run("cache", "dir") == (0, f"{root}\n", "")
+    earlier, now = Cache(root), Cache(root)
+    unused = _entry(earlier, "native", "a", 3000)
+    earlier.close()
+    used = _entry(now, "artifact", "b", 5000)
+    environment = root / "environments" / "c"
+    environment.mkdir(parents=True)
+    (environment / "file").write_bytes(b"x" * 7000)
+    code, out, _ = run("cache", "size")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["artifact", "environments", "native", "together"]
+    assert re.search(r"together +15\.\d kB", out)
+    code, out, _ = run("cache", "clean")
+    assert (code, out.startswith("removed 3.")) == (0, True)
+    assert (unused.exists(), used.exists(), environment.exists()) == (False, True, True)
+    now.close()
+    code, out, _ = run("cache", "clean", "--all")
+    assert (code, used.exists(), environment.exists()) == (0, False, False)
+    assert re.fullmatch(r"removed 12\.\d kB\n", out)
+
+
+def test_a_folder_that_is_being_built_is_left_alone(run: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
+    building = Cache(tmp_path).reserve("native", "a").folder
+    run("cache", "clean", "--all")
+    assert building.is_dir()
+    os.utime(building, (0, 0))  # whose builder died
+    run("cache", "clean")
+    assert not building.exists()
+
+
+def test_the_schema_of_the_configuration_has_every_setting_that_a_file_may_have(run: Callable[..., Any]) -> None:
+    from pycheck.options.table import BY_SETTING, OPTIONS
+
+    code, out, _ = run("schema", "config")
+    properties = json.loads(out)["properties"]
+    assert code == 0 and set(BY_SETTING) < set(properties)
+    own = properties["models"]["items"]["properties"]
+    assert {option.setting for option in OPTIONS if option.in_model} | {"path", "name", "inputs"} <= set(own)
+    assert properties["format"]["enum"] == ["auto", "layers", "graph"]
+    assert all(
+        entry.get("description") or name in ("models", "severity") or "items" in entry or "properties" in entry
+        for name, entry in properties.items()
+    )

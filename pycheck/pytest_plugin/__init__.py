@@ -15,8 +15,8 @@ from .results import RESULTS
 from .summary import Summary
 
 if TYPE_CHECKING:
+    from ..session import Session
     from ..types import Report, RuntimeId
-    from .bench import Bench
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,28 +79,27 @@ def pycheck_runtime(request: pytest.FixtureRequest) -> RuntimeId:
 
 
 @pytest.fixture(scope="session")
-def _pycheck_bench() -> Iterator[Bench]:
-    from .bench import Bench
+def _pycheck_session() -> Iterator[Session]:
+    from ..session import Session
 
-    bench = Bench()
-    yield bench
-    bench.close()
+    with Session() as session:
+        yield session
 
 
 @pytest.fixture
-def pycheck_compare(request: pytest.FixtureRequest, _pycheck_bench: Bench) -> Callable[..., Report]:
+def pycheck_compare(request: pytest.FixtureRequest, _pycheck_session: Session) -> Callable[..., Report]:
     """`pycheck.compare`, in browsers that the whole session shares, with the options of the mark and the session."""
     from .calls import Calls
 
-    return Calls(request, _pycheck_bench).compare
+    return Calls(request, _pycheck_session).compare
 
 
 @pytest.fixture
-def pycheck_trace(request: pytest.FixtureRequest, _pycheck_bench: Bench) -> Callable[..., Report]:
+def pycheck_trace(request: pytest.FixtureRequest, _pycheck_session: Session) -> Callable[..., Report]:
     """`pycheck.trace`, likewise."""
     from .calls import Calls
 
-    return Calls(request, _pycheck_bench).trace
+    return Calls(request, _pycheck_session).trace
 
 
 # Wrappers of the old style: the plugin is loaded wherever pycheck is installed, by whatever pytest is there.

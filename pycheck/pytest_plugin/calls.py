@@ -10,17 +10,17 @@ import pytest
 from ..api import path_or
 from ..errors import PycheckError
 from ..options.keywords import in_python
+from ..session import Session
 from ..types import Report
 from . import accepted, results, settings
-from .bench import Bench
 
 
 class Calls:
     """What one test calls."""
 
-    def __init__(self, request: pytest.FixtureRequest, bench: Bench) -> None:
+    def __init__(self, request: pytest.FixtureRequest, session: Session) -> None:
         self._request = request
-        self._bench = bench
+        self._session = session
 
     def compare(self, model: Any, inputs: Any = None, **options: Any) -> Report:
         """What `pycheck.compare` gives and raises; options that are not given are those of the mark and the session."""
@@ -36,7 +36,7 @@ class Calls:
         __tracebackhide__ = True
         try:
             asked = settings.asked(self._request, given, inputs)
-            report: Report = self._bench.run(
+            report: Report = self._session.run(
                 lambda workbench: getattr(workbench, what)(path_or(model), path_or(inputs), asked.options)
             )
             if asked.allow_unavailable:

@@ -70,5 +70,5 @@ def schema_of(name: str) -> dict[str, Any]:
     """The schema of a "report" or a "check"; UsageError for another."""
     known = {"report": report_schema, "check": check_schema}
     if name not in known:
-        raise UsageError(f"no schema is called {name!r}; known: {', '.join(known)}")
+        raise UsageError(f"no schema is called {name!r}; known: {', '.join(known)}, config")
     return known[name]()

@@ -25,6 +25,7 @@ def test_the_tables_and_the_schema_are_those_of_the_code() -> None:
     page = (DOCS / "check.md").read_text(encoding="utf-8")
     assert page == maker.with_reference(page), "python docs/make_check.py writes it anew"
     assert maker.SCHEMA.read_text(encoding="utf-8") == maker.schema(), "python docs/make_check.py writes it anew"
+    assert maker.CONFIGURATION.read_text(encoding="utf-8") == maker.configuration(), "likewise"
 
 
 def test_the_example_is_a_configuration(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 # All that the plugin imports when it is used: a suite inside of this process forgets what it imported itself.
-from pycheck.pytest_plugin import bench, calls, settings  # noqa: F401
+from pycheck import session
+from pycheck.pytest_plugin import calls, settings  # noqa: F401
 from pycheck.report import html, view  # noqa: F401
 
 from .fake_workbench import FakeWorkbench
@@ -46,7 +47,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
 def faked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
     """The same in this process, where nothing is started: see fake_workbench.py."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    monkeypatch.setattr(bench, "Workbench", FakeWorkbench)
+    monkeypatch.setattr(session, "Workbench", FakeWorkbench)
 
     def run(tests: str, *arguments: str | Path) -> pytest.RunResult:
         pytester.makepyfile(test_models=tests)
@@ -61,7 +62,7 @@ def faked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
 def faked_process(suite: Suite, pytester: pytest.Pytester) -> Suite:
     """The same in processes, for what has several."""
     fake = f"import sys\nsys.path.insert(0, {str(HERE)!r})\nimport fake_workbench\n"
-    patch = "import pycheck.pytest_plugin.bench as bench\nbench.Workbench = fake_workbench.FakeWorkbench\n"
+    patch = "import pycheck.session as session\nsession.Workbench = fake_workbench.FakeWorkbench\n"
     pytester.makeconftest(fake + patch)
     return suite
 

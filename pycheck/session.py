@@ -1,13 +1,20 @@
-"""The workbench of a session, in a thread of its own: tests are not asynchronous, and browsers outlive each of them."""
+"""Runs that share their browsers, in a thread of its own: browsers outlive each of them, and callers need no loop."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from ..pipeline import Workbench
+from .api import Arrays, asked_options, path_or
+from .options.keywords import accepts
+from .pipeline import Workbench
+from .types import Report
+
+if TYPE_CHECKING:
+    from .options.settings import CompareKeywords, TraceKeywords
 
 T = TypeVar("T")
 
@@ -15,13 +22,52 @@ T = TypeVar("T")
 _GRACE_S = 30.0
 
 
-class Bench:
-    """Starts with the first run. Browsers start when a run needs them and end in `close`."""
+class Session:
+    """Compares and traces one model after the other in browsers that stay open in between.
+
+    A context manager, which closes the browsers at its end. Browsers start when a run needs them.
+    """
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workbench: Workbench | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @accepts("compare")
+    def compare(
+        self,
+        model: str | os.PathLike[str] | Any,
+        inputs: str | os.PathLike[str] | Arrays | None = None,
+        **options: Unpack[CompareKeywords],
+    ) -> Report:
+        """What `pycheck.compare` does.
+
+        Args:
+            model, inputs: As in `pycheck.compare`.
+        """
+        asked = asked_options(options, inputs)
+        return self.run(lambda workbench: workbench.compare(path_or(model), path_or(inputs), asked))
+
+    @accepts("trace")
+    def trace(
+        self,
+        model: str | os.PathLike[str] | Any,
+        inputs: str | os.PathLike[str] | Arrays | None = None,
+        **options: Unpack[TraceKeywords],
+    ) -> Report:
+        """What `pycheck.trace` does.
+
+        Args:
+            model, inputs: As in `pycheck.compare`.
+        """
+        asked = asked_options({**options, "trace": True}, inputs)
+        return self.run(lambda workbench: workbench.trace(path_or(model), path_or(inputs), asked))
 
     def run(self, work: Callable[[Workbench], Coroutine[Any, Any, T]]) -> T:
         """Do it and wait. What interrupts the wait (Ctrl-C, a timeout of the test) ends the work first."""

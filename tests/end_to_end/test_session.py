@@ -1,0 +1,36 @@
+"""Runs of one session share their browser, and it ends with the session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pycheck
+from pycheck.runtimes.browser import BrowserHost
+
+pytestmark = pytest.mark.real
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def test_compares_and_traces_of_a_session_start_one_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    launch = BrowserHost._launch
+
+    async def counted(self: BrowserHost, webgpu: bool) -> Any:
+        started.append(self)
+        return await launch(self, webgpu)
+
+    monkeypatch.setattr(BrowserHost, "_launch", counted)
+    x = np.load(MODELS / "cnn_inputs.npy")[:4]
+    with pycheck.Session() as session:
+        for runtime in ("chromium:cpu", "chromium:wasm"):
+            assert session.compare(MODELS / "cnn.keras", x, runtimes=runtime).passed
+        report = session.trace(MODELS / "cnn.keras", x, runtimes="chromium:cpu")
+        assert report.trace is not None and report.trace.points
+        with pytest.raises(pycheck.UsageError, match=r"^samples is for made inputs"):
+            session.compare(MODELS / "cnn.keras", x, samples=3)
+    assert len(started) == 1
