@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 #: What TensorFlow prints whatever TF_CPP_MIN_LOG_LEVEL says: part of its C++ logs before logging is initialized.
 _NOISE = re.compile(
@@ -15,6 +18,48 @@ _NOISE = re.compile(
     rb"|oneDNN custom operations|optimized to use available CPU|rebuild TensorFlow|Could not find cuda drivers"
     rb"|Could not find TensorRT|failed call to cuInit|Error loading CUDA libraries"
 )
+
+
+class _OneThread(io.TextIOBase):
+    """Keeps what one thread writes; what others write, such as progress, goes on to the stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._thread = stream, threading.get_ident()
+        self.kept: list[str] = []
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() != self._thread:
+            return self._stream.write(text)
+        self.kept.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+@contextmanager
+def quiet_failure() -> Iterator[None]:
+    """Drop what this thread writes to Python's standard error if the work fails, since its error says it.
+
+    NumPy prints a traceback of its own for each module that was built for another one.
+    """
+    stream = sys.stderr
+    if stream is None:  # started without a standard error
+        yield
+        return
+    sys.stderr = held_back = _OneThread(stream)
+    try:
+        yield
+        stream.write("".join(held_back.kept))
+    finally:
+        if sys.stderr is held_back:
+            sys.stderr = stream
 
 
 @contextmanager

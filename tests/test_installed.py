@@ -8,13 +8,15 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pycheck import installed, keras2, process
+from pycheck import installed, keras2, process, quiet
 from pycheck.errors import InstallationError
 from pycheck.model import tensorflow_import
 from pycheck.tensorflow_check import tensorflow_error
@@ -223,6 +225,30 @@ def test_a_command_tells_of_a_tensorflow_that_kills_the_process_and_ends_with_2(
     message, then = [line for line in done.stderr.splitlines() if not re.match(r"[\w:-]+: [\w ]+$", line)]
     assert message.startswith("pycheck: tensorflow") and seen in message
     assert then.startswith("  ") and advice in then
+
+
+def test_a_numpy_of_another_abi_is_one_message_without_the_tracebacks_that_numpy_prints(tmp_path: Path) -> None:
+    module = (
+        "import sys\nprint('A module that was compiled using NumPy 1.x cannot be run in NumPy 2', file=sys.stderr)\n"
+        "raise ImportError('numpy.core.umath failed to import')"
+    )
+    done = _convert_with(tmp_path, module)
+    assert done.returncode == 2
+    message, then = [line for line in done.stderr.splitlines() if not re.match(r"[\w:-]+: [\w ]+$", line)]
+    assert message.endswith("cannot be imported: ImportError: numpy.core.umath failed to import")
+    assert "pip install --force-reinstall" in then
+
+
+def test_what_an_import_that_succeeds_writes_is_seen_and_other_threads_write_on(capsys: Any) -> None:
+    with quiet.quiet_failure():
+        print("a warning", file=sys.stderr)
+        other = threading.Thread(target=lambda: print("progress", file=sys.stderr))
+        other.start()
+        other.join()
+    with pytest.raises(ValueError, match="no"), quiet.quiet_failure():
+        print("dropped", file=sys.stderr)
+        raise ValueError("no")
+    assert capsys.readouterr().err == "progress\na warning\n"
 
 
 def test_who_asks_python_for_a_traceback_of_a_fatal_signal_gets_that_too(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from .. import installed, process
 from ..errors import InstallationError
 from ..fatal_signals import told_of
 from ..process import without_optional_imports
-from ..quiet import without_native_noise
+from ..quiet import quiet_failure, without_native_noise
 
 
 def import_tensorflow() -> Any:
@@ -32,7 +32,8 @@ def import_tensorflow() -> Any:
     _choose_backend()
     if "tensorflow" not in sys.modules:
         with _told_of_signals(), installed.importing("tensorflow"), without_native_noise(), without_optional_imports():
-            import tensorflow
+            with quiet_failure() if process.own else nullcontext():
+                import tensorflow
 
             tensorflow.config.list_physical_devices()  # looks for GPUs now, not when a model is loaded, and says so
         tensorflow.get_logger().setLevel(logging.ERROR)
