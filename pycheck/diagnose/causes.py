@@ -256,8 +256,8 @@ def _of_cast(cast: OutOfRangeCast) -> str:
     if cast.undefined:
         tfjs = f"TF.js has no {cast.dtype} and keeps the number" if narrow else "backends of TF.js differ too"
         return (
-            "The result of such a cast is undefined, and TensorFlow gives different ones in eager mode and in a graph; "
-            f"{tfjs}."
+            "The result of such a cast is undefined, and TensorFlow may give different ones in eager mode and in a "
+            f"graph; {tfjs}."
         )
     if narrow:
         return f"TensorFlow keeps the lowest bits; TF.js has no {cast.dtype} and keeps the number."
