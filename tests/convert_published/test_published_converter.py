@@ -243,22 +243,7 @@ def test_without_a_python_that_fits_the_ones_that_do_are_named(tmp_path: Path, m
         install_published(Cache(tmp_path), lambda _: None)
 
 
-@pytest.fixture
-def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real one, of this environment or of the cache that is named; of that, nothing else is read or written."""
-    if CONVERTER_CACHE:
-        (tmp_path / ENVIRONMENTS).symlink_to(Path(CONVERTER_CACHE).resolve() / ENVIRONMENTS)
-    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
-    try:
-        find_published(Cache(tmp_path))
-    except InstallationError:
-        if CONVERTER_CACHE:
-            raise
-        pytest.skip("the published converter is tried where PYCHECK_TEST_CONVERTER_CACHE names a cache that has it")
-
-
-@pytest.mark.parametrize(("sample", "artifact_format"), [("keras2.h5", "layers"), ("cnn.keras", "graph")])
-def test_an_artifact_of_the_published_converter_is_compared(published: None, sample: str, artifact_format: str) -> None:
+def _compare_published(sample: str, artifact_format: str) -> None:
     report = pycheck.compare(
         SAMPLES / sample, samples=2, runtimes=["chromium:cpu"], converter="tensorflowjs", power=False
     )
@@ -267,3 +252,44 @@ def test_an_artifact_of_the_published_converter_is_compared(published: None, sam
     assert report.artifact.format == artifact_format
     assert report.artifact.converter.startswith("tensorflowjs 4.22.0, tensorflow 2.")
     assert "--converter tensorflowjs" in report.command
+
+
+_CONVERTED = pytest.mark.parametrize(
+    ("sample", "artifact_format"), [("keras2.h5", "layers"), ("cnn.keras", "graph"), ("recurrent.keras", "graph")]
+)
+
+
+@_CONVERTED
+def test_an_artifact_of_the_converter_beside_this_tensorflow_is_compared(
+    sample: str, artifact_format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
+    try:
+        find_published(Cache(tmp_path))
+    except InstallationError:
+        pytest.skip("the published converter is not beside a TensorFlow that it was made for: see the exhaustive tests")
+    _compare_published(sample, artifact_format)
+
+
+@pytest.fixture(scope="module")
+def converter_environment() -> Path:
+    """A cache with the environment of the converter, which `pycheck doctor` makes once; nothing else is kept there."""
+    cache = Path(CONVERTER_CACHE or ROOT / ".setup" / "converter").resolve()
+    done = subprocess.run(
+        [sys.executable, "-m", "pycheck", "doctor", "--install", "tensorflowjs"],
+        env={**os.environ, "PYCHECK_CACHE_DIR": str(cache)}, capture_output=True, text=True, timeout=1800, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tensorflowjs 4.22.0, tensorflow 2.19.")
+    return cache / ENVIRONMENTS
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(2000)  # the first time it installs about 2 GB
+@_CONVERTED
+def test_an_artifact_of_the_converter_in_its_own_environment_is_compared(
+    converter_environment: Path, sample: str, artifact_format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ENVIRONMENTS).symlink_to(converter_environment)
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
+    _compare_published(sample, artifact_format)
