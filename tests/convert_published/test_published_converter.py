@@ -254,9 +254,7 @@ def _compare_published(sample: str, artifact_format: str) -> None:
     assert "--converter tensorflowjs" in report.command
 
 
-_CONVERTED = pytest.mark.parametrize(
-    ("sample", "artifact_format"), [("keras2.h5", "layers"), ("cnn.keras", "graph"), ("recurrent.keras", "graph")]
-)
+_CONVERTED = pytest.mark.parametrize(("sample", "artifact_format"), [("keras2.h5", "layers"), ("cnn.keras", "graph")])
 
 
 @_CONVERTED
