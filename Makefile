@@ -36,7 +36,7 @@ ifneq ($(shell sh .ci/have-browsers $(BROWSERS) && echo found),found)
 .PHONY: $(BROWSERS)
 endif
 
-.PHONY: help setup demo quick test test-all lint types js-test py-test build environments bench samples clean
+.PHONY: help setup demo quick test test-all lint types js-test py-test build environments bench docs samples clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,11 +79,15 @@ environments: $(HARNESS) ## quick tests and real compares beside the oldest and 
 bench: $(SETUP) ## what a compare costs, stage by stage, as a table
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
+docs: $(PACKAGES) ## the site, strictly, into site/
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 samples: $(PACKAGES) ## make models/ again from its script
 	$(BIN)/python models/make_models.py
 
 clean: ## remove everything that the other commands made
-	rm -rf $(VENV) node_modules .setup dist pycheck/_harness
+	rm -rf $(VENV) node_modules .setup dist site pycheck/_harness
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:

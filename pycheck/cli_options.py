@@ -179,6 +179,7 @@ def _of_table(option: Option, *, hidden: bool) -> inspect.Parameter:
         rich_help_panel=option.group,
         hidden=hidden,
         autocompletion=_completed(kind) if kind.completes else None,
+        show_default=False,
     )
     annotation = Annotated[plain | None, boxed]
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -64,14 +65,24 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def find(folder: Path) -> SettingsFile | None:
     """pycheck.toml of a folder, else the table [tool.pycheck] of its pyproject.toml, else those of the folder above.
 
-    None where there is none up to the root. The path is relative where the folder itself has it and is relative.
+    None where there is none up to the root. The path is relative where the folder itself has it and is relative. A file
+    names programs to start and code to import: one in a folder above that belongs to a stranger is passed over.
     """
     for place in (folder, *folder.absolute().parents):
         for name in (NAME, _PYPROJECT):
             path = place / name
-            if path.is_file() and (name == NAME or _mentions_us(path)) and (file := read(path)).table:
+            if not path.is_file() or (name == _PYPROJECT and not _mentions_us(path)):
+                continue
+            if (place is folder or _is_trusted(path, folder)) and (file := read(path)).table:
                 return file
     return None
+
+
+def _is_trusted(path: Path, folder: Path) -> bool:
+    """Whether a file belongs to who runs this, to root, or to the owner of the folder in which it runs."""
+    if not hasattr(os, "getuid"):  # Windows, where no folder above is everybody's
+        return True
+    return path.stat().st_uid in (os.getuid(), 0, folder.stat().st_uid)
 
 
 def _mentions_us(path: Path) -> bool:

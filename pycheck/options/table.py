@@ -78,7 +78,8 @@ class Option:
     @property
     def explained(self) -> str:
         """The help, with the default."""
-        return f"{self.help} (default {self.default})." if self.shows_default else f"{self.help}."
+        default = f"{self.default:g}" if isinstance(self.default, float) else self.default
+        return f"{self.help} (default {default})." if self.shows_default else f"{self.help}."
 
 
 OPTIONS = (

@@ -45,7 +45,7 @@ def _document(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()
         name = wording.printable(failure.name)
         suite = SubElement(root, "testsuite", name=name, tests="1", failures="0", errors="1", time="0.000")
         case = SubElement(suite, "testcase", classname=name, name="variant")
-        message = wording.printable(failure.message)
+        message = wording.printable(" ".join(failure.message.split()))
         SubElement(case, "error", type="error", message=message).text = wording.printable(failure.advice)
     for kind in ("tests", "failures", "errors"):
         root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))

@@ -123,10 +123,11 @@ def test_the_exit_code_is_what_is_certain_first(reports: list[Report], codes: li
 
 @pytest.mark.parametrize("kind", CHECK_FORMATS)
 def test_every_kind_of_report_names_what_fails(kind: str) -> None:
-    failure = VariantFailure("gone", "There is no model at gone.keras.", "", 2)
+    failure = VariantFailure("gone", "There is no model\n at gone.keras.", "", 2)
     text = render_check(_check([report([comparison(CPU, 2 * LIMIT)], name="bad"), _worse(WASM)], [failure]), kind)
     for word in ("bad", "drift", "gone.keras", "baseline-worse"):
         assert word in text
+    assert "\\x0a" not in text
 
 
 @pytest.mark.parametrize("kind", CHECK_FORMATS)

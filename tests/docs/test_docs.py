@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from pycheck.cli import app
 from pycheck.diagnose.codes import CODES
@@ -35,7 +37,8 @@ def test_links_lead_to_files(document: Path) -> None:
 
 
 def test_options_exist() -> None:
-    commands = typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
+    top = typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
+    commands = [command for one in top for command in getattr(one, "commands", {"": one}).values()]
     known = {option for command in commands for parameter in command.params for option in parameter.opts}
     known |= {"--help"} | {
         option
@@ -74,3 +77,23 @@ def test_the_python_example_of_the_readme_uses_what_the_package_has() -> None:
 
 def is_of_pycheck(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pycheck"
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    from docs import make_reference
+
+    assert make_reference.COMMANDS.read_text("utf-8") == make_reference.commands(), "python docs/make_reference.py"
+    assert make_reference.API.read_text("utf-8") == make_reference.api(), "python docs/make_reference.py"
+
+
+def test_the_site_has_every_page() -> None:
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
+    named = set(re.findall(r"[\w/-]+\.md", json.dumps(site["nav"])))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert named == {page for page in pages if not page.startswith("findings/")} | {"findings/README.md"}
+
+
+def test_pictures_are_there() -> None:
+    for document in DOCUMENTS:
+        for link in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", document.read_text("utf-8")):
+            assert (document.parent / link).is_file(), f"{document}: {link}"

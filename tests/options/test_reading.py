@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,15 @@ def test_defaults_for_all_calls_may_be_more_than_one_call_uses(tmp_path: Path) -
     options = build(given, beneath={"seed": 3}, folder=tmp_path, environ={}, has_inputs=True)
     assert (options.samples, options.seed, options.trace_samples) == (5, 3, 2)
     assert options.named == {"samples", "seed", "quantize", "keep_float", "trace_samples", "tfjs_model"}
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives files away")
+def test_a_stranger_s_file_above_is_passed_over(tmp_path: Path) -> None:
+    below = tmp_path / "below"
+    below.mkdir()
+    file = tmp_path / "pycheck.toml"
+    file.write_text("samples = 5\n")
+    os.chown(file, 12345, 12345)
+    assert _build(below).samples == 32
+    os.chown(below, 12345, 12345)  # who runs there has taken that folder for good
+    assert _build(below).samples == 5

@@ -79,7 +79,7 @@ def render_check_html(check: CheckReport) -> str:
         remarks=_lines(_wrong_as_a_whole(check)),
         notes=_lines(check_view.remarks(check)),
         results=_words(check),
-        failures=tuple((failure.name, failure.message) for failure in check.failures),
+        failures=tuple((failure.name, " ".join(failure.message.split())) for failure in check.failures),
     )
     matrix = content.models_matrix(sections, overview.results)
     return _render(check.config, overview, sections, matrix, check.pycheck_version, several=True)
