@@ -6,11 +6,12 @@ Most of it is harmless until something goes wrong, and is a warning only where s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, OutOfRangeCast, Severity
 from .case import Case, Rule, elements, listed, number, unlike
 from .codes import finding
+from .counterparts import artifact_differs
 
 #: The square of more than this is beyond 65504, the largest half float; 8-bit pixels are below.
 _LARGE = 256.0
@@ -262,46 +263,6 @@ def _of_cast(cast: OutOfRangeCast) -> str:
     if narrow:
         return f"TensorFlow keeps the lowest bits; TF.js has no {cast.dtype} and keeps the number."
     return f"TF.js has no {cast.dtype}: it has int32 in its place, which cannot hold them."
-
-
-def artifact_differs(case: Case) -> Iterator[Finding]:
-    """artifact-differs: layers that the artifact lacks, that only it has, or that it has with other arguments."""
-    found = case.evidence.differences
-    if found is None:
-        return
-    texts = [
-        *_counterparts(found.missing, "the model", "the artifact"),
-        *_counterparts(found.extra, "the artifact", "the model"),
-        *found.changed[:_MOST_NAMED],
-    ]
-    if len(found.changed) > _MOST_NAMED:
-        texts.append(f"{len(found.changed) - _MOST_NAMED} more layers have other arguments")
-    names = [name for name, _ in (*found.missing, *found.extra)]
-    yield finding(
-        "artifact-differs",
-        Severity.WARNING,
-        layer=names[0] if len(names) == 1 and not found.changed else None,
-        summary="The layers of the artifact are not those of the model. " + "; ".join(texts) + ".",
-        advice="Convert the model again: the artifact was made from another version of it, or was changed afterwards.",
-        evidence={
-            "missing": [name for name, _ in found.missing],
-            "extra": [name for name, _ in found.extra],
-            "changed": list(found.changed),
-            "places": list(found.places),
-            "tensors": list(found.outputs),
-            "runtimes": case.browsers,
-        },
-    )
-
-
-def _counterparts(layers: Sequence[tuple[str, str]], of: str, side: str) -> Iterator[str]:
-    if not layers:
-        return
-    names = [f"{name} ({kind})" for name, kind in layers[:_MOST_NAMED]]
-    if len(layers) > _MOST_NAMED:
-        names.append(f"{len(layers) - _MOST_NAMED} more")
-    verb = "The layer {} of {} has" if len(layers) == 1 else "The layers {} of {} have"
-    yield f"{verb.format(listed(names), of)} no counterpart in {side}"
 
 
 RULES: tuple[Rule, ...] = (

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator
 
 from ..types import Comparison, Finding, PointResult, Severity, Trace, TracePoint
 from .accumulated import moves_an_output
-from .case import effect_of, lighter, named, number, place, unlike
+from .case import effect_of, lighter, listed, named, number, place, unlike
 from .codes import finding
 
 #: More sources than this are told by the worst of them.
 _MOST = 8
+_MOST_NAMED = 3
 
 _Source = tuple[TracePoint, PointResult, Comparison]
 
@@ -47,6 +48,8 @@ def _finding(source: _Source, severity: Severity, quantization: str, others: int
     point, result, comparison = source
     where = named(point)
     code, what, advice = _explained(point, comparison, quantization)
+    if code == "conversion-drift" and _between(point, result):
+        what = f"from here on it differs by {_size(comparison)}"
     more = f" {others} more points differ, and less." if others else ""
     return finding(
         code,
@@ -54,7 +57,7 @@ def _finding(source: _Source, severity: Severity, quantization: str, others: int
         tensor=point.name,
         layer=point.layer,
         summary=f"The artifact stops being the model at {where}: {what}{_example(point, result)}."
-        f"{effect_of(result)}{_note(result)}{more}",
+        f"{_between(point, result)}{effect_of(result)}{_note(result)}{more}",
         advice=advice,
         evidence={
             "op": point.op,
@@ -104,6 +107,23 @@ def _size(comparison: Comparison) -> str:
     scale = comparison.reference_scale
     share = f", {number(100 * (comparison.max_abs_error or 0.0) / scale)} % of its scale" if scale else ""
     return f"up to {number(comparison.max_abs_error or 0.0)}{share}"
+
+
+def _between(point: TracePoint, result: PointResult) -> str:
+    """What is wrong instead of the operation, or may be; empty where nothing lies before it that is not its own."""
+    gap = result.gap
+    if gap and gap.is_established:
+        return f" {gap.op} itself is right: it reads other values than in the model."
+    between = [named for named in gap.between if named[0] not in (point.layer, *point.merged)] if gap else []
+    if not between:
+        return ""
+    names = [f"{name} ({kind})" for name, kind in between[:_MOST_NAMED]]
+    if len(between) > _MOST_NAMED:
+        names.append(f"{len(between) - _MOST_NAMED} more")
+    return (
+        f" Between this point and those before it that agree, the model has {listed(names)}, which no point of the "
+        "artifact is by its name: they may be missing, or computed here."
+    )
 
 
 def _note(result: PointResult) -> str:

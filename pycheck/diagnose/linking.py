@@ -139,14 +139,14 @@ def _cast(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _layers(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """Other layers, at the points that compute from something else, and where TF.js refuses the file."""
+    """Other layers or operations, at the points that compute from something else, and where TF.js refuses the file."""
     if cause.code != "artifact-differs":
         return False
     if symptom.code == "runtime-failed":
         names = [*cause.evidence["missing"], *cause.evidence["extra"], *cause.evidence["places"]]
         return _covers(cause, symptom) and (symptom.runtime is None or any(name in symptom.summary for name in names))
     at = is_of_point(symptom) and symptom.runtime is None and symptom.code in (*_SHARED, "shape-mismatch")
-    return at and symptom.layer in cause.evidence["places"]
+    return at and any(name in cause.evidence["places"] for name in (symptom.layer, symptom.tensor))
 
 
 def _ids(cause: Finding, symptom: Finding, reach: Reach) -> bool:

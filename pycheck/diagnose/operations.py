@@ -21,6 +21,7 @@ from .broken import right_elsewhere, without_cpu
 from .case import Case, effect_of, elements, listed, named, number, place, unlike
 from .codes import finding
 from .converted import converted
+from .counterparts import artifact_differs_in_trace
 from .explanations import Place, explanation, of_operands
 from .faults import known_fault
 from .runtimes import not_run
@@ -54,6 +55,7 @@ def diagnose_trace(
     return (
         *not_run(Case(comparisons=(), runtimes=tuple(ended))),
         *converted(trace, failing, quantization),
+        *artifact_differs_in_trace(trace, {str(c.candidate) for c in comparisons}, outputs, known),
         *_sources(trace, failing, known),
         *accumulated(trace, comparisons, outputs),
         *(_origin(point, aside, known) for point in trace.points if point.origin),

@@ -29,6 +29,7 @@ class Converted:
 
     results: Mapping[str, PointResult]
     notes: tuple[str, ...] = ()
+    rewritten: frozenset[str] = frozenset()  # points that the converter gave another value
 
 
 class Side(Protocol):
@@ -83,7 +84,7 @@ def _together(region: Region) -> str | None:
         return None
     names, more = region.within[:_MOST_NAMES], len(region.within) - _MOST_NAMES
     others = f" and {more} more" if more > 0 else ""
-    return f"together with {', '.join(names)}{others}, which the converter made"
+    return f"together with {', '.join(names)}{others}, which the model does not have by name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,11 @@ async def trace_conversion(
     not compared. `elements` has the number of elements of every point; `samples` are places in the whole input.
     """
     return await _Conversion(sides, elements, samples, memory_bytes).run()
+
+
+async def computed(sides: Sides, name: str, fed: Mapping[str, Array], expected: Array) -> Comparison | None:
+    """The artifact's point, computed from these values of others, against a value; None where that cannot be had."""
+    return await _Conversion(sides, {}, (), 0).computed(name, fed, expected)
 
 
 class _Conversion:
@@ -138,7 +144,7 @@ class _Conversion:
             for name, comparison in inherited.items()
             if name not in rewritten
         }
-        return Converted(results, tuple(self._notes))
+        return Converted(results, tuple(self._notes), frozenset(rewritten))
 
     def _groups(self, points: Sequence[Point]) -> Iterable[tuple[Point, ...]]:
         plan = groups.cut(points, self._elements, runtimes=_LIKE_BROWSERS, memory_bytes=self._memory_bytes)
@@ -233,16 +239,19 @@ class _Conversion:
             self._alone[point.name] = self._judged(point, inherited, own, regions[point.name], values)
 
     async def _own_of(self, point: Point, region: Region, values: Mapping[str, Array]) -> Comparison | None:
-        sides = self._sides
         if point.name not in values or any(name not in values for name in region.cut):
             return None
-        fed = {name: values[name] for name in region.cut}
-        given = await self._values(sides.artifact, fed, [point.name])
-        if point.name not in given:
+        return await self.computed(point.name, {name: values[name] for name in region.cut}, values[point.name])
+
+    async def computed(self, name: str, fed: Mapping[str, Array], expected: Array) -> Comparison | None:
+        """What the artifact computes at a point from these values; None where it cannot."""
+        sides = self._sides
+        given = await self._values(sides.artifact, fed, [name])
+        if name not in given:
             return None
-        single = given if sides.artifact is sides.single else await self._values(sides.single, fed, [point.name])
-        floor = self._floor(point.name, single.get(point.name), given[point.name])
-        return self._compare(point.name, given[point.name], values[point.name], floor)
+        single = given if sides.artifact is sides.single else await self._values(sides.single, fed, [name])
+        floor = self._floor(name, single.get(name), given[name])
+        return self._compare(name, given[name], expected, floor)
 
     def _judged(
         self,

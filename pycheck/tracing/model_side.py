@@ -14,7 +14,9 @@ from ..runtimes.model_points import ModelPoints
 from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
 from .conversion import Converted, Sides, trace_conversion
 from .differences import differences
+from .gaps import Between, with_gaps
 from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
+from .model_graph import ModelGraph
 from .pairing import pair_layers, pair_nodes
 from .probing import Probed
 from .references import TraceReferences
@@ -35,9 +37,11 @@ async def with_points_of(
     """The trace with every point compared with the model's own, which says where the conversion went wrong."""
     async with AsyncExitStack() as stack:
         try:
-            sides = await _start_sides(model, artifact, references, feeds, stack)
+            sides, between = await _start_sides(model, artifact, references, feeds, stack)
             elements = probed.elements(len(trace.samples))
             found = await trace_conversion(sides, elements, samples=trace.samples, memory_bytes=trace.memory_bytes)
+            if options.tfjs_model:
+                found = await with_gaps(sides, between, found)
         except PycheckError as error:
             reason = f"the artifact's points were not compared with the model's: {error.message}"
             return replace(trace, notes=(*trace.notes, reason))
@@ -73,7 +77,7 @@ async def _start_sides(
     references: TraceReferences,
     feeds: Mapping[str, Array],
     stack: AsyncExitStack,
-) -> Sides:
+) -> tuple[Sides, Between]:
     """Both sides, started, to be closed with the stack; in float64 where that runs, else in float32.
 
     `feeds` are the artifact's inputs. ConversionError for a model that cannot become a graph of constants.
@@ -81,7 +85,9 @@ async def _start_sides(
 
     single, double, executor = references.single, references.double, references.executor
 
-    def read() -> tuple[object, dict[str, str], dict[str, str]]:
+    def read() -> Between:
+        from ..model.evidence import layers_of
+
         frozen = model.frozen()
         if artifact.format == "layers":
             pairs = pair_layers(single.points, model.layer_tensors)
@@ -91,24 +97,29 @@ async def _start_sides(
         for name, tensor in frozen.outputs.items():
             pairs.setdefault(single.point_of(artifact.output_names[name]), tensor)
         known = {point.name for point in single.points}
-        return frozen.graph_def, inputs, {name: tensor for name, tensor in pairs.items() if name in known}
+        known_pairs = {name: tensor for name, tensor in pairs.items() if name in known}
+        classes = {str(layer.name): type(layer).__name__ for layer in layers_of(model.keras_model)}
+        graph = ModelGraph(frozen.graph_def, known_pairs, inputs, model.layer_tensors, classes)
+        return Between(graph, known_pairs, inputs, frozen.outputs)
 
-    graph_def, inputs, pairs = await asyncio.get_running_loop().run_in_executor(executor, read)
+    between = await asyncio.get_running_loop().run_in_executor(executor, read)
     ids = (NATIVE_FLOAT64, ARTIFACT_FLOAT64) if double else (NATIVE_FLOAT32, ARTIFACT_FLOAT32)
     known = {point.name for point in single.points}
     last = {name: single.point_of(theirs) for name, theirs in artifact.output_names.items()}
     outputs = {name: point for name, point in last.items() if point in known}  # without inputs that are handed on
-    points = ModelPoints(ids[0], graph_def, inputs, pairs, executor=executor)
+    own = {tensor: tensor for tensor in (*between.graph.unpaired, *between.outputs.values())}
+    points = ModelPoints(ids[0], between.graph.graph_def, between.inputs, {**between.pairs, **own}, executor=executor)
     stack.push_async_callback(points.close)
-    return Sides(
+    sides = Sides(
         model=points,
         artifact=double or single,
         single=single,
         model_id=ids[0],
         artifact_id=ids[1],
         points=single.points,
-        paired=frozenset(pairs),
+        paired=frozenset(between.pairs),
         outputs=outputs,
         feeds=feeds,
         in_float32=double.in_float32 if double else (),
     )
+    return sides, between

@@ -43,12 +43,28 @@ def pair_nodes(points: Sequence[Point], graph_def: Any, layer_tensors: Mapping[s
     Whoever converts a graph keeps the names of nodes whose value stays. Where few names are the same, as
     after an export, which wraps the model in scopes of its own, names are compared from the first layer on;
     one that is not unique on both sides pairs nothing. Where a converter wrote a layer anew, under other names, what
-    leaves it is still the layer's result.
+    leaves it is still the layer's result. Where a converter swapped two operations, which it may do with a pooling and
+    an activation, the value behind both is the one that is the same.
     """
-    pairs = _by_names(points, _tensors(graph_def), frozenset(_layers(layer_tensors)))
+    pairs = _by_names(points, numeric_tensors(graph_def), frozenset(_layers(layer_tensors)))
     paired = set(pairs.values())
     results = {name: tensor for name, tensor in layer_tensors.items() if tensor not in paired}
-    return pairs | {name: tensor for name, tensor in _leaving(points, results) if name not in pairs}
+    pairs |= {name: tensor for name, tensor in _leaving(points, results) if name not in pairs}
+    for first, second in _swapped(points, pairs, graph_def):
+        pairs[second] = pairs.pop(first)
+    return pairs
+
+
+def _swapped(points: Sequence[Point], pairs: Mapping[str, str], graph_def: Any) -> list[tuple[str, str]]:
+    """Points of which the second reads nothing but the first, while in the model the first reads the second."""
+    read = {node.name: [node_of(ref) for ref in node.input] for node in graph_def.node}
+    found = [
+        (point.inputs[0], point.name)
+        for point in points
+        if len(point.inputs) == 1 and point.name in pairs and point.inputs[0] in pairs
+        if node_of(pairs[point.name]) in read.get(node_of(pairs[point.inputs[0]]), ())
+    ]
+    return found if len({name for pair in found for name in pair}) == 2 * len(found) else []
 
 
 def _layers(layer_tensors: Mapping[str, str]) -> Iterator[str]:
@@ -77,7 +93,7 @@ def _by_names(points: Sequence[Point], tensors: set[str], layers: Collection[str
     return keyed | exact
 
 
-def _tensors(graph_def: Any) -> set[str]:
+def numeric_tensors(graph_def: Any) -> set[str]:
     """Every tensor that can be asked for and holds numbers."""
     nodes = {node.name: node for node in graph_def.node}
     order = topological_order(nodes, list(nodes))

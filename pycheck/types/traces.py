@@ -44,6 +44,30 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """What lies between a point at which the artifact differs from its model and the points before it that agree.
+
+    `between` are the layers of the model there that no point of the artifact is known to be, with their classes.
+    `missing` and `extra` are layers and operations that only the model or only the artifact has, `changed` clauses of
+    operations that give other values than what they stand for: with the model's values behind them, the artifact's own
+    operation gives the model's value. `op` is that operation, empty where an output of the model lies behind the
+    point. `missing_layers` are those of `missing` that are layers.
+    """
+
+    op: str
+    between: tuple[tuple[str, str], ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+    extra: tuple[tuple[str, str], ...] = ()
+    missing_layers: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    @property
+    def is_established(self) -> bool:
+        """Whether it is known what differs there."""
+        return bool(self.missing or self.extra or self.changed)
+
+
+@dataclass(frozen=True, slots=True)
 class PointResult:
     """One point on one runtime.
 
@@ -52,7 +76,7 @@ class PointResult:
     "passes-on" (it fails, alone it does not), "latent" (alone it fails, in the whole run it does not),
     "ok" or "unknown" (nothing could be compared). `note` says why one of the two is missing.
     `element` is the first wrong element of a source, and `operands` are what it was computed from. `effect` is
-    what its own error does to the outputs, None where that was not measured.
+    what its own error does to the outputs, None where that was not measured. `gap` is of `TracePoint.conversion`.
     """
 
     runtime: RuntimeId
@@ -63,6 +87,7 @@ class PointResult:
     element: WorstElement | None = None
     operands: tuple[Operand, ...] = ()
     effect: Effect | None = None
+    gap: Gap | None = None
 
 
 @dataclass(frozen=True, slots=True)

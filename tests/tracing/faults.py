@@ -391,11 +391,11 @@ class Bench:
         fault.change(artifact)
         return artifact
 
-    def trace(self, artifact: Artifact) -> Outcome:
-        """What `pycheck trace` finds without any browser."""
+    def trace(self, artifact: Artifact, *, given: bool = False) -> Outcome:
+        """What `pycheck trace` finds without any browser; with `given` as of an artifact given with --tfjs-model."""
         began = time.perf_counter()
         try:
-            report = asyncio.run(self._trace(self.written(artifact)))
+            report = asyncio.run(self._trace(self.written(artifact), given=given))
         except PycheckError as error:
             return Outcome(error=str(error), seconds=time.perf_counter() - began)
         assert report.trace is not None
@@ -406,7 +406,7 @@ class Bench:
             seconds=time.perf_counter() - began,
         )
 
-    async def _trace(self, artifact: ArtifactInfo) -> Report:
+    async def _trace(self, artifact: ArtifactInfo, *, given: bool) -> Report:
         from pycheck.tracing import TraceInputs, start_references, start_single, trace_run
 
         async def drawn(count: int) -> TraceInputs:
@@ -440,7 +440,7 @@ class Bench:
                 candidates=[],
                 only_failed=False,
                 slots=asyncio.Semaphore(1),
-                options=build({}),
+                options=build({"tfjs_model": artifact.folder} if given else {}),
                 observe=lambda *_: None,
             )
 

@@ -1,0 +1,112 @@
+"""artifact-differs: layers and operations that only one of model and artifact has, or that have other arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from ..types import Finding, Gap, Severity, Trace, TracePoint
+from .case import Case, listed
+from .codes import finding
+
+_MOST_NAMED = 5
+_ADVICE = "Convert the model again: the artifact was made from another version of it, or was changed afterwards."
+
+_Named = tuple[str, str]
+
+
+def artifact_differs(case: Case) -> Iterator[Finding]:
+    """artifact-differs: layers that the artifact lacks, that only it has, or that it has with other arguments."""
+    found = case.evidence.differences
+    if found is None:
+        return
+    texts = [
+        *_counterparts("layer", found.missing, "the model", "the artifact"),
+        *_counterparts("layer", found.extra, "the artifact", "the model"),
+        *found.changed[:_MOST_NAMED],
+    ]
+    if len(found.changed) > _MOST_NAMED:
+        texts.append(f"{len(found.changed) - _MOST_NAMED} more layers have other arguments")
+    names = [name for name, _ in (*found.missing, *found.extra)]
+    yield finding(
+        "artifact-differs",
+        Severity.WARNING,
+        layer=names[0] if len(names) == 1 and not found.changed else None,
+        summary="The layers of the artifact are not those of the model. " + "; ".join(texts) + ".",
+        advice=_ADVICE,
+        evidence={
+            "missing": [name for name, _ in found.missing],
+            "extra": [name for name, _ in found.extra],
+            "changed": list(found.changed),
+            "places": list(found.places),
+            "tensors": list(found.outputs),
+            "runtimes": case.browsers,
+        },
+    )
+
+
+def artifact_differs_in_trace(
+    trace: Trace, runtimes: Collection[str], outputs: Mapping[str, str], known: Collection[Finding]
+) -> Iterator[Finding]:
+    """artifact-differs: what a trace has established to be missing from the artifact, or additional there.
+
+    `runtimes` are those that an output was compared of, `outputs` the point of each. None where the comparison has
+    one already.
+    """
+    places = [(point, gap) for point in trace.points if (gap := _established(point))]
+    if not places or any(finding.code == "artifact-differs" for finding in known):
+        return
+    missing = list(dict.fromkeys(named for _, gap in places for named in gap.missing))
+    extra = list(dict.fromkeys(named for _, gap in places for named in gap.extra))
+    changed = list(dict.fromkeys(text for _, gap in places for text in gap.changed))
+    layers = {name for _, gap in places for name in gap.missing_layers}
+    texts = [
+        *_counterparts("layer", [named for named in missing if named[0] in layers], "the model", "the artifact"),
+        *_counterparts("operation", [n for n in missing if n[0] not in layers], "the model", "the artifact"),
+        *_counterparts("operation", extra, "the artifact", "the model"),
+        *(f"In the artifact {text}" for text in changed[:_MOST_NAMED]),
+    ]
+    summary = ". ".join(texts) + "."
+    if tried := [(point, gap) for point, gap in places if gap.op]:
+        values = "value before it" if extra and not missing and not changed else "values that the model has there"
+        names = listed([f"{point.name} ({gap.op})" for point, gap in tried[:_MOST_NAMED]])
+        summary += f" With the {values}, {names} {'gives' if len(tried) == 1 else 'give'} the same as the model."
+    reached = _behind(trace, [point.name for point, _ in places], outputs)
+    yield finding(
+        "artifact-differs",
+        Severity.WARNING,
+        layer=missing[0][0] if len(missing) == 1 and not extra and layers else None,
+        summary=summary,
+        advice=_ADVICE,
+        evidence={
+            "missing": [name for name, _ in missing],
+            "extra": [name for name, _ in extra],
+            "changed": changed,
+            "places": [point.name for point, _ in places],
+            "tensors": reached,
+            "runtimes": sorted(runtimes),
+        },
+    )
+
+
+def _established(point: TracePoint) -> Gap | None:
+    gap = point.conversion.gap if point.conversion else None
+    return gap if gap and gap.is_established else None
+
+
+def _behind(trace: Trace, places: Collection[str], outputs: Mapping[str, str]) -> list[str]:
+    """The outputs that depend on any of these points."""
+    found = set(places)
+    for point in trace.points:
+        if found.intersection(point.inputs):
+            found.add(point.name)
+    return [output for output, last in outputs.items() if last in found]
+
+
+def _counterparts(noun: str, named: Sequence[_Named], of: str, side: str) -> Iterator[str]:
+    if not named:
+        return
+    names = [f"{name} ({kind})" for name, kind in named[:_MOST_NAMED]]
+    if len(named) > _MOST_NAMED:
+        names.append(f"{len(named) - _MOST_NAMED} more")
+    verb = "The {} {} of {} has" if len(named) == 1 else "The {}s {} of {} have"
+    yield f"{verb.format(noun, listed(names), of)} no counterpart in {side}"
