@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from ..artifact.large_constants import without_large_constants
+from ..errors import ConversionError
 from ..tensorflow_internals import (
     function_def_to_graph_def,
     function_pb2,
@@ -23,6 +24,15 @@ from ..tensorflow_internals import (
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None
+
+_LOOPS = (
+    "The model has loops of TensorFlow 1, which are circles in its graph, one of them at {node}: pycheck converts "
+    "loops that are functions, as TensorFlow 2 makes them."
+)
+_WITHOUT_LOOPS = (
+    "Save the model with TensorFlow 2, or call tf.compat.v1.enable_control_flow_v2() before its graph is built and "
+    "save it again. Or give an artifact with --tfjs-model."
+)
 
 PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 
@@ -95,8 +105,13 @@ class Body:
         self.outputs = [new if ref == old else ref for ref in self.outputs]
 
     def ordered(self) -> list[str]:
-        """Node names that inputs and outputs need, each after those it reads; inputs always included."""
+        """Node names that inputs and outputs need, each after those it reads; inputs always included.
+
+        Raises:
+            ConversionError: Nodes read one another in a circle, as those of a loop of TensorFlow 1 do.
+        """
         order: dict[str, None] = {}
+        expanding: set[str] = set()
         for root in [*self.inputs, *map(node_of, self.outputs)]:
             stack = [(root, False)]
             while stack:
@@ -106,6 +121,9 @@ class Body:
                 if expanded:
                     order[name] = None
                     continue
+                if name in expanding:
+                    raise ConversionError(_LOOPS.format(node=name), _WITHOUT_LOOPS)
+                expanding.add(name)
                 stack.append((name, True))
                 stack.extend((node_of(ref), False) for ref in reversed(self.nodes[name].input))
         return list(order)
