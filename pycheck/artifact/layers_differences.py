@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..types import ArtifactDifferences
 from .document import Document
-from .layers_table import TRAINING_ONLY_SUFFIXES
+from .layers_arguments import changes, same_weights
+from .layers_ranks import input_ranks
+from .layers_table import is_identity_at_inference
 from .layers_topology import LayerPlan, ModelPlan, Ref, read_plan
-
-#: Layers that hand on what they read.
-_HANDING_ON = frozenset(
-    {"ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
-)
-#: Arguments that play no part in what a layer computes, or are told by other findings.
-_UNUSED = frozenset({"name", "dtype", "trainable", "batch_input_shape", "seed", "epsilon", "batch_size", "sparse"})
 
 
 @dataclass(slots=True)
@@ -25,13 +21,17 @@ class _Layers:
 
     plans: dict[str, LayerPlan] = field(default_factory=dict)
     reads: dict[str, set[str]] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    ranks: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Document) -> _Layers:
         layers = cls()
         plan = read_plan(document)
-        layers.outputs = layers._run(plan, list(plan.inputs))
+        layers.inputs = list(plan.inputs)
+        layers.outputs = layers._run(plan, layers.inputs)
+        layers.ranks = input_ranks(document.topology)
         return layers
 
     def _run(self, plan: ModelPlan, given: Sequence[str]) -> list[str]:
@@ -56,6 +56,14 @@ class _Layers:
         """The layers that do not hand on what they read."""
         return [name for name, plan in self.plans.items() if _computes(plan)]
 
+    def sources(self, names: Collection[str]) -> set[str]:
+        """What these hand on: the inputs and the layers that compute, up to the first on each way."""
+        found = set[str]()
+        for name in names:
+            hands_on = name in self.plans and not _computes(self.plans[name])
+            found |= self.sources(self.reads[name]) if hands_on else {name}
+        return found
+
     def behind(self, places: Collection[str]) -> list[bool]:
         """For each output, whether it depends on one of these layers."""
         return [bool(self._before(output).intersection(places)) for output in self.outputs]
@@ -70,8 +78,16 @@ class _Layers:
 
 
 def _computes(layer: LayerPlan) -> bool:
-    is_linear = layer.class_name == "Activation" and layer.config.get("activation") == "linear"
-    return layer.class_name not in _HANDING_ON and not is_linear
+    is_linear = layer.class_name == "Activation" and layer.config.get("activation") in (None, "linear")
+    return not is_identity_at_inference(layer.class_name) and not is_linear
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Which layer of the artifact is which of the model's, and the layers of either that may be any of several."""
+
+    theirs: Mapping[str, str]
+    unsure: tuple[Collection[str], Collection[str]]
 
 
 def layers_differences(
@@ -84,68 +100,83 @@ def layers_differences(
     outputs, in its order. ArtifactFileError for layers that cannot be read.
     """
     ours, theirs = _Layers.of(made), _Layers.of(given)
-    renamed, unsure = _renamed(ours, theirs)
-    known = {renamed.get(name, name) for name in ours.plans}
-    missing = [n for n in ours.computing if renamed.get(n, n) not in theirs.plans and n not in unsure and n in own]
-    extra = [n for n in theirs.computing if n not in known and n not in unsure and n not in own]
+    if _is_same_in_order(ours, theirs, own):
+        return None
+    by_name = _paired(ours, theirs, lambda ours, theirs: not _is_automatic(ours) or same_weights(ours, theirs))
+    by_order = _paired(ours, theirs, lambda ours, theirs: not _is_automatic(ours))
+    found = [_differences(ours, theirs, own, outputs, pairs) for pairs in (by_name, by_order)]
+    told, _ = min(found, key=lambda each: each[1])  # the first, where both are as near
+    return told if told.missing or told.extra or told.changed else None
+
+
+def _is_same_in_order(ours: _Layers, theirs: _Layers, own: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the layers that compute are the same ones in the same order, and read the same, whatever their names."""
+    if (len(ours.computing), len(ours.inputs)) != (len(theirs.computing), len(theirs.inputs)):
+        return False
+    pairs = dict(zip([*ours.inputs, *ours.computing], [*theirs.inputs, *theirs.computing], strict=True))
+    read = [(ours.reads[name], theirs.reads[pairs[name]]) for name in ours.computing]
+    read += [({a}, {b}) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
+    if any({pairs[name] for name in ours.sources(a)} != theirs.sources(b) for a, b in read):
+        return False
+    return not any(_changed(ours, theirs, own, name, pairs[name]) for name in ours.computing)
+
+
+def _changed(
+    ours: _Layers, theirs: _Layers, own: Mapping[str, Mapping[str, Any]], name: str, other: str
+) -> tuple[str, ...]:
+    rank = ours.ranks.get(name, theirs.ranks.get(other))
+    return tuple(changes(ours.plans[name], theirs.plans[other], own.get(name, {}), rank))
+
+
+def _differences(
+    ours: _Layers, theirs: _Layers, own: Mapping[str, Mapping[str, Any]], outputs: Sequence[str], pairs: _Pairs
+) -> tuple[ArtifactDifferences, int]:
+    """What differs if these are the pairs, and how much that is."""
+    other_of, (unsure, unsure_theirs) = pairs.theirs, pairs.unsure
+    known = set(other_of.values())
+    missing = [n for n in ours.computing if n not in other_of and n not in unsure and n in own]
+    extra = [n for n in theirs.computing if n not in known and n not in unsure_theirs and n not in own]
     changed: list[str] = []
     places = list(extra)
-    for name, plan in ours.plans.items():
-        other = renamed.get(name, name)
-        if other not in theirs.plans:
-            continue
-        if texts := list(_changes(plan, theirs.plans[other], own.get(name, {}))):
+    for name, other in other_of.items():
+        if texts := _changed(ours, theirs, own, name, other):
             changed.append(f"{other} ({theirs.plans[other].class_name}): {'; '.join(texts)}")
             places.append(other)
-        elif {renamed.get(read, read) for read in ours.reads[name]} != theirs.reads[other]:
+        elif {other_of.get(read, read) for read in ours.reads[name]} != theirs.reads[other]:
             places.append(other)
-    if not missing and not extra and not changed:
-        return None
     reached = [name for name, reaches in zip(outputs, theirs.behind(places), strict=True) if reaches]
     if any(layer in missing for layer in ours.outputs):
         reached = list(outputs)
-    return ArtifactDifferences(
+    found = ArtifactDifferences(
         missing=tuple((name, ours.plans[name].class_name) for name in missing),
         extra=tuple((name, theirs.plans[name].class_name) for name in extra),
         changed=tuple(changed),
         places=tuple(places),
         outputs=tuple(reached),
     )
+    return found, len(missing) + len(changed) + len(places) + len(unsure) + len(unsure_theirs)
 
 
-def _renamed(ours: _Layers, theirs: _Layers) -> tuple[dict[str, str], set[str]]:
-    """Layers that have another name in the artifact, told by class and order; and those that may be any of several."""
-    left = [[name for name in one.plans if name not in other.plans] for one, other in ((ours, theirs), (theirs, ours))]
+def _is_automatic(layer: LayerPlan) -> bool:
+    """Whether Keras made the name, from the class and a number that counts on from one model to the next."""
+    return re.sub(r"(_\d+)?$", "", layer.name).replace("_", "") == layer.class_name.lower()
+
+
+def _paired(ours: _Layers, theirs: _Layers, trusted: Callable[[LayerPlan, LayerPlan], bool]) -> _Pairs:
+    """Layers that have one name, where that is trusted; the others are told by class and order."""
+    pairs = {n: n for n, plan in ours.plans.items() if n in theirs.plans and trusted(plan, theirs.plans[n])}
     by_class: list[dict[str, list[str]]] = [{}, {}]
-    for side, names, plans in zip(by_class, left, (ours.plans, theirs.plans), strict=True):
-        for name in names:
-            side.setdefault(plans[name].class_name, []).append(name)
-    renamed: dict[str, str] = {}
-    unsure: set[str] = set()
+    for side, plans in zip(by_class, (ours.plans, theirs.plans), strict=True):
+        for name, plan in plans.items():
+            if name not in pairs:
+                side.setdefault(plan.class_name, []).append(name)
+    unsure: tuple[list[str], list[str]] = ([], [])
     for kind, names in by_class[0].items():
         others = by_class[1].get(kind, [])
         if len(names) == len(others):
-            renamed |= dict(zip(names, others, strict=True))
+            pairs |= dict(zip(names, others, strict=True))
         elif others:
-            unsure.update(names, others)
-    return renamed, unsure
-
-
-def _changes(ours: LayerPlan, theirs: LayerPlan, own: Mapping[str, Any]) -> Iterator[str]:
-    if ours.class_name != theirs.class_name:
-        yield f"its class is {theirs.class_name}, in the model {ours.class_name}"
-        return
-    for key in sorted(ours.config.keys() & theirs.config.keys()):
-        if key in _UNUSED or key.endswith(TRAINING_ONLY_SUFFIXES) or isinstance(ours.config[key], dict):
-            continue
-        values = _plain(ours.config[key]), _plain(theirs.config[key])
-        if values[0] != values[1] and (key not in own or _plain(own[key]) != values[1]):
-            yield f"{key} is {theirs.config[key]}, in the model {ours.config[key]}"
-
-
-def _plain(value: Any) -> Any:
-    """Values that mean the same look the same: 2 and [2, 2], (1,) and [1]."""
-    if isinstance(value, list | tuple):
-        items = [_plain(item) for item in value]
-        return items[0] if items and all(item == items[0] for item in items) else items
-    return value
+            unsure[0].extend(names)
+            unsure[1].extend(others)
+    order = {name: number for number, name in enumerate(ours.plans)}
+    return _Pairs(dict(sorted(pairs.items(), key=lambda pair: order[pair[0]])), unsure)

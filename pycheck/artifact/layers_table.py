@@ -299,6 +299,12 @@ IDENTITY_AT_INFERENCE = frozenset(
 )  # fmt: skip
 
 
+#: Layers with a tfjs-layers class that do something in training alone.
+_IDENTITY_WITH_A_CLASS = frozenset({"AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"})
+
+#: Arguments that a rule hands on and that are read in training alone.
+_READ_IN_TRAINING = frozenset({"momentum", "dropout", "recurrent_dropout"})
+
 #: Classes that tfjs-layers has and that compute differently there, whatever their arguments.
 SAMPLED_ELSEWHERE = {
     "CenterCrop": "tfjs-layers samples at other positions",
@@ -317,6 +323,18 @@ def only_arguments(class_name: str) -> Mapping[str, Only]:
 def ignored_arguments(class_name: str) -> Mapping[str, Any]:
     """The arguments that tfjs-layers does not read, with the value that it acts as."""
     return {name: only.values[0] for name, only in only_arguments(class_name).items() if only.ignored}
+
+
+def is_identity_at_inference(class_name: str) -> bool:
+    """Whether a layer hands on what it reads, whatever its arguments."""
+    return class_name in _IDENTITY_WITH_A_CLASS or class_name in IDENTITY_AT_INFERENCE
+
+
+def unused_at_inference(class_name: str) -> Set[str]:
+    """The arguments of a class that play no part in what it computes at inference."""
+    rule = RULES.get(class_name.removesuffix("Cell"))
+    of_class = rule.ignored if rule else _RECURRENT_IGNORED if class_name == "RNN" else ()
+    return ALWAYS_IGNORED | _READ_IN_TRAINING | frozenset(of_class)
 
 
 def same_value(value: Any, other: Any) -> bool:
