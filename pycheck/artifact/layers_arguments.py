@@ -52,11 +52,37 @@ def _changes(
         return
     unused = _UNUSED | unused_at_inference(class_name)
     for key in sorted(ours.keys() & theirs.keys()):
-        if key in unused or key.endswith(TRAINING_ONLY_SUFFIXES) or isinstance(ours[key], Mapping):
+        if key in unused or key.endswith(TRAINING_ONLY_SUFFIXES):
+            continue
+        if inner := _inner(ours[key]):
+            yield from _changes_within(inner, _inner(theirs[key]), _inner(own.get(key)))
             continue
         values = _plain(key, ours[key], rank), _plain(key, theirs[key], rank)
         if values[0] != values[1] and (key not in own or _plain(key, own[key], rank) != values[1]):
             yield f"{key} is {theirs[key]}, in the model {ours[key]}"
+
+
+def _inner(value: Any) -> list[Mapping[str, Any]]:
+    """The layers within a layer: what a wrapper wraps, the cells of an RNN."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    return [each for each in listed if isinstance(each, Mapping) and "class_name" in each and "config" in each]
+
+
+def _changes_within(
+    ours: list[Mapping[str, Any]], theirs: list[Mapping[str, Any]], own: list[Mapping[str, Any]]
+) -> Iterator[str]:
+    """How many axes a layer within another reads is not known here."""
+    if len(ours) != len(theirs):
+        yield f"it holds {len(theirs)} layers, in the model {len(ours)}"
+        return
+    for number, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+        kind, other_kind = str(mine["class_name"]), str(other["class_name"])
+        if kind != other_kind:
+            yield f"the layer within it is {other_kind}, in the model {kind}"
+            continue
+        itself = own[number]["config"] if number < len(own) and own[number]["class_name"] == kind else {}
+        for text in _changes(kind, mine["config"], other["config"], itself, None):
+            yield f"of the {kind} within it, {text}"
 
 
 def _plain(key: str, value: Any, rank: int | None) -> Any:

@@ -218,6 +218,73 @@ def test_an_argument_with_an_effect_is_one(
     assert found is not None and found.changed == (f"l ({kind}): {text}",)
 
 
+def within(kind: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": kind, "config": {"name": "inner", "trainable": True, **config}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "ours", "theirs", "text"),
+    [
+        (
+            "Bidirectional",
+            {"layer": within("LSTM", units=4, activation="tanh", dropout=0.1)},
+            {"layer": within("LSTM", units=4, activation="relu", dropout=0.2)},
+            "of the LSTM within it, activation is relu, in the model tanh",
+        ),
+        (
+            "Bidirectional",
+            {key: within("GRU", units=4, reset_after=False) for key in ("layer", "backward_layer")},
+            {key: within("GRU", units=4, reset_after=True) for key in ("layer", "backward_layer")},
+            "of the GRU within it, reset_after is True, in the model False",
+        ),
+        (
+            "TimeDistributed",
+            {"layer": within("Conv2D", filters=2, kernel_size=[3, 3], padding="same")},
+            {"layer": within("Conv2D", filters=2, kernel_size=3, padding="valid")},
+            "of the Conv2D within it, padding is valid, in the model same",
+        ),
+        (
+            "TimeDistributed",
+            {"layer": within("Bidirectional", layer=within("LSTM", units=4, activation="tanh"))},
+            {"layer": within("Bidirectional", layer=within("LSTM", units=4, activation="elu"))},
+            "of the Bidirectional within it, of the LSTM within it, activation is elu, in the model tanh",
+        ),
+        (
+            "TimeDistributed",
+            {"layer": within("Dense", units=4)},
+            {"layer": within("Dropout", rate=0.5)},
+            "the layer within it is Dropout, in the model Dense",
+        ),
+        (
+            "RNN",
+            {"cell": within("StackedRNNCells", cells=[within("GRUCell", units=u, activation="tanh") for u in (2, 3)])},
+            {"cell": within("StackedRNNCells", cells=[within("GRUCell", units=u, activation="tanh") for u in (2, 4)])},
+            "of the StackedRNNCells within it, of the GRUCell within it, units is 4, in the model 3",
+        ),
+    ],
+)
+def test_what_a_layer_wraps_is_compared_too(
+    tmp_path: Path, kind: str, ours: dict[str, Any], theirs: dict[str, Any], text: str
+) -> None:
+    found = pair(tmp_path, line(("l", kind, ours)), line(("l", kind, theirs)))
+    assert found is not None and found.changed == (f"l ({kind}): {text}",)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (within("LSTM", units=4, dropout=0.1, activation="silu"), within("LSTM", units=4, activation="swish")),
+        (within("Dropout", rate=0.1), within("Dropout", rate=0.5)),
+        (within("Dense", units=4, activation="linear"), within("Dense", units=4, activation=None)),
+    ],
+)
+def test_a_wrapped_argument_without_effect_is_no_difference(
+    tmp_path: Path, ours: dict[str, Any], theirs: dict[str, Any]
+) -> None:
+    wrapped = [line(("l", "TimeDistributed", {"layer": layer})) for layer in (ours, theirs)]
+    assert pair(tmp_path, *wrapped) is None
+
+
 @pytest.mark.parametrize("units", [(16, 8, 3), (4, 4, 4), (3, 8, 8, 3)])
 @pytest.mark.parametrize("first", [1, 2, 9])
 def test_the_same_layers_with_the_numbers_of_a_second_build_are_no_difference(
