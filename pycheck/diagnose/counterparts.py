@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from ..types import Finding, Gap, Severity, Trace, TracePoint
+from ..types import Finding, Gap, RuntimeStatus, Severity, Trace, TracePoint
 from .case import Case, listed
 from .codes import finding
 
@@ -27,9 +27,10 @@ def artifact_differs(case: Case) -> Iterator[Finding]:
     if len(found.changed) > _MOST_NAMED:
         texts.append(f"{len(found.changed) - _MOST_NAMED} more layers have other arguments")
     names = [name for name, _ in (*found.missing, *found.extra)]
+    is_harmless = not found.outputs and all(record.status is not RuntimeStatus.FAILED for record in case.runtimes)
     yield finding(
         "artifact-differs",
-        Severity.WARNING,
+        Severity.INFO if is_harmless else Severity.WARNING,
         layer=names[0] if len(names) == 1 and not found.changed else None,
         summary="The layers of the artifact are not those of the model. " + "; ".join(texts) + ".",
         advice=_ADVICE,
@@ -39,6 +40,7 @@ def artifact_differs(case: Case) -> Iterator[Finding]:
             "changed": list(found.changed),
             "places": list(found.places),
             "tensors": list(found.outputs),
+            **({"nonfinite": list(found.nonfinite)} if found.nonfinite is not None else {}),
             "runtimes": case.browsers,
         },
     )

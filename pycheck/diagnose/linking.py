@@ -15,6 +15,8 @@ _SYMPTOMS = frozenset(
 #: What an output shows of a fault of the artifact, on every runtime.
 _SHARED = frozenset({"conversion-drift", "quantization-drift", "accumulated-drift"})
 _ANY = _SYMPTOMS | _SHARED
+#: What an output shows that has another shape, or elements of another class.
+_OF_CLASS = frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "shape-mismatch"})
 #: Causes that are about one output: what they explain of the same output on the same runtimes.
 _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "accumulated-drift": frozenset({"drift", "top1-flip"}),
@@ -69,6 +71,8 @@ def explains_output(cause: Finding, symptom: Finding) -> bool:
     same = symptom.tensor == cause.tensor or symptom.tensor in cause.evidence.get("tensors", ())
     if symptom.code == "reference-differs":
         return same and symptom.evidence.get("outcome") == "undefined"
+    if cause.code == "artifact-differs" and symptom.code in _OF_CLASS:
+        same = symptom.tensor in cause.evidence.get("nonfinite", cause.evidence.get("tensors", ()))
     if cause.code == "native-overflow":
         return same and _changes_as_python_does(cause, symptom)
     return same and (cause.code == "noise-floor-high" or _covers(cause, symptom))

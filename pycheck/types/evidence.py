@@ -144,7 +144,9 @@ class ArtifactDifferences:
     """How the layers of an artifact that was given differ from those of the model.
 
     `missing` and `extra` are layers with their classes; `changed` are clauses. `places` are the layers of the artifact
-    that compute something else, or from something else, `outputs` the model's outputs behind them.
+    that compute something else, or from something else, `outputs` the model's outputs behind them that are wrong in
+    the artifact itself. `nonfinite` are those of them that differ in shape or in what is finite; None where the
+    artifact was not run in Python.
     """
 
     missing: tuple[tuple[str, str], ...]
@@ -152,6 +154,7 @@ class ArtifactDifferences:
     changed: tuple[str, ...]
     places: tuple[str, ...]
     outputs: tuple[str, ...]
+    nonfinite: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,3 +165,16 @@ def test_a_model_that_gives_something_else_each_time_explains_what_its_output_sh
     assert causes_of(finding(code), random) == ("nondeterministic",)
     assert causes_of(finding(code, tensor="z"), random) == ()
     assert causes_of(finding(code), finding("nondeterministic", WEBGL, changed_count=3)) == ()
+
+
+@pytest.mark.parametrize("code", ["nan-introduced", "nan-masked", "nonfinite-changed", "shape-mismatch"])
+def test_other_layers_explain_nan_only_where_the_artifact_gives_it_in_python(code: str) -> None:
+    seen = {"tensors": ["y"], "runtimes": [str(WEBGL)], "missing": [], "extra": [], "places": []}
+    assert causes_of(finding(code), finding("artifact-differs", None, None, **seen, nonfinite=["y"])) == (
+        "artifact-differs",
+    )
+    assert causes_of(finding(code), finding("artifact-differs", None, None, **seen, nonfinite=[])) == ()
+    assert causes_of(finding("drift"), finding("artifact-differs", None, None, **seen, nonfinite=[])) == (
+        "artifact-differs",
+    )
+    assert causes_of(finding("drift", tensor="z"), finding("artifact-differs", None, None, **seen)) == ()

@@ -41,9 +41,11 @@ def normalized(kind: str, axis: int = -1) -> Any:
     return model
 
 
-def altered(model: Any, folder: Path, change: Callable[[dict[str, Any]], None], format: str = "layers") -> Path:
+def altered(
+    model: Any, folder: Path, change: Callable[[dict[str, Any]], None], format: str = "layers", quantize: str = "none"
+) -> Path:
     """An artifact of the model with another model.json."""
-    pycheck.convert(model, folder, format=format, verify=False)
+    pycheck.convert(model, folder, format=format, quantize=quantize, verify=False)
     file = folder / "model.json"
     content = json.loads(file.read_text())
     change(content)
@@ -154,3 +156,45 @@ def test_layers_that_are_not_the_models_are_the_one_cause_with_the_one_advice(
         assert cause.summary.endswith(words)
         assert advised(report) == ["artifact-differs"]
         assert {finding.tensor for finding in told(report, "drift")} <= {"a"}
+
+
+@pytest.mark.parametrize("quantize", ["none", "uint8"])
+def test_a_layer_that_does_nothing_here_explains_nothing_and_another_layer_does(quantize: str, tmp_path: Path) -> None:
+    """The layer `cut` hands on positive numbers as they are: what fails has another cause than that it is gone."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    x = keras.Input((8,), name="x")
+    positive = keras.layers.Dense(16, activation="sigmoid", name="first")(x)
+    cut = keras.layers.ReLU(name="cut")(positive)
+    model = keras.Model(
+        x, [keras.layers.Dense(3, name="a")(cut), keras.layers.Dense(2, activation="tanh", name="b")(x)]
+    )
+
+    def change(content: dict[str, Any]) -> None:
+        without_layer("cut")(content)
+        with_arguments("b", activation="linear")(content)
+
+    artifact = altered(model, tmp_path / "artifact", change, quantize=quantize)
+    report = pycheck.compare(
+        model, tfjs_model=artifact, runtimes=CPU, samples=8, atol={"a": 1e-12}, rtol={"a": 0.0, "b": 0.0}
+    )
+    (cause,) = told(report, "artifact-differs")
+    assert cause.severity is Severity.WARNING and cause.evidence["tensors"] == ["b"]
+    of_output = {t: {f.code: f for f in report.findings if f.tensor == t} for t in ("a", "b")}
+    assert "artifact-differs" in of_output["b"]["drift"].explained_by
+    own = of_output["a"]["quantization-drift" if quantize == "uint8" else "drift"]
+    assert own.advice and "artifact-differs" not in own.explained_by
+
+
+def test_differences_that_change_no_output_are_an_info(tmp_path: Path) -> None:
+    import keras
+
+    x = keras.Input((8,), name="x")
+    cut = keras.layers.ReLU(name="cut")(keras.layers.Dense(16, activation="sigmoid", name="first")(x))
+    model = keras.Model(x, keras.layers.Dense(3, name="a")(cut))
+    artifact = altered(model, tmp_path / "artifact", without_layer("cut"))
+    report = pycheck.compare(model, tfjs_model=artifact, runtimes=CPU, samples=8, atol=1e-12, rtol=0.0)
+    (cause,) = told(report, "artifact-differs")
+    assert (cause.severity, cause.evidence["tensors"], cause.evidence["nonfinite"]) == (Severity.INFO, [], [])
+    assert all("artifact-differs" not in finding.explained_by for finding in report.findings)
