@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..types import Outcome, Remedy, Verdict
-from .failure import Failure
+from ..types import Comparison, Outcome, Remedy, Verdict
+from .failure import Failure, failing
 from .searching import ExhaustedError
 from .trial import Trial
 from .trials import Trials
@@ -17,6 +17,8 @@ _QUANTIZATIONS = ("uint8", "uint16", "float16", "none")
 _SAFER = {"uint8": ("float16", "none"), "uint16": ("float16", "none"), "float16": ("none",)}
 #: Of an output's scale: beyond, nothing passes by itself.
 _COST = 0.01
+#: Of the error before: a remedy that needs a wider limit has to err by less than that.
+_LESS = 0.5
 JUDGED = "judged with 1 % of each output's scale allowed, which is what quantization may cost"
 _OTHER = {"layers": "graph", "graph": "layers"}
 
@@ -93,14 +95,39 @@ async def _passes(trial: Trial, failure: Failure, trials: Trials) -> bool:
 
 
 async def within(failure: Failure, trials: Trials, trial: Trial) -> tuple[Outcome, tuple[tuple[str, float], ...]]:
-    """What a trial gives, and the limits that it needs to pass: none, or those of `allowance`."""
+    """What a trial gives, and the limits that it needs to pass: none, or those of `allowance`.
+
+    A trial that errs about as much as the run that failed cures nothing: the limits alone would let it pass.
+    """
     gave = await trials.outcome(trial, failure.runtime)
     allowed = allowance(failure)
     largest = max((limit for _, limit in allowed), default=0.0)
     if gave.verdict is not Verdict.DRIFT or gave.max_abs_error is None or gave.max_abs_error > largest:
         return gave, ()
+    if not _errs_less(await trials.failing(trial, failure.runtime), failing(failure.report, failure.runtime)):
+        return gave, ()
     with_cost = await trials.outcome(replace(trial, allowed=allowed), failure.runtime)
     return (with_cost, allowed) if with_cost.verdict is Verdict.PASS else (gave, ())
+
+
+def _errs_less(after: Sequence[Comparison], before: Sequence[Comparison]) -> bool:
+    """Whether each output that failed before and still does errs by less than half as much."""
+    errors = {c.tensor: c.max_abs_error for c in before if _is_drift(c) and c.max_abs_error is not None}
+    return all((c.max_abs_error or 0.0) < _LESS * errors[c.tensor] for c in after if c.tensor in errors)
+
+
+def _is_drift(comparison: Comparison) -> bool:
+    """Whether an output fails by its errors, and not by its shape or by what is not finite."""
+    return comparison.shape_mismatch is None and not comparison.nonfinite.changed
+
+
+def passes_as_given(failure: Failure) -> bool:
+    """Whether the run that failed passes with the limits of `allowance` as it was."""
+    limits = dict(allowance(failure))
+    failed = failing(failure.report, failure.runtime)
+    return bool(failed) and all(
+        _is_drift(c) and c.max_abs_error is not None and c.max_abs_error <= limits.get(c.tensor, -1.0) for c in failed
+    )
 
 
 def fits_format(failure: Failure) -> bool:
@@ -129,16 +156,24 @@ async def cure_anew(failure: Failure, trials: Trials) -> Remedy:
 
     Where pycheck cannot take that format it takes the one that it chooses by itself. Where the published converter is
     wrong with whole weights too, weights in float16, then whole ones, replace a quantization that costs too much.
+    Where the artifact that failed passes with the limits that quantization may need, they are no part of a cure.
     """
+    is_enough = passes_as_given(failure)
+
+    async def judged(trial: Trial) -> tuple[Outcome, tuple[tuple[str, float], ...]]:
+        if is_enough:
+            return await trials.outcome(trial, failure.runtime), ()
+        return await within(failure, trials, trial)
+
     trial = Trial(failure.together, anew=True, quantize=failure.quantization)
-    gave, allowed = await within(failure, trials, trial)
+    gave, allowed = await judged(trial)
     if gave.error and failure.options.format != "auto":
         trial = replace(trial, format="auto")
-        gave, allowed = await within(failure, trials, trial)
+        gave, allowed = await judged(trial)
     if gave.verdict is not Verdict.PASS and await _is_wrong_unquantized(failure, trials):
         for quantize in _SAFER[failure.quantization]:
             trial = replace(trial, quantize=quantize)
-            gave, allowed = await within(failure, trials, trial)
+            gave, allowed = await judged(trial)
             if gave.verdict is Verdict.PASS:
                 break
     made = await trials.artifact(trial)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..gate import decide
 from ..options.values import Options
 from ..types import (
+    Comparison,
     Environment,
     Finding,
     Outcome,
@@ -106,6 +107,11 @@ def failures(report: Report, options: Options) -> tuple[Failure, ...]:
     failing -= {r.id for r in report.runtimes if r.status in (RuntimeStatus.TIMED_OUT, RuntimeStatus.UNAVAILABLE)}
     together = tuple(runtime for runtime in options.runtimes if runtime in failing)
     return tuple(Failure(report, options, runtime, together) for runtime in together)
+
+
+def failing(report: Report, runtime: RuntimeId) -> tuple[Comparison, ...]:
+    """The outputs that one runtime of a report fails in."""
+    return tuple(c for c in report.comparisons if c.candidate == runtime and c.passed is False)
 
 
 def outcome(report: Report, runtime: RuntimeId, options: Options) -> Outcome:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from ..errors import PycheckError
 from ..options.values import Options
-from ..types import ArtifactInfo, Environment, Outcome, Report, RuntimeId, Verdict
-from .failure import outcome
+from ..types import ArtifactInfo, Comparison, Environment, Outcome, Report, RuntimeId, Verdict
+from .failure import failing, outcome
 from .searching import ExhaustedError
 from .trial import Trial
 
@@ -63,6 +63,11 @@ class Trials:
     async def passes(self, trial: Trial, runtime: RuntimeId) -> bool:
         """Whether a runtime passes the gate with the change."""
         return (await self.outcome(trial, runtime)).verdict is Verdict.PASS
+
+    async def failing(self, trial: Trial, runtime: RuntimeId) -> tuple[Comparison, ...]:
+        """The outputs that a runtime fails in with the change; none where it gave nothing."""
+        result = await self._result(trial)
+        return () if isinstance(result, PycheckError) else failing(result, runtime)
 
     async def environment(self, trial: Trial, runtime: RuntimeId) -> Environment | None:
         """What a runtime was with the change; None where it did not start."""

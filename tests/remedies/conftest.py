@@ -43,7 +43,8 @@ _WRONG = _RIGHT * 1.5
 _NAN = np.where(np.arange(16)[:, None] == 3, np.nan, _RIGHT)
 #: How a runtime may end: what it gives, or an error.
 GIVEN: Mapping[str, Array | str] = {
-    "pass": _RIGHT, "near": _RIGHT * 1.002, "drift": _WRONG, "nan": _NAN, "broken": "no kernel for LRN",
+    "pass": _RIGHT, "near": _RIGHT * 1.002, "most": _RIGHT * 1.008, "beyond": _RIGHT * 1.012,
+    "drift": _WRONG, "nan": _NAN, "broken": "no kernel for LRN",
 }  # fmt: skip
 
 

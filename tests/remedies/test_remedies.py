@@ -321,6 +321,35 @@ def test_quantization_may_cost_its_share_also_where_a_runtime_gave_nothing(only:
     assert limit == pytest.approx(0.01 * (row.reference_scale or 0.0), rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "worked"),
+    [
+        ("beyond", "beyond", False),
+        ("beyond", "most", False),
+        ("beyond", "near", True),
+        ("drift", "most", True),
+        ("most", "near", False),
+        ("most", "pass", True),
+        ("nan", "most", True),
+    ],
+)
+def test_a_conversion_that_passes_by_a_wider_limit_counts_only_if_it_errs_clearly_less(
+    before: str, after: str, worked: bool, only: Callable[..., None]
+) -> None:
+    """1 % of the scale is allowed: `beyond` is 1.2 % off, `most` 0.8 %, which passes as it was, `near` 0.2 %."""
+
+    class Near(Bench):
+        async def run(self, trial: Trial) -> Report:
+            self.trials.append(trial)
+            passes = trial.allowed and after != "beyond"
+            return report({str(runtime): "pass" if passes else after for runtime in trial.runtimes})
+
+    only("conversion")
+    remedy = Near(of_quantized(before), never, tfjs_model=Path("web/model.json")).remedies()["conversion"]
+    assert remedy.worked is worked
+    assert ("--atol" in remedy.options) is (worked and after != "pass")
+
+
 ROTATED = {"Identity_1:0": "alpha", "Identity_2:0": "mid", "Identity:0": "beta"}
 
 
