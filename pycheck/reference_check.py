@@ -104,7 +104,7 @@ def _by_casts(
         return set()
     for halvings in _HALVINGS:
         smaller = {n: (v * 2.0**-halvings).astype(v.dtype) if v.dtype.kind == "f" else v for n, v in tensors.items()}
-        if not any(cast.undefined for cast in out_of_range_casts(model, smaller)):
+        if not any(cast.undefined for cast in out_of_range_casts(model, smaller, tried=False)):
             traced = model.predict(smaller)
             return concerned - set(_names(_held_against(own, model, smaller, traced, traced)[1]))
     return set()

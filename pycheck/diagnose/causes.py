@@ -22,6 +22,7 @@ _FAR = 50.0
 _SMALLEST_HALF = 2.0**-24
 _MOST_NAMED = 5
 _NARROW = ("int8", "uint8", "int16", "uint16")
+_NO_EFFECT = "In Python no output changes by more than roundoff if the cast gives something else for them."
 _DIVERGED = (
     "Training diverged, or the file was damaged: go back to an earlier checkpoint, and train on with scaled inputs, "
     "a lower learning rate or clipped gradients."
@@ -231,14 +232,16 @@ def cast_out_of_range(case: Case) -> Iterator[Finding]:
     """cast-out-of-range: numbers that TensorFlow and TF.js make different integers of."""
     for cast in case.evidence.casts:
         of = f", layer {cast.layer}" if cast.layer else ""
+        advice = f"Clip the values to {cast.low} to {cast.high} before the cast" + (
+            ", where NaN has to be replaced too." if math.isnan(cast.value) else "."
+        )
         yield finding(
             "cast-out-of-range",
-            severity_of_cause(case),
+            severity_of_cause(case) if cast.outputs else Severity.INFO,
             layer=cast.layer,
             summary=f"{cast.name} (Cast to {cast.dtype}{of}): {elements(cast.count, cast.element_count)} on the first "
             f"batch lie outside of {cast.low} to {cast.high}, such as {number(cast.value)}. {_of_cast(cast)}",
-            advice=f"Clip the values to {cast.low} to {cast.high} before the cast"
-            + (", where NaN has to be replaced too." if math.isnan(cast.value) else "."),
+            advice=advice if cast.outputs else "Nothing has to be done for these inputs.",
             evidence={
                 "node": cast.name,
                 "dtype": cast.dtype,
@@ -247,12 +250,23 @@ def cast_out_of_range(case: Case) -> Iterator[Finding]:
                 "value": cast.value,
                 "undefined": cast.undefined,
                 "tensors": list(cast.outputs),
+                "agreed": [name for name in cast.outputs if _is_agreed(case, cast, name)],
                 "runtimes": [str(record.id) for record in case.runtimes],
             },
         )
 
 
+def _is_agreed(case: Case, cast: OutOfRangeCast, output: str) -> bool:
+    """Whether a backend computes in float32 what Python has, although it keeps the number as all backends do."""
+    rows = (c for c in case.candidates if c.tensor == output and c.precision_bits == 32)
+    return cast.dtype in _NARROW and any(c.passed for c in rows)
+
+
 def _of_cast(cast: OutOfRangeCast) -> str:
+    return _result(cast) if cast.outputs else f"{_result(cast)} {_NO_EFFECT}"
+
+
+def _result(cast: OutOfRangeCast) -> str:
     narrow = cast.dtype in _NARROW
     if cast.undefined:
         tfjs = f"TF.js has no {cast.dtype} and keeps the number" if narrow else "backends of TF.js differ too"

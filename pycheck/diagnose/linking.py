@@ -26,7 +26,7 @@ _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "f16-overflow": frozenset({"nan-introduced", "drift", "top1-flip"}),
     "noise-floor-high": frozenset({"drift", "top1-flip"}),
     "artifact-differs": _ANY,
-    "cast-out-of-range": _ANY | {"reference-differs"},
+    "cast-out-of-range": _ANY | {"reference-differs", "noise-floor-high"},
     "epsilon-mismatch": _ANY,
     "ids-out-of-table": _SYMPTOMS | {"conversion-drift"},
     "input-nonfinite": frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "native-overflow"}),
@@ -73,6 +73,10 @@ def explains_output(cause: Finding, symptom: Finding) -> bool:
         return same and symptom.evidence.get("outcome") == "undefined"
     if cause.code == "artifact-differs" and symptom.code in _OF_CLASS:
         same = symptom.tensor in cause.evidence.get("nonfinite", cause.evidence.get("tensors", ()))
+    if symptom.code == "noise-floor-high":
+        return same and bool(cause.evidence["undefined"])
+    if symptom.tensor in cause.evidence.get("agreed", ()):
+        return False
     if cause.code == "native-overflow":
         return same and _changes_as_python_does(cause, symptom)
     return same and (cause.code == "noise-floor-high" or _covers(cause, symptom))

@@ -75,6 +75,16 @@ def out_of_range(frozen: FrozenGraph, values: Mapping[str, Array], layers: Colle
         )
 
 
+def other_results(cast: OutOfRangeCast, value: Array) -> list[Array]:
+    """What else the cast might give: the lowest number, one in between or the highest for those that do not fit."""
+    dtype = np.dtype(cast.dtype)
+    whole = np.trunc(value.astype(np.float64))
+    outside = ~((whole >= cast.low) & (whole <= cast.high))
+    fitting = np.where(outside, 0.0, whole).astype(dtype)
+    bounds = (cast.low, (cast.low + cast.high) // 2, cast.high)
+    return [np.where(outside, dtype.type(bound), fitting) for bound in bounds]
+
+
 def _size(value: Array) -> Array:
     return np.nan_to_num(np.abs(value), nan=np.inf, posinf=np.inf)
 

@@ -50,3 +50,10 @@ class GraphFunction:
             name: (tf.cast(value, tf.float32) if value.dtype == tf.bfloat16 else value).numpy()
             for name, value in zip(self._output_names, values, strict=True)
         }
+
+    def attempt(self, tensors: Tensors) -> dict[str, Any] | None:
+        """Outputs by name; None where an operation refuses these values."""
+        try:
+            return self(tensors)
+        except tf.errors.OpError:
+            return None

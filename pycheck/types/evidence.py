@@ -162,7 +162,8 @@ class OutOfRangeCast:
     """Numbers that a node of the model casts to an integer type which cannot hold them, on the first batch.
 
     `low` to `high` are what the type holds in TensorFlow and in TF.js, whose integers have 32 bits; `value` is the one
-    farthest outside. `undefined` is whether TensorFlow has no result for it either. `outputs` depend on the cast.
+    farthest outside. `undefined` is whether TensorFlow has no result for it either. `outputs` are those that change in
+    Python if the cast gives something else for these numbers.
     """
 
     name: str

@@ -237,3 +237,39 @@ def test_a_cast_that_does_not_fit_explains_the_outputs_behind_it(
     (drift,), (told,) = findings["drift"], findings["cast-out-of-range"]
     assert told.severity is Severity.WARNING and "such as 300" in told.summary
     assert ("cast-out-of-range" in drift.explained_by, bool(drift.advice)) == (explained, not explained)
+
+
+def test_a_cast_without_effect_is_good_to_know_and_takes_no_advice_from_others(find: Find) -> None:
+    records = [RuntimeRecord(RuntimeId("chromium", "cpu"), RuntimeStatus.OK, None, {})]
+    evidence = Evidence(casts=(replace(CAST, outputs=()),))
+    findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, evidence=evidence, runtimes=records)
+    (drift,), (told,) = findings["drift"], findings["cast-out-of-range"]
+    assert told.severity is Severity.INFO and "no output changes" in told.summary
+    assert drift.advice and not drift.explained_by
+
+
+@pytest.mark.parametrize(("dtype", "explained"), [("uint8", False), ("int32", True)])
+def test_a_number_that_all_backends_keep_is_not_why_one_differs_from_another(
+    find: Find, dtype: str, explained: bool
+) -> None:
+    names = ("chromium:cpu", "chromium:wasm")
+    records = [RuntimeRecord(RuntimeId.parse(name), RuntimeStatus.OK, None, {}) for name in names]
+    evidence = Evidence(casts=(replace(CAST, dtype=dtype),))
+    findings = find(REFERENCE, dict(zip(names, (off(0.0), off(0.3)), strict=True)), evidence=evidence, runtimes=records)
+    (drift,) = findings["drift"]
+    assert ("cast-out-of-range" in drift.explained_by) == explained
+
+
+@pytest.mark.parametrize(
+    ("undefined", "outputs", "explained"), [(True, ("y",), True), (False, ("y",), False), (True, ("z",), False)]
+)
+def test_an_undefined_cast_is_why_float32_and_float64_differ(
+    find: Find, undefined: bool, outputs: tuple[str, ...], explained: bool
+) -> None:
+    names = ("native:float32", "chromium:cpu")
+    records = [RuntimeRecord(RuntimeId.parse(name), RuntimeStatus.OK, None, {}) for name in names]
+    evidence = Evidence(casts=(replace(CAST, undefined=undefined, outputs=outputs),))
+    single = (REFERENCE * 1.05).astype(np.float32)
+    findings = find(REFERENCE, {"chromium:cpu": off(0.0)}, single=single, evidence=evidence, runtimes=records)
+    (floor,) = findings["noise-floor-high"]
+    assert (floor.explained_by, bool(floor.advice)) == ((("cast-out-of-range",), False) if explained else ((), True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,42 @@ def test_a_cast_of_floats_fits_or_has_no_result(
 def test_integers_that_are_cut_have_a_result_in_tensorflow_alone(keras: Any, target: str, count: int) -> None:
     found = out_of_range_casts(load(casting(keras, target, "int32")), {"x": np.array([[1, 2, 300]], np.int32)})
     assert [(cast.value, cast.undefined) for cast in found] == [(300.0, False)] * count
+
+
+def masked(x: Any, cast: Any) -> Any:
+    """Zero wherever the cast does not fit."""
+    import keras
+
+    return keras.ops.where(keras.ops.abs(x) < 200.0, cast, keras.ops.zeros_like(x))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "int64"])
+@pytest.mark.parametrize(
+    ("behind", "has_effect"),
+    [
+        (lambda x, cast: cast, True),
+        (lambda x, cast: cast * cast, True),
+        (lambda x, cast: x + 0.0 * cast, False),
+        (masked, False),
+        (lambda x, cast: 1.0 / (1.0 + masked(x, cast)), False),
+    ],
+    ids=["itself", "square", "times zero", "masked", "behind a mask"],
+)
+def test_only_outputs_that_change_with_what_does_not_fit_are_the_casts(
+    keras: Any, dtype: str, behind: Callable[[Any, Any], Any], has_effect: bool
+) -> None:
+    x = keras.Input((3,), name="x")
+    cast = keras.ops.cast(keras.ops.cast(x, dtype), "float32")
+    outputs = [behind(x, cast), keras.ops.sum(cast, axis=-1)]
+    model = load(keras.Model(x, [keras.layers.Identity(name=f"o{i}")(value) for i, value in enumerate(outputs)]))
+    names = tuple(spec.name for spec in model.info.signature.outputs)
+    (cast,) = out_of_range_casts(model, {"x": np.array([[0.0, 1.0, 1e20], [1.0, 2.0, 3.0]], np.float32)})
+    assert cast.outputs == (names if has_effect else names[1:])
+
+
+def test_where_other_numbers_make_the_model_fail_all_outputs_behind_are_the_casts(keras: Any) -> None:
+    x = keras.Input((1,), name="x")
+    row = keras.ops.take(keras.ops.ones((3, 2)), keras.ops.mod(keras.ops.cast(x, "int32"), 5), axis=0)
+    model = load(keras.Model(x, row))
+    (cast,) = out_of_range_casts(model, {"x": np.array([[3e9], [1.0]], np.float32)})
+    assert cast.outputs == (model.info.signature.outputs[0].name,)
