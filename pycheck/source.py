@@ -48,6 +48,7 @@ class _Card:
     largest_activation: int = 1  # elements for one sample
     precision: str | None = None  # a float type coarser than float32
     inputs_of_outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    casts_inside: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 _CARD = TypeAdapter(_Card)
@@ -153,6 +154,7 @@ class Source:
             training_calls=card.training_calls,
             precision=card.precision,
             inputs_of_outputs=card.inputs_of_outputs,
+            casts_inside=card.casts_inside,
         )
 
     async def tensorflow(self) -> None:
@@ -343,4 +345,5 @@ def _card_of(model: Model) -> _Card:
         model.activations.largest,
         model.precision,
         dict(model.inputs_of_outputs),
+        dict(model.casts_inside),
     )

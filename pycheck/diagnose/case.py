@@ -57,6 +57,16 @@ class Case:
             return False
         return check.outcome in ("differs", "random") or self.is_traced_wrongly
 
+    def possible_cast(self, tensor: str) -> str | None:
+        """A sentence about casts in loops and branches that an output is computed with, which may not fit."""
+        if not (types := self.evidence.casts_inside.get(tensor)):
+            return None
+        return (
+            f"A loop or a branch of the model casts floats to {listed(types)}. If a number does not fit that type, the "
+            "result is undefined, and executions in Python differ. This may be the cause and is not established: "
+            "clip the values before the cast, and see."
+        )
+
     @property
     def is_artifact_alone(self) -> bool:
         """Whether MODEL is itself the artifact: Python then runs the same weights, and no conversion is concerned."""

@@ -166,7 +166,7 @@ def drift(case: Case) -> Iterator[Finding]:
                 Severity.ERROR,
                 runtime=c.candidate,
                 tensor=c.tensor,
-                summary=f"{c.tensor} on {c.candidate}: {_excess(c, c.tolerance)}.",
+                summary=f"{c.tensor} on {c.candidate}: {_excess(c, c.tolerance)}.{_two_answers(case, c)}",
                 advice=_drift_advice(case, c),
                 evidence={
                     "max_abs_error": c.max_abs_error,
@@ -178,6 +178,26 @@ def drift(case: Case) -> Iterator[Finding]:
                     "rms_tolerance": c.tolerance.rms,
                 },
             )
+
+
+def _two_answers(case: Case, c: Comparison) -> str:
+    """What Python's own executions differ by where roundoff is not why, so that the limit says little."""
+    undefined = any(cast.undefined and c.tensor in cast.outputs for cast in case.evidence.casts)
+    if not (undefined or case.possible_cast(c.tensor)):
+        return ""
+    floors = [floor for floor in case.floors if floor.tensor == c.tensor]
+    found = [
+        (floor.max_abs_error, "float32 and float64")
+        for floor in floors
+        if _is_high(floor.max_abs_error, floor.reference_scale)
+    ]
+    check = case.evidence.reference
+    if check and check.tensor == c.tensor and check.outcome in ("undefined", "differs"):
+        found.append((check.max_abs_error, f"the function and {check.against}"))
+    error, executions = max(((e, name) for e, name in found if e), default=(0.0, ""))
+    if not error:
+        return ""
+    return f" Python itself gives two answers: {executions} differ by {number(error)}. The limit proves little here."
 
 
 def _excess(c: Comparison, tolerance: Tolerance) -> str:
@@ -222,12 +242,14 @@ def _is_high(error: float | None, scale: float | None) -> bool:
     return error is not None and scale is not None and error > _HIGH_FLOOR * scale
 
 
-def _floor_advice(half: str | None) -> str:
-    if half:
+def _floor_advice(case: Case, c: Comparison) -> str:
+    if half := case.evidence.precision:
         return (
             f"The model computes in {half} in Python, and TF.js in float32, which is closer to float64. If the browser "
             "is to give the values of Python, save the model with the dtype policy float32."
         )
+    if possible := case.possible_cast(c.tensor):
+        return possible
     return (
         "No backend can be more exact than this, because the model amplifies roundoff: normalize its inputs, or look "
         "for a difference of large numbers."
@@ -247,7 +269,7 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
                 summary=f"{c.tensor}: in Python itself {case.evidence.precision or 'float32'} differs from float64 by "
                 f"{number(error)}, "
                 f"{error / scale:.0%} of the largest value {number(scale)}.",
-                advice=_floor_advice(case.evidence.precision),
+                advice=_floor_advice(case, c),
                 evidence={"noise_floor": error, "reference_scale": scale},
             )
 

@@ -18,6 +18,9 @@ def reference_differs(case: Case) -> Iterator[Finding]:
         return
     single = next((record.id for record in case.runtimes if record.id.kind == "float32"), None)
     summary, advice = _WORDS[check.outcome]
+    possible = _possible_cast(case, check)
+    if check.outcome == "differs" and possible:
+        advice = _POSSIBLE_CAST
     yield finding(
         "reference-differs",
         Severity.ERROR if check.outcome == "differs" else Severity.WARNING,
@@ -25,7 +28,7 @@ def reference_differs(case: Case) -> Iterator[Finding]:
         tensor=check.tensor,
         layer=check.layer,
         summary=summary.format(against=check.against, how=_how(check), where=_where(check)),
-        advice=advice.format(outputs=_outputs(check), artifact=_artifact(case, check)),
+        advice=advice.format(outputs=_outputs(check), possible=possible, artifact=_artifact(case, check)),
         evidence={
             "against": check.against,
             "outcome": check.outcome,
@@ -37,6 +40,12 @@ def reference_differs(case: Case) -> Iterator[Finding]:
     )
 
 
+def _possible_cast(case: Case, check: ReferenceCheck) -> str:
+    names = check.tensors or ([check.tensor] if check.tensor else [])
+    return next((told for name in names if (told := case.possible_cast(name))), "")
+
+
+_POSSIBLE_CAST = "The verdict proves nothing of {outputs}. {possible}"
 #: By outcome: the summary and the advice.
 _WORDS = {
     "retraced": (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Array, OutOfRangeCast
-from .graph import FrozenGraph, outputs_of_nodes
+from .graph import FrozenGraph, called_by_outputs, outputs_of_nodes
 
 _INT32 = np.iinfo(np.int32)
 
@@ -16,6 +16,28 @@ _INT32 = np.iinfo(np.int32)
 def narrowing_casts(frozen: FrozenGraph) -> dict[str, str]:
     """The casts to integer types that may not hold what is cast: by node, the tensor that it reads."""
     return {node.name: _tensor(node.input[0]) for node in frozen.graph_def.node if _may_not_fit(node)}
+
+
+def casts_inside(frozen: FrozenGraph) -> dict[str, tuple[str, ...]]:
+    """The integer types that loops and branches behind each output cast floats to, where nobody can look."""
+    types = {
+        function.signature.name: [
+            str(dtype.name)
+            for node in function.node_def
+            if _may_not_fit(node) and _kind(node) == "f" and (dtype := _dtype(node, "DstT")) is not None
+        ]
+        for function in frozen.graph_def.library.function
+    }
+    found = {
+        output: tuple(sorted({name for function in functions for name in types[function]}))
+        for output, functions in called_by_outputs(frozen).items()
+    }
+    return {output: names for output, names in found.items() if names}
+
+
+def _kind(node: Any) -> str:
+    dtype = _dtype(node, "SrcT")
+    return "" if dtype is None else dtype.kind
 
 
 def _may_not_fit(node: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,33 @@ def inputs_of_outputs(frozen: FrozenGraph) -> dict[str, tuple[str, ...]]:
 def outputs_of_nodes(frozen: FrozenGraph, node: str) -> tuple[str, ...]:
     """The outputs that a node of the graph is needed for."""
     return tuple(output for output, needed in _needed(frozen).items() if node in needed)
+
+
+def called_by_outputs(frozen: FrozenGraph) -> dict[str, set[str]]:
+    """The functions of the graph that each output is computed with, those that functions call among them."""
+    called = {node.name: set(_called(node)) for node in frozen.graph_def.node}
+    by_function = {
+        function.signature.name: {name for node in function.node_def for name in _called(node)}
+        for function in frozen.graph_def.library.function
+    }
+    found: dict[str, set[str]] = {}
+    for output, needed in _needed(frozen).items():
+        functions, pending = set[str](), [name for node in needed for name in called.get(node, ())]
+        while pending:
+            if (name := pending.pop()) in by_function and name not in functions:
+                functions.add(name)
+                pending += by_function[name]
+        found[output] = functions
+    return found
+
+
+def _called(node: Any) -> Iterator[str]:
+    """What may be a function: the operation itself, and those that attributes hold."""
+    yield node.op
+    for attr in node.attr.values():
+        if attr.HasField("func"):
+            yield attr.func.name
+        yield from (func.name for func in attr.list.func)
 
 
 def _needed(frozen: FrozenGraph) -> dict[str, set[str]]:

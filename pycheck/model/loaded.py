@@ -15,6 +15,7 @@ from ..memory import give_back
 from ..quiet import without_native_noise
 from ..types import InputHint, ModelInfo, Tensors
 from .callable import Traced, trace_in_shapes
+from .casts import casts_inside
 from .graph import FrozenGraph, freeze, inputs_of_outputs
 from .messages import one_line
 from .own_predict import OwnPredict
@@ -110,6 +111,14 @@ class Model:
         """The inputs that each output is computed from; none where there is no frozen graph."""
         try:
             return inputs_of_outputs(self._frozen)
+        except ConversionError:  # whoever needs the graph itself will say so
+            return {}
+
+    @property
+    def casts_inside(self) -> Mapping[str, tuple[str, ...]]:
+        """The integer types that loops and branches behind outputs cast floats to; none without a frozen graph."""
+        try:
+            return casts_inside(self._frozen)
         except ConversionError:  # whoever needs the graph itself will say so
             return {}
 

@@ -217,6 +217,7 @@ class Evidence:
 
     `mended_by_epsilons` are the outputs that fail, and agree in Python if the artifact has the model's epsilons.
     `inputs_of_outputs` has the inputs that each output is computed from, for outputs of which that is known.
+    `casts_inside` has the integer types that loops and branches behind an output cast floats to, which may not fit.
     `precision` is "float16" or "bfloat16" if the model computes in that type in Python, the coarser one of both.
     """
 
@@ -233,3 +234,4 @@ class Evidence:
     casts: tuple[OutOfRangeCast, ...] = ()
     differences: ArtifactDifferences | None = None  # of an artifact that was given; looked for where something fails
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    casts_inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

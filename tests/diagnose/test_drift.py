@@ -273,3 +273,30 @@ def test_an_undefined_cast_is_why_float32_and_float64_differ(
     findings = find(REFERENCE, {"chromium:cpu": off(0.0)}, single=single, evidence=evidence, runtimes=records)
     (floor,) = findings["noise-floor-high"]
     assert (floor.explained_by, bool(floor.advice)) == ((("cast-out-of-range",), False) if explained else ((), True))
+
+
+def test_a_cast_in_a_loop_may_be_the_cause_where_python_gives_two_answers(find: Find) -> None:
+    single = (REFERENCE * 1.05).astype(np.float32)
+    check = ReferenceCheck("the signature", "differs", "y", 0.5, 1.0, tensors=("y",))
+    evidence = Evidence(casts_inside={"y": ("uint8",)}, reference=check)
+    findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, single=single, evidence=evidence)
+    for code in ("noise-floor-high", "reference-differs"):
+        (told,) = findings[code]
+        assert "casts floats to uint8" in told.advice and "is not established" in told.advice
+        assert "roundoff" not in told.advice and "No cause is known" not in told.advice
+    (drift,) = findings["drift"]
+    assert "Python itself gives two answers: the function and the signature differ by 0.5." in drift.summary
+    elsewhere = replace(evidence, casts_inside={"z": ("uint8",)})
+    others = find(REFERENCE, {"chromium:cpu": off(0.3)}, single=single, evidence=elsewhere)
+    assert "roundoff" in others["noise-floor-high"][0].advice
+    assert "No cause is known" in others["reference-differs"][0].advice
+    assert "two answers" not in others["drift"][0].summary
+
+
+@pytest.mark.parametrize(("factor", "is_told"), [(1.05, True), (1.0, False)])
+def test_a_drift_behind_an_undefined_cast_says_what_python_itself_differs_by(
+    find: Find, factor: float, is_told: bool
+) -> None:
+    single = (REFERENCE * factor).astype(np.float32)
+    findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, single=single, evidence=Evidence(casts=(CAST,)))
+    assert ("two answers: float32 and float64 differ by" in findings["drift"][0].summary) == is_told

@@ -10,6 +10,8 @@ import pytest
 
 from pycheck.casts import out_of_range_casts
 from pycheck.model import load
+from pycheck.model.casts import casts_inside
+from pycheck.model.graph import freeze
 
 pytestmark = pytest.mark.real
 
@@ -96,3 +98,20 @@ def test_where_other_numbers_make_the_model_fail_all_outputs_behind_are_the_cast
     model = load(keras.Model(x, row))
     (cast,) = out_of_range_casts(model, {"x": np.array([[3e9], [1.0]], np.float32)})
     assert cast.outputs == (model.info.signature.outputs[0].name,)
+
+
+def test_casts_in_loops_and_branches_are_known_by_type_and_by_output() -> None:
+    import tensorflow as tf
+
+    def call(x: Any) -> Any:
+        looped, chosen = tf.zeros_like(x), x
+        for _ in tf.range(3):
+            if tf.reduce_sum(looped) < 9.0:
+                looped += tf.cast(tf.cast(x * 100.0, tf.uint8), tf.float32)
+        if tf.reduce_sum(x) > 0.0:
+            chosen = tf.cast(tf.cast(x, tf.int32), tf.float32)
+        return {"looped": looped, "chosen": chosen, "outside": tf.cast(tf.cast(x, tf.int16), tf.float32)}
+
+    function = tf.function(call, input_signature=[tf.TensorSpec((None, 3), tf.float32, name="x")])
+    frozen = freeze(function.get_concrete_function(), ("x",), ("looped", "chosen", "outside"))
+    assert casts_inside(frozen) == {"looped": ("uint8",), "chosen": ("int32",)}
