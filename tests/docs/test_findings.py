@@ -19,8 +19,13 @@ from ..published import import_tensorflowjs
 DOCS = Path(__file__).parents[2] / "docs"
 #: Examples that are run here, in a real browser and without one; `python docs/make_findings.py` runs all.
 RUN_HERE = (
-    "runtime-unavailable", "weight-nonfinite", "f16-overflow", "nan-spread", "accumulated-drift", "cpu-forwarded",
-    "denormal-flush", "input-scale", "resize-alignment",
+    "runtime-unavailable", "weight-nonfinite", "nan-spread",
+    *(
+        pytest.param(code, marks=pytest.mark.exhaustive)
+        for code in (
+            "f16-overflow", "accumulated-drift", "cpu-forwarded", "denormal-flush", "input-scale", "resize-alignment",
+        )
+    ),
 )  # fmt: skip
 
 
