@@ -147,9 +147,15 @@ def _cast(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _layers(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """Other layers or operations, at the points that compute from something else, and where TF.js refuses the file."""
+    """Other layers or operations, at the points that compute from something else, and where TF.js refuses the file.
+
+    The weights of a layer that the artifact lacks have no layer that takes them.
+    """
     if cause.code != "artifact-differs":
         return False
+    if symptom.code == "artifact-unsupported" and symptom.evidence.get("op") == "weight":
+        missing = set(cause.evidence["missing"])
+        return all(missing.intersection(place.split("/")[:-1]) for place in symptom.evidence["places"])
     if symptom.code == "runtime-failed":
         names = [*cause.evidence["missing"], *cause.evidence["extra"], *cause.evidence["places"]]
         return _covers(cause, symptom) and (symptom.runtime is None or any(name in symptom.summary for name in names))
