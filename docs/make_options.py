@@ -81,8 +81,9 @@ def page() -> str:
         "# Options\n\nWritten by docs/make_options.py from pycheck/options/table.py.\n\n"
         "A call goes before the environment, the environment before `pycheck.toml` or `[tool.pycheck]` of a "
         "`pyproject.toml`, found in the working folder or the nearest folder above it, and these before the defaults. "
-        "Paths in a file are relative to its folder. A file above the working folder that belongs to another user is "
-        "not read. In a variable, several values are separated by spaces.\n"
+        "Paths in a file are relative to its folder. A file above the working folder is read if it belongs to "
+        "who runs pycheck, to root or to the owner of the working folder. In a variable, several values are "
+        "separated by spaces.\n"
     )
     parts = [head]
     for group, options in groupby((*OPTIONS, *RECIPE), key=lambda option: option.group):

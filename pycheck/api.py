@@ -205,7 +205,8 @@ def _check(
 ) -> tuple[Plan, CheckReport]:
     from . import matrix
 
-    plan = matrix.plan(None if config is None else Path(config), options, models)
+    names = (models,) if isinstance(models, str) else models
+    plan = matrix.plan(None if config is None else Path(config), options, names)
     return plan, _run(matrix.check(plan, against_baseline=against_baseline))
 
 

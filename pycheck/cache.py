@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -38,6 +39,10 @@ DEFAULT_LIMIT_BYTES = 4 << 30
 
 #: A folder in the cache whose folders are no entries: they have no limit, and once made only their maker removes them.
 ENVIRONMENTS = "environments"
+_ENVIRONMENT = "tensorflowjs-"
+
+#: What a folder is called in which something is being built, see tempfile.mkdtemp.
+_BUILDING = re.compile(r"\.[^-]{1,16}-[a-z0-9_]{8}")
 
 # A folder that was being built this long ago belongs to a process that died.
 _ABANDONED_AFTER_S = 24 * 3600.0
@@ -189,16 +194,21 @@ class Cache:
         removed = kept = 0
         for folder in self._entries():
             size = _size(folder)
-            is_environment = folder.parent.name == ENVIRONMENTS
-            if _remove_unused(folder) if not is_environment else environments and _remove_all(folder):
+            lasting = folder.parent.name == ENVIRONMENTS and not folder.name.startswith(".")
+            if (environments and _remove_all(folder)) if lasting else _remove_unused(folder):
                 removed += size
             else:
                 kept += size
         return removed, kept
 
     def _entries(self) -> Iterator[Path]:
-        """Also those that are being built."""
-        yield from (folder for folder in sorted(self.root.glob("*/*")) if folder.is_dir())
+        """Also those that are being built. What else lies in the folder is not pycheck's, whose cache it may not be."""
+        for folder in sorted(self.root.glob("*/*")):
+            ours = _BUILDING.fullmatch(folder.name) or (folder / _SEAL).is_file()
+            if folder.parent.name == ENVIRONMENTS:
+                ours = ours or folder.name.startswith(_ENVIRONMENT)
+            if ours and folder.is_dir() and not folder.is_symlink():
+                yield folder
 
     def _prune(self) -> None:
         entries = []
@@ -220,13 +230,11 @@ class Cache:
 
 def _remove_unused(folder: Path) -> bool:
     """Whether an entry was removed: nobody uses it. One that is being built goes when its builder must have died."""
-    try:
-        if folder.name.startswith("."):
+    if folder.name.startswith("."):
+        try:
             return folder.stat().st_mtime < time.time() - _ABANDONED_AFTER_S and _remove_all(folder)
-        if not (folder / _SEAL).exists():
-            return _remove_all(folder)
-    except OSError:
-        return False
+        except OSError:
+            return False
     seal = _locked(folder, exclusive=True)
     if not seal:  # someone uses it
         return False
@@ -236,12 +244,16 @@ def _remove_unused(folder: Path) -> bool:
 
 def _remove_all(folder: Path) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
-    return True
+    return not os.path.lexists(folder)
 
 
 def _size(folder: Path) -> int:
-    """Bytes."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    """Bytes; what another process removes meanwhile does not count."""
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(OSError):
+            size += file.stat().st_size if file.is_file() else 0
+    return size
 
 
 def _locked(folder: Path, *, exclusive: bool) -> BinaryIO | None:

@@ -19,6 +19,7 @@ from .cli_options import (
     Given,
     InputsPath,
     JsonPath,
+    LongCommand,
     ModelPath,
     NoColor,
     Reports,
@@ -140,7 +141,7 @@ def _root(
     pass
 
 
-@app.command(epilog=_EPILOG_COMPARE)
+@app.command(epilog=_EPILOG_COMPARE, cls=LongCommand)
 @takes("compare")
 def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Run MODEL in Python and in real browsers on the same inputs, and say whether they answer alike."""
@@ -150,7 +151,7 @@ def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, report
     _publish(lambda observe: pipeline.compare(model, inputs, options, observe), reports, screen)
 
 
-@app.command(epilog=_EPILOG_TRACE)
+@app.command(epilog=_EPILOG_TRACE, cls=LongCommand)
 @takes("trace")
 def trace(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Compare, and say at which operation inside of MODEL a difference starts, and why."""
@@ -227,7 +228,7 @@ def _check(
         return plan, interrupts.run(matrix.check(plan, observe, against_baseline=against_baseline))
 
 
-@app.command(epilog=_EPILOG_TRAIN)
+@app.command(epilog=_EPILOG_TRAIN, cls=LongCommand)
 @takes("train")
 def train(
     model: ModelPath, inputs: TrainInputsPath, targets: TargetsPath, *, given: Given, reports: Reports, screen: Screen
@@ -240,7 +241,7 @@ def train(
     _publish(lambda observe: pipeline.train(model, inputs, targets, recipe, options, observe), reports, screen)
 
 
-@app.command()
+@app.command(cls=LongCommand)
 @takes("gradients")
 def gradients(
     model: ModelPath, inputs: TrainInputsPath, targets: TargetsPath, *, given: Given, reports: Reports, screen: Screen
@@ -288,7 +289,7 @@ def report_(
     raise typer.Exit(publish(report, outputs, console, github=reports.github))
 
 
-@app.command()
+@app.command(cls=LongCommand)
 @takes("convert")
 def convert(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")],
@@ -340,7 +341,12 @@ def explain(
 @app.command()
 def schema(
     name: Annotated[
-        str, typer.Argument(metavar="report|check|config", help="Of what: one model, a check, or pycheck.toml.")
+        str,
+        typer.Argument(
+            metavar="report|check|config",
+            help="Of what: one model, a check, or pycheck.toml.",
+            autocompletion=lambda: ["report", "check", "config"],
+        ),
     ] = "report",
 ) -> None:
     """Print the JSON Schema of what --json writes, or of pycheck.toml, which an editor completes and checks by it.

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from .options.kinds import Kind, Number, Switch, Whole
-from .options.table import Option, of_command
+from .options.table import BY_NAME, Option, of_command
 
 #: What was given of the table's options, by name; the rest is left out.
 Given = dict[str, Any]
@@ -45,7 +46,11 @@ InputsPath = Annotated[
 ]
 ConfigPath = Annotated[
     Path | None,
-    typer.Option("--config", metavar="PATH", help="The configuration (default pycheck.toml here, or pyproject.toml)."),
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        help="The configuration (default: the nearest pycheck.toml or pyproject.toml, here or above).",
+    ),
 ]
 TfjsVersions = Annotated[
     list[str] | None,
@@ -99,6 +104,8 @@ class Screen(Group):
     no_color: NoColor = False
 
 
+_ALL = "pycheck.help-all"
+_RARE = {*Reports.rare, *(option.name for option in BY_NAME.values() if not option.common)}
 #: Commands with so many options that help shows the common ones first.
 _LONG = ("compare", "trace", "train", "gradients", "convert")
 
@@ -120,9 +127,9 @@ def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         single: list[inspect.Parameter] = []
         for parameter in signature.parameters.values():
             if parameter.name in groups:
-                single += _of_group(groups[parameter.name], is_long=name in _LONG)
+                single += _of_group(groups[parameter.name])
             elif parameter.name == "given":
-                single += [_of_table(option, hidden=name in _LONG and not option.common) for option in table]
+                single += [_of_table(option) for option in table]
             else:
                 single.append(parameter)
         if name in _LONG:
@@ -146,10 +153,24 @@ def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return decorate
 
 
+class LongCommand(TyperCommand):
+    """A command whose help shows the common options; with --help-all, all of them."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        rare = [] if ctx.meta.get(_ALL) else [option for option in self.params if option.name in _RARE]
+        for option in rare:
+            vars(option)["hidden"] = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            for option in rare:  # which a shell completes all the same
+                vars(option)["hidden"] = False
+
+
 def _show_all(context: typer.Context, value: bool) -> None:
     if value and not context.resilient_parsing:
-        for parameter in context.command.params:
-            vars(parameter)["hidden"] = False
+        context.meta[_ALL] = True
         typer.echo(context.get_help())
         raise typer.Exit
 
@@ -160,7 +181,7 @@ HelpAll = Annotated[
 _HELP_ALL = inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HelpAll)
 
 
-def _of_table(option: Option, *, hidden: bool) -> inspect.Parameter:
+def _of_table(option: Option) -> inspect.Parameter:
     kind = option.kind
     plain: Any = str
     if isinstance(kind, Switch):
@@ -177,7 +198,6 @@ def _of_table(option: Option, *, hidden: bool) -> inspect.Parameter:
         metavar=option.metavar or "|".join(kind.known()) or None,
         help=option.explained,
         rich_help_panel=option.group,
-        hidden=hidden,
         autocompletion=_completed(kind) if kind.completes else None,
         show_default=False,
     )
@@ -189,14 +209,13 @@ def _completed(kind: Kind) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in kind.known() if word.startswith(incomplete)]
 
 
-def _of_group(group: type[Group], *, is_long: bool) -> list[inspect.Parameter]:
+def _of_group(group: type[Group]) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     options = []
     for field in fields(group):
         kind, option = get_args(hints[field.name])
         boxed = copy(option)
         boxed.rich_help_panel = group.title
-        boxed.hidden = is_long and field.name in group.rare
         annotation = Annotated[kind, boxed]  # type: ignore[valid-type]
         options.append(
             inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)

@@ -29,6 +29,7 @@ class Session:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workbench: Workbench | None = None
@@ -91,18 +92,33 @@ class Session:
             raise
 
     def close(self) -> None:
-        """End the browsers and the thread."""
-        if self._loop and self._thread and self._workbench:
-            asyncio.run_coroutine_threadsafe(self._workbench.__aexit__(), self._loop).result(_GRACE_S)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_GRACE_S)
-            self._loop.close()
-        self._loop = self._thread = self._workbench = None
+        """End the browsers and the thread; what still runs elsewhere ends with CancelledError."""
+        with self._lock:
+            loop, thread, workbench = self._loop, self._thread, self._workbench
+            self._loop = self._thread = self._workbench = None
+        if loop and thread and workbench:
+            try:
+                asyncio.run_coroutine_threadsafe(_ended(workbench), loop).result(_GRACE_S)
+            finally:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join(_GRACE_S)
+                if not thread.is_alive():
+                    loop.close()
 
     def _started(self) -> tuple[asyncio.AbstractEventLoop, Workbench]:
-        if self._loop is None or self._workbench is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._loop.run_forever, name="pycheck", daemon=True)
-            self._thread.start()
-            self._workbench = Workbench()
-        return self._loop, self._workbench
+        with self._lock:
+            if self._loop is None or self._workbench is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="pycheck", daemon=True)
+                self._thread.start()
+                self._workbench = Workbench()
+            return self._loop, self._workbench
+
+
+async def _ended(workbench: Workbench) -> None:
+    """End what runs, then the browsers."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await workbench.__aexit__()

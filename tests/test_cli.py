@@ -532,7 +532,7 @@ def test_the_cache_is_shown_and_cleaned_but_for_what_is_in_use(
     unused = _entry(earlier, "native", "a", 3000)
     earlier.close()
     used = _entry(now, "artifact", "b", 5000)
-    environment = root / "environments" / "c"
+    environment = root / "environments" / "tensorflowjs-4.22.0"
     environment.mkdir(parents=True)
     (environment / "file").write_bytes(b"x" * 7000)
     code, out, _ = run("cache", "size")
@@ -542,9 +542,13 @@ def test_the_cache_is_shown_and_cleaned_but_for_what_is_in_use(
     code, out, _ = run("cache", "clean")
     assert (code, out.startswith("removed 3.")) == (0, True)
     assert (unused.exists(), used.exists(), environment.exists()) == (False, True, True)
+    letters = root / "docs" / "letters"  # the folder may be no cache
+    letters.mkdir(parents=True)
+    (letters / "letter").write_text("Dear")
     now.close()
     code, out, _ = run("cache", "clean", "--all")
     assert (code, used.exists(), environment.exists()) == (0, False, False)
+    assert (letters / "letter").exists()
     assert re.fullmatch(r"removed 12\.\d kB\n", out)
 
 

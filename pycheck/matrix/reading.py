@@ -32,7 +32,7 @@ def load(path: Path | None = None) -> Configuration:
     file = read(path) if path else find(Path())
     if file is None:
         raise UsageError(
-            f"there is no {NAME} here, nor a [tool.pycheck] in a pyproject.toml",
+            f"there is no {NAME} here or above, nor a [tool.pycheck] in a pyproject.toml",
             "pycheck init writes one from the models in this folder; --config PATH names another.",
         )
     return _Reader(file).configuration()

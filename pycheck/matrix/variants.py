@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import UsageError
@@ -14,6 +15,7 @@ from ..gate import ToleranceRule
 from ..options.file import NAME, nearest
 from ..options.reading import layered
 from ..options.replay import command_line
+from ..options.table import BY_NAME
 from ..options.values import Options
 from ..releases import release_of
 from ..runtimes.server import Harness
@@ -55,7 +57,7 @@ def expand(
             known = dict.fromkeys(name for variant in variants for name in (variant.entry.name, variant.name))
             raise UsageError(f"no model of {config.file} is called {pattern!r}", nearest(pattern, known))
     chosen = [v for v in variants if not only or any(_fits(v, pattern) for pattern in only)]
-    return tuple(replace(v, options=replace(v.options, command=reproducing(config, v))) for v in chosen)
+    return tuple(replace(v, options=replace(v.options, command=reproducing(config, v, given))) for v in chosen)
 
 
 def _fits(variant: Variant, pattern: str) -> bool:
@@ -112,10 +114,12 @@ def _check_names(variants: Sequence[Variant]) -> None:
         seen.add(variant.name)
 
 
-def reproducing(config: Configuration, variant: Variant) -> str:
+def reproducing(config: Configuration, variant: Variant, given: Mapping[str, Any] = MappingProxyType({})) -> str:
     """The command that gives the same report: of compare where it can be told all that matters, else of check."""
     if variant.options.rules or variant.release:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
         release = ["--tfjs-version", variant.release] if variant.release else []
-        return shlex.join(["pycheck", "check", variant.name, *where, *release])
+        said = (BY_NAME[name] for name, value in given.items() if value is not None)
+        words = [w for option in said for w in option.kind.words(option.option, getattr(variant.options, option.name))]
+        return shlex.join(["pycheck", "check", variant.name, *where, *release, *words])
     return command_line("compare", variant.entry.path, variant.entry.inputs, variant.options)

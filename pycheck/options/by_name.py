@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +30,8 @@ class _ByName(Kind):
         found: dict[str | None, Any] = {}
         for item in value if isinstance(value, list | tuple) else [value]:
             name, rest = self.parts(str(item))
+            if not name and None in found:
+                raise WrongValue(item, "there is one already that has no name, which is for all")
             found[name or None] = self.of(name or None, rest)
         return found
 
@@ -83,7 +86,7 @@ class RangesOfInputs(_ByName):
     file: ClassVar[Any] = dict[str, str | list[float]] | list[float] | list[str] | str
 
     def of_all(self, value: Any) -> dict[str | None, Any]:
-        return {None: self.of(None, value)} if _are(value, (int, float)) else super().of_all(value)
+        return {None: self.of(None, value)} if _are(value, Real) else super().of_all(value)
 
     def parts(self, text: str) -> tuple[str, str]:
         name, _, rest = text.rpartition(":")
@@ -115,7 +118,11 @@ class SizesOfInputs(_ByName):
     file: ClassVar[Any] = dict[str, int | str | list[int]] | list[int] | list[str] | int | str
 
     def of_all(self, value: Any) -> dict[str | None, Any]:
-        return {None: self.of(None, value)} if isinstance(value, int) or _are(value, (int,)) else super().of_all(value)
+        return (
+            {None: self.of(None, value)}
+            if isinstance(value, Integral) or _are(value, Integral)
+            else super().of_all(value)
+        )
 
     def parts(self, text: str) -> tuple[str, str]:
         if not (match := _SIZE.fullmatch(text)):
@@ -123,7 +130,7 @@ class SizesOfInputs(_ByName):
         return match["name"] or "", match["sizes"]
 
     def of(self, name: str | None, value: Any) -> tuple[int, ...]:
-        parts = value.split("x") if isinstance(value, str) else [value] if isinstance(value, int) else value
+        parts = value.split("x") if isinstance(value, str) else [value] if isinstance(value, Integral) else value
         try:
             numbers = tuple(int(str(part)) for part in _parts(parts))
         except (TypeError, ValueError):
@@ -239,5 +246,5 @@ def _listed(value: Any) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _are(given: Any, kinds: tuple[type, ...]) -> bool:
-    return _listed(given) and bool(given) and all(isinstance(item, kinds) for item in given)
+def _are(given: Any, kind: type) -> bool:
+    return _listed(given) and bool(given) and all(isinstance(item, kind) for item in given)

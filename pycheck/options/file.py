@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,23 +67,30 @@ def find(folder: Path) -> SettingsFile | None:
     """pycheck.toml of a folder, else the table [tool.pycheck] of its pyproject.toml, else those of the folder above.
 
     None where there is none up to the root. The path is relative where the folder itself has it and is relative. A file
-    names programs to start and code to import: one in a folder above that belongs to a stranger is passed over.
+    names programs to start and code to import: one above that belongs to a stranger, or cannot be read, is passed over.
     """
     for place in (folder, *folder.absolute().parents):
         for name in (NAME, _PYPROJECT):
             path = place / name
-            if not path.is_file() or (name == _PYPROJECT and not _mentions_us(path)):
-                continue
-            if (place is folder or _is_trusted(path, folder)) and (file := read(path)).table:
-                return file
+            with suppress(OSError):  # a folder that may not be entered
+                if not path.is_file() or (name == _PYPROJECT and not _mentions_us(path)):
+                    continue
+                if (place is folder or _is_trusted(path, folder)) and (file := read(path)).table:
+                    return file
     return None
 
 
 def _is_trusted(path: Path, folder: Path) -> bool:
-    """Whether a file belongs to who runs this, to root, or to the owner of the folder in which it runs."""
+    """Whether a file can be read, and it belongs to who runs this, to root, or to the owner of the working folder.
+
+    So has a link to it.
+    """
+    if not os.access(path, os.R_OK):
+        return False
     if not hasattr(os, "getuid"):  # Windows, where no folder above is everybody's
         return True
-    return path.stat().st_uid in (os.getuid(), 0, folder.stat().st_uid)
+    trusted = (os.getuid(), 0, folder.stat().st_uid)
+    return path.stat().st_uid in trusted and path.lstat().st_uid in trusted
 
 
 def _mentions_us(path: Path) -> bool:

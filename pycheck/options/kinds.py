@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -157,7 +157,9 @@ class Switch(Kind):
     file: ClassVar[Any] = bool
 
     def read(self, value: Any) -> bool:
-        return bool(value)
+        if not isinstance(value, bool):
+            raise WrongValue(value, "it must be true or false")
+        return value
 
     def words(self, flag: str, value: bool) -> list[str]:
         return [flag if value else f"--no-{flag[2:]}"]
@@ -172,7 +174,8 @@ class Texts(Kind):
     repeatable: ClassVar[bool] = True
 
     def read(self, value: Any) -> tuple[Any, ...]:
-        return tuple(dict.fromkeys(map(self.item, [value] if isinstance(value, str) else value)))
+        items = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+        return tuple(dict.fromkeys(map(self.item, items)))
 
     def item(self, value: Any) -> Any:
         """One of them."""
@@ -224,6 +227,8 @@ class FilePath(Kind):
     keyword: ClassVar[str] = "str | os.PathLike[str]"
 
     def read(self, value: Any) -> Path:
+        if not str(value):
+            raise WrongValue("", "no path is given")
         return Path(value).expanduser()
 
     def beside(self, folder: Path, value: Path) -> Path:

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from .file import Path_, SettingsFile, find, nearest
 from .kinds import WrongValue
 from .table import BY_NAME, BY_SETTING, OPTIONS, Option
-from .values import Options, check
+from .values import Options, check, fitting
 
 _PREFIX = "PYCHECK_"
 
@@ -54,7 +54,7 @@ def layered(
     """Options from what `from_file` read, what the environment says and what a call was given."""
     asked = _all_read(given)
     environment = dict(_from_environment(os.environ if environ is None else environ))
-    values = {**settings, **environment, **_all_read(beneath or {}), **asked}
+    values = fitting({**settings, **environment, **_all_read(beneath or {}), **asked}, asked.keys())
     options = Options(**values, named=frozenset(values), command=command)
     check(options, asked.keys(), has_inputs=has_inputs)
     return options
@@ -93,7 +93,7 @@ def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | No
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for variable, text in environ.items():
-        if not variable.startswith(_PREFIX):
+        if not variable.startswith(_PREFIX) or not text:  # an empty one is as good as none
             continue
         if not (option := BY_SETTING.get(variable.removeprefix(_PREFIX).lower())):
             names = [_PREFIX + setting.upper() for setting in BY_SETTING]
@@ -118,3 +118,5 @@ def read(option: Option, value: Any) -> Any:
     except WrongValue as wrong:
         shown = f" {wrong.shown}" if wrong.shown else ""
         raise UsageError(f"{option.option}{shown}: {wrong.problem}", wrong.advice) from wrong
+    except (TypeError, AttributeError, IndexError) as error:
+        raise UsageError(f"{option.option} {value!r}: it must be {option.kind.keyword}") from error

@@ -6,8 +6,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from .table import MADE, OPTIONS
-from .values import Options
+from ..errors import UsageError
+from .reading import build
+from .table import OPTIONS
+from .values import Options, refused
 
 
 def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:
@@ -18,17 +20,24 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     if not isinstance(model, Path) or not (inputs is None or isinstance(inputs, Path)) or options.page:
         return ""
     words = ["pycheck", command, str(model), *([] if inputs is None else [str(inputs)])]
-    if options.trace and command == "compare":
-        words.append("--trace")
-    plain = Options()
+    said = _said(options)
+    # What has no effect would be refused: it is a default of a file for others.
+    said -= {name for name, *_ in refused(options, said, has_inputs=inputs is not None)}
     for option in OPTIONS:
-        value = getattr(options, option.name)
-        if option.name in MADE and inputs is not None:
-            continue  # a default of the configuration, for made inputs
-        # A batch that was not named may be smaller than the default.
-        differs = value != getattr(plain, option.name) or (
-            option.name == "batch_size" and "batch_size" in options.named
-        )
-        if option.replayed and differs:
-            words += option.kind.words(option.option, value)
+        replayed = option.replayed or (option.name == "trace" and command == "compare")
+        if replayed and option.name in said:
+            words += option.kind.words(option.option, getattr(options, option.name))
     return shlex.join(words)
+
+
+def _said(options: Options) -> set[str]:
+    """What differs from the defaults, or from what the settings here would make of a command that says nothing."""
+    plain = Options()
+    try:
+        here = build({})
+    except UsageError:
+        here = plain
+    names = [option.name for option in OPTIONS]
+    differs = {n for n in names for other in (plain, here) if getattr(options, n) != getattr(other, n)}
+    # A batch that was not named may be smaller than the default.
+    return differs | ({"batch_size"} & options.named)

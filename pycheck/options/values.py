@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..errors import UsageError
 from ..gate import ToleranceOptions, ToleranceRule
@@ -58,34 +59,52 @@ def check(options: Options, given: Collection[str], *, has_inputs: bool = False)
     `given` are the names that this one call was given: a file and the environment hold defaults for all calls, of
     which each takes what fits.
     """
-    for message, advice in _refused(options, given, has_inputs):
+    for _, message, advice in refused(options, given, has_inputs=has_inputs):
         raise UsageError(message, advice)
 
 
-def _refused(options: Options, given: Collection[str], has_inputs: bool) -> Iterator[tuple[str, str]]:
+def refused(options: Options, given: Collection[str], *, has_inputs: bool = False) -> Iterator[tuple[str, str, str]]:
+    """The name of each option that has no effect as it was given, what is wrong, and what to do."""
     for name in MADE if has_inputs else ():
         if name in given:
-            yield f"--{name} is for made inputs, and inputs are given", f"Leave out --{name} or the inputs."
+            yield name, f"--{name} is for made inputs, and inputs are given", f"Leave out --{name} or the inputs."
     for name in _CONVERSION if options.tfjs_model else ():
         if name in given:
+            option = BY_NAME[name].option
             yield (
-                f"{BY_NAME[name].option} says how the model is converted, and --tfjs-model gives an artifact",
+                name,
+                f"{option} says how the model is converted, and --tfjs-model gives an artifact",
                 "Leave out one.",
             )
     if options.map_output and not options.tfjs_model:
-        yield "--map-output pairs the outputs of an existing artifact, and none is given", "Add --tfjs-model PATH."
-    if options.keep_float and options.converter != "pycheck":
+        told = "--map-output pairs the outputs of an existing artifact, and none is given"
+        yield "map_output", told, "Add --tfjs-model PATH."
+    if "keep_float" in given and options.converter != "pycheck":
         yield (
+            "keep_float",
             "--keep-float is of pycheck's own converter; the published one quantizes all weights",
             f"Leave out --keep-float or --converter {options.converter}.",
         )
     if "keep_float" in given and options.quantize == "none" and not options.try_remedies:
-        yield "--keep-float leaves weights unquantized, and none is quantized", "Add --quantize uint8."
+        yield "keep_float", "--keep-float leaves weights unquantized, and none is quantized", "Add --quantize uint8."
     for name in ("layers", "trace_samples", "trace_memory"):
         if name in given and not options.trace:
-            option = BY_NAME[name].option
-            yield f"{option} says what to trace, and nothing is traced", "Add --trace, or use pycheck trace."
+            told = f"{BY_NAME[name].option} says what to trace, and nothing is traced"
+            yield name, told, "Add --trace, or use pycheck trace."
     if options.bundle_point and not options.bundle:
-        yield "--bundle-point says what to put into a bundle, and none is asked for", "Add --bundle DIR."
+        told = "--bundle-point says what to put into a bundle, and none is asked for"
+        yield "bundle_point", told, "Add --bundle DIR."
     for engine in dict(options.browser_path).keys() & dict(options.connect).keys():
-        yield f"{engine} is given both --browser-path and --connect", "Leave out one of them."
+        yield "connect", f"{engine} is given both --browser-path and --connect", "Leave out one of them."
+
+
+def fitting(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """The values without defaults that what was `given` leaves no place for."""
+    kept = dict(values)
+    if kept.get("converter", "pycheck") != "pycheck" and "keep_float" not in given:
+        kept.pop("keep_float", None)
+    for name, other in (("browser_path", "connect"), ("connect", "browser_path")):
+        if name not in given and other in given and name in kept:
+            engines = {engine for engine, _ in kept[other]}
+            kept[name] = tuple(pair for pair in kept[name] if pair[0] not in engines)
+    return kept

@@ -30,12 +30,12 @@ class Calls:
     def trace(self, model: Any, inputs: Any = None, **options: Any) -> Report:
         """What `pycheck.trace` gives and raises, likewise."""
         __tracebackhide__ = True
-        return self._call("trace", model, inputs, {"trace": True} | options)
+        return self._call("trace", model, inputs, options)
 
     def _call(self, what: str, model: Any, inputs: Any, given: Mapping[str, Any]) -> Report:
         __tracebackhide__ = True
         try:
-            asked = settings.asked(self._request, given, inputs)
+            asked = settings.asked(self._request, what, given, inputs)
             report: Report = self._session.run(
                 lambda workbench: getattr(workbench, what)(path_or(model), path_or(inputs), asked.options)
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,14 @@ def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
         raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from error
 
 
-def asked(request: pytest.FixtureRequest, given: Mapping[str, Any], inputs: Any) -> Asked:
+def asked(request: pytest.FixtureRequest, what: str, given: Mapping[str, Any], inputs: Any) -> Asked:
     """What a call is to do; UsageError names what is wrong and the nearest right one."""
     beneath = _keywords(request.node)
     if "pycheck_runtime" in request.fixturenames:
         beneath["runtimes"] = (request.getfixturevalue("pycheck_runtime"),)
-    own = _checked("the call", given)
+    own = _checked("the call", given, (*(option.name for option in of_command(what)), _OWN))
+    if what == "trace":
+        own["trace"] = True
     allow_unavailable = bool(own.pop(_OWN, beneath.pop(_OWN, False)))
     beneath.pop(_OWN, None)
     if isinstance(own.get("runtimes"), str):
@@ -123,11 +125,11 @@ def _of_command_line(config: pytest.Config) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
-def _checked(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(where: str, given: Mapping[str, Any], known: Sequence[str] = _KEYWORDS) -> dict[str, Any]:
     for name in given:
-        if name not in _KEYWORDS:
-            near = difflib.get_close_matches(name, _KEYWORDS, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_KEYWORDS)}."
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
             raise UsageError(f"{where}: unknown option {name!r}", hint)
     return dict(given)
 

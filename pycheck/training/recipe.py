@@ -275,6 +275,9 @@ def asked_recipe(
     if gradients_only:
         said |= {"optimizer": "sgd:0.01", "steps": 1}
     recipe = RecipeText(
-        batch_size=options.batch_size, try_remedies=options.try_remedies, gradients_only=gradients_only, **said
+        batch_size=options.batch_size,
+        try_remedies=options.try_remedies and not gradients_only,
+        gradients_only=gradients_only,
+        **said,
     )
     return recipe, options

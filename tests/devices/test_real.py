@@ -52,7 +52,7 @@ def _where_it_listens(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def options(*runtimes: str, **more: Any) -> Options:
-    return build({"runtimes": runtimes, "timeout": TIMEOUT_S, **more}, environ={})
+    return build({"runtimes": runtimes, "timeout_s": TIMEOUT_S, **more}, environ={})
 
 
 def compare(model: Path, options: Options, observe: Any = lambda *_: None, inputs: Path | None = None) -> Report:
@@ -222,7 +222,7 @@ def test_a_device_that_hangs_is_given_up_after_the_timeout_and_is_there_again_wh
             hanging.start()
             hanging.join()
 
-    report = compare(model, options("device:phone:cpu", timeout=2), observe)
+    report = compare(model, options("device:phone:cpu", timeout_s=2), observe)
     assert status(report)["device:phone:cpu"] == "timed_out"
     assert "no answer within 2 s" in str(report.runtimes[-1].error)
     assert compare(model, options("device:phone:cpu")).verdict == "pass"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +37,24 @@ def test_compares_and_traces_of_a_session_start_one_browser(monkeypatch: pytest.
         with pytest.raises(pycheck.UsageError, match=r"^samples is for made inputs"):
             session.compare(MODELS / "cnn.keras", x, samples=3)
     assert len(started) == 1
+
+
+def test_a_session_that_is_closed_ends_what_runs_in_another_thread() -> None:
+    ended: list[BaseException] = []
+    session = pycheck.Session()
+
+    def compares() -> None:
+        try:
+            session.compare(MODELS / "recurrent.keras", runtimes="chromium:cpu", samples=64)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=compares)
+    thread.start()
+    while session._loop is None or not asyncio.all_tasks(session._loop):
+        time.sleep(0.01)
+    session.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert [type(error).__name__ for error in ended] == ["CancelledError"]
+    session.close()

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pycheck.errors import UsageError
@@ -164,6 +165,48 @@ def test_what_has_no_effect_together_is_refused(
     with pytest.raises(UsageError) as caught:
         build(given, folder=tmp_path, environ={}, has_inputs=has_inputs)
     assert named in str(caught.value)
+
+
+def test_what_a_call_is_given_goes_before_defaults_that_leave_no_place_for_it(tmp_path: Path) -> None:
+    (tmp_path / "pycheck.toml").write_text('keep_float = ["bn"]\nquantize = "uint8"\nbrowser_path = "/c"\n')
+    options = _build(tmp_path, converter="tensorflowjs", connect={"chromium": "by-hand"})
+    assert (options.keep_float, options.browser_path) == ((), ())
+    assert options.browser("chromium").address == "by-hand"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"size": (np.int64(5), 3)}, {None: (5, 3)}),
+        ({"range": (np.float32(0), np.float32(255))}, {None: (0.0, 255.0)}),
+        ({"runtimes": RuntimeId("chromium", "cpu")}, (RuntimeId("chromium", "cpu"),)),
+    ],
+)
+def test_values_of_python_are_taken_as_they_are(tmp_path: Path, given: dict[str, Any], expected: Any) -> None:
+    (name,) = given
+    assert getattr(_build(tmp_path, **given), name) == expected
+
+
+@pytest.mark.parametrize(
+    "given", [{"trace": "no"}, {"layers": 5}, {"connect": 5}, {"size": ["5", "6"]}, {"save_run": ""}]
+)
+def test_values_of_another_kind_are_named(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(given)).rstrip("s").replace("_", "-")):
+        _build(tmp_path, **given)
+
+
+def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+    assert _build(tmp_path, {"PYCHECK_CACHE_DIR": "", "PYCHECK_RUNTIMES": ""}) == Options()
+
+
+def test_a_folder_above_that_may_not_be_entered_has_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(self: Path) -> bool:
+        if self.parent == tmp_path.parent:
+            raise PermissionError
+        return False
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    assert _build(tmp_path) == Options()
 
 
 def test_defaults_for_all_calls_may_be_more_than_one_call_uses(tmp_path: Path) -> None:

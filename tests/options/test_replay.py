@@ -81,7 +81,7 @@ def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, O
 def test_the_command_asks_for_exactly_what_was_asked_for(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     model, inputs, heard = _understood(command_line("compare", MODEL, None, options), monkeypatch)
     assert (model, inputs) == (MODEL, None)
-    assert replace(heard, command="", cache_dir=None) == options
+    assert replace(heard, command="", cache_dir=None) == replace(options, cache_dir=None)
 
 
 def test_what_shapes_made_inputs_is_not_said_beside_given_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,3 +110,32 @@ def test_what_no_file_holds_no_command_reproduces() -> None:
     assert command_line("compare", object(), INPUTS, Options()) == ""
     assert command_line("compare", MODEL, np.zeros(3), Options()) == ""
     assert command_line("compare", MODEL, INPUTS, Options(page=Path("another"))) == ""
+
+
+def _replayed(
+    text: str, given: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Options, Options]:
+    """What a call beside this pycheck.toml comes to, and what the command that is to reproduce it comes to there."""
+    monkeypatch.chdir(folder)
+    (folder / "pycheck.toml").write_text(text)
+    options = build(given, has_inputs=True)
+    return options, _understood(command_line("compare", MODEL, INPUTS, options), monkeypatch)[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("trace_samples = 4\n", {}),
+        ('trace_memory = "1GiB"\n', {}),
+        ('keep_float = ["bn"]\n', {}),
+        ('quantize = "uint8"\nkeep_float = ["bn"]\n', {"tfjs_model": "model.json"}),
+        ("trace = true\n", {"trace": False}),
+        ('quantize = "uint8"\n', {"quantize": "none"}),
+        ("power = false\n", {"power": True}),
+    ],
+)
+def test_the_command_reproduces_beside_the_file_as_well(
+    text: str, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, heard = _replayed(text, given, tmp_path, monkeypatch)
+    assert replace(heard, command="", cache_dir=None) == replace(options, cache_dir=None)
