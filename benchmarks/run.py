@@ -297,6 +297,7 @@ def describe_machine(console: Console) -> None:
     """Whatever a reader needs to judge the numbers, and no names of machines."""
     from importlib.metadata import version
 
+    from pycheck import installed
     from pycheck.runtimes.launching.finding import find_browser
 
     browser = subprocess.run([find_browser().path, "--version"], capture_output=True, text=True, check=False)
@@ -305,7 +306,8 @@ def describe_machine(console: Console) -> None:
     console.print(f"{cores} cores of {_cpu_name()}, {platform.system()}{load}")
     console.print(
         f"{browser.stdout.strip()}; Python {platform.python_version()}; "
-        + "; ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "playwright"))
+        + "; ".join(f"{installed.find(name) or name}" for name in ("tensorflow", "keras"))
+        + f"; playwright {version('playwright')}"
     )
 
 

@@ -33,6 +33,7 @@ class Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workbench: Workbench | None = None
+        self._running: set[asyncio.Task[Any] | None] = set()  # of the loop's thread alone
 
     def __enter__(self) -> Session:
         return self
@@ -77,9 +78,12 @@ class Session:
         ended = threading.Event()
 
         async def watched() -> T:
+            task = asyncio.current_task()
+            self._running.add(task)
             try:
                 return await work(workbench)
             finally:
+                self._running.discard(task)
                 ended.set()
 
         future = asyncio.run_coroutine_threadsafe(watched(), loop)
@@ -92,18 +96,25 @@ class Session:
             raise
 
     def close(self) -> None:
-        """End the browsers and the thread; what still runs elsewhere ends with CancelledError."""
+        """End the browsers and the thread; a run in another thread ends first, with CancelledError."""
         with self._lock:
             loop, thread, workbench = self._loop, self._thread, self._workbench
             self._loop = self._thread = self._workbench = None
         if loop and thread and workbench:
             try:
-                asyncio.run_coroutine_threadsafe(_ended(workbench), loop).result(_GRACE_S)
+                asyncio.run_coroutine_threadsafe(self._end(workbench), loop).result(_GRACE_S)
             finally:
                 loop.call_soon_threadsafe(loop.stop)
                 thread.join(_GRACE_S)
                 if not thread.is_alive():
                     loop.close()
+
+    async def _end(self, workbench: Workbench) -> None:
+        runs = [task for task in self._running if task]
+        for task in runs:
+            task.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+        await workbench.__aexit__()
 
     def _started(self) -> tuple[asyncio.AbstractEventLoop, Workbench]:
         with self._lock:
@@ -113,12 +124,3 @@ class Session:
                 self._thread.start()
                 self._workbench = Workbench()
             return self._loop, self._workbench
-
-
-async def _ended(workbench: Workbench) -> None:
-    """End what runs, then the browsers."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await workbench.__aexit__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from pathlib import Path
@@ -13,10 +14,23 @@ import pytest
 
 import pycheck
 from pycheck.runtimes.browser import BrowserHost
+from tests.runtimes_browser.processes import alive, command_of, descendants
 
 pytestmark = pytest.mark.real
 
 MODELS = Path(__file__).parents[2] / "models"
+
+
+def _browsers(known: list[int]) -> list[int]:
+    """The processes of browsers that this process has started since."""
+    return [pid for pid in descendants(os.getpid()) if pid not in known and "chromium" in command_of(pid)]
+
+
+def _all_gone(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 30
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
 
 
 def test_compares_and_traces_of_a_session_start_one_browser(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +43,7 @@ def test_compares_and_traces_of_a_session_start_one_browser(monkeypatch: pytest.
 
     monkeypatch.setattr(BrowserHost, "_launch", counted)
     x = np.load(MODELS / "cnn_inputs.npy")[:4]
+    known = descendants(os.getpid())
     with pycheck.Session() as session:
         for runtime in ("chromium:cpu", "chromium:wasm"):
             assert session.compare(MODELS / "cnn.keras", x, runtimes=runtime).passed
@@ -36,12 +51,15 @@ def test_compares_and_traces_of_a_session_start_one_browser(monkeypatch: pytest.
         assert report.trace is not None and report.trace.points
         with pytest.raises(pycheck.UsageError, match=r"^samples is for made inputs"):
             session.compare(MODELS / "cnn.keras", x, samples=3)
+        browsers = _browsers(known)
     assert len(started) == 1
+    assert browsers and _all_gone(browsers)
 
 
 def test_a_session_that_is_closed_ends_what_runs_in_another_thread() -> None:
     ended: list[BaseException] = []
     session = pycheck.Session()
+    known = descendants(os.getpid())
 
     def compares() -> None:
         try:
@@ -56,5 +74,6 @@ def test_a_session_that_is_closed_ends_what_runs_in_another_thread() -> None:
     session.close()
     thread.join(60)
     assert not thread.is_alive()
-    assert len(ended) == 1  # CancelledError, or what the end of a browser came to
+    assert [type(error).__name__ for error in ended] == ["CancelledError"]
+    assert _all_gone(_browsers(known))
     session.close()
