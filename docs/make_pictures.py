@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,9 @@ def terminal(name: str, command: str, show: Callable[[Console], None], *, most_l
     lines = shown.file.getvalue().splitlines()
     picture = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
     picture.print(Text.from_ansi("\n".join(lines[:most_lines])))
-    picture.save_svg(str(PICTURES / f"{name}.svg"), title=command)
+    svg = picture.export_svg(title=command)
+    fonts = r"@font-face \{.*?\}\s*"  # from another server, which nobody who reads a page should have to ask
+    (PICTURES / f"{name}.svg").write_text(re.sub(fonts, "", svg, flags=re.DOTALL), encoding="utf-8")
 
 
 def page(browser: Page, name: str, html: str) -> None:

@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None
 
 _LOOPS = (
-    "The model has loops of TensorFlow 1, which are circles in its graph, one of them at {node}: pycheck converts "
+    "The model has loops of TensorFlow 1, which are cycles in its graph; one of them is at {node}. pycheck converts "
     "loops that are functions, as TensorFlow 2 makes them."
 )
 _WITHOUT_LOOPS = (
@@ -108,7 +108,7 @@ class Body:
         """Node names that inputs and outputs need, each after those it reads; inputs always included.
 
         Raises:
-            ConversionError: Nodes read one another in a circle, as those of a loop of TensorFlow 1 do.
+            ConversionError: Nodes read one another in a cycle, as those of a loop of TensorFlow 1 do.
         """
         order: dict[str, None] = {}
         expanding: set[str] = set()

@@ -63,8 +63,8 @@ class Case:
             return None
         return (
             f"A loop or a branch of the model casts floats to {listed(types)}. If a number does not fit that type, the "
-            "result is undefined, and executions in Python differ. This may be the cause and is not established: "
-            "clip the values before the cast, and see."
+            "result is undefined, and executions in Python differ. This may be the cause; it is not "
+            "established. Clip the values before the cast and compare again."
         )
 
     @property

@@ -45,7 +45,7 @@ def _possible_cast(case: Case, check: ReferenceCheck) -> str:
     return next((told for name in names if (told := case.possible_cast(name))), "")
 
 
-_POSSIBLE_CAST = "The verdict proves nothing of {outputs}. {possible}"
+_POSSIBLE_CAST = "The verdict proves nothing about {outputs}. {possible}"
 #: By outcome: the summary and the advice.
 _WORDS = {
     "retraced": (
@@ -60,8 +60,8 @@ _WORDS = {
     ),
     "differs": (
         "{against} does not give what the function gives that pycheck compares and converts{where}: {how}.",
-        "No cause is known, and the verdict proves nothing of {outputs}. The layer that is named, or code that depends "
-        "on the size of the batch, on eager execution or on training, is where to look.",
+        "No cause is known, and the verdict proves nothing about {outputs}. Look for code that depends on the size of "
+        "the batch, on eager execution or on training, first in the layer that is named.",
     ),
     "overridden": (
         "The model's class has a predict of its own, which gives something else than the model when it is called"

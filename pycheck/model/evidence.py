@@ -71,7 +71,7 @@ def configurations(keras_model: Any) -> dict[str, dict[str, Any]]:
 def _configuration(layer: Any) -> dict[str, Any]:
     try:
         return dict(layer.get_config())
-    except Exception:  # a layer of one's own may not have any
+    except Exception:  # code of the user, which may raise anything; then no argument of this layer is known
         return {}
 
 

@@ -31,7 +31,7 @@ class _ByName(Kind):
         for item in value if isinstance(value, list | tuple) else [value]:
             name, rest = self.parts(str(item))
             if not name and None in found:
-                raise WrongValue(item, "there is one already that has no name, which is for all")
+                raise WrongValue(item, "two values are for all of them; give the others a name, as in NAME:VALUE")
             found[name or None] = self.of(name or None, rest)
         return found
 

@@ -1,4 +1,4 @@
-"""A loop of TensorFlow 1, a circle in the graph, is refused by name; the same loop as a function is converted."""
+"""A loop of TensorFlow 1, a cycle in the graph, is refused by name; the same loop as a function is converted."""
 
 from __future__ import annotations
 
