@@ -116,6 +116,6 @@ $(HARNESS): $(HARNESS_SOURCES) $(NODE_PACKAGES)
 
 $(BROWSERS): $(PACKAGES)
 	@mkdir -p $(@D)
-	@$(BIN)/python -m pycheck.provision > $@.new
+	@$(BIN)/python -m pycheck.setup.provision > $@.new
 	@mv $@.new $@
 	@sed 's/^/setup: /' $@

@@ -30,8 +30,8 @@ TEST_TOOLS = ("hypothesis>=6.100", "pytest>=8.3", "pytest-timeout>=2.3", "pytest
 TESTS = {
     "quick tests": ("--quick",),
     "tests beside TensorFlow": (
-        "tests/test_tensorflow_internals.py", "tests/test_installed.py", "tests/test_package.py",
-        "tests/artifact/test_operations.py", "tests/convert_graph/test_weight_files.py", "tests/model/test_load.py",
+        "tests/graphdef/test_internals.py", "tests/system/test_installed.py", "tests/test_package.py",
+        "tests/artifact/test_operations.py", "tests/conversion_graph/test_weight_files.py", "tests/model/test_load.py",
     ),
 }  # fmt: skip
 #: Saved by the Keras of the environment: an older one does not read what a newer one wrote.

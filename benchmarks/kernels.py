@@ -21,8 +21,8 @@ import numpy as np
 from keras import ops
 
 import pycheck
-from pycheck.store import OutputStore
 from pycheck.types import NATIVE_FLOAT32, RuntimeId
+from pycheck.workflow.store import OutputStore
 
 OPERATIONS = {
     "clip(x, 0, 6)": lambda x: ops.clip(x, 0, 6),

@@ -34,11 +34,11 @@ from trace_cost import section_trace
 
 BACKENDS = ("cpu", "webgl", "wasm")
 SECTIONS = ("compare", "trace", "imports", "memory", "transfer", "matrix")
-_MAIN = "from pycheck.cli import main; main()"
+_MAIN = "from pycheck.cli.main import main; main()"
 _TENSORFLOW_PACKAGES = ("tensorflow", "keras", "tf_keras", "tensorflowjs")
 #: A pycheck command that prints "imported" and which of those it imported, as its last line.
 TELL_IMPORTS = f"""
-import sys; from pycheck import process; from pycheck.cli import run
+import sys; from pycheck.system import process; from pycheck.cli.main import run
 process.own = True
 code = run(sys.argv[1:])
 print("imported", *(name for name in {_TENSORFLOW_PACKAGES} if name in sys.modules))
@@ -297,8 +297,8 @@ def describe_machine(console: Console) -> None:
     """Whatever a reader needs to judge the numbers, and no names of machines."""
     from importlib.metadata import version
 
-    from pycheck import installed
     from pycheck.runtimes.launching.finding import find_browser
+    from pycheck.system import installed
 
     browser = subprocess.run([find_browser().path, "--version"], capture_output=True, text=True, check=False)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -22,11 +22,11 @@ import numpy as np
 
 from pycheck.inputs import from_arrays
 from pycheck.model import load
-from pycheck.runtimes.browser import BrowserHost
-from pycheck.runtimes.training import PageTrainer
+from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.runtimes.browser.training import PageTrainer
 from pycheck.training.recipe import RecipeText
-from pycheck.training.run import setup_of
 from pycheck.training.setup import page_recipe, prepare
+from pycheck.training.whole import setup_of
 from pycheck.types import RuntimeId
 
 STEPS = 100

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 
-from pycheck.runtimes.browser import BrowserHost
-from pycheck.runtimes.page import BrowserRuntime
+from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.runtimes.browser.page import BrowserRuntime
 from pycheck.types import ArtifactInfo, RuntimeId
 
 GOAL = 0.8

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pycheck.matrix.keys import MODEL_SETTINGS, SECTIONS, TOP, Key
-from pycheck.matrix.schema import configuration_schema
+from pycheck.checks.keys import MODEL_SETTINGS, SECTIONS, TOP, Key
+from pycheck.checks.schema import configuration_schema
 from pycheck.options.table import BY_SETTING
 from pycheck.report.json import check_schema
 

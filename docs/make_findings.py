@@ -19,10 +19,10 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from pycheck import Report
-from pycheck.console import Console
-from pycheck.diagnose.codes import CODES, Code
-from pycheck.hygiene import Hygiene
+from pycheck.cli.console import Console
+from pycheck.diagnosis.codes import CODES, Code
 from pycheck.report.terminal import render_terminal
+from pycheck.workflow.hygiene import Hygiene
 
 FOLDER = Path(__file__).parent / "findings"
 SECTIONS = ("Why it happens", "A model that shows it", "What pycheck prints", "What to do")

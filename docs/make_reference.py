@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 import pycheck
-from pycheck.cli import app
+from pycheck.cli.commands import app
 
 COMMANDS = Path(__file__).parent / "commands.md"
 API = Path(__file__).parent / "api.md"

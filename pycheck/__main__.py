@@ -1,5 +1,5 @@
 """`python -m pycheck`, for whoever has no scripts folder on the path."""
 
-from .cli import main
+from .cli.main import main
 
 main()

@@ -16,7 +16,7 @@ from .options.keywords import accepts
 from .types import ArtifactInfo, CheckReport, Report
 
 if TYPE_CHECKING:
-    from .matrix import Plan
+    from .checks import Plan
     from .options.settings import (
         CheckKeywords,
         CompareKeywords,
@@ -57,7 +57,7 @@ def compare(
         ConversionError: The model cannot become an artifact.
         RuntimeFailedError: Native float32 itself failed, so that there is no reference.
     """
-    from . import pipeline
+    from .workflow import pipeline
 
     asked = asked_options(options, inputs)
     return _run(pipeline.compare(path_or(model), path_or(inputs), asked))
@@ -82,7 +82,7 @@ def trace(
         What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
         Python.
     """
-    from . import pipeline
+    from .workflow import pipeline
 
     asked = asked_options({**options, "trace": True}, inputs)
     return _run(pipeline.trace(path_or(model), path_or(inputs), asked))
@@ -108,8 +108,8 @@ def train(
     Raises:
         What `compare` raises for bad input; UsageError for a model, an optimizer or a loss that one side lacks.
     """
-    from . import pipeline
     from .training.recipe import asked_recipe
+    from .workflow import pipeline
 
     recipe, asked = asked_recipe(options, asked_options)
     return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked))
@@ -130,8 +130,8 @@ def gradients(
     Args:
         model, inputs, targets: As in `train`.
     """
-    from . import pipeline
     from .training.recipe import asked_recipe
+    from .workflow import pipeline
 
     recipe, asked = asked_recipe(options, asked_options, gradients_only=True)
     return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked))
@@ -147,7 +147,7 @@ def rejudge(run: str | os.PathLike[str], **options: Unpack[RejudgeKeywords]) -> 
     Raises:
         InputError: The folder is no saved run, or is damaged.
     """
-    from . import pipeline
+    from .workflow import pipeline
 
     return pipeline.rejudge(Path(run), asked_options(options))
 
@@ -192,22 +192,22 @@ def update_baseline(
     Raises:
         UsageError: The configuration is wrong, or the baseline cannot be written.
     """
-    from . import matrix
+    from . import checks
 
     plan, report = _check(config, models, options, against_baseline=False)
     if report.passed:
-        matrix.accept(report, plan)
+        checks.accept(report, plan)
     return report
 
 
 def _check(
     config: str | os.PathLike[str] | None, models: Sequence[str], options: Mapping[str, Any], *, against_baseline: bool
 ) -> tuple[Plan, CheckReport]:
-    from . import matrix
+    from . import checks
 
     names = (models,) if isinstance(models, str) else models
-    plan = matrix.plan(None if config is None else Path(config), options, names)
-    return plan, _run(matrix.check(plan, against_baseline=against_baseline))
+    plan = checks.plan(None if config is None else Path(config), options, names)
+    return plan, _run(checks.check(plan, against_baseline=against_baseline))
 
 
 @accepts("convert")
@@ -235,7 +235,7 @@ def convert(
             check. Only in the last case it has been written, so that its error can be examined.
         RuntimeUnavailableError: No browser could run the artifact, which has been written.
     """
-    from . import converting
+    from .workflow import converting
 
     asked = converting.few_samples(asked_options(options, inputs), options)
     work = converting.convert(path_or(model), Path(folder), asked, inputs=path_or(inputs), verify=verify)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .api import Arrays, asked_options, path_or
 from .options.keywords import accepts
-from .pipeline import Workbench
 from .types import Report
+from .workflow.pipeline import Workbench
 
 if TYPE_CHECKING:
     from .options.settings import CompareKeywords, TraceKeywords

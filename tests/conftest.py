@@ -117,7 +117,7 @@ def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     """Runs one command line, word by word, in this process, where TensorFlow is imported already."""
 
     def run(*arguments: object) -> Said:
-        from pycheck import cli
+        from pycheck.cli import main as cli
 
         capfd.readouterr()
         argv = [str(argument) for argument in arguments]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pycheck.convert.published_runner import OTHERS, Absent
+from pycheck.conversion.published_runner import OTHERS, Absent
 from pycheck.model.tensorflow_import import import_tensorflow
 
 

@@ -144,7 +144,7 @@ def test_what_needs_tensorflow_says_how_to_install_one(place: Place, words: tupl
 
 
 def test_doctor_says_that_it_is_missing_and_ends_with_3(place: Place) -> None:
-    no_browser = "from pycheck import doctor; doctor.BROWSER_ENGINES = ()"
+    no_browser = "from pycheck.setup import doctor; doctor.BROWSER_ENGINES = ()"
     done = place.python("-c", f"{no_browser}\n{_COMMAND}", "doctor")
     assert done.returncode == 3, done.stderr
     assert "tensorflow not installed, keras not installed, tf-keras not installed" in done.stdout

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ArtifactFileError
-from .control_flow import node_of
+from ..graphdef.control_flow import node_of
 from .document import Document
 from .executable import Point
 from .weights import Array, RawWeight, raw_weights
@@ -79,7 +79,7 @@ def cut_out(document: Document, point: Point, operands: Mapping[str, Array]) -> 
     ArtifactFileError says why it cannot stand alone, as a layer that reads a mask.
     """
     if document.format == "layers":
-        from .cutting_layers import cut_layer
+        from .layers.cutting import cut_layer
 
         return cut_layer(document, point, operands)
     return _cut_node(document, point, operands)

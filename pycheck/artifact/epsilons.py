@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ArtifactFileError
 from ..types import ArtifactInfo
 from .document import Document, read_document
-from .layer_names import LayerNames
+from .graph.layer_names import LayerNames
 from .weights import Array, decode_weights
 
 _NORMALIZING_LAYERS = frozenset({"BatchNormalization", "LayerNormalization"})

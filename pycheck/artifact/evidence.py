@@ -11,9 +11,9 @@ import numpy as np
 from ..types import ArtifactFault, NonfiniteWeight
 from .document import read_document
 from .epsilons import configurations, places
-from .graph_faults import graph_faults
-from .layer_names import LayerNames
-from .layers_faults import layers_faults
+from .graph.faults import graph_faults
+from .graph.layer_names import LayerNames
+from .layers.faults import layers_faults
 from .weights import Array, decode_weights
 
 

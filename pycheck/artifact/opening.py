@@ -29,11 +29,11 @@ def read_artifact(path: Path, *, layers: Collection[str] = ()) -> ArtifactGraph:
 
 
 def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
-    from .control_flow import node_of
-    from .graph_points import graph_points, tensor_names
-    from .graph_topology import executable_graph, parse_topology
-    from .graph_weights import graph_weights
-    from .layer_names import LayerNames
+    from ..graphdef.control_flow import node_of
+    from .graph.layer_names import LayerNames
+    from .graph.points import graph_points, tensor_names
+    from .graph.topology import executable_graph, parse_topology
+    from .graph.weights import graph_weights
 
     topology = parse_topology(document)
     inputs = tensor_names([port.tensor for port in document.inputs])
@@ -50,8 +50,8 @@ def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
 
 
 def _from_layers(document: Document) -> ArtifactGraph:
-    from .layers_faults import layers_faults
-    from .layers_graph import layers_graph
+    from .layers.faults import layers_faults
+    from .layers.graph import layers_graph
 
     try:
         return layers_graph(document)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..memory import give_back_values
-from ..quiet import without_native_noise
-from .control_flow import node_of
+from ..graphdef.control_flow import node_of
+from ..graphdef.large_constants import without_large_constants
+from ..graphdef.session import OWN, held, hold_again, plain_execution
+from ..system.memory import give_back_values
+from ..system.quiet import without_native_noise
 from .executable import ArtifactGraph, Point
-from .large_constants import without_large_constants
-from .session import OWN, held, hold_again, plain_execution
 from .weights import Array
 
 _GATHERS = frozenset({"GatherV2", "Gather"})

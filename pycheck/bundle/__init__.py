@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .run import bundle_source
+from .bundling import bundle_source
 
 __all__ = ["bundle_source"]

@@ -14,8 +14,8 @@ from ..artifact import Point
 from ..artifact.cutting import Cut
 from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError
 from ..gate import precision_bits
-from ..runtimes.artifact import ArtifactRuntime
-from ..runtimes.page import BrowserRuntime
+from ..runtimes.browser.page import BrowserRuntime
+from ..runtimes.native.artifact import ArtifactRuntime
 from ..tensors import parts
 from ..tracing.measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, Expected, compare_point, pairs_elements
 from ..types import Array, ArtifactInfo, Comparison, NanPolicy

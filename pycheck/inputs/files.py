@@ -17,8 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..archives import ZIP_ERRORS
 from ..errors import InputsFileError
+from ..system.archives import ZIP_ERRORS
 from ..types import Array
 
 _FORMATS = "Inputs are .npy (one input), .npz or .safetensors (inputs by name), or .json (a list, or lists by name)."

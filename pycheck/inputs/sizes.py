@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..by_input import Sizes, size_text
 from ..errors import UsageError
 from ..types import Signature, TensorSpec
+from ..types.by_input import Sizes, size_text
 from .fitting import shape_text
 from .naming import check_names
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .graph import FrozenGraph
+from .kind import ModelSource, identify
 from .loaded import Model
 from .loading import load
-from .source import ModelSource, identify
 
 __all__ = ["FrozenGraph", "Model", "ModelSource", "identify", "load"]

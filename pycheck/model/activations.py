@@ -7,7 +7,7 @@ from math import prod
 
 import tensorflow as tf
 
-from ..artifact.large_constants import without_large_constants
+from ..graphdef.large_constants import without_large_constants
 from .graph import FrozenGraph
 
 _NO_VALUES = frozenset({"Const", "Placeholder", "Shape", "NoOp"})

@@ -300,7 +300,7 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
 
 def name_outputs(result: Any, names: tuple[str, ...] | None) -> dict[str, Any]:
     """What a call gives, flat, by the names that a model's outputs have."""
-    from ..tensorflow_internals import nest
+    from ..graphdef.internals import nest
 
     flat = nest.flatten_with_joined_string_paths(result, separator="_")
     if isinstance(result, Mapping):

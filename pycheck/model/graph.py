@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConversionError
-from ..quiet import without_native_noise
+from ..graphdef.side_effects import state_of
+from ..graphdef.tables import embed_tables
+from ..system.quiet import without_native_noise
 from .messages import one_line
-from .side_effects import state_of
-from .tables import embed_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
 
     Lookup tables become part of the graph, filled before each use. ConversionError for other state.
     """
-    from ..artifact.freezing import frozen_graph
+    from ..graphdef.freezing import frozen_graph
 
     state = state_of(function)
     if state.read:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConversionError
-from ..memory import give_back
-from ..quiet import without_native_noise
+from ..system.memory import give_back
+from ..system.quiet import without_native_noise
 from ..types import InputHint, ModelInfo, Tensors
 from .callable import Traced, trace_in_shapes
 from .casts import casts_inside

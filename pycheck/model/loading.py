@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelFileError, UsageError
-from ..keras2 import import_tf_keras
+from ..graphdef.side_effects import state_of
+from ..system.keras2 import import_tf_keras
 from ..types import ModelInfo
-from . import source as sources
+from . import kind as sources
 from .callable import Traced, is_keras3, is_tf_keras, trace_keras, trace_saved_model
 from .keras2_code import keras2_imports
+from .kind import ModelSource
 from .lambdas import with_lambdas
 from .loaded import Model
 from .messages import one_line
 from .old_files import said_in_full
 from .safety import check_keras_config, check_saved_model, foreign_classes
-from .side_effects import state_of
 from .signatures import serving_tags
-from .source import ModelSource
 from .tensorflow_import import import_tensorflow
 from .tfjs import load_tfjs
 

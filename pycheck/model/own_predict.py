@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..quiet import without_native_noise
+from ..system.quiet import without_native_noise
 from ..types import Array, Tensors
 from .callable import Target, Traced, is_keras3, is_tf_keras, name_outputs
 from .layer_calls import LayerCalls, recording

@@ -16,7 +16,7 @@ def inferred_shapes(function: Any, rows: Mapping[int, int]) -> list[tuple[int | 
     graph optimizer (GraphProperties) infers the shapes, through functions and through what is computed from
     tf.shape, in milliseconds. None if it does not accept these sizes together.
     """
-    from ..tensorflow_internals import grappler_item, meta_graph_pb2
+    from ..graphdef.internals import grappler_item, meta_graph_pb2
 
     meta_graph = meta_graph_pb2.MetaGraphDef()
     meta_graph.graph_def.CopyFrom(_with_fixed_inputs(function, rows))

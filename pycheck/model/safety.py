@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import ModelFileError
+from .kind import ModelSource
 from .lambdas import is_bytecode
-from .source import ModelSource
 
 #: tf_keras turns a TFOpLambda layer's `function` into the TensorFlow symbol of that name and calls it.
 _NAMESPACES_WITH_EFFECTS = ("io.", "raw_ops.", "saved_model.", "train.", "data.", "summary.", "compat.", "debugging.")
@@ -67,7 +67,7 @@ def check_saved_model(source: ModelSource, trust: bool = False) -> tuple[frozens
 
     ModelFileError naming a graph operation that reads or writes files or calls Python, unless it is trusted.
     """
-    from ..tensorflow_internals import saved_model_pb2
+    from ..graphdef.internals import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
     file = source.path / "saved_model.pb"

@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from ..quiet import without_native_noise
+from ..system.quiet import without_native_noise
 from ..types import Array, Signature, TensorSpec, is_exact
 from .row_inference import inferred_shapes, operations
 
@@ -228,7 +228,7 @@ class _Decision:
         """Outputs by name; None for a model that must not be run, does not run on these values, or does not end."""
         import tensorflow as tf
 
-        from ..tensorflow_internals import cancellation
+        from ..graphdef.internals import cancellation
 
         if not self._may_run:
             return None

@@ -99,7 +99,7 @@ def _frozen(function: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], An
     """
     import tensorflow as tf
 
-    from ..tensorflow_internals import convert_to_constants
+    from ..graphdef.internals import convert_to_constants
 
     frozen = convert_to_constants.convert_variables_to_constants_v2(function, lower_control_flow=False)
     order = sorted(range(len(names)), key=lambda index: names[index])

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from .. import installed, process
 from ..errors import InstallationError
-from ..fatal_signals import told_of
-from ..process import without_optional_imports
-from ..quiet import quiet_failure, without_native_noise
+from ..system import installed, process
+from ..system.fatal_signals import told_of
+from ..system.process import without_optional_imports
+from ..system.quiet import quiet_failure, without_native_noise
 
 
 def import_tensorflow() -> Any:

@@ -12,11 +12,11 @@ from ..artifact.document import Document, read_document
 from ..types import ModelInfo, Tensors
 from .callable import trace_graph
 from .graph import FrozenGraph
+from .kind import ModelSource
 from .loaded import Model
-from .source import ModelSource
 
 if TYPE_CHECKING:
-    from ..artifact.session import Session
+    from ..graphdef.session import Session
 
 
 class TfjsModel(Model):
@@ -24,7 +24,7 @@ class TfjsModel(Model):
 
     @cached_property
     def _session(self) -> Session:
-        from ..artifact.session import Session
+        from ..graphdef.session import Session
 
         frozen = self.frozen()
         # An input and an output may have one name.

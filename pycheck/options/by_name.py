@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..by_input import Range, size_text
+from ..types.by_input import Range, size_text
 from .kinds import Kind, WrongValue, number_text, one_of
 
 _SIZE = re.compile(r"(?:(?P<name>.+):)?(?P<sizes>\d+(?:x\d+)*)")

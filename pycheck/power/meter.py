@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..memory import give_back
+from ..system.memory import give_back
 from ..types import Array, ArtifactInfo, Batch, DeadChannels, OutputChange, Power, TableReach, Tensors, WeightPower
 from .changes import change, hides_faults, largest_first, relative, root_mean_square
 from .contradiction import of_artifact
@@ -168,7 +168,7 @@ class Meter:
 
     def _bytes_of_one(self, graph: ArtifactGraph, batch: Batch) -> int:
         """What the values inside of the model take for one sample."""
-        from ..artifact.sizes import value_bytes
+        from ..graphdef.sizes import value_bytes
 
         whole = self._whole(batch)
         fed = self._fed(batch.tensors).items()

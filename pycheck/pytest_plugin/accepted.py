@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..checks import accepting, baseline, baseline_file, policy
+from ..checks.configuration import BaselineSettings
 from ..errors import UsageError
-from ..matrix import accepting, baseline, baseline_file, policy
-from ..matrix.configuration import BaselineSettings
 from ..options.values import Options
 from ..report.json import report_from_dict
 from ..types import Report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .run import try_remedies
 from .trial import Trial
+from .trying import try_remedies
 
 __all__ = ["Trial", "try_remedies"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .references import TraceReferences, start_references, start_single
-from .run import TraceInputs, trace_run
 from .selecting import of_layers, worst_samples
+from .trace import TraceInputs, trace_run
 
 __all__ = [
     "TraceInputs",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..artifact import Point
-from ..compare import Statistics, measure, screen, summarize
+from ..comparison import Statistics, measure, screen, summarize
 from ..errors import RuntimeFailedError
 from ..gate import assess
 from ..tensors import parts

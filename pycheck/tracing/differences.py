@@ -34,7 +34,7 @@ def differences(model: Model, artifact: ArtifactInfo, points: Sequence[Point]) -
 
     ConversionError and ArtifactFileError: there is nothing to compare with.
     """
-    from ..convert import convert
+    from ..conversion import convert
 
     with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
         fresh = convert(model, Path(folder, "artifact"), format=artifact.format)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ..artifact import Point
-from ..compare import Statistics, measure, screen, summarize
+from ..comparison import Statistics, measure, screen, summarize
 from ..gate import assess
 from ..tensors import parts
 from ..types import Array, Comparison, NanPolicy, Operand, PointResult, RuntimeId, TracePoint, WorstElement

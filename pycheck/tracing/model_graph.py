@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ..artifact.control_flow import node_of, topological_order
-from ..artifact.layer_names import LayerNames
+from ..artifact.graph.layer_names import LayerNames
+from ..graphdef.control_flow import node_of, topological_order
 from ..types import HANDING_ON
 from .pairing import numeric_tensors
 

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..artifact import Point
-from ..artifact.control_flow import ControlFlow, node_of, topological_order
-from ..artifact.layer_names import layer_of_scope
-from ..artifact.opaque import opaque_tensors, output_types
+from ..artifact.graph.layer_names import layer_of_scope
+from ..graphdef.control_flow import ControlFlow, node_of, topological_order
+from ..graphdef.opaque import opaque_tensors, output_types
 
 #: Scopes that exports and calls put around a model.
 _CALLS = re.compile(r"(?:Stateful)?PartitionedCall(?:_\d+)?|[Ss]erving_default.*")

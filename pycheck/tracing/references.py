@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError
-from ..runtimes.artifact import ArtifactRuntime
+from ..runtimes.native.artifact import ArtifactRuntime
 from ..types import ArtifactInfo
 from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
-from ..together import together
+from ..system.together import together
 from ..types import (
     HANDING_ON,
     Array,

@@ -16,8 +16,8 @@ import numpy as np
 
 from ..errors import NoKernelError, RuntimeFailedError
 from ..runtimes.base import status_of
-from ..runtimes.browser import BrowserHost
-from ..runtimes.training import ACTIVATION_ELEMENTS, PageStep, PageTrainer, seen
+from ..runtimes.browser.host import BrowserHost
+from ..runtimes.browser.training import ACTIVATION_ELEMENTS, PageStep, PageTrainer, seen
 from ..types import (
     NATIVE_FLOAT32,
     NATIVE_FLOAT64,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..quiet import without_native_noise
+from ..system.quiet import without_native_noise
 from ..types import Tensors
 from .native import NativeTrainer
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..model import Model, identify
-from ..model.source import read_compile_config
+from ..model.kind import read_compile_config
 from .recipe import LOSSES, OPTIMIZERS, Compiled, Loss, Optimizer, parse_loss, parse_optimizer
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnose.training import TrainingCase, loss_grew
+from ..diagnosis.training import TrainingCase, loss_grew
 from ..errors import PycheckError
 from ..types import Array, CureTrial, RuntimeStatus, Tensors, TrainingCurves
 from .bench import Bench, Outcome
@@ -49,7 +49,7 @@ def cures(setup: Setup, case: TrainingCase) -> Iterator[Cure]:
 
 
 def _codes(case: TrainingCase) -> frozenset[str]:
-    from ..diagnose.training import diagnose_training
+    from ..diagnosis.training import diagnose_training
 
     return frozenset(found.code for found in diagnose_training(case))
 

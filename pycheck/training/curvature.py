@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..diagnose.training import Stability
+from ..diagnosis.training import Stability
 from ..types import Array, Curvature, Tensors
 from .native import NativeTrainer
 from .recipe import Optimizer

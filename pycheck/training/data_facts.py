@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from ..diagnose.training import DataNan, TargetRange
+from ..diagnosis.training import DataNan, TargetRange
 from ..inputs.scale import ScaleSketch
 from ..types import Array, InputHint, InputScale, Tensors
 from .plan import Plan

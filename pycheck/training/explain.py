@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from ..diagnose.training import Explanation
-from ..runtimes.training import seen
+from ..diagnosis.training import Explanation
+from ..runtimes.browser.training import seen
 from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, TrainingCurves
 from .bench import Outcome
 from .measure import CurveBuilder, Floor, Observed

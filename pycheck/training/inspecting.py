@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..diagnose.training import Certain, Explanation, Saturated, TrainingEvidence, loss_grew
+from ..diagnosis.training import Certain, Explanation, Saturated, TrainingEvidence, loss_grew
 from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Curvature, PassCheck, TrainingCurves
 from .backward import check_pass, saturations
 from .bench import Outcome

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConversionError, UsageError
-from ..runtimes.training import PageRecipe, PageVariable
+from ..runtimes.browser.training import PageRecipe, PageVariable
 from ..types import Array, ArtifactInfo, InputHint, TrainingVariable
 from .keras_models import penalties, trainable_copy
 from .native import NativeTrainer, Rules
@@ -50,7 +50,7 @@ def prepare(setup: Setup, folder: Path) -> Ready:
 
     UsageError where it cannot be trained in TF.js.
     """
-    from ..convert import convert
+    from ..conversion import convert
     from ..model import load
 
     recipe = setup.recipe

@@ -51,7 +51,7 @@ def source_model(model: Model, inputs: Inputs) -> SourceModel:
 
 def _of_layers(document: Document, model: Model, inputs: Inputs) -> SourceModel:
     """The layers made again, and seen to compute what the artifact does."""
-    from ..artifact.layers_keras import layers_keras  # it imports TensorFlow, which only loading a model does quietly
+    from ..artifact.layers.keras import layers_keras  # it imports TensorFlow, which only loading a model does quietly
 
     try:
         keras_model = layers_keras(document)

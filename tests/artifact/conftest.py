@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.convert import convert
-from pycheck.convert.existing import open_artifact
+from pycheck.conversion import convert
+from pycheck.conversion.existing import open_artifact
 from pycheck.inputs import make_inputs
 from pycheck.model import identify, load
 from pycheck.model.tensorflow_import import import_tensorflow
-from pycheck.runtimes.artifact import ArtifactRuntime
-from pycheck.runtimes.native import NativeRuntime
+from pycheck.runtimes.native.artifact import ArtifactRuntime
+from pycheck.runtimes.native.model import NativeRuntime
 from pycheck.types import Array, ArtifactInfo, RuntimeId, Tensors
 
 from ..published import import_tensorflowjs

@@ -19,7 +19,7 @@ def test_a_tfjs_model_is_checked_against_itself_in_python(
 ) -> None:
     folder = converted(name, artifact_format).artifact.folder
     report = tmp_path / "report.json"
-    command = [sys.executable, "-c", "from pycheck.cli import main; main()", "compare", str(folder / "model.json")]
+    command = [sys.executable, "-c", "from pycheck.cli.main import main; main()", "compare", str(folder / "model.json")]
     options = ["--runtime", "chromium:cpu", "--samples", "4", "--json", str(report)]
     ended = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -14,9 +14,9 @@ import pytest
 from pycheck.artifact import Point, read_artifact
 from pycheck.artifact.cutting import Cut, cut_out
 from pycheck.artifact.document import Document, read_document
-from pycheck.artifact.session import Session
 from pycheck.errors import ArtifactFileError
-from pycheck.runtimes.artifact import ArtifactRuntime
+from pycheck.graphdef.session import Session
+from pycheck.runtimes.native.artifact import ArtifactRuntime
 from pycheck.types import Array, RuntimeId
 
 from .test_published import _nested, _published_graph, _published_layers, _sequential

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from pycheck.artifact.document import read_document
-from pycheck.artifact.graph_faults import graph_faults
+from pycheck.artifact.graph.faults import graph_faults
 from pycheck.artifact.kernel_faults import FAULTS, WITHOUT_KERNEL
 from pycheck.artifact.weights import decode_weights
-from pycheck.convert.graph_kernel_repairs import KERNEL_REPAIRS
-from pycheck.convert.graph_repairs import REPAIRS
+from pycheck.conversion.graph.kernel_repairs import KERNEL_REPAIRS
+from pycheck.conversion.graph.repairs import REPAIRS
 from pycheck.types import ArtifactFault
 
 from ..published import import_tensorflowjs

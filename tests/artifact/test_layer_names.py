@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pycheck.artifact import Point, read_artifact
-from pycheck.convert import convert
+from pycheck.conversion import convert
 from pycheck.model import load
 from pycheck.model.evidence import layers_of
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pycheck.artifact.document import read_document
-from pycheck.artifact.layers_differences import layers_differences
+from pycheck.artifact.layers.differences import layers_differences
 from pycheck.types import ArtifactDifferences
 
 pytestmark = pytest.mark.real

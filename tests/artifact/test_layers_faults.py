@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pycheck.artifact.document import read_document
-from pycheck.artifact.layers_faults import layers_faults
-from pycheck.artifact.layers_table import RULES, only_arguments
+from pycheck.artifact.layers.faults import layers_faults
+from pycheck.artifact.layers.table import RULES, only_arguments
 
 from ..published import import_tensorflowjs
 from ..remedies.bare_page import bare_page, run, started

@@ -8,7 +8,7 @@ import pytest
 from pycheck.artifact import ArtifactGraph
 from pycheck.artifact.executable import GraphWeight, Point
 from pycheck.model.tensorflow_import import import_tensorflow
-from pycheck.runtimes.executable import Executable
+from pycheck.runtimes.native.executable import Executable
 from pycheck.types import RuntimeId
 
 pytestmark = pytest.mark.real

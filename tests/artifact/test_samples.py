@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pycheck.errors import RuntimeFailedError, UsageError
-from pycheck.runtimes.artifact import ArtifactRuntime
+from pycheck.runtimes.native.artifact import ArtifactRuntime
 from pycheck.types import RuntimeId
 
 from .conftest import relative_error

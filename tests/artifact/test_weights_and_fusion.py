@@ -12,7 +12,7 @@ import pytest
 from pycheck.artifact import read_artifact
 from pycheck.artifact.document import read_document
 from pycheck.artifact.weights import decode_weights
-from pycheck.convert.writing import write_model_json
+from pycheck.conversion.writing import write_model_json
 from pycheck.errors import ArtifactFileError
 
 pytestmark = pytest.mark.real

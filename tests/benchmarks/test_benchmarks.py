@@ -58,10 +58,10 @@ def test_a_first_compare_is_told_to_import_tensorflow(tmp_path: Path) -> None:
 
 
 def test_help_imports_neither_tensorflow_nor_playwright() -> None:
-    code = "import sys; from pycheck.cli import run; run(['compare', '--help']); print(*sorted(sys.modules))"
+    code = "import sys; from pycheck.cli.main import run; run(['compare', '--help']); print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = set(done.stdout.splitlines()[-1].split())
-    assert "pycheck.cli" in imported
+    assert "pycheck.cli.commands" in imported
     assert not {"tensorflow", "keras", "playwright", "aiohttp"} & imported
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck import cli, tensors
+from pycheck import tensors
 from pycheck.bundle.page import CDN
+from pycheck.cli import main as cli
 from pycheck.report import render
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.runtimes.launching.finding import find_browser

@@ -13,8 +13,8 @@ import pytest
 import typer.main
 import yaml
 
-from pycheck.cli import app
-from pycheck.provision import PACKAGE_MANAGERS
+from pycheck.cli.commands import app
+from pycheck.setup.provision import PACKAGE_MANAGERS
 
 ROOT = Path(__file__).parents[2]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))

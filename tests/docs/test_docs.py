@@ -13,8 +13,8 @@ import pytest
 import typer.main
 import yaml
 
-from pycheck.cli import app
-from pycheck.diagnose.codes import CODES
+from pycheck.cli.commands import app
+from pycheck.diagnosis.codes import CODES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "models" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pycheck.diagnose.codes import CODES
-from pycheck.explain import page
+from pycheck.cli.explain import page
+from pycheck.diagnosis.codes import CODES
 
 from ..published import import_tensorflowjs
 

@@ -121,7 +121,7 @@ def run(
 @pytest.fixture(scope="session")
 def artifacts(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """m.keras as a TF.js model of both formats: layers/model.json and graph/model.json."""
-    from pycheck import convert
+    from pycheck import conversion as convert
 
     folder = tmp_path_factory.mktemp("artifacts")
     for artifact_format in ("layers", "graph"):

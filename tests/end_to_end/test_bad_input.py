@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.convert.existing import open_artifact
+from pycheck.conversion.existing import open_artifact
 from pycheck.errors import ArtifactFileError
 from pycheck.types import Signature, TensorSpec
 

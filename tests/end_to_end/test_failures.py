@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.store import RUN_VERSION
+from pycheck.workflow.store import RUN_VERSION
 
 from ..conftest import Cli
 from .conftest import CPU, Files
@@ -28,7 +28,7 @@ ONE_BY_ONE = ("--batch-size", "1", *CPU)
 @pytest.fixture(scope="session")
 def long(files: Files, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Inputs that keep a browser busy for a while; what Python answers is in the cache already."""
-    from pycheck import compare
+    from pycheck import comparison as compare
 
     path = tmp_path_factory.mktemp("long") / "many.npy"
     np.save(path, np.random.default_rng(1).normal(size=(250, 4)).astype(np.float32))
@@ -344,7 +344,7 @@ def test_a_damaged_cache_is_computed_again(
 @pytest.fixture(scope="module")
 def saved(files: Files, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that passed, saved."""
-    from pycheck import compare
+    from pycheck import comparison as compare
 
     folder = tmp_path_factory.mktemp("saved") / "run"
     with pytest.MonkeyPatch.context() as patch:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck import compare
+from pycheck import comparison as compare
 from pycheck.artifact.document import read_document
 from pycheck.artifact.weights import decode_weights
-from pycheck.convert import convert
+from pycheck.conversion import convert
 from pycheck.model import load
 from pycheck.types import Verdict
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
 from tests.runtimes_browser.processes import alive, command_of, descendants
 
 pytestmark = pytest.mark.real

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import pycheck
-from pycheck.cli import run
+from pycheck.cli.main import run
 from pycheck.report.json import report_from_dict
 from pycheck.types import Tensors, Verdict
 
@@ -99,7 +99,7 @@ def test_it_is_compared_and_traced_as_what_it_is(name: str, saved: Callable[[str
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], None]) -> None:
-    from pycheck.runtimes.page import BrowserRuntime
+    from pycheck.runtimes.browser.page import BrowserRuntime
 
     predict = BrowserRuntime.predict
 

@@ -9,9 +9,9 @@ import pytest
 
 from pycheck.errors import UsageError
 from pycheck.options.reading import build
-from pycheck.pipeline import Workbench
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.types import Verdict
+from pycheck.workflow.pipeline import Workbench
 
 pytestmark = pytest.mark.real
 

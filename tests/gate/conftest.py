@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pycheck.compare import measure, summarize
+from pycheck.comparison import measure, summarize
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, Comparison, RuntimeId
 
 

@@ -72,7 +72,7 @@ def report(verdict: Verdict, comparisons: tuple[Comparison, ...] = (), *records:
 def test_another_order_of_summation_is_never_drift_and_a_kernel_off_by_a_thousandth_always_is(
     seed: int, samples: int, width: int
 ) -> None:
-    from pycheck.compare import measure, summarize
+    from pycheck.comparison import measure, summarize
 
     random = np.random.default_rng(seed)
     x, w = random.normal(size=(samples + 3, 64)), random.normal(size=(64, width)) / 16

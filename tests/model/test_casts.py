@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.casts import out_of_range_casts
 from pycheck.model import load
 from pycheck.model.casts import casts_inside
 from pycheck.model.graph import freeze
+from pycheck.workflow.casts import out_of_range_casts
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.convert import convert
+from pycheck.conversion import convert
 from pycheck.model import identify, load
 from pycheck.model.expected import input_hints
 from pycheck.model.graph import freeze

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck import cli, pipeline
+from pycheck.cli import main as cli
 from pycheck.errors import UsageError
 from pycheck.options.reading import build
 from pycheck.options.replay import command_line
 from pycheck.options.table import OPTIONS
 from pycheck.options.values import Options
+from pycheck.workflow import pipeline
 
 MODEL, INPUTS = Path("a model.keras"), Path("inputs.npy")
 

@@ -14,7 +14,7 @@ import typer
 
 import pycheck
 from docs import make_options
-from pycheck import cli
+from pycheck.cli import main as cli
 from pycheck.errors import UsageError
 from pycheck.options.kinds import Kind
 from pycheck.options.reading import build

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pycheck.convert.published_environment import RELEASE
+from pycheck.conversion.published_environment import RELEASE
 from pycheck.version import __version__
 
 ROOT = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from pycheck.artifact import read_artifact
-from pycheck.artifact.session import Session
-from pycheck.compare import measure, summarize
+from pycheck.comparison import measure, summarize
 from pycheck.gate import assess
-from pycheck.store import open_run, read_outputs, starts
+from pycheck.graphdef.session import Session
 from pycheck.types import ArtifactInfo, Comparison, Report, RuntimeId
+from pycheck.workflow.store import open_run, read_outputs, starts
 
 CPU = RuntimeId("chromium", "cpu")
 

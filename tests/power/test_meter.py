@@ -16,7 +16,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from pycheck.artifact.sensitivity import SensitivitySession
-from pycheck.artifact.sizes import value_bytes
+from pycheck.graphdef.sizes import value_bytes
 from pycheck.power import Allowance, measure, measure_power, portions
 from pycheck.power.changes import change, hides_faults
 from pycheck.power.portions import parts
@@ -31,7 +31,7 @@ class _Artifact:
     def __init__(self, folder: Path, function: Any, x: np.ndarray) -> None:
         import tensorflow as tf
 
-        from pycheck.convert import convert
+        from pycheck.conversion import convert
         from pycheck.model import identify, load
 
         module = tf.Module()

@@ -103,7 +103,7 @@ def test_a_cached_comparison_keeps_its_power_and_needs_no_tensorflow(
     compared: Compare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = compared("two_io")
-    monkeypatch.setattr("pycheck.source.Source.tensorflow", None)
+    monkeypatch.setattr("pycheck.workflow.lazy_model.Source.tensorflow", None)
     again = pycheck.compare(case.model, case.inputs, runtimes=CPU, format="graph")
     assert again.power == case.report.power
 

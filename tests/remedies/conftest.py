@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.compare import measure, summarize
+from pycheck.comparison import measure, summarize
 from pycheck.gate import assess, decide
 from pycheck.options.values import Options
 from pycheck.remedies import Trial, try_remedies
@@ -127,7 +127,7 @@ class Bench:
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets these kinds of remedies be tried alone."""
-    from pycheck.remedies import run
+    from pycheck.remedies import trying as run
 
     def choose(*names: str) -> None:
         monkeypatch.setattr(run, "KINDS", tuple(kind for kind in run.KINDS if kind.name in names))

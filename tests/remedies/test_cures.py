@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck import source
-from pycheck.convert.published_environment import PublishedConverter
+from pycheck.conversion.published_environment import PublishedConverter
 from pycheck.types import Remedy, Report
+from pycheck.workflow import lazy_model as source
 
 from ..conftest import Cli
 

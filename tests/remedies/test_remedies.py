@@ -12,7 +12,7 @@ import pytest
 
 from pycheck.errors import ConversionError
 from pycheck.remedies import Trial, trials
-from pycheck.remedies import run as remedies_run
+from pycheck.remedies import trying as remedies_run
 from pycheck.remedies.failure import Failure
 from pycheck.remedies.trials import Trials
 from pycheck.report import render, view

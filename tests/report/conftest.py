@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pycheck.compare import measure, summarize
-from pycheck.diagnose import diagnose
+from pycheck.comparison import measure, summarize
+from pycheck.diagnosis import diagnose
 from pycheck.gate import ToleranceOptions, assess, decide, precision_bits
 from pycheck.types import (
     NATIVE_FLOAT32,

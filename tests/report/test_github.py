@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pycheck.console import Console
-from pycheck.publishing import publish
+from pycheck.cli.console import Console
+from pycheck.cli.publishing import publish
 from pycheck.report import render
 from pycheck.report.github import SUMMARY_LIMIT_BYTES, render_annotations, within_summary
 from pycheck.types import Finding, Report, Severity, VariantFailure

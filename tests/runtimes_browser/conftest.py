@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pycheck.errors import RuntimeUnavailableError
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.types import Array, ArtifactInfo
 
 from . import artifacts

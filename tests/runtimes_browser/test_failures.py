@@ -30,8 +30,8 @@ from pycheck.errors import (
     RuntimeUnavailableError,
     UsageError,
 )
-from pycheck.runtimes.browser import BrowserHost
-from pycheck.runtimes.page import BrowserRuntime
+from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.runtimes.browser.page import BrowserRuntime
 from pycheck.types import Array, ArtifactInfo, RuntimeId
 
 from . import artifacts

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.runtimes.browser.page import COLLECT_EVERY
 from pycheck.runtimes.launching.playwright import PlaywrightPage
-from pycheck.runtimes.page import COLLECT_EVERY
 from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
 
 from . import artifacts

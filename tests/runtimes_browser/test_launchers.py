@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pycheck.errors import RuntimeTimeoutError, RuntimeUnavailableError
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.launching import FoundBrowser, finding, playwright
 from pycheck.runtimes.launching.finding import find_browser
 

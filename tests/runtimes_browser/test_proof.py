@@ -11,8 +11,8 @@ import pytest
 from pycheck import protocol
 from pycheck.errors import NoKernelError, RuntimeFailedError, RuntimeUnavailableError, UsageError
 from pycheck.protocol import FlagValue
-from pycheck.runtimes import proof
-from pycheck.runtimes.server import Harness
+from pycheck.runtimes.browser import proof
+from pycheck.runtimes.browser.server import Harness
 from pycheck.types import RuntimeId
 
 

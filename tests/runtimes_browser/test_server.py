@@ -15,8 +15,8 @@ from yarl import URL
 
 from pycheck import tensors
 from pycheck.errors import ArtifactFileError, RuntimeUnavailableError
-from pycheck.runtimes.server import Harness, Server, artifact_files
-from pycheck.runtimes.session import Session
+from pycheck.runtimes.browser.server import Harness, Server, artifact_files
+from pycheck.runtimes.browser.session import Session
 from pycheck.types import ArtifactInfo
 
 from .conftest import Run

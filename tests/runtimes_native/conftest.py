@@ -87,9 +87,9 @@ def randomize(model: Any) -> None:
 @pytest.fixture(scope="session")
 def both(keras: Any) -> Callable[..., Both]:
     """Load a Keras model and run it in both precisions."""
-    from pycheck.runtimes.float64 import to_float64
-    from pycheck.runtimes.float64_floors import behind_float32
-    from pycheck.runtimes.graph_function import GraphFunction
+    from pycheck.graphdef.float64.floors import behind_float32
+    from pycheck.graphdef.float64.promotion import to_float64
+    from pycheck.graphdef.function import GraphFunction
 
     def run(keras_model: Any, inputs: Tensors | None = None, *, random_weights: bool = True) -> Both:
         if random_weights:

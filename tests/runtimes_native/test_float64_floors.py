@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pycheck.model import load
-from pycheck.runtimes.native import NativeRuntime
+from pycheck.runtimes.native.model import NativeRuntime
 from pycheck.types import NATIVE_FLOAT64
 
 from .conftest import Both

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycheck.graphdef.float64.promotion import to_float64
+from pycheck.graphdef.function import GraphFunction
 from pycheck.model import load
-from pycheck.runtimes.float64 import to_float64
-from pycheck.runtimes.graph_function import GraphFunction
 
 from .conftest import Both
 

@@ -149,8 +149,8 @@ def test_lookup_tables_travel_with_the_graph(keras: Any, both: Run) -> None:
 
 
 def test_loops_and_tensor_arrays_of_tensorflow_1_are_true_float64(tf: Any, tmp_path: Path) -> None:
-    from pycheck.runtimes.float64 import to_float64
-    from pycheck.runtimes.graph_function import GraphFunction
+    from pycheck.graphdef.float64.promotion import to_float64
+    from pycheck.graphdef.function import GraphFunction
 
     v1 = tf.compat.v1
     kernel = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
@@ -192,7 +192,7 @@ def test_random_operations_with_one_seed_keep_their_own_streams(keras: Any, tf: 
 
 
 def test_a_graph_stays_as_it_was(keras: Any, both: Run) -> None:
-    from pycheck.runtimes.float64 import to_float64
+    from pycheck.graphdef.float64.promotion import to_float64
 
     graph_def = load(keras.Sequential([keras.Input((7, 3)), keras.layers.LSTM(4)])).frozen().graph_def
     before = graph_def.SerializeToString(deterministic=True)
@@ -201,8 +201,8 @@ def test_a_graph_stays_as_it_was(keras: Any, both: Run) -> None:
 
 
 def test_no_float32_is_left_in_a_promoted_graph(keras: Any) -> None:
-    from pycheck.runtimes.float64 import to_float64
-    from pycheck.tensorflow_internals import types_pb2
+    from pycheck.graphdef.float64.promotion import to_float64
+    from pycheck.graphdef.internals import types_pb2
 
     model = keras.Sequential([keras.Input((7, 3)), keras.layers.LSTM(4), keras.layers.Dense(2)])
     graph_def, notes = to_float64(load(model).frozen().graph_def)
@@ -220,7 +220,7 @@ def test_no_float32_is_left_in_a_promoted_graph(keras: Any) -> None:
 
 
 def test_a_graph_that_would_pass_the_limit_of_a_graph_is_refused(monkeypatch: pytest.MonkeyPatch, keras: Any) -> None:
-    from pycheck.runtimes import float64
+    from pycheck.graphdef.float64 import promotion as float64
 
     monkeypatch.setattr(float64, "_PROTO_LIMIT_BYTES", 1000)
     with pytest.raises(ValueError, match="would pass the 2 GiB"):

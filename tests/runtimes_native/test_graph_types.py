@@ -12,8 +12,8 @@ pytestmark = pytest.mark.real
 @pytest.mark.parametrize("written", ["left out", "left empty", "given"])
 def test_an_attribute_that_a_graph_leaves_out_or_empty_has_its_default(written: str) -> None:
     """Published artifacts say "index_type": {} of a TopKV2."""
-    from pycheck.runtimes.graph_types import full_attrs, output_types
-    from pycheck.tensorflow_internals import node_def_pb2, types_pb2
+    from pycheck.graphdef.internals import node_def_pb2, types_pb2
+    from pycheck.graphdef.op_types import full_attrs, output_types
 
     node: Any = node_def_pb2.NodeDef(name="best", op="TopKV2")
     node.attr["T"].type = types_pb2.DT_FLOAT

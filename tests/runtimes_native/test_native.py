@@ -13,7 +13,7 @@ import pytest
 
 from pycheck.errors import RuntimeFailedError
 from pycheck.model import Model, identify, load
-from pycheck.runtimes.native import NativeRuntime
+from pycheck.runtimes.native.model import NativeRuntime
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, Tensors
 
 pytestmark = pytest.mark.real

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.casts import out_of_range_casts
 from pycheck.errors import RuntimeFailedError
+from pycheck.graphdef.float64.promotion import to_float64
+from pycheck.graphdef.function import GraphFunction
 from pycheck.model import Model, identify, load, loaded
 from pycheck.model.own_predict import OwnPredict
-from pycheck.reference_check import check_failure, check_reference, told
-from pycheck.runtimes.float64 import to_float64
-from pycheck.runtimes.graph_function import GraphFunction
 from pycheck.types import ReferenceCheck, Tensors
+from pycheck.workflow.casts import out_of_range_casts
+from pycheck.workflow.reference_check import check_failure, check_reference, told
 
 pytestmark = pytest.mark.real
 

@@ -15,7 +15,7 @@ import pytest
 import tf_keras
 
 from models import make_models
-from pycheck import installed
+from pycheck.system import installed
 
 pytestmark = pytest.mark.real
 

@@ -337,9 +337,9 @@ class Bench:
     """One model in one format, and traces of its artifact and of faulty ones; a context manager."""
 
     def __init__(self, name: str, artifact_format: str) -> None:
-        from pycheck.convert import convert
+        from pycheck.conversion import convert
         from pycheck.model import load
-        from pycheck.runtimes.native import NativeRuntime
+        from pycheck.runtimes.native.model import NativeRuntime
 
         built, self._inputs = MODELS[name]()
         self.model = load(built)
@@ -364,7 +364,7 @@ class Bench:
 
     def layers_at(self, fault: Fault) -> frozenset[str]:
         """The Keras layers of the places of a fault."""
-        from pycheck.artifact.layer_names import LayerNames
+        from pycheck.artifact.graph.layer_names import LayerNames
 
         if self.made.format == "layers":
             return fault.places
@@ -378,7 +378,7 @@ class Bench:
 
     def written(self, artifact: Artifact) -> ArtifactInfo:
         """An artifact as somebody hands it over."""
-        from pycheck.convert.existing import open_artifact
+        from pycheck.conversion.existing import open_artifact
 
         self._count += 1
         folder = self._folder / f"artifact-{self._count}"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck.diagnose.operations import diagnose_trace
+from pycheck.diagnosis.operations import diagnose_trace
 from pycheck.errors import RuntimeFailedError
 from pycheck.tracing.effects import Effects, largest_effect
 from pycheck.tracing.measuring import Expected, compare_point

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pycheck import cli
+from pycheck.cli import main as cli
 from pycheck.report.model_explorer import model_explorer_files
 from pycheck.types import Report
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.convert import convert
+from pycheck.conversion import convert
 from pycheck.model import load
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.types import Finding, Report

@@ -9,7 +9,7 @@ import pytest
 from pycheck.artifact import Point
 from pycheck.tracing import groups
 from pycheck.tracing.probing import Probed
-from pycheck.tracing.run import usual_samples
+from pycheck.tracing.trace import usual_samples
 
 pytestmark = pytest.mark.real
 

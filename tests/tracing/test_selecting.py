@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pycheck.artifact import Point
-from pycheck.compare import measure, summarize
+from pycheck.comparison import measure, summarize
 from pycheck.errors import UsageError
 from pycheck.gate import assess
 from pycheck.tracing.selecting import of_layers, upstream, worst_samples

@@ -10,17 +10,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from pycheck.diagnose.training import TrainingCase
+from pycheck.diagnosis.training import TrainingCase
 from pycheck.inputs import from_arrays
 from pycheck.model import load
 from pycheck.options.values import Options
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.training.bench import Bench, Outcome
 from pycheck.training.cures import attempt, cures
 from pycheck.training.inspecting import inspect
 from pycheck.training.recipe import RecipeText
-from pycheck.training.run import setup_of, train_run
 from pycheck.training.setup import Setup
+from pycheck.training.whole import setup_of, train_run
 from pycheck.types import CureTrial, Report, RuntimeId
 
 

@@ -116,7 +116,7 @@ def test_a_normalization_without_a_scale_is_named_with_the_advice(
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One model as a TF.js model of both formats, and inputs and targets for it."""
-    from pycheck.convert import convert
+    from pycheck.conversion import convert
     from pycheck.model import load
 
     folder = tmp_path_factory.mktemp("artifacts")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...graphdef.skeleton import Place, skeleton
 from ...types import InputHint, Signature
 from ..graph import FrozenGraph
 from .deciding import decide
 from .flows import Flow, union
 from .passing import Step, passed
-from .skeleton import Place, skeleton
 from .uses import Fact, Namer, computed, facts_of
 
 __all__ = ["input_hints"]

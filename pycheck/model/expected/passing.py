@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...graphdef.skeleton import Place
 from ...types import Array
 from .flows import Flow, Origin, along, union
-from .skeleton import Place
 
 
 @dataclass(frozen=True, slots=True)

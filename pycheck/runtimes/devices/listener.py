@@ -22,8 +22,8 @@ from aiohttp.typedefs import Handler
 
 from ... import protocol
 from ...errors import UsageError
-from .. import http
-from ..server import Harness
+from ..browser import http
+from ..browser.server import Harness
 from . import link as links
 from .device import Device, DeviceInfo, Relay
 from .naming import choose

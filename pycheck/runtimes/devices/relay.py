@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import WSMsgType, web
 from yarl import URL
 
-from .. import http
+from ..browser import http
 from .device import Relay
 
 #: A connection that answers no ping for so long is gone: a device that sleeps, or has left the network.

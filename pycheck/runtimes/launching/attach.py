@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ... import protocol
 from ...errors import RuntimeTimeoutError
-from ..session import Session
+from ..browser.session import Session
 from .base import NAMES, Browser, Launcher, LaunchOptions, Listener, Page, describe
 from .window import Sessions, Window, WindowPage, identify
 

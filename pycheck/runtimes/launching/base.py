@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import RuntimeFailedError, RuntimeUnavailableError
-from ..session import Session
+from ..browser.session import Session
 
 #: What people call the engines' browsers.
 NAMES = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}

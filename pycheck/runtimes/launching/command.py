@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
-from ..session import Session
+from ..browser.session import Session
 from . import firefox
 from .base import (
     SLOW_START,

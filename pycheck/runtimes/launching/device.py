@@ -10,10 +10,10 @@ import aiohttp
 from aiohttp import WSMsgType
 
 from ...errors import RuntimeFailedError, RuntimeUnavailableError
+from ..browser.session import Session
 from ..devices import DeviceInfo, connected
 from ..devices import link as links
 from ..devices.naming import system
-from ..session import Session
 from .base import NAMES, Browser, Launcher, LaunchOptions, Listener, Page, describe
 from .window import identify
 

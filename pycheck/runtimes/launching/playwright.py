@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
-from ..session import Session
+from ..browser.session import Session
 from . import firefox
 from .base import (
     NAMES,

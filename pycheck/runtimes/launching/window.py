@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ... import protocol
 from ...errors import RuntimeFailedError, RuntimeUnavailableError
-from ..session import Session
+from ..browser.session import Session
 from .base import NAMES, ConsoleLine, Listener, Page
 
 #: Makes a session of the server.

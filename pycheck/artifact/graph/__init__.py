@@ -1,0 +1,1 @@
+"""Artifacts in graph format: read into a GraphDef that TensorFlow runs."""

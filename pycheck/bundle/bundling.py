@@ -1,0 +1,152 @@
+"""Finds the source operation that can be shown alone, makes its inputs small, and writes the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from ..artifact import Point
+from ..artifact.cutting import cut_out
+from ..artifact.document import read_document
+from ..errors import PycheckError, UsageError
+from ..runtimes.browser.page import BrowserRuntime
+from ..runtimes.native.artifact import ArtifactRuntime
+from ..system.folders import write_folder
+from ..types import Array, Bundle, Report, RuntimeId, Tensors, Trace, TracePoint
+from .operation import Outcome, alone
+from .page import PAGE_FILE, Content, bundle_files
+
+_MOST_NEAR = 4
+_MOST_TRIED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A point that errs by itself, and where."""
+
+    point: TracePoint
+    runtime: RuntimeId
+
+
+async def bundle_source(
+    report: Report,
+    folder: Path,
+    *,
+    name: str | None,
+    single: ArtifactRuntime,
+    draw: Callable[[int], Awaitable[Tensors]],
+    candidates: Sequence[BrowserRuntime],
+    executor: Executor,
+) -> Report:
+    """The report with its `trace.bundle`: what is in the folder, or why there is none.
+
+    Args:
+        report: One with a trace.
+        folder: New or empty.
+        name: Of a point or a layer; None for the first source that errs alone too.
+        single: artifact:float32, started.
+        draw: Gives so many samples of the model's inputs, by its names: those that were traced.
+        candidates: The runtimes of the trace, still open.
+        executor: TensorFlow's one thread.
+
+    Raises:
+        UsageError: there is no point and no layer of that name, or the folder cannot be written.
+    """
+    trace = report.trace
+    assert trace is not None and report.artifact is not None  # the caller has traced
+    if name is not None:
+        _check_name(single.points, trace, name)
+    open_ones = {candidate.id: candidate for candidate in candidates if candidate.is_alive}
+    found = [source for source in _sources(trace, name) if source.runtime in open_ones]
+    failures: list[str] = []
+    feeds: dict[str, Array] | None = None
+    for source in found[:_MOST_TRIED]:
+        if feeds is None:
+            drawn = await draw(trace.sample_count)
+            feeds = {report.artifact.input_names[name]: value for name, value in drawn.items()}
+        try:
+            content = await _reproduced(report, source, single, feeds, open_ones[source.runtime], executor)
+        except PycheckError as error:
+            failures.append(f"{source.point.name}: {error.message}")
+            continue
+        if content is None:
+            failures.append(f"{source.point.name}: alone, on Python's values, it does not err")
+            continue
+        write_folder("--bundle", folder, bundle_files(content))
+        note = f"{folder / PAGE_FILE} shows {source.point.op} alone, on {_amount(content.outcome)}"
+        return _with(report, Bundle(str(folder), note, source.point.name, source.runtime))
+    return _with(report, Bundle(None, _why_not(trace, name, failures)))
+
+
+async def _reproduced(
+    report: Report,
+    source: Source,
+    single: ArtifactRuntime,
+    feeds: Mapping[str, Array],
+    candidate: BrowserRuntime,
+    executor: Executor,
+) -> Content | None:
+    """What goes into the bundle; None where the operation does not err by itself."""
+    artifact = report.artifact
+    assert artifact is not None
+    point = next(point for point in single.points if point.name == source.point.name)
+    operands = await single.run(feeds, point.inputs)
+    cut = cut_out(read_document(artifact.folder / artifact.model_file), point, operands)
+    async with alone(point, cut, candidate, executor) as operation:
+        whole = await operation.run(operands)
+        if whole.comparison.passed is not False:
+            return None
+        outcome = await operation.smallest(whole)
+    on_gpu = tuple(name for name in point.inputs if name not in artifact.inputs)
+    return Content(
+        report.pycheck_version,
+        source.point,
+        candidate.id,
+        candidate.environment,
+        single.environment,
+        cut,
+        outcome,
+        on_gpu,
+    )
+
+
+def _sources(trace: Trace, name: str | None) -> list[Source]:
+    """Those that move the outputs most first."""
+    return [
+        Source(point, result.runtime) for point, result in trace.sources() if name in (None, point.name, point.layer)
+    ]
+
+
+def _check_name(points: Sequence[Point], trace: Trace, name: str) -> None:
+    known = dict.fromkeys(n for p in points for n in (p.layer, p.name) if n)
+    if name not in known:
+        near = get_close_matches(name, known, n=_MOST_NEAR, cutoff=0.5)
+        sources = [source.point.name for source in _sources(trace, None)]
+        raise UsageError(
+            f"--bundle-point {name}: the artifact has no layer and no node of that name",
+            f"The nearest: {', '.join(near or sources or list(known)[:_MOST_NEAR])}.",
+        )
+
+
+def _why_not(trace: Trace, name: str | None, failures: Sequence[str]) -> str:
+    if failures:
+        return f"nothing written: {'; '.join(failures)}"
+    sources = dict.fromkeys(source.point.name for source in _sources(trace, None))
+    if name is not None and sources:
+        return f"nothing written: {name} is no source operation; those are {', '.join(sources)}"
+    return "nothing written: no operation errs by itself beyond its tolerance"
+
+
+def _amount(outcome: Outcome) -> str:
+    """``1 element`` or ``2 operands of 128 and 16 elements``."""
+    sizes = [value.size for value in outcome.operands.values()]
+    elements = f"{' and '.join(f'{size:,}' for size in sizes)} element{'' if sizes == [1] else 's'}"
+    return elements if len(sizes) == 1 else f"{len(sizes)} operands of {elements}"
+
+
+def _with(report: Report, bundle: Bundle) -> Report:
+    assert report.trace is not None
+    return replace(report, trace=replace(report.trace, bundle=bundle))

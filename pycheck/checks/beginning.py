@@ -1,0 +1,209 @@
+"""Writes the first configuration: the models that lie in a folder, and comments on what else may be said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import PycheckError, UsageError
+from ..model import identify
+from ..model.kind import TFJS
+from ..options.file import NAME, find
+from ..options.values import DEFAULT_RUNTIMES
+
+_INPUT_ENDINGS = (".npy", ".npz", ".safetensors")
+_MODEL_ENDINGS = (".keras", ".h5", ".hdf5")
+_SKIPPED = {"node_modules", "__pycache__", "venv", "dist", "build"}
+_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One model, its inputs and the artifact that was converted from it, where these are clear."""
+
+    name: str
+    path: Path
+    inputs: Path | None = None
+    artifact: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What was written, and where; `skipped` are files that look like models and are none, with the reason."""
+
+    file: Path
+    models: tuple[Found, ...]
+    skipped: tuple[tuple[Path, str], ...]
+
+    @property
+    def text(self) -> str:
+        """What was found, and what to do now."""
+        lines = [f"{self.file} names {len(self.models)} model{'' if len(self.models) == 1 else 's'}:"]
+        for model in self.models:
+            inputs = f"inputs {model.inputs}" if model.inputs else "made inputs"
+            artifact = f", artifact {model.artifact}" if model.artifact else ""
+            lines.append(f"  {model.name}  {model.path}, {inputs}{artifact}")
+        lines += [f"  not {path}: {reason}" for path, reason in self.skipped]
+        return "\n".join([*lines, "Next: pycheck check, and once it passes: pycheck baseline update"])
+
+
+def begin(folder: Path) -> Begun:
+    """Write pycheck.toml into a folder. UsageError where there is a configuration, or no model."""
+    file = folder / NAME
+    existing = find(folder)
+    if file.exists() or (existing and "models" in existing.table):
+        raise UsageError(
+            f"{existing.path if existing else file} exists: nothing is overwritten", "Run pycheck check, or edit it."
+        )
+    models, artifacts, skipped = _models(folder)
+    if not models and not artifacts:
+        looked = ", ".join(f"*{ending}" for ending in _MODEL_ENDINGS)
+        raise UsageError(
+            f"no model lies in {folder.resolve()}",
+            f"Looked for {looked}, SavedModel folders and model.json. {_said(skipped)}",
+        )
+    found = tuple(_described(folder, models, artifacts))
+    try:
+        file.write_text(_text(found), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+    return Begun(file, found, tuple(skipped))
+
+
+def _said(skipped: Sequence[tuple[Path, str]]) -> str:
+    return "\n".join(f"{path}: {reason}" for path, reason in skipped)
+
+
+def _models(folder: Path) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
+    """Models and artifacts, relative to the folder, and what looks like one and is none."""
+    models: list[Path] = []
+    artifacts: list[Path] = []
+    skipped: list[tuple[Path, str]] = []
+    for path in _candidates(folder):
+        relative = path.relative_to(folder)
+        try:
+            source = identify(path)
+        except PycheckError as error:
+            skipped.append((relative, error.message))
+            continue
+        (artifacts if source.format == TFJS else models).append(relative)
+    return models, artifacts, skipped
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        depth = len(here.relative_to(folder).parts)
+        if "saved_model.pb" in files and here != folder:
+            yield here
+            folders.clear()
+            continue
+        folders[:] = sorted(f for f in folders if f not in _SKIPPED and not f.startswith(".") and depth < _DEPTH)
+        for name in sorted(files):
+            if name == "model.json" or name.endswith(_MODEL_ENDINGS):
+                yield here / name
+
+
+def _described(folder: Path, models: Sequence[Path], artifacts: Sequence[Path]) -> Iterator[Found]:
+    """An artifact belongs to the model whose name its folder has, and one to one where there is one of each."""
+    left = list(artifacts)
+    taken: set[str] = set()
+    for model in models:
+        mine = [a for a in left if model.stem in (a.parent.name, a.parent.name.removesuffix("_tfjs"))]
+        if len(models) == len(artifacts) == 1:
+            mine = left[:]
+        for artifact in mine[:1]:
+            left.remove(artifact)
+        yield Found(_name(model, taken), model, _inputs_of(folder, model, len(models)), mine[0] if mine else None)
+    for artifact in left:
+        yield Found(_name(artifact, taken), artifact, _inputs_of(folder, artifact, len(models) + len(left)))
+
+
+def _name(path: Path, taken: set[str]) -> str:
+    """A name that no other model has."""
+    plain = path.parent.name if path.name == "model.json" and path.parent.name else path.stem
+    ending = path.suffix.removeprefix(".") or "saved_model"
+    choices = [plain, f"{plain}-{ending}", *(f"{plain}-{number}" for number in range(2, 1000))]
+    name = next(choice for choice in choices if choice not in taken)
+    taken.add(name)
+    return name
+
+
+def _inputs_of(folder: Path, model: Path, count: int) -> Path | None:
+    stems = [f"{model.stem}_inputs", f"{model.stem}-inputs", f"{model.stem}.inputs", model.stem]
+    stems += ["inputs"] if count == 1 else []
+    for stem in stems:
+        for ending in _INPUT_ENDINGS:
+            if (folder / model.parent / f"{stem}{ending}").is_file():
+                return model.parent / f"{stem}{ending}"
+    return None
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text(models: Sequence[Found]) -> str:
+    runtimes = ", ".join(_quoted(str(runtime)) for runtime in DEFAULT_RUNTIMES)
+    return _HEAD.format(runtimes=runtimes) + "".join(map(_model, models)) + _TAIL
+
+
+def _model(model: Found) -> str:
+    lines = ["", "[[models]]", f"name = {_quoted(model.name)}", f"path = {_quoted(model.path.as_posix())}"]
+    if model.inputs:
+        lines.append(f"inputs = {_quoted(model.inputs.as_posix())}")
+    else:
+        lines += ["# Real inputs find more than made ones:", '# inputs = "inputs.npy"']
+    if model.artifact:
+        lines.append(f"tfjs_model = {_quoted(model.artifact.as_posix())}  # what ships is what is checked")
+    return "\n".join(lines) + "\n"
+
+
+_HEAD = """\
+# What pycheck check runs, and what it lets pass: docs/check.md says all of it.
+
+# Where: chromium, firefox and webkit, each with cpu, wasm, webgl, webgl-f16 (half floats, as on some phones) and
+# webgpu. pycheck doctor says which start here.
+runtimes = [{runtimes}]
+
+# Formats and quantizations of the artifact; several of them are checked one by one.
+# formats = ["layers", "graph"]
+# quantizations = ["none", "float16"]
+
+# Made inputs, where a model has no others.
+# samples = 32
+# seed = 0
+# range = "0:1"
+"""
+
+_TAIL = """
+# The tolerance is measured unless it is given, for all or for some.
+# [[tolerances]]
+# runtime = "*:webgl-f16"
+# output = "*"
+# rtol = 1e-2
+
+# What may not be exceeded whatever the tolerance says.
+# [[budgets]]
+# max_abs_error = 1e-3
+# top1_agreement = 1.0
+# artifact_size = "5MB"
+
+# How much a finding matters, by its code: off, warn or error. pycheck explain lists the codes.
+# [severity]
+# top1-flip = "error"
+
+# What is accepted for a time, and why.
+# [[known]]
+# code = "nan-introduced"
+# model = "*"
+# runtime = "chromium:webgl"
+# reason = "relu of -Infinity"
+# expires = 2030-01-01
+
+# The accepted release, which pycheck baseline update writes, and how many times its error a new one may have.
+# [baseline]
+# margin = 2.0
+"""

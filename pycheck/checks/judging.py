@@ -1,0 +1,88 @@
+"""What the configuration and the accepted release make of the reports of a check."""
+
+from __future__ import annotations
+
+import datetime
+
+from ..diagnosis.codes import finding
+from ..errors import UsageError
+from ..types import Finding, NanPolicy, Report, RuntimeStatus, Severity, VariantFailure
+from . import baseline, budgets, policy
+from .baseline_file import Baseline
+from .configuration import Budget, Configuration, Known, ToleranceEntry
+from .variants import Variant
+
+
+class Judge:
+    """Applies budgets, baseline, severities and known divergences, and knows which entries had nothing to say."""
+
+    def __init__(self, config: Configuration, accepted: Baseline | None, today: datetime.date) -> None:
+        self._config = config
+        self._accepted = accepted
+        self._today = today
+        self._used: set[str] = set()
+        self._taken: list[tuple[Report, tuple[Finding, ...], NanPolicy]] = []
+
+    def take(self, report: Report, variant: Variant) -> VariantFailure | None:
+        """Judge one report; why the baseline is none for it, if that is so."""
+        config = self._config
+        budgeted = budgets.judge(report, config.budgets)
+        held = baseline.Held()
+        if self._accepted:
+            held = baseline.hold(report, self._accepted, config.baseline, variant.accepted_as)
+        self._taken.append((report, (*budgeted.findings, *held.findings), variant.options.nan))
+        self._used |= {b.place for b in budgeted.used}
+        self._used |= {k.place for k in self._apply(*self._taken[-1]).seen}
+        self._used |= {t.place for t in config.tolerances if _is_used(t, report)}
+        advice = f"Accept what is there now with pycheck baseline update {report.name}."
+        return VariantFailure(report.name, held.mismatch, advice, UsageError.exit_code) if held.mismatch else None
+
+    def reports(self, *, whole: bool) -> tuple[Report, ...]:
+        """All of them; with `whole`, the first says which entries of the configuration had nothing to say."""
+        config, taken = self._config, self._taken
+        entries: tuple[ToleranceEntry | Budget | Known, ...] = (*config.tolerances, *config.budgets, *config.known)
+        unused = tuple(_unused(e) for e in entries if e.place not in self._used and not self._was_kept_from(e))
+        if taken and whole:
+            report, more, nan = taken[0]
+            taken = [(report, (*more, *unused), nan), *taken[1:]]
+        return tuple(self._apply(*each).report for each in taken)
+
+    def _was_kept_from(self, entry: ToleranceEntry | Budget | Known) -> bool:
+        """Whether a runtime that did not run may be what it is about."""
+        return any(
+            entry.where.takes_variant(report.name) and entry.where.takes_runtime(record.id)
+            for report, _, _ in self._taken
+            for record in report.runtimes
+            if record.status is not RuntimeStatus.OK
+        )
+
+    def _apply(self, report: Report, more: tuple[Finding, ...], nan: NanPolicy) -> policy.Applied:
+        config = self._config
+        return policy.apply(report, more, severity=config.severity, known=config.known, today=self._today, nan=nan)
+
+
+def _is_used(entry: ToleranceEntry, report: Report) -> bool:
+    where = entry.where
+    return where.takes_variant(report.name) and any(
+        where.takes_runtime(c.candidate) and where.takes_output(c.tensor)
+        for c in report.comparisons
+        if not c.is_noise_floor
+    )
+
+
+def _unused(entry: ToleranceEntry | Budget | Known) -> Finding:
+    if isinstance(entry, Known):
+        text = f"The known divergence {entry.code} was not seen any more"
+        advice = "Remove it, so that it hides nothing when it comes back."
+    elif isinstance(entry, Budget):
+        text = "A budget had nothing to measure"
+        advice = "Do its patterns fit? Latency needs more than one batch: set batch_size below the number of samples."
+    else:
+        text, advice = "A tolerance fits no output of any runtime", "Do its patterns fit?"
+    return finding(
+        "setting-unused",
+        Severity.WARNING,
+        summary=f"{text}: {entry.place}.",
+        advice=advice,
+        evidence={"place": entry.place},
+    )

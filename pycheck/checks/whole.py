@@ -1,0 +1,233 @@
+"""Runs the whole matrix at one workbench: one TensorFlow import, one start of each browser, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import shlex
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InternalError, PycheckError, UsageError
+from ..setup.releases import page_with
+from ..system.cache import Cache
+from ..system.together import together
+from ..types import CheckReport, Report, VariantFailure, Verdict
+from ..version import __version__
+from ..workflow.pipeline import Workbench
+from . import accepting, baseline_file
+from .baseline_file import Baseline
+from .configuration import Configuration
+from .judging import Judge
+from .reading import load
+from .variants import Variant, expand
+
+#: Told what happens: variant, runtime, what it is doing now, samples it has done, samples in all.
+Observer = Callable[[str, str, str, int, int], None]
+
+#: Models that are under way at once. Their browsers' work is bounded by the cores; this bounds what lies in memory.
+_AT_ONCE = 4
+
+_WORST_FIRST = (Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.ERROR)
+
+
+def _silent(variant: str, runtime: str, step: str, done: int, total: int) -> None:
+    """An observer for those who do not watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be checked. `whole` is whether these are all variants, each on all of its runtimes."""
+
+    config: Configuration
+    variants: tuple[Variant, ...]
+    whole: bool = True
+    command: str = ""
+
+    @property
+    def runtime_counts(self) -> dict[str, int]:
+        """How many runtimes each variant has, those in Python included."""
+        return {variant.name: len(variant.options.runtimes) + _IN_PYTHON for variant in self.variants}
+
+
+_IN_PYTHON = 2
+
+
+def plan(
+    path: Path | None,
+    given: Mapping[str, Any],
+    only: Sequence[str] = (),
+    *,
+    releases: Sequence[str] = (),
+    command: str = "",
+) -> Plan:
+    """Read the configuration in `path`, by default the nearest above the current folder, and lay out what is to run.
+
+    `given` and `releases`, of TF.js, are what the call says, which goes before the file. UsageError names what is
+    wrong, and its line.
+    """
+    config = load(path)
+    whole = not only and not given.get("runtimes") and not releases
+    here = shlex.join(["pycheck", "check", *only, *(["--config", str(path)] if path else [])])
+    return Plan(config, expand(config, given, only, releases=releases), whole, command or here)
+
+
+async def check(
+    plan: Plan,
+    observe: Observer = _silent,
+    *,
+    today: datetime.date | None = None,
+    against_baseline: bool = True,
+) -> CheckReport:
+    """Run and judge every variant. An error of one is a failure in the report, and the others go on.
+
+    InputError when the baseline cannot be read.
+    """
+    started = time.perf_counter()
+    config = plan.config
+    accepted = open_baseline(config) if against_baseline else None
+    ran = await _run(config, plan.variants, observe)
+    judge = Judge(config, accepted, today or datetime.date.today())
+    failures = []
+    for variant in plan.variants:
+        outcome = ran[variant.name]
+        if isinstance(outcome, PycheckError):
+            failures.append(VariantFailure(variant.name, outcome.message, outcome.advice, outcome.exit_code))
+        elif mismatch := judge.take(outcome, variant):
+            failures.append(mismatch)
+    reports = judge.reports(whole=plan.whole and not failures)
+    verdicts = {report.verdict for report in reports}
+    verdict = next((v for v in _WORST_FIRST if v in verdicts), Verdict.PASS)
+    return CheckReport(
+        pycheck_version=__version__,
+        config=str(config.file),
+        reports=reports,
+        failures=tuple(failures),
+        verdict=Verdict.ERROR if failures and verdict is Verdict.PASS else verdict,
+        wall_s=time.perf_counter() - started,
+        command=plan.command,
+    )
+
+
+def open_baseline(config: Configuration) -> Baseline | None:
+    """The baseline, or None where there is none and none was asked for."""
+    settings = config.baseline
+    if not settings.file.exists():
+        if settings.named:
+            raise UsageError(
+                f"the baseline {settings.file} does not exist", "pycheck baseline update writes it, once all passes."
+            )
+        return None
+    return baseline_file.read(settings.file)
+
+
+def accept(report: CheckReport, plan: Plan) -> str:
+    """Write down as accepted what a check gave; a line that says so.
+
+    Where the plan is not whole, what it did not run stays in the file as it was.
+    """
+    file = plan.config.baseline.file
+    own = {variant.name for variant in plan.variants if not variant.release}
+    reports = [r for r in report.reports if r.name in own]
+    if not reports:
+        raise UsageError("a baseline is of the TF.js that comes with pycheck, and nothing ran with that")
+    old = baseline_file.read(file) if not plan.whole and file.exists() else None
+    baseline_file.write(file, accepting.accept(old, reports, pycheck=__version__))
+    outputs = sum(not c.is_noise_floor for r in reports for c in r.comparisons)
+    counted = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((outputs, "output"), (len(reports), "variant")))
+    return f"{file}: {' of '.join(counted)} accepted"
+
+
+# --- running
+
+
+async def _run(
+    config: Configuration, variants: Sequence[Variant], observe: Observer
+) -> dict[str, Report | PycheckError]:
+    outcomes: dict[str, Report | PycheckError] = {}
+    at_once = asyncio.Semaphore(_AT_ONCE)
+    timed = [v for v in variants if _is_timed(config, v)]
+    by_model: dict[str, list[Variant]] = {}
+    for variant in variants:
+        if variant not in timed:
+            by_model.setdefault(variant.entry.name, []).append(variant)
+    async with Workbench() as bench, _pages(variants) as pages:
+        _start_browsers(bench, variants)
+
+        async def one(variant: Variant) -> None:
+            outcomes[variant.name] = await _compare(bench, variant, pages, observe)
+
+        async def in_turn(same_model: Sequence[Variant]) -> None:
+            async with at_once:  # the first leaves in the cache what the others need of Python
+                for variant in same_model:
+                    await one(variant)
+
+        await together(in_turn(group) for group in by_model.values())
+        if timed:
+            async with bench.one_at_a_time():
+                for variant in timed:
+                    await one(variant)
+    return outcomes
+
+
+def _is_timed(config: Configuration, variant: Variant) -> bool:
+    return any(b.latency is not None and b.where.takes_variant(variant.name) for b in config.budgets)
+
+
+def _start_browsers(bench: Workbench, variants: Sequence[Variant]) -> None:
+    """All at once and first of all, unless there is nothing to run."""
+    there = [v for v in variants if v.entry.path.exists() and not v.release]
+    if there:
+        runtimes = tuple(dict.fromkeys(r for v in there for r in v.options.runtimes))
+        bench.start_browsers(replace(there[0].options, runtimes=runtimes))
+
+
+class _Pages:
+    """The pages with other releases of TF.js, each built once."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._building: dict[str, asyncio.Task[Path]] = {}
+
+    async def of(self, release: str) -> Path:
+        """Its folder; PycheckError where it cannot be built."""
+        if release not in self._building:
+            self._building[release] = asyncio.create_task(asyncio.to_thread(page_with, release, self._cache))
+        return await asyncio.shield(self._building[release])
+
+
+@asynccontextmanager
+async def _pages(variants: Sequence[Variant]) -> AsyncIterator[_Pages]:
+    cache = Cache(variants[0].options.cache_dir, enabled=variants[0].options.cache) if variants else Cache()
+    try:
+        yield _Pages(cache)
+    finally:
+        cache.close()
+
+
+async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: Observer) -> Report | PycheckError:
+    def tell(runtime: str, step: str, done: int, total: int) -> None:
+        observe(variant.name, runtime, step, done, total)
+
+    options = variant.options
+    try:
+        if variant.release:
+            observe(variant.name, "tfjs", "building", 0, 0)
+            options = replace(options, page=await pages.of(variant.release))
+            observe(variant.name, "tfjs", "ok", 0, 0)
+        report = await bench.compare(variant.entry.path, variant.entry.inputs, options, tell)
+    except PycheckError as error:
+        observe(variant.name, "", "failed", 0, 0)
+        return error
+    except OSError as error:  # such as a full disk
+        observe(variant.name, "", "failed", 0, 0)
+        return UsageError(f"{error.strerror or error}: {error.filename or 'while writing'}")
+    except Exception as error:  # a bug met by one model says nothing of the others
+        observe(variant.name, "", "failed", 0, 0)
+        return InternalError(error)
+    observe(variant.name, "", "done", 0, 0)
+    return replace(report, name=variant.name)

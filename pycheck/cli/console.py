@@ -1,0 +1,214 @@
+"""What a person sees at the terminal: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from ..types import CheckReport, Report
+
+if TYPE_CHECKING:
+    from ..setup.doctor import Diagnosis
+    from ..workflow.converting import Converted
+    from ..workflow.devices import DeviceInfo, Event
+    from ..workflow.hygiene import Hygiene
+
+Observer = Callable[[str, str, int, int], None]
+CheckObserver = Callable[[str, str, str, int, int], None]
+
+
+class _Terminal(RichConsole):
+    def on_broken_pipe(self) -> None:
+        """Leave it to whoever prints; Rich itself would end the process with 1."""
+        raise
+
+
+class Console:
+    """`verbosity` is -1 for the verdict alone, 0, or more for more."""
+
+    def __init__(self, *, verbosity: int = 0, no_color: bool = False) -> None:
+        self._verbosity = verbosity
+        self._out = _Terminal(no_color=no_color or None, highlight=False, soft_wrap=False)
+        self._err = RichConsole(no_color=no_color or None, highlight=False, stderr=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[Observer]:
+        """Lend an observer that draws a bar a runtime, where someone watches; lines where nobody does."""
+        if self._verbosity < 0:
+            yield lambda runtime, step, done, total: None
+        elif not self._err.is_terminal:
+            yield self._line_by_line()
+        else:
+            columns = (
+                TextColumn("{task.fields[runtime]:<20}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+            )
+            with Progress(*columns, console=self._err, transient=True) as bars:
+                tasks: dict[str, TaskID] = {}
+
+                def observe(runtime: str, step: str, done: int, total: int) -> None:
+                    if runtime not in tasks:
+                        tasks[runtime] = bars.add_task(step, runtime=runtime, total=total or None)
+                    bars.update(tasks[runtime], description=step, completed=done, total=total or None)
+
+                yield observe
+
+    def _line_by_line(self) -> Observer:
+        last: dict[str, str] = {}
+
+        def observe(runtime: str, step: str, done: int, total: int) -> None:
+            if last.get(runtime) != step:
+                last[runtime] = step
+                self.note(f"{runtime}: {step}")
+
+        return observe
+
+    def note(self, text: str) -> None:
+        """One line of what goes on, on standard error."""
+        if self._verbosity >= 0:
+            with suppress(BrokenPipeError):  # nobody reads it any more
+                print(text, file=sys.stderr, flush=True)
+
+    def report(self, report: Report) -> None:
+        """The report, on standard output."""
+        from ..report.terminal import print_report
+
+        print_report(report, self._out, verbosity=self._verbosity)
+
+    @contextmanager
+    def check_progress(self, runtimes: Mapping[str, int]) -> Iterator[CheckObserver]:
+        """Lend an observer for a check: a bar a variant, which has so many runtimes; lines where nobody watches."""
+        if self._verbosity < 0:
+            yield lambda variant, runtime, step, done, total: None
+        elif not self._err.is_terminal:
+            say = self._line_by_line()
+            yield lambda variant, runtime, step, done, total: say(f"{variant} {runtime}".strip(), step, done, total)
+        else:
+            from .progress import MatrixProgress
+
+            with MatrixProgress(runtimes, self._err) as progress:
+                yield progress.observe
+
+    def check(self, check: CheckReport) -> None:
+        """A check, on standard output."""
+        from ..report.check_terminal import print_check
+
+        print_check(check, self._out, verbosity=self._verbosity)
+
+    def artifact(self, converted: Converted) -> None:
+        """What was converted, where it lies, why in that format, and whether it is verified."""
+        artifact = converted.artifact
+        lines = [f"{artifact.format} model, {artifact.size_bytes / 1e6:.2f} MB, in {artifact.folder}"]
+        lines += [f"  why {artifact.format}: {artifact.reason}"] if artifact.reason else []
+        lines += [f"  {note}" for note in artifact.notes]
+        load = "tf.loadLayersModel" if artifact.format == "layers" else "tf.loadGraphModel"
+        lines += [f"  load it with {load}('{artifact.model_file}')"]
+        if artifact.quantization != "none":
+            lines += [f"  weights quantized to {artifact.quantization}"]
+        lines += [f"  {line}" for line in _verification(converted)]
+        print("\n".join(lines))
+
+    def markdown(self, text: str) -> None:
+        """A page: laid out where someone reads it, as it is where a file or a program does."""
+        if not self._out.is_terminal:
+            print(text, end="")
+            return
+        from rich.markdown import Markdown
+
+        self._out.print(Markdown(text))
+
+    def hygiene(self, found: Hygiene, json_path: str | None = None) -> None:
+        """What is in a data file and what is to be said of it; as JSON to a path, or - for standard output."""
+        if json_path is not None:
+            import json
+
+            from ..report.codec import encode
+
+            text = json.dumps(encode(found), indent=2, ensure_ascii=False, allow_nan=False)
+            if json_path == "-":
+                print(text)
+                return
+            Path(json_path).write_text(text + "\n", encoding="utf-8")
+        for array in found.arrays:
+            sizes = "all 0" if array.largest is None else f"magnitudes {array.smallest:.3g} to {array.largest:.3g}"
+            name = f"{found.path}{f' {array.name}' if array.name else ''}"
+            self._out.print(Text(f"{name}  {array.dtype} {list(array.shape)}, {sizes}"))
+        for finding in found.findings:
+            self._out.print(Text(f"{finding.severity.value}  {finding.code}  {finding.summary}"))
+            self._out.print(Text(f"    {finding.advice}", "dim"))
+        if not found.findings:
+            self._out.print(Text("nothing to say of it", "green"))
+
+    def devices(self, devices: Sequence[DeviceInfo]) -> None:
+        """The devices that are there, one a line."""
+        from ..workflow.devices import describe
+
+        for device in devices:
+            self._out.print(Text(f"device:{device.name}", "bold"), Text(describe(device)))
+        if not devices:
+            self._out.print(Text("no device is connected"))
+
+    def device_event(self, event: Event) -> None:
+        """What happens while devices are listened for; an address comes with a code to scan where a person looks."""
+        from ..workflow.devices import Invited, Joined, describe, qr_code
+
+        if isinstance(event, Invited):
+            self._out.print(Text.assemble("Open on the device: ", (event.url, "bold")), soft_wrap=True)
+            if self._out.is_terminal:
+                self._out.print(Text(qr_code(event.url), "bright_white on black"))
+        elif isinstance(event, Joined):
+            name = event.device.name
+            self._out.print(Text(f"device:{name} connected: {describe(event.device)}", "green"), soft_wrap=True)
+            self._out.print(Text(f"  pycheck compare MODEL --runtime device:{name}:webgl"), soft_wrap=True)
+        else:
+            self._out.print(Text(f"device:{event.device.name} disconnected", "yellow"), soft_wrap=True)
+        self._out.file.flush()
+
+    def diagnosis(self, diagnosis: Diagnosis) -> None:
+        """Which runtimes start here, as a table, and what to do about the others; commands stay in one line."""
+        from ..report.layout import capture, hanging, line
+
+        widest = max((len(str(row.runtime)) for row in diagnosis.rows), default=0) + 2
+        parts = [line(text) for text in diagnosis.versions]
+        parts += [line(f"{'runtime':<{widest}}status   runs on", style="bold")]
+        for row in diagnosis.rows:
+            status = (f"{'ok' if row.ok else 'missing':<9}", "green" if row.ok else "red")
+            parts.append(hanging(Text.assemble(f"{row.runtime!s:<{widest}}", status), row.detail, self._out.width))
+        parts += [line(text) for text in diagnosis.advice]
+        self._out.file.write(capture(parts, self._out))
+
+
+def _verification(converted: Converted) -> list[str]:
+    """What one run of a fresh artifact showed."""
+    report = converted.report
+    if report is None:
+        return ["not verified, as --no-verify asks"]
+    if converted.failure:
+        return [f"NOT VERIFIED: {converted.failure}", *([f"  {converted.advice}"] if converted.advice else [])]
+    judged = [c for c in report.comparisons if c.passed is not None]
+    used = max((c.share_used or 0.0 for c in judged), default=0.0)
+    error = max((c.max_abs_error or 0.0 for c in judged), default=0.0)
+    of_limit = f"largest error {error:.2g}, {used:.0%} of its limit"
+    return [f"verified on {judged[0].candidate}, {_inputs(report)}: {of_limit}"]
+
+
+def _inputs(report: Report) -> str:
+    inputs, signature = report.inputs, report.model.signature
+    if not signature.inputs:
+        return "without inputs"
+    origin = f"of {inputs.path}" if inputs.path else "that were made"
+    if not signature.has_samples:
+        return (
+            f"with one {'' if inputs.path else 'made '}value of each input{f' of {inputs.path}' if inputs.path else ''}"
+        )
+    return f"with {inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"

@@ -1,0 +1,55 @@
+"""Runs one command line, and maps every error to its message and exit code."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+import traceback
+
+from ..errors import PycheckError
+from ..system import process
+from ..system.interrupts import Interrupted
+from .commands import app
+
+EXIT_USAGE = 2
+EXIT_BUG = 70
+
+#: What the machine lacks, rather than pycheck.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command line."""
+    verbose = sum(len(a) - 1 if re.fullmatch("-v+", a) else a == "--verbose" for a in arguments) > 1
+    try:
+        app(arguments, prog_name="pycheck")
+        return 0
+    except SystemExit as done:  # how typer ends, usage errors included
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except Interrupted as interrupted:
+        print("pycheck: interrupted; the browsers are closed", file=sys.stderr, flush=True)
+        return interrupted.exit_code
+    except PycheckError as error:
+        if verbose:
+            traceback.print_exc()
+        print(error.told(), file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        if verbose:
+            traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in _FULL:
+            print(f"pycheck: {error.strerror}: {error.filename or 'while writing'}", file=sys.stderr)
+            return EXIT_USAGE
+        print(
+            f"pycheck: a bug in pycheck: {type(error).__name__}: {error}\n"
+            "  Run it again with -vv and report what it prints.",
+            file=sys.stderr,
+        )
+        return EXIT_BUG
+
+
+def main() -> None:
+    """The `pycheck` command."""
+    process.own = True
+    process.end(run(sys.argv[1:]))  # also because a TensorFlow call in its thread cannot be interrupted

@@ -1,0 +1,223 @@
+"""What commands take at the command line: the options of the table, and those that only a terminal has.
+
+A command says which groups of the latter it takes, and `takes` puts all of them into its signature, as typer reads it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, get_args, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from ..options.kinds import Kind, Number, Switch, Whole
+from ..options.table import BY_NAME, Option, of_command
+
+#: What was given of the table's options, by name; the rest is left out.
+Given = dict[str, Any]
+
+JsonPath = Annotated[
+    str | None, typer.Option("--json", metavar="PATH", help="Write the report as JSON; - is standard output.")
+]
+HtmlPath = Annotated[str | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page.")]
+JunitPath = Annotated[str | None, typer.Option("--junit", metavar="PATH", help="Write the report as JUnit XML.")]
+MarkdownPath = Annotated[str | None, typer.Option("--markdown", metavar="PATH", help="Write the report as Markdown.")]
+Github = Annotated[
+    bool | None,
+    typer.Option(
+        "--github/--no-github",
+        help="Annotations in the log of GitHub Actions, and the summary of its step (default: where it runs).",
+    ),
+]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; -vv shows tracebacks.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the verdict.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
+InputsPath = Annotated[
+    Path | None,
+    typer.Argument(metavar="INPUTS", help=".npy, .npz, .safetensors or .json; left out: seeded inputs are made."),
+]
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        help="The configuration (default: the nearest pycheck.toml or pyproject.toml, here or above).",
+    ),
+]
+TfjsVersions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tfjs-version",
+        metavar="X.Y.Z|DIR",
+        help="Run under this release of TF.js, from npm or from a folder that npm filled. Repeatable.",
+    ),
+]
+VariantNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MODEL", help="Names of models or variants, * for anything; left out: all of them."),
+]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]
+TargetsPath = Annotated[
+    Path, typer.Argument(metavar="TARGETS", help=".npy, .npz or .safetensors: what the outputs should be.")
+]
+TrainInputsPath = Annotated[
+    Path, typer.Argument(metavar="INPUTS", help=".npy, .npz or .safetensors; the first axis is the sample.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Options that belong together, of the terminal alone."""
+
+    title: ClassVar[str]
+    rare: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reports(Group):
+    """Where reports go."""
+
+    title = "Reports"
+    rare = ("junit", "markdown", "github")
+    json: JsonPath = None
+    html: HtmlPath = None
+    junit: JunitPath = None
+    markdown: MarkdownPath = None
+    github: Github = None
+
+
+@dataclass(frozen=True, slots=True)
+class Screen(Group):
+    """How much is said at the terminal."""
+
+    title = "The terminal"
+    verbose: Verbose = 0
+    quiet: Quiet = False
+    no_color: NoColor = False
+
+
+_ALL = "pycheck.help-all"
+_RARE = {*Reports.rare, *(option.name for option in BY_NAME.values() if not option.common)}
+#: Commands with so many options that help shows the common ones first.
+_LONG = ("compare", "trace", "train", "gradients", "convert")
+
+
+def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The command as typer reads it: `given` stands for the table's options of the command `name`.
+
+    A parameter that is a group stands for the options of that group.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        groups: dict[str, type[Group]] = {
+            parameter.name: parameter.annotation
+            for parameter in signature.parameters.values()
+            if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Group)
+        }
+        table = of_command(name)
+        single: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            if parameter.name in groups:
+                single += _of_group(groups[parameter.name])
+            elif parameter.name == "given":
+                single += [_of_table(option) for option in table]
+            else:
+                single.append(parameter)
+        if name in _LONG:
+            single.append(_HELP_ALL)
+
+        @functools.wraps(command)
+        def flat(**values: Any) -> None:
+            values.pop(_HELP_ALL.name, None)
+            for parameter, group in groups.items():
+                values[parameter] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+            if "given" in signature.parameters:
+                said = {option.name: values.pop(option.name) for option in table}
+                values["given"] = {option: value for option, value in said.items() if value not in (None, [])}
+            command(**values)
+
+        flat.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in single]
+        )
+        return flat
+
+    return decorate
+
+
+class LongCommand(TyperCommand):
+    """A command whose help shows the common options; with --help-all, all of them."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        rare = [] if ctx.meta.get(_ALL) else [option for option in self.params if option.name in _RARE]
+        for option in rare:
+            vars(option)["hidden"] = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            for option in rare:  # which a shell completes all the same
+                vars(option)["hidden"] = False
+
+
+def _show_all(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        context.meta[_ALL] = True
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+HelpAll = Annotated[
+    bool, typer.Option("--help-all", is_eager=True, callback=_show_all, help="Show all options and exit.")
+]
+_HELP_ALL = inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HelpAll)
+
+
+def _of_table(option: Option) -> inspect.Parameter:
+    kind = option.kind
+    plain: Any = str
+    if isinstance(kind, Switch):
+        plain = bool
+    elif isinstance(kind, Whole):
+        plain = int
+    elif isinstance(kind, Number):
+        plain = float
+    elif kind.repeatable:
+        plain = list[str]
+    names = [f"{option.option}/--no-{option.option[2:]}"] if plain is bool else [option.option]
+    boxed = typer.Option(
+        *names,
+        metavar=option.metavar or "|".join(kind.known()) or None,
+        help=option.explained,
+        rich_help_panel=option.group,
+        autocompletion=_completed(kind) if kind.completes else None,
+        show_default=False,
+    )
+    annotation = Annotated[plain | None, boxed]
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _completed(kind: Kind) -> Callable[[str], list[str]]:
+    return lambda incomplete: [word for word in kind.known() if word.startswith(incomplete)]
+
+
+def _of_group(group: type[Group]) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    options = []
+    for field in fields(group):
+        kind, option = get_args(hints[field.name])
+        boxed = copy(option)
+        boxed.rich_help_panel = group.title
+        annotation = Annotated[kind, boxed]  # type: ignore[valid-type]
+        options.append(
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        )
+    return options

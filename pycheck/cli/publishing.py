@@ -1,0 +1,115 @@
+"""Where reports go: checked before any work is done, written when all of them are rendered."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import UsageError
+from ..gate import check_exit_code, exit_code
+from ..report import render, render_check
+from ..types import CheckReport, Report, VariantFailure
+from .console import Console
+from .options import Reports
+
+_ELSEWHERE = "Name a file in a folder that exists and can be written."
+
+
+def destinations(reports: Reports) -> dict[str, str]:
+    """Where reports go, by kind, checked before any work is done."""
+    paths = {"json": reports.json, "html": reports.html, "junit": reports.junit, "markdown": reports.markdown}
+    outputs = {kind: path for kind, path in paths.items() if path}
+    for kind, path in outputs.items():
+        if others := [f"--{other}" for other in outputs if outputs[other] == path and other != kind]:
+            where = "standard output (-)" if path == "-" else path
+            raise UsageError(f"--{kind} and {', '.join(others)} both go to {where}", "Give each report its own place.")
+    for kind, path in outputs.items():
+        if path != "-":
+            _check_writable(f"--{kind} {path}", Path(path))
+    return outputs
+
+
+def _check_writable(option: str, path: Path) -> None:
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
+
+
+def publish(report: Report, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
+    """Write every report to its place, or the terminal report where none takes standard output; the exit code.
+
+    `github` is whether to tell GitHub Actions; None: where GITHUB_ACTIONS says that this runs there.
+    """
+    _put({kind: render(report, kind) for kind in outputs}, outputs, lambda: console.report(report))
+    if _is_on_github(github):
+        _tell_github([report], render(report, "markdown"))
+    return exit_code(report)
+
+
+def publish_check(check: CheckReport, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
+    """The same for a check."""
+    _put({kind: render_check(check, kind) for kind in outputs}, outputs, lambda: console.check(check))
+    if _is_on_github(github):
+        _tell_github(check.reports, render_check(check, "markdown"), check.failures)
+    return check_exit_code(check)
+
+
+def _put(texts: dict[str, str], outputs: dict[str, str], show: Callable[[], None]) -> None:
+    for kind, path in outputs.items():
+        if path != "-":
+            _write(f"--{kind} {path}", Path(path), texts[kind])
+    with standard_output():
+        if to_stdout := [texts[kind] for kind, path in outputs.items() if path == "-"]:
+            sys.stdout.write(to_stdout[0].rstrip("\n") + "\n")
+        else:
+            show()
+
+
+def _is_on_github(asked: bool | None) -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked
+
+
+def _tell_github(reports: Sequence[Report], markdown: str, failures: Sequence[VariantFailure] = ()) -> None:
+    """Annotate the run, on standard error, which GitHub reads too, and add to its step's summary.
+
+    A summary that cannot be written costs nothing else.
+    """
+    from ..report.github import render_annotations, within_summary
+
+    with suppress(BrokenPipeError):
+        sys.stderr.write(render_annotations(reports, failures))
+        sys.stderr.flush()
+    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(file).open("a", encoding="utf-8") as summary:
+                summary.write(within_summary(markdown))
+        except OSError as error:
+            print(f"GITHUB_STEP_SUMMARY: {file} cannot be written: {error.strerror}", file=sys.stderr)
+
+
+def _write(option: str, path: Path, text: str) -> None:
+    existed = path.exists()
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        if not existed:
+            path.unlink(missing_ok=True)
+        raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Whoever reads may stop early (`| head`): that changes neither the verdict nor the exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end

@@ -1,0 +1,112 @@
+"""Model to TF.js artifact, in the format that fits it or that the user chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..artifact.document import read_document
+from ..errors import ConversionError
+from ..system import installed
+from ..types import ArtifactInfo
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+FORMATS = ("auto", "layers", "graph")
+
+
+def convert(
+    model: Model, folder: Path, *, format: str = "auto", quantize: str = "none", keep_float: Sequence[str] = ()
+) -> ArtifactInfo:
+    """Convert `model` into `folder`, which is absent or empty; nothing half written stays behind.
+
+    Args:
+        model: A loaded model.
+        folder: Where model.json and its shards go.
+        format: ``layers`` keeps the Keras layers, ``graph`` the operations. ``auto`` takes layers
+            where tfjs-layers has every layer with every argument, else graph; `ArtifactInfo.reason`
+            says which and why.
+        quantize: How float weights are stored: none, float16, uint16 or uint8.
+        keep_float: Layers, weights or patterns of weights that stay float32 all the same.
+
+    Raises:
+        ConversionError: neither format, or not the chosen one, can hold the model; every obstacle is named.
+    """
+    if format not in FORMATS:
+        raise ConversionError(f"unknown format {format!r}", f"choose one of {', '.join(FORMATS)}")
+    if format == "graph":
+        return _to_graph(model, folder, quantize, keep_float, reason="")
+    obstacles = _layers_obstacles(model)
+    if not obstacles:
+        reason = "" if format == "layers" else "tfjs-layers has every layer"
+        return _to_layers(model, folder, quantize, keep_float, reason)
+    if format == "layers":
+        raise ConversionError(
+            "The model cannot become a TF.js layers model:\n" + "\n".join(f"  {obstacle}" for obstacle in obstacles),
+            "Use --format graph, or auto.",
+        )
+    return _to_graph(model, folder, quantize, keep_float, reason=f"tfjs-layers cannot take it: {'; '.join(obstacles)}")
+
+
+def _layers_obstacles(model: Model) -> Sequence[str]:
+    if model.keras_model is None:
+        return ["a SavedModel has no Keras layers any more"]
+    from . import layers
+
+    return layers.unsupported(model.keras_model)
+
+
+def _to_layers(model: Model, folder: Path, quantize: str, keep_float: Sequence[str], reason: str) -> ArtifactInfo:
+    from . import layers
+
+    artifact = layers.convert_layers(model.keras_model, folder, quantize, keep_float)
+    return _describe(model, folder, "layers", quantize, reason, artifact)
+
+
+def _to_graph(model: Model, folder: Path, quantize: str, keep_float: Sequence[str], reason: str) -> ArtifactInfo:
+    from .graph import converter as graph
+
+    artifact = graph.convert_graph(
+        model.frozen(),
+        model.info.signature,
+        folder,
+        quantize=quantize,
+        keep_float=keep_float,
+        layers=_layer_names(model.keras_model),
+    )
+    return _describe(model, folder, "graph", quantize, reason, artifact)
+
+
+def _describe(
+    model: Model, folder: Path, artifact_format: str, quantize: str, reason: str, artifact: Any
+) -> ArtifactInfo:
+    """The artifact's inputs and outputs are in the order of the model's, whichever format it has."""
+    signature = model.info.signature
+    return ArtifactInfo(
+        folder=folder,
+        format=artifact_format,
+        quantization=quantize,
+        size_bytes=artifact.size_bytes,
+        converter=_versions(),
+        reason=reason,
+        inputs=tuple(artifact.inputs),
+        outputs=tuple(artifact.outputs),
+        input_names={spec.name: name for spec, name in zip(signature.inputs, artifact.inputs, strict=True)},
+        output_names={spec.name: name for spec, name in zip(signature.outputs, artifact.outputs, strict=True)},
+        notes=tuple(artifact.notes),
+        weights_sha256=read_document(folder).weights_sha256(),
+    )
+
+
+def _versions() -> str:
+    return f"pycheck {__version__}, {installed.find('tensorflow') or 'tensorflow'}"
+
+
+def _layer_names(keras_model: Any) -> frozenset[str]:
+    """Names of all layers of a Keras 3 or tf_keras model, those inside other layers included."""
+    if keras_model is None:
+        return frozenset()
+    return frozenset(layer.name for layer in keras_model._flatten_layers())

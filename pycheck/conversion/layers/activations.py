@@ -1,0 +1,73 @@
+"""Activation functions: which tfjs-layers has, and which others it can compute from those it has.
+
+Source: tfjs-layers src/activations.ts; keras/src/activations/activations.py; tf_keras/src/activations.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .keras_calls import KERAS_2, KERAS_3, framework_of
+from .refusal import RefusedError
+
+# Keras function -> tfjs-layers activation, the same function at the default arguments, which are
+# the ones an activation has. celu with alpha 1 is elu.
+_SAME = {
+    "celu": "elu",
+    "elu": "elu",
+    "gelu": "gelu",
+    "linear": "linear",
+    "log_softmax": "log_softmax",
+    "mish": "mish",
+    "relu": "relu",
+    "relu6": "relu6",
+    "selu": "selu",
+    "sigmoid": "sigmoid",
+    "silu": "swish",
+    "softmax": "softmax",
+    "softplus": "softplus",
+    "softsign": "softsign",
+    "swish": "swish",
+    "tanh": "tanh",
+}
+
+# Functions that a few layers together compute, by the name of the rewriting in `rewrites`.
+# hard_sigmoid: Keras 3 has relu6(x + 3) / 6 where tfjs-layers has clip(0.2 x + 0.5, 0, 1).
+_COMPOSED = {
+    KERAS_3: ("hard_sigmoid", "hard_silu", "leaky_relu", "log_sigmoid"),
+    KERAS_2: ("leaky_relu",),
+}
+
+#: TensorFlow's own functions that Keras 2 users pass as activations, and what Keras calls them.
+_TENSORFLOW = ("relu", "relu6", "elu", "selu", "sigmoid", "tanh", "softplus", "softsign")
+
+
+def activation_name(function: Callable[..., Any] | None) -> tuple[str, str]:
+    """The library and the name of an activation, such as ("keras 3", "silu").
+
+    Raises:
+        RefusedError: it is not a function that Keras comes with.
+    """
+    if function is None:
+        return KERAS_3, "linear"
+    name = getattr(function, "__name__", type(function).__name__)
+    framework = framework_of(function)
+    module = getattr(function, "__module__", None) or ""
+    if framework and "activations" in module and not isinstance(function, type) and hasattr(function, "__name__"):
+        return framework, name
+    if module.startswith("tensorflow.python.ops") and name in _TENSORFLOW:
+        return KERAS_2, name
+    raise RefusedError(f"activation {name} is not one that tfjs-layers can load")
+
+
+def same_in_tfjs(framework: str, name: str) -> str | None:
+    """The tfjs-layers activation that is the same function, if there is one."""
+    if name == "hard_sigmoid" and framework == KERAS_2:
+        return "hard_sigmoid"
+    return _SAME.get(name)
+
+
+def is_composed(framework: str, name: str) -> bool:
+    """Whether a few tfjs layers compute it."""
+    return name in _COMPOSED[framework]

@@ -1,0 +1,124 @@
+"""Converts with the published converter, the Python package tensorflowjs, as most pipelines do.
+
+It runs in a process of its own, with the words of its command line; nothing of what it writes is changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ArtifactFileError, ConversionError
+from ..system.quiet import without_native_noise
+from ..types import ArtifactInfo
+from .existing import open_artifact
+from .published_environment import PublishedConverter, isolated
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+_RUNNER = Path(__file__).with_name("published_runner.py")
+_KERAS_H5, _SAVED_MODEL = "keras-h5", "saved-model"  # the formats of a model file
+_TIMEOUT_S = 1800.0
+_WITHOUT_PYCHECK = "Leave --converter out to convert with pycheck."
+#: The line of a traceback that names the error.
+_RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
+#: Lines of standard error that say nothing of a failure.
+_NOISE = ("WARNING", "I0000", "E0000", "W0000", "Traceback")
+
+
+def convert_published(
+    model: Model, folder: Path, converter: PublishedConverter, *, format: str = "auto", quantize: str = "none",
+    signature: str | None = None,
+) -> ArtifactInfo:  # fmt: skip
+    """Convert `model` into `folder`, which is absent.
+
+    ``auto`` makes a layers model of an HDF5 file of Keras 2, as the converter's own command line does, and a graph
+    model of everything else: the layers models that it makes of Keras 3 files do not load in TF.js.
+
+    Raises:
+        ConversionError: the converter fails, in its own words, or what it writes is no artifact of the model.
+    """
+    chosen, reason = _format(model, format)
+    with tempfile.TemporaryDirectory(prefix="pycheck-") as scratch:
+        words = [*_source(model, chosen, Path(scratch), signature), *_quantization(quantize)]
+        _run(converter, words, folder)
+    try:
+        artifact = open_artifact(folder, model.info.signature, reason=reason)
+    except ArtifactFileError as error:
+        raise ConversionError(
+            f"The artifact of {converter} cannot be used: {error.message}", _WITHOUT_PYCHECK
+        ) from error
+    return replace(artifact, quantization=quantize, converter=str(converter))
+
+
+def _format(model: Model, format: str) -> tuple[str, str]:
+    """Layers or graph, and why."""
+    if model.keras_model is None:
+        if format == "layers":
+            raise ConversionError("A SavedModel has no Keras layers: it becomes a graph model.", "Use --format graph.")
+        return "graph", "the published converter makes graph models of SavedModels"
+    if format != "auto":
+        return format, ""
+    if model.info.format == _KERAS_H5 and _is_keras2(model):
+        return "layers", "the published converter makes layers models of files of Keras 2"
+    return "graph", "exported as a SavedModel: TF.js does not load the layers models that it makes of Keras 3 files"
+
+
+def _is_keras2(model: Model) -> bool:
+    return type(model.keras_model).__module__.startswith("tf_keras.")
+
+
+def _source(model: Model, format: str, scratch: Path, signature: str | None) -> list[str]:
+    """The converter's words for the model: its own file if it can be read as it is, else one that is saved for it."""
+    if format == "layers":
+        if model.info.format == _KERAS_H5:
+            return ["--input_format=keras", "--output_format=tfjs_layers_model", model.info.path]
+        # The converter unzips a .keras file beside it, and a model in memory has no file.
+        file = scratch / "model.h5" if _is_keras2(model) else scratch / "model.keras"
+        model.keras_model.save(file)
+        kind = "keras" if file.suffix == ".h5" else "keras_keras"
+        return [f"--input_format={kind}", "--output_format=tfjs_layers_model", str(file)]
+    words = ["--input_format=tf_saved_model", "--output_format=tfjs_graph_model"]
+    if model.info.format == _SAVED_MODEL:
+        return [*words, *([f"--signature_name={signature}"] if signature else []), model.info.path]
+    exported = scratch / "saved_model"
+    with without_native_noise(), contextlib.redirect_stdout(io.StringIO()):  # Keras prints what it exported
+        model.keras_model.export(str(exported))
+    return [*words, str(exported)]
+
+
+def _quantization(quantize: str) -> list[str]:
+    return [] if quantize == "none" else [f"--quantize_{quantize}=*"]
+
+
+def _run(converter: PublishedConverter, words: Sequence[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(
+            [*isolated(converter.python), str(_RUNNER), *_ordered(words), str(folder)],
+            capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConversionError(f"{converter} did not run: {error}", _WITHOUT_PYCHECK) from error
+    if done.returncode or not (folder / "model.json").is_file():
+        raise ConversionError(f"{converter} cannot convert the model: {_said(done)}", _WITHOUT_PYCHECK)
+
+
+def _ordered(words: Sequence[str]) -> list[str]:
+    """Options first: the converter takes what follows the input for its output."""
+    return sorted(words, key=lambda word: not word.startswith("--"))
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    """The error that ends the traceback, in one line."""
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines()]
+    plain = [line for line in lines if line and not line.startswith(_NOISE)]
+    raised = next((index for index in reversed(range(len(plain))) if _RAISED.match(plain[index])), len(plain) - 1)
+    return " ".join(plain[max(raised, 0) :]) or f"it ended with {done.returncode} and said nothing"

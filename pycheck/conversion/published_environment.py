@@ -1,0 +1,178 @@
+"""Where the published converter can run: in this environment, or in one of its own that pycheck makes in the cache."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InstallationError
+from ..system import installed
+from ..system.cache import ENVIRONMENTS, Cache
+
+RELEASE = "4.22.0"
+#: The last TensorFlow that the release was made for, and what it imports beside. Its other requirements hold about 100
+#: packages at old versions (jax, flax, decision forests), for conversions other than those of Keras models and
+#: SavedModels.
+_PACKAGES = ("tensorflow==2.19.*", "tf-keras==2.19.*", "setuptools<81", "six", "packaging", "importlib_resources")
+_TENSORFLOW = (2, 19)
+#: Those that TensorFlow 2.19 has wheels for.
+_PYTHONS = ("3.12", "3.11", "3.10")
+_INSTALL_TIMEOUT_S = 1800.0
+_COMMAND = "pycheck doctor --install tensorflowjs"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedConverter:
+    """A Python that has tensorflowjs, and the versions there."""
+
+    python: str
+    release: str
+    tensorflow: str
+
+    def __str__(self) -> str:
+        return f"tensorflowjs {self.release}, tensorflow {self.tensorflow}"
+
+
+def find_published(cache: Cache) -> PublishedConverter:
+    """The published converter of its own environment in the cache, else of this one. InstallationError if in neither.
+
+    That of this environment is taken only beside the TensorFlow that it was made for.
+    """
+    if kept := _kept(cache):
+        return kept
+    if importlib.util.find_spec("tensorflowjs") is not None:
+        tensorflow = installed.find("tensorflow")
+        if tensorflow and tensorflow.release <= _TENSORFLOW:
+            return PublishedConverter(sys.executable, _version_in(sys.executable, "tensorflowjs"), tensorflow.version)
+    raise InstallationError(
+        f"The published converter (tensorflowjs {RELEASE}) is not installed in this environment, and pycheck has "
+        f"none for it in {_place(cache)} that answers.",
+        f"Run: {_COMMAND}",
+    )
+
+
+def install_published(cache: Cache, report: Callable[[str], None]) -> PublishedConverter:
+    """Make the environment in the cache, if none answers there. InstallationError says why it cannot be made."""
+    if kept := _kept(cache):
+        return kept
+    python, place = _find_python(), _place(cache)
+    report(f"installing tensorflowjs {RELEASE} with TensorFlow 2.19 into {place} (about 2 GB)")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".tensorflowjs-", dir=place.parent))
+    except OSError as error:
+        raise InstallationError(
+            f"The published converter cannot be installed into {place.parent}: {error.strerror}",
+            "Set PYCHECK_CACHE_DIR to a folder that can be written.",
+        ) from error
+    try:
+        _fill(python, scratch)
+        return _put(scratch, cache)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put(scratch: Path, cache: Cache) -> PublishedConverter:
+    """Move what was made to its place, unless another process has put one there meanwhile."""
+    place, failure = _place(cache), ""
+    if not _kept(cache):
+        shutil.rmtree(place, ignore_errors=True)  # an old one: its Python is gone, or its packages are
+        try:
+            scratch.rename(place)
+        except OSError as error:
+            failure = f": {error.strerror}"
+    if kept := _kept(cache):
+        return kept
+    raise InstallationError(
+        f"The published converter was installed, and does not answer in {place}{failure}", "Remove that folder."
+    )
+
+
+def isolated(python: str) -> list[str]:
+    """The words that start a Python which imports nothing from the working folder.
+
+    PYTHONPATH counts for this Python alone: it names packages that another one's would be mixed with.
+    """
+    return [python, "-P" if python == sys.executable else "-I"]
+
+
+def _fill(python: str, folder: Path) -> None:
+    _run([*isolated(python), "-m", "venv", str(folder)])
+    pip = [*isolated(_python_in(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, *_PACKAGES])
+    _run([*pip, "--no-deps", f"tensorflowjs=={RELEASE}"])
+
+
+def _find_python() -> str:
+    """An interpreter that TensorFlow 2.19 has wheels for: this one, one on the path, one of pyenv's or of uv's."""
+    if f"{sys.version_info.major}.{sys.version_info.minor}" in _PYTHONS:
+        return sys.executable
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for version in _PYTHONS:
+        found = [path for path in (shutil.which(f"python{version}"), *_of_uv(version)) if path]
+        found += [str(path / "bin" / "python") for path in sorted(kept.glob(f"{version}.*"), reverse=True)]
+        for path in found:
+            if _answers(path, "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])") == version:
+                return path
+    raise InstallationError(
+        f"The published converter needs TensorFlow 2.19, which has no package for Python {sys.version_info.major}."
+        f"{sys.version_info.minor}; no Python {', '.join(reversed(_PYTHONS))} was found here.",
+        f"Install one (uv python install 3.12; apt-get install python3.11 python3.11-venv), then run: {_COMMAND}",
+    )
+
+
+def _of_uv(version: str) -> list[str]:
+    uv = shutil.which("uv")
+    found = subprocess.run([uv, "python", "find", version], capture_output=True, text=True, check=False) if uv else None
+    return [found.stdout.strip()] if found and found.returncode == 0 else []
+
+
+def _place(cache: Cache) -> Path:
+    return cache.root / ENVIRONMENTS / f"tensorflowjs-{RELEASE}"
+
+
+def _python_in(environment: Path) -> str:
+    return str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def _kept(cache: Cache) -> PublishedConverter | None:
+    """The one in the cache, if its Python still runs and has the release."""
+    python = _python_in(_place(cache))
+    if not Path(python).is_file() or (release := _version_in(python, "tensorflowjs")) != RELEASE:
+        return None
+    return PublishedConverter(python, release, _version_in(python, "tensorflow"))
+
+
+def _version_in(python: str, package: str) -> str:
+    code = f"from importlib.metadata import version; print(version({package!r}))"
+    return _answers(python, code) or "unknown"
+
+
+def _answers(python: str, code: str) -> str:
+    """What a line of Python prints; empty if it fails."""
+    try:
+        words = [*isolated(python), "-c", code]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _run(words: Sequence[str]) -> None:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallationError(f"The published converter cannot be installed: {error}") from error
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise InstallationError(
+            f"The published converter cannot be installed: {' '.join(words[1:])} ended with {done.returncode}: "
+            f"{said[-1] if said else 'no output'}"
+        )

@@ -1,0 +1,1 @@
+"""Reads, rewrites and executes GraphDefs, the graphs of TensorFlow."""

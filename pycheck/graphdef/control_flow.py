@@ -1,0 +1,134 @@
+"""Control flow of TensorFlow 1, which old converters leave in the graph: which nodes are inside of loops and branches.
+
+A loop is a frame, entered through Enter and left through Exit. A branch is what a Switch lets through;
+half of it stays dead until a Merge. No value inside can be asked for, of TensorFlow or of TF.js.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .internals import node_def_pb2
+
+_ENTER = frozenset({"Enter", "RefEnter"})
+_EXIT = frozenset({"Exit", "RefExit"})
+_SWITCH = frozenset({"Switch", "RefSwitch"})
+_MERGE = frozenset({"Merge", "RefMerge"})
+_NEXT = frozenset({"NextIteration", "RefNextIteration"})
+
+#: What has to hold for a node to be alive: tensors of predicates, and which way.
+_Condition = frozenset[tuple[str, bool]]
+
+
+def node_of(ref: str) -> str:
+    """The node that an input of a node names."""
+    return ref.lstrip("^").partition(":")[0]
+
+
+def topological_order(nodes: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
+    """The nodes that `roots` need, each after those it reads; the way back inside of loops is not followed."""
+    order: dict[str, None] = {}
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            name, expanded = stack.pop()
+            if name in order:
+                continue
+            if expanded:
+                order[name] = None
+                continue
+            stack.append((name, True))
+            if nodes[name].op in _MERGE:
+                stack.extend((node_of(ref), False) for ref in nodes[name].input if nodes[node_of(ref)].op not in _NEXT)
+            else:
+                stack.extend((node_of(ref), False) for ref in reversed(nodes[name].input))
+    # What leads back is needed too, after what it reads.
+    returning = [node_of(ref) for name in order for ref in nodes[name].input if node_of(ref) not in order]
+    return list(order) if not returning else topological_order(nodes, [*order, *returning])
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFlow:
+    """`frames` are the names of the loops that a node is in, outermost first; `inside` the nodes nobody can ask for."""
+
+    frames: Mapping[str, tuple[str, ...]]
+    inside: frozenset[str]
+
+    @classmethod
+    def of(cls, nodes: Mapping[str, Any], order: Iterable[str]) -> ControlFlow:
+        """Follow frames and conditions along `order` (topological)."""
+        frames: dict[str, tuple[str, ...]] = {}
+        conditions: dict[str, _Condition] = {}
+        for name in order:
+            node = nodes[name]
+            before = [ref for ref in node.input if node_of(ref) in frames]
+            frame = max((frames[node_of(ref)] for ref in before), key=len, default=())
+            if node.op in _ENTER:
+                frame = (*frame, node.attr["frame_name"].s.decode())
+            elif node.op in _EXIT:
+                frame = frame[:-1]
+            frames[name] = frame
+            conditions[name] = _condition(nodes, node, before, conditions, in_loop=bool(frame))
+        switches = {name for name in frames if nodes[name].op in _SWITCH}
+        hidden = {name for name in frames if frames[name] or conditions[name]}
+        return cls(frames, frozenset(switches | hidden))
+
+
+def _condition(
+    nodes: Mapping[str, Any],
+    node: Any,
+    before: list[str],
+    conditions: Mapping[str, _Condition],
+    in_loop: bool,
+) -> _Condition:
+    literals: set[tuple[str, bool]] = set()
+    for ref in before:
+        source = nodes[node_of(ref)]
+        literals |= conditions[source.name]
+        if source.op in _SWITCH and not in_loop and node.op not in _EXIT:
+            literals.add((_predicate(nodes, source.input[1]), ref.endswith(":1")))
+    if node.op in _MERGE:  # alive either way
+        literals = {(predicate, way) for predicate, way in literals if (predicate, not way) not in literals}
+    return frozenset(literals)
+
+
+def _predicate(nodes: Mapping[str, Any], ref: str) -> str:
+    while nodes[node_of(ref)].op == "Identity":
+        ref = nodes[node_of(ref)].input[0]
+    return ref.removesuffix(":0")
+
+
+def anchor_constants(graph_def: Any) -> None:
+    """Give each loop its own copies of the constants it reads, in place, tied to the loop by a control edge.
+
+    The published converter cuts these edges, which TF.js does not need; TensorFlow refuses a node
+    whose inputs come from inside and from outside of a loop.
+    """
+    nodes = {node.name: node for node in graph_def.node}
+    if not any(node.op in _ENTER for node in nodes.values()):
+        return
+    flow = ControlFlow.of(nodes, topological_order(nodes, list(nodes)))
+    anchors: dict[tuple[str, ...], str] = {}
+    for name, frame in flow.frames.items():
+        if nodes[name].op in _MERGE:
+            anchors.setdefault(frame, name)
+    copies: dict[tuple[str, tuple[str, ...]], Any] = {}
+    for node in nodes.values():
+        frame = flow.frames[node.name]
+        if not frame or node.op in (*_ENTER, "Const") or frame not in anchors:
+            continue
+        for position, ref in enumerate(node.input):
+            source = nodes[node_of(ref)]
+            if source.op != "Const" or ref.startswith("^"):
+                continue
+            key = (source.name, frame)
+            if key not in copies:
+                copy = node_def_pb2.NodeDef()
+                copy.CopyFrom(source)
+                copy.name = f"{source.name}/in_loop_{len(copies)}"
+                copy.input.append(f"^{anchors[frame]}")
+                copies[key] = copy
+            node.input[position] = copies[key].name
+    graph_def.node.extend(copies.values())

@@ -1,0 +1,1 @@
+"""Rewrites a float32 graph into one that truly computes in float64."""

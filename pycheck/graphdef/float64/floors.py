@@ -1,0 +1,131 @@
+"""Which tensors of a graph that was promoted to float64 still depend on what ran in float32.
+
+Such a tensor has float32's rounding in its reference: the difference of float32 to it is no measure of what
+float32 costs. A decision (an index, a comparison, a kept box) is not a matter of rounding and ends the trail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from ..op_types import full_attrs, is_known, output_types
+
+GraphDef = Any  # tensorflow.core.framework.graph_pb2.GraphDef
+NodeDef = Any
+
+#: Attribute of a node of a promoted graph that runs its operation in float32; its value is the operation.
+IN_FLOAT32 = "_pycheck_in_float32"
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+def behind_float32(graph_def: GraphDef, tensors: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Of `tensors` (names to tensors of a promoted graph) those behind operations in float32, with these operations."""
+    trail = _Trail(graph_def)
+    found = {name: trail.of(ref) for name, ref in tensors.items()}
+    return {name: tuple(sorted(operations)) for name, operations in found.items() if operations}
+
+
+def float32_notes(in_float32: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What a reader should know of outputs that `behind_float32` found."""
+    by_operations: dict[tuple[str, ...], list[str]] = {}
+    for output, operations in in_float32.items():
+        by_operations.setdefault(operations, []).append(output)
+    return tuple(
+        f"the noise floor of {', '.join(outputs)} is assumed, not measured: "
+        f"{' and '.join(operations)} ran in float32 before it"
+        for operations, outputs in by_operations.items()
+    )
+
+
+def ran_in_float32(graph_def: GraphDef, tensors: Mapping[str, str]) -> frozenset[str]:
+    """Of `tensors` those that a node gives which itself runs in float32."""
+    nodes = {node.name for node in graph_def.node if IN_FLOAT32 in node.attr}
+    return frozenset(name for name, ref in tensors.items() if _node_of(ref) in nodes)
+
+
+class _Trail:
+    def __init__(self, graph_def: GraphDef) -> None:
+        self._nodes = {node.name: node for node in graph_def.node}
+        self._bodies = {function.signature.name: function.node_def for function in graph_def.library.function}
+        self._inside: dict[str, frozenset[str]] = {}
+        self._reached: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+
+    def of(self, ref: str) -> frozenset[str]:
+        """The operations behind a tensor."""
+        start = _node_of(ref)
+        for name in self._in_order(start):
+            self._reached[name] = self._reach(self._nodes[name])
+        floats, others = self._reached.get(start, (_NOTHING, _NOTHING))
+        return floats if _is_float(self._nodes[start], _index_of(ref)) else others
+
+    def _in_order(self, start: str) -> Iterable[str]:
+        """Every node that `start` reads, and itself, operands first; those that are known already are left out."""
+        pending, seen = [(start, False)], set[str]()
+        while pending:
+            name, is_ready = pending.pop()
+            if is_ready:
+                yield name
+            elif name not in seen and name not in self._reached and name in self._nodes:
+                seen.add(name)
+                pending.append((name, True))
+                pending += [(_node_of(ref), False) for ref in _data(self._nodes[name])]
+
+    def _reach(self, node: NodeDef) -> tuple[frozenset[str], frozenset[str]]:
+        """What is behind a node's floating-point outputs, and what behind its others."""
+        floats = self._marks([node])
+        others = self._marks([node]) if node.op == "Cast" else _NOTHING
+        for ref in _data(node):
+            source = _node_of(ref)
+            if source in self._reached:  # not so in a loop of TensorFlow 1, whose merge is met before its end
+                is_float = _is_float(self._nodes[source], _index_of(ref))
+                behind = self._reached[source][0 if is_float else 1]
+                floats |= behind
+                others |= behind if not is_float or node.op == "Cast" else _NOTHING
+        return floats, others
+
+    def _marks(self, nodes: Sequence[NodeDef]) -> frozenset[str]:
+        """Operations that run in float32 in these nodes or in the functions that they call."""
+        found = _NOTHING
+        for node in nodes:
+            if IN_FLOAT32 in node.attr:
+                found |= {node.attr[IN_FLOAT32].s.decode()}
+                continue
+            for value in node.attr.values():
+                called = [value.func] if value.WhichOneof("value") == "func" else list(value.list.func)
+                for function in called:
+                    found |= self._in_function(function.name)
+            found |= self._in_function(node.op)
+        return found
+
+    def _in_function(self, name: str) -> frozenset[str]:
+        if name not in self._inside:
+            self._inside[name] = _NOTHING  # a function that calls itself adds nothing by that
+            self._inside[name] = self._marks(self._bodies.get(name, ()))
+        return self._inside[name]
+
+
+def _data(node: NodeDef) -> list[str]:
+    return [ref for ref in node.input if not ref.startswith("^")]
+
+
+def _node_of(ref: str) -> str:
+    return ref.split(":")[0]
+
+
+def _index_of(ref: str) -> int:
+    return int(ref.rpartition(":")[2]) if ":" in ref else 0
+
+
+def _is_float(node: NodeDef, index: int) -> bool:
+    """Whether an output holds numbers that round; of what is not known (variants, resources) that is assumed."""
+    if not is_known(node.op):
+        return True
+    types = output_types(node.op, full_attrs(node))
+    if index >= len(types):
+        return True
+    dtype = tf.as_dtype(types[index])
+    return not (dtype.is_integer or dtype.is_bool or dtype == tf.string)

@@ -1,0 +1,53 @@
+"""Tensors of a graph without numbers: texts, handles, lists of tensors, tokens that order a TensorArray's use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .internals import op_def_registry, types_pb2
+
+_HANDLES = frozenset({types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE, types_pb2.DT_STRING})
+#: Which output of a TensorArray's operation is its flow, a token that stands for the array's state.
+_FLOWS: Mapping[str, int] = {
+    "TensorArrayV3": 1,
+    "TensorArrayWriteV3": 0,
+    "TensorArrayScatterV3": 0,
+    "TensorArraySplitV3": 0,
+}
+#: Hand on what they are given: the number of the input, for every output.
+_PASSING: Mapping[str, int] = dict.fromkeys(
+    ("Identity", "Enter", "RefEnter", "Exit", "RefExit", "Switch", "RefSwitch", "Merge", "RefMerge"), 0
+)
+
+
+def output_types(node: Any) -> list[int]:
+    """The DataType of each output. One float for TF.js's own operations and for calls of functions by their name."""
+    op_def = op_def_registry.get(node.op)
+    if op_def is None:
+        return [types_pb2.DT_FLOAT]
+    types: list[int] = []
+    for output in op_def.output_arg:
+        if output.type_list_attr:
+            types += node.attr[output.type_list_attr].list.type
+        else:
+            dtype = node.attr[output.type_attr].type if output.type_attr else output.type
+            types += [dtype] * (node.attr[output.number_attr].i if output.number_attr else 1)
+    return types
+
+
+def opaque_tensors(nodes: Mapping[str, Any], order: Iterable[str]) -> frozenset[str]:
+    """Short names (``node``, ``node:1``) of the tensors without numbers, found along `order` (topological)."""
+    opaque: set[str] = set()
+    for name in order:
+        node = nodes[name]
+        types = output_types(node)
+        passed = node.op in _PASSING and bool(node.input) and _is_opaque(node.input[0], opaque)
+        for index, dtype in enumerate(types):
+            if passed or dtype in _HANDLES or _FLOWS.get(node.op) == index:
+                opaque.add(name if index == 0 else f"{name}:{index}")
+    return frozenset(opaque)
+
+
+def _is_opaque(ref: str, opaque: set[str]) -> bool:
+    return ref.removesuffix(":0") in opaque

@@ -1,0 +1,112 @@
+"""Make the lookup tables of a frozen graph part of the graph, contents and all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConversionError
+from .side_effects import Uses
+
+#: Change a table while the model predicts; only before that may it be filled.
+_WRITERS = ("LookupTableInsert", "LookupTableRemove", "LookupTableImport", "InitializeTable")
+
+
+def embed_tables(graph_def: Any, handles: Mapping[str, Any]) -> None:
+    """Replace each placeholder of a table's handle by a constant table, in place.
+
+    `handles` maps the placeholder's node name to the eager handle it stands for. The table
+    is filled before each use; filling it again with the same contents does nothing.
+    ConversionError for a resource that is no table of constants.
+    """
+    uses = Uses(graph_def)
+    for name, handle in handles.items():
+        users = uses.of(name)
+        if changing := next((node for op, node in users if op.startswith(_WRITERS)), None):
+            raise ConversionError(
+                f"The model changes its lookup table when it predicts, at {changing}: it keeps a state.",
+                "Leave the part that does so out of the model to compare.",
+            )
+        if not users or not all(op.startswith("LookupTable") for op, _ in users):
+            used = ", ".join(sorted({op for op, _ in users})) or "nothing"
+            raise ConversionError(f"The model keeps state that cannot become a constant: {name}, used by {used}.")
+        keys, values = _contents(name, handle, uses.types_of_lookups(name))
+        if not len(keys):
+            raise ConversionError(
+                f"The model keeps state that cannot become a constant: the lookup table {name}, which is empty. "
+                "Fill the table before the model is saved."
+            )
+        _embed(graph_def, name, keys, values)
+
+
+def string_keys(graph_def: Any) -> tuple[str, ...]:
+    """The texts that the tables of a graph know, those of the first table first."""
+    from .internals import tensor_util
+
+    nodes = {node.name: node for node in graph_def.node}
+    found: dict[str, None] = {}
+    for node in graph_def.node:
+        if node.op == "InitializeTableV2":
+            keys = tensor_util.MakeNdarray(nodes[node.input[1]].attr["value"].tensor)
+            if keys.dtype == object:
+                found.update(dict.fromkeys(key.decode("utf-8", "replace") for key in keys.ravel()))
+    return tuple(found)
+
+
+def _embed(graph_def: Any, name: str, keys: Any, values: Any) -> None:
+    import tensorflow as tf
+
+    types = [tf.as_dtype(array.dtype).as_datatype_enum for array in (keys, values)]
+    (placeholder,) = (node for node in graph_def.node if node.name == name)
+    consumers = [node for node in graph_def.node if name in node.input or f"{name}:0" in node.input]
+    placeholder.Clear()
+    placeholder.name, placeholder.op = name, "HashTableV2"
+    placeholder.attr["key_dtype"].type, placeholder.attr["value_dtype"].type = types
+    fill = graph_def.node.add(name=f"{name}/fill", op="InitializeTableV2")
+    fill.attr["Tkey"].type, fill.attr["Tval"].type = types
+    fill.input.extend([name, _add_constant(graph_def, f"{name}/keys", keys)])
+    fill.input.append(_add_constant(graph_def, f"{name}/values", values))
+    for node in consumers:
+        node.input.append(f"^{fill.name}")
+
+
+def _contents(name: str, handle: Any, types: tuple[int, int] | None) -> tuple[Any, Any]:
+    """Keys and values, in an order that does not depend on the table's own.
+
+    Without lookups only the size of the table matters, and its types are not known: TensorFlow ends the process where
+    they are asked for wrongly.
+    """
+    import tensorflow as tf
+
+    try:
+        if types is None:
+            keys = np.arange(int(tf.raw_ops.LookupTableSizeV2(table_handle=handle)))
+            return keys, keys
+        exported = tf.raw_ops.LookupTableExportV2(table_handle=handle, Tkeys=types[0], Tvalues=types[1])
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        raise ConversionError(f"The lookup table {name} cannot be read: {type(error).__name__}.") from error
+    keys, values = (tensor.numpy() for tensor in exported)
+    if keys.ndim == 2 and keys.shape[1] == 1:  # a MutableDenseHashTable's, with its empty buckets, which share a key
+        once = np.unique(keys[:, 0], return_counts=True)
+        used = np.isin(keys[:, 0], once[0][once[1] == 1])
+        keys, values = keys[used, 0], values[used].reshape(-1) if values[0].size == 1 else values[used]
+    if values.ndim != 1:
+        raise ConversionError(
+            f"The values of the lookup table {name} have the shape {list(values.shape[1:])}; TF.js's tables hold "
+            "single values.",
+            "Look up a number, and gather the rows of a matrix with it.",
+        )
+    order = np.argsort(keys)
+    return keys[order], values[order]
+
+
+def _add_constant(graph_def: Any, name: str, value: Any) -> str:
+    from .internals import tensor_util
+
+    proto = tensor_util.make_tensor_proto(value)
+    node = graph_def.node.add(name=name, op="Const")
+    node.attr["dtype"].type = proto.dtype
+    node.attr["value"].tensor.CopyFrom(proto)
+    return name

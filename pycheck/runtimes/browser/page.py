@@ -1,0 +1,367 @@
+"""One runtime: a backend of TF.js and a model in a fresh page, watched at every step."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from ... import protocol, tensors
+from ...errors import InputError, InputsFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
+from ...protocol import FlagValue
+from ...types import Array, ArtifactInfo, RuntimeId, Tensors
+from ..base import Runtime
+from ..launching import Browser, ConsoleLine
+from . import proof
+from .server import artifact_files
+from .session import Session
+
+if TYPE_CHECKING:
+    from .host import BrowserHost
+
+#: Ranges of one upload side by side, as benchmarks/transfer.py found best.
+_UPLOAD_STREAMS = 4
+_CONSOLE_LINES = 5
+#: Predictions after which the page's garbage is collected. V8 has no reason to before tens of megabytes lie
+#: about, so that a page's memory would rise with the number of samples although it keeps nothing of them.
+COLLECT_EVERY = 32
+
+#: The names that an execution between points is fed, and the names of what it gives.
+PointJob = tuple[tuple[str, ...], tuple[str, ...]]
+
+_Reply = TypeVar("_Reply", bound=protocol.Reply)
+
+
+class BrowserRuntime(Runtime):
+    """One backend of TF.js in a fresh page, with one model.
+
+    `timings_s`, in seconds: launch (waiting for the browser), page, backend, artifact (waiting
+    for it), load, first_predict, predict (all of them, the first included), transfer_to_page
+    and transfer_from_page; per_sample is what a sample took in the quickest batch but the first,
+    which compiles, transfers aside.
+    """
+
+    def __init__(
+        self,
+        host: BrowserHost,
+        id: RuntimeId,
+        artifact: Awaitable[ArtifactInfo] | None,
+        flags: Mapping[str, FlagValue],
+        cpu_kernels: Sequence[str] = (),
+    ) -> None:
+        self.id = id
+        self.timings_s: dict[str, float] = {}
+        self.tensor_count: int | None = None  # what TF.js holds after the last step
+        self._host = host
+        self._artifact = artifact
+        self._flags = {**flags, **proof.KINDS[id.kind][1]}
+        self._cpu_kernels = () if id.kind == "cpu" else tuple(cpu_kernels)
+        self._stack = AsyncExitStack()
+        self._console: deque[str] = deque(maxlen=_CONSOLE_LINES)
+        self._predictions = 0
+
+    async def start(self) -> None:
+        """Open a page, start and prove the backend, then wait for the artifact and load it."""
+        if self._cpu_kernels and self.id.kind == "webgpu":
+            raise RuntimeFailedError(
+                f"{self.id}: kernels cannot leave WebGPU, which TF.js cannot read while it computes",
+                "Leave --cpu-kernel or this runtime out.",
+            )
+        async with self._step("launch", "waiting for the browser"):
+            browser = await self._host.browser(self.id.kind)
+        async with self._step("page", "opening a page"):
+            hello = await self._open(browser)
+        backend, _ = proof.KINDS[self.id.kind]
+        async with self._step("backend", f"starting TF.js's {backend} backend"):
+            command = protocol.Start(self._session.next_id(), backend, self._flags)  # type: ignore[arg-type]
+            started = await self._request(command, protocol.Started)
+            asked = proof.Asked(
+                self.id,
+                self._flags,
+                browser.description,
+                browser.sandbox,
+                self._host.harness.flags,
+                browser.renderer,
+                browser.engine,
+            )
+            self.environment = proof.environment(asked, hello, started)
+        if self._artifact is not None:
+            await self._load(await self._wait_for_artifact(self._artifact))
+
+    async def predict(self, inputs: Tensors, *, samples: int = 1) -> Tensors:
+        """Outputs by the model's names, complex ones as parts, for `samples` samples of inputs by the model's names.
+
+        float64 and int64 are converted to what TF.js has, which `environment.notes` then says.
+        """
+        info = self._info
+        wire = dict(self._convert(name, artifact_name, inputs) for name, artifact_name in info.input_names.items())
+        # A graph may give one node as two outputs; layers outputs are paired by position.
+        wanted = tuple(dict.fromkeys(info.outputs)) if info.format == "graph" else info.outputs
+        outputs = await self._predict(wire, info.inputs, wanted, samples)
+        return {name: tensors.parts(outputs[artifact_name]) for name, artifact_name in info.output_names.items()}
+
+    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Values of points inside the artifact, computed from `feeds` alone; both by the artifact's names.
+
+        The names are those of `ArtifactRuntime.run`. Feeds are float32, int32 or bool, or what `predict`
+        converts to these. RuntimeFailedError: TF.js has no such point, needs more than is fed, or fails.
+        """
+        (values,) = await self.run_jobs(feeds, [(tuple(feeds), tuple(dict.fromkeys(fetches)))])
+        if isinstance(values, PycheckError):
+            raise values
+        return {name: values[name] for name in fetches}
+
+    async def run_jobs(
+        self, feeds: Mapping[str, Array], jobs: Sequence[PointJob]
+    ) -> list[dict[str, Array] | RuntimeFailedError | InputError]:
+        """Many executions in one message: for each its values, or why it gave none, which ends no other.
+
+        A job is the names that it is fed, of `feeds`, and those it gives, as in `run`. InputError is for what
+        TF.js cannot hold.
+        """
+        wire, refused = self._convert_all(feeds)
+        results: list[dict[str, Array] | RuntimeFailedError | InputError] = [
+            next((refused[name] for name in inputs if name in refused), {}) for inputs, _ in jobs
+        ]
+        numbers = [number for number, result in enumerate(results) if isinstance(result, dict)]
+        session = self._session
+        async with self._step("predict", "running operations"):
+            command = protocol.Run(
+                id=session.next_id(),
+                jobs=tuple(protocol.Job(*jobs[number]) for number in numbers),
+                inputs_url=session.offer_inputs(tensors.encode(wire)),
+                outputs_url=session.expect_outputs(),
+                upload_streams=_UPLOAD_STREAMS,
+            )
+            ran = await self._ran(command)
+            outputs = tensors.decode(session.take_outputs())
+        failed = {failure.job: self._failed_job(failure) for failure in ran.failed}
+        for sent, number in enumerate(numbers):
+            results[number] = failed.get(sent) or {name: outputs[f"{sent}/{name}"] for name in jobs[number][1]}
+        return results
+
+    async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
+        """Run once and let the values stay in the page, to be taken; what stayed there before is let go.
+
+        RuntimeFailedError as in `run`.
+        """
+        wire = dict(self._convert(name, name, feeds) for name in feeds)
+        session = self._session
+        async with self._step("predict", "running the model"):
+            command = protocol.Run(
+                id=session.next_id(),
+                jobs=(protocol.Job(tuple(feeds), tuple(dict.fromkeys(fetches))),),
+                inputs_url=session.offer_inputs(tensors.encode(wire)),
+                outputs_url=None,
+                upload_streams=_UPLOAD_STREAMS,
+            )
+            for failure in (await self._ran(command)).failed:
+                raise self._failed_job(failure)
+
+    async def take(self, names: Sequence[str]) -> dict[str, Array]:
+        """Values that `hold` let stay, each once."""
+        session = self._session
+        async with self._step("predict", "fetching values"):
+            command = protocol.Take(
+                id=session.next_id(),
+                names=tuple(names),
+                outputs_url=session.expect_outputs(),
+                upload_streams=_UPLOAD_STREAMS,
+            )
+            await self._ran(command)
+            return tensors.decode(session.take_outputs())
+
+    async def exchange(
+        self, step: str, doing: str, make: Callable[[Session], protocol.Command], wanted: type[_Reply]
+    ) -> tuple[_Reply, dict[str, Array]]:
+        """One command that sends tensors back: its reply and these. RuntimeFailedError as in `run`."""
+        async with self._step(step, doing):
+            reply = await self._request(make(self._session), wanted)
+            return reply, tensors.decode(self._session.take_outputs())
+
+    async def load(self, artifact: ArtifactInfo) -> None:
+        """Load another artifact into this page; the one before is let go."""
+        await self._load(artifact)
+
+    async def _ran(self, command: protocol.Run | protocol.Take) -> protocol.Ran:
+        ran = await self._request(command, protocol.Ran)
+        self._count("transfer_to_page", ran.download_s)
+        self._count("transfer_from_page", ran.upload_s)
+        self.tensor_count = ran.tensor_count
+        return ran
+
+    def _failed_job(self, failure: protocol.JobFailure) -> RuntimeFailedError:
+        return self._explained(RuntimeFailedError(failure.message))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked again: a prediction may fail and its page live on."""
+        return self._session.is_alive
+
+    async def _predict(
+        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...], samples: int
+    ) -> dict[str, Array]:
+        first = "first_predict" not in self.timings_s
+        started = time.perf_counter()
+        async with self._step("predict", "predicting"):
+            session = self._session
+            command = protocol.Predict(
+                id=session.next_id(),
+                inputs=inputs,
+                outputs=wanted,
+                inputs_url=session.offer_inputs(tensors.encode(wire)),
+                outputs_url=session.expect_outputs(),
+                upload_streams=_UPLOAD_STREAMS,
+            )
+            predicted = await self._request(command, protocol.Predicted)
+            outputs = tensors.decode(session.take_outputs())
+        took = time.perf_counter() - started
+        self._predictions += 1
+        if self._predictions % COLLECT_EVERY == 0:
+            async with self._step("predict", "collecting garbage"):
+                await self._page.collect_garbage()
+        if not first:
+            per_sample = max(0.0, took - predicted.download_s - predicted.upload_s) / samples
+            self.timings_s["per_sample"] = min(per_sample, self.timings_s.get("per_sample", per_sample))
+        self.environment = replace(self.environment, cpu_kernels=predicted.cpu_kernels)
+        if first:
+            self.timings_s["first_predict"] = took
+            if predicted.method == "executeAsync":
+                self._note(
+                    "executed with executeAsync, for the graph has control flow, lookup tables or shapes that depend "
+                    "on values"
+                )
+        self._count("transfer_to_page", predicted.download_s)
+        self._count("transfer_from_page", predicted.upload_s)
+        self.tensor_count = predicted.tensor_count
+        return outputs
+
+    async def close(self) -> None:
+        """Close the page and everything it held."""
+        if isinstance(self._artifact, Coroutine):
+            self._artifact.close()  # never awaited where the start failed first
+        await self._stack.aclose()
+
+    async def _open(self, browser: Browser) -> protocol.Hello:
+        session = await self._stack.enter_async_context(self._host.server.session())
+        self._session = session
+        self._page = await browser.open_page(session, self._on_console)
+        self._stack.push_async_callback(self._page.close)
+        hello = await session.hello()
+        if hello.protocol_version != protocol.PROTOCOL_VERSION:
+            raise RuntimeFailedError(
+                f"the page speaks protocol {hello.protocol_version}, pycheck {protocol.PROTOCOL_VERSION}",
+                "Build the harness again: npm run build.",
+            )
+        return hello
+
+    async def _wait_for_artifact(self, artifact: Awaitable[ArtifactInfo]) -> ArtifactInfo:
+        """The artifact, whose making has no time limit here, or the failure of the page meanwhile."""
+        started = time.perf_counter()
+        self._artifact = making = asyncio.ensure_future(artifact)
+        failing = asyncio.ensure_future(self._session.failed())
+        try:
+            await asyncio.wait({making, failing}, return_when=asyncio.FIRST_COMPLETED)
+            if not making.done():
+                try:
+                    await failing
+                except RuntimeFailedError as error:
+                    raise self._explained(error) from None
+            return await asyncio.shield(making)
+        finally:
+            failing.cancel()
+            self.timings_s["artifact"] = time.perf_counter() - started
+
+    async def _load(self, info: ArtifactInfo) -> None:
+        self._info = info
+        async with self._step("load", f"loading {info.folder / info.model_file}"):
+            self._session.artifact = await asyncio.to_thread(artifact_files, info.folder, info.model_file)
+            command = protocol.Load(
+                self._session.next_id(),
+                info.format,  # type: ignore[arg-type]
+                "artifact/model.json",
+                self._cpu_kernels,
+            )
+            self.tensor_count = (await self._request(command, protocol.Loaded)).tensor_count
+
+    def _convert_all(self, feeds: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, InputError]]:
+        """What TF.js can hold, and why it cannot hold the rest."""
+        wire: dict[str, Array] = {}
+        refused: dict[str, InputError] = {}
+        for name in feeds:
+            try:
+                wire |= dict([self._convert(name, name, feeds)])
+            except InputError as error:
+                refused[name] = error
+        return wire, refused
+
+    def _convert(self, name: str, artifact_name: str, inputs: Tensors) -> tuple[str, Array]:
+        if name not in inputs:
+            raise InputsFileError(f"input {name!r} is missing; given: {', '.join(inputs) or 'none'}")
+        array, note = tensors.to_tfjs(name, inputs[name])
+        if note:
+            self._note(note)
+        return artifact_name, array
+
+    def _note(self, note: str) -> None:
+        if note not in self.environment.notes:
+            self.environment = replace(self.environment, notes=(*self.environment.notes, note))
+
+    def _count(self, name: str, seconds: float) -> None:
+        self.timings_s[name] = self.timings_s.get(name, 0.0) + seconds
+
+    async def _request(self, command: protocol.Command, wanted: type[_Reply]) -> _Reply:
+        reply = await self._session.request(command)
+        if isinstance(reply, protocol.Failed):
+            raise proof.failure(self.id, reply)
+        if not isinstance(reply, wanted):
+            raise RuntimeFailedError(f"the page answered {command.type} with {reply.type}")
+        return reply
+
+    @asynccontextmanager
+    async def _step(self, name: str, doing: str) -> AsyncIterator[None]:
+        """Time a step, bound it, and turn whatever ends it into an error that names this runtime."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._host.timeout_s):
+                yield
+        except TimeoutError:
+            raise RuntimeTimeoutError(
+                f"{self.id}: no answer within {self._host.timeout_s:g} s while {doing}{self._said()}",
+                "Give it longer with --timeout, or less to do with a smaller --batch-size.",
+            ) from None
+        except RuntimeFailedError as error:
+            raise self._explained(error) from None
+        finally:
+            self._count(name, time.perf_counter() - started)
+
+    def _explained(self, error: RuntimeFailedError) -> RuntimeFailedError:
+        if error.message.startswith(str(self.id)):
+            return error
+        said = "" if "the browser said" in error.message else self._said()
+        return type(error)(f"{self.id}: {error.message}{said}", error.advice)
+
+    def _on_console(self, message: ConsoleLine) -> None:
+        if message.type in ("error", "warning"):
+            self._console.append(message.text)
+            if self._breaks(message.text):
+                said = " ".join(message.text.split())[:_SHADER_ERROR_CHARACTERS]
+                self._session.fail(RuntimeFailedError(f"the browser refused a WebGPU shader: {said}", _SHADER_ADVICE))
+
+    def _breaks(self, said: str) -> bool:
+        """Whether an operation was left out: its output would be what lay in memory, without an error."""
+        return self.id.kind == "webgpu" and said.startswith(_SHADER_REFUSED)
+
+    def _said(self) -> str:
+        """What the browser's console says, for the end of a message."""
+        lines = [line for line in dict.fromkeys(self._console) if "feature override from URL" not in line]
+        return f" (the browser said: {'; '.join(lines)})" if lines else ""
+
+
+_SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
+_SHADER_ERROR_CHARACTERS = 300
+_SHADER_ADVICE = "TF.js's WebGPU backend has no valid kernel for an operation of this model: use another backend."

@@ -1,0 +1,219 @@
+"""Reads what a page proved about itself into an Environment, and refuses what is not what was asked for."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ... import protocol
+from ...errors import NoKernelError, PycheckError, RuntimeFailedError, RuntimeUnavailableError, UsageError
+from ...protocol import FlagValue
+from ...types import Environment, RuntimeId
+
+#: The kind's backend in TF.js, and the flags that make the kind of it.
+KINDS: Mapping[str, tuple[str, Mapping[str, FlagValue]]] = {
+    "cpu": ("cpu", {}),
+    "wasm": ("wasm", {}),
+    "webgl": ("webgl", {}),
+    "webgl-f16": ("webgl", {"WEBGL_FORCE_F16_TEXTURES": True}),
+    "webgpu": ("webgpu", {}),
+}
+#: Whether small tensors go to the CPU kernels, and up to which size, by backend.
+_FORWARDING = {
+    "webgl": ("WEBGL_CPU_FORWARD", "CPU_HANDOFF_SIZE_THRESHOLD"),
+    "webgpu": ("WEBGPU_CPU_FORWARD", "WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD"),
+}
+#: What gives a headless Chromium the GPU of a Linux machine: without a display it draws WebGL in software, and of
+#: WebGPU's adapters it takes SwiftShader, since Vulkan does not start where it finds no surface to draw on.
+GPU_ON_LINUX = (
+    "--browser-arg=--use-angle=vulkan --browser-arg=--enable-features=Vulkan --browser-arg=--disable-vulkan-surface"
+)
+_WEBGPU_ADVICE = {
+    "chromium": (
+        "WebGPU needs Chromium 113 or newer with a GPU driver or SwiftShader. On Linux with a GPU, try "
+        f"{GPU_ON_LINUX}; name another browser with --browser-path; or leave this runtime out."
+    ),
+    "firefox": "Firefox has WebGPU where it finds a GPU driver that can (Vulkan on Linux); or leave this runtime out.",
+    "webkit": "WebKit has WebGPU in Safari 26 and newer, and not on Linux; or leave this runtime out.",
+}
+_DEVICE_ADVICE = "Update the device's browser, or leave this runtime out."
+_INSECURE_ADVICE = "docs/devices.md says how a device gets a secure context; or leave this runtime out."
+_WEBKIT_MASK = "Apple GPU"
+_NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
+_NO_OP = re.compile(r"Unknown op '(\w+)'")
+_NO_LAYER = re.compile(r"Unknown layer: (\w+)")
+
+
+def parse_flag(text: str) -> FlagValue:
+    """The value of ``--flag NAME=VALUE`` as TF.js reads it in an address: true, false, a number, else text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        return value if value - value == 0 else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    return text
+
+
+def check_flags(flags: Mapping[str, FlagValue], known: Mapping[str, str]) -> None:
+    """UsageError, with the nearest names, where a flag is none of TF.js's."""
+    for name in flags:
+        if name not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.6)
+            raise UsageError(
+                f"TF.js has no flag {name!r}",
+                f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known))}.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a runtime was asked to be."""
+
+    id: RuntimeId
+    flags: Mapping[str, FlagValue]  # those of the kind and those of the user
+    platform: str
+    sandbox: bool | None
+    known_flags: Mapping[str, str]
+    renderer: str | None = None  # what draws, where the browser's launcher knows it and its pages are not told
+    engine: str = ""  # of the browser, where the runtime's name does not tell it
+
+
+def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) -> Environment:
+    """What the page runs on; RuntimeFailedError where that is not what was asked for."""
+    backend, _ = KINDS[asked.id.kind]
+    if started.backend != backend:
+        raise RuntimeFailedError(f"TF.js runs {started.backend}, and {backend} was asked for")
+    float_bits = _float_bits(started.probes.significand)
+    if asked.id.kind == "webgl-f16" and float_bits != 16:
+        raise RuntimeFailedError(
+            f"half-float textures were asked for, and a kernel computes with {float_bits or 'unknown'} bits",
+            "This browser ignores WEBGL_FORCE_F16_TEXTURES; leave this runtime out.",
+        )
+    for name, value in asked.flags.items():
+        if name in started.flags and started.flags[name] != value:
+            raise RuntimeFailedError(f"flag {name} was set to {value}, and TF.js has {started.flags[name]}")
+    renderer, software, masked = _renderer(asked, started)
+    changed = {n: v for n, v in started.flags.items() if started.flags_default.get(n) != v}
+    return Environment(
+        library=f"tfjs {started.tfjs_version}",
+        platform=asked.platform,
+        backend=started.backend,
+        renderer=renderer,
+        software_renderer=software,
+        float_bits=float_bits,
+        denormals=_denormals(started.probes, float_bits),
+        epsilon=started.epsilon,
+        sandbox=asked.sandbox,
+        user_agent=hello.user_agent,
+        flags=dict(started.flags),
+        flags_set=changed,
+        notes=(*_notes(asked, started), *masked, *(_half_floats(started.probes) if float_bits == 16 else ())),
+    )
+
+
+def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
+    """The error of a command that the page could not do, with what to do about it."""
+    message = failed.message
+    if failed.code == "unavailable":
+        return RuntimeUnavailableError(message, _advice(id, message))
+    if failed.code == "flag":
+        return UsageError(message)
+    if match := _NO_KERNEL.search(message):
+        op, backend = match.groups()
+        return NoKernelError(
+            f"TF.js's {backend} backend has no kernel for {op}, which this model needs",
+            "Leave this runtime out, or rewrite the layer that uses it.",
+        )
+    if match := _NO_OP.search(message):
+        return RuntimeFailedError(f"TF.js has no operation {match[1]}, which this model needs: {message}")
+    if match := _NO_LAYER.search(message):
+        advice = "Convert to the graph format: --format graph."
+        return RuntimeFailedError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
+    advice = "The GPU gave up: try a smaller --batch-size." if failed.code == "gpu" else ""
+    return RuntimeFailedError(message, advice)
+
+
+def _advice(id: RuntimeId, message: str) -> str:
+    if id.is_on_device:
+        return _INSECURE_ADVICE if "no secure context" in message else _DEVICE_ADVICE
+    if id.kind == "webgpu":
+        return _WEBGPU_ADVICE[id.engine]
+    option = "--browser-path" if id.engine == "chromium" else f"--browser-path {id.engine}=PATH"
+    return f"Update the browser or its GPU driver, name another with {option}, or leave this runtime out."
+
+
+def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool | None, tuple[str, ...]]:
+    """What draws and whether that is software; a note where the browser does not say.
+
+    WebKit tells every page the same: Source/WebCore/html/canvas/WebGLRenderingContextBase.cpp.
+    """
+    if (asked.engine or asked.id.engine) != "webkit" or started.renderer != _WEBKIT_MASK:
+        return started.renderer, started.software_renderer, ()
+    if asked.renderer is None:
+        return started.renderer, None, (f"WebKit calls every GPU {_WEBKIT_MASK!r}: what it really is was not learned",)
+    return asked.renderer, True, (f"the renderer is what the browser was started with; it says {_WEBKIT_MASK!r}",)
+
+
+def _notes(asked: Asked, started: protocol.Started) -> list[str]:
+    notes = list(started.notes)
+    if started.wasm_threads is not None:
+        simd = "with SIMD" if started.flags.get("WASM_HAS_SIMD_SUPPORT") else "without SIMD"
+        notes.append(f"WebAssembly {simd}, {started.wasm_threads} thread{'' if started.wasm_threads == 1 else 's'}")
+    if started.backend in _FORWARDING:
+        forward, threshold = _FORWARDING[started.backend]
+        if started.flags.get(forward):
+            notes.append(
+                f"operations on tensors of fewer than {started.flags.get(threshold)} elements that are not yet on the "
+                f"GPU run in TF.js's CPU kernels ({forward} is on, as TF.js ships)"
+            )
+    if started.flags.get("SOFTWARE_WEBGL_ENABLED"):
+        what = "WebGL runs in software" if started.software_renderer else "the browser takes its WebGL for slow"
+        notes.append(
+            f"{what}: TF.js rejects software WebGL by default; pycheck sets SOFTWARE_WEBGL_ENABLED to allow it"
+        )
+    for name in started.flags_unknown:
+        if asked.known_flags.get(name) != "layers":  # tfjs-layers registers its own when a model is loaded
+            notes.append(f"flag {name} has no effect here: it belongs to {asked.known_flags.get(name)}")
+    return notes
+
+
+def _float(bits: int) -> float:
+    value: float = struct.unpack("<f", struct.pack("<I", bits))[0]
+    return value
+
+
+def _float_bits(significand: tuple[int, ...]) -> int | None:
+    """32 where 24 significant bits survive a product with 1, 16 where not even 12 do."""
+    twelve, twenty_four = (_float(bits) for bits in significand)
+    if (twelve, twenty_four) == (2049.0, 16777215.0):
+        return 32
+    return 16 if twelve != 2049.0 else None
+
+
+def _half_floats(probes: protocol.Probes) -> tuple[str, ...]:
+    """How half floats round and what is too large for them becomes, in which drivers differ.
+
+    Mesa's llvmpipe rounds toward zero, and says that OpenGL would rather not: lp_build_float_to_half in lp_bld_conv.c.
+    """
+    between, above = (_float(bits) for bits in probes.limits_float16)
+    rounding = {2052.0: "to the nearest", 2050.0: "toward zero, up to twice the error and biased"}
+    stored = "NaN" if above != above else f"{above:g}" if above - above == 0 else "infinity"
+    return (f"half floats: rounded {rounding.get(between, f'so that 2051 is {between:g}')}; 70000 becomes {stored}",)
+
+
+def _denormals(probes: protocol.Probes, float_bits: int | None) -> str | None:
+    """Whether denormals of the probed precision survive, both as a result and as an operand."""
+    if float_bits is None:
+        return None
+    found = probes.denormals_float16 if float_bits == 16 else probes.denormals_float32
+    expected = 2.0**-15 if float_bits == 16 else 2.0**-127
+    values = [_float(bits) for bits in found]
+    if values == [expected, expected]:
+        return "kept"
+    return "flushed" if values == [0.0, 0.0] else "partly flushed"

@@ -1,0 +1,208 @@
+"""Serves one page a runtime over loopback HTTP and talks to it: the only transport, for every browser.
+
+Each session has an unguessable token in its path, and everything it may fetch lies below
+it: the harness, the files that the artifact's manifest names, the inputs of the batch at
+hand. Control messages go over one WebSocket, outputs come back by POST.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urljoin
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ...errors import ArtifactFileError, RuntimeFailedError, RuntimeUnavailableError
+from . import http
+from .session import Session
+
+_HARNESS = Path(__file__).parents[2] / "_harness"
+
+
+@dataclass(frozen=True, slots=True)
+class Harness:
+    """The built page: where its files are and what it is made of."""
+
+    folder: Path
+    tfjs_version: str
+    files: frozenset[str]
+    flags: Mapping[str, str]  # every flag of TF.js, and the package of TF.js that it belongs to
+
+    @classmethod
+    def read(cls, folder: Path = _HARNESS) -> Self:
+        """Read its manifest; RuntimeUnavailableError where it has not been built."""
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            return cls(folder, manifest["tfjs_version"], frozenset(manifest["files"]), manifest["flags"])
+        except (OSError, ValueError, KeyError) as error:
+            raise RuntimeUnavailableError(
+                f"the page that runs TF.js is not built: {folder / 'manifest.json'}: {error}",
+                "In a checkout build it with: npm ci && npm run build. An installed pycheck carries it: reinstall.",
+            ) from None
+
+
+def _incomplete(file: Path, why: str) -> RuntimeFailedError:
+    return RuntimeFailedError(
+        f"a file of the page that runs TF.js cannot be read: {file}: {why}",
+        "In a checkout build it again with: npm run build. An installed pycheck carries it: reinstall.",
+    )
+
+
+def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str, Path]:
+    """What the page may fetch of an artifact: model.json and the shards that it names, by URL path.
+
+    Whatever `model_file` is called, the page knows it as model.json.
+
+    Raises ArtifactFileError where it is missing or unreadable, or where a shard is missing
+    or lies outside the folder, links followed.
+    """
+    manifest = folder / model_file
+    try:
+        groups = json.loads(manifest.read_text(encoding="utf-8-sig")).get("weightsManifest", [])
+        names = [str(name) for group in groups for name in group["paths"]]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ArtifactFileError(f"{manifest} is no TF.js model: {error!r}") from None
+    files = {"model.json": manifest}
+    root = folder.resolve()
+    for name in names:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(root):
+            raise ArtifactFileError(f"{manifest} names the shard {name!r}, which lies outside its folder")
+        if not path.is_file():
+            raise ArtifactFileError(f"{manifest} names the shard {name!r}, which is missing", f"Put it at {path}.")
+        files[_asked_for(name)] = path
+    return files
+
+
+def _asked_for(name: str) -> str:
+    """The path that a browser asks for: TF.js saves ``./model.weights.bin``, and no browser sends the dot."""
+    return urljoin("/", name).removeprefix("/")
+
+
+class Server:
+    """The HTTP server of one host, as an asynchronous context manager. Listens on a free port of 127.0.0.1."""
+
+    origin: str
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        self._sessions: dict[str, Session] = {}
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.get("/{token}/", self._page),
+                web.get("/{token}/control", self._control),
+                web.get("/{token}/harness/{name}", self._harness_file),
+                web.get("/{token}/artifact/{name:.+}", self._artifact_file),
+                web.get("/{token}/inputs/{name}", self._send_inputs),
+                web.post("/{token}/outputs/{name}", self._receive_outputs),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, auto_decompress=False)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self._host = f"{host}:{port}"
+        self.origin = f"http://{self._host}"
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        for session in list(self._sessions.values()):
+            await session.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A new page's session; its address works for as long as this lasts."""
+        session = Session(self.origin)
+        self._sessions[session.token] = session
+        try:
+            yield session
+        finally:
+            await session.close()
+            del self._sessions[session.token]
+
+    def _session(self, request: web.Request) -> Session:
+        session = self._sessions.get(request.match_info["token"])
+        if session is None:
+            raise web.HTTPNotFound
+        return session
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        http.refuse_foreign(request, self._host)
+        try:
+            response = await handler(request)
+        except ConnectionError:  # the page went away meanwhile; what that means its session tells
+            return web.Response()
+        return response
+
+    def _headers(self, name: str) -> dict[str, str]:
+        return http.headers(name, self.policy)
+
+    @property
+    def policy(self) -> str:
+        """The Content-Security-Policy of its pages."""
+        return http.policy(self._host)
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return await self._send_harness(request, "index.html")
+
+    async def _control(self, request: web.Request) -> web.StreamResponse:
+        return await self._session(request).serve_control(request)
+
+    async def _harness_file(self, request: web.Request) -> web.StreamResponse:
+        return await self._send_harness(request, request.match_info["name"])
+
+    async def _send_harness(self, request: web.Request, name: str) -> web.StreamResponse:
+        """A file of the page; without it the page would never say a word, so its absence ends the session."""
+        session = self._session(request)
+        file = self._harness.folder / name
+        if name not in self._harness.files:
+            if file.suffix != ".map":  # which only a person's developer tools ask for
+                session.fail(_incomplete(file, "its build does not name it"))
+            raise web.HTTPNotFound
+        try:
+            return await self._send_file(request, file)
+        except ConnectionError:
+            raise  # the page went away, which is told elsewhere
+        except OSError as error:
+            session.fail(_incomplete(file, error.strerror or str(error)))
+            raise web.HTTPNotFound from None
+
+    async def _artifact_file(self, request: web.Request) -> web.StreamResponse:
+        path = self._session(request).artifact.get(request.match_info["name"])
+        if path is None:
+            raise web.HTTPNotFound
+        return await self._send_file(request, path)
+
+    async def _send_file(self, request: web.Request, path: Path) -> web.StreamResponse:
+        return await http.send_file(request, path, self._headers(path.name))
+
+    async def _send_inputs(self, request: web.Request) -> web.StreamResponse:
+        encoded = self._session(request).inputs(request.match_info["name"])
+        response = web.StreamResponse(headers=self._headers("inputs.safetensors"))
+        response.content_length = encoded.size_bytes
+        await response.prepare(request)
+        for part in encoded.parts:
+            for start in range(0, len(part), http.CHUNK_BYTES):
+                await response.write(part[start : start + http.CHUNK_BYTES])
+        await response.write_eof()
+        return response
+
+    async def _receive_outputs(self, request: web.Request) -> web.StreamResponse:
+        await self._session(request).receive_outputs(request.match_info["name"], request)
+        return web.Response(headers=self._headers("reply.txt"))

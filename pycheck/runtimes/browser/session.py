@@ -1,0 +1,192 @@
+"""One page of one runtime, as the server knows it: its address, its WebSocket, its tensors in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import numpy as np
+from aiohttp import WSMsgType, web
+
+from ... import protocol
+from ...errors import RuntimeFailedError
+from ...tensors import Encoded
+from ...types import Array
+
+_T = TypeVar("_T")
+
+#: How long a crash may take to be told after its effects are seen.
+_GRACE_S = 0.5
+#: How long a page may take to hang up too; one that hangs does not.
+_HANG_UP_S = 1.0
+
+
+class Session:
+    """One page: its address, its WebSocket, its files, and what it sends."""
+
+    def __init__(self, origin: str) -> None:
+        self.token = secrets.token_urlsafe(32)
+        self.url = f"{origin}/{self.token}/"
+        self.artifact: Mapping[str, Path] = {}
+        loop = asyncio.get_running_loop()
+        self._hello: asyncio.Future[protocol.Hello] = loop.create_future()
+        self._failure: asyncio.Future[None] = loop.create_future()
+        self._failure.add_done_callback(_mark_as_seen)
+        self._replies: dict[int, asyncio.Future[protocol.Reply]] = {}
+        self._socket: web.WebSocketResponse | None = None
+        self._closed = False
+        self._command_id = 0
+        self._inputs: dict[str, Encoded] = {}
+        self._outputs: dict[str, _Upload] = {}
+
+    def next_id(self) -> int:
+        """The id of the next command."""
+        self._command_id += 1
+        return self._command_id
+
+    async def hello(self) -> protocol.Hello:
+        """Wait until the page is there; RuntimeFailedError if it fails first."""
+        return await self._or_failure(self._hello)
+
+    async def request(self, command: protocol.Command) -> protocol.Reply:
+        """Send a command and wait for its reply; RuntimeFailedError if the page fails first."""
+        if self._socket is None:
+            raise RuntimeFailedError("a command was given before the page had connected")
+        reply: asyncio.Future[protocol.Reply] = asyncio.get_running_loop().create_future()
+        self._replies[command.id] = reply
+        try:
+            if not self._failure.done():
+                with suppress(ConnectionError):  # why it is gone is about to be told
+                    await self._socket.send_str(protocol.encode(command))
+            return await self._or_failure(reply)
+        finally:
+            del self._replies[command.id]
+
+    def fail(self, error: Exception) -> None:
+        """End everything that waits for this page, with this error; the first one counts."""
+        if not self._failure.done() and not self._closed:
+            self._failure.set_exception(error)
+
+    def fail_unless_explained(self, error: Exception) -> None:
+        """The same, a moment later, for what may be the mere effect of something that is about to be told."""
+        asyncio.get_running_loop().call_later(_GRACE_S, self.fail, error)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether nothing has ended this page so far."""
+        return not self._failure.done()
+
+    async def failed(self) -> None:
+        """Wait for this page to fail, and raise why."""
+        await asyncio.shield(self._failure)
+
+    def offer_inputs(self, encoded: Encoded) -> str:
+        """Let the page fetch these tensors; the URL, relative to the page."""
+        name = str(self._command_id)
+        self._inputs = {name: encoded}
+        return f"inputs/{name}"
+
+    def expect_outputs(self) -> str:
+        """Let the page send tensors; the URL, relative to the page."""
+        name = str(self._command_id)
+        self._outputs = {name: _Upload()}
+        return f"outputs/{name}"
+
+    def take_outputs(self) -> Array:
+        """The bytes that came, in one piece; nothing is kept."""
+        (upload,) = self._outputs.values()
+        self._inputs, self._outputs = {}, {}
+        return upload.complete()
+
+    async def close(self, next_url: str = "") -> None:
+        """Hang up; the page then goes to the next address of this server, or says that it is done."""
+        self.fail(RuntimeFailedError("the page was closed while something waited for it"))
+        self._closed = True
+        if self._socket is not None and not self._socket.closed:
+            await self._socket.close(message=urlsplit(next_url).path.encode())
+
+    async def _or_failure(self, future: asyncio.Future[_T]) -> _T:
+        both: set[asyncio.Future[Any]] = {future, self._failure}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not future.done():
+            self._failure.result()
+        return future.result()
+
+    # ---------------------------------------------------------------- what the server calls
+
+    async def serve_control(self, request: web.Request) -> web.StreamResponse:
+        """The WebSocket: one a session, for as long as the page lives."""
+        if self._socket is not None:
+            raise web.HTTPConflict(text="this page is already connected")
+        socket = web.WebSocketResponse(compress=False, timeout=_HANG_UP_S)
+        self._socket = socket
+        await socket.prepare(request)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    self._receive(protocol.decode_page_message(message.data))
+        except RuntimeFailedError as error:
+            self.fail(error)
+        self.fail_unless_explained(RuntimeFailedError("the page closed its connection"))
+        return socket
+
+    def inputs(self, name: str) -> Encoded:
+        """The tensors under a name; 404 where there are none."""
+        if name not in self._inputs:
+            raise web.HTTPNotFound
+        return self._inputs[name]
+
+    async def receive_outputs(self, name: str, request: web.Request) -> None:
+        """One range of a safetensors file."""
+        if name not in self._outputs:
+            raise web.HTTPNotFound
+        await self._outputs[name].receive(request)
+
+    def _receive(self, message: protocol.PageMessage) -> None:
+        if isinstance(message, protocol.Hello):
+            if not self._hello.done():
+                self._hello.set_result(message)
+        elif isinstance(message, protocol.Event):
+            self.fail(RuntimeFailedError(message.message))
+        elif (waiting := self._replies.get(message.id)) and not waiting.done():
+            waiting.set_result(message)
+
+
+def _mark_as_seen(failure: asyncio.Future[None]) -> None:
+    """Not every failure has a waiter, and asyncio would complain of one that nobody looked at."""
+    failure.exception()
+
+
+class _Upload:
+    """Bytes that arrive as ranges side by side, put where they belong as they come."""
+
+    def __init__(self) -> None:
+        self._data: Array | None = None
+        self._received = 0
+
+    async def receive(self, request: web.Request) -> None:
+        try:
+            offset, total = int(request.query["offset"]), int(request.query["total"])
+            size = int(request.headers["Content-Length"])
+        except (KeyError, ValueError):
+            raise web.HTTPBadRequest(text="a range needs offset, total and Content-Length") from None
+        if self._data is None:
+            self._data = np.empty(max(0, total), np.uint8)
+        if total != len(self._data) or not 0 <= offset <= offset + size <= total:
+            raise web.HTTPBadRequest(text=f"bytes {offset} to {offset + size} are not within {len(self._data)}")
+        view = self._data.data
+        while chunk := await request.content.readany():
+            view[offset : offset + len(chunk)] = chunk
+            offset += len(chunk)
+            self._received += len(chunk)
+
+    def complete(self) -> Array:
+        total = -1 if self._data is None else len(self._data)
+        if self._data is None or self._received != total:
+            raise RuntimeFailedError(f"the page sent {self._received} of {total} bytes of its outputs")
+        return self._data

@@ -1,0 +1,144 @@
+"""Training in a page: what is sent to it once, and what every step gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import protocol, tensors
+from ...types import Array, Tensors
+from .page import BrowserRuntime
+from .session import Session
+
+_UPLOAD_STREAMS = 2
+#: Of a larger variable, an evenly spaced part is looked at in every step.
+SEEN_ELEMENTS = 1 << 14
+#: Layers' results are sent in every step where they have at most so many elements together.
+ACTIVATION_ELEMENTS = 1 << 15
+
+
+def seen(value: Array) -> Array:
+    """The part of a variable or gradient that every step sends: all of it, or evenly spaced elements, flat."""
+    flat = value.reshape(-1)
+    return flat[:: max(1, -(-flat.size // SEEN_ELEMENTS))]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRecipe:
+    """How TF.js is to train, in its own words; see protocol.Compile."""
+
+    optimizer: str
+    learning_rate: float
+    settings: Mapping[str, float]
+    epsilon: float | None
+    loss: str
+    from_logits: bool
+    program: tuple[str, ...]
+    clipnorm: float | None
+    global_clipnorm: float | None
+    clipvalue: float | None
+    penalties: Mapping[str, tuple[float, float]]  # by the artifact's name of a weight
+    frozen: tuple[str, ...]  # likewise
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageVariable:
+    """A weight as the page has it, with its initial value."""
+
+    name: str
+    trainable: bool
+    value: Array
+
+
+@dataclass(frozen=True, slots=True)
+class PageStep:
+    """What one step in the page gave: the seen parts, by variable in the page's order; activations by layer."""
+
+    loss: float
+    gradients: tuple[Array, ...]
+    weights: tuple[Array, ...]
+    activations: tuple[tuple[str, Array], ...]
+
+
+class PageTrainer:
+    """Trains the layers model that a started runtime has loaded."""
+
+    def __init__(self, runtime: BrowserRuntime) -> None:
+        self.runtime = runtime
+        self.variables: tuple[PageVariable, ...] = ()
+        self.compute_s = 0.0
+
+    async def compile(self, recipe: PageRecipe, inputs: Tensors, targets: Tensors) -> None:
+        """Send the data, by the artifact's names and in its order, and begin again from the artifact's weights."""
+        data = {f"x/{name}": tensors.to_tfjs(name, value)[0] for name, value in inputs.items()}
+        data |= {f"y/{name}": tensors.to_tfjs(name, value)[0] for name, value in targets.items()}
+
+        def make(session: Session) -> protocol.Command:
+            return protocol.Compile(
+                id=session.next_id(),
+                optimizer=recipe.optimizer,  # type: ignore[arg-type]
+                learning_rate=recipe.learning_rate,
+                settings={name: float(value) for name, value in recipe.settings.items()},
+                epsilon=recipe.epsilon,
+                loss=recipe.loss,
+                from_logits=recipe.from_logits,
+                program=recipe.program,
+                clipnorm=recipe.clipnorm,
+                global_clipnorm=recipe.global_clipnorm,
+                clipvalue=recipe.clipvalue,
+                penalties=tuple(protocol.Penalty(name, l1, l2) for name, (l1, l2) in recipe.penalties.items()),
+                frozen=recipe.frozen,
+                inputs=tuple(name for name in data if name.startswith("x/")),
+                targets=tuple(name for name in data if name.startswith("y/")),
+                batch_size=recipe.batch_size,
+                seen_elements=SEEN_ELEMENTS,
+                activation_elements=ACTIVATION_ELEMENTS,
+                inputs_url=session.offer_inputs(tensors.encode(data)),
+                outputs_url=session.expect_outputs(),
+                upload_streams=_UPLOAD_STREAMS,
+            )
+
+        reply, values = await self.runtime.exchange("compile", "compiling the model", make, protocol.Compiled)
+        self.variables = tuple(
+            PageVariable(variable.name, index < reply.trainable_count, values[str(index)])
+            for index, variable in enumerate(reply.variables)
+        )
+
+    async def steps(self, first: int, count: int, *, observe: bool = True) -> list[PageStep]:
+        """Train on consecutive batches; without `observe` only losses are given, and nothing else is kept."""
+
+        def make(session: Session) -> protocol.Command:
+            return protocol.Train(session.next_id(), first, count, observe, session.expect_outputs(), _UPLOAD_STREAMS)
+
+        reply, outputs = await self.runtime.exchange("train", "training", make, protocol.Trained)
+        self.runtime.tensor_count = reply.tensor_count
+        self.compute_s += reply.compute_s
+        losses, sizes = outputs["loss"], outputs["sizes"].reshape(count, -1)
+        if not observe:
+            return [PageStep(float(loss), (), (), ()) for loss in losses]
+        return [
+            self._step(outputs[f"step/{i}"], float(losses[i]), reply.layers, sizes[i].tolist()) for i in range(count)
+        ]
+
+    def _step(self, packed: Array, loss: float, layers: Sequence[str], sizes: Sequence[int]) -> PageStep:
+        parts = _Parts(packed)
+        gradients = tuple(parts.take(seen(v.value).size) for v in self.variables if v.trainable)
+        weights = tuple(parts.take(seen(v.value).size) for v in self.variables)
+        results = tuple((layer, parts.take(size)) for layer, size in zip(layers, sizes, strict=True))
+        return PageStep(loss, gradients, weights, results)
+
+
+class _Parts:
+    """Cuts one array into consecutive pieces."""
+
+    def __init__(self, array: Array) -> None:
+        self._array = array
+        self._at = 0
+
+    def take(self, size: int) -> Any:
+        self._at += size
+        return np.asarray(self._array[self._at - size : self._at])

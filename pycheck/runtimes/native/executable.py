@@ -1,0 +1,65 @@
+"""A graph and its points, executed in Python in one precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+
+from ...artifact import ArtifactGraph
+from ...errors import RuntimeFailedError, UsageError
+from ...types import Array, RuntimeId
+
+
+class Executable:
+    """A graph in one precision, run from any of its points to any others. One thread at a time.
+
+    `graph` is what was given, which the session does not need; `forget_weights` frees what it holds.
+    """
+
+    def __init__(self, id: RuntimeId, graph: ArtifactGraph) -> None:
+        from ...graphdef.large_constants import without_large_constants
+        from ...graphdef.session import Session
+
+        self.graph = graph
+        self.notes = graph.notes
+        self.in_float32: Mapping[str, tuple[str, ...]] = {}  # by point and output, see `behind_float32`
+        self.alone_in_float32: frozenset[str] = frozenset()  # points whose own node runs in float32
+        self._id = id
+        points = {point.name: point.tensor for point in graph.points}
+        light = without_large_constants(graph.graph_def, ())
+        graph_def = light.graph_def
+        if id.kind == "float64":
+            from ...graphdef.float64.floors import behind_float32, ran_in_float32
+            from ...graphdef.float64.promotion import to_float64
+
+            graph_def, notes = to_float64(graph_def)
+            self.notes = (*graph.notes, *notes)
+            self.in_float32 = behind_float32(graph_def, {**points, **graph.outputs})
+            self.alone_in_float32 = ran_in_float32(graph_def, points)
+        self._session = Session(graph_def, {**points, **graph.outputs, **graph.inputs}, light.arrays(graph_def))
+
+    def forget_weights(self) -> None:
+        """Keep only the points of `graph`, and the names of its inputs and outputs."""
+        self.graph = replace(self.graph, graph_def=None)
+
+    def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Values of `fetches`, computed from `feeds` alone; both are names of points, inputs or outputs.
+
+        RuntimeFailedError: an operation fails on these values, or what it reads is not fed. UsageError: no such name.
+        """
+        for name in (*feeds, *fetches):
+            if name not in self._session.tensors:
+                near = ", ".join(get_close_matches(name, self._session.tensors, n=3))
+                raise UsageError(f"the artifact has no point {name!r}", f"The nearest: {near}." if near else "")
+        try:
+            return self._session.run(feeds, fetches)
+        except Exception as error:
+            from .model import explain
+
+            shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
+            raise RuntimeFailedError(f"{self._id} failed on {shapes or 'nothing'}: {explain(error)}") from error
+
+    def close(self) -> None:
+        """Free what TensorFlow holds."""
+        self._session.close()

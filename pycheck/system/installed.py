@@ -1,0 +1,204 @@
+"""Which TensorFlow and Keras are installed, whether pycheck can use them, and the command that mends it if not.
+
+Nothing is imported. What is installed is looked up by the names under which TensorFlow is published.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+
+from ..errors import InstallationError, PycheckError
+
+#: The distributions that bring the module, the commonest first.
+_PUBLISHED: Mapping[str, tuple[str, ...]] = {
+    "tensorflow": (
+        "tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu", "tensorflow-macos", "tensorflow-intel",
+        "intel-tensorflow", "tensorflow-rocm", "tensorflow-cpu-aws", "tensorflow-aarch64",
+    ),
+    "keras": ("keras", "keras-nightly"),
+    "tf_keras": ("tf-keras", "tf-keras-nightly"),
+}  # fmt: skip
+#: What else decides which numbers come out: part of every cache key.
+_OTHERS = ("numpy",)
+
+TENSORFLOW_OLDEST, TENSORFLOW_NEWEST = (2, 16), (2, 21)
+KERAS_OLDEST = (3, 3)
+_WITH_TENSORFLOW = 'pip install "pycheck[tensorflow]"'
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An installed distribution."""
+
+    name: str
+    version: str
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """Major and minor version; (0, 0) if the version is not of that form."""
+        found = re.match(r"(\d+)\.(\d+)", self.version)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def find(module: str) -> Package | None:
+    """The distribution that brings the module ``tensorflow``, ``keras`` or ``tf_keras``; None if it is not there."""
+    for name in _PUBLISHED[module]:
+        if (number := _version(name)) is not None and _is_there(module):
+            return Package(name, number)
+    if not _is_there(module):
+        return None
+    other = next(iter(packages_distributions().get(module, ())), None)  # slow, and hardly ever needed
+    return Package(other or module, (other and _version(other)) or "unknown")
+
+
+def versions() -> dict[str, str]:
+    """Everything installed that decides which numbers come out, by its name."""
+    found = [package for module in _PUBLISHED if (package := find(module))]
+    others = [Package(name, number) for name in _OTHERS if (number := _version(name)) is not None]
+    return {package.name: package.version for package in (*found, *others)}
+
+
+def tensorflow_problem() -> InstallationError | None:
+    """Why pycheck cannot use the TensorFlow and the Keras that are installed; None if it can, as far as versions say.
+
+    A TensorFlow newer than those that pycheck is tested with is not refused for its version.
+    """
+    tensorflow, keras = find("tensorflow"), find("keras")
+    if tensorflow is None:
+        return InstallationError(
+            f"TensorFlow is not installed for {sys.executable}; pycheck runs the model with it.",
+            f"Install one that pycheck supports ({_range()}): {_WITH_TENSORFLOW}",
+        )
+    if (0, 0) < tensorflow.release < TENSORFLOW_OLDEST:
+        return InstallationError(
+            f"{tensorflow} is too old: pycheck supports TensorFlow {_range()}.",
+            f'Install a newer one: pip install --upgrade "{tensorflow.name}>={_dotted(TENSORFLOW_OLDEST)}"',
+        )
+    if keras is None:
+        return InstallationError(
+            f"Keras is not installed for {sys.executable}; TensorFlow {tensorflow.version} needs it.",
+            f'Install it: pip install "keras>={_dotted(KERAS_OLDEST)}"',
+        )
+    if (0, 0) < keras.release < KERAS_OLDEST:
+        return InstallationError(
+            f"{keras} is too old: pycheck supports Keras {_dotted(KERAS_OLDEST)} and later.",
+            f'Install a newer one: pip install --upgrade "{keras.name}>={_dotted(KERAS_OLDEST)}"',
+        )
+    return None
+
+
+def tf_keras_problem() -> InstallationError | None:
+    """Why Keras 2 (the package tf-keras) cannot be used beside the installed TensorFlow; None if it can."""
+    tensorflow, tf_keras = find("tensorflow"), find("tf_keras")
+    if tensorflow is None:
+        return tensorflow_problem()
+    fitting = _pip_install_tf_keras(tensorflow)
+    if tf_keras is None:
+        return InstallationError(
+            "The package tf-keras, which is Keras 2, is not installed.",
+            f"Install the one that fits {tensorflow}: {fitting}",
+        )
+    if (0, 0) not in (tensorflow.release, tf_keras.release) and tf_keras.release != tensorflow.release:
+        return InstallationError(
+            f"{tf_keras} does not fit {tensorflow}: both need the same version.",
+            f"Install the one that fits: {fitting}",
+        )
+    return None
+
+
+def broken(module: str, error: BaseException) -> InstallationError:
+    """The error for a package that is installed and cannot be imported."""
+    first = str(error).strip().partition("\n")[0]
+    return _unimportable(module, f"{type(error).__name__}: {first}")
+
+
+def killed(module: str, number: int, last_line: str = "") -> InstallationError:
+    """The error for a package whose import kills the process by a signal, after it wrote its last line."""
+    name = signal.Signals(number).name
+    if number != signal.SIGILL:
+        return _unimportable(module, f"the process was killed by {name}{f': {last_line}' if last_line else ''}")
+    package = find(module) or Package(module, "")
+    return InstallationError(
+        f"{package} is installed and cannot be imported: the process was killed by {name}: this processor lacks "
+        f"instructions that {package.name} was built for.",
+        "The published packages of TensorFlow for x86 need AVX, which some virtual machines hide. Run pycheck on a "
+        "machine on which this prints avx: grep -m1 -ow avx /proc/cpuinfo",
+    )
+
+
+def _unimportable(module: str, why: str) -> InstallationError:
+    package = find(module) or Package(module, "")
+    exact = package.name
+    if package.release > (0, 0):
+        exact = f'"{package.name}=={package.version.partition("+")[0]}"'  # an index has no local versions
+    return InstallationError(
+        f"{package} is installed and cannot be imported: {why}",
+        f"Install it again, with the versions of other packages that it needs: pip install --force-reinstall {exact}",
+    )
+
+
+@contextmanager
+def importing(module: str) -> Iterator[None]:
+    """Turn whatever goes wrong while this package is imported into the error for a broken one."""
+    try:
+        yield
+    except PycheckError:
+        raise
+    except Exception as error:  # how a package fails is up to the package
+        raise broken(module, error) from error
+
+
+def unusable_internals(error: BaseException) -> InstallationError:
+    """The error for a TensorFlow that lacks a private module that pycheck uses."""
+    package = find("tensorflow") or Package("tensorflow", "")
+    if package.release <= TENSORFLOW_NEWEST and package.release >= TENSORFLOW_OLDEST:
+        return broken("tensorflow", error)
+    return InstallationError(
+        f"{package} lacks what pycheck needs of TensorFlow: {error}.",
+        f'pycheck supports TensorFlow {_range()}: pip install "{package.name}=={_dotted(TENSORFLOW_NEWEST)}.*"',
+    )
+
+
+def _pip_install_tf_keras(tensorflow: Package) -> str:
+    """The command for the one that fits. It requires ``tensorflow``, or ``tf-nightly``, by that very name."""
+    known = tensorflow.release > (0, 0)
+    pip = "pip install" if known and tensorflow.name in ("tensorflow", "tf-nightly") else "pip install --no-deps"
+    if "nightly" in tensorflow.name:
+        return f"{pip} tf-keras-nightly"
+    return f'{pip} "tf-keras=={_dotted(tensorflow.release)}.*"' if known else f"{pip} tf-keras"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _is_there(module: str) -> bool:
+    """Whether Python finds the module; a distribution without it was damaged, or is a stand-in.
+
+    A folder of that name, without code of its own, is not the module: uninstalling leaves some behind.
+    """
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None
+
+
+def _range() -> str:
+    return f"{_dotted(TENSORFLOW_OLDEST)} to {_dotted(TENSORFLOW_NEWEST)}"
+
+
+def _dotted(release: tuple[int, int]) -> str:
+    return f"{release[0]}.{release[1]}"

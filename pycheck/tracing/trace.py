@@ -1,0 +1,277 @@
+"""One trace from start to end: what runs in Python, what is looked at, and what the report then says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..artifact import Point
+from ..comparison import measure, summarize
+from ..diagnosis import by_severity
+from ..diagnosis.faults import without_traced
+from ..diagnosis.linking import linked
+from ..diagnosis.operations import diagnose_trace
+from ..errors import RuntimeFailedError
+from ..gate import assess, decide
+from ..options.values import Options
+from ..runtimes.base import status_of
+from ..runtimes.browser.page import BrowserRuntime, PointJob
+from ..tensors import parts
+from ..types import (
+    Array,
+    ArtifactInfo,
+    Comparison,
+    NanPolicy,
+    OutputSplit,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Tensors,
+    Trace,
+)
+from . import selecting
+from .asking import Outcome
+from .expecting import InFloat32
+from .groups import fitting, usual_memory
+from .measuring import ARTIFACT_FLOAT64
+from .model_side import with_points_of
+from .probing import Probed, probe
+from .references import TraceReferences
+from .tracer import Traced, Tracer
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+#: Fewer where that many would take too much of the memory.
+_MOST_SAMPLES = 8
+
+Observer = Callable[[str, str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceInputs:
+    """What is traced on, and what the model in Python gives for it (`size` and `classes`, see the references).
+
+    All by the model's names; `samples` are their places in the whole input.
+    """
+
+    tensors: Tensors
+    size: Tensors
+    classes: Tensors
+    samples: tuple[int, ...]
+
+
+async def trace_run(
+    report: Report,
+    *,
+    references: TraceReferences,
+    model: Callable[[], Awaitable[Model]],
+    draw: Callable[[int], Awaitable[TraceInputs]],
+    candidates: Sequence[BrowserRuntime],
+    only_failed: bool,
+    slots: asyncio.Semaphore,
+    options: Options,
+    observe: Observer,
+) -> Report:
+    """The report of a comparison with its trace, the findings of that, and a verdict that knows both.
+
+    `model` loads the model, which is asked for only where the artifact is not what it was made from.
+    `draw` gives so many samples, or more where it has reasons. `candidates` have loaded the artifact. With
+    `only_failed` the points that a failed output is computed from are traced, else all, and only those of
+    `options.layers` where there are any.
+    """
+    assert report.artifact is not None  # what has been compared has an artifact
+    artifact, swapped = rightly_paired(report.artifact, report)
+    single, double = references.single, references.double
+    is_graph = artifact.format == "graph"
+    points = single.points
+    if only_failed:
+        failed = {artifact.output_names[c.tensor] for c in report.comparisons if c.passed is False}
+        points = selecting.upstream(points, [single.point_of(name) for name in failed])
+    if options.layers:
+        points = selecting.of_layers(points, options.layers)
+    first = await draw(1)
+    probed = await probe(single, _fed(artifact, first), points, samples=len(first.samples), is_graph=is_graph)
+    elements = probed.elements(max(len(first.samples), options.trace_samples or 1))
+    memory = options.trace_memory or usual_memory(probed.points, elements, runtimes=len(candidates))
+    wanted = options.trace_samples or usual_samples(probed, memory, runtimes=len(candidates))
+    inputs = await draw(wanted)
+    tracer = Tracer(
+        single,
+        double,
+        [_Taken(candidate, slots) for candidate in candidates],
+        _fed(artifact, inputs),
+        samples=inputs.samples,
+        is_graph=is_graph,
+        memory_bytes=memory,
+        nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
+        advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
+        in_float32=InFloat32(double.in_float32, double.alone_in_float32) if double else None,
+    )
+    traced = await tracer.trace(artifact.output_names, probed)
+    trace = traced.trace
+    if swapped:
+        reason = f"{', '.join(sorted(swapped))}: traced as output-pairing pairs them, not as they were compared"
+        trace = replace(trace, notes=(reason, *trace.notes))
+    if references.failure:
+        reason = f"artifact:float64 cannot run, so artifact:float32 is the reference: {references.failure.message}"
+        trace = replace(trace, notes=(reason, *trace.notes))
+    if report.model.format != "tfjs":
+        trace = _with_conversion(trace, traced, artifact, report, inputs.size, inputs.classes)
+        if any(split.conversion and not split.conversion.passed for split in trace.splits):
+            trace = await with_points_of(
+                await _as_referenced(model, report, inputs, references),
+                trace,
+                references,
+                artifact,
+                _fed(artifact, inputs),
+                probed,
+                options,
+            )
+    records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
+    outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
+    comparisons = [c for c in report.comparisons if c.tensor not in swapped]
+    found = diagnose_trace(trace, records, comparisons, outputs, report.findings, artifact.quantization)
+    told = (*found, *without_traced(report.findings, found))
+    findings = by_severity(linked(told, _reach(single.points, outputs)))
+    return replace(
+        report,
+        runtimes=records,
+        findings=findings,
+        verdict=decide(report.comparisons, runtimes=records, findings=findings, nan=options.nan),
+        trace=trace,
+    )
+
+
+def usual_samples(probed: Probed, memory_bytes: int, *, runtimes: int) -> int:
+    """On how many samples is traced if nobody says so: as many as leave no point out that fits with fewer."""
+    most = min(_MOST_SAMPLES, probed.affordable(memory_bytes))
+    return fitting(probed.points, probed.elements, runtimes=runtimes, memory_bytes=memory_bytes, most=most)
+
+
+async def _as_referenced(
+    model: Callable[[], Awaitable[Model]], report: Report, inputs: TraceInputs, references: TraceReferences
+) -> Model:
+    """The model, traced in the sizes of these inputs where the reference was traced in those of the run."""
+    loaded = await model()
+    if not any(f.code == "reference-differs" and f.evidence.get("outcome") == "retraced" for f in report.findings):
+        return loaded
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(references.executor, loaded.in_shapes, inputs.tensors)
+
+
+def rightly_paired(artifact: ArtifactInfo, report: Report) -> tuple[ArtifactInfo, frozenset[str]]:
+    """The artifact with its outputs paired as all runtimes of the comparison say, and which outputs that changes."""
+    ran = {str(c.candidate) for c in report.comparisons if not c.is_noise_floor}
+    names, swapped = dict(artifact.output_names), frozenset[str]()
+    for found in report.findings:
+        evidence = found.evidence
+        if found.code == "output-pairing" and "pairs" in evidence and ran == {*evidence["runtimes"]}:
+            names |= {tensor: artifact.output_names[other] for tensor, other in evidence["fits"].items()}
+            swapped |= {*evidence["tensors"]}
+    return replace(artifact, output_names=names), swapped
+
+
+def _reach(points: Sequence[Point], outputs: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """The outputs that depend on each point, by the name of the point."""
+    found: dict[str, set[str]] = {}
+    for output, last in outputs.items():
+        for point in selecting.upstream(points, [last]):
+            found.setdefault(point.name, set()).add(output)
+    return {name: frozenset(reached) for name, reached in found.items()}
+
+
+def _fed(artifact: ArtifactInfo, inputs: TraceInputs) -> dict[str, Array]:
+    return {artifact.input_names[name]: value for name, value in inputs.tensors.items()}
+
+
+def _own_records(report: Report, references: TraceReferences) -> list[RuntimeRecord]:
+    """Of the artifact in Python, unless it was what all was compared with."""
+    records = [
+        RuntimeRecord(r.id, RuntimeStatus.OK, r.environment, dict(r.timings_s))
+        for r in (references.single, references.double)
+        if r is not None
+    ]
+    if references.failure:
+        error = str(references.failure)
+        records.append(RuntimeRecord(ARTIFACT_FLOAT64, RuntimeStatus.FAILED, None, {}, error))
+    known = {record.id for record in report.runtimes}
+    return [record for record in records if record.id not in known]
+
+
+class _Taken:
+    """A runtime that computes only while one of the machine's cores is its own."""
+
+    def __init__(self, runtime: BrowserRuntime, slots: asyncio.Semaphore) -> None:
+        self.id = runtime.id
+        self.environment = runtime.environment
+        self._runtime = runtime
+        self._slots = slots
+
+    @property
+    def is_alive(self) -> bool:
+        return self._runtime.is_alive
+
+    async def run_jobs(self, feeds: Tensors, jobs: Sequence[PointJob]) -> list[Outcome]:
+        async with self._slots:
+            return await self._runtime.run_jobs(feeds, jobs)
+
+    async def hold(self, feeds: Tensors, fetches: Sequence[str]) -> None:
+        async with self._slots:
+            await self._runtime.hold(feeds, fetches)
+
+    async def take(self, names: Sequence[str]) -> dict[str, Array]:
+        async with self._slots:
+            return await self._runtime.take(names)
+
+
+def _with_conversion(
+    trace: Trace, traced: Traced, artifact: ArtifactInfo, report: Report, size: Tensors, classes: Tensors
+) -> Trace:
+    """The trace with what conversion costs each output: the artifact in float64 against the model's."""
+    splits = []
+    for split in trace.splits:
+        if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
+            splits.append(split)  # its shape depends on values, or it was computed from more than these samples
+            continue
+        value = parts(traced.outputs[artifact.output_names[split.tensor]])
+        conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])
+        splits.append(replace(split, conversion=conversion))
+    return replace(trace, splits=tuple(splits))
+
+
+def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:
+    shape: tuple[int, ...] = tensors[split.tensor].shape
+    return shape
+
+
+def _conversion(tensor: str, value: Array, report: Report, size: Array, classes: Array) -> Comparison:
+    single, double = report.model.references
+    known = size.dtype == "float64" or size.dtype.kind in "biu"
+    is_assumed = any(c.tensor == tensor and c.floor_assumed_for for c in report.comparisons)
+    sampled = next(spec.has_sample_axis for spec in report.model.signature.outputs if spec.name == tensor)
+    is_measured = known and not is_assumed
+    floor = measure(classes, size, size, start=0, drawn=False, has_sample_axis=sampled) if is_measured else None
+    (assessed,) = assess(
+        [
+            summarize(
+                measure(value, size, classes, start=0, drawn=False, has_sample_axis=sampled),
+                tensor=tensor,
+                reference=double if known else single,
+                candidate=ARTIFACT_FLOAT64,
+                class_reference=single,
+                noise_floor=floor,
+            )
+        ]
+    )
+    return assessed
+
+
+def _record(record: RuntimeRecord, failures: Mapping[RuntimeId, RuntimeFailedError]) -> RuntimeRecord:
+    error = failures.get(record.id)
+    if error is None:
+        return record
+    return replace(record, status=status_of(error), error=f"while tracing: {error}")

@@ -1,0 +1,125 @@
+"""One training from the user's model and data to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..diagnosis import by_severity
+from ..diagnosis.training import TrainingCase, diagnose_training
+from ..inputs import Inputs
+from ..model import Model
+from ..options.values import Options
+from ..system import installed
+from ..types import (
+    NATIVE_FLOAT32,
+    NATIVE_FLOAT64,
+    Environment,
+    Finding,
+    NanPolicy,
+    Report,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+    Training,
+    TrainingCurves,
+    Verdict,
+)
+from ..version import __version__
+from .bench import Bench, Outcome
+from .cures import try_cures
+from .inspecting import Inspection, inspect
+from .plan import make_plan
+from .recipe import RecipeText
+from .setup import Setup
+from .source_model import source_model
+
+
+def setup_of(model: Model, inputs: Inputs, targets: object, text: RecipeText) -> Setup:
+    """What is to be trained, checked. UsageError and InputsFileError say what does not fit."""
+    from .compiled import compiled_of
+
+    source = source_model(model, inputs)
+    recipe = text.recipe(compiled_of(model, optimizer_given=bool(text.optimizer), loss_given=bool(text.loss)))
+    plan = make_plan(inputs, targets, model.info.signature, recipe)
+    return Setup(source.keras_model, recipe, replace(plan, notes=(*source.notes, *plan.notes)), hints=model.input_hints)
+
+
+async def train_run(
+    bench: Bench,
+    model: Model,
+    inputs: Inputs,
+    setup: Setup,
+    options: Options,
+    *,
+    try_remedies: bool,
+    gradients_only: bool,
+) -> Report:
+    """Train, measure, explain, and where asked for try what might cure it.
+
+    With `gradients_only` the passes of the first step are looked into, whatever they give.
+    """
+    outcome = await bench.train(setup)
+    looked = await bench.in_thread(lambda: inspect(setup, outcome, first_pass=gradients_only))
+    training = _training(setup, outcome, looked)
+    case = TrainingCase(training, outcome.records, options.nan, looked.evidence)
+    findings = diagnose_training(case)
+    if try_remedies and any(finding.severity is not Severity.INFO for finding in findings):
+        training = replace(training, cures=await try_cures(bench, setup, case, outcome))
+    return Report(
+        pycheck_version=__version__,
+        model=model.info,
+        artifact=outcome.ready.artifact,
+        inputs=inputs.info,
+        runtimes=(*_native_records(), *outcome.records),
+        comparisons=(),
+        findings=by_severity(findings),
+        verdict=decide(training, outcome.records, findings, options.nan),
+        command=options.command,
+        training=training,
+    )
+
+
+def _training(setup: Setup, outcome: Outcome, looked: Inspection) -> Training:
+    recipe, plan = setup.recipe, setup.plan
+    return Training(
+        optimizer=str(recipe.optimizer),
+        loss=str(recipe.loss),
+        step_count=recipe.steps,
+        batch_size=plan.batch_size,
+        variables=outcome.variables,
+        curves=outcome.curves,
+        gradients=outcome.gradients,
+        passes=looked.passes,
+        curvatures=looked.curvatures,
+        notes=(*outcome.notes, *plan.notes, *outcome.ready.notes, *looked.notes),
+    )
+
+
+def _native_records() -> tuple[RuntimeRecord, ...]:
+    package = installed.find("tensorflow")
+    library = f"tensorflow {package.version if package else ''}".strip()
+    return tuple(
+        RuntimeRecord(runtime, RuntimeStatus.OK, Environment(library, float_bits=int(runtime.kind[-2:])), {})
+        for runtime in (NATIVE_FLOAT32, NATIVE_FLOAT64)
+    )
+
+
+def decide(
+    training: Training, records: Sequence[RuntimeRecord], findings: Sequence[Finding], nan: NanPolicy
+) -> Verdict:
+    """A runtime that is finite where Python is not, or the other way round, first; then drift, then whatever failed."""
+    native = training.of(NATIVE_FLOAT32)
+    candidates = [c for c in training.curves if c.runtime.engine != "native"]
+    if nan is NanPolicy.FAIL and any(differs_in_class(c, native) for c in candidates):
+        return Verdict.NAN_DIVERGENCE
+    if any(c.parted for c in candidates):
+        return Verdict.DRIFT
+    if not candidates or any(record.status is not RuntimeStatus.OK for record in records):
+        return Verdict.ERROR
+    return Verdict.ERROR if any(f.severity is Severity.ERROR for f in findings) else Verdict.PASS
+
+
+def differs_in_class(candidate: TrainingCurves, native: TrainingCurves | None) -> bool:
+    """Whether only one of the two stayed finite."""
+    return native is not None and (candidate.first_nonfinite is None) != (native.first_nonfinite is None)

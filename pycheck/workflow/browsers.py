@@ -1,0 +1,75 @@
+"""The browsers of several runs: one host for every engine that is asked for in the same way."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..options.values import BrowserChoice, Options
+from ..runtimes.browser.host import BrowserHost
+from ..types import RuntimeId
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one host differs in from another."""
+
+    engine: str
+    choice: BrowserChoice
+    headed: bool
+    timeout_s: float
+    page: Path | None
+
+    @classmethod
+    def by(cls, options: Options, engine: str) -> _Asked:
+        return cls(engine, options.browser(engine), options.headed, options.timeout_s, options.page)
+
+
+class Hosts:
+    """Hosts that start when the first run needs them, are lent to all later ones, and end together."""
+
+    def __init__(self) -> None:
+        self._starting: dict[_Asked, asyncio.Task[BrowserHost]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def start(self, options: Options) -> None:
+        """Begin to start the browsers that a run with these options needs, without waiting for them."""
+        for engine in dict.fromkeys(runtime.engine for runtime in options.runtimes):
+            asked = _Asked.by(options, engine)
+            if asked not in self._starting:
+                kinds = [runtime.kind for runtime in options.runtimes if runtime.engine == engine]
+                self._starting[asked] = asyncio.create_task(_start(asked, kinds))
+
+    async def get(self, options: Options, engine: str) -> BrowserHost:
+        """The browser of an engine that was started; RuntimeUnavailableError says why it does not start."""
+        return await asyncio.shield(self._starting[_Asked.by(options, engine)])
+
+    def turn(self, runtime: RuntimeId) -> AbstractAsyncContextManager[Any]:
+        """A runtime's turn on its device, whose pages share one thread: the wait is no part of what they take."""
+        return self._turns.setdefault(runtime.engine, asyncio.Lock()) if runtime.is_on_device else nullcontext()
+
+    async def close(self) -> None:
+        """End every browser, also one that is still starting."""
+        for task in self._starting.values():
+            if not task.done():
+                task.cancel()
+        for host in await asyncio.gather(*self._starting.values(), return_exceptions=True):
+            if isinstance(host, BrowserHost):
+                await host.__aexit__(None, None, None)
+
+
+async def _start(asked: _Asked, kinds: list[str]) -> BrowserHost:
+    host = BrowserHost(
+        asked.engine,
+        kinds=kinds,
+        browser_path=asked.choice.path,
+        connect=asked.choice.address,
+        headed=asked.headed,
+        browser_args=asked.choice.args,
+        timeout_s=asked.timeout_s,
+        page=asked.page,
+    )
+    return await host.__aenter__()

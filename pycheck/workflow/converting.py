@@ -1,0 +1,154 @@
+"""Converts a model and shows, by one run in TF.js judged as `compare` judges, that the artifact answers alike.
+
+What is handed out, and how `pycheck convert` ends:
+
+- The artifact passes the gate: it is verified, exit code 0.
+- It runs, and its numbers fail the gate, as coarsely quantized weights may: it is written, because it is complete and
+  its error can be examined or accepted, but it is not called verified; exit code 1.
+- TF.js does not run it, or it answers in another shape: it is no artifact of the model, and nothing is written; exit
+  code 4.
+- No browser starts, or none answers in time: it is written and not verified; exit code 3. Without verification on
+  purpose the exit code is 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConversionError, InputsFileError, RuntimeFailedError, UsageError
+from ..gate import exit_code
+from ..model import identify
+from ..model.kind import TFJS
+from ..options.values import Options
+from ..types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeStatus, Severity, Verdict
+from .pipeline import Workbench
+from .run import Observer, silent
+
+#: TF.js's plainest kernels, on as many made inputs.
+VERIFIER = RuntimeId("chromium", "cpu")
+VERIFYING_SAMPLES = 2
+
+_UNVERIFIED = "Leave the verification out with --no-verify (verify=False), or give inputs that fit with --inputs."
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """An artifact that was handed out, and the run that judged it; None if none was asked for."""
+
+    artifact: ArtifactInfo
+    report: Report | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if it is verified or was not to be; 1 if the gate failed; 3 if no browser could judge it."""
+        return exit_code(self.report) if self.report else 0
+
+    @property
+    def failure(self) -> str:
+        """Why it is not verified; empty if it is, or was not to be."""
+        if self.report is None or self.report.verdict is Verdict.PASS:
+            return ""
+        error = next((record.error for record in self.report.runtimes if record.id == VERIFIER and record.error), None)
+        if error:
+            return f"no browser could verify it: {error.splitlines()[0]}"
+        worst = _worst(self.report)
+        return f"it fails the check on {VERIFIER}: {worst.summary if worst else self.report.verdict.value}"
+
+    @property
+    def advice(self) -> str:
+        """What to do about the failure."""
+        if not self.failure:
+            return ""
+        if self.exit_code == 3:
+            return "pycheck doctor checks the browsers; --no-verify converts without one."
+        if self.report and (cause := _cause(self.report)):
+            return f"{cause.summary} {cause.advice}"
+        worst = _worst(self.report) if self.report else None
+        return worst.advice if worst else "pycheck compare MODEL shows the difference."
+
+
+def few_samples(options: Options, given: Collection[str]) -> Options:
+    """The options of a verification: a few samples are enough, where nobody gave their number for this one."""
+    return options if "samples" in given else replace(options, samples=VERIFYING_SAMPLES)
+
+
+async def convert(
+    model: Any,
+    folder: Path,
+    options: Options,
+    observe: Observer = silent,
+    *,
+    inputs: Any = None,
+    verify: bool = True,
+) -> Converted:
+    """Convert into a new or empty folder and verify the artifact on `inputs`: a path, arrays, or None for made ones.
+
+    UsageError when the folder is neither. ConversionError names what lacks, or says that TF.js does not run the
+    artifact or gets another shape; then nothing is written. See the table above for what else may come.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is not an empty folder", "Name a new folder: nothing is overwritten.")
+    if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
+        raise UsageError(f"{model} is a TF.js model already", "Check it with pycheck compare.")
+    options = replace(options, runtimes=(VERIFIER,), save_run=None, tfjs_model=None, power=False)
+    async with AsyncExitStack() as stack:
+        bench = await stack.enter_async_context(Workbench())
+        run = await stack.enter_async_context(bench.opened(model, options, observe))
+        if not verify:
+            return Converted(_written(await run.artifact(), folder), None)
+        try:
+            report = await run.compare(inputs)
+        except (RuntimeFailedError, InputsFileError) as error:  # the model takes none of these inputs, even in Python
+            raise type(error)(error.message, f"{error.advice} {_UNVERIFIED}".strip()) from error
+        artifact = report.artifact
+        assert artifact is not None  # a conversion that fails raises
+        _check_runs(report, artifact)
+        return Converted(_written(artifact, folder), report)
+
+
+def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
+    """ConversionError for what TF.js does not run, or runs to another shape."""
+    record = next(record for record in report.runtimes if record.id == VERIFIER)
+    if record.status is RuntimeStatus.FAILED:
+        failed = next((f for f in report.findings if f.runtime == VERIFIER and f.severity is Severity.ERROR), None)
+        if cause := _cause(report):
+            raise ConversionError(
+                f"TF.js does not run the {artifact.format} artifact: {failed.summary if failed else record.error}",
+                f"{cause.summary} {cause.advice}",
+            )
+        raise ConversionError(
+            f"TF.js does not run the {artifact.format} artifact: {failed.summary if failed else record.error}",
+            f"{failed.advice if failed else 'Try the other --format.'} "
+            "If the inputs are what it fails on, give others with --inputs.",
+        )
+    if wrong := next((c for c in report.comparisons if c.passed is False and c.shape_mismatch), None):
+        raise ConversionError(
+            f"the {artifact.format} artifact does not answer as the model does: {wrong.tensor} has another shape, "
+            f"{wrong.shape_mismatch}",
+            "Try the other --format; pycheck compare shows the difference on inputs of your own.",
+        )
+
+
+def _cause(report: Report) -> Finding | None:
+    """What explains that the artifact fails: the model was traced differently than it predicts."""
+    return next((finding for finding in report.findings if finding.code == "reference-differs"), None)
+
+
+def _worst(report: Report) -> Finding | None:
+    return next((finding for finding in report.findings if finding.severity is Severity.ERROR), None) or next(
+        iter(report.findings), None
+    )
+
+
+def _written(artifact: ArtifactInfo, folder: Path) -> ArtifactInfo:
+    try:
+        shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error}") from error
+    return replace(artifact, folder=folder)

@@ -1,0 +1,231 @@
+"""From raw outputs to a report: compare, diagnose and gate, for a live run and a saved one alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..comparison import Spread, Statistics, better_pairings, measure, merge, summarize
+from ..diagnosis import diagnose
+from ..gate import ToleranceOptions, assess, decide, precision_bits
+from ..gate_power import judge_power
+from ..inputs import ids, nonfinite
+from ..inputs.scale import ScaleSketch
+from ..options.values import Options
+from ..types import (
+    NATIVE_FLOAT32,
+    Array,
+    Batch,
+    Comparison,
+    Environment,
+    IdRange,
+    InputHint,
+    InputScale,
+    NonfiniteInput,
+    PairingHint,
+    Report,
+    RuntimeId,
+    SampleSpread,
+    Signature,
+    Tensors,
+)
+from ..version import __version__
+from .store import SavedRun
+
+
+class Measurements:
+    """Statistics of every output of every runtime, merged batch by batch.
+
+    Batches of one runtime come one at a time; different runtimes may come from different threads.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        tolerance: ToleranceOptions,
+        environment_of: Callable[[RuntimeId], Environment | None],
+        hints: Mapping[str, InputHint] | None = None,
+    ) -> None:
+        self._signature = signature
+        self._sampled = {spec.name: spec.has_sample_axis for spec in signature.outputs}
+        self._tolerance = tolerance
+        self._environment_of = environment_of
+        self.statistics: dict[RuntimeId, dict[str, Statistics]] = {}
+        self.floor: dict[str, Statistics] = {}
+        self.size_runtime = NATIVE_FLOAT32
+        self._nonfinite: dict[str, NonfiniteInput] = {}
+        self.input_elements: dict[str, int] = {}
+        self._scales: dict[str, ScaleSketch] = {}
+        self._hints = hints or {}
+        self.ids: tuple[IdRange, ...] = ()
+        self._whole: set[str] = set()  # inputs without a sample axis
+        self.pairing_hints: list[PairingHint] = []
+        self._digests: dict[tuple[RuntimeId, str], hashlib._Hash] = {}
+        self._spreads: dict[str, Spread] = {}
+
+    def add_inputs(self, batch: Batch) -> None:
+        """Count what is not finite in a batch of inputs, how large its values and the largest batch are."""
+        for name, tensor in batch.tensors.items():
+            self.input_elements[name] = max(tensor.size, self.input_elements.get(name, 0))
+            if hint := self._hints.get(name):
+                held = ids.found(name, hint, tensor, batch.start, whole=name in batch.whole)
+                self.ids = ids.together(self.ids, held)
+            if tensor.dtype.kind == "f":
+                whole = name in batch.whole
+                if whole and batch.index:  # the same value as in the first batch
+                    continue
+                found = nonfinite.found(name, tensor, batch.start, whole=whole)
+                if found:
+                    self._nonfinite[name] = nonfinite.together(self._nonfinite.get(name), found)
+                if whole:
+                    self._whole.add(name)
+                    tensor = tensor.reshape(1, *tensor.shape, *(1,) * (tensor.ndim < 2))
+                if tensor.size:
+                    so_far = self._scales.get(name)
+                    sketch = ScaleSketch.of(tensor, batch.start, so_far.rows if so_far else 0)
+                    self._scales[name] = so_far.merge(sketch) if so_far else sketch
+
+    @property
+    def nonfinite_inputs(self) -> tuple[NonfiniteInput, ...]:
+        """The inputs that were added and hold NaN or infinities."""
+        return tuple(self._nonfinite.values())
+
+    @property
+    def scales(self) -> tuple[InputScale, ...]:
+        """How large the floating-point inputs were that were added."""
+        found = ((name, sketch.summary(name, self._hints.get(name))) for name, sketch in self._scales.items())
+        return tuple(replace(scale, has_sample_axis=name not in self._whole) for name, scale in found if scale)
+
+    @property
+    def spreads(self) -> tuple[SampleSpread, ...]:
+        """How far the samples of each output differ, in Python."""
+        found = (spread.summary(name) for name, spread in self._spreads.items())
+        return tuple(spread for spread in found if spread)
+
+    def add_reference(self, size_runtime: RuntimeId, size: Tensors, classes: Tensors, start: int, count: int) -> None:
+        """Measure the noise floor, float32 in Python against float64, for `count` samples from `start`."""
+        self.size_runtime = size_runtime
+        self._digest(RuntimeId(size_runtime.engine, "float32"), classes)
+        for name, value in classes.items():
+            if self._has_rows(name, value, count):
+                self._spreads.setdefault(name, Spread()).add(value)
+        if size_runtime.kind == "float64":
+            for name, reference in size.items():
+                sampled = self._has_rows(name, classes[name], count)
+                measured = measure(classes[name], reference, reference, start=start, has_sample_axis=sampled, name=name)
+                _merge_into(self.floor, name, measured)
+
+    def add(
+        self, runtime: RuntimeId, outputs: Tensors, size: Tensors, classes: Tensors, start: int, count: int
+    ) -> None:
+        """Measure one batch of a candidate: `count` samples from `start`."""
+        bits = precision_bits(runtime, self._environment_of(runtime))
+        if start == 0 and len(outputs) > 1:
+            self.pairing_hints += better_pairings(runtime, outputs, size)
+        into = self.statistics.setdefault(runtime, {})
+        self._digest(runtime, outputs)
+        for name, reference in size.items():
+            limits = self._tolerance.of(name, runtime)
+            if reference.shape != classes[name].shape:  # it depends on values, and float64 chose others
+                reference = classes[name]
+            measured = measure(
+                outputs[name],
+                reference,
+                classes[name],
+                start=start,
+                rtol=limits.rtol,
+                atol=limits.atol,
+                precision_bits=bits,
+                has_sample_axis=self._has_rows(name, classes[name], count),
+                name=name,
+            )
+            _merge_into(into, name, measured)
+
+    def _has_rows(self, name: str, reference: Array, count: int) -> bool:
+        """Whether an output has a row for each of so many samples, as its signature says."""
+        self._sampled[name] = self._sampled[name] and reference.shape[:1] == (count,)
+        return self._sampled[name]
+
+    @property
+    def signature(self) -> Signature:
+        """The model's signature; an output that had another number of rows than samples has no sample axis."""
+        outputs = tuple(replace(spec, has_sample_axis=self._sampled[spec.name]) for spec in self._signature.outputs)
+        return replace(self._signature, outputs=outputs)
+
+    def digest(self, runtime: RuntimeId, tensor: str) -> str | None:
+        """SHA-256 of what a runtime gave for one output so far, however it was cut into batches."""
+        found = self._digests.get((runtime, tensor))
+        return found.hexdigest() if found else None
+
+    def _digest(self, runtime: RuntimeId, outputs: Tensors) -> None:
+        for name, value in outputs.items():
+            self._digests.setdefault((runtime, name), hashlib.sha256()).update(np.ascontiguousarray(value).data)
+
+
+def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> Report:
+    """Compare, diagnose and judge: the same for what just ran and for what was saved."""
+    comparisons = assess(_summaries(saved, measurements), options=options.tolerance, nan=options.nan)
+    power = judge_power(saved.power, comparisons) if saved.power else None
+    findings = diagnose(
+        comparisons,
+        runtimes=saved.runtimes,
+        model=saved.model,
+        artifact=saved.artifact,
+        nonfinite_inputs=saved.nonfinite_inputs,
+        input_elements=saved.input_elements,
+        pairing_hints=sorted(measurements.pairing_hints, key=lambda hint: saved.candidates.index(hint.candidate)),
+        nan=options.nan,
+        evidence=saved.evidence,
+        power=power,
+        spreads=measurements.spreads,
+    )
+    return Report(
+        pycheck_version=__version__,
+        model=saved.model,
+        artifact=saved.artifact,
+        inputs=saved.inputs,
+        runtimes=saved.runtimes,
+        comparisons=comparisons,
+        findings=findings,
+        verdict=decide(comparisons, runtimes=saved.runtimes, findings=findings, nan=options.nan),
+        command=saved.command,
+        power=power,
+    )
+
+
+def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison, ...]:
+    """The noise floor's rows first, then each candidate's, outputs in the model's order."""
+    outputs = saved.model.signature.outputs
+    single, _ = saved.model.references
+    environments = {record.id: record.environment for record in saved.runtimes}
+    reference = environments.get(measurements.size_runtime)
+    in_float32 = reference.in_float32 if reference else {}
+    by_runtime: dict[RuntimeId, Mapping[str, Statistics]] = {single: measurements.floor}
+    by_runtime |= {runtime: measurements.statistics.get(runtime, {}) for runtime in saved.candidates}
+    return tuple(
+        replace(
+            summarize(
+                statistics[spec.name],
+                tensor=spec.name,
+                reference=measurements.size_runtime,
+                candidate=runtime,
+                class_reference=measurements.size_runtime if runtime == single else single,
+                noise_floor=(
+                    None if runtime == single or spec.name in in_float32 else measurements.floor.get(spec.name)
+                ),
+            ),
+            floor_assumed_for=in_float32.get(spec.name, ()),
+            outputs_sha256=measurements.digest(runtime, spec.name),
+            has_sample_axis=spec.has_sample_axis,
+        )
+        for runtime, statistics in by_runtime.items()
+        for spec in outputs
+        if spec.name in statistics
+    )
+
+
+def _merge_into(into: dict[str, Statistics], name: str, measured: Statistics) -> None:
+    into[name] = merge(into[name], measured) if name in into else measured

@@ -1,0 +1,349 @@
+"""The model as far as anyone needs it: from the cache, else through one TensorFlow import.
+
+All TensorFlow work runs in one thread, so that browsers start and answer meanwhile. When the
+cache has the signature, the artifact and the native results, TensorFlow is never imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from ..artifact.evidence import ArtifactEvidence
+from ..conversion.existing import open_artifact
+from ..conversion.published_environment import PublishedConverter, find_published
+from ..errors import ArtifactFileError, InstallationError, UsageError
+from ..model import ModelSource, identify
+from ..model.kind import TFJS
+from ..options.values import Options
+from ..system import installed
+from ..system.cache import Cache, content_key
+from ..system.memory import give_back
+from ..types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight, TrainingCall
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """What the cache keeps of a model."""
+
+    info: ModelInfo
+    input_hints: dict[str, InputHint]
+    layers: tuple[str, ...]
+    epsilons: dict[str, float]  # by layer
+    weights: tuple[NonfiniteWeight, ...]
+    training_calls: tuple[TrainingCall, ...] = ()
+    largest_activation: int = 1  # elements for one sample
+    precision: str | None = None  # a float type coarser than float32
+    inputs_of_outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    casts_inside: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_CARD = TypeAdapter(_Card)
+_ARTIFACT = TypeAdapter(ArtifactInfo)
+
+
+@functools.cache
+def _own_code() -> str:
+    """What our own code is; a version number would not tell two states of a checkout apart."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return content_key([(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files])
+
+
+def _versions(cache: Cache) -> dict[str, str]:
+    """What is installed; where no TensorFlow is, what was installed when the cache was filled last."""
+    versions = installed.versions()
+    if installed.find("tensorflow") is None:
+        return cache.noted("versions") or versions
+    cache.note("versions", versions)
+    return versions
+
+
+def published_converter(cache: Cache) -> PublishedConverter:
+    """The published converter; where there is none, the one that filled the cache last, for what it made.
+
+    InstallationError if there is neither.
+    """
+    try:
+        found = find_published(cache)
+    except InstallationError:
+        if noted := cache.noted("converter"):
+            return PublishedConverter(**noted)
+        raise
+    cache.note("converter", asdict(found))
+    return found
+
+
+class Source:
+    """One model of one run. `model` is a path or a live Keras model."""
+
+    def __init__(
+        self, model: Path | Any, options: Options, cache: Cache, executor: Executor, *, base: Source | None = None
+    ) -> None:
+        self._given = model
+        self._base = base
+        self._options = options
+        self._cache = cache
+        self._executor = executor
+        self._once: dict[str, asyncio.Task[Any]] = {}
+
+    def variant(self, options: Options) -> Source:
+        """The same model, loaded once for both, with an artifact of its own as `options` say."""
+        return Source(self._given, options, self._cache, self._executor, base=self)
+
+    def adopt(self, artifact: ArtifactInfo) -> None:
+        """Take this for the artifact, instead of converting."""
+        self._once["artifact"] = asyncio.ensure_future(_done(artifact))
+
+    async def is_known(self) -> bool:
+        """Whether `info` comes from the cache; ModelFileError when there is no model, before anything is loaded."""
+        key = await self.cache_key()
+        return key is not None and self._cache.find("model", key) is not None
+
+    async def info(self) -> ModelInfo:
+        """Format, hash and signature. ModelFileError when it is no model."""
+        return (await self._card()).info
+
+    async def input_hints(self) -> dict[str, InputHint]:
+        """What the model says of its inputs: entries of a table, a scale, a mask."""
+        return (await self._card()).input_hints
+
+    async def largest_activation(self) -> int:
+        """Elements that the largest value inside of the model has for one sample."""
+        return (await self._card()).largest_activation
+
+    async def model(self) -> Model:
+        """The loaded model; imports TensorFlow."""
+        return await self._memo("model", self._load)
+
+    async def layer_names(self) -> frozenset[str]:
+        """Names of the model's Keras layers, those of nested models too; none where it is no Keras model."""
+        return frozenset((await self._card()).layers)
+
+    async def evidence(self) -> Evidence:
+        """What the model and its artifact tell without being run."""
+        card, artifact = await self._card(), await self.artifact()
+
+        def read() -> Evidence:
+            try:
+                found = ArtifactEvidence(artifact.folder / artifact.model_file, card.layers)
+                given = found.epsilons()
+                epsilons = tuple(
+                    Epsilon(layer, card.epsilons.get(layer), *given.get(layer, (None, False)))
+                    for layer in dict.fromkeys([*card.epsilons, *given])
+                )
+                weights = (*card.weights, *found.weights())
+                return Evidence((), weights, epsilons, found.bilinear_layers(), found.faults())
+            except ArtifactFileError:  # which whoever runs it will say better
+                return Evidence(weights=card.weights)
+
+        return replace(
+            await asyncio.to_thread(read),
+            training_calls=card.training_calls,
+            precision=card.precision,
+            inputs_of_outputs=card.inputs_of_outputs,
+            casts_inside=card.casts_inside,
+        )
+
+    async def tensorflow(self) -> None:
+        """Import TensorFlow, quietly, for whoever needs it without the model."""
+        from ..model.tensorflow_import import import_tensorflow
+
+        await self._in_thread(import_tensorflow)
+
+    async def artifact(self) -> ArtifactInfo:
+        """The artifact: the given one or the model itself, else from the cache, else converted now."""
+        return await self._memo("artifact", self._convert)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the artifact was given beside the model."""
+        return self._options.tfjs_model is not None
+
+    async def is_artifact(self) -> bool:
+        """Whether MODEL is itself a TF.js model."""
+        identity = await self._identity()
+        return identity is not None and identity.format == TFJS
+
+    async def own_artifact(self) -> ArtifactInfo:
+        """MODEL as an artifact, where it is one."""
+        return await self._memo("own_artifact", self._open_own)
+
+    async def cache_key(self) -> str | None:
+        """What determines everything computed from this model; None when nothing does.
+
+        A live model has no file, and code that custom objects name may change while the file does not.
+        """
+        identity = await self._identity()
+        if identity is None or self._options.custom_objects:
+            return None
+        return content_key(
+            identity.format,
+            identity.sha256,
+            self._options.signature,
+            self._options.trust_model,
+            _versions(self._cache),  # another version may convert or compute otherwise
+            _own_code(),
+        )
+
+    async def close(self) -> None:
+        """Forget what is still under way."""
+        for task in self._once.values():
+            task.cancel()
+        await asyncio.gather(*self._once.values(), return_exceptions=True)
+
+    async def _memo(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        if self._base and name != "artifact":
+            return await self._base._memo(name, make)
+        if name not in self._once:
+            self._once[name] = asyncio.ensure_future(make())
+        return await asyncio.shield(self._once[name])
+
+    async def _identity(self) -> ModelSource | None:
+        if not isinstance(self._given, Path):
+            return None
+        return await self._memo("identity", lambda: asyncio.to_thread(identify, self._given))
+
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        def work() -> T:
+            try:
+                return function(*args)
+            finally:
+                give_back()
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    async def _load(self) -> Model:
+        given = await self._identity() or self._given
+
+        def load() -> Model:
+            from ..model import load
+
+            options = self._options
+            return load(
+                given,
+                custom_objects=options.custom_objects,
+                trust=options.trust_model,
+                signature=options.signature,
+            )
+
+        return await self._in_thread(load)
+
+    async def _card(self) -> _Card:
+        return await self._memo("card", self._find_card)
+
+    async def _find_card(self) -> _Card:
+        key = await self.cache_key()
+        if key and (card := self._cache.read("model", key, _stored_card)):
+            return replace(card, info=replace(card.info, path=str(self._given)))
+        model = await self.model()
+        card = await self._in_thread(_card_of, model)
+        if key:
+            pending = self._cache.reserve("model", key)
+            (pending.folder / "model.json").write_bytes(_CARD.dump_json(card))
+            pending.publish()
+        return card
+
+    async def _open_own(self) -> ArtifactInfo:
+        options, path = self._options, Path(self._given)
+        if options.quantize != "none" or options.format != "auto" or options.converter != "pycheck":
+            raise UsageError(
+                f"{path} is a TF.js model: it has its format and its weights already",
+                "Leave --format, --quantize and --converter out, or give the model it came from.",
+            )
+        signature = (await self.info()).signature
+        return await asyncio.to_thread(open_artifact, path, signature, reason="given as the model")
+
+    async def _published(self) -> PublishedConverter | None:
+        """The published converter, if it is to convert. InstallationError if it is not installed."""
+        if self._options.converter == "pycheck":
+            return None
+        return await asyncio.to_thread(published_converter, self._cache)
+
+    async def _convert(self) -> ArtifactInfo:
+        options = self._options
+        if options.tfjs_model:
+            info = await self.info()
+            return await asyncio.to_thread(open_artifact, options.tfjs_model, info.signature, dict(options.map_output))
+        if await self.is_artifact():
+            return await self.own_artifact()
+        model_key = await self.cache_key()
+        published = await self._published()
+        key = model_key and content_key(
+            model_key, options.format, options.quantize, options.keep_float, *([str(published)] if published else [])
+        )
+        if key and (known := self._cache.read("artifact", key, _stored_artifact)):
+            return known
+        model = await self.model()
+        pending = self._cache.reserve("artifact", key)
+
+        def convert() -> ArtifactInfo:
+            from ..conversion import convert
+            from ..conversion.published import convert_published
+
+            if published:
+                return convert_published(
+                    model,
+                    pending.folder / "artifact",
+                    find_published(self._cache),
+                    format=options.format,
+                    quantize=options.quantize,
+                    signature=options.signature,
+                )
+            return convert(
+                model,
+                pending.folder / "artifact",
+                format=options.format,
+                quantize=options.quantize,
+                keep_float=options.keep_float if options.quantize != "none" else (),
+            )
+
+        try:
+            artifact = await self._in_thread(convert)
+        except BaseException:
+            pending.discard()
+            raise
+        (pending.folder / "artifact.json").write_bytes(_ARTIFACT.dump_json(artifact))
+        return replace(artifact, folder=pending.publish() / "artifact")
+
+
+async def _done(value: T) -> T:
+    return value
+
+
+def _stored_card(entry: Path) -> _Card:
+    return _CARD.validate_json((entry / "model.json").read_bytes())
+
+
+def _stored_artifact(entry: Path) -> ArtifactInfo:
+    return replace(_ARTIFACT.validate_json((entry / "artifact.json").read_bytes()), folder=entry / "artifact")
+
+
+def _card_of(model: Model) -> _Card:
+    from ..model.evidence import epsilons, layers_of, nonfinite_weights, training_calls
+
+    keras_model = model.keras_model
+    return _Card(
+        model.info,
+        dict(model.input_hints),
+        tuple(dict.fromkeys(str(layer.name) for layer in layers_of(keras_model))),
+        epsilons(keras_model),
+        nonfinite_weights(keras_model),
+        training_calls(keras_model, model.training_calls),
+        model.activations.largest,
+        model.precision,
+        dict(model.inputs_of_outputs),
+        dict(model.casts_inside),
+    )

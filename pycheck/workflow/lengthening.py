@@ -1,0 +1,239 @@
+"""Free dimensions of made inputs, long enough for the model: lengthened until it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from ..artifact.operations import NO_RAGGED_TENSORS
+from ..errors import UsageError
+from ..inputs import asked_sizes, free_inputs, make_inputs, usual_size
+from ..options.values import Options
+from ..system.cache import Cache, content_key
+from ..types import InputHint, Signature, TensorSpec
+from .lazy_model import Source
+
+if TYPE_CHECKING:
+    from ..model import Model
+    from ..model.attempt import Attempt
+
+Sizes = Mapping[str, tuple[int, ...]]
+
+_LARGEST_IMAGE, _LONGEST_SEQUENCE = 1024, 4096
+_MOST_STEPS = 10  # from 8 to 4096
+#: Where no power of two fits: sizes that images, sequences and waveforms often have.
+_USUAL_IMAGES = (224, 299, 32, 28, 96, 160, 192, 240, 300, 320, 416, 448, 640)
+_USUAL_LENGTHS = (
+    10,
+    20,
+    24,
+    28,
+    30,
+    50,
+    60,
+    96,
+    100,
+    120,
+    150,
+    200,
+    250,
+    300,
+    400,
+    500,
+    784,
+    1000,
+    15600,
+    16000,
+    44100,
+)
+#: One sample of one input has at most so many elements.
+_MOST_ELEMENTS = 1 << 22
+#: After so many seconds nothing more is tried.
+_LONGEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The free dimensions by input, and what to say of them."""
+
+    sizes: dict[str, tuple[int, ...]]
+    notes: tuple[str, ...] = ()
+
+
+_LENGTHS = TypeAdapter(Lengths)
+
+
+async def fitting_lengths(source: Source, options: Options, cache: Cache, executor: Executor) -> Lengths:
+    """Sizes with which the model runs, those that were asked for among them; from the cache where they are known.
+
+    UsageError where the model runs with none that was tried: the layer, and how to set the size.
+    """
+    signature = (await source.info()).signature
+    asked = asked_sizes(signature, options.size)
+    if not free_inputs(signature):
+        return Lengths(asked)
+    key = await source.cache_key()
+    key = key and content_key(key, sorted(asked.items()), sorted(map(str, options.range.items())))
+    if key and (known := cache.read("lengths", key, _stored)):
+        return known
+    hints, model = await source.input_hints(), await source.model()
+    found = await asyncio.get_running_loop().run_in_executor(executor, search, model, options, hints)
+    if key:
+        pending = cache.reserve("lengths", key)
+        (pending.folder / "lengths.json").write_bytes(_LENGTHS.dump_json(found))
+        pending.publish()
+    return found
+
+
+def _stored(entry: Path) -> Lengths:
+    return _LENGTHS.validate_json((entry / "lengths.json").read_bytes())
+
+
+def search(model: Model, options: Options, hints: Mapping[str, InputHint]) -> Lengths:
+    """What `fitting_lengths` gives, without the cache."""
+    signature = model.info.signature
+    return _Search(model, signature, asked_sizes(signature, options.size), hints, options).run()
+
+
+class _Search:
+    """Tries one sample, or one fixed batch, of each length."""
+
+    def __init__(
+        self, model: Model, signature: Signature, asked: Sizes, hints: Mapping[str, InputHint], options: Options
+    ) -> None:
+        self._model = model
+        self._signature = signature
+        self._asked = asked
+        self._hints = hints
+        self._options = options
+        self._free = {name: count for name, count in free_inputs(signature).items() if name not in asked}
+
+    def run(self) -> Lengths:
+        """The first lengths with finite outputs that are not empty, else the first with which it runs."""
+        started = time.monotonic()
+        tried: list[tuple[Sizes, Attempt]] = []
+        for sizes in self._candidates():
+            if tried and time.monotonic() - started > _LONGEST_S:
+                break
+            outcome = self._attempt(sizes)
+            tried.append((sizes, outcome))
+            if outcome.ran and outcome.is_finite and not outcome.is_empty:
+                return Lengths({**self._asked, **sizes}, self._notes(sizes, tried))
+        ran = [(outcome.is_empty, number) for number, (_, outcome) in enumerate(tried) if outcome.ran]
+        if not ran:
+            raise self._error(tried)
+        return Lengths({**self._asked, **tried[min(ran)[1]][0]})
+
+    def _attempt(self, sizes: Sizes) -> Attempt:
+        from ..model.attempt import attempt
+
+        inputs = make_inputs(
+            self._signature,
+            samples=1,
+            seed=self._options.seed,
+            ranges=self._options.range,
+            sizes={**self._asked, **sizes},
+            hints=self._hints,
+        )
+        return attempt(self._model, next(inputs.batches(inputs.sample_count)).tensors)
+
+    def _candidates(self) -> Iterator[dict[str, tuple[int, ...]]]:
+        """All of them grow together, as inputs that share a dimension have to; then by usual sizes; then each alone."""
+        every = list(self._free)
+        if not every:
+            yield {}
+            return
+        steps = range(_MOST_STEPS)
+        seen = set[str]()
+        plans = [self._sizes(every, 2**step) for step in steps]
+        plans += [self._usual(number) for number in range(max(len(self._usual_sizes(name)) for name in every))]
+        if len(every) > 1:
+            plans += [{**self._sizes(every, 1), **self._sizes([name], 2**s)} for name in every for s in steps[1:]]
+        for plan in plans:
+            if str(plan) not in seen and self._fits(plan):
+                seen.add(str(plan))
+                yield plan
+
+    def _sizes(self, names: list[str], factor: int) -> dict[str, tuple[int, ...]]:
+        sizes = {}
+        for name in names:
+            last = _LARGEST_IMAGE if self._is_image(name) else _LONGEST_SEQUENCE
+            sizes[name] = (min(usual_size(self._spec(name)) * factor, last),) * self._free[name]
+        return sizes
+
+    def _usual(self, number: int) -> dict[str, tuple[int, ...]]:
+        sizes = {}
+        for name, count in self._free.items():
+            usual = self._usual_sizes(name)
+            sizes[name] = (usual[min(number, len(usual) - 1)],) * count
+        return sizes
+
+    def _usual_sizes(self, name: str) -> tuple[int, ...]:
+        """Of one free dimension of rank 4 nobody knows whether it is a side or a length."""
+        if self._is_image(name):
+            return _USUAL_IMAGES
+        return (*_USUAL_IMAGES, *_USUAL_LENGTHS) if len(self._spec(name).shape) >= 4 else _USUAL_LENGTHS
+
+    def _is_image(self, name: str) -> bool:
+        """Whether more than one dimension is free, of rank 4 or more: an image, a volume or a video."""
+        return len(self._spec(name).shape) >= 4 and self._free[name] > 1
+
+    def _spec(self, name: str) -> TensorSpec:
+        return next(spec for spec in self._signature.inputs if spec.name == name)
+
+    def _fits(self, plan: Sizes) -> bool:
+        """Whether a sample of each input is of a size that can be tried."""
+        for name, sizes in plan.items():
+            fixed = math.prod(size for size in self._spec(name).shape[1:] if size is not None)
+            if fixed * math.prod(sizes) > _MOST_ELEMENTS:
+                return False
+        return True
+
+    def _notes(self, sizes: Sizes, tried: list[tuple[Sizes, Attempt]]) -> tuple[str, ...]:
+        """Nothing where the first lengths did."""
+        if len(tried) < 2:
+            return ()
+        before, failed = tried[-2]
+        reason = f"{failed.place or 'the model'} fails" if not failed.ran else "an output is empty or not finite"
+        of = ", ".join(f"{name} {_text(size)}" for name, size in before.items())
+        return (f"free dimensions lengthened until the model runs: with {of}, {reason}",)
+
+    def _error(self, tried: list[tuple[Sizes, Attempt]]) -> UsageError:
+        sizes, outcome = tried[0]
+        place = f"{outcome.place}: " if outcome.place else ""
+        if not self._free:
+            given = ", ".join(f"{name}:{_text(size)}" for name, size in self._asked.items())
+            return UsageError(
+                f"The model does not run with --size {given}: {place}{outcome.failure}.",
+                "Give another size, or inputs.",
+            )
+        name = next(iter(self._free))
+        if "ragged" in (place + outcome.failure).lower():
+            return UsageError(
+                f"The model computes with a ragged tensor, whose parts ({', '.join(self._free)}) are the values and "
+                f"where each row begins: sizes alone do not make parts that fit one another. {place}{outcome.failure}.",
+                NO_RAGGED_TENSORS,
+            )
+        ranges = ", ".join(
+            f"{name} ({_text(sizes[name])} to {_text(self._largest(tried, name))})" for name in self._free
+        )
+        return UsageError(
+            f"The model runs with no size that was tried of the free dimensions of {ranges}. "
+            f"With {', '.join(f'{name} {_text(size)}' for name, size in sizes.items())}: {place}{outcome.failure}.",
+            f"Set the size that it needs with --size {name}:{'x'.join(['N'] * self._free[name])}, or give inputs.",
+        )
+
+    def _largest(self, tried: list[tuple[Sizes, Attempt]], name: str) -> tuple[int, ...]:
+        return max(sizes[name] for sizes, _ in tried)
+
+
+def _text(sizes: tuple[int, ...]) -> str:
+    return "x".join(map(str, sizes))

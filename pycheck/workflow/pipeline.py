@@ -1,0 +1,202 @@
+"""Orders the stages and runs them side by side: convert, run, compare, diagnose, gate, report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ..inputs import from_arrays, open_inputs
+from ..options.replay import command_line
+from ..options.values import Options
+from ..system.cache import Cache
+from ..system.folders import check_new_folder, write_folder
+from ..types import Report, RuntimeStatus
+from .browsers import Hosts
+from .evaluation import Measurements, conclude
+from .lazy_model import Source
+from .run import Observer, Run, Shared, silent
+from .store import PendingRun, open_run, read_outputs, starts
+
+if TYPE_CHECKING:
+    from ..training import RecipeText
+
+
+class Workbench:
+    """What several runs share, side by side or in turn: browsers, the thread that TensorFlow runs in, and the cores.
+
+    An asynchronous context manager. A browser starts when the first run needs it and ends with the workbench.
+    """
+
+    def __init__(self) -> None:
+        self._cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+        self._shared = Shared(
+            hosts=Hosts(),
+            executor=ThreadPoolExecutor(1, thread_name_prefix="tensorflow"),
+            slots=asyncio.Semaphore(self._cores),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        try:
+            await self._shared.hosts.close()
+        finally:
+            self._shared.executor.shutdown(wait=False, cancel_futures=True)
+
+    def start_browsers(self, options: Options) -> None:
+        """Begin to start what a run with these options needs, without waiting for it: before there is a run."""
+        self._shared.hosts.start(options)
+
+    @asynccontextmanager
+    async def one_at_a_time(self) -> AsyncIterator[None]:
+        """Meanwhile no two runtimes run side by side, so that their times can be told from one another."""
+        for _ in range(self._cores - 1):
+            await self._shared.slots.acquire()
+        try:
+            yield
+        finally:
+            for _ in range(self._cores - 1):
+                self._shared.slots.release()
+
+    async def compare(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
+        """What the function `compare` does."""
+        options = _reproducible("compare", model, inputs, options)
+        async with self.opened(model, options, observe, keeps_open=options.trace) as run:
+            report = await run.compare(inputs)
+            failed = {c.candidate for c in report.comparisons if c.passed is False} if options.trace else set()
+            report = await run.trace(report, failed, only_failed=True) if failed else report
+            return await run.try_remedies(report) if options.try_remedies else report
+
+    async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
+        """What the function `trace` does."""
+        options = _reproducible("trace", model, inputs, options)
+        explorer = options.model_explorer
+        for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
+            if folder:
+                check_new_folder(option, folder)
+        async with self.opened(model, options, observe, keeps_open=True, prepares_trace=True) as run:
+            report = await run.compare(inputs)
+            report = await run.trace(report, set(options.runtimes), only_failed=False)
+            report = await run.bundle(report, options.bundle) if options.bundle else report
+            report = await run.try_remedies(report) if options.try_remedies else report
+        if explorer:
+            from ..report.model_explorer import model_explorer_files
+
+            files = {name: text.encode() for name, text in model_explorer_files(report).items()}
+            write_folder("--model-explorer", explorer, files)
+        return report
+
+    async def train(
+        self, model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = silent
+    ) -> Report:
+        """What the function `train` does."""
+        from ..training import Bench, read_arrays, setup_of, train_run
+
+        recipe.check()
+        async with AsyncExitStack() as stack:
+            cache = Cache(options.cache_dir, enabled=options.cache)
+            stack.callback(cache.close)
+            source = Source(model, options, cache, self._shared.executor)
+            stack.push_async_callback(source.close)
+            signature = (await source.info()).signature
+            given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
+            wanted = read_arrays(targets) if isinstance(targets, Path) else targets
+            loaded = await source.model()
+            prepare = partial(setup_of, loaded, given, wanted, recipe)
+            setup = await asyncio.get_running_loop().run_in_executor(self._shared.executor, prepare)
+            self._shared.hosts.start(options)
+            host_of = partial(self._shared.hosts.get, options)
+            bench = Bench(
+                options.runtimes, host_of, dict(options.flags), self._shared.executor, observe,
+                may_leave_out="runtimes" not in options.named,
+            )  # fmt: skip
+            stack.push_async_callback(bench.close)
+            return await train_run(
+                bench, loaded, given, setup, options,
+                try_remedies=recipe.try_remedies, gradients_only=recipe.gradients_only,
+            )  # fmt: skip
+
+    @asynccontextmanager
+    async def opened(
+        self, model: Any, options: Options, observe: Observer, *, keeps_open: bool = False, prepares_trace: bool = False
+    ) -> AsyncIterator[Run]:
+        """A run of one model with what it alone needs, which is closed again in every case."""
+        async with AsyncExitStack() as stack:
+            cache = Cache(options.cache_dir, enabled=options.cache)
+            stack.callback(cache.close)
+            source = Source(model, options, cache, self._shared.executor)
+            stack.push_async_callback(source.close)
+            keep = PendingRun(options.save_run) if options.save_run else None
+            if keep:
+                stack.callback(keep.discard)
+            run = Run(
+                options, source, cache, self._shared, observe=observe, keep=keep,
+                keeps_open=keeps_open, prepares_trace=prepares_trace,
+            )  # fmt: skip
+            stack.push_async_callback(run.close)
+            yield run
+
+
+async def compare(model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
+    """Run everything once. `model` is a path or a live model; `inputs` a path, arrays, or None for made ones.
+
+    Errors: ModelFileError, InputsFileError, ArtifactFileError, UsageError, ConversionError, and
+    RuntimeFailedError when native float32 itself fails. A candidate that fails is in the report.
+    """
+    async with Workbench() as bench:
+        return await bench.compare(model, inputs, options, observe)
+
+
+async def trace(model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
+    """What `compare` gives, and where it starts: every point of the artifact, on the samples that failed.
+
+    Errors are those of `compare`; ArtifactFileError and RuntimeFailedError where the artifact cannot be
+    executed in Python. A runtime that fails keeps what was traced until then.
+    """
+    async with Workbench() as bench:
+        return await bench.trace(model, inputs, options, observe)
+
+
+async def train(
+    model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = silent
+) -> Report:
+    """Train in Python and in the pages on the same batches; say where they part, what breaks, and why.
+
+    `inputs` and `targets` are paths or arrays. Errors are those of `compare` for what is bad input, and UsageError
+    for what cannot be trained in both worlds.
+    """
+    async with Workbench() as bench:
+        return await bench.train(model, inputs, targets, recipe, options, observe)
+
+
+def rejudge(folder: Path, options: Options) -> Report:
+    """Compare, diagnose and judge a saved run again; needs neither TensorFlow nor a browser."""
+    saved, store = open_run(folder)
+    environments = {record.id: record.environment for record in saved.runtimes}
+    options.tolerance.check_outputs([spec.name for spec in saved.model.signature.outputs])
+    measurements = Measurements(saved.model.signature, options.tolerance, environments.get)
+    whole = {record.id for record in saved.runtimes if record.status is RuntimeStatus.OK}
+    class_runtime, double = saved.model.references
+    size_runtime = double if double in whole else class_runtime
+    for index, (start, count) in enumerate(zip(starts(saved.batch_sizes), saved.batch_sizes, strict=True)):
+        classes = read_outputs(saved, store, class_runtime, index)
+        size = classes if size_runtime == class_runtime else read_outputs(saved, store, size_runtime, index)
+        measurements.add_reference(size_runtime, size, classes, start, count)
+        for candidate in saved.candidates:
+            if candidate in whole or store.has(candidate, index):  # one that failed has what it gave before
+                outputs = read_outputs(saved, store, candidate, index)
+                measurements.add(candidate, outputs, size, classes, start, count)
+    return conclude(saved, measurements, options)
+
+
+def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:
+    """Options with the command that asks for the same, unless they came with one."""
+    return options if options.command else replace(options, command=command_line(command, model, inputs, options))

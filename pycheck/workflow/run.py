@@ -1,0 +1,460 @@
+"""One run of one model: all runtimes on the same inputs, compared as their outputs come; then its trace, its cures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..artifact.epsilons import with_epsilons
+from ..errors import RuntimeFailedError
+from ..inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
+from ..options.values import Options
+from ..runtimes.base import status_of
+from ..runtimes.browser.page import BrowserRuntime
+from ..system.cache import Cache
+from ..system.together import together
+from ..types import (
+    ArtifactInfo,
+    Environment,
+    Evidence,
+    ModelInfo,
+    Power,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Tensors,
+)
+from .browsers import Hosts
+from .establishing import established
+from .evaluation import Measurements, conclude
+from .lazy_model import Source
+from .lengthening import fitting_lengths
+from .references import References
+from .store import PendingRun, SavedRun
+
+if TYPE_CHECKING:
+    from ..remedies import Trial
+    from ..runtimes.native.artifact import ArtifactRuntime
+    from ..tracing import TraceInputs, TraceReferences
+
+#: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
+_FORWARDED_BELOW = 1000
+
+#: What the values inside of the model may take in native:float64 for one batch, unless a size was asked for; of the
+#: largest value about four are in use together, such as what is convolved, the result and its activation.
+_BATCH_BYTES = 1 << 28
+_BYTES_PER_ELEMENT = 4 * 8
+
+#: Told what happens: runtime, what it is doing now, samples it has done, samples in all.
+Observer = Callable[[str, str, int, int], None]
+
+
+def silent(runtime: str, step: str, done: int, total: int) -> None:
+    """An observer for those who do not watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What runs share, side by side or in turn: the browsers, the thread that TensorFlow runs in, and the cores."""
+
+    hosts: Hosts
+    executor: ThreadPoolExecutor
+    slots: asyncio.Semaphore
+
+
+class Run:
+    """The candidates of one run, side by side, each compared batch by batch as its outputs come.
+
+    `references` are those of another run on the same inputs. With `keeps_open` the candidates stay as they are
+    to be traced; with `prepares_trace` the artifact starts in Python, in float32, while they run.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        source: Source,
+        cache: Cache,
+        shared: Shared,
+        *,
+        observe: Observer = silent,
+        keep: PendingRun | None = None,
+        references: References | None = None,
+        keeps_open: bool = False,
+        prepares_trace: bool = False,
+    ) -> None:
+        self._options = options
+        self._source = source
+        self._cache = cache
+        self._shared = shared
+        self._observe = observe
+        self._pending = keep
+        self._keep = keep.outputs if keep else None
+        self._lent = references
+        self._keeps_open = keeps_open
+        self._prepares_trace = prepares_trace
+        self._records: dict[RuntimeId, RuntimeRecord] = {}
+        self._environments: dict[RuntimeId, Environment] = {}
+        self._kept: dict[RuntimeId, BrowserRuntime] = {}
+        self._stack = AsyncExitStack()
+        self._reading: asyncio.Task[ArtifactRuntime] | None = None
+        self._preparing: asyncio.Task[TraceReferences] | None = None
+        self._left = len(options.runtimes)  # candidates that have not ended
+        self._power: Power | None = None
+
+    async def close(self) -> None:
+        """Close what stayed open."""
+        for task in (self._preparing, self._reading):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def artifact(self) -> ArtifactInfo:
+        """The artifact, which nothing has run."""
+        return await self._source.artifact()
+
+    async def compare(self, given: Any) -> Report:
+        """Run everything on these inputs: a path, arrays, opened inputs, or None for made ones."""
+        options, source = self._options, self._source
+        began_at = time.perf_counter()
+        # No browser for what is no model, nor for inputs or an artifact that do not fit; but where TensorFlow
+        # has to be loaded to know, the browser starts meanwhile.
+        if not await source.is_known():
+            self._shared.hosts.start(options)
+        info = await source.info()
+        inputs = await self._open_inputs(given)
+        if options.tfjs_model:
+            await source.artifact()
+        self._shared.hosts.start(options)
+        batch_size = info.signature.fixed_batch or even_batch_size(await self._most_samples(), inputs.sample_count)
+        options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
+        hints = await source.input_hints()
+        self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
+        measurements = Measurements(info.signature, options.tolerance, self._environments.get, hints)
+        self._references = self._lent or References(
+            source, info.references, inputs, batch_size, self._cache, self._shared.executor, self._advance(inputs)
+        )
+        self._measured = measurements
+        self._inputs, self._batch_size = inputs, batch_size
+        # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
+        self._artifact = asyncio.ensure_future(source.artifact())
+        preparing = [self._artifact_float32()] if self._prepares_trace else []
+        candidates = map(self._candidate, options.runtimes)
+        powers = [self._measure_power(began_at)] if options.power else []
+        try:
+            await together([self._artifact, *candidates, *preparing, self._reference_batches(), *powers])
+        except RuntimeFailedError as error:
+            await asyncio.to_thread(refuse_ids, inputs, hints, error)
+            raise
+        evidence = replace(
+            await source.evidence(),
+            scales=measurements.scales,
+            ids=measurements.ids,
+            reference=self._references.check,
+            casts=self._references.casts,
+        )
+        saved = self._saved(info, evidence)
+        report = conclude(saved, measurements, options)
+        more = await established(report, evidence, source, self._references, self._shared.executor)
+        if more is not evidence:
+            saved = replace(saved, evidence=more)
+            report = conclude(saved, measurements, options)
+        if self._pending:
+            self._pending.publish(saved)
+        return report
+
+    async def _most_samples(self) -> int:
+        """The size of a batch: as many as were asked for, else what fits into memory."""
+        asked = self._options.batch_size
+        if "batch_size" in self._options.named:
+            return asked
+        return min(asked, max(1, _BATCH_BYTES // (await self._source.largest_activation() * _BYTES_PER_ELEMENT)))
+
+    async def trace(self, report: Report, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Report:
+        """The report of `compare`, with the trace of those runtimes that ran to their end."""
+        references = await self._trace_references()
+        from ..tracing import trace_run
+
+        try:
+            return await trace_run(
+                report,
+                references=references,
+                model=self._source.model,
+                draw=lambda count: self._trace_inputs(report, count),
+                candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
+                only_failed=only_failed,
+                slots=self._shared.slots,
+                options=self._options,
+                observe=self._observe,
+            )
+        except RuntimeFailedError as error:
+            await asyncio.to_thread(refuse_ids, self._inputs, await self._source.input_hints(), error)
+            raise
+
+    async def try_remedies(self, report: Report) -> Report:
+        """The report of `compare`, traced or not, with what was tried on the runtimes that failed."""
+        from ..remedies import try_remedies
+
+        await self.close()  # the pages that were traced: a GPU has room for so many
+        return await try_remedies(report, self._options, trial=self._trial, observe=self._observe)
+
+    async def _trial(self, trial: Trial) -> Report:
+        """What the same run gives with one thing changed."""
+        options = trial.options(self._options)
+        source, inputs = self._source, self._inputs
+        if trial.converts or trial.epsilons:
+            source = source.variant(options)
+        if trial.epsilons:
+            source.adopt(await self._with_epsilons(dict(trial.epsilons)))
+        if trial.changes_inputs:
+            inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
+        references = None if trial.recomputes else self._references
+        run = Run(options, source, self._cache, self._shared, references=references)
+        try:
+            return await run.compare(inputs)
+        finally:
+            await run.close()
+            if source is not self._source:
+                await source.close()
+
+    async def _with_epsilons(self, epsilons: Mapping[str, float]) -> ArtifactInfo:
+        artifact, layers = await self._source.artifact(), await self._source.layer_names()
+        folder = self._cache.reserve("epsilons", None).folder
+        return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
+
+    async def bundle(self, report: Report, folder: Path) -> Report:
+        """The report of a trace, with its first source operation in a folder of its own."""
+        from ..bundle import bundle_source
+
+        async def draw(count: int) -> Tensors:
+            return (await self._trace_inputs(report, count)).tensors
+
+        return await bundle_source(
+            report,
+            folder,
+            name=self._options.bundle_point,
+            single=(await self._trace_references()).single,
+            draw=draw,
+            candidates=list(self._kept.values()),
+            executor=self._shared.executor,
+        )
+
+    def _artifact_float32(self) -> asyncio.Task[ArtifactRuntime]:
+        """The artifact in Python, which is started once."""
+
+        async def start() -> ArtifactRuntime:
+            artifact = await self._source.artifact()
+            layers = await self._source.layer_names() if artifact.format == "graph" else ()
+            await self._source.tensorflow()
+            from ..tracing import of_layers, start_single  # imports TensorFlow, which is quiet only by then
+
+            single = await start_single(artifact, layers=layers, executor=self._shared.executor, stack=self._stack)
+            of_layers(single.points, self._options.layers)  # a name that is not there ends the run here
+            return single
+
+        self._reading = self._reading or asyncio.create_task(start())
+        return self._reading
+
+    def _trace_references(self) -> asyncio.Task[TraceReferences]:
+        """The same with artifact:float64, which takes much memory: not before the power is measured."""
+
+        async def start() -> TraceReferences:
+            single = await self._artifact_float32()
+            from ..tracing import start_references
+
+            return await start_references(
+                single, await self._source.artifact(), executor=self._shared.executor, stack=self._stack
+            )
+
+        self._preparing = self._preparing or asyncio.create_task(start())
+        return self._preparing
+
+    async def _trace_inputs(self, report: Report, count: int) -> TraceInputs:
+        """The samples that failed, and others to make up the number, which may have to be larger."""
+        from ..tracing import TraceInputs, worst_samples
+
+        signature, total = report.model.signature, self._inputs.sample_count
+        fixed = signature.fixed_batch
+        # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
+        count = max(count, -(-_FORWARDED_BELOW // self._largest_input()))
+        samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
+        if fixed:  # the whole batch of the worst
+            first = samples[0] // fixed * fixed
+            samples = tuple(range(first, first + fixed))
+        sampled = {spec.name for spec in signature.outputs if spec.has_sample_axis}
+        inputs, size, classes = (list[Tensors]() for _ in range(3))
+        for batch in self._inputs.batches(self._batch_size):
+            rows = [sample - batch.start for sample in samples if 0 <= sample - batch.start < batch.size]
+            if rows:
+                reference = await self._references.batch(batch.index)
+                with_rows = batch.tensors.keys() - batch.whole
+                inputs.append({name: v[rows] if name in with_rows else v for name, v in batch.tensors.items()})
+                complete = len(rows) == batch.size == len(samples)
+                size.append(_rows(reference.size, rows, sampled, batch.size, complete=complete))
+                classes.append(_rows(reference.classes, rows, sampled, batch.size, complete=complete))
+        return TraceInputs(
+            _joined(inputs, self._inputs.whole),
+            _joined(size, reference.size.keys() - sampled),
+            _joined(classes, reference.classes.keys() - sampled),
+            samples,
+        )
+
+    def _largest_input(self) -> int:
+        """Elements of the largest input for one sample."""
+        first = next(iter(self._inputs.batches(1)))
+        return max(
+            (v.size // (1 if name in first.whole else len(v)) or 1 for name, v in first.tensors.items()), default=1
+        )
+
+    def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
+        inputs, measurements, options = self._inputs, self._measured, self._options
+        return SavedRun(
+            model=replace(info, signature=measurements.signature),
+            artifact=self._artifact.result(),
+            inputs=replace(inputs.info, ids=self._id_inputs),
+            runtimes=(*self._references.records.values(), *(self._records[r] for r in options.runtimes)),
+            candidates=options.runtimes,
+            batch_sizes=tuple(batch.size for batch in inputs.batches(self._batch_size)),
+            nonfinite_inputs=measurements.nonfinite_inputs,
+            input_elements=measurements.input_elements,
+            command=options.command,
+            evidence=evidence,
+            power=self._power,
+        )
+
+    async def _open_inputs(self, given: Any) -> Inputs:
+        if isinstance(given, Inputs):
+            return given
+        signature = (await self._source.info()).signature
+        if isinstance(given, Path):
+            return await asyncio.to_thread(open_inputs, given, signature)
+        if given is not None:
+            return from_arrays(given, signature)
+        options, hints = self._options, await self._source.input_hints()
+        lengths = await fitting_lengths(self._source, options, self._cache, self._shared.executor)
+        made = make_inputs(
+            signature,
+            samples=options.samples,
+            seed=options.seed,
+            ranges=options.range,
+            sizes=lengths.sizes,
+            hints=hints,
+        )
+        return replace(made, info=replace(made.info, notes=(*made.info.notes, *lengths.notes)))
+
+    def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
+        done: dict[RuntimeId, int] = {}
+
+        def advance(runtime: RuntimeId, samples: int) -> None:
+            done[runtime] = done.get(runtime, 0) + samples
+            self._observe(str(runtime), "running", done[runtime], inputs.sample_count)
+
+        return advance
+
+    async def _reference_batches(self) -> None:
+        """Compute the references, and the noise floor from them as they come."""
+        computing = asyncio.ensure_future(self._references.compute())
+        try:
+            for batch in self._inputs.batches(self._batch_size):
+                reference = await self._references.batch(batch.index)
+                await asyncio.to_thread(self._measured.add_inputs, batch)
+                await asyncio.to_thread(
+                    self._measured.add_reference,
+                    self._references.size_runtime,
+                    reference.size,
+                    reference.classes,
+                    batch.start,
+                    batch.size,
+                )
+                if self._keep:
+                    self._keep.write(self._references.class_runtime, batch.index, reference.classes)
+                    if self._references.size_runtime != self._references.class_runtime:
+                        self._keep.write(self._references.size_runtime, batch.index, reference.size)
+            await computing
+        finally:
+            computing.cancel()
+            await asyncio.gather(computing, return_exceptions=True)
+
+    async def _measure_power(self, began_at: float) -> None:
+        """What faults of the weights do to the outputs, while the browsers run and after the references."""
+        from ..power import Allowance
+        from .measured_power import find_power
+
+        artifact = await self._artifact
+        allowance = Allowance(began_at, lambda: self._left > 0)
+        await self._references.done()
+        graph = (await self._artifact_float32()).graph if self._prepares_trace else None
+        self._power = await find_power(
+            self._source, artifact, self._references, self._cache, self._shared.executor, allowance, graph
+        )
+
+    async def _candidate(self, runtime_id: RuntimeId) -> None:
+        """Run one candidate to its end or its failure; both are recorded."""
+        async with self._shared.hosts.turn(runtime_id), self._shared.slots:
+            runtime: BrowserRuntime | None = None
+            status, error = RuntimeStatus.OK, None
+            try:
+                self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
+                host = await self._shared.hosts.get(self._options, runtime_id.engine)
+                runtime = host.runtime(
+                    runtime_id,
+                    self._artifact,
+                    flags=dict(self._options.flags),
+                    cpu_kernels=self._options.cpu_kernels,
+                )
+                async with AsyncExitStack() as stack:
+                    await stack.enter_async_context(runtime)
+                    await self._predict_all(runtime)
+                    if self._keeps_open:
+                        self._kept[runtime_id] = runtime
+                        self._stack.push_async_exit(stack.pop_all())
+            except RuntimeFailedError as failure:
+                status, error = status_of(failure), str(failure)
+            self._records[runtime_id] = RuntimeRecord(
+                runtime_id,
+                status,
+                getattr(runtime, "environment", None),
+                dict(runtime.timings_s) if runtime else {},
+                error,
+            )
+            self._left -= 1
+            self._observe(str(runtime_id), status.value, self._inputs.sample_count, self._inputs.sample_count)
+
+    async def _predict_all(self, runtime: BrowserRuntime) -> None:
+        self._environments[runtime.id] = runtime.environment
+        done = 0
+        for batch in self._inputs.batches(self._batch_size):
+            outputs = await runtime.predict(batch.tensors, samples=batch.size)
+            reference = await self._references.batch(batch.index)
+            await asyncio.to_thread(
+                self._measured.add, runtime.id, outputs, reference.size, reference.classes, batch.start, batch.size
+            )
+            if self._keep:
+                await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
+            done += batch.size
+            self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
+
+
+def _rows(outputs: Tensors, rows: Sequence[int], sampled: Collection[str], size: int, *, complete: bool) -> Tensors:
+    """These samples of a batch of so many; an output without a row for each is known for a complete batch alone."""
+    has_rows = {name for name in sampled if outputs[name].shape[:1] == (size,)}
+    return {
+        name: value[rows] if name in has_rows else value
+        for name, value in outputs.items()
+        if complete or name in has_rows
+    }
+
+
+def _joined(parts: Sequence[Tensors], whole: Collection[str]) -> Tensors:
+    """The parts of all batches, one behind another; of what has no sample axis, the one value."""
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {n: parts[0][n] if n in whole else np.concatenate([part[n] for part in parts]) for n in names}

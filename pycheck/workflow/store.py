@@ -1,0 +1,192 @@
+"""Raw outputs on disk, a file a batch, and what else a saved run needs to be judged again.
+
+DIR/run.json                             model, artifact, inputs, runtimes, batch sizes
+DIR/outputs/chromium-webgl/000000.safetensors
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import InputError, UsageError
+from ..types import (
+    ArtifactInfo,
+    Evidence,
+    InputsInfo,
+    ModelInfo,
+    NonfiniteInput,
+    Power,
+    RuntimeId,
+    RuntimeRecord,
+    Tensors,
+)
+
+RUN_VERSION = 2
+
+
+class OutputStore:
+    """The outputs of several runtimes under one folder, by batch index."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _file(self, runtime: RuntimeId, index: int) -> Path:
+        return self.folder / f"{runtime.engine.replace(':', '-')}-{runtime.kind}" / f"{index:06d}.safetensors"
+
+    def write(self, runtime: RuntimeId, index: int, tensors: Tensors) -> None:
+        """Keep one batch. UsageError when the disk does not take it."""
+        file = self._file(runtime, index)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # np.ascontiguousarray would make an axis for a scalar.
+            safetensors.numpy.save_file({name: np.asarray(t, order="C") for name, t in tensors.items()}, file)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise UsageError(f"the outputs of {runtime} cannot be written to {file}: {error}") from error
+
+    def read(self, runtime: RuntimeId, index: int) -> Tensors:
+        """One batch back; InputError when it is not there or damaged."""
+        file = self._file(runtime, index)
+        try:
+            return safetensors.numpy.load_file(file)
+        except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+            raise InputError(f"saved outputs of {runtime} cannot be read: {file}: {error}") from error
+
+    def has(self, runtime: RuntimeId, index: int = 0) -> bool:
+        """Whether a batch of a runtime was kept."""
+        return self._file(runtime, index).is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRun:
+    """What `run` produced besides the outputs; enough for compare, diagnose, gate and report."""
+
+    model: ModelInfo
+    artifact: ArtifactInfo | None
+    inputs: InputsInfo
+    runtimes: tuple[RuntimeRecord, ...]
+    candidates: tuple[RuntimeId, ...]
+    batch_sizes: tuple[int, ...]
+    nonfinite_inputs: tuple[NonfiniteInput, ...]  # those that have any
+    input_elements: dict[str, int]  # of one batch, by input
+    command: str
+    evidence: Evidence = field(default_factory=Evidence)
+    power: Power | None = None  # as it was measured, before the gate judged it
+    version: int = RUN_VERSION
+
+
+_SAVED_RUN = TypeAdapter(SavedRun)
+
+
+class PendingRun:
+    """A run that is being saved: built beside `target`, and put there whole or not at all.
+
+    UsageError when `target` is something else than a new folder, an empty one or an earlier run,
+    and when its place cannot be written.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / "run.json").is_file())):
+            raise UsageError(f"--save-run {target}: it exists and is no saved run; name a new or empty folder")
+        place = target if target.is_dir() else target.absolute().parent
+        self._made = [folder for folder in (place, *place.parents) if not folder.exists()]
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            self._folder = Path(tempfile.mkdtemp(prefix=".pycheck-run-", dir=place))
+        except OSError as error:
+            self.discard()
+            raise UsageError(f"--save-run {target} cannot be written: {error.strerror}") from error
+        self.outputs = OutputStore(self._folder / "outputs")
+
+    def publish(self, run: SavedRun) -> None:
+        """Put the outputs and run.json in place of an earlier run's; whatever else lies there stays."""
+        try:
+            (self._folder / "run.json").write_bytes(_SAVED_RUN.dump_json(run, indent=2))
+            self._target.mkdir(exist_ok=True)
+            (self._target / "run.json").unlink(missing_ok=True)
+            shutil.rmtree(self._target / "outputs", ignore_errors=True)
+            (self._folder / "outputs").rename(self._target / "outputs")
+            (self._folder / "run.json").rename(self._target / "run.json")
+        except OSError as error:
+            raise UsageError(f"--save-run {self._target} cannot be written: {error.strerror}") from error
+        self._made = []
+
+    def discard(self) -> None:
+        """Remove what was built beside the target; without `publish` nothing remains."""
+        if hasattr(self, "_folder"):
+            shutil.rmtree(self._folder, ignore_errors=True)
+        for parent in self._made:
+            with suppress(OSError):
+                parent.rmdir()
+
+
+def open_run(folder: Path) -> tuple[SavedRun, OutputStore]:
+    """A saved run. InputError says what is missing, damaged or too new."""
+    file = folder / "run.json"
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{folder} is no saved run: {file.name}: {error.strerror}", "Make one with pycheck compare --save-run DIR."
+        ) from error
+    try:
+        version = _version_of(json.loads(text))
+        if version != RUN_VERSION:
+            raise InputError(f"{file} has version {version}; this pycheck reads version {RUN_VERSION}")
+        saved = _SAVED_RUN.validate_json(text)
+    except (ValueError, ValidationError, RecursionError) as error:
+        raise InputError(f"{file} is damaged: {str(error).splitlines()[0]}") from error
+    _check(file, saved)
+    return saved, OutputStore(folder / "outputs")
+
+
+def _check(file: Path, saved: SavedRun) -> None:
+    """InputError where the parts do not fit one another: judged as they are, they would hide what is missing."""
+    recorded = {record.id for record in saved.runtimes}
+    if not saved.candidates or not recorded.issuperset(saved.candidates):
+        raise InputError(f"{file} is damaged: its candidates are not among its runtimes")
+    if min(saved.batch_sizes, default=0) < 1 or sum(saved.batch_sizes) != saved.inputs.sample_count:
+        raise InputError(f"{file} is damaged: its batches do not add up to {saved.inputs.sample_count} samples")
+    if not saved.model.signature.outputs:
+        raise InputError(f"{file} is damaged: its model has no outputs")
+
+
+def read_outputs(saved: SavedRun, store: OutputStore, runtime: RuntimeId, index: int) -> Tensors:
+    """One batch of a saved run; InputError when an output is missing or a reference has another number of samples."""
+    tensors = store.read(runtime, index)
+    names = {spec.name for spec in saved.model.signature.outputs}
+    if missing := sorted(names - tensors.keys()):
+        raise InputError(f"saved outputs of {runtime} are damaged: batch {index} has no {', '.join(missing)}")
+    if runtime in saved.model.references:
+        for spec in saved.model.signature.outputs:
+            shape = tensors[spec.name].shape
+            if spec.has_sample_axis and shape[:1] != (saved.batch_sizes[index],):
+                raise InputError(
+                    f"saved outputs of {runtime} are damaged: {spec.name} has shape {shape} in batch {index}, "
+                    f"which has {saved.batch_sizes[index]} samples"
+                )
+    return {name: tensors[name] for name in names}
+
+
+def _version_of(document: Any) -> object:
+    return document.get("version") if isinstance(document, dict) else None
+
+
+def starts(batch_sizes: tuple[int, ...]) -> Iterator[int]:
+    """Index of the first sample of each batch."""
+    start = 0
+    for size in batch_sizes:
+        yield start
+        start += size

@@ -1,0 +1,129 @@
+"""Which code a source gets, from its operation and the operands of its first wrong element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from pycheck.diagnosis.case import unlike
+from pycheck.types import Finding, Operand, RuntimeId, Severity
+
+Found = Callable[..., Finding]
+
+NAN, INF = math.nan, math.inf
+WEBGL = RuntimeId("chromium", "webgl")
+WITH_NAN = Operand("row", None, 1.0, 2.0, nan_count=1, infinity_count=0)
+WITH_INFINITIES = Operand("row", None, 1.0, 2.0, nan_count=0, infinity_count=2)
+
+
+@pytest.mark.parametrize(
+    ("code", "op", "values", "expected", "given", "bits", "dtype"),
+    [
+        ("f16-overflow", "Mul", (300.0,), 90000.0, INF, 16, "f4"),
+        ("f16-overflow", "Mul", (300.0,), 90000.0, 65504.0, 16, "f4"),
+        ("f16-overflow", "Mul", (70000.0,), 70.0, 65.5, 16, "f4"),
+        ("f16-overflow", "Minimum", (0.137,), 0.137, NAN, 16, "f4"),
+        ("f16-underflow", "Rsqrt", (1e-8,), 1e4, INF, 16, "f4"),
+        ("log-of-zero", "Log", (0.0,), -INF, -88.0, 32, "f4"),
+        ("division-by-zero", "RealDiv", (0.0, 0.0), NAN, 1.0, 32, "f4"),
+        ("sqrt-of-negative", "Sqrt", (-1.0,), NAN, 0.0, 32, "f4"),
+        ("inf-minus-inf", "Sub", (INF, INF), NAN, 0.0, 32, "f4"),
+        ("inf-minus-inf", "MatMul", (WITH_INFINITIES,), NAN, 3e38, 32, "f4"),
+        ("exp-overflow", "Exp", (89.0,), INF, 3e38, 32, "f4"),
+        ("infinity-mishandled", "Relu", (-INF,), 0.0, NAN, 32, "f4"),
+        ("nan-masked", "Relu6", (NAN,), NAN, 0.0, 32, "f4"),
+        ("nan-spread", "Softmax", (1.0, WITH_NAN), 0.5, NAN, 32, "f4"),
+        ("nan-introduced", "_FusedConv2D", (), 0.5, NAN, 32, "f4"),
+        ("nonfinite-changed", "_FusedConv2D", (), INF, NAN, 32, "f4"),
+        ("denormal-flush", "Mul", (1e-40, 1e38), 0.01, 0.0, 32, "f4"),
+        ("denormal-flush", "Log", (1e-40,), -INF, -92.0, 32, "f4"),
+        ("int32-precision", "Add", (16777217.0,), 16777218.0, 16777216.0, 32, "i4"),
+        ("int32-precision", "FloorMod", (16777217.0,), 217.0, 216.0, 32, "i4"),
+        ("nondeterministic", "RandomStandardNormal", (), 0.4, -1.2, 32, "f4"),
+        ("resize-alignment", "ResizeBilinear", (), 0.4, 0.6, 32, "f4"),
+        ("infinity-mishandled", "Transpose", (None,), INF, NAN, 16, "f4"),
+        ("own-drift", "Sin", (1e7,), 0.42, 0.71, 32, "f4"),
+    ],
+)
+def test_a_source_gets_the_code_that_its_operands_explain(
+    source: Found,
+    code: str,
+    op: str,
+    values: tuple[float | Operand | None, ...],
+    expected: float,
+    given: float,
+    bits: int,
+    dtype: str,
+) -> None:
+    finding = source(op, values, expected, given, bits=bits, dtype=dtype)
+    assert finding.code == code
+    assert (finding.severity, finding.layer, finding.runtime) == (Severity.WARNING, "layer", WEBGL)
+    assert finding.summary and finding.advice
+
+
+@pytest.mark.parametrize(
+    ("code", "op", "values", "double", "single"),
+    [
+        ("log-of-zero", "Log", (0.0,), -INF, -INF),
+        ("division-by-zero", "RealDiv", (1.0, 0.0), INF, INF),
+        ("sqrt-of-negative", "Sqrt", (-0.06,), 0.01, NAN),
+        ("inf-minus-inf", "Mean", (WITH_INFINITIES,), NAN, NAN),
+        ("exp-overflow", "Exp", (95.0,), 1.8e41, INF),
+        ("denormal-flush", "Log", (0.0,), -92.0, -INF),
+        ("denormal-flush", "Log", (1e-40,), -92.0, -INF),
+        ("native-nan", "Mul", (0.0, INF), NAN, NAN),
+        ("native-overflow", "RealDiv", (INF, INF), 0.5, NAN),
+        ("native-overflow", "Square", (1e20,), 1e40, INF),
+        ("native-nan", "Acos", (2.0,), NAN, NAN),
+    ],
+)
+def test_where_python_itself_makes_nan_gets_the_code_that_the_operands_explain(
+    origin: Found, code: str, op: str, values: tuple[float | Operand | None, ...], double: float, single: float
+) -> None:
+    finding = origin(op, values, double, single)
+    assert (finding.code, finding.runtime, finding.layer) == (code, None, "layer")
+    assert finding.summary.startswith("In Python itself p (")
+
+
+def test_a_clip_that_returns_what_it_read_is_spoilt_by_a_nan_in_another_sample(source: Found) -> None:
+    assert source("ReLU", (9.0,), 6.0, 9.0, beside=NAN).code == "nan-spread"
+    assert source("ClipByValue", (INF,), 6.0, INF, beside=NAN).code == "nan-spread"
+    assert source("ClipByValue", (INF,), 6.0, INF).code == "infinity-mishandled"
+    assert source("ReLU", (9.0,), 6.0, 9.0).code == "own-drift"  # no NaN anywhere: another fault
+    assert source("ReLU", (9.0,), 6.0, 8.0, beside=NAN).code == "own-drift"
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "what", "advice"),
+    [
+        ("Log1p", 1e-6, "formula for it cancels", "Scale the values up"),
+        ("Log1p", 5.0, "the operation itself is less exact", "another backend"),
+        ("Sin", 1e5, "so large an angle", "whole turns"),
+        ("Sin", 1.0, "the operation itself is less exact", "another backend"),
+    ],
+)
+def test_a_kernel_known_to_be_inexact_there_is_told_with_what_helps_there(
+    source: Found, op: str, value: float, what: str, advice: str
+) -> None:
+    finding = source(op, (value,), 0.5, 0.6)
+    assert finding.code == "own-drift"
+    assert what in finding.summary
+    assert advice in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "texts"),
+    [
+        (1.0, 2.0, ("1", "2")),
+        (1229304832.0, 1229304707.0, ("1,229,304,832", "1,229,304,707")),
+        (0.12345, 0.12349, ("0.12345", "0.12349")),
+        (1.0, 1.0, ("1", "1")),
+        (NAN, 1.0, ("NaN", "1")),
+    ],
+)
+def test_two_numbers_that_differ_are_written_with_digits_enough_to_tell(
+    given: float, expected: float, texts: tuple[str, str]
+) -> None:
+    assert unlike(given, expected) == texts
