@@ -23,7 +23,7 @@ NODE_PACKAGES := node_modules/.packages
 # Installed without their dependencies, which would bring another TensorFlow: the published converter, of which the tests
 # need the weight writer and the list of operations, and the Keras 2 that has the number of the installed TensorFlow.
 WITHOUT_DEPENDENCIES = "tensorflowjs==4.22.0" "$$($(BIN)/python -c "$(FITTING_TF_KERAS)")"
-FITTING_TF_KERAS := from pycheck import installed; print('tf-keras==%d.%d.*' % installed.find('tensorflow').release)
+FITTING_TF_KERAS := from pycheck.system import installed; print('tf-keras==%d.%d.*' % installed.find('tensorflow').release)
 HARNESS := pycheck/_harness/manifest.json
 BROWSERS := .setup/browsers
 SETUP := $(PACKAGES) $(HARNESS) $(BROWSERS)

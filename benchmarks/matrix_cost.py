@@ -6,14 +6,12 @@ import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from common import Sizes, new_table, number, pycheck
 from page import ROOT
+from processes import Measured
 from rich.console import Console
-
-if TYPE_CHECKING:
-    from processes import Measured
-    from run import Sizes
 
 CONFIG = ROOT / "models" / "pycheck.toml"
 GOAL = 1.3  # times the own work of the slowest engine
@@ -21,8 +19,6 @@ GOAL = 1.3  # times the own work of the slowest engine
 
 def section_matrix(console: Console, sizes: Sizes, work: Path) -> None:
     """`pycheck check` of the whole sample matrix and of each engine alone, with what runs in Python in the cache."""
-    from run import pycheck
-
     del sizes
     engines: dict[str, list[str]] = {}
     for runtime in tomllib.loads(CONFIG.read_text(encoding="utf-8"))["runtimes"]:
@@ -57,8 +53,6 @@ def _processor_s() -> float | None:
 
 
 def cost_table(done: dict[str, tuple[Measured, float | None]]) -> Any:
-    from run import new_table, number
-
     whole = done["all"][0].wall_s
     table = new_table(
         f"The sample matrix, goal {GOAL:g} times the slowest engine's own work",

@@ -6,12 +6,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from common import new_table, pycheck
+from processes import Measured
 from rich.table import Table
-
-if TYPE_CHECKING:
-    from processes import Measured
 
 #: What the Python process may take: this and so many times the weights in float32.
 BASE_MB, TIMES_WEIGHTS = 1200.0, 8
@@ -26,8 +24,6 @@ print(4 * model.count_params())
 
 def model_table(work: Path) -> Table:
     """ResNet50 with random weights on wasm, each command with an empty cache."""
-    from run import new_table
-
     model = work / "resnet50.keras"
     made = subprocess.run([sys.executable, "-c", _MAKE, str(model)], check=True, capture_output=True, text=True)
     weights = int(made.stdout.split()[-1]) / 1e6
@@ -49,6 +45,4 @@ def model_table(work: Path) -> Table:
 
 
 def _measured(arguments: tuple[str | Path, ...], cache: Path) -> Measured:
-    from run import pycheck
-
     return pycheck((*arguments, "-q"), cache, watch_memory=True)

@@ -12,18 +12,17 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import BACKENDS, DEFAULT, FULL, QUICK, TELL_IMPORTS, Case, Sizes, cases, median, new_table, number, pycheck
 from matrix_cost import section_matrix
 from model_memory import model_table
 from page import ROOT, Task, build_bundle
@@ -32,61 +31,7 @@ from rich.console import Console
 from rich.table import Table
 from trace_cost import section_trace
 
-BACKENDS = ("cpu", "webgl", "wasm")
 SECTIONS = ("compare", "trace", "imports", "memory", "transfer", "matrix")
-_MAIN = "from pycheck.cli.main import main; main()"
-_TENSORFLOW_PACKAGES = ("tensorflow", "keras", "tf_keras", "tensorflowjs")
-#: A pycheck command that prints "imported" and which of those it imported, as its last line.
-TELL_IMPORTS = f"""
-import sys; from pycheck.system import process; from pycheck.cli.main import run
-process.own = True
-code = run(sys.argv[1:])
-print("imported", *(name for name in {_TENSORFLOW_PACKAGES} if name in sys.modules))
-process.end(code)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A model with its inputs."""
-
-    title: str
-    model: Path
-    inputs: Path
-    batch_size: int = 32
-
-    @property
-    def sample_count(self) -> int:
-        """Length of the first axis."""
-        return len(np.load(self.inputs, mmap_mode="r"))
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much is measured."""
-
-    rounds: int
-    mobilenet: bool
-    memory_samples: tuple[int, ...]
-
-
-QUICK = Sizes(1, False, (200, 2000))
-DEFAULT = Sizes(3, True, (1000, 10_000, 30_000))
-FULL = Sizes(7, True, (1000, 10_000, 30_000))
-
-
-def pycheck(
-    arguments: Sequence[str | Path],
-    cache: Path,
-    *,
-    checkout: Path = ROOT,
-    watch_memory: bool = False,
-    code: str = _MAIN,
-) -> Measured:
-    """One pycheck command as a process of its own, with the code of a checkout."""
-    environment = {"PYTHONPATH": str(checkout), "PYCHECK_CACHE_DIR": str(cache)}
-    # -P: the code of the checkout, not of the current folder.
-    return run([sys.executable, "-P", "-c", code, *map(str, arguments)], env=environment, watch_memory=watch_memory)
 
 
 def compare(
@@ -102,7 +47,7 @@ def compare(
 def measure_rounds(task: Task, case: Case, rounds: int, against: Path | None) -> list[dict[str, tuple[Measured, Any]]]:
     """Each round runs everything once; what each gave, by name, with its own account of its stages."""
     done = []
-    for number in range(rounds):
+    for turn in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             results: dict[str, tuple[Measured, Any]] = {}
             for name, checkout in (("compare", ROOT), ("against", against)):
@@ -120,14 +65,8 @@ def measure_rounds(task: Task, case: Case, rounds: int, against: Path | None) ->
                 measured = run([sys.executable, str(ROOT / "benchmarks" / script), task.to_json(), *extra])
                 results[name] = measured, json.loads(measured.stdout.splitlines()[-1])
         done.append(results)
-        print(f"{case.title}: round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
+        print(f"{case.title}: round {turn + 1} of {rounds} done", file=sys.stderr, flush=True)
     return done
-
-
-def median(values: Iterable[float | None]) -> float | None:
-    """The median of those that are there; None when none is."""
-    present = [value for value in values if value is not None]
-    return statistics.median(present) if present else None
 
 
 def whole_table(case: Case, rounds: list[dict[str, tuple[Measured, Any]]]) -> Table:
@@ -188,19 +127,6 @@ def section_compare(console: Console, sizes: Sizes, work: Path, against: Path | 
         task = make_task(case, report, cache, work / "bundle")
         rounds = measure_rounds(task, case, sizes.rounds, against)
         console.print(whole_table(case, rounds), stages_table(case, rounds), sep="\n")
-
-
-def cases(sizes: Sizes, work: Path) -> Iterator[Case]:
-    """The models that are measured."""
-    yield Case("small CNN", ROOT / "models" / "cnn.keras", ROOT / "models" / "cnn_inputs.npy")
-    if sizes.mobilenet:
-        model = work / "mobilenet.keras"
-        subprocess.run(
-            [sys.executable, ROOT / "models" / "make_models.py", "--mobilenet", model], check=True, capture_output=True
-        )
-        inputs = work / "mobilenet_inputs.npy"
-        np.save(inputs, np.load(inputs)[:8])
-        yield Case("MobileNetV2", model, inputs, batch_size=8)
 
 
 def make_task(case: Case, report: Mapping[str, Any], cache: Path, bundle: Path) -> Task:
@@ -317,19 +243,6 @@ def _cpu_name() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def new_table(title: str, *columns: str) -> Table:
-    """A plain table; every column but the first is of numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
-    return table
-
-
-def number(value: float | None) -> str:
-    """Two decimals, and a dash for what is absent."""
-    return "-" if value is None else f"{value:.2f}"
 
 
 @contextmanager

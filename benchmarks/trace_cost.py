@@ -7,13 +7,11 @@ import statistics
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from common import Case, Sizes, cases, new_table, number, pycheck
+from processes import Measured
 from rich.console import Console
-
-if TYPE_CHECKING:
-    from processes import Measured
-    from run import Case, Sizes
 
 BACKENDS = ("wasm", "webgl")
 GOAL = 3.0  # times the plain compare
@@ -21,8 +19,6 @@ GOAL = 3.0  # times the plain compare
 
 def section_trace(console: Console, sizes: Sizes, work: Path) -> None:
     """`pycheck trace` and `pycheck compare` in turns, each with a cache of its own that is empty at first."""
-    from run import cases
-
     for case in list(cases(sizes, work))[-1:]:
         rounds = [one_round(case) for _ in range(sizes.rounds)]
         console.print(_table(case, rounds), coverage(rounds[-1]["trace"][1]), _goal(rounds), sep="\n")
@@ -30,8 +26,6 @@ def section_trace(console: Console, sizes: Sizes, work: Path) -> None:
 
 def one_round(case: Case) -> dict[str, tuple[Measured, dict[str, Any]]]:
     """Both commands once, with their reports."""
-    from run import pycheck
-
     done = {}
     for command in ("compare", "trace"):
         with tempfile.TemporaryDirectory() as cache:
@@ -48,8 +42,6 @@ def ratios(rounds: list[dict[str, tuple[Measured, dict[str, Any]]]]) -> list[flo
 
 
 def _table(case: Case, rounds: list[dict[str, tuple[Measured, dict[str, Any]]]]) -> Any:
-    from run import new_table, number
-
     title = f"{case.title}, {case.sample_count} samples, {', '.join(BACKENDS)}, median of {len(rounds)}"
     table = new_table(title, "whole process", "wall s", "cpu s", "Python MB", "x compare")
     for command in ("compare", "trace"):

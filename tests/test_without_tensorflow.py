@@ -39,7 +39,7 @@ find_spec = PathFinder.find_spec
 absent = ("tensorflow", "keras", "tf_keras", "tensorflowjs")
 PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in absent else find_spec(name, *rest)
 """
-_COMMAND = f"{_ABSENT}\nfrom pycheck import cli\nsys.exit(cli.run(sys.argv[1:]))"
+_COMMAND = f"{_ABSENT}\nfrom pycheck.cli import main as cli\nsys.exit(cli.run(sys.argv[1:]))"
 
 
 @dataclass(frozen=True)

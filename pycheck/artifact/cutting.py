@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ArtifactFileError
 from ..graphdef.control_flow import node_of
+from .cut import Cut
 from .document import Document
 from .executable import Point
-from .weights import Array, RawWeight, raw_weights
-
-WEIGHTS_FILE = "weights.bin"
+from .layers.cutting import cut_layer
+from .weights import Array, raw_weights
 
 _TYPES = {
     "float32": "DT_FLOAT",
@@ -27,60 +25,12 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """An artifact of one operation.
-
-    Attributes:
-        format: layers or graph.
-        topology: `modelTopology` of its model.json.
-        signature: That of a graph; None for layers.
-        weights: What it keeps of the manifest, with the bytes, in that order.
-        inputs: What the operation reads, by its name in the artifact -> name of the input here.
-        output: What to ask for here: the node (``node:1`` for its second output), or the layer.
-        attributes: What the operation was told, in plain values.
-    """
-
-    format: str
-    topology: Mapping[str, Any]
-    signature: Mapping[str, Any] | None
-    weights: tuple[RawWeight, ...]
-    inputs: Mapping[str, str]
-    output: str
-    attributes: Mapping[str, Any]
-
-    @property
-    def entries(self) -> list[dict[str, Any]]:
-        """The manifest's entries."""
-        return [dict(weight.entry) for weight in self.weights]
-
-    @property
-    def data(self) -> bytes:
-        """The weights, one after the other."""
-        return b"".join(weight.data for weight in self.weights)
-
-    def files(self) -> dict[str, bytes]:
-        """model.json and its weights, by name."""
-        manifest = [{"paths": [WEIGHTS_FILE], "weights": self.entries}] if self.weights else []
-        content = {
-            "format": f"{self.format}-model",
-            "generatedBy": "pycheck",
-            **({"signature": self.signature} if self.signature else {}),
-            "modelTopology": self.topology,
-            "weightsManifest": manifest,
-        }
-        files = {"model.json": json.dumps(content).encode()}
-        return files | ({WEIGHTS_FILE: self.data} if self.weights else {})
-
-
 def cut_out(document: Document, point: Point, operands: Mapping[str, Array]) -> Cut:
     """The operation of a point; `operands` are examples of what it reads, by `Point.inputs`.
 
     ArtifactFileError says why it cannot stand alone, as a layer that reads a mask.
     """
     if document.format == "layers":
-        from .layers.cutting import cut_layer
-
         return cut_layer(document, point, operands)
     return _cut_node(document, point, operands)
 

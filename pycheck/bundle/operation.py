@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..artifact import Point
-from ..artifact.cutting import Cut
+from ..artifact.cut import Cut
 from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError
 from ..gate import precision_bits
 from ..runtimes.browser.page import BrowserRuntime

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import tensors
-from ..artifact.cutting import Cut
+from ..artifact.cut import Cut
 from ..report.codec import encode
 from ..report.wording import printable
 from ..types import Array, Environment, RuntimeId, TracePoint

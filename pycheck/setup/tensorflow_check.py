@@ -20,7 +20,7 @@ from pycheck.errors import PycheckError
 from pycheck.model.tensorflow_import import import_tensorflow
 try:
     import_tensorflow()
-    import pycheck.tensorflow_internals
+    import pycheck.graphdef.internals
 except PycheckError as error:
     print(json.dumps([error.message, error.advice]))
 else:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from pycheck.artifact import Point, read_artifact
-from pycheck.artifact.cutting import Cut, cut_out
+from pycheck.artifact.cut import Cut
+from pycheck.artifact.cutting import cut_out
 from pycheck.artifact.document import Document, read_document
 from pycheck.errors import ArtifactFileError
 from pycheck.graphdef.session import Session

@@ -31,7 +31,7 @@ CPU = ("--runtime", "chromium:cpu", "--timeout", "60")
 #: Runs the command line, then says on the last line of standard error which heavy packages it imported.
 _WITH_IMPORTS = """
 import sys
-from pycheck import cli
+from pycheck.cli import main as cli
 code = cli.run(sys.argv[1:])
 heavy = [name for name in ("tensorflow", "keras", "tf_keras", "tensorflowjs", "playwright") if name in sys.modules]
 sys.stdout.flush()

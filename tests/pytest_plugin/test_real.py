@@ -28,7 +28,7 @@ MODELS = ROOT / "models"
 _CONFTEST = """
 import os
 from pathlib import Path
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
 
 start = BrowserHost.__aenter__
 

@@ -512,7 +512,7 @@ def test_nothing_is_left_behind_after_an_orderly_end(
 SCRIPT = """
 import asyncio, sys
 from pathlib import Path
-from pycheck.runtimes.browser import BrowserHost
+from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.types import RuntimeId
 
 async def main():

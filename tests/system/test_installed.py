@@ -261,7 +261,7 @@ def test_who_asks_python_for_a_traceback_of_a_fatal_signal_gets_that_too(tmp_pat
 
 def test_a_signal_after_the_import_ends_the_process_as_ever() -> None:
     code = (
-        "import ctypes\nfrom pycheck import installed\nfrom pycheck.fatal_signals import told_of\n"
+        "import ctypes\nfrom pycheck.system import installed\nfrom pycheck.system.fatal_signals import told_of\n"
         "with told_of(lambda *_: installed.killed('tensorflow', 11)):\n    pass\nctypes.string_at(0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -26,12 +26,12 @@ import asyncio, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np
-from pycheck.convert import convert
-from pycheck.memory import give_back
+from pycheck.conversion import convert
+from pycheck.system.memory import give_back
 from pycheck.model import load
 from pycheck.model.tensorflow_import import import_tensorflow
-from pycheck.runtimes.artifact import ArtifactRuntime
-from pycheck.runtimes.native import NativeRuntime
+from pycheck.runtimes.native.artifact import ArtifactRuntime
+from pycheck.runtimes.native.model import NativeRuntime
 from pycheck.power.meter import Meter
 from pycheck.types import Batch, RuntimeId
 
@@ -151,7 +151,7 @@ def test_memory_is_given_back_where_the_process_has_grown_or_cannot_say(monkeypa
 PREDICT = """
 from pathlib import Path
 import numpy as np
-from pycheck.memory import give_back
+from pycheck.system.memory import give_back
 from pycheck.model import load
 from pycheck.model.tensorflow_import import import_tensorflow
 

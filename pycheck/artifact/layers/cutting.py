@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import ArtifactFileError
-from ..cutting import Cut
+from ..cut import Cut
 from ..document import Document
 from ..executable import Point
 from ..weights import Array, raw_weights

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from .activations import same_in_tfjs
 from .refusal import RefusedError
-from .target import Ref
+from .target import Ref, Shape
 
-if TYPE_CHECKING:
-    from .site import Site
+
+class Site(Protocol):
+    """The place where one call of a Keras layer becomes calls of tfjs layers, as far as these functions use it."""
+
+    def emit(
+        self,
+        class_name: str,
+        config: Mapping[str, Any],
+        inputs: Sequence[Ref],
+        shape: Shape,
+        *,
+        part: str = "",
+        dtype: str = "float32",
+    ) -> Ref:
+        """Call one tfjs layer with one output."""
+
+    def note(self, text: str) -> None:
+        """Record how the layer was rewritten."""
 
 
 def activate(site: Site, name: str, x: Ref, part: str = "") -> Ref:
