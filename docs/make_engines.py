@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -167,7 +168,7 @@ def _known(reports: list[Report]) -> Iterator[str]:
     for report in reports:
         for finding in report["findings"]:
             if "known" in finding["evidence"]:
-                summary = finding["summary"].split(" Known until ")[0]
+                summary = re.split(r" Known (?:on \S+ )?until ", finding["summary"])[0]
                 yield f"- `{report['name']}`, `{finding['code']}`: {summary} {finding['evidence']['known']['reason']}."
 
 

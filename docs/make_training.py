@@ -95,7 +95,7 @@ def _of_runtime(trained: Trained, record: RuntimeRecord) -> str:
         return f"cannot train, without {kernel[1]}" if kernel else f"{UNEXPLAINED}: {record.error}"
     if curves.parted is None:
         return "alike"
-    why = [f.code for f in trained.report.findings if str(record.id) in f.evidence.get("runtimes", ())]
+    why = [f.code for f in trained.report.findings if record.id in f.runtimes and f.code != "drift"]
     ours, theirs = reference.loss[-1], curves.loss[-1]
     apart = f"{100 * abs(theirs - ours) / abs(ours):.2g}% apart" if ours else f"{theirs:.2g} for 0"
     return f"{', '.join(why) or UNEXPLAINED}, last loss {apart}"

@@ -125,7 +125,7 @@ def _verdict_on(
     return finding(
         code,
         severity,
-        runtime=c.candidate,
+        runtimes=(c.candidate,),
         tensor=c.tensor,
         summary=f"{c.tensor} on {c.candidate} is {word} than in the accepted release: {'; '.join(what)}{allowed}.",
         advice=_since(c, changes),

@@ -110,7 +110,7 @@ def _exceeded(
     return finding(
         _CODE,
         Severity.ERROR,
-        runtime=c.candidate if c else runtime,
+        runtimes=[c.candidate] if c else [runtime] if runtime else [],
         tensor=c.tensor if c else None,
         summary=text,
         advice=f"{advice} The budget stands in {budget.place}.",

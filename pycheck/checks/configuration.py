@@ -35,8 +35,7 @@ class Selector:
 
     def takes(self, finding: Finding) -> bool:
         """Whether a finding is about nothing but what this selects."""
-        runtimes = [str(finding.runtime)] if finding.runtime else list(finding.evidence.get("runtimes", ()))
-        fits = all(fnmatchcase(runtime, self.runtime) for runtime in runtimes) if runtimes else self.runtime == "*"
+        fits = all(map(self.takes_runtime, finding.runtimes)) if finding.runtimes else self.runtime == "*"
         return fits and (self.output == "*" if finding.tensor is None else self.takes_output(finding.tensor))
 
 

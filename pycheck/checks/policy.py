@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..diagnosis.linking import explains_output
@@ -37,9 +37,11 @@ def apply(
 ) -> Applied:
     """The report with `more` findings, each as severe as its code was set to be, and known ones told as such.
 
-    What failed only by findings that are no errors any more passes, and the verdict follows.
+    What failed only by findings that are no errors any more passes, and the verdict follows. Each runtime of a finding
+    is judged by itself: what is known of some of them leaves an error of the others.
     """
-    before = (*report.findings, *more)
+    parts = [(i, part) for i, found in enumerate((*report.findings, *more)) for part in _of_each_runtime(found)]
+    before = [part for _, part in parts]
     about = [k for k in known if k.where.takes_variant(report.name)]
     seen: list[Known] = []
     after: dict[int, Finding | None] = {}
@@ -55,14 +57,27 @@ def apply(
         by = [i for i, other in enumerate(before) if explains_output(other, found)]
         if by and any(_forgives(before[i], after[i]) for i in by) and found.severity is Severity.ERROR:
             after[index] = None  # told, and forgiven, with the finding that explains it
-    kept = tuple(f for f in after.values() if f)
+    kept = _together([(i, found) for (i, _), found in zip(parts, after.values(), strict=True) if found])
     errors = [f for f in kept if f.severity is Severity.ERROR]
     forgiven = [found for index, found in enumerate(before) if _forgives(found, after[index])]
     comparisons = tuple(replace(c, passed=True) if _excused(c, forgiven, errors) else c for c in report.comparisons)
-    down = {f.runtime for f in forgiven if f.code.startswith("runtime-")}
+    down = {r for f in forgiven if f.code.startswith("runtime-") for r in f.runtimes}
     runtimes = [r for r in report.runtimes if r.status is RuntimeStatus.OK or r.id not in down]
     verdict = decide(comparisons, runtimes=runtimes, findings=errors, nan=nan)
     return Applied(replace(report, comparisons=comparisons, findings=kept, verdict=verdict), tuple(seen))
+
+
+def _of_each_runtime(found: Finding) -> list[Finding]:
+    return [replace(found, runtimes=(runtime,)) for runtime in found.runtimes] or [found]
+
+
+def _together(parts: Iterable[tuple[int, Finding]]) -> tuple[Finding, ...]:
+    """The parts of each finding that are still told alike as one, by the number of the finding."""
+    found: dict[tuple[int, Severity, str, str], Finding] = {}
+    for number, part in parts:
+        key = (number, part.severity, part.summary, part.advice)
+        found[key] = replace(part, runtimes=(*found[key].runtimes, *part.runtimes)) if key in found else part
+    return tuple(found.values())
 
 
 def _with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None:
@@ -82,7 +97,7 @@ def _as_known(found: Finding, entry: Known) -> Finding:
     return replace(
         found,
         severity=Severity.INFO,
-        summary=f"{found.summary} Known until {entry.expires}: {entry.reason}",
+        summary=f"{found.summary} Known{_on(entry)} until {entry.expires}: {entry.reason}",
         advice=f"It is accepted in {entry.place}.",
         evidence={**found.evidence, "known": {"reason": entry.reason, "expires": str(entry.expires)}},
     )
@@ -91,10 +106,14 @@ def _as_known(found: Finding, entry: Known) -> Finding:
 def _as_expired(found: Finding, entry: Known) -> Finding:
     return replace(
         found,
-        summary=f"{found.summary} It was known until {entry.expires}: {entry.reason}",
+        summary=f"{found.summary} It was known{_on(entry)} until {entry.expires}: {entry.reason}",
         advice=f"{found.advice} Or give it another day to expire in {entry.place}.",
         evidence={**found.evidence, "expired": {"reason": entry.reason, "expires": str(entry.expires)}},
     )
+
+
+def _on(entry: Known) -> str:
+    return "" if entry.where.runtime == "*" else f" on {entry.where.runtime}"
 
 
 def _forgives(before: Finding, after: Finding | None) -> bool:
@@ -103,8 +122,7 @@ def _forgives(before: Finding, after: Finding | None) -> bool:
 
 def is_about(found: Finding, c: Comparison) -> bool:
     """Whether a finding is about a comparison."""
-    named = found.runtime == c.candidate or str(c.candidate) in found.evidence.get("runtimes", ())
-    return named and (found.tensor == c.tensor or c.tensor in found.evidence.get("tensors", ()))
+    return c.candidate in found.runtimes and (found.tensor == c.tensor or c.tensor in found.evidence.get("outputs", ()))
 
 
 def _excused(c: Comparison, forgiven: Sequence[Finding], errors: Sequence[Finding]) -> bool:

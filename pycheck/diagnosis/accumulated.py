@@ -124,7 +124,7 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
     return finding(
         "accumulated-drift",
         Severity.ERROR,
-        runtime=c.candidate,
+        runtimes=(c.candidate,),
         tensor=c.tensor,
         layer=first.point.layer if first else None,
         summary=f"{c.tensor} on {c.candidate}: {alone}. {what}",

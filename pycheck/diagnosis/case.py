@@ -17,6 +17,7 @@ from ..types import (
     PairingHint,
     PointResult,
     Power,
+    RuntimeId,
     RuntimeRecord,
     SampleSpread,
     Severity,
@@ -103,9 +104,9 @@ class Case:
         ]
 
     @property
-    def browsers(self) -> list[str]:
+    def browsers(self) -> list[RuntimeId]:
         """The runtimes that are neither the model nor the artifact in Python."""
-        return [str(record.id) for record in self.runtimes if record.id.engine not in ("native", "artifact")]
+        return [record.id for record in self.runtimes if record.id.engine not in ("native", "artifact")]
 
     @property
     def nan_severity(self) -> Severity:

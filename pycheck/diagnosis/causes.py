@@ -6,9 +6,9 @@ Most of it is harmless until something goes wrong, and is a warning only where s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, OutOfRangeCast, Severity
+from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, OutOfRangeCast, RuntimeId, Severity
 from .case import Case, Rule, elements, listed, number, unlike
 from .codes import finding
 from .counterparts import artifact_differs
@@ -185,8 +185,8 @@ def epsilon_mismatch(case: Case) -> Iterator[Finding]:
                 epsilon,
                 f"{epsilon.layer}: the epsilon is {shown}.{cause}",
                 _EPSILON_OF_HALF if case.artifact and "float16" in case.artifact.quantization else _EPSILON_OF_OTHER,
-                tensors=list(mended),
-                runtimes=case.browsers,
+                case.browsers,
+                outputs=list(mended),
             )
         elif halves and epsilon.in_tensors and given is not None and 0.0 < given < _SMALLEST_HALF:
             yield _epsilon(
@@ -195,15 +195,18 @@ def epsilon_mismatch(case: Case) -> Iterator[Finding]:
                 f"{epsilon.layer}: its epsilon {number(given)} is below the smallest half float, 6e-8: where the "
                 f"variance or norm is 0, {listed(halves)} {'divides' if len(halves) == 1 else 'divide'} by 0.",
                 "Use an epsilon of at least 1e-3 in this layer, or 1e-5 where its inputs are scaled.",
-                runtimes=list(map(str, halves)),
+                halves,
             )
 
 
-def _epsilon(case: Case, epsilon: Epsilon, summary: str, advice: str, **more: object) -> Finding:
+def _epsilon(
+    case: Case, epsilon: Epsilon, summary: str, advice: str, runtimes: Sequence[RuntimeId], **more: object
+) -> Finding:
     evidence = {"model": epsilon.model, "artifact": epsilon.artifact, "in_tensors": epsilon.in_tensors, **more}
     return finding(
         "epsilon-mismatch",
         severity_of_cause(case),
+        runtimes=runtimes,
         layer=epsilon.layer,
         summary=summary,
         advice=advice,
@@ -249,9 +252,8 @@ def cast_out_of_range(case: Case) -> Iterator[Finding]:
                 "element_count": cast.element_count,
                 "value": cast.value,
                 "undefined": cast.undefined,
-                "tensors": list(cast.outputs),
+                "outputs": list(cast.outputs),
                 "agreed": [name for name in cast.outputs if _is_agreed(case, cast, name)],
-                "runtimes": [str(record.id) for record in case.runtimes],
             },
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -130,7 +130,7 @@ def finding(
     *,
     summary: str,
     advice: str,
-    runtime: RuntimeId | None = None,
+    runtimes: Iterable[RuntimeId] = (),
     tensor: str | None = None,
     layer: str | None = None,
     evidence: Mapping[str, Any] | None = None,
@@ -141,7 +141,7 @@ def finding(
     """
     if code not in CODES:
         raise ValueError(f"unknown finding code {code!r}: add it to CODES and write docs/findings/{code}.md")
-    return Finding(code, severity, summary, advice, runtime, tensor, layer, evidence or {})
+    return Finding(code, severity, summary, advice, tuple(runtimes), tensor, layer, evidence or {})
 
 
 def nearest(code: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from ..types import Finding, Gap, RuntimeStatus, Severity, Trace, TracePoint
+from ..types import Finding, Gap, RuntimeId, RuntimeStatus, Severity, Trace, TracePoint
 from .case import Case, listed
 from .codes import finding
 
@@ -31,6 +31,7 @@ def artifact_differs(case: Case) -> Iterator[Finding]:
     yield finding(
         "artifact-differs",
         Severity.INFO if is_harmless else Severity.WARNING,
+        runtimes=case.browsers,
         layer=names[0] if len(names) == 1 and not found.changed else None,
         summary="The layers of the artifact are not those of the model. " + "; ".join(texts) + ".",
         advice=_ADVICE,
@@ -39,15 +40,14 @@ def artifact_differs(case: Case) -> Iterator[Finding]:
             "extra": [name for name, _ in found.extra],
             "changed": list(found.changed),
             "places": list(found.places),
-            "tensors": list(found.outputs),
+            "outputs": list(found.outputs),
             **({"nonfinite": list(found.nonfinite)} if found.nonfinite is not None else {}),
-            "runtimes": case.browsers,
         },
     )
 
 
 def artifact_differs_in_trace(
-    trace: Trace, runtimes: Collection[str], outputs: Mapping[str, str], known: Collection[Finding]
+    trace: Trace, runtimes: Collection[RuntimeId], outputs: Mapping[str, str], known: Collection[Finding]
 ) -> Iterator[Finding]:
     """artifact-differs: what a trace has established to be missing from the artifact, or additional there.
 
@@ -76,6 +76,7 @@ def artifact_differs_in_trace(
     yield finding(
         "artifact-differs",
         Severity.WARNING,
+        runtimes=sorted(runtimes, key=str),
         layer=missing[0][0] if len(missing) == 1 and not extra and layers else None,
         summary=summary,
         advice=_ADVICE,
@@ -84,8 +85,7 @@ def artifact_differs_in_trace(
             "extra": [name for name, _ in extra],
             "changed": changed,
             "places": [point.name for point, _ in places],
-            "tensors": reached,
-            "runtimes": sorted(runtimes),
+            "outputs": reached,
         },
     )
 

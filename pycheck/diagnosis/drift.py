@@ -24,7 +24,7 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
             yield finding(
                 "shape-mismatch",
                 Severity.WARNING,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: its shape depends on values, and in Python itself float32 and float64 choose "
                 f"differently: {c.shape_mismatch}. The browsers are measured against float32 alone.",
@@ -37,7 +37,7 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
             yield finding(
                 "shape-mismatch",
                 Severity.ERROR,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: the shape on {c.candidate} is not the model's: {c.shape_mismatch}."
                 + (" It depends on values, such as a count of boxes." if free else ""),
@@ -107,6 +107,7 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
     return finding(
         "quantization-drift",
         Severity.ERROR,
+        runtimes=names,
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {'errs' if len(rows) == 1 else 'err alike'} ({_errors(rows)}), "
         f"as weights quantized to {quantization} would make {'it' if len(rows) == 1 else 'them'}.",
@@ -125,6 +126,7 @@ def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
     return finding(
         "conversion-drift",
         Severity.ERROR,
+        runtimes=[c.candidate for c in rows],
         tensor=tensor,
         summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with one another and not with Python "
         f"({_errors(rows)}): {effect}.",
@@ -151,7 +153,6 @@ def _errors(rows: Sequence[Comparison]) -> str:
 
 def _shared_evidence(rows: Sequence[Comparison]) -> dict[str, object]:
     return {
-        "runtimes": [str(c.candidate) for c in rows],
         "rms_errors": [c.rms_error for c in rows],
         "max_abs_errors": [c.max_abs_error for c in rows],
     }
@@ -164,7 +165,7 @@ def drift(case: Case) -> Iterator[Finding]:
             yield finding(
                 "drift",
                 Severity.ERROR,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor} on {c.candidate}: {_excess(c, c.tolerance)}.{_two_answers(case, c)}",
                 advice=_drift_advice(case, c),
@@ -264,7 +265,7 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
             yield finding(
                 "noise-floor-high",
                 Severity.WARNING,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: in Python itself {case.evidence.precision or 'float32'} differs from float64 by "
                 f"{number(error)}, "

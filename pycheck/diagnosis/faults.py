@@ -55,10 +55,10 @@ def known_fault(findings: Iterable[Finding], place: str, runtime: RuntimeId) -> 
 
 def without_traced(findings: Collection[Finding], traced: Collection[Finding]) -> tuple[Finding, ...]:
     """The findings without kernels that a trace tells of; one that it does not confirm is no cause."""
-    sources = {(f.tensor, f.runtime) for f in traced if f.tensor and f.runtime and f.severity is Severity.ERROR}
-    kept = [f for f in findings if not any(p and r and _is_about(f, p, r) for p, r in sources)]
-    where = {str(runtime) for _, runtime in sources}
-    return tuple(_unconfirmed(f) if where.intersection(f.evidence.get("runtimes", ())) else f for f in kept)
+    sources = {(f.tensor, r) for f in traced if f.tensor and f.severity is Severity.ERROR for r in f.runtimes}
+    kept = [f for f in findings if not any(p and _is_about(f, p, r) for p, r in sources)]
+    where = {runtime for _, runtime in sources}
+    return tuple(_unconfirmed(f) if where.intersection(f.runtimes) else f for f in kept)
 
 
 def _unconfirmed(finding: Finding) -> Finding:
@@ -71,8 +71,8 @@ def _unconfirmed(finding: Finding) -> Finding:
 
 
 def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
-    places, runtimes = finding.evidence.get("places", ()), finding.evidence.get("runtimes", ())
-    return finding.code == "broken-kernel" and place in places and str(runtime) in runtimes
+    places = finding.evidence.get("places", ())
+    return finding.code == "broken-kernel" and place in places and runtime in finding.runtimes
 
 
 def artifact_faults(case: Case) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def artifact_faults(case: Case) -> Iterator[Finding]:
         yield finding(
             "broken-kernel" if fault.broken else "artifact-unsupported",
             Severity.ERROR if wrong else Severity.INFO if fault.broken else Severity.WARNING,
-            runtime=concerned[0] if len(concerned) == 1 else None,
+            runtimes=concerned,
             tensor=fault.name if len(faults) == 1 else None,
             layer=None,
             summary=f"{'; '.join(f'{_places(c)}: {w}' for c, w in zip(clauses, what, strict=True))}.{effect}",
@@ -102,7 +102,6 @@ def artifact_faults(case: Case) -> Iterator[Finding]:
                 "places": [f.name for f in faults],
                 "given": [f.given for f in faults],
                 "backends": list(fault.backends),
-                "runtimes": [str(runtime) for runtime in concerned],
                 "effect": effect,
             },
         )

@@ -19,14 +19,14 @@ def ids_out_of_table(case: Case) -> Iterator[Finding]:
         yield finding(
             "ids-out-of-table",
             severity_of_cause(case),
+            runtimes=case.browsers,
             tensor=ids.name,
             summary=f"The input {ids.name} holds {number(value)} in sample {sample}, but {ids.reason} have the numbers "
             f"{ids.low} to {ids.high - 1}.",
             advice=f"Give numbers from {ids.low} to {ids.high - 1}. For a number that the table does not have, TF.js "
             "reads zeros on webgl and webgpu and fails on cpu and wasm; Keras 3 counts a negative number from the end.",
             evidence={
-                "tensors": case.outputs_of(ids.name),
-                "runtimes": case.browsers,
+                "outputs": case.outputs_of(ids.name),
                 "columns": None if ids.columns is None else list(ids.columns),
                 "low": ids.low,
                 "high": ids.high,

@@ -68,11 +68,11 @@ def explains_output(cause: Finding, symptom: Finding) -> bool:
     """Whether a finding about an output explains another one about the same output."""
     if is_of_point(cause) or is_of_point(symptom) or symptom.code not in _OF_OUTPUTS.get(cause.code, ()):
         return False
-    same = symptom.tensor == cause.tensor or symptom.tensor in cause.evidence.get("tensors", ())
+    same = symptom.tensor == cause.tensor or symptom.tensor in cause.evidence.get("outputs", ())
     if symptom.code == "reference-differs":
         return same and symptom.evidence.get("outcome") == "undefined"
     if cause.code == "artifact-differs" and symptom.code in _OF_CLASS:
-        same = symptom.tensor in cause.evidence.get("nonfinite", cause.evidence.get("tensors", ()))
+        same = symptom.tensor in cause.evidence.get("nonfinite", cause.evidence.get("outputs", ()))
     if symptom.code == "noise-floor-high":
         return same and bool(cause.evidence["undefined"])
     if symptom.tensor in cause.evidence.get("agreed", ()):
@@ -101,13 +101,8 @@ def is_of_point(finding: Finding) -> bool:
 
 
 def _covers(cause: Finding, symptom: Finding) -> bool:
-    """Whether all runtimes that show a symptom are among those of a cause."""
-    mine = _runtimes(symptom)
-    return mine == _runtimes(cause) or (bool(mine) and mine <= _runtimes(cause))
-
-
-def _runtimes(finding: Finding) -> set[str]:
-    return {*finding.evidence.get("runtimes", ()), *([str(finding.runtime)] if finding.runtime else [])}
+    """Whether a cause is about all runtimes that show a symptom, or about every runtime."""
+    return not cause.runtimes or (bool(symptom.runtimes) and set(symptom.runtimes) <= set(cause.runtimes))
 
 
 def _source(cause: Finding, symptom: Finding, reach: Reach) -> bool:
@@ -118,9 +113,9 @@ def _source(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     if cause.severity is Severity.INFO or (moves is not None and moves < _LEAST_EFFECT):
         return False
     behind = cause.tensor is None or cause.tensor not in reach or symptom.tensor in reach[cause.tensor]
-    if cause.runtime is None:  # the artifact is wrong in Python itself
+    if not cause.runtimes:  # the artifact is wrong in Python itself
         return behind
-    return behind and symptom.code not in _SHARED and cause.runtime == symptom.runtime
+    return behind and symptom.code not in _SHARED and _covers(cause, symptom)
 
 
 def _origin(cause: Finding, symptom: Finding, reach: Reach) -> bool:
@@ -137,7 +132,7 @@ def _known_fault(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     if is_of_point(symptom):
         return symptom.tensor in cause.evidence.get("places", ()) and _covers(cause, symptom)
     shows = symptom.code in _ANY or (symptom.code == "runtime-failed" and cause.code == "artifact-unsupported")
-    return shows and bool(_runtimes(symptom)) and _covers(cause, symptom)
+    return shows and bool(symptom.runtimes) and _covers(cause, symptom)
 
 
 def _cast(cause: Finding, symptom: Finding, reach: Reach) -> bool:
@@ -158,8 +153,8 @@ def _layers(cause: Finding, symptom: Finding, reach: Reach) -> bool:
         return all(missing.intersection(place.split("/")[:-1]) for place in symptom.evidence["places"])
     if symptom.code == "runtime-failed":
         names = [*cause.evidence["missing"], *cause.evidence["extra"], *cause.evidence["places"]]
-        return _covers(cause, symptom) and (symptom.runtime is None or any(name in symptom.summary for name in names))
-    at = is_of_point(symptom) and symptom.runtime is None and symptom.code in (*_SHARED, "shape-mismatch")
+        return _covers(cause, symptom) and (len(symptom.runtimes) > 1 or any(name in symptom.summary for name in names))
+    at = is_of_point(symptom) and not symptom.runtimes and symptom.code in (*_SHARED, "shape-mismatch")
     return at and any(name in cause.evidence["places"] for name in (symptom.layer, symptom.tensor))
 
 
@@ -181,7 +176,7 @@ def _weight(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 def _random(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     """A model that gives something else each time, for all that one of its outputs shows."""
-    is_model = cause.runtime is not None and cause.runtime.engine == "artifact" and "changed_count" in cause.evidence
+    is_model = any(r.engine == "artifact" for r in cause.runtimes) and "changed_count" in cause.evidence
     shows = cause.code == "nondeterministic" and symptom.code in _ANY and not is_of_point(symptom)
     return is_model and shows and symptom.tensor == cause.tensor
 
@@ -190,9 +185,9 @@ def _epsilon(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     """Another epsilon at its layer, and on the runtimes that it concerns; at outputs only if that was tried."""
     if cause.code != "epsilon-mismatch" or not is_of_point(symptom) or symptom.layer != cause.layer:
         return False
-    if symptom.runtime is None:
-        return symptom.code in _SHARED and "tensors" in cause.evidence
-    return symptom.code in _OF_LOST_EPSILON and "tensors" not in cause.evidence and _covers(cause, symptom)
+    if not symptom.runtimes:
+        return symptom.code in _SHARED and "outputs" in cause.evidence
+    return symptom.code in _OF_LOST_EPSILON and "outputs" not in cause.evidence and _covers(cause, symptom)
 
 
 def _resize(cause: Finding, symptom: Finding, reach: Reach) -> bool:

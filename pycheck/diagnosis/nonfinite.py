@@ -37,8 +37,7 @@ def input_nonfinite(case: Case) -> Iterator[Finding]:
             ),
             advice="Backends differ most in what they make of NaN; if your users never send it, take it out.",
             evidence={
-                "tensors": case.outputs_of(found.name),
-                "runtimes": [str(record.id) for record in case.runtimes],
+                "outputs": case.outputs_of(found.name),
                 "count": count,
                 "nan_count": found.nan_count,
                 "infinity_count": found.infinity_count,
@@ -59,7 +58,7 @@ def native_overflow(case: Case) -> Iterator[Finding]:
             yield finding(
                 "native-overflow",
                 Severity.WARNING,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: in Python itself float32 and float64 disagree on what is finite in "
                 f"{elements(changed, c.element_count)}{_at(first)}.",
@@ -80,7 +79,7 @@ def native_nan(case: Case) -> Iterator[Finding]:
             yield finding(
                 "native-nan",
                 Severity.WARNING,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(total, c.element_count)} are not finite in Python itself ({kinds}).",
                 advice="The model is at fault, before any browser: pycheck trace names the operation where it begins.",
@@ -102,7 +101,7 @@ def f16_overflow(case: Case) -> Iterator[Finding]:
             yield finding(
                 "f16-overflow",
                 case.nan_severity if c in lost else Severity.ERROR,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: values reach {number(scale)}, beyond 65504, the largest half float, "
                 f"and {became} on {c.candidate}.",
@@ -120,7 +119,7 @@ def nan_masked(case: Case) -> Iterator[Finding]:
             yield finding(
                 "nan-masked",
                 case.nan_severity,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(c.nonfinite.masked, c.element_count)} that "
                 f"{c.nonfinite.reference} calls NaN or infinite came out finite on {c.candidate}{_at(first)}.",
@@ -141,7 +140,7 @@ def nan_introduced(case: Case) -> Iterator[Finding]:
         yield finding(
             "nan-introduced",
             case.nan_severity,
-            runtime=c.candidate,
+            runtimes=(c.candidate,),
             tensor=c.tensor,
             summary=f"{c.tensor}: {elements(c.nonfinite.introduced, c.element_count)} finite in Python are not on "
             f"{c.candidate} ({kinds}){_at(first)}.",
@@ -154,8 +153,6 @@ def _introduced_advice(case: Case, c: Comparison, first: WorstElement | None) ->
     others = [o for o in case.candidates if o.tensor == c.tensor and o.precision_bits != 16]
     if c.precision_bits == 16 and others and not any(o.nonfinite.introduced for o in others):
         return "Only half floats give it: a value inside the model exceeds 65504 or vanishes below 6e-8; rescale it."
-    if case.nonfinite_inputs:
-        return "The inputs hold NaN or infinities, which backends treat differently: try without them first."
     where = f" in sample {first.sample}" if first else ""
     return f"pycheck trace names the operation: look for an infinity, a division or a log of zero{where}."
 
@@ -169,7 +166,7 @@ def nonfinite_changed(case: Case) -> Iterator[Finding]:
             yield finding(
                 "nonfinite-changed",
                 case.nan_severity,
-                runtime=c.candidate,
+                runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(changed, c.element_count)} not finite on either side changed between "
                 f"NaN, +Inf and -Inf on {c.candidate}{_at(first)}.",

@@ -55,7 +55,7 @@ def diagnose_trace(
     return (
         *not_run(Case(comparisons=(), runtimes=tuple(ended))),
         *converted(trace, failing, quantization),
-        *artifact_differs_in_trace(trace, {str(c.candidate) for c in comparisons}, outputs, known),
+        *artifact_differs_in_trace(trace, {c.candidate for c in comparisons}, outputs, known),
         *_sources(trace, failing, known),
         *accumulated(trace, comparisons, outputs),
         *(_origin(point, aside, known) for point in trace.points if point.origin),
@@ -99,7 +99,7 @@ def _source(
         return finding(
             "shape-mismatch",
             severity,
-            runtime=result.runtime,
+            runtimes=(result.runtime,),
             tensor=point.name,
             layer=point.layer,
             summary=f"{where} gives another shape than Python: {comparison.shape_mismatch}.",
@@ -113,7 +113,7 @@ def _source(
     return finding(
         code,
         severity,
-        runtime=result.runtime,
+        runtimes=(result.runtime,),
         tensor=point.name,
         layer=point.layer,
         summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
@@ -194,7 +194,7 @@ def _nondeterministic(trace: Trace) -> Iterator[Finding]:
         yield finding(
             "nondeterministic",
             Severity.WARNING,
-            runtime=repeat.runtime,
+            runtimes=(repeat.runtime,),
             tensor=repeat.tensor,
             summary=f"{repeat.tensor} on {repeat.runtime}: run twice on the same inputs, "
             f"{elements(repeat.changed_count, repeat.element_count)} differ, most at {place(repeat.element)}: "

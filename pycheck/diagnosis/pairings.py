@@ -52,14 +52,13 @@ def _rotated(
     return finding(
         "output-pairing",
         Severity.ERROR,
-        runtime=runtimes[0] if len(runtimes) == 1 else None,
+        runtimes=runtimes,
         summary=f"{len(pairs)} outputs of the artifact are paired with the wrong outputs of the model: {meant}. "
         f"So paired, the largest RMS error on {listed(runtimes)} is {number(max(h.fitting_rms_error for h in told))} "
         f"instead of {number(max(h.rms_error for h in told))}.",
         advice=f"{_how(case)}\n{options}",
         evidence={
-            "runtimes": [str(runtime) for runtime in runtimes],
-            "tensors": list(pairs),
+            "outputs": list(pairs),
             "pairs": {artifact: tensor for tensor, artifact in given.items()},
             "fits": dict(pairs),
             "rms_error": max(h.rms_error for h in told),
@@ -82,14 +81,13 @@ def _single(hint: PairingHint) -> Finding:
     return finding(
         "output-pairing",
         Severity.ERROR,
-        runtime=hint.candidate,
+        runtimes=(hint.candidate,),
         tensor=hint.tensor,
         summary=f"{hint.candidate} gives {hint.tensor} under the name {hint.fits}: its RMS error is "
         f"{number(hint.fitting_rms_error)} there and {number(hint.rms_error)} under its own name.",
         advice="The artifact does not have each output of the model once: convert the model again.",
         evidence={
-            "runtimes": [str(hint.candidate)],
-            "tensors": [hint.tensor],
+            "outputs": [hint.tensor],
             "fits": {hint.tensor: hint.fits},
             "rms_error": hint.rms_error,
             "fitting_rms_error": hint.fitting_rms_error,

@@ -34,15 +34,15 @@ def weak_comparison(case: Case) -> Iterator[Finding]:
     if not power or not weak or not _passed(case):
         return
     least = min(weak, key=lambda share: share.noticed_count)
-    runtimes = listed([share.runtime for share in weak])
+    runtimes = [share.runtime for share in weak]
     given = any(c.tolerance and c.tolerance.mode == "explicit" for c in case.candidates)
     yield finding(
         "weak-comparison",
         Severity.WARNING,
-        runtime=least.runtime if len(weak) == 1 else None,
+        runtimes=runtimes,
         summary=f"A fault of {100 * power.fault:.3g} % would be noticed in "
         f"{f'only {least.noticed_count:,}' if least.noticed_count else 'none'} of the {least.weight_count:,} weight "
-        f"tensor{'' if least.weight_count == 1 else 's'} of the artifact, on {runtimes}.",
+        f"tensor{'' if least.weight_count == 1 else 's'} of the artifact, on {listed(runtimes)}.",
         advice=_weak_advice(case, power, given=given),
         evidence={
             "noticed": {str(share.runtime): share.noticed_count for share in weak},

@@ -16,7 +16,7 @@ def reference_differs(case: Case) -> Iterator[Finding]:
     check = case.evidence.reference
     if check is None or check.outcome not in ("retraced", "differs", "overridden", "random", "undefined"):
         return
-    single = next((record.id for record in case.runtimes if record.id.kind == "float32"), None)
+    single = [record.id for record in case.runtimes if record.id.kind == "float32"][:1]
     summary, advice = _WORDS[check.outcome]
     possible = _possible_cast(case, check)
     if check.outcome == "differs" and possible:
@@ -24,7 +24,7 @@ def reference_differs(case: Case) -> Iterator[Finding]:
     yield finding(
         "reference-differs",
         Severity.ERROR if check.outcome == "differs" else Severity.WARNING,
-        runtime=single,
+        runtimes=single,
         tensor=check.tensor,
         layer=check.layer,
         summary=summary.format(against=check.against, how=_how(check), where=_where(check)),
@@ -32,7 +32,7 @@ def reference_differs(case: Case) -> Iterator[Finding]:
         evidence={
             "against": check.against,
             "outcome": check.outcome,
-            "tensors": list(check.tensors),
+            "outputs": list(check.tensors),
             "max_abs_error": check.max_abs_error,
             "reference_scale": check.reference_scale,
             "reason": check.reason,

@@ -78,7 +78,7 @@ def not_run(case: Case) -> Iterator[Finding]:
         yield finding(
             code,
             Severity.WARNING if optional else Severity.ERROR,
-            runtime=record.id,
+            runtimes=(record.id,),
             summary=f"{record.id} {'could not run' if optional else what}" + (f": {reason}" if reason else "."),
             advice=advice or (_FLOAT64_ADVICE if optional else _advice(case, record, reason)),
             evidence={"status": record.status.value, "error": record.error},
@@ -118,9 +118,10 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     return finding(
         "runtime-failed",
         Severity.ERROR,
+        runtimes=names,
         summary=f"{listed(names)} fail alike, so the artifact is at fault and no browser: {reason}",
         advice=advice or known or _contradiction(case) or (_GIVEN if given else converted),
-        evidence={"status": RuntimeStatus.FAILED.value, "error": records[0].error, "runtimes": list(map(str, names))},
+        evidence={"status": RuntimeStatus.FAILED.value, "error": records[0].error},
     )
 
 
@@ -156,10 +157,10 @@ def software_renderer(case: Case) -> Iterator[Finding]:
         yield finding(
             "software-renderer",
             Severity.INFO,
-            runtime=ids[0] if len(ids) == 1 else None,
+            runtimes=ids,
             summary=f"{listed(ids)} ran on a software renderer, not on a GPU: {_short(renderer)}.",
             advice="Your users' GPUs may round, overflow and flush denormals differently; check on real hardware too.",
-            evidence={"renderer": renderer, "runtimes": [str(i) for i in ids]},
+            evidence={"renderer": renderer},
         )
 
 
@@ -180,7 +181,7 @@ def cpu_forwarded(case: Case) -> Iterator[Finding]:
             yield finding(
                 "cpu-forwarded",
                 Severity.INFO,
-                runtime=record.id,
+                runtimes=(record.id,),
                 summary=f"The largest input has {largest} elements a batch, under {threshold}: "
                 f"{record.id} computes some operations on the CPU, as it does for your users.",
                 advice=f"To test the GPU kernels use {batch}--flag {flag}=false.",

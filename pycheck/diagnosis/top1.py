@@ -34,7 +34,7 @@ def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
     return finding(
         "argmax-tie",
         Severity.INFO,
-        runtime=c.candidate,
+        runtimes=(c.candidate,),
         tensor=c.tensor,
         summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, "
         f"near ties, at most {number(flip.margin)} apart.",
@@ -51,7 +51,7 @@ def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
     return finding(
         "top1-flip",
         Severity.WARNING if c.top1_certain else Severity.INFO,
-        runtime=c.candidate,
+        runtimes=(c.candidate,),
         tensor=c.tensor,
         summary=f"{c.tensor} on {c.candidate}: the largest {what} changed in {_rows(c)}, in sample {flip.sample} from "
         f"{flip.reference_class} to {flip.candidate_class}, which are {number(flip.margin)} apart in Python.",

@@ -73,7 +73,7 @@ def without_unavailable(report: Report, options: Options) -> Report:
         pytest.skip(reason)
     warnings.warn(pytest.PytestWarning(f"left out: {reason}"), stacklevel=4)
     runtimes = tuple(record for record in report.runtimes if record.id not in gone)
-    findings = tuple(finding for finding in report.findings if finding.runtime not in gone)
+    findings = tuple(f for f in report.findings if not f.runtimes or not gone.keys() >= set(f.runtimes))
     verdict = decide(report.comparisons, runtimes=runtimes, findings=findings, nan=options.nan)
     return replace(report, runtimes=runtimes, findings=findings, verdict=verdict)
 

@@ -29,7 +29,7 @@ def advised(findings: Iterable[Finding], remedies: Sequence[Remedy]) -> tuple[Fi
 
 
 def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
-    about = [r for r in remedies if finding.runtime in (None, r.runtime) and r.after is not None]
+    about = [r for r in remedies if (not finding.runtimes or r.runtime in finding.runtimes) and r.after is not None]
     kinds = _ADVISED.get(finding.code, ())
     same = [remedy for remedy in about if remedy.kind in kinds]
     proven = [remedy for remedy in same if remedy.worked]
@@ -44,10 +44,15 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
         return replace(finding, advice=tried + instead)
     if finding.explained_by:
         return finding  # what explains it says what to do
-    cures = [remedy for remedy in about if remedy.worked]
-    if finding.severity is Severity.ERROR and finding.runtime is not None and cures:
+    cures = [remedy for remedy in about if remedy.worked and _mends(remedy, about, finding)]
+    if finding.severity is Severity.ERROR and finding.runtimes and cures:
         return replace(finding, advice=f"Seen to work: {_named(cures[0])}. {finding.advice}")
     return finding
+
+
+def _mends(remedy: Remedy, others: Iterable[Remedy], finding: Finding) -> bool:
+    """Whether the same change works on every runtime that a finding is about."""
+    return {r.runtime for r in others if r.worked and r.change == remedy.change} >= set(finding.runtimes)
 
 
 def _named(remedy: Remedy) -> str:

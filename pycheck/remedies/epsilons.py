@@ -17,7 +17,7 @@ _OF_OPERATIONS = ("f16-underflow", "division-by-zero", "sqrt-of-negative")
 
 def layers(failure: Failure) -> dict[str, float]:
     """Layers that evidence points at, with their epsilon, 0 where it is not known."""
-    found = {f.layer: 0.0 for f in failure.findings(*_OF_OPERATIONS) if f.layer and f.runtime == failure.runtime}
+    found = {f.layer: 0.0 for f in failure.findings(*_OF_OPERATIONS) if f.layer and failure.runtime in f.runtimes}
     for finding in failure.findings("epsilon-mismatch"):
         if finding.layer:
             found[finding.layer] = float(finding.evidence.get("artifact") or 0.0)

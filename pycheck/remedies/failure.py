@@ -70,7 +70,7 @@ class Failure:
     def findings(self, *codes: str) -> Iterator[Finding]:
         """Those of these codes that are about this runtime, or about none."""
         for finding in self.report.findings:
-            if finding.code in codes and finding.runtime in (None, self.runtime):
+            if finding.code in codes and (not finding.runtimes or self.runtime in finding.runtimes):
                 yield finding
 
     def remedy(

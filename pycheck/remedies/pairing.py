@@ -10,7 +10,7 @@ from .trials import Trials
 
 def _pairs(failure: Failure) -> dict[str, str]:
     """Artifact name -> model name, as the runtime's outputs show them."""
-    found = (f for f in failure.findings("output-pairing") if str(failure.runtime) in f.evidence["runtimes"])
+    found = failure.findings("output-pairing")
     return next((dict(finding.evidence["pairs"]) for finding in found if "pairs" in finding.evidence), {})
 
 

@@ -83,7 +83,7 @@ def cell(report: Report, runtime: RuntimeId) -> Cell:
     """One variant on one runtime."""
     if runtime not in _candidates(report):
         return Cell(ABSENT)
-    about = [f for f in report.findings if f.runtime == runtime or str(runtime) in f.evidence.get("runtimes", ())]
+    about = [f for f in report.findings if runtime in f.runtimes]
     words = [row.result for row in view.rows(report) if row.runtime == str(runtime) and row.comparison]
     words += [_word(f) for f in about if f.severity is Severity.ERROR]
     record = next((r for r in report.runtimes if r.id == runtime), None)
@@ -106,8 +106,8 @@ def _word(finding: Finding) -> str:
 
 
 def _whole(report: Report, failed: bool) -> Cell:
-    errors = [f for f in report.findings if f.severity is Severity.ERROR and f.runtime is None]
-    words = {_OF_CHECK.get(f.code, "FAIL") for f in errors if not f.evidence.get("runtimes")}
+    errors = [f for f in report.findings if f.severity is Severity.ERROR and not f.runtimes]
+    words = {_OF_CHECK.get(f.code, "FAIL") for f in errors}
     if failed:
         return Cell("ERROR", True)
     return next((Cell(word, True) for word in _WORST_FIRST if word in words), Cell(""))

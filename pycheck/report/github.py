@@ -52,7 +52,7 @@ def _failure(failure: VariantFailure) -> str:
 
 
 def _annotation(command: str, report: Report, finding: Finding) -> str:
-    where = f" on {finding.runtime}" if finding.runtime else ""
+    where = f" on {', '.join(map(str, finding.runtimes))}" if finding.runtimes else ""
     variant = f"{report.name}: " if report.name else ""
     properties = {"title": f"pycheck: {variant}{finding.code}{where}"}
     path = PurePath(report.model.path)
@@ -65,7 +65,7 @@ def _annotation(command: str, report: Report, finding: Finding) -> str:
 
 def _numbers(report: Report, finding: Finding) -> Iterator[str]:
     for c in report.comparisons:
-        if c.passed is False and (c.candidate, c.tensor) == (finding.runtime, finding.tensor):
+        if c.passed is False and finding.runtimes == (c.candidate,) and finding.tensor == c.tensor:
             yield from mismatch.lines(c)
 
 

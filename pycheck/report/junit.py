@@ -65,7 +65,7 @@ def _suites(root: Element, report: Report) -> None:
         count = str(len(others))
         suite = SubElement(root, "testsuite", name=name, tests=count, failures=count, errors="0", time="0.000")
         for number, finding in enumerate(others, 1):
-            about = [str(part) for part in (finding.code, finding.runtime, finding.tensor) if part]
+            about = [str(part) for part in (finding.code, *finding.runtimes, finding.tensor) if part]
             again = f" {number}" if any(f.code == finding.code for f in others[: number - 1]) else ""
             case = SubElement(suite, "testcase", classname=name, name=wording.printable(" ".join(about) + again))
             message = wording.printable(finding.summary)
@@ -85,9 +85,9 @@ def _of_no_case(report: Report) -> list[Finding]:
         f
         for f in report.findings
         if f.severity is Severity.ERROR
-        and (f.runtime, f.tensor) not in failed
-        and not (f.runtime is None and f.tensor in failing_tensors)
-        and not (f.tensor is None and f.runtime in broken)
+        and not any((runtime, f.tensor) in failed for runtime in f.runtimes)
+        and not (not f.runtimes and f.tensor in failing_tensors)
+        and not (f.tensor is None and broken.intersection(f.runtimes))
     ]
 
 
@@ -158,7 +158,7 @@ def _findings(report: Report, runtime: RuntimeId, tensor: str | None) -> list[Fi
     return [
         f
         for f in report.findings
-        if f.tensor == tensor and (f.runtime == runtime or (f.runtime is None and f.severity is not Severity.INFO))
+        if f.tensor == tensor and (runtime in f.runtimes or (not f.runtimes and f.severity is not Severity.INFO))
     ]
 
 

@@ -29,7 +29,8 @@ def sources(report: Report) -> tuple[Source, ...]:
     """Every source: first where the artifact leaves the model, then by runtime; what moves outputs most first."""
     if report.trace is None:
         return ()
-    codes = {(f.runtime, f.tensor): f.code for f in report.findings if "ran_alone" in f.evidence}
+    own = [f for f in report.findings if "ran_alone" in f.evidence]
+    codes = {(runtime, f.tensor): f.code for f in own for runtime in f.runtimes or (None,)}
     converted = report.trace.conversion_sources()
     return tuple(
         Source(

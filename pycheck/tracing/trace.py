@@ -165,13 +165,13 @@ async def _as_referenced(
 
 def rightly_paired(artifact: ArtifactInfo, report: Report) -> tuple[ArtifactInfo, frozenset[str]]:
     """The artifact with its outputs paired as all runtimes of the comparison say, and which outputs that changes."""
-    ran = {str(c.candidate) for c in report.comparisons if not c.is_noise_floor}
+    ran = {c.candidate for c in report.comparisons if not c.is_noise_floor}
     names, swapped = dict(artifact.output_names), frozenset[str]()
     for found in report.findings:
         evidence = found.evidence
-        if found.code == "output-pairing" and "pairs" in evidence and ran == {*evidence["runtimes"]}:
+        if found.code == "output-pairing" and "pairs" in evidence and ran == {*found.runtimes}:
             names |= {tensor: artifact.output_names[other] for tensor, other in evidence["fits"].items()}
-            swapped |= {*evidence["tensors"]}
+            swapped |= {*evidence["outputs"]}
     return replace(artifact, output_names=names), swapped
 
 

@@ -30,14 +30,15 @@ class Severity(StrEnum):
 class Finding:
     """One explained fact.
 
-    `explained_by` has the codes of findings that explain it: these have the advice, and this one has none.
+    `runtimes` are those that it is about; empty when it is about none in particular. `explained_by` has the codes of
+    findings that explain it: these have the advice, and this one has none.
     """
 
     code: str
     severity: Severity
     summary: str
     advice: str
-    runtime: RuntimeId | None = None
+    runtimes: tuple[RuntimeId, ...] = ()
     tensor: str | None = None
     layer: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)

@@ -116,7 +116,7 @@ def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
     """ConversionError for what TF.js does not run, or runs to another shape."""
     record = next(record for record in report.runtimes if record.id == VERIFIER)
     if record.status is RuntimeStatus.FAILED:
-        failed = next((f for f in report.findings if f.runtime == VERIFIER and f.severity is Severity.ERROR), None)
+        failed = next((f for f in report.findings if VERIFIER in f.runtimes and f.severity is Severity.ERROR), None)
         if cause := _cause(report):
             raise ConversionError(
                 f"TF.js does not run the {artifact.format} artifact: {failed.summary if failed else record.error}",

@@ -101,7 +101,7 @@ def report(
         *(_nan(c) for c in assessed if c.nonfinite.changed),
     ]
     found += [
-        finding("runtime-unavailable", Severity.ERROR, runtime=i, summary=f"{i} is not here.", advice="")
+        finding("runtime-unavailable", Severity.ERROR, runtimes=[i], summary=f"{i} is not here.", advice="")
         for i in failed
     ]
     spec = TensorSpec("y", "float32", (None, 10))
@@ -123,21 +123,21 @@ def report(
 
 
 def _drift(c: Comparison) -> Finding:
-    return finding("drift", Severity.ERROR, runtime=c.candidate, tensor="y", summary="y drifts.", advice="Look.")
+    return finding("drift", Severity.ERROR, runtimes=[c.candidate], tensor="y", summary="y drifts.", advice="Look.")
 
 
 def _nan(c: Comparison) -> Finding:
-    return finding("nan-introduced", Severity.ERROR, runtime=c.candidate, tensor="y", summary="y is NaN.", advice="")
+    return finding("nan-introduced", Severity.ERROR, runtimes=[c.candidate], tensor="y", summary="y is NaN.", advice="")
 
 
 def shared_drift(runtimes: Sequence[RuntimeId]) -> Finding:
     return finding(
         "conversion-drift",
         Severity.ERROR,
+        runtimes=runtimes,
         tensor="y",
         summary="All err alike.",
         advice="",
-        evidence={"runtimes": [str(i) for i in runtimes]},
     )
 
 

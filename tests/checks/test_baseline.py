@@ -39,7 +39,7 @@ def test_a_loss_beyond_the_margin_fails_although_it_is_within_the_tolerance() ->
     assert after.passed
     (found,) = (f for f in hold(after, _accepted(before), SETTINGS).findings if f.code == "baseline-worse")
     assert found.severity is Severity.ERROR
-    assert (found.runtime, found.tensor) == (CPU, "y")
+    assert (found.runtimes, found.tensor) == ((CPU,), "y")
     assert "largest error 5e-7, was 2e-7 (2.5 times)" in found.summary
     assert "Neither the model nor" in found.advice
     assert "baseline-worse" not in _codes(after, _accepted(before), replace(SETTINGS, margin=3.0))

@@ -45,7 +45,7 @@ def test_drift_that_is_no_error_lets_the_gate_pass(level: str) -> None:
 def test_a_warning_that_is_set_to_error_fails_the_gate() -> None:
     from pycheck.diagnosis.codes import finding
 
-    flip = finding("top1-flip", Severity.WARNING, runtime=CPU, tensor="y", summary="", advice="")
+    flip = finding("top1-flip", Severity.WARNING, runtimes=[CPU], tensor="y", summary="", advice="")
     made = report([comparison(CPU)], findings=[flip])
     assert made.passed
     assert _applied(made, top1_flip="error").verdict is Verdict.ERROR
@@ -63,7 +63,7 @@ def test_a_known_divergence_is_told_and_passes_up_to_its_last_day() -> None:
     assert after.passed
     (found,) = after.findings
     assert found.severity is Severity.INFO
-    assert found.summary.endswith("Known until 2026-07-01: a bug of theirs")
+    assert found.summary.endswith("Known on *:webgl until 2026-07-01: a bug of theirs")
 
 
 def test_an_expired_one_fails_and_says_so() -> None:
@@ -86,11 +86,32 @@ def test_what_is_known_of_one_runtime_excuses_no_other_and_no_other_fault() -> N
     assert both.passed
 
 
-def test_an_explanation_that_is_known_excuses_what_it_explains_and_only_on_all_its_runtimes() -> None:
+def test_an_explanation_that_is_known_excuses_what_it_explains() -> None:
     drifting = [comparison(CPU, 2 * LIMIT), comparison(WASM, 2 * LIMIT)]
     made = report(drifting, findings=[shared_drift([CPU, WASM])])
     assert _applied(made, _known("conversion-drift")).passed
-    assert not _applied(made, _known("conversion-drift", runtime="*:cpu")).passed
+
+
+def test_what_is_known_of_one_runtime_excuses_that_one_alone_of_a_finding_about_several() -> None:
+    drifting = [comparison(runtime, 2 * LIMIT) for runtime in (CPU, WASM, WEBGL)]
+    made = report(drifting, findings=[shared_drift([CPU, WASM, WEBGL])])
+    after = _applied(made, _known("conversion-drift", runtime="chromium:wasm"))
+    assert after.verdict is Verdict.DRIFT
+    assert {c.candidate: c.passed for c in after.comparisons[1:]} == {CPU: False, WASM: True, WEBGL: False}
+    assert [(f.code, f.severity, f.runtimes) for f in after.findings] == [
+        ("conversion-drift", Severity.ERROR, (CPU, WEBGL)),
+        ("conversion-drift", Severity.INFO, (WASM,)),
+        ("drift", Severity.ERROR, (CPU,)),
+        ("drift", Severity.ERROR, (WEBGL,)),
+    ]
+    assert after.findings[1].summary.endswith("Known on chromium:wasm until 2026-07-01: a bug of theirs")
+
+
+def test_entries_that_name_each_of_its_runtimes_excuse_all_of_a_finding() -> None:
+    drifting = [comparison(runtime, 2 * LIMIT) for runtime in (CPU, WASM)]
+    made = report(drifting, findings=[shared_drift([CPU, WASM])])
+    both = [_known("conversion-drift", runtime=f"*:{kind}") for kind in ("cpu", "wasm")]
+    assert _applied(made, *both).passed
 
 
 def test_a_model_or_a_variant_can_be_meant() -> None:
@@ -138,7 +159,7 @@ def test_what_keeps_to_a_budget_has_no_finding_and_counts_as_measured() -> None:
 def test_a_budget_is_for_what_it_selects() -> None:
     made = report([comparison(CPU), comparison(WEBGL)])
     (found,) = judge(made, [_budget(runtime="*:webgl", max_abs_error=1e-9)]).findings
-    assert found.runtime == WEBGL
+    assert found.runtimes == (WEBGL,)
     assert judge(made, [_budget(model="other", max_abs_error=1e-9)]).used == ()
     assert judge(made, [_budget(output="z", max_abs_error=1e-9)]).used == ()
 
@@ -150,7 +171,7 @@ def test_latency_is_held_against_another_runtime_of_the_same_run() -> None:
         made, runtimes=tuple(replace(r, timings_s={"per_sample": times.get(r.id, 0.0)}) for r in made.runtimes)
     )
     (found,) = judge(timed, [_budget(latency=3.0, against=WASM)]).findings
-    assert found.runtime == CPU
+    assert found.runtimes == (CPU,)
     assert "4 times" in found.summary
     assert judge(timed, [_budget(latency=5.0, against=WASM)]).findings == ()
     assert judge(made, [_budget(latency=5.0, against=WASM)]).used == ()

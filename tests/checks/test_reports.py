@@ -34,7 +34,7 @@ def _printed(check: CheckReport, *, width: int = 80, verbosity: int = 0) -> str:
 
 
 def _worse(runtime: RuntimeId) -> Report:
-    found = finding("baseline-worse", Severity.ERROR, runtime=runtime, tensor="y", summary="y is worse.", advice="")
+    found = finding("baseline-worse", Severity.ERROR, runtimes=[runtime], tensor="y", summary="y is worse.", advice="")
     return replace(report([comparison(CPU), comparison(runtime)], findings=[found], name="old"), verdict=Verdict.ERROR)
 
 
@@ -86,7 +86,12 @@ def test_warnings_known_divergences_and_news_of_those_that_pass_are_told_once_fo
 
 def test_the_headline_claims_no_agreement_where_a_difference_is_known() -> None:
     known = finding(
-        "drift", Severity.INFO, summary="y drifts.", advice="", runtime=CPU, evidence={"known": {"reason": "roundoff"}}
+        "drift",
+        Severity.INFO,
+        summary="y drifts.",
+        advice="",
+        runtimes=[CPU],
+        evidence={"known": {"reason": "roundoff"}},
     )
     check = _check([report([comparison(CPU)], name="m", findings=[known])])
     assert (

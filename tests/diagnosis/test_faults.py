@@ -89,7 +89,7 @@ def test_all_kernels_that_a_backend_lacks_are_one_cause_with_one_advice() -> Non
         "rfft (RFFT) and real and real_1 (Real): TF.js's wasm backend has no kernel for RFFT and Real. It is the cause "
         "of the failure on chromium:wasm."
     )
-    assert cause.runtime == WASM and cause.evidence["places"] == ["rfft", "real", "real_1"]
+    assert cause.runtimes == (WASM,) and cause.evidence["places"] == ["rfft", "real", "real_1"]
     assert (symptom.advice, symptom.explained_by) == ("", ("artifact-unsupported",))
 
 
@@ -143,14 +143,14 @@ def test_the_other_format_is_not_advised_where_tfjs_layers_cannot_take_the_model
 def test_only_what_every_backend_says_alike_is_the_artifacts(errors: dict[RuntimeId, str | None], count: int) -> None:
     findings = found(errors=errors)["runtime-failed"]
     assert len(findings) == count
-    assert all(finding.runtime is not None and "artifact" not in finding.summary for finding in findings)
+    assert all(finding.runtimes and "artifact" not in finding.summary for finding in findings)
 
 
 def test_where_nothing_fails_it_is_a_warning_and_a_kernel_that_showed_nothing_is_information() -> None:
     findings = found(GROUPS, CAST, errors={CPU: None, WASM: None})
     assert findings["artifact-unsupported"][0].severity is Severity.WARNING
     assert findings["broken-kernel"][0].severity is Severity.INFO
-    assert findings["broken-kernel"][0].runtime == WASM
+    assert findings["broken-kernel"][0].runtimes == (WASM,)
     assert "cause" not in findings["artifact-unsupported"][0].summary
 
 
@@ -205,7 +205,7 @@ def test_a_fault_of_one_backend_does_not_explain_what_others_do_too() -> None:
 def test_a_trace_confirms_a_known_kernel_or_clears_it(source: str, left: int) -> None:
     known = found(CAST, errors={CPU: None, WASM: "it said no"})["broken-kernel"]
     assert known[0].severity is Severity.ERROR
-    traced = [Finding("broken-kernel", Severity.ERROR, "It starts there.", "", WASM, source)]
+    traced = [Finding("broken-kernel", Severity.ERROR, "It starts there.", "", (WASM,), source)]
     kept = without_traced(known, traced)
     assert len(kept) == left
     assert all(finding.severity is Severity.INFO and "cause" not in finding.summary for finding in kept)

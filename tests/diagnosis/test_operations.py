@@ -59,7 +59,7 @@ def test_a_source_gets_the_code_that_its_operands_explain(
 ) -> None:
     finding = source(op, values, expected, given, bits=bits, dtype=dtype)
     assert finding.code == code
-    assert (finding.severity, finding.layer, finding.runtime) == (Severity.WARNING, "layer", WEBGL)
+    assert (finding.severity, finding.layer, finding.runtimes) == (Severity.WARNING, "layer", (WEBGL,))
     assert finding.summary and finding.advice
 
 
@@ -83,7 +83,7 @@ def test_where_python_itself_makes_nan_gets_the_code_that_the_operands_explain(
     origin: Found, code: str, op: str, values: tuple[float | Operand | None, ...], double: float, single: float
 ) -> None:
     finding = origin(op, values, double, single)
-    assert (finding.code, finding.runtime, finding.layer) == (code, None, "layer")
+    assert (finding.code, finding.runtimes, finding.layer) == (code, (), "layer")
     assert finding.summary.startswith("In Python itself p (")
 
 

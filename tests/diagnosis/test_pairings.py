@@ -40,13 +40,13 @@ def test_a_permutation_is_one_finding_with_every_option_in_one_line(fits: dict[s
     options = one.advice.splitlines()[-1]
     assert options == " ".join(f"--map-output {NAMES[other]}={tensor}" for tensor, other in fits.items())
     assert one.evidence["pairs"] == {NAMES[other]: tensor for tensor, other in fits.items()}
-    assert (one.runtime, one.evidence["runtimes"]) == (None, [str(CPU), str(WASM)])
+    assert one.runtimes == (CPU, WASM)
 
 
 def test_runtimes_that_disagree_are_told_apart() -> None:
     swap, turn = {"alpha": "beta", "beta": "alpha"}, {"alpha": "beta", "beta": "mid", "mid": "alpha"}
     told = found(*hints(swap, CPU), *hints(turn, WASM))
-    assert [(f.runtime, len(f.evidence["tensors"])) for f in told] == [(CPU, 2), (WASM, 3)]
+    assert [(f.runtimes, len(f.evidence["outputs"])) for f in told] == [((CPU,), 2), ((WASM,), 3)]
 
 
 def test_an_output_that_comes_twice_has_no_pairing() -> None:

@@ -42,7 +42,7 @@ def findings(*records: RuntimeRecord, elements: int | None = None) -> tuple[Find
 )
 def test_a_runtime_that_did_not_run_is_an_error_with_its_reason(status: RuntimeStatus, code: str) -> None:
     (finding,) = findings(RuntimeRecord(WEBGPU, status, None, {}, "no adapter"))
-    assert (finding.code, finding.severity, finding.runtime) == (code, Severity.ERROR, WEBGPU)
+    assert (finding.code, finding.severity, finding.runtimes) == (code, Severity.ERROR, (WEBGPU,))
     assert finding.summary.endswith(": no adapter")
     assert finding.advice
 
@@ -79,9 +79,8 @@ def test_a_float64_that_cannot_run_is_a_warning_about_the_noise_floor() -> None:
 
 def test_runtimes_on_one_software_renderer_share_a_finding() -> None:
     (finding,) = findings(*(ran(i, renderer=RENDERER, software_renderer=True) for i in (WEBGL, F16)))
-    assert (finding.code, finding.severity, finding.runtime) == ("software-renderer", Severity.INFO, None)
+    assert (finding.code, finding.severity, finding.runtimes) == ("software-renderer", Severity.INFO, (WEBGL, F16))
     assert finding.summary.endswith("not on a GPU: SwiftShader.")
-    assert finding.evidence["runtimes"] == ["chromium:webgl", "chromium:webgl-f16"]
 
 
 def test_a_hardware_renderer_is_no_finding() -> None:
@@ -160,4 +159,4 @@ def test_browsers_fail_alike_whatever_one_console_said_meanwhile() -> None:
         for r, text in zip((WEBGL, WEBGPU), said, strict=True)
     ]
     (found,) = [f for f in findings(*records) if f.code == "runtime-failed"]
-    assert found.runtime is None and "so the artifact is at fault" in found.summary
+    assert found.runtimes == (WEBGL, WEBGPU) and "so the artifact is at fault" in found.summary

@@ -180,7 +180,7 @@ def test_a_layer_that_does_nothing_here_explains_nothing_and_another_layer_does(
         model, tfjs_model=artifact, runtimes=CPU, samples=8, atol={"a": 1e-12}, rtol={"a": 0.0, "b": 0.0}
     )
     (cause,) = told(report, "artifact-differs")
-    assert cause.severity is Severity.WARNING and cause.evidence["tensors"] == ["b"]
+    assert cause.severity is Severity.WARNING and cause.evidence["outputs"] == ["b"]
     of_output = {t: {f.code: f for f in report.findings if f.tensor == t} for t in ("a", "b")}
     assert "artifact-differs" in of_output["b"]["drift"].explained_by
     own = of_output["a"]["quantization-drift" if quantize == "uint8" else "drift"]
@@ -196,5 +196,5 @@ def test_differences_that_change_no_output_are_an_info(tmp_path: Path) -> None:
     artifact = altered(model, tmp_path / "artifact", without_layer("cut"))
     report = pycheck.compare(model, tfjs_model=artifact, runtimes=CPU, samples=8, atol=1e-12, rtol=0.0)
     (cause,) = told(report, "artifact-differs")
-    assert (cause.severity, cause.evidence["tensors"], cause.evidence["nonfinite"]) == (Severity.INFO, [], [])
+    assert (cause.severity, cause.evidence["outputs"], cause.evidence["nonfinite"]) == (Severity.INFO, [], [])
     assert all("artifact-differs" not in finding.explained_by for finding in report.findings)

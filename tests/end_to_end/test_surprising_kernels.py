@@ -268,4 +268,4 @@ def test_what_stands_before_and_behind_an_operation_is_not_blamed(report: pychec
 
 
 def _sources(report: pycheck.Report, runtime: str) -> list[Finding]:
-    return [f for f in report.findings if str(f.runtime) == runtime and "ran_alone" in f.evidence]
+    return [f for f in report.findings if runtime in map(str, f.runtimes) and "ran_alone" in f.evidence]

@@ -355,9 +355,8 @@ ROTATED = {"Identity_1:0": "alpha", "Identity_2:0": "mid", "Identity:0": "beta"}
 
 def rotated(runtime: RuntimeId | None, **options: Any) -> tuple[Report, Bench]:
     """Outputs of an artifact that come crosswise, and a bench where each paired with its own passes."""
-    runtimes = [str(runtime)] if runtime else ["chromium:cpu", "chromium:wasm"]
-    evidence = {"runtimes": runtimes, "pairs": ROTATED}
-    pairing = found("output-pairing", Severity.ERROR, runtime=runtime, evidence=evidence)
+    about = (runtime,) if runtime else (RuntimeId("chromium", "cpu"), RuntimeId("chromium", "wasm"))
+    pairing = found("output-pairing", Severity.ERROR, runtimes=about, evidence={"pairs": ROTATED})
     failed = report({"chromium:cpu": "drift", "chromium:wasm": "drift"}, findings=(pairing,))
     bench = Bench(failed, lambda trial: dict(trial.map_output) == ROTATED or trial.anew, **options)
     return bench.tried(), bench
@@ -483,7 +482,7 @@ def test_a_change_that_cannot_be_made_is_told_as_such() -> None:
 
 def cured() -> Report:
     findings = (
-        found("nan-introduced", Severity.ERROR, runtime=WEBGL, tensor="y"),
+        found("nan-introduced", Severity.ERROR, runtimes=(WEBGL,), tensor="y"),
         found("input-scale", tensor="x", evidence=OUTLIER),
     )
     failed = report({"chromium:cpu": "pass", "chromium:webgl": "nan"}, findings=findings)

@@ -25,7 +25,7 @@ CONTRACT = {
     "runtimes": "id status environment timings_s error",
     "comparisons": "reference candidate tensor element_count finite_count max_abs_error mean_abs_error rms_error "
     "max_rel_error max_ulp_error cosine_similarity sqnr_db top1_agreement noise_floor tolerance nonfinite worst passed",
-    "findings": "code severity runtime tensor layer summary evidence advice",
+    "findings": "code severity runtimes tensor layer summary evidence advice",
 }
 
 

@@ -111,7 +111,7 @@ def test_beside_browsers_the_artifact_is_blamed_and_no_backend(
     report = checked(name, artifact_format, title)
     assert report.verdict in ("drift", "nan_divergence")
     found = [finding for finding in report.findings if "ran_alone" in finding.evidence]
-    assert [(f.code, f.layer, f.runtime, f.severity) for f in found] == [(code, layer, None, "error")]
+    assert [(f.code, f.layer, f.runtimes, f.severity) for f in found] == [(code, layer, (), "error")]
     assert why in found[0].summary
     assert report.trace is not None
     assert not [r for point in report.trace.points for r in point.results if r.role == "source"]

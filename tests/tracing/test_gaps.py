@@ -113,7 +113,7 @@ def cause(report: Report) -> Finding:
     drifts = [f for f in report.findings if f.code == "conversion-drift"]
     assert all(f.explained_by == ("artifact-differs",) and not f.advice for f in drifts)
     assert not any("on the model's own values it errs" in f.summary for f in drifts)
-    assert found.evidence["tensors"] == [spec.name for spec in report.model.signature.outputs]
+    assert found.evidence["outputs"] == [spec.name for spec in report.model.signature.outputs]
     assert report_to_dict(report_from_dict(report_to_dict(report))) == report_to_dict(report)
     return found
 

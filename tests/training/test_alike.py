@@ -96,7 +96,7 @@ def test_the_epsilon_of_webgl_explains_what_it_does_and_one_epsilon_for_both_cur
     model, x, y = regression()
     trained = wide_lab.train(model, x, y, optimizer="rmsprop:0.01", loss="mse", steps=12)
     (found,) = [finding for finding in trained.report.findings if finding.code == "epsilon-mismatch"]
-    assert found.evidence["runtimes"] == ["chromium:webgl"]
+    assert list(map(str, found.runtimes)) == ["chromium:webgl"]
     assert found.evidence["epsilon"] == pytest.approx(1e-4)
     assert found.evidence["share_after"] < 1 < found.evidence["share_before"]
     again = wide_lab.train(model, x, y, optimizer="rmsprop:0.01,epsilon=1e-3", loss="mse", steps=12)

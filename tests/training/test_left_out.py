@@ -76,7 +76,7 @@ def test_where_it_was_named_or_nothing_else_trains_it_fails(runtimes: tuple[str,
     with Lab(*(f"chromium:{kind}" for kind in runtimes), may_leave_out=may) as lab:
         done = trained(lab, sentiment)
     assert done.report.verdict is Verdict.ERROR
-    assert "no kernel for UnsortedSegmentSum" in next(f for f in done.report.findings if f.runtime).summary
+    assert "no kernel for UnsortedSegmentSum" in next(f for f in done.report.findings if f.runtimes).summary
     assert not done.report.training or not done.report.training.notes
 
 

@@ -22,7 +22,7 @@ def not_run(case: TrainingCase) -> Iterator[Finding]:
             message, _, advice = (record.error or "").partition("\n")
             if "no kernel for" in message:  # which the backward pass needs, where the model itself runs
                 advice = "This backend may run the model and cannot train it: train with cpu, webgl or webgpu."
-            yield finding(codes[record.status], Severity.ERROR, runtime=record.id, summary=message, advice=advice)
+            yield finding(codes[record.status], Severity.ERROR, runtimes=(record.id,), summary=message, advice=advice)
 
 
 def class_divergence(case: TrainingCase) -> Iterator[Finding]:
@@ -32,14 +32,14 @@ def class_divergence(case: TrainingCase) -> Iterator[Finding]:
         bad = curves.first_nonfinite
         if bad and not native:
             yield finding(
-                "nan-introduced", case.nan_severity, runtime=curves.runtime, tensor=bad.name,
+                "nan-introduced", case.nan_severity, runtimes=(curves.runtime,), tensor=bad.name,
                 summary=f"{curves.runtime} is not finite from {moment(bad)} on; Python trains to the end.",
                 advice="The findings below name the cause; --try-remedies looks for a fix.",
                 evidence=evidence_of(bad),
             )  # fmt: skip
         if native and not bad and len(curves.loss) == len(case.native.loss):
             yield finding(
-                "nan-masked", case.nan_severity, runtime=curves.runtime, tensor=native.name,
+                "nan-masked", case.nan_severity, runtimes=(curves.runtime,), tensor=native.name,
                 summary=f"Python is not finite from {moment(native)} on; {curves.runtime} trains on and hides it.",
                 advice="Cure it in Python: what the page learns from numbers that are not there is not the model.",
                 evidence=evidence_of(native),
@@ -59,7 +59,7 @@ def native_nan(case: TrainingCase) -> Iterator[Finding]:
     double = case.training.of(NATIVE_FLOAT64)
     later = "" if double is None or double.first_nonfinite else "; in float64 it stays finite"
     yield finding(
-        "native-nan", case.nan_severity, runtime=NATIVE_FLOAT32, tensor=bad.name,
+        "native-nan", case.nan_severity, runtimes=(NATIVE_FLOAT32,), tensor=bad.name,
         summary=f"Python's own training is not finite from {moment(bad)} on{later}"
         f"{'; ' + listed(elsewhere) if elsewhere else ''}.",
         advice="The findings below name the cause; --try-remedies looks for a fix.",
@@ -77,7 +77,7 @@ def drift(case: TrainingCase) -> Iterator[Finding]:
         share = errors[parted.what][parted.step]
         explained = next((e for e in case.evidence.explanations if e.runtime == curves.runtime), None)
         yield finding(
-            "drift", Severity.ERROR, runtime=curves.runtime, tensor=parted.name,
+            "drift", Severity.ERROR, runtimes=(curves.runtime,), tensor=parted.name,
             summary=f"{curves.runtime} diverges from Python at {moment(parted)}: {number(share or 0.0)} times what is "
             "allowed there by float32's own error.",
             advice=f"{listed(explained.codes)}, below, "
@@ -99,12 +99,12 @@ def explained(case: TrainingCase) -> Iterator[Finding]:
         together = f", together with {listed(others)}," if others else ","
         what, advice = _told(cause, case, found[0])
         yield finding(
-            code, Severity.WARNING,
+            code, Severity.WARNING, runtimes=[e.runtime for e in found],
             summary=f"{listed([e.runtime for e in found])}: {what}. With TF.js's{together} Python does the same: the "
             f"error falls from {number(before)} to {number(after)} times what is allowed.",
             advice=advice,
             evidence={
-                "runtimes": [str(e.runtime) for e in found], "epsilon": found[0].epsilon, "share_before": before,
+                "epsilon": found[0].epsilon, "share_before": before,
                 "share_after": after, "together_with": others,
             },
         )  # fmt: skip

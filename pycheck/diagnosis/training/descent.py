@@ -54,7 +54,7 @@ def exploding(case: TrainingCase) -> Iterator[Finding]:
         return
     step = case.native.gradient_norm.index(largest)
     yield finding(
-        "exploding-gradient", Severity.WARNING, runtime=NATIVE_FLOAT32,
+        "exploding-gradient", Severity.WARNING, runtimes=(NATIVE_FLOAT32,),
         summary=f"The norm of the gradient grows from {number(norms[0])} to {number(largest)} at step {step}.",
         advice="Lower the learning rate, scale the inputs, or clip: --clipnorm 1.",
         evidence={"first": norms[0], "largest": largest, "step": step},

@@ -100,7 +100,7 @@ def _wrong_as_a_whole(check: CheckReport) -> Iterator[check_view.Told]:
     """What is about no runtime and no output."""
     for report in check.reports:
         for found in report.findings:
-            whole = found.runtime is None and found.tensor is None
+            whole = not found.runtimes and found.tensor is None
             if found.severity is Severity.ERROR and whole:
                 yield check_view.Told(found, (report.name,))
 
