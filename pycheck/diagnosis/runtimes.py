@@ -64,28 +64,39 @@ _FORWARDING = {
 
 
 def not_run(case: Case) -> Iterator[Finding]:
-    """runtime-unavailable, runtime-failed, runtime-timed-out; browsers that all fail alike are told once."""
+    """runtime-unavailable, runtime-failed, runtime-timed-out; runtimes that ended for the same reason are told once."""
     ended = [record for record in case.runtimes if record.status is not RuntimeStatus.OK]
     together = _all_alike(case, ended)
     if together:
         yield _failed_alike(case, together)
+    alike: dict[tuple[object, ...], list[RuntimeRecord]] = {}
     for record in ended:
-        if record in together:
-            continue
-        code, what = _STATUS[record.status]
-        reason, advice = _reason(record)
-        optional = record.id.kind == "float64"
-        yield finding(
-            code,
-            Severity.WARNING if optional else Severity.ERROR,
-            runtimes=(record.id,),
-            summary=f"{record.id} {'could not run' if optional else what}" + (f": {reason}" if reason else "."),
-            advice=advice or (_FLOAT64_ADVICE if optional else _advice(case, record, reason)),
-            evidence={"status": record.status.value, "error": record.error},
-        )
+        if record not in together:
+            alike.setdefault((record.status, reason_of(record), _is_optional(record)), []).append(record)
+    for records in alike.values():
+        yield _ended(case, records)
 
 
-def _reason(record: RuntimeRecord) -> tuple[str, str]:
+def _ended(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
+    first, names = records[0], [record.id for record in records]
+    code, what = _STATUS[first.status]
+    reason, advice = reason_of(first)
+    optional = _is_optional(first)
+    return finding(
+        code,
+        Severity.WARNING if optional else Severity.ERROR,
+        runtimes=names,
+        summary=f"{listed(names)} {'could not run' if optional else what}" + (f": {reason}" if reason else "."),
+        advice=advice or (_FLOAT64_ADVICE if optional else _advice(case, first, reason)),
+        evidence={"status": first.status.value, "error": first.error},
+    )
+
+
+def _is_optional(record: RuntimeRecord) -> bool:
+    return record.id.kind == "float64"
+
+
+def reason_of(record: RuntimeRecord) -> tuple[str, str]:
     """What it said as it ended, and the advice that came with it."""
     reason, _, advice = (record.error or "").partition("\n")
     return reason.removeprefix(f"{record.id}: "), advice
@@ -95,9 +106,9 @@ def _all_alike(case: Case, ended: Sequence[RuntimeRecord]) -> list[RuntimeRecord
     """The browsers' records where there are several and all failed, with the same words; else none."""
     browsers = [record for record in case.runtimes if record.id.engine not in ("native", "artifact")]
     failed = [record for record in ended if record.status is RuntimeStatus.FAILED and record in browsers]
-    same = len({_reason(record)[0].partition(_BESIDE)[0] for record in failed}) == 1
+    same = len({reason_of(record)[0].partition(_BESIDE)[0] for record in failed}) == 1
     alike = len(failed) > 1 and len(failed) == len(browsers) and same
-    of_machine = alike and any(words in _reason(failed[0])[0] for words in (*_OF_BROWSERS, *_OF_MEMORY))
+    of_machine = alike and any(words in reason_of(failed[0])[0] for words in (*_OF_BROWSERS, *_OF_MEMORY))
     return failed if alike and not of_machine else []
 
 
@@ -107,7 +118,7 @@ def _is_of_browser(reason: str) -> bool:
 
 def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     """What every backend refuses is wrong in the artifact, not in a browser."""
-    reason, advice = _reason(records[0])
+    reason, advice = reason_of(records[0])
     names = [record.id for record in records]
     known = next((text for words, text in _KNOWN_FAILURES if words in reason), "")
     if case.is_traced_wrongly:
@@ -169,24 +180,25 @@ def _short(renderer: str) -> str:
 
 
 def cpu_forwarded(case: Case) -> Iterator[Finding]:
-    """cpu-forwarded: every input is so small that TF.js starts on its CPU kernels."""
+    """cpu-forwarded: every input is so small that TF.js starts on its CPU kernels; once for each flag and threshold."""
+    largest = max(case.input_elements.values(), default=0)
+    by_flag: dict[tuple[str, int], list[RuntimeId]] = {}
     for record in case.runtimes:
         threshold = _threshold(record)
-        if not case.input_elements or threshold is None:
-            continue
-        largest = max(case.input_elements.values())
-        if largest < threshold:
-            flag = _FORWARDING[record.id.kind][0]
-            batch = "a larger --batch-size, or " if _takes_other_batches(case) else ""
-            yield finding(
-                "cpu-forwarded",
-                Severity.INFO,
-                runtimes=(record.id,),
-                summary=f"The largest input has {largest} elements a batch, under {threshold}: "
-                f"{record.id} computes some operations on the CPU, as it does for your users.",
-                advice=f"To test the GPU kernels use {batch}--flag {flag}=false.",
-                evidence={"largest_input_elements": largest, "threshold": threshold, "flag": flag},
-            )
+        if largest and threshold is not None and largest < threshold:
+            by_flag.setdefault((_FORWARDING[record.id.kind][0], threshold), []).append(record.id)
+    batch = "a larger --batch-size, or " if _takes_other_batches(case) else ""
+    for (flag, threshold), ids in by_flag.items():
+        verbs = ("computes", "it does") if len(ids) == 1 else ("compute", "they do")
+        yield finding(
+            "cpu-forwarded",
+            Severity.INFO,
+            runtimes=ids,
+            summary=f"The largest input has {largest} elements a batch, under {threshold}: "
+            f"{listed(ids)} {verbs[0]} some operations on the CPU, as {verbs[1]} for your users.",
+            advice=f"To test the GPU kernels use {batch}--flag {flag}=false.",
+            evidence={"largest_input_elements": largest, "threshold": threshold, "flag": flag},
+        )
 
 
 def _takes_other_batches(case: Case) -> bool:

@@ -47,6 +47,17 @@ def test_a_runtime_that_did_not_run_is_an_error_with_its_reason(status: RuntimeS
     assert finding.advice
 
 
+def test_runtimes_that_ended_for_the_same_reason_share_a_finding() -> None:
+    def gone(kind: str, said: str = "there is no Firefox") -> RuntimeRecord:
+        runtime = RuntimeId("firefox", kind)
+        return RuntimeRecord(runtime, RuntimeStatus.UNAVAILABLE, None, {}, f"{runtime}: {said}\nInstall it.")
+
+    same, other = findings(gone("cpu"), gone("wasm"), gone("webgl", "no WebGL"))
+    assert [str(runtime) for runtime in same.runtimes] == ["firefox:cpu", "firefox:wasm"]
+    assert same.summary == "firefox:cpu and firefox:wasm could not be started here: there is no Firefox"
+    assert [str(runtime) for runtime in other.runtimes] == ["firefox:webgl"]
+
+
 def test_the_advice_that_an_error_brought_is_kept() -> None:
     record = RuntimeRecord(WEBGPU, RuntimeStatus.FAILED, None, {}, "no adapter\nStart it with --headed.")
     assert findings(record)[0].advice == "Start it with --headed."
@@ -109,6 +120,13 @@ def test_a_larger_batch_is_advised_only_to_a_model_that_takes_one(
     (found,) = diagnose((), runtimes=[record], model=model, input_elements={"x": 8})
     assert ("--batch-size" in found.advice) is larger
     assert "--flag WEBGL_CPU_FORWARD=false" in found.advice
+
+
+def test_runtimes_that_forward_below_the_same_threshold_share_a_finding() -> None:
+    records = [ran(i, flags={"WEBGL_CPU_FORWARD": True}) for i in (WEBGL, F16)]
+    (finding,) = findings(*records, elements=127)
+    assert finding.runtimes == (WEBGL, F16)
+    assert "chromium:webgl and chromium:webgl-f16 compute some operations on the CPU" in finding.summary
 
 
 def test_nothing_is_forwarded_when_the_flag_is_off_or_the_threshold_was_lowered() -> None:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...types import NATIVE_FLOAT32, NATIVE_FLOAT64, Finding, RuntimeStatus, Severity
+from ...types import NATIVE_FLOAT32, NATIVE_FLOAT64, Finding, RuntimeId, RuntimeStatus, Severity
 from ..case import listed, number
 from ..codes import finding
+from ..runtimes import reason_of
 from .case import CODE_OF_CAUSE, Explanation, TrainingCase, evidence_of, moment
 
 
 def not_run(case: TrainingCase) -> Iterator[Finding]:
-    """runtime-unavailable, runtime-failed, runtime-timed-out."""
+    """runtime-unavailable, runtime-failed, runtime-timed-out; once for runtimes that ended for the same reason."""
     codes = {
         RuntimeStatus.UNAVAILABLE: "runtime-unavailable",
         RuntimeStatus.FAILED: "runtime-failed",
         RuntimeStatus.TIMED_OUT: "runtime-timed-out",
     }
+    alike: dict[tuple[str, str, str], list[RuntimeId]] = {}
     for record in case.runtimes:
         if record.status in codes:
-            message, _, advice = (record.error or "").partition("\n")
-            if "no kernel for" in message:  # which the backward pass needs, where the model itself runs
-                advice = "This backend may run the model and cannot train it: train with cpu, webgl or webgpu."
-            yield finding(codes[record.status], Severity.ERROR, runtimes=(record.id,), summary=message, advice=advice)
+            alike.setdefault((codes[record.status], *reason_of(record)), []).append(record.id)
+    for (code, reason, advice), ids in alike.items():
+        if "no kernel for" in reason:  # which the backward pass needs, where the model itself runs
+            advice = "This backend may run the model and cannot train it: train with cpu, webgl or webgpu."
+        yield finding(code, Severity.ERROR, runtimes=ids, summary=f"{listed(ids)}: {reason}", advice=advice)
 
 
 def class_divergence(case: TrainingCase) -> Iterator[Finding]:
