@@ -18,9 +18,10 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from pycheck import Report
+from pycheck import CheckReport, Report
 from pycheck.cli.console import Console
 from pycheck.diagnosis.codes import CODES, Code
+from pycheck.report.check_terminal import render_check
 from pycheck.report.terminal import render_terminal
 from pycheck.workflow.hygiene import Hygiene
 
@@ -47,7 +48,7 @@ def shown(text: str) -> str:
     return str(found)
 
 
-def run(program: str) -> Report | Hygiene:
+def run(program: str) -> Report | CheckReport | Hygiene:
     """The report that a page's program ends with; it runs in an empty folder of its own, and names start anew."""
     import keras
 
@@ -60,21 +61,25 @@ def run(program: str) -> Report | Hygiene:
             exec(compile(program, "example", "exec"), names)
         finally:
             os.chdir(before)
-    report: Report | Hygiene = names["report"]
+    report: Report | CheckReport | Hygiene = names["report"]
     return report
 
 
-def printed(report: Report | Hygiene, code: str) -> str:
+def printed(report: Report | CheckReport | Hygiene, code: str) -> str:
     """The findings of this code as the terminal's report has them, without what stands around them."""
     if isinstance(report, Hygiene):
         return _of_data(report, code)
-    alone = replace(report, findings=tuple(f for f in report.findings if f.code == code), trace=None)
-    lines = render_terminal(alone, width=_WIDTH, verbosity=1).splitlines()
+    alone = tuple(f for f in report.findings if f.code == code)
+    if isinstance(report, CheckReport):
+        text = render_check(replace(report, findings=alone, reports=()), width=_WIDTH)
+    else:
+        text = render_terminal(replace(report, findings=alone, trace=None), width=_WIDTH, verbosity=1)
+    lines = text.splitlines()
     first = next((i for i, line in enumerate(lines) if line.startswith(f"  {code}  ")), None)
     if first is None:
         found = ", ".join(dict.fromkeys(f.code for f in report.findings)) or "none"
         raise LookupError(f"the example of {code} does not show it; its findings: {found}")
-    last = next(i for i, line in enumerate(lines) if line.startswith("Each code has a page"))
+    last = next((i for i, line in enumerate(lines) if line.startswith("Each code has a page")), len(lines))
     return "\n".join(line for line in lines[first:last] if line.startswith("  ")) + "\n"
 
 

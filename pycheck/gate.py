@@ -51,6 +51,7 @@ from .types import (
     RuntimeStatus,
     Severity,
     Tolerance,
+    VariantFailure,
     Verdict,
     is_exact,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "auto_tolerance",
     "check_exit_code",
     "decide",
+    "decide_check",
     "exit_code",
     "judge",
     "precision_bits",
@@ -272,7 +274,7 @@ def decide(
         return Verdict.DRIFT
     if any(_broken(record) for record in runtimes) or not judged or not all(c.passed for c in judged):
         return Verdict.ERROR
-    return Verdict.ERROR if any(f.severity is Severity.ERROR for f in findings) else Verdict.PASS
+    return Verdict.ERROR if _has_error(findings) else Verdict.PASS
 
 
 def judge(
@@ -301,6 +303,24 @@ def exit_code(report: Report) -> int:
     return 3 if not report.runtimes or any(_broken(record) for record in report.runtimes) else 1
 
 
+#: The verdict of a check is the first of these that any of its variants has.
+_WORST_FIRST = (Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.ERROR)
+
+
+def decide_check(
+    reports: Iterable[Report], *, failures: Sequence[VariantFailure] = (), findings: Iterable[Finding] = ()
+) -> Verdict:
+    """The worst verdict of the reports; error where all pass, and a variant or the check as a whole does not."""
+    verdicts = {report.verdict for report in reports}
+    if failures or _has_error(findings):
+        verdicts.add(Verdict.ERROR)
+    return next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.PASS)
+
+
+def _has_error(findings: Iterable[Finding]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
 #: What a check ends with, if any of its variants does: what is certain first.
 _CHECK_CODES = (1, 70, 4, 2, 3)
 
@@ -308,6 +328,7 @@ _CHECK_CODES = (1, 70, 4, 2, 3)
 def check_exit_code(check: CheckReport) -> int:
     """0 when all pass; 1 where any gate failed, else 70, 4, 2 or 3 for what kept a variant from being judged."""
     codes = {exit_code(report) for report in check.reports} | {failure.exit_code for failure in check.failures}
+    codes |= {1} if _has_error(check.findings) else set()
     return next((code for code in _CHECK_CODES if code in codes), max(codes, default=2))
 
 

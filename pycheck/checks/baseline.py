@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..diagnosis.codes import finding
@@ -52,13 +52,14 @@ def hold(report: Report, baseline: Baseline, settings: BaselineSettings, accepte
     """Hold a report, whose name is its variant's, against the accepted release, where it may have another name."""
     then = baseline.variants.get(accepted_as or report.name)
     if then is None:
-        return Held((_missing(report, [report.name], settings),))
+        return Held((missing([report.name], settings, [report.name]),))
     now = facts(report)
     if differs := mismatch(report.name, then, now):
         return Held(mismatch=differs)
     changes = tuple(_changes(report, baseline, then, now))
     lacking = [c for c in _judged(report) if c.tensor not in then.runtimes.get(str(c.candidate), {})]
-    found = [_missing(report, [f"{c.tensor} on {c.candidate}" for c in lacking], settings)] if lacking else []
+    entries = [f"{c.tensor} on {c.candidate}" for c in lacking]
+    found = [missing(entries, settings, [report.name])] if lacking else []
     for c in _judged(report):
         if accepted := then.runtimes.get(str(c.candidate), {}).get(c.tensor):
             found += _held(c, accepted, settings, changes)
@@ -239,11 +240,12 @@ def _restless(report: Report, then: VariantFacts, now: VariantFacts, changes: tu
         )
 
 
-def _missing(report: Report, what: list[str], settings: BaselineSettings) -> Finding:
+def missing(what: Sequence[str], settings: BaselineSettings, variants: Iterable[str]) -> Finding:
+    """baseline-missing: variants, or outputs of one, that the baseline does not have."""
     return finding(
         "baseline-missing",
         Severity.WARNING,
         summary=f"The baseline {settings.file.name} has no entry for {names(what)}: there was nothing to compare with.",
-        advice=f"Accept the results of now with pycheck baseline update {report.name}.",
-        evidence={"missing": what},
+        advice=f"Accept the results of now with pycheck baseline update {' '.join(variants)}.",
+        evidence={"missing": list(what)},
     )

@@ -21,6 +21,7 @@ class Judge:
         self._accepted = accepted
         self._today = today
         self._used: set[str] = set()
+        self._missing: dict[str, None] = {}  # names that the baseline does not have
         self._taken: list[tuple[Report, tuple[Finding, ...], NanPolicy]] = []
 
     def take(self, report: Report, variant: Variant) -> VariantFailure | None:
@@ -28,8 +29,11 @@ class Judge:
         config = self._config
         budgeted = budgets.judge(report, config.budgets)
         held = baseline.Held()
-        if self._accepted:
-            held = baseline.hold(report, self._accepted, config.baseline, variant.accepted_as)
+        accepted_as = variant.accepted_as or report.name
+        if self._accepted and accepted_as not in self._accepted.variants:
+            self._missing[accepted_as] = None
+        elif self._accepted:
+            held = baseline.hold(report, self._accepted, config.baseline, accepted_as)
         self._taken.append((report, (*budgeted.findings, *held.findings), variant.options.nan))
         self._used |= {b.place for b in budgeted.used}
         self._used |= {k.place for k in self._apply(*self._taken[-1]).seen}
@@ -37,15 +41,19 @@ class Judge:
         advice = f"Accept what is there now with pycheck baseline update {report.name}."
         return VariantFailure(report.name, held.mismatch, advice, UsageError.exit_code) if held.mismatch else None
 
-    def reports(self, *, whole: bool) -> tuple[Report, ...]:
-        """All of them; with `whole`, the first says which entries of the configuration had nothing to say."""
-        config, taken = self._config, self._taken
-        entries: tuple[ToleranceEntry | Budget | Known, ...] = (*config.tolerances, *config.budgets, *config.known)
-        unused = tuple(_unused(e) for e in entries if e.place not in self._used and not self._was_kept_from(e))
-        if taken and whole:
-            report, more, nan = taken[0]
-            taken = [(report, (*more, *unused), nan), *taken[1:]]
-        return tuple(self._apply(*each).report for each in taken)
+    def reports(self) -> tuple[Report, ...]:
+        """All of them."""
+        return tuple(self._apply(*each).report for each in self._taken)
+
+    def findings(self, *, whole: bool) -> tuple[Finding, ...]:
+        """What is about the check; with `whole`, which entries of the configuration had nothing to say, too."""
+        config = self._config
+        found = [baseline.missing(list(self._missing), config.baseline, self._missing)] if self._missing else []
+        if whole:
+            entries: tuple[ToleranceEntry | Budget | Known, ...] = (*config.tolerances, *config.budgets, *config.known)
+            found += [_unused(e) for e in entries if e.place not in self._used and not self._was_kept_from(e)]
+        weighed = [policy.with_severity(each, config.severity) for each in found]
+        return tuple(each for each in weighed if each)
 
     def _was_kept_from(self, entry: ToleranceEntry | Budget | Known) -> bool:
         """Whether a runtime that did not run may be what it is about."""

@@ -46,7 +46,7 @@ def apply(
     seen: list[Known] = []
     after: dict[int, Finding | None] = {}
     for index, found in enumerate(before):
-        after[index] = weighed = _with_severity(found, severity)
+        after[index] = weighed = with_severity(found, severity)
         counts = weighed is not None and weighed.severity is Severity.ERROR
         entry = _entry(found, about)
         if entry and (counts or found.severity is Severity.ERROR):
@@ -80,7 +80,8 @@ def _together(parts: Iterable[tuple[int, Finding]]) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
-def _with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None:
+def with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None:
+    """A finding as severe as its code was set to be; None where that is off."""
     level = severity.get(found.code)
     if level is None:
         return found

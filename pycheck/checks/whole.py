@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InternalError, PycheckError, UsageError
+from ..gate import decide_check
 from ..setup.releases import page_with
 from ..system.cache import Cache
 from ..system.together import together
-from ..types import CheckReport, Report, VariantFailure, Verdict
+from ..types import CheckReport, Report, VariantFailure
 from ..version import __version__
 from ..workflow.pipeline import Workbench
 from . import accepting, baseline_file
@@ -31,8 +32,6 @@ Observer = Callable[[str, str, str, int, int], None]
 
 #: Models that are under way at once. Their browsers' work is bounded by the cores; this bounds what lies in memory.
 _AT_ONCE = 4
-
-_WORST_FIRST = (Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.ERROR)
 
 
 def _silent(variant: str, runtime: str, step: str, done: int, total: int) -> None:
@@ -99,17 +98,16 @@ async def check(
             failures.append(VariantFailure(variant.name, outcome.message, outcome.advice, outcome.exit_code))
         elif mismatch := judge.take(outcome, variant):
             failures.append(mismatch)
-    reports = judge.reports(whole=plan.whole and not failures)
-    verdicts = {report.verdict for report in reports}
-    verdict = next((v for v in _WORST_FIRST if v in verdicts), Verdict.PASS)
+    reports, findings = judge.reports(), judge.findings(whole=plan.whole and not failures)
     return CheckReport(
         pycheck_version=__version__,
         config=str(config.file),
         reports=reports,
         failures=tuple(failures),
-        verdict=Verdict.ERROR if failures and verdict is Verdict.PASS else verdict,
+        verdict=decide_check(reports, failures=failures, findings=findings),
         wall_s=time.perf_counter() - started,
         command=plan.command,
+        findings=findings,
     )
 
 

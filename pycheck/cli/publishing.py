@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import UsageError
 from ..gate import check_exit_code, exit_code
 from ..report import render, render_check
-from ..types import CheckReport, Report, VariantFailure
+from ..types import CheckReport, Report
 from .console import Console
 from .options import Reports
 
@@ -50,7 +50,9 @@ def publish(report: Report, outputs: dict[str, str], console: Console, *, github
     """
     _put({kind: render(report, kind) for kind in outputs}, outputs, lambda: console.report(report))
     if _is_on_github(github):
-        _tell_github([report], render(report, "markdown"))
+        from ..report.github import render_annotations
+
+        _tell_github(render_annotations(report), render(report, "markdown"))
     return exit_code(report)
 
 
@@ -58,7 +60,9 @@ def publish_check(check: CheckReport, outputs: dict[str, str], console: Console,
     """The same for a check."""
     _put({kind: render_check(check, kind) for kind in outputs}, outputs, lambda: console.check(check))
     if _is_on_github(github):
-        _tell_github(check.reports, render_check(check, "markdown"), check.failures)
+        from ..report.github import render_check_annotations
+
+        _tell_github(render_check_annotations(check), render_check(check, "markdown"))
     return check_exit_code(check)
 
 
@@ -77,15 +81,15 @@ def _is_on_github(asked: bool | None) -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked
 
 
-def _tell_github(reports: Sequence[Report], markdown: str, failures: Sequence[VariantFailure] = ()) -> None:
+def _tell_github(annotations: str, markdown: str) -> None:
     """Annotate the run, on standard error, which GitHub reads too, and add to its step's summary.
 
     A summary that cannot be written costs nothing else.
     """
-    from ..report.github import render_annotations, within_summary
+    from ..report.github import within_summary
 
     with suppress(BrokenPipeError):
-        sys.stderr.write(render_annotations(reports, failures))
+        sys.stderr.write(annotations)
         sys.stderr.flush()
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:

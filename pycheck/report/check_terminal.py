@@ -13,7 +13,7 @@ from ..types import CheckReport, RuntimeId, Severity
 from . import check_view, layout, wording
 from .check_view import Cell, Row
 from .layout import capture, text_console
-from .terminal import report_parts
+from .terminal import finding_lines, report_parts
 
 _SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _MOST_REMARKS = 8
@@ -38,6 +38,7 @@ def _parts(check: CheckReport, width: int, verbosity: int) -> Iterator[Renderabl
         return
     yield Text()
     yield from _matrix(check, width)
+    yield from _whole(check, width)
     for report in check.reports if verbosity > 0 else check_view.failing(check):
         yield Text()
         yield Text(f"--- {report.name} ".ljust(width, "-"), "bold", overflow="crop", no_wrap=True)
@@ -104,6 +105,14 @@ def _head(title: str, parts: Sequence[str], margin: int) -> Text:
 def _text(cell: Cell, width: int) -> Text:
     style = "bold red" if cell.failed else {"pass": "green", wording.ABSENT: "dim"}.get(cell.text, "yellow")
     return Text.assemble((cell.text, style), " " * (width - len(cell.text)))
+
+
+def _whole(check: CheckReport, width: int) -> Iterator[RenderableType]:
+    if check.findings:
+        yield Text()
+        yield Text("The check as a whole", "bold")
+    for found in check_view.findings(check):
+        yield from finding_lines(found, width)
 
 
 def _failures(check: CheckReport, width: int) -> Iterator[RenderableType]:

@@ -113,6 +113,11 @@ def _whole(report: Report, failed: bool) -> Cell:
     return next((Cell(word, True) for word in _WORST_FIRST if word in words), Cell(""))
 
 
+def findings(check: CheckReport) -> tuple[Finding, ...]:
+    """Those of the check as a whole, the worst first."""
+    return tuple(found for _, group in view.by_severity(check.findings) for found in group)
+
+
 def legend(check: CheckReport) -> str:
     """What those words in the matrix mean that do not say it themselves; "" where there are none."""
     used = {found.text for row in rows(check) for found in (*row.cells, row.whole)}
@@ -128,14 +133,21 @@ def headline(check: CheckReport) -> str:
     total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
         known = sum(found.text == "known" for row in table for found in row.cells)
+        errors = _errors_of_check(check)
         weak = [report.name for report in check.reports if seeing.weakness(report)]
         return (
             f"{total}: all give the answers that Python gives"
             + (f", but for {known} known to differ" if known else "")
             + (f"; {names(weak)} {'is a weak test' if len(weak) == 1 else 'are weak tests'}, see below" if weak else "")
+            + (f"; {names(errors)} {'fails' if len(errors) == 1 else 'fail'} the check" if errors else "")
         )
     verb = "fails" if len(failing) == 1 else "fail"
     return f"{names([printable(row.name) for row in failing])} {verb}, of {total}"
+
+
+def _errors_of_check(check: CheckReport) -> list[str]:
+    """The codes of what fails the check as a whole."""
+    return list(dict.fromkeys(found.code for found in check.findings if found.severity is Severity.ERROR))
 
 
 def _count(number: int, what: str) -> str:
@@ -144,7 +156,7 @@ def _count(number: int, what: str) -> str:
 
 def label(check: CheckReport) -> str:
     """The verdict as a word."""
-    failed = any(row.failed for row in rows(check))
+    failed = any(row.failed for row in rows(check)) or _errors_of_check(check)
     return "FAIL" if check.verdict is Verdict.ERROR and failed else view.LABELS[check.verdict]
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from ..types import Finding, Report, Severity, VariantFailure
-from . import mismatch, view
+from ..types import CheckReport, Finding, Report, Severity, VariantFailure
+from . import check_view, mismatch, view
 from .wording import printable
 
 _MOST = 10
@@ -20,15 +20,26 @@ _CUT = "\n\nThe rest does not fit into a step summary: see the other reports.\n"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
-def render_annotations(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
+def render_annotations(report: Report) -> str:
     """A line for every error and warning, as many as GitHub shows; the last then counts those that it would not."""
-    found = {"error": [_failure(failure) for failure in failures], "warning": []}
-    for report in reports:
-        for _, group in view.by_severity(report.findings):
-            for finding in group:
-                if command := _COMMANDS.get(finding.severity):
-                    found[command].append(_annotation(command, report, finding))
-    return "".join(f"{line}\n" for command, lines in found.items() for line in _shown(command, lines))
+    return _lines(_of_report(report))
+
+
+def render_check_annotations(check: CheckReport) -> str:
+    """The same of a check: variants without a report first, then the check as a whole, then each variant."""
+    whole = [(f.severity, _whole(f)) for f in check_view.findings(check)]
+    of_reports = [line for report in check.reports for line in _of_report(report)]
+    return _lines([*((Severity.ERROR, _failure(failure)) for failure in check.failures), *whole, *of_reports])
+
+
+def _of_report(report: Report) -> list[tuple[Severity, str]]:
+    found = [finding for _, group in view.by_severity(report.findings) for finding in group]
+    return [(finding.severity, _annotation(report, finding)) for finding in found]
+
+
+def _lines(found: Sequence[tuple[Severity, str]]) -> str:
+    lines = {command: [line for s, line in found if s is severity] for severity, command in _COMMANDS.items()}
+    return "".join(f"::{command} {line}\n" for command, some in lines.items() for line in _shown(some))
 
 
 def within_summary(markdown: str) -> str:
@@ -39,19 +50,24 @@ def within_summary(markdown: str) -> str:
     return kept.rpartition("\n")[0] + _CUT
 
 
-def _shown(command: str, lines: Sequence[str]) -> Sequence[str]:
+def _shown(lines: Sequence[str]) -> Sequence[str]:
     if len(lines) <= _MOST:
         return lines
     message = f"{len(lines) - _MOST + 1} more are in the step's summary"
-    return (*lines[: _MOST - 1], f"::{command} title=pycheck::{message}")
+    return (*lines[: _MOST - 1], f"title=pycheck::{message}")
 
 
 def _failure(failure: VariantFailure) -> str:
     message = "\n".join(map(printable, [failure.message, *failure.advice.splitlines()]))
-    return f"::error title={_property(f'pycheck: {failure.name}')}::{_data(message)}"
+    return f"title={_property(f'pycheck: {failure.name}')}::{_data(message)}"
 
 
-def _annotation(command: str, report: Report, finding: Finding) -> str:
+def _whole(finding: Finding) -> str:
+    message = "\n".join(map(printable, [finding.summary, *finding.advice.splitlines()]))
+    return f"title={_property(f'pycheck: {finding.code}')}::{_data(message)}"
+
+
+def _annotation(report: Report, finding: Finding) -> str:
     where = f" on {', '.join(map(str, finding.runtimes))}" if finding.runtimes else ""
     variant = f"{report.name}: " if report.name else ""
     properties = {"title": f"pycheck: {variant}{finding.code}{where}"}
@@ -60,7 +76,7 @@ def _annotation(command: str, report: Report, finding: Finding) -> str:
         properties = {"file": path.as_posix(), **properties}
     message = [finding.summary, *_numbers(report, finding), *finding.advice.splitlines()]
     told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{command} {told}::{_data(chr(10).join(map(printable, message)))}"
+    return f"{told}::{_data(chr(10).join(map(printable, message)))}"
 
 
 def _numbers(report: Report, finding: Finding) -> Iterator[str]:

@@ -19,9 +19,8 @@ from ..types import (
     RuntimeRecord,
     RuntimeStatus,
     Severity,
-    VariantFailure,
 )
-from . import mismatch, view, wording
+from . import check_view, mismatch, view, wording
 from . import power as seeing
 
 _ELEMENTS = 8
@@ -29,24 +28,28 @@ _ELEMENTS = 8
 
 def render_junit(report: Report) -> str:
     """One report as JUnit XML; native runtimes and the noise floor are no cases."""
-    return _document([report])
+    root = Element("testsuites", name="pycheck")
+    _suites(root, report)
+    return _document(root)
 
 
 def render_check_junit(check: CheckReport) -> str:
-    """A check likewise; a variant without a report is an error."""
-    return _document(check.reports, check.failures)
-
-
-def _document(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> str:
+    """A check likewise; a variant without a report is an error, and the check as a whole is a suite of its own."""
     root = Element("testsuites", name="pycheck")
-    for report in reports:
+    if check.findings:
+        _suite_of_findings(root, wording.printable(check.config), check_view.findings(check))
+    for report in check.reports:
         _suites(root, report)
-    for failure in failures:
+    for failure in check.failures:
         name = wording.printable(failure.name)
         suite = SubElement(root, "testsuite", name=name, tests="1", failures="0", errors="1", time="0.000")
         case = SubElement(suite, "testcase", classname=name, name="variant")
         message = wording.printable(" ".join(failure.message.split()))
         SubElement(case, "error", type="error", message=message).text = wording.printable(failure.advice)
+    return _document(root)
+
+
+def _document(root: Element) -> str:
     for kind in ("tests", "failures", "errors"):
         root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
     ElementTree.indent(root)
@@ -61,15 +64,22 @@ def _suites(root: Element, report: Report) -> None:
     for runtime in ids:
         _suite(root, report, records.get(runtime), runtime, [c for c in judged if c.candidate == runtime])
     if others := _of_no_case(report):
-        name = _name(report, None)
-        count = str(len(others))
-        suite = SubElement(root, "testsuite", name=name, tests=count, failures=count, errors="0", time="0.000")
-        for number, finding in enumerate(others, 1):
-            about = [str(part) for part in (finding.code, *finding.runtimes, finding.tensor) if part]
-            again = f" {number}" if any(f.code == finding.code for f in others[: number - 1]) else ""
-            case = SubElement(suite, "testcase", classname=name, name=wording.printable(" ".join(about) + again))
+        _suite_of_findings(root, _name(report, None), others)
+
+
+def _suite_of_findings(root: Element, name: str, findings: Sequence[Finding]) -> None:
+    """A case for each: a failure for an error; others pass, with what they say as output."""
+    count, failed = len(findings), sum(finding.severity is Severity.ERROR for finding in findings)
+    suite = SubElement(root, "testsuite", name=name, tests=str(count), failures=str(failed), errors="0", time="0.000")
+    for number, finding in enumerate(findings, 1):
+        about = [str(part) for part in (finding.code, *finding.runtimes, finding.tensor) if part]
+        again = f" {number}" if any(f.code == finding.code for f in findings[: number - 1]) else ""
+        case = SubElement(suite, "testcase", classname=name, name=wording.printable(" ".join(about) + again))
+        if finding.severity is Severity.ERROR:
             message = wording.printable(finding.summary)
             SubElement(case, "failure", type=finding.code, message=message).text = _lines(finding.advice)
+        else:
+            SubElement(case, "system-out").text = _lines(f"{finding.summary}\n{finding.advice}")
 
 
 def _lines(text: str) -> str:

@@ -36,6 +36,7 @@ def render_markdown(report: Report) -> str:
 def render_check_markdown(check: CheckReport) -> str:
     """A check as Markdown: the matrix of variants by runtimes, then the reports that do not pass, folded."""
     lines = [f"## pycheck: {check_view.label(check)}", f"\n{text(check_view.headline(check))}\n", _matrix(check)]
+    lines += _section("### The check as a whole", _findings(check_view.findings(check)))
     for failure in check.failures:
         lines += [f"\n### {code(failure.name)}\n", text(" ".join(failure.message.split()))]
         lines += [f"\n{text(line)}" for line in failure.advice.splitlines()]

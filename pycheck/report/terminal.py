@@ -220,7 +220,7 @@ def _findings(report: Report, width: int, verbosity: int) -> list[RenderableType
         shown = group if verbosity > 0 else group[:_MOST_FINDINGS]
         parts += [Text()] if parts else []
         parts.append(_heading(title))
-        parts += [part for finding in shown for part in _finding(finding, width)]
+        parts += [part for finding in shown for part in finding_lines(finding, width)]
         if len(shown) < len(group):
             parts.append(Text(f"  and {len(group) - len(shown)} more; -v shows all", "dim"))
     if parts:
@@ -228,7 +228,7 @@ def _findings(report: Report, width: int, verbosity: int) -> list[RenderableType
     return parts
 
 
-def _finding(finding: Finding, width: int) -> Iterator[Text]:
+def finding_lines(finding: Finding, width: int) -> Iterator[Text]:
     """The summary, then the advice; what the advice has below its first line is to be copied."""
     summary = Text.assemble((finding.code, _SEVERITY[finding.severity]), "  ", wording.printable(finding.summary))
     yield layout.paragraph(summary, width, indent=2)

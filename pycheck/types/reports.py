@@ -78,7 +78,8 @@ class CheckReport:
 
     `reports` have the names of their variants, in the order of the configuration. Budgets, known divergences and
     the baseline have had their say in the findings and the verdict of each. `failures` are variants without a
-    report, and those whose report could not be held against the baseline.
+    report, and those whose report could not be held against the baseline. `findings` are about the configuration or
+    the check as a whole; an error among them fails the check.
     """
 
     pycheck_version: str
@@ -88,6 +89,7 @@ class CheckReport:
     verdict: Verdict
     wall_s: float
     command: str = ""  # what reproduces this report
+    findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
 from pycheck.diagnosis.codes import finding
-from pycheck.gate import check_exit_code
+from pycheck.gate import check_exit_code, decide_check
 from pycheck.report import CHECK_FORMATS, render_check
 from pycheck.report.check_terminal import print_check
 from pycheck.report.check_view import headline, rows
+from pycheck.report.github import render_check_annotations
 from pycheck.types import CheckReport, Report, RuntimeId, Severity, VariantFailure, Verdict
 
 from .made import CPU, FIREFOX, LIMIT, WASM, WEBGL, comparison, report
 
 
 def _check(reports: Sequence[Report], failures: Sequence[VariantFailure] = ()) -> CheckReport:
-    worst = (Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.ERROR)
-    verdicts = {r.verdict for r in reports} | ({Verdict.ERROR} if failures else set())
-    verdict = next((v for v in worst if v in verdicts), Verdict.PASS)
+    verdict = decide_check(reports, failures=failures)
     return CheckReport("0.1.0", "pycheck.toml", tuple(reports), tuple(failures), verdict, 12.0, "pycheck check")
 
 
@@ -82,6 +82,44 @@ def test_warnings_known_divergences_and_news_of_those_that_pass_are_told_once_fo
     news = finding("baseline-changed", Severity.INFO, summary="The browser changed.", advice="")
     both = [report([comparison(CPU)], name=name, findings=[news]) for name in ("a", "b")]
     assert "baseline-changed  a and b: The browser changed." in _printed(_check(both))
+
+
+_UNUSED = finding(
+    "setting-unused", Severity.ERROR, summary="A budget had nothing to measure: line 5.", advice="Fix its patterns."
+)
+
+
+def _printed_and_written(check: CheckReport) -> dict[str, str]:
+    texts = {kind: render_check(check, kind) for kind in CHECK_FORMATS}
+    return texts | {"terminal": _printed(check, width=120), "github": render_check_annotations(check)}
+
+
+@pytest.mark.parametrize("severity", [Severity.ERROR, Severity.WARNING])
+@pytest.mark.parametrize("kind", [*CHECK_FORMATS, "terminal", "github"])
+def test_a_finding_of_the_whole_check_is_shown_once_and_only_an_error_fails(kind: str, severity: Severity) -> None:
+    made = [report([comparison(CPU)], name=name) for name in ("a", "b")]
+    found = replace(_UNUSED, severity=severity)
+    check = replace(_check(made), findings=(found,), verdict=decide_check(made, findings=[found]))
+    fails = severity is Severity.ERROR
+    assert (check.passed, check_exit_code(check)) == (not fails, int(fails))
+    text = _printed_and_written(check)[kind]
+    assert (text.count("A budget had nothing to measure"), text.count("Fix its patterns.")) == (1, 1)
+
+
+def test_the_first_line_says_that_the_check_fails_where_all_models_pass() -> None:
+    made = [report([comparison(CPU)], name=name) for name in ("a", "b")]
+    check = replace(_check(made), findings=(_UNUSED,), verdict=Verdict.ERROR)
+    assert _printed(check, width=120).splitlines()[0] == (
+        "FAIL  2 variants on 1 runtime: all give the answers that Python gives; setting-unused fails the check, in 12 s"
+    )
+
+
+def test_an_error_of_the_whole_check_is_a_failed_case_of_a_suite_of_its_own() -> None:
+    check = replace(_check([report([comparison(CPU)])]), findings=(_UNUSED,), verdict=Verdict.ERROR)
+    root = ElementTree.fromstring(render_check(check, "junit").partition("\n")[2])
+    assert root.get("failures") == "1"
+    failure = root.find("testsuite[@name='pycheck.toml']/testcase[@name='setting-unused']/failure")
+    assert failure is not None and failure.get("message") == _UNUSED.summary
 
 
 def test_the_headline_claims_no_agreement_where_a_difference_is_known() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pycheck.checks import check, plan
+from pycheck.checks import accepting, baseline_file, check, plan
 from pycheck.checks import whole as run
 from pycheck.cli.progress import MatrixProgress
 from pycheck.errors import ConversionError
@@ -78,23 +78,43 @@ def test_an_entry_that_had_nothing_to_say_is_told_once(tmp_path: Path) -> None:
     good = report([comparison(CPU), comparison(WEBGL)])
     text = KNOWN + '[[budgets]]\noutput = "z"\nrms_error = 1\n[[tolerances]]\nruntime = "webkit:*"\natol = 1\n'
     made = _check(tmp_path, text, {"m": good, "n": good})
-    assert _codes(made) == ["setting-unused"] * 3
-    assert {f.severity for f in made.reports[0].findings} == {Severity.WARNING}
-    assert "pycheck.toml:5: known" in "".join(f.summary for f in made.reports[0].findings)
-    assert _codes(_check(tmp_path, text + '[severity]\nsetting-unused = "off"\n', {"m": good, "n": good})) == []
+    assert made.passed and _codes(made) == []
+    assert [f.code for f in made.findings] == ["setting-unused"] * 3
+    assert {f.severity for f in made.findings} == {Severity.WARNING}
+    assert "pycheck.toml:5: known" in "".join(f.summary for f in made.findings)
+    assert _check(tmp_path, text + '[severity]\nsetting-unused = "off"\n', {"m": good, "n": good}).findings == ()
+
+
+def test_an_error_of_the_check_alone_fails_it_where_no_model_has_a_finding(tmp_path: Path) -> None:
+    good = report([comparison(CPU)])
+    made = _check(tmp_path, KNOWN + '[severity]\nsetting-unused = "error"\n', {"m": good, "n": good})
+    assert all(each.passed for each in made.reports) and _codes(made) == []
+    assert [(f.code, f.severity) for f in made.findings] == [("setting-unused", Severity.ERROR)]
+    assert (made.verdict, check_exit_code(made)) == (Verdict.ERROR, 1)
+
+
+def test_variants_that_the_baseline_lacks_are_one_finding_of_the_check(tmp_path: Path) -> None:
+    good = report([comparison(CPU)])
+    accepted = accepting.accept(None, [replace(good, name="other")], pycheck="0.1.0")
+    baseline_file.write(tmp_path / "pycheck-baseline.toml", accepted)
+    made = _check(tmp_path, "", {"m": good, "n": good})
+    assert _codes(made) == []
+    (found,) = made.findings
+    assert (found.code, found.evidence) == ("baseline-missing", {"missing": ["m", "n"]})
+    assert found.advice.endswith("pycheck baseline update m n.")
 
 
 def test_an_entry_is_not_unused_where_its_runtime_did_not_run_or_was_not_asked_for(tmp_path: Path) -> None:
     down = report([comparison(CPU)], failed=[WEBGL])
-    assert "setting-unused" not in _codes(_check(tmp_path, KNOWN, {"m": down, "n": down}))
+    assert _check(tmp_path, KNOWN, {"m": down, "n": down}).findings == ()
     good = report([comparison(CPU)])
-    assert _codes(_check(tmp_path, KNOWN, {"m": good, "n": good}, runtimes=["chromium:cpu"])) == []
+    assert _check(tmp_path, KNOWN, {"m": good, "n": good}, runtimes=["chromium:cpu"]).findings == ()
 
 
 def test_an_entry_that_one_model_needs_is_used(tmp_path: Path) -> None:
     good, drifting = report([comparison(WEBGL)]), report([comparison(WEBGL, 2 * LIMIT)])
     made = _check(tmp_path, KNOWN, {"m": good, "n": drifting})
-    assert made.passed
+    assert made.passed and made.findings == ()
     assert _codes(made) == ["drift"]
 
 

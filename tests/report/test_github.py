@@ -12,8 +12,8 @@ import pytest
 from pycheck.cli.console import Console
 from pycheck.cli.publishing import publish
 from pycheck.report import render
-from pycheck.report.github import SUMMARY_LIMIT_BYTES, render_annotations, within_summary
-from pycheck.types import Finding, Report, Severity, VariantFailure
+from pycheck.report.github import SUMMARY_LIMIT_BYTES, render_annotations, render_check_annotations, within_summary
+from pycheck.types import CheckReport, Finding, Report, RuntimeId, Severity, VariantFailure, Verdict
 
 Said = Callable[..., tuple[str, str]]
 
@@ -34,7 +34,7 @@ def _read(line: str) -> tuple[str, dict[str, str], str]:
 
 
 def test_a_finding_is_an_annotation_of_the_model_with_the_numbers(reports: dict[str, Report]) -> None:
-    first = render_annotations([reports["drifting"]]).splitlines()[0]
+    first = render_annotations(reports["drifting"]).splitlines()[0]
     command, properties, message = _read(first)
     assert command == "error"
     assert properties == {"file": "models/cnn.keras", "title": "pycheck: drift on chromium:webgl"}
@@ -44,15 +44,22 @@ def test_a_finding_is_an_annotation_of_the_model_with_the_numbers(reports: dict[
     ]
 
 
+def test_a_finding_about_several_runtimes_is_one_annotation_that_names_them(reports: dict[str, Report]) -> None:
+    runtimes = tuple(RuntimeId("chromium", kind) for kind in ("cpu", "wasm", "webgl"))
+    finding = Finding("conversion-drift", Severity.ERROR, "All err alike.", "", runtimes, "scores")
+    (line,) = render_annotations(replace(reports["passing"], findings=(finding,))).splitlines()
+    assert _read(line)[1]["title"] == "pycheck: conversion-drift on chromium:cpu, chromium:wasm, chromium:webgl"
+
+
 def test_errors_and_warnings_are_told_and_nothing_else(report: Report) -> None:
-    told = [_read(line) for line in render_annotations([report]).splitlines()]
+    told = [_read(line) for line in render_annotations(report).splitlines()]
     assert {command for command, _, _ in told} <= {"error", "warning"}
     assert any(command == "error" for command, _, _ in told) is not report.passed
 
 
 def test_no_more_are_told_than_github_shows_and_the_last_counts_the_rest(reports: dict[str, Report]) -> None:
     findings = tuple(Finding(f"code-{i}", Severity.ERROR, f"number {i}", "") for i in range(23))
-    told = [_read(line) for line in render_annotations([replace(reports["passing"], findings=findings)]).splitlines()]
+    told = [_read(line) for line in render_annotations(replace(reports["passing"], findings=findings)).splitlines()]
     assert len(told) == 10
     assert told[8][2] == "number 8"
     assert told[9][2] == "14 more are in the step's summary"
@@ -61,15 +68,16 @@ def test_no_more_are_told_than_github_shows_and_the_last_counts_the_rest(reports
 def test_a_name_cannot_end_a_command_nor_begin_another(reports: dict[str, Report]) -> None:
     finding = Finding("drift", Severity.ERROR, "100%\n::set-output name=x::y", "a\r\nb")
     model = replace(reports["passing"].model, path="a,file=b::c\n::error::")
-    told = render_annotations([replace(reports["passing"], model=model, findings=(finding,))])
+    told = render_annotations(replace(reports["passing"], model=model, findings=(finding,)))
     assert told.count("\n") == 1
     _, properties, message = _read(told.rstrip("\n"))
     assert properties["file"] == "a,file=b::c\\x0a::error::"
     assert message == "100%\\x0a::set-output name=x::y\na\nb"
 
 
-def test_a_variant_without_a_report_is_an_error(reports: dict[str, Report]) -> None:
-    told = render_annotations([], [VariantFailure("lost", "There is no model.", "Check the path.", 2)])
+def test_a_variant_without_a_report_is_an_error() -> None:
+    failure = VariantFailure("lost", "There is no model.", "Check the path.", 2)
+    told = render_check_annotations(CheckReport("0.1.0", "pycheck.toml", (), (failure,), Verdict.ERROR, 1.0))
     assert _read(told.rstrip("\n")) == ("error", {"title": "pycheck: lost"}, "There is no model.\nCheck the path.")
 
 
@@ -105,7 +113,7 @@ class TestPublishing:
 
     def test_in_a_job_of_github_it_is_told_unasked(self, said: Said, reports: dict[str, Report]) -> None:
         err, summary = said(None, GITHUB_ACTIONS="true")
-        assert err == render_annotations([reports["drifting"]])
+        assert err == render_annotations(reports["drifting"])
         assert summary == "Before\n" + render(reports["drifting"], "markdown")
 
     def test_elsewhere_only_when_asked(self, said: Said) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from pycheck.errors import InputError
 from pycheck.report import render
+from pycheck.report.codec import decode
 from pycheck.report.json import check_schema, render_check_json, report_from_dict, report_schema, report_to_dict
 from pycheck.types import CheckReport, Finding, Report, Severity, VariantFailure, Verdict
 
@@ -160,8 +161,11 @@ def test_a_check_is_data_with_its_reports_and_the_written_schema_is_that_of_the_
 ) -> None:
     report = replace(reports["with_nan"], name="cnn/float16")
     failure = VariantFailure("two", "two.keras does not exist", "Name a file.", 2)
-    check = CheckReport("0.1.0", "pycheck.toml", (report,), (failure,), Verdict.NAN_DIVERGENCE, 1.5)
+    unused = Finding("setting-unused", Severity.WARNING, "A budget had nothing to measure.", "")
+    check = CheckReport("0.1.0", "pycheck.toml", (report,), (failure,), Verdict.NAN_DIVERGENCE, 1.5, "", (unused,))
     data = check.to_dict()
+    assert [found["code"] for found in data["findings"]] == ["setting-unused"]
+    assert decode(data, CheckReport).to_dict() == data
     assert data["reports"] == [{k: v for k, v in report_to_dict(report).items() if k != "schema_version"}]
     assert data["failures"][0]["exit_code"] == 2
     assert (data["schema_version"], data["verdict"]) == (1, "nan_divergence")

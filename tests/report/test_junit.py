@@ -4,7 +4,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from pycheck.report import render, render_check
-from pycheck.types import CheckReport, Finding, Report, RuntimeStatus, Severity, VariantFailure, Verdict
+from pycheck.types import CheckReport, Finding, Report, RuntimeId, RuntimeStatus, Severity, VariantFailure, Verdict
 
 
 def test_there_is_a_case_for_each_output_of_each_candidate(report: Report) -> None:
@@ -35,6 +35,22 @@ def test_an_error_that_no_output_shows_is_a_case_of_its_own(reports: dict[str, R
     failure = root.find("testsuite/testcase[@name='budget-exceeded']/failure")
     assert failure is not None and failure.get("message") == finding.summary
     assert root.get("failures") == "1"
+
+
+def test_an_error_about_several_runtimes_is_told_in_their_cases_or_in_one_of_its_own(
+    reports: dict[str, Report],
+) -> None:
+    report = reports["drifting"]
+    failed = next(c for c in report.comparisons if c.passed is False)
+    runtimes = (failed.candidate, RuntimeId("firefox", "cpu"))
+    told = Finding("conversion-drift", Severity.ERROR, "Both err alike.", "", runtimes, failed.tensor)
+    alone = Finding("artifact-unsupported", Severity.ERROR, "It lacks Roll.", "", runtimes, "roll")
+    text = render(replace(report, findings=(told, alone)), "junit")
+    root = ElementTree.fromstring(text.partition("\n")[2])
+    (shown,) = [f for f in root.iter("failure") if f.get("message") == told.summary]
+    assert shown.get("type") == "drift" and "conversion-drift: Both err alike." in (shown.text or "")
+    names = [case.get("name") for case in root.findall(".//testcase[failure]")]
+    assert names[-1] == "artifact-unsupported chromium:webgl firefox:cpu roll"
 
 
 def test_a_report_that_does_not_pass_has_a_case_that_does_not_either(report: Report) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...types import CLASSES, CheckReport, Comparison, Report, Severity, Verdict, WorstElement
+from ...types import CLASSES, CheckReport, Comparison, Finding, Report, Severity, Verdict, WorstElement
 from .. import check_view, cures, training, view, where, wording
 from ..pages import read_page
 from ..wording import ABSENT
@@ -37,6 +37,7 @@ class Overview:
     `results` are words for cells of the matrix, by name and runtime ("" for all of them), that stand for what the
     outputs themselves do not show, such as a budget, and whether they are failures. `remarks` are what is wrong
     with models as a whole, `notes` what those that pass have to say. `failures` are models without a report, and why.
+    `findings` are about all of it together.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Overview:
     notes: tuple[str, ...] = ()
     results: Mapping[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def render_html(report: Report) -> str:
@@ -80,6 +82,7 @@ def render_check_html(check: CheckReport) -> str:
         notes=_lines(check_view.remarks(check)),
         results=_words(check),
         failures=tuple((failure.name, " ".join(failure.message.split())) for failure in check.failures),
+        findings=check.findings,
     )
     matrix = content.models_matrix(sections, overview.results)
     return _render(check.config, overview, sections, matrix, check.pycheck_version, several=True)
@@ -128,7 +131,8 @@ def _render(
     several: bool = False,
 ) -> str:
     style = _source("style.css")
-    codes = {f.code: page for s in sections for f in s.report.findings if (page := _page(f.code))}
+    found = [*overview.findings, *(f for s in sections for f in s.report.findings)]
+    codes = {f.code: page for f in found if (page := _page(f.code))}
     return (
         _environment()
         .get_template("page.html.j2")
