@@ -12,10 +12,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from .fakes import Fakes
 
 # A busy machine makes no property false. What gates a change asks the same of every change; new examples are looked
 # for where somebody is there to look into them.
@@ -126,6 +129,15 @@ def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         return Said(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def fakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fakes]:
+    """Runs of this test have fake runtimes, without TensorFlow and browsers."""
+    from .fakes import faking
+
+    with faking(tmp_path_factory.mktemp("cache")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session", autouse=True)

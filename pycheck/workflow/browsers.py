@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,8 @@ class _Asked:
 class Hosts:
     """Hosts that start when the first run needs them, are lent to all later ones, and end together."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_host: Callable[..., BrowserHost] = BrowserHost) -> None:
+        self._make_host = make_host
         self._starting: dict[_Asked, asyncio.Task[BrowserHost]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -41,7 +43,7 @@ class Hosts:
             asked = _Asked.by(options, engine)
             if asked not in self._starting:
                 kinds = [runtime.kind for runtime in options.runtimes if runtime.engine == engine]
-                self._starting[asked] = asyncio.create_task(_start(asked, kinds))
+                self._starting[asked] = asyncio.create_task(self._start(asked, kinds))
 
     async def get(self, options: Options, engine: str) -> BrowserHost:
         """The browser of an engine that was started; RuntimeUnavailableError says why it does not start."""
@@ -60,16 +62,15 @@ class Hosts:
             if isinstance(host, BrowserHost):
                 await host.__aexit__(None, None, None)
 
-
-async def _start(asked: _Asked, kinds: list[str]) -> BrowserHost:
-    host = BrowserHost(
-        asked.engine,
-        kinds=kinds,
-        browser_path=asked.choice.path,
-        connect=asked.choice.address,
-        headed=asked.headed,
-        browser_args=asked.choice.args,
-        timeout_s=asked.timeout_s,
-        page=asked.page,
-    )
-    return await host.__aenter__()
+    async def _start(self, asked: _Asked, kinds: list[str]) -> BrowserHost:
+        host = self._make_host(
+            asked.engine,
+            kinds=kinds,
+            browser_path=asked.choice.path,
+            connect=asked.choice.address,
+            headed=asked.headed,
+            browser_args=asked.choice.args,
+            timeout_s=asked.timeout_s,
+            page=asked.page,
+        )
+        return await host.__aenter__()

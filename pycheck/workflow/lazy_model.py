@@ -24,10 +24,11 @@ from ..errors import ArtifactFileError, InstallationError, UsageError
 from ..model import ModelSource, identify
 from ..model.kind import TFJS
 from ..options.values import Options
+from ..runtimes.base import Runtime
 from ..system import installed
 from ..system.cache import Cache, content_key
 from ..system.memory import give_back
-from ..types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight, TrainingCall
+from ..types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight, RuntimeId, TrainingCall
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -101,7 +102,7 @@ class Source:
 
     def variant(self, options: Options) -> Source:
         """The same model, loaded once for both, with an artifact of its own as `options` say."""
-        return Source(self._given, options, self._cache, self._executor, base=self)
+        return type(self)(self._given, options, self._cache, self._executor, base=self)
 
     def adopt(self, artifact: ArtifactInfo) -> None:
         """Take this for the artifact, instead of converting."""
@@ -162,6 +163,16 @@ class Source:
         from ..model.tensorflow_import import import_tensorflow
 
         await self._in_thread(import_tensorflow)
+
+    def runtime(self, id: RuntimeId, *, in_shapes: bool = False) -> Runtime:
+        """A runtime of the model in Python, not started; see `NativeRuntime` for `in_shapes`."""
+        if id.engine == "artifact":
+            from ..runtimes.native.artifact import ArtifactRuntime
+
+            return ArtifactRuntime(id, self.own_artifact(), executor=self._executor)
+        from ..runtimes.native.model import NativeRuntime
+
+        return NativeRuntime(id, self.model(), executor=self._executor, in_shapes=in_shapes)
 
     async def artifact(self) -> ArtifactInfo:
         """The artifact: the given one or the model itself, else from the cache, else converted now."""
@@ -226,20 +237,19 @@ class Source:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     async def _load(self) -> Model:
-        given = await self._identity() or self._given
+        return await self._in_thread(self.read_model, await self._identity() or self._given)
 
-        def load() -> Model:
-            from ..model import load
+    def read_model(self, given: ModelSource | Any) -> Model:
+        """Load the model now, in TensorFlow's thread."""
+        from ..model import load
 
-            options = self._options
-            return load(
-                given,
-                custom_objects=options.custom_objects,
-                trust=options.trust_model,
-                signature=options.signature,
-            )
-
-        return await self._in_thread(load)
+        options = self._options
+        return load(
+            given,
+            custom_objects=options.custom_objects,
+            trust=options.trust_model,
+            signature=options.signature,
+        )
 
     async def _card(self) -> _Card:
         return await self._memo("card", self._find_card)
@@ -289,34 +299,36 @@ class Source:
         model = await self.model()
         pending = self._cache.reserve("artifact", key)
 
-        def convert() -> ArtifactInfo:
-            from ..conversion import convert
-            from ..conversion.published import convert_published
-
-            if published:
-                return convert_published(
-                    model,
-                    pending.folder / "artifact",
-                    find_published(self._cache),
-                    format=options.format,
-                    quantize=options.quantize,
-                    signature=options.signature,
-                )
-            return convert(
-                model,
-                pending.folder / "artifact",
-                format=options.format,
-                quantize=options.quantize,
-                keep_float=options.keep_float if options.quantize != "none" else (),
-            )
-
         try:
-            artifact = await self._in_thread(convert)
+            artifact = await self._in_thread(self.write_artifact, model, pending.folder / "artifact")
         except BaseException:
             pending.discard()
             raise
         (pending.folder / "artifact.json").write_bytes(_ARTIFACT.dump_json(artifact))
         return replace(artifact, folder=pending.publish() / "artifact")
+
+    def write_artifact(self, model: Model, folder: Path) -> ArtifactInfo:
+        """Convert the model now, in TensorFlow's thread, into a folder that is absent."""
+        from ..conversion import convert
+        from ..conversion.published import convert_published
+
+        options = self._options
+        if options.converter != "pycheck":
+            return convert_published(
+                model,
+                folder,
+                find_published(self._cache),
+                format=options.format,
+                quantize=options.quantize,
+                signature=options.signature,
+            )
+        return convert(
+            model,
+            folder,
+            format=options.format,
+            quantize=options.quantize,
+            keep_float=options.keep_float if options.quantize != "none" else (),
+        )
 
 
 async def _done(value: T) -> T:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..inputs import from_arrays, open_inputs
 from ..options.replay import command_line
 from ..options.values import Options
+from ..runtimes.browser.host import BrowserHost
 from ..system.cache import Cache
 from ..system.folders import check_new_folder, write_folder
 from ..types import Report, RuntimeStatus
@@ -34,10 +35,14 @@ class Workbench:
     An asynchronous context manager. A browser starts when the first run needs it and ends with the workbench.
     """
 
+    #: What makes the two sides of a run. Tests of how a run is judged and reported put runtimes/fake.py in their place.
+    make_source: ClassVar[Callable[..., Source]] = Source
+    make_host: ClassVar[Callable[..., BrowserHost]] = BrowserHost
+
     def __init__(self) -> None:
         self._cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         self._shared = Shared(
-            hosts=Hosts(),
+            hosts=Hosts(self.make_host),
             executor=ThreadPoolExecutor(1, thread_name_prefix="tensorflow"),
             slots=asyncio.Semaphore(self._cores),
         )
@@ -104,7 +109,7 @@ class Workbench:
         async with AsyncExitStack() as stack:
             cache = Cache(options.cache_dir, enabled=options.cache)
             stack.callback(cache.close)
-            source = Source(model, options, cache, self._shared.executor)
+            source = self.make_source(model, options, cache, self._shared.executor)
             stack.push_async_callback(source.close)
             signature = (await source.info()).signature
             given = open_inputs(inputs, signature) if isinstance(inputs, Path) else from_arrays(inputs, signature)
@@ -132,7 +137,7 @@ class Workbench:
         async with AsyncExitStack() as stack:
             cache = Cache(options.cache_dir, enabled=options.cache)
             stack.callback(cache.close)
-            source = Source(model, options, cache, self._shared.executor)
+            source = self.make_source(model, options, cache, self._shared.executor)
             stack.push_async_callback(source.close)
             keep = PendingRun(options.save_run) if options.save_run else None
             if keep:

@@ -200,25 +200,16 @@ class References:
         return double, single
 
     async def _start(self, stack: AsyncExitStack, batch: Batch, *, in_shapes: bool = False) -> list[Runtime]:
-        single = await stack.enter_async_context(self._runtime(self.class_runtime, in_shapes))
+        single = await stack.enter_async_context(self._source.runtime(self.class_runtime, in_shapes=in_shapes))
         await self._predict(single, batch)
         self.records.pop(self._double_runtime, None)
         double = await self._first_double(stack, batch, in_shapes)
         return [single, double] if double else [single]
 
-    def _runtime(self, runtime: RuntimeId, in_shapes: bool) -> Runtime:
-        if runtime.engine == "artifact":
-            from ..runtimes.native.artifact import ArtifactRuntime
-
-            return ArtifactRuntime(runtime, self._source.own_artifact(), executor=self._executor)
-        from ..runtimes.native.model import NativeRuntime
-
-        return NativeRuntime(runtime, self._source.model(), executor=self._executor, in_shapes=in_shapes)
-
     async def _first_double(self, stack: AsyncExitStack, batch: Batch, in_shapes: bool) -> Runtime | None:
         """Whether float64 runs is settled on the first batch, so that all batches have one reference."""
         try:
-            double = await stack.enter_async_context(self._runtime(self._double_runtime, in_shapes))
+            double = await stack.enter_async_context(self._source.runtime(self._double_runtime, in_shapes=in_shapes))
             await self._predict(double, batch)
         except RuntimeFailedError as error:
             failed = self._double_runtime

@@ -14,28 +14,12 @@ import pytest
 from pycheck.errors import ConversionError
 from pycheck.inputs import from_arrays
 from pycheck.runtimes.base import Runtime
+from pycheck.runtimes.fake import FakeModel, FakeReference
 from pycheck.system.cache import Cache, Pending
-from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Environment, RuntimeId, Signature, Tensors, TensorSpec
+from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, Signature, Tensors, TensorSpec
 from pycheck.workflow.references import References
 
-
-class Doubling(Runtime):
-    """Stands for TensorFlow."""
-
-    environment = Environment("made up")
-
-    def __init__(self, id: RuntimeId) -> None:
-        self.id = id
-        self.timings_s = {}
-
-    async def start(self) -> None:
-        pass
-
-    async def predict(self, inputs: Tensors) -> Tensors:
-        return {"y": 2 * inputs["x"]}
-
-    async def close(self) -> None:
-        pass
+SIGNATURE = Signature((TensorSpec("x", "float32", (None, 3)),), (TensorSpec("y", "float32", (None, 3)),))
 
 
 class Unchecked:
@@ -59,13 +43,15 @@ class Source:
     async def tensorflow(self) -> None:
         pass
 
+    def runtime(self, id: RuntimeId, *, in_shapes: bool) -> Runtime:
+        return FakeReference(id, FakeModel(SIGNATURE, lambda inputs: {"y": 2 * inputs["x"]}))
+
 
 def test_a_batch_can_be_read_at_the_very_moment_at_which_the_cache_takes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(References, "_runtime", lambda _, runtime, in_shapes: Doubling(runtime))
     x = np.ones((4, 3), np.float32)
-    inputs = from_arrays(x, Signature((TensorSpec("x", "float32", (None, 3)),), ()))
+    inputs = from_arrays(x, SIGNATURE)
     source: Any = Source()
     publish = Pending.publish
 

@@ -1,0 +1,216 @@
+"""Whole runs without TensorFlow, browsers or processes: models that are NumPy, in a workbench with fake runtimes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from pycheck.convert.writing import write_model_json
+from pycheck.errors import ConversionError
+from pycheck.model.source import KERAS_OBJECT, ModelSource
+from pycheck.pipeline import Workbench
+from pycheck.runtimes.base import Runtime
+from pycheck.runtimes.fake import LIBRARY, SOUND, FakeHost, FakeModel, FakeReference, Fault
+from pycheck.source import Source
+from pycheck.types import Array, ArtifactInfo, ModelInfo, RuntimeId, Signature, Tensors, TensorSpec
+
+#: In the artifact's folder: which model it was made from.
+_MADE_FROM = "made_from.txt"
+
+
+def dense(
+    inputs: Mapping[str, int] | None = None, outputs: Mapping[str, int] | None = None, *, seed: int = 0, bias: float = 0
+) -> FakeModel:
+    """Each output is a layer of its own over all inputs, of so many numbers a sample: x (4) gives y (3), left out."""
+    inputs, outputs = inputs or {"x": 4}, outputs or {"y": 3}
+    random = np.random.default_rng(seed)
+    weights: dict[str, Array] = {}
+    for name, size in outputs.items():
+        weights[f"{name}/kernel"] = random.normal(size=(sum(inputs.values()), size)).astype(np.float32)
+        weights[f"{name}/bias"] = np.full(size, bias, np.float32)
+
+    def function(given: Tensors) -> dict[str, Array]:
+        x = np.concatenate([given[name] for name in inputs], axis=-1)
+        return {name: x @ weights[f"{name}/kernel"] + weights[f"{name}/bias"] for name in outputs}
+
+    return FakeModel(_signature(inputs, outputs), function, weights)
+
+
+def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Signature:
+    specs = (tuple(TensorSpec(name, "float32", (None, size)) for name, size in of.items()) for of in (inputs, outputs))
+    return Signature(*specs)
+
+
+@dataclass
+class Fakes:
+    """What fake runs are made of: models by name, faults by runtime; `hosts` are those that runs started."""
+
+    models: dict[str, FakeModel] = field(default_factory=dict)
+    faults: dict[RuntimeId, Fault] = field(default_factory=dict)
+    hosts: list[FakeHost] = field(default_factory=list)
+
+    def save(self, path: Path, model: FakeModel | None = None) -> Path:
+        """A file that says which model it holds, of a kind and content of its own, as `identify` reads it."""
+        model = model or dense()
+        content = hashlib.sha256(b"".join(value.tobytes() for value in model.weights.values())).hexdigest()
+        name = f"{path.stem}-{content[:8]}"
+        self.models[name] = model
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps({"class_name": "Fake", "config": {"name": name}}))
+            archive.writestr("model.weights.h5", content)
+        return path
+
+    def break_(self, runtime: str, fault: Fault) -> None:
+        """From now on this runtime has this fault."""
+        self.faults[RuntimeId.parse(runtime)] = fault
+
+    def source(self, *given: Any, **more: Any) -> Source:
+        return _FakeSource(*given, fakes=self, **more)
+
+    def host(self, engine: str, **asked: Any) -> FakeHost:
+        self.hosts.append(FakeHost(engine, model_of=self.made_from, faults=self.faults, **asked))
+        return self.hosts[-1]
+
+    def made_from(self, artifact: ArtifactInfo) -> FakeModel:
+        return self.models[(artifact.folder / _MADE_FROM).read_text()]
+
+    def name_of(self, model: FakeModel) -> str:
+        for name, known in self.models.items():
+            if known is model:
+                return name
+        self.models[name := f"live-{len(self.models)}"] = model
+        return name
+
+
+@contextmanager
+def faking(cache_dir: Path) -> Iterator[Fakes]:
+    """Meanwhile every run in this process is one of fakes, with a cache of its own, and without the power.
+
+    The power is measured with TensorFlow's gradients.
+    """
+    fakes = Fakes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workbench, "make_source", fakes.source)
+        patch.setattr(Workbench, "make_host", fakes.host)
+        patch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
+        patch.setenv("PYCHECK_POWER", "false")
+        yield fakes
+
+
+class _Activations:
+    largest = 1
+
+
+class _Loaded:
+    """What `Source` asks a loaded model for."""
+
+    keras_model = None
+    own = None
+    precision = None
+    activations = _Activations
+    input_hints: Mapping[str, Any] = {}
+    training_calls: Mapping[str, str] = {}
+    inputs_of_outputs: Mapping[str, tuple[str, ...]] = {}
+    casts_inside: Mapping[str, tuple[str, ...]] = {}
+
+    def __init__(self, model: FakeModel, info: ModelInfo) -> None:
+        self.model = model
+        self.info = info
+
+    def frozen(self) -> None:
+        raise ConversionError("A fake has no graph.")
+
+
+class _FakeSource(Source):
+    """A model that needs no TensorFlow; all that the cache does with it is real."""
+
+    def __init__(self, *given: Any, fakes: Fakes, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._fakes = fakes
+
+    async def tensorflow(self) -> None:
+        """There is none."""
+
+    def runtime(self, id: RuntimeId, *, in_shapes: bool = False) -> Runtime:
+        async def model() -> FakeModel:
+            return cast(_Loaded, await self.model()).model
+
+        return FakeReference(id, model(), self._fakes.faults.get(id, SOUND))
+
+    def read_model(self, given: Any) -> Any:
+        if isinstance(given, FakeModel):
+            return _Loaded(given, ModelInfo("FakeModel", KERAS_OBJECT, "0" * 64, given.signature))
+        assert isinstance(given, ModelSource)
+        with zipfile.ZipFile(given.path) as archive:
+            name = json.loads(archive.read("config.json"))["config"]["name"]
+        model = self._fakes.models[name]
+        return _Loaded(model, ModelInfo(str(given.path), given.format, given.sha256, model.signature))
+
+    def write_artifact(self, model: Any, folder: Path) -> ArtifactInfo:
+        fake, options = model.model, self._options
+        format = "layers" if options.format == "auto" else options.format
+        fields = {"format": f"{format}-model", "modelTopology": _layers(fake) if format == "layers" else _graph(fake)}
+        fields |= {} if format == "layers" else {"signature": _graph_signature(fake)}
+        size = write_model_json(folder, fields, list(fake.weights.items()), options.quantize, options.keep_float)
+        (folder / _MADE_FROM).write_text(self._fakes.name_of(fake))
+        inputs, outputs = ([spec.name for spec in side] for side in (fake.signature.inputs, fake.signature.outputs))
+        return ArtifactInfo(
+            folder,
+            format,
+            options.quantize,
+            size,
+            LIBRARY,
+            "",
+            tuple(inputs),
+            tuple(outputs),
+            {name: name for name in inputs},
+            {name: name for name in outputs},
+        )
+
+
+def _layers(model: FakeModel) -> dict[str, Any]:
+    inputs, outputs = model.signature.inputs, model.signature.outputs
+    layers: list[dict[str, Any]] = [
+        _layer("InputLayer", i.name, [], batch_input_shape=i.shape, dtype=i.dtype) for i in inputs
+    ]
+    joined = inputs[0].name
+    if len(inputs) > 1:
+        joined = "joined"
+        layers.append(_layer("Concatenate", joined, [i.name for i in inputs], axis=-1))
+    layers += [
+        _layer("Dense", o.name, [joined], units=o.shape[-1], use_bias=True, activation="linear") for o in outputs
+    ]
+    ends = {f"{side}_layers": [[s.name, 0, 0] for s in of] for side, of in (("input", inputs), ("output", outputs))}
+    config = {"name": "model", "layers": layers, **ends}
+    return {"keras_version": "fake", "model_config": {"class_name": "Functional", "config": config}}
+
+
+def _layer(kind: str, name: str, before: list[str], **config: Any) -> dict[str, Any]:
+    nodes = [[[other, 0, 0, {}] for other in before]] if before else []
+    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
+
+
+def _graph(model: FakeModel) -> dict[str, Any]:
+    inputs, float32 = model.signature.inputs, {"dtype": {"type": "DT_FLOAT"}}
+    nodes: list[dict[str, Any]] = [{"name": i.name, "op": "Placeholder", "attr": float32} for i in inputs]
+    nodes += [{"name": name, "op": "Const", "attr": float32} for name in model.weights]
+    for output in model.signature.outputs:
+        product = f"{output.name}/MatMul"
+        weights = [f"{output.name}/kernel", f"{output.name}/bias"]
+        nodes.append({"name": product, "op": "MatMul", "input": [inputs[0].name, weights[0]], "attr": {}})
+        nodes.append({"name": output.name, "op": "BiasAdd", "input": [product, weights[1]], "attr": {}})
+    return {"node": nodes, "versions": {"producer": 1}}
+
+
+def _graph_signature(model: FakeModel) -> dict[str, Any]:
+    sides = (("inputs", model.signature.inputs), ("outputs", model.signature.outputs))
+    return {side: {spec.name: {"name": spec.name} for spec in of} for side, of in sides}
