@@ -19,10 +19,12 @@ from pycheck import api
 from pycheck.cli import console
 from pycheck.cli import main as cli
 from pycheck.errors import UsageError
-from pycheck.runtimes.browser.page import BrowserRuntime
 from pycheck.setup import doctor
 from pycheck.system.cache import Cache
-from pycheck.types import RuntimeId, Tensors
+from pycheck.runtimes.fake import Fault
+from pycheck.types import RuntimeId
+
+from ..fakes import Fakes, dense
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("compare", "trace", "report", "convert", "explain", "schema", "doctor", "devices")
@@ -52,31 +54,19 @@ def _process(*arguments: str | Path, **environment: str) -> subprocess.Completed
     )
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def model(fakes: Fakes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with two outputs, x.npy beside it."""
-    import keras
-
     folder = tmp_path_factory.mktemp("model")
-    keras.utils.set_random_seed(0)
-    x = keras.Input((4,), name="x")
-    outputs = [keras.layers.Dense(3, name="scores")(x), keras.layers.Dense(2, activation="tanh", name="box")(x)]
-    keras.Model(x, outputs).save(folder / "m.keras")
     np.save(folder / "x.npy", np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32))
-    return folder / "m.keras"
-
-
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+    return fakes.save(folder / "m.keras", dense(outputs={"scores": 3, "box": 2}))
 
 
 @pytest.fixture
 def run(
-    cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Runs one command line in this process: exit code, standard output, standard error."""
-    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
@@ -87,19 +77,14 @@ def run(
     return run
 
 
-@pytest.fixture(scope="module")
-def saved(model: Path, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+@pytest.fixture
+def saved(
+    model: Path, run: Callable[..., tuple[int, str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
     """A saved run and the JSON report of the command that saved it."""
     folder = tmp_path_factory.mktemp("saved")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
-        code = cli.run(
-            [
-                *("compare", str(model), str(model.with_name("x.npy")), "--batch-size=3", *CPU, "-q"),
-                *(f"--save-run={folder / 'run'}", f"--json={folder / 'r.json'}"),
-            ]
-        )
-    assert code == 0
+    reports = (f"--save-run={folder / 'run'}", f"--json={folder / 'r.json'}")
+    assert run("compare", model, model.with_name("x.npy"), "--batch-size=3", *CPU, "-q", *reports)[0] == 0
     return folder / "run", json.loads((folder / "r.json").read_bytes())
 
 
@@ -229,7 +214,6 @@ def test_an_unknown_command_is_refused(run: Callable[..., Any]) -> None:
 # ------------------------------------------------------------------------ where output goes
 
 
-@pytest.mark.real
 def test_json_on_standard_output_is_all_there_is_on_it(model: Path, saved: object, run: Callable[..., Any]) -> None:
     code, out, err = run("compare", model, model.with_name("x.npy"), *CPU, "--batch-size", "3", "--json", "-")
     assert code == 0
@@ -238,7 +222,6 @@ def test_json_on_standard_output_is_all_there_is_on_it(model: Path, saved: objec
     assert "chromium:cpu: starting" in err.splitlines()
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(("option", "start"), [("--html", "<!doctype html>"), ("--junit", "<?xml")])
 def test_other_reports_go_to_standard_output_alone_too(
     option: str, start: str, saved: tuple[Path, Any], run: Callable[..., Any]
@@ -248,7 +231,6 @@ def test_other_reports_go_to_standard_output_alone_too(
     assert out.lower().startswith(start)
 
 
-@pytest.mark.real
 def test_reports_go_to_files_and_the_terminal_still_tells(
     saved: tuple[Path, Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -261,7 +243,6 @@ def test_reports_go_to_files_and_the_terminal_still_tells(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "r.json", "r.xml"]
 
 
-@pytest.mark.real
 def test_quiet_says_the_verdict_and_nothing_else(model: Path, saved: object, run: Callable[..., Any]) -> None:
     code, out, err = run("compare", model, model.with_name("x.npy"), *CPU, "--batch-size", "3", "-q")
     assert (code, err) == (0, "")
@@ -269,7 +250,6 @@ def test_quiet_says_the_verdict_and_nothing_else(model: Path, saved: object, run
     assert out.startswith("PASS")
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(
     ("arguments", "environment", "coloured"),
     [
@@ -329,7 +309,6 @@ def test_a_full_disk_is_not_called_a_bug(run: Callable[..., Any], monkeypatch: p
 # ------------------------------------------------------------------------- saved runs
 
 
-@pytest.mark.real
 def test_a_saved_run_gives_the_same_verdict_and_numbers(saved: tuple[Path, Any], run: Callable[..., Any]) -> None:
     folder, before = saved
     code, out, _ = run("report", folder, "--json", "-")
@@ -347,7 +326,6 @@ def test_a_saved_run_is_reported_without_tensorflow_and_without_a_browser(saved:
     assert done.stdout.startswith("PASS")
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("option", ["--atol", "--rtol", "--max-ulp"])
 def test_a_saved_run_is_judged_by_other_tolerances(
     option: str, saved: tuple[Path, Any], run: Callable[..., Any]
@@ -359,7 +337,6 @@ def test_a_saved_run_is_judged_by_other_tolerances(
     assert {row["passed"] for row in report["comparisons"] if row["candidate"] == "chromium:cpu"} == {False}
 
 
-@pytest.mark.real
 def test_a_tolerance_for_one_output_leaves_the_other_to_its_own(
     saved: tuple[Path, Any], run: Callable[..., Any]
 ) -> None:
@@ -369,7 +346,6 @@ def test_a_tolerance_for_one_output_leaves_the_other_to_its_own(
     assert judged == {"scores": True, "box": False}
 
 
-@pytest.mark.real
 def test_a_tolerance_for_an_output_that_is_not_there_is_refused(
     saved: tuple[Path, Any], run: Callable[..., Any]
 ) -> None:
@@ -378,7 +354,6 @@ def test_a_tolerance_for_an_output_that_is_not_there_is_refused(
     assert "the model has no output 'nose'" in err
 
 
-@pytest.mark.real
 def test_a_run_is_saved_again_over_an_earlier_one_and_spares_what_else_lies_there(
     model: Path, saved: object, run: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -394,7 +369,6 @@ def test_a_run_is_saved_again_over_an_earlier_one_and_spares_what_else_lies_ther
 # --------------------------------------------------------------------------- convert, doctor
 
 
-@pytest.mark.real
 def test_a_converted_model_is_handed_out(model: Path, run: Callable[..., Any], tmp_path: Path) -> None:
     code, out, _ = run("convert", model, "web")
     assert code == 0
@@ -403,24 +377,17 @@ def test_a_converted_model_is_handed_out(model: Path, run: Callable[..., Any], t
     assert "model.json" in {path.name for path in (tmp_path / "web").iterdir()}
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("quantize", ["none", "float16"])
 def test_an_artifact_that_answers_in_another_shape_is_not_handed_out(
-    quantize: str, model: Path, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quantize: str, fakes: Fakes, model: Path, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    predict = BrowserRuntime.predict
-
-    async def less(runtime: BrowserRuntime, inputs: Tensors, **options: Any) -> Tensors:
-        return {name: value[:, :-1] for name, value in (await predict(runtime, inputs, **options)).items()}
-
-    monkeypatch.setattr(BrowserRuntime, "predict", less)
+    fakes.break_("chromium:cpu", Fault(lambda _, value: value[:, :-1]))
     code, out, err = run("convert", model, "out", "--quantize", quantize)
     assert (code, out) == (4, "")
     assert "does not answer as the model does" in err
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("what", ["file", "folder with something in it"])
 def test_nothing_is_converted_over_what_is_there(
     what: str, model: Path, run: Callable[..., Any], tmp_path: Path
@@ -434,7 +401,6 @@ def test_nothing_is_converted_over_what_is_there(
     assert kept.read_text() == "mine"
 
 
-@pytest.mark.real
 def test_an_empty_folder_is_converted_into(model: Path, run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     assert run("convert", model, "out")[0] == 0
