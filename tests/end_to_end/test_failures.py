@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.workflow.store import RUN_VERSION
-
 from ..conftest import Cli
 from .conftest import CPU, Files
 from .processes import PYCHECK, ROOT, Command, pycheck
@@ -314,96 +312,3 @@ def test_a_reader_that_stops_early_changes_nothing(
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
-
-
-# ------------------------------------------------------------------------ damaged caches and runs
-
-
-def test_a_damaged_cache_is_computed_again(
-    files: Files, run: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = tmp_path / "cache"
-    offline = ("--browser-path", "/nowhere/chrome", *CPU)  # the cache is filled all the same
-
-    def compare(json_path: str) -> dict[str, Any]:
-        monkeypatch.setenv("PYCHECK_CACHE_DIR", str(cache))
-        said = run("compare", files("m.keras"), files("x.npy"), *offline, "--json", json_path)
-        assert said.code == 3, said.err
-        return {runtime["id"]: runtime["timings_s"] for runtime in _report(Path(json_path))["runtimes"]}
-
-    compare("first.json")
-    entries = [path for path in cache.rglob("*") if path.is_file()]
-    assert len(entries) > 5
-    for number, path in enumerate(sorted(entries)):
-        whole = path.read_bytes()
-        path.write_bytes(whole[: len(whole) // 2] if number % 2 else bytes(byte ^ 1 for byte in whole))
-    assert "from_cache" not in compare("damaged.json")["native:float32"]
-    assert "from_cache" in compare("healed.json")["native:float32"]
-
-
-@pytest.fixture(scope="module")
-def saved(files: Files, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that passed, saved."""
-    from pycheck import comparison as compare
-
-    folder = tmp_path_factory.mktemp("saved") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
-        report = compare(
-            files("m.keras"), files("x.npy"), runtimes=["chromium:cpu"], batch_size=2, save_run=folder, timeout_s=60
-        )
-    assert report.passed
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "message"),
-    [
-        ("version", 99, f"has version 99; this pycheck reads version {RUN_VERSION}"),
-        ("batch_sizes", [2, 2], "do not add up to 5 samples"),
-        ("batch_sizes", [], "do not add up to 5 samples"),
-        ("batch_sizes", [2, 1, 2], "samples"),
-        ("candidates", [], "its candidates are not among its runtimes"),
-        ("candidates", [{"engine": "chromium", "kind": "wasm"}], "its candidates are not among its runtimes"),
-        ("runtimes", [], "its candidates are not among its runtimes"),
-        ("model", {}, "is damaged"),
-        ("inputs", None, "is damaged"),
-    ],
-)
-def test_a_run_that_does_not_add_up_is_refused(
-    place: str, value: Any, message: str, saved: Path, run: Cli, work: Path
-) -> None:
-    shutil.copytree(saved, work / "run")
-    document = _report(work / "run" / "run.json")
-    document[place] = value
-    (work / "run" / "run.json").write_text(json.dumps(document))
-    said = run("report", "run")
-    assert (said.code, said.out) == (2, "")
-    assert message in said.err
-    assert "Traceback" not in said.err
-
-
-@pytest.mark.parametrize("runtime", ["native-float32", "native-float64", "chromium-cpu"])
-@pytest.mark.parametrize("harm", ["missing", "cut", "other"])
-def test_a_run_whose_outputs_are_damaged_is_refused(runtime: str, harm: str, saved: Path, run: Cli, work: Path) -> None:
-    import safetensors.numpy
-
-    shutil.copytree(saved, work / "run")
-    file = work / "run" / "outputs" / runtime / "000001.safetensors"
-    if harm == "missing":
-        file.unlink()
-    elif harm == "cut":
-        file.write_bytes(file.read_bytes()[:-5])
-    else:
-        safetensors.numpy.save_file({"z": np.zeros((2, 3), np.float32)}, file)
-    said = run("report", "run")
-    assert (said.code, said.out) == (2, "")
-    assert "saved outputs of" in said.err
-    assert "Traceback" not in said.err
-
-
-def test_what_is_no_saved_run_is_refused(run: Cli, work: Path) -> None:
-    said = run("report", "nothing")
-    assert said.code == 2
-    assert "nothing is no saved run" in said.err
-    assert "--save-run DIR" in said.err
