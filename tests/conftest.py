@@ -95,6 +95,11 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.addaudithook(_QUICK)
 
 
+def pytest_sessionfinish() -> None:
+    if shared := sys.modules.get("tests.shared"):
+        shared.session.close()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
     _QUICK.check()

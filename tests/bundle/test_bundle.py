@@ -21,6 +21,8 @@ from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.runtimes.launching.finding import find_browser
 from pycheck.types import Report
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +78,7 @@ def relu(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("relu") / "bug"
     inputs = ROOT / "models" / "webgl_nan_inputs.npy"
     model = ROOT / "models" / "webgl_nan.keras"
-    return Made(pycheck.trace(model, inputs, runtimes=["chromium:webgl"], bundle=folder, **OPTIONS), folder)
+    return Made(session.trace(model, inputs, runtimes=["chromium:webgl"], bundle=folder, **OPTIONS), folder)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,7 @@ def dense(tmp_path_factory: pytest.TempPathFactory) -> Made:
     model.get_layer("cut").set_weights([kernel, np.zeros(32, np.float32)])
     inputs = np.random.default_rng(0).uniform(0.5, 1.0, size=(6, 16)).astype(np.float32)
     folder = tmp_path_factory.mktemp("dense") / "bug"
-    report = pycheck.trace(model, inputs, format="layers", runtimes=["chromium:webgl"], bundle=folder, **OPTIONS)
+    report = session.trace(model, inputs, format="layers", runtimes=["chromium:webgl"], bundle=folder, **OPTIONS)
     return Made(report, folder)
 
 
@@ -107,7 +109,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Made:
     inputs = np.random.default_rng(0).uniform(0.5, 1.0, size=(6, 8, 8, 2)).astype(np.float32)
     inputs[3, 2, 2, 0] = np.nan
     folder = tmp_path_factory.mktemp("pool") / "bug"
-    report = pycheck.trace(model, inputs, format="graph", runtimes=["chromium:wasm"], bundle=folder, **OPTIONS)
+    report = session.trace(model, inputs, format="graph", runtimes=["chromium:wasm"], bundle=folder, **OPTIONS)
     return Made(report, folder)
 
 
@@ -127,7 +129,7 @@ def inverse(tmp_path_factory: pytest.TempPathFactory) -> Made:
     tf.saved_model.save(module, str(folder / "model"), signatures=transformed)
     inputs = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
     bug = folder / "bug"
-    return Made(pycheck.trace(folder / "model", inputs, runtimes=["chromium:webgl"], bundle=bug, **OPTIONS), bug)
+    return Made(session.trace(folder / "model", inputs, runtimes=["chromium:webgl"], bundle=bug, **OPTIONS), bug)
 
 
 def test_the_page_of_complex_numbers_shows_both_parts(inverse: Made) -> None:
@@ -227,7 +229,7 @@ def test_without_a_source_nothing_is_written_and_the_report_says_so(tmp_path: Pa
     x = keras.Input((4,), name="x")
     model = keras.Model(x, keras.layers.Dense(3, name="y")(x))
     folder = tmp_path / "bug"
-    report = pycheck.trace(model, samples=4, runtimes=["chromium:cpu"], bundle=folder, **OPTIONS)
+    report = session.trace(model, samples=4, runtimes=["chromium:cpu"], bundle=folder, **OPTIONS)
     assert report.passed
     assert report.trace is not None and report.trace.bundle is not None
     assert report.trace.bundle.folder is None

@@ -13,6 +13,8 @@ import pytest
 import pycheck
 from pycheck.types import Finding, Severity
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 CPU = ("chromium:cpu",)
@@ -81,7 +83,7 @@ def with_arguments(layer: str, **arguments: Any) -> Callable[[dict[str, Any]], N
 def test_another_epsilon_is_the_one_cause_with_the_one_advice(kind: str, tmp_path: Path) -> None:
     model = normalized(kind)
     artifact = altered(model, tmp_path / "artifact", with_arguments("norm", epsilon=0.25))
-    for run in (pycheck.compare, pycheck.trace):
+    for run in (session.compare, session.trace):
         report = run(model, tfjs_model=artifact, runtimes=CPU, seed=1)
         (epsilon,) = told(report, "epsilon-mismatch")
         assert epsilon.summary.endswith("With the model's epsilon the artifact gives a as the model does.")
@@ -97,7 +99,7 @@ def test_an_epsilon_that_does_no_harm_explains_nothing(tmp_path: Path) -> None:
         with_arguments("norm", epsilon=1.01e-3)(content)
         with_arguments("b", activation="tanh")(content)
 
-    report = pycheck.compare(
+    report = session.compare(
         model, tfjs_model=altered(model, tmp_path / "artifact", change), runtimes=CPU, atol={"a": 1.0}
     )
     (epsilon,), (drift,) = told(report, "epsilon-mismatch"), told(report, "drift")
@@ -112,7 +114,7 @@ def test_a_cast_that_does_not_fit_is_the_one_cause_with_the_one_advice(dtype: st
     x = keras.Input((5,), name="x")
     cast = keras.ops.cast(keras.ops.cast(x * scale, dtype), "float32")
     model = keras.Model(x, [keras.layers.Rescaling(0.5, name="a")(cast), keras.layers.Rescaling(0.5, name="b")(x)])
-    for run in (pycheck.compare, pycheck.trace):
+    for run in (session.compare, session.trace):
         report = run(model, runtimes=CPU, samples=8, range="-2:2", atol=0.01)
         assert {finding.tensor for finding in told(report, "drift")} == {"a"}
         assert set(advised(report)) == {"cast-out-of-range"}
@@ -150,7 +152,7 @@ def test_layers_that_are_not_the_models_are_the_one_cause_with_the_one_advice(
 ) -> None:
     model = chained()
     artifact = altered(model, tmp_path / "artifact", change)
-    for run in (pycheck.compare, pycheck.trace):
+    for run in (session.compare, session.trace):
         report = run(model, tfjs_model=artifact, runtimes=CPU, samples=4)
         (cause,) = told(report, "artifact-differs")
         assert cause.summary.endswith(words)
@@ -176,7 +178,7 @@ def test_a_layer_that_does_nothing_here_explains_nothing_and_another_layer_does(
         with_arguments("b", activation="linear")(content)
 
     artifact = altered(model, tmp_path / "artifact", change, quantize=quantize)
-    report = pycheck.compare(
+    report = session.compare(
         model, tfjs_model=artifact, runtimes=CPU, samples=8, atol={"a": 1e-12}, rtol={"a": 0.0, "b": 0.0}
     )
     (cause,) = told(report, "artifact-differs")
@@ -194,7 +196,7 @@ def test_differences_that_change_no_output_are_an_info(tmp_path: Path) -> None:
     cut = keras.layers.ReLU(name="cut")(keras.layers.Dense(16, activation="sigmoid", name="first")(x))
     model = keras.Model(x, keras.layers.Dense(3, name="a")(cut))
     artifact = altered(model, tmp_path / "artifact", without_layer("cut"))
-    report = pycheck.compare(model, tfjs_model=artifact, runtimes=CPU, samples=8, atol=1e-12, rtol=0.0)
+    report = session.compare(model, tfjs_model=artifact, runtimes=CPU, samples=8, atol=1e-12, rtol=0.0)
     (cause,) = told(report, "artifact-differs")
     assert (cause.severity, cause.evidence["outputs"], cause.evidence["nonfinite"]) == (Severity.INFO, [], [])
     assert all("artifact-differs" not in finding.explained_by for finding in report.findings)

@@ -26,7 +26,7 @@ ONE_BY_ONE = ("--batch-size", "1", *CPU)
 @pytest.fixture(scope="session")
 def long(files: Files, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Inputs that keep a browser busy for a while; what Python answers is in the cache already."""
-    from pycheck import comparison as compare
+    from pycheck import compare
 
     path = tmp_path_factory.mktemp("long") / "many.npy"
     np.save(path, np.random.default_rng(1).normal(size=(250, 4)).astype(np.float32))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck import comparison as compare
 from pycheck.artifact.document import read_document
 from pycheck.artifact.weights import decode_weights
 from pycheck.conversion import convert
@@ -17,6 +16,7 @@ from pycheck.model import load
 from pycheck.types import Verdict
 
 from ..conftest import Cli
+from ..shared import session
 from .conftest import CPU
 
 pytestmark = pytest.mark.real
@@ -64,11 +64,11 @@ def with_other_rows(artifact: Path, every: int) -> Path:
 def test_rows_that_are_wrong_in_the_artifact_are_found_without_inputs(words: Any, tmp_path: Path) -> None:
     convert(load(words), tmp_path / "web", format="layers")
     artifact = tmp_path / "web" / "model.json"
-    sound = compare(words, tfjs_model=artifact, runtimes=["chromium:cpu"], samples=40)
+    sound = session.compare(words, tfjs_model=artifact, runtimes=["chromium:cpu"], samples=40)
     assert sound.verdict is Verdict.PASS and sound.inputs.ids == ("words",)
     assert not [found for found in sound.findings if found.code == "input-scale"]
     with_other_rows(tmp_path / "web", 50)
-    assert compare(words, tfjs_model=artifact, runtimes=["chromium:cpu"], samples=40).verdict is Verdict.DRIFT
+    assert session.compare(words, tfjs_model=artifact, runtimes=["chromium:cpu"], samples=40).verdict is Verdict.DRIFT
 
 
 def test_ids_may_be_integers_where_keras_takes_floats_and_one_beyond_the_table_is_bad_input(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import pycheck
+from ..shared import session
 
 pytestmark = pytest.mark.real
 
@@ -30,7 +30,7 @@ def test_strides_beyond_the_kernel_are_right_on_wasm_and_no_kernel_is_called_bro
     ]
     model = keras.Model(x, [layers.Activation("linear", name=f"y{n}")(y) for n, y in enumerate(convolved)])
     inputs = np.random.default_rng(0).normal(size=(4, 9, 10, 4)).astype(np.float32)
-    report = pycheck.compare(model, inputs, format=format, runtimes=["chromium:cpu", "chromium:wasm"])
+    report = session.compare(model, inputs, format=format, runtimes=["chromium:cpu", "chromium:wasm"])
     assert report.passed, str(report)
     assert not [f for f in report.findings if f.code == "broken-kernel"]
     assert len([c for c in report.comparisons if c.candidate.kind == "wasm"]) == len(convolved)

@@ -13,6 +13,8 @@ import pycheck
 from pycheck.report.terminal import render_terminal
 from pycheck.types import Comparison, RuntimeStatus, Verdict
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 RUNTIMES = ("chromium:cpu", "chromium:wasm")
@@ -49,7 +51,7 @@ def resampled(tmp_path_factory: pytest.TempPathFactory, images: Any) -> pycheck.
     holder = tf.Module()
     holder.f = tf.function(f, input_signature=[tf.TensorSpec([None, 20, 24, 3], tf.float32, name="image")])
     tf.saved_model.save(holder, str(folder), signatures=holder.f)
-    return pycheck.compare(folder, {"image": images}, runtimes=RUNTIMES[:1], batch_size=4)
+    return session.compare(folder, {"image": images}, runtimes=RUNTIMES[:1], batch_size=4)
 
 
 def rows(report: pycheck.Report, tensor: str, *, floor: bool = False) -> list[Comparison]:
@@ -93,7 +95,7 @@ def test_channels_first_has_a_float64_reference(tmp_path: Path) -> None:
     ])  # fmt: skip
     flat.save(tmp_path / "m.keras")
     x = np.random.default_rng(0).normal(size=(4, 3, 20, 24)).astype(np.float32)
-    report = pycheck.compare(tmp_path / "m.keras", x, runtimes=RUNTIMES)
+    report = session.compare(tmp_path / "m.keras", x, runtimes=RUNTIMES)
     assert report.verdict is Verdict.PASS
     assert all(record.status is RuntimeStatus.OK for record in report.runtimes)
     assert not [f for f in report.findings if f.severity.value != "info"]
@@ -119,8 +121,8 @@ def test_the_reference_is_what_predict_gives_in_every_batch_from_the_cache_and_f
 ) -> None:
     file, x, predicted = steps
     monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path / "cache"))
-    first = pycheck.compare(file, x, runtimes=RUNTIMES[:1], batch_size=4, save_run=tmp_path / "run")
-    again = pycheck.compare(file, x, runtimes=RUNTIMES[:1], batch_size=4)
+    first = session.compare(file, x, runtimes=RUNTIMES[:1], batch_size=4, save_run=tmp_path / "run")
+    again = session.compare(file, x, runtimes=RUNTIMES[:1], batch_size=4)
     from_disk = pycheck.rejudge(tmp_path / "run")
     for report in (first, again, from_disk):
         assert report.verdict is Verdict.PASS
@@ -138,7 +140,7 @@ def test_the_reference_is_what_predict_gives_in_every_batch_from_the_cache_and_f
 
 def test_a_graph_artifact_of_a_wrong_trace_fails_with_its_cause_in_python(steps: tuple[Path, Any, Any]) -> None:
     file, x, _ = steps
-    report = pycheck.compare(file, x[:4], runtimes=RUNTIMES, format="graph")
+    report = session.compare(file, x[:4], runtimes=RUNTIMES, format="graph")
     assert report.verdict is not Verdict.PASS
     (cause,) = (f for f in report.findings if f.code == "reference-differs")
     assert "try --format layers" in cause.advice and "keras.Input((7, 5))" in cause.advice
@@ -156,7 +158,7 @@ def test_a_layer_in_training_mode_is_named_and_the_artifact_gives_what_predict_g
     normal = layers.BatchNormalization(name="normal")(layers.Conv2D(4, 3)(i), training=True)
     model = keras.Model(i, layers.Flatten()(layers.Dropout(0.5, name="drop")(normal, training=True)))
     x = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
-    report = pycheck.compare(model, x, runtimes=RUNTIMES[:1])
+    report = session.compare(model, x, runtimes=RUNTIMES[:1])
     assert report.verdict is Verdict.PASS
     (found,) = (f for f in report.findings if f.code == "training-mode")
     assert found.evidence["layers"] == ["normal", "drop"] and found.evidence["predict_keeps_to_it"] is False

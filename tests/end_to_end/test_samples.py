@@ -8,6 +8,8 @@ import pytest
 
 import pycheck
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -16,7 +18,7 @@ BACKENDS = tuple(f"chromium:{kind}" for kind in ("cpu", "wasm", "webgl", "webgpu
 
 def _compare(name: str, **options: object) -> pycheck.Report:
     (inputs,) = MODELS.glob(f"{Path(name).stem}_inputs.*")
-    return pycheck.compare(MODELS / name, inputs, **options)  # type: ignore[arg-type]
+    return session.compare(MODELS / name, inputs, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_a_model_of_half_precision_is_no_false_alarm(policy: str) -> None:
     x = keras.Input((8, 8, 3))
     y = keras.layers.Conv2D(6, 3, activation="relu", dtype=policy)(x)
     y = keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(y))
-    report = pycheck.compare(keras.Model(x, y), runtimes=BACKENDS)
+    report = session.compare(keras.Model(x, y), runtimes=BACKENDS)
     assert report.verdict is pycheck.Verdict.PASS, report.findings
     floors = {c.noise_floor for c in report.comparisons if c.passed}
     assert all(floor is not None and floor > 2.0**-20 for floor in floors)  # half precision's, not float32's

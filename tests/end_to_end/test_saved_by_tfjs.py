@@ -9,6 +9,8 @@ import pytest
 
 import pycheck
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -25,6 +27,6 @@ def test_a_model_that_the_browser_saved_is_compared_and_traced(tmp_path: Path) -
     document["weightsManifest"] = [{"paths": ["./digits.weights.bin"], "weights": entries}]
     (tmp_path / "digits.json").write_text(json.dumps(document))
     (tmp_path / "digits.weights.bin").write_bytes(weights)
-    report = pycheck.trace(tmp_path / "digits.json", samples=4, runtimes=["chromium:cpu", "chromium:wasm"])
+    report = session.trace(tmp_path / "digits.json", samples=4, runtimes=["chromium:cpu", "chromium:wasm"])
     assert report.passed
     assert report.trace is not None and report.trace.points and not report.trace.sources()

@@ -20,6 +20,8 @@ import pytest
 import pycheck
 from pycheck.types import CLASSES, Comparison, Finding
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 NAN, INF = math.nan, math.inf
@@ -150,7 +152,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> pycheck.Report:
     for name, value in CLIPPED_BESIDE_NAN.items():
         inputs[f"in_{name}"] = np.tile(np.float32([NAN, value]), (SAMPLES, WIDTH // 2))
     inputs["in_integers"] = np.full((SAMPLES, WIDTH), 30000, np.int32)
-    return pycheck.trace(folder, inputs, runtimes=RUNTIMES, flags={"WEBGL_CPU_FORWARD": False})
+    return session.trace(folder, inputs, runtimes=RUNTIMES, flags={"WEBGL_CPU_FORWARD": False})
 
 
 def _comparison(report: pycheck.Report, tensor: str, runtime: str) -> Comparison:

@@ -17,6 +17,8 @@ import pytest
 import pycheck
 from pycheck.types import Finding
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 NAN, INF = math.nan, math.inf
@@ -84,7 +86,7 @@ def report() -> pycheck.Report:
     rows = np.tile(np.float32([[1], [NAN], [2]]), (SAMPLES, 1, 32))
     branch("softmax", L.Softmax(name="softmax"), rows)
     model = Model(given, outputs)
-    return pycheck.trace(
+    return session.trace(
         model, inputs, runtimes=RUNTIMES, format="layers", flags={"WEBGL_CPU_FORWARD": False}, cache=False
     )
 

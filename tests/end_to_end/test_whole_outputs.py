@@ -16,6 +16,8 @@ from pycheck.cli.main import run
 from pycheck.report.json import report_from_dict
 from pycheck.types import Tensors, Verdict
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 CPU = ["chromium:cpu"]
@@ -89,7 +91,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_compared_and_traced_as_what_it_is(name: str, saved: Callable[[str], Path]) -> None:
-    report = pycheck.trace(saved(name), MODELS[name][2], runtimes=CPU, batch_size=2)
+    report = session.trace(saved(name), MODELS[name][2], runtimes=CPU, batch_size=2)
     assert report.verdict is Verdict.PASS
     whole = {c.tensor for c in report.comparisons if not c.has_sample_axis}
     assert whole == {spec.name for spec in report.model.signature.outputs} - {"y"}
@@ -146,14 +148,14 @@ def test_another_count_is_a_shape_that_depends_on_values(
         outputs["boxes"] = outputs["boxes"][:-1]
 
     broken(monkeypatch, change)
-    report = pycheck.compare(saved("detector_of_any_batch"), MODELS["detector_of_any_batch"][2], runtimes=CPU)
+    report = session.compare(saved("detector_of_any_batch"), MODELS["detector_of_any_batch"][2], runtimes=CPU)
     (finding,) = (f for f in report.findings if f.code == "shape-mismatch")
     assert "It depends on values" in finding.summary
 
 
 @pytest.mark.parametrize("name", ["waveform", "no_input"])
 def test_a_waveform_is_not_called_samples(name: str, saved: Callable[[str], Path]) -> None:
-    report = pycheck.compare(saved(name), MODELS[name][2], runtimes=CPU)
+    report = session.compare(saved(name), MODELS[name][2], runtimes=CPU)
     assert report.inputs.sample_count == 1
     text = str(report)
     assert "2,205 samples" not in text

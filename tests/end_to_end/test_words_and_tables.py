@@ -15,6 +15,7 @@ from pycheck.errors import ConversionError
 from pycheck.types import Report, Verdict
 
 from ..published import import_tensorflowjs
+from ..shared import session
 
 pytestmark = pytest.mark.real
 
@@ -72,7 +73,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     inputs = tmp_path_factory.mktemp("inputs") / "x.json"
     inputs.write_text(json.dumps({"word": WORDS, "id": IDS}), encoding="utf-8")
-    return pycheck.compare(model, inputs, runtimes=RUNTIMES, save_run=inputs.with_name("run"), batch_size=2)
+    return session.compare(model, inputs, runtimes=RUNTIMES, save_run=inputs.with_name("run"), batch_size=2)
 
 
 @pytest.mark.parametrize("output", ["embedded", "lines", "floats", "chain", "learned"])
@@ -90,13 +91,13 @@ def test_the_run_is_judged_again_from_disk(report: Report) -> None:
 
 
 def test_inputs_are_made_of_the_tables_words_and_others(model: Path) -> None:
-    made = pycheck.compare(model, runtimes=["chromium:cpu"], samples=12, trace=True)
+    made = session.compare(model, runtimes=["chromium:cpu"], samples=12, trace=True)
     assert made.verdict is Verdict.PASS
     assert any(note.startswith("word: the 3 keys of the table") for note in made.inputs.notes), made.inputs.notes
 
 
 def test_a_trace_passes_over_text_and_handles(model: Path) -> None:
-    traced = pycheck.trace(model, {"word": np.array(WORDS), "id": IDS}, runtimes=["chromium:cpu"])
+    traced = session.trace(model, {"word": np.array(WORDS), "id": IDS}, runtimes=["chromium:cpu"])
     assert traced.verdict is Verdict.PASS
     assert traced.trace and {"lookup_table"}.isdisjoint(row["point"] for row in traced.trace.table())
 
@@ -125,7 +126,7 @@ def test_a_lookup_in_a_loop_is_named_since_tfjs_has_none(tmp_path: Path) -> None
 
     model = _scores(tmp_path / "model", looped)
     with pytest.raises(ConversionError, match=r"TF\.js has no lookup tables inside of loops and branches"):
-        pycheck.compare(model, np.array([[10]]), runtimes=["chromium:cpu"])
+        session.compare(model, np.array([[10]]), runtimes=["chromium:cpu"])
 
 
 def test_an_artifact_of_the_published_converter_has_the_fault_of_its_lookups(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_an_artifact_of_the_published_converter_has_the_fault_of_its_lookups(tmp
 
     model = _scores(tmp_path / "model", lambda _, table: table.lookup)
     tf_saved_model_conversion_v2.convert_tf_saved_model(str(model), str(tmp_path / "web"))
-    given = pycheck.compare(model, np.array(IDS), runtimes=["chromium:cpu"], tfjs_model=tmp_path / "web")
+    given = session.compare(model, np.array(IDS), runtimes=["chromium:cpu"], tfjs_model=tmp_path / "web")
     assert any(comparison.shape_mismatch for comparison in given.comparisons)
     cause = next(finding for finding in given.findings if finding.code == "broken-kernel")
     assert "LookupTableFindV2" in cause.summary and "one axis" in cause.summary

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pycheck
 from pycheck import Report
+
+from ..shared import session
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -95,7 +96,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compare:
             model.save(folder / "model.keras")
             model = folder / "model.keras"
         format = "layers" if name == "cnn" else "graph"  # which is read in less time
-        report = pycheck.compare(model, inputs, runtimes=["chromium:cpu"], save_run=saved, format=format)
+        report = session.compare(model, inputs, runtimes=["chromium:cpu"], save_run=saved, format=format)
         assert report.passed, str(report)
         return Compared(model, inputs, saved, report)
 

@@ -15,6 +15,7 @@ from pycheck.report.html import render_html
 from pycheck.report.junit import render_junit
 from pycheck.report.markdown import render_markdown
 
+from ..shared import session
 from .conftest import MODELS, Compare
 
 pytestmark = pytest.mark.real
@@ -39,7 +40,7 @@ def _compare(layers: Sequence[Any], x: np.ndarray = X, **options: Any) -> Report
     y = entry = keras.Input(x.shape[1:], name="x", dtype=x.dtype.name)
     for layer in layers:
         y = layer(y)
-    return pycheck.compare(keras.Model(entry, y), x, runtimes=CPU, **options)
+    return session.compare(keras.Model(entry, y), x, runtimes=CPU, **options)
 
 
 def _dense(units: int, name: str, **options: Any) -> Any:
@@ -66,7 +67,7 @@ def test_a_bias_of_keys_is_invisible_by_algebra(compared: Compare) -> None:
 
 @pytest.fixture(scope="module")
 def weak() -> Report:
-    return pycheck.compare(MODELS / "two_io.keras", MODELS / "two_io_inputs.npz", runtimes=CPU, rtol=1e6, atol=1e6)
+    return session.compare(MODELS / "two_io.keras", MODELS / "two_io_inputs.npz", runtimes=CPU, rtol=1e6, atol=1e6)
 
 
 def test_wide_limits_that_were_given_make_a_weak_pass(weak: Report) -> None:
@@ -104,7 +105,7 @@ def test_a_cached_comparison_keeps_its_power_and_needs_no_tensorflow(
 ) -> None:
     case = compared("two_io")
     monkeypatch.setattr("pycheck.workflow.lazy_model.Source.tensorflow", None)
-    again = pycheck.compare(case.model, case.inputs, runtimes=CPU, format="graph")
+    again = session.compare(case.model, case.inputs, runtimes=CPU, format="graph")
     assert again.power == case.report.power
 
 
@@ -116,7 +117,7 @@ def test_a_layer_behind_a_dead_relu_is_named() -> None:
     both = keras.layers.Concatenate()([dead(x), _dense(8, "seen", activation="relu")(x)])
     model = keras.Model(x, _dense(3, "y")(both))
     for format in ("layers", "graph"):
-        report = pycheck.compare(model, X, runtimes=CPU, format=format)
+        report = session.compare(model, X, runtimes=CPU, format=format)
         found = _finding(report, "blind-inputs")
         assert found.severity == "warning"
         assert "the layer dead" in found.summary.replace("dead_1", "dead")
@@ -208,7 +209,7 @@ def test_outputs_that_are_decisions_are_a_weak_test_and_no_blind_inputs() -> Non
     import keras
 
     x = keras.Input((4,), name="x")
-    report = pycheck.compare(keras.Model(x, _dense(5, "y")(x) > 0), X, runtimes=CPU)
+    report = session.compare(keras.Model(x, _dense(5, "y")(x) > 0), X, runtimes=CPU)
     assert report.passed and report.power
     assert [weight.reached for weight in report.power.weights] != [False]
     assert "blind-inputs" not in _codes(report)
@@ -220,7 +221,7 @@ def test_outputs_of_nan_only_do_not_tell_which_weights_the_inputs_reach() -> Non
 
     x = keras.Input((4,), name="x")
     nowhere = keras.ops.log(-1.0 - keras.ops.abs(_dense(5, "y")(x)))
-    report = pycheck.compare(keras.Model(x, nowhere), X, runtimes=CPU)
+    report = session.compare(keras.Model(x, nowhere), X, runtimes=CPU)
     assert report.power and [weight.reached for weight in report.power.weights] != [False]
     assert "blind-inputs" not in _codes(report)
 
@@ -244,7 +245,7 @@ def test_an_output_of_decisions_leaves_unknown_which_weights_the_inputs_reach(ki
         "beside": lambda: {"score": score, "label": other > 0},
         "nan beside": lambda: {"score": score, "label": ops.log(-1.0 - ops.abs(other))},
     }[kind]()
-    report = pycheck.compare(keras.Model(x, outputs), X, runtimes=CPU)
+    report = session.compare(keras.Model(x, outputs), X, runtimes=CPU)
     assert report.power and report.power.weights
     assert all(weight.reached is not False for weight in report.power.weights)
     assert "blind-inputs" not in _codes(report)

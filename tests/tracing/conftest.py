@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pycheck
 from pycheck.types import PointResult, Report, TracePoint
+
+from ..shared import session
 
 SAMPLES = Path(__file__).parents[2] / "models"
 RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl")
@@ -37,7 +38,7 @@ def traced() -> Traced:
     @cache
     def run(model: Callable[[], Any], **options: Any) -> Report:
         built, inputs = model()
-        return pycheck.trace(built, inputs, **{"runtimes": RUNTIMES, "timeout_s": 120.0, "cache": False} | options)
+        return session.trace(built, inputs, **{"runtimes": RUNTIMES, "timeout_s": 120.0, "cache": False} | options)
 
     return run
 

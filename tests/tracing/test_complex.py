@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pycheck
 from pycheck.artifact import Point
 from pycheck.tensors import parts
 from pycheck.tracing import causes
 from pycheck.types import PointResult, Report, RuntimeId, TracePoint, Verdict
+
+from ..shared import session
 
 pytestmark = pytest.mark.real
 
@@ -46,7 +47,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     module.f = transformed
     tf.saved_model.save(module, str(folder), signatures=transformed)
     audio = rng.normal(size=(3, LENGTH)).astype(np.float32)
-    return pycheck.trace(folder, audio, runtimes=[str(CPU), str(WEBGL)], cache=False, timeout_s=120.0)
+    return session.trace(folder, audio, runtimes=[str(CPU), str(WEBGL)], cache=False, timeout_s=120.0)
 
 
 def results(report: Report, runtime: RuntimeId) -> Mapping[str, tuple[TracePoint, PointResult]]:

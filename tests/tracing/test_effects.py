@@ -29,6 +29,8 @@ from pycheck.types import (
     WorstElement,
 )
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 WEBGL, WASM = RuntimeId("chromium", "webgl"), RuntimeId("chromium", "wasm")
@@ -136,7 +138,7 @@ def faint_then_loud() -> tuple[Any, Any]:
 
 def test_the_culprit_of_a_real_model_comes_before_what_the_graph_has_first() -> None:
     model, inputs = faint_then_loud()
-    report = pycheck.trace(model, inputs, runtimes=[str(WEBGL)], cache=False, timeout_s=120.0)
+    report = session.trace(model, inputs, runtimes=[str(WEBGL)], cache=False, timeout_s=120.0)
     assert report.trace is not None
     ops = [point.op for point in report.trace.points if point.op in ("Log1p", "Expm1")]
     assert ops == ["Log1p", "Expm1"]

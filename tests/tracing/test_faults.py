@@ -8,12 +8,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-import pycheck
 from pycheck.report import render
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.report.where import sources
 from pycheck.types import Report
 
+from ..shared import session
 from .fault_models import MODELS
 from .faults import Artifact, Bench, Fault, Outcome, faults_of
 
@@ -77,7 +77,7 @@ def checked(bench: Callable[[str, str], Bench]) -> Callable[[str, str, str], Rep
         artifact = here.written(here.faulty(fault(here, title)))
         _, inputs = MODELS[name]()
         runtimes = ["chromium:cpu", "chromium:wasm"]
-        return pycheck.trace(here.model.keras_model, inputs, tfjs_model=artifact.folder, runtimes=runtimes, cache=False)
+        return session.trace(here.model.keras_model, inputs, tfjs_model=artifact.folder, runtimes=runtimes, cache=False)
 
     return run
 

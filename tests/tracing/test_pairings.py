@@ -13,6 +13,8 @@ import pytest
 import pycheck
 from pycheck.types import Report, Verdict
 
+from ..shared import session
+
 pytestmark = pytest.mark.real
 
 CPU = "chromium:cpu"
@@ -32,7 +34,7 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
     model = keras.Model(x, [keras.layers.Dense(4, activation="softmax", name=name)(x) for name in NAMES])
     folder = tmp_path_factory.mktemp("heads")
     for format in ("layers", "graph"):
-        pycheck.convert(model, folder / format, format=format)
+        pycheck.convert(model, folder / format, format=format, verify=False)
     return model, np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32), folder
 
 
@@ -72,7 +74,7 @@ def test_a_trace_explains_rotated_heads_once_and_what_it_says_makes_them_pass(
 ) -> None:
     model, inputs, folder = heads
     artifact = rotated(folder, format, ORDERS[kind])
-    report = pycheck.trace(model, inputs, tfjs_model=artifact, **OPTIONS)
+    report = session.trace(model, inputs, tfjs_model=artifact, **OPTIONS)
     moved = sum(place != at for at, place in enumerate(ORDERS[kind]))
     pairs = pairs_of(report)
     assert len(pairs) == moved
@@ -81,5 +83,5 @@ def test_a_trace_explains_rotated_heads_once_and_what_it_says_makes_them_pass(
     assert all(f.explained_by for f in report.findings if f.code in ("drift", "top1-flip"))
     assert report.trace is not None
     assert all(split.conversion and split.conversion.passed for split in report.trace.splits)
-    paired = pycheck.compare(model, inputs, tfjs_model=artifact, map_output=pairs, **OPTIONS)
+    paired = session.compare(model, inputs, tfjs_model=artifact, map_output=pairs, **OPTIONS)
     assert paired.verdict is Verdict.PASS

@@ -15,6 +15,7 @@ from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.types import Finding, Report
 
 from ..published import import_tensorflowjs
+from ..shared import session
 
 pytestmark = pytest.mark.real
 
@@ -51,7 +52,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _as_pycheck_converts(saved: Path, folder: Path) -> Path:
-    pycheck.convert(saved, folder)
+    pycheck.convert(saved, folder, verify=False)
     return folder / "model.json"
 
 
@@ -81,7 +82,7 @@ def report(request: pytest.FixtureRequest, saved: Path, tmp_path_factory: pytest
     x[3] = 0.1
     x[5] = 0.0
     model = MADE[request.param](saved, tmp_path_factory.mktemp("converted") / "web")
-    return pycheck.trace(model, x, runtimes=RUNTIMES, cache=False)
+    return session.trace(model, x, runtimes=RUNTIMES, cache=False)
 
 
 def findings(report: Report, code: str) -> list[Finding]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import pycheck
 from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.report import render
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.types import Report, Severity
 
 from ..published import import_tensorflowjs
+from ..shared import session
 from .conftest import RUNTIMES, Traced, healthy, points, two_sources, webgl_nan, with_role
 
 pytestmark = pytest.mark.real
@@ -105,7 +105,7 @@ def test_points_inside_of_nested_models_run_alone_and_a_layer_that_is_called_aga
     x = tf_keras.Input((6,), name="x")
     last = layers.Dense(6, name="last")
     save_keras_model(tf_keras.Model(x, last(last(outer(inner(x))))), str(tmp_path))
-    report = pycheck.trace(tmp_path / "model.json", samples=4, runtimes=["chromium:cpu"], cache=False)
+    report = session.trace(tmp_path / "model.json", samples=4, runtimes=["chromium:cpu"], cache=False)
     assert report.passed
     assert [point.name for point in points(report)] == ["inner/one", "outer/within/two", "outer/sum", "last", "last@1"]
     assert [point.name for point in points(report) if point.skipped] == ["last", "last@1"]

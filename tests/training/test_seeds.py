@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-import pycheck
 from pycheck.types import Comparison, Report, RuntimeId
 
+from ..shared import session
 from .lab import Lab
 from .seeds import BACKENDS, SEEDS, Seed
 
@@ -82,7 +82,7 @@ def masked_and_scaled() -> Iterator[Report]:
     scaled = (given - median) / (high - low)
     model = keras.Model(given, {"masked": masked, "scaled": scaled})
     x[3, 0] = np.nan
-    yield pycheck.compare(model, x, runtimes=list(BACKENDS))
+    yield session.compare(model, x, runtimes=list(BACKENDS))
 
 
 def of(report: Report, tensor: str, runtime: RuntimeId) -> Comparison:
