@@ -14,14 +14,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from pycheck.convert.writing import write_model_json
+from pycheck.conversion.writing import write_model_json
 from pycheck.errors import ConversionError
-from pycheck.model.source import KERAS_OBJECT, ModelSource
-from pycheck.pipeline import Workbench
+from pycheck.model.kind import KERAS_OBJECT, ModelSource
 from pycheck.runtimes.base import Runtime
 from pycheck.runtimes.fake import LIBRARY, SOUND, FakeHost, FakeModel, FakeReference, Fault
-from pycheck.source import Source
 from pycheck.types import Array, ArtifactInfo, ModelInfo, RuntimeId, Signature, Tensors, TensorSpec
+from pycheck.workflow.lazy_model import Source
+from pycheck.workflow.pipeline import Workbench
 
 #: In the artifact's folder: which model it was made from.
 _MADE_FROM = "made_from.txt"

@@ -17,10 +17,10 @@ import numpy as np
 
 from ..protocol import FlagValue
 from ..types import Array, ArtifactInfo, Environment, RuntimeId, Signature, Tensors
-from . import proof
 from .base import Runtime
-from .browser import BrowserHost
-from .page import BrowserRuntime
+from .browser import proof
+from .browser.host import BrowserHost
+from .browser.page import BrowserRuntime
 
 LIBRARY = "fake 1"
 

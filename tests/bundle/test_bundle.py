@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pycheck
 from pycheck import tensors
 from pycheck.bundle.page import CDN
 from pycheck.cli import main as cli

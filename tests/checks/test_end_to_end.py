@@ -92,7 +92,43 @@ def test_latency_is_measured_with_one_runtime_at_a_time(work: Path, command: Cli
 
 @pytest.mark.parametrize(
     ("baseline", "said"),
-    [("schema = 7\n", "has schema 7"), ("@pytest.mark.parametrize(
+    [("schema = 7\n", "has schema 7"), ("<<<<<<< ours\n", "is not a baseline")],
+)
+def test_a_baseline_that_is_none_ends_it_before_anything_runs(
+    work: Path, command: Cli, baseline: str, said: str
+) -> None:
+    _on('"chromium:cpu"')
+    Path("pycheck-baseline.toml").write_text(baseline)
+    code, out, err = command("check")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "chromium" not in err
+
+
+def test_a_baseline_that_is_named_has_to_exist(work: Path, command: Cli) -> None:
+    _on('"chromium:cpu"', '[baseline]\nfile = "accepted.toml"')
+    code, _, err = command("check")
+    assert (code, "accepted.toml does not exist" in err) == (2, True)
+
+
+def test_a_wrong_configuration_ends_every_command_with_its_line(work: Path, command: Cli) -> None:
+    _on('"chromium:wbgl"')
+    for words in (("check",), ("baseline", "update"), ("compare", "m.keras")):
+        code, _, err = command(*words)
+        assert code == 2
+        assert err.startswith("pycheck: pycheck.toml:1: runtimes: ")
+        assert "Did you mean chromium:webgl?" in err
+
+
+def test_compare_reads_the_common_settings_of_a_configuration_and_leaves_the_rest(work: Path) -> None:
+    from pycheck.options.reading import build
+
+    _on('"firefox:cpu"', 'samples = 3\n[severity]\ndrift = "warn"')
+    options = build({}, environ={})
+    assert ([str(runtime) for runtime in options.runtimes], options.samples) == (["firefox:cpu"], 3)
+
+
+@pytest.mark.parametrize(
     ("fault", "code", "finding"),
     [
         (drifting(0.5), 1, "drift"),

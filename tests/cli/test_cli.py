@@ -19,9 +19,9 @@ from pycheck import api
 from pycheck.cli import console
 from pycheck.cli import main as cli
 from pycheck.errors import UsageError
+from pycheck.runtimes.fake import Fault
 from pycheck.setup import doctor
 from pycheck.system.cache import Cache
-from pycheck.runtimes.fake import Fault
 from pycheck.types import RuntimeId
 
 from ..fakes import Fakes, dense

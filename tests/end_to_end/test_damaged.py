@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from pycheck import compare
-from pycheck.store import RUN_VERSION
+from pycheck.workflow.store import RUN_VERSION
 
 from ..conftest import Cli
 from ..fakes import Fakes

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import pycheck
 from pycheck.cli.main import run
 from pycheck.report.json import report_from_dict
 from pycheck.types import Tensors, Verdict

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pycheck
 from pycheck.diagnosis.operations import diagnose_trace
 from pycheck.errors import RuntimeFailedError
 from pycheck.tracing.effects import Effects, largest_effect
