@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pycheck
 from pycheck.errors import ConversionError, ModelFileError, UsageError
 from pycheck.model import Model, identify, load
 
@@ -207,7 +208,7 @@ def test_a_model_of_tensorflow_1_that_keeps_its_variables_in_its_graph_is_taken_
     model = load(identify(tmp_path / "saved"))
     given = {name: generator.normal(size=(5, n)).astype(np.float32) for name, n in (("z_features", 3), ("a_scale", 4))}
     expected = {"z": given["z_features"] @ weights, "a": given["z_features"] @ weights * given["a_scale"]}
-    report = session.compare(tmp_path / "saved", given, runtimes=["chromium:cpu"])
+    report = pycheck.compare(tmp_path / "saved", given, runtimes=["chromium:cpu"])
     assert report.passed, str(report)
     got = model.predict(given)
     assert got.keys() == expected.keys()
