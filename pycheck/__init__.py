@@ -28,14 +28,13 @@ if TYPE_CHECKING:
         RuntimeUnavailableError,
         UsageError,
     )
+    from .results import CheckReport, Report
     from .session import Session
     from .types import (
         ArtifactInfo,
-        CheckReport,
         Comparison,
         Environment,
         Finding,
-        Report,
         RuntimeId,
         RuntimeRecord,
         Verdict,
@@ -76,7 +75,7 @@ __all__ = [
 
 #: Where those names live. They are imported when they are first used, so that a test run with pycheck's plugin
 #: installed, and `pycheck --help`, need not wait for NumPy.
-_HOMES = ("errors", "types", "api", "session")
+_HOMES = ("errors", "results", "types", "api", "session")
 
 
 if not TYPE_CHECKING:  # to whom it would say that every name is there

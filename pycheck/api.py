@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from .errors import ConversionError, RuntimeUnavailableError
 from .options.keywords import accepts
-from .types import ArtifactInfo, CheckReport, Report
+from .results import CheckReport, Report
+from .types import ArtifactInfo
 
 if TYPE_CHECKING:
     from .checks import Plan
@@ -60,7 +61,7 @@ def compare(
     from .workflow import pipeline
 
     asked = asked_options(options, inputs)
-    return _run(pipeline.compare(path_or(model), path_or(inputs), asked))
+    return Report.of(_run(pipeline.compare(path_or(model), path_or(inputs), asked)))
 
 
 @accepts("trace")
@@ -85,7 +86,7 @@ def trace(
     from .workflow import pipeline
 
     asked = asked_options({**options, "trace": True}, inputs)
-    return _run(pipeline.trace(path_or(model), path_or(inputs), asked))
+    return Report.of(_run(pipeline.trace(path_or(model), path_or(inputs), asked)))
 
 
 @accepts("train")
@@ -112,7 +113,7 @@ def train(
     from .workflow import pipeline
 
     recipe, asked = asked_recipe(options, asked_options)
-    return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked))
+    return Report.of(_run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked)))
 
 
 @accepts("gradients")
@@ -134,7 +135,7 @@ def gradients(
     from .workflow import pipeline
 
     recipe, asked = asked_recipe(options, asked_options, gradients_only=True)
-    return _run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked))
+    return Report.of(_run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked)))
 
 
 @accepts("report")
@@ -149,7 +150,7 @@ def rejudge(run: str | os.PathLike[str], **options: Unpack[RejudgeKeywords]) -> 
     """
     from .workflow import pipeline
 
-    return pipeline.rejudge(Path(run), asked_options(options))
+    return Report.of(pipeline.rejudge(Path(run), asked_options(options)))
 
 
 @accepts("check")
@@ -207,7 +208,7 @@ def _check(
 
     names = (models,) if isinstance(models, str) else models
     plan = checks.plan(None if config is None else Path(config), options, names)
-    return plan, _run(checks.check(plan, against_baseline=against_baseline))
+    return plan, CheckReport.of(_run(checks.check(plan, against_baseline=against_baseline)))
 
 
 @accepts("convert")

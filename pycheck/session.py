@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .api import Arrays, asked_options, path_or
 from .options.keywords import accepts
-from .types import Report
+from .results import Report
 from .workflow.pipeline import Workbench
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Session:
             model, inputs: As in `pycheck.compare`.
         """
         asked = asked_options(options, inputs)
-        return self.run(lambda workbench: workbench.compare(path_or(model), path_or(inputs), asked))
+        return Report.of(self.run(lambda workbench: workbench.compare(path_or(model), path_or(inputs), asked)))
 
     @accepts("trace")
     def trace(
@@ -69,7 +69,7 @@ class Session:
             model, inputs: As in `pycheck.compare`.
         """
         asked = asked_options({**options, "trace": True}, inputs)
-        return self.run(lambda workbench: workbench.trace(path_or(model), path_or(inputs), asked))
+        return Report.of(self.run(lambda workbench: workbench.trace(path_or(model), path_or(inputs), asked)))
 
     def run(self, work: Callable[[Workbench], Coroutine[Any, Any, T]]) -> T:
         """Do it and wait. What interrupts the wait (Ctrl-C, a timeout of the test) ends the work first."""

@@ -15,8 +15,9 @@ from .results import RESULTS
 from .summary import Summary
 
 if TYPE_CHECKING:
+    from ..results import Report
     from ..session import Session
-    from ..types import Report, RuntimeId
+    from ..types import RuntimeId
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

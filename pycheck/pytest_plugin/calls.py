@@ -10,8 +10,8 @@ import pytest
 from ..api import path_or
 from ..errors import PycheckError
 from ..options.keywords import in_python
+from ..results import Report
 from ..session import Session
-from ..types import Report
 from . import accepted, results, settings
 
 
@@ -36,7 +36,7 @@ class Calls:
         __tracebackhide__ = True
         try:
             asked = settings.asked(self._request, what, given, inputs)
-            report: Report = self._session.run(
+            report = self._session.run(
                 lambda workbench: getattr(workbench, what)(path_or(model), path_or(inputs), asked.options)
             )
             if asked.allow_unavailable:
@@ -45,7 +45,7 @@ class Calls:
             if asked.baseline and not asked.update_baseline:
                 report = accepted.hold(report, results.name(node), asked.baseline, asked.options)
             results.keep(node, report, asked.report_dir, accept=asked.update_baseline)
-            return report
+            return Report.of(report)
         except PycheckError as error:
             # How pycheck came to it tells the reader of a test nothing.
             raise in_python(error).with_traceback(None) from None

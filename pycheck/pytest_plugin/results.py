@@ -49,8 +49,10 @@ def name(item: pytest.Item) -> str:
 
 def keep(item: pytest.Item, report: Report, folder: Path | None, *, accept: bool = False) -> None:
     """Remember a report for the summary, and write it where a folder is given. UsageError when it cannot be written."""
+    from ..report.json import report_to_dict
+
     results = item.stash.setdefault(RESULTS, [])
-    accepted = replace(report, name=name(item)).to_dict() if accept and report.passed else None
+    accepted = report_to_dict(replace(report, name=name(item))) if accept and report.passed else None
     files = _write(report, folder, _file_name(name(item))) if folder else ()
     cells = tuple(_cells(report))
     item.user_properties.extend((f"pycheck {cell['model']} {cell['runtime']}", cell["text"]) for cell in cells)

@@ -18,12 +18,15 @@ _WORDS = {
     Verdict.ERROR: "error",
 }
 #: Options that only a trace or the trying has, and whether a value follows.
-_OF_TRACE = {
+OF_TRACE = {
     "--trace": False,
     "--try-remedies": False,
     "--layer": True,
     "--trace-samples": True,
     "--trace-memory": True,
+    "--bundle": True,
+    "--bundle-point": True,
+    "--model-explorer": True,
 }
 _SINGLE = ("--format", "--quantize", "--batch-size")
 #: Kinds of remedies that are conversions, in place of an artifact that was given, and those that pycheck alone makes.
@@ -120,7 +123,7 @@ def _changed(command: str, report: Report, chosen: dict[RuntimeId, Remedy]) -> s
         superseded |= {"--tfjs-model": True, "--map-output": True}
     if kinds & _CONVERTS_WITH_PYCHECK:
         superseded |= {"--converter": True}
-    words = list(_without(shlex.split(command), _OF_TRACE | superseded))
+    words = list(_without(shlex.split(command), OF_TRACE | superseded))
     if replaced := {runtime: r.options[1] for runtime, r in chosen.items() if r.kind == "backend"}:
         candidates = dict.fromkeys(c.candidate for c in report.comparisons if not c.is_noise_floor)
         left = dict.fromkeys(replaced.get(runtime, str(runtime)) for runtime in (*candidates, *replaced))

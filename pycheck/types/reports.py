@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .comparisons import Comparison
 from .findings import Finding, Verdict
@@ -38,28 +37,8 @@ class Report:
         """Whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
 
-    def __str__(self) -> str:
-        """What the terminal shows, without colours and 80 columns wide."""
-        from ..report.terminal import render_terminal  # up, as in all of these: for the reader's convenience
-
-        return render_terminal(self).rstrip()
-
     def __repr__(self) -> str:
         return f"<Report of {self.name or self.model.path}: {self.verdict}>"
-
-    def assert_ok(self) -> None:
-        """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
-        __tracebackhide__ = True  # pytest shows the test, not this
-        if not self.passed:
-            from ..report.failure import failure_text
-
-            raise AssertionError(failure_text(self))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready data, `schema_version` 1."""
-        from ..report.json import report_to_dict
-
-        return report_to_dict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +75,5 @@ class CheckReport:
         """Whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
 
-    def __str__(self) -> str:
-        """What the terminal shows, without colours and 80 columns wide."""
-        from ..report.check_terminal import render_check
-
-        return render_check(self).rstrip()
-
     def __repr__(self) -> str:
         return f"<CheckReport of {self.config}: {self.verdict}>"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready data, `schema_version` 1."""
-        from ..report.json import check_to_dict
-
-        return check_to_dict(self)

@@ -101,9 +101,9 @@ async def convert(
         bench = await stack.enter_async_context(Workbench())
         run = await stack.enter_async_context(bench.opened(model, options, observe))
         if not verify:
-            return Converted(_written(await run.artifact(), folder), None)
+            return Converted(_written(await run.setting.source.artifact(), folder), None)
         try:
-            report = await run.compare(inputs)
+            report = (await run.compare(inputs)).report
         except (RuntimeFailedError, InputsFileError) as error:  # the model takes none of these inputs, even in Python
             raise type(error)(error.message, f"{error.advice} {_UNVERIFIED}".strip()) from error
         artifact = report.artifact

@@ -21,8 +21,9 @@ from ..system.folders import check_new_folder, write_folder
 from ..types import Report, RuntimeStatus
 from .browsers import Hosts
 from .evaluation import Measurements, conclude
+from .further import bundled, traced, with_remedies
 from .lazy_model import Source
-from .run import Observer, Run, Shared, silent
+from .run import Compared, Observer, Run, Setting, Shared, silent
 from .store import PendingRun, open_run, read_outputs, starts
 
 if TYPE_CHECKING:
@@ -75,10 +76,11 @@ class Workbench:
         """What the function `compare` does."""
         options = _reproducible("compare", model, inputs, options)
         async with self.opened(model, options, observe, keeps_open=options.trace) as run:
-            report = await run.compare(inputs)
-            failed = {c.candidate for c in report.comparisons if c.passed is False} if options.trace else set()
-            report = await run.trace(report, failed, only_failed=True) if failed else report
-            return await run.try_remedies(report) if options.try_remedies else report
+            compared = await run.compare(inputs)
+            failed = {c.candidate for c in compared.report.comparisons if c.passed is False}
+            if options.trace and failed:
+                compared = await traced(compared, failed, only_failed=True)
+            return (await self._with_remedies(run, compared)).report
 
     async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
         """What the function `trace` does."""
@@ -88,16 +90,22 @@ class Workbench:
             if folder:
                 check_new_folder(option, folder)
         async with self.opened(model, options, observe, keeps_open=True, prepares_trace=True) as run:
-            report = await run.compare(inputs)
-            report = await run.trace(report, set(options.runtimes), only_failed=False)
-            report = await run.bundle(report, options.bundle) if options.bundle else report
-            report = await run.try_remedies(report) if options.try_remedies else report
+            compared = await traced(await run.compare(inputs), set(options.runtimes), only_failed=False)
+            if options.bundle:
+                compared = await bundled(compared, options.bundle)
+            report = (await self._with_remedies(run, compared)).report
         if explorer:
             from ..report.model_explorer import model_explorer_files
 
             files = {name: text.encode() for name, text in model_explorer_files(report).items()}
             write_folder("--model-explorer", explorer, files)
         return report
+
+    async def _with_remedies(self, run: Run, compared: Compared) -> Compared:
+        if not run.setting.options.try_remedies:
+            return compared
+        await run.close()  # the pages that were traced: a GPU has room for so many
+        return await with_remedies(compared)
 
     async def train(
         self, model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = silent
@@ -142,10 +150,8 @@ class Workbench:
             keep = PendingRun(options.save_run) if options.save_run else None
             if keep:
                 stack.callback(keep.discard)
-            run = Run(
-                options, source, cache, self._shared, observe=observe, keep=keep,
-                keeps_open=keeps_open, prepares_trace=prepares_trace,
-            )  # fmt: skip
+            setting = Setting(options, source, cache, self._shared, observe)
+            run = Run(setting, keep=keep, keeps_open=keeps_open, prepares_trace=prepares_trace)
             stack.push_async_callback(run.close)
             yield run
 

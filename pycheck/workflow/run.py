@@ -1,28 +1,24 @@
-"""One run of one model: all runtimes on the same inputs, compared as their outputs come; then its trace, its cures."""
+"""One run of one model: all runtimes on the same inputs, compared as their outputs come."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..artifact.epsilons import with_epsilons
 from ..errors import RuntimeFailedError
-from ..inputs import Inputs, altered, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
+from ..inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
 from ..options.values import Options
 from ..runtimes.base import status_of
 from ..runtimes.browser.page import BrowserRuntime
 from ..system.cache import Cache
 from ..system.together import together
 from ..types import (
-    ArtifactInfo,
     Environment,
     Evidence,
     ModelInfo,
@@ -31,23 +27,18 @@ from ..types import (
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
-    Tensors,
 )
 from .browsers import Hosts
 from .establishing import established
 from .evaluation import Measurements, conclude
 from .lazy_model import Source
 from .lengthening import fitting_lengths
+from .python_artifact import PythonArtifact
 from .references import References
 from .store import PendingRun, SavedRun
 
 if TYPE_CHECKING:
-    from ..remedies import Trial
-    from ..runtimes.native.artifact import ArtifactRuntime
-    from ..tracing import TraceInputs, TraceReferences
-
-#: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
-_FORWARDED_BELOW = 1000
+    pass
 
 #: What the values inside of the model may take in native:float64 for one batch, unless a size was asked for; of the
 #: largest value about four are in use together, such as what is convolved, the result and its activation.
@@ -71,6 +62,39 @@ class Shared:
     slots: asyncio.Semaphore
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What one run is of and on: its options, its model, where results are kept, what it shares with others."""
+
+    options: Options
+    source: Source
+    cache: Cache
+    shared: Shared
+    observe: Observer = silent
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A run whose runtimes have ended: its report, and what is needed to look further.
+
+    Attributes:
+        setting: What it was a run of.
+        inputs: The inputs, to be read again in the same batches.
+        batch_size: Samples a batch.
+        references: What Python gave on them.
+        pages: The candidates that stayed open, by their names.
+        python: The artifact in Python, which is started when it is first asked for.
+    """
+
+    setting: Setting
+    report: Report
+    inputs: Inputs
+    batch_size: int
+    references: References
+    pages: Mapping[RuntimeId, BrowserRuntime]
+    python: PythonArtifact
+
+
 class Run:
     """The candidates of one run, side by side, each compared batch by batch as its outputs come.
 
@@ -80,22 +104,19 @@ class Run:
 
     def __init__(
         self,
-        options: Options,
-        source: Source,
-        cache: Cache,
-        shared: Shared,
+        setting: Setting,
         *,
-        observe: Observer = silent,
         keep: PendingRun | None = None,
         references: References | None = None,
         keeps_open: bool = False,
         prepares_trace: bool = False,
     ) -> None:
-        self._options = options
-        self._source = source
-        self._cache = cache
-        self._shared = shared
-        self._observe = observe
+        self.setting = setting
+        self._options = options = setting.options
+        self._source = setting.source
+        self._cache = setting.cache
+        self._shared = setting.shared
+        self._observe = setting.observe
         self._pending = keep
         self._keep = keep.outputs if keep else None
         self._lent = references
@@ -105,24 +126,16 @@ class Run:
         self._environments: dict[RuntimeId, Environment] = {}
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
-        self._reading: asyncio.Task[ArtifactRuntime] | None = None
-        self._preparing: asyncio.Task[TraceReferences] | None = None
+        self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor)
         self._left = len(options.runtimes)  # candidates that have not ended
         self._power: Power | None = None
 
     async def close(self) -> None:
         """Close what stayed open."""
-        for task in (self._preparing, self._reading):
-            if task:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        await self._python.close()
         await self._stack.aclose()
 
-    async def artifact(self) -> ArtifactInfo:
-        """The artifact, which nothing has run."""
-        return await self._source.artifact()
-
-    async def compare(self, given: Any) -> Report:
+    async def compare(self, given: Any) -> Compared:
         """Run everything on these inputs: a path, arrays, opened inputs, or None for made ones."""
         options, source = self._options, self._source
         began_at = time.perf_counter()
@@ -147,7 +160,7 @@ class Run:
         self._inputs, self._batch_size = inputs, batch_size
         # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
         self._artifact = asyncio.ensure_future(source.artifact())
-        preparing = [self._artifact_float32()] if self._prepares_trace else []
+        preparing = [self._python.single()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)
         powers = [self._measure_power(began_at)] if options.power else []
         try:
@@ -170,7 +183,7 @@ class Run:
             report = conclude(saved, measurements, options)
         if self._pending:
             self._pending.publish(saved)
-        return report
+        return Compared(self.setting, report, inputs, batch_size, self._references, self._kept, self._python)
 
     async def _most_samples(self) -> int:
         """The size of a batch: as many as were asked for, else what fits into memory."""
@@ -178,142 +191,6 @@ class Run:
         if "batch_size" in self._options.named:
             return asked
         return min(asked, max(1, _BATCH_BYTES // (await self._source.largest_activation() * _BYTES_PER_ELEMENT)))
-
-    async def trace(self, report: Report, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Report:
-        """The report of `compare`, with the trace of those runtimes that ran to their end."""
-        references = await self._trace_references()
-        from ..tracing import trace_run
-
-        try:
-            return await trace_run(
-                report,
-                references=references,
-                model=self._source.model,
-                draw=lambda count: self._trace_inputs(report, count),
-                candidates=[self._kept[r] for r in self._options.runtimes if r in runtimes and r in self._kept],
-                only_failed=only_failed,
-                slots=self._shared.slots,
-                options=self._options,
-                observe=self._observe,
-            )
-        except RuntimeFailedError as error:
-            await asyncio.to_thread(refuse_ids, self._inputs, await self._source.input_hints(), error)
-            raise
-
-    async def try_remedies(self, report: Report) -> Report:
-        """The report of `compare`, traced or not, with what was tried on the runtimes that failed."""
-        from ..remedies import try_remedies
-
-        await self.close()  # the pages that were traced: a GPU has room for so many
-        return await try_remedies(report, self._options, trial=self._trial, observe=self._observe)
-
-    async def _trial(self, trial: Trial) -> Report:
-        """What the same run gives with one thing changed."""
-        options = trial.options(self._options)
-        source, inputs = self._source, self._inputs
-        if trial.converts or trial.epsilons:
-            source = source.variant(options)
-        if trial.epsilons:
-            source.adopt(await self._with_epsilons(dict(trial.epsilons)))
-        if trial.changes_inputs:
-            inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
-        references = None if trial.recomputes else self._references
-        run = Run(options, source, self._cache, self._shared, references=references)
-        try:
-            return await run.compare(inputs)
-        finally:
-            await run.close()
-            if source is not self._source:
-                await source.close()
-
-    async def _with_epsilons(self, epsilons: Mapping[str, float]) -> ArtifactInfo:
-        artifact, layers = await self._source.artifact(), await self._source.layer_names()
-        folder = self._cache.reserve("epsilons", None).folder
-        return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
-
-    async def bundle(self, report: Report, folder: Path) -> Report:
-        """The report of a trace, with its first source operation in a folder of its own."""
-        from ..bundle import bundle_source
-
-        async def draw(count: int) -> Tensors:
-            return (await self._trace_inputs(report, count)).tensors
-
-        return await bundle_source(
-            report,
-            folder,
-            name=self._options.bundle_point,
-            single=(await self._trace_references()).single,
-            draw=draw,
-            candidates=list(self._kept.values()),
-            executor=self._shared.executor,
-        )
-
-    def _artifact_float32(self) -> asyncio.Task[ArtifactRuntime]:
-        """The artifact in Python, which is started once."""
-
-        async def start() -> ArtifactRuntime:
-            artifact = await self._source.artifact()
-            layers = await self._source.layer_names() if artifact.format == "graph" else ()
-            await self._source.tensorflow()
-            from ..tracing import of_layers, start_single  # imports TensorFlow, which is quiet only by then
-
-            single = await start_single(artifact, layers=layers, executor=self._shared.executor, stack=self._stack)
-            of_layers(single.points, self._options.layers)  # a name that is not there ends the run here
-            return single
-
-        self._reading = self._reading or asyncio.create_task(start())
-        return self._reading
-
-    def _trace_references(self) -> asyncio.Task[TraceReferences]:
-        """The same with artifact:float64, which takes much memory: not before the power is measured."""
-
-        async def start() -> TraceReferences:
-            single = await self._artifact_float32()
-            from ..tracing import start_references
-
-            return await start_references(
-                single, await self._source.artifact(), executor=self._shared.executor, stack=self._stack
-            )
-
-        self._preparing = self._preparing or asyncio.create_task(start())
-        return self._preparing
-
-    async def _trace_inputs(self, report: Report, count: int) -> TraceInputs:
-        """The samples that failed, and others to make up the number, which may have to be larger."""
-        from ..tracing import TraceInputs, worst_samples
-
-        signature, total = report.model.signature, self._inputs.sample_count
-        fixed = signature.fixed_batch
-        # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
-        count = max(count, -(-_FORWARDED_BELOW // self._largest_input()))
-        samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
-        if fixed:  # the whole batch of the worst
-            first = samples[0] // fixed * fixed
-            samples = tuple(range(first, first + fixed))
-        sampled = {spec.name for spec in signature.outputs if spec.has_sample_axis}
-        inputs, size, classes = (list[Tensors]() for _ in range(3))
-        for batch in self._inputs.batches(self._batch_size):
-            rows = [sample - batch.start for sample in samples if 0 <= sample - batch.start < batch.size]
-            if rows:
-                reference = await self._references.batch(batch.index)
-                with_rows = batch.tensors.keys() - batch.whole
-                inputs.append({name: v[rows] if name in with_rows else v for name, v in batch.tensors.items()})
-                complete = len(rows) == batch.size == len(samples)
-                size.append(_rows(reference.size, rows, sampled, batch.size, complete=complete))
-                classes.append(_rows(reference.classes, rows, sampled, batch.size, complete=complete))
-        return TraceInputs(
-            _joined(inputs, self._inputs.whole),
-            _joined(size, reference.size.keys() - sampled),
-            _joined(classes, reference.classes.keys() - sampled),
-            samples,
-        )
-
-    def _largest_input(self) -> int:
-        """Elements of the largest input for one sample."""
-        first = next(iter(self._inputs.batches(1)))
-        return max(
-            (v.size // (1 if name in first.whole else len(v)) or 1 for name, v in first.tensors.items()), default=1
-        )
 
     def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
         inputs, measurements, options = self._inputs, self._measured, self._options
@@ -392,7 +269,7 @@ class Run:
         artifact = await self._artifact
         allowance = Allowance(began_at, lambda: self._left > 0)
         await self._references.done()
-        graph = (await self._artifact_float32()).graph if self._prepares_trace else None
+        graph = (await self._python.single()).graph if self._prepares_trace else None
         self._power = await find_power(
             self._source, artifact, self._references, self._cache, self._shared.executor, allowance, graph
         )
@@ -442,19 +319,3 @@ class Run:
                 await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
             done += batch.size
             self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
-
-
-def _rows(outputs: Tensors, rows: Sequence[int], sampled: Collection[str], size: int, *, complete: bool) -> Tensors:
-    """These samples of a batch of so many; an output without a row for each is known for a complete batch alone."""
-    has_rows = {name for name in sampled if outputs[name].shape[:1] == (size,)}
-    return {
-        name: value[rows] if name in has_rows else value
-        for name, value in outputs.items()
-        if complete or name in has_rows
-    }
-
-
-def _joined(parts: Sequence[Tensors], whole: Collection[str]) -> Tensors:
-    """The parts of all batches, one behind another; of what has no sample axis, the one value."""
-    names = [name for name in parts[0] if all(name in part for part in parts)]
-    return {n: parts[0][n] if n in whole else np.concatenate([part[n] for part in parts]) for n in names}

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+import pycheck
 from pycheck.diagnosis.codes import finding
 from pycheck.gate import check_exit_code, decide_check
 from pycheck.report import CHECK_FORMATS, render_check
@@ -55,7 +56,7 @@ def test_the_matrix_comes_first_with_a_word_for_each_variant_and_runtime() -> No
 
 def test_printed_in_python_a_check_says_what_the_terminal_says() -> None:
     check = _check([report([comparison(CPU)], name="sound")])
-    assert str(check) == _printed(check).rstrip()
+    assert str(pycheck.CheckReport.of(check)) == _printed(check).rstrip()
     assert repr([check]) == "[<CheckReport of pycheck.toml: pass>]"
 
 

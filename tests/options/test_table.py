@@ -23,6 +23,7 @@ from pycheck.options.settings import Settings
 from pycheck.options.table import OPTIONS, RECIPE, Option, of_command
 from pycheck.options.values import Options
 from pycheck.pytest_plugin import settings as plugin
+from pycheck.report.cures import OF_TRACE
 
 #: The functions, and the commands that take the same options.
 FUNCTIONS = {
@@ -188,3 +189,8 @@ def test_errors_of_functions_speak_of_keywords(message: str, in_python: str) -> 
 def test_a_kind_by_itself_takes_a_text_as_it_is() -> None:
     assert Kind().read("a") == "a"
     assert Kind().known() == ()
+
+
+def test_the_command_that_shows_a_fix_drops_what_compare_does_not_take() -> None:
+    only_of_trace = {option.option for option in of_command("trace")} - {o.option for o in of_command("compare")}
+    assert only_of_trace <= OF_TRACE.keys()

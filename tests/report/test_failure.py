@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+import pycheck
 from pycheck.types import Environment, Report, RuntimeStatus, Verdict
 
 
 def _said(report: Report) -> str:
     with pytest.raises(AssertionError) as raised:
-        report.assert_ok()
+        pycheck.Report.of(report).assert_ok()
     return str(raised.value)
 
 
 def test_a_report_that_passed_says_nothing(reports: dict[str, Report]) -> None:
-    reports["passing"].assert_ok()
+    pycheck.Report.of(reports["passing"]).assert_ok()
 
 
 def test_every_other_report_fails_with_its_verdict_first(report: Report) -> None:

@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pycheck
 from pycheck.errors import InputError
 from pycheck.report import render
 from pycheck.report.codec import decode
-from pycheck.report.json import check_schema, render_check_json, report_from_dict, report_schema, report_to_dict
+from pycheck.report.json import (
+    check_schema,
+    check_to_dict,
+    render_check_json,
+    report_from_dict,
+    report_schema,
+    report_to_dict,
+)
 from pycheck.types import CheckReport, Finding, Report, Severity, VariantFailure, Verdict
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report.schema.json"
@@ -148,7 +156,7 @@ def test_what_is_no_report_is_refused_with_the_place(reports: dict[str, Report],
 
 
 def test_a_report_gives_itself_as_data(reports: dict[str, Report]) -> None:
-    assert reports["passing"].to_dict() == report_to_dict(reports["passing"])
+    assert pycheck.Report.of(reports["passing"]).to_dict() == report_to_dict(reports["passing"])
 
 
 def test_an_unknown_kind_of_report_is_refused(reports: dict[str, Report]) -> None:
@@ -163,9 +171,9 @@ def test_a_check_is_data_with_its_reports_and_the_written_schema_is_that_of_the_
     failure = VariantFailure("two", "two.keras does not exist", "Name a file.", 2)
     unused = Finding("setting-unused", Severity.WARNING, "A budget had nothing to measure.", "")
     check = CheckReport("0.1.0", "pycheck.toml", (report,), (failure,), Verdict.NAN_DIVERGENCE, 1.5, "", (unused,))
-    data = check.to_dict()
+    data = pycheck.CheckReport.of(check).to_dict()
     assert [found["code"] for found in data["findings"]] == ["setting-unused"]
-    assert decode(data, CheckReport).to_dict() == data
+    assert check_to_dict(decode(data, CheckReport)) == data
     assert data["reports"] == [{k: v for k, v in report_to_dict(report).items() if k != "schema_version"}]
     assert data["failures"][0]["exit_code"] == 2
     assert (data["schema_version"], data["verdict"]) == (1, "nan_divergence")

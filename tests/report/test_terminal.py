@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+import pycheck
 from pycheck.report import layout
 from pycheck.report.check_terminal import render_check
 from pycheck.report.terminal import print_report, render_terminal
@@ -28,7 +29,7 @@ def test_no_line_is_wider_than_the_terminal_but_a_command_and_a_table_of_long_na
 
 
 def test_printed_in_python_a_report_says_what_the_terminal_says(report: Report) -> None:
-    assert str(report) == render_terminal(report).rstrip()
+    assert str(pycheck.Report.of(report)) == render_terminal(report).rstrip()
     assert repr([report]) == f"[<Report of {report.name or report.model.path}: {report.verdict}>]"
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import pycheck
 from pycheck.report import render
 from pycheck.report.html.curves import curve_charts, loss_charts
 from pycheck.report.html.variables import FEW, MOST, multiples
@@ -52,7 +53,7 @@ def test_markdown_has_a_row_for_each_runtime_and_what_cured_it(trained: Report) 
 
 def test_an_assertion_names_the_runtime_that_trains_otherwise(trained: Report) -> None:
     with pytest.raises(AssertionError) as raised:
-        trained.assert_ok()
+        pycheck.Report.of(trained).assert_ok()
     lines = str(raised.value).splitlines()
     assert "chromium:webgl: NaN: loss first 2, last NaN, largest gradient 0.5, " in "\n".join(lines)
     assert "not finite from step 2 gradient dense/kernel" in "\n".join(lines)

@@ -1,0 +1,63 @@
+"""What the public functions return: the data of a report, which prints itself and asserts that it passed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Self
+
+from . import types
+from .report.check_terminal import render_check
+from .report.failure import failure_text
+from .report.json import check_to_dict, report_to_dict
+from .report.terminal import render_terminal
+
+
+class Report(types.Report):
+    """Everything that a run learned; `print` shows what the terminal shows."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, report: types.Report) -> Self:
+        """The same data."""
+        return cls(**{field.name: getattr(report, field.name) for field in fields(report)})
+
+    def __str__(self) -> str:
+        """What the terminal shows, without colours and 80 columns wide."""
+        return render_terminal(self).rstrip()
+
+    def assert_ok(self) -> None:
+        """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
+        __tracebackhide__ = True  # pytest shows the test, not this
+        if not self.passed:
+            raise AssertionError(failure_text(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        return report_to_dict(self)
+
+
+class CheckReport(types.CheckReport):
+    """A whole matrix: one report for each variant, which is a model in one format and quantization, on its runtimes.
+
+    `reports` have the names of their variants, in the order of the configuration; the findings and the verdict of each
+    take budgets, known divergences and the baseline into account. `failures` are variants without a report, and those
+    whose report could not be compared with the baseline. `findings` are about the configuration or the check as a
+    whole; an error among them fails the check.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, check: types.CheckReport) -> Self:
+        """The same data, with its reports as `Report`."""
+        values = {field.name: getattr(check, field.name) for field in fields(check)}
+        return cls(**{**values, "reports": tuple(map(Report.of, check.reports))})
+
+    def __str__(self) -> str:
+        """What the terminal shows, without colours and 80 columns wide."""
+        return render_check(self).rstrip()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data, `schema_version` 1."""
+        return check_to_dict(self)

@@ -1,0 +1,161 @@
+"""What is done after a comparison, on the same inputs and pages: the trace, the remedies, a bundle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..artifact.epsilons import with_epsilons
+from ..errors import RuntimeFailedError
+from ..inputs import altered, refuse_ids
+from ..types import ArtifactInfo, Report, RuntimeId, Tensors
+from .run import Compared, Run, Setting
+
+if TYPE_CHECKING:
+    from ..remedies import Trial
+    from ..tracing import TraceInputs
+
+#: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
+_FORWARDED_BELOW = 1000
+
+
+async def traced(compared: Compared, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Compared:
+    """The same with the trace of those runtimes that ran to their end."""
+    setting = compared.setting
+    references = await compared.python.references()
+    from ..tracing import trace_run
+
+    options, source = setting.options, setting.source
+    try:
+        report = await trace_run(
+            compared.report,
+            references=references,
+            model=source.model,
+            draw=lambda count: _trace_inputs(compared, count),
+            candidates=[compared.pages[r] for r in options.runtimes if r in runtimes and r in compared.pages],
+            only_failed=only_failed,
+            slots=setting.shared.slots,
+            options=options,
+            observe=setting.observe,
+        )
+    except RuntimeFailedError as error:
+        await asyncio.to_thread(refuse_ids, compared.inputs, await source.input_hints(), error)
+        raise
+    return replace(compared, report=report)
+
+
+async def bundled(compared: Compared, folder: Path) -> Compared:
+    """The same with the first source operation of its trace in a folder of its own."""
+    from ..bundle import bundle_source
+
+    async def draw(count: int) -> Tensors:
+        return (await _trace_inputs(compared, count)).tensors
+
+    report = await bundle_source(
+        compared.report,
+        folder,
+        name=compared.setting.options.bundle_point,
+        single=(await compared.python.references()).single,
+        draw=draw,
+        candidates=list(compared.pages.values()),
+        executor=compared.setting.shared.executor,
+    )
+    return replace(compared, report=report)
+
+
+async def with_remedies(compared: Compared) -> Compared:
+    """The same, traced or not, with what was tried on the runtimes that failed; its pages are not used."""
+    from ..remedies import try_remedies
+
+    setting = compared.setting
+    report = await try_remedies(
+        compared.report, setting.options, trial=partial(_trial, compared), observe=setting.observe
+    )
+    return replace(compared, report=report)
+
+
+async def _trial(compared: Compared, trial: Trial) -> Report:
+    """What the same run gives with one thing changed."""
+    setting = compared.setting
+    options = trial.options(setting.options)
+    source, inputs = setting.source, compared.inputs
+    if trial.converts or trial.epsilons:
+        source = source.variant(options)
+    if trial.epsilons:
+        source.adopt(await _with_epsilons(setting, dict(trial.epsilons)))
+    if trial.changes_inputs:
+        inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
+    references = None if trial.recomputes else compared.references
+    run = Run(Setting(options, source, setting.cache, setting.shared), references=references)
+    try:
+        return (await run.compare(inputs)).report
+    finally:
+        await run.close()
+        if source is not setting.source:
+            await source.close()
+
+
+async def _with_epsilons(setting: Setting, epsilons: Mapping[str, float]) -> ArtifactInfo:
+    artifact, layers = await setting.source.artifact(), await setting.source.layer_names()
+    folder = setting.cache.reserve("epsilons", None).folder
+    return await asyncio.to_thread(with_epsilons, artifact, epsilons, folder, layers)
+
+
+async def _trace_inputs(compared: Compared, count: int) -> TraceInputs:
+    """The samples that failed, and others to make up the number, which may have to be larger."""
+    from ..tracing import TraceInputs, worst_samples
+
+    report, source = compared.report, compared.inputs
+    signature, total = report.model.signature, source.sample_count
+    fixed = signature.fixed_batch
+    # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
+    count = max(count, -(-_FORWARDED_BELOW // _largest_input(compared)))
+    samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
+    if fixed:  # the whole batch of the worst
+        first = samples[0] // fixed * fixed
+        samples = tuple(range(first, first + fixed))
+    sampled = {spec.name for spec in signature.outputs if spec.has_sample_axis}
+    inputs, size, classes = (list[Tensors]() for _ in range(3))
+    for batch in source.batches(compared.batch_size):
+        rows = [sample - batch.start for sample in samples if 0 <= sample - batch.start < batch.size]
+        if rows:
+            reference = await compared.references.batch(batch.index)
+            with_rows = batch.tensors.keys() - batch.whole
+            inputs.append({name: v[rows] if name in with_rows else v for name, v in batch.tensors.items()})
+            complete = len(rows) == batch.size == len(samples)
+            size.append(_rows(reference.size, rows, sampled, batch.size, complete=complete))
+            classes.append(_rows(reference.classes, rows, sampled, batch.size, complete=complete))
+    return TraceInputs(
+        _joined(inputs, source.whole),
+        _joined(size, reference.size.keys() - sampled),
+        _joined(classes, reference.classes.keys() - sampled),
+        samples,
+    )
+
+
+def _largest_input(compared: Compared) -> int:
+    """Elements of the largest input for one sample."""
+    first = next(iter(compared.inputs.batches(1)))
+    return max((v.size // (1 if name in first.whole else len(v)) or 1 for name, v in first.tensors.items()), default=1)
+
+
+def _rows(outputs: Tensors, rows: Sequence[int], sampled: Collection[str], size: int, *, complete: bool) -> Tensors:
+    """These samples of a batch of so many; an output without a row for each is known for a complete batch alone."""
+    has_rows = {name for name in sampled if outputs[name].shape[:1] == (size,)}
+    return {
+        name: value[rows] if name in has_rows else value
+        for name, value in outputs.items()
+        if complete or name in has_rows
+    }
+
+
+def _joined(parts: Sequence[Tensors], whole: Collection[str]) -> Tensors:
+    """The parts of all batches, one behind another; of what has no sample axis, the one value."""
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {n: parts[0][n] if n in whole else np.concatenate([part[n] for part in parts]) for n in names}

@@ -1,0 +1,62 @@
+"""The artifact of a run, executed in Python: started once, by whatever asks first, and closed with the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from .lazy_model import Source
+
+if TYPE_CHECKING:
+    from ..runtimes.native.artifact import ArtifactRuntime
+    from ..tracing import TraceReferences
+
+
+class PythonArtifact:
+    """The artifact in float32, and with float64 beside it; `layers` are those that a trace is to look at."""
+
+    def __init__(self, source: Source, layers: Collection[str], executor: Executor) -> None:
+        self._source = source
+        self._layers = layers
+        self._executor = executor
+        self._stack = AsyncExitStack()
+        self._single: asyncio.Task[ArtifactRuntime] | None = None
+        self._references: asyncio.Task[TraceReferences] | None = None
+
+    async def close(self) -> None:
+        """End what was started."""
+        for task in (self._references, self._single):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await self._stack.aclose()
+
+    def single(self) -> asyncio.Task[ArtifactRuntime]:
+        """The artifact in float32; UsageError for a layer that it does not have."""
+        self._single = self._single or asyncio.create_task(self._start_single())
+        return self._single
+
+    def references(self) -> asyncio.Task[TraceReferences]:
+        """The same with artifact:float64, which takes much memory: not before the power is measured."""
+        self._references = self._references or asyncio.create_task(self._start_references())
+        return self._references
+
+    async def _start_single(self) -> ArtifactRuntime:
+        artifact = await self._source.artifact()
+        layers = await self._source.layer_names() if artifact.format == "graph" else ()
+        await self._source.tensorflow()
+        from ..tracing import of_layers, start_single  # imports TensorFlow, which is quiet only by then
+
+        single = await start_single(artifact, layers=layers, executor=self._executor, stack=self._stack)
+        of_layers(single.points, self._layers)  # a name that is not there ends the run here
+        return single
+
+    async def _start_references(self) -> TraceReferences:
+        single = await self.single()
+        from ..tracing import start_references
+
+        artifact = await self._source.artifact()
+        return await start_references(single, artifact, executor=self._executor, stack=self._stack)
