@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from ..by_input import Ranges, Sizes
+from ..types.by_input import Ranges, Sizes
 from ..types import NanPolicy, RuntimeId
 '''
 
