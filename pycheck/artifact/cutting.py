@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import ArtifactFileError
-from ..graphdef.control_flow import node_of
+from ..graphdef.refs import node_of
 from .cut import Cut
 from .document import Document
 from .executable import Point

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactFileError
+from ..graphdef.refs import node_of
 from .json_file import impostor_file, read_json
 
 #: So many names are listed.
@@ -170,7 +171,7 @@ def _check_constants(file: Path, document: Mapping[str, Any]) -> None:
     bodies += [(str(function["signature"]["name"]), function.get("nodeDef") or []) for function in functions]
     missing: list[str] = []
     for function, nodes in bodies:
-        read = {str(ref).lstrip("^").partition(":")[0] for node in nodes for ref in node.get("input") or ()}
+        read = {node_of(str(ref)) for node in nodes for ref in node.get("input") or ()}
         constants = [str(node["name"]) for node in nodes if node.get("op") == "Const" and node["name"] in read]
         missing += [name for name in constants if not given & {name, f"{function}/{name}"}]
     if missing:

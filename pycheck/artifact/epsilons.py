@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArtifactFileError
+from ..graphdef.refs import node_of
 from ..types import ArtifactInfo
 from .document import Document, read_document
 from .graph.layer_names import LayerNames
@@ -56,11 +57,11 @@ def places(document: Document, weights: Mapping[str, Array], layers: Collection[
             attribute = node.get("attr", {}).get("epsilon", {})
             yield EpsilonPlace(layer, float(attribute.get("f", 1e-4)), node)
         elif node["op"] in _ROOTS:
-            added = nodes.get(_node(node["input"][0]))
+            added = nodes.get(node_of(node["input"][0]))
             if added is None or added["op"] not in ("Add", "AddV2", "Maximum"):
                 continue
             for operand, ref in enumerate(added["input"]):
-                value = weights.get(_node(ref))
+                value = weights.get(node_of(ref))
                 if value is not None and value.size == 1 and value.dtype.kind == "f":
                     yield EpsilonPlace(layer, float(value.reshape(())), added, operand)
 
@@ -120,7 +121,3 @@ def _add_constants(document: Document, values: Mapping[str, float], folder: Path
 
 def _constant(layer: str) -> str:
     return f"pycheck_epsilon/{layer}"
-
-
-def _node(ref: str) -> str:
-    return ref.lstrip("^").partition(":")[0]

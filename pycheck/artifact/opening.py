@@ -29,7 +29,7 @@ def read_artifact(path: Path, *, layers: Collection[str] = ()) -> ArtifactGraph:
 
 
 def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
-    from ..graphdef.control_flow import node_of
+    from ..graphdef.refs import node_of
     from .graph.layer_names import LayerNames
     from .graph.points import graph_points, tensor_names
     from .graph.topology import executable_graph, parse_topology

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..graphdef.control_flow import node_of
 from ..graphdef.large_constants import without_large_constants
+from ..graphdef.refs import node_of
 from ..graphdef.session import OWN, held, hold_again, plain_execution
 from ..system.memory import give_back_values
 from ..system.quiet import without_native_noise

@@ -35,11 +35,6 @@ class Precision:
 PRECISIONS = {16: Precision(11, -14), 32: Precision(24, -126), 64: Precision(53, -1022)}
 
 
-def ulp_errors(errors: Array, references: Array, precision: Precision) -> Array:
-    """Distances in ULP, float64, from absolute errors and references (finite, float64, flat)."""
-    return distances(errors, binades(references, precision), precision)
-
-
 def binades(references: Array, precision: Precision) -> Array:
     """The biased exponent of each reference's unit, int64: for ``2**e <= |r| < 2**(e+1)``, ``max(e, e_min) + BIAS``."""
     exponents = references.view(np.int64) >> _MANTISSA_BITS

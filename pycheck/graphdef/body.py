@@ -21,6 +21,7 @@ from .internals import (
     tensor_util,
 )
 from .large_constants import without_large_constants
+from .refs import index_of, node_of
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None
@@ -35,16 +36,6 @@ _WITHOUT_LOOPS = (
 )
 
 PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
-
-
-def node_of(ref: str) -> str:
-    """The node that a tensor reference (``node`` or ``node:2``) names."""
-    return ref.partition(":")[0]
-
-
-def index_of(ref: str) -> int:
-    """Which of its node's outputs a tensor reference names."""
-    return int(ref.partition(":")[2] or 0)
 
 
 def normal(ref: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .internals import node_def_pb2
+from .refs import node_of
 
 _ENTER = frozenset({"Enter", "RefEnter"})
 _EXIT = frozenset({"Exit", "RefExit"})
@@ -20,11 +21,6 @@ _NEXT = frozenset({"NextIteration", "RefNextIteration"})
 
 #: What has to hold for a node to be alive: tensors of predicates, and which way.
 _Condition = frozenset[tuple[str, bool]]
-
-
-def node_of(ref: str) -> str:
-    """The node that an input of a node names."""
-    return ref.lstrip("^").partition(":")[0]
 
 
 def topological_order(nodes: Mapping[str, Any], roots: Iterable[str]) -> list[str]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from .body import PLACEHOLDERS, Array, Body, constant_value, node_of
+from .body import PLACEHOLDERS, Array, Body, constant_value
 from .internals import node_def_pb2
+from .refs import node_of
 
 #: Smaller weights stay: a thousand of them take 16 MB.
 _LARGE_BYTES = 1 << 14

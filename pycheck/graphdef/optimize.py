@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .body import Program, node_of, read_program
+from .body import Program, read_program
 from .hiding import hide_weights, show_weights
 from .internals import cluster, config_pb2, device_properties_pb2, meta_graph_pb2, tf_optimizer
+from .refs import node_of
 
 #: Fold constants, share and shorten expressions, drop what nothing needs; twice, since each makes work for the
 #: others. "remap" is not among them: it chooses fused operations for the processor at hand, such as _MklLayerNorm,

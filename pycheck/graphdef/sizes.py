@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from .control_flow import node_of
 from .large_constants import without_large_constants
+from .refs import node_of
 
 #: Their results take no memory of their own.
 _NO_VALUES = frozenset(

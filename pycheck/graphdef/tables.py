@@ -41,20 +41,6 @@ def embed_tables(graph_def: Any, handles: Mapping[str, Any]) -> None:
         _embed(graph_def, name, keys, values)
 
 
-def string_keys(graph_def: Any) -> tuple[str, ...]:
-    """The texts that the tables of a graph know, those of the first table first."""
-    from .internals import tensor_util
-
-    nodes = {node.name: node for node in graph_def.node}
-    found: dict[str, None] = {}
-    for node in graph_def.node:
-        if node.op == "InitializeTableV2":
-            keys = tensor_util.MakeNdarray(nodes[node.input[1]].attr["value"].tensor)
-            if keys.dtype == object:
-                found.update(dict.fromkeys(key.decode("utf-8", "replace") for key in keys.ravel()))
-    return tuple(found)
-
-
 def _embed(graph_def: Any, name: str, keys: Any, values: Any) -> None:
     import tensorflow as tf
 

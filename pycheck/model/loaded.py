@@ -95,10 +95,6 @@ class Model:
             self._in_shapes[shapes] = Model(self.info, traced, self.keras_model, self.notes)
         return self._in_shapes[shapes]
 
-    def concrete_function(self) -> Any:
-        """The tf.ConcreteFunction of `model(x, training=False)`: tensors by position, a dict by output name back."""
-        return self._traced.function
-
     def frozen(self) -> FrozenGraph:
         """The model as one graph with constants for variables; made at the first call and kept.
 

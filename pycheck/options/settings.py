@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from ..types.by_input import Ranges, Sizes
 from ..types import NanPolicy, RuntimeId
+from ..types.by_input import Ranges, Sizes
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,16 +81,6 @@ def size(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f} GB"
 
 
-def elide(text: str, width: int) -> str:
-    """At most `width` characters; the middle goes, since both ends of a tensor's name tell it apart."""
-    if len(text) <= width:
-        return text
-    if width < 3:
-        return text[:width]
-    tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail]}…{text[-tail:]}"
-
-
 def printable(text: str) -> str:
     """Names come from files nobody vouches for: no control character may reach a terminal or a page."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..artifact.graph.layer_names import LayerNames
-from ..graphdef.control_flow import node_of, topological_order
+from ..graphdef.control_flow import topological_order
+from ..graphdef.refs import node_of
 from ..types import HANDING_ON
 from .pairing import numeric_tensors
 

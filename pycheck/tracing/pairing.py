@@ -9,8 +9,9 @@ from typing import Any
 
 from ..artifact import Point
 from ..artifact.graph.layer_names import layer_of_scope
-from ..graphdef.control_flow import ControlFlow, node_of, topological_order
+from ..graphdef.control_flow import ControlFlow, topological_order
 from ..graphdef.opaque import opaque_tensors, output_types
+from ..graphdef.refs import node_of
 
 #: Scopes that exports and calls put around a model.
 _CALLS = re.compile(r"(?:Stateful)?PartitionedCall(?:_\d+)?|[Ss]erving_default.*")

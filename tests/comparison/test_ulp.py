@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pycheck.comparison import measure
-from pycheck.comparison.ulp import PRECISIONS, octave, octaves, ulp_errors
+from pycheck.comparison.ulp import PRECISIONS, binades, distances, octave, octaves
 
 FORMATS = {16: (11, -14), 32: (24, -126), 64: (53, -1022)}
 single = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -26,7 +26,8 @@ def exact_unit(reference: float, bits: int) -> Fraction:
 
 
 def distance(error: float, reference: float, bits: int) -> float:
-    return float(ulp_errors(np.array([error]), np.array([reference]), PRECISIONS[bits])[0])
+    precision = PRECISIONS[bits]
+    return float(distances(np.array([error]), binades(np.array([reference]), precision), precision)[0])
 
 
 @given(candidate=single, reference=st.floats(-1e38, 1e38), bits=st.sampled_from([16, 32]))

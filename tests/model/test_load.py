@@ -165,12 +165,6 @@ def test_layers_run_as_for_inference(keras: Any) -> None:
     np.testing.assert_array_equal(next(iter(model.predict({"x": X}).values())), X)
 
 
-def test_the_concrete_function_takes_inputs_by_position_and_by_name(keras: Any, tf: Any) -> None:
-    model = load(tiny(keras))
-    function = model.concrete_function()
-    np.testing.assert_array_equal(function(tf.constant(X))["y"], function(x=tf.constant(X))["y"])
-
-
 def test_bfloat16_comes_back_as_float32(keras: Any) -> None:
     x = keras.Input((3,), name="x", dtype="bfloat16")
     model = load(keras.Model(x, keras.layers.Dense(2, name="y", dtype="bfloat16")(x)))

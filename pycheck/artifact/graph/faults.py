@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...graphdef.refs import node_of
 from ...types import ArtifactFault
 from ..document import Document
 from ..kernel_faults import WITHOUT_KERNEL, NodeFacts, cure_of_missing, kernel_faults
@@ -83,7 +84,7 @@ def _facts(
             types[key] = _TYPES.get(_NUMBERED.get(kind, "") if isinstance(kind, int) else str(kind), "")
         else:
             attributes[key] = _value(attribute)
-    refs = [str(ref).lstrip("^").partition(":")[0] for ref in node.get("input") or () if not str(ref).startswith("^")]
+    refs = [node_of(str(ref)) for ref in node.get("input") or () if not str(ref).startswith("^")]
     constants = tuple(weights.get(ref, weights.get(f"{function}/{ref}")) for ref in refs)
     known = tuple(ranks.get(ref) if value is None else value.ndim for ref, value in zip(refs, constants, strict=True))
     return NodeFacts(str(node["op"]), types, attributes, constants, known)
@@ -142,7 +143,7 @@ def _unkept(functions: Sequence[Mapping[str, Any]], bodies: Collection[str]) -> 
         if str(function["signature"]["name"]) not in bodies:
             continue
         ops = {str(node["name"]): str(node["op"]) for node in function.get("nodeDef") or []}
-        returned = {str(ref).partition(":")[0] for ref in (function.get("ret") or {}).values()}
+        returned = {node_of(str(ref)) for ref in (function.get("ret") or {}).values()}
         for node in function.get("nodeDef") or []:
             written = str(node["input"][WRITES[node["op"]]]).partition(":")[0] if node["op"] in WRITES else ""
             if written in ops and written not in returned and ops[written] not in _VIEWS:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ...graphdef.control_flow import ControlFlow, node_of, topological_order
+from ...graphdef.control_flow import ControlFlow, topological_order
 from ...graphdef.opaque import opaque_tensors, output_types
+from ...graphdef.refs import node_of
 from ..executable import Point
 from .layer_names import LayerNames
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...graphdef.control_flow import node_of
 from ...graphdef.internals import types_pb2
+from ...graphdef.refs import node_of
 from ..document import Document
 
 TABLES = frozenset({"HashTable", "HashTableV2"})

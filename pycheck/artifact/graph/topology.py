@@ -15,8 +15,9 @@ import tensorflow as tf
 from google.protobuf.json_format import ParseDict, ParseError
 
 from ...errors import ArtifactFileError, NotExecutableError
-from ...graphdef.control_flow import anchor_constants, node_of
+from ...graphdef.control_flow import anchor_constants
 from ...graphdef.internals import graph_pb2, op_def_registry, tensor_util
+from ...graphdef.refs import node_of
 from ..document import Document
 from ..operations import known_operations
 from ..weights import Array, decode_weights

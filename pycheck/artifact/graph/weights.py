@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ...graphdef.control_flow import node_of
+from ...graphdef.refs import node_of
 from ..executable import GraphWeight
 
 _FLOAT32 = tf.float32.as_datatype_enum

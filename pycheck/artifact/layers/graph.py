@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ArtifactFileError
-from ...graphdef.control_flow import node_of
+from ...graphdef.refs import node_of
 from ...system.keras2 import import_tf_keras
 from ...system.quiet import without_native_noise
 from ..document import Document

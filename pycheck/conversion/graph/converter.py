@@ -13,9 +13,10 @@ from google.protobuf.json_format import MessageToDict
 
 from ...artifact.operations import NO_RAGGED_TENSORS
 from ...errors import ConversionError
-from ...graphdef.body import PLACEHOLDERS, Array, Program, constant_value, index_of, node_of, read_program
+from ...graphdef.body import PLACEHOLDERS, Array, Program, constant_value, read_program
 from ...graphdef.internals import meta_graph_pb2, node_def_pb2, op_def_registry
 from ...graphdef.optimize import optimize
+from ...graphdef.refs import index_of, node_of
 from ...types import Signature, TensorSpec
 from ...version import __version__
 from ..writing import is_quantized, write_model_json

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from ...graphdef.body import Array, Body, node_of
+from ...graphdef.body import Array, Body
 from ...graphdef.internals import node_def_pb2
+from ...graphdef.refs import node_of
 
 _Doubles = npt.NDArray[np.float64]
 

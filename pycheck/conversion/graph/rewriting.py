@@ -10,8 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from ...artifact.kernel_faults import NodeFacts, kernel_faults
-from ...graphdef.body import Array, Body, Program, Shape, called_functions, index_of, infer_shapes, node_of, normal
+from ...graphdef.body import Array, Body, Program, Shape, called_functions, infer_shapes, normal
 from ...graphdef.internals import node_def_pb2, op_def_registry
+from ...graphdef.refs import index_of, node_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...graphdef.body import Body, Program, constant_value, index_of, node_of, normal
+from ...graphdef.body import Body, Program, constant_value, normal
 from ...graphdef.internals import node_def_pb2
+from ...graphdef.refs import index_of, node_of
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 

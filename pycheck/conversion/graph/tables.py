@@ -15,8 +15,9 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 
-from ...graphdef.body import Array, Body, Program, constant_value, node_of
+from ...graphdef.body import Array, Body, Program, constant_value
 from ...graphdef.internals import graph_pb2
+from ...graphdef.refs import node_of
 
 _LOOKUPS = "LookupTable"
 _HANDLE = tf.resource.as_datatype_enum

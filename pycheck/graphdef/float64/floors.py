@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..op_types import full_attrs, is_known, output_types
+from ..refs import index_of, node_of
 
 GraphDef = Any  # tensorflow.core.framework.graph_pb2.GraphDef
 NodeDef = Any
@@ -44,7 +45,7 @@ def float32_notes(in_float32: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
 def ran_in_float32(graph_def: GraphDef, tensors: Mapping[str, str]) -> frozenset[str]:
     """Of `tensors` those that a node gives which itself runs in float32."""
     nodes = {node.name for node in graph_def.node if IN_FLOAT32 in node.attr}
-    return frozenset(name for name, ref in tensors.items() if _node_of(ref) in nodes)
+    return frozenset(name for name, ref in tensors.items() if node_of(ref) in nodes)
 
 
 class _Trail:
@@ -56,11 +57,11 @@ class _Trail:
 
     def of(self, ref: str) -> frozenset[str]:
         """The operations behind a tensor."""
-        start = _node_of(ref)
+        start = node_of(ref)
         for name in self._in_order(start):
             self._reached[name] = self._reach(self._nodes[name])
         floats, others = self._reached.get(start, (_NOTHING, _NOTHING))
-        return floats if _is_float(self._nodes[start], _index_of(ref)) else others
+        return floats if _is_float(self._nodes[start], index_of(ref)) else others
 
     def _in_order(self, start: str) -> Iterable[str]:
         """Every node that `start` reads, and itself, operands first; those that are known already are left out."""
@@ -72,16 +73,16 @@ class _Trail:
             elif name not in seen and name not in self._reached and name in self._nodes:
                 seen.add(name)
                 pending.append((name, True))
-                pending += [(_node_of(ref), False) for ref in _data(self._nodes[name])]
+                pending += [(node_of(ref), False) for ref in _data(self._nodes[name])]
 
     def _reach(self, node: NodeDef) -> tuple[frozenset[str], frozenset[str]]:
         """What is behind a node's floating-point outputs, and what behind its others."""
         floats = self._marks([node])
         others = self._marks([node]) if node.op == "Cast" else _NOTHING
         for ref in _data(node):
-            source = _node_of(ref)
+            source = node_of(ref)
             if source in self._reached:  # not so in a loop of TensorFlow 1, whose merge is met before its end
-                is_float = _is_float(self._nodes[source], _index_of(ref))
+                is_float = _is_float(self._nodes[source], index_of(ref))
                 behind = self._reached[source][0 if is_float else 1]
                 floats |= behind
                 others |= behind if not is_float or node.op == "Cast" else _NOTHING
@@ -110,14 +111,6 @@ class _Trail:
 
 def _data(node: NodeDef) -> list[str]:
     return [ref for ref in node.input if not ref.startswith("^")]
-
-
-def _node_of(ref: str) -> str:
-    return ref.split(":")[0]
-
-
-def _index_of(ref: str) -> int:
-    return int(ref.rpartition(":")[2]) if ":" in ref else 0
 
 
 def _is_float(node: NodeDef, index: int) -> bool:

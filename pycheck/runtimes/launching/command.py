@@ -187,11 +187,6 @@ class CommandBrowser(Browser):
         """The process that was started last."""
         return self._windows[-1].pid if self._windows else None
 
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """The browser processes, without those that they start."""
-        return tuple(window.pid for window in self._windows)
-
     async def open_page(self, session: Session, said: Listener) -> Page:
         """Take a process that waits, or start one."""
         window = self._idle.pop() if self._idle else await self._open_window()
