@@ -12,6 +12,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from ..report.wording import used
 from ..types import CheckReport, Report
 
 if TYPE_CHECKING:
@@ -196,9 +197,9 @@ def _verification(converted: Converted) -> list[str]:
     if converted.failure:
         return [f"NOT VERIFIED: {converted.failure}", *([f"  {converted.advice}"] if converted.advice else [])]
     judged = [c for c in report.comparisons if c.passed is not None]
-    used = max((c.share_used or 0.0 for c in judged), default=0.0)
+    nearest = max((c.limit_use for c in judged if c.limit_use), key=lambda use: use.share, default=None)
     error = max((c.max_abs_error or 0.0 for c in judged), default=0.0)
-    of_limit = f"largest error {error:.2g}, {used:.0%} of its limit"
+    of_limit = f"largest error {error:.2g}, limit used {used(nearest)}"
     return [f"verified on {judged[0].candidate}, {_inputs(report)}: {of_limit}"]
 
 

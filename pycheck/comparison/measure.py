@@ -215,10 +215,12 @@ def _sizes(
     """`result` with everything about pairs; `errors` and `magnitudes` (of the reference) are float64."""
     references = reference.astype(np.float64, copy=False)
     largest, scale = float(errors.max()), float(magnitudes.max())
-    outside = 0
+    outside, element_share = 0, None
     if result.exact or result.rtol is not None or result.atol is not None:
         allowed = (result.atol or 0.0) + (result.rtol or 0.0) * magnitudes
         outside = int(np.count_nonzero(errors > allowed))
+        if result.rtol:
+            element_share = _largest_share(errors, allowed)
     max_ulp: float | None = None
     histogram: tuple[int, ...] = ()
     if not result.exact:
@@ -233,6 +235,7 @@ def _sizes(
         result,
         pair_count=len(errors),
         outside_count=outside,
+        element_share=element_share,
         max_abs_error=largest,
         max_rel_error=_largest_ratio(errors, magnitudes) if scale > 0.0 else None,
         max_ulp_error=max_ulp,
@@ -281,6 +284,13 @@ def _distances(candidate: Array, *references: Array) -> Array:
 def _divided(values: Array, exponent: int) -> Array:
     """Values divided by ``2**exponent``."""
     return np.ldexp(values, -exponent) if exponent else values
+
+
+def _largest_share(errors: Array, allowed: Array) -> float:
+    """The largest error over what is allowed for the same element; infinite where nothing is."""
+    wrong = errors > 0.0
+    with np.errstate(over="ignore", divide="ignore"):
+        return float(np.max(errors[wrong] / allowed[wrong], initial=0.0))
 
 
 def _largest_ratio(errors: Array, magnitudes: Array) -> float:

@@ -33,6 +33,7 @@ class Statistics:
     class_counts: classes.ClassCounts = classes.NO_COUNTS
     pair_count: int = 0
     outside_count: int = 0  # pairs beyond rtol and atol
+    element_share: float | None = None  # the largest error as a share of its own ``atol + rtol * |r|``
     max_abs_error: float | None = None
     max_rel_error: float | None = None
     max_ulp_error: float | None = None
@@ -72,6 +73,7 @@ def merge(a: Statistics, b: Statistics) -> Statistics:
         class_counts=classes.add(a.class_counts, b.class_counts),
         pair_count=a.pair_count + b.pair_count,
         outside_count=a.outside_count + b.outside_count,
+        element_share=_larger(a.element_share, b.element_share),
         max_abs_error=_larger(a.max_abs_error, b.max_abs_error),
         max_rel_error=_larger(a.max_rel_error, b.max_rel_error),
         max_ulp_error=_larger(a.max_ulp_error, b.max_ulp_error),

@@ -55,6 +55,7 @@ def summarize(
         reference_rms=s.squared_reference_sum.root_mean(count) if count else None,
         noise_floor_count=_effective_count(floor) if floor else None,
         outside_count=s.outside_count if s.exact or s.rtol is not None or s.atol is not None else None,
+        element_share=s.element_share,
         top1_count=s.top1.rows if s.top1 else 0,
         top1_flip_count=s.top1.changed if s.top1 else 0,
         top1_certain=s.top1 is None or s.top1.certain,

@@ -61,7 +61,7 @@ def diagnose(
     `comparisons` have been through `gate.assess`, the noise floor's own rows among them.
     `nonfinite_inputs` are the inputs that hold NaN or Inf; `input_elements` is the number of
     elements of each input in one batch; `evidence` what else is known of the run. `power` has been through
-    `gate_power.judge_power`; `spreads` are of the outputs in Python.
+    `gate.judge_power`; `spreads` are of the outputs in Python.
     """
     case = Case(
         comparisons=tuple(comparisons),

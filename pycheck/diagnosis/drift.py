@@ -201,6 +201,9 @@ def _two_answers(case: Case, c: Comparison) -> str:
     return f" Python itself gives two answers: {executions} differ by {number(error)}. The limit proves little here."
 
 
+_ERRORS = {"max_abs": "largest error", "rms": "RMS error", "max_ulp": "largest ULP error"}
+
+
 def _excess(c: Comparison, tolerance: Tolerance) -> str:
     """By what the comparison failed, the worst first."""
     worst = next((w for w in c.worst if w.kind == "error"), None)
@@ -209,18 +212,10 @@ def _excess(c: Comparison, tolerance: Tolerance) -> str:
         return f"{elements(c.outside_count, c.finite_count)} are beyond what was {tolerance.derivation}{where}"
     if tolerance.mode == "exact":
         return f"integers differ by up to {number(c.max_abs_error or 0.0)}{where}; they must be equal"
-    found = [
-        (value / limit if limit else float("inf"), name, value, limit)
-        for name, value, limit in (
-            ("largest error", c.max_abs_error, tolerance.max_abs),
-            ("RMS error", c.rms_error, tolerance.rms),
-            ("largest ULP error", c.max_ulp_error, tolerance.max_ulp),
-        )
-        if value is not None and limit is not None and value > limit
-    ]
-    ratio, name, value, limit = max(found)
-    times = f", {number(ratio)} times the {number(limit)} allowed"
-    return f"{name} {number(value)}{times}{where if name != 'RMS error' else ''}"
+    use = c.limit_use
+    assert use is not None  # what drifted used more than all of a limit
+    times = f", {number(use.share)} times the {number(use.limit)} allowed"
+    return f"{_ERRORS[use.of]} {number(use.error)}{times}{where if use.of != 'rms' else ''}"
 
 
 def _drift_advice(case: Case, c: Comparison) -> str:

@@ -173,7 +173,7 @@ def _findings(report: Report, runtime: RuntimeId, tensor: str | None) -> list[Fi
 
 
 def _metrics(c: Comparison) -> str:
-    tolerance = f" (limit: {c.tolerance.derivation})" if c.tolerance else ""
+    tolerance = f", limit used {wording.used(c.limit_use)} (limit: {c.tolerance.derivation})" if c.tolerance else ""
     errors = ((name, wording.short(e)) for name, e in (("max", c.max_abs_error), ("RMS", c.rms_error)))
     return (
         f"{', '.join(f'{name} error {e}' for name, e in errors)}, ULP {wording.short(c.max_ulp_error)}, "

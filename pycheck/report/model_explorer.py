@@ -89,7 +89,7 @@ def _node_data(trace: Trace, runtime: RuntimeId, measure: str) -> dict[str, Any]
             found: Comparison | None = result.own if measure == "own" else result.inherited
             if result.runtime != runtime or found is None:
                 continue
-            if name not in worst or _share(found) > _share(worst[name]):
+            if name not in worst or found.share_or_inf > worst[name].share_or_inf:
                 worst[name] = found
     return {
         "name": f"{runtime}, {measure} error / limit",
@@ -99,19 +99,12 @@ def _node_data(trace: Trace, runtime: RuntimeId, measure: str) -> dict[str, Any]
 
 
 def _result(comparison: Comparison) -> dict[str, Any]:
-    share = _share(comparison)
+    share = comparison.share_or_inf
     if math.isfinite(share):
         return {"value": float(f"{share:.3g}")}
     changed = comparison.nonfinite.changed
     words = "another shape" if comparison.shape_mismatch else f"{count(changed)} NaN/Inf" if changed else "not equal"
     return {"value": words, "bgColor": _FAILED}
-
-
-def _share(comparison: Comparison) -> float:
-    """Infinite where there is no measuring: another shape, another class, or no difference at all is allowed."""
-    if comparison.shape_mismatch or comparison.nonfinite.changed:
-        return math.inf
-    return comparison.share_used or 0.0
 
 
 def _node(point: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from ..types import (
     TrainingMoment,
     Verdict,
 )
-from .wording import ABSENT, names, printable, short
+from .wording import ABSENT, names, percent, printable, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +118,11 @@ def _row(curves: TrainingCurves, training: Training) -> TrainingRow:
         short(curves.loss[0]) if curves.loss else ABSENT,
         short(curves.loss[-1]) if curves.loss else ABSENT,
         short(max(gradients)) if gradients else ABSENT,
-        ABSENT if native or not errors else _share(max(errors)),
+        ABSENT if native or not errors else percent(max(errors)),
         moment(curves.parted),
         moment(curves.first_nonfinite),
         result,
     )
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.0f}%" if value < 10 else f"{short(value)}x" if math.isfinite(value) else "inf"
 
 
 def moment(at: TrainingMoment | None) -> str:

@@ -21,7 +21,7 @@ from ..types import (
 )
 from . import cures, training
 from . import power as seeing
-from .wording import ABSENT, count, names, percent, printable, short, size
+from .wording import ABSENT, count, names, percent, printable, short, size, used
 
 LABELS = {
     Verdict.PASS: "PASS",
@@ -89,18 +89,18 @@ def cells(report: Report) -> Iterator[Cell]:
         own = [row for row in judged if row.runtime == runtime]
         nearest = max(own, key=lambda row: (row.comparison.share_used or 0.0) if row.comparison else 0.0)
         row = next((row for row in own if row.failed), nearest)
-        used = "" if row.used == ABSENT or "NaN" in row.result else f" {row.used}"
-        yield Cell(runtime, f"{row.result}{used}", row.failed)
+        share = row.comparison.share_used if row.comparison else None
+        text = "" if share is None or "NaN" in row.result else f" {percent(share)}"
+        yield Cell(runtime, f"{row.result}{text}", row.failed)
 
 
 def _row(c: Comparison) -> Row:
-    used = c.share_used
     return Row(
         runtime="noise floor" if c.is_noise_floor else str(c.candidate),
         tensor=printable(c.tensor),
         max_error="assumed" if c.is_noise_floor and c.floor_assumed_for else short(c.max_abs_error),
         limit=_limit(c.tolerance),
-        used=ABSENT if used is None else percent(used),
+        used=used(c.limit_use),
         ulp=short(c.max_ulp_error),
         top1=ABSENT if c.top1_agreement is None or not c.top1_certain else _agreement(c),
         nonfinite=_nonfinite(c),

@@ -51,7 +51,10 @@ def _error_and_limit(c: Comparison | None) -> tuple[str, str]:
         return "shape", ABSENT
     if c.nonfinite.changed:
         return f"{count(c.nonfinite.changed)} NaN/Inf", "0"
-    return short(c.max_abs_error), short(c.tolerance.max_abs if c.tolerance else None)
+    use = c.limit_use
+    if use is None:
+        return short(c.max_abs_error), ABSENT
+    return f"{'RMS ' if use.of == 'rms' else ''}{short(use.error)}", short(use.limit)
 
 
 def _operands(result: PointResult) -> str:

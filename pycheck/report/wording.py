@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..types import LimitUse
+
 ABSENT = "-"
 
 
@@ -49,6 +51,15 @@ def unlike(first: float, second: float) -> tuple[str, str]:
 
 def _word(value: float) -> str:
     return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
+
+
+#: Limits by the name that `LimitUse.of` has.
+LIMITS = {"max_abs": "max", "rms": "RMS", "max_ulp": "ULP", "rtol": "rtol"}
+
+
+def used(use: LimitUse | None) -> str:
+    """``41% RMS``: how much of which limit is used."""
+    return f"{percent(use.share)} {LIMITS[use.of]}" if use else ABSENT
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,7 @@ from ..gate import assess
 from ..tensors import parts
 from ..types import Array, Comparison, Effect, PointResult, RuntimeId
 from . import groups
-from .effects import MOST, largest_effect, share
+from .effects import MOST, largest_effect
 from .expecting import first_line
 from .measuring import Expected, located, renumbered, role
 
@@ -302,7 +302,7 @@ class _Conversion:
 
         def size(name: str) -> float:
             comparison = sources[name].own or sources[name].inherited
-            return share(comparison) if comparison else 0.0
+            return comparison.share_or_inf if comparison else 0.0
 
         for name in sorted(sources, key=size, reverse=True)[:MOST]:
             try:

@@ -53,16 +53,9 @@ def largest_effect(moved: Mapping[str, Comparison]) -> Effect | None:
 
 
 def _effect(output: str, row: Comparison) -> Effect:
-    size, reshapes = share(row), row.shape_mismatch is not None
+    size, reshapes = row.share_or_inf, row.shape_mismatch is not None
     flips = math.isinf(size) and not reshapes and not row.nonfinite.changed
     return Effect(output, size, reshapes, flips)
-
-
-def share(comparison: Comparison) -> float:
-    """How much of its limit an error takes; infinite for another shape, or if what is finite changes."""
-    if comparison.shape_mismatch or comparison.nonfinite.changed:
-        return math.inf
-    return comparison.share_used or 0.0
 
 
 def worth_measuring(points: Sequence[TracePoint], asker: Asker) -> list[tuple[TracePoint, PointResult]]:
@@ -71,6 +64,6 @@ def worth_measuring(points: Sequence[TracePoint], asker: Asker) -> list[tuple[Tr
 
     def size(source: tuple[TracePoint, PointResult]) -> float:
         own = source[1].own or source[1].inherited
-        return share(own) if own else 0.0
+        return own.share_or_inf if own else 0.0
 
     return sorted(found, key=size, reverse=True)[:MOST]

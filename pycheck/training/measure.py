@@ -6,9 +6,9 @@ native:float32 has had so far against native:float64; its scale the largest magn
     max(min(24 L C F, 0.01 S), 3 C F, 32 C u sqrt(t + 1) S)
 
 with the floor F, the scale S, float32's unit roundoff u = 2**-24, the step t and the constants of the gate
-(pycheck/gate.py): 24 times the floor, times the luck L = 10**(2 / n) of n numbers seen so far, but not beyond 1 % of
-the scale, unless float32 itself is that far off; at least 32 unit roundoffs, for errors of single steps add up like a
-random walk where nothing amplifies them. C is 1, or 2**13 for half floats.
+(pycheck/gate/limits.py): 24 times the floor, times the luck L = 10**(2 / n) of n numbers seen so far, but not beyond
+1 % of the scale, unless float32 itself is that far off; at least 32 unit roundoffs, for errors of single steps add up
+like a random walk where nothing amplifies them. C is 1, or 2**13 for half floats.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..gate import AUTO
+from ..gate import share, training_limit
 from ..types import (
-    UNIT_ROUNDOFF,
     Array,
     GradientComparison,
     RuntimeId,
@@ -29,10 +28,6 @@ from ..types import (
     TrainingMoment,
     TrainingVariable,
 )
-
-_HALF = 2.0**13
-_OF_THE_FLOOR = 3.0
-_LEAST = 2.0**-126
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +73,13 @@ class Floor:
 
     def allowed(self, key: Key, half: bool) -> float:
         """The largest error that one tensor may have at the step that was added last."""
-        coarser = _HALF if half else 1.0
-        floor, scale = coarser * self._errors.get(key, 0.0), self._scales.get(key, 0.0)
-        luck = 10.0 ** (AUTO.small_count_exponent / max(self._counts.get(key, 1), 1))
-        by_floor = min(AUTO.max_factor * luck * floor, AUTO.upper_bound * scale)
-        by_size = AUTO.max_roundoffs * coarser * UNIT_ROUNDOFF["float32"] * math.sqrt(max(self._steps, 1)) * scale
-        return float(max(by_floor, _OF_THE_FLOOR * floor, by_size, _LEAST))
+        return training_limit(
+            floor=self._errors.get(key, 0.0),
+            scale=self._scales.get(key, 0.0),
+            count=self._counts.get(key, 1),
+            steps=self._steps,
+            half=half,
+        )
 
 
 def _pairs(one: Observed, other: Observed) -> list[tuple[Key, Array, Array]]:
@@ -184,14 +180,14 @@ class CurveBuilder:
                 rows.append(GradientComparison(self._runtime, name, error, limit, _largest(theirs), _bad(ours), passed))
             if error is None or not finite:
                 continue
-            if error / limit > shares.get(what, (-1.0, 0))[0]:
-                shares[what] = error / limit, index
+            if (used := share(error, limit)) > shares.get(what, (-1.0, 0))[0]:
+                shares[what] = used, index
         if rows:
             self.gradients = tuple(rows)
         for what, errors in self._errors.items():
             errors.append(shares[what][0] if what in shares else None)
-        for what, (share, index) in shares.items():
-            if share > 1.0 and self._parted is None and isinstance(index, int):  # a layer tells where, not whether
+        for what, (used, index) in shares.items():
+            if used > 1.0 and self._parted is None and isinstance(index, int):  # a layer tells where, not whether
                 self._parted = TrainingMoment(step, what, None if what == "loss" else self._variables[index].name)
 
 

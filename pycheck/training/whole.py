@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ..diagnosis import by_severity
 from ..diagnosis.training import TrainingCase, diagnose_training
+from ..gate import decide_training
 from ..inputs import Inputs
 from ..model import Model
 from ..options.values import Options
@@ -15,15 +15,11 @@ from ..types import (
     NATIVE_FLOAT32,
     NATIVE_FLOAT64,
     Environment,
-    Finding,
-    NanPolicy,
     Report,
     RuntimeRecord,
     RuntimeStatus,
     Severity,
     Training,
-    TrainingCurves,
-    Verdict,
 )
 from ..version import __version__
 from .bench import Bench, Outcome
@@ -74,7 +70,7 @@ async def train_run(
         runtimes=(*_native_records(), *outcome.records),
         comparisons=(),
         findings=by_severity(findings),
-        verdict=decide(training, outcome.records, findings, options.nan),
+        verdict=decide_training(training, runtimes=outcome.records, findings=findings, nan=options.nan),
         command=options.command,
         training=training,
     )
@@ -103,23 +99,3 @@ def _native_records() -> tuple[RuntimeRecord, ...]:
         RuntimeRecord(runtime, RuntimeStatus.OK, Environment(library, float_bits=int(runtime.kind[-2:])), {})
         for runtime in (NATIVE_FLOAT32, NATIVE_FLOAT64)
     )
-
-
-def decide(
-    training: Training, records: Sequence[RuntimeRecord], findings: Sequence[Finding], nan: NanPolicy
-) -> Verdict:
-    """A runtime that is finite where Python is not, or the other way round, first; then drift, then whatever failed."""
-    native = training.of(NATIVE_FLOAT32)
-    candidates = [c for c in training.curves if c.runtime.engine != "native"]
-    if nan is NanPolicy.FAIL and any(differs_in_class(c, native) for c in candidates):
-        return Verdict.NAN_DIVERGENCE
-    if any(c.parted for c in candidates):
-        return Verdict.DRIFT
-    if not candidates or any(record.status is not RuntimeStatus.OK for record in records):
-        return Verdict.ERROR
-    return Verdict.ERROR if any(f.severity is Severity.ERROR for f in findings) else Verdict.PASS
-
-
-def differs_in_class(candidate: TrainingCurves, native: TrainingCurves | None) -> bool:
-    """Whether only one of the two stayed finite."""
-    return native is not None and (candidate.first_nonfinite is None) != (native.first_nonfinite is None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .comparisons import (
     Comparison,
+    LimitUse,
     MagnitudeErrors,
     NonfiniteCounts,
     PairingHint,
@@ -112,6 +113,7 @@ __all__ = [
     "InputHint",
     "InputScale",
     "InputsInfo",
+    "LimitUse",
     "MagnitudeErrors",
     "ModelInfo",
     "NanPolicy",

@@ -29,6 +29,20 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitUse:
+    """How much of one limit an error uses: `share` is 1 at the limit.
+
+    `of` is the limit: "max_abs" (or `atol` alone), "rms", "max_ulp" or "rtol". Under `rtol` each element has a limit
+    of its own: `error` is then the largest share of these, and `limit` is 1.
+    """
+
+    of: str
+    error: float
+    limit: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorstElement:
     """One of the elements that differ most. `index` is within the sample; `sample` is in the whole input.
 
@@ -188,26 +202,24 @@ class Comparison:
     floor_assumed_for: tuple[str, ...] = ()  # operations that the reference ran in float32: its floor is assumed
     picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
     has_sample_axis: bool = True
+    element_share: float | None = None  # of ``atol + rtol * |r|``, the element that uses the largest share of its own
+    limit_use: LimitUse | None = None  # set by the gate: of all limits, the one of which the largest share is used
+    excused: str | None = None  # set by the gate: why it fails nothing although it did not pass
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is a reason for the gate to fail: it did not pass, and is not excused."""
+        return self.passed is False and self.excused is None
 
     @property
     def share_used(self) -> float | None:
-        """The largest share of any limit that is used up: 1 is the limit itself. None where there is no such limit."""
-        tolerance = self.tolerance
-        if tolerance is None or self.max_abs_error is None:
-            return None
-        limits = [
-            (self.max_abs_error, tolerance.max_abs),
-            (self.rms_error, tolerance.rms),
-            (self.max_ulp_error, tolerance.max_ulp),
-        ]
-        if tolerance.mode == "explicit" and not tolerance.rtol:
-            limits.append((self.max_abs_error, tolerance.atol))
-        shares = [
-            value / limit if limit else math.inf if value else 0.0
-            for value, limit in limits
-            if value is not None and limit is not None
-        ]
-        return max(shares, default=None)
+        """The largest share of any limit that is used up: 1 is the limit itself. None where there is no limit."""
+        return self.limit_use.share if self.limit_use else None
+
+    @property
+    def share_or_inf(self) -> float:
+        """`share_used`, 0 without one; infinite for another shape or class, which no limit allows."""
+        return math.inf if self.shape_mismatch or self.nonfinite.changed else self.share_used or 0.0
 
     @property
     def is_noise_floor(self) -> bool:

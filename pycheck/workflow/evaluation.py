@@ -10,8 +10,7 @@ import numpy as np
 
 from ..comparison import Spread, Statistics, better_pairings, measure, merge, summarize
 from ..diagnosis import diagnose
-from ..gate import ToleranceOptions, assess, decide, precision_bits
-from ..gate_power import judge_power
+from ..gate import ToleranceOptions, assess, decide, judge_power, precision_bits
 from ..inputs import ids, nonfinite
 from ..inputs.scale import ScaleSketch
 from ..options.values import Options

@@ -174,6 +174,8 @@ def test_elements_beyond_rtol_and_atol_are_counted_as_numpy_does() -> None:
     close = np.isclose(candidate.astype(np.float64), reference, rtol=0.01, atol=1e-3)
     assert 0 < statistics.outside_count == np.count_nonzero(~close)
     assert summary(statistics).outside_count == statistics.outside_count
+    shares = np.abs(candidate - reference) / (1e-3 + 0.01 * np.abs(reference))
+    assert summary(statistics).element_share == pytest.approx(shares.max())
 
 
 def test_another_shape_is_reported_and_not_raised() -> None:

@@ -11,12 +11,13 @@ import pytest
 from pycheck.comparison import measure, summarize
 from pycheck.diagnosis import diagnose
 from pycheck.diagnosis.operations import diagnose_trace
-from pycheck.gate import NanPolicy, ToleranceOptions, assess
+from pycheck.gate import ToleranceOptions, assess
 from pycheck.types import (
     NATIVE_FLOAT32,
     NATIVE_FLOAT64,
     Array,
     Finding,
+    NanPolicy,
     Operand,
     Origin,
     PointResult,

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pycheck.gate import NanPolicy
-from pycheck.types import Finding, NonfiniteInput, Severity
+from pycheck.types import Finding, NanPolicy, NonfiniteInput, Severity
 
 Find = Callable[..., dict[str, list[Finding]]]
 

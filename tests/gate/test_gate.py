@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from pycheck.errors import UsageError
 from pycheck.gate import (
-    NanPolicy,
     OutputLimits,
     ToleranceOptions,
     ToleranceRule,
@@ -18,7 +18,6 @@ from pycheck.gate import (
     auto_tolerance,
     decide,
     exit_code,
-    judge,
     precision_bits,
 )
 from pycheck.types import (
@@ -30,6 +29,7 @@ from pycheck.types import (
     Finding,
     InputsInfo,
     ModelInfo,
+    NanPolicy,
     Report,
     RuntimeId,
     RuntimeRecord,
@@ -56,6 +56,11 @@ def layer(x: Array, weights: Array, dtype: type, order: int = 0) -> Array:
     for k in permutation:
         total = total + x[:, k : k + 1].astype(dtype) * weights[k].astype(dtype)
     return np.tanh(total)
+
+
+def judge(comparisons: list[Comparison], nan: NanPolicy = NanPolicy.FAIL, **given: Any) -> tuple[Any, Verdict]:
+    assessed = assess(comparisons, nan=nan)
+    return assessed, decide(assessed, nan=nan, **given)
 
 
 def record(status: RuntimeStatus, runtime: RuntimeId = WEBGL) -> RuntimeRecord:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pycheck.gate_power import judge_power
+from pycheck.gate import judge_power
 from pycheck.inputs import from_arrays
 from pycheck.power import Allowance, measure, measure_power
 from pycheck.types import Comparison, Power

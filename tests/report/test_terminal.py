@@ -11,7 +11,17 @@ import pycheck
 from pycheck.report import layout
 from pycheck.report.check_terminal import render_check
 from pycheck.report.terminal import print_report, render_terminal
-from pycheck.types import CheckReport, Finding, Report, RuntimeId, RuntimeStatus, Severity, VariantFailure, Verdict
+from pycheck.types import (
+    CheckReport,
+    Finding,
+    LimitUse,
+    Report,
+    RuntimeId,
+    RuntimeStatus,
+    Severity,
+    VariantFailure,
+    Verdict,
+)
 
 
 def without_commands(text: str) -> list[str]:
@@ -171,6 +181,7 @@ def drifted(report: Report, times: float, share: float, *causes: str) -> Report:
             c,
             max_abs_error=share * c.reference_scale,
             rms_error=None,
+            limit_use=LimitUse("max_abs", share * c.reference_scale, 1.0, worst[c.tensor]),
             tolerance=replace(c.tolerance, mode="auto", max_abs=share * c.reference_scale / worst[c.tensor], rms=None),
         )
         if c.drifted and c.reference_scale and c.tolerance

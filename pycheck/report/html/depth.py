@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ...types import Comparison, PointResult, RuntimeId, Trace, TracePoint
-from ..wording import ABSENT, count, printable, short
+from ..wording import ABSENT, count, printable, short, used
 
 _MARGIN, _STRIP, _TITLE, _NAMES = 8, 72, 22, 96
 _LEAST_WIDTH, _STEP, _LEAST_STEP = 1190, 48, 12
@@ -141,15 +141,8 @@ def _share(c: Comparison | None) -> float:
     """The height in the strip: logarithmic, one half at the limit, all of it for what is no number."""
     if c is None:
         return 0.0
-    if _is_nan(c):
-        return 1.0
-    limit = c.tolerance.max_abs if c.tolerance else None
-    if not c.max_abs_error:
-        return 0.02
-    if not limit:
-        return 1.0
-    decades = math.log10(c.max_abs_error) - math.log10(limit)
-    return min(max(_LIMIT_SHARE + decades / (2 * _DECADES), 0.02), 1.0)
+    share = c.share_or_inf
+    return min(max(_LIMIT_SHARE + math.log10(share) / (2 * _DECADES), 0.02), 1.0) if share else 0.02
 
 
 def described(c: Comparison | None) -> str:
@@ -160,8 +153,7 @@ def described(c: Comparison | None) -> str:
         return "another shape"
     if c.nonfinite.changed:
         return f"{count(c.nonfinite.changed)} NaN/Inf"
-    limit = c.tolerance.max_abs if c.tolerance else None
-    return f"{short(c.max_abs_error)} of {short(limit)}"
+    return f"error {short(c.max_abs_error)}, limit used {used(c.limit_use)}"
 
 
 def _layers(points: Sequence[TracePoint], step: float) -> Iterator[LayerName]:

@@ -1,4 +1,4 @@
-"""Decides: which difference is too much, and what the verdict of a run is.
+"""Decides which difference is too much: the auto tolerance, explicit limits, and what a training may differ by.
 
 The auto tolerance
 ------------------
@@ -33,45 +33,13 @@ spacing in half floats), since GPUs may flush what is smaller: no error below it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from .errors import UsageError
-from .types import (
-    UNIT_ROUNDOFF,
-    CheckReport,
-    Comparison,
-    Environment,
-    Finding,
-    NanPolicy,
-    Report,
-    RuntimeId,
-    RuntimeRecord,
-    RuntimeStatus,
-    Severity,
-    Tolerance,
-    VariantFailure,
-    Verdict,
-    is_exact,
-)
-
-__all__ = [
-    "AUTO",
-    "AutoConstants",
-    "NanPolicy",
-    "OutputLimits",
-    "ToleranceOptions",
-    "ToleranceRule",
-    "assess",
-    "auto_tolerance",
-    "check_exit_code",
-    "decide",
-    "decide_check",
-    "exit_code",
-    "judge",
-    "precision_bits",
-]
+from ..errors import UsageError
+from ..types import UNIT_ROUNDOFF, Comparison, Environment, RuntimeId, Tolerance, is_exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +61,7 @@ class AutoConstants:
     small_count_exponent: float = 2.0  # factors grow by 10**(this / effective count)
     unknown_floor_roundoffs: float = 32.0  # assumed of RMS and scale where it is not measured
     upper_bound: float = 0.01  # of the reference's largest magnitude
+    training_floors: float = 3.0  # times the noise floor of a training, beyond the upper bound as well
 
 
 AUTO = AutoConstants()
@@ -216,23 +185,22 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     )
 
 
-def assess(
-    comparisons: Iterable[Comparison], *, options: ToleranceOptions | None = None, nan: NanPolicy = NanPolicy.FAIL
-) -> tuple[Comparison, ...]:
-    """The comparisons with `tolerance`, `drifted` and `passed` set; the noise floor's rows as they were."""
-    return tuple(c if c.is_noise_floor else _assess(c, options or ToleranceOptions(), nan) for c in comparisons)
+def training_limit(*, floor: float, scale: float, count: int, steps: int, half: bool) -> float:
+    """The largest error that one tensor of a training may have after so many steps; see pycheck/training/measure.py.
+
+    `floor` and `scale` are the largest so far, of `count` values; `half` is for half floats.
+    """
+    bits = 16 if half else 32
+    coarser = UNIT_ROUNDOFF[f"float{bits}"] / UNIT_ROUNDOFF["float32"]
+    luck = math.pow(10.0, AUTO.small_count_exponent / max(count, 1))
+    by_floor = min(AUTO.max_factor * luck * coarser * floor, AUTO.upper_bound * scale)
+    roundoffs = AUTO.max_roundoffs * coarser * UNIT_ROUNDOFF["float32"]
+    by_size = roundoffs * math.sqrt(max(steps, 1)) * scale
+    return max(by_floor, AUTO.training_floors * coarser * floor, by_size, _UNDERFLOW[32])
 
 
-def _assess(comparison: Comparison, options: ToleranceOptions, nan: NanPolicy) -> Comparison:
-    if comparison.shape_mismatch:
-        return replace(comparison, passed=False)
-    tolerance = _tolerance(comparison, options)
-    drifted = _drifted(comparison, tolerance)
-    diverged = nan is NanPolicy.FAIL and comparison.nonfinite.changed > 0
-    return replace(comparison, tolerance=tolerance, drifted=drifted, passed=not (drifted or diverged))
-
-
-def _tolerance(comparison: Comparison, options: ToleranceOptions) -> Tolerance:
+def tolerance_of(comparison: Comparison, options: ToleranceOptions) -> Tolerance:
+    """The tolerance of one output: what was given for it, else *exact* or *auto*."""
     exact = is_exact(comparison.dtype)
     limits = options.of(comparison.tensor, comparison.candidate)
     if exact and not limits.elementwise:  # integers have no ULP for max_ulp to limit
@@ -240,97 +208,3 @@ def _tolerance(comparison: Comparison, options: ToleranceOptions) -> Tolerance:
     if limits.elementwise and comparison.finite_count and comparison.outside_count is None:
         raise ValueError(f"{comparison.tensor} of {comparison.candidate} was measured without its rtol and atol")
     return limits.tolerance() or auto_tolerance(comparison)
-
-
-def _drifted(comparison: Comparison, tolerance: Tolerance) -> bool:
-    if comparison.outside_count and tolerance.mode == "explicit":
-        return True
-    limits = (
-        (comparison.max_abs_error, tolerance.max_abs),
-        (comparison.rms_error, tolerance.rms),
-        (comparison.max_ulp_error, tolerance.max_ulp),
-    )
-    return any(value is not None and limit is not None and value > limit for value, limit in limits)
-
-
-def decide(
-    comparisons: Sequence[Comparison],
-    *,
-    runtimes: Sequence[RuntimeRecord] = (),
-    findings: Sequence[Finding] = (),
-    nan: NanPolicy = NanPolicy.FAIL,
-) -> Verdict:
-    """The verdict over assessed comparisons.
-
-    What is certain comes first: a non-finite divergence, then drift, then error, which is
-    also the answer when shapes differ, when any other finding is an error, and when nothing
-    was compared at all: a gate that looked at nothing does not pass. A float64 runtime that
-    cannot run costs only the noise floor, which is then assumed.
-    """
-    judged = [c for c in comparisons if c.passed is not None]
-    if nan is NanPolicy.FAIL and any(c.nonfinite.changed and not c.passed for c in judged):
-        return Verdict.NAN_DIVERGENCE
-    if any(c.drifted and not c.passed for c in judged):
-        return Verdict.DRIFT
-    if any(_broken(record) for record in runtimes) or not judged or not all(c.passed for c in judged):
-        return Verdict.ERROR
-    return Verdict.ERROR if _has_error(findings) else Verdict.PASS
-
-
-def judge(
-    comparisons: Iterable[Comparison],
-    *,
-    options: ToleranceOptions | None = None,
-    nan: NanPolicy = NanPolicy.FAIL,
-    findings: Sequence[Finding] = (),
-    runtimes: Sequence[RuntimeRecord] = (),
-) -> tuple[tuple[Comparison, ...], Verdict]:
-    """`assess` and `decide` in one."""
-    assessed = assess(comparisons, options=options, nan=nan)
-    return assessed, decide(assessed, runtimes=runtimes, findings=findings, nan=nan)
-
-
-def exit_code(report: Report) -> int:
-    """0 pass; 1 the gate failed; 3 a runtime was unavailable, failed or timed out.
-
-    A gate that failed is 1 even when another runtime did not run: that answer is certain,
-    while 3 invites to try again.
-    """
-    if report.verdict is Verdict.PASS:
-        return 0
-    if report.verdict is not Verdict.ERROR or any(c.passed is False for c in report.comparisons):
-        return 1
-    return 3 if not report.runtimes or any(_broken(record) for record in report.runtimes) else 1
-
-
-#: The verdict of a check is the first of these that any of its variants has.
-_WORST_FIRST = (Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.ERROR)
-
-
-def decide_check(
-    reports: Iterable[Report], *, failures: Sequence[VariantFailure] = (), findings: Iterable[Finding] = ()
-) -> Verdict:
-    """The worst verdict of the reports; error where all pass, and a variant or the check as a whole does not."""
-    verdicts = {report.verdict for report in reports}
-    if failures or _has_error(findings):
-        verdicts.add(Verdict.ERROR)
-    return next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.PASS)
-
-
-def _has_error(findings: Iterable[Finding]) -> bool:
-    return any(finding.severity is Severity.ERROR for finding in findings)
-
-
-#: What a check ends with, if any of its variants does: what is certain first.
-_CHECK_CODES = (1, 70, 4, 2, 3)
-
-
-def check_exit_code(check: CheckReport) -> int:
-    """0 when all pass; 1 where any gate failed, else 70, 4, 2 or 3 for what kept a variant from being judged."""
-    codes = {exit_code(report) for report in check.reports} | {failure.exit_code for failure in check.failures}
-    codes |= {1} if _has_error(check.findings) else set()
-    return next((code for code in _CHECK_CODES if code in codes), max(codes, default=2))
-
-
-def _broken(record: RuntimeRecord) -> bool:
-    return record.status is not RuntimeStatus.OK and record.id.kind != "float64"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from .types import Comparison, OutputChange, Power, PowerShare, RuntimeId, Tolerance, WeightPower
+from ..types import Comparison, OutputChange, Power, PowerShare, RuntimeId, Tolerance, WeightPower
 
 #: The least number of ULP that a relative change of 1 is, by float bits: of a number just below a power of two.
 _ULP = {16: 2.0**10, 32: 2.0**23}

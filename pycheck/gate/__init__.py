@@ -1,0 +1,40 @@
+"""Decides whether something passes: limits, shares of limits, verdicts, severities, known divergences and budgets.
+
+Nothing outside of this package decides it. A policy never overwrites a measurement: what failed and is excused keeps
+`passed=False` and has the reason in `excused`.
+"""
+
+from __future__ import annotations
+
+from .limits import (
+    AUTO,
+    AutoConstants,
+    OutputLimits,
+    ToleranceOptions,
+    ToleranceRule,
+    auto_tolerance,
+    precision_bits,
+    training_limit,
+)
+from .power import judge_power
+from .shares import share
+from .verdicts import assess, check_exit_code, decide, decide_check, decide_training, exit_code
+
+__all__ = [
+    "AUTO",
+    "AutoConstants",
+    "OutputLimits",
+    "ToleranceOptions",
+    "ToleranceRule",
+    "assess",
+    "auto_tolerance",
+    "check_exit_code",
+    "decide",
+    "decide_check",
+    "decide_training",
+    "exit_code",
+    "judge_power",
+    "precision_bits",
+    "share",
+    "training_limit",
+]
