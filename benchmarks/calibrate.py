@@ -5,7 +5,7 @@
 Every sample that passes, and MobileNetV2 with random weights, in every format that it can
 take, on every backend: its largest and its RMS error as multiples of the noise floor. Then
 the same with one kernel of the artifact multiplied by 1.001, for the first, the middle and
-the last kernel. The limits (24 and 6 times the noise floor, see pycheck/gate.py) have to
+the last kernel. The limits (24 and 6 times the noise floor, see pycheck/gate/limits.py) have to
 lie above every row of the first table and below every row of the second.
 """
 

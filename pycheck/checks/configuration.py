@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from ..gate import OutputLimits
-from ..types import Finding, RuntimeId
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """Which variants, runtimes and outputs an entry is about; * stands for anything."""
-
-    model: str = "*"
-    runtime: str = "*"
-    output: str = "*"
-
-    def takes_variant(self, variant: str) -> bool:
-        """Whether it is about a variant: its pattern may be of that, or of the model, which is up to the first /."""
-        return fnmatchcase(variant, self.model) or fnmatchcase(variant.partition("/")[0], self.model)
-
-    def takes_runtime(self, runtime: RuntimeId) -> bool:
-        """Whether it is about a runtime."""
-        return fnmatchcase(str(runtime), self.runtime)
-
-    def takes_output(self, output: str) -> bool:
-        """Whether it is about an output."""
-        return fnmatchcase(output, self.output)
-
-    def takes(self, finding: Finding) -> bool:
-        """Whether a finding is about nothing but what this selects."""
-        fits = all(map(self.takes_runtime, finding.runtimes)) if finding.runtimes else self.runtime == "*"
-        return fits and (self.output == "*" if finding.tensor is None else self.takes_output(finding.tensor))
+from ..gate.budgets import Budget
+from ..gate.policy import Known, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +32,6 @@ class ToleranceEntry:
 
     where: Selector
     limits: OutputLimits
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Limits beyond the tolerance; None where there is none. `latency` is relative to the runtime `against`."""
-
-    where: Selector
-    place: str
-    max_abs_error: float | None = None
-    rms_error: float | None = None
-    max_ulp_error: float | None = None
-    error_of_scale: float | None = None
-    top1_agreement: float | None = None
-    artifact_bytes: int | None = None
-    latency: float | None = None
-    against: RuntimeId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A divergence that is accepted up to and on the day `expires`."""
-
-    code: str
-    reason: str
-    expires: datetime.date
-    where: Selector
     place: str
 
 

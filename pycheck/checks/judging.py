@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 
 from ..diagnosis.codes import finding
+from ..diagnosis.linking import explains_output
 from ..errors import UsageError
+from ..gate import policy
+from ..gate.budgets import Budget
+from ..gate.policy import Known
 from ..types import Finding, NanPolicy, Report, RuntimeStatus, Severity, VariantFailure
-from . import baseline, budgets, policy
+from . import baseline, budgets
 from .baseline_file import Baseline
-from .configuration import Budget, Configuration, Known, ToleranceEntry
+from .configuration import Configuration, ToleranceEntry
 from .variants import Variant
 
 
@@ -66,7 +70,15 @@ class Judge:
 
     def _apply(self, report: Report, more: tuple[Finding, ...], nan: NanPolicy) -> policy.Applied:
         config = self._config
-        return policy.apply(report, more, severity=config.severity, known=config.known, today=self._today, nan=nan)
+        return policy.apply(
+            report,
+            more,
+            explains=explains_output,
+            severity=config.severity,
+            known=config.known,
+            today=self._today,
+            nan=nan,
+        )
 
 
 def _is_used(entry: ToleranceEntry, report: Report) -> bool:

@@ -11,6 +11,8 @@ from ..diagnosis.codes import CODES
 from ..diagnosis.codes import nearest as nearest_code
 from ..errors import UsageError
 from ..gate import OutputLimits
+from ..gate.budgets import Budget
+from ..gate.policy import Known, Selector
 from ..options.file import NAME, Path_, SettingsFile, find, nearest, read
 from ..options.kinds import parse_size
 from ..options.reading import from_file
@@ -18,7 +20,7 @@ from ..options.table import FORMATS, MADE, QUANTIZATIONS
 from ..setup.releases import release_of
 from ..types import RuntimeId
 from . import keys
-from .configuration import BaselineSettings, Budget, Configuration, Known, ModelEntry, Selector, ToleranceEntry
+from .configuration import BaselineSettings, Configuration, ModelEntry, ToleranceEntry
 from .keys import LEVELS, SECTIONS, Key
 
 DEFAULT_BASELINE = "pycheck-baseline.toml"

@@ -137,7 +137,8 @@ def accept(report: CheckReport, plan: Plan) -> str:
     baseline_file.write(file, accepting.accept(old, reports, pycheck=__version__))
     outputs = sum(not c.is_noise_floor for r in reports for c in r.comparisons)
     counted = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((outputs, "output"), (len(reports), "variant")))
-    return f"{file}: {' of '.join(counted)} accepted"
+    excused = sum(c.excused is not None for r in reports for c in r.comparisons)
+    return f"{file}: {' of '.join(counted)} accepted{f', {excused} of them failed and excused' if excused else ''}"
 
 
 # --- running

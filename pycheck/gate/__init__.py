@@ -18,7 +18,7 @@ from .limits import (
 )
 from .power import judge_power
 from .shares import share
-from .verdicts import assess, check_exit_code, decide, decide_check, decide_training, exit_code
+from .verdicts import assess, assess_gradient, check_exit_code, decide, decide_check, decide_training, exit_code
 
 __all__ = [
     "AUTO",
@@ -27,6 +27,7 @@ __all__ = [
     "ToleranceOptions",
     "ToleranceRule",
     "assess",
+    "assess_gradient",
     "auto_tolerance",
     "check_exit_code",
     "decide",

@@ -10,6 +10,7 @@ from ..types import (
     CheckReport,
     Comparison,
     Finding,
+    GradientComparison,
     NanPolicy,
     Report,
     RuntimeRecord,
@@ -88,6 +89,13 @@ def decide_training(
     if any(c.parted for c in candidates):
         return Verdict.DRIFT
     return _otherwise(runtimes, findings, is_error=not candidates)
+
+
+def assess_gradient(row: GradientComparison) -> GradientComparison:
+    """The gradient of one variable with `passed` set, where there is an error and a limit."""
+    if row.max_abs_error is None or row.allowed is None:
+        return row
+    return replace(row, passed=row.max_abs_error <= row.allowed)
 
 
 def _differs_in_class(candidate: TrainingCurves, native: TrainingCurves | None) -> bool:

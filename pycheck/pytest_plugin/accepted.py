@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..checks import accepting, baseline, baseline_file, policy
+from ..checks import accepting, baseline, baseline_file
 from ..checks.configuration import BaselineSettings
+from ..diagnosis.linking import explains_output
 from ..errors import UsageError
+from ..gate import policy
 from ..options.values import Options
 from ..report.json import report_from_dict
 from ..types import Report
@@ -32,7 +34,10 @@ def hold(report: Report, name: str, file: Path, options: Options) -> Report:
         for f in held.findings
     ]
     today = datetime.date.today()
-    return policy.apply(report, findings, severity={}, known=(), today=today, nan=options.nan).report
+    applied = policy.apply(
+        report, findings, explains=explains_output, severity={}, known=(), today=today, nan=options.nan
+    )
+    return applied.report
 
 
 def accept(file: Path, reports: Sequence[dict[str, Any]]) -> str:

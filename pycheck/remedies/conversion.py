@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..gate import AUTO, share
 from ..types import Comparison, Outcome, Remedy, Verdict
 from .failure import Failure, failing
 from .searching import ExhaustedError
@@ -15,8 +16,6 @@ from .trials import Trials
 _QUANTIZATIONS = ("uint8", "uint16", "float16", "none")
 #: What costs less of any weights; uint16 does not where a few are large.
 _SAFER = {"uint8": ("float16", "none"), "uint16": ("float16", "none"), "float16": ("none",)}
-#: Of an output's scale: beyond, nothing passes by itself.
-_COST = 0.01
 #: Of the error before: a remedy that needs a wider limit has to err by less than that.
 _LESS = 0.5
 JUDGED = "judged with 1 % of each output's scale allowed, which is what quantization may cost"
@@ -36,7 +35,7 @@ def allowance(failure: Failure) -> tuple[tuple[str, float], ...]:
     # The scale is the reference's: the noise floor tells it of a runtime that gave nothing.
     rows = (c for c in failure.report.comparisons if c.is_noise_floor or c.candidate == failure.runtime)
     scales = {c.tensor: c.reference_scale for c in rows if c.reference_scale}
-    return tuple((tensor, float(f"{_COST * scale:.2g}")) for tensor, scale in scales.items())
+    return tuple((tensor, float(f"{AUTO.upper_bound * scale:.2g}")) for tensor, scale in scales.items())
 
 
 def options_of(allowed: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
@@ -126,7 +125,11 @@ def passes_as_given(failure: Failure) -> bool:
     limits = dict(allowance(failure))
     failed = failing(failure.report, failure.runtime)
     return bool(failed) and all(
-        _is_drift(c) and c.max_abs_error is not None and c.max_abs_error <= limits.get(c.tensor, -1.0) for c in failed
+        _is_drift(c)
+        and c.tensor in limits
+        and c.max_abs_error is not None
+        and share(c.max_abs_error, limits[c.tensor]) <= 1
+        for c in failed
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..errors import PycheckError
+from ..gate import decide
 from ..options.values import Options
 from ..types import ArtifactInfo, Comparison, Environment, Outcome, Report, RuntimeId, Verdict
 from .failure import failing, outcome
@@ -57,7 +58,7 @@ class Trials:
         """What a runtime gives with the change; a change that cannot be made is told as its error."""
         result = await self._result(trial)
         if isinstance(result, PycheckError):
-            return Outcome(Verdict.ERROR, None, None, _in_one_line(result.message))
+            return Outcome(decide(()), None, None, _in_one_line(result.message))
         return outcome(result, runtime, self._options)
 
     async def passes(self, trial: Trial, runtime: RuntimeId) -> bool:

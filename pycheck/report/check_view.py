@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..types import BROWSER_ENGINES, CheckReport, Finding, Report, RuntimeId, RuntimeStatus, Severity, Verdict
+from ..types import BROWSER_ENGINES, CheckReport, Finding, Report, RuntimeId, Severity, Verdict
 from . import power as seeing
 from . import view
 from .wording import ABSENT, names, printable
@@ -21,6 +21,7 @@ _MEANINGS = {
     "CHANGED": "not the accepted model",
     "BUDGET": "exceeded",
     "known": "accepted in the configuration",
+    "excused": "fails, with a severity of warn or off in the configuration",
 }
 
 
@@ -84,16 +85,15 @@ def cell(report: Report, runtime: RuntimeId) -> Cell:
     if runtime not in _candidates(report):
         return Cell(ABSENT)
     about = [f for f in report.findings if runtime in f.runtimes]
-    words = [row.result for row in view.rows(report) if row.runtime == str(runtime) and row.comparison]
-    words += [_word(f) for f in about if f.severity is Severity.ERROR]
-    record = next((r for r in report.runtimes if r.id == runtime), None)
-    if failing := [word for word in _WORST_FIRST if word in words]:
-        return Cell(failing[0], failed=True)
-    if record and record.status is not RuntimeStatus.OK:
-        return Cell("no run")
+    rows = [row for row in view.rows(report) if row.runtime == str(runtime)]
+    errors = [f for f in about if f.severity is Severity.ERROR]
+    if errors or any(row.failed for row in rows):
+        words = {*(row.result for row in rows if row.failed), *map(_word, errors)}
+        return Cell(next((word for word in _WORST_FIRST if word in words), "FAIL"), failed=True)
     if any("known" in f.evidence for f in about):
         return Cell("known")
-    return Cell("warn" if "warn" in words else "pass")
+    words = {row.result for row in rows}
+    return Cell(next((word for word in ("excused", "warn") if word in words), "pass"))
 
 
 def _word(finding: Finding) -> str:
@@ -132,12 +132,14 @@ def headline(check: CheckReport) -> str:
         return "nothing was checked"
     total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
-        known = sum(found.text == "known" for row in table for found in row.cells)
+        words = [found.text for row in table for found in row.cells]
+        counted = ((words.count("known"), "known to differ"), (words.count("excused"), "excused"))
+        but = [f"{number} {what}" for number, what in counted if number]
         errors = _errors_of_check(check)
         weak = [report.name for report in check.reports if seeing.weakness(report)]
         return (
             f"{total}: all give the answers that Python gives"
-            + (f", but for {known} known to differ" if known else "")
+            + (f", but for {names(but)}" if but else "")
             + (f"; {names(weak)} {'is a weak test' if len(weak) == 1 else 'are weak tests'}, see below" if weak else "")
             + (f"; {names(errors)} {'fails' if len(errors) == 1 else 'fail'} the check" if errors else "")
         )

@@ -27,7 +27,7 @@ def _context(report: Report) -> Iterator[str]:
 
 
 def _outputs(report: Report) -> Iterator[str]:
-    failed = [c for c in view.failures(report) if c.passed is False]
+    failed = [c for c in view.failures(report) if c.failed]
     for c in failed[:_MOST_COMPARISONS]:
         yield f"{c.tensor} on {c.candidate} is not what Python gives:"
         yield from (f"  {line}" for line in mismatch.lines(c))

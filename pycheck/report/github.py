@@ -1,7 +1,8 @@
 """What GitHub Actions shows of a report: annotations, as workflow commands in the log, and the step's summary.
 
 Workflow commands and how they are escaped: docs.github.com, "Workflow commands for GitHub Actions", and
-packages/core/src/command.ts of github.com/actions/toolkit. GitHub shows ten errors and ten warnings of a step.
+packages/core/src/command.ts of github.com/actions/toolkit. GitHub shows ten errors, ten warnings and ten
+notices of a step.
 """
 
 from __future__ import annotations
@@ -17,24 +18,25 @@ _MOST = 10
 #: The limit of one step's summary, less a little for what other tools put there.
 SUMMARY_LIMIT_BYTES = 1_000_000
 _CUT = "\n\nThe rest does not fit into a step summary: see the other reports.\n"
-_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
 def render_annotations(report: Report) -> str:
-    """A line for every error and warning, as many as GitHub shows; the last then counts those that it would not."""
+    """A line for every error, warning and excuse, as many as GitHub shows; the last counts those that it would not."""
     return _lines(_of_report(report))
 
 
 def render_check_annotations(check: CheckReport) -> str:
     """The same of a check: variants without a report first, then the check as a whole, then each variant."""
-    whole = [(f.severity, _whole(f)) for f in check_view.findings(check)]
+    whole = [(f.severity, _whole(f)) for f in check_view.findings(check) if f.severity is not Severity.INFO]
     of_reports = [line for report in check.reports for line in _of_report(report)]
     return _lines([*((Severity.ERROR, _failure(failure)) for failure in check.failures), *whole, *of_reports])
 
 
 def _of_report(report: Report) -> list[tuple[Severity, str]]:
     found = [finding for _, group in view.by_severity(report.findings) for finding in group]
-    return [(finding.severity, _annotation(report, finding)) for finding in found]
+    told = [(f.severity, _annotation(report, f)) for f in found if f.severity is not Severity.INFO]
+    return [*told, *((Severity.INFO, _excuse(report, line)) for line in view.excuses(report))]
 
 
 def _lines(found: Sequence[tuple[Severity, str]]) -> str:
@@ -79,9 +81,14 @@ def _annotation(report: Report, finding: Finding) -> str:
     return f"{told}::{_data(chr(10).join(map(printable, message)))}"
 
 
+def _excuse(report: Report, line: str) -> str:
+    title = f"pycheck: {report.name}" if report.name else "pycheck"
+    return f"title={_property(title)}::{_data(line)}"
+
+
 def _numbers(report: Report, finding: Finding) -> Iterator[str]:
     for c in report.comparisons:
-        if c.passed is False and finding.runtimes == (c.candidate,) and finding.tensor == c.tensor:
+        if c.failed and finding.runtimes == (c.candidate,) and finding.tensor == c.tensor:
             yield from mismatch.lines(c)
 
 

@@ -1,7 +1,8 @@
 """The report for CI servers: JUnit XML, a suite for each model and runtime and a case for each output.
 
 The dialect is the one that Jenkins, GitLab and GitHub's actions read: `failure` for a gate
-that failed, `error` for a runtime that did not run.
+that failed, `error` for a runtime that did not run, `skipped` for either where it is excused, as pytest writes
+a test that is expected to fail.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def render_check_junit(check: CheckReport) -> str:
 
 
 def _document(root: Element) -> str:
-    for kind in ("tests", "failures", "errors"):
+    for kind in ("tests", "failures", "errors", "skipped"):
         root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in root)))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
@@ -88,9 +89,9 @@ def _lines(text: str) -> str:
 
 def _of_no_case(report: Report) -> list[Finding]:
     """Errors that no output's failure and no runtime's error tells: else all would look well that is not."""
-    failed = {(c.candidate, c.tensor) for c in report.comparisons if c.passed is False}
+    failed = {(c.candidate, c.tensor) for c in report.comparisons if c.failed}
     failing_tensors = {tensor for _, tensor in failed}
-    broken = {r.id for r in report.runtimes if r.status is not RuntimeStatus.OK}
+    broken = {r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and not r.excused}
     return [
         f
         for f in report.findings
@@ -104,7 +105,8 @@ def _of_no_case(report: Report) -> list[Finding]:
 def _suite(
     root: Element, report: Report, record: RuntimeRecord | None, runtime: RuntimeId, comparisons: list[Comparison]
 ) -> None:
-    failed = sum(c.passed is False for c in comparisons)
+    failed = sum(c.failed for c in comparisons)
+    excused = sum(c.excused is not None for c in comparisons) + bool(record and record.excused)
     broken = record is not None and record.status is not RuntimeStatus.OK
     seconds = sum(record.timings_s.values()) if record else 0.0
     suite = SubElement(
@@ -113,7 +115,8 @@ def _suite(
         name=_name(report, runtime),
         tests=str(len(comparisons) + broken),
         failures=str(failed),
-        errors=str(int(broken)),
+        errors=str(int(broken and not (record and record.excused))),
+        skipped=str(excused),
         time=f"{seconds:.3f}",
     )
     for name, text in view.environments(report):
@@ -130,7 +133,11 @@ def _suite(
     if record and broken:
         case = SubElement(suite, "testcase", classname=_name(report, record.id), name="runtime")
         message = wording.printable((record.error or view.STATUS_WORDS[record.status]).partition("\n")[0])
-        SubElement(case, "error", type=record.status.value, message=message).text = _told(report, record.id, None)
+        told = _told(report, record.id, None)
+        if record.excused:
+            _skipped(case, record.excused, f"{message}\n{told}")
+        else:
+            SubElement(case, "error", type=record.status.value, message=message).text = told
 
 
 def _name(report: Report, runtime: RuntimeId | None) -> str:
@@ -140,13 +147,19 @@ def _name(report: Report, runtime: RuntimeId | None) -> str:
 
 def _case(suite: Element, report: Report, c: Comparison) -> None:
     case = SubElement(suite, "testcase", classname=_name(report, c.candidate), name=wording.printable(c.tensor))
-    if c.passed is False:
+    if c.excused:
+        _skipped(case, c.excused, _told(report, c.candidate, c))
+    elif c.failed:
         kind = mismatch.kind(c)
         reasons = [f for f in _findings(report, c.candidate, c.tensor) if f.severity is Severity.ERROR]
         message = wording.printable(reasons[0].summary) if reasons else kind
         SubElement(case, "failure", type=kind, message=message).text = _told(report, c.candidate, c)
     else:
         SubElement(case, "system-out").text = _metrics(c)
+
+
+def _skipped(case: Element, reason: str, told: str) -> None:
+    SubElement(case, "skipped", type="excused", message=wording.printable(f"excused: {reason}")).text = told
 
 
 def _told(report: Report, runtime: RuntimeId, c: Comparison | None) -> str:

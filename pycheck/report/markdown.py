@@ -155,6 +155,7 @@ def _outputs(report: Report) -> Iterator[str]:
     yield "\n" + _table(["runtime", *(title for title, _ in columns)], cells, 3)
     if any(row.nonfinite != ABSENT for row in rows):
         yield f"\n{text(view.NONFINITE_LEGEND)}"
+    yield from (f"\n{text(line)}" for line in view.excuses(report))
     if len(shown) < len(rows):
         yield f"\n{len(rows) - len(shown)} more rows are in the JSON and HTML reports."
 
@@ -177,7 +178,7 @@ def _cells(row: Row, first: bool, columns: Sequence[tuple[str, str]]) -> list[st
 
 
 def _failures(report: Report) -> Iterator[str]:
-    failed = [c for c in view.failures(report) if c.passed is False]
+    failed = [c for c in view.failures(report) if c.failed]
     for c in failed[:_MOST_FAILURES]:
         yield f"- {code(c.tensor)} on {code(str(c.candidate))}"
         yield from (f"  - {text(line)}" for line in mismatch.lines(c))

@@ -90,6 +90,7 @@ def _table(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     parts: list[RenderableType] = [table]
     if _any(rows, "nonfinite"):
         parts.append(Text(view.NONFINITE_LEGEND, "dim"))
+    parts += [layout.paragraph(line, width, style="yellow") for line in view.excuses(report)]
     if left_out:
         parts.append(Text(f"{left_out} more rows, none of which failed; -v shows all", "dim"))
     return parts
@@ -102,7 +103,7 @@ def _any(rows: Sequence[Row], name: str) -> bool:
 def _cell(row: Row, name: str) -> Text:
     text = getattr(row, name)
     if name == "result":
-        return Text(text, "bold red" if row.failed else "yellow" if text == "warn" else "green")
+        return Text(text, "bold red" if row.failed else "yellow" if text in ("warn", "excused") else "green")
     over = name == "used" and row.comparison is not None and row.comparison.drifted
     bad = name == "nonfinite" and row.comparison is not None and row.comparison.nonfinite.changed > 0
     return Text(text, "red" if over or (bad and row.failed) else "")

@@ -50,13 +50,9 @@ class Row:
     ulp: str
     top1: str
     nonfinite: str
-    result: str  # "pass", "warn", "DRIFT", "NaN", "SHAPE", "NO RUN", or "" for the noise floor
+    result: str  # "pass", "warn", "excused", "DRIFT", "NaN", "SHAPE", "NO RUN", or "" for the noise floor
     comparison: Comparison | None
-
-    @property
-    def failed(self) -> bool:
-        """Whether this row is a reason not to release."""
-        return self.result not in ("pass", "warn", "")
+    failed: bool  # whether it is a reason for the gate to fail
 
 
 def rows(report: Report) -> tuple[Row, ...]:
@@ -68,7 +64,8 @@ def rows(report: Report) -> tuple[Row, ...]:
         by_runtime += [_row(c) for c in judged if c.candidate == record.id]
         if record.status is not RuntimeStatus.OK and record.id.kind != "float64":
             text = STATUS_WORDS[record.status]
-            by_runtime.append(Row(str(record.id), f"({text})", *_NO_NUMBERS, "NO RUN", None))
+            result = "NO RUN" if record.failed else "excused"
+            by_runtime.append(Row(str(record.id), f"({text})", *_NO_NUMBERS, result, None, record.failed))
     known = {record.id for record in report.runtimes}
     return (*floors, *by_runtime, *(_row(c) for c in judged if c.candidate not in known))
 
@@ -106,16 +103,19 @@ def _row(c: Comparison) -> Row:
         nonfinite=_nonfinite(c),
         result=_result(c),
         comparison=c,
+        failed=c.failed,
     )
 
 
 def _result(c: Comparison) -> str:
     if c.is_noise_floor or c.passed is None:
         return ""
+    if c.excused:
+        return "excused"
     if c.shape_mismatch:
         return "SHAPE"
     if c.passed:
-        return "warn" if c.nonfinite.changed or c.drifted else "pass"
+        return "warn" if c.nonfinite.changed else "pass"
     return "DRIFT" if c.drifted and not c.nonfinite.changed else "NaN" if not c.drifted else "NaN+DRIFT"
 
 
@@ -164,29 +164,52 @@ def headline(report: Report) -> str:
     judged = [c for c in report.comparisons if c.passed is not None]
     missing = _missing(report)
     if report.verdict is Verdict.PASS:
-        ran = _ids(c.candidate for c in judged)
-        who = names(ran) if len(ran) <= _MOST_NAMES else f"all {len(ran)} runtimes"
+        excused = {c.candidate for c in judged if c.excused}
+        ran = [i for i in _ids(c.candidate for c in judged) if i not in excused]
         warnings = sum(f.severity is Severity.WARNING for f in report.findings)
         aside = f", with {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
         weak = f"; {weakness}" if (weakness := seeing.weakness(report)) else ""
-        return f"{who} {'gives' if len(ran) == 1 else 'give'} the answers that Python gives{aside}{weak}"
+        if excused:
+            apart = f"{names(list(excused))} {'differs and is' if len(excused) == 1 else 'differ and are'} excused"
+            return f"{apart}{f'; {_as_python(ran)}' if ran else ''}{aside}{weak}"
+        return f"{_as_python(ran)}{aside}{weak}"
     aside = f"; {names(missing)} did not run" if missing else ""
     if report.verdict is Verdict.NAN_DIVERGENCE:
         return _nan_headline(judged) + aside
     if report.verdict is Verdict.DRIFT:
-        ids = _ids(c.candidate for c in judged if c.drifted)
+        ids = _ids(c.candidate for c in judged if c.drifted and c.failed)
         return f"{names(ids)} {'differs' if len(ids) == 1 else 'differ'} from Python by more than the tolerance{aside}"
     if missing:
         return f"{names(missing)} did not run"
-    shapes = _ids(c.candidate for c in judged if c.shape_mismatch)
+    shapes = _ids(c.candidate for c in judged if c.shape_mismatch and c.failed)
     if shapes:
         return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of another shape than Python"
     codes = list(dict.fromkeys(f.code for f in report.findings if f.severity is Severity.ERROR))
     return "nothing was compared" if not judged else f"{names(codes)}: see below" if codes else "see below"
 
 
+def _as_python(ran: Sequence[RuntimeId]) -> str:
+    who = names(ran) if len(ran) <= _MOST_NAMES else f"all {len(ran)} runtimes"
+    return f"{who} {'gives' if len(ran) == 1 else 'give'} the answers that Python gives"
+
+
+def excuses(report: Report) -> tuple[str, ...]:
+    """What failed and is excused, a line for each reason."""
+    places: dict[str, list[str]] = {}
+    for c in report.comparisons:
+        if c.excused:
+            places.setdefault(c.excused, []).append(f"{c.tensor} on {c.candidate}")
+    for record in report.runtimes:
+        if record.excused:
+            places.setdefault(record.excused, []).append(str(record.id))
+    return tuple(
+        printable(f"{names(found)} {'fails and is' if len(found) == 1 else 'fail and are'} excused: {reason}")
+        for reason, found in places.items()
+    )
+
+
 def _nan_headline(judged: Sequence[Comparison]) -> str:
-    divergent = [c for c in judged if c.nonfinite.changed]
+    divergent = [c for c in judged if c.nonfinite.changed and c.failed]
     introduced = _ids(c.candidate for c in divergent if c.nonfinite.introduced)
     if introduced:
         verb = "gives" if len(introduced) == 1 else "give"
@@ -281,7 +304,7 @@ def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
 
 def failures(report: Report) -> tuple[Comparison, ...]:
     """The comparisons that failed the gate or would have, the worst kind first."""
-    failed = [c for c in report.comparisons if c.passed is False or (c.nonfinite.changed and c.passed is not None)]
+    failed = [c for c in report.comparisons if c.failed or (c.nonfinite.changed and c.passed is not None)]
     return tuple(sorted(failed, key=lambda c: (not c.nonfinite.changed, -(c.share_used or 0.0))))
 
 
@@ -308,7 +331,7 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
         return _next_calls(report)
     command = report.command
     runs = command.startswith("pycheck compare")
-    failed = any(c.passed is False for c in report.comparisons)
+    failed = any(c.failed for c in report.comparisons)
     cure = cures.check(report, command) if command.startswith(("pycheck compare", "pycheck trace")) else None
     steps: list[tuple[str, str]] = []
     if _browser_is_in_doubt(report):
@@ -339,7 +362,7 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
 
 def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
     """The same for a live model or arrays."""
-    failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.passed is False)
+    failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.failed)
     steps: list[tuple[str, str]] = []
     if _browser_is_in_doubt(report):
         steps.append(("see what can run here", "pycheck doctor"))
@@ -381,7 +404,7 @@ def _is_ordinary(report: Report) -> bool:
 
     A fault needs a repair, and no tolerance.
     """
-    failed = [c for c in report.comparisons if c.passed is False]
+    failed = [c for c in report.comparisons if c.failed]
     causes = {code for f in report.findings if f.code == "drift" for code in f.explained_by}
     quantized = report.artifact is not None and report.artifact.quantization != "none"
     return (
@@ -405,7 +428,7 @@ def _limits_that_pass(report: Report) -> dict[str, str]:
     """The absolute tolerance of each drifted output that would let it pass."""
     largest: dict[str, float] = {}
     for c in report.comparisons:
-        if c.drifted and c.max_abs_error:
+        if c.drifted and c.failed and c.max_abs_error:
             largest[c.tensor] = max(largest.get(c.tensor, 0.0), c.max_abs_error)
     return {tensor: _rounded_up(value) for tensor, value in largest.items()}
 

@@ -77,18 +77,18 @@ def percent(share: float) -> str:
 
 def count(value: int) -> str:
     """``999``, ``1.2k``, ``65k``, ``3M``."""
-    for limit, unit in ((10**3, ""), (10**6, "k"), (10**9, "M"), (10**12, "G")):
-        if value < limit:
-            scaled = value * 1000 / limit
+    for above, unit in ((10**3, ""), (10**6, "k"), (10**9, "M"), (10**12, "G")):
+        if value < above:
+            scaled = value * 1000 / above
             return f"{value}" if not unit else f"{scaled:.1f}{unit}" if scaled < 10 else f"{int(scaled)}{unit}"
     return f"{value:.0e}"
 
 
 def size(size_bytes: int) -> str:
     """``712 B``, ``14.2 MB``."""
-    for limit, unit in ((10**3, "B"), (10**6, "kB"), (10**9, "MB")):
-        if size_bytes < limit:
-            return f"{size_bytes} B" if unit == "B" else f"{size_bytes * 1000 / limit:.1f} {unit}"
+    for above, unit in ((10**3, "B"), (10**6, "kB"), (10**9, "MB")):
+        if size_bytes < above:
+            return f"{size_bytes} B" if unit == "B" else f"{size_bytes * 1000 / above:.1f} {unit}"
     return f"{size_bytes / 1e9:.1f} GB"
 
 

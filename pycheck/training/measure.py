@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..gate import share, training_limit
+from ..gate import assess_gradient, share, training_limit
 from ..types import (
     Array,
     GradientComparison,
@@ -175,9 +175,9 @@ class CurveBuilder:
             limit = floor.allowed(key, self._half)
             error = float(np.abs(ours.astype(np.float64) - theirs).max(initial=0.0)) if whole else None
             if what == "gradient" and step == 0 and isinstance(index, int):
-                passed = None if error is None else error <= limit
                 name = self._variables[index].name
-                rows.append(GradientComparison(self._runtime, name, error, limit, _largest(theirs), _bad(ours), passed))
+                row = GradientComparison(self._runtime, name, error, limit, _largest(theirs), _bad(ours))
+                rows.append(assess_gradient(row))
             if error is None or not finite:
                 continue
             if (used := share(error, limit)) > shares.get(what, (-1.0, 0))[0]:

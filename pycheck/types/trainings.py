@@ -73,7 +73,7 @@ class GradientComparison:
     allowed: float | None
     largest: float | None
     nonfinite: int
-    passed: bool | None
+    passed: bool | None = None  # set by the gate; None where the reference or the runtime is not finite
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ..artifact.document import read_document
 from ..artifact.epsilons import with_epsilons
 from ..artifact.layers.differences import layers_differences
 from ..errors import PycheckError
+from ..gate import AUTO
 from ..types import (
     Array,
     ArtifactDifferences,
@@ -30,8 +31,6 @@ from .lazy_model import Source
 from .reference_check import agreeing
 from .references import ReferenceBatch, References
 
-#: Of an output's scale: so much quantized weights may cost it.
-QUANTIZATION_COST = 0.01
 _IN_PYTHON = frozenset({"native", "artifact"})
 _HALF_BITS = 16
 _ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
@@ -92,7 +91,7 @@ async def _effective(
         given, reference = await _first_batch(artifact, references, executor)
     except PycheckError:  # it does not run in Python: what all browsers show alike is the artifact's
         return replace(found, outputs=tuple(name for name in behind if _is_alike(name, browsers)))
-    share = QUANTIZATION_COST if artifact.quantization != "none" else 0.0
+    share = AUTO.upper_bound if artifact.quantization != "none" else 0.0
     limits = {c.tensor: c.tolerance.max_abs for c in browsers if c.tolerance and c.tolerance.max_abs is not None}
     roundoff = agreeing(given, reference.size, reference.classes)
     nonfinite = tuple(name for name in behind if name not in roundoff and _is_changed(given, reference.size, name))

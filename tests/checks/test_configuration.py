@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pycheck.checks.configuration import Configuration, Selector
+from pycheck.checks.configuration import Configuration
 from pycheck.checks.reading import load
 from pycheck.checks.variants import expand
 from pycheck.errors import UsageError
 from pycheck.gate import OutputLimits
+from pycheck.gate.policy import Selector
 from pycheck.types import RuntimeId
 
 MODEL = '[[models]]\npath = "m.keras"\n'

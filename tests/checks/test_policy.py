@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pycheck.checks.budgets import judge
-from pycheck.checks.configuration import Budget, Known, Selector
-from pycheck.checks.policy import apply
-from pycheck.types import Report, Severity, Verdict
+from pycheck.diagnosis.linking import explains_output
+from pycheck.gate import policy
+from pycheck.gate.budgets import Budget
+from pycheck.gate.policy import Known, Selector
+from pycheck.types import Finding, Report, Severity, Verdict
 
 from .made import CPU, FIREFOX, LIMIT, WASM, WEBGL, comparison, report, shared_drift
 
 TODAY = datetime.date(2026, 7, 1)
+
+
+def apply(made: Report, more: Sequence[Finding], **given: Any) -> policy.Applied:
+    return policy.apply(made, more, explains=explains_output, today=TODAY, **given)
 
 
 def _known(code: str, expires: str = "2026-07-01", **where: str) -> Known:
@@ -23,7 +31,7 @@ def _known(code: str, expires: str = "2026-07-01", **where: str) -> Known:
 
 def _applied(made: Report, *known: Known, **severity: str) -> Report:
     levels = {code.replace("_", "-"): level for code, level in severity.items()}
-    return apply(made, (), severity=levels, known=known, today=TODAY).report
+    return apply(made, (), severity=levels, known=known).report
 
 
 def test_without_a_policy_a_report_stays_as_it_is() -> None:
@@ -39,7 +47,8 @@ def test_drift_that_is_no_error_lets_the_gate_pass(level: str) -> None:
     assert after.verdict is Verdict.PASS
     assert [f.severity for f in after.findings] == ([Severity.WARNING] if level == "warn" else [])
     drifted = next(c for c in after.comparisons if c.candidate == WEBGL)
-    assert (drifted.drifted, drifted.passed) == (True, True)
+    assert (drifted.drifted, drifted.passed, drifted.failed) == (True, False, False)
+    assert drifted.excused == f"the severity of drift is set to {level}"
 
 
 def test_a_warning_that_is_set_to_error_fails_the_gate() -> None:
@@ -97,7 +106,7 @@ def test_what_is_known_of_one_runtime_excuses_that_one_alone_of_a_finding_about_
     made = report(drifting, findings=[shared_drift([CPU, WASM, WEBGL])])
     after = _applied(made, _known("conversion-drift", runtime="chromium:wasm"))
     assert after.verdict is Verdict.DRIFT
-    assert {c.candidate: c.passed for c in after.comparisons[1:]} == {CPU: False, WASM: True, WEBGL: False}
+    assert {c.candidate: c.failed for c in after.comparisons[1:]} == {CPU: True, WASM: False, WEBGL: True}
     assert [(f.code, f.severity, f.runtimes) for f in after.findings] == [
         ("conversion-drift", Severity.ERROR, (CPU, WEBGL)),
         ("conversion-drift", Severity.INFO, (WASM,)),
@@ -146,7 +155,7 @@ def test_what_exceeds_a_budget_fails_although_it_is_within_the_tolerance(limits:
     (found,) = judge(made, [_budget(**limits)]).findings
     assert found.evidence["budget"] == name
     assert "pycheck.toml:5" in found.advice
-    assert apply(made, [found], severity={}, known=(), today=TODAY).report.verdict is Verdict.ERROR
+    assert apply(made, [found], severity={}, known=()).report.verdict is Verdict.ERROR
 
 
 def test_what_keeps_to_a_budget_has_no_finding_and_counts_as_measured() -> None:

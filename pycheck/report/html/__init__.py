@@ -19,7 +19,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...types import CLASSES, CheckReport, Comparison, Finding, Report, Severity, Verdict, WorstElement
+from ...types import CLASSES, CheckReport, Comparison, Finding, Report, Severity, WorstElement
 from .. import check_view, cures, training, view, where, wording
 from ..pages import read_page
 from ..wording import ABSENT
@@ -27,7 +27,6 @@ from . import charts, content, curves, depth, variables
 
 _ELEMENTS = 8
 _MOST_EVIDENCE = 2000
-_WORST_FIRST = (Verdict.ERROR, Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.PASS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +112,13 @@ def _lines(found: Iterable[check_view.Told]) -> tuple[str, ...]:
 
 
 def _overview(sections: Sequence[content.Section]) -> Overview:
-    verdict = min((s.report.verdict for s in sections), key=_WORST_FIRST.index)
     failed = [s.name for s in sections if not s.report.passed]
+    labels = {view.LABELS[s.report.verdict] for s in sections if not s.report.passed or not failed}
+    label = labels.pop() if len(labels) == 1 else "FAIL"
     total = f"{len(sections)} model{'' if len(sections) == 1 else 's'}"
     if not failed:
-        return Overview(view.LABELS[verdict], True, f"all of {total} give the answers that Python gives")
-    return Overview(view.LABELS[verdict], False, f"{len(failed)} of {total} failed: {wording.names(failed)}")
+        return Overview(label, True, f"all of {total} give the answers that Python gives")
+    return Overview(label, False, f"{len(failed)} of {total} failed: {wording.names(failed)}")
 
 
 def _render(

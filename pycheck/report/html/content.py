@@ -12,7 +12,14 @@ from ..wording import ABSENT, printable
 
 #: From bad to good; a cell for several outputs shows the first of these that it has.
 _STATES = ("norun", "shape", "nan", "drift", "warn", "pass")
-_STATE_OF_RESULT = {"NO RUN": "norun", "SHAPE": "shape", "NaN": "nan", "NaN+DRIFT": "nan", "DRIFT": "drift"}
+_STATE_OF_RESULT = {
+    "NO RUN": "norun",
+    "excused": "warn",
+    "SHAPE": "shape",
+    "NaN": "nan",
+    "NaN+DRIFT": "nan",
+    "DRIFT": "drift",
+}
 #: The icon of a row of a training.
 STATE_OF_TRAINING = {"alike": "pass", "DRIFT": "drift", "NaN": "nan", "NO RUN": "norun"}
 
@@ -168,12 +175,16 @@ def _training_cell(shown: Section, runtime: RuntimeId) -> Cell | None:
 def _missing(shown: Section, runtime: RuntimeId) -> Cell | None:
     for record in shown.report.runtimes:
         if record.id == runtime and record.status is not RuntimeStatus.OK:
-            return Cell("norun", "NO RUN", view.STATUS_WORDS[record.status], f"{shown.anchor}-ran")
+            state, word = ("warn", "excused") if record.excused else ("norun", "NO RUN")
+            detail = record.excused or view.STATUS_WORDS[record.status]
+            return Cell(state, word, detail, f"{shown.anchor}-ran")
     return None
 
 
 def _detail(pair: Pair) -> str:
     c, row = pair.comparison, pair.row
+    if c.excused:
+        return c.excused
     if c.nonfinite.changed:
         return f"{row.nonfinite} of {c.element_count:,}"
     return f"{row.used} of limit" if row.used != ABSENT else ""

@@ -1,0 +1,184 @@
+"""Applies what a configuration says findings count for: severities by code, and known divergences.
+
+An error that the configuration makes less than an error excuses the comparison, or the runtime, that it is about: this
+stays failed, as it was measured, and says why it fails nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from ..types import Comparison, Finding, NanPolicy, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
+from .verdicts import decide
+
+#: Findings of a check judge a comparison again; that it is excused otherwise does not excuse these.
+OF_CHECK = ("budget-exceeded", "baseline-worse", "baseline-better", "baseline-changed", "baseline-missing",
+            "model-changed", "setting-unused")  # fmt: skip
+
+_SEVERITIES = {"warn": Severity.WARNING, "error": Severity.ERROR}
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which variants, runtimes and outputs an entry is about; * stands for anything."""
+
+    model: str = "*"
+    runtime: str = "*"
+    output: str = "*"
+
+    def takes_variant(self, variant: str) -> bool:
+        """Whether it is about a variant: its pattern may be of that, or of the model, which is up to the first /."""
+        return fnmatchcase(variant, self.model) or fnmatchcase(variant.partition("/")[0], self.model)
+
+    def takes_runtime(self, runtime: RuntimeId) -> bool:
+        """Whether it is about a runtime."""
+        return fnmatchcase(str(runtime), self.runtime)
+
+    def takes_output(self, output: str) -> bool:
+        """Whether it is about an output."""
+        return fnmatchcase(output, self.output)
+
+    def takes(self, finding: Finding) -> bool:
+        """Whether a finding is about nothing but what this selects."""
+        fits = all(map(self.takes_runtime, finding.runtimes)) if finding.runtimes else self.runtime == "*"
+        return fits and (self.output == "*" if finding.tensor is None else self.takes_output(finding.tensor))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A divergence that is accepted up to and on the day `expires`."""
+
+    code: str
+    reason: str
+    expires: datetime.date
+    where: Selector
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A report after the policy, and the known divergences that were seen in it."""
+
+    report: Report
+    seen: tuple[Known, ...]
+
+
+def apply(
+    report: Report,
+    more: Sequence[Finding],
+    *,
+    explains: Callable[[Finding, Finding], bool],
+    severity: Mapping[str, str],
+    known: Sequence[Known],
+    today: datetime.date,
+    nan: NanPolicy = NanPolicy.FAIL,
+) -> Applied:
+    """The report with `more` findings, each as severe as its code was set to be, and known ones told as such.
+
+    What failed only by findings that are no errors any more is excused, and the verdict follows. `explains` says
+    whether the first finding explains the second, which is then excused with it. Each runtime of a finding is judged by
+    itself: what is known of some of them leaves an error of the others.
+    """
+    parts = [(i, part) for i, found in enumerate((*report.findings, *more)) for part in _of_each_runtime(found)]
+    before = [part for _, part in parts]
+    about = [k for k in known if k.where.takes_variant(report.name)]
+    seen: list[Known] = []
+    after: dict[int, Finding | None] = {}
+    excuses: dict[int, str] = {}  # of the findings that were errors and are none
+    for index, found in enumerate(before):
+        after[index] = weighed = with_severity(found, severity)
+        was_error = found.severity is Severity.ERROR
+        counts = weighed is not None and weighed.severity is Severity.ERROR
+        if was_error and not counts:
+            excuses[index] = f"the severity of {found.code} is set to {severity[found.code]}"
+        entry = _entry(found, about)
+        if entry and (counts or was_error):
+            seen.append(entry)
+        if entry and weighed and counts and today <= entry.expires:
+            after[index] = _as_known(weighed, entry)
+            excuses |= {index: f"known until {entry.expires}: {entry.reason}"} if was_error else {}
+        elif entry and weighed and counts:
+            after[index] = _as_expired(weighed, entry)
+    for index, found in enumerate(before):
+        by = [i for i, other in enumerate(before) if i in excuses and explains(other, found)]
+        if by and found.severity is Severity.ERROR:
+            after[index] = None  # told, and excused, with the finding that explains it
+            excuses.setdefault(index, excuses[by[0]])
+    kept = _together([(i, found) for (i, _), found in zip(parts, after.values(), strict=True) if found])
+    errors = [f for f in kept if f.severity is Severity.ERROR]
+    excused = [(before[index], why) for index, why in excuses.items()]
+    comparisons = tuple(_with_excuse(c, excused, errors) for c in report.comparisons)
+    runtimes = tuple(_without_run(record, excused) for record in report.runtimes)
+    verdict = decide(comparisons, runtimes=runtimes, findings=errors, nan=nan)
+    after_all = replace(report, comparisons=comparisons, runtimes=runtimes, findings=kept, verdict=verdict)
+    return Applied(after_all, tuple(seen))
+
+
+def _of_each_runtime(found: Finding) -> list[Finding]:
+    return [replace(found, runtimes=(runtime,)) for runtime in found.runtimes] or [found]
+
+
+def _together(parts: Iterable[tuple[int, Finding]]) -> tuple[Finding, ...]:
+    """The parts of each finding that are still told alike as one, by the number of the finding."""
+    found: dict[tuple[int, Severity, str, str], Finding] = {}
+    for number, part in parts:
+        key = (number, part.severity, part.summary, part.advice)
+        found[key] = replace(part, runtimes=(*found[key].runtimes, *part.runtimes)) if key in found else part
+    return tuple(found.values())
+
+
+def with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None:
+    """A finding as severe as its code was set to be; None where that is off."""
+    level = severity.get(found.code)
+    if level is None:
+        return found
+    return None if level == "off" else replace(found, severity=_SEVERITIES[level])
+
+
+def _entry(found: Finding, known: Sequence[Known]) -> Known | None:
+    """The entry that lasts longest of those about a finding."""
+    fitting = [entry for entry in known if entry.code == found.code and entry.where.takes(found)]
+    return max(fitting, key=lambda entry: entry.expires, default=None)
+
+
+def _as_known(found: Finding, entry: Known) -> Finding:
+    return replace(
+        found,
+        severity=Severity.INFO,
+        summary=f"{found.summary} Known{_on(entry)} until {entry.expires}: {entry.reason}",
+        advice=f"It is accepted in {entry.place}.",
+        evidence={**found.evidence, "known": {"reason": entry.reason, "expires": str(entry.expires)}},
+    )
+
+
+def _as_expired(found: Finding, entry: Known) -> Finding:
+    return replace(
+        found,
+        summary=f"{found.summary} It was known{_on(entry)} until {entry.expires}: {entry.reason}",
+        advice=f"{found.advice} Or give it another day to expire in {entry.place}.",
+        evidence={**found.evidence, "expired": {"reason": entry.reason, "expires": str(entry.expires)}},
+    )
+
+
+def _on(entry: Known) -> str:
+    return "" if entry.where.runtime == "*" else f" on {entry.where.runtime}"
+
+
+def _is_about(found: Finding, c: Comparison) -> bool:
+    """Whether a finding is about a comparison."""
+    return c.candidate in found.runtimes and (found.tensor == c.tensor or c.tensor in found.evidence.get("outputs", ()))
+
+
+def _with_excuse(c: Comparison, excused: Sequence[tuple[Finding, str]], errors: Sequence[Finding]) -> Comparison:
+    why = dict.fromkeys(why for f, why in excused if _is_about(f, c))
+    if not why or not c.failed or any(_is_about(f, c) and f.code not in OF_CHECK for f in errors):
+        return c
+    return replace(c, excused="; ".join(why))
+
+
+def _without_run(record: RuntimeRecord, excused: Sequence[tuple[Finding, str]]) -> RuntimeRecord:
+    why = dict.fromkeys(why for f, why in excused if record.id in f.runtimes and f.code.startswith("runtime-"))
+    return replace(record, excused="; ".join(why)) if why and record.status is not RuntimeStatus.OK else record
