@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .internals import node_def_pb2
 from .refs import node_of
 
 _ENTER = frozenset({"Enter", "RefEnter"})
@@ -121,7 +120,7 @@ def anchor_constants(graph_def: Any) -> None:
                 continue
             key = (source.name, frame)
             if key not in copies:
-                copy = node_def_pb2.NodeDef()
+                copy = type(source)()
                 copy.CopyFrom(source)
                 copy.name = f"{source.name}/in_loop_{len(copies)}"
                 copy.input.append(f"^{anchors[frame]}")

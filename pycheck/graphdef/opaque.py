@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .internals import op_def_registry, types_pb2
-
-_HANDLES = frozenset({types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE, types_pb2.DT_STRING})
 #: Which output of a TensorArray's operation is its flow, a token that stands for the array's state.
 _FLOWS: Mapping[str, int] = {
     "TensorArrayV3": 1,
@@ -23,6 +20,8 @@ _PASSING: Mapping[str, int] = dict.fromkeys(
 
 def output_types(node: Any) -> list[int]:
     """The DataType of each output. One float for TF.js's own operations and for calls of functions by their name."""
+    from .internals import op_def_registry, types_pb2
+
     op_def = op_def_registry.get(node.op)
     if op_def is None:
         return [types_pb2.DT_FLOAT]
@@ -38,13 +37,16 @@ def output_types(node: Any) -> list[int]:
 
 def opaque_tensors(nodes: Mapping[str, Any], order: Iterable[str]) -> frozenset[str]:
     """Short names (``node``, ``node:1``) of the tensors without numbers, found along `order` (topological)."""
+    from .internals import types_pb2
+
+    handles = {types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE, types_pb2.DT_STRING}
     opaque: set[str] = set()
     for name in order:
         node = nodes[name]
         types = output_types(node)
         passed = node.op in _PASSING and bool(node.input) and _is_opaque(node.input[0], opaque)
         for index, dtype in enumerate(types):
-            if passed or dtype in _HANDLES or _FLOWS.get(node.op) == index:
+            if passed or dtype in handles or _FLOWS.get(node.op) == index:
                 opaque.add(name if index == 0 else f"{name}:{index}")
     return frozenset(opaque)
 

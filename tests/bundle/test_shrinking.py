@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pycheck.bundle.shrinking import Axis, Operands, axes, shrunk, windows
-
-pytestmark = pytest.mark.real
 
 
 @given(st.integers(1, 300), st.data())

@@ -142,6 +142,7 @@ def test_the_example_passes(session: Callable[..., Ran]) -> None:
     assert re.search(r"= 4 passed", example.out), example.out
 
 
+@pytest.mark.exhaustive  # what workers hand over is tried in test_plugin.py, without browsers
 def test_workers_of_xdist_have_a_browser_each_and_come_to_the_same(session: Callable[..., Ran], ran: Ran) -> None:
     shared = session(_RUNTIMES, "-n", "2")
     assert re.search(r"2 failed, 4 passed", shared.out), shared.out

@@ -15,8 +15,6 @@ from pycheck.types import Array, RuntimeId
 
 from .conftest import Traced
 
-pytestmark = pytest.mark.real
-
 WEBGL = RuntimeId("chromium", "webgl")
 
 
@@ -110,6 +108,7 @@ def saturated() -> tuple[Any, Any]:
     return keras.Model(x, y), np.random.default_rng(0).uniform(10, 1000, size=(8, 16)).astype(np.float32)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("artifact_format", ["layers", "graph"])
 def test_a_saturated_activation_is_told_with_its_layer_in_both_formats(traced: Traced, artifact_format: str) -> None:
     report = traced(saturated, format=artifact_format, runtimes=("chromium:cpu",))
@@ -133,6 +132,7 @@ def noisy(folder: Any) -> Callable[[], tuple[Any, Any]]:
     return lambda: (folder, np.ones((4, 4), np.float32))
 
 
+@pytest.mark.real
 def test_a_model_that_draws_random_numbers_is_told_of_every_runtime(traced: Traced, tmp_path: Any) -> None:
     report = traced(noisy(tmp_path / "noisy"), runtimes=("chromium:cpu",))
     found = {str(r): f for f in report.findings for r in f.runtimes if f.code == "nondeterministic"}
@@ -141,6 +141,7 @@ def test_a_model_that_draws_random_numbers_is_told_of_every_runtime(traced: Trac
     assert "draws random numbers" in found["chromium:cpu"].advice
 
 
+@pytest.mark.real
 def test_where_nan_begins_in_python_itself_is_told_with_its_operands(traced: Traced) -> None:
     def glitch() -> tuple[Any, Any]:
         import keras

@@ -14,8 +14,6 @@ from pycheck.tracing.conversion import Converted, Sides, trace_conversion
 from pycheck.tracing.pairing import pair_layers, pair_nodes
 from pycheck.types import NATIVE_FLOAT64, Array, RuntimeId, Trace, TracePoint
 
-pytestmark = pytest.mark.real
-
 ARTIFACT = RuntimeId("artifact", "float64")
 X = np.linspace(1.0, 2.0, 24).reshape(4, 6)
 Kernel = Callable[..., Array]
@@ -179,6 +177,7 @@ def test_layers_that_a_converter_took_out_of_a_nested_model_are_paired_by_their_
     assert pair_layers(points, tensors) == {"one": "tower/one:0", "two": "tower/two:0"}
 
 
+@pytest.mark.real
 def test_nodes_of_an_exported_graph_are_paired_from_the_first_layer_on() -> None:
     import tensorflow as tf
 
@@ -198,6 +197,7 @@ def test_nodes_of_an_exported_graph_are_paired_from_the_first_layer_on() -> None
     }
 
 
+@pytest.mark.real
 def test_a_layer_that_was_written_anew_is_paired_by_what_leaves_it() -> None:
     import tensorflow as tf
 

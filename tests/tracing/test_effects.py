@@ -30,8 +30,6 @@ from pycheck.types import (
 
 from ..shared import session
 
-pytestmark = pytest.mark.real
-
 WEBGL, WASM = RuntimeId("chromium", "webgl"), RuntimeId("chromium", "wasm")
 VALUE = np.linspace(1.0, 2.0, 40).reshape(4, 10)
 
@@ -135,6 +133,7 @@ def faint_then_loud() -> tuple[Any, Any]:
     return model, np.random.default_rng(0).uniform(1e-6, 1e-5, size=(8, 200)).astype(np.float32)
 
 
+@pytest.mark.real
 def test_the_culprit_of_a_real_model_comes_before_what_the_graph_has_first() -> None:
     model, inputs = faint_then_loud()
     report = session.trace(model, inputs, runtimes=[str(WEBGL)], cache=False, timeout_s=120.0)

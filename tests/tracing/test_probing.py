@@ -11,8 +11,6 @@ from pycheck.tracing import groups
 from pycheck.tracing.probing import Probed
 from pycheck.tracing.trace import usual_samples
 
-pytestmark = pytest.mark.real
-
 #: The elements of one sample of a few values in a row.
 CONVOLUTIONS = [256 * 256 * 3, 256 * 256 * 32, 128 * 128 * 32, 128 * 128 * 64, 64 * 64 * 64]
 WIDE = [400 * 400 * 3, 400 * 400 * 64, 8]

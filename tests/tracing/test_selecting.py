@@ -12,8 +12,6 @@ from pycheck.gate import assess
 from pycheck.tracing.selecting import of_layers, upstream, worst_samples
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Comparison, RuntimeId
 
-pytestmark = pytest.mark.real
-
 
 def point(name: str, layer: str | None, *inputs: str, merged: tuple[str, ...] = ()) -> Point:
     return Point(name, "Op", inputs, layer, f"{name}:0", False, merged=merged)

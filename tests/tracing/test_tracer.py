@@ -17,8 +17,6 @@ from pycheck.tracing.probing import probe
 from pycheck.tracing.tracer import Traced, Tracer
 from pycheck.types import Array, Environment, NanPolicy, RuntimeId, Trace
 
-pytestmark = pytest.mark.real
-
 #: x -> twice -> root -> negated, the middle one of which a backend gets wrong.
 POINTS = tuple(
     Point(name, op, (read,), name, f"{name}:0", False)
