@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from types import MappingProxyType
 
 from ..types import Finding, Severity
@@ -49,7 +50,7 @@ Reach = Mapping[str, frozenset[str]]
 
 
 def linked(findings: Iterable[Finding], reach: Reach = MappingProxyType({})) -> tuple[Finding, ...]:
-    """The findings, each with the codes of those that explain it; those that are explained have no advice.
+    """The findings, each with the codes of those that explain it on all its runtimes; then it has no advice.
 
     `reach` is of a trace: which outputs depend on each point. A point that it does not have reaches all of them.
     """
@@ -58,10 +59,16 @@ def linked(findings: Iterable[Finding], reach: Reach = MappingProxyType({})) -> 
 
 
 def _linked(finding: Finding, findings: Sequence[Finding], reach: Reach) -> Finding:
-    causes = [f.code for f in findings if f is not finding and any(rule(f, finding, reach) for rule in _RULES)]
-    if not causes:
+    each = finding.runtimes if finding.code in _SYMPTOMS else ()
+    parts = [replace(finding, runtimes=(runtime,)) for runtime in each] or [finding]
+    causes = [[f.code for f in findings if f is not finding and _explains(f, part, reach)] for part in parts]
+    if not all(causes):
         return finding
-    return replace(finding, advice="", explained_by=tuple(dict.fromkeys([*finding.explained_by, *causes])))
+    return replace(finding, advice="", explained_by=tuple(dict.fromkeys([*finding.explained_by, *chain(*causes)])))
+
+
+def _explains(cause: Finding, symptom: Finding, reach: Reach) -> bool:
+    return any(rule(cause, symptom, reach) for rule in _RULES)
 
 
 def explains_output(cause: Finding, symptom: Finding) -> bool:

@@ -87,9 +87,12 @@ def _excuse(report: Report, line: str) -> str:
 
 
 def _numbers(report: Report, finding: Finding) -> Iterator[str]:
-    for c in report.comparisons:
-        if c.failed and finding.runtimes == (c.candidate,) and finding.tensor == c.tensor:
-            yield from mismatch.lines(c)
+    """Of the output that it is about: once, where all its runtimes have the same."""
+    about = [c for c in report.comparisons if c.candidate in finding.runtimes and c.tensor == finding.tensor]
+    lines = {c.candidate: mismatch.lines(c) for c in about if c.failed}
+    same = len(set(lines.values())) == 1
+    for runtime, told in list(lines.items())[: 1 if same else None]:
+        yield from told if same else (f"{runtime}: {line}" for line in told)
 
 
 def _data(value: str) -> str:

@@ -54,7 +54,10 @@ def test_browsers_that_agree_and_differ_from_python_point_at_the_conversion(find
     findings = find(REFERENCE, {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)})
     assert set(findings) == {"drift", "conversion-drift"}
     assert "chromium:cpu, chromium:webgl and chromium:wasm agree" in findings["conversion-drift"][0].summary
-    assert len(findings["drift"]) == 3
+    (drifting,) = findings["drift"]
+    assert [str(runtime) for runtime in drifting.runtimes] == list(BROWSERS)
+    assert drifting.summary.startswith("y on chromium:cpu, chromium:webgl and chromium:wasm: ")
+    assert drifting.explained_by == ("conversion-drift",)
 
 
 def test_browsers_that_err_as_much_but_elsewhere_do_not(find: Find) -> None:

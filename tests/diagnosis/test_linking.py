@@ -39,6 +39,12 @@ def test_a_source_explains_what_its_own_runtime_shows(symptom: str, cause: str) 
     assert causes_of(finding(symptom, CPU), source(cause)) == ()
 
 
+def test_what_several_runtimes_show_is_explained_where_a_source_explains_each_of_them() -> None:
+    symptom = finding("nan-introduced", (WEBGL, CPU))
+    assert causes_of(symptom, source("log-of-zero"), source("own-drift", runtimes=CPU)) == ("log-of-zero", "own-drift")
+    assert causes_of(symptom, source("log-of-zero")) == ()
+
+
 def test_a_source_explains_the_outputs_behind_it_alone() -> None:
     reach = {"p": frozenset({"y"}), "q": frozenset({"z"})}
     assert causes_of(finding("drift"), source("own-drift", "q"), reach=reach) == ()

@@ -11,9 +11,9 @@ import pytest
 
 from pycheck.cli.console import Console
 from pycheck.cli.publishing import publish
-from pycheck.report import render
+from pycheck.report import mismatch, render
 from pycheck.report.github import SUMMARY_LIMIT_BYTES, render_annotations, render_check_annotations, within_summary
-from pycheck.types import CheckReport, Finding, Report, RuntimeId, Severity, VariantFailure, Verdict
+from pycheck.types import CheckReport, Comparison, Finding, Report, RuntimeId, Severity, VariantFailure, Verdict
 
 Said = Callable[..., tuple[str, str]]
 
@@ -49,6 +49,24 @@ def test_a_finding_about_several_runtimes_is_one_annotation_that_names_them(repo
     finding = Finding("conversion-drift", Severity.ERROR, "All err alike.", "", runtimes, "scores")
     (line,) = render_annotations(replace(reports["passing"], findings=(finding,))).splitlines()
     assert _read(line)[1]["title"] == "pycheck: conversion-drift on chromium:cpu, chromium:wasm, chromium:webgl"
+    assert _read(line)[2] == "All err alike."
+
+
+def test_the_numbers_of_several_runtimes_are_told_once_if_they_are_the_same(reports: dict[str, Report]) -> None:
+    report = reports["drifting"]
+    failed = next(c for c in report.comparisons if c.passed is False)
+    other = RuntimeId("firefox", "webgl")
+    finding = Finding("drift", Severity.ERROR, "Both err.", "", (failed.candidate, other), failed.tensor)
+
+    def numbers(c: Comparison) -> list[str]:
+        both = replace(report, findings=(finding,), comparisons=(failed, c))
+        return _read(render_annotations(both).rstrip("\n"))[2].splitlines()[1:]
+
+    alike = numbers(replace(failed, candidate=other))
+    assert alike == list(mismatch.lines(failed))
+    apart = numbers(replace(failed, candidate=other, max_abs_error=7.0))
+    assert len(apart) == 2 * len(alike)
+    assert f"{failed.candidate}: {alike[0]}" in apart and "firefox:webgl: Greatest absolute difference: 7" in str(apart)
 
 
 def test_errors_and_warnings_are_told_and_nothing_else(report: Report) -> None:
