@@ -26,7 +26,7 @@ from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.browser.training import PageTrainer
 from pycheck.training.recipe import RecipeText
 from pycheck.training.setup import page_recipe, prepare
-from pycheck.training.whole import setup_of
+from pycheck.training.train import setup_of
 from pycheck.types import RuntimeId
 
 STEPS = 100

@@ -1,6 +1,6 @@
 """A check: models in formats and quantizations, on runtimes, against budgets and the accepted release."""
 
 from .beginning import begin
-from .whole import Plan, accept, check, plan
+from .matrix import Plan, accept, check, plan
 
 __all__ = ["Plan", "accept", "begin", "check", "plan"]

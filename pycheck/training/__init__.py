@@ -5,6 +5,6 @@ from __future__ import annotations
 from .bench import Bench
 from .plan import read_arrays
 from .recipe import RecipeText
-from .whole import setup_of, train_run
+from .train import setup_of, train_run
 
 __all__ = ["Bench", "RecipeText", "read_arrays", "setup_of", "train_run"]

@@ -20,7 +20,7 @@ from pycheck.training.cures import attempt, cures
 from pycheck.training.inspecting import inspect
 from pycheck.training.recipe import RecipeText
 from pycheck.training.setup import Setup
-from pycheck.training.whole import setup_of, train_run
+from pycheck.training.train import setup_of, train_run
 from pycheck.types import CureTrial, Report, RuntimeId
 
 

@@ -16,7 +16,7 @@ from pycheck.training.backward import check_pass
 from pycheck.training.keras_models import trainable_copy
 from pycheck.training.native import NativeTrainer
 from pycheck.training.recipe import RecipeText
-from pycheck.training.whole import setup_of
+from pycheck.training.train import setup_of
 from pycheck.types import PassCheck, PassOperation
 
 from ..conftest import Cli
