@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import html
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycheck.report import view, wording
+from pycheck.report import render, view, wording
 from pycheck.types import Report
 
 
@@ -77,3 +79,12 @@ def test_rows_follow_the_report_with_the_noise_floor_first(reports: dict[str, Re
         "", "", "pass", "pass", "DRIFT", "DRIFT", "SHAPE", "pass", "NO RUN",
     ]  # fmt: skip
     assert rows[0].runtime == "noise floor"
+
+
+@pytest.mark.parametrize("name", ["passing", "drifting", "many_outputs"])
+@pytest.mark.parametrize("kind", ["terminal", "html", "markdown", "junit"])
+def test_every_report_shows_the_same_share_of_the_same_limit(reports: dict[str, Report], name: str, kind: str) -> None:
+    text = html.unescape(render(reports[name], kind))
+    uses = {c.limit_use for c in view.failures(reports[name]) or reports[name].comparisons if c.limit_use}
+    assert uses
+    assert [use for use in uses if wording.used(use) not in text] == []

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ...types import Comparison, Report, RuntimeId, RuntimeStatus
 from .. import training, view
-from ..wording import ABSENT, printable
+from ..wording import LIMITS, percent, printable
 
 #: From bad to good; a cell for several outputs shows the first of these that it has.
 _STATES = ("norun", "shape", "nan", "drift", "warn", "pass")
@@ -176,18 +176,16 @@ def _missing(shown: Section, runtime: RuntimeId) -> Cell | None:
     for record in shown.report.runtimes:
         if record.id == runtime and record.status is not RuntimeStatus.OK:
             state, word = ("warn", "excused") if record.excused else ("norun", "NO RUN")
-            detail = record.excused or view.STATUS_WORDS[record.status]
-            return Cell(state, word, detail, f"{shown.anchor}-ran")
+            return Cell(state, word, view.STATUS_WORDS[record.status], f"{shown.anchor}-ran")
     return None
 
 
 def _detail(pair: Pair) -> str:
     c, row = pair.comparison, pair.row
-    if c.excused:
-        return c.excused
     if c.nonfinite.changed:
         return f"{row.nonfinite} of {c.element_count:,}"
-    return f"{row.used} of limit" if row.used != ABSENT else ""
+    use = c.limit_use
+    return f"{percent(use.share)} of the {LIMITS[use.of]} limit" if use else ""
 
 
 def opened(pairs: Sequence[Pair]) -> Iterator[str]:
