@@ -18,8 +18,8 @@ from pycheck.conversion.writing import write_model_json
 from pycheck.errors import ConversionError
 from pycheck.model.kind import KERAS_OBJECT, ModelSource
 from pycheck.runtimes.base import Runtime
-from pycheck.runtimes.fake import LIBRARY, SOUND, FakeHost, FakeModel, FakeReference, Fault
-from pycheck.types import Array, ArtifactInfo, ModelInfo, RuntimeId, Signature, Tensors, TensorSpec
+from pycheck.runtimes.fake import LIBRARY, SOUND, FakeArtifact, FakeHost, FakeModel, FakeReference, Fault, Step
+from pycheck.types import Array, ArtifactInfo, ModelInfo, RuntimeId, Signature, TensorSpec
 from pycheck.workflow.lazy_model import Source
 from pycheck.workflow.pipeline import Workbench
 
@@ -34,15 +34,30 @@ def dense(
     inputs, outputs = inputs or {"x": 4}, outputs or {"y": 3}
     random = np.random.default_rng(seed)
     weights: dict[str, Array] = {}
+    steps: dict[str, Step] = {}
     for name, size in outputs.items():
         weights[f"{name}/kernel"] = random.normal(size=(sum(inputs.values()), size)).astype(np.float32)
         weights[f"{name}/bias"] = np.full(size, bias, np.float32)
 
-    def function(given: Tensors) -> dict[str, Array]:
-        x = np.concatenate([given[name] for name in inputs], axis=-1)
-        return {name: x @ weights[f"{name}/kernel"] + weights[f"{name}/bias"] for name in outputs}
+        def function(*given: Array, name: str = name) -> Array:
+            return np.concatenate(given, axis=-1) @ weights[f"{name}/kernel"] + weights[f"{name}/bias"]
 
-    return FakeModel(_signature(inputs, outputs), function, weights)
+        steps[name] = Step(tuple(inputs), function)
+    return FakeModel(_signature(inputs, outputs), steps, weights)
+
+
+def chain(*, seed: int = 0) -> FakeModel:
+    """x (4) gives hidden (6) by tanh, and that gives y (3)."""
+    random = np.random.default_rng(seed)
+    weights = {
+        "hidden/kernel": random.normal(size=(4, 6)).astype(np.float32),
+        "y/kernel": random.normal(size=(6, 3)).astype(np.float32),
+    }
+    steps = {
+        "hidden": Step(("x",), lambda x: np.tanh(x @ weights["hidden/kernel"])),
+        "y": Step(("hidden",), lambda hidden: hidden @ weights["y/kernel"]),
+    }
+    return FakeModel(_signature({"x": 4}, {"y": 3}), steps, weights)
 
 
 def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Signature:
@@ -137,6 +152,9 @@ class _FakeSource(Source):
         super().__init__(*given, **more)
         self._fakes = fakes
 
+    def variant(self, options: Any) -> Source:
+        return _FakeSource(self._given, options, self._cache, self._executor, fakes=self._fakes, base=self)
+
     async def tensorflow(self) -> None:
         """There is none."""
 
@@ -145,6 +163,12 @@ class _FakeSource(Source):
             return cast(_Loaded, await self.model()).model
 
         return FakeReference(id, model(), self._fakes.faults.get(id, SOUND))
+
+    def artifact_runtime(self, id: RuntimeId, **_: Any) -> FakeArtifact:
+        async def model() -> FakeModel:
+            return self._fakes.made_from(await self.artifact())
+
+        return FakeArtifact(id, model())
 
     def read_model(self, given: Any) -> Any:
         if isinstance(given, FakeModel):

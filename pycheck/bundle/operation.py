@@ -17,8 +17,8 @@ from ..gate import precision_bits
 from ..runtimes.browser.page import BrowserRuntime
 from ..runtimes.native.artifact import ArtifactRuntime
 from ..tensors import parts
-from ..tracing.measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, Expected, compare_point, pairs_elements
-from ..types import Array, ArtifactInfo, Comparison, NanPolicy
+from ..tracing.measuring import Expected, compare_point, pairs_elements
+from ..types import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, Array, ArtifactInfo, Comparison, NanPolicy
 from .shrinking import Operands, axes, shrunk
 
 #: What of a drift must be left on fewer operands, for it to be the same one.

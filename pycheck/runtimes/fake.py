@@ -15,70 +15,96 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from ..artifact import Point
+from ..errors import InputError, RuntimeFailedError
 from ..protocol import FlagValue
 from ..types import Array, ArtifactInfo, Environment, RuntimeId, Signature, Tensors
 from .base import Runtime
 from .browser import proof
 from .browser.host import BrowserHost
-from .browser.page import BrowserRuntime
+from .browser.page import BrowserRuntime, PointJob
+from .native.artifact import ArtifactRuntime
 
 LIBRARY = "fake 1"
+
+_DTYPES: Mapping[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A value inside of a fake model: computed from inputs of the model and earlier steps, in float64."""
+
+    inputs: tuple[str, ...]
+    function: Callable[..., Array]
+    op: str = "Dense"
 
 
 @dataclass(frozen=True, slots=True)
 class FakeModel:
-    """A model as a NumPy function: outputs by name for inputs by name, floating-point ones in the precision asked for.
+    """A model as NumPy functions: steps by name, each after those that it reads, the outputs among them.
 
-    `weights` are what its artifact holds; the function need not use them.
+    `weights` are what its artifact holds; the functions need not use them.
     """
 
     signature: Signature
-    function: Callable[[Tensors], Tensors]
+    steps: Mapping[str, Step]
     weights: Mapping[str, Array] = field(default_factory=dict)
 
-    def __call__(self, inputs: Tensors, dtype: type[np.floating[Any]]) -> dict[str, Array]:
-        """What it gives where all is computed in `dtype`; roundoff of float64 in between does not show."""
-        exact = {name: value.astype(np.float64) if value.dtype.kind == "f" else value for name, value in inputs.items()}
-        return {name: _rounded(np.asarray(value), dtype) for name, value in self.function(exact).items()}
+    def run(
+        self, feeds: Tensors, fetches: Sequence[str], dtype: type[np.floating[Any]], fault: Fault | None = None
+    ) -> dict[str, Array]:
+        """Values of steps, each rounded to `dtype`, computed from `feeds` alone: inputs, or steps."""
+        values = {name: _rounded(value, dtype) for name, value in feeds.items()}
+        for name, step in self.steps.items():
+            if name not in values and all(other in values for other in step.inputs):
+                exact = (_rounded(values[other], np.float64) for other in step.inputs)
+                value = _rounded(np.asarray(step.function(*exact)), dtype)
+                values[name] = fault.changed(name, value) if fault else value
+        return {name: values[name] for name in fetches}
+
+    def predict(self, inputs: Tensors, dtype: type[np.floating[Any]], fault: Fault | None = None) -> dict[str, Array]:
+        """Outputs for inputs."""
+        return self.run(inputs, [spec.name for spec in self.signature.outputs], dtype, fault)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """How a fake runtime misbehaves; by default it does not.
 
-    `change` alters an output, by its name. `error` is raised, or with `hangs` nothing ever comes, `at` the start or a
-    prediction. `seconds_per_sample` is what it says that a sample took.
+    `change` alters the value of `step`, or of every step. `error` is raised, or with `hangs` nothing ever comes, `at`
+    the start, a prediction, or a run between steps. `seconds_per_sample` is what it says that a sample took.
     """
 
-    change: Callable[[str, Array], Array] | None = None
+    change: Callable[[Array], Array] | None = None
+    step: str | None = None
     error: BaseException | None = None
     hangs: bool = False
-    at: Literal["start", "predict"] = "predict"
+    at: Literal["start", "predict", "run"] = "predict"
     seconds_per_sample: float = 1e-3
 
-    async def meet(self, step: Literal["start", "predict"]) -> None:
+    async def meet(self, step: Literal["start", "predict", "run"]) -> None:
         """Fail or hang, if this is the step for it."""
         if step == self.at and self.error is not None:
             raise self.error
         if step == self.at and self.hangs:
             await asyncio.Event().wait()
 
-    def changed(self, outputs: Tensors) -> dict[str, Array]:
-        """The outputs as they come out."""
-        return {name: self.change(name, value) if self.change else value for name, value in outputs.items()}
+    def changed(self, step: str, value: Array) -> Array:
+        """The value of a step as it comes out."""
+        return self.change(value) if self.change and self.step in (None, step) else value
 
 
 SOUND = Fault()
 
 
-def drifting(by: float, *, sample: int = 0) -> Fault:
-    """A fault that adds `by` to one sample of every output."""
-    return Fault(lambda _, value: _with_sample(value, sample, value[sample] + by))
+def drifting(by: float, *, sample: int = 0, step: str | None = None) -> Fault:
+    """A fault that adds `by` to one sample of a step, or of every step."""
+    return Fault(lambda value: _with_sample(value, sample, value[sample] + by), step)
 
 
-def giving(number: float, *, sample: int = 0) -> Fault:
-    """A fault that makes one sample of every output this number, such as NaN."""
-    return Fault(lambda _, value: _with_sample(value, sample, np.full_like(value[sample], number)))
+def giving(number: float, *, sample: int = 0, step: str | None = None) -> Fault:
+    """A fault that makes one sample of a step, or of every step, this number, such as NaN."""
+    return Fault(lambda value: _with_sample(value, sample, np.full_like(value[sample], number)), step)
 
 
 class FakeReference(Runtime):
@@ -101,7 +127,55 @@ class FakeReference(Runtime):
         """What the model gives in this precision."""
         await self._fault.meet("predict")
         self.timings_s["first_predict"] = 0.0
-        return self._fault.changed(self._model(inputs, np.float64 if self.id.kind == "float64" else np.float32))
+        return self._model.predict(inputs, _DTYPES[self.id.kind], self._fault)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class FakeArtifact(ArtifactRuntime):
+    """An artifact in Python, whose points are the steps of its model."""
+
+    def __init__(self, id: RuntimeId, model: Awaitable[FakeModel]) -> None:
+        self.id = id
+        self.timings_s: dict[str, float] = {}
+        self._given = model
+
+    async def start(self) -> None:
+        """Wait for the model."""
+        self._model = await self._given
+        self.environment = Environment(LIBRARY, platform="NumPy", float_bits=64 if self.id.kind == "float64" else 32)
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The steps."""
+        return tuple(Point(n, step.op, step.inputs, n, f"{n}:0", False) for n, step in self._model.steps.items())
+
+    @property
+    def quantized(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    @property
+    def in_float32(self) -> Mapping[str, tuple[str, ...]]:
+        """None."""
+        return {}
+
+    @property
+    def alone_in_float32(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    def point_of(self, output: str) -> str:
+        """Outputs are steps."""
+        return output
+
+    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Values of steps."""
+        return self._model.run(feeds, fetches, _DTYPES[self.id.kind])
+
+    async def forget_weights(self) -> None:
+        """There are none."""
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -157,6 +231,8 @@ class FakePage(BrowserRuntime):
     ) -> None:
         super().__init__(host, id, artifact, flags, cpu_kernels)
         self._fault = fault
+        self._dtype = np.float16 if id.kind == "webgl-f16" else np.float32
+        self._held: dict[str, Array] = {}
         self._model_of = host.model_of
 
     async def start(self) -> None:
@@ -182,10 +258,32 @@ class FakePage(BrowserRuntime):
         async with self._step("predict", "predicting"):
             wire = dict(self._convert(spec.name, spec.name, inputs) for spec in self._model.signature.inputs)
             await self._fault.meet("predict")
-            outputs = self._model(wire, np.float16 if self.id.kind == "webgl-f16" else np.float32)
+            outputs = self._model.predict(wire, self._dtype, self._fault)
         self.timings_s.setdefault("first_predict", 0.0)
         self.timings_s["per_sample"] = self._fault.seconds_per_sample
-        return self._fault.changed({name: _rounded(value, np.float32) for name, value in outputs.items()})
+        return {name: _rounded(value, np.float32) for name, value in outputs.items()}
+
+    async def run_jobs(
+        self, feeds: Mapping[str, Array], jobs: Sequence[PointJob]
+    ) -> list[dict[str, Array] | RuntimeFailedError | InputError]:
+        """Executions between steps, each of what it is fed alone."""
+        async with self._step("predict", "running operations"):
+            await self._fault.meet("run")
+            return [self._run({name: feeds[name] for name in fed}, fetches) for fed, fetches in jobs]
+
+    async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
+        """Run once, and keep the values for `take`."""
+        async with self._step("predict", "running the model"):
+            await self._fault.meet("run")
+            self._held = self._run(feeds, fetches)
+
+    async def take(self, names: Sequence[str]) -> dict[str, Array]:
+        """Values that were kept."""
+        return {name: self._held.pop(name) for name in names}
+
+    def _run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        values = self._model.run(feeds, fetches, self._dtype, self._fault)
+        return {name: _rounded(value, np.float32) for name, value in values.items()}
 
     @property
     def is_alive(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .references import TraceReferences, start_references, start_single
+from .references import TraceReferences, start_references
 from .selecting import of_layers, worst_samples
 from .trace import TraceInputs, trace_run
 
@@ -11,7 +11,6 @@ __all__ = [
     "TraceReferences",
     "of_layers",
     "start_references",
-    "start_single",
     "trace_run",
     "worst_samples",
 ]

@@ -16,10 +16,18 @@ from ..artifact import Point
 from ..comparison import Statistics, measure, screen, summarize
 from ..gate import assess
 from ..tensors import parts
-from ..types import Array, Comparison, NanPolicy, Operand, PointResult, RuntimeId, TracePoint, WorstElement
-
-ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
-ARTIFACT_FLOAT64 = RuntimeId("artifact", "float64")
+from ..types import (
+    ARTIFACT_FLOAT32,
+    ARTIFACT_FLOAT64,
+    Array,
+    Comparison,
+    NanPolicy,
+    Operand,
+    PointResult,
+    RuntimeId,
+    TracePoint,
+    WorstElement,
+)
 
 LARGEST_HALF = 65504.0
 SMALLEST_HALF = 2.0**-24

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from ..errors import PycheckError
 from ..options.values import Options
 from ..runtimes.native.points import ModelPoints
-from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
+from ..types import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
 from .conversion import Converted, Sides, trace_conversion
 from .differences import differences
 from .gaps import Between, with_gaps
-from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
 from .model_graph import ModelGraph
 from .pairing import pair_layers, pair_nodes
 from .probing import Probed

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError
 from ..runtimes.native.artifact import ArtifactRuntime
-from ..types import ArtifactInfo
-from .measuring import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +23,15 @@ class TraceReferences:
     executor: Executor
 
 
-async def start_single(
-    artifact: ArtifactInfo, *, layers: Collection[str], executor: Executor, stack: AsyncExitStack
-) -> ArtifactRuntime:
-    """Start artifact:float32, which must run, to be closed with the stack; ArtifactFileError, RuntimeFailedError."""
-    return await stack.enter_async_context(
-        ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=executor, layers=layers)
-    )
-
-
 async def start_references(
-    single: ArtifactRuntime, artifact: ArtifactInfo, *, executor: Executor, stack: AsyncExitStack
+    single: ArtifactRuntime, beside: ArtifactRuntime, *, executor: Executor, stack: AsyncExitStack
 ) -> TraceReferences:
     """Start artifact:float64 beside `single`, to be closed with the stack. The graph that `single` read is freed."""
     double, failure = None, None
     try:
-        double = await stack.enter_async_context(
-            ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=executor, like=single)
-        )
+        double = await stack.enter_async_context(beside)
         await double.forget_weights()
     except (RuntimeFailedError, ArtifactFileError) as error:
-        failure = error
+        double, failure = None, error
     await single.forget_weights()
     return TraceReferences(single, double, failure, executor)

@@ -21,6 +21,7 @@ from ..runtimes.base import status_of
 from ..runtimes.browser.page import BrowserRuntime, PointJob
 from ..tensors import parts
 from ..types import (
+    ARTIFACT_FLOAT64,
     Array,
     ArtifactInfo,
     Comparison,
@@ -37,7 +38,6 @@ from . import selecting
 from .asking import Outcome
 from .expecting import InFloat32
 from .groups import fitting, usual_memory
-from .measuring import ARTIFACT_FLOAT64
 from .model_side import with_points_of
 from .probing import Probed, probe
 from .references import TraceReferences

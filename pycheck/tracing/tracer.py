@@ -10,6 +10,7 @@ from ..artifact import Point
 from ..errors import RuntimeFailedError
 from ..system.together import together
 from ..types import (
+    ARTIFACT_FLOAT32,
     HANDING_ON,
     Array,
     Comparison,
@@ -26,7 +27,7 @@ from . import causes, groups
 from .asking import Asker, Candidate, Measured
 from .effects import Effects, worth_measuring
 from .expecting import Expectations, InFloat32, Reference, Work
-from .measuring import ARTIFACT_FLOAT32, in_samples, located, renumbered, role
+from .measuring import in_samples, located, renumbered, role
 from .probing import Probed
 
 

@@ -32,6 +32,8 @@ from .evidence import (
 from .findings import Finding, NanPolicy, Severity, Verdict
 from .hints import VALUE_KINDS, InputHint, Padding, Values
 from .names import (
+    ARTIFACT_FLOAT32,
+    ARTIFACT_FLOAT64,
     BROWSER_ENGINES,
     BROWSER_KINDS,
     CLASSES,
@@ -78,6 +80,8 @@ from .trainings import (
 )
 
 __all__ = [
+    "ARTIFACT_FLOAT32",
+    "ARTIFACT_FLOAT64",
     "BROWSER_ENGINES",
     "BROWSER_KINDS",
     "CLASSES",

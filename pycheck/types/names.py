@@ -62,6 +62,10 @@ NATIVE_FLOAT32 = RuntimeId("native", "float32")
 
 NATIVE_FLOAT64 = RuntimeId("native", "float64")
 
+ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
+
+ARTIFACT_FLOAT64 = RuntimeId("artifact", "float64")
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:

@@ -17,13 +17,13 @@ from ..artifact.layers.differences import layers_differences
 from ..errors import PycheckError
 from ..gate import AUTO
 from ..types import (
+    ARTIFACT_FLOAT32,
     Array,
     ArtifactDifferences,
     ArtifactInfo,
     Comparison,
     Evidence,
     Report,
-    RuntimeId,
     RuntimeStatus,
     Tensors,
 )
@@ -33,7 +33,6 @@ from .references import ReferenceBatch, References
 
 _IN_PYTHON = frozenset({"native", "artifact"})
 _HALF_BITS = 16
-_ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
 
 
 async def established(
@@ -156,5 +155,5 @@ async def _first_batch(
     from ..runtimes.native.artifact import ArtifactRuntime
 
     batch, reference = next(references.again()), await references.batch(0)
-    async with ArtifactRuntime(_ARTIFACT_FLOAT32, artifact, executor=executor) as runtime:
+    async with ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=executor) as runtime:
         return await runtime.predict(batch.tensors), reference

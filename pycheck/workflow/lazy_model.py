@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from ..types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, Nonfi
 
 if TYPE_CHECKING:
     from ..model import Model
+    from ..runtimes.native.artifact import ArtifactRuntime
 
 T = TypeVar("T")
 
@@ -102,7 +103,7 @@ class Source:
 
     def variant(self, options: Options) -> Source:
         """The same model, loaded once for both, with an artifact of its own as `options` say."""
-        return type(self)(self._given, options, self._cache, self._executor, base=self)
+        return Source(self._given, options, self._cache, self._executor, base=self)
 
     def adopt(self, artifact: ArtifactInfo) -> None:
         """Take this for the artifact, instead of converting."""
@@ -173,6 +174,14 @@ class Source:
         from ..runtimes.native.model import NativeRuntime
 
         return NativeRuntime(id, self.model(), executor=self._executor, in_shapes=in_shapes)
+
+    def artifact_runtime(
+        self, id: RuntimeId, *, layers: Collection[str] = (), like: ArtifactRuntime | None = None
+    ) -> ArtifactRuntime:
+        """A runtime of the artifact in Python, not started; see there for `layers` and `like`."""
+        from ..runtimes.native.artifact import ArtifactRuntime
+
+        return ArtifactRuntime(id, self.artifact(), executor=self._executor, layers=layers, like=like)
 
     async def artifact(self) -> ArtifactInfo:
         """The artifact: the given one or the model itself, else from the cache, else converted now."""

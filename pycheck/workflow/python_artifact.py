@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from ..types import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
 from .lazy_model import Source
 
 if TYPE_CHECKING:
@@ -48,9 +49,10 @@ class PythonArtifact:
         artifact = await self._source.artifact()
         layers = await self._source.layer_names() if artifact.format == "graph" else ()
         await self._source.tensorflow()
-        from ..tracing import of_layers, start_single  # imports TensorFlow, which is quiet only by then
+        from ..tracing import of_layers
 
-        single = await start_single(artifact, layers=layers, executor=self._executor, stack=self._stack)
+        runtime = self._source.artifact_runtime(ARTIFACT_FLOAT32, layers=layers)
+        single = await self._stack.enter_async_context(runtime)  # which must run
         of_layers(single.points, self._layers)  # a name that is not there ends the run here
         return single
 
@@ -58,5 +60,5 @@ class PythonArtifact:
         single = await self.single()
         from ..tracing import start_references
 
-        artifact = await self._source.artifact()
-        return await start_references(single, artifact, executor=self._executor, stack=self._stack)
+        beside = self._source.artifact_runtime(ARTIFACT_FLOAT64, like=single)
+        return await start_references(single, beside, executor=self._executor, stack=self._stack)

@@ -381,7 +381,7 @@ def test_a_converted_model_is_handed_out(model: Path, run: Callable[..., Any], t
 def test_an_artifact_that_answers_in_another_shape_is_not_handed_out(
     quantize: str, fakes: Fakes, model: Path, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    fakes.break_("chromium:cpu", Fault(lambda _, value: value[:, :-1]))
+    fakes.break_("chromium:cpu", Fault(lambda value: value[:, :-1]))
     code, out, err = run("convert", model, "out", "--quantize", quantize)
     assert (code, out) == (4, "")
     assert "does not answer as the model does" in err

@@ -407,7 +407,9 @@ class Bench:
         )
 
     async def _trace(self, artifact: ArtifactInfo, *, given: bool) -> Report:
-        from pycheck.tracing import TraceInputs, start_references, start_single, trace_run
+        from pycheck.runtimes.native.artifact import ArtifactRuntime
+        from pycheck.tracing import TraceInputs, start_references, trace_run
+        from pycheck.types import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64
 
         async def drawn(count: int) -> TraceInputs:
             count = min(count, SAMPLES)
@@ -430,8 +432,10 @@ class Bench:
         )
         layers = self._layer_names() if artifact.format == "graph" else frozenset()
         async with AsyncExitStack() as stack:
-            single = await start_single(artifact, layers=layers, executor=self._executor, stack=stack)
-            references = await start_references(single, artifact, executor=self._executor, stack=stack)
+            runtime = ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=self._executor, layers=layers)
+            single = await stack.enter_async_context(runtime)
+            beside = ArtifactRuntime(ARTIFACT_FLOAT64, artifact, executor=self._executor, like=single)
+            references = await start_references(single, beside, executor=self._executor, stack=stack)
             return await trace_run(
                 report,
                 references=references,

@@ -14,7 +14,7 @@ import pytest
 from pycheck.errors import ConversionError
 from pycheck.inputs import from_arrays
 from pycheck.runtimes.base import Runtime
-from pycheck.runtimes.fake import FakeModel, FakeReference
+from pycheck.runtimes.fake import FakeModel, FakeReference, Step
 from pycheck.system.cache import Cache, Pending
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, Signature, Tensors, TensorSpec
 from pycheck.workflow.references import References
@@ -44,7 +44,7 @@ class Source:
         pass
 
     def runtime(self, id: RuntimeId, *, in_shapes: bool) -> Runtime:
-        return FakeReference(id, FakeModel(SIGNATURE, lambda inputs: {"y": 2 * inputs["x"]}))
+        return FakeReference(id, FakeModel(SIGNATURE, {"y": Step(("x",), lambda x: 2 * x)}))
 
 
 def test_a_batch_can_be_read_at_the_very_moment_at_which_the_cache_takes_it(
