@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from ..types.by_input import Ranges, Sizes
 from ..types import NanPolicy, RuntimeId
+from ..types.by_input import Ranges, Sizes
 '''
 
 #: The functions' names for their keywords, and the command that takes the same.

@@ -1,4 +1,4 @@
-"""Does a Keras model answer in the browser as it answers in Python?
+"""Check that a Keras model gives the same results in the browser as in Python.
 
 >>> import pycheck
 >>> report = pycheck.compare("model.keras", "inputs.npy")  # doctest: +SKIP

@@ -46,7 +46,7 @@ def compare(
     Args:
         model: Path of a ``.h5``, ``.hdf5`` or ``.keras`` file or a SavedModel folder, or a live ``keras.Model``.
         inputs: Path of a ``.npy``, ``.npz``, ``.safetensors`` or ``.json`` file, or arrays, of str for text. The first
-            axis of every array is the sample. None makes seeded inputs from the model's signature.
+            axis of every array is the sample. None generates them from a seed.
 
     Returns:
         The report. A candidate that failed is in it, with its error; drift and non-finite
@@ -55,8 +55,8 @@ def compare(
     Raises:
         UsageError: An option is wrong.
         ModelFileError, InputsFileError, ArtifactFileError: A file or an array cannot be used.
-        ConversionError: The model cannot become an artifact.
-        RuntimeFailedError: Native float32 itself failed, so that there is no reference.
+        ConversionError: The model cannot be converted.
+        RuntimeFailedError: native:float32 failed, so that there is no reference.
     """
     from .workflow import pipeline
 
@@ -70,7 +70,7 @@ def trace(
     inputs: str | os.PathLike[str] | Arrays | None = None,
     **options: Unpack[TraceKeywords],
 ) -> Report:
-    """Compare, and find the operation inside of the artifact where a difference starts.
+    """Compare, and find the operation of the artifact that introduces a difference.
 
     The report is that of `compare` with a `trace`: for every point of the artifact and every runtime the error
     that it has in the whole run, and the error of its operation alone, on the values that Python has there.
@@ -146,7 +146,7 @@ def rejudge(run: str | os.PathLike[str], **options: Unpack[RejudgeKeywords]) -> 
         run: The folder.
 
     Raises:
-        InputError: The folder is no saved run, or is damaged.
+        InputError: The folder is not a saved run, or is damaged.
     """
     from .workflow import pipeline
 
@@ -159,12 +159,12 @@ def check(
     models: Sequence[str] = (),
     **options: Unpack[CheckKeywords],
 ) -> CheckReport:
-    """Run the matrix of a configuration, and hold it against its budgets and the accepted release.
+    """Run all models and variants of a configuration, and check them against their budgets and the baseline.
 
     Args:
         config: A ``pycheck.toml``, or a ``pyproject.toml`` with ``[tool.pycheck]``; None takes the nearest one of the
             current folder and those above it.
-        models: Names of models or variants, ``*`` for anything; empty for all of them.
+        models: Names of models or variants, ``*`` as a wildcard; empty for all of them.
 
     Returns:
         The reports of all variants. A variant that could not be judged is in its `failures`; what fails is a verdict,
@@ -183,9 +183,9 @@ def update_baseline(
     models: Sequence[str] = (),
     **options: Unpack[CheckKeywords],
 ) -> CheckReport:
-    """Run the matrix without its baseline and, where all of it passes, write it down as the accepted release.
+    """Run all models and variants without the baseline and, if all pass, save their results as the baseline.
 
-    What is left out stays in the baseline as it was.
+    Models that are not run keep their results in the baseline.
 
     Args:
         config, models: As in `check`.
@@ -220,21 +220,21 @@ def convert(
     verify: bool = True,
     **options: Unpack[ConvertKeywords],
 ) -> ArtifactInfo:
-    """Convert a model to what plain TF.js loads, into a new or empty folder.
+    """Convert a model to a TF.js artifact, in a new or empty folder.
 
-    The artifact is run once in a browser and judged as `compare` judges, on `inputs` or on made ones.
+    One run in a browser verifies the artifact, on `inputs` or on generated ones, judged as `compare` judges.
 
     Args:
         model: As in `compare`.
-        folder: Where the ``model.json`` and its weight files go.
-        inputs: As in `compare`. Left out, 2 samples are made, or `samples`.
+        folder: Folder for the ``model.json`` and its weight files.
+        inputs: As in `compare`. By default 2 samples, or `samples`, are generated.
         verify: False converts without a browser.
 
     Raises:
         ModelFileError: The model cannot be read.
-        ConversionError: It cannot become an artifact, TF.js does not run the artifact, or the artifact fails the
-            check. Only in the last case it has been written, so that its error can be examined.
-        RuntimeUnavailableError: No browser could run the artifact, which has been written.
+        ConversionError: The model cannot be converted, TF.js cannot run the artifact, or the artifact fails the
+            check. Only in the last case the folder is written, so that the error can be examined.
+        RuntimeUnavailableError: No browser could run the artifact. The folder is written.
     """
     from .workflow import converting
 
@@ -242,26 +242,28 @@ def convert(
     work = converting.convert(path_or(model), Path(folder), asked, inputs=path_or(inputs), verify=verify)
     converted = _run(work)
     if converted.exit_code == 3:
-        raise RuntimeUnavailableError(f"{folder} is not verified: {converted.failure}", converted.advice)
+        raise RuntimeUnavailableError(
+            f"The artifact in {folder} is not verified: {converted.failure}", converted.advice
+        )
     if converted.failure:
-        raise ConversionError(f"{folder} is not verified: {converted.failure}", converted.advice)
+        raise ConversionError(f"The artifact in {folder} is not verified: {converted.failure}", converted.advice)
     return converted.artifact
 
 
 def asked_options(given: Mapping[str, Any], inputs: Any = None) -> Options:
-    """Options from the keywords of a function. UsageError names a value that is wrong."""
+    """Build options from the keywords of a function; UsageError names an invalid value."""
     from .options.reading import build
 
     return build(given, has_inputs=inputs is not None)
 
 
 def path_or(value: Any) -> Any:
-    """A path for what names one; anything else as it is."""
+    """Convert a text to a path; return other values unchanged."""
     return Path(value) if isinstance(value, str | os.PathLike) else value
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, also where an event loop is running already, as in a notebook."""
+    """Run to the end, even if an event loop is already running, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

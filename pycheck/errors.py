@@ -1,4 +1,4 @@
-"""Every error pycheck raises on purpose.
+"""The errors that pycheck raises on purpose.
 
 PycheckError                      exit code
 ├── UsageError                    2   an option or a configuration value
@@ -7,22 +7,23 @@ PycheckError                      exit code
 │   ├── ModelFileError            2   not a model, truncated, weights only, custom layer unknown
 │   ├── InputsFileError           2   not inputs, truncated, wrong shape, dtype or name
 │   └── ArtifactFileError         2   a TF.js model.json or its shards
-│       └── NotExecutableError    2   one that TF.js may run, and TensorFlow cannot
+│       └── NotExecutableError    2   a valid artifact that TensorFlow cannot run
 ├── RuntimeFailedError            3   a runtime started and then failed
 │   ├── NoKernelError             3   its backend lacks a kernel that the model needs
 │   ├── RuntimeUnavailableError   3   a runtime could not be started here
 │   └── RuntimeTimeoutError       3   no answer within --timeout
 ├── ConversionError               4   the model cannot become an artifact
-└── InternalError                70   a bug in pycheck, where the work on other models goes on
+└── InternalError                70   a bug in pycheck, in one model of several
 
-A message says what failed, where, the value seen; `advice` says what to do.
+A message says what failed and the value seen; `advice` is the fix, as an instruction. Both are whole sentences with a
+full stop, unless they end with a command to copy.
 """
 
 from __future__ import annotations
 
 
 class PycheckError(Exception):
-    """The root; `exit_code` is what the command line ends with."""
+    """The base class; `exit_code` is that of the command line."""
 
     exit_code = 70
 
@@ -35,7 +36,7 @@ class PycheckError(Exception):
         return f"{self.message}\n{self.advice}" if self.advice else self.message
 
     def told(self) -> str:
-        """As the command line prints it: the message, and the advice below it."""
+        """Format the error for the command line: the message, and the advice below it."""
         return "\n".join([f"pycheck: {self.message}", *(f"  {line}" for line in self.advice.splitlines())])
 
 
@@ -70,7 +71,7 @@ class ArtifactFileError(InputError):
 
 
 class NotExecutableError(ArtifactFileError):
-    """TF.js may run the artifact, and TensorFlow in Python cannot."""
+    """TensorFlow in Python cannot run the artifact; TF.js may."""
 
 
 class RuntimeFailedError(PycheckError):
@@ -102,6 +103,6 @@ class InternalError(PycheckError):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(
-            f"A bug in pycheck: {type(error).__name__}: {error}",
-            "Run pycheck compare on this model alone with -vv and report what it prints.",
+            f"This is a bug in pycheck: {type(error).__name__}: {error}",
+            "Run pycheck compare on only this model with -vv, and report its output.",
         )

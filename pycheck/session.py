@@ -1,4 +1,4 @@
-"""Runs that share their browsers, in a thread of its own: browsers outlive each of them, and callers need no loop."""
+"""A session: runs share browsers, in a thread of their own, so that callers need no event loop."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Session:
         inputs: str | os.PathLike[str] | Arrays | None = None,
         **options: Unpack[CompareKeywords],
     ) -> Report:
-        """What `pycheck.compare` does.
+        """Compare as `pycheck.compare` does.
 
         Args:
             model, inputs: As in `pycheck.compare`.
@@ -63,7 +63,7 @@ class Session:
         inputs: str | os.PathLike[str] | Arrays | None = None,
         **options: Unpack[TraceKeywords],
     ) -> Report:
-        """What `pycheck.trace` does.
+        """Trace as `pycheck.trace` does.
 
         Args:
             model, inputs: As in `pycheck.compare`.
@@ -72,7 +72,7 @@ class Session:
         return Report.of(self.run(lambda workbench: workbench.trace(path_or(model), path_or(inputs), asked)))
 
     def run(self, work: Callable[[Workbench], Coroutine[Any, Any, T]]) -> T:
-        """Do it and wait. What interrupts the wait (Ctrl-C, a timeout of the test) ends the work first."""
+        """Do the work and wait for it. An interrupt (Ctrl-C, a timeout of a test) ends the work first."""
         __tracebackhide__ = True
         loop, workbench = self._started()
         ended = threading.Event()

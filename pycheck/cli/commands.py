@@ -1,4 +1,4 @@
-"""The commands: each reads its options, calls the function that does the work, and hands its result on."""
+"""The commands: each reads its options, calls the function that does the work, and prints the result."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ Examples:
 
   pycheck check --config models/pycheck.toml --json check.json
 
-Exit code: 0 all pass; 1 a gate failed; else that of what kept a model from being judged, see pycheck compare.
+Exit code: 0 all passed; 1 a gate failed; if a model could not be judged, that of pycheck compare for it.
 """
 
 _EPILOG_TRAIN = """
@@ -103,12 +103,12 @@ Examples:
 
   pycheck compare model.keras inputs.npy --runtime device:pixel:webgl
 
-Exit code: 0; 2 usage error; 3 where nothing listens for devices.
+Exit code: 0; 2 usage error; 3 if pycheck devices --listen is not running.
 """
 
 app = typer.Typer(
     name="pycheck",
-    help="Does a Keras model answer in the browser as it answers in Python?\n\n"
+    help="Check that a Keras model gives the same results in the browser as in Python.\n\n"
     "Start with: pycheck compare MODEL INPUTS. If a browser does not start: pycheck doctor.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -125,7 +125,7 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
@@ -134,7 +134,7 @@ def _root(
 @app.command(epilog=_EPILOG_COMPARE, cls=LongCommand)
 @takes("compare")
 def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
-    """Run MODEL in Python and in real browsers on the same inputs, and say whether they answer alike."""
+    """Run MODEL in Python and in real browsers on the same inputs, and compare the outputs."""
     from ..workflow import pipeline
 
     options = _options(given, inputs)
@@ -144,7 +144,7 @@ def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, report
 @app.command(epilog=_EPILOG_TRACE, cls=LongCommand)
 @takes("trace")
 def trace(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
-    """Compare, and say at which operation inside of MODEL a difference starts, and why."""
+    """Compare, and find the operation in MODEL that introduces a difference, and its cause."""
     from ..workflow import pipeline
 
     options = _options({**given, "trace": True}, inputs)
@@ -153,7 +153,9 @@ def trace(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports:
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the models lie (default: here).")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder with the models (default: the current one).")
+    ] = Path(),
 ) -> None:
     """Write a commented pycheck.toml for the models in a folder."""
     from ..checks import begin
@@ -175,7 +177,7 @@ def check(
     reports: Reports,
     screen: Screen,
 ) -> None:
-    """Run the whole matrix of pycheck.toml, and hold it against its budgets and the accepted release."""
+    """Run all models and variants of pycheck.toml, and check them against their budgets and the baseline."""
     from .publishing import destinations, publish_check
 
     console = _console(screen)
@@ -184,21 +186,25 @@ def check(
     raise typer.Exit(publish_check(report, outputs, console, github=reports.github))
 
 
-baseline = typer.Typer(help="The accepted release, which pycheck check holds others against.", no_args_is_help=True)
+baseline = typer.Typer(
+    help="Manage the baseline: the accepted results that pycheck check compares with.", no_args_is_help=True
+)
 app.add_typer(baseline, name="baseline")
 
 
 @baseline.command("update")
 @takes("baseline")
 def baseline_update(models: VariantNames = None, *, config: ConfigPath = None, given: Given, screen: Screen) -> None:
-    """Run the matrix and, where all passes, accept it: write down how each output did, and on what."""
+    """Run all models and variants and, if all pass, save their results as the baseline."""
     from ..checks import accept
     from .publishing import publish_check
 
     console = _console(screen)
     plan, report = _check(config, models, given, console, against_baseline=False)
     code = publish_check(report, {}, console, github=False)
-    console.note(accept(report, plan) if code == 0 else "The baseline stays as it was: only what passes is accepted.")
+    console.note(
+        accept(report, plan) if code == 0 else "The baseline is unchanged: pycheck only accepts a run that passes."
+    )
     raise typer.Exit(code)
 
 
@@ -223,7 +229,7 @@ def _check(
 def train(
     model: ModelPath, inputs: TrainInputsPath, targets: TargetsPath, *, given: Given, reports: Reports, screen: Screen
 ) -> None:
-    """Train MODEL in Python and in real browsers on the same batches, and say whether they learn alike."""
+    """Train MODEL in Python and in real browsers on the same batches, and compare losses, gradients and weights."""
     from ..training.recipe import asked_recipe
     from ..workflow import pipeline
 
@@ -236,7 +242,7 @@ def train(
 def gradients(
     model: ModelPath, inputs: TrainInputsPath, targets: TargetsPath, *, given: Given, reports: Reports, screen: Screen
 ) -> None:
-    """Compare MODEL's gradient on its first batch, and check both passes in Python operation by operation."""
+    """Compare MODEL's gradients on the first batch, and check each operation's forward and backward pass in Python."""
     from ..training.recipe import asked_recipe
     from ..workflow import pipeline
 
@@ -246,11 +252,11 @@ def gradients(
 
 @app.command("inputs")
 def inputs_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=".npy, .npz or .safetensors.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Data file: .npy, .npz or .safetensors.")],
     json: JsonPath = None,
     no_color: NoColor = False,
 ) -> None:
-    """Look at the hygiene of a data file by itself: NaN, outliers, scale, columns, types, half floats."""
+    """Check a data file for NaN, outliers, scale, constant columns, types and float16 range."""
     from ..workflow import hygiene
     from .publishing import destinations, standard_output
 
@@ -264,13 +270,13 @@ def inputs_(
 @app.command("report")
 @takes("report")
 def report_(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What pycheck compare --save-run kept.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that pycheck compare --save-run wrote.")],
     *,
     given: Given,
     reports: Reports,
     screen: Screen,
 ) -> None:
-    """Judge and report a saved run again; needs neither TensorFlow nor a browser."""
+    """Judge and report a saved run again, without TensorFlow and browsers."""
     from ..workflow import pipeline
     from .publishing import destinations, publish
 
@@ -282,11 +288,11 @@ def report_(
 @app.command(cls=LongCommand)
 @takes("convert")
 def convert(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder for model.json and its shards.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model: .h5, .hdf5, .keras or a SavedModel folder.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New or empty folder for model.json and its shards.")],
     *,
     inputs: Annotated[
-        Path | None, typer.Option("--inputs", metavar="PATH", help="Verify on these inputs (default: made ones).")
+        Path | None, typer.Option("--inputs", metavar="PATH", help="Verify on these inputs (default: generated ones).")
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Run the artifact once in TF.js and judge it as compare does.")
@@ -294,9 +300,9 @@ def convert(
     given: Given,
     screen: Screen,
 ) -> None:
-    """Convert MODEL to what plain TF.js loads, verify it by one run in a browser, and write it.
+    """Convert MODEL to a TF.js artifact, verify it by one run in a browser, and write it.
 
-    It ends with 1 if the artifact fails the check, with 3 if no browser could run it, with 4 if TF.js does not run it.
+    Exit code: 1 if the artifact fails the check; 3 if no browser can run it; 4 if TF.js cannot run it.
     """
     from ..workflow import converting
     from .publishing import standard_output
@@ -314,11 +320,11 @@ def convert(
 @app.command()
 def explain(
     code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="Of a finding; left out: list all codes.")
+        str | None, typer.Argument(metavar="[CODE]", help="Code of a finding (default: list all codes).")
     ] = None,
     no_color: NoColor = False,
 ) -> None:
-    """Say what the CODE of a finding means, why it happens, how to see it and what to do."""
+    """Explain the CODE of a finding: its meaning, its causes, how to reproduce it and how to fix it."""
     from . import explain as explanations
     from .console import Console
     from .publishing import standard_output
@@ -334,14 +340,14 @@ def schema(
         str,
         typer.Argument(
             metavar="report|check|config",
-            help="Of what: one model, a check, or pycheck.toml.",
+            help="Schema of a report, of a check, or of pycheck.toml (default: report).",
             autocompletion=lambda: ["report", "check", "config"],
         ),
     ] = "report",
 ) -> None:
-    """Print the JSON Schema of what --json writes, or of pycheck.toml, which an editor completes and checks by it.
+    """Print the JSON Schema of the reports that --json writes, or of pycheck.toml for editors.
 
-    The schema_version of a report changes when what is there does.
+    The schema_version of a report changes when its fields change.
     """
     import json
 
@@ -360,21 +366,20 @@ def schema(
 def doctor(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[tensorflowjs]", help="What --install installs in the place of browsers."),
+        typer.Argument(metavar="[tensorflowjs]", help="Install the published converter instead of browsers."),
     ] = None,
     install: Annotated[
         bool,
         typer.Option(
             "--install",
-            help="Install the browsers that are missing; or tensorflowjs, the published converter, into an environment "
-            "of its own.",
+            help="Install missing browsers; with tensorflowjs, the published converter in a separate environment.",
         ),
     ] = False,
     *,
     given: Given,
     no_color: NoColor = False,
 ) -> None:
-    """Say which runtimes can start here, on what they run, and why the others cannot."""
+    """Show the runtimes that start here, their hardware, and why the others do not start."""
     from ..setup import doctor as examination
     from .publishing import standard_output
 
@@ -401,27 +406,27 @@ def _install_converter(what: list[str], install: bool, options: Options, console
 
     if what != ["tensorflowjs"] or not install:
         raise UsageError(
-            f"pycheck doctor {' '.join(what)}: it takes no such argument",
-            "Write pycheck doctor --install tensorflowjs for the published converter.",
+            f"pycheck doctor does not accept {' '.join(what)!r} here.",
+            "To install the published converter, run: pycheck doctor --install tensorflowjs",
         )
     found = install_published(Cache(options.cache_dir), console.note)
     with standard_output():
         print(f"{found}: {found.python}")
 
 
-cache = typer.Typer(help="What was computed before, and is kept for the next run.", no_args_is_help=True)
+cache = typer.Typer(help="Manage the cache of artifacts and Python results.", no_args_is_help=True)
 app.add_typer(cache, name="cache")
 
 
 @cache.command("dir")
 def cache_dir() -> None:
-    """Print the folder: PYCHECK_CACHE_DIR, cache_dir of pycheck.toml, or the system's own place."""
+    """Print the folder: PYCHECK_CACHE_DIR, cache_dir of pycheck.toml, or the system's default."""
     _say(str(_cache().root))
 
 
 @cache.command("size")
 def cache_size() -> None:
-    """Print how much is kept, by kind."""
+    """Print the size of the cache, by kind."""
     from ..report.wording import size
 
     sizes = _cache().sizes()
@@ -434,14 +439,16 @@ def cache_size() -> None:
 def cache_clean(
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also the published converter's environment, which takes minutes to make."),
+        typer.Option(
+            "--all", help="Also remove the published converter's environment, which takes minutes to install."
+        ),
     ] = False,
 ) -> None:
-    """Remove what is kept, but for what runs at this moment use."""
+    """Empty the cache, except for entries that current runs use."""
     from ..report.wording import size
 
     removed, kept = _cache().clean(environments=everything)
-    _say(f"removed {size(removed)}" + (f"; {size(kept)} are left, see pycheck cache size" if kept else ""))
+    _say(f"Removed {size(removed)}." + (f" {size(kept)} remain, see pycheck cache size." if kept else ""))
 
 
 def _cache() -> Cache:
@@ -459,18 +466,21 @@ def _say(text: str) -> None:
 
 @app.command(epilog=_EPILOG_DEVICES)
 def devices(
-    listen: Annotated[bool, typer.Option("--listen", help="Let devices in, until Ctrl-C.")] = False,
+    listen: Annotated[bool, typer.Option("--listen", help="Accept devices until Ctrl-C.")] = False,
     host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of this machine, to listen on (default: in its network).")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Address to listen on (default: that of this machine in its network)."),
     ] = None,
-    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8477,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port to listen on; 0 selects a free one.")
+    ] = 8477,
     name: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="What the next device is called; left out: as its browser says. Repeatable."),
+        typer.Option(metavar="NAME", help="Name of the next device (default: read from its browser). Repeatable."),
     ] = None,
     no_color: NoColor = False,
 ) -> None:
-    """Make phones and other computers into runtimes, while they have a page open; list those that are there."""
+    """List connected phones and computers; with --listen, accept them as runtimes while their page is open."""
     from ..workflow import devices as phones
     from .publishing import standard_output
 
@@ -501,7 +511,7 @@ def _console(screen: Screen) -> Console:
 
 
 def _publish(work: Callable[[Observer], Coroutine[Any, Any, Report]], reports: Reports, screen: Screen) -> NoReturn:
-    """Do the work, publish its report, and end with its exit code."""
+    """Do the work, publish its report, and exit with its exit code."""
     from .publishing import destinations, publish
 
     console, outputs = _console(screen), destinations(reports)

@@ -1,4 +1,4 @@
-"""What a person sees at the terminal: progress on standard error, results on standard output."""
+"""The terminal: progress on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CheckObserver = Callable[[str, str, str, int, int], None]
 
 class _Terminal(RichConsole):
     def on_broken_pipe(self) -> None:
-        """Leave it to whoever prints; Rich itself would end the process with 1."""
+        """Raise the error: Rich would end the process with exit code 1."""
         raise
 
 
@@ -41,7 +41,7 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Observer]:
-        """Lend an observer that draws a bar a runtime, where someone watches; lines where nobody does."""
+        """Yield an observer that draws a progress bar for each runtime; without a terminal it prints lines."""
         if self._verbosity < 0:
             yield lambda runtime, step, done, total: None
         elif not self._err.is_terminal:
@@ -75,20 +75,20 @@ class Console:
         return observe
 
     def note(self, text: str) -> None:
-        """One line of what goes on, on standard error."""
+        """Print one line of progress on standard error."""
         if self._verbosity >= 0:
             with suppress(BrokenPipeError):  # nobody reads it any more
                 print(text, file=sys.stderr, flush=True)
 
     def report(self, report: Report) -> None:
-        """The report, on standard output."""
+        """Print a report on standard output."""
         from ..report.terminal import print_report
 
         print_report(report, self._out, verbosity=self._verbosity)
 
     @contextmanager
     def check_progress(self, runtimes: Mapping[str, int]) -> Iterator[CheckObserver]:
-        """Lend an observer for a check: a bar a variant, which has so many runtimes; lines where nobody watches."""
+        """Yield an observer that draws a progress bar for each variant; without a terminal it prints lines."""
         if self._verbosity < 0:
             yield lambda variant, runtime, step, done, total: None
         elif not self._err.is_terminal:
@@ -101,13 +101,13 @@ class Console:
                 yield progress.observe
 
     def check(self, check: CheckReport) -> None:
-        """A check, on standard output."""
+        """Print the report of a check on standard output."""
         from ..report.check_terminal import print_check
 
         print_check(check, self._out, verbosity=self._verbosity)
 
     def artifact(self, converted: Converted) -> None:
-        """What was converted, where it lies, why in that format, and whether it is verified."""
+        """Print an artifact: its format, folder, notes, and whether it is verified."""
         artifact = converted.artifact
         lines = [f"{artifact.format} model, {artifact.size_bytes / 1e6:.2f} MB, in {artifact.folder}"]
         lines += [f"  why {artifact.format}: {artifact.reason}"] if artifact.reason else []
@@ -120,7 +120,7 @@ class Console:
         print("\n".join(lines))
 
     def markdown(self, text: str) -> None:
-        """A page: laid out where someone reads it, as it is where a file or a program does."""
+        """Print Markdown: formatted on a terminal, as plain text into a file or pipe."""
         if not self._out.is_terminal:
             print(text, end="")
             return
@@ -129,7 +129,7 @@ class Console:
         self._out.print(Markdown(text))
 
     def hygiene(self, found: Hygiene, json_path: str | None = None) -> None:
-        """What is in a data file and what is to be said of it; as JSON to a path, or - for standard output."""
+        """Print the arrays of a data file and the findings; as JSON to a path, or - for standard output."""
         if json_path is not None:
             import json
 
@@ -148,10 +148,10 @@ class Console:
             self._out.print(Text(f"{finding.severity.value}  {finding.code}  {finding.summary}"))
             self._out.print(Text(f"    {finding.advice}", "dim"))
         if not found.findings:
-            self._out.print(Text("nothing to say of it", "green"))
+            self._out.print(Text("no problem found", "green"))
 
     def devices(self, devices: Sequence[DeviceInfo]) -> None:
-        """The devices that are there, one a line."""
+        """Print the connected devices, one a line."""
         from ..workflow.devices import describe
 
         for device in devices:
@@ -160,7 +160,7 @@ class Console:
             self._out.print(Text("no device is connected"))
 
     def device_event(self, event: Event) -> None:
-        """What happens while devices are listened for; an address comes with a code to scan where a person looks."""
+        """Print an event of `pycheck devices --listen`; on a terminal an address has a QR code."""
         from ..workflow.devices import Invited, Joined, describe, qr_code
 
         if isinstance(event, Invited):
@@ -176,7 +176,7 @@ class Console:
         self._out.file.flush()
 
     def diagnosis(self, diagnosis: Diagnosis) -> None:
-        """Which runtimes start here, as a table, and what to do about the others; commands stay in one line."""
+        """Print which runtimes start here as a table, and advice for the others; commands stay in one line."""
         from ..report.layout import capture, hanging, line
 
         widest = max((len(str(row.runtime)) for row in diagnosis.rows), default=0) + 2
@@ -190,10 +190,10 @@ class Console:
 
 
 def _verification(converted: Converted) -> list[str]:
-    """What one run of a fresh artifact showed."""
+    """Format the result of the run that verified a new artifact."""
     report = converted.report
     if report is None:
-        return ["not verified, as --no-verify asks"]
+        return ["not verified (--no-verify)"]
     if converted.failure:
         return [f"NOT VERIFIED: {converted.failure}", *([f"  {converted.advice}"] if converted.advice else [])]
     judged = [c for c in report.comparisons if c.passed is not None]
@@ -207,9 +207,8 @@ def _inputs(report: Report) -> str:
     inputs, signature = report.inputs, report.model.signature
     if not signature.inputs:
         return "without inputs"
-    origin = f"of {inputs.path}" if inputs.path else "that were made"
+    origin = f"of {inputs.path}" if inputs.path else "that were generated"
     if not signature.has_samples:
-        return (
-            f"with one {'' if inputs.path else 'made '}value of each input{f' of {inputs.path}' if inputs.path else ''}"
-        )
+        return f"with one {'' if inputs.path else 'generated '}value of each "
+        f"input{f' of {inputs.path}' if inputs.path else ''}"
     return f"with {inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"

@@ -1,4 +1,4 @@
-"""What `pycheck explain` prints: the page of a code, or the list of all."""
+"""The text of `pycheck explain`: the page of a code, or the list of all codes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from ..report.pages import read_page
 
 
 def page(code: str) -> str:
-    """The page of a code, as Markdown. UsageError for an unknown code names the nearest."""
+    """Return the page of a code, as Markdown. UsageError for an unknown code names the nearest."""
     if code not in CODES:
         near = nearest(code)
         raise UsageError(
-            f"no finding has the code {code!r}",
-            f"The nearest: {', '.join(near)}." if near else "pycheck explain, without a code, lists them all.",
+            f"No finding has the code {code!r}.",
+            f"Did you mean {' or '.join(near)}?" if near else "To list all codes, run: pycheck explain",
         )
     try:
         return read_page(code)
     except OSError as error:
-        raise UsageError(f"the page of {code} cannot be read: {error}", "Install pycheck again.") from error
+        raise UsageError(
+            f"Cannot read the page of {code}: {error}.", "Reinstall pycheck: pip install --force-reinstall pycheck"
+        ) from error
 
 
 def index() -> str:
-    """Every code and what it means, as Markdown."""
+    """Return the list of all codes with their meanings, as Markdown."""
     rows = [f"| `{code}` | {kind.title} |" for code, kind in sorted(CODES.items())]
-    return "\n".join(["| code | what it means |", "| --- | --- |", *rows, "", "`pycheck explain CODE` says more.", ""])
+    return "\n".join(["| code | meaning |", "| --- | --- |", *rows, "", "For details, run `pycheck explain CODE`.", ""])

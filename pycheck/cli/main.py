@@ -20,7 +20,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def run(arguments: list[str]) -> int:
-    """The exit code of one command line."""
+    """Run one command line, and return its exit code."""
     verbose = sum(len(a) - 1 if re.fullmatch("-v+", a) else a == "--verbose" for a in arguments) > 1
     try:
         app(arguments, prog_name="pycheck")
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     except SystemExit as done:  # how typer ends, usage errors included
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except Interrupted as interrupted:
-        print("pycheck: interrupted; the browsers are closed", file=sys.stderr, flush=True)
+        print("pycheck: Interrupted. The browsers are closed.", file=sys.stderr, flush=True)
         return interrupted.exit_code
     except PycheckError as error:
         if verbose:
@@ -39,17 +39,17 @@ def run(arguments: list[str]) -> int:
         if verbose:
             traceback.print_exc()
         if isinstance(error, OSError) and error.errno in _FULL:
-            print(f"pycheck: {error.strerror}: {error.filename or 'while writing'}", file=sys.stderr)
+            print(f"pycheck: Cannot write {error.filename or 'a file'}: {error.strerror}.", file=sys.stderr)
             return EXIT_USAGE
         print(
-            f"pycheck: a bug in pycheck: {type(error).__name__}: {error}\n"
-            "  Run it again with -vv and report what it prints.",
+            f"pycheck: This is a bug in pycheck: {type(error).__name__}: {error}\n"
+            "  Run the command again with -vv, and report its output.",
             file=sys.stderr,
         )
         return EXIT_BUG
 
 
 def main() -> None:
-    """The `pycheck` command."""
+    """Run the `pycheck` command."""
     process.own = True
     process.end(run(sys.argv[1:]))  # also because a TensorFlow call in its thread cannot be interrupted

@@ -32,24 +32,26 @@ Github = Annotated[
     bool | None,
     typer.Option(
         "--github/--no-github",
-        help="Annotations in the log of GitHub Actions, and the summary of its step (default: where it runs).",
+        help="Write annotations and a step summary for GitHub Actions (default: yes in GitHub Actions).",
     ),
 ]
 Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; -vv shows tracebacks.")
+    int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Print more; -vv prints tracebacks.")
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the verdict.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only the verdict.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colours, as NO_COLOR does.")]
 InputsPath = Annotated[
     Path | None,
-    typer.Argument(metavar="INPUTS", help=".npy, .npz, .safetensors or .json; left out: seeded inputs are made."),
+    typer.Argument(
+        metavar="INPUTS", help="Inputs: .npy, .npz, .safetensors or .json (default: generated from a seed)."
+    ),
 ]
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
         "--config",
         metavar="PATH",
-        help="The configuration (default: the nearest pycheck.toml or pyproject.toml, here or above).",
+        help="Configuration (default: the nearest pycheck.toml or pyproject.toml, here or above).",
     ),
 ]
 TfjsVersions = Annotated[
@@ -57,19 +59,17 @@ TfjsVersions = Annotated[
     typer.Option(
         "--tfjs-version",
         metavar="X.Y.Z|DIR",
-        help="Run under this release of TF.js, from npm or from a folder that npm filled. Repeatable.",
+        help="Run with this release of TF.js, from npm or from a folder with its node_modules. Repeatable.",
     ),
 ]
 VariantNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="MODEL", help="Names of models or variants, * for anything; left out: all of them."),
+    typer.Argument(metavar="MODEL", help="Names of models or variants, with * as a wildcard (default: all)."),
 ]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help=".h5, .hdf5, .keras or a SavedModel folder.")]
-TargetsPath = Annotated[
-    Path, typer.Argument(metavar="TARGETS", help=".npy, .npz or .safetensors: what the outputs should be.")
-]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model: .h5, .hdf5, .keras or a SavedModel folder.")]
+TargetsPath = Annotated[Path, typer.Argument(metavar="TARGETS", help="Target outputs: .npy, .npz or .safetensors.")]
 TrainInputsPath = Annotated[
-    Path, typer.Argument(metavar="INPUTS", help=".npy, .npz or .safetensors; the first axis is the sample.")
+    Path, typer.Argument(metavar="INPUTS", help="Inputs: .npy, .npz or .safetensors; the first axis is the sample.")
 ]
 
 
@@ -96,9 +96,9 @@ class Reports(Group):
 
 @dataclass(frozen=True, slots=True)
 class Screen(Group):
-    """How much is said at the terminal."""
+    """How much is printed at the terminal."""
 
-    title = "The terminal"
+    title = "Terminal"
     verbose: Verbose = 0
     quiet: Quiet = False
     no_color: NoColor = False

@@ -1,4 +1,4 @@
-"""What a person sees while a check runs: how far each variant is, and what goes on in it now."""
+"""The progress bars of a check: one for each variant, with its current step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDS = ("ok", "unavailable", "failed", "timed_out")
 
 
 class MatrixProgress:
-    """A bar a variant on a console that someone watches, as a context manager; `runtimes` is how many each has."""
+    """One progress bar for each variant, as a context manager; `runtimes` is the number of runtimes of each."""
 
     def __init__(self, runtimes: Mapping[str, int], console: Console) -> None:
         columns = (
@@ -40,7 +40,7 @@ class MatrixProgress:
         self._progress.stop()
 
     def observe(self, variant: str, runtime: str, step: str, done: int, total: int) -> None:
-        """Take note of what a runtime of a variant does now."""
+        """Update the step of one runtime of a variant."""
         task, doing = self._tasks[variant], self._doing[variant]
         self._progress.start_task(task)
         if not runtime:

@@ -1,4 +1,4 @@
-"""Where reports go: checked before any work is done, written when all of them are rendered."""
+"""Writing of reports: paths are checked before the work starts, files written after all are rendered."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..types import CheckReport, Report
 from .console import Console
 from .options import Reports
 
-_ELSEWHERE = "Name a file in a folder that exists and can be written."
+_ELSEWHERE = "Name a file in an existing folder that you can write to."
 
 
 def destinations(reports: Reports) -> dict[str, str]:
-    """Where reports go, by kind, checked before any work is done."""
+    """Return the path of each report, by kind, after checking that all can be written."""
     paths = {"json": reports.json, "html": reports.html, "junit": reports.junit, "markdown": reports.markdown}
     outputs = {kind: path for kind, path in paths.items() if path}
     for kind, path in outputs.items():
         if others := [f"--{other}" for other in outputs if outputs[other] == path and other != kind]:
             where = "standard output (-)" if path == "-" else path
-            raise UsageError(f"--{kind} and {', '.join(others)} both go to {where}", "Give each report its own place.")
+            raise UsageError(f"--{kind} and {', '.join(others)} both name {where}.", "Give each report its own file.")
     for kind, path in outputs.items():
         if path != "-":
             _check_writable(f"--{kind} {path}", Path(path))
@@ -40,13 +40,13 @@ def _check_writable(option: str, path: Path) -> None:
         if not existed:
             path.unlink()
     except OSError as error:
-        raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
+        raise UsageError(f"{option}: cannot write this file: {error.strerror}.", _ELSEWHERE) from error
 
 
 def publish(report: Report, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
-    """Write every report to its place, or the terminal report where none takes standard output; the exit code.
+    """Write every report, and print the terminal report unless one has standard output; return the exit code.
 
-    `github` is whether to tell GitHub Actions; None: where GITHUB_ACTIONS says that this runs there.
+    `github`: whether to annotate the run in GitHub Actions; None: if the variable GITHUB_ACTIONS is set.
     """
     _put({kind: render(report, kind) for kind in outputs}, outputs, lambda: console.report(report))
     if _is_on_github(github):
@@ -57,7 +57,7 @@ def publish(report: Report, outputs: dict[str, str], console: Console, *, github
 
 
 def publish_check(check: CheckReport, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
-    """The same for a check."""
+    """Write and print the reports of a check; return the exit code."""
     _put({kind: render_check(check, kind) for kind in outputs}, outputs, lambda: console.check(check))
     if _is_on_github(github):
         from ..report.github import render_check_annotations
@@ -96,7 +96,7 @@ def _tell_github(annotations: str, markdown: str) -> None:
             with Path(file).open("a", encoding="utf-8") as summary:
                 summary.write(within_summary(markdown))
         except OSError as error:
-            print(f"GITHUB_STEP_SUMMARY: {file} cannot be written: {error.strerror}", file=sys.stderr)
+            print(f"pycheck: Cannot write GITHUB_STEP_SUMMARY {file}: {error.strerror}.", file=sys.stderr)
 
 
 def _write(option: str, path: Path, text: str) -> None:
@@ -106,12 +106,12 @@ def _write(option: str, path: Path, text: str) -> None:
     except OSError as error:
         if not existed:
             path.unlink(missing_ok=True)
-        raise UsageError(f"{option}: it cannot be written: {error.strerror}", _ELSEWHERE) from error
+        raise UsageError(f"{option}: cannot write this file: {error.strerror}.", _ELSEWHERE) from error
 
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """Whoever reads may stop early (`| head`): that changes neither the verdict nor the exit code."""
+    """Ignore a closed pipe (`| head`): it changes neither the verdict nor the exit code."""
     try:
         yield
         sys.stdout.flush()

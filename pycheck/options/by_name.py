@@ -31,7 +31,7 @@ class _ByName(Kind):
         for item in value if isinstance(value, list | tuple) else [value]:
             name, rest = self.parts(str(item))
             if not name and None in found:
-                raise WrongValue(item, "two values are for all of them; give the others a name, as in NAME:VALUE")
+                raise WrongValue(item, "two values have no name: write all but one as NAME:VALUE")
             found[name or None] = self.of(name or None, rest)
         return found
 
@@ -65,9 +65,9 @@ class Limits(_ByName):
         try:
             number = float(value)
         except (TypeError, ValueError):
-            raise WrongValue(shown, f"{value!r} is no number; write 1e-4 or OUTPUT:1e-4") from None
+            raise WrongValue(shown, f"{value!r} is not a number: write 1e-4 or OUTPUT:1e-4") from None
         if not number >= 0:
-            raise WrongValue(shown, "it must be at least 0")
+            raise WrongValue(shown, "the value must be at least 0")
         return number
 
     def text(self, value: float) -> str:
@@ -100,10 +100,10 @@ class RangesOfInputs(_ByName):
             low, high = (float(part) for part in _parts(parts))
         except (TypeError, ValueError):
             raise WrongValue(
-                shown, "write LO:HI or INPUT:LO:HI", "Such as 0:255, or kinds:0:12 for one input."
+                shown, "the form is LO:HI or INPUT:LO:HI", "For example 0:255, or kinds:0:12 for one input."
             ) from None
         if not low < high:
-            raise WrongValue(shown, "the first number must be the smaller")
+            raise WrongValue(shown, "the first number must be less than the second")
         return low, high
 
     def text(self, value: Range) -> str:
@@ -136,7 +136,7 @@ class SizesOfInputs(_ByName):
         except (TypeError, ValueError):
             raise _wrong_size(_shown(name, value)) from None
         if not numbers or min(numbers) < 1:
-            raise WrongValue(_shown(name, size_text(numbers)), "a size is at least 1")
+            raise WrongValue(_shown(name, size_text(numbers)), "a size must be at least 1")
         return numbers
 
     def text(self, value: Iterable[int]) -> str:
@@ -216,8 +216,9 @@ class Addresses(_ByEngine):
         if engine not in _engines() or not (address == "by-hand" or re.match(r"(ws|http)s?://.", address)):
             raise WrongValue(
                 f"{engine}={address}",
-                f"write ENGINE=ADDRESS, the engine one of {', '.join(_engines())}",
-                "ADDRESS is a Playwright server's (ws://...), Chromium's DevTools (http://127.0.0.1:9222) or by-hand.",
+                f"the form is ENGINE=ADDRESS, with the engine {', '.join(_engines())}",
+                "ADDRESS is that of a Playwright server (ws://...), of Chromium's DevTools (http://127.0.0.1:9222), "
+                "or by-hand.",
             )
         return address
 
@@ -233,7 +234,7 @@ def _shown(name: str | None, value: object) -> str:
 
 
 def _wrong_size(text: str) -> WrongValue:
-    return WrongValue(text, "write N, NxM or INPUT:N", "Such as 224x224, or audio:16000 for one input.")
+    return WrongValue(text, "the form is N, NxM or INPUT:N", "For example 224x224, or audio:16000 for one input.")
 
 
 def _parts(value: Any) -> Sequence[Any]:

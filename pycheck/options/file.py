@@ -1,4 +1,4 @@
-"""The file that settings are written in, pycheck.toml or pyproject.toml, and on which line each of them stands."""
+"""Reading of settings files, pycheck.toml or pyproject.toml, with the line of each setting."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ class SettingsFile:
         try:
             return TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
-            raise UsageError(f"{self.place(*keys)}: {_wrong(error)}; the value is {value!r}") from error
+            raise UsageError(f"{self.place(*keys)}: {_wrong(error)}; the value is {value!r}.") from error
 
     def unknown(self, keys: Path_, known: Iterable[str]) -> UsageError:
-        """The error for a key that nobody knows."""
-        return UsageError(f"{self.place(*keys)}: unknown setting {keys[-1]!r}", nearest(str(keys[-1]), known))
+        """Return the error for an unknown key."""
+        return UsageError(f"{self.place(*keys)}: unknown setting {keys[-1]!r}.", nearest(str(keys[-1]), known))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The advice for a word that is none of those known."""
+    """Return the advice for an unknown word: the nearest known one, or all of them."""
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names)}."
+    return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(names)}."
 
 
 def find(folder: Path) -> SettingsFile | None:
@@ -102,17 +102,17 @@ def _mentions_us(path: Path) -> bool:
 
 
 def read(path: Path) -> SettingsFile:
-    """One file; UsageError when it cannot be read or is no TOML."""
+    """Read one settings file; UsageError if it cannot be read or is not TOML."""
     try:
         text = path.read_text(encoding="utf-8")
         table: Any = tomllib.loads(text)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
     prefix = _TABLE if path.name == _PYPROJECT else ()
     for key in prefix:
         table = table.get(key, {})
         if not isinstance(table, dict):
-            raise UsageError(f"{path}: {key} is {table!r}, not a table", "Write [tool.pycheck].")
+            raise UsageError(f"{path}: {key} must be a table, and is {table!r}.", "Write [tool.pycheck].")
     lines = {keys[len(prefix) :]: line for keys, line in _lines(text).items() if keys[: len(prefix)] == prefix}
     return SettingsFile(path, table, lines)
 

@@ -22,10 +22,10 @@ _FLAGS = {option.option[2:]: option for option in BY_NAME.values()}
 
 
 def accepts(command: str) -> Callable[[F], F]:
-    """A public function whose ``**options`` are those that a command takes.
+    """Decorate a public function: its ``**options`` are the options of a command.
 
-    `inspect.signature` and `help` show each of them. A keyword that is none of them is a TypeError, as for every
-    function. What the function raises of pycheck's own errors names keywords, where the command line has options.
+    `inspect.signature` and `help` show each of them. An unknown keyword is a TypeError, as for every function.
+    pycheck's errors then name keywords instead of options of the command line.
     """
 
     def decorate(function: F) -> F:
@@ -56,7 +56,7 @@ def accepts(command: str) -> Callable[[F], F]:
 
 
 def in_python(error: PycheckError) -> PycheckError:
-    """The error with the keywords of Python in the place of the command line's options."""
+    """Replace options of the command line in an error by keywords of Python."""
     error.message, error.advice = _in_python(error.message), _in_python(error.advice)
     error.args = (error.message,)
     return error

@@ -1,4 +1,4 @@
-"""The kinds of values that options have: how each is written at a command line, in a file, in a variable, in Python.
+"""The value types of options: how the command line, a file, a variable and Python write each of them.
 
 Imported for ``pycheck --help``, and so without NumPy and pydantic.
 """
@@ -26,7 +26,7 @@ class WrongValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One text. Subclasses say what is another.
+    """A text. Subclasses are the other value types.
 
     `type` is that of the value in `Options` and `keyword` that of the keyword in Python, both as Python source; `file`
     is what pydantic checks a file's value against. One that is `repeatable` is a list of texts at the command line.
@@ -39,23 +39,23 @@ class Kind:
     completes: ClassVar[bool] = False
 
     def read(self, value: Any) -> Any:
-        """The value, from any of the ways in which it may be written, or as it is; WrongValue says what is wrong."""
+        """Convert a value from a command line, a file, a variable or Python; WrongValue if it is invalid."""
         return value
 
     def beside(self, folder: Path, value: Any) -> Any:
-        """The value, as read, with its paths relative to the folder of the file in which it stands."""
+        """Make the paths in a value relative to the folder of its settings file."""
         return value
 
     def split(self, text: str) -> Any:
-        """What an environment variable holds, as `read` takes it."""
+        """Split the text of an environment variable into what `read` accepts."""
         return text.split() if self.repeatable else text
 
     def words(self, flag: str, value: Any) -> list[str]:
-        """The words of a command line that say so."""
+        """Format a value as words of a command line."""
         return [word for item in value for word in (flag, str(item))] if self.repeatable else [flag, str(value)]
 
     def known(self) -> tuple[str, ...]:
-        """What a shell may complete, if it `completes`."""
+        """Return the words that a shell can complete, if it `completes`."""
         return ()
 
 
@@ -74,7 +74,7 @@ class Choice(Kind):
 
 
 class Policy(Choice):
-    """What a NaN does."""
+    """How to judge a NaN."""
 
     type: ClassVar[str] = "NanPolicy"
 
@@ -99,9 +99,9 @@ class Whole(Kind):
             if isinstance(value, float) and value != number:
                 raise ValueError
         except (TypeError, ValueError, OverflowError):
-            raise WrongValue(value, "it must be a whole number") from None
+            raise WrongValue(value, "the value must be a whole number") from None
         if self.least is not None and number < self.least:
-            raise WrongValue(value, f"it must be at least {self.least}")
+            raise WrongValue(value, f"the value must be at least {self.least}")
         return number
 
 
@@ -119,7 +119,7 @@ class Number(Kind):
         except (TypeError, ValueError):
             number = math.nan
         if not 0 < number < math.inf:
-            raise WrongValue(value, f"it must be {self.what}")
+            raise WrongValue(value, f"the value must be {self.what}")
         return number
 
     def words(self, flag: str, value: float) -> list[str]:
@@ -145,7 +145,7 @@ class Bytes(Kind):
         except ValueError as error:
             raise WrongValue(value, str(error)) from None
         if size < 1:
-            raise WrongValue(value, "it must be at least 1")
+            raise WrongValue(value, "the value must be at least 1")
         return size
 
 
@@ -158,7 +158,7 @@ class Switch(Kind):
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise WrongValue(value, "it must be true or false")
+            raise WrongValue(value, "the value must be true or false")
         return value
 
     def words(self, flag: str, value: bool) -> list[str]:
@@ -183,7 +183,7 @@ class Texts(Kind):
 
 
 class Runtimes(Texts):
-    """Candidates: what runs in a browser."""
+    """Candidates, which run in browsers."""
 
     type: ClassVar[str] = "tuple[RuntimeId, ...]"
     keyword: ClassVar[str] = "str | Sequence[str | RuntimeId]"
@@ -191,7 +191,7 @@ class Runtimes(Texts):
 
     def read(self, value: Any) -> tuple[Any, ...]:
         if not (read := super().read(value)):
-            raise WrongValue("", "no runtime is chosen", "Name at least one, such as chromium:webgl.")
+            raise WrongValue("", "the list of runtimes is empty", "Name at least one, such as chromium:webgl.")
         return read
 
     def item(self, value: Any) -> Any:
@@ -210,7 +210,8 @@ class Runtimes(Texts):
         if runtime.engine in ("native", "artifact"):
             raise WrongValue(
                 text,
-                "a candidate runs in a browser; native:float32 and native:float64 are what it is compared with",
+                "this runtime is a reference, which every run includes",
+                "Name a browser runtime, such as chromium:webgl.",
             )
         return runtime
 
@@ -228,7 +229,7 @@ class FilePath(Kind):
 
     def read(self, value: Any) -> Path:
         if not str(value):
-            raise WrongValue("", "no path is given")
+            raise WrongValue("", "the path is empty")
         return Path(value).expanduser()
 
     def beside(self, folder: Path, value: Path) -> Path:
@@ -255,28 +256,30 @@ class Assignments(Kind):
     def _pair(self, item: str | tuple[str, str]) -> tuple[str, str]:
         left, separator, right = item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
         if not (separator and left and right):
-            raise WrongValue(item, "write NAME=VALUE")
+            raise WrongValue(item, "the form is NAME=VALUE")
         return left, right
 
 
 def one_of(known: Sequence[str], value: str) -> str:
-    """The value; WrongValue with the nearest that is known for another."""
+    """Return the value if it is known; else raise WrongValue with the nearest known one."""
     if value not in known:
         near = difflib.get_close_matches(value, known, n=1)
-        raise WrongValue(value, f"unknown; one of {', '.join(known)}", f"Did you mean {near[0]}?" if near else "")
+        raise WrongValue(
+            value, f"the value must be one of {', '.join(known)}", f"Did you mean {near[0]}?" if near else ""
+        )
     return value
 
 
 def number_text(value: float) -> str:
-    """Short where that is the number, else all its digits."""
+    """Format a number briefly if that is exact, else with all its digits."""
     return text if float(text := f"{value:g}") == value else repr(value)
 
 
 def parse_size(text: str | int) -> int:
-    """``512MiB``, ``1GiB``, ``2GB`` or a number of bytes; ValueError for anything else."""
+    """Parse ``512MiB``, ``1GiB``, ``2GB`` or a number of bytes; ValueError for other texts."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]i?)?B?", str(text).strip())
     if not match:
-        raise ValueError("write a size such as 512MiB or 2GiB")
+        raise ValueError("the form is that of 512MiB or 2GiB")
     number, unit = match.groups()
     base = 1024 if unit and unit.endswith("i") else 1000
     return int(float(number) * base ** ("kMGT".index(unit[0]) + 1 if unit else 0))

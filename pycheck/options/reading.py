@@ -17,7 +17,7 @@ from .values import Options, check, fitting
 
 _PREFIX = "PYCHECK_"
 
-#: What else may stand in the file, for pycheck check alone.
+#: Other keys of the file, which only pycheck check reads.
 CHECK_KEYS = (
     "models", "formats", "quantizations", "tfjs_versions", "tolerances", "budgets", "severity", "known", "baseline",
 )  # fmt: skip
@@ -87,7 +87,7 @@ def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | No
             settings[option.name] = option.kind.beside(file.path.parent, option.kind.read(typed))
         except WrongValue as wrong:
             told = f"{wrong.shown}: {wrong.problem}" if wrong.shown else wrong.problem
-            raise UsageError(f"{file.place(*keys, key)}: {told}", wrong.advice) from wrong
+            raise UsageError(f"{file.place(*keys, key)}: {told}.", wrong.advice) from wrong
     return settings
 
 
@@ -97,14 +97,14 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
             continue
         if not (option := BY_SETTING.get(variable.removeprefix(_PREFIX).lower())):
             names = [_PREFIX + setting.upper() for setting in BY_SETTING]
-            raise UsageError(f"{variable}: there is no such setting", nearest(variable, names))
+            raise UsageError(f"{variable}: unknown setting.", nearest(variable, names))
         try:
             typed = TypeAdapter(option.kind.file).validate_python(option.kind.split(text))
             yield option.name, option.kind.read(typed)
         except ValidationError as error:
-            raise UsageError(f"{variable}: {error.errors()[0]['msg']}; the value is {text!r}") from error
+            raise UsageError(f"{variable}: {error.errors()[0]['msg']}; the value is {text!r}.") from error
         except WrongValue as wrong:
-            raise UsageError(f"{variable}={text}: {wrong.problem}", wrong.advice) from wrong
+            raise UsageError(f"{variable}={text}: {wrong.problem}.", wrong.advice) from wrong
 
 
 def _all_read(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,11 +112,11 @@ def _all_read(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(option: Option, value: Any) -> Any:
-    """What a call gave for an option; UsageError names the option and the value."""
+    """Convert the value that a call gave for an option; UsageError names the option and the value."""
     try:
         return option.kind.read(value)
     except WrongValue as wrong:
         shown = f" {wrong.shown}" if wrong.shown else ""
-        raise UsageError(f"{option.option}{shown}: {wrong.problem}", wrong.advice) from wrong
+        raise UsageError(f"{option.option}{shown}: {wrong.problem}.", wrong.advice) from wrong
     except (TypeError, AttributeError, IndexError) as error:
-        raise UsageError(f"{option.option} {value!r}: it must be {option.kind.keyword}") from error
+        raise UsageError(f"{option.option} {value!r}: the type must be {option.kind.keyword}.") from error

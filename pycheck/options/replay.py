@@ -1,4 +1,4 @@
-"""The command that does at a terminal what was asked for in Python, for reports to name."""
+"""The command line that repeats a run, for reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .values import Options, refused
 def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:
     """``pycheck compare MODEL INPUTS ...`` with every option that is not its default.
 
-    Empty where the model is no file, the inputs are arrays, or the page is not pycheck's own: no command has them.
+    Empty if the model is not a file, the inputs are arrays, or the page is not pycheck's own: a command cannot name
+    these.
     """
     if not isinstance(model, Path) or not (inputs is None or isinstance(inputs, Path)) or options.page:
         return ""

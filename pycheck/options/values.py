@@ -1,4 +1,4 @@
-"""Everything that a run can be told, checked; and what of it cannot have an effect together."""
+"""The options of a run, and the check for options that have no effect together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .table import BY_NAME, MADE
 
 @dataclass(frozen=True, slots=True)
 class BrowserChoice:
-    """What was said about one engine's browser. `address` is where one runs already, or "by-hand"."""
+    """The options of one engine's browser. `address` is that of a running browser, or "by-hand"."""
 
     path: Path | None = None
     address: str | None = None
@@ -24,7 +24,7 @@ class BrowserChoice:
 
 @dataclass(frozen=True, slots=True)
 class Options(Settings):
-    """The settings of a run, and what else there is to know of it. Times are in seconds, sizes in bytes.
+    """The options of a run. Times are in seconds, sizes in bytes.
 
     `named` are those that somebody set, wherever: `train` leaves out runtimes that cannot train the model unless they
     were named, and a batch that was not named is smaller where a sample takes much memory. `rules` are tolerances for
@@ -38,23 +38,23 @@ class Options(Settings):
 
     @property
     def tolerance(self) -> ToleranceOptions:
-        """What passes."""
+        """Return the tolerances."""
         return ToleranceOptions(self.rtol, self.atol, self.max_ulp, self.rules)
 
     def browser(self, engine: str) -> BrowserChoice:
-        """What was said about an engine's browser."""
+        """Return the options of one engine's browser."""
         args = tuple(arg for name, arg in self.browser_args if name == engine)
         return BrowserChoice(dict(self.browser_path).get(engine), dict(self.connect).get(engine), args)
 
 
 DEFAULT_RUNTIMES = Options().runtimes
 
-#: Of how an artifact is converted.
+#: Options of the conversion.
 _CONVERSION = ("format", "converter", "quantize", "keep_float")
 
 
 def check(options: Options, given: Collection[str], *, has_inputs: bool = False) -> None:
-    """UsageError for what has no effect together.
+    """Raise UsageError for options that have no effect together.
 
     `given` are the names that this one call was given: a file and the environment hold defaults for all calls, of
     which each takes what fits.
@@ -64,42 +64,47 @@ def check(options: Options, given: Collection[str], *, has_inputs: bool = False)
 
 
 def refused(options: Options, given: Collection[str], *, has_inputs: bool = False) -> Iterator[tuple[str, str, str]]:
-    """The name of each option that has no effect as it was given, what is wrong, and what to do."""
+    """Yield each option that has no effect as it was given: its name, the message and the advice."""
     for name in MADE if has_inputs else ():
         if name in given:
-            yield name, f"--{name} is for made inputs, and inputs are given", f"Leave out --{name} or the inputs."
+            yield (
+                name,
+                f"--{name} has no effect: it is for generated inputs, and inputs are given.",
+                f"Remove --{name} or the inputs.",
+            )
     for name in _CONVERSION if options.tfjs_model else ():
         if name in given:
             option = BY_NAME[name].option
             yield (
                 name,
-                f"{option} says how the model is converted, and --tfjs-model gives an artifact",
-                "Leave out one.",
+                f"{option} has no effect: --tfjs-model gives an artifact, so pycheck does not convert the model.",
+                f"Remove {option} or --tfjs-model.",
             )
     if options.map_output and not options.tfjs_model:
-        told = "--map-output pairs the outputs of an existing artifact, and none is given"
+        told = "--map-output has no effect: it is for an existing artifact, and --tfjs-model is not given."
         yield "map_output", told, "Add --tfjs-model PATH."
     if "keep_float" in given and options.converter != "pycheck":
         yield (
             "keep_float",
-            "--keep-float is of pycheck's own converter; the published one quantizes all weights",
-            f"Leave out --keep-float or --converter {options.converter}.",
+            f"--keep-float has no effect: the converter {options.converter} quantizes all weights.",
+            f"Remove --keep-float or --converter {options.converter}.",
         )
     if "keep_float" in given and options.quantize == "none" and not options.try_remedies:
-        yield "keep_float", "--keep-float leaves weights unquantized, and none is quantized", "Add --quantize uint8."
+        told = "--keep-float has no effect: without --quantize all weights stay float32."
+        yield "keep_float", told, "Add --quantize uint8."
     for name in ("layers", "trace_samples", "trace_memory"):
         if name in given and not options.trace:
-            told = f"{BY_NAME[name].option} says what to trace, and nothing is traced"
+            told = f"{BY_NAME[name].option} has no effect: this run does not trace."
             yield name, told, "Add --trace, or use pycheck trace."
     if options.bundle_point and not options.bundle:
-        told = "--bundle-point says what to put into a bundle, and none is asked for"
+        told = "--bundle-point has no effect: --bundle is not given."
         yield "bundle_point", told, "Add --bundle DIR."
     for engine in dict(options.browser_path).keys() & dict(options.connect).keys():
-        yield "connect", f"{engine} is given both --browser-path and --connect", "Leave out one of them."
+        yield "connect", f"{engine} has both --browser-path and --connect.", "Remove one of the two."
 
 
 def fitting(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """The values without defaults that what was `given` leaves no place for."""
+    """Return the values without those defaults that contradict what was `given`."""
     kept = dict(values)
     if kept.get("converter", "pycheck") != "pycheck" and "keep_float" not in given:
         kept.pop("keep_float", None)

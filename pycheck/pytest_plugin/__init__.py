@@ -22,39 +22,39 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options, all under one prefix, and the same in a configuration file."""
-    group = parser.getgroup("pycheck", "models in Python and in browsers")
+    group = parser.getgroup("pycheck", "compare models in Python and in browsers")
     group.addoption(
         "--pycheck-runtimes",
         "--pycheck-runtime",
         action="append",
         metavar="ID[,ID]",
-        help="the matrix of pycheck_runtime, such as chromium:webgl,firefox:wasm; repeatable",
+        help="Runtimes of pycheck_runtime, such as chromium:webgl,firefox:wasm. Repeatable.",
     )
-    group.addoption("--pycheck-headed", action="store_true", default=None, help="show the browser's window")
-    group.addoption("--pycheck-report-dir", metavar="DIR", help="write every report there, as a page and as JSON")
+    group.addoption("--pycheck-headed", action="store_true", default=None, help="Show the browser's window.")
+    group.addoption("--pycheck-report-dir", metavar="DIR", help="Write every report as HTML and JSON into DIR.")
     group.addoption(
         "--pycheck-allow-unavailable",
         action="store_true",
         default=None,
-        help="leave out, with a warning, a runtime that cannot start here; skip a test that has no other",
+        help="Skip runtimes that cannot start here, with a warning; skip a test if none of its runtimes starts.",
     )
-    group.addoption("--pycheck-baseline", metavar="FILE", help="hold every result against the accepted ones in FILE")
+    group.addoption("--pycheck-baseline", metavar="FILE", help="Compare every result with the baseline in FILE.")
     group.addoption(
-        "--pycheck-update-baseline", action="store_true", help="accept what passes: write it into that FILE"
+        "--pycheck-update-baseline", action="store_true", help="Save the results that pass as the baseline in FILE."
     )
-    parser.addini("pycheck_runtimes", "the matrix of pycheck_runtime, separated by spaces or lines", type="args")
-    parser.addini("pycheck_headed", "show the browser's window", type="bool", default=None)
-    parser.addini("pycheck_report_dir", "write every report there, as a page and as JSON", default="")
-    parser.addini("pycheck_baseline", "hold every result against the accepted ones in this file", default="")
-    parser.addini("pycheck_allow_unavailable", "leave out a runtime that cannot start here", type="bool", default=None)
+    parser.addini("pycheck_runtimes", "Runtimes of pycheck_runtime, separated by spaces or lines.", type="args")
+    parser.addini("pycheck_headed", "Show the browser's window.", type="bool", default=None)
+    parser.addini("pycheck_report_dir", "Write every report as HTML and JSON into this folder.", default="")
+    parser.addini("pycheck_baseline", "Compare every result with the baseline in this file.", default="")
+    parser.addini("pycheck_allow_unavailable", "Skip runtimes that cannot start here.", type="bool", default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark; an option that cannot be right ends the run before any test."""
+    """Declare the mark; an invalid option ends the run before any test."""
     config.addinivalue_line(
         "markers",
         "pycheck(runtimes=[...], atol=..., allow_unavailable=..., ...): options of pycheck.compare for this test, "
-        "which go before those of the command line.",
+        "which override those of the command line.",
     )
     config.pluginmanager.register(Summary(config), "pycheck-summary")
     if any(config.getoption(f"pycheck_{name}") for name in ("runtimes", "report_dir", "update_baseline")):
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for `pycheck_runtime` runs once for every runtime, unless it names them itself."""
+    """Run a test that uses `pycheck_runtime` once for every runtime, unless it parametrizes them itself."""
     if "pycheck_runtime" in metafunc.fixturenames:
         from . import settings
 
@@ -74,7 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def pycheck_runtime(request: pytest.FixtureRequest) -> RuntimeId:
-    """One runtime of the matrix: what `pycheck_compare` and `pycheck_trace` then run, unless they are told others."""
+    """Give one runtime of the matrix, which `pycheck_compare` and `pycheck_trace` then run by default."""
     runtime: RuntimeId = request.param
     return runtime
 
@@ -89,7 +89,7 @@ def _pycheck_session() -> Iterator[Session]:
 
 @pytest.fixture
 def pycheck_compare(request: pytest.FixtureRequest, _pycheck_session: Session) -> Callable[..., Report]:
-    """`pycheck.compare`, in browsers that the whole session shares, with the options of the mark and the session."""
+    """Give `pycheck.compare` with the options of the mark and the session, in browsers that the session shares."""
     from .calls import Calls
 
     return Calls(request, _pycheck_session).compare
@@ -97,7 +97,7 @@ def pycheck_compare(request: pytest.FixtureRequest, _pycheck_session: Session) -
 
 @pytest.fixture
 def pycheck_trace(request: pytest.FixtureRequest, _pycheck_session: Session) -> Callable[..., Report]:
-    """`pycheck.trace`, likewise."""
+    """Give `pycheck.trace` with the options of the mark and the session, in browsers that the session shares."""
     from .calls import Calls
 
     return Calls(request, _pycheck_session).trace
@@ -106,7 +106,7 @@ def pycheck_trace(request: pytest.FixtureRequest, _pycheck_session: Session) -> 
 # Wrappers of the old style: the plugin is loaded wherever pycheck is installed, by whatever pytest is there.
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
-    """Whoever reads a failure is told where the reports lie."""
+    """Add the paths of the reports to the text of a failure."""
     outcome = yield
     if outcome.excinfo and isinstance(error := outcome.excinfo[1], Exception):
         for result in item.stash.get(RESULTS, ()):
@@ -116,7 +116,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-    """Let what was compared travel with the test's report, from a worker of xdist to its controller as well."""
+    """Add the results to the report of the test, so that a worker of xdist sends them to its controller."""
     outcome = yield
     if call.when == "call" and (results := item.stash.get(RESULTS, ())):
         report: pytest.TestReport = outcome.get_result()

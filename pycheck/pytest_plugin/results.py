@@ -58,7 +58,7 @@ def keep(item: pytest.Item, report: Report, folder: Path | None, *, accept: bool
     item.user_properties.extend((f"pycheck {cell['model']} {cell['runtime']}", cell["text"]) for cell in cells)
     note = f"The report is in {' and '.join(map(str, files))}"
     if not files:
-        note = "To keep the report as a page and as JSON: --pycheck-report-dir=DIR"
+        note = "To write the report as HTML and JSON, add --pycheck-report-dir=DIR"
     results.append(Result(cells, () if report.passed else (note,), accepted))
 
 
@@ -70,10 +70,10 @@ def without_unavailable(report: Report, options: Options) -> Report:
     gone = {r.id: r for r in report.runtimes if r.status is RuntimeStatus.UNAVAILABLE and r.id in options.runtimes}
     if not gone:
         return report
-    reason = "; ".join(f"{id} could not start here: {(r.error or '').partition(chr(10))[0]}" for id, r in gone.items())
+    reason = "; ".join(f"{id} cannot start here: {(r.error or '').partition(chr(10))[0]}" for id, r in gone.items())
     if gone.keys() >= set(options.runtimes):
         pytest.skip(reason)
-    warnings.warn(pytest.PytestWarning(f"left out: {reason}"), stacklevel=4)
+    warnings.warn(pytest.PytestWarning(f"skipped: {reason}"), stacklevel=4)
     runtimes = tuple(record for record in report.runtimes if record.id not in gone)
     findings = tuple(f for f in report.findings if not f.runtimes or not gone.keys() >= set(f.runtimes))
     verdict = decide(report.comparisons, runtimes=runtimes, findings=findings, nan=options.nan)
@@ -97,7 +97,7 @@ def _write(report: Report, folder: Path, file_name: str) -> tuple[Path, ...]:
         for file, text in texts.items():
             file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"--pycheck-report-dir {folder}: it cannot be written: {error.strerror}") from error
+        raise UsageError(f"--pycheck-report-dir {folder}: cannot write to this folder: {error.strerror}.") from error
     return tuple(texts)
 
 

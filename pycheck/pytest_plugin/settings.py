@@ -44,13 +44,13 @@ def check(config: pytest.Config) -> None:
     except PycheckError as error:
         raise pytest.UsageError(str(error).replace("--runtime ", "--pycheck-runtimes ", 1)) from error
     if config.getoption("pycheck_update_baseline") and not baseline(config):
-        raise pytest.UsageError("--pycheck-update-baseline: no file is named; add --pycheck-baseline=FILE")
+        raise pytest.UsageError("--pycheck-update-baseline has no file to write. Add --pycheck-baseline=FILE.")
     folder = _path(config, "pycheck_report_dir")
     try:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise pytest.UsageError(f"--pycheck-report-dir {folder}: it cannot be made: {error.strerror}") from error
+        raise pytest.UsageError(f"--pycheck-report-dir {folder}: cannot make this folder: {error.strerror}.") from error
 
 
 def parametrizes(node: pytest.Item | pytest.Function, name: str) -> bool:
@@ -77,7 +77,7 @@ def asked(request: pytest.FixtureRequest, what: str, given: Mapping[str, Any], i
     beneath = _keywords(request.node)
     if "pycheck_runtime" in request.fixturenames:
         beneath["runtimes"] = (request.getfixturevalue("pycheck_runtime"),)
-    own = _checked("the call", given, (*(option.name for option in of_command(what)), _OWN))
+    own = _checked(f"pycheck.{what}", given, (*(option.name for option in of_command(what)), _OWN))
     if what == "trace":
         own["trace"] = True
     allow_unavailable = bool(own.pop(_OWN, beneath.pop(_OWN, False)))
@@ -110,7 +110,7 @@ def _keywords(node: pytest.Item) -> dict[str, Any]:
     keywords |= _of_command_line(config)
     for mark in reversed(list(node.iter_markers("pycheck"))):  # the closest last
         if mark.args:
-            raise UsageError(f"@pytest.mark.pycheck: {mark.args[0]!r} has no name", "Write runtimes=[...], atol=1e-4.")
+            raise UsageError(f"@pytest.mark.pycheck: {mark.args[0]!r} has no name.", "Write runtimes=[...], atol=1e-4.")
         keywords |= _checked("@pytest.mark.pycheck", mark.kwargs)
     if isinstance(keywords.get("runtimes"), list | str):
         found = keywords["runtimes"]
@@ -129,8 +129,8 @@ def _checked(where: str, given: Mapping[str, Any], known: Sequence[str] = _KEYWO
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
-            raise UsageError(f"{where}: unknown option {name!r}", hint)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
+            raise UsageError(f"{where}: unknown option {name!r}.", hint)
     return dict(given)
 
 

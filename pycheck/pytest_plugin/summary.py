@@ -42,7 +42,7 @@ class Summary:
         try:
             self._said = accepted.accept(file, self._accepted)
         except PycheckError as error:
-            self._said = f"The baseline stays as it was: {error}"
+            self._said = f"The baseline is unchanged: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -40,7 +40,8 @@ class RuntimeId:
         name = engine.removeprefix(DEVICE)
         if f"{engine}:" == DEVICE or (name != engine and not DEVICE_NAME.fullmatch(name)):
             raise ValueError(
-                f"no device in runtime {text!r}; write device:NAME:KIND, the name in small letters, digits and hyphens"
+                f"runtime {text!r} names no device: write device:NAME:KIND, with lower-case letters, digits and "
+                "hyphens in NAME"
             )
         if name == engine and engine not in ENGINES:
             raise ValueError(f"unknown engine {engine!r} in runtime {text!r}; known: {', '.join(ENGINES)}, device:NAME")

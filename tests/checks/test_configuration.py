@@ -67,7 +67,7 @@ def test_judging_sections_are_read(tmp_path: Path) -> None:
         (MODEL + 'inptus = "x.npy"\n', ":3: models.inptus", "Did you mean inputs?"),
         (MODEL + 'runtimes = ["chromium:wbgl"]\n', ":3: models.runtimes", "Did you mean chromium:webgl?"),
         (MODEL + 'formats = ["grph"]\n', ":3: models.formats", "Did you mean graph?"),
-        (MODEL + 'atol = "much"\n', ":3: models.atol", "'much' is no number"),
+        (MODEL + 'atol = "much"\n', ":3: models.atol", "'much'"),
         (MODEL + 'range = "0:1"\ninputs = "x.npy"\n', ":3: models.range", "range is for made inputs"),
         (MODEL + 'inputs = "x.npy"\nsamples = 9\n', ":4: models.samples", "samples is for made inputs"),
         (MODEL + 'seed = 0\ninputs = "x.npy"\n', ":3: models.seed", "seed is for made inputs"),

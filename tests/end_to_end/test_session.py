@@ -49,7 +49,7 @@ def test_compares_and_traces_of_a_session_start_one_browser(monkeypatch: pytest.
             assert session.compare(MODELS / "cnn.keras", x, runtimes=runtime).passed
         report = session.trace(MODELS / "cnn.keras", x, runtimes="chromium:cpu")
         assert report.trace is not None and report.trace.points
-        with pytest.raises(pycheck.UsageError, match=r"^samples is for made inputs"):
+        with pytest.raises(pycheck.UsageError, match=r"^samples has no effect"):
             session.compare(MODELS / "cnn.keras", x, samples=3)
         browsers = _browsers(known)
     assert len(started) == 1

@@ -214,7 +214,7 @@ class TestWhatIsWrong:
     @pytest.mark.parametrize(
         ("asked", "told"),
         [
-            ('converter="tfjs"', "converter tfjs: unknown; one of pycheck, tensorflowjs"),
+            ('converter="tfjs"', "converter tfjs: *pycheck, tensorflowjs*"),
             ('convertor="tensorflowjs"', "*unknown option 'convertor'*"),
             ('converter="tensorflowjs", keep_float=["bn"]', "*keep_float*"),
             ('converter="tensorflowjs", tfjs_model="web"', "*tfjs_model*"),
@@ -234,7 +234,7 @@ class TestWhatIsWrong:
         (pytester.path / "file").write_text("")
         result = faked(ONE, "--pycheck-report-dir=file/reports")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["*--pycheck-report-dir *file/reports: it cannot be made: Not a directory"])
+        result.stderr.fnmatch_lines(["*--pycheck-report-dir *file/reports: *Not a directory*"])
 
     def test_an_unknown_option_of_a_mark_is_named_with_the_nearest_right_one(self, faked: Suite) -> None:
         tests = """
@@ -247,13 +247,13 @@ class TestWhatIsWrong:
         result = faked(tests)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(
-            ["*test_it: @pytest.mark.pycheck: unknown option 'runtime'", "Did you mean runtimes?"]
+            ["*test_it: @pytest.mark.pycheck: unknown option 'runtime'*", "Did you mean runtimes?"]
         )
 
     def test_an_unknown_option_of_a_call_fails_the_test_without_our_own_frames(self, faked: Suite) -> None:
         result = faked('def test_it(pycheck_compare):\n    pycheck_compare("sound.keras", None, tolerance=1)\n')
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["E *UsageError: the call: unknown option 'tolerance'"])
+        result.stdout.fnmatch_lines(["E *UsageError: pycheck.compare: unknown option 'tolerance'*"])
         assert not any("settings.py" in line for line in result.stdout.lines)
 
     @pytest.mark.parametrize("asked", ["range=(0, 1)", "samples=3", "seed=0"])
@@ -261,7 +261,7 @@ class TestWhatIsWrong:
         result = faked(f'def test_it(pycheck_compare):\n    pycheck_compare("sound.keras", [1.0], {asked})\n')
         result.assert_outcomes(failed=1)
         name = asked.partition("=")[0]
-        result.stdout.fnmatch_lines([f"E *UsageError: {name} is for made inputs, and inputs are given"])
+        result.stdout.fnmatch_lines([f"E *UsageError: {name} has no effect: *inputs*"])
 
     def test_an_error_of_pycheck_is_that_error(self, faked: Suite) -> None:
         tests = """
@@ -295,13 +295,13 @@ class TestUnavailable:
         """
         result = faked(tests, "--pycheck-runtimes=chromium:webgl,chromium:webgpu", "--pycheck-allow-unavailable")
         result.assert_outcomes(passed=1, failed=1, warnings=2)
-        result.stdout.fnmatch_lines(["*left out: chromium:webgpu could not start here: no adapter"])
+        result.stdout.fnmatch_lines(["*skipped: chromium:webgpu*: no adapter"])
 
     def test_a_test_that_has_no_other_is_skipped(self, faked: Suite, pytester: pytest.Pytester) -> None:
         pytester.makeini("[pytest]\npycheck_allow_unavailable = true\n")
         result = faked(MATRIX, "--pycheck-runtimes=chromium:webgpu,chromium:cpu", "-rs")
         result.assert_outcomes(passed=2, skipped=2)
-        result.stdout.fnmatch_lines(["SKIPPED*chromium:webgpu could not start here: no adapter"])
+        result.stdout.fnmatch_lines(["SKIPPED*chromium:webgpu*: no adapter"])
 
 
 class TestBaseline:
@@ -351,7 +351,7 @@ class TestBaseline:
     def test_to_update_a_file_has_to_be_named(self, faked: Suite) -> None:
         result = faked(ONE, "--pycheck-update-baseline")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["*no file is named; add --pycheck-baseline=FILE"])
+        result.stderr.fnmatch_lines(["*--pycheck-baseline=FILE*"])
 
     def test_what_cannot_be_written_is_said_and_ends_with_an_error(
         self, faked: Suite, pytester: pytest.Pytester
@@ -359,7 +359,7 @@ class TestBaseline:
         (pytester.path / "accepted.toml").write_text("<<<<<<< HEAD\n")
         result = faked(ONE, *self.UPDATE)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stdout.fnmatch_lines(["The baseline stays as it was: *accepted.toml is not a baseline*"])
+        result.stdout.fnmatch_lines(["The baseline is unchanged: *accepted.toml*"])
 
 
 class TestBesideOthers:

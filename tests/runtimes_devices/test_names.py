@@ -73,7 +73,7 @@ def test_a_device_has_the_kinds_that_browsers_have(kind: str) -> None:
     [
         ("device:pixel", "write device:NAME:KIND"),
         ("device::webgl", "write device:NAME:KIND"),
-        ("device:Pixel 8:webgl", "small letters, digits and hyphens"),
+        ("device:Pixel 8:webgl", "device:NAME:KIND"),
         ("device:pixel:float32", "device:pixel has: cpu, wasm, webgl, webgl-f16, webgpu"),
         ("phone:pixel:webgl", "known: native, artifact, chromium, firefox, webkit, device:NAME"),
     ],

@@ -164,9 +164,9 @@ def test_a_memory_is_a_number_with_a_unit(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("trace_memory", "much", "--trace-memory much: write a size such as 512MiB or 2GiB"),
-        ("trace_memory", "0", "--trace-memory 0: it must be at least 1"),
-        ("trace_samples", 0, "--trace-samples 0: it must be at least 1"),
+        ("trace_memory", "much", "--trace-memory much"),
+        ("trace_memory", "0", "--trace-memory 0"),
+        ("trace_samples", 0, "--trace-samples 0"),
     ],
 )
 def test_what_is_no_size_and_no_count_is_refused(option: str, value: object, message: str) -> None:

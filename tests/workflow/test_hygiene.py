@@ -72,7 +72,7 @@ def test_the_command_prints_it_and_its_exit_code_says_whether_a_training_would_b
 ) -> None:
     path = save(tmp_path, table())
     assert cli.run(["inputs", str(path)]) == 0
-    assert "nothing to say of it" in capsys.readouterr().out
+    assert "no problem found" in capsys.readouterr().out
     x = table()
     x[0, 0] = np.nan
     assert cli.run(["inputs", str(save(tmp_path, x)), "--json", "-"]) == 1
