@@ -100,9 +100,10 @@ def execute(executor: ThreadPoolExecutor) -> Callable[..., tuple[Any, dict[str, 
     return run
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _tensorflow() -> None:
-    import_tensorflow()
+@pytest.fixture(autouse=True)
+def _tensorflow(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("real"):
+        import_tensorflow()
 
 
 @pytest.fixture(scope="session")

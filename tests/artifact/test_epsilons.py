@@ -15,8 +15,6 @@ from pycheck.artifact.weights import decode_weights
 from pycheck.errors import ArtifactFileError
 from pycheck.types import ArtifactInfo
 
-pytestmark = pytest.mark.real
-
 FLOAT = {"dtype": {"type": "DT_FLOAT"}}
 
 

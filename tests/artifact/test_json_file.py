@@ -14,8 +14,6 @@ from pycheck.artifact.json_file import read_json
 from pycheck.errors import ArtifactFileError, ModelFileError
 from pycheck.model import identify
 
-pytestmark = pytest.mark.real
-
 _LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 9001\n"
 _PAGE = b"\n<!DOCTYPE html>\n<html><title>404</title></html>"
 

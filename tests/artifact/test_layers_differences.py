@@ -13,8 +13,6 @@ from pycheck.artifact.document import read_document
 from pycheck.artifact.layers.differences import layers_differences
 from pycheck.types import ArtifactDifferences
 
-pytestmark = pytest.mark.real
-
 Layers = list[dict[str, Any]]
 
 

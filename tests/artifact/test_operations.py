@@ -11,8 +11,6 @@ import pytest
 from pycheck.artifact import operations
 from pycheck.errors import RuntimeUnavailableError
 
-pytestmark = pytest.mark.real
-
 #: In the published list, and nevertheless unknown to TF.js 4.22: its operation_mapper.ts takes the lists of ragged
 #: tensors and of decision forests not up.
 UNMAPPED = {"RaggedGather", "RaggedRange", "RaggedTensorToTensor"}

@@ -262,8 +262,17 @@ def test_a_webgpu_shader_that_is_refused_is_told_even_where_tfjs_goes_on(
     assert took_s < AT_ONCE_S
 
 
-@pytest.mark.parametrize("name", ["index.html", "main.js", "engine"])
-@pytest.mark.parametrize("how", ["removed", "renamed by a new build"])
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [
+        ("removed", "index.html"),
+        ("renamed by a new build", "main.js"),
+        ("removed", "engine"),
+        pytest.param("removed", "main.js", marks=pytest.mark.exhaustive),
+        pytest.param("renamed by a new build", "index.html", marks=pytest.mark.exhaustive),
+        pytest.param("renamed by a new build", "engine", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_file_of_the_page_that_is_missing_is_told_at_once(name: str, how: str, run: Run[Any], tmp_path: Path) -> None:
     async def scenario() -> tuple[Any, float]:
         async with own_host() as host:

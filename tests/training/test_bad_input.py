@@ -194,7 +194,12 @@ def test_a_compiled_model_brings_its_own_optimizer_and_loss(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("library", "policy"), [("keras", "mixed_float16"), ("keras", "mixed_bfloat16"), ("tf_keras", "mixed_float16")]
+    ("library", "policy"),
+    [
+        ("keras", "mixed_float16"),
+        pytest.param("keras", "mixed_bfloat16", marks=pytest.mark.exhaustive),
+        pytest.param("tf_keras", "mixed_float16", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_mixed_policy_is_named_with_code_that_makes_a_copy_in_float32(library: str, policy: str) -> None:
     keras = importlib.import_module(library)

@@ -49,7 +49,13 @@ def browsers(trained: Trained) -> list[str]:
     return [str(record.id) for record in trained.report.runtimes if record.id.engine != "native"]
 
 
-@pytest.mark.parametrize(("make", "kernel"), [(sentiment, "UnsortedSegmentSum"), (picture, "Conv2DBackpropFilter")])
+@pytest.mark.parametrize(
+    ("make", "kernel"),
+    [
+        (sentiment, "UnsortedSegmentSum"),
+        pytest.param(picture, "Conv2DBackpropFilter", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_it_is_left_out_of_the_defaults_with_a_note(make: Callable[[], Any], kernel: str) -> None:
     with Lab("chromium:cpu", "chromium:wasm", may_leave_out=True) as lab:
         first, again = trained(lab, make), trained(lab, make)
