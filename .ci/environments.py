@@ -25,7 +25,9 @@ FOLDER = ROOT / ".setup" / "environments"
 MOST_PACKAGES, MOST_MEGABYTES = 35, 200
 #: What the tests hold weight files against; its dependencies would move TensorFlow.
 PUBLISHED_CONVERTER = "tensorflowjs==4.22.0"
-TEST_TOOLS = ("hypothesis>=6.100", "pytest>=8.3", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "pyyaml>=6")
+TEST_TOOLS = (
+    "hypothesis>=6.100", "pytest>=8.3", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "pyyaml>=6", "syrupy>=4.8",
+)  # fmt: skip
 #: In a process each: TensorFlow 2.16 flushes denormals, of which quick tests make some.
 TESTS = {
     "quick tests": ("--quick",),

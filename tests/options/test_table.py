@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
 import shlex
@@ -13,7 +14,6 @@ import pytest
 import typer
 
 import pycheck
-from docs import make_options
 from pycheck.cli import main as cli
 from pycheck.errors import UsageError
 from pycheck.options.kinds import Kind
@@ -24,6 +24,18 @@ from pycheck.options.table import OPTIONS, RECIPE, Option, of_command
 from pycheck.options.values import Options
 from pycheck.pytest_plugin import settings as plugin
 from pycheck.report.cures import OF_TRACE
+
+
+def _script(name: str) -> Any:
+    """A script of docs/, which is no package where pycheck is installed as a wheel."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "docs" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_options = _script("make_options")
 
 #: The functions, and the commands that take the same options.
 FUNCTIONS = {
