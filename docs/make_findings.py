@@ -94,8 +94,11 @@ def _of_data(found: Hygiene, code: str) -> str:
 
 
 def with_printed(text: str, lines: str) -> str:
-    """The page with what pycheck prints now."""
-    return re.sub(_BLOCK.format("text"), lambda _: f"```text\n{lines}```", text, count=1, flags=re.DOTALL)
+    """The page with what pycheck prints now; a new page has the heading alone."""
+    heading = f"## {SECTIONS[2]}\n"
+    before, _, after = text.partition(heading)
+    assert after, f"the page has no {heading}"
+    return f"{before}{heading}\n```text\n{lines}```\n\n## {after.partition('## ')[2]}"
 
 
 def head(code: str) -> str:
@@ -119,7 +122,7 @@ def _found_by(kind: Code) -> str:
 
 def with_head(text: str, code: str) -> str:
     """The page under the head that the list of codes gives it."""
-    return head(code) + "".join(text.split("\n", 5)[5:])
+    return f"{head(code)}\n{text[text.index(f'## {SECTIONS[0]}') :]}"
 
 
 def index() -> str:
