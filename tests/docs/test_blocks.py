@@ -158,7 +158,7 @@ def _run(line: str, command: Cli) -> str:
     assert said.code in (0, 1), f"{line}\n{said.err}"
     if target:
         target.write_text(said.out)
-    return said.out
+    return f"{said.out}\n{said.messages}\n"
 
 
 @pytest.mark.real
