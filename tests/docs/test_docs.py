@@ -27,7 +27,7 @@ FOREIGN_OPTIONS = {"--transcripts",
     "--enable-features", "--disable-vulkan-surface",  # of Chromium
     "--gpu",  # of docs/make_engines.py
     "--no-deps",  # of pip
-    "--junit-xml", "--browser",  # of pytest and pytest-playwright
+    "--junit-xml", "--browser", "--snapshot-update",  # of pytest, pytest-playwright and syrupy
     "--tag", "--rm", "--volume", "--user",  # of docker
 }  # fmt: skip
 #: Files that are named and are not in a checkout.
