@@ -18,8 +18,6 @@ from pycheck.artifact.layers.table import RULES, only_arguments
 from ..published import import_tensorflowjs
 from ..remedies.bare_page import bare_page, run, started
 
-pytestmark = pytest.mark.real
-
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -116,6 +114,7 @@ return [y.shape, [...await y.data()]];
 """
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.layer)
 def test_what_is_said_to_be_wrong_is_wrong_in_tfjs(case: Case, page: tuple[Page, Path]) -> None:
     from playwright.sync_api import Error

@@ -72,3 +72,10 @@ def test_the_backend_that_is_right_is_the_remedy_of_one_that_is_wrong(work: Path
     report = json.loads(out)
     assert code == 1
     assert ["--runtime", "chromium:cpu"] in [r["options"] for r in report["remedies"] if r["worked"]]
+
+
+def test_model_explorer_gets_the_steps_and_what_each_runtime_errs_by(work: Path, fakes: Fakes, command: Cli) -> None:
+    fakes.break_("chromium:webgl", drifting(0.5, step="hidden"))
+    assert command("trace", "m.keras", "x.npy", *TRACED, "--model-explorer", "explorer").code == 1
+    texts = [file.read_text() for file in Path("explorer").iterdir()]
+    assert any('"hidden"' in text for text in texts) and any("chromium:webgl" in text for text in texts)
