@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from pycheck.errors import UsageError
 from pycheck.runtimes.fake import Fault
 from pycheck.setup import doctor
 from pycheck.system.cache import Cache
-from pycheck.types import RuntimeId
+from pycheck.types import Array, RuntimeId
 
 from ..fakes import Fakes, dense
 
@@ -285,6 +286,20 @@ def test_a_traceback_is_shown_to_those_who_ask(run: Callable[..., Any]) -> None:
         assert code == 2
         assert "Traceback" in err
         assert "There is no model at nothing.keras" in err.splitlines()[-2]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_what_runs_with_its_code_and_writes_nothing(
+    number: int, code: int, model: Path, fakes: Fakes, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    def interrupt(value: Array) -> Array:
+        signal.raise_signal(number)
+        return value
+
+    fakes.break_("chromium:cpu", Fault(interrupt))
+    said = run("compare", model, model.with_name("x.npy"), *CPU, "--json", "r.json", "--save-run", "run")
+    assert (said[0], said[1], said[2].splitlines()[-1]) == (code, "", "pycheck: Interrupted. The browsers are closed.")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bug_is_called_a_bug(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
