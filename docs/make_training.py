@@ -97,7 +97,7 @@ def _of_runtime(trained: Trained, record: RuntimeRecord) -> str:
         return "alike"
     why = [f.code for f in trained.report.findings if record.id in f.runtimes and f.code != "drift"]
     ours, theirs = reference.loss[-1], curves.loss[-1]
-    apart = f"{100 * abs(theirs - ours) / abs(ours):.2g}% apart" if ours else f"{theirs:.2g} for 0"
+    apart = f"{float(f'{100 * abs(theirs - ours) / abs(ours):.2g}'):g}% apart" if ours else f"{theirs:.2g} for 0"
     return f"{', '.join(why) or UNEXPLAINED}, last loss {apart}"
 
 
@@ -178,18 +178,19 @@ def main() -> None:
             losses.append(f"| {name} | {theirs} | {' | '.join(cells)} |")
     tables = f"""{MARK}
 
-`python docs/make_training.py` printed this: Chromium, TF.js's own defaults, WebGL by SwiftShader. Trainings
-that are alike used at most {100 * largest:.0f}% of what is allowed. For the others, the tables name the findings that
-explain the difference, each proven by Python doing the same, and how far the last loss is from Python's.
+`python docs/make_training.py` printed this, with Chromium and TF.js's own defaults; WebGL ran on SwiftShader.
+Trainings that are alike used at most {100 * largest:.0f}% of their limit. For the others, the tables name the findings
+that explain the difference, and how far the last loss is from Python's. Each finding is proven: Python does
+the same with TF.js's epsilon or formula.
 
-{steps} steps of cpu, wasm and webgl with every optimizer:
+{steps} steps on cpu, wasm and webgl with every optimizer:
 
 | optimizer | regression | convolutional net | recurrent net |
 | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-One layer and SGD with every loss, 20 steps of ordinary data and 5 of data where there is something to clip (a certain
-and wrong answer, targets of 0, a vector near 0):
+One layer and SGD with every loss: 20 steps of ordinary data, and 5 steps of data that is clipped (a certain and wrong
+answer, targets of 0, a vector near 0):
 
 | Keras | TF.js | ordinary data | at the edge |
 | --- | --- | --- | --- |
