@@ -47,7 +47,7 @@ demo: $(SETUP) ## compare a sample model in Python and in the browser
 	$(BIN)/pycheck compare models/cnn.keras models/cnn_inputs.npy
 
 quick: $(PACKAGES) lint types ## what answers in a minute: format, lint, types, and the tests without TensorFlow, browser and other processes
-	$(WITH_NODE) $(BIN)/python -m pytest -q --quick $(PYTEST_ARGS)
+	$(WITH_NODE) $(BIN)/python -m pytest -q --quick --cov=pycheck --cov-report= --cov-fail-under=60 $(PYTEST_ARGS)
 
 test: $(SETUP) lint types js-test py-test ## format, lint, types, import rules, and the tests, JS and Python
 
@@ -88,7 +88,7 @@ samples: $(PACKAGES) ## make models/ again from its script
 
 clean: ## remove everything that the other commands made
 	rm -rf $(VENV) node_modules .setup dist site pycheck/_harness
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@rm -rf $(VENV)
