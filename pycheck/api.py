@@ -44,7 +44,8 @@ def compare(
     """Run a model in Python and in real browsers on the same inputs.
 
     Args:
-        model: Path of a ``.h5``, ``.hdf5`` or ``.keras`` file or a SavedModel folder, or a live ``keras.Model``.
+        model: Path of a ``.h5``, ``.hdf5`` or ``.keras`` file, a SavedModel folder or a TF.js ``model.json``; or a
+            live ``keras.Model``.
         inputs: Path of a ``.npy``, ``.npz``, ``.safetensors`` or ``.json`` file, or arrays, of str for text. The first
             axis of every array is the sample. None generates them from a seed.
 

@@ -66,7 +66,9 @@ VariantNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="MODEL", help="Names of models or variants, with * as a wildcard (default: all)."),
 ]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model: .h5, .hdf5, .keras or a SavedModel folder.")]
+ModelPath = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Model: .h5, .hdf5, .keras, a SavedModel folder or a TF.js model.json.")
+]
 TargetsPath = Annotated[Path, typer.Argument(metavar="TARGETS", help="Target outputs: .npy, .npz or .safetensors.")]
 TrainInputsPath = Annotated[
     Path, typer.Argument(metavar="INPUTS", help="Inputs: .npy, .npz or .safetensors; the first axis is the sample.")
