@@ -26,16 +26,18 @@ class Key:
 _TEXTS = tuple[str, ...]
 
 _SELECTOR: Mapping[str, Key] = {
-    "model": Key(str, "pattern", "The models or variants that this is about; `*` stands for anything. Default all."),
-    "runtime": Key(str, "pattern", "The runtimes that this is about, such as `*:webgl-f16`. Default all."),
-    "output": Key(str, "pattern", "The outputs that this is about. Default all."),
+    "model": Key(str, "pattern", "The models or variants that it applies to; `*` fits anything. Default: all."),
+    "runtime": Key(str, "pattern", "The runtimes that it applies to, such as `*:webgl-f16`. Default: all."),
+    "output": Key(str, "pattern", "The outputs that it applies to. Default: all."),
 }
 
 TOP: Mapping[str, Key] = {
-    "formats": Key(_TEXTS, "list", "Artifact formats, each a variant of every model: `auto`, `layers`, `graph`."),
-    "quantizations": Key(_TEXTS, "list", "Weight quantizations, likewise: `none`, `float16`, `uint16`, `uint8`."),
+    "formats": Key(_TEXTS, "list", "Artifact formats: `auto`, `layers`, `graph`. Each is a variant of every model."),
+    "quantizations": Key(
+        _TEXTS, "list", "Weight quantizations: `none`, `float16`, `uint16`, `uint8`. Each is a variant too."
+    ),
     "tfjs_versions": Key(
-        _TEXTS, "list", "Releases of TF.js, likewise: versions such as `4.21.0`, or npm folders that have one."
+        _TEXTS, "list", "Releases of TF.js: versions such as `4.21.0`, or npm folders. Each is a variant too."
     ),
 }
 
@@ -44,15 +46,15 @@ MODEL_SETTINGS = tuple(option.setting for option in OPTIONS if option.in_model)
 
 MODEL: Mapping[str, Key] = {
     "path": Key(str, "path", "The model, as `pycheck compare` takes it.", required=True),
-    "name": Key(str, "text", "What reports call it. Default: the file's name without its ending."),
-    "inputs": Key(str, "path", "Its inputs; left out, they are made, see `samples`, `seed`, `range` and `size`."),
+    "name": Key(str, "text", "The name in reports. Default: the file's name without its ending."),
+    "inputs": Key(str, "path", "Its inputs. Default: generated, see `samples`, `seed`, `range` and `size`."),
     **TOP,
 }
 
 TOLERANCE: Mapping[str, Key] = {
     **_SELECTOR,
     "rtol": Key(float, "number", "Relative tolerance, with NumPy's meaning."),
-    "atol": Key(float, "number", "Absolute tolerance, likewise."),
+    "atol": Key(float, "number", "Absolute tolerance, with NumPy's meaning."),
     "max_ulp": Key(float, "number", "Largest error in units in the last place."),
 }
 
@@ -62,23 +64,23 @@ BUDGET: Mapping[str, Key] = {
     "rms_error": Key(float, "number", "Largest root mean square error."),
     "max_ulp_error": Key(float, "number", "Largest error in units in the last place."),
     "error_of_scale": Key(float, "share", "Largest absolute error as a share of the output's largest magnitude."),
-    "top1_agreement": Key(float, "share", "Least share of rows whose largest class is Python's."),
+    "top1_agreement": Key(float, "share", "Smallest top-1 agreement with Python."),
     "artifact_size": Key(int | str, "size", "Largest artifact: a number of bytes, or text such as `5MB`."),
-    "latency": Key(float, "number", "Most times the latency of the runtime `against`."),
-    "against": Key(str, "runtime", "The runtime of the same run that `latency` is relative to."),
+    "latency": Key(float, "number", "Largest latency, as a multiple of that of the runtime `against`."),
+    "against": Key(str, "runtime", "The runtime that `latency` is a multiple of."),
 }
 
 KNOWN: Mapping[str, Key] = {
     "code": Key(str, "code", "The finding's code, see `pycheck explain`.", required=True),
-    "reason": Key(str, "text", "Why it is accepted, for whoever reads the report.", required=True),
-    "expires": Key(datetime.date, "date", "The last day on which it is, such as `2027-06-30`.", required=True),
+    "reason": Key(str, "text", "Why it is accepted; the report shows it.", required=True),
+    "expires": Key(datetime.date, "date", "The last day on which it is accepted, such as `2027-06-30`.", required=True),
     **_SELECTOR,
 }
 
 BASELINE: Mapping[str, Key] = {
-    "file": Key(str, "path", "Where it lies. Default `pycheck-baseline.toml`; one that is named here has to exist."),
-    "margin": Key(float, "number", "How many times its error an output may have before that is a loss. Default 2."),
-    "top1_margin": Key(float, "share", "By how much top-1 agreement may fall before that is a loss. Default 0."),
+    "file": Key(str, "path", "The file. Default: `pycheck-baseline.toml`. A file that is named here must exist."),
+    "margin": Key(float, "number", "Largest error, as a multiple of the accepted error. Default: 2."),
+    "top1_margin": Key(float, "share", "Largest fall of top-1 agreement. Default: 0."),
 }
 
 #: Sections by name, and whether there may be several.
