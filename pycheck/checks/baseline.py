@@ -1,4 +1,4 @@
-"""Holds a report against the accepted release: what got worse, what got better, and what changed meanwhile."""
+"""Compares a report with the baseline: regressions, improvements, and changes of model or environment."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .accepting import environment, facts, mismatch, shortened
 from .baseline_file import Baseline, OutputFacts, VariantFacts
 from .configuration import BaselineSettings
 
-#: An error this small in unit roundoffs of the output's largest magnitude is nobody's loss.
+#: Errors below this many unit roundoffs of the output's largest magnitude never count as regressions.
 _ROUNDOFFS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the baseline says of a report; with `mismatch` it is of something else, and says nothing more."""
+    """Holds the findings on a report; `mismatch` says why the baseline does not fit the report."""
 
     findings: tuple[Finding, ...] = ()
     mismatch: str | None = None
@@ -26,7 +26,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One fact that is another than in the accepted release. `runtimes` are those it is about, if not all."""
+    """Holds one fact that differs from the baseline. `runtimes` are those it is about, if not all."""
 
     fact: str  # "model", "artifact", "tfjs", "tensorflow", "browser", "gpu", "python", "flags", "size", "outputs"
     was: str
@@ -49,7 +49,7 @@ _WORDS = {
 
 
 def hold(report: Report, baseline: Baseline, settings: BaselineSettings, accepted_as: str = "") -> Held:
-    """Hold a report, whose name is its variant's, against the accepted release, where it may have another name."""
+    """Compare a report, whose name is its variant's, with the baseline's entry `accepted_as`."""
     then = baseline.variants.get(accepted_as or report.name)
     if then is None:
         return Held((missing([report.name], settings, [report.name]),))
@@ -82,7 +82,7 @@ def _held(
     ):
         if now is None or was is None:
             continue
-        # A loss is held to the precision that was accepted, a gain to that of now.
+        # The noise floor of a regression is that of the accepted precision, that of an improvement of the current one.
         before, after = (max(least or 0.0, _unnoticed(bits, c)) for bits in (then.float_bits, c.precision_bits))
         if now > max(settings.margin * was, before):
             worse.append(f"{word} {short(now)}, was {short(was)}{_times(now, was)}")
@@ -90,10 +90,10 @@ def _held(
             better.append(f"{word} {short(now)}, was {short(was)}")
     now_bad, was_bad = c.nonfinite.changed, then.nonfinite
     if now_bad != was_bad:
-        (worse if now_bad > was_bad else better).append(f"{now_bad:,} NaN or infinite, was {was_bad:,}")
+        (worse if now_bad > was_bad else better).append(f"{now_bad:,} NaN or infinite elements, was {was_bad:,}")
     if c.top1_agreement is not None and then.top1_flips is not None:
         now_flips, was_flips = c.top1_flip_count, then.top1_flips
-        text = f"a different largest class in {now_flips:,} of {c.top1_count:,} rows, was {was_flips:,}"
+        text = f"a different top-1 class in {now_flips:,} of {c.top1_count:,} rows, was {was_flips:,}"
         if now_flips > was_flips + settings.top1_margin * c.top1_count:
             worse.append(text)
         elif now_flips < was_flips:
@@ -105,7 +105,7 @@ def _held(
 
 
 def _unnoticed(float_bits: int, c: Comparison) -> float:
-    """The error that is nobody's loss in that precision."""
+    """Return the error below which nothing counts as a regression in that precision."""
     return _ROUNDOFFS * UNIT_ROUNDOFF["float16" if float_bits == 16 else "float32"] * (c.reference_scale or 0.0)
 
 
@@ -122,13 +122,13 @@ def _verdict_on(
     changes: tuple[Change, ...],
     settings: BaselineSettings,
 ) -> Finding:
-    allowed = f"; {settings.margin:g} times are allowed" if code == "baseline-worse" else ""
+    allowed = f" The limit is {settings.margin:g} times." if code == "baseline-worse" else ""
     return finding(
         code,
         severity,
         runtimes=(c.candidate,),
         tensor=c.tensor,
-        summary=f"{c.tensor} on {c.candidate} is {word} than in the accepted release: {'; '.join(what)}{allowed}.",
+        summary=f"{c.tensor} on {c.candidate} is {word} than in the baseline: {'; '.join(what)}.{allowed}",
         advice=_since(c, changes),
         evidence={"changed": [change.fact for change in changes if _concerns(change, c)]},
     )
@@ -139,14 +139,14 @@ def _concerns(change: Change, c: Comparison) -> bool:
 
 
 def _since(c: Comparison, changes: tuple[Change, ...]) -> str:
-    """What may have caused it."""
+    """Return a sentence on changes that may be the cause."""
     causes = [_WORDS[change.fact] for change in changes if _concerns(change, c) and change.fact in _CAUSES]
     if not causes:
-        return "Neither the model nor its artifact, TF.js, the browser or the GPU changed since then."
-    return f"Changed since then: {names(list(dict.fromkeys(causes)), most=len(_CAUSES))}."
+        return "Model, artifact, TF.js, browser and GPU are the same as in the baseline."
+    return f"Changed since the baseline: {names(list(dict.fromkeys(causes)), most=len(_CAUSES))}."
 
 
-#: Facts that can make a browser answer otherwise.
+#: Facts that can change the results of a browser.
 _CAUSES = ("model", "artifact", "weights", "tfjs", "tensorflow", "browser", "gpu", "flags")
 
 
@@ -186,14 +186,14 @@ def _changed(change: Change) -> Finding:
     return finding(
         "baseline-changed",
         Severity.INFO,
-        summary=f"{word[0].upper()}{word[1:]} changed since the accepted release: {now}, was {was}{about}.",
+        summary=f"{word[0].upper()}{word[1:]} changed since the baseline: {now}, was {was}{about}.",
         advice="",
         evidence={"fact": change.fact, "was": change.was, "now": change.now, "about": list(change.runtimes)},
     )
 
 
 def _same_in_python(report: Report, then: VariantFacts, now: VariantFacts) -> bool:
-    """Whether the model gives in Python, on these inputs, what the accepted one gave, to the last bit."""
+    """Tell whether the model's outputs in Python are bitwise equal to the baseline's, on the same inputs."""
     single = str(report.model.references[0])
     was, is_ = then.runtimes.get(single, {}), now.runtimes.get(single, {})
     return bool(was) and {name: o.digest for name, o in was.items()} == {name: o.digest for name, o in is_.items()}
@@ -205,22 +205,22 @@ def _model_changed(
     if not any(change.fact == "model" for change in changes):
         return
     same = _same_in_python(report, then, now)
-    python = "the same to the last bit" if same else "not the same"
+    python = "bitwise equal" if same else "different"
     yield finding(
         "model-changed",
         Severity.INFO if same else Severity.ERROR,
-        summary=f"{report.model.path} is not the accepted model (SHA-256 {shortened(now.model_sha256)}, was "
+        summary=f"{report.model.path} differs from the baseline's model (SHA-256 {shortened(now.model_sha256)}, was "
         f"{shortened(then.model_sha256)}). In Python, on the same inputs, its outputs are {python}.",
         advice=""
         if same
-        else f"If this is the new release, accept it with pycheck baseline update {report.name}; if not, find what "
-        "changed its weights.",
+        else f"If the new model is right, accept it: pycheck baseline update {report.name}. Otherwise restore the "
+        "weights.",
         evidence={"was": then.model_sha256, "now": now.model_sha256, "same_outputs": same},
     )
 
 
 def _restless(report: Report, then: VariantFacts, now: VariantFacts, changes: tuple[Change, ...]) -> Iterator[Finding]:
-    """Outputs that are others although nothing that is known changed."""
+    """Find baseline-changed: outputs that differ although no recorded fact changed."""
     if any(change.fact in _CAUSES for change in changes):
         return
     moved = [
@@ -233,19 +233,19 @@ def _restless(report: Report, then: VariantFacts, now: VariantFacts, changes: tu
         yield finding(
             "baseline-changed",
             Severity.INFO,
-            summary=f"{names(moved)} {'is' if len(moved) == 1 else 'are'} not the same to the last bit as in the "
-            "accepted release, although no model, software or GPU that pycheck records has changed.",
-            advice="The same processor and driver would give the same bits, unless an operation is random.",
+            summary=f"{names(moved)} {'is' if len(moved) == 1 else 'are'} not bitwise equal to the baseline, although "
+            "model, software and GPU are the same.",
+            advice="A different processor or driver, or a random operation, can cause this.",
             evidence={"fact": "outputs", "about": moved},
         )
 
 
 def missing(what: Sequence[str], settings: BaselineSettings, variants: Iterable[str]) -> Finding:
-    """baseline-missing: variants, or outputs of one, that the baseline does not have."""
+    """Make baseline-missing: variants or outputs without an entry in the baseline."""
     return finding(
         "baseline-missing",
         Severity.WARNING,
-        summary=f"The baseline {settings.file.name} has no entry for {names(what)}: there was nothing to compare with.",
-        advice=f"Accept the results of now with pycheck baseline update {' '.join(variants)}.",
+        summary=f"The baseline {settings.file.name} has no entry for {names(what)}.",
+        advice=f"Accept the current results: pycheck baseline update {' '.join(variants)}.",
         evidence={"missing": list(what)},
     )

@@ -1,10 +1,11 @@
-"""Says which budgets a report exceeds, and by what."""
+"""Finds the budgets that a report exceeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..diagnosis.case import unlike
 from ..diagnosis.codes import finding
 from ..gate.budgets import Budget, Held, hold
 from ..report.wording import short, size
@@ -17,23 +18,23 @@ _ERRORS = {
     "error_of_scale": "largest error as a share of the output's scale",
 }
 _ADVICE = {
-    "artifact_bytes": "Quantized weights (quantizations) or a smaller model would fit.",
-    "top1_agreement": "The report lists the samples whose largest class changed, with the margin of each.",
-    "latency": "Other work on this machine counts too: run it again alone before you believe it.",
-    **dict.fromkeys(_ERRORS, "See which operation it comes from with pycheck trace."),
+    "artifact_bytes": "Quantize the weights (quantizations in pycheck.toml), or use a smaller model.",
+    "top1_agreement": "The report lists the samples whose top-1 class changed, with the margin of each.",
+    "latency": "Run again on an idle machine: other processes slow a browser down.",
+    **dict.fromkeys(_ERRORS, "pycheck trace names the operation that introduces the error."),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The findings about one report, and the budgets that had something to measure in it."""
+    """Holds the findings on one report, and the budgets that apply to it."""
 
     findings: tuple[Finding, ...]
     used: tuple[Budget, ...]
 
 
 def judge(report: Report, budgets: Sequence[Budget]) -> Judged:
-    """Hold a report, whose name is its variant's, against the budgets that are about it."""
+    """Compare a report, whose name is its variant's, with the budgets that apply to it."""
     held = hold(report, budgets)
     used = tuple(budget for budget in budgets if any(h.budget is budget for h in held))
     return Judged(tuple(_exceeded(h) for h in held if h.exceeds), used)
@@ -47,7 +48,7 @@ def _exceeded(held: Held) -> Finding:
         runtimes=[held.runtime] if held.runtime else [],
         tensor=c.tensor if c else None,
         summary=_text(held),
-        advice=f"{_ADVICE[held.name]} The budget stands in {held.budget.place}.",
+        advice=f"{_ADVICE[held.name]} The budget is in {held.budget.place}.",
         evidence={
             "budget": "artifact_size" if held.name == "artifact_bytes" else held.name,
             "value": held.value,
@@ -59,14 +60,15 @@ def _exceeded(held: Held) -> Finding:
 def _text(held: Held) -> str:
     value, limit = held.value, held.limit
     where = f"{held.comparison.tensor} on {held.runtime}: " if held.comparison else ""
+    first, second = unlike(value, limit)
     if held.name == "artifact_bytes":
         return f"The artifact has {size(int(value))}; the budget is {size(int(limit))}."
     if held.name == "top1_agreement":
-        return f"{where}top-1 agreement is {value:.4%}; the budget is at least {limit:.4%}."
+        return f"{where}top-1 agreement is {100 * value:.4f} %; the budget is at least {100 * limit:.4f} %."
     if held.name == "latency":
         seconds, base = held.seconds
         return (
-            f"{held.runtime} takes {short(value)} times as long a sample as {held.budget.against} in the same run "
-            f"({short(seconds * 1e3)} ms to {short(base * 1e3)} ms); the budget is {short(limit)} times."
+            f"{held.runtime} takes {first} times as long per sample as {held.budget.against} in the same run "
+            f"({short(seconds * 1e3)} ms, {short(base * 1e3)} ms); the budget is {second} times."
         )
-    return f"{where}the {_ERRORS[held.name]} is {short(value)}; the budget is {short(limit)}."
+    return f"{where}the {_ERRORS[held.name]} is {first}; the budget is {second}."

@@ -1,4 +1,4 @@
-"""What the configuration and the accepted release make of the reports of a check."""
+"""Applies configuration and baseline to the reports of a check."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .variants import Variant
 
 
 class Judge:
-    """Applies budgets, baseline, severities and known divergences, and knows which entries had nothing to say."""
+    """Applies budgets, baseline, severities and known divergences, and tracks which entries had an effect."""
 
     def __init__(self, config: Configuration, accepted: Baseline | None, today: datetime.date) -> None:
         self._config = config
@@ -29,7 +29,7 @@ class Judge:
         self._taken: list[tuple[Report, tuple[Finding, ...], NanPolicy]] = []
 
     def take(self, report: Report, variant: Variant) -> VariantFailure | None:
-        """Judge one report; why the baseline is none for it, if that is so."""
+        """Judge one report; return a failure if the baseline does not fit it."""
         config = self._config
         budgeted = budgets.judge(report, config.budgets)
         held = baseline.Held()
@@ -42,25 +42,25 @@ class Judge:
         self._used |= {b.place for b in budgeted.used}
         self._used |= {k.place for k in self._apply(*self._taken[-1]).seen}
         self._used |= {t.place for t in config.tolerances if _is_used(t, report)}
-        advice = f"Accept what is there now with pycheck baseline update {report.name}."
+        advice = f"Accept the current results: pycheck baseline update {report.name}."
         return VariantFailure(report.name, held.mismatch, advice, UsageError.exit_code) if held.mismatch else None
 
     def reports(self) -> tuple[Report, ...]:
-        """All of them."""
+        """Return all reports, judged."""
         return tuple(self._apply(*each).report for each in self._taken)
 
     def findings(self, *, whole: bool) -> tuple[Finding, ...]:
-        """What is about the check; with `whole`, which entries of the configuration had nothing to say, too."""
+        """Return the findings on the whole check; with `whole` also the entries without an effect."""
         config = self._config
         found = [baseline.missing(list(self._missing), config.baseline, self._missing)] if self._missing else []
         if whole:
             entries: tuple[ToleranceEntry | Budget | Known, ...] = (*config.tolerances, *config.budgets, *config.known)
-            found += [_unused(e) for e in entries if e.place not in self._used and not self._was_kept_from(e)]
+            found += [unused(e) for e in entries if e.place not in self._used and not self._was_kept_from(e)]
         weighed = [policy.with_severity(each, config.severity) for each in found]
         return tuple(each for each in weighed if each)
 
     def _was_kept_from(self, entry: ToleranceEntry | Budget | Known) -> bool:
-        """Whether a runtime that did not run may be what it is about."""
+        """Tell whether a runtime that did not run may be the one that the entry is about."""
         return any(
             entry.where.takes_variant(report.name) and entry.where.takes_runtime(record.id)
             for report, _, _ in self._taken
@@ -90,19 +90,21 @@ def _is_used(entry: ToleranceEntry, report: Report) -> bool:
     )
 
 
-def _unused(entry: ToleranceEntry | Budget | Known) -> Finding:
+def unused(entry: ToleranceEntry | Budget | Known) -> Finding:
+    """Make setting-unused: an entry of the configuration without an effect."""
+    patterns = "Check its patterns (model, runtime, output)"
     if isinstance(entry, Known):
-        text = f"The known divergence {entry.code} was not seen any more"
-        advice = "Remove it, so that it hides nothing when it comes back."
+        text = f"The known divergence {entry.code} in {entry.place} did not occur"
+        advice = "Remove the entry, so that it does not hide a new fault."
     elif isinstance(entry, Budget):
-        text = "A budget had nothing to measure"
-        advice = "Do its patterns fit? Latency needs more than one batch: set batch_size below the number of samples."
+        text = f"The budget in {entry.place} applies to no result"
+        advice = f"{patterns}. For latency, set batch_size below the number of samples."
     else:
-        text, advice = "A tolerance fits no output of any runtime", "Do its patterns fit?"
+        text, advice = f"The tolerance in {entry.place} applies to no output", f"{patterns}."
     return finding(
         "setting-unused",
         Severity.WARNING,
-        summary=f"{text}: {entry.place}.",
+        summary=f"{text}.",
         advice=advice,
         evidence={"place": entry.place},
     )

@@ -1,4 +1,4 @@
-"""Turns what was compared into findings; pure, one table of rules a subject."""
+"""Turns comparisons into findings, with one table of rules for each subject."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .linking import linked
 
 __all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
 
-#: In the order in which their findings read best: what makes others moot comes first.
+#: In the order in which their findings are read: rules whose findings make others irrelevant come first.
 RULES: tuple[Rule, ...] = (
     *faults.RULES,
     *reference.RULES,
@@ -57,11 +57,11 @@ def diagnose(
     power: Power | None = None,
     spreads: Iterable[SampleSpread] = (),
 ) -> tuple[Finding, ...]:
-    """The findings of a run, the most severe first.
+    """Return the findings of a run, the most severe first.
 
     `comparisons` have been through `gate.assess`, the noise floor's own rows among them.
     `nonfinite_inputs` are the inputs that hold NaN or Inf; `input_elements` is the number of
-    elements of each input in one batch; `evidence` what else is known of the run. `power` has been through
+    elements of each input in one batch; `evidence` is all further knowledge of the run. `power` has been through
     `gate.judge_power`; `spreads` are of the outputs in Python.
     """
     case = Case(
@@ -81,5 +81,5 @@ def diagnose(
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The most severe first, else in the order given."""
+    """Sort findings by severity, the most severe first; equal ones keep their order."""
     return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))

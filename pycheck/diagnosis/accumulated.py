@@ -1,4 +1,4 @@
-"""Findings about outputs that fail although no operation before them errs by itself: what the error is made of."""
+"""Explains outputs that fail although no operation before them fails in isolation."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..types import HANDING_ON, Comparison, Finding, OutputSplit, PointResult, RuntimeId, Severity, Trace, TracePoint
-from .case import listed, named, number, percent, place, unlike
+from .case import listed, named, percent, place, times, unlike
 from .codes import finding
 
 _MOST = 3
-#: A share of what it may err by beneath which an operation is not worth a name.
+#: An operation whose own error is below this share of its limit is not named.
 _LEAST_SHARE = 0.05
-#: A share of an output's limit beneath which a source does not explain that the output fails.
+#: A source that changes an output by less than this share of its limit does not explain that the output fails.
 _LEAST_EFFECT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One point that an output is computed from: in the whole run, and its operation alone; either may be unknown."""
+    """Holds one point before an output: its error in the whole run and in isolation; either may be unknown."""
 
     point: TracePoint
     result: PointResult | None
@@ -30,33 +30,33 @@ class _Step:
 
     @property
     def is_compared(self) -> bool:
-        """Whether its value in the whole run is known, or it only hands on what it reads."""
+        """Tell whether its value in the whole run was compared."""
         return self.result is not None and self.result.inherited is not None
 
     @property
     def ran_alone(self) -> bool:
-        """Whether its operation is known to be right by itself."""
+        """Tell whether its operation ran in isolation, or copies its input."""
         return self.point.op in HANDING_ON or (self.result is not None and self.result.own is not None)
 
     @property
     def unknown_because(self) -> str:
-        """Why it was not compared."""
+        """Return the reason why it was not compared."""
         return self.point.skipped or (self.result and self.result.note) or "its value was not compared"
 
     @property
     def inherited_share(self) -> float:
-        """Of what it may err by in the whole run."""
+        """Return the share of its limit that it uses in the whole run."""
         return share(self.result.inherited) if self.result and self.result.inherited else 0.0
 
     @property
     def own_share(self) -> float:
-        """Of what the operation alone may err by."""
+        """Return the share of its limit that the operation uses in isolation."""
         return share(self.result.own) if self.result and self.result.own else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Why there is no source: a word for it, what happened, what to do."""
+    """Holds why there is no source: a keyword, the cause, the advice."""
 
     because: str
     what: str
@@ -64,7 +64,7 @@ class _Told:
 
 
 def accumulated(trace: Trace, comparisons: Collection[Comparison], outputs: Mapping[str, str]) -> Iterator[Finding]:
-    """accumulated-drift: outputs that fail where no operation is a source.
+    """Find accumulated-drift: outputs that fail although no operation is a source.
 
     `outputs` has the point of every output all of whose operations were traced.
     """
@@ -80,12 +80,12 @@ def accumulated(trace: Trace, comparisons: Collection[Comparison], outputs: Mapp
 
 
 def share(c: Comparison) -> float:
-    """What part of its limit an error takes; above 1 it fails."""
+    """Return the share of its limit that an error uses; above 1 it fails."""
     return c.share_used or 0.0
 
 
 def _upstream(points: Mapping[str, TracePoint], last: str) -> list[TracePoint]:
-    """A point and all that it is computed from, in topological order."""
+    """Return a point and all points that it is computed from, in topological order."""
     needed, found = {last}, []
     for point in reversed(list(points.values())):
         if point.name in needed:
@@ -101,7 +101,7 @@ def _is_source(point: TracePoint, runtime: RuntimeId) -> bool:
 
 
 def moves_an_output(result: PointResult) -> bool:
-    """Whether its own error takes more than a little of the limit of an output, as far as that is known."""
+    """Tell whether its own error uses more than a little of an output's limit, as far as that is known."""
     return result.effect is None or result.effect.share >= _LEAST_EFFECT
 
 
@@ -111,16 +111,16 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
     steps = [_Step(p, p.conversion if by_conversion else _of(p, c.candidate)) for p in before]
     first = _first(steps)
     most = _most(steps)
-    # A conversion's point runs alone together with what the model lacks before it.
+    # In a conversion, a point runs in isolation together with the operations before it that the model does not have.
     suspects = [] if first is None or (by_conversion and first.ran_alone) else _suspects(first, steps)
     told = _why(trace, c, split.conversion, backend, first, suspects)
     what = told.what
-    alone = "no operation that was traced errs by itself beyond its tolerance"
+    alone = "no traced operation exceeds its tolerance in isolation"
     if most and most[0].own_share > 1.0:
-        alone = "what errs by itself beyond its tolerance, on Python's values, does not in the whole run"
+        alone = "operations that exceed their tolerance in isolation do not in the whole run"
     if most and not suspects:
         shares = listed([f"{named(step.point)} {percent(step.own_share)}" for step in most])
-        what += f" Largest own errors, as shares of their limits: {shares}."
+        what += f" Largest errors in isolation, as shares of their limits: {shares}."
     return finding(
         "accumulated-drift",
         Severity.ERROR,
@@ -148,13 +148,13 @@ def _of(point: TracePoint, runtime: RuntimeId) -> PointResult | None:
 
 
 def _first(steps: Sequence[_Step]) -> _Step | None:
-    """The first that fails while all that it reads passes."""
+    """Return the first point that fails although all its inputs pass."""
     failing = {step.point.name for step in steps if step.fails}
     return next((s for s in steps if s.fails and not failing.intersection(s.point.inputs)), None)
 
 
 def _most(steps: Sequence[_Step]) -> list[_Step]:
-    """Those with most own error, the worst first."""
+    """Return the points with the largest errors in isolation, the largest first."""
     ranked = sorted((s for s in steps if s.own_share >= _LEAST_SHARE), key=lambda s: s.own_share, reverse=True)
     return ranked[:_MOST]
 
@@ -173,45 +173,47 @@ def _why(
         changed = f"{conversion.nonfinite.changed:,} element{'' if conversion.nonfinite.changed == 1 else 's'}"
         return _Told(
             "conversion-class",
-            f"In Python itself the artifact and the model disagree on what is finite in {changed}"
+            f"In Python itself, the artifact differs from the model in NaN or infinity in {changed}"
             f"{_first_failing(first)}.",
-            "Keep NaN and infinity out: clip, or add an epsilon, before the first operation that makes them.",
+            "Clip, or add an epsilon, before the first operation that makes NaN or infinity.",
         )
     if conversion is not None and conversion.passed is False:
         return _Told(
             "conversion",
-            f"Small differences of the artifact from the model add up in Python itself{_first_failing(first)}.",
-            "Convert the model again, with lighter --quantize or in the other --format.",
+            f"Small differences between artifact and model add up in Python itself{_first_failing(first)}.",
+            "Convert the model again, with a lighter --quantize or a different --format.",
         )
     if backend is not None and backend.passed is False:
         if first is not None and _changes_class(first):
-            return _Told("jump", _jump(first), "Keep values off the jump: clip, or add an epsilon, before it.")
+            return _Told("jump", _jump(first), "Clip the values, or add an epsilon, before this operation.")
         return _Told(
             "backend",
             f"Small errors add up on {c.candidate}{_first_failing(first)}.",
-            "Use fewer, or better conditioned, operations, or another backend.",
+            "Use fewer, or better conditioned, operations. Or use another backend.",
         )
     own = f"{c.candidate} {percent(share(backend))}" if backend is not None else ""
     if c.tolerance is not None and c.tolerance.mode != "auto":
         given = c.tolerance.derivation.removeprefix("given: ")
         return _Told(
             "given-tolerance",
-            f"It fails by the tolerance that was given ({given}) alone; of the automatic one, which points inside are "
-            f"held to, it takes {percent(share(backend)) if backend else 'a part'}.",
-            "Take the automatic tolerance, or allow what this backend's float32 costs.",
+            f"The output fails the given tolerance ({given}), but passes the automatic one"
+            f"{f' ({percent(share(backend))} of its limit)' if backend else ''}.",
+            "Omit --rtol, --atol and --max-ulp, or set larger values.",
         )
     if conversion is not None and share(conversion) >= _LEAST_SHARE:
         return _Told(
             "conversion-and-backend",
-            f"Neither half fails alone: of what each may, conversion takes {percent(share(conversion))} and {own}.",
-            "Look at both: convert with lighter --quantize or in the other --format, or take another backend.",
+            "Neither conversion nor backend exceeds its limit alone. Conversion uses "
+            f"{percent(share(conversion))} of it{f', {own}' if own else ''}.",
+            "Use a lighter --quantize, a different --format, or another backend.",
         )
     count = trace.sample_count
     return _Told(
         "not-reproduced",
-        f"On the {count:,} sample{'' if count == 1 else 's'} that {'was' if count == 1 else 'were'} traced it passes, "
-        f"{own} of its limit: what fails depends on the size of the batch, on other samples, or on chance.",
-        "Trace more of the batch with --trace-samples.",
+        f"The output passes on the {count:,} traced sample{'' if count == 1 else 's'}"
+        f"{f' ({own} of its limit)' if own else ''}. The failure depends on the batch size, on samples that were not "
+        "traced, or on chance.",
+        "Trace more samples: --trace-samples N.",
     )
 
 
@@ -219,18 +221,21 @@ def _untraced(first: _Step, suspects: Sequence[_Step]) -> _Told:
     names = [step.point.name for step in suspects]
     told = [f"{named(step.point)}: {step.unknown_because}" for step in suspects[:_MOST]]
     more = f"; and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    subject, pronoun = ("Suspects are", "them") if len(names) > 1 else ("The suspect is", "it")
+    many = len(names) > 1
+    subject = (
+        "The suspects are the points before it that were" if many else "The suspect is the point before it that was"
+    )
     return _Told(
         "untraced",
-        f"{named(first.point)} is the first point beyond its limit, {number(first.inherited_share)} times. "
-        f"{subject} what was not compared before that point: {'; '.join(told)}{more}.",
-        f"{subject} {listed(names[:_MOST])}: replace {pronoun} in the model, or run {pronoun} on the CPU, "
-        "and see whether the error vanishes.",
+        f"{named(first.point)} is the first point beyond its limit ({times(first.inherited_share)} times). "
+        f"{subject} not compared: {'; '.join(told)}{more}.",
+        f"Replace {listed(names[:_MOST])} in the model, or run {'them' if many else 'it'} on the CPU, then compare "
+        "again.",
     )
 
 
 def _suspects(first: _Step, steps: Sequence[_Step]) -> list[_Step]:
-    """What was not compared between the first point beyond its limit and the nearest points that were."""
+    """Return the points that were not compared, between the first beyond its limit and the nearest compared ones."""
     known = {step.point.name: step for step in steps}
     found: dict[str, _Step] = {}
     pending = list(reversed(first.point.inputs))
@@ -244,11 +249,11 @@ def _suspects(first: _Step, steps: Sequence[_Step]) -> list[_Step]:
 
 
 def _first_failing(first: _Step | None) -> str:
-    """Where the limit is exceeded first; empty where no point is known to."""
+    """Return a sentence that names the first point beyond its limit; empty if none is known."""
     if first is None or first.result is None or first.result.inherited is None:
         return ""
-    times = number(first.inherited_share)
-    return f": {named(first.point)} is the first beyond its limit, {times} times, of inputs that pass"
+    over = times(first.inherited_share)
+    return f". {named(first.point)} is the first point beyond its limit ({over} times); its inputs pass"
 
 
 def _changes_class(first: _Step) -> bool:
@@ -263,6 +268,6 @@ def _jump(first: _Step) -> str:
     given, expected = unlike(worst.candidate, worst.reference) if worst else ("", "")
     example = f", {given} instead of {expected} at {place(worst, first.point.dtype)}" if worst else ""
     return (
-        f"NaN or infinity comes first at {named(first.point)}{example}: what it reads is right within its tolerance, "
-        "and there so little decides between a number and none."
+        f"NaN or infinity appears first at {named(first.point)}{example}. Its inputs are within their tolerance, but "
+        "so small a difference decides whether the result is finite."
     )

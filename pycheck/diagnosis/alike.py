@@ -1,4 +1,4 @@
-"""Tells once what several runtimes show alike of an output."""
+"""Merges findings about an output that differ only in the runtime."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..types import Finding
 from .case import listed
 
-#: Codes whose summary names the runtime in a place where several may stand. The numbers of each are in its comparison.
+#: The summaries of these codes name the runtime so that a list of runtimes can replace it.
 _OF_OUTPUTS = frozenset(
     {"accumulated-drift", "argmax-tie", "drift", "f16-overflow", "nan-introduced", "nan-masked", "nonfinite-changed",
      "shape-mismatch", "top1-flip"}
@@ -16,7 +16,7 @@ _OF_OUTPUTS = frozenset(
 
 
 def told_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings; those about an output that differ in the runtime alone are one, with the evidence of the first."""
+    """Merge findings about an output that differ only in the runtime; the evidence is the first one's."""
     found: dict[object, Finding] = {}
     for number, finding in enumerate(findings):
         of_output = finding.code in _OF_OUTPUTS and finding.runtimes and "op" not in finding.evidence

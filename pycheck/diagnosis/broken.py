@@ -1,4 +1,4 @@
-"""Tells a kernel that is broken from one that is only less exact than Python."""
+"""Distinguishes a broken kernel from one that is only less exact than Python."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from ..types import Comparison, Operand, PointResult, TracePoint
 from .case import listed
 
-#: In fewer elements than this, zeros or large errors may be chance.
+#: With fewer elements than this, zeros or large errors may be chance.
 _FEWEST = 4
-#: From this share of Python's largest value, and of its RMS, on, errors are no roundoff.
+#: Errors above this share of Python's largest value, and of its RMS, are not roundoff.
 _FAR = 0.1
-#: Where float32 in Python errs by more than this share of the largest value, the operation amplifies roundoff.
+#: If float32 in Python errs by more than this share of the largest value, the operation amplifies roundoff.
 _EXACT = 0.01
-#: Below this, by float bits, a sound formula may give 0: one minus something near 1 has no digits left.
+#: Below this, by float bits, a correct formula may give 0: 1 - x has no digits left if x is near 1.
 _NEAR_ZERO = {16: 1e-3, 32: 1e-6}
-#: Operations whose result jumps: an argument at the jump is rounded to either side by a sound kernel.
+#: Operations whose result jumps: a correct kernel may round an argument at the jump to either side.
 _STEPS = frozenset({"Ceil", "Floor", "FloorDiv", "FloorMod", "Mod", "Round", "Sign", "TruncateDiv"})
-#: Sums and products of two numbers, which stay finite where both are below `_MODERATE`.
+#: Sums and products of two numbers, which stay finite if both are below `_MODERATE`.
 _PLAIN = frozenset({"Add", "AddV2", "Mul", "Multiply", "Neg", "Sub", "Subtract", "Square", "SquaredDifference"})
 _MODERATE = 1e18
 _ON_CPU = ", or run this kernel on the CPU"
 
 
 def gives_only_zeros(op: str, comparison: Comparison | None) -> bool:
-    """Whether every element is 0 although Python has numbers far from 0, in an operation that does not jump."""
+    """Tell whether every element is 0 although Python's are far from 0, in an operation that does not jump."""
     c = comparison
     if c is None or c.nonfinite.changed or c.cosine_similarity is not None or op in _STEPS:
         return False
@@ -35,7 +35,7 @@ def gives_only_zeros(op: str, comparison: Comparison | None) -> bool:
 
 
 def computes_otherwise(op: str, comparison: Comparison | None) -> bool:
-    """Whether a kernel of full precision errs by a tenth of its values although float32 in Python does not."""
+    """Tell whether a float32 kernel errs by a tenth of its values although float32 in Python does not."""
     c = comparison
     if c is None or c.precision_bits == 16 or c.nonfinite.changed or c.finite_count < _FEWEST or op in _STEPS:
         return False
@@ -52,7 +52,7 @@ def _is_near_zero(comparison: Comparison) -> bool:
 
 
 def makes_nan(op: str, operands: Sequence[Operand], comparison: Comparison | None) -> bool:
-    """Whether a product or a sum of numbers far from float32's bounds is no number."""
+    """Tell whether a product or a sum of moderate numbers is not finite."""
     c = comparison
     if c is None or c.precision_bits == 16 or op not in _PLAIN or not operands or not c.nonfinite.introduced:
         return False
@@ -61,16 +61,16 @@ def makes_nan(op: str, operands: Sequence[Operand], comparison: Comparison | Non
 
 
 def right_elsewhere(point: TracePoint, result: PointResult) -> str:
-    """Name the runtimes of the trace that compute the operation right, as a sentence; empty if none does."""
+    """Return a sentence that names the runtimes of the trace with a correct kernel; empty if there are none."""
     right = [
         other.runtime
         for other in point.results
         if other.runtime != result.runtime and other.own is not None and other.own.passed
     ]
-    return f" {listed(right)} {'computes' if len(right) == 1 else 'compute'} it right." if right else ""
+    return f" The kernel of {listed(right)} is correct." if right else ""
 
 
 def without_cpu(advice: str, point: TracePoint, result: PointResult) -> str:
-    """The advice without TF.js's CPU kernel, where that is the one that errs, or errs as well."""
+    """Remove TF.js's CPU kernel from the advice if that kernel errs too."""
     errs = any(other.runtime.kind == "cpu" and other.role in ("source", "latent") for other in point.results)
     return advice.replace(_ON_CPU, "") if errs or result.runtime.kind == "cpu" else advice

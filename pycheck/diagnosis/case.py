@@ -1,4 +1,4 @@
-"""What the rules look at, and how they word it."""
+"""Holds the input of the rules, and formats numbers, places and names for their sentences."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ..types import (
     WorstElement,
 )
 
-#: The advice of what is an effect of that.
+#: The advice of a finding that is an effect of reference-differs.
 SEE_REFERENCE = "The cause is in Python: see reference-differs."
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One run, compared and assessed."""
+    """Holds one run with its assessed comparisons."""
 
     comparisons: tuple[Comparison, ...]
     runtimes: tuple[RuntimeRecord, ...] = ()
@@ -47,35 +47,35 @@ class Case:
 
     @property
     def is_traced_wrongly(self) -> bool:
-        """Whether a graph artifact contains the function that gives something else than predict."""
+        """Tell whether a graph artifact contains a function whose values differ from those of predict."""
         check, artifact = self.evidence.reference, self.artifact
         return check is not None and check.outcome == "retraced" and artifact is not None and artifact.format == "graph"
 
     def reference_explains(self, tensor: str) -> bool:
-        """Whether predict gives, or a graph artifact was converted from, something else than the reference."""
+        """Tell whether predict, or the function that a graph artifact contains, differs from the reference."""
         check = self.evidence.reference
         if check is None or (check.tensors and tensor not in check.tensors):
             return False
         return check.outcome in ("differs", "random") or self.is_traced_wrongly
 
     def possible_cast(self, tensor: str) -> str | None:
-        """A sentence about casts in loops and branches that an output is computed with, which may not fit."""
+        """Return a sentence about casts in loops and branches before an output that may be out of range."""
         if not (types := self.evidence.casts_inside.get(tensor)):
             return None
         return (
             f"A loop or a branch of the model casts floats to {listed(types)}. If a number does not fit that type, the "
-            "result is undefined, and executions in Python differ. This may be the cause; it is not "
-            "established. Clip the values before the cast and compare again."
+            "result is undefined, and executions in Python differ. This is a possible cause, not an "
+            "established one. Clip the values before the cast and compare again."
         )
 
     @property
     def is_artifact_alone(self) -> bool:
-        """Whether MODEL is itself the artifact: Python then runs the same weights, and no conversion is concerned."""
+        """Tell whether MODEL is itself the artifact: Python then runs the same weights, without a conversion."""
         return self.model is not None and self.model.format == "tfjs"
 
     @property
     def is_foreign(self) -> bool:
-        """Whether another converter made the artifact: it was given, or is the published one's."""
+        """Tell whether a different converter made the artifact: it was given, or tensorflowjs_converter made it."""
         artifact = self.artifact
         return artifact is not None and (
             artifact.reason.startswith("given") or artifact.converter.startswith("tensorflowjs ")
@@ -83,21 +83,21 @@ class Case:
 
     @property
     def quantization(self) -> str:
-        """How the weights differ from those that Python runs."""
+        """Return the quantization by which the weights differ from those that Python runs."""
         return "none" if self.artifact is None or self.is_artifact_alone else self.artifact.quantization
 
     @property
     def candidates(self) -> tuple[Comparison, ...]:
-        """The comparisons that are judged."""
+        """Return the comparisons that are judged."""
         return tuple(c for c in self.comparisons if not c.is_noise_floor)
 
     @property
     def floors(self) -> tuple[Comparison, ...]:
-        """The rows of native float32 against float64."""
+        """Return the comparisons of native:float32 with native:float64."""
         return tuple(c for c in self.comparisons if c.is_noise_floor)
 
     def outputs_of(self, input: str) -> list[str]:
-        """The outputs that may depend on an input."""
+        """Return the outputs that may depend on an input."""
         known = self.evidence.inputs_of_outputs
         return [
             name for name in dict.fromkeys(c.tensor for c in self.comparisons) if input in known.get(name, (input,))
@@ -105,12 +105,12 @@ class Case:
 
     @property
     def browsers(self) -> list[RuntimeId]:
-        """The runtimes that are neither the model nor the artifact in Python."""
+        """Return the runtimes that are neither the model nor the artifact in Python."""
         return [record.id for record in self.runtimes if record.id.engine not in ("native", "artifact")]
 
     @property
     def nan_severity(self) -> Severity:
-        """How severe a non-finite divergence is, where it is not ignored."""
+        """Return the severity of a non-finite divergence that is not ignored."""
         return Severity.ERROR if self.nan is NanPolicy.FAIL else Severity.WARNING
 
 
@@ -124,7 +124,7 @@ _EXACT_INTEGERS = 2.0**53
 
 
 def number(value: float) -> str:
-    """At least three significant digits: ``0.00229``, ``65,504``, ``2.16e-7``, ``+Inf``."""
+    """Format a number with at least three significant digits: ``0.00229``, ``65,504``, ``2.16e-7``, ``+Inf``."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     if 1000 <= abs(value) < 1e7:
@@ -134,12 +134,12 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """``5.21 %``, ``304 %``, ``209,715,200 %``."""
+    """Format a share: ``5.21 %``, ``304 %``, ``209,715,200 %``."""
     return f"{100 * share:.3g} %" if share < _MANY else f"{100 * share:,.0f} %"
 
 
 def unlike(first: float, second: float) -> tuple[str, str]:
-    """Two numbers that are not the same, so that they can be told apart: with more digits where three do not do."""
+    """Format two numbers so that they differ: with more digits if three are not enough."""
     texts = number(first), number(second)
     if texts[0] != texts[1] or first == second:
         return texts
@@ -151,8 +151,13 @@ def unlike(first: float, second: float) -> tuple[str, str]:
     )
 
 
+def times(share: float) -> str:
+    """Format a share of a limit, so that it differs from 1: ``1.0003``."""
+    return unlike(share, 1.0)[0]
+
+
 def place(element: WorstElement, dtype: str | None = None) -> str:
-    """Where an element is: ``sample 3 [0, 7]``; of a complex value ``sample 3 [0], imaginary part``."""
+    """Format the position of an element: ``sample 3 [0, 7]``; of a complex one ``sample 3 [0], imaginary part``."""
     if not element.index or not (dtype or "").startswith("complex"):
         return element.place
     *index, part = element.index
@@ -160,39 +165,44 @@ def place(element: WorstElement, dtype: str | None = None) -> str:
 
 
 def named(point: TracePoint) -> str:
-    """A point with its operation and its layers: ``model/relu/Relu (_FusedConv2D, layers conv, norm and relu)``."""
+    """Format a point with operation and layers: ``model/relu/Relu (_FusedConv2D, layers conv, norm and relu)``."""
     layers = [layer for layer in (*point.merged, point.layer) if layer and layer != point.name]
     of = f", layer{'s' if len(layers) > 1 else ''} {listed(layers)}" if layers else ""
     return f"{point.name} ({point.operation}{of})"
 
 
 def effect_of(result: PointResult) -> str:
-    """What the own error of a source does to the outputs, as a sentence; empty where that is not known."""
+    """Return a sentence on how the error of a source alone changes the outputs; empty if that is not known."""
     effect = result.effect
     if effect is None:
         return ""
     if effect.reshapes:
-        return f" Alone, this error changes the shape of {effect.tensor}."
+        return f" This error alone changes the shape of {effect.tensor}."
     if effect.flips:
-        return f" Alone, this error changes whole numbers or booleans in {effect.tensor}, which have no tolerance."
+        return f" This error alone changes integers or booleans in {effect.tensor}, which must be equal."
     if math.isinf(effect.share):
-        return f" Alone, this error changes what is finite in {effect.tensor}."
-    times = f"{percent(effect.share)} of" if effect.share < 1.0 else f"{number(effect.share)} times"
-    return f" Alone, this error moves {effect.tensor} by {times} its limit."
+        return f" This error alone changes which elements of {effect.tensor} are finite."
+    by = f"{percent(effect.share)} of" if effect.share < 1.0 else f"{times(effect.share)} times"
+    return f" This error alone changes {effect.tensor} by {by} its limit."
 
 
 def lighter(quantization: str) -> str:
-    """What --quantize may be instead, and costs less accuracy."""
+    """Return the values of --quantize that cost less accuracy."""
     return "float16 or none" if "uint8" in quantization else "none"
 
 
 def elements(count: int, total: int | None = None) -> str:
-    """``1 element``, ``3 of 640 elements``."""
+    """Format a count: ``1 element``, ``3 of 640 elements``."""
     of = "" if total is None else f" of {total:,}"
     return f"{count:,}{of} element{'' if (total or count) == 1 else 's'}"
 
 
+def are(count: int) -> str:
+    """Return the verb after a count of elements: ``1 of 640 elements is``."""
+    return "is" if count == 1 else "are"
+
+
 def listed(names: Sequence[object]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Join names: ``a``, ``a and b``, ``a, b and c``."""
     texts = [str(name) for name in names]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -1,6 +1,6 @@
-"""Findings about what may have caused the others: inputs out of scale, weights that are no numbers, epsilons, resizing.
+"""Finds possible causes: unscaled inputs, NaN in weights, a different epsilon, casts out of range, resizing.
 
-Most of it is harmless until something goes wrong, and is a warning only where something did.
+Most of these are harmless by themselves, so they are warnings only if an output fails or is not finite.
 """
 
 from __future__ import annotations
@@ -9,55 +9,58 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..types import Epsilon, Finding, InputScale, NonfiniteWeight, OutOfRangeCast, RuntimeId, Severity
-from .case import Case, Rule, elements, listed, number, unlike
+from .case import Case, Rule, are, elements, listed, number, unlike
 from .codes import finding
 from .counterparts import artifact_differs
 
-#: The square of more than this is beyond 65504, the largest half float; 8-bit pixels are below.
+#: The square of a larger value overflows float16; 8-bit pixels are below.
 _LARGE = 256.0
-#: Columns whose sizes are further apart than this are of unlike scale.
+#: Columns whose magnitudes differ by more than this factor have different scales.
 _UNLIKE = 1e3
 #: Robust standard deviations; 3.5 is usual for a suspicion (Iglewicz and Hoaglin), heavy tails reach 30.
 _FAR = 50.0
 _SMALLEST_HALF = 2.0**-24
 _MOST_NAMED = 5
 _NARROW = ("int8", "uint8", "int16", "uint16")
-_NO_EFFECT = "In Python no output changes by more than roundoff if the cast gives something else for them."
+_NO_EFFECT = "In Python, no output depends on these elements by more than roundoff."
 _DIVERGED = (
-    "Training diverged, or the file was damaged: go back to an earlier checkpoint, and train on with scaled inputs, "
-    "a lower learning rate or clipped gradients."
+    "Training diverged, or the file is damaged. Restore an earlier checkpoint, then train with scaled inputs, a lower "
+    "learning rate or gradient clipping."
 )
-_CLIP = "Correct or clip the outlier, as your application will have to, and see whether the rest follows."
+_CLIP = "Correct or clip the outlier, here and in your application, then compare again."
 _BOTH = ("model", "artifact")
 _EPSILON_OF_HALF = (
-    "float16 weights lose an epsilon below 6e-8: take --quantize uint16 or none, or a larger epsilon in the model."
+    "An epsilon below 6e-8 underflows in float16 weights: use --quantize uint16 or none, or a larger epsilon in the "
+    "model."
 )
-_EPSILON_OF_OTHER = "Convert the model again: the artifact was made from another version of it, or by other defaults."
+_EPSILON_OF_OTHER = (
+    "Convert the model again: the artifact was made from a different version of it, or with different defaults."
+)
 _SCALE = "Scale each feature to about -1 to 1 before the model, with the same numbers in Python and in JavaScript."
 
 
 def went_wrong(case: Case) -> bool:
-    """Whether anything is to be explained: an output that fails, or one that is not finite."""
+    """Tell whether an output fails or is not finite."""
     return _has_nonfinite(case) or any(c.passed is False for c in case.comparisons)
 
 
 def _has_nonfinite(case: Case) -> bool:
-    """Whether an output has NaN or infinity, in Python or elsewhere."""
+    """Tell whether an output has NaN or infinity, in Python or in a browser."""
     return any(sum(map(sum, c.nonfinite.counts)) > c.nonfinite.counts[0][0] for c in case.comparisons)
 
 
 def severity_of_cause(case: Case) -> Severity:
-    """A warning where there is something to explain."""
+    """Return a warning if an output fails or is not finite, otherwise information."""
     return Severity.WARNING if went_wrong(case) else Severity.INFO
 
 
 def input_scale(case: Case) -> Iterator[Finding]:
-    """input-scale: unscaled features, features of unlike scale, outliers, constant columns."""
+    """Find input-scale: unscaled features, features of different scales, outliers, constant columns."""
     for scale in case.evidence.scales:
         remarks = list(_remarks(scale))
         if scale.constant_columns and _has_nonfinite(case):
             remarks.append(
-                f"{_columns(scale.constant_columns)} the same value in every sample, so no spread to divide by"
+                f"{_columns(scale.constant_columns)} the same value in every sample: a standard deviation of 0"
             )
         if not remarks:
             continue
@@ -91,11 +94,11 @@ def _remarks(scale: InputScale) -> Iterator[str]:
     if outlier and outlier.robust_z > _FAR:
         sample = f"sample {outlier.sample}, " if scale.has_sample_axis else ""
         yield (
-            f"{number(outlier.value)} at {sample}column {outlier.column}, is "
+            f"{number(outlier.value)} at {sample}column {outlier.column} is "
             f"{number(outlier.robust_z)} robust standard deviations from the median {number(outlier.median)}"
         )
     elif largest.magnitude > _LARGE:
-        yield f"values reach {number(largest.magnitude)} (column {largest.index}), whose square is beyond half floats"
+        yield f"values reach {number(largest.magnitude)} (column {largest.index}); their square overflows float16"
     if smallest.magnitude and largest.magnitude > _UNLIKE * smallest.magnitude:
         yield (
             f"column {largest.index} reaches {number(largest.magnitude)}, column {smallest.index} only "
@@ -105,13 +108,13 @@ def _remarks(scale: InputScale) -> Iterator[str]:
 
 def _columns(columns: tuple[int, ...]) -> str:
     if len(columns) == 1:
-        return f"column {columns[0]} has"
+        return f"column {columns[0]} holds"
     named = [*columns[:_MOST_NAMED], *([f"{len(columns) - _MOST_NAMED} more"] if len(columns) > _MOST_NAMED else [])]
-    return f"columns {listed(named)} have each"
+    return f"columns {listed(named)} each hold"
 
 
 def weight_nonfinite(case: Case) -> Iterator[Finding]:
-    """weight-nonfinite: the model's own weights first; the artifact's where the model's are sound."""
+    """Find weight-nonfinite: in the model's weights, and in the artifact's if the model's are finite."""
     in_model = [weight for weight in case.evidence.weights if weight.place == "model"]
     for weight in in_model or case.evidence.weights:
         yield finding(
@@ -133,7 +136,7 @@ def weight_nonfinite(case: Case) -> Iterator[Finding]:
 
 
 def _is_artifact(case: Case) -> bool:
-    """Whether Python computes the artifact itself."""
+    """Tell whether Python runs the artifact itself."""
     return case.model is not None and case.model.format == "tfjs"
 
 
@@ -158,27 +161,28 @@ def _weight_advice(case: Case, weight: NonfiniteWeight) -> str:
     if weight.place == "model":
         return _DIVERGED
     if "float16" in quantization:
-        return "Half floats end at 65504: take --quantize uint16 or none, or scale this layer's weights down."
+        return (
+            "Values beyond 65504 overflow in float16: use --quantize uint16 or none, or scale this layer's weights "
+            "down."
+        )
     if weight.layer is None and not weight.nan_count:
         return (
-            "The model's code has it as a constant, such as a mask of -Inf, which backends treat differently: use a "
-            "large finite number, such as -1e9."
+            "The weight is a constant in the model's code, such as a mask of -Inf. Backends treat infinity "
+            "differently: use a large finite number, such as -1e9."
         )
     if _is_artifact(case):
         return _DIVERGED
-    return "The model's own weights are finite: convert it again."
+    return "The model's own weights are finite: convert the model again."
 
 
 def epsilon_mismatch(case: Case) -> Iterator[Finding]:
-    """epsilon-mismatch: another epsilon than the model's, or one that half floats round to 0."""
+    """Find epsilon-mismatch: an epsilon that differs from the model's, or underflows in float16."""
     halves = [record.id for record in case.runtimes if record.environment and record.environment.float_bits == 16]
     for epsilon in case.evidence.epsilons:
         given, wanted = epsilon.artifact, epsilon.model
         if epsilon.differs and given is not None and wanted is not None:
             mended = case.evidence.mended_by_epsilons
-            cause = (
-                f" With the model's epsilon the artifact gives {listed(mended)} as the model does." if mended else ""
-            )
+            cause = f" With the model's epsilon, {listed(mended)} of the artifact passes." if mended else ""
             shown = " and ".join(f"{text} in the {of}" for text, of in zip(unlike(wanted, given), _BOTH, strict=True))
             yield _epsilon(
                 case,
@@ -192,9 +196,9 @@ def epsilon_mismatch(case: Case) -> Iterator[Finding]:
             yield _epsilon(
                 case,
                 epsilon,
-                f"{epsilon.layer}: its epsilon {number(given)} is below the smallest half float, 6e-8: where the "
-                f"variance or norm is 0, {listed(halves)} {'divides' if len(halves) == 1 else 'divide'} by 0.",
-                "Use an epsilon of at least 1e-3 in this layer, or 1e-5 where its inputs are scaled.",
+                f"{epsilon.layer}: the epsilon {number(given)} underflows in float16 (below 6e-8). If the variance or "
+                f"norm is 0, {listed(halves)} {'divides' if len(halves) == 1 else 'divide'} by 0.",
+                "Use an epsilon of at least 1e-3 in this layer, or 1e-5 if its inputs are scaled.",
                 halves,
             )
 
@@ -215,7 +219,7 @@ def _epsilon(
 
 
 def resize_alignment(case: Case) -> Iterator[Finding]:
-    """resize-alignment: tfjs-layers resizes from the corners of pixels, Keras from their centers."""
+    """Find resize-alignment: tfjs-layers aligns the corners of pixels, Keras their centers."""
     if case.model is None or case.model.format == "tfjs" or not any(c.drifted for c in case.candidates):
         return
     for layer in case.evidence.bilinear_layers:
@@ -223,28 +227,28 @@ def resize_alignment(case: Case) -> Iterator[Finding]:
             "resize-alignment",
             Severity.WARNING,
             layer=layer,
-            summary=f"{layer}: tfjs-layers' bilinear UpSampling2D takes pixel i from place i / factor, Keras from "
-            "(i + 0.5) / factor - 0.5: half a pixel apart, in every runtime.",
-            advice="Convert to the graph format (--format graph), which keeps half-pixel centers, or use "
-            "interpolation='nearest'.",
+            summary=f"{layer}: bilinear UpSampling2D samples pixel i at i / factor in tfjs-layers, and at "
+            "(i + 0.5) / factor - 0.5 in Keras. Every runtime is up to half a pixel off.",
+            advice="Convert with --format graph, which keeps half-pixel centers, or use interpolation='nearest' in "
+            "the model.",
             evidence={"half_pixel_centers": {"model": True, "artifact": False}},
         )
 
 
 def cast_out_of_range(case: Case) -> Iterator[Finding]:
-    """cast-out-of-range: numbers that TensorFlow and TF.js make different integers of."""
+    """Find cast-out-of-range: numbers that TensorFlow and TF.js cast to different integers."""
     for cast in case.evidence.casts:
         of = f", layer {cast.layer}" if cast.layer else ""
-        advice = f"Clip the values to {cast.low} to {cast.high} before the cast" + (
-            ", where NaN has to be replaced too." if math.isnan(cast.value) else "."
-        )
+        nan = "Replace NaN and clip" if math.isnan(cast.value) else "Clip"
+        advice = f"{nan} the values to the range {cast.low} to {cast.high} before the cast."
         yield finding(
             "cast-out-of-range",
             severity_of_cause(case) if cast.outputs else Severity.INFO,
             layer=cast.layer,
             summary=f"{cast.name} (Cast to {cast.dtype}{of}): {elements(cast.count, cast.element_count)} on the first "
-            f"batch lie outside of {cast.low} to {cast.high}, such as {number(cast.value)}. {_of_cast(cast)}",
-            advice=advice if cast.outputs else "Nothing has to be done for these inputs.",
+            f"batch {are(cast.count)} outside the range {cast.low} to {cast.high}, such as {number(cast.value)}. "
+            f"{_of_cast(cast)}",
+            advice=advice if cast.outputs else "No change is needed for these inputs.",
             evidence={
                 "node": cast.name,
                 "dtype": cast.dtype,
@@ -259,7 +263,7 @@ def cast_out_of_range(case: Case) -> Iterator[Finding]:
 
 
 def _is_agreed(case: Case, cast: OutOfRangeCast, output: str) -> bool:
-    """Whether a backend computes in float32 what Python has, although it keeps the number as all backends do."""
+    """Tell whether a float32 backend gives Python's output although it does not cast the number."""
     rows = (c for c in case.candidates if c.tensor == output and c.precision_bits == 32)
     return cast.dtype in _NARROW and any(c.passed for c in rows)
 
@@ -271,14 +275,14 @@ def _of_cast(cast: OutOfRangeCast) -> str:
 def _result(cast: OutOfRangeCast) -> str:
     narrow = cast.dtype in _NARROW
     if cast.undefined:
-        tfjs = f"TF.js has no {cast.dtype} and keeps the number" if narrow else "backends of TF.js differ too"
+        tfjs = f"TF.js has no {cast.dtype} and keeps the number" if narrow else "TF.js's backends differ too"
         return (
-            "The result of such a cast is undefined, and TensorFlow may give different ones in eager mode and in a "
-            f"graph; {tfjs}."
+            "The result of such a cast is undefined: TensorFlow may give different results in eager mode and in a "
+            f"graph. {tfjs}."
         )
     if narrow:
         return f"TensorFlow keeps the lowest bits; TF.js has no {cast.dtype} and keeps the number."
-    return f"TF.js has no {cast.dtype}: it has int32 in its place, which cannot hold them."
+    return f"TF.js uses int32 instead of {cast.dtype}, which cannot hold these numbers."
 
 
 RULES: tuple[Rule, ...] = (

@@ -1,4 +1,4 @@
-"""Findings about points where the artifact, in Python itself, is not the model it was made from."""
+"""Finds the points at which the artifact differs from its model in Python itself."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 
 from ..types import Comparison, Finding, PointResult, Severity, Trace, TracePoint
 from .accumulated import moves_an_output
-from .case import effect_of, lighter, listed, named, number, place, unlike
+from .case import effect_of, lighter, listed, named, number, percent, place, unlike
 from .codes import finding
 
-#: More sources than this are told by the worst of them.
+#: If there are more sources than this, only the largest are reported.
 _MOST = 8
 _MOST_NAMED = 3
 
@@ -17,12 +17,12 @@ _Source = tuple[TracePoint, PointResult, Comparison]
 
 
 def converted(trace: Trace, failing: Collection[object], quantization: str) -> Iterator[Finding]:
-    """conversion-drift, quantization-drift, shape-mismatch: the points where the artifact stops being the model.
+    """Find conversion-drift, quantization-drift, shape-mismatch: points at which the artifact introduces an error.
 
     `failing` are the runtimes of which an output fails; `quantization` is the artifact's.
     """
     sources = list(_sources(trace))
-    # Those that are not measured err less by themselves; where nothing is, the relative error has to do.
+    # Sources without a measured effect have smaller errors; if none is measured, the relative error decides.
     measured = any(result.effect for _, result, _ in sources)
     told = sources if measured or len(sources) <= _MOST else sorted(sources, key=_excess, reverse=True)
     for place_told, source in enumerate(told[:_MOST]):
@@ -49,14 +49,14 @@ def _finding(source: _Source, severity: Severity, quantization: str, others: int
     where = named(point)
     code, what, advice = _explained(point, comparison, quantization)
     if code == "conversion-drift" and _between(point, result):
-        what = f"from here on it differs by {_size(comparison)}"
-    more = f" {others} more points differ, and less." if others else ""
+        what = f"from here on, the artifact differs from the model by {_size(comparison)}"
+    more = f" {others} more points differ by less." if others else ""
     return finding(
         code,
         severity,
         tensor=point.name,
         layer=point.layer,
-        summary=f"The artifact stops being the model at {where}: {what}{_example(point, result)}."
+        summary=f"{where}: {what}{_example(point, result)}."
         f"{_between(point, result)}{effect_of(result)}{_note(result)}{more}",
         advice=advice,
         evidence={
@@ -79,25 +79,25 @@ def _finding(source: _Source, severity: Severity, quantization: str, others: int
 
 
 def _explained(point: TracePoint, comparison: Comparison, quantization: str) -> tuple[str, str, str]:
-    """Code, what happened, what to do."""
+    """Return the code, the cause and the advice."""
     if comparison.shape_mismatch:
         return (
             "shape-mismatch",
-            f"its value has another shape in Python itself, {comparison.shape_mismatch}",
-            "One of its attributes (padding, strides, axis, size) is not the model's: convert the model again.",
+            f"in Python itself, the artifact gives a different shape than the model, {comparison.shape_mismatch}",
+            "An attribute (padding, strides, axis, size) differs from the model's: convert the model again.",
         )
     if point.quantized:
         return (
             "quantization-drift",
-            f"its quantized weights cost {_size(comparison)}",
-            "Leave its weights in float32 (--keep-float; --try-remedies finds them), or take --quantize "
+            f"quantized weights cause an error of {_size(comparison)}",
+            "Keep these weights in float32 with --keep-float (--try-remedies finds the fewest), or use --quantize "
             f"{lighter(quantization)}.",
         )
     return (
         "conversion-drift",
-        f"on the model's own values it errs by {_size(comparison)}",
-        "Its weights or its attributes (padding, strides, axis, epsilon, activation) are not the model's: "
-        "convert the model again, or try the other --format.",
+        f"on the model's own values, the artifact's result differs by {_size(comparison)}",
+        "A weight or an attribute (padding, strides, axis, epsilon, activation) differs from the model's: "
+        "convert the model again, or try a different --format.",
     )
 
 
@@ -105,15 +105,15 @@ def _size(comparison: Comparison) -> str:
     if comparison.nonfinite.changed:
         return f"{comparison.nonfinite.changed:,} NaN or infinite values"
     scale = comparison.reference_scale
-    share = f", {number(100 * (comparison.max_abs_error or 0.0) / scale)} % of its scale" if scale else ""
+    share = f" ({percent((comparison.max_abs_error or 0.0) / scale)} of the largest value)" if scale else ""
     return f"up to {number(comparison.max_abs_error or 0.0)}{share}"
 
 
 def _between(point: TracePoint, result: PointResult) -> str:
-    """What is wrong instead of the operation, or may be; empty where nothing lies before it that is not its own."""
+    """Return a sentence on operations of the model that may be missing before this point; empty if there are none."""
     gap = result.gap
     if gap and gap.is_established:
-        return f" {gap.op} itself is right: it reads other values than in the model."
+        return f" {gap.op} itself is correct, but its inputs differ from the model's."
     between = [named for named in gap.between if named[0] not in (point.layer, *point.merged)] if gap else []
     if not between:
         return ""
@@ -121,13 +121,16 @@ def _between(point: TracePoint, result: PointResult) -> str:
     if len(between) > _MOST_NAMED:
         names.append(f"{len(between) - _MOST_NAMED} more")
     return (
-        f" Between this point and those before it that agree, the model has {listed(names)}, which no point of the "
-        "artifact is by its name: they may be missing, or computed here."
+        f" Before this point, the model has {listed(names)}, and no node of the artifact has that name: it may be "
+        "missing, or fused into this point."
+        if len(names) == 1
+        else f" Before this point, the model has {listed(names)}, and no nodes of the artifact have these names: they "
+        "may be missing, or fused into this point."
     )
 
 
 def _note(result: PointResult) -> str:
-    return f" Note: {result.note}." if result.note else ""  # it may begin with a name, which is never capitalized
+    return f" Note: {result.note}." if result.note else ""  # a note may begin with a name, which is never capitalized
 
 
 def _example(point: TracePoint, result: PointResult) -> str:

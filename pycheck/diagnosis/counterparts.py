@@ -1,4 +1,4 @@
-"""artifact-differs: layers and operations that only one of model and artifact has, or that have other arguments."""
+"""Finds layers and operations that only the model or only the artifact has, or whose arguments differ."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .case import Case, listed
 from .codes import finding
 
 _MOST_NAMED = 5
-_ADVICE = "Convert the model again: the artifact was made from another version of it, or was changed afterwards."
+_ADVICE = "Convert the model again: the artifact was made from a different version of it, or changed afterwards."
 
 _Named = tuple[str, str]
 
 
 def artifact_differs(case: Case) -> Iterator[Finding]:
-    """artifact-differs: layers that the artifact lacks, that only it has, or that it has with other arguments."""
+    """Find artifact-differs: layers that are missing, additional, or have different arguments in the artifact."""
     found = case.evidence.differences
     if found is None:
         return
@@ -25,7 +25,7 @@ def artifact_differs(case: Case) -> Iterator[Finding]:
         *found.changed[:_MOST_NAMED],
     ]
     if len(found.changed) > _MOST_NAMED:
-        texts.append(f"{len(found.changed) - _MOST_NAMED} more layers have other arguments")
+        texts.append(f"{len(found.changed) - _MOST_NAMED} more layers have different arguments")
     names = [name for name, _ in (*found.missing, *found.extra)]
     is_harmless = not found.outputs and all(record.status is not RuntimeStatus.FAILED for record in case.runtimes)
     yield finding(
@@ -33,7 +33,7 @@ def artifact_differs(case: Case) -> Iterator[Finding]:
         Severity.INFO if is_harmless else Severity.WARNING,
         runtimes=case.browsers,
         layer=names[0] if len(names) == 1 and not found.changed else None,
-        summary="The layers of the artifact are not those of the model. " + "; ".join(texts) + ".",
+        summary="The layers of the artifact differ from the model's. " + "; ".join(texts) + ".",
         advice=_ADVICE,
         evidence={
             "missing": [name for name, _ in found.missing],
@@ -49,10 +49,10 @@ def artifact_differs(case: Case) -> Iterator[Finding]:
 def artifact_differs_in_trace(
     trace: Trace, runtimes: Collection[RuntimeId], outputs: Mapping[str, str], known: Collection[Finding]
 ) -> Iterator[Finding]:
-    """artifact-differs: what a trace has established to be missing from the artifact, or additional there.
+    """Find artifact-differs in a trace: operations that are missing from the artifact, or additional there.
 
-    `runtimes` are those that an output was compared of, `outputs` the point of each. None where the comparison has
-    one already.
+    `runtimes` are those of which an output was compared, `outputs` the point of each. There is no finding if the
+    comparison has one already.
     """
     places = [(point, gap) for point in trace.points if (gap := _established(point))]
     if not places or any(finding.code == "artifact-differs" for finding in known):
@@ -69,9 +69,10 @@ def artifact_differs_in_trace(
     ]
     summary = ". ".join(texts) + "."
     if tried := [(point, gap) for point, gap in places if gap.op]:
-        values = "value before it" if extra and not missing and not changed else "values that the model has there"
+        without = extra and not missing and not changed
+        before = ("Without it" if len(extra) == 1 else "Without them") if without else "With the model's values there"
         names = listed([f"{point.name} ({gap.op})" for point, gap in tried[:_MOST_NAMED]])
-        summary += f" With the {values}, {names} {'gives' if len(tried) == 1 else 'give'} the same as the model."
+        summary += f" {before}, {names} {'gives' if len(tried) == 1 else 'give'} the model's result."
     reached = _behind(trace, [point.name for point, _ in places], outputs)
     yield finding(
         "artifact-differs",
@@ -96,7 +97,7 @@ def _established(point: TracePoint) -> Gap | None:
 
 
 def _behind(trace: Trace, places: Collection[str], outputs: Mapping[str, str]) -> list[str]:
-    """The outputs that depend on any of these points."""
+    """Return the outputs that depend on any of these points."""
     found = set(places)
     for point in trace.points:
         if found.intersection(point.inputs):

@@ -1,4 +1,4 @@
-"""Findings about finite values that differ: how much, and what the pattern over runtimes says of the cause."""
+"""Finds finite values that differ, and derives the cause from the pattern over the runtimes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
-from .case import SEE_REFERENCE, Case, Rule, elements, lighter, listed, number, percent, place
+from .case import SEE_REFERENCE, Case, Rule, are, elements, lighter, listed, number, percent, place, times, unlike
 from .codes import finding
 
-#: Runtimes err alike when their RMS errors are this close and, where they share worst elements,
-#: their values there differ from one another by less than this share of the error.
+#: Runtimes show the same error if their RMS errors differ by less than this share and, at shared worst elements,
+#: their values differ from one another by less than this share of the error.
 _ALIKE = 0.1
 _HIGH_FLOOR = 0.01
-#: Errors of half floats above this share of the largest value are no matter of three decimal digits any more.
+#: An error in float16 above this share of the largest value is more than a lack of digits.
 _BEYOND_ROUNDING = 0.1
 
 
 def shape_mismatch(case: Case) -> Iterator[Finding]:
-    """shape-mismatch: the candidate's output has another shape, or float32's another than float64's."""
+    """Find shape-mismatch: the shape on a candidate differs from Python's, or float32's from float64's."""
     for c in case.floors:
         if c.shape_mismatch:
             yield finding(
@@ -26,9 +26,10 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
                 Severity.WARNING,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: its shape depends on values, and in Python itself float32 and float64 choose "
-                f"differently: {c.shape_mismatch}. The browsers are measured against float32 alone.",
-                advice="A value lies at the threshold that decides, so no runtime can be held to either shape.",
+                summary=f"{c.tensor}: the shape depends on values, and differs between float32 and float64 in Python "
+                f"itself: {c.shape_mismatch}. The browsers are compared with float32 only.",
+                advice="A value is at the threshold that decides the shape, so either shape may be right: compare on "
+                "different inputs.",
                 evidence={"shapes": c.shape_mismatch},
             )
     for c in case.candidates:
@@ -39,25 +40,25 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
                 Severity.ERROR,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: the shape on {c.candidate} is not the model's: {c.shape_mismatch}."
-                + (" It depends on values, such as a count of boxes." if free else ""),
-                advice="A value lies at the threshold that decides, or an operation before it errs: let pycheck trace "
-                "name it."
+                summary=f"{c.tensor}: the shape on {c.candidate} differs from Python's: {c.shape_mismatch}."
+                + (" The shape depends on values, such as a count of boxes." if free else ""),
+                advice="A value is at the threshold that decides the shape, or an earlier operation errs: pycheck "
+                "trace names it."
                 if free
-                else "Check that the artifact is this model's, and that its outputs are paired rightly: "
+                else "Check that the artifact was made from this model, and pair its outputs with "
                 "--map-output TFJS=MODEL.",
                 evidence={"shapes": c.shape_mismatch},
             )
 
 
 def _depends_on_values(case: Case, c: Comparison) -> bool:
-    """Whether the size that differs is open in an output without a row for each sample."""
+    """Tell whether the model leaves the size that differs open, in an output without a row for each sample."""
     specs = case.model.signature.outputs if case.model else ()
     return any(s.name == c.tensor and not s.has_sample_axis and None in s.shape for s in specs)
 
 
 def empty_output(case: Case) -> Iterator[Finding]:
-    """empty-output: nothing of an output could be compared, because Python gives no values."""
+    """Find empty-output: an output that could not be compared because Python gives no values."""
     by_tensor: dict[str, list[Comparison]] = {}
     for c in case.candidates:
         by_tensor.setdefault(c.tensor, []).append(c)
@@ -67,15 +68,15 @@ def empty_output(case: Case) -> Iterator[Finding]:
             "empty-output",
             Severity.ERROR if len(empty) == len(by_tensor) else Severity.WARNING,
             tensor=tensor,
-            summary=f"{tensor}: the output has no values for these inputs, in Python and in the browser. Nothing of it "
-            "was compared.",
-            advice="Give inputs for which the model finds something, such as a photo with the objects that it detects.",
+            summary=f"{tensor}: the output has no values for these inputs, in Python and in the browser. Nothing was "
+            "compared.",
+            advice="Give inputs that produce values, such as a photo of an object that the model detects.",
             evidence={"element_count": 0},
         )
 
 
 def shared_drift(case: Case) -> Iterator[Finding]:
-    """quantization-drift and conversion-drift: every runtime of full precision errs, and alike."""
+    """Find quantization-drift and conversion-drift: every float32 runtime shows the same error."""
     quantization = case.quantization
     paired_wrongly = {hint.tensor for hint in case.pairing_hints}
     for tensor in dict.fromkeys(c.tensor for c in case.candidates):
@@ -87,7 +88,7 @@ def shared_drift(case: Case) -> Iterator[Finding]:
 
 
 def _alike(rows: Sequence[Comparison]) -> bool:
-    """Whether runtimes give the same wrong values, as far as the kept statistics show."""
+    """Tell whether runtimes give the same wrong values, as far as the statistics show."""
     errors = [c.rms_error or 0.0 for c in rows]
     if max(errors) - min(errors) > _ALIKE * max(errors):
         return False
@@ -109,10 +110,10 @@ def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Fi
         Severity.ERROR,
         runtimes=names,
         tensor=tensor,
-        summary=f"{tensor}: {listed(names)} {'errs' if len(rows) == 1 else 'err alike'} ({_errors(rows)}), "
-        f"as weights quantized to {quantization} would make {'it' if len(rows) == 1 else 'them'}.",
-        advice=f"Measure the accuracy on your data. If it is not good enough, take --quantize {lighter(quantization)}; "
-        "else allow the error with --atol.",
+        summary=f"{tensor}: {listed(names)} {'differs from Python' if len(rows) == 1 else 'show the same error'} "
+        f"({_errors(rows)}), as expected of weights quantized to {quantization}.",
+        advice=f"Measure the accuracy on your data. If it is too low, use --quantize {lighter(quantization)}; "
+        "otherwise allow the error with --atol.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},
     )
 
@@ -121,22 +122,22 @@ def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
     effect = (
         "TF.js and Python compute this artifact differently"
         if case.is_artifact_alone
-        else "the artifact does not compute what the model does"
+        else "the artifact differs from the model"
     )
     return finding(
         "conversion-drift",
         Severity.ERROR,
         runtimes=[c.candidate for c in rows],
         tensor=tensor,
-        summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with one another and not with Python "
+        summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with each other, but not with Python "
         f"({_errors(rows)}): {effect}.",
         advice=SEE_REFERENCE
         if case.reference_explains(tensor)
-        else "Let pycheck trace name the operation. Give the model that the artifact came from as MODEL, and the "
-        "artifact with --tfjs-model, to see which of the two is right."
+        else "pycheck trace names the operation. To see whether Python or TF.js is right, give the source model as "
+        "MODEL and the artifact with --tfjs-model."
         if case.is_artifact_alone
         else "The fault is in the conversion or the weights, not in a backend: "
-        "convert the model again, and try the other --format.",
+        "convert the model again, or try a different --format.",
         evidence=_shared_evidence(rows),
     )
 
@@ -159,7 +160,7 @@ def _shared_evidence(rows: Sequence[Comparison]) -> dict[str, object]:
 
 
 def drift(case: Case) -> Iterator[Finding]:
-    """drift: finite values differ by more than the tolerance."""
+    """Find drift: finite values differ by more than the tolerance."""
     for c in case.candidates:
         if c.drifted and c.tolerance:
             yield finding(
@@ -182,7 +183,7 @@ def drift(case: Case) -> Iterator[Finding]:
 
 
 def _two_answers(case: Case, c: Comparison) -> str:
-    """What Python's own executions differ by where roundoff is not why, so that the limit says little."""
+    """Return a sentence on Python's own executions if they differ by more than roundoff."""
     undefined = any(cast.undefined and c.tensor in cast.outputs for cast in case.evidence.casts)
     if not (undefined or case.possible_cast(c.tensor)):
         return ""
@@ -198,40 +199,45 @@ def _two_answers(case: Case, c: Comparison) -> str:
     error, executions = max(((e, name) for e, name in found if e), default=(0.0, ""))
     if not error:
         return ""
-    return f" Python itself gives two answers: {executions} differ by {number(error)}. The limit proves little here."
+    return f" In Python itself, {executions} differ by {number(error)}, so the limit proves little."
 
 
 _ERRORS = {"max_abs": "largest error", "rms": "RMS error", "max_ulp": "largest ULP error"}
 
 
 def _excess(c: Comparison, tolerance: Tolerance) -> str:
-    """By what the comparison failed, the worst first."""
+    """Return the error and the limit by which the comparison failed."""
     worst = next((w for w in c.worst if w.kind == "error"), None)
     where = f" at {place(worst)}" if worst else ""
     if tolerance.mode == "explicit" and c.outside_count:
-        return f"{elements(c.outside_count, c.finite_count)} are beyond what was {tolerance.derivation}{where}"
+        given = tolerance.derivation.removeprefix("given: ")
+        worst_at = f", the worst{where}" if where else ""
+        count = f"{elements(c.outside_count, c.finite_count)} {are(c.outside_count)}"
+        return f"{count} outside the given tolerance ({given}){worst_at}"
     if tolerance.mode == "exact":
         return f"integers differ by up to {number(c.max_abs_error or 0.0)}{where}; they must be equal"
     use = c.limit_use
-    assert use is not None  # what drifted used more than all of a limit
-    times = f", {number(use.share)} times the {number(use.limit)} allowed"
-    return f"{_ERRORS[use.of]} {number(use.error)}{times}{where if use.of != 'rms' else ''}"
+    assert use is not None  # a drifted output exceeds a limit
+    error, limit = unlike(use.error, use.limit)
+    at = where if use.of != "rms" else ""
+    return f"{_ERRORS[use.of]} {error}{at}, {times(use.share)} times the limit of {limit}"
 
 
 def _drift_advice(case: Case, c: Comparison) -> str:
     others = [o for o in case.candidates if o.tensor == c.tensor and o.candidate != c.candidate]
-    if case.reference_explains(c.tensor) and not any(o.passed for o in others):  # nobody agrees with a wrong reference
+    # No runtime agrees with a wrong reference.
+    if case.reference_explains(c.tensor) and not any(o.passed for o in others):
         return SEE_REFERENCE
     if c.precision_bits == 16 and (c.max_abs_error or 0.0) > _BEYOND_ROUNDING * (c.reference_scale or 0.0):
         return (
-            "Either the rounding of many layers adds up, or a value inside the model is beyond 65504 or below 6e-8: "
-            "pycheck trace tells which."
+            "Either the roundoff of many layers adds up, or a value inside the model overflows or underflows in "
+            "float16: pycheck trace tells which."
         )
     if c.precision_bits == 16:
-        return "Half floats keep about three decimal digits. If that is enough, allow the error with --atol or --rtol."
+        return "A float16 has about three decimal digits. If these are enough, allow the error with --atol or --rtol."
     if others and not any(o.drifted for o in others):
-        return f"Only {c.candidate} differs, so the suspect is a kernel of that backend: pycheck trace names it."
-    return "No cause is known. pycheck trace names the operation where it starts."
+        return f"Only {c.candidate} differs, so a kernel of that backend is suspect: pycheck trace names it."
+    return "No cause is known. pycheck trace names the operation that introduces the error."
 
 
 def _is_high(error: float | None, scale: float | None) -> bool:
@@ -241,19 +247,19 @@ def _is_high(error: float | None, scale: float | None) -> bool:
 def _floor_advice(case: Case, c: Comparison) -> str:
     if half := case.evidence.precision:
         return (
-            f"The model computes in {half} in Python, and TF.js in float32, which is closer to float64. If the browser "
-            "is to give the values of Python, save the model with the dtype policy float32."
+            f"The model computes in {half} in Python and in float32 in TF.js. To get the same values in both, save "
+            "the model with the dtype policy float32."
         )
     if possible := case.possible_cast(c.tensor):
         return possible
     return (
-        "No backend can be more exact than this, because the model amplifies roundoff: normalize its inputs, or look "
-        "for a difference of large numbers."
+        "The model amplifies roundoff, so no backend can be more exact. Normalize its inputs, or rewrite differences "
+        "of large numbers."
     )
 
 
 def noise_floor_high(case: Case) -> Iterator[Finding]:
-    """noise-floor-high: float32 itself costs this output more than a hundredth of its size."""
+    """Find noise-floor-high: float32 roundoff exceeds 1 % of an output in Python itself."""
     for c in case.floors:
         error, scale = c.max_abs_error, c.reference_scale
         if error is not None and scale and _is_high(error, scale):
@@ -262,9 +268,8 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
                 Severity.WARNING,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: in Python itself {case.evidence.precision or 'float32'} differs from float64 by "
-                f"{number(error)}, "
-                f"{error / scale:.0%} of the largest value {number(scale)}.",
+                summary=f"{c.tensor}: in Python itself, {case.evidence.precision or 'float32'} differs from float64 by "
+                f"{number(error)}, {percent(error / scale)} of the largest value {number(scale)}.",
                 advice=_floor_advice(case, c),
                 evidence={"noise_floor": error, "reference_scale": scale},
             )

@@ -1,4 +1,4 @@
-"""What explains one wrong element of one operation: a table of small rules over what the operation read there."""
+"""Explains one wrong element of one operation by its operands, with a table of small rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CONTRACTIONS = frozenset(
 )
 _PRODUCTS = frozenset({"Mul", "Multiply", "Rescaling"})
 _CLIPS = frozenset({"ClipByValue", "ReLU", "Relu6"})
-#: What TF.js computes near 0 by a formula that cancels there, such as log(1 + x).
+#: TF.js computes these near 0 by a formula that cancels there, such as log(1 + x).
 _CANCELLING = frozenset({"Elu", "ELU", "Expm1", "Log1p", "Selu", "Sinh", "Tanh"})
 _TRANSFORMS = frozenset({"FFT", "IFFT", "RFFT", "IRFFT"})
 _PERIODIC = frozenset({"Cos", "Sin", "Tan"})
@@ -46,10 +46,10 @@ _SMALL, _LARGE_ANGLE = 0.1, 1e3
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An element of a point that is wrong, and what was read for it.
+    """Holds one wrong element of a point, and its operands.
 
-    On a runtime that errs by itself, `given` is what it has and `expected` what Python has. Where Python itself
-    makes NaN or infinity, there is no `comparison`, and they are what float32 and float64 have.
+    If a runtime errs, `given` is its value and `expected` is Python's. If Python itself makes NaN or infinity, there
+    is no `comparison`: `given` is the value in float32 and `expected` the one in float64.
     """
 
     op: str
@@ -61,22 +61,22 @@ class Place:
 
     @property
     def values(self) -> list[float]:
-        """The elements that the wrong one was computed from, where the operation pairs them."""
+        """Return the elements that the wrong one was computed from, if the operation is elementwise."""
         return [o.value for o in self.operands if o.value is not None]
 
     @property
     def is_half(self) -> bool:
-        """Whether the runtime computes in half floats."""
+        """Tell whether the runtime computes in float16."""
         return self.comparison is not None and self.comparison.precision_bits == 16
 
     @property
     def changes_class(self) -> bool:
-        """Whether one of finite, NaN, +Inf and -Inf became another."""
+        """Tell whether the class (finite, NaN, +Inf, -Inf) of the element changed."""
         return _class(self.expected) != _class(self.given)
 
     @property
     def divisor(self) -> float | None:
-        """What is divided by; None where it is a weight, or no division."""
+        """Return the divisor; None if it is a weight, or if the operation is not a division."""
         if self.op not in _DIVISIONS or not self.operands:
             return None
         return self.operands[-1].value
@@ -87,7 +87,7 @@ def _class(value: float) -> str:
 
 
 def _exceeds_half(s: Place) -> bool:
-    """Some GPUs make infinity or NaN of it, others the largest half float, which is then wrong in size alone."""
+    """Tell whether a value overflows float16: some GPUs give infinity or NaN, others 65504."""
     reach = [v for o in s.operands for v in (o.smallest, o.largest)]
     own = [*s.values, *(v for o in s.operands if o.value is None for v in (o.smallest, o.largest)), s.expected]
     return s.is_half and any(map(_is_beyond_half, [*own, *reach] if s.changes_class else own))
@@ -98,7 +98,7 @@ def _is_beyond_half(value: float | None) -> bool:
 
 
 def _constant_exceeds_half(s: Place) -> bool:
-    """Finite, in range, and alone, and yet lost: what is left are the operation's own constants and weights."""
+    """Tell whether only a constant or a weight of the operation can have overflowed: its operands are in range."""
     fine = not any(o.nan_count or o.infinity_count for o in s.operands)
     return s.is_half and fine and math.isfinite(s.expected) and not math.isfinite(s.given)
 
@@ -113,7 +113,7 @@ def _log_of_zero(s: Place) -> bool:
 
 
 def _adds_infinities(s: Place) -> bool:
-    """Two of them, or a sum over many elements that has them and becomes NaN."""
+    """Tell whether infinities are added: two operands, or a sum over many elements that becomes NaN."""
     if s.op in _SUMS:
         return sum(math.isinf(v) for v in s.values) > 1
     has_them = any(o.infinity_count for o in s.operands) and not any(o.nan_count for o in s.operands)
@@ -125,7 +125,7 @@ def _multiplies_zero_by_infinity(s: Place) -> bool:
 
 
 def _has_lost_an_operand(s: Place) -> bool:
-    """A divisor or the argument of a logarithm is 0 in float32, or taken for it, and in float64 it is not."""
+    """Tell whether a divisor or the argument of a logarithm is 0 or flushed to 0 in float32, but not in float64."""
     lost = any(abs(v) < _SMALLEST_NORMAL for v in s.values)
     return math.isfinite(s.expected) and s.op in _LOGARITHMS | _DIVISIONS and lost
 
@@ -144,7 +144,7 @@ def _hides_nan(s: Place) -> bool:
 
 
 def _spreads_nan(s: Place) -> bool:
-    """Spoilt where no NaN was read but one is near."""
+    """Tell whether the element became NaN although only a neighbouring operand is NaN."""
     if math.isnan(s.expected) or any(math.isnan(v) for v in s.values):
         return False
     spoilt = not math.isfinite(s.given) and (math.isfinite(s.expected) or math.isnan(s.given))
@@ -152,15 +152,15 @@ def _spreads_nan(s: Place) -> bool:
 
 
 def _leaves_unclipped(s: Place) -> bool:
-    """A clip that returned what it read, an infinity too: WebGL's does so beside a NaN."""
+    """Tell whether a clip returned its operand unclipped, as WebGL's does beside a NaN."""
     if s.op not in _CLIPS or math.isnan(s.expected) or s.given not in s.values:
         return False
-    # WebGL's texels reach over samples, so that the NaN may be in another one; Python has it in its place.
+    # WebGL's texels reach over samples, so the NaN may be in a different sample.
     return s.comparison is not None and sum(s.comparison.nonfinite.counts[CLASSES.index("nan")]) > 0
 
 
 def _keeps_no_infinity(s: Place) -> bool:
-    """Half-float textures of some devices have no infinity, so that it is lost as soon as it is stored."""
+    """Tell whether infinity became NaN because the float16 textures of some devices cannot hold it."""
     return s.is_half and math.isinf(s.expected) and math.isnan(s.given)
 
 
@@ -175,7 +175,7 @@ def _is_large_integer(s: Place) -> bool:
 
 
 def _does_not_fit(s: Place) -> bool:
-    """A cast to integers of which Python's own result is not the number without its fraction."""
+    """Tell whether the number does not fit the integer type of a cast: Python's result is not its integer part."""
     if s.op != "Cast" or s.comparison is None or not s.comparison.dtype.lstrip("u").startswith("int"):
         return False
     return any(not math.isfinite(v) or math.trunc(v) != s.expected for v in s.values)
@@ -190,7 +190,7 @@ def _turns_often(s: Place) -> bool:
 
 
 def _transforms_on_a_gpu(s: Place) -> bool:
-    """The kernels of WebGL and WebGPU sum the terms of the definition (`fft_gpu.ts`, `fft_webgpu.ts`)."""
+    """Tell whether it is a Fourier transform on a GPU, which sums sines and cosines (`fft_gpu.ts`, `fft_webgpu.ts`)."""
     on_gpu = s.comparison is not None and s.comparison.candidate.kind in ("webgl", "webgl-f16", "webgpu")
     small = s.comparison is not None and (s.comparison.max_abs_error or 0.0) < _SMALL * (
         s.comparison.reference_scale or 0.0
@@ -204,145 +204,145 @@ def _draws(s: Place) -> bool:
 
 Explanation = tuple[str, Callable[[Place], bool], str, str]
 
-#: Of a runtime that errs by itself: code, whether it is that, what happened, what to do; the first that applies.
+#: For a runtime that errs: code, condition, cause, advice. The first rule that applies is taken.
 RULES: Sequence[Explanation] = (
     (
         "nondeterministic",
         _draws,
-        "it draws random numbers: Python and TF.js draw different ones, whatever the seed",
-        "End the model before it, or make what is drawn an input, which both are then given.",
+        "Python and TF.js draw different random numbers, even with the same seed",
+        "End the model before this operation, or make the random numbers an input of the model.",
     ),
     (
         "f16-overflow",
         _exceeds_half,
-        "it is beyond 65504, the largest half float",
-        "Scale the values down before this operation, and its result up again after the model.",
+        "the value overflows float16 (beyond 65504)",
+        "Scale the values down before this operation, and the result up after the model.",
     ),
     (
         "f16-underflow",
         _vanishes_in_half,
-        "so small a value is lost in half floats",
-        "Use a larger epsilon, at least 1e-3, or scale the values up.",
+        "the value underflows in float16",
+        "Use an epsilon of at least 1e-3, or scale the values up.",
     ),
     (
         "log-of-zero",
         _log_of_zero,
-        "it is the logarithm of 0 or less",
-        "Add an epsilon inside of the logarithm, or clip its argument above 0.",
+        "the argument of the logarithm is 0 or less",
+        "Add an epsilon inside the logarithm, or clip its argument above 0.",
     ),
     (
         "division-by-zero",
         lambda s: s.divisor == 0.0,
-        "it divides by 0",
-        "Add an epsilon to the divisor, or use divide_no_nan.",
+        "the divisor is 0",
+        "Add an epsilon to the divisor, or use tf.math.divide_no_nan.",
     ),
     (
         "sqrt-of-negative",
         lambda s: s.op in _ROOTS and any(v < 0.0 for v in s.values),
-        "it is the root of a negative number",
-        "Clip the argument at 0: roundoff alone can make a small difference negative.",
+        "the argument of the square root is negative",
+        "Clip the argument at 0: roundoff can make a small difference negative.",
     ),
     (
         "inf-minus-inf",
         _adds_infinities,
-        "it adds or subtracts infinities",
-        "Keep infinities out: clip before the operation that makes them, and mask with a large finite number.",
+        "infinities are added or subtracted",
+        "Clip before the operation that makes the infinity, and mask with a large finite number.",
     ),
     (
         "exp-overflow",
         _exp_overflows,
-        "the exponential is beyond the largest float32",
+        "the exponential overflows float32",
         "Clip the argument below 88, or subtract its maximum first.",
     ),
     (
         "nan-spread",
         _leaves_unclipped,
         "this backend does not clip the elements beside a NaN",
-        "Remove the NaN before this operation: on this backend it does not stay in its place.",
+        "Remove the NaN before this operation: this backend propagates it to neighbouring elements.",
     ),
     (
         "infinity-mishandled",
         _reads_infinity,
         "this backend mishandles infinite input",
-        "Keep infinities out of this operation: clip what it reads to large finite numbers.",
+        "Clip the inputs of this operation to large finite numbers.",
     ),
     (
         "infinity-mishandled",
         _keeps_no_infinity,
-        "half floats keep no infinity on this device",
-        "Keep infinities out: clip what makes them to numbers below 65504.",
+        "float16 on this device has no infinity",
+        "Clip the inputs of this operation so that its result stays below 65504.",
     ),
     (
         "cast-out-of-range",
         _does_not_fit,
-        "the integer type cannot hold the number, and TF.js makes a different one of it",
-        "Clip the values to what the type holds before the cast.",
+        "the integer type cannot hold the number, and TF.js converts it differently",
+        "Clip the values to the range of the type before the cast.",
     ),
     (
         "int32-precision",
         _is_large_integer,
-        "this backend keeps integers in floats, exact to 16777216 only",
-        "Keep integers below 2^24, or split them in two.",
+        "this backend stores integers as floats, which are exact only up to 16777216",
+        "Keep integers below 16777216 (2^24), or split them in two.",
     ),
     (
         "nan-spread",
         _spreads_nan,
-        "a NaN in a different element made this one NaN",
-        "Remove the NaN before this operation: on this backend it does not stay in its place.",
+        "a NaN propagates from a different element to this one",
+        "Remove the NaN before this operation: this backend propagates it to neighbouring elements.",
     ),
     (
         "denormal-flush",
         _flushes,
-        "it is about a number below 1.2e-38, which some runtimes keep and others take for 0",
-        "Scale the values up, work with their logarithms, or use an epsilon above 1e-37.",
+        "a number below 1.2e-38 is a denormal, which some runtimes flush to 0",
+        "Scale the values up, compute with their logarithms, or use an epsilon above 1e-37.",
     ),
     (
         "nan-masked",
         _hides_nan,
-        "Python gives NaN or infinity and this backend hides it",
-        "Remove the NaN or infinity in the model, where Python shows it.",
+        "Python gives NaN or infinity, this backend a finite number",
+        "Remove the NaN or infinity in the model: the browser hides the fault.",
     ),
     (
         "f16-overflow",
         _constant_exceeds_half,
-        "a constant or weight that it uses is beyond 65504, where half floats end",
-        "Use a smaller constant: an epsilon of 1e-12 becomes a bound of 1e12, and a mask of -1e9 is infinite.",
+        "a constant or weight of the operation overflows float16 (beyond 65504)",
+        "Use smaller constants: in float16 a mask of -1e9 and 1 / 1e-12 are infinite.",
     ),
     (
         "broken-kernel",
         lambda s: s.ran_alone and makes_nan(s.op, s.operands, s.comparison),
-        "TF.js's {backend} kernel makes NaN or infinity of finite numbers",
+        "TF.js's {backend} kernel gives NaN or infinity for finite inputs",
         "Use another backend, or run this kernel on the CPU.",
     ),
     (
         "nan-introduced",
         lambda s: math.isfinite(s.expected) and not math.isfinite(s.given),
-        "Python gives a finite number here",
-        "Look at the operands: clip what reaches this operation to the range in which it agrees.",
+        "the result is finite in Python",
+        "Clip the inputs of this operation to the range in which Python and the backend agree.",
     ),
     (
         "nonfinite-changed",
         lambda s: s.changes_class,
-        "neither side is finite, and they are not the same",
-        "Clip before the value is lost: code that tests for NaN or infinity takes another branch.",
+        "Python and this backend give different kinds of NaN or infinity",
+        "Clip the inputs of this operation: JavaScript that tests for NaN or infinity takes a different branch.",
     ),
     (
         "resize-alignment",
         lambda s: s.op in _RESIZES and not s.changes_class,
-        "this backend takes it from other pixels",
-        "Resize to a whole multiple, or with interpolation='nearest' and half-pixel centers, on which backends agree.",
+        "this backend samples different pixels",
+        "Resize to a whole multiple, or use interpolation='nearest' with half-pixel centers: backends agree on these.",
     ),
     (
         "own-drift",
         _cancels,
-        "so near 0 this backend's formula for it cancels, and keeps few digits",
-        "Scale the values up before it, or replace it near 0 by x or its first terms (log1p(x) by x - x*x/2).",
+        "near 0 this backend's formula cancels and keeps few digits",
+        "Scale the values up, or use the first terms of the series near 0 (x - x*x/2 for log1p(x)).",
     ),
     (
         "own-drift",
         _turns_often,
-        "this backend reduces so large an angle to one turn with few digits",
-        "Take whole turns off before the model, in float64, so that angles stay between -pi and pi.",
+        "this backend reduces large angles to one turn with few digits",
+        "Reduce angles to -pi..pi in float64 before the model.",
     ),
     (
         "own-drift",
@@ -365,50 +365,57 @@ RULES: Sequence[Explanation] = (
     (
         "own-drift",
         lambda s: True,
-        "the operation itself is less exact here than float32 in Python",
+        "TF.js's {backend} kernel is less exact than float32 in Python",
         "No cause is known. If the error matters, use another backend, or run this kernel on the CPU.",
     ),
 )
 
 _NATIVE_CODES = ("log-of-zero", "division-by-zero", "sqrt-of-negative", "inf-minus-inf", "exp-overflow")
-#: The same where Python itself makes NaN or infinity of what is none.
+#: The same, if Python itself introduces NaN or infinity.
 NATIVE_RULES: Sequence[Explanation] = (
     (
         "denormal-flush",
         _has_lost_an_operand,
-        "what it reads is below 1.2e-38, which float32 keeps no more, and was taken for 0",
-        "Scale the values up, or work with their logarithms: the logarithm of a product is a sum.",
+        "float32 flushes an input below 1.2e-38 to 0",
+        "Scale the values up, or compute with their logarithms: the logarithm of a product is a sum.",
     ),
     *(rule for rule in RULES if rule[0] in _NATIVE_CODES),
     (
         "native-nan",
         _multiplies_zero_by_infinity,
-        "it multiplies 0 by infinity",
-        "Keep the infinity out: look at the operation that makes it.",
+        "0 is multiplied by infinity",
+        "Clip before the operation that makes the infinity.",
     ),
     (
         "native-overflow",
         lambda s: math.isfinite(s.expected) and any(math.isinf(v) for v in s.values),
-        "float64 has a number here, float32 only the infinity that it reads",
-        "Look at the operation that makes the infinity, and scale down or clip what that reads.",
+        "an input is infinite in float32 and finite in float64",
+        "Find the operation that makes the infinity, and scale down or clip its inputs.",
     ),
     (
         "native-overflow",
         lambda s: math.isfinite(s.expected),
-        "float32 ends at 3.4e38, and it is beyond",
+        "the value overflows float32 (beyond 3.4e38)",
         "Scale the values down before this operation, or clip them.",
     ),
     (
         "native-nan",
         lambda s: True,
-        "neither float32 nor float64 has a number for it",
-        "Clip what this operation reads to the range in which it has a result.",
+        "the operation has no finite result for these inputs, in float32 or float64",
+        "Clip the inputs of this operation to the range in which it has a result.",
     ),
 )
 
 
+def _digits(value: float) -> str:
+    """Format an operand; an integer beyond 2^24 with all its digits, because float32 may have lost the last ones."""
+    text = number(value)
+    is_large = _LARGEST_EXACT_INTEGER < abs(value) < 2.0**53 and value.is_integer()
+    return f"{value:,.0f}" if is_large and float(text.replace(",", "")) != value else text
+
+
 def explanation(place: Place) -> Explanation:
-    """The rule that applies, with the name of the backend in its texts."""
+    """Return the rule that applies, with the name of the backend in its texts."""
     rules = RULES if place.comparison else NATIVE_RULES
     code, applies, what, advice = next(rule for rule in rules if rule[1](place))
     backend = place.comparison.candidate.kind.removesuffix("-f16") if place.comparison else ""
@@ -416,6 +423,6 @@ def explanation(place: Place) -> Explanation:
 
 
 def of_operands(operands: Sequence[Operand]) -> str:
-    """``of 3 and -Inf it makes ``, shorter where the operation does not pair elements."""
-    values = [number(o.value) for o in operands if o.value is not None]
-    return f"of {' and '.join(values)} it makes " if values else "it gives "
+    """Begin a sentence: ``For 3 and -Inf it gives ``, shorter if the operation is not elementwise."""
+    values = [_digits(o.value) for o in operands if o.value is not None]
+    return f"For {' and '.join(values)} it gives " if values else "It gives "

@@ -1,4 +1,4 @@
-"""Findings about what an artifact asks of TF.js that TF.js lacks, ignores or computes differently."""
+"""Finds operations of an artifact that TF.js does not support, ignores or computes differently."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _MOST_NAMED = 5
 
 
 def concerns(fault: ArtifactFault, runtime: RuntimeId) -> bool:
-    """Whether a fault is about the backend of this runtime."""
+    """Tell whether a fault is about the backend of this runtime."""
     if runtime.engine in ("native", "artifact") or "litert" in runtime.kind:
         return False
     return not fault.backends or runtime.kind.removesuffix("-f16") in fault.backends
 
 
 def _concerned(case: Case, fault: ArtifactFault) -> list[RuntimeId]:
-    """The runtimes whose backend has the fault, but for those where the CPU ran that kernel instead."""
+    """Return the runtimes whose backend has the fault, without those on which the CPU ran the kernel instead."""
     moved = {r.id: r.environment.cpu_kernels for r in case.runtimes if r.environment}
     return [r.id for r in case.runtimes if concerns(fault, r.id) and fault.op not in moved.get(r.id, ())]
 
@@ -32,10 +32,10 @@ def _failing(case: Case) -> set[RuntimeId]:
 
 
 def _explains(case: Case, faults: Sequence[ArtifactFault], all_concerned: Collection[RuntimeId]) -> list[RuntimeId]:
-    """The failing runtimes whose failure these faults explain, which concern the same backends.
+    """Return the failing runtimes whose failure these faults of the same backends explain.
 
-    All that they concern fail, and each one that fails is one that a fault concerns (`all_concerned`). What stops every
-    runtime that it concerns explains that, whatever others differ by.
+    All runtimes with the fault must fail, and each failing runtime must have a fault (`all_concerned`). A fault that
+    stops every runtime that has it explains that by itself.
     """
     concerned, failing = _concerned(case, faults[0]), _failing(case)
     stopped = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
@@ -49,12 +49,12 @@ def _explains(case: Case, faults: Sequence[ArtifactFault], all_concerned: Collec
 
 
 def known_fault(findings: Iterable[Finding], place: str, runtime: RuntimeId) -> Finding | None:
-    """The finding of `artifact_faults` about this layer or node on this runtime."""
+    """Return the finding of `artifact_faults` about this layer or node on this runtime."""
     return next((f for f in findings if _is_about(f, place, runtime)), None)
 
 
 def without_traced(findings: Collection[Finding], traced: Collection[Finding]) -> tuple[Finding, ...]:
-    """The findings without kernels that a trace tells of; one that it does not confirm is no cause."""
+    """Remove known kernels that a trace reports itself; a kernel that it does not confirm is not a cause."""
     sources = {(f.tensor, r) for f in traced if f.tensor and f.severity is Severity.ERROR for r in f.runtimes}
     kept = [f for f in findings if not any(p and _is_about(f, p, r) for p, r in sources)]
     where = {runtime for _, runtime in sources}
@@ -62,7 +62,7 @@ def without_traced(findings: Collection[Finding], traced: Collection[Finding]) -
 
 
 def _unconfirmed(finding: Finding) -> Finding:
-    """A broken kernel that a trace found not to be the source."""
+    """Weaken the finding of a broken kernel that a trace found not to be the source."""
     effect = str(finding.evidence.get("effect", ""))
     if finding.code != "broken-kernel" or not effect:
         return finding
@@ -76,9 +76,9 @@ def _is_about(finding: Finding, place: str, runtime: RuntimeId) -> bool:
 
 
 def artifact_faults(case: Case) -> Iterator[Finding]:
-    """artifact-unsupported, broken-kernel: faults of the backends that ran, with all their places.
+    """Find artifact-unsupported and broken-kernel: faults of the backends that ran, with all their places.
 
-    What the same advice mends on the same runtimes is one finding; a broken kernel is one of its own.
+    Faults with the same advice on the same runtimes are one finding; each broken kernel is one of its own.
     """
     groups = _alike(case)
     all_concerned = _that_all_fail(case, groups)
@@ -108,7 +108,7 @@ def artifact_faults(case: Case) -> Iterator[Finding]:
 
 
 def _alike(case: Case) -> list[list[ArtifactFault]]:
-    """The faults of runtimes that ran, by what is told as one."""
+    """Group the faults of runtimes that ran by finding."""
     groups: dict[tuple[object, ...], list[ArtifactFault]] = {}
     for fault in case.evidence.faults:
         if concerned := _concerned(case, fault):
@@ -118,7 +118,7 @@ def _alike(case: Case) -> list[list[ArtifactFault]]:
 
 
 def _that_all_fail(case: Case, groups: Sequence[Sequence[ArtifactFault]]) -> set[RuntimeId]:
-    """The runtimes that faults concern of which all runtimes fail."""
+    """Return the runtimes with a fault all of whose runtimes fail."""
     failing = _failing(case)
     concerned = [set(_concerned(case, faults[0])) for faults in groups]
     return {runtime for runtimes in concerned if runtimes <= failing for runtime in runtimes}
@@ -129,7 +129,7 @@ def _overlap(case: Case, one: Sequence[ArtifactFault], other: Sequence[ArtifactF
 
 
 def _clauses(faults: Sequence[ArtifactFault]) -> list[list[ArtifactFault]]:
-    """The faults by what is wrong; the operations that one backend lacks are one clause."""
+    """Group the faults by text; the operations without a kernel in one backend are one clause."""
     clauses: dict[tuple[str, str], list[ArtifactFault]] = {}
     for fault in faults:
         key = (fault.fault.removesuffix(fault.op), "") if fault.lacking else (fault.fault, fault.op)
@@ -138,7 +138,7 @@ def _clauses(faults: Sequence[ArtifactFault]) -> list[list[ArtifactFault]]:
 
 
 def _fault(clause: Sequence[ArtifactFault]) -> str:
-    """What is wrong: ``TF.js's wasm backend has no kernel for RFFT and Real``."""
+    """Return the fault: ``TF.js's wasm backend has no kernel for RFFT and Real``."""
     fault = clause[0]
     return f"{fault.fault.removesuffix(fault.op)}{listed(_operations(clause))}" if fault.lacking else fault.fault
 
@@ -148,7 +148,7 @@ def _operations(faults: Sequence[ArtifactFault]) -> list[str]:
 
 
 def _places(clause: Sequence[ArtifactFault]) -> str:
-    """``conv (Conv2D, groups=2)``, ``a, b and 3 more (Cast)``, ``a (RFFT) and b (Real)``."""
+    """Name the places: ``conv (Conv2D, groups=2)``, ``a, b and 3 more (Cast)``, ``a (RFFT) and b (Real)``."""
     operations = _operations(clause)
     parts = [_of_operation([fault for fault in clause if fault.op == op]) for op in operations[:_MOST_NAMED]]
     if len(operations) > _MOST_NAMED:
@@ -166,17 +166,17 @@ def _of_operation(faults: Sequence[ArtifactFault]) -> str:
 
 
 def _effect(case: Case, wrong: Sequence[RuntimeId], own: int, causes: int) -> str:
-    """Say of what `own` faults are the cause; `causes` faults, they among them, explain the same runtimes."""
+    """Return a sentence on the effect of `own` faults; `causes` faults, including these, explain the same runtimes."""
     if not wrong:
         return ""
     failed = {record.id for record in case.runtimes if record.status is RuntimeStatus.FAILED}
     all_failed = failed.issuperset(wrong)
     symptom = f"the {'failure' if all_failed else 'difference'} on {listed(wrong)}"
-    subject = "It is" if own == 1 else "They are"
+    subject = "This is" if own == 1 else "These are"
     if causes > own:
         explain = "explain" if all_failed else "may explain"
         which = "one" if own == 1 else str(own)
-        return f" {subject} {which} of {causes} faults that {explain} {symptom}: all of them have to go."
+        return f" {subject} {which} of {causes} faults that {explain} {symptom}: fix all of them."
     return f" {subject} {'the cause' if all_failed else 'the likely cause'} of {symptom}."
 
 

@@ -1,4 +1,4 @@
-"""Findings about inputs that name entries of a table."""
+"""Finds inputs with indices outside a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .codes import finding
 
 
 def ids_out_of_table(case: Case) -> Iterator[Finding]:
-    """ids-out-of-table: a number that the table has no entry for."""
+    """Find ids-out-of-table: an index that is outside the table."""
     for ids in case.evidence.ids:
         value, sample = outside(ids)
         if value is None:
@@ -21,10 +21,10 @@ def ids_out_of_table(case: Case) -> Iterator[Finding]:
             severity_of_cause(case),
             runtimes=case.browsers,
             tensor=ids.name,
-            summary=f"The input {ids.name} holds {number(value)} in sample {sample}, but {ids.reason} have the numbers "
+            summary=f"The input {ids.name} holds {number(value)} in sample {sample}, but {ids.reason} have the indices "
             f"{ids.low} to {ids.high - 1}.",
-            advice=f"Give numbers from {ids.low} to {ids.high - 1}. For a number that the table does not have, TF.js "
-            "reads zeros on webgl and webgpu and fails on cpu and wasm; Keras 3 counts a negative number from the end.",
+            advice=f"Give indices from {ids.low} to {ids.high - 1}. Outside the table, TF.js reads zeros on webgl and "
+            "webgpu, and fails on cpu and wasm. Keras 3 counts a negative index from the end.",
             evidence={
                 "outputs": case.outputs_of(ids.name),
                 "columns": None if ids.columns is None else list(ids.columns),
@@ -38,7 +38,7 @@ def ids_out_of_table(case: Case) -> Iterator[Finding]:
 
 
 def outside(ids: IdRange) -> tuple[float | None, int]:
-    """A number beyond the table and its sample; None where there is none."""
+    """Return an index outside the table and its sample; None if there is none."""
     if ids.largest >= ids.high:
         return ids.largest, ids.largest_sample
     if ids.smallest < ids.low:

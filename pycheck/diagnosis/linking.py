@@ -1,4 +1,4 @@
-"""Links findings that are symptoms to the findings that explain them: a symptom keeps its line and loses its advice."""
+"""Links symptoms to the findings that explain them: a symptom keeps its line and loses its advice."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from types import MappingProxyType
 
 from ..types import Finding, Severity
 
-#: What an output shows of a fault.
+#: Symptoms of an output on one runtime.
 _SYMPTOMS = frozenset(
     {"drift", "top1-flip", "argmax-tie", "nan-introduced", "nan-masked", "nonfinite-changed", "shape-mismatch"}
 )
-#: What an output shows of a fault of the artifact, on every runtime.
+#: Symptoms of an output on every runtime, from a fault of the artifact.
 _SHARED = frozenset({"conversion-drift", "quantization-drift", "accumulated-drift"})
 _ANY = _SYMPTOMS | _SHARED
-#: What an output shows that has another shape, or elements of another class.
+#: Symptoms of an output whose shape or classes (finite, NaN, infinity) differ.
 _OF_CLASS = frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "shape-mismatch"})
-#: Causes that are about one output: what they explain of the same output on the same runtimes.
+#: Causes that are about one output, and the symptoms that they explain of it on the same runtimes.
 _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "accumulated-drift": frozenset({"drift", "top1-flip"}),
     "conversion-drift": frozenset({"drift", "top1-flip"}),
@@ -34,15 +34,15 @@ _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "native-overflow": frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "accumulated-drift"}),
     "drift": frozenset({"top1-flip"}),
 }
-#: What a point shows whose epsilon half floats round to 0.
+#: Symptoms of a point whose epsilon underflows in float16.
 _OF_LOST_EPSILON = frozenset(
     {"division-by-zero", "f16-overflow", "f16-underflow", "nan-introduced", "nonfinite-changed"}
 )
-#: What a cast that does not fit shows by itself.
+#: Symptoms of a cast out of range, at its own point.
 _OF_CASTS = frozenset({"broken-kernel", "cast-out-of-range", "conversion-drift", "int32-precision", "own-drift"})
-#: What an output, or a point, shows of a value that is not finite in Python.
+#: Symptoms of an output or a point from a value that is not finite in Python.
 _OF_PYTHON = frozenset({"native-nan", "native-overflow", "nan-masked", "nonfinite-changed"})
-#: Beneath this share of an output's limit a source explains nothing.
+#: A source that changes an output by less than this share of its limit explains nothing.
 _LEAST_EFFECT = 0.1
 
 #: The outputs that a point is an operand of, by the name of the point.
@@ -50,9 +50,9 @@ Reach = Mapping[str, frozenset[str]]
 
 
 def linked(findings: Iterable[Finding], reach: Reach = MappingProxyType({})) -> tuple[Finding, ...]:
-    """The findings, each with the codes of those that explain it on all its runtimes; then it has no advice.
+    """Give each finding the codes of those that explain it on all its runtimes; an explained one has no advice.
 
-    `reach` is of a trace: which outputs depend on each point. A point that it does not have reaches all of them.
+    `reach` has, for each point of a trace, the outputs that depend on it. A missing point reaches all of them.
     """
     found = tuple(findings)
     return tuple(_linked(finding, found, reach) for finding in found)
@@ -72,7 +72,7 @@ def _explains(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def explains_output(cause: Finding, symptom: Finding) -> bool:
-    """Whether a finding about an output explains another one about the same output."""
+    """Tell whether a finding about an output explains another one about the same output."""
     if is_of_point(cause) or is_of_point(symptom) or symptom.code not in _OF_OUTPUTS.get(cause.code, ()):
         return False
     same = symptom.tensor == cause.tensor or symptom.tensor in cause.evidence.get("outputs", ())
@@ -90,7 +90,7 @@ def explains_output(cause: Finding, symptom: Finding) -> bool:
 
 
 def _changes_as_python_does(cause: Finding, symptom: Finding) -> bool:
-    """Whether a runtime differs in what is finite in no more elements than float64 does in Python, from one on."""
+    """Tell whether a runtime differs in class in no more elements than float64 does in Python, from the same one on."""
     if symptom.code == "accumulated-drift":
         return _changed(symptom) > 0
     places = [(f.evidence.get("sample"), f.evidence.get("index")) for f in (cause, symptom)]
@@ -98,22 +98,22 @@ def _changes_as_python_does(cause: Finding, symptom: Finding) -> bool:
 
 
 def _changed(finding: Finding) -> int:
-    """How many elements differ in what is finite."""
+    """Return how many elements differ in class."""
     return int(finding.evidence.get("changed", 0))
 
 
 def is_of_point(finding: Finding) -> bool:
-    """Whether it is about a point inside of the artifact, not about an output."""
+    """Tell whether a finding is about a point inside the artifact, not about an output."""
     return "op" in finding.evidence
 
 
 def _covers(cause: Finding, symptom: Finding) -> bool:
-    """Whether a cause is about all runtimes that show a symptom, or about every runtime."""
+    """Tell whether a cause is about all runtimes that show a symptom, or about every runtime."""
     return not cause.runtimes or (bool(symptom.runtimes) and set(symptom.runtimes) <= set(cause.runtimes))
 
 
 def _source(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """A point that errs by itself explains what outputs behind it show on its runtime, or on all of them."""
+    """Let a point that introduces an error explain the outputs after it on its runtime, or on all of them."""
     if "ran_alone" not in cause.evidence or is_of_point(symptom) or symptom.code not in _ANY:
         return False
     moves = cause.evidence.get("moves_by")
@@ -126,14 +126,14 @@ def _source(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _origin(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """Where Python itself makes NaN or infinity, for outputs that show it in Python."""
+    """Let a point at which Python introduces NaN explain outputs that have it in Python."""
     if "float32" not in cause.evidence or symptom.code not in ("native-nan", "native-overflow") or is_of_point(symptom):
         return False
     return cause.tensor is None or cause.tensor not in reach or symptom.tensor in reach[cause.tensor]
 
 
 def _known_fault(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """What TF.js is known to get wrong explains its place in a trace, and what its backends show or fail with."""
+    """Let a known fault of TF.js explain its point in a trace, and symptoms of the backends that have it."""
     if "fault" not in cause.evidence or cause.severity is not Severity.ERROR or "fault" in symptom.evidence:
         return False
     if is_of_point(symptom):
@@ -143,15 +143,15 @@ def _known_fault(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _cast(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """A cast that does not fit, at its own place in a trace."""
+    """Let a cast out of range explain its own point in a trace."""
     is_cast = is_of_point(symptom) and symptom.evidence["op"] == "Cast" and symptom.code in _OF_CASTS
     return cause.code == "cast-out-of-range" and not is_of_point(cause) and is_cast
 
 
 def _layers(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """Other layers or operations, at the points that compute from something else, and where TF.js refuses the file.
+    """Let different layers explain the points that they change, and that TF.js rejects the file.
 
-    The weights of a layer that the artifact lacks have no layer that takes them.
+    The weights of a layer that is missing from the artifact belong to no layer.
     """
     if cause.code != "artifact-differs":
         return False
@@ -166,13 +166,13 @@ def _layers(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _ids(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """A number that a table has no entry for, where TF.js refused it."""
+    """Let an index outside a table explain that TF.js rejects it."""
     is_refused = symptom.code == "runtime-failed" and "is not in [" in symptom.summary
     return cause.code == "ids-out-of-table" and is_refused and _covers(cause, symptom)
 
 
 def _weight(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """A weight that is not finite, for what it makes in Python, or in the artifact if the model's own are finite."""
+    """Let a weight that is not finite explain its effects in Python, or in the artifact if the model's are finite."""
     if cause.code != "weight-nonfinite" or not (cause.layer or cause.evidence.get("nan_count")):
         return False
     if is_of_point(symptom):
@@ -182,14 +182,14 @@ def _weight(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _random(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """A model that gives something else each time, for all that one of its outputs shows."""
+    """Let a random model explain every symptom of its output."""
     is_model = any(r.engine == "artifact" for r in cause.runtimes) and "changed_count" in cause.evidence
     shows = cause.code == "nondeterministic" and symptom.code in _ANY and not is_of_point(symptom)
     return is_model and shows and symptom.tensor == cause.tensor
 
 
 def _epsilon(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """Another epsilon at its layer, and on the runtimes that it concerns; at outputs only if that was tried."""
+    """Let an epsilon explain its layer, on the runtimes that have it; outputs only if the model's was tried."""
     if cause.code != "epsilon-mismatch" or not is_of_point(symptom) or symptom.layer != cause.layer:
         return False
     if not symptom.runtimes:
@@ -198,7 +198,7 @@ def _epsilon(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 
 
 def _resize(cause: Finding, symptom: Finding, reach: Reach) -> bool:
-    """Other pixels, on every runtime, at the layer and at the outputs."""
+    """Let a resize that samples different pixels explain its layer and the outputs, on every runtime."""
     if cause.code != "resize-alignment" or is_of_point(cause):
         return False
     if is_of_point(symptom):

@@ -1,4 +1,4 @@
-"""Findings about NaN and infinities: who has them, who hides them, and where they come from."""
+"""Finds NaN and infinity that a runtime introduces or masks, or that Python itself gives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..types import CLASSES, Comparison, Finding, NanPolicy, Severity, WorstElement
-from .case import Case, Rule, elements, listed, number, place
+from .case import Case, Rule, are, elements, listed, number, place
 from .codes import finding
 
 LARGEST_HALF = 65504.0
@@ -15,7 +15,7 @@ _NAMES = dict(zip(CLASSES, ("finite", "NaN", "+Inf", "-Inf"), strict=True))
 
 
 def input_nonfinite(case: Case) -> Iterator[Finding]:
-    """input-nonfinite: the inputs themselves hold NaN or Inf."""
+    """Find input-nonfinite: the inputs hold NaN or infinity."""
     for found in case.nonfinite_inputs:
         count = found.nan_count + found.infinity_count
         value = {"nan": math.nan, "+inf": math.inf, "-inf": -math.inf}[found.kind]
@@ -35,7 +35,7 @@ def input_nonfinite(case: Case) -> Iterator[Finding]:
                 if count == 1
                 else f"{kinds} values{samples if found.has_sample_axis else ''}, the first {first}."
             ),
-            advice="Backends differ most in what they make of NaN; if your users never send it, take it out.",
+            advice="Backends treat NaN and infinity differently: remove them if your users never send them.",
             evidence={
                 "outputs": case.outputs_of(found.name),
                 "count": count,
@@ -50,7 +50,7 @@ def input_nonfinite(case: Case) -> Iterator[Finding]:
 
 
 def native_overflow(case: Case) -> Iterator[Finding]:
-    """native-overflow: float32 and float64 disagree in class, in Python alone."""
+    """Find native-overflow: float32 and float64 differ in class (finite, NaN, infinity) in Python itself."""
     for c in case.floors:
         changed = c.nonfinite.changed
         if changed:
@@ -60,18 +60,18 @@ def native_overflow(case: Case) -> Iterator[Finding]:
                 Severity.WARNING,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: in Python itself float32 and float64 disagree on what is finite in "
+                summary=f"{c.tensor}: in Python itself, float32 differs from float64 in NaN or infinity in "
                 f"{elements(changed, c.element_count)}{_at(first)}.",
-                advice="The model leaves the range of float32, whatever the browser does: "
-                "rescale its inputs or clip before exp, log, square and division.",
+                advice="The model overflows float32, with or without a browser: "
+                "rescale its inputs, or clip before exp, log, square and division.",
                 evidence=_evidence(c, first),
             )
 
 
 def native_nan(case: Case) -> Iterator[Finding]:
-    """native-nan: Python gives NaN or infinity, in float32 and in float64, whatever the browser does."""
+    """Find native-nan: Python gives NaN or infinity, in float32 and in float64."""
     if case.nonfinite_inputs:
-        return  # and so it should
+        return  # NaN in the inputs explains NaN in the outputs
     for c in case.floors:
         counts = [sum(row[column] for row in c.nonfinite.counts[1:]) for column in (1, 2, 3)]
         if total := sum(counts):
@@ -81,16 +81,18 @@ def native_nan(case: Case) -> Iterator[Finding]:
                 Severity.WARNING,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: {elements(total, c.element_count)} are not finite in Python itself ({kinds}).",
-                advice="The model is at fault, before any browser: pycheck trace names the operation where it begins.",
+                summary=f"{c.tensor}: {elements(total, c.element_count)} {are(total)} not finite in Python itself "
+                f"({kinds}).",
+                advice="The fault is in the model, not in a browser: pycheck trace names the operation that "
+                "introduces it.",
                 evidence={"count": total, "element_count": c.element_count},
             )
 
 
 def f16_overflow(case: Case) -> Iterator[Finding]:
-    """f16-overflow: half floats lose values beyond 65504 that float32 holds.
+    """Find f16-overflow: values beyond 65504 overflow float16, but not float32.
 
-    What becomes of them is the GPU's choice: infinity, NaN, or 65504 itself, which is drift and no matter of classes.
+    A GPU may give infinity, NaN, or 65504 for them; 65504 is drift, because it is finite.
     """
     lost = [c for c in _divergent(case) if c.nonfinite.introduced]
     for c in case.candidates:
@@ -98,21 +100,22 @@ def f16_overflow(case: Case) -> Iterator[Finding]:
         capped = c.drifted and any(abs(w.candidate) == LARGEST_HALF < abs(w.reference) for w in c.worst)
         if c.precision_bits == 16 and scale > LARGEST_HALF and (c in lost or capped):
             became = f"{elements(c.nonfinite.introduced)} became NaN or infinite" if c in lost else "they became 65504"
+
             yield finding(
                 "f16-overflow",
                 case.nan_severity if c in lost else Severity.ERROR,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: values reach {number(scale)}, beyond 65504, the largest half float, "
-                f"and {became} on {c.candidate}.",
-                advice="Devices without float32 textures will show this to your users: "
-                "scale the output down in the model and up again in JavaScript.",
+                summary=f"{c.tensor}: values up to {number(scale)} overflow float16 (beyond 65504); {became} on "
+                f"{c.candidate}.",
+                advice="Users of devices without float32 textures see this: "
+                "scale the output down in the model, and up in JavaScript.",
                 evidence={"reference_scale": scale, "largest_half": LARGEST_HALF, "introduced": c.nonfinite.introduced},
             )
 
 
 def nan_masked(case: Case) -> Iterator[Finding]:
-    """nan-masked: Python gives NaN or Inf and the candidate a finite number."""
+    """Find nan-masked: Python gives NaN or infinity, and the candidate a finite number."""
     for c in _divergent(case):
         if c.nonfinite.masked:
             first = _first(c, "masked")
@@ -121,16 +124,15 @@ def nan_masked(case: Case) -> Iterator[Finding]:
                 case.nan_severity,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: {elements(c.nonfinite.masked, c.element_count)} that "
-                f"{c.nonfinite.reference} calls NaN or infinite came out finite on {c.candidate}{_at(first)}.",
-                advice="Nobody sees this in the browser: remove the NaN or infinity in the model, "
-                "where Python shows it, rather than rely on either answer.",
+                summary=f"{c.tensor}: {elements(c.nonfinite.masked, c.element_count)} {are(c.nonfinite.masked)} NaN or "
+                f"infinite on {c.nonfinite.reference} but finite on {c.candidate}{_at(first)}.",
+                advice="Remove the NaN or infinity in the model: the browser hides the fault.",
                 evidence=_evidence(c, first),
             )
 
 
 def nan_introduced(case: Case) -> Iterator[Finding]:
-    """nan-introduced: Python gives a finite number and the candidate does not."""
+    """Find nan-introduced: Python gives a finite number, and the candidate NaN or infinity."""
     for c in _divergent(case):
         if not c.nonfinite.introduced:
             continue
@@ -142,8 +144,8 @@ def nan_introduced(case: Case) -> Iterator[Finding]:
             case.nan_severity,
             runtimes=(c.candidate,),
             tensor=c.tensor,
-            summary=f"{c.tensor}: {elements(c.nonfinite.introduced, c.element_count)} finite in Python are not on "
-            f"{c.candidate} ({kinds}){_at(first)}.",
+            summary=f"{c.tensor}: {elements(c.nonfinite.introduced, c.element_count)} {are(c.nonfinite.introduced)} "
+            f"finite in Python but not on {c.candidate} ({kinds}){_at(first)}.",
             advice=_introduced_advice(case, c, first),
             evidence=_evidence(c, first),
         )
@@ -152,13 +154,16 @@ def nan_introduced(case: Case) -> Iterator[Finding]:
 def _introduced_advice(case: Case, c: Comparison, first: WorstElement | None) -> str:
     others = [o for o in case.candidates if o.tensor == c.tensor and o.precision_bits != 16]
     if c.precision_bits == 16 and others and not any(o.nonfinite.introduced for o in others):
-        return "Only half floats give it: a value inside the model exceeds 65504 or vanishes below 6e-8; rescale it."
+        return (
+            "Only float16 shows this: a value inside the model overflows (beyond 65504) or underflows (below 6e-8). "
+            "Rescale it."
+        )
     where = f" in sample {first.sample}" if first else ""
-    return f"pycheck trace names the operation: look for an infinity, a division or a log of zero{where}."
+    return f"Look for infinity, a division by 0 or a logarithm of 0{where}: pycheck trace names the operation."
 
 
 def nonfinite_changed(case: Case) -> Iterator[Finding]:
-    """nonfinite-changed: neither side is finite, and they are not the same."""
+    """Find nonfinite-changed: Python and the candidate give different kinds of NaN or infinity."""
     for c in _divergent(case):
         changed = c.nonfinite.changed - c.nonfinite.introduced - c.nonfinite.masked
         if changed > 0:
@@ -168,9 +173,10 @@ def nonfinite_changed(case: Case) -> Iterator[Finding]:
                 case.nan_severity,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: {elements(changed, c.element_count)} not finite on either side changed between "
-                f"NaN, +Inf and -Inf on {c.candidate}{_at(first)}.",
-                advice="Code that tests for NaN or infinity will take another branch; clip before the value is lost.",
+                summary=f"{c.tensor}: {elements(changed, c.element_count)} {are(changed)} not finite in Python, and of "
+                f"a different kind (NaN, +Inf, -Inf) on {c.candidate}{_at(first)}.",
+                advice="Clip the values before they overflow: JavaScript that tests for NaN or infinity takes a "
+                "different branch.",
                 evidence=_evidence(c, first),
             )
 
@@ -187,7 +193,7 @@ def _first(c: Comparison, *kinds: str) -> WorstElement | None:
 def _at(element: WorstElement | None) -> str:
     if element is None:
         return ""
-    return f", first at {place(element)}: {number(element.reference)} became {number(element.candidate)}"
+    return f", first at {place(element)}: {number(element.candidate)} instead of {number(element.reference)}"
 
 
 def _evidence(c: Comparison, first: WorstElement | None) -> dict[str, Any]:

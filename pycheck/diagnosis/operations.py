@@ -1,4 +1,4 @@
-"""Findings of a trace: which operations are the source of a divergence, and what else their values tell."""
+"""Finds the operations that introduce a divergence, in a trace, and what else the values of a trace show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..types import (
 )
 from .accumulated import accumulated, moves_an_output
 from .broken import right_elsewhere, without_cpu
-from .case import Case, effect_of, elements, listed, named, number, place, unlike
+from .case import Case, are, effect_of, elements, listed, named, number, place, unlike
 from .codes import finding
 from .converted import converted
 from .counterparts import artifact_differs_in_trace
@@ -26,9 +26,9 @@ from .explanations import Place, explanation, of_operands
 from .faults import known_fault
 from .runtimes import not_run
 
-#: Share of an activation's elements at its bounds from which on it says next to nothing.
+#: An activation with at least this share of its elements at its bounds is saturated.
 _SATURATED = 0.999
-#: What says no more than that a kernel is wrong.
+#: Codes that say only that a kernel is wrong, not why.
 _OF_KERNELS = ("broken-kernel", "own-drift")
 
 
@@ -40,12 +40,12 @@ def diagnose_trace(
     known: Collection[Finding] = (),
     quantization: str = "none",
 ) -> tuple[Finding, ...]:
-    """What every source is, where Python itself makes NaN, what is saturated or random, and which runtime ended.
+    """Return the findings of a trace: sources, NaN that Python introduces, saturated or random points, lost runtimes.
 
-    A source is an error where an output of that runtime failed, else a warning; the other findings are warnings
-    where an output fails or is not finite, else information. `comparisons` are of the outputs; `outputs` names the
-    point of each output all of whose operations were traced, so that it is told what has no source. `known` are the
-    findings of the comparison: a source among the kernels that are known to be wrong has that for its cause.
+    A source is an error if an output of that runtime failed, otherwise a warning. The remaining findings are warnings
+    if an output fails or is not finite, otherwise information. `comparisons` are of the outputs. `outputs` names the
+    point of each output all of whose operations were traced; only these can be reported to have no source. `known`
+    are the findings of the comparison: a known broken kernel is the cause of a source of that kernel.
     `quantization` is the artifact's.
     """
     failing = {c.candidate for c in comparisons if c.passed is False}
@@ -73,12 +73,12 @@ def _sources(trace: Trace, failing: Collection[object], known: Collection[Findin
 
 
 def _blamed(result: PointResult) -> Comparison | None:
-    """What makes it a source: the operation alone where that fails, else the whole run."""
+    """Return the comparison that makes it a source: in isolation if that fails, otherwise in the whole run."""
     return result.own if result.own is not None and result.own.passed is False else result.inherited
 
 
 def explain(point: TracePoint, result: PointResult) -> tuple[str, str]:
-    """The code of a source, and what happened in a few words."""
+    """Return the code of a source, and its cause in a few words."""
     comparison = _blamed(result)
     if result.element is None or comparison is None:
         return "own-drift", comparison.shape_mismatch or "" if comparison else ""
@@ -102,8 +102,8 @@ def _source(
             runtimes=(result.runtime,),
             tensor=point.name,
             layer=point.layer,
-            summary=f"{where} gives another shape than Python: {comparison.shape_mismatch}.",
-            advice="The operation means something else in TF.js: replace it in the model.",
+            summary=f"{where} gives a different shape than Python: {comparison.shape_mismatch}.",
+            advice="TF.js computes this operation differently: replace it in the model.",
             evidence={"op": point.op, "shapes": comparison.shape_mismatch},
         )
     code, _, what, advice = explanation(_place(point, result, comparison))
@@ -116,7 +116,7 @@ def _source(
         runtimes=(result.runtime,),
         tensor=point.name,
         layer=point.layer,
-        summary=f"It starts at {where}: {what}; {of_operands(result.operands)}"
+        summary=f"{where} introduces the error: {what}. {of_operands(result.operands)}"
         f"{given} instead of {expected} at {place(element, point.dtype)}.{effect_of(result)}",
         advice=without_cpu(advice, point, result) + (right_elsewhere(point, result) if code == "broken-kernel" else ""),
         evidence={
@@ -136,7 +136,7 @@ def _source(
 
 
 def _origin(point: TracePoint, severity: Severity, known: Collection[Finding]) -> Finding:
-    """Where Python itself makes infinity of finite numbers, or NaN of what was none."""
+    """Return the finding of a point at which Python itself introduces NaN or infinity."""
     assert point.origin is not None
     element, operands = point.origin.element, point.origin.operands
     infinite = any(o.infinity_count if o.value is None else math.isinf(o.value) for o in operands)
@@ -150,8 +150,8 @@ def _origin(point: TracePoint, severity: Severity, known: Collection[Finding]) -
         severity,
         tensor=point.name,
         layer=point.layer,
-        summary=f"In Python itself {named(point)} makes {'NaN' if math.isnan(element.candidate) else 'infinity'} of "
-        f"{read} in {elements(point.origin.count)}: {what}; "
+        summary=f"In Python itself, {named(point)} turns {read} into "
+        f"{'NaN' if math.isnan(element.candidate) else 'infinity'} in {elements(point.origin.count)}: {what}. "
         f"{of_operands(operands)}{number(element.candidate)} at {place(element, point.dtype)}.",
         advice=advice,
         evidence={
@@ -167,27 +167,27 @@ def _origin(point: TracePoint, severity: Severity, known: Collection[Finding]) -
 
 
 def _saturated(trace: Trace, severity: Severity) -> Iterator[Finding]:
-    """activation-saturated: an activation whose result hardly depends on its input."""
+    """Find activation-saturated: an activation whose result hardly depends on its input."""
     for point in trace.points:
         found = point.saturation
         if found is None or sum(found.shares) < _SATURATED:
             continue
         shares = [f"{share:.4g}" for share in (100 * share for share in found.shares)]
-        bounds = [f"{share} % at {number(bound)}" for share, bound in zip(shares, found.bounds, strict=True)]
+        bounds = [f"{share} % of its elements are {number(b)}" for share, b in zip(shares, found.bounds, strict=True)]
         yield finding(
             "activation-saturated",
             severity,
             tensor=point.name,
             layer=point.layer,
-            summary=f"{named(point)}: its {found.activation} is all but constant, {listed(bounds)}.",
-            advice="Errors before it hardly show behind it, and it learns nothing: scale its inputs, or look whether "
-            "the weights before it have grown too large.",
+            summary=f"{named(point)}: the {found.activation} is saturated. {listed(bounds)}.",
+            advice="A saturated activation hides earlier errors and blocks training: scale its inputs, or check "
+            "whether earlier weights have grown too large.",
             evidence={"activation": found.activation, "bounds": list(found.bounds), "shares": list(found.shares)},
         )
 
 
 def _nondeterministic(trace: Trace) -> Iterator[Finding]:
-    """nondeterministic: two runs of the same differ."""
+    """Find nondeterministic: two runs on the same inputs differ."""
     by_model = {repeat.tensor for repeat in trace.repeats if repeat.runtime.engine == "artifact"}
     for repeat in trace.repeats:
         first, second = repeat.element.reference, repeat.element.candidate
@@ -196,13 +196,13 @@ def _nondeterministic(trace: Trace) -> Iterator[Finding]:
             Severity.WARNING,
             runtimes=(repeat.runtime,),
             tensor=repeat.tensor,
-            summary=f"{repeat.tensor} on {repeat.runtime}: run twice on the same inputs, "
-            f"{elements(repeat.changed_count, repeat.element_count)} differ, most at {place(repeat.element)}: "
-            f"{number(first)}, then {number(second)}.",
-            advice="The model draws random numbers: no comparison of it means anything. Leave out what is random, such "
-            "as dropout or noise with training=True."
+            summary=f"{repeat.tensor} on {repeat.runtime}: {elements(repeat.changed_count, repeat.element_count)} "
+            f"{are(repeat.changed_count)} different in two runs on the same inputs, most at {place(repeat.element)}: "
+            f"{' and '.join(unlike(first, second))}.",
+            advice="The model draws random numbers, so no comparison of it is valid. Remove the random layers, such as "
+            "dropout or noise with training=True."
             if repeat.tensor in by_model
-            else "Differences up to this size on this runtime are chance: run it again before you look for a cause.",
+            else "Differences of this size are chance on this runtime: run again before you look for a cause.",
             evidence={
                 "changed_count": repeat.changed_count,
                 "element_count": repeat.element_count,

@@ -1,4 +1,4 @@
-"""Findings about outputs that are paired crosswise, with the options that pair each with its own."""
+"""Finds outputs that are paired with the wrong ones, and the options that pair them correctly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Permutation = tuple[tuple[str, str], ...]
 
 
 def output_pairing(case: Case) -> Iterator[Finding]:
-    """output-pairing: outputs that form cycles, once for all runtimes alike; then each that fits better elsewhere."""
+    """Find output-pairing: swapped outputs, as one finding for all runtimes; then single outputs."""
     by_runtime: dict[RuntimeId, dict[str, PairingHint]] = {}
     for hint in case.pairing_hints:
         by_runtime.setdefault(hint.candidate, {})[hint.tensor] = hint
@@ -30,7 +30,7 @@ def output_pairing(case: Case) -> Iterator[Finding]:
 
 
 def permutation(hints: Mapping[str, PairingHint]) -> dict[str, str]:
-    """Outputs of the model -> the outputs under whose names they come, as far as these are the same outputs."""
+    """Return the outputs that are swapped among themselves, each with the output under whose name it comes."""
     fits = {tensor: hint.fits for tensor, hint in hints.items()}
     while open_ends := [t for t, other in fits.items() if other not in fits or t not in fits.values()]:
         for tensor in open_ends:
@@ -54,8 +54,8 @@ def _rotated(
         Severity.ERROR,
         runtimes=runtimes,
         summary=f"{len(pairs)} outputs of the artifact are paired with the wrong outputs of the model: {meant}. "
-        f"So paired, the largest RMS error on {listed(runtimes)} is {number(max(h.fitting_rms_error for h in told))} "
-        f"instead of {number(max(h.rms_error for h in told))}.",
+        f"With these pairs, the largest RMS error on {listed(runtimes)} is "
+        f"{number(max(h.fitting_rms_error for h in told))} instead of {number(max(h.rms_error for h in told))}.",
         advice=f"{_how(case)}\n{options}",
         evidence={
             "outputs": list(pairs),
@@ -70,10 +70,10 @@ def _rotated(
 def _how(case: Case) -> str:
     artifact = case.artifact
     if artifact is None or not case.is_foreign or artifact.reason.startswith("given"):
-        return "Pair each output with its own:"
+        return "Set the pairs with these options:"
     return (
-        f"{artifact.converter.partition(',')[0]} changed their order: leave --converter out to convert with pycheck. "
-        "If you take its artifact, give it with --tfjs-model and these options:"
+        f"{artifact.converter.partition(',')[0]} changed the order of the outputs: omit --converter to convert with "
+        "pycheck. To check its artifact, use --tfjs-model and these options:"
     )
 
 
@@ -84,8 +84,8 @@ def _single(hint: PairingHint) -> Finding:
         runtimes=(hint.candidate,),
         tensor=hint.tensor,
         summary=f"{hint.candidate} gives {hint.tensor} under the name {hint.fits}: its RMS error is "
-        f"{number(hint.fitting_rms_error)} there and {number(hint.rms_error)} under its own name.",
-        advice="The artifact does not have each output of the model once: convert the model again.",
+        f"{number(hint.fitting_rms_error)} there, and {number(hint.rms_error)} under its own name.",
+        advice="The artifact does not contain each output of the model once: convert the model again.",
         evidence={
             "outputs": [hint.tensor],
             "fits": {hint.tensor: hint.fits},

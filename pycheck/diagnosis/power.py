@@ -1,4 +1,4 @@
-"""Findings about what the comparison cannot see: weights no input reaches, outputs that never vary, wide limits."""
+"""Finds faults that the comparison cannot notice: unreached weights, constant outputs, wide limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MORE_SAMPLES = "as INPUTS or, if inputs are made, with --samples N"
 
 
 def weak_comparison(case: Case) -> Iterator[Finding]:
-    """weak-comparison: everything passes, and limits that would notice few faults are why that says little."""
+    """Find weak-comparison: all outputs pass, but the limits would notice few faults."""
     power = case.power
     weak = [share for share in power.shares if share.is_weak] if power else []
     if not power or not weak or not _passed(case):
@@ -54,24 +54,22 @@ def weak_comparison(case: Case) -> Iterator[Finding]:
 
 def _weak_advice(case: Case, power: Power, *, given: bool) -> str:
     if any(weight.reached is False for weight in power.weights):
-        return (
-            "The inputs do not reach some of the weights, see blind-inputs: give inputs like those of your application."
-        )
+        return "Some weights are not reached (see blind-inputs): give inputs like those of your application as INPUTS."
     if all(is_exact(c.dtype) for c in case.candidates):
         return (
-            "The outputs hold booleans or whole numbers only, which stay the same until a decision flips. Compare the "
-            "numbers before the decision as well: make them an output of the model that is checked."
+            "The outputs are integers or booleans, which small faults rarely change. Make the numbers before the "
+            "decision an output of the model, and compare them too."
         )
     if (half := case.evidence.precision) and not given:
         return (
             f"The limits are wide because the model computes in {half} in Python. Save it with the dtype policy "
-            "float32 and compare that file: TF.js computes in float32 in any case."
+            "float32 and compare that file: TF.js always computes in float32."
         )
     if given:
-        return "The limits that were given are wide: leave out --rtol, --atol and --max-ulp, or set smaller ones."
+        return "The given limits are wide: omit --rtol, --atol and --max-ulp, or set smaller ones."
     return (
-        "The outputs hardly depend on these weights, beside what the limits allow. Give inputs like those of your "
-        "application as INPUTS; for webgl-f16, whose limits are wide, compare on webgl too."
+        "A fault in these weights changes the outputs by less than the limits. Give inputs like those of your "
+        "application as INPUTS. The limits of webgl-f16 are wide: compare on webgl too."
     )
 
 
@@ -80,7 +78,7 @@ def _passed(case: Case) -> bool:
 
 
 def blind_inputs(case: Case) -> Iterator[Finding]:
-    """blind-inputs: layers that no output depends on, rows of tables that no input selects, channels that are 0."""
+    """Find blind-inputs: layers without effect on an output, rows that no input selects, channels that are 0."""
     power = case.power
     if power is None:
         return
@@ -101,7 +99,7 @@ def blind_inputs(case: Case) -> Iterator[Finding]:
         "blind-inputs",
         Severity.WARNING if poor and _passed(case) else Severity.INFO,
         layer=_only([*(w.layer for w in unreached), *(t.layer for t in tables), *(c.layer for c in channels)]),
-        summary=f"The inputs do not reach {listed(parts)}. No fault there is noticed.",
+        summary=f"The inputs do not reach {listed(parts)}. Faults there are not noticed.",
         advice=_advice(unreached, tables, channels, has_samples=case.model is None or case.model.signature.has_samples),
         evidence={
             "weights": [weight.name for weight in unreached],
@@ -116,7 +114,7 @@ def blind_inputs(case: Case) -> Iterator[Finding]:
 
 
 def _beside(channels: Sequence[DeadChannels], unreached: Sequence[WeightPower], power: Power) -> Sequence[DeadChannels]:
-    """The dead channels of layers that are not named as a whole, those with the largest share first."""
+    """Return the dead channels of layers that are not named as a whole, the largest share first."""
     if unreached and len(unreached) == len(power.weights):
         return ()
     named = set(_whole_layers(unreached, power))
@@ -125,13 +123,13 @@ def _beside(channels: Sequence[DeadChannels], unreached: Sequence[WeightPower], 
 
 
 def _whole_layers(unreached: Sequence[WeightPower], power: Power) -> list[str]:
-    """The layers of which no weight is reached."""
+    """Return the layers of which no weight is reached."""
     reached = {weight.layer for weight in power.weights if weight.reached is not False}
     return list(dict.fromkeys(w.layer for w in unreached if w.layer and w.layer not in reached))
 
 
 def _channels(found: DeadChannels, layer: str | None) -> str:
-    """``3 of the 8 channels of relu (channels 1, 3 and 5 are 0 in all 32 samples)``."""
+    """Name dead channels: ``3 of the 8 channels of relu (channels 1, 3 and 5 are 0 in all 32 samples)``."""
     count, where, samples = len(found.dead), layer or found.name, found.sample_count
     zero = f"0 in all {samples:,} samples" if samples > 1 else "0 in 1 sample"
     if count == found.channel_count:
@@ -143,7 +141,7 @@ def _channels(found: DeadChannels, layer: str | None) -> str:
 
 
 def _weights(unreached: Sequence[WeightPower], power: Power) -> str:
-    """The layers of which all weights are unreached, and single weights of others."""
+    """Name the layers of which no weight is reached, and single weights of further layers."""
     layers = _whole_layers(unreached, power)
     weights = [w.name for w in unreached if w.layer not in layers]
     if len(unreached) == len(power.weights):
@@ -164,7 +162,7 @@ def _rows(table: TableReach) -> str:
 
 
 def _only(layers: Sequence[str | None]) -> str | None:
-    """The one layer that all of it is about."""
+    """Return the layer that all of them belong to."""
     return layers[0] if len(set(layers)) == 1 else None
 
 
@@ -178,23 +176,20 @@ def _advice(
     if unreached:
         return (
             "Give inputs like those of your application as INPUTS. If they do not reach these weights either, the "
-            "model does not use them: a ReLU behind them is 0 for every input, an activation is saturated, or a "
+            "model does not use them: a later ReLU is 0 for every input, an activation is saturated, or a "
             "recurrent layer runs a single step."
         )
     if any(table.is_poor for table in tables):
         return "Give inputs like those of your application as INPUTS: these select few rows."
     if channels:
-        return (
-            "Give inputs like those of your application as INPUTS. A channel that is 0 for these too is a dead ReLU, "
-            "which the model does not use."
-        )
+        return "Give inputs like those of your application as INPUTS. A channel that is 0 for these too is a dead ReLU."
     if not has_samples:
-        return "Give INPUTS that select other rows, in a comparison of their own, to reach more of them."
-    return f"Compare more samples, {_MORE_SAMPLES}, to reach more rows."
+        return "To reach more rows, run a second comparison with INPUTS that select different rows."
+    return f"To reach more rows, compare more samples, {_MORE_SAMPLES}."
 
 
 def equal_outputs(case: Case) -> Iterator[Finding]:
-    """equal-outputs: an output has the same value for every sample."""
+    """Find equal-outputs: an output has the same value for every sample."""
     specs = {spec.name: spec for spec in case.model.signature.outputs} if case.model else {}
     known = [spread for spread in case.spreads if spread.tensor not in specs or specs[spread.tensor].has_sample_axis]
     equal = [spread for spread in known if spread.largest_difference <= _EQUAL * spread.scale]
@@ -203,10 +198,11 @@ def equal_outputs(case: Case) -> Iterator[Finding]:
             "equal-outputs",
             Severity.WARNING if len(equal) == len(known) else Severity.INFO,
             tensor=spread.tensor,
-            summary=f"{spread.tensor}: the output is the same for all {spread.sample_count:,} samples, in Python "
-            f"itself. They differ by at most {number(spread.largest_difference)} at a scale of {number(spread.scale)}.",
-            advice="A comparison of constants proves little. Either the inputs are all alike, or an activation is "
-            "saturated, or the model does not use its inputs: give inputs like those of your application as INPUTS.",
+            summary=f"{spread.tensor}: the output is the same for all {spread.sample_count:,} samples in Python "
+            f"itself. Samples differ by at most {number(spread.largest_difference)} at a scale of "
+            f"{number(spread.scale)}.",
+            advice="A comparison of constants proves little. Give inputs like those of your application as INPUTS. If "
+            "they give a constant too, an activation is saturated, or the model does not use its inputs.",
             evidence={
                 "samples": spread.sample_count,
                 "largest_difference": spread.largest_difference,
@@ -216,7 +212,7 @@ def equal_outputs(case: Case) -> Iterator[Finding]:
 
 
 def loose_limit(case: Case) -> Iterator[Finding]:
-    """loose-limit: the automatic limit is much wider because the noise floor is of few values."""
+    """Find loose-limit: the automatic limit is much wider because the noise floor comes from few values."""
     widest: dict[str, Comparison] = {}
     for c in case.candidates:
         if c.passed and c.tolerance and c.tolerance.small_count_factor > _WIDE:
@@ -228,13 +224,13 @@ def loose_limit(case: Case) -> Iterator[Finding]:
         count = c.noise_floor_count or c.element_count
         values = f"{c.element_count:,} value{'' if c.element_count == 1 else 's'}"
         more = "Set" if tensor in without_samples else f"Compare more samples, {_MORE_SAMPLES}, or set"
-        worth = "" if count >= c.element_count else f", worth {number(count)},"
+        worth = "" if count >= c.element_count else f" (an effective count of {number(count)})"
         yield finding(
             "loose-limit",
             Severity.INFO,
             tensor=tensor,
-            summary=f"{tensor}: the automatic limit is {number(factor)} times as wide as it is for many values. The "
-            f"noise floor is of {values}{worth} and may be low by chance.",
+            summary=f"{tensor}: the automatic limit is {number(factor)} times as wide as for many values. The "
+            f"noise floor comes from {values}{worth} and may be low by chance.",
             advice=f"{more} a limit: --atol {tensor}:X.",
             evidence={"factor": factor, "count": count, "elements": c.element_count},
         )

@@ -1,4 +1,4 @@
-"""Findings about the reference itself: is what stands for Python what the user's own predict gives?"""
+"""Finds differences between the reference and the user's own predict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_NAMED = 5
 
 
 def reference_differs(case: Case) -> Iterator[Finding]:
-    """reference-differs: the traced function and predict are apart, whether or not the reference could be mended."""
+    """Find reference-differs: the traced function and predict differ, even if the reference could be corrected."""
     check = case.evidence.reference
     if check is None or check.outcome not in ("retraced", "differs", "overridden", "random", "undefined"):
         return
@@ -49,36 +49,36 @@ _POSSIBLE_CAST = "The verdict proves nothing about {outputs}. {possible}"
 #: By outcome: the summary and the advice.
 _WORDS = {
     "retraced": (
-        "Keras computes this model differently when it is traced with free sizes{where}: {how}. The reference was "
-        "therefore traced in the sizes of this run, in which {against} agrees.",
+        "Keras computes this model differently when it is traced with unknown sizes{where}: {how}. pycheck therefore "
+        "traced the reference with the sizes of this run, which agrees with {against}.",
         "{artifact}",
     ),
     "undefined": (
-        "{against} does not give what the function gives that pycheck compares and converts: {how}. The model casts "
-        "numbers to an integer type that cannot hold them, and for smaller inputs both agree.",
+        "{against} and the function that pycheck converts give different values: {how}. The model casts "
+        "numbers to an integer type that cannot hold them; for smaller inputs both agree.",
         "The cause is in the model: see cast-out-of-range.",
     ),
     "differs": (
-        "{against} does not give what the function gives that pycheck compares and converts{where}: {how}.",
-        "No cause is known, and the verdict proves nothing about {outputs}. Look for code that depends on the size of "
-        "the batch, on eager execution or on training, first in the layer that is named.",
+        "{against} and the function that pycheck converts give different values{where}: {how}.",
+        "No cause is known, and the verdict proves nothing about {outputs}. Look for code that depends on the batch "
+        "size, on eager execution or on training.",
     ),
     "overridden": (
-        "The model's class has a predict of its own, which gives something else than the model when it is called"
-        "{where}: {how}. pycheck compares and converts the call, model(x, training=False).",
-        "Do in the page after the model what predict does after the call, or put it into the model's call.",
+        "The model's class overrides predict, and predict gives different values than model(x, training=False)"
+        "{where}: {how}. pycheck compares and converts model(x, training=False).",
+        "Add the extra steps of predict to the page, or move them into the model's call.",
     ),
     "random": (
-        "{against} gives other values at each call: {how}. No runtime can be held to the values of one call.",
-        "Leave the random part out of the model that is converted; a Dropout called with training=True is one.",
+        "{against} gives different values at each call: {how}. No runtime can be compared with the values of one call.",
+        "Remove the random part from the model before you convert it, for example a Dropout called with training=True.",
     ),
 }
 
 
 def _how(check: ReferenceCheck) -> str:
     if check.max_abs_error is None:
-        return check.reason or "they are not finite at the same places"
-    scale = f", where the largest value is {number(check.reference_scale)}" if check.reference_scale else ""
+        return check.reason or "NaN or infinity is at different places"
+    scale = f" (largest value {number(check.reference_scale)})" if check.reference_scale else ""
     return f"{check.tensor} differs by {number(check.max_abs_error)} on the first batch{scale}"
 
 
@@ -96,15 +96,15 @@ def _artifact(case: Case, check: ReferenceCheck) -> str:
     fixed = f"give the model fixed sizes, keras.Input({keyword}{shape}), or replace the layer"
     if case.artifact is not None and case.artifact.format == "layers":
         return (
-            "The layers artifact does not contain the traced function: it is compared with predict. A graph artifact "
-            f"would contain it: before you convert to that format, {fixed}."
+            "The layers artifact does not contain the traced function and is compared with predict. Before you "
+            f"convert with --format graph, {fixed}."
         )
     layers = "" if case.artifact and "cannot" in case.artifact.reason else ", or try --format layers"
-    return f"A graph artifact contains the function that is traced with free sizes: {fixed}{layers}."
+    return f"A graph artifact contains the function that is traced with unknown sizes: {fixed}{layers}."
 
 
 def training_mode(case: Case) -> Iterator[Finding]:
-    """training-mode: layers that are called with training=True, by whether predict keeps to that."""
+    """Find training-mode: layers that are called with training=True, with or without effect in predict."""
     for holds in (True, False):
         calls = [call for call in case.evidence.training_calls if call.holds is holds]
         if not calls:
@@ -112,19 +112,18 @@ def training_mode(case: Case) -> Iterator[Finding]:
         verb = "is" if len(calls) == 1 else "are"
         if holds:
             effect = (
-                "a sample's answer depends on the other samples in its batch"
+                "a sample's output depends on the rest of its batch"
                 if all("Normalization" in call.class_name for call in calls)
-                else "the layer does at prediction what it does in training"
+                else "in predict the layer behaves as in training"
             )
-            summary = f"{_named(calls)} {verb} called with training=True, and predict keeps to that: {effect}."
-            advice = "Call the layer without training=True for the model that is converted."
+            summary = f"{_named(calls)} {verb} called with training=True, which predict does not change: {effect}."
+            advice = "Call the layer without training=True in the model that you convert."
         else:
             summary = (
-                f"{_named(calls)} {verb} called with training=True, which Keras 3 keeps to in model(x) and not in "
-                "predict: predict passes training=False to every layer. The reference and the artifact give what "
-                "predict gives; model(x) gives something else."
+                f"{_named(calls)} {verb} called with training=True. Keras 3 applies this in model(x), but predict "
+                "passes training=False to every layer. The reference and the artifact match predict, not model(x)."
             )
-            advice = "Call the layer without training=True, or expect in the browser what model.predict gives."
+            advice = "Call the layer without training=True, or expect the values of model.predict in the browser."
         yield finding(
             "training-mode",
             Severity.WARNING,

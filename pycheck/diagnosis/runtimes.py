@@ -1,4 +1,4 @@
-"""Findings about the runtimes themselves: which did not run, and what the others really were."""
+"""Finds runtimes that did not run, ran without a GPU, or computed on the CPU."""
 
 from __future__ import annotations
 
@@ -9,49 +9,44 @@ from .case import SEE_REFERENCE, Case, Rule, listed
 from .codes import finding
 
 _STATUS = {
-    RuntimeStatus.UNAVAILABLE: ("runtime-unavailable", "could not be started here"),
+    RuntimeStatus.UNAVAILABLE: ("runtime-unavailable", "could not be started"),
     RuntimeStatus.FAILED: ("runtime-failed", "started and then failed"),
-    RuntimeStatus.TIMED_OUT: ("runtime-timed-out", "gave no answer in time"),
+    RuntimeStatus.TIMED_OUT: ("runtime-timed-out", "timed out"),
 }
 _ADVICE = {
-    RuntimeStatus.UNAVAILABLE: "Run pycheck doctor: it says what is missing and how to get it.",
-    RuntimeStatus.TIMED_OUT: "Give it longer with --timeout, or less at a time with --batch-size.",
+    RuntimeStatus.UNAVAILABLE: "Run pycheck doctor: it names what is missing and how to install it.",
+    RuntimeStatus.TIMED_OUT: "Set a longer --timeout or a smaller --batch-size.",
 }
-#: What the browser says of some failures, and what to do about them.
+#: Parts of known messages of browsers, and the advice for each.
 _KNOWN_FAILURES = (
     (
         "greater than WebGL maximum",
-        "A tensor is larger than this GPU's textures may be: try --batch-size 1 first, then --flag "
-        "WEBGL_CONV_IM2COL=false, which convolves without one large matrix; else make the layer smaller, or let such "
-        "devices use wasm.",
+        "A tensor exceeds this GPU's largest texture. Try --batch-size 1, then --flag WEBGL_CONV_IM2COL=false, which "
+        "convolves without one large matrix. If both fail, make the layer smaller, or use wasm on such devices.",
     ),
     (
         "not registered",
-        "This backend has no kernel for it: take another one for this model, or replace the layer that needs it.",
+        "The backend has no kernel for this operation: use another backend, or replace the layer that needs it.",
     ),
-    ("out of memory", "Try --batch-size 1 first, then fewer runtimes at a time."),
-    ("context lost", "The GPU gave up: try --batch-size 1 first, then fewer runtimes at a time."),
+    ("out of memory", "Try --batch-size 1, then fewer runtimes at once."),
+    ("context lost", "The browser lost the GPU: try --batch-size 1, then fewer runtimes at once."),
 )
-#: What ends a browser rather than a model in it.
+#: Messages about the end of a browser, not of a model in it.
 _OF_BROWSERS = ("crash", "browser ended", "was closed", "closed its connection", "disconnected", "opening a page")
-#: What a machine with more memory might do.
+#: Messages about too little memory.
 _OF_MEMORY = ("memory", "allocation", "context lost", "greater than WebGL maximum")
-#: Before what a console said meanwhile, which may reach one page in time and another not.
+#: Begins the console messages of a page, which may differ between runtimes that fail in the same way.
 _BESIDE = " (the browser said:"
-_BROWSER = "Run pycheck doctor: it checks the browser. If it finds nothing, try --batch-size 1."
-_UNKNOWN = (
-    "No cause is known; the message is all that the browser said. Compare on another backend as well. If it runs, "
-    "use it for this model."
-)
+_BROWSER = "Run pycheck doctor: it checks the browser. If it finds no fault, try --batch-size 1."
+_UNKNOWN = "No cause is known beyond this message. Compare on another backend, and use that one if it runs."
 _CONTRADICTION = "Python cannot run this artifact either: {reason}. Convert the model again."
 _GIVEN = (
-    "No cause is known; the message is all that the browser said. Convert the model again: pycheck convert MODEL "
-    "FOLDER shows that what it writes runs."
+    "No cause is known beyond this message. Convert the model again: pycheck convert MODEL FOLDER also runs the result."
 )
-_CONVERTED = "No cause is known; the message is all that the browser said. Try the other --format."
+_CONVERTED = "No cause is known beyond this message. Try a different --format."
 _ONE_FORMAT = (
-    "No cause is known; the message is all that the browser said. The layers format is not possible for this model: "
-    "replace the operation that the message names."
+    "No cause is known beyond this message. The layers format is not possible for this model: replace the operation "
+    "that the message names."
 )
 _FLOAT64_ADVICE = "Errors are measured against native:float32 instead, and the noise floor is assumed, not measured."
 
@@ -64,7 +59,7 @@ _FORWARDING = {
 
 
 def not_run(case: Case) -> Iterator[Finding]:
-    """runtime-unavailable, runtime-failed, runtime-timed-out; runtimes that ended for the same reason are told once."""
+    """Find runtimes that did not run; those that ended for the same reason are one finding."""
     ended = [record for record in case.runtimes if record.status is not RuntimeStatus.OK]
     together = _all_alike(case, ended)
     if together:
@@ -97,13 +92,13 @@ def _is_optional(record: RuntimeRecord) -> bool:
 
 
 def reason_of(record: RuntimeRecord) -> tuple[str, str]:
-    """What it said as it ended, and the advice that came with it."""
+    """Return the message of a runtime that did not run, and its advice."""
     reason, _, advice = (record.error or "").partition("\n")
     return reason.removeprefix(f"{record.id}: "), advice
 
 
 def _all_alike(case: Case, ended: Sequence[RuntimeRecord]) -> list[RuntimeRecord]:
-    """The browsers' records where there are several and all failed, with the same words; else none."""
+    """Return the browsers' records if there are several and all failed with the same message; otherwise none."""
     browsers = [record for record in case.runtimes if record.id.engine not in ("native", "artifact")]
     failed = [record for record in ended if record.status is RuntimeStatus.FAILED and record in browsers]
     same = len({reason_of(record)[0].partition(_BESIDE)[0] for record in failed}) == 1
@@ -117,7 +112,7 @@ def _is_of_browser(reason: str) -> bool:
 
 
 def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
-    """What every backend refuses is wrong in the artifact, not in a browser."""
+    """Make one finding of runtimes that all fail with the same message: the artifact has the fault."""
     reason, advice = reason_of(records[0])
     names = [record.id for record in records]
     known = next((text for words, text in _KNOWN_FAILURES if words in reason), "")
@@ -130,7 +125,8 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
         "runtime-failed",
         Severity.ERROR,
         runtimes=names,
-        summary=f"{listed(names)} fail alike, so the artifact is at fault and no browser: {reason}",
+        summary=f"{listed(names)} fail with the same message, so the fault is in the artifact, not in a browser: "
+        f"{reason}",
         advice=advice or known or _contradiction(case) or (_GIVEN if given else converted),
         evidence={"status": RuntimeStatus.FAILED.value, "error": records[0].error},
     )
@@ -148,17 +144,17 @@ def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
 
 
 def _contradiction(case: Case) -> str:
-    """The advice if the artifact was given and does not run in Python either; else empty."""
+    """Return the advice for a given artifact that does not run in Python either; otherwise an empty text."""
     reason = case.power.failure if case.power and case.is_foreign else ""
     return _CONTRADICTION.format(reason=reason) if reason else ""
 
 
-#: Renderers that compute on the CPU, as their strings name them.
+#: Names of renderers that compute on the CPU.
 _SOFTWARE = ("SwiftShader", "llvmpipe", "Microsoft Basic Render", "Apple Software Renderer")
 
 
 def software_renderer(case: Case) -> Iterator[Finding]:
-    """software-renderer: one finding for each renderer that is no GPU."""
+    """Find software-renderer: one finding for each renderer that is not a GPU."""
     by_renderer: dict[str, list[RuntimeId]] = {}
     for record in case.runtimes:
         environment = record.environment
@@ -170,7 +166,7 @@ def software_renderer(case: Case) -> Iterator[Finding]:
             Severity.INFO,
             runtimes=ids,
             summary=f"{listed(ids)} ran on a software renderer, not on a GPU: {_short(renderer)}.",
-            advice="Your users' GPUs may round, overflow and flush denormals differently; check on real hardware too.",
+            advice="Your users' GPUs may round, overflow and flush denormals differently: check on real hardware too.",
             evidence={"renderer": renderer},
         )
 
@@ -180,7 +176,7 @@ def _short(renderer: str) -> str:
 
 
 def cpu_forwarded(case: Case) -> Iterator[Finding]:
-    """cpu-forwarded: every input is so small that TF.js starts on its CPU kernels; once for each flag and threshold."""
+    """Find cpu-forwarded: inputs so small that TF.js computes them on the CPU; one finding for each threshold."""
     largest = max(case.input_elements.values(), default=0)
     by_flag: dict[tuple[str, int], list[RuntimeId]] = {}
     for record in case.runtimes:
@@ -194,9 +190,9 @@ def cpu_forwarded(case: Case) -> Iterator[Finding]:
             "cpu-forwarded",
             Severity.INFO,
             runtimes=ids,
-            summary=f"The largest input has {largest} elements a batch, under {threshold}: "
-            f"{listed(ids)} {verbs[0]} some operations on the CPU, as {verbs[1]} for your users.",
-            advice=f"To test the GPU kernels use {batch}--flag {flag}=false.",
+            summary=f"The largest input has {largest} elements per batch, fewer than {threshold}. "
+            f"{listed(ids)} therefore {verbs[0]} some operations on the CPU, as {verbs[1]} for your users.",
+            advice=f"To test the GPU kernels, use {batch}--flag {flag}=false.",
             evidence={"largest_input_elements": largest, "threshold": threshold, "flag": flag},
         )
 
@@ -207,7 +203,7 @@ def _takes_other_batches(case: Case) -> bool:
 
 
 def _threshold(record: RuntimeRecord) -> int | None:
-    """Below how many elements TF.js hands tensors to the CPU, or None where it does not."""
+    """Return the number of elements below which TF.js computes on the CPU; None if it does not."""
     if record.id.kind not in _FORWARDING or record.environment is None:
         return None
     flag, size_flag, default = _FORWARDING[record.id.kind]

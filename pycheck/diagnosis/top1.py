@@ -1,4 +1,4 @@
-"""Findings about samples whose largest class changed."""
+"""Finds samples whose top-1 class changed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .codes import finding
 
 
 def top1_changes(case: Case) -> Iterator[Finding]:
-    """top1-flip, and argmax-tie where the classes were too close for either precision to tell.
+    """Find top1-flip, and argmax-tie if the classes are closer than the limit.
 
-    Rows that only became NaN are told by nan-introduced. Rows that may be a regression have entries, not classes, and
-    a near tie between them means nothing.
+    Rows that only became NaN are reported by nan-introduced. Rows that may be the values of a regression have entries,
+    not classes, and a near tie between them means nothing.
     """
     for c in case.candidates:
         if not c.top1_flips:
@@ -25,7 +25,7 @@ def top1_changes(case: Case) -> Iterator[Finding]:
 
 
 def _noise(c: Comparison) -> float:
-    """Two classes closer than this may change places without an error beyond the tolerance."""
+    """Return the distance below which two classes may change places within the tolerance."""
     limit = c.tolerance.max_abs if c.tolerance and c.tolerance.max_abs is not None else c.noise_floor
     return 2.0 * (limit or 0.0)
 
@@ -36,26 +36,24 @@ def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
         Severity.INFO,
         runtimes=(c.candidate,),
         tensor=c.tensor,
-        summary=f"{c.tensor} on {c.candidate}: the largest class changed in {_rows(c)}, "
-        f"near ties, at most {number(flip.margin)} apart.",
-        advice="Roundoff decides such ties: let nothing hang on them, or break them in the application.",
+        summary=f"{c.tensor} on {c.candidate}: the top-1 class changed in {_rows(c)}. "
+        f"The two classes are near ties, at most {number(flip.margin)} apart in Python.",
+        advice="Roundoff decides such ties: ignore them, or break them in the application.",
         evidence={"changed": c.top1_flip_count, "rows": c.top1_count, "largest_margin": flip.margin, "noise": noise},
     )
 
 
 def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
-    what = "class" if c.top1_certain else "entry"
-    users = (
-        "Users see another answer" if c.top1_certain else "If the entries are class scores, users see another answer"
-    )
+    what = "top-1 class" if c.top1_certain else "largest entry"
+    users = "Users" if c.top1_certain else "If the entries are class scores, users"
     return finding(
         "top1-flip",
         Severity.WARNING if c.top1_certain else Severity.INFO,
         runtimes=(c.candidate,),
         tensor=c.tensor,
-        summary=f"{c.tensor} on {c.candidate}: the largest {what} changed in {_rows(c)}, in sample {flip.sample} from "
-        f"{flip.reference_class} to {flip.candidate_class}, which are {number(flip.margin)} apart in Python.",
-        advice=f"{users}, however small the error: {_cure(case, c)}.",
+        summary=f"{c.tensor} on {c.candidate}: the {what} changed in {_rows(c)}, in sample {flip.sample} from "
+        f"{flip.reference_class} to {flip.candidate_class} ({number(flip.margin)} apart in Python).",
+        advice=f"{users} see a different answer, even if the error is small: {_fix(case, c)}.",
         evidence={
             "changed": c.top1_flip_count,
             "rows": c.top1_count,
@@ -68,16 +66,16 @@ def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
     )
 
 
-def _cure(case: Case, c: Comparison) -> str:
+def _fix(case: Case, c: Comparison) -> str:
     if case.quantization != "none":
-        return f"take --quantize {lighter(case.quantization)}, or measure what accuracy it costs"
+        return f"use --quantize {lighter(case.quantization)}, or measure the accuracy on your data"
     if c.precision_bits == 16:
-        return "half floats cause it, so measure what accuracy they cost, or let such devices use wasm"
-    return "let pycheck trace name where it starts"
+        return "measure the accuracy in float16 on your data, or use wasm on such devices"
+    return "pycheck trace names the operation that introduces the error"
 
 
 def _rows(c: Comparison) -> str:
-    nan = " (rows that became NaN among them)" if c.nonfinite.introduced else ""
+    nan = " (including rows that became NaN)" if c.nonfinite.introduced else ""
     return f"{c.top1_flip_count:,} of {c.top1_count:,} row{'' if c.top1_count == 1 else 's'}{nan}"
 
 

@@ -89,7 +89,7 @@ class OutputLimits:
     def tolerance(self) -> Tolerance | None:
         """The explicit tolerance, or None for auto."""
         given = {"rtol": self.rtol, "atol": self.atol, "max_ulp": self.max_ulp}
-        text = ", ".join(f"{name} {value:g}" for name, value in given.items() if value is not None)
+        text = ", ".join(f"{name} {value:g}".replace("e-0", "e-") for name, value in given.items() if value is not None)
         if not text:
             return None
         return Tolerance("explicit", rtol=self.rtol, atol=self.atol, max_ulp=self.max_ulp, derivation=f"given: {text}")
@@ -157,7 +157,7 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
         assumed = constants.unknown_floor_roundoffs * UNIT_ROUNDOFF["float32"]
         floor, floor_rms, luck, source = assumed * scale, assumed * rms, 1.0, "an assumed noise floor"
         if c.floor_assumed_for:
-            source += f", since {' and '.join(c.floor_assumed_for)} ran in float32 in the reference"
+            source += f", because {' and '.join(c.floor_assumed_for)} ran in float32 in the reference"
     else:
         floor, floor_rms, source = c.noise_floor, c.noise_floor_rms, "the noise floor"
         luck = 10.0 ** (constants.small_count_exponent / max(c.noise_floor_count or c.element_count, 1.0))
@@ -167,14 +167,14 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     limit, upper = max(by_floor, by_size), constants.upper_bound * scale
     widened = 1.0
     if limit > upper:
-        derivation = f"{constants.upper_bound:.0%} of the output's scale, the upper bound"
+        derivation = f"upper bound, {100 * constants.upper_bound:g} % of the output's largest value"
     elif by_floor >= by_size:
         derivation = f"{constants.max_factor * luck * coarser:.3g} times {source}"
         if luck > LARGE_SMALL_COUNT_FACTOR:
-            derivation += f", of which {luck:.3g} because that is of few values"
+            derivation += f", including a factor of {luck:.3g} because it comes from few values"
         widened = luck
     else:
-        derivation = f"{constants.max_roundoffs:g} unit roundoffs of float{bits} at the output's scale"
+        derivation = f"{constants.max_roundoffs:g} unit roundoffs of float{bits} at the output's largest value"
     least = _UNDERFLOW[bits]
     return Tolerance(
         "auto",
@@ -204,7 +204,7 @@ def tolerance_of(comparison: Comparison, options: ToleranceOptions) -> Tolerance
     exact = is_exact(comparison.dtype)
     limits = options.of(comparison.tensor, comparison.candidate)
     if exact and not limits.elementwise:  # integers have no ULP for max_ulp to limit
-        return Tolerance("exact", max_abs=0.0, derivation="integers and booleans are exact")
+        return Tolerance("exact", max_abs=0.0, derivation="integers and booleans must be equal")
     if limits.elementwise and comparison.finite_count and comparison.outside_count is None:
         raise ValueError(f"{comparison.tensor} of {comparison.candidate} was measured without its rtol and atol")
     return limits.tolerance() or auto_tolerance(comparison)

@@ -1,7 +1,7 @@
-"""Applies what a configuration says findings count for: severities by code, and known divergences.
+"""Applies the severities by code and the known divergences of a configuration to findings.
 
-An error that the configuration makes less than an error excuses the comparison, or the runtime, that it is about: this
-stays failed, as it was measured, and says why it fails nothing.
+If the configuration lowers an error, the comparison or runtime that it is about is excused: it stays failed, as it was
+measured, with the reason why it does not fail the run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from ..types import Comparison, Finding, NanPolicy, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
 from .verdicts import decide
 
-#: Findings of a check judge a comparison again; that it is excused otherwise does not excuse these.
+#: Findings of a check judge a comparison again: an excuse of the comparison does not excuse these.
 OF_CHECK = ("budget-exceeded", "baseline-worse", "baseline-better", "baseline-changed", "baseline-missing",
             "model-changed", "setting-unused")  # fmt: skip
 
@@ -149,7 +149,7 @@ def _as_known(found: Finding, entry: Known) -> Finding:
         found,
         severity=Severity.INFO,
         summary=f"{found.summary} Known{_on(entry)} until {entry.expires}: {entry.reason}",
-        advice=f"It is accepted in {entry.place}.",
+        advice=f"The divergence is accepted in {entry.place}.",
         evidence={**found.evidence, "known": {"reason": entry.reason, "expires": str(entry.expires)}},
     )
 
@@ -157,8 +157,8 @@ def _as_known(found: Finding, entry: Known) -> Finding:
 def _as_expired(found: Finding, entry: Known) -> Finding:
     return replace(
         found,
-        summary=f"{found.summary} It was known{_on(entry)} until {entry.expires}: {entry.reason}",
-        advice=f"{found.advice} Or give it another day to expire in {entry.place}.",
+        summary=f"{found.summary} Known{_on(entry)} until {entry.expires}, now expired: {entry.reason}",
+        advice=f"{found.advice} Or set a later day in {entry.place}.".strip(),
         evidence={**found.evidence, "expired": {"reason": entry.reason, "expires": str(entry.expires)}},
     )
 

@@ -59,33 +59,33 @@ def _no_distribution(array: Array) -> Array:
     return np.asarray((array < 0) | (np.abs(array.sum(axis=-1, keepdims=True) - 1.0) > 1e-3))
 
 
-_SQUEEZE = "Scale the targets to 0 to 1. If they are labels of more classes, or plain numbers, use a loss for these."
+_SQUEEZE = "Scale the targets to 0..1. If they are class labels or unbounded numbers, use a loss for these."
 _RANGES: Mapping[str, tuple[str, _Check, str]] = {
     "binary_crossentropy": ("targets from 0 to 1", _outside(0.0, 1.0), _SQUEEZE),
     "categorical_crossentropy": (
-        "targets that are a distribution, each row summing to 1", _no_distribution,
-        "One-hot encode the classes, or take sparse_categorical_crossentropy for their numbers.",
+        "targets whose rows sum to 1", _no_distribution,
+        "One-hot encode the classes, or use sparse_categorical_crossentropy for class indices.",
     ),
     "kl_divergence": (
-        "targets that are a distribution, each row summing to 1", _no_distribution, "Normalize the targets' rows.",
+        "targets whose rows sum to 1", _no_distribution, "Normalize the rows of the targets.",
     ),
-    "poisson": ("targets of 0 and above", lambda a: a < 0, "Counts are not negative: take mse for other numbers."),
+    "poisson": ("targets of at least 0", lambda a: a < 0, "Use mse for numbers that may be negative."),
     "mean_squared_logarithmic_error": (
-        "targets of 0 and above", lambda a: a < 0, "Take mse for numbers that may be negative.",
+        "targets of at least 0", lambda a: a < 0, "Use mse for numbers that may be negative.",
     ),
     "mean_absolute_percentage_error": (
-        "targets other than 0, which it divides by", lambda a: a == 0, "Take mean_absolute_error.",
+        "nonzero targets, because it divides by them", lambda a: a == 0, "Use mean_absolute_error.",
     ),
     "hinge": (
-        "targets of -1 and 1; Keras turns 0 and 1 into these, TF.js does not", lambda a: (a != -1) & (a != 1),
-        "Give -1 and 1 in Python and in TF.js.",
+        "targets of -1 and 1 (Keras converts 0 to -1, TF.js does not)", lambda a: (a != -1) & (a != 1),
+        "Use targets of -1 and 1 in Python and in TF.js.",
     ),
     "squared_hinge": (
-        "targets of -1 and 1; Keras turns 0 and 1 into these, TF.js does not", lambda a: (a != -1) & (a != 1),
-        "Give -1 and 1 in Python and in TF.js.",
+        "targets of -1 and 1 (Keras converts 0 to -1, TF.js does not)", lambda a: (a != -1) & (a != 1),
+        "Use targets of -1 and 1 in Python and in TF.js.",
     ),
     "cosine_similarity": (
-        "targets with a direction, not all 0", lambda a: np.abs(a).sum(axis=-1, keepdims=True) == 0,
-        "Leave such samples out.",
+        "rows of targets that are not all 0", lambda a: np.abs(a).sum(axis=-1, keepdims=True) == 0,
+        "Remove such samples.",
     ),
 }  # fmt: skip

@@ -126,11 +126,12 @@ class _Look:
         if self._first is None:
             return
         sample, *index = self._first
+        kinds = listed([f"{n:,} {kind}" for n, kind in ((self._nan, "NaN"), (self._infinity, "infinite")) if n])
         yield finding(
             "nan-in-data", Severity.ERROR, tensor=self._name,
-            summary=f"{self._name} holds {self._nan:,} NaN and {self._infinity:,} infinite among "
-            f"{np.prod(self._column.shape):,} numbers, first at sample {sample} {index}.",
-            advice="Leave such samples out, or put the column's median in their place, in training and at prediction.",
+            summary=f"{self._name} holds {kinds} among {np.prod(self._column.shape):,} numbers, first at sample "
+            f"{sample} {index}.",
+            advice="Remove such samples, or replace the values by the column's median, in training and at prediction.",
             evidence={"nan": self._nan, "infinite": self._infinity, "sample": sample, "index": index},
         )  # fmt: skip
 
@@ -141,24 +142,24 @@ class _Look:
             alike.setdefault(digest.digest(), []).append(index)
         groups = [group for group in alike.values() if len(group) > 1 and not set(group) <= set(constant)]
         remarks = [f"{_columns(constant)} the same value in every sample"] if constant else []
-        remarks += [f"columns {listed(group[: _MOST_NAMED + 1])} are the same" for group in groups[:_MOST_NAMED]]
+        remarks += [f"columns {listed(group[: _MOST_NAMED + 1])} are identical" for group in groups[:_MOST_NAMED]]
         if remarks:
             yield finding(
                 "data-columns", Severity.INFO, tensor=self._name, summary=f"{self._name}: {'; '.join(remarks)}.",
-                advice="Leave out what says nothing; a constant column has no spread to divide by when it is scaled.",
+                advice="Remove constant and duplicate columns: scaling divides a constant column by 0.",
                 evidence={"constant": constant, "duplicates": groups},
             )  # fmt: skip
 
     def _of_range(self) -> Iterator[Finding]:
         parts = []
         if self._high > _LARGEST_HALF:
-            parts.append(f"{number(self._high)} is beyond 65504, the largest half float, and becomes infinity")
+            parts.append(f"{number(self._high)} overflows to infinity (beyond 65504)")
         if 0 < self._low < _SMALLEST_HALF:
-            parts.append(f"{number(self._low)} is below 6e-8, the smallest, and becomes 0")
+            parts.append(f"{number(self._low)} underflows to 0 (below 6e-8)")
         if parts:
             yield finding(
                 "data-range", Severity.INFO, tensor=self._name,
-                summary=f"{self._name}: where a GPU stores half floats, {' and '.join(parts)}.",
+                summary=f"{self._name}: on GPUs that store float16, {' and '.join(parts)}.",
                 advice="Scale each feature to about -1 to 1 before the model.",
                 evidence={"smallest": self._low, "largest": self._high},
             )  # fmt: skip
@@ -170,8 +171,8 @@ class _Look:
         becomes = "float32" if self._column.dtype.kind == "f" else "int32"
         yield finding(
             "data-type", Severity.INFO, tensor=self._name,
-            summary=f"{self._name} is {dtype}, which TF.js does not have: there it becomes {becomes}.",
-            advice=f"Save it as {becomes}, so that Python computes with the same numbers.",
+            summary=f"{self._name} is {dtype}, which TF.js does not support and converts to {becomes}.",
+            advice=f"Save the array as {becomes}, so that Python computes with the same numbers.",
             evidence={"dtype": dtype, "becomes": becomes},
         )  # fmt: skip
 

@@ -56,24 +56,23 @@ def test_scaled_inputs_give_no_finding_even_where_something_is_wrong(found: Foun
 def test_an_outlier_is_a_warning_only_where_something_is_wrong(found: Found, candidate: Any, severity: str) -> None:
     (finding,) = found("input-scale", Evidence((FAR,)), candidate)
     assert finding.severity == severity
-    assert finding.summary == (
-        "The input x: 1e10 at sample 7, column 1, is 3e9 robust standard deviations from the median 0.5; "
-        "column 1 reaches 1e10, column 2 only 1.5."
-    )
+    for fact in ("input x", "1e10 at sample 7", "column 1", "3e9 robust standard deviations", "median 0.5", "only 1.5"):
+        assert fact in finding.summary
     assert finding.evidence["outlier"]["sample"] == 7
 
 
 def test_large_features_and_those_of_unlike_scale_are_told_with_the_columns(found: Found) -> None:
     scale = replace(SCALED, largest=Column(2, 4000.0), smallest=Column(0, 0.1), outlier=None)
     (finding,) = found("input-scale", Evidence((scale,)))
-    assert "values reach 4,000 (column 2), whose square is beyond half floats" in finding.summary
+    assert "4,000 (column 2)" in finding.summary and "float16" in finding.summary
     assert "column 2 reaches 4,000, column 0 only 0.1" in finding.summary
 
 
 def test_constant_columns_are_told_only_where_something_is_not_finite(found: Found) -> None:
     constant = Evidence((replace(SCALED, constant_columns=(0, 2)),))
     (finding,) = found("input-scale", constant, NAN)
-    assert "columns 0 and 2 have each the same value in every sample" in finding.summary
+    assert "columns 0 and 2" in finding.summary and "same value" in finding.summary
+    assert finding.evidence["constant_columns"] == [0, 2]
     assert found("input-scale", constant, WRONG) == found("input-scale", constant) == []
 
 
@@ -84,7 +83,7 @@ def test_a_weight_that_is_no_number_is_told_of_the_model_rather_than_of_the_arti
     assert "holds 1 NaN and 2 infinite among its 12 values, first at [0, 1]" in finding.summary
     assert "checkpoint" in finding.advice
     (finding,) = found("weight-nonfinite", Evidence((), (replace(weight, place="artifact"),)))
-    assert "convert it again" in finding.advice
+    assert "onvert the model again" in finding.advice
     published = ModelInfo("model.json", "tfjs", "", Signature((), ()))
     (finding,) = found("weight-nonfinite", Evidence((), (replace(weight, place="artifact"),)), model=published)
     assert "checkpoint" in finding.advice
@@ -97,7 +96,7 @@ def test_a_constant_of_the_code_is_not_told_as_a_damaged_weight(found: Found) ->
     assert "a mask of -Inf" in finding.advice
     (finding,) = found("weight-nonfinite", Evidence((), (replace(mask, nan_count=1, infinity_count=0),)))
     assert finding.summary.endswith("is NaN.")
-    assert "convert it again" in finding.advice
+    assert "onvert the model again" in finding.advice
 
 
 def test_an_epsilon_that_conversion_changed_is_told_with_both_values(found: Found) -> None:

@@ -88,7 +88,7 @@ def test_half_floats_that_err_by_more_than_rounding_point_inside_the_model(find:
     (rounded,) = find(REFERENCE, {"chromium:webgl-f16": off(0.1)})["drift"]
     (lost,) = find(REFERENCE, {"chromium:webgl-f16": off(2.0)})["drift"]
     assert "three decimal digits" in rounded.advice
-    assert "a value inside the model is beyond 65504" in lost.advice
+    assert "a value inside the model overflows" in lost.advice
 
 
 def test_half_floats_do_not_count_for_agreement(find: Find) -> None:
@@ -104,7 +104,7 @@ def test_quantized_weights_explain_what_every_runtime_shares(find: Find) -> None
     advice = findings["quantization-drift"][0].advice
     assert "--atol" in advice and ":0." not in advice
     alone = find(REFERENCE, {"chromium:cpu": off(0.01)}, artifact=artifact("uint8"))["quantization-drift"][0]
-    assert alone.summary.startswith("y: chromium:cpu errs (largest error")
+    assert alone.summary.startswith("y: chromium:cpu ") and "same" not in alone.summary
 
 
 @pytest.mark.parametrize("quantization", ["none", "uint8", "float16"])
@@ -153,7 +153,7 @@ def test_a_noise_floor_beyond_a_hundredth_of_the_scale_is_about_the_model(find: 
     single = (REFERENCE * 1.05).astype(np.float32)
     findings = find(REFERENCE, {"chromium:cpu": off(0.0)}, single=single)
     assert set(findings) == {"noise-floor-high"}
-    assert "5% of the largest value" in findings["noise-floor-high"][0].summary
+    assert "5 % of the largest value" in findings["noise-floor-high"][0].summary
 
 
 def test_drift_of_a_model_that_amplifies_roundoff_is_not_blamed_on_a_backend(find: Find) -> None:
@@ -191,7 +191,7 @@ def test_a_count_that_differs_is_told_as_a_shape_that_depends_on_values(find: Fi
     model = ModelInfo("m", "saved-model", "", Signature((), (boxes,)))
     reference = np.ones((5, 4))
     (finding,) = find(reference, {"chromium:cpu": np.ones((4, 4), np.float32)}, model=model)["shape-mismatch"]
-    assert "It depends on values" in finding.summary
+    assert "depends on values" in finding.summary
     assert "pycheck trace" in finding.advice and "--map-output" not in finding.advice
 
 
@@ -201,7 +201,7 @@ def test_a_floor_of_half_floats_is_no_advice_to_normalize_inputs(find: Find, hal
     findings = find(REFERENCE, {"chromium:cpu": off(0.0)}, single=single, evidence=Evidence(precision=half))
     (floor,) = findings["noise-floor-high"]
     assert f"{half} differs from float64" in floor.summary
-    assert f"computes in {half} in Python" in floor.advice and "normalize" not in floor.advice
+    assert f"computes in {half} in Python" in floor.advice and "amplifies" not in floor.advice
 
 
 @pytest.mark.parametrize(("other", "blamed"), [(0.0, False), (-0.3, True)])
@@ -247,7 +247,7 @@ def test_a_cast_without_effect_is_good_to_know_and_takes_no_advice_from_others(f
     evidence = Evidence(casts=(replace(CAST, outputs=()),))
     findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, evidence=evidence, runtimes=records)
     (drift,), (told,) = findings["drift"], findings["cast-out-of-range"]
-    assert told.severity is Severity.INFO and "no output changes" in told.summary
+    assert told.severity is Severity.INFO and "no output depends on" in told.summary
     assert drift.advice and not drift.explained_by
 
 
@@ -285,15 +285,15 @@ def test_a_cast_in_a_loop_may_be_the_cause_where_python_gives_two_answers(find: 
     findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, single=single, evidence=evidence)
     for code in ("noise-floor-high", "reference-differs"):
         (told,) = findings[code]
-        assert "casts floats to uint8" in told.advice and "is not established" in told.advice
+        assert "casts floats to uint8" in told.advice and "not an established" in told.advice
         assert "roundoff" not in told.advice and "No cause is known" not in told.advice
     (drift,) = findings["drift"]
-    assert "Python itself gives two answers: the function and the signature differ by 0.5." in drift.summary
+    assert "the function and the signature differ by 0.5" in drift.summary
     elsewhere = replace(evidence, casts_inside={"z": ("uint8",)})
     others = find(REFERENCE, {"chromium:cpu": off(0.3)}, single=single, evidence=elsewhere)
     assert "roundoff" in others["noise-floor-high"][0].advice
     assert "No cause is known" in others["reference-differs"][0].advice
-    assert "two answers" not in others["drift"][0].summary
+    assert "the function and" not in others["drift"][0].summary
 
 
 @pytest.mark.parametrize(("factor", "is_told"), [(1.05, True), (1.0, False)])
@@ -302,4 +302,4 @@ def test_a_drift_behind_an_undefined_cast_says_what_python_itself_differs_by(
 ) -> None:
     single = (REFERENCE * factor).astype(np.float32)
     findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, single=single, evidence=Evidence(casts=(CAST,)))
-    assert ("two answers: float32 and float64 differ by" in findings["drift"][0].summary) == is_told
+    assert ("float32 and float64 differ by" in findings["drift"][0].summary) == is_told

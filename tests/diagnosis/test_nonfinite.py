@@ -64,13 +64,13 @@ def test_an_ignored_divergence_is_not_told(find: Find) -> None:
 def test_an_overflow_of_half_floats_is_explained_where_the_output_shows_it(find: Find) -> None:
     findings = find(np.array([70_000.0, 1.0]), {"chromium:webgl-f16": floats(np.inf, 1.0)})
     assert set(findings) == {"f16-overflow", "nan-introduced"}
-    assert "reach 70,000, beyond 65504" in findings["f16-overflow"][0].summary
+    assert "70,000" in findings["f16-overflow"][0].summary and "65504" in findings["f16-overflow"][0].summary
 
 
 def test_a_gpu_that_makes_the_largest_half_float_of_what_is_beyond_overflows_as_well(find: Find) -> None:
     findings = find(np.array([70_000.0, 1.0]), {"chromium:webgl-f16": floats(65504.0, 1.0)})
     assert set(findings) == {"f16-overflow", "drift"}
-    assert "and they became 65504 on chromium:webgl-f16" in findings["f16-overflow"][0].summary
+    assert "became 65504 on chromium:webgl-f16" in findings["f16-overflow"][0].summary
     assert findings["f16-overflow"][0].severity is Severity.ERROR
 
 
@@ -78,7 +78,7 @@ def test_a_nan_that_only_half_floats_give_points_inside_the_model(find: Find) ->
     candidates = {"chromium:webgl-f16": floats(np.nan, 1.0), "chromium:webgl": floats(2.0, 1.0)}
     findings = find(np.array([2.0, 1.0]), candidates)
     assert set(findings) == {"nan-introduced"}
-    assert "Only half floats give it" in findings["nan-introduced"][0].advice
+    assert "Only float16" in findings["nan-introduced"][0].advice
 
 
 def test_natives_that_disagree_in_class_are_a_finding_about_the_model(find: Find) -> None:

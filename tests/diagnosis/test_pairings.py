@@ -64,8 +64,8 @@ def test_of_the_published_converter_no_option_is_advised_that_it_does_not_take()
     made = replace(GIVEN, converter="tensorflowjs 4.22.0, tensorflow 2.19.0", reason="exported as a SavedModel")
     swap = hints({"alpha": "beta", "beta": "alpha"}, CPU)
     (one,) = [f for f in diagnose((), artifact=made, pairing_hints=swap) if f.code == "output-pairing"]
-    assert "tensorflowjs 4.22.0 changed their order: leave --converter out" in one.advice
-    assert "give it with --tfjs-model and these options:\n--map-output" in one.advice
+    assert "tensorflowjs 4.22.0" in one.advice and "omit --converter" in one.advice
+    assert "--tfjs-model" in one.advice and "\n--map-output" in one.advice
     given = replace(made, reason="given with --tfjs-model")
     (one,) = [f for f in diagnose((), artifact=given, pairing_hints=swap) if f.code == "output-pairing"]
     assert one.advice.startswith("Pair each output with its own:\n--map-output")

@@ -1,4 +1,4 @@
-"""Findings about a training: what went wrong at which step, and why."""
+"""Finds faults of a training, with the step at which each occurred and its cause."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ RULES: tuple[Rule, ...] = (
 
 
 def diagnose_training(case: TrainingCase) -> tuple[Finding, ...]:
-    """The findings of a training, in the order in which they read best."""
+    """Return the findings of a training, in the order of `RULES`."""
     return tuple(found for rule in RULES for found in rule(case))

@@ -1,4 +1,4 @@
-"""What the rules about a training are given: the training, measured, and what else is known of it."""
+"""Holds the input of the rules about a training: the measured training, and further evidence."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ...types import (
     TrainingMoment,
 )
 
-#: A loss that has grown so many times since the first step.
+#: From this factor on, the loss of a training has grown.
 _LOSS_GREW = 10.0
-#: The share of a layer's results at a bound from which on it is saturated.
+#: From this share of its results at a bound on, a layer is saturated.
 SATURATED = 0.5
 
-#: What TF.js may have else, and the finding that says so.
+#: The respects in which TF.js may differ from Keras, with the code of each.
 CODE_OF_CAUSE: Mapping[str, str] = {
     "epsilon": "epsilon-mismatch", "optimizer": "optimizer-formula", "loss": "loss-formula",
 }  # fmt: skip
@@ -34,9 +34,9 @@ CODE_OF_CAUSE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What made Python do as a page did: of "epsilon", "optimizer" and "loss", the latter two for their formulas.
+    """Holds the changes that made Python agree with TF.js: "epsilon", and the formulas of "optimizer" and "loss".
 
-    Shares are the largest errors of what is allowed, before and after.
+    `before` and `after` are the largest shares of the limit.
     """
 
     runtime: RuntimeId
@@ -48,13 +48,13 @@ class Explanation:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Of the findings that say so."""
+        """Return the codes of the findings about these causes."""
         return tuple(CODE_OF_CAUSE[cause] for cause in self.causes)
 
 
 @dataclass(frozen=True, slots=True)
 class DataNan:
-    """NaN or infinity in the data: how many in which array, the first one, and the first step that reads it."""
+    """Holds NaN or infinity in the data: array, count, the first one, and the first step that reads it."""
 
     array: str
     count: int
@@ -65,7 +65,7 @@ class DataNan:
 
 @dataclass(frozen=True, slots=True)
 class TargetRange:
-    """Targets that the loss cannot take: `problem` names what it takes; the first one is at `sample`."""
+    """Holds targets outside the loss's range: `problem` names the allowed ones; the first fault is at `sample`."""
 
     output: str
     problem: str
@@ -77,7 +77,7 @@ class TargetRange:
 
 @dataclass(frozen=True, slots=True)
 class Certain:
-    """Outputs of exactly 0, or 1, where the target says otherwise, before one step in native:float32."""
+    """Holds outputs of exactly 0 or 1 that contradict the target, before one step in native:float32."""
 
     output: str
     step: int
@@ -88,7 +88,7 @@ class Certain:
 
 @dataclass(frozen=True, slots=True)
 class Saturated:
-    """The share of a layer's results at the bounds of its activation, before one step.
+    """Holds the share of a layer's results at the bounds of its activation, before one step.
 
     `slope` is the mean derivative there, as a share of the largest that the activation has.
     """
@@ -102,7 +102,7 @@ class Saturated:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """What bounds a learning rate: rates below `factor` / curvature are stable; `formula` says how that is made."""
+    """Holds the bound of a learning rate: rates below `factor` / curvature are stable; `formula` names it."""
 
     factor: float
     formula: str
@@ -110,7 +110,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvidence:
-    """What else is known of a training than its curves.
+    """Holds evidence on a training besides its curves.
 
     `growth` is how many times larger the loss of the same data was after the training than before it, in
     native:float64; known of an adaptive optimizer whose training failed. `cancelled` are the variables that have no
@@ -134,7 +134,7 @@ class TrainingEvidence:
 
 @dataclass(frozen=True, slots=True)
 class TrainingCase:
-    """One training, measured, with what else is known of it."""
+    """Holds one measured training with its evidence."""
 
     training: Training
     runtimes: tuple[RuntimeRecord, ...] = ()
@@ -143,44 +143,44 @@ class TrainingCase:
 
     @property
     def native(self) -> TrainingCurves:
-        """What native:float32 did."""
+        """Return the curves of native:float32."""
         curves = self.training.of(NATIVE_FLOAT32)
         assert curves is not None, "Python always trains"
         return curves
 
     @property
     def candidates(self) -> tuple[TrainingCurves, ...]:
-        """What the pages did."""
+        """Return the curves of the browsers."""
         return tuple(c for c in self.training.curves if c.runtime.engine != "native")
 
     @property
     def nan_severity(self) -> Severity:
-        """How severe it is that numbers are not finite."""
+        """Return the severity of NaN and infinity."""
         return Severity.ERROR if self.nan is NanPolicy.FAIL else Severity.WARNING
 
     @property
     def failed(self) -> bool:
-        """Whether something is not finite somewhere, or the loss of Python has grown much."""
+        """Tell whether a curve is not finite, or the loss in Python has grown."""
         return any(c.first_nonfinite for c in self.training.curves) or loss_grew(self.native)
 
     @property
     def steepest(self) -> Curvature | None:
-        """The largest curvature that was measured; None where there is none above 0."""
+        """Return the largest measured curvature; None if none is above 0."""
         worst = max(self.training.curvatures, key=lambda c: c.largest, default=None)
         return worst if worst and worst.largest > 0.0 else None
 
     @property
     def stable_rate(self) -> float | None:
-        """Learning rates below it are stable at every curvature that was measured."""
+        """Return the rate below which every measured curvature is stable."""
         stability, steepest = self.evidence.stability, self.steepest
         return stability.factor / steepest.largest if stability and steepest else None
 
     @property
     def too_fast(self) -> bool:
-        """Whether the learning rate is above what is stable, and the training shows it.
+        """Tell whether the learning rate is unstable, and the training shows it.
 
-        An adaptive optimizer's is above it in sound trainings too, and may fail of something else beside it: there
-        the loss of the same data must have grown.
+        The rate of an adaptive optimizer may be above the bound in correct trainings too: then the loss of the same
+        data must have grown.
         """
         stable, steepest, growth = self.stable_rate, self.steepest, self.evidence.growth
         if stable is None or steepest is None or self.evidence.learning_rate <= stable:
@@ -189,22 +189,22 @@ class TrainingCase:
 
     @property
     def bad_pass(self) -> PassCheck | None:
-        """The pass of the first step that was not finite in Python."""
+        """Return the pass of the first step that was not finite in Python."""
         return next((check for check in self.training.passes if check.operations), None)
 
 
 def moment(at: TrainingMoment) -> str:
-    """``step 3, the gradient of dense/kernel``."""
+    """Name a moment: ``step 3 (the gradient of dense/kernel)``."""
     what = {"loss": "the loss", "activation": "the result of", "gradient": "the gradient of", "weight": "the weight"}
-    return f"step {at.step}, {what[at.what]}{f' {at.name}' if at.name else ''}"
+    return f"step {at.step} ({what[at.what]}{f' {at.name}' if at.name else ''})"
 
 
 def loss_grew(curves: TrainingCurves) -> bool:
-    """Whether the last finite loss is many times the first."""
+    """Tell whether the last finite loss is many times the first."""
     finite = [loss for loss in curves.loss if math.isfinite(loss)]
     return len(finite) > 1 and finite[0] > 0.0 and finite[-1] > _LOSS_GREW * finite[0]
 
 
 def evidence_of(at: TrainingMoment) -> dict[str, Any]:
-    """A moment, as evidence."""
+    """Return a moment as evidence."""
     return {"step": at.step, "what": at.what, "name": at.name}

@@ -1,4 +1,4 @@
-"""Findings about the operation that first made NaN or infinity of finite numbers, forward or backward."""
+"""Finds the operation that introduces NaN or infinity in a training, in the forward or the backward pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..case import number
 from ..codes import finding
 from .case import TrainingCase
 
-#: What an operation of a layer makes infinity or NaN of, by its type.
+#: The code of an operation of a layer that introduces NaN or infinity.
 _OPERATION_CODES: Mapping[str, str] = {
     "Exp": "exp-overflow", "Expm1": "exp-overflow", "Log": "log-of-zero", "Log1p": "log-of-zero",
     "RealDiv": "division-by-zero", "DivNoNan": "division-by-zero", "Reciprocal": "division-by-zero",
@@ -18,7 +18,7 @@ _OPERATION_CODES: Mapping[str, str] = {
 }  # fmt: skip
 
 
-#: Of these in the loss itself; a logarithm there is loss-of-zero-probability, and the rest leaves float32.
+#: The same in the loss; a logarithm there is loss-of-zero-probability, and all remaining operations overflow.
 _IN_LOSS: Mapping[str, str] = {
     "RealDiv": "division-by-zero", "DivNoNan": "division-by-zero", "Reciprocal": "division-by-zero",
     "Rsqrt": "division-by-zero", "Sqrt": "sqrt-of-negative",
@@ -26,13 +26,12 @@ _IN_LOSS: Mapping[str, str] = {
 
 
 _CLIPPED = (
-    "; TF.js clips it, which leaves no gradient to learn from, and so does Keras, unless the model ends with the "
-    "sigmoid or softmax itself, whose logits it takes"
+    ". Clipping in TF.js (and in Keras, unless it uses the logits of a last sigmoid or softmax) makes the gradient 0"
 )
 
 
 def zero_probability(case: TrainingCase) -> Iterator[Finding]:
-    """loss-of-zero-probability: the logarithm of an output that is exactly 0, or of 1 less one that is 1."""
+    """Find loss-of-zero-probability: the logarithm of an output p that is 0, or of 1 - p if p is 1."""
     origins = case.bad_pass.origins if case.bad_pass else ()
     logs = [o for o in origins if o.op in ("Log", "Log1p") and o.layer is None]
     if not (case.evidence.certain and case.evidence.loss_has_log) and not logs:
@@ -42,15 +41,15 @@ def zero_probability(case: TrainingCase) -> Iterator[Finding]:
     infinite = bool(logs)
     yield finding(
         "loss-of-zero-probability", Severity.WARNING, tensor=at.output if at else None,
-        summary=f"The loss takes the logarithm of a probability of 0{where}, and the target is certain of the opposite"
-        f"{', which gives infinity' if infinite else _CLIPPED}.",
-        advice="Take the loss from logits, without a sigmoid or softmax at the end; or clip: log(maximum(p, 1e-7)).",
+        summary=f"The loss takes the logarithm of a probability of 0{where}, against the target"
+        f"{'. The logarithm is infinite' if infinite else _CLIPPED}.",
+        advice="Compute the loss from logits, without a sigmoid or softmax at the end. Or clip: log(maximum(p, 1e-7)).",
         evidence={"operation": logs[0].name if logs else None, "step": at.step if at else case.training.passes[0].step},
     )  # fmt: skip
 
 
 def origin(case: TrainingCase) -> Iterator[Finding]:
-    """The operation that first made what is not finite out of finite numbers, by where it is."""
+    """Find the operation that introduces NaN or infinity; its code depends on its place."""
     if case.bad_pass is None or not case.bad_pass.origins:
         return
     first = case.bad_pass.origins[0]
@@ -64,44 +63,44 @@ def origin(case: TrainingCase) -> Iterator[Finding]:
         upstream = f"the gradient of {first.of}" if first.of else "the backward pass"
         yield finding(
             "nan-gradient-origin", case.nan_severity, layer=first.layer,
-            summary=f"Step {case.bad_pass.step}: everything forward is finite, and {first.op} in {upstream} turns a "
-            f"finite upstream gradient into NaN or infinity: {operands(first)}.",
-            advice="Keep its operand from where the derivative has no value: add a small number under a root or a "
-            "division, clip before a logarithm.",
+            summary=f"Step {case.bad_pass.step}: the forward pass is finite, but {first.op} in {upstream} turns a "
+            f"finite gradient into NaN or infinity ({operands(first)}).",
+            advice="The derivative is undefined at this operand: add a small number under a root or to a divisor, or "
+            "clip before a logarithm.",
             evidence=evidence,
         )  # fmt: skip
     elif first.layer is None and _IN_LOSS.get(first.op) is not None:
         yield finding(
             _IN_LOSS[first.op], case.nan_severity,
-            summary=f"Step {case.bad_pass.step}: {first.op} in the loss makes NaN or infinity of finite numbers: "
-            f"{operands(first)}.",
-            advice="Add a small number to what it divides by, or keep what is under the root positive.",
+            summary=f"Step {case.bad_pass.step}: {first.op} in the loss turns finite numbers into NaN or infinity "
+            f"({operands(first)}).",
+            advice="Add a small number to the divisor, or keep the argument of the root positive.",
             evidence=evidence,
         )  # fmt: skip
     elif first.layer is None and first.op not in ("Log", "Log1p"):
         double = case.training.of(NATIVE_FLOAT64)
         loss = double.loss[case.bad_pass.step] if double else math.nan
-        in_double = f"; in float64 the loss is {number(loss)}" if math.isfinite(loss) else ""
+        in_double = f" In float64, the loss is {number(loss)}." if math.isfinite(loss) else ""
         yield finding(
             "float32-overflow-in-loss", case.nan_severity,
-            summary=f"Step {case.bad_pass.step}: {first.op} in the loss leaves float32, which ends at 3.4e38: "
-            f"{operands(first)}{in_double}.",
-            advice="Scale inputs and targets, lower the learning rate, or bound what is raised or exponentiated.",
+            summary=f"Step {case.bad_pass.step}: {first.op} in the loss overflows float32 (beyond 3.4e38; "
+            f"{operands(first)}).{in_double}",
+            advice="Scale inputs and targets, lower the learning rate, or clip before powers and exponentials.",
             evidence=evidence,
         )  # fmt: skip
     elif first.layer is not None:
         code = _OPERATION_CODES.get(first.op, "native-overflow")
         yield finding(
             code, Severity.WARNING, layer=first.layer, tensor=first.name,
-            summary=f"Step {case.bad_pass.step}: {first.op} of layer {first.layer} makes NaN or infinity of finite "
-            f"numbers: {operands(first)}.",
-            advice="Scale the inputs, or keep this layer's operands in range.",
+            summary=f"Step {case.bad_pass.step}: {first.op} of layer {first.layer} turns finite numbers into NaN or "
+            f"infinity ({operands(first)}).",
+            advice="Scale the inputs, or clip the operands of this layer.",
             evidence=evidence,
         )  # fmt: skip
 
 
 def operands(operation: PassOperation) -> str:
-    """What an operation read."""
+    """Name the operands of an operation and their values."""
     texts = []
     for operand in operation.operands:
         name = operand.name.rpartition("/")[2]
@@ -109,4 +108,4 @@ def operands(operation: PassOperation) -> str:
             texts.append(f"{name} is {number(operand.value)}")
         elif operand.smallest is not None and operand.largest is not None:
             texts.append(f"{name} from {number(operand.smallest)} to {number(operand.largest)}")
-    return ", ".join(texts) or "it reads nothing"
+    return ", ".join(texts) or "no operands"
