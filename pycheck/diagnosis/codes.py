@@ -42,7 +42,7 @@ CODES: Mapping[str, Code] = {
     ),
     "artifact-differs": Code("layers or arguments of the artifact differ from the model's", _OF_CAUSE),
     "reference-differs": Code(
-        "predict and the converted function give different values", "error; warning if the cause is known"
+        "the converted function and predict give different values", "error; warning if the cause is known"
     ),
     "training-mode": Code("a layer is called with training=True", _WARNING),
     "software-renderer": Code("a GPU backend ran on a software renderer", _INFO),
@@ -59,7 +59,7 @@ CODES: Mapping[str, Code] = {
     "nan-introduced": Code("Python gives a finite number, the browser NaN or infinity", _OF_NAN),
     "nonfinite-changed": Code("Python and the browser give different kinds of NaN or infinity", _OF_NAN),
     "f16-overflow": Code("a value overflows float16 (beyond 65504)", _OF_NAN),
-    "native-overflow": Code("float32 overflows in Python itself, float64 does not", _WARNING),
+    "native-overflow": Code("Python itself overflows in float32, but not in float64", _WARNING),
     "native-nan": Code("Python itself gives NaN or infinity", _OF_CAUSE),
     # Finite values that differ.
     "shape-mismatch": Code("the shape of a value differs from Python's", _ERROR),
@@ -68,7 +68,7 @@ CODES: Mapping[str, Code] = {
     "conversion-drift": Code("every runtime shows the same error: the artifact is wrong", _ERROR),
     "quantization-drift": Code("every runtime shows the same error: the weights were quantized", _ERROR),
     "resize-alignment": Code("a resize samples different pixels", _OF_SOURCE),
-    "noise-floor-high": Code("float32 roundoff exceeds 1 % of the output in Python itself", _WARNING),
+    "noise-floor-high": Code("roundoff of float32 exceeds 1 % of the output in Python itself", _WARNING),
     "top1-flip": Code("the top-1 class changed", _WARNING),
     "argmax-tie": Code("the top-1 class changed between near ties", _INFO),
     # What the comparison cannot see.

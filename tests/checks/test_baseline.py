@@ -41,7 +41,7 @@ def test_a_loss_beyond_the_margin_fails_although_it_is_within_the_tolerance() ->
     assert found.severity is Severity.ERROR
     assert (found.runtimes, found.tensor) == ((CPU,), "y")
     assert "largest error 5e-7, was 2e-7 (2.5 times)" in found.summary
-    assert "Neither the model nor" in found.advice
+    assert "are the same" in found.advice and found.evidence["changed"] == []
     assert "baseline-worse" not in _codes(after, _accepted(before), replace(SETTINGS, margin=3.0))
 
 
@@ -72,10 +72,9 @@ def test_what_changed_is_told_and_named_as_what_may_have_caused_a_loss() -> None
     worse, changed = (
         next(f for f in held.findings if f.code == code) for code in ("baseline-worse", "baseline-changed")
     )
-    assert worse.advice == "Changed since then: the browser."
-    assert changed.summary == (
-        "The browser changed since the accepted release: Chromium 157, was Chromium 156 (chromium:webgl)."
-    )
+    assert worse.advice.endswith(": the browser.")
+    assert changed.summary.startswith("The browser changed")
+    assert changed.summary.endswith(": Chromium 157, was Chromium 156 (chromium:webgl).")
 
 
 def test_another_model_is_an_error_until_it_is_accepted() -> None:

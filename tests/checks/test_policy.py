@@ -78,7 +78,7 @@ def test_a_known_divergence_is_told_and_passes_up_to_its_last_day() -> None:
 def test_an_expired_one_fails_and_says_so() -> None:
     after = _applied(report([comparison(WEBGL, introduced=3)]), _known("nan-introduced", "2026-06-30"))
     assert after.verdict is Verdict.NAN_DIVERGENCE
-    assert "It was known until 2026-06-30" in after.findings[0].summary
+    assert "nown until 2026-06-30, now expired" in after.findings[0].summary
     assert "pycheck.toml:9" in after.findings[0].advice
 
 

@@ -124,7 +124,7 @@ def test_an_output_that_fails_by_the_tolerance_that_was_given_alone_is_told_so()
     options = ToleranceOptions(atol={"y": 1e-9})
     (found,) = told(*MILD, failing=output(0.6, options), backend=0.6)
     assert found.evidence["because"] == "given-tolerance"
-    assert "given tolerance (atol 1e-09)" in found.summary
+    assert "given tolerance (atol 1e-9)" in found.summary and "60 %" in found.summary
 
 
 def test_an_output_that_passes_on_what_was_traced_is_told_so() -> None:

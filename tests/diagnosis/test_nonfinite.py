@@ -31,7 +31,7 @@ def test_an_introduced_nan_is_told_with_its_place_and_kind(find: Find) -> None:
     assert set(findings) == {"nan-introduced"}
     finding = findings["nan-introduced"][0]
     assert "2 of 6 elements" in finding.summary
-    assert "(1 NaN and 1 +Inf), first at sample 1 [0]: 1 became +Inf" in finding.summary
+    assert "(1 NaN and 1 +Inf), first at sample 1 [0]: +Inf instead of 1" in finding.summary
     assert finding.severity is Severity.ERROR
     assert finding.evidence["introduced"] == 2
 
@@ -39,7 +39,7 @@ def test_an_introduced_nan_is_told_with_its_place_and_kind(find: Find) -> None:
 def test_a_masked_infinity_is_told_apart_from_an_introduced_one(find: Find) -> None:
     findings = find(np.array([-np.inf]), {"chromium:webgl": floats(-88.03)})
     assert set(findings) == {"nan-masked", "native-nan"}
-    assert "-Inf became -88" in findings["nan-masked"][0].summary
+    assert "-88 instead of -Inf" in findings["nan-masked"][0].summary
 
 
 def test_a_change_among_non_finite_classes_has_a_finding_of_its_own(find: Find) -> None:
@@ -85,7 +85,7 @@ def test_natives_that_disagree_in_class_are_a_finding_about_the_model(find: Find
     findings = find(np.array([1e39, 1.0]), {"chromium:cpu": floats(np.inf, 1.0)})
     assert set(findings) == {"native-overflow"}
     assert findings["native-overflow"][0].severity is Severity.WARNING
-    assert "1e39 became +Inf" in findings["native-overflow"][0].summary
+    assert "+Inf instead of 1e39" in findings["native-overflow"][0].summary
 
 
 def test_non_finite_inputs_are_told_and_explain_what_is_not_finite(find: Find) -> None:

@@ -197,9 +197,8 @@ def test_an_assumed_noise_floor_names_what_ran_in_float32_and_does_not_loosen_wh
     )
     tight, loose = assess([measured, assumed])
     assert tight.tolerance.max_abs < loose.tolerance.max_abs
-    assert loose.tolerance.derivation == (
-        "24 times an assumed noise floor, since AdjustHue and ScaleAndTranslate ran in float32 in the reference"
-    )
+    assert loose.tolerance.derivation.startswith("24 times an assumed noise floor, ")
+    assert "AdjustHue and ScaleAndTranslate ran in float32" in loose.tolerance.derivation
 
 
 def test_the_noise_floors_own_row_is_not_judged(compare: Compare, rng: np.random.Generator) -> None:

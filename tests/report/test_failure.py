@@ -35,9 +35,9 @@ def test_drift_is_told_from_the_top_in_the_order_of_torch_testing(reports: dict[
         "  Greatest absolute difference: 0.038 at sample 47 [8] (up to 0.0001 and 0.001 of the reference allowed)",
         "  Greatest relative difference: 0.039 (up to 0.001 allowed)",
         "",
-        "error drift: scores on chromium:webgl: 234 of 640 elements are beyond what was given: rtol 0.001, atol 0.0001 "
-        "at sample 47 [8].",
-        "  Only chromium:webgl differs, so the suspect is a kernel of that backend: pycheck trace names it.",
+        "error drift: scores on chromium:webgl: 234 of 640 elements are outside the given tolerance (rtol 0.001, atol "
+        "0.0001), the worst at sample 47 [8].",
+        "  Only chromium:webgl differs, so a kernel of that backend is suspect: pycheck trace names it.",
         "",
         "To keep the raw outputs:",
         "  pycheck compare models/cnn.keras inputs.npy --save-run run",

@@ -38,10 +38,10 @@ def test_a_finding_is_an_annotation_of_the_model_with_the_numbers(reports: dict[
     command, properties, message = _read(first)
     assert command == "error"
     assert properties == {"file": "models/cnn.keras", "title": "pycheck: drift on chromium:webgl"}
-    assert message.splitlines()[:2] == [
-        "scores on chromium:webgl: RMS error 0.00229, 21,122 times the 1.08e-7 allowed.",
-        "Mismatched elements: at least 8 / 640 (1.25%), beyond the limit",
-    ]
+    first, second = message.splitlines()[:2]
+    for fact in ("scores on chromium:webgl", "RMS error 0.00229", "21,122 times", "1.08e-7"):
+        assert fact in first
+    assert second.startswith("Mismatched elements: at least 8 / 640")
 
 
 def test_a_finding_about_several_runtimes_is_one_annotation_that_names_them(reports: dict[str, Report]) -> None:

@@ -28,7 +28,7 @@ def test_what_differs_is_told_as_an_assertion_tells_it(reports: dict[str, Report
     text = render(reports["with_nan"], "markdown")
     assert "- `scores` on `chromium:webgl`\n" in text
     assert "  - Mismatched elements: 10 / 640 (1.56%), NaN or infinite only on this runtime\n" in text
-    assert "- `nan-introduced`: scores: 10 of 640 elements finite in Python are not" in text
+    assert "- `nan-introduced`: scores: 10 of 640 elements are finite in Python" in text
     assert (
         "\n# see where it starts, and what cures it\npycheck trace models/cnn.keras inputs.npy --try-remedies\n" in text
     )

@@ -55,7 +55,7 @@ def test_constant_and_duplicated_columns_are_named(tmp_path: Path) -> None:
     x[:, 2] = x[:, 0]
     said = codes(save(tmp_path, x))["data-columns"]
     assert "column 3 has the same value" in said
-    assert "columns 0 and 2 are the same" in said
+    assert "columns 0 and 2 are identical" in said
 
 
 def test_types_that_tfjs_lacks_and_numbers_that_half_floats_lack_are_named(tmp_path: Path) -> None:
