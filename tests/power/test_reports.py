@@ -213,7 +213,7 @@ def test_outputs_that_are_decisions_are_a_weak_test_and_no_blind_inputs() -> Non
     assert report.passed and report.power
     assert [weight.reached for weight in report.power.weights] != [False]
     assert "blind-inputs" not in _codes(report)
-    assert "until a decision flips" in _finding(report, "weak-comparison").advice
+    assert "before the decision" in _finding(report, "weak-comparison").advice
 
 
 def test_outputs_of_nan_only_do_not_tell_which_weights_the_inputs_reach() -> None:

@@ -185,7 +185,7 @@ def test_the_same_failure_is_the_same_story_with_the_same_numbers_everywhere(
         "pytest": "\n".join(line.removeprefix("E") for line in ran.out.splitlines() if line.startswith("E ")),
     }
     (finding,) = [f for f in report.findings if f.code == "nan-introduced"]
-    assert finding.summary.startswith("level: 48 of 144 elements finite in Python are not on chromium:webgl")
+    assert finding.summary.startswith("level: 48 of 144 elements are finite in Python but not on chromium:webgl")
     story = (finding.code, finding.summary, finding.advice)
     missing = {(where, part) for where, text in told.items() for part in story if _flat(part) not in _flat(text)}
     assert missing == set()

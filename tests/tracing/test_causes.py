@@ -114,8 +114,8 @@ def test_a_saturated_activation_is_told_with_its_layer_in_both_formats(traced: T
     report = traced(saturated, format=artifact_format, runtimes=("chromium:cpu",))
     found = {f.layer: f for f in report.findings if f.code == "activation-saturated"}
     assert set(found) == {"wide", "dead"}
-    assert "its sigmoid is all but constant, 0 % at 0 and 100 % at 1" in found["wide"].summary
-    assert "its relu is all but constant, 100 % at 0" in found["dead"].summary
+    assert "sigmoid is saturated. 0 % of its elements are 0 and 100 % of its elements are 1" in found["wide"].summary
+    assert "relu is saturated. 100 % of its elements are 0" in found["dead"].summary
     assert {f.severity for f in found.values()} == {"info"}
 
 
@@ -137,7 +137,7 @@ def test_a_model_that_draws_random_numbers_is_told_of_every_runtime(traced: Trac
     report = traced(noisy(tmp_path / "noisy"), runtimes=("chromium:cpu",))
     found = {str(r): f for f in report.findings for r in f.runtimes if f.code == "nondeterministic"}
     assert set(found) == {"artifact:float32", "chromium:cpu"}
-    assert "16 of 16 elements differ" in found["chromium:cpu"].summary
+    assert "16 of 16 elements are different" in found["chromium:cpu"].summary
     assert "draws random numbers" in found["chromium:cpu"].advice
 
 

@@ -126,7 +126,7 @@ def test_the_terminal_shows_where_the_artifact_stops_being_the_model(
     report = checked("convolutional", "layers", "second: activation")
     text = " ".join(render(report, "terminal").split())
     assert "artifact:float64 second (Conv2D, layer second)" in text
-    assert "The artifact stops being the model at second (Conv2D): on the model's own values it errs by up to" in text
+    assert "conversion-drift second (Conv2D): on the model's own values" in text
     again = report_from_dict(report_to_dict(report))
     assert report_to_dict(again) == report_to_dict(report)
 
@@ -151,7 +151,7 @@ def test_sources_of_a_wrong_conversion_come_in_the_order_of_what_they_do(
     assert [f.layer for f in found] == list(layers)
     assert found[0].evidence["moves_by"] > 10 * found[1].evidence["moves_by"] > 0.0
     assert [row.layer for row in sources(report)] == list(layers)
-    assert "Alone, this error moves" in found[0].summary
+    assert "This error alone changes" in found[0].summary
 
 
 def test_another_shape_inside_is_a_finding_of_the_layer_that_gives_it(bench: Callable[[str, str], Bench]) -> None:

@@ -117,7 +117,7 @@ def test_what_all_runtimes_choose_alike_passes_whatever_its_shape(report: Report
 def test_float32_and_float64_that_choose_otherwise_are_a_finding_and_float32_is_what_counts(report: Report) -> None:
     (found,) = (f for f in findings(report, "shape-mismatch") if f.tensor == named(report, "near"))
     assert found.severity == "warning"
-    assert "float32 and float64 choose differently: reference (30, 4), candidate (31, 4)" in found.summary
+    assert "float32 and float64" in found.summary and "reference (30, 4), candidate (31, 4)" in found.summary
 
 
 def test_a_runtime_that_chooses_otherwise_is_a_finding_and_its_source_is_found(report: Report) -> None:
