@@ -169,7 +169,7 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     if limit > upper:
         derivation = f"upper bound, {100 * constants.upper_bound:g} % of the output's largest value"
     elif by_floor >= by_size:
-        derivation = f"{constants.max_factor * luck * coarser:.3g} times {source}"
+        derivation = f"{_number(constants.max_factor * luck * coarser)} times {source}"
         if luck > LARGE_SMALL_COUNT_FACTOR:
             derivation += f", including a factor of {luck:.3g} because it comes from few values"
         widened = luck
@@ -183,6 +183,11 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
         derivation=derivation,
         small_count_factor=widened,
     )
+
+
+def _number(factor: float) -> str:
+    """Format a factor: ``24``, ``2,400``."""
+    return f"{factor:.3g}" if factor < 1000.0 else f"{factor:,.0f}"
 
 
 def training_limit(*, floor: float, scale: float, count: int, steps: int, half: bool) -> float:

@@ -1,4 +1,4 @@
-"""A check at the terminal: the matrix first, then what compare says of each variant that fails."""
+"""Writes a check for a terminal: the matrix, then the report of each variant that fails."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _GAP, _ENGINE_GAP = 1, 2
 
 
 def print_check(check: CheckReport, console: Console, *, verbosity: int = 0) -> None:
-    """Print to a console; `verbosity` -1 is the verdict alone, 1 tells all of every variant."""
+    """Print to a console; `verbosity` -1 prints only the verdict, 1 the report of every variant."""
     console.file.write(capture(_parts(check, console.width, verbosity), console))
 
 
 def render_check(check: CheckReport, *, width: int = 80) -> str:
-    """The same as plain text of that width."""
+    """Return the check as plain text of that width."""
     return capture(_parts(check, width, 0), text_console(width))
 
 
@@ -119,7 +119,7 @@ def _failures(check: CheckReport, width: int) -> Iterator[RenderableType]:
     if not check.failures:
         return
     yield Text()
-    yield Text("Could not be judged", "bold")
+    yield Text("Variants without a result", "bold")
     for failure in check.failures:
         first, *rest = map(wording.printable, failure.message.splitlines() or [""])
         yield layout.paragraph(Text.assemble((failure.name, "red"), "  ", first), width, indent=2)
@@ -130,11 +130,11 @@ def _failures(check: CheckReport, width: int) -> Iterator[RenderableType]:
 
 
 def _remarks(check: CheckReport, width: int, verbosity: int) -> Iterator[RenderableType]:
-    """In a verbose report each variant has told its own."""
+    """Yield findings of variants that pass; in a verbose report each variant has its own."""
     told = check_view.remarks(check) if verbosity == 0 else ()
     if told:
         yield Text()
-        yield Text("Of variants that pass", "bold")
+        yield Text("Findings of variants that pass", "bold")
     for remark in told[:_MOST_REMARKS]:
         found = remark.finding
         about = wording.names([wording.printable(name) for name in remark.variants])

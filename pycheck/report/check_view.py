@@ -1,4 +1,4 @@
-"""What every report of a check for people says: the matrix of variants by runtimes, and what stands beside it."""
+"""Prepares the texts of a check for all reports: the matrix of variants by runtimes, headline, legend, remarks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NO_RUN = ("runtime-unavailable", "runtime-failed", "runtime-timed-out")
 _WORST_FIRST = ("NaN+DRIFT", "NaN", "DRIFT", "SHAPE", "NO RUN", "WORSE", "BUDGET", "CHANGED", "FAIL")
 
 _MEANINGS = {
-    "WORSE": "than in the accepted release",
-    "CHANGED": "not the accepted model",
-    "BUDGET": "exceeded",
-    "known": "accepted in the configuration",
-    "excused": "fails, with a severity of warn or off in the configuration",
+    "WORSE": "worse than in the baseline",
+    "CHANGED": "the model differs from the baseline's",
+    "BUDGET": "a budget is exceeded",
+    "known": "fails, but is a known divergence in the configuration",
+    "excused": "fails, but its severity is warn or off in the configuration",
 }
 
 
@@ -119,7 +119,7 @@ def findings(check: CheckReport) -> tuple[Finding, ...]:
 
 
 def legend(check: CheckReport) -> str:
-    """What those words in the matrix mean that do not say it themselves; "" where there are none."""
+    """Return the meanings of words in the matrix; empty if none needs one."""
     used = {found.text for row in rows(check) for found in (*row.cells, row.whole)}
     return "; ".join(f"{word}: {meaning}" for word, meaning in _MEANINGS.items() if word in used)
 
@@ -133,13 +133,13 @@ def headline(check: CheckReport) -> str:
     total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
         words = [found.text for row in table for found in row.cells]
-        counted = ((words.count("known"), "known to differ"), (words.count("excused"), "excused"))
+        counted = ((words.count("known"), "known"), (words.count("excused"), "excused"))
         but = [f"{number} {what}" for number, what in counted if number]
         errors = _errors_of_check(check)
         weak = [report.name for report in check.reports if seeing.weakness(report)]
         return (
-            f"{total}: all give the answers that Python gives"
-            + (f", but for {names(but)}" if but else "")
+            f"{total}: all agree with Python"
+            + (f", except {names(but)}" if but else "")
             + (f"; {names(weak)} {'is a weak test' if len(weak) == 1 else 'are weak tests'}, see below" if weak else "")
             + (f"; {names(errors)} {'fails' if len(errors) == 1 else 'fail'} the check" if errors else "")
         )
@@ -168,7 +168,7 @@ def failing(check: CheckReport) -> tuple[Report, ...]:
 
 
 def remarks(check: CheckReport) -> tuple[Told, ...]:
-    """What the reports that pass have to say all the same: warnings, known divergences, news since the baseline."""
+    """Return findings of reports that pass: warnings, known divergences, changes since the baseline."""
     told: dict[tuple[str, str], Told] = {}
     for report in check.reports:
         for found in _remarkable(report):

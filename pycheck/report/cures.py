@@ -1,4 +1,4 @@
-"""What was tried against a failure, in words: what worked with its numbers, what did not, and how to check it."""
+"""Describes the fixes that were tried: those that work with their numbers, those that do not, and the command."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CONVERTS_WITH_PYCHECK = frozenset({"conversion", "tensors"})
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """One remedy that worked, as text; `runtimes` are all that it was seen to work on."""
+    """Holds one fix that works, as text; `runtimes` are all on which it works."""
 
     runtimes: str
     change: str
@@ -47,15 +47,15 @@ class Cure:
 
     @property
     def short_code(self) -> str:
-        """The code as far as a terminal should show it; empty where there is none."""
+        """Return the code shortened for a terminal; empty if there is none."""
         lines = self.code.splitlines()
         if len(lines) <= _MOST_LINES:
             return self.code
-        return f"{lines[-1]}  // the function itself: -v, --json or --html"
+        return f"{lines[-1]}  // the whole function: -v, --json or --html"
 
 
 def cures(report: Report) -> tuple[Cure, ...]:
-    """What worked, in the order of the report; the same change on several runtimes is told once."""
+    """Return the fixes that work, in the order of the report; the same change on several runtimes is one."""
     groups: dict[tuple[str, str], list[Remedy]] = {}
     for remedy in report.remedies:
         if remedy.worked:
@@ -74,7 +74,7 @@ def cures(report: Report) -> tuple[Cure, ...]:
 
 
 def without_success(report: Report) -> Iterator[tuple[str, str]]:
-    """Runtime and, in one line, all that was tried on it and did not help."""
+    """Return each runtime with all fixes that were tried on it without effect, in one line."""
     for runtime in dict.fromkeys(remedy.runtime for remedy in report.remedies):
         tried = [r for r in report.remedies if r.runtime == runtime and not r.worked and (r.after or r.trial_count)]
         if tried:
@@ -85,7 +85,7 @@ def without_success(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def not_tried(report: Report) -> Iterator[str]:
-    """What was not even tried, by the reason why."""
+    """Return the fixes that were not tried, grouped by reason."""
     by_reason: dict[str, dict[str, None]] = {}
     for remedy in report.remedies:
         if remedy.after is None and not remedy.trial_count:
@@ -95,12 +95,12 @@ def not_tried(report: Report) -> Iterator[str]:
 
 
 def trial_count(report: Report) -> int:
-    """How many runs it took."""
+    """Return the number of runs."""
     return sum(remedy.trial_count for remedy in report.remedies)
 
 
 def check(report: Report, command: str) -> tuple[str, str] | None:
-    """A reason and the command that runs it again with what cured it; None where no option does."""
+    """Return a purpose and the command that runs again with the fixes; None if no option applies them."""
     chosen: dict[RuntimeId, Remedy] = {}
     for remedy in report.remedies:
         if remedy.worked and remedy.options:
@@ -108,7 +108,7 @@ def check(report: Report, command: str) -> tuple[str, str] | None:
     if not chosen:
         return None
     failed = {remedy.runtime for remedy in report.remedies}
-    reason = "see it pass" if chosen.keys() == failed else f"see {names(list(chosen))} pass"
+    reason = "run with the fixes" if chosen.keys() == failed else f"run {names(list(chosen))} with the fixes"
     return reason, _changed(command, report, chosen)
 
 

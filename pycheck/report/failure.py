@@ -1,4 +1,4 @@
-"""What an assertion says that fails, read from the top: verdict, what differs, why, and what to do now."""
+"""Writes the text of a failed assertion: verdict, differences, causes, next steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_COMPARISONS, _MOST_FINDINGS, _MOST_SOURCES = 8, 6, 4
 
 
 def failure_text(report: Report) -> str:
-    """The text for a report that did not pass."""
+    """Return the text for a report that did not pass."""
     lines = [f"{view.LABELS[report.verdict]}: {view.headline(report)}", *_context(report)]
     parts = (_outputs, _missing, _training, _where_it_starts, _cures, _findings, _next)
     for part in (make(report) for make in parts):
@@ -29,7 +29,7 @@ def _context(report: Report) -> Iterator[str]:
 def _outputs(report: Report) -> Iterator[str]:
     failed = [c for c in view.failures(report) if c.failed]
     for c in failed[:_MOST_COMPARISONS]:
-        yield f"{c.tensor} on {c.candidate} is not what Python gives:"
+        yield f"{c.tensor} on {c.candidate} differs from Python:"
         yield from (f"  {line}" for line in mismatch.lines(c))
     yield from _more(failed, _MOST_COMPARISONS, "outputs failed")
 
@@ -56,11 +56,11 @@ def _where_it_starts(report: Report) -> Iterator[str]:
     if report.trace is None:
         return
     found = where.sources(report)
-    yield "Where it starts" + ("" if found else f": {where.nowhere(report)}")
+    yield "Where the error starts" + ("" if found else f": {where.nowhere(report)}")
     for source in found[:_MOST_SOURCES]:
         layer = f", layer {source.layer}" if source.layer != ABSENT else ""
         yield f"  {source.runtime}: {source.point} ({source.op}{layer})"
-        yield f"    {source.error}, {source.limit} allowed; {source.why}; {source.operands}"
+        yield f"    {source.facts}"
     yield from _more(found, _MOST_SOURCES, "sources")
 
 
@@ -68,7 +68,7 @@ def _cures(report: Report) -> Iterator[str]:
     if not report.remedies:
         return
     found = cures.cures(report)
-    yield "What cures it" + ("" if found else ": nothing that was tried")
+    yield "Fixes" + ("" if found else ": none of those tried works")
     for cure in found:
         yield f"  {cure.runtimes}: {cure.change}"
         yield from (f"    {text}" for text in (cure.effect, cure.command, *cure.short_code.splitlines()) if text)

@@ -1,4 +1,4 @@
-"""What GitHub Actions shows of a report: annotations, as workflow commands in the log, and the step's summary.
+"""Writes a report for GitHub Actions: annotations, as workflow commands in the log, and the step's summary.
 
 Workflow commands and how they are escaped: docs.github.com, "Workflow commands for GitHub Actions", and
 packages/core/src/command.ts of github.com/actions/toolkit. GitHub shows ten errors, ten warnings and ten
@@ -17,17 +17,17 @@ from .wording import printable
 _MOST = 10
 #: The limit of one step's summary, less a little for what other tools put there.
 SUMMARY_LIMIT_BYTES = 1_000_000
-_CUT = "\n\nThe rest does not fit into a step summary: see the other reports.\n"
+_CUT = "\n\nThis step summary is cut off at its size limit. The JSON and HTML reports have everything.\n"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
 def render_annotations(report: Report) -> str:
-    """A line for every error, warning and excuse, as many as GitHub shows; the last counts those that it would not."""
+    """Write a line for every error, warning and excuse, up to GitHub's maximum; the last line counts the rest."""
     return _lines(_of_report(report))
 
 
 def render_check_annotations(check: CheckReport) -> str:
-    """The same of a check: variants without a report first, then the check as a whole, then each variant."""
+    """Write the lines of a check: variants without a report, the check as a whole, then each variant."""
     whole = [(f.severity, _whole(f)) for f in check_view.findings(check) if f.severity is not Severity.INFO]
     of_reports = [line for report in check.reports for line in _of_report(report)]
     return _lines([*((Severity.ERROR, _failure(failure)) for failure in check.failures), *whole, *of_reports])
@@ -45,7 +45,7 @@ def _lines(found: Sequence[tuple[Severity, str]]) -> str:
 
 
 def within_summary(markdown: str) -> str:
-    """The step's summary, within what GitHub takes."""
+    """Cut the step's summary off at GitHub's size limit."""
     if len(markdown.encode()) <= SUMMARY_LIMIT_BYTES:
         return markdown
     kept = markdown.encode()[: SUMMARY_LIMIT_BYTES - len(_CUT)].decode(errors="ignore")
@@ -87,7 +87,7 @@ def _excuse(report: Report, line: str) -> str:
 
 
 def _numbers(report: Report, finding: Finding) -> Iterator[str]:
-    """Of the output that it is about: once, where all its runtimes have the same."""
+    """Return the numbers of the output that a finding is about; equal ones of several runtimes only once."""
     about = [c for c in report.comparisons if c.candidate in finding.runtimes and c.tensor == finding.tensor]
     lines = {c.candidate: mismatch.lines(c) for c in about if c.failed}
     same = len(set(lines.values())) == 1

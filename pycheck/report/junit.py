@@ -1,4 +1,4 @@
-"""The report for CI servers: JUnit XML, a suite for each model and runtime and a case for each output.
+"""Writes the report for CI servers as JUnit XML: a suite for each model and runtime, a case for each output.
 
 The dialect is the one that Jenkins, GitLab and GitHub's actions read: `failure` for a gate
 that failed, `error` for a runtime that did not run, `skipped` for either where it is excused, as pytest writes

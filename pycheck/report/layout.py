@@ -1,4 +1,4 @@
-"""Lays out text for a terminal. No word is ever broken: a name that is wider than the terminal overflows its line."""
+"""Lays out text for a terminal without breaking words: a name that is wider than the terminal overflows its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as GitHub-flavoured Markdown: for a pull request's comment, a step summary, a wiki."""
+"""Writes the report as GitHub-flavoured Markdown, for a pull request's comment or a step summary."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def render_check_markdown(check: CheckReport) -> str:
         summary = f"{_html(report.name)}: {view.LABELS[report.verdict]}"
         lines += [f"\n<details><summary>{summary}</summary>\n", *_report(report, level=3), "\n</details>"]
     if told := check_view.remarks(check):
-        lines.append("\n### What passes all the same\n")
+        lines.append("\n### Findings of variants that pass\n")
         lines += [f"- {code(t.finding.code)} ({text(', '.join(t.variants))}): {text(t.finding.summary)}" for t in told]
     if check.command:
-        lines += ["\n### Again\n", _block([check.command], "sh")]
+        lines += ["\n### Reproduce\n", _block([check.command], "sh")]
     return "\n".join(lines) + "\n"
 
 
@@ -116,17 +116,17 @@ def _report(report: Report, level: int) -> Iterator[str]:
         ("Training", _training(report)),
         ("Outputs that differ", _failures(report)),
         (
-            f"Where it starts: {text(where.scope(report, report.trace))}" if report.trace else "",
+            f"Where the error starts: {text(where.scope(report, report.trace))}" if report.trace else "",
             _where_it_starts(report),
         ),
-        ("What cures it", _cures(report)),
+        ("Fixes", _cures(report)),
     ):
         yield from _section(f"{mark}# {title}", lines)
     for title, group in view.by_severity(report.findings):
         folded = group[0].severity is Severity.INFO
         yield from _folded(title, _findings(group)) if folded else _section(f"{mark}# {title}", _findings(group))
-    yield from _section(f"{mark}# Next", _next(report))
-    yield from _folded("Ran on", (f"- {text(name)}: {text(line)}" for name, line in view.environments(report)))
+    yield from _section(f"{mark}# Next steps", _next(report))
+    yield from _folded("Environment", (f"- {text(name)}: {text(line)}" for name, line in view.environments(report)))
 
 
 def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:
@@ -192,7 +192,7 @@ def _where_it_starts(report: Report) -> Iterator[str]:
     for source in found[:_MOST_FAILURES]:
         layer = f", layer {code(source.layer)}" if source.layer != ABSENT else ""
         yield f"- {code(source.runtime)}: {code(source.point)} ({text(source.op)}{layer})"
-        yield f"  - {text(f'{source.error}, {source.limit} allowed; {source.why}; {source.operands}')}"
+        yield f"  - {text(source.facts)}"
     if not found:
         yield f"- {text(where.nowhere(report))}"
     yield from _more(found)
@@ -223,9 +223,9 @@ def _cures(report: Report) -> Iterator[str]:
         if cure.code:
             yield _block(cure.code.splitlines(), "js")
     if not found:
-        yield "- nothing that was tried"
+        yield "- none of those tried works"
     for runtime, tried in cures.without_success(report):
-        yield f"- {code(runtime)}, no help: {text(tried)}"
+        yield f"- {code(runtime)} does not help: {text(tried)}"
     yield from (f"- not tried: {text(what)}" for what in cures.not_tried(report))
 
 

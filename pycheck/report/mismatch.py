@@ -1,4 +1,4 @@
-"""How one output of one runtime fails: how many elements, by how much, where, and how much was allowed.
+"""Describes how one output of one runtime fails: number of elements, error, place and limit.
 
 The order is that of torch.testing, and the numbers are those of the table that every report has.
 """
@@ -13,17 +13,17 @@ from . import wording
 _KINDS = (
     ("introduced", "NaN or infinite only on this runtime"),
     ("masked", "NaN or infinite only in Python"),
-    ("class", "not finite on either side, and not the same"),
+    ("class", "a different kind of NaN or infinity"),
 )
 
 
 def kind(c: Comparison) -> str:
-    """``shape_mismatch``, ``nan_divergence`` or ``drift``: what is worst about it."""
+    """Return its worst fault: ``shape_mismatch``, ``nan_divergence`` or ``drift``."""
     return "shape_mismatch" if c.shape_mismatch else "nan_divergence" if not c.drifted else "drift"
 
 
 def lines(c: Comparison) -> tuple[str, ...]:
-    """What is wrong, a fact a line."""
+    """Return the facts of the failure, one per line."""
     if c.shape_mismatch:
         return (f"Shapes of a sample differ: {c.shape_mismatch}",)
     return (*_mismatched(c), *_greatest(c), *_changed(c))
@@ -32,11 +32,11 @@ def lines(c: Comparison) -> tuple[str, ...]:
 def _mismatched(c: Comparison) -> Iterator[str]:
     beyond, exactly = _beyond(c) if c.drifted else (0, True)
     total = min(c.nonfinite.changed + beyond, c.element_count)
-    share = f"{'' if exactly else 'at least '}{total:,} / {c.element_count:,} ({100.0 * total / c.element_count:.3g}%)"
+    share = f"{'' if exactly else 'at least '}{total:,} / {c.element_count:,} ({100.0 * total / c.element_count:.3g} %)"
     kinds = [(count, text) for count, (_, text) in zip(_counts(c), _KINDS, strict=True) if count]
     kinds += [(beyond, "beyond the limit")] if beyond else []
     if not kinds:
-        yield f"Mismatched elements: {share} by itself; all errors together are too large"
+        yield f"Mismatched elements: {share}; no element alone exceeds the limit"
     elif len(kinds) == 1:
         yield f"Mismatched elements: {share}, {kinds[0][1]}"
     else:
@@ -49,7 +49,7 @@ def _counts(c: Comparison) -> tuple[int, int, int]:
 
 
 def _beyond(c: Comparison) -> tuple[int, bool]:
-    """How many finite elements err too much, and whether that is all of them.
+    """Return how many finite elements exceed the limit, and whether the count is exact.
 
     The automatic limit is known only when all is measured; then the worst elements alone are left to count.
     """
@@ -91,7 +91,7 @@ def _allowed(limit: str) -> str:
 
 
 def _changed(c: Comparison) -> Iterator[str]:
-    """The first element of each kind of change."""
+    """Describe the first element of each kind of change."""
     for name, text in _KINDS:
         if first := next((w for w in c.worst if w.kind == name), None):
             expected, given = wording.unlike(first.reference, first.candidate)

@@ -103,7 +103,7 @@ def _result(comparison: Comparison) -> dict[str, Any]:
     if math.isfinite(share):
         return {"value": float(f"{share:.3g}")}
     changed = comparison.nonfinite.changed
-    words = "another shape" if comparison.shape_mismatch else f"{count(changed)} NaN/Inf" if changed else "not equal"
+    words = "different shape" if comparison.shape_mismatch else f"{count(changed)} NaN/Inf" if changed else "not equal"
     return {"value": words, "bgColor": _FAILED}
 
 

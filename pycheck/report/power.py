@@ -1,4 +1,4 @@
-"""How much a comparison would notice, in words."""
+"""Describes which share of small faults a comparison would notice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .wording import names, printable
 
 
 def lines(report: Report) -> Iterator[tuple[str, str]]:
-    """Label and text: what share of small faults each runtime's limits would notice, or why that is not known."""
+    """Return label and text: the share of small faults that each runtime's limits notice, or why it is unknown."""
     power = report.power
     if power is None:
         return
@@ -22,7 +22,7 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def weakness(report: Report) -> str:
-    """What stands beside the verdict of a pass that proves little; else empty."""
+    """Return a remark on a pass that proves little; otherwise an empty text."""
     reasons = list(_reasons(report)) if report.passed else []
     return f"a weak test: {'; '.join(reasons)}" if reasons else ""
 

@@ -1,4 +1,4 @@
-"""The report at the terminal: verdict, table, what went wrong, worst elements, what next, where it ran."""
+"""Writes the report for a terminal: verdict, table, sources, fixes, findings, environment, next steps."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _WIDE = 100
 
 
 def print_report(report: Report, console: Console, *, verbosity: int = 0) -> None:
-    """Print to a console; `verbosity` -1 is the verdict alone, 1 leaves nothing out."""
+    """Print to a console; `verbosity` -1 prints only the verdict, 1 prints everything."""
     console.file.write(capture(report_parts(report, console.width, verbosity), console))
 
 
 def render_terminal(report: Report, *, width: int = 80, color: bool = False, verbosity: int = 0) -> str:
-    """The same as text of that width, plain unless `color`."""
+    """Return the report as text of that width, plain unless `color`."""
     return capture(report_parts(report, width, verbosity), text_console(width, color=color))
 
 
 def report_parts(report: Report, width: int, verbosity: int) -> Iterator[RenderableType]:
-    """A report from top to bottom, to be printed one after the other."""
+    """Yield the parts of a report from top to bottom."""
     yield _headline(report)
     if verbosity < 0:
         return
@@ -92,7 +92,7 @@ def _table(report: Report, width: int, verbosity: int) -> list[RenderableType]:
         parts.append(Text(view.NONFINITE_LEGEND, "dim"))
     parts += [layout.paragraph(line, width, style="yellow") for line in view.excuses(report)]
     if left_out:
-        parts.append(Text(f"{left_out} more rows, none of which failed; -v shows all", "dim"))
+        parts.append(Text(f"{left_out} more rows without a failure; -v shows all", "dim"))
     return parts
 
 
@@ -110,7 +110,7 @@ def _cell(row: Row, name: str) -> Text:
 
 
 def _shown(rows: Sequence[Row], verbosity: int) -> tuple[Sequence[Row], int]:
-    """All rows where they fit; else those that failed and, of each runtime, the one nearest to its limit."""
+    """Return all rows if they fit; otherwise those that failed and, for each runtime, the one nearest to its limit."""
     if len(rows) <= _MOST_ROWS or verbosity > 0:
         return rows, 0
     nearest = {
@@ -139,13 +139,13 @@ def _training(report: Report, width: int, verbosity: int) -> list[RenderableType
     parts: list[RenderableType] = [table] if report.training.curves else []
     if verbosity > 0 or report.training.step_count == 1:
         parts += _rows(
-            ("runtime", "variable", "largest", "error", "allowed", ""), training.gradient_rows(report.training)
+            ("runtime", "variable", "largest", "error", "limit", ""), training.gradient_rows(report.training)
         )
     parts += [layout.paragraph(line, width, indent=2) for line in training.pass_lines(report.training)]
     if cures := training.cures(report.training):
         rows = [(c.name, c.worked, c.losses, c.description, c.option) for c in cures]
-        parts += [Text(), _heading("Cures that were tried")]
-        parts += _rows(("cure", "", "last loss", "what it is", "how"), rows)
+        parts += [Text(), _heading("Fixes that were tried")]
+        parts += _rows(("fix", "", "last loss", "change", "option"), rows)
     return parts
 
 
@@ -166,13 +166,12 @@ def _where_it_starts(report: Report, width: int, verbosity: int) -> list[Rendera
         return []
     found, remarks = where.sources(report), list(where.remarks(report))
     shown = found if verbosity > 0 else found[:_MOST_SOURCES]
-    heading = Text.assemble(("Where it starts", "bold"), "  ", (where.scope(report, report.trace), "dim"))
+    heading = Text.assemble(("Where the error starts", "bold"), "  ", (where.scope(report, report.trace), "dim"))
     parts: list[RenderableType] = [layout.paragraph(heading, width)]
     for source in shown:
         layer = f", layer {source.layer}" if source.layer != wording.ABSENT else ""
         named = Text.assemble((source.runtime, "red"), f"  {source.point} ({source.op}{layer})")
-        off = f"{source.error}, {source.limit} allowed; {source.why}; {source.operands}"
-        parts += [layout.paragraph(named, width, indent=2), layout.paragraph(off, width, indent=4)]
+        parts += [layout.paragraph(named, width, indent=2), layout.paragraph(source.facts, width, indent=4)]
     if not found:
         told = where.nowhere(report)
         parts.append(layout.paragraph(told, width, indent=2, style="green" if report.passed else ""))
@@ -185,7 +184,7 @@ def _where_it_starts(report: Report, width: int, verbosity: int) -> list[Rendera
     return parts
 
 
-# --- what cures it
+# --- fixes
 
 
 def _cures(report: Report, width: int, verbosity: int) -> list[RenderableType]:
@@ -193,7 +192,7 @@ def _cures(report: Report, width: int, verbosity: int) -> list[RenderableType]:
         return []
     runs = cures.trial_count(report)
     scope = f"{runs} trial{'' if runs == 1 else 's'}, on the same inputs"
-    parts: list[RenderableType] = [Text.assemble(("What cures it", "bold"), "  ", (scope, "dim"))]
+    parts: list[RenderableType] = [Text.assemble(("Fixes", "bold"), "  ", (scope, "dim"))]
     found = cures.cures(report)
     for cure in found:
         change = Text.assemble((cure.runtimes, "green"), f"  {cure.change}")
@@ -204,9 +203,9 @@ def _cures(report: Report, width: int, verbosity: int) -> list[RenderableType]:
         parts += [layout.line("code", indent=4, style="dim")] if code else []
         parts += [layout.line(text, indent=6) for text in code]
     if not found:
-        parts.append(Text("  nothing that was tried", "red"))
+        parts.append(Text("  none of those tried works", "red"))
     for runtime, tried in cures.without_success(report):
-        parts.append(layout.paragraph(f"{runtime}  no help: {tried}", width, indent=2, style="dim"))
+        parts.append(layout.paragraph(f"{runtime}  does not help: {tried}", width, indent=2, style="dim"))
     for what in cures.not_tried(report):
         parts.append(layout.paragraph(f"not tried: {what}", width, indent=2, style="dim"))
     return parts
@@ -230,7 +229,7 @@ def _findings(report: Report, width: int, verbosity: int) -> list[RenderableType
 
 
 def finding_lines(finding: Finding, width: int) -> Iterator[Text]:
-    """The summary, then the advice; what the advice has below its first line is to be copied."""
+    """Yield the summary, then the advice; the further lines of the advice are for copying."""
     summary = Text.assemble((finding.code, _SEVERITY[finding.severity]), "  ", wording.printable(finding.summary))
     yield layout.paragraph(summary, width, indent=2)
     advice, *copied = map(wording.printable, finding.advice.splitlines() or [""])
@@ -273,7 +272,7 @@ def _next(report: Report) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for reason, command in steps:
         lines += [Text(f"  {reason}:"), layout.line(command, indent=4, style="bold")]
-    return [_heading("Next"), *lines]
+    return [_heading("Next steps"), *lines]
 
 
 def _environments(report: Report, width: int, verbosity: int) -> list[RenderableType]:
@@ -285,4 +284,4 @@ def _environments(report: Report, width: int, verbosity: int) -> list[Renderable
             lines += [(f"{record.id} took", timings)] if timings else []
             in_force = ", ".join(f"{name}={value}" for name, value in flags.items())
             lines += [(f"{record.id} flags", wording.printable(in_force))] if flags else []
-    return [_heading("Ran on"), layout.pairs(lines, width, indent=2)] if lines else []
+    return [_heading("Environment"), layout.pairs(lines, width, indent=2)] if lines else []

@@ -1,4 +1,4 @@
-"""What the reports for people say of a training: how each runtime did, the gradient at the start, the cures."""
+"""Prepares the texts of a training for all reports: a row for each runtime, first gradients, fixes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .wording import ABSENT, names, percent, printable, short
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """One runtime of a training, as text; `result` is "alike", "DRIFT", "NaN", or "" for Python."""
+    """Holds one runtime of a training as text; `result` is "pass", "DRIFT", "NaN", "NO RUN", or "" for Python."""
 
     runtime: str
     first_loss: str
@@ -35,12 +35,12 @@ class TrainingRow:
     @property
     def failed(self) -> bool:
         """Whether this row is a reason not to release."""
-        return self.result not in ("alike", "")
+        return self.result not in ("pass", "")
 
 
 @dataclass(frozen=True, slots=True)
 class CureRow:
-    """One cure, as text."""
+    """Holds one fix as text."""
 
     name: str
     worked: str
@@ -50,9 +50,9 @@ class CureRow:
 
 
 COLUMNS = (
-    ("runtime", "runtime"), ("loss first", "first_loss"), ("last", "last_loss"),
+    ("runtime", "runtime"), ("first loss", "first_loss"), ("last loss", "last_loss"),
     ("largest gradient", "largest_gradient"),
-    ("error used", "error"), ("parts", "parted"), ("not finite from", "nonfinite"), ("result", "result"),
+    ("error used", "error"), ("diverges at", "parted"), ("not finite from", "nonfinite"), ("result", "result"),
 )  # fmt: skip
 
 
@@ -64,22 +64,22 @@ def headline(report: Report) -> str:
     missing = [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK]
     native = training.curves[0]
     if report.verdict is Verdict.PASS:
-        who = _agreeing([c.runtime for c in pages], "trains", "train")
-        return f"{who} as Python does for {training.step_count} steps"
+        runtimes = _agreeing([c.runtime for c in pages], "agrees", "agree")
+        return f"{runtimes} with Python for {training.step_count} steps"
     if report.verdict is Verdict.NAN_DIVERGENCE:
         apart = [c.runtime for c in pages if bool(c.first_nonfinite) != bool(native.first_nonfinite)]
         if native.first_nonfinite:
-            return f"{_agreeing(apart, 'stays', 'stay')} finite where Python does not"
-        return f"{_agreeing(apart, 'is', 'are')} not finite where Python is"
+            return f"{_agreeing(apart, 'stays', 'stay')} finite, Python does not"
+        return f"{_agreeing(apart, 'is', 'are')} not finite, Python is"
     if report.verdict is Verdict.DRIFT:
         parted = [c for c in pages if c.parted]
         first = min((c.parted.step for c in parted if c.parted), default=0)
-        return f"{_agreeing([c.runtime for c in parted], 'parts', 'part')} from Python, first at step {first}"
+        return f"{_agreeing([c.runtime for c in parted], 'diverges', 'diverge')} from Python, first at step {first}"
     if missing:
         return f"{names(missing)} did not run"
     if native.first_nonfinite:
-        return f"Python's own training is not finite from step {native.first_nonfinite.step} on"
-    return "see what went wrong below"
+        return f"the training in Python itself is not finite from step {native.first_nonfinite.step} on"
+    return "see the errors below"
 
 
 def _agreeing(runtimes: Sequence[RuntimeId], one: str, several: str) -> str:
@@ -95,7 +95,7 @@ def context(training: Training) -> tuple[tuple[str, str], ...]:
     ]  # fmt: skip
     left_out = [v.name for v in training.variables if not v.compared]
     if left_out:
-        lines.append(("", f"not compared, for the artifact holds them in another form: {', '.join(left_out)}"))
+        lines.append(("", f"not compared, because the artifact stores them differently: {', '.join(left_out)}"))
     return (*lines, *(("", printable(note)) for note in training.notes))
 
 
@@ -110,7 +110,7 @@ def _row(curves: TrainingCurves, training: Training) -> TrainingRow:
     gradients = [g for step in curves.largest_gradient for g in step if g is not None]
     errors = [e for e in (*curves.loss_error, *curves.gradient_error, *curves.weight_error) if e is not None]
     native = curves.runtime.engine == "native"
-    result = "" if native else "NaN" if curves.first_nonfinite else "DRIFT" if curves.parted else "alike"
+    result = "" if native else "NaN" if curves.first_nonfinite else "DRIFT" if curves.parted else "pass"
     if len(curves.loss) < training.step_count:
         result = "NO RUN"
     return TrainingRow(
@@ -131,7 +131,7 @@ def moment(at: TrainingMoment | None) -> str:
 
 
 def cures(training: Training) -> tuple[CureRow, ...]:
-    """Those that worked first."""
+    """Return the fixes that were tried, those that work first."""
     ordered = sorted(training.cures, key=lambda cure: not cure.worked)
     return tuple(
         CureRow(
@@ -148,7 +148,7 @@ def cures(training: Training) -> tuple[CureRow, ...]:
 def _result(cure: CureTrial) -> str:
     if cure.worked:
         return "works"
-    return "failed" if cure.error else "not finite" if not cure.finite else "loss grows" if cure.grew else "parts"
+    return "failed" if cure.error else "not finite" if not cure.finite else "loss grows" if cure.grew else "diverges"
 
 
 def gradient_rows(training: Training) -> Iterator[tuple[str, ...]]:
@@ -164,12 +164,12 @@ def pass_lines(training: Training) -> Iterator[str]:
     """Where the passes that were looked into go wrong."""
     for check in training.passes:
         if not check.operations:
-            yield f"step {check.step}: all {check.operation_count} operations of both passes give finite numbers"
+            yield f"step {check.step}: all {check.operation_count} operations of both passes are finite"
         for operation in check.origins:
             of = f", the gradient of {printable(operation.of)}" if operation.of else ""
             yield (
-                f"step {check.step}: {operation.op} ({operation.phase}{of}) is the first to give what is not finite: "
-                f"{operation.nonfinite} of {operation.element_count} numbers, in {printable(operation.name)}"
+                f"step {check.step}: {operation.op} ({operation.phase}{of}) is the first operation that is not "
+                f"finite: {operation.nonfinite} of {operation.element_count} numbers, in {printable(operation.name)}"
             )
 
 
@@ -180,5 +180,5 @@ def next_steps(report: Report) -> Sequence[tuple[str, str]]:
     tried = "--try-remedies" in report.command
     wrong = any(finding.severity is not Severity.INFO for finding in report.findings)
     if wrong and not tried and report.command.startswith("pycheck train"):
-        return (("see what cures it", f"{report.command} --try-remedies"),)
+        return (("search for fixes", f"{report.command} --try-remedies"),)
     return ()

@@ -1,4 +1,4 @@
-"""What every report for people says, in words and short numbers; the writers only lay it out."""
+"""Prepares the texts of a report for all writers: rows, headline, context, environment, next steps."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Cell:
     """One model on one runtime in a matrix: its first output that failed, or else the one nearest to its limit."""
 
     runtime: str
-    text: str  # "pass 8%", "NaN", "NO RUN"
+    text: str  # "pass 8 %", "NaN", "NO RUN"
     failed: bool
 
 
@@ -130,10 +130,10 @@ def _limit(tolerance: Tolerance | None) -> str:
 
 
 def _agreement(c: Comparison) -> str:
-    """A share of rows that is 100% only when it is all of them."""
+    """Format the share of rows that agree; 100 % only if all do."""
     if not c.top1_flip_count:
-        return "100%"
-    return f"{min((c.top1_agreement or 0.0) * 100.0, 99.9):.3g}%"
+        return "100 %"
+    return f"{min((c.top1_agreement or 0.0) * 100.0, 99.9):.3g} %"
 
 
 def _nonfinite(c: Comparison) -> str:
@@ -170,7 +170,7 @@ def headline(report: Report) -> str:
         aside = f", with {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
         weak = f"; {weakness}" if (weakness := seeing.weakness(report)) else ""
         if excused:
-            apart = f"{names(list(excused))} {'differs and is' if len(excused) == 1 else 'differ and are'} excused"
+            apart = f"{names(list(excused))} {'fails and is' if len(excused) == 1 else 'fail and are'} excused"
             return f"{apart}{f'; {_as_python(ran)}' if ran else ''}{aside}{weak}"
         return f"{_as_python(ran)}{aside}{weak}"
     aside = f"; {names(missing)} did not run" if missing else ""
@@ -183,18 +183,18 @@ def headline(report: Report) -> str:
         return f"{names(missing)} did not run"
     shapes = _ids(c.candidate for c in judged if c.shape_mismatch and c.failed)
     if shapes:
-        return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of another shape than Python"
+        return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of a different shape than Python"
     codes = list(dict.fromkeys(f.code for f in report.findings if f.severity is Severity.ERROR))
     return "nothing was compared" if not judged else f"{names(codes)}: see below" if codes else "see below"
 
 
 def _as_python(ran: Sequence[RuntimeId]) -> str:
     who = names(ran) if len(ran) <= _MOST_NAMES else f"all {len(ran)} runtimes"
-    return f"{who} {'gives' if len(ran) == 1 else 'give'} the answers that Python gives"
+    return f"{who} {'agrees' if len(ran) == 1 else 'agree'} with Python"
 
 
 def excuses(report: Report) -> tuple[str, ...]:
-    """What failed and is excused, a line for each reason."""
+    """Return a line for each reason for which failures are excused."""
     places: dict[str, list[str]] = {}
     for c in report.comparisons:
         if c.excused:
@@ -213,12 +213,12 @@ def _nan_headline(judged: Sequence[Comparison]) -> str:
     introduced = _ids(c.candidate for c in divergent if c.nonfinite.introduced)
     if introduced:
         verb = "gives" if len(introduced) == 1 else "give"
-        return f"{names(introduced)} {verb} NaN or infinity where Python does not"
+        return f"{names(introduced)} {verb} NaN or infinity, Python does not"
     masked = _ids(c.candidate for c in divergent if c.nonfinite.masked)
     if masked:
-        verb = "hides" if len(masked) == 1 else "hide"
+        verb = "masks" if len(masked) == 1 else "mask"
         return f"{names(masked)} {verb} the NaN or infinity that Python gives"
-    return f"{names(_ids(c.candidate for c in divergent))} and Python disagree on NaN and infinity"
+    return f"{names(_ids(c.candidate for c in divergent))} and Python give different kinds of NaN or infinity"
 
 
 def _ids(ids: Iterable[RuntimeId]) -> list[RuntimeId]:
@@ -244,10 +244,10 @@ def context(report: Report) -> tuple[tuple[str, str], ...]:
 def _inputs_text(report: Report) -> str:
     inputs, signature = report.inputs, report.model.signature
     if not signature.inputs:
-        return "none: the model runs once"
+        return "none, the model runs once"
     origin = f"from {printable(inputs.path)}" if inputs.path else "made from the signature"
     if not signature.has_samples:
-        return f"one value of each, without a sample axis, {origin}"
+        return f"one value for each input, without a sample axis, {origin}"
     return f"{inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"
 
 
@@ -287,7 +287,7 @@ def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
         return status
     kind = {True: "software renderer ", False: "hardware renderer ", None: "renderer "}[e.software_renderer]
     first = renderers.setdefault(e.renderer, record.id) if e.renderer else record.id
-    renderer = e.renderer if first == record.id else f"of {first}"
+    renderer = e.renderer if first == record.id else f"as on {first}"
     facts = [
         *status,
         e.platform,
@@ -324,7 +324,7 @@ def difference(w: WorstElement) -> str:
 
 
 def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
-    """What to do now: a reason and a command line that exists, or the call where no command has what was compared."""
+    """Return next steps: a purpose and a command line, or a call if no command can name the compared objects."""
     if report.training is not None:
         return tuple(training.next_steps(report))
     if not report.command:
@@ -335,28 +335,28 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     cure = cures.check(report, command) if command.startswith(("pycheck compare", "pycheck trace")) else None
     steps: list[tuple[str, str]] = []
     if _browser_is_in_doubt(report):
-        steps.append(("see what can run here", "pycheck doctor"))
+        steps.append(("check the browsers", "pycheck doctor"))
     if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
-        steps.append(("keep this as evidence", _with(command, "--json", "report.json")))
+        steps.append(("save the report", _with(command, "--json", "report.json")))
     if runs and "--save-run" not in command and failed and not cure:
-        steps.append(("keep the raw outputs", _with(command, "--save-run", "run")))
+        steps.append(("save the raw outputs", _with(command, "--save-run", "run")))
     if "--atol" not in command and _is_ordinary(report) and not cure:
         limits = _limits_that_pass(report)
         if 0 < len(limits) <= _MOST_LIMITS:
             line = command
             for tensor, limit in limits.items():
                 line = _with(line, "--atol", f"{tensor}:{limit}")
-            steps.append(("allow it, if it is harmless", line))
+            steps.append(("allow the error, if it is harmless", line))
     trying = command if "--try-remedies" in command else f"{command} --try-remedies"
     if cure:  # the last line is the one to follow
         steps.append(cure)
     elif paired := _paired(report, command):
-        steps.append(("see each output paired with its own", paired))
+        steps.append(("compare with the right pairs", paired))
     elif runs and failed and report.trace is None:
         line = trying.replace("pycheck compare", "pycheck trace", 1)
-        steps.append(("see where it starts, and what cures it", line))
+        steps.append(("find the operation and fixes", line))
     elif (failed or _broke(report)) and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
-        steps.append(("see what cures it", trying))
+        steps.append(("search for fixes", trying))
     return tuple((reason, printable(line)) for reason, line in steps)
 
 
@@ -365,10 +365,10 @@ def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
     failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.failed)
     steps: list[tuple[str, str]] = []
     if _browser_is_in_doubt(report):
-        steps.append(("see what can run here", "pycheck doctor"))
+        steps.append(("check the browsers", "pycheck doctor"))
     if failed and report.trace is None and not report.remedies:
         call = f"pycheck.trace(model, inputs, runtimes={list(failed)}, try_remedies=True)"
-        steps.append(("see where it starts, and what cures it", call))
+        steps.append(("find the operation and fixes", call))
     return tuple(steps)
 
 
@@ -445,7 +445,7 @@ def _rounded_up(value: float) -> str:
 
 def by_severity(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
     """Findings under a title each, those that another one explains behind the others; only titles with findings."""
-    titles = ((Severity.ERROR, "What went wrong"), (Severity.WARNING, "Worth a look"), (Severity.INFO, "Good to know"))
+    titles = ((Severity.ERROR, "Errors"), (Severity.WARNING, "Warnings"), (Severity.INFO, "Notes"))
     told = sorted(findings, key=lambda finding: bool(finding.explained_by))
     groups = [(title, tuple(f for f in told if f.severity is severity)) for severity, title in titles]
     return tuple((title, group) for title, group in groups if group)

@@ -1,4 +1,4 @@
-"""What a trace found, in words: the sources, what only passes an error on, what was not looked at, who causes what."""
+"""Describes the results of a trace: sources, operations that propagate an error, points that were not traced."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..types import Comparison, PointResult, Report, Trace, TracePoint
-from .wording import ABSENT, count, full, names, printable, short, unlike
+from .wording import ABSENT, LIMITS, count, full, names, printable, short, unlike
 
 _MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source on one runtime, as text; `why` is the code of its finding."""
+    """Holds one source on one runtime as text; `why` is the code of its finding."""
 
     runtime: str
     point: str
@@ -24,9 +24,15 @@ class Source:
     why: str
     operands: str
 
+    @property
+    def facts(self) -> str:
+        """Join error, limit, code and example: ``RMS error 0.5, limit 1e-6; own-drift; 1 instead of 2 at sample 0``."""
+        limit = "" if self.limit == ABSENT else f", limit {self.limit}"
+        return "; ".join(filter(None, (f"{self.error}{limit}", self.why, self.operands)))
+
 
 def sources(report: Report) -> tuple[Source, ...]:
-    """Every source: first where the artifact leaves the model, then by runtime; what moves outputs most first."""
+    """Return every source, those of the conversion first, then by runtime and by their effect on the outputs."""
     if report.trace is None:
         return ()
     own = [f for f in report.findings if "ran_alone" in f.evidence]
@@ -48,57 +54,57 @@ def sources(report: Report) -> tuple[Source, ...]:
 
 def _error_and_limit(c: Comparison | None) -> tuple[str, str]:
     if c is None or c.shape_mismatch:
-        return "shape", ABSENT
+        return "different shape", ABSENT
     if c.nonfinite.changed:
         return f"{count(c.nonfinite.changed)} NaN/Inf", "0"
     use = c.limit_use
     if use is None:
-        return short(c.max_abs_error), ABSENT
-    return f"{'RMS ' if use.of == 'rms' else ''}{short(use.error)}", short(use.limit)
+        return f"max error {short(c.max_abs_error)}", ABSENT
+    return f"{LIMITS[use.of]} error {short(use.error)}", short(use.limit)
 
 
 def _operands(result: PointResult) -> str:
-    """``of -Inf: NaN, not 0, at sample 0 [3]``."""
+    """Describe an element: ``for -Inf: NaN instead of 0 at sample 0 [3]``."""
     element = result.element
     if element is None:
         return ""
     values = [full(o.value) for o in result.operands if o.value is not None]
-    of = f"of {' and '.join(values)}: " if values else ""
+    of = f"for {' and '.join(values)}: " if values else ""
     given, expected = unlike(element.candidate, element.reference)
-    return f"{of}{given}, not {expected}, at {element.place}"
+    return f"{of}{given} instead of {expected} at {element.place}"
 
 
 def nowhere(report: Report) -> str:
-    """What there is to say where no operation is a source."""
+    """Return the sentence for a trace without a source."""
     told = [finding for finding in report.findings if finding.code == "accumulated-drift"]
     suspects = dict.fromkeys(name for finding in told for name in finding.evidence.get("suspects", ()))
     if any(finding.code == "output-pairing" for finding in report.findings) and not told:
-        return "Outputs are paired wrongly, see output-pairing; paired rightly, none fails by an operation"
+        return "Outputs are paired with the wrong outputs, see output-pairing; no operation introduces an error"
     if suspects:
-        return printable(f"In what was not traced: {names(list(suspects), most=_MOST_NAMES)}")
-    because = "; accumulated-drift tells why the output fails" if told else ""
-    return f"No operation that was traced errs by itself beyond its tolerance{because}"
+        return printable(f"In points that were not traced: {names(list(suspects), most=_MOST_NAMES)}")
+    because = "; see accumulated-drift" if told else ""
+    return f"No traced operation exceeds its tolerance in isolation{because}"
 
 
 def scope(report: Report, trace: Trace) -> str:
-    """What was looked at."""
+    """Describe the traced points and samples."""
     traced = sum(not point.skipped for point in trace.points)
     points = f"{traced:,} point{'' if traced == 1 else 's'}"
     samples = f"{trace.sample_count:,} sample{'' if trace.sample_count == 1 else 's'}"
     groups = f", in {trace.group_count} groups" if trace.group_count > 1 else ""
     first = tuple(trace.samples) in ((), tuple(range(trace.sample_count)))
     if not report.model.signature.has_samples:
-        return f"{points} inside of the artifact, in one run{groups}"
+        return f"{points} of the artifact, in one run{groups}"
     which = (
         f"the first {'sample' if trace.sample_count == 1 else samples}"
         if first
-        else f"{samples}, those that differ before others"
+        else f"{samples}, the failing ones first"
     )
-    return f"{points} inside of the artifact, on {which}{groups}"
+    return f"{points} of the artifact, on {which}{groups}"
 
 
 def remarks(report: Report) -> Iterator[tuple[str, str]]:
-    """Label and text: what passes an error on, what errs alone only, what was not traced, and the split."""
+    """Return label and text: points that propagate an error, err only in isolation, or were not traced; the split."""
     trace = report.trace
     if trace is None:
         return
@@ -106,8 +112,8 @@ def remarks(report: Report) -> Iterator[tuple[str, str]]:
         yield "bundle", printable(trace.bundle.note)
     for runtime in dict.fromkeys(result.runtime for point in trace.points for result in point.results):
         for role, text in (
-            ("passes-on", "passed on by"),
-            ("latent", "only when run alone, on Python's values:"),
+            ("passes-on", "propagated by"),
+            ("latent", "only in isolation, on Python's values:"),
         ):
             points = [point.name for point, result in _with_role(trace, role) if result.runtime == runtime]
             if points:
@@ -130,9 +136,9 @@ def _not_traced(trace: Trace) -> Iterator[tuple[str, str]]:
 
 def _cost(c: Comparison) -> str:
     if c.shape_mismatch:
-        return "another shape"
+        return "different shape"
     changed = f"{count(c.nonfinite.changed)} NaN/Inf" if c.nonfinite.changed else ""
-    return changed or f"costs {short(c.max_abs_error)}"
+    return changed or f"max error {short(c.max_abs_error)}"
 
 
 def _with_role(trace: Trace, role: str) -> Iterator[tuple[TracePoint, PointResult]]:

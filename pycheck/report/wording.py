@@ -1,4 +1,4 @@
-"""Numbers and names as a person reads them."""
+"""Formats numbers and names for people."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ LIMITS = {"max_abs": "max", "rms": "RMS", "max_ulp": "ULP", "rtol": "rtol"}
 
 
 def used(use: LimitUse | None) -> str:
-    """``41% RMS``: how much of which limit is used."""
+    """Format how much of which limit is used: ``41 % RMS``."""
     return f"{percent(use.share)} {LIMITS[use.of]}" if use else ABSENT
 
 
 def percent(share: float) -> str:
-    """``<1%``, ``41%``, ``12x``: how much of a limit is used."""
+    """Format how much of a limit is used: ``<1 %``, ``41 %``, ``12x``."""
     if share == 0.0:
-        return "0%"
+        return "0 %"
     if math.isinf(share):
         return "over"
     if share < 0.01:
-        return "<1%"
+        return "<1 %"
     if share <= 1.0:
-        return f"{math.floor(share * 100)}%"
+        return f"{math.floor(share * 100)} %"
     return f"{short(share)}x" if share >= 1.1 else "1.1x"
 
 

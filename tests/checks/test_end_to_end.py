@@ -35,7 +35,7 @@ def test_from_init_to_a_changed_model_that_fails_the_check(work: Path, fakes: Fa
     code, out, _ = command("check", "--runtime", "chromium:cpu")
     assert (code, out.splitlines()[0].split(",")[0]) == (
         0,
-        "PASS  1 variant on 1 runtime: all give the answers that Python gives",
+        "PASS  1 variant on 1 runtime: all agree with Python",
     )
     code, _, err = command("baseline", "update", "--runtime", "chromium:cpu")
     assert (code, "pycheck-baseline.toml: 1 output of 1 variant accepted" in err) == (0, True)

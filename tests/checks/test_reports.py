@@ -111,7 +111,7 @@ def test_the_first_line_says_that_the_check_fails_where_all_models_pass() -> Non
     made = [report([comparison(CPU)], name=name) for name in ("a", "b")]
     check = replace(_check(made), findings=(_UNUSED,), verdict=Verdict.ERROR)
     assert _printed(check, width=120).splitlines()[0] == (
-        "FAIL  2 variants on 1 runtime: all give the answers that Python gives; setting-unused fails the check, in 12 s"
+        "FAIL  2 variants on 1 runtime: all agree with Python; setting-unused fails the check, in 12 s"
     )
 
 
@@ -133,9 +133,7 @@ def test_the_headline_claims_no_agreement_where_a_difference_is_known() -> None:
         evidence={"known": {"reason": "roundoff"}},
     )
     check = _check([report([comparison(CPU)], name="m", findings=[known])])
-    assert (
-        headline(check) == "1 variant on 1 runtime: all give the answers that Python gives, but for 1 known to differ"
-    )
+    assert headline(check) == "1 variant on 1 runtime: all agree with Python, except 1 known"
 
 
 def test_a_variant_without_a_report_is_in_the_matrix_and_its_error_is_told() -> None:

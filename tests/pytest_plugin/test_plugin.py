@@ -69,8 +69,8 @@ def test_the_summary_is_the_matrix_of_models_by_runtimes(faked: Suite) -> None:
         [
             r"=+ pycheck =+",
             r"model +chromium:cpu +chromium:webgl",
-            r"drifting\.keras +pass \d+% +DRIFT .*x",
-            r"sound\.keras +pass \d+% +pass \d+%",
+            r"drifting\.keras +pass \d+ % +DRIFT .*x",
+            r"sound\.keras +pass \d+ % +pass \d+ %",
         ]
     )
 
@@ -80,7 +80,7 @@ def test_a_failure_can_be_acted_upon(faked: Suite) -> None:
     said = [line.removeprefix("E").strip() for line in result.stdout.lines if line.startswith("E ")]
     order = [
         "AssertionError: DRIFT: chromium:webgl differs from Python by more than the tolerance",
-        "Mismatched elements: at least 8 / 640 (1.25%), beyond the limit",
+        "Mismatched elements: at least 8 / 640 (1.25 %), beyond the limit",
         "Greatest absolute difference: 0.5 at sample 3 [9] (up to 1.9e-6 allowed)",
         "error drift: scores on chromium:webgl: RMS error 0.0625",
         "pycheck trace drifting.keras inputs.npy --runtime chromium:webgl",
@@ -371,7 +371,7 @@ class TestBesideOthers:
         result.assert_outcomes(passed=3, failed=1)
         assert len({call["process"] for call in asked()}) == 2
         result.stdout.re_match_lines([r"=+ pycheck =+", r"model +chromium:cpu +chromium:webgl"])
-        result.stdout.re_match_lines([r"drifting\.keras +pass \d+% +DRIFT .*x"])
+        result.stdout.re_match_lines([r"drifting\.keras +pass \d+ % +DRIFT .*x"])
         assert result.stdout.str().count("= pycheck =") == 1
 
     def test_options_do_not_meet_those_of_pytest_playwright(self, faked: Suite, pytester: pytest.Pytester) -> None:

@@ -126,7 +126,7 @@ def test_a_session_has_one_browser_an_engine(ran: Ran) -> None:
 
 
 def test_a_trace_says_where_it_starts(ran: Ran) -> None:
-    assert re.search(r"^E +Where it starts$", ran.out, re.MULTILINE)
+    assert re.search(r"^E +Where the error starts$", ran.out, re.MULTILINE)
     assert re.search(r"^E +chromium:webgl: \S+Relu \(Relu, layer no_less_than_none\)$", ran.out, re.MULTILINE)
     (report,) = ran.reports("test_traced")
     assert report.trace is not None
@@ -196,7 +196,7 @@ def test_the_same_failure_is_the_same_story_with_the_same_numbers_everywhere(
     ).groups()  # type: ignore[union-attr]
     assert {where for where, text in told.items() if largest not in text} == set()
     assert {where for where, text in told.items() if where != "github" and limit not in text} == set()
-    share = "Mismatched elements: 48 / 144 (33.3%), NaN or infinite only on this runtime"
+    share = "Mismatched elements: 48 / 144 (33.3 %), NaN or infinite only on this runtime"
     assert {where for where in ("junit", "markdown", "github", "pytest") if share not in told[where]} == set()
     assert "NAN DIVERGENCE" in terminal and "NAN DIVERGENCE" in told["html"] and "NAN DIVERGENCE" in told["markdown"]
     assert c.nonfinite.introduced == 48

@@ -303,7 +303,9 @@ def test_an_artifact_of_coarse_weights_that_was_given_is_converted_again_by_the_
     words = " ".join(out.split())
     assert "bn/moving_variance in float32, the other weights in uint8, converted with pycheck" in words
     assert "weights in float16 instead of uint8, converted with pycheck" in words
-    assert "no help: the model converted with pycheck, in the layers format, with weights in uint8 (drift" in words
+    assert (
+        "does not help: the model converted with pycheck, in the layers format, with weights in uint8 (drift" in words
+    )
     _, *pasted = shlex.split(out.splitlines()[-1])
     assert "--tfjs-model" not in pasted and "--keep-float" in pasted
     assert command(*pasted)[0] == 0

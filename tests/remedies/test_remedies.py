@@ -498,7 +498,7 @@ def test_what_worked_comes_first_with_its_numbers_before_and_after() -> None:
     assert [remedy.worked for remedy in remedies] == sorted((r.worked for r in remedies), reverse=True)
     text = " ".join(render(cured(), "terminal").split())
     assert "chromium:webgl flag WEBGL_PACK_CLIP=false effect NaN/Inf 4 -> 0, max error " in text
-    assert "chromium:webgl no help: every operation on the CPU (NaN divergence, 4 NaN/Inf" in text
+    assert "chromium:webgl does not help: every operation on the CPU (NaN divergence, 4 NaN/Inf" in text
 
 
 def test_findings_advise_what_was_seen_to_work_and_not_what_was_seen_to_fail() -> None:
@@ -531,5 +531,5 @@ def test_remedies_survive_the_way_through_json_and_are_in_the_page() -> None:
     tried = cured()
     assert report_from_dict(report_to_dict(tried)).remedies == tried.remedies
     page = render(tried, "html")
-    assert ">What cures it</h2>" in page
+    assert ">Fixes</h2>" in page
     assert "tf.env().set(&#39;WEBGL_PACK_CLIP&#39;, false);" in page

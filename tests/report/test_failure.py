@@ -30,8 +30,8 @@ def test_drift_is_told_from_the_top_in_the_order_of_torch_testing(reports: dict[
         "DRIFT: chromium:webgl differs from Python by more than the tolerance",
         "models/cnn.keras (keras-v3), 64 samples from inputs.npy",
         "",
-        "scores on chromium:webgl is not what Python gives:",
-        "  Mismatched elements: 234 / 640 (36.6%), beyond the limit",
+        "scores on chromium:webgl differs from Python:",
+        "  Mismatched elements: 234 / 640 (36.6 %), beyond the limit",
         "  Greatest absolute difference: 0.038 at sample 47 [8] (up to 0.0001 and 0.001 of the reference allowed)",
         "  Greatest relative difference: 0.039 (up to 0.001 allowed)",
         "",
@@ -39,29 +39,29 @@ def test_drift_is_told_from_the_top_in_the_order_of_torch_testing(reports: dict[
         "0.0001), the worst at sample 47 [8].",
         "  Only chromium:webgl differs, so a kernel of that backend is suspect: pycheck trace names it.",
         "",
-        "To keep the raw outputs:",
+        "To save the raw outputs:",
         "  pycheck compare models/cnn.keras inputs.npy --save-run run",
-        "To see where it starts, and what cures it:",
+        "To find the operation and fixes:",
         "  pycheck trace models/cnn.keras inputs.npy --try-remedies",
     ]
 
 
 def test_elements_of_another_class_are_counted_by_kind_with_the_first_of_each(reports: dict[str, Report]) -> None:
     said = _said(reports["with_nan"])
-    assert "  Mismatched elements: 10 / 640 (1.56%), NaN or infinite only on this runtime\n" in said
+    assert "  Mismatched elements: 10 / 640 (1.56 %), NaN or infinite only on this runtime\n" in said
     assert "  First NaN or infinite only on this runtime: sample 3 [0]: Python 0.0002500585, browser NaN\n" in said
     assert "  First NaN or infinite only in Python: sample 9 [0, 0, 0]: Python Inf, browser 88.03\n" in said
 
 
 def test_under_the_automatic_limit_no_more_is_claimed_than_is_known(reports: dict[str, Report]) -> None:
     said = _said(reports["drifting"])
-    assert "Mismatched elements: at least 8 / 640 (1.25%), beyond the limit\n" in said
+    assert "Mismatched elements: at least 8 / 640 (1.25 %), beyond the limit\n" in said
     assert "RMS difference: 0.0023 (up to 1.1e-7 allowed)\n" in said
 
 
 def test_integers_that_differ_are_counted(reports: dict[str, Report]) -> None:
     said = _said(reports["mixed"])
-    assert "  Mismatched elements: 1 / 64 (1.56%), beyond the limit\n" in said
+    assert "  Mismatched elements: 1 / 64 (1.56 %), beyond the limit\n" in said
     assert "  Greatest absolute difference: 1 at sample 7 (up to 0 allowed)\n" in said
     assert "  Shapes of a sample differ: reference (10,), candidate (9,)\n" in said
 
@@ -94,7 +94,7 @@ def test_a_browser_that_is_slow_is_not_in_doubt_and_what_broke_may_be_cured(repo
 def test_what_no_file_holds_is_traced_from_python(reports: dict[str, Report]) -> None:
     said = _said(replace(reports["with_nan"], command=""))
     assert said.endswith(
-        "To see where it starts, and what cures it:\n"
+        "To find the operation and fixes:\n"
         "  pycheck.trace(model, inputs, runtimes=['chromium:webgl', 'chromium:webgl-f16'], try_remedies=True)"
     )
 

@@ -65,7 +65,7 @@ def test_a_failure_tells_kind_reason_and_elements(reports: dict[str, Report]) ->
     assert failure is not None
     assert failure.get("type") == "drift"
     assert "integers differ by up to 1" in failure.get("message", "")
-    assert "Mismatched elements: 1 / 64 (1.56%), beyond the limit" in (failure.text or "")
+    assert "Mismatched elements: 1 / 64 (1.56 %), beyond the limit" in (failure.text or "")
     assert "sample 7: Python 7, browser 8" in (failure.text or "")
     mismatch = kinds["models/cnn.keras chromium:wasm", "scores"]
     assert mismatch is not None and mismatch.get("type") == "shape_mismatch"

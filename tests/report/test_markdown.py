@@ -27,11 +27,9 @@ def test_a_table_has_as_many_cells_in_every_line(report: Report) -> None:
 def test_what_differs_is_told_as_an_assertion_tells_it(reports: dict[str, Report]) -> None:
     text = render(reports["with_nan"], "markdown")
     assert "- `scores` on `chromium:webgl`\n" in text
-    assert "  - Mismatched elements: 10 / 640 (1.56%), NaN or infinite only on this runtime\n" in text
+    assert "  - Mismatched elements: 10 / 640 (1.56 %), NaN or infinite only on this runtime\n" in text
     assert "- `nan-introduced`: scores: 10 of 640 elements are finite in Python" in text
-    assert (
-        "\n# see where it starts, and what cures it\npycheck trace models/cnn.keras inputs.npy --try-remedies\n" in text
-    )
+    assert "\n# find the operation and fixes\npycheck trace models/cnn.keras inputs.npy --try-remedies\n" in text
 
 
 def test_no_name_is_markup_nor_a_mention_nor_a_link(reports: dict[str, Report]) -> None:

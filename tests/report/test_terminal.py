@@ -54,10 +54,10 @@ def test_runtime_names_are_never_broken(report: Report, verbosity: int) -> None:
 
 def test_the_verdict_comes_first(reports: dict[str, Report]) -> None:
     first = {name: render_terminal(report, width=120).splitlines()[0] for name, report in reports.items()}
-    assert first["passing"] == "PASS  chromium:cpu, chromium:webgl and chromium:wasm give the answers that Python gives"
+    assert first["passing"] == "PASS  chromium:cpu, chromium:webgl and chromium:wasm agree with Python"
     assert first["drifting"] == "DRIFT  chromium:webgl differs from Python by more than the tolerance"
     assert first["with_nan"] == (
-        "NAN DIVERGENCE  chromium:webgl and chromium:webgl-f16 give NaN or infinity where Python does not"
+        "NAN DIVERGENCE  chromium:webgl and chromium:webgl-f16 give NaN or infinity, Python does not"
     )
     assert first["failing_runtime"] == "ERROR  chromium:webgpu did not run"
     assert first["mixed"] == (
@@ -105,7 +105,7 @@ def test_columns_that_say_nothing_are_left_out(reports: dict[str, Report]) -> No
 
 def test_many_outputs_show_what_failed_and_say_what_is_left_out(reports: dict[str, Report]) -> None:
     short, long = (render_terminal(reports["many_outputs"], width=120, verbosity=v) for v in (0, 1))
-    assert "more rows, none of which failed; -v shows all" in short
+    assert "more rows without a failure; -v shows all" in short
     assert "stage_4" in short.split("\n\n")[2]
     assert len(long.splitlines()) > len(short.splitlines()) + 40
 
@@ -163,9 +163,9 @@ def test_the_next_step_is_a_command_in_one_line(reports: dict[str, Report]) -> N
 
 def test_evidence_is_not_asked_for_twice(reports: dict[str, Report]) -> None:
     passing = reports["passing"]
-    assert "keep this as evidence" in render_terminal(passing)
+    assert "save the report" in render_terminal(passing)
     kept = replace(passing, command=f"{passing.command} --html report.html")
-    assert "\nNext\n" not in render_terminal(kept)
+    assert "\nNext steps\n" not in render_terminal(kept)
 
 
 def test_a_tolerance_is_not_the_advice_where_more_than_drift_is_wrong(reports: dict[str, Report]) -> None:
@@ -215,21 +215,21 @@ def test_what_another_finding_explains_keeps_its_line_behind_it_and_has_no_advic
 def test_a_pass_with_warnings_says_so(reports: dict[str, Report]) -> None:
     warning = Finding("input-nonfinite", Severity.WARNING, "The input x holds 3 NaN.", "Take it out.")
     text = render_terminal(replace(reports["passing"], findings=(warning,)), width=120)
-    assert text.splitlines()[0].endswith("the answers that Python gives, with 1 warning")
+    assert text.splitlines()[0].endswith("agree with Python, with 1 warning")
 
 
 def test_runtimes_tell_what_they_were(reports: dict[str, Report]) -> None:
-    ran = render_terminal(reports["drifting"], width=200).partition("\nRan on\n")[2]
+    ran = render_terminal(reports["drifting"], width=200).partition("\nEnvironment\n")[2]
     assert "tfjs 4.22.0, browser sandbox off" in ran
     assert "software renderer ANGLE (Google" in ran
     assert "float16, denormals flushed" in ran
     assert "WEBGL_FORCE_F16_TEXTURES=True" in ran
     assert ran.count("SwiftShader driver") == 1
-    assert "software renderer of chromium:webgl" in ran
+    assert "software renderer as on chromium:webgl" in ran
 
 
 def test_a_note_that_several_runtimes_share_is_told_once(reports: dict[str, Report]) -> None:
-    ran = render_terminal(reports["drifting"], width=200).partition("\nRan on\n")[2]
+    ran = render_terminal(reports["drifting"], width=200).partition("\nEnvironment\n")[2]
     assert ran.count("small tensors run on the CPU") == 1
     assert "note                chromium:webgl and chromium:webgl-f16: small tensors run on the CPU" in ran
 
@@ -239,7 +239,7 @@ def test_many_runtimes_are_counted_and_not_named(reports: dict[str, Report]) -> 
     judged = [c for c in passing.comparisons if c.passed is not None]
     extra = tuple(replace(c, candidate=RuntimeId("firefox", c.candidate.kind)) for c in judged)
     report = replace(passing, comparisons=(*passing.comparisons, *extra))
-    assert render_terminal(report, width=120).startswith("PASS  all 6 runtimes give the answers that Python gives\n")
+    assert render_terminal(report, width=120).startswith("PASS  all 6 runtimes agree with Python\n")
 
 
 def test_a_failure_of_several_lines_in_a_check_keeps_its_lines() -> None:

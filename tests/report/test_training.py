@@ -55,7 +55,7 @@ def test_an_assertion_names_the_runtime_that_trains_otherwise(trained: Report) -
     with pytest.raises(AssertionError) as raised:
         pycheck.Report.of(trained).assert_ok()
     lines = str(raised.value).splitlines()
-    assert "chromium:webgl: NaN: loss first 2, last NaN, largest gradient 0.5, " in "\n".join(lines)
+    assert "chromium:webgl: NaN: first loss 2, last loss NaN, largest gradient 0.5, " in "\n".join(lines)
     assert "not finite from step 2 gradient dense/kernel" in "\n".join(lines)
 
 

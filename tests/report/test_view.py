@@ -26,10 +26,10 @@ def test_short_numbers_read_well(value: float | None, text: str) -> None:
 @pytest.mark.parametrize(
     ("share", "text"),
     [
-        (0.0, "0%"),
-        (0.001, "<1%"),
-        (0.999, "99%"),
-        (1.0, "100%"),
+        (0.0, "0 %"),
+        (0.001, "<1 %"),
+        (0.999, "99 %"),
+        (1.0, "100 %"),
         (1.0001, "1.1x"),
         (41.3, "41x"),
         (float("inf"), "over"),
@@ -69,8 +69,8 @@ def test_printable_text_holds_no_control_character(text: str) -> None:
 
 def test_agreement_reads_as_all_only_when_it_is_all(reports: dict[str, Report]) -> None:
     rows = {(row.runtime, row.tensor): row for row in view.rows(reports["with_nan"])}
-    assert rows["chromium:cpu", "scores"].top1 == "100%"
-    assert rows["chromium:webgl", "scores"].top1 == "98.4%"
+    assert rows["chromium:cpu", "scores"].top1 == "100 %"
+    assert rows["chromium:webgl", "scores"].top1 == "98.4 %"
 
 
 def test_rows_follow_the_report_with_the_noise_floor_first(reports: dict[str, Report]) -> None:

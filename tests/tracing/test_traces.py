@@ -63,7 +63,7 @@ def test_a_trace_survives_the_way_through_json(nan: Report) -> None:
 
 def test_the_terminal_tells_where_it_starts(nan: Report) -> None:
     text = " ".join(render(nan, "terminal").split())
-    assert "Where it starts 24 points inside of the artifact, on 8 samples, those that differ before others" in text
+    assert "Where the error starts 24 points of the artifact, on 8 samples, the failing ones first" in text
     assert "6 NaN/Inf, 0 allowed; infinity-mishandled; of -Inf: NaN, not 0, at sample 0 [16, 1]" in text
 
 

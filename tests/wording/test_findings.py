@@ -53,7 +53,7 @@ def _accumulated() -> Iterable[Finding]:
     yield from told(*points, failing=output(np.nan), backend=np.nan)
 
 
-def _against_baseline() -> Iterable[Finding]:
+def against_baseline() -> Iterable[Finding]:
     before = made.report([made.comparison(made.CPU, 2e-7), made.comparison(made.WEBGL, 5e-7, introduced=2)])
     after = made.report(
         [
@@ -72,7 +72,7 @@ def _against_baseline() -> Iterable[Finding]:
 
 
 def _of_baseline(code: str) -> list[Finding]:
-    return [finding for finding in _against_baseline() if finding.code == code]
+    return [finding for finding in against_baseline() if finding.code == code]
 
 
 def _budgets() -> Iterable[Finding]:
@@ -80,7 +80,7 @@ def _budgets() -> Iterable[Finding]:
     return judge(made.report([made.comparison(made.CPU, flips=1)]), [budget]).findings
 
 
-def _unused() -> Iterable[Finding]:
+def unused_settings() -> Iterable[Finding]:
     yield unused(Budget(Selector(), "pycheck.toml:3"))
 
 
@@ -96,7 +96,7 @@ CASES: dict[str, Callable[[], Iterable[Finding]]] = {
         for code in ("baseline-worse", "baseline-better", "baseline-changed", "baseline-missing", "model-changed")
     },
     "budget-exceeded": _budgets,
-    "setting-unused": _unused,
+    "setting-unused": unused_settings,
     "data-columns": lambda: [f for f in data() if f.code == "data-columns"],
     "data-type": lambda: [f for f in data() if f.code == "data-type"],
     "data-range": lambda: [f for f in data() if f.code == "data-range"],

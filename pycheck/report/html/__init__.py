@@ -117,7 +117,7 @@ def _overview(sections: Sequence[content.Section]) -> Overview:
     label = labels.pop() if len(labels) == 1 else "FAIL"
     total = f"{len(sections)} model{'' if len(sections) == 1 else 's'}"
     if not failed:
-        return Overview(label, True, f"all of {total} give the answers that Python gives")
+        return Overview(label, True, f"all of {total} agree with Python")
     return Overview(label, False, f"{len(failed)} of {total} failed: {wording.names(failed)}")
 
 
@@ -202,7 +202,7 @@ def _metrics(c: Comparison) -> tuple[tuple[str, str], ...]:
         ("SQNR", wording.ABSENT if sqnr is None else "exact" if sqnr > 1e9 else f"{sqnr:.1f} dB"),
     ]
     if c.top1_agreement is not None:
-        label = "same largest class" if c.top1_certain else "same largest entry"
+        label = "same top-1 class" if c.top1_certain else "same largest entry"
         lines.append((label, f"{c.top1_count - c.top1_flip_count:,} of {c.top1_count:,} rows"))
     if c.noise_floor is not None:
         floor = f"{wording.short(c.noise_floor)} at most, {wording.short(c.noise_floor_rms)} RMS"

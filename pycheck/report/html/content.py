@@ -21,7 +21,7 @@ _STATE_OF_RESULT = {
     "DRIFT": "drift",
 }
 #: The icon of a row of a training.
-STATE_OF_TRAINING = {"alike": "pass", "DRIFT": "drift", "NaN": "nan", "NO RUN": "norun"}
+STATE_OF_TRAINING = {"pass": "pass", "DRIFT": "drift", "NaN": "nan", "NO RUN": "norun"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ...types import RuntimeId, Training, TrainingCurves
 from ..wording import short
 from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Tick
 
-_SHARE = "of what is allowed"
+_SHARE = "of the limit"
 _MOST_POINTS = 200
 _LARGEST_RATIO = 50.0  # beyond this the scale is logarithmic
 
@@ -55,7 +55,7 @@ def loss_charts(training: Training) -> Iterator[CurveChart]:
 
 
 def curve_charts(training: Training) -> Iterator[CurveChart]:
-    """For each candidate the loss, the norm of the gradient, and the largest error as a share of what is allowed."""
+    """For each candidate the loss, the norm of the gradient, and the largest share of the limit."""
     reference = _reference(training)
     for curves, loss in zip(_candidates(training), loss_charts(training), strict=True):
         yield loss
@@ -66,7 +66,7 @@ def curve_charts(training: Training) -> Iterator[CurveChart]:
         shares = [_largest(step) for step in zip(*_errors(curves), strict=True)]
         if any(map(math.isfinite, shares)):
             limit = (1.0,) * len(shares)
-            chart = _chart("Error used", _SHARE, "allowed", curves, shares, limit, training.step_count)
+            chart = _chart("Error used", _SHARE, "limit", curves, shares, limit, training.step_count)
             yield replace(chart, lost=None)  # which is told by the loss
 
 

@@ -95,14 +95,14 @@ def _strip(runtime: RuntimeId, rank: int, points: Sequence[TracePoint], step: fl
         columns.append(column)
         failing += column.kind != "ok"
         sources += [printable(point.name)] if column.source else []
-    where = f"begins at {', '.join(sources[:3])}" if sources else "has no operation that errs by itself"
+    where = f"starts at {', '.join(sources[:3])}" if sources else "has no source"
     return Strip(
         str(runtime),
         top,
         top + _STRIP,
         top + _STRIP * (1 - _LIMIT_SHARE),
         tuple(columns),
-        f"{runtime}: {failing} of {len(columns)} points beyond the limit; it {where}."
+        f"{runtime}: {failing} of {len(columns)} points beyond the limit; the error {where}."
         if failing
         else f"{runtime}: all {len(columns)} points within the limit.",
     )
@@ -116,7 +116,7 @@ def _column(point: TracePoint, result: PointResult, x: float, top: float, step: 
     kind = "ok" if inherited is None or inherited.passed is not False else "nan" if _is_nan(inherited) else "off"
     told = [f"{printable(point.name)} ({printable(point.op)})", f"in the whole run: {described(inherited)}"]
     if own:
-        told.append(f"alone: {described(own)}")
+        told.append(f"in isolation: {described(own)}")
     alone = ""
     if own:
         y = round(top + _STRIP * (1 - _share(own)), 1)
@@ -150,7 +150,7 @@ def described(c: Comparison | None) -> str:
     if c is None:
         return ABSENT
     if c.shape_mismatch:
-        return "another shape"
+        return "different shape"
     if c.nonfinite.changed:
         return f"{count(c.nonfinite.changed)} NaN/Inf"
     return f"error {short(c.max_abs_error)}, limit used {used(c.limit_use)}"

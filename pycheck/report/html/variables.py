@@ -139,7 +139,7 @@ def _line(curves: TrainingCurves, what: str, index: int, name: str, style: str, 
     named = [first.step] if first and (first.what, first.name) == (what, name) else []
     lost = min([*named, *(i for i, size in enumerate(sizes) if size is None)], default=None)
     known = [size for size in sizes if size is not None]
-    told = f"from {short(known[0])} to {short(known[-1])}" if known else "nothing finite"
+    told = f"from {short(known[0])} to {short(known[-1])}" if known else "no finite value"
     return Line(
         runtime=str(curves.runtime),
         style=style,
