@@ -13,6 +13,7 @@ import yaml
 from pycheck.cli.commands import app
 from pycheck.diagnosis.codes import CODES
 
+from ..scripts import script
 from .blocks import words_of_code
 
 ROOT = Path(__file__).parents[2]
@@ -92,8 +93,7 @@ def test_make_targets_exist() -> None:
 
 
 def test_the_reference_is_that_of_the_code() -> None:
-    from docs import make_reference
-
+    make_reference = script("make_reference")
     assert make_reference.COMMANDS.read_text("utf-8") == make_reference.commands(), "python docs/make_reference.py"
     assert make_reference.API.read_text("utf-8") == make_reference.api(), "python docs/make_reference.py"
 

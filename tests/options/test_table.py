@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 import shlex
@@ -25,17 +24,9 @@ from pycheck.options.values import Options
 from pycheck.pytest_plugin import settings as plugin
 from pycheck.report.cures import OF_TRACE
 
+from ..scripts import script
 
-def _script(name: str) -> Any:
-    """A script of docs/, which is no package where pycheck is installed as a wheel."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "docs" / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make_options = _script("make_options")
+make_options = script("make_options")
 
 #: The functions, and the commands that take the same options.
 FUNCTIONS = {
