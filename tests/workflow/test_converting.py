@@ -60,7 +60,7 @@ def test_an_artifact_that_fails_the_check_is_written_and_not_called_verified(
 def test_a_tolerance_of_ones_own_decides_as_it_does_for_compare(folder: Path, tmp_path: Path, capsys: Any) -> None:
     arguments = ["convert", str(folder / "loud.keras"), str(tmp_path / "web"), "--quantize", "uint8", "--atol", "2"]
     assert run(arguments) == 0
-    assert "verified on chromium:cpu, with 2 samples that were made" in capsys.readouterr().out
+    assert "verified on chromium:cpu, with 2 samples that were generated" in capsys.readouterr().out
 
 
 def test_whole_weights_are_verified_on_the_inputs_that_are_given(folder: Path, tmp_path: Path, capsys: Any) -> None:
@@ -79,7 +79,7 @@ def test_nothing_runs_where_no_verification_is_wanted(
 ) -> None:
     monkeypatch.setattr(BrowserRuntime, "start", None)  # a call of it would be an error
     assert run(["convert", str(folder / "loud.keras"), str(tmp_path / "web"), "--no-verify"]) == 0
-    assert "not verified, as --no-verify asks" in capsys.readouterr().out
+    assert "not verified (--no-verify)" in capsys.readouterr().out
     assert pycheck.convert(folder / "loud.keras", tmp_path / "api", quantize="uint8", verify=False).format == "layers"
     assert (tmp_path / "web" / "model.json").is_file()
 
