@@ -18,7 +18,7 @@ def altered(inputs: Inputs, *, factors: Mapping[str, float], limits: Mapping[str
     ValueError for an input that is not there.
     """
     if unknown := sorted({*factors, *limits} - inputs.columns.keys()):
-        raise ValueError(f"no such input: {', '.join(unknown)}")
+        raise ValueError(f"The model has no input {', '.join(unknown)}.")
     columns = dict(inputs.columns)
     for name, factor in factors.items():
         columns[name] = _through(columns[name], _times(factor))

@@ -21,8 +21,8 @@ from ..errors import InputsFileError
 from ..system.archives import ZIP_ERRORS
 from ..types import Array
 
-_FORMATS = "Inputs are .npy (one input), .npz or .safetensors (inputs by name), or .json (a list, or lists by name)."
-_SAVE_AGAIN = "Copy or save the file again."
+_FORMATS = "Give a .npy file (one input), .npz or .safetensors (inputs by name), or .json (a list, or lists by name)."
+_SAVE_AGAIN = "Copy the file again, or save it again."
 _CHUNK_BYTES = 1 << 20
 
 _SAFETENSORS_DTYPES = {
@@ -52,9 +52,9 @@ class Column:
 
 
 def open_columns(path: Path) -> tuple[Column, ...]:
-    """The arrays of a file; a .npy has one, named "". InputsFileError for anything that is not whole."""
+    """Open the arrays of a file; a .npy has one, named "". InputsFileError if the file is not complete."""
     if not path.exists():
-        raise InputsFileError(f"There are no inputs at {path}.", "Check the path.")
+        raise InputsFileError(f"Cannot find the inputs {path}.", "Check the path.")
     if not path.is_file():
         raise InputsFileError(f"{path} is not a file.", _FORMATS)
     try:
@@ -71,12 +71,18 @@ def open_columns(path: Path) -> tuple[Column, ...]:
         if path.suffix == ".safetensors" or head[8:9] == b"{":
             return _safetensors_columns(path)
     except OSError as error:
-        raise InputsFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputsFileError(f"Cannot read {path}: {error.strerror or error}.") from error
     if path.suffix == ".npz":
-        raise InputsFileError(f"{path} is truncated or no .npz: it does not start as a zip archive.", _SAVE_AGAIN)
+        raise InputsFileError(
+            f"Cannot read {path}: it is truncated, or not a .npz file, because it does not start as a zip archive.",
+            _SAVE_AGAIN,
+        )
     if head.startswith(b"\x80"):
-        raise InputsFileError(f"{path} is a Python pickle, which could run code.", "Save it with numpy.save instead.")
-    raise InputsFileError(f"{path} holds no inputs: it starts with {repr(head)[1:]}.", _FORMATS)
+        raise InputsFileError(
+            f"Cannot read {path}: it is a Python pickle, which could run code.",
+            f"Save the array as numbers: numpy.save({str(path)!r}, array)",
+        )
+    raise InputsFileError(f"Cannot read {path}: it has an unknown format and starts with {repr(head)[1:]}.", _FORMATS)
 
 
 def hash_file(path: Path) -> str:
@@ -98,7 +104,7 @@ def array_column(name: str, array: Array) -> Column:
 
 
 def text_array(array: Array) -> Array:
-    """An array of objects that are all str, or all bytes, as one of texts; any other as it is."""
+    """Convert an array of objects that are all str, or all bytes, to texts; return other arrays unchanged."""
     if array.dtype == object and array.size:
         for kind in (str, bytes):
             if all(isinstance(item, kind) for item in array.ravel()):
@@ -107,33 +113,35 @@ def text_array(array: Array) -> Array:
 
 
 def _json_columns(path: Path) -> tuple[Column, ...]:
-    """Lists of numbers or of texts, one for each sample's place in each axis; or such lists by name."""
+    """Read nested lists of numbers or of texts, or such lists by name."""
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise InputsFileError(f"{path} is no JSON: {error}.", _SAVE_AGAIN) from error
+        raise InputsFileError(f"Cannot read {path}: it is not valid JSON: {error}.", _SAVE_AGAIN) from error
     arrays = content if isinstance(content, dict) else {"": content}
     if not arrays:
-        raise InputsFileError(f"{path} holds no inputs: it is an empty object.", _FORMATS)
+        raise InputsFileError(f"Cannot read {path}: it is an empty object.", _FORMATS)
     return tuple(array_column(name, _json_array(path, name, value)) for name, value in arrays.items())
 
 
 def _json_array(path: Path, name: str, value: Any) -> Array:
     where = f"{path}, entry {name!r}" if name else str(path)
     if not isinstance(value, list | str | int | float):
-        raise InputsFileError(f"{where} is no list of numbers or texts.", _FORMATS)
+        raise InputsFileError(f"Cannot read {where}: it is not a list of numbers or texts.", _FORMATS)
     kinds = set(_kinds_in(value))
     if len(kinds) > 1 or "other" in kinds:
-        raise InputsFileError(f"{where} mixes numbers, texts and other values.", "Give lists of numbers or of texts.")
+        raise InputsFileError(
+            f"Cannot read {where}: it mixes numbers, texts and other values.", "Give only numbers, or only texts."
+        )
     try:
         array = np.asarray(value)
     except (ValueError, OverflowError) as error:
         raise InputsFileError(
-            f"{where} is no regular array: its lists differ in length.",
-            "Pad the shorter ones, or give one sample a file.",
+            f"Cannot read {where}: its lists differ in length.",
+            "Pad the shorter lists, or write one file for each sample.",
         ) from error
     if array.dtype.hasobject:
-        raise InputsFileError(f"{where} has integers beyond 64 bits.", "Give smaller numbers.")
+        raise InputsFileError(f"Cannot read {where}: it has integers of more than 64 bits.", "Give smaller numbers.")
     return array
 
 
@@ -153,7 +161,7 @@ def _npy_column(path: Path) -> Column:
         offset = file.tell()
     needed, present = offset + math.prod(shape) * dtype.itemsize, path.stat().st_size
     if present < needed:
-        raise InputsFileError(f"{path} is truncated: it has {present} of {needed} bytes.", _SAVE_AGAIN)
+        raise InputsFileError(f"Cannot read {path}: it is truncated and has {present} of {needed} bytes.", _SAVE_AGAIN)
     if fortran:  # its rows are scattered over the file
         return array_column("", np.load(path, mmap_mode="r", allow_pickle=False))
     return Column("", dtype, shape, lambda size: _read_rows(_at(path, offset), dtype, shape, size, str(path)))
@@ -164,12 +172,14 @@ def _npz_columns(path: Path) -> tuple[Column, ...]:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             if not names:
-                raise InputsFileError(f"{path} is a zip archive without arrays.", _FORMATS)
+                raise InputsFileError(f"Cannot read {path}: it is a zip archive without .npy arrays.", _FORMATS)
             if damaged := archive.testzip():
-                raise InputsFileError(f"{path} is damaged: {damaged} fails its checksum.", _SAVE_AGAIN)
+                raise InputsFileError(
+                    f"Cannot read {path}: it is damaged, the checksum of {damaged} is wrong.", _SAVE_AGAIN
+                )
             return tuple(_npz_column(path, archive, name) for name in names)
     except ZIP_ERRORS as error:
-        raise InputsFileError(f"{path} is truncated or damaged: {error}.", _SAVE_AGAIN) from error
+        raise InputsFileError(f"Cannot read {path}: it is truncated or damaged: {error}.", _SAVE_AGAIN) from error
 
 
 def _npz_column(path: Path, archive: zipfile.ZipFile, member: str) -> Column:
@@ -178,7 +188,7 @@ def _npz_column(path: Path, archive: zipfile.ZipFile, member: str) -> Column:
         dtype, shape, fortran = _npy_header(file, where)
         offset = file.tell()
     if archive.getinfo(member).file_size < offset + math.prod(shape) * dtype.itemsize:
-        raise InputsFileError(f"{where} is truncated.", _SAVE_AGAIN)
+        raise InputsFileError(f"Cannot read {where}: it is truncated.", _SAVE_AGAIN)
     name = member.removesuffix(".npy")
     if fortran:
         with archive.open(member) as file:
@@ -197,23 +207,31 @@ def _npy_header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, 
     try:
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):  # 3.0 exists for field names of structured types alone
-            raise InputsFileError(f"{where} holds a structured array.", "Save each field as an input of its own.")
+            raise _structured(where)
         read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
     except InputsFileError:
         raise
     except Exception as error:  # NumPy tokenizes and evaluates the header as Python, which fails in many ways
-        raise InputsFileError(f"{where} is truncated or damaged: its header cannot be read.", _SAVE_AGAIN) from error
+        raise InputsFileError(f"Cannot read {where}: its header is truncated or damaged.", _SAVE_AGAIN) from error
     if dtype.hasobject:
         raise InputsFileError(
-            f"{where} is an object array: it holds pickled Python objects, which could run code.",
-            "Save an array of numbers; objects often mean rows of different lengths.",
+            f"Cannot read {where}: it holds Python objects (dtype object).",
+            'Save it as numbers: array.astype("float32"). If its rows differ in length, pad them.',
         )
     if dtype.names:
-        raise InputsFileError(f"{where} is a structured array.", "Save each field as an input of its own.")
+        raise _structured(where)
     if any(size < 0 for size in shape) or not dtype.itemsize:
-        raise InputsFileError(f"{where} is damaged: its header gives {dtype.name} of shape {shape}.", _SAVE_AGAIN)
+        raise InputsFileError(
+            f"Cannot read {where}: it is damaged, its header gives {dtype.name} of shape {shape}.", _SAVE_AGAIN
+        )
     return dtype, tuple(shape), bool(fortran) and len(shape) > 1
+
+
+def _structured(where: str) -> InputsFileError:
+    return InputsFileError(
+        f"Cannot read {where}: it is a structured array.", "Save each field as a separate input: array['field']"
+    )
 
 
 def _safetensors_columns(path: Path) -> tuple[Column, ...]:
@@ -223,13 +241,15 @@ def _safetensors_columns(path: Path) -> tuple[Column, ...]:
         with safe_open(path, framework="np"):
             pass  # checks the header, every offset and the length
     except (SafetensorError, ValueError) as error:
-        raise InputsFileError(f"{path} is truncated or no safetensors file: {error}.", _SAVE_AGAIN) from error
+        raise InputsFileError(
+            f"Cannot read {path}: it is truncated, or not a safetensors file: {error}.", _SAVE_AGAIN
+        ) from error
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     if not header:
-        raise InputsFileError(f"{path} holds no tensors.", _FORMATS)
+        raise InputsFileError(f"Cannot read {path}: it has no tensors.", _FORMATS)
     return tuple(_safetensors_column(path, name, entry, 8 + length) for name, entry in header.items())
 
 
@@ -245,7 +265,7 @@ def _safetensors_column(path: Path, name: str, entry: dict[str, Any], data_start
 
         return Column(name, np.dtype(np.float32), shape, widened)
     if entry["dtype"] not in _SAFETENSORS_DTYPES:
-        raise InputsFileError(f"{where} has the type {entry['dtype']}, which NumPy lacks.", "Save it as F32.")
+        raise InputsFileError(f"Cannot read {where}: NumPy has no type {entry['dtype']}.", "Save it as F32.")
     dtype = np.dtype(_SAFETENSORS_DTYPES[entry["dtype"]])
     return Column(name, dtype, shape, lambda size: _read_rows(_at(path, offset), dtype, shape, size, where))
 
@@ -263,5 +283,7 @@ def _read_rows(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], si
             block_shape = (min(size, shape[0] - start), *shape[1:]) if shape else ()
             data = file.read(math.prod(block_shape) * dtype.itemsize)
             if len(data) < math.prod(block_shape) * dtype.itemsize:
-                raise InputsFileError(f"{where} became shorter while it was read.", _SAVE_AGAIN)
+                raise InputsFileError(
+                    f"Cannot read {where}: the file became shorter while pycheck read it.", _SAVE_AGAIN
+                )
             yield np.frombuffer(data, dtype).reshape(block_shape)

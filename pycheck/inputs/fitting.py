@@ -1,4 +1,4 @@
-"""Check arrays against the model's signature, and bring them into its types without changing a value unseen.
+"""Check arrays against the model's signature, and convert them to its types without silently changing a value.
 
 Accepted: the same type; floats into another float type (rounding is noted, a finite value
 that would overflow is refused); integers and booleans into floats or other integers where
@@ -31,7 +31,7 @@ def model_dtype(spec: TensorSpec) -> np.dtype[Any]:
 
 
 def fit(column: Column, spec: TensorSpec) -> tuple[Chunks, tuple[str, ...]]:
-    """The column in the model's type, and notes about what was changed. InputsFileError when it does not fit."""
+    """Convert a column to the model's type, with notes on each change. InputsFileError if it does not fit."""
     _check_shape(column, spec)
     target = model_dtype(spec)
     if spec.dtype == TEXT:
@@ -51,7 +51,7 @@ def fit(column: Column, spec: TensorSpec) -> tuple[Chunks, tuple[str, ...]]:
         return converted, ()
 
     rounds = column.dtype.kind == "f" and column.dtype.itemsize > target.itemsize
-    how = "rounded to" if rounds else "taken as"
+    how = "rounded to" if rounds else "converted to"
     return converted, (f"{spec.name}: {column.dtype.name} {how} {target.name}",)
 
 
@@ -59,7 +59,7 @@ def _texts(column: Column, spec: TensorSpec) -> Chunks:
     if column.dtype.kind not in _TEXTS:
         raise InputsFileError(
             f"Input {spec.name!r} is {column.dtype.name}, but the model takes text.",
-            'Give text: numpy.array(["one", "two"]), or a JSON file with a list of texts.',
+            'Give texts: numpy.array(["one", "two"]), or a JSON file with a list of texts.',
         )
 
     def decoded(size: int) -> Iterator[Array]:
@@ -75,7 +75,7 @@ def _texts(column: Column, spec: TensorSpec) -> Chunks:
 
 
 def _decoded(block: Array, spec: TensorSpec, start: int) -> Array:
-    """As str objects."""
+    """Decode an array of texts or bytes to str objects."""
     if block.dtype.kind == "U":
         return block.astype(object)
     texts = np.empty(block.shape, object)
@@ -85,8 +85,9 @@ def _decoded(block: Array, spec: TensorSpec, start: int) -> Array:
         except UnicodeDecodeError as error:
             where = f" at {[start + place[0], *place[1:]]}" if place else ""
             raise InputsFileError(
-                f"Input {spec.name!r} has bytes{where} that are no UTF-8 text: {bytes(value)[:16]!r} ({error.reason}).",
-                "TF.js takes text alone: decode them as what they are, such as array.astype('U').",
+                f"Input {spec.name!r} has bytes{where} that are not UTF-8: {bytes(value)[:16]!r} ({error.reason}).",
+                "TF.js only takes text. Decode the bytes with their encoding, such as numpy.char.decode(array, "
+                "'latin-1').",
             ) from error
     return texts
 
@@ -100,7 +101,9 @@ def _check_shape(column: Column, spec: TensorSpec) -> None:
         )
     first = int(spec.has_sample_axis)
     if first and shape[0] == 0:
-        raise InputsFileError(f"Input {spec.name!r} has no samples: its shape is {_text(shape)}.")
+        raise InputsFileError(
+            f"Input {spec.name!r} has no samples: its shape is {_text(shape)}.", "Give at least one sample."
+        )
     for axis, (size, expected) in enumerate(zip(shape[first:], wanted[first:], strict=True), start=first):
         if expected is not None and size != expected:
             raise InputsFileError(
@@ -109,35 +112,35 @@ def _check_shape(column: Column, spec: TensorSpec) -> None:
                 _transposition_advice(shape, wanted),
             )
         if size == 0:
-            raise InputsFileError(f"Input {spec.name!r} has no elements: its shape is {_text(shape)}.")
+            raise InputsFileError(f"Input {spec.name!r} has no elements: its shape is {_text(shape)}.", "Give values.")
     if first and wanted[0] is not None and shape[0] % wanted[0]:
         raise InputsFileError(
-            f"Input {spec.name!r} has {shape[0]} samples, but the model takes exactly {wanted[0]} at a time.",
+            f"Input {spec.name!r} has {shape[0]} samples, but the model has a fixed batch of {wanted[0]}.",
             _multiple_advice(shape[0], wanted[0]),
         )
 
 
 def _multiple_advice(count: int, batch: int) -> str:
-    """How to come to a multiple of the batch."""
-    more = f"Give {count + -count % batch}, such as by repeating the last one: "
-    more += f"numpy.concatenate([array, array[-1:].repeat({-count % batch}, axis=0)])."
-    return more if count < batch else f"Leave {count % batch} out: array[:{count - count % batch}]. {more}"
+    """Say how to get a multiple of the batch."""
+    more = f"To get {count + -count % batch} samples, repeat the last one: "
+    more += f"numpy.concatenate([array, array[-1:].repeat({-count % batch}, axis=0)])"
+    return more if count < batch else f"Remove {count % batch}: array[:{count - count % batch}]. {more}"
 
 
 def _rank_advice(shape: tuple[int, ...], spec: TensorSpec) -> str:
     wanted = spec.shape
     if spec.has_sample_axis and _matches(shape, wanted[1:]):
-        return "The sample axis seems to be missing: add it with array[numpy.newaxis]."
+        return "The sample axis may be missing. Add it with array[numpy.newaxis]."
     if wanted[-1:] == (1,) and _matches(shape, wanted[:-1]):
-        return "The last axis, of size 1, seems to be missing: add it with array[..., numpy.newaxis]."
+        return "The last axis, of size 1, may be missing. Add it with array[..., numpy.newaxis]."
     if len(shape) == len(wanted) + 1 and shape[0] == 1 and _matches(shape[1:], wanted):
-        return "There seems to be one axis too many in front: remove it with array[0]."
-    return "The first axis is the sample." if spec.has_sample_axis else "It has no sample axis: give one value of it."
+        return "The first axis may be superfluous. Remove it with array[0]."
+    return "The first axis is the sample." if spec.has_sample_axis else "This input has no sample axis: give one value."
 
 
 def _transposition_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
     if len(shape) >= 4 and _matches((shape[0], *shape[2:], shape[1]), wanted):
-        return "The channels seem to come first: move them with numpy.moveaxis(array, 1, -1)."
+        return "The channels may be the second axis. Move them with numpy.moveaxis(array, 1, -1)."
     return ""
 
 
@@ -146,11 +149,11 @@ def _matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
 
 
 def check_real(spec: TensorSpec) -> None:
-    """InputsFileError for an input of complex numbers, which no message to the page carries."""
+    """Raise InputsFileError for an input of complex numbers, which messages to the page cannot hold."""
     if spec.dtype.startswith("complex"):
         raise InputsFileError(
-            f"Input {spec.name!r} takes {spec.dtype}, and pycheck gives a model real numbers only.",
-            "Give the model two inputs of float32 and join them inside: tf.complex(real, imaginary).",
+            f"Input {spec.name!r} takes {spec.dtype}, and pycheck does not support complex inputs.",
+            "Give the model two float32 inputs and combine them in it: tf.complex(real, imaginary).",
         )
 
 
@@ -161,12 +164,12 @@ def _check_kind(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> None
         raise InputsFileError(
             f"Input {spec.name!r} is {'text' if source.kind in _TEXTS else source.name}, but the model takes "
             f"{spec.dtype}.",
-            f"Give numbers: array.astype({spec.dtype!r}).",
+            f"Give numbers: array.astype({spec.dtype!r})",
         )
     if source.kind == "f" and target.kind != "f":
         raise InputsFileError(
             f"Input {spec.name!r} is {source.name}, but the model takes {spec.dtype}.",
-            f"If every value is whole, convert it yourself: array.astype({spec.dtype!r}).",
+            f"If all values are whole numbers, convert them: array.astype({spec.dtype!r})",
         )
 
 
@@ -188,7 +191,7 @@ def _check_values(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> No
             raise InputsFileError(
                 f"Input {spec.name!r} has the value {block[place]}{where}, "
                 f"which {target.name} cannot hold (the file has {column.dtype.name}).",
-                "Give values in the model's own type.",
+                f"Give values that fit into {target.name}.",
             )
         start += block.shape[0] if block.ndim else 0
 

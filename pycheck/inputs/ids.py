@@ -44,7 +44,7 @@ def found(name: str, hint: InputHint, tensor: Array, start: int, *, whole: bool 
 
 
 def refuse_ids(inputs: Inputs, hints: Mapping[str, InputHint], failure: RuntimeFailedError) -> None:
-    """InputsFileError for a number that is no entry of its table, where that is what Python itself failed of."""
+    """Raise InputsFileError if Python failed because an input holds an index outside of its table."""
     if not _REFUSED.search(failure.message):
         return
     for batch in inputs.batches(_ROWS):
@@ -53,8 +53,8 @@ def refuse_ids(inputs: Inputs, hints: Mapping[str, InputHint], failure: RuntimeF
                 for value, sample in ((ids.largest, ids.largest_sample), (ids.smallest, ids.smallest_sample)):
                     if not ids.low <= value < ids.high:
                         raise InputsFileError(
-                            f"Input {name!r} holds {value:.0f} in sample {sample}, but {ids.reason} have the numbers "
-                            f"{ids.low} to {ids.high - 1}. TensorFlow: {failure.message}.",
+                            f"Input {name!r} holds {value:.0f} in sample {sample}, but {ids.reason} are numbered "
+                            f"{ids.low} to {ids.high - 1}. TensorFlow: {failure.message.rstrip('.')}.",
                             f"Give numbers from {ids.low} to {ids.high - 1}.",
                         ) from failure
 

@@ -1,4 +1,4 @@
-"""Make inputs from a model's signature and from what it says of them, the same ones for the same seed."""
+"""Generate inputs from a model's signature and its hints, the same ones for the same seed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_inputs(
     """
     ranges, sizes, hints = ranges or {}, sizes or {}, hints or {}
     if samples < 1:
-        raise UsageError(f"{samples} samples cannot be made; at least 1 is needed.")
+        raise UsageError(f"Cannot generate {samples} samples.", "Give at least 1.")
     if seed < 0:
         raise UsageError(f"The seed {seed} is negative.", "Give 0 or more.")
     check_names("--range", ranges, signature)
@@ -82,9 +82,11 @@ def _how_many(signature: Signature, samples: int, asked: int, seed: int) -> tupl
     if not signature.inputs:
         return ()
     if not signature.has_samples:
-        return (f"made from the model's signature: no input has a sample axis, so the model runs once; seed {seed}",)
+        return (
+            f"generated from the model's signature: no input has a sample axis, so the model runs once; seed {seed}",
+        )
     batch = f", {asked} rounded up to the model's batch of {signature.fixed_batch}" if samples != asked else ""
-    return (f"made from the model's signature: {samples} samples{batch}, seed {seed}",)
+    return (f"generated from the model's signature: {samples} samples{batch}, seed {seed}",)
 
 
 def _chunks(made: Plan, number: int, samples: int, seed: int) -> Chunks:

@@ -16,6 +16,6 @@ def check_names(option: str, given: Mapping[str | None, object], signature: Sign
         if name is not None and name not in names:
             near = difflib.get_close_matches(name, names, 1, 0.6)
             raise UsageError(
-                f"{option} names the input {name!r}, which the model does not have.",
-                f"Did you mean {near[0]!r}?" if near else f"Its inputs: {', '.join(names)}.",
+                f"{option} names the input {name!r}, but the model has no such input.",
+                f"Did you mean {near[0]!r}?" if near else f"Its inputs are: {', '.join(names)}.",
             )

@@ -22,11 +22,13 @@ Range = tuple[float, float]
 
 
 def check_range(name: str | None, asked: Range) -> None:
-    """UsageError for a range without a number in it."""
+    """Raise UsageError for an empty or infinite range."""
     low, high = asked
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         of = f" of input {name!r}" if name else ""
-        raise UsageError(f"The range {low:g}:{high:g}{of} is empty or not finite.", "Give it as LOW:HIGH.")
+        raise UsageError(
+            f"The range {low:g}:{high:g}{of} is empty or not finite.", "Give it as LOW:HIGH, such as 0:255."
+        )
 
 
 def plan(
@@ -40,9 +42,11 @@ def plan(
     dtype = model_dtype(spec)
     check_real(spec)
     if dtype.kind not in "biuf" and spec.dtype != TEXT:
-        raise InputsFileError(f"Input {spec.name!r} is {spec.dtype}; only numbers can be made.", "Give the inputs.")
+        raise InputsFileError(
+            f"Cannot generate values for input {spec.name!r}: its type is {spec.dtype}.", "Give INPUTS."
+        )
     if spec.dtype == TEXT and own:
-        raise UsageError(f"--range {spec.name}: this input takes text", "Leave it out, or give the inputs.")
+        raise UsageError(f"--range {spec.name}: this input takes text.", "Remove the option, or give INPUTS.")
     hint = hint or _NO_HINT
     asked = own or common
     if dtype.kind == "f" and asked:
@@ -73,8 +77,8 @@ def _check_holds(spec: TensorSpec, dtype: np.dtype[Any], asked: Range) -> None:
     largest = float(np.finfo(dtype).max)
     if max(-low, high) > largest or not math.isfinite(high - low):
         raise UsageError(
-            f"The range {low:g}:{high:g} is beyond what the {dtype.name} of input {spec.name!r} holds.",
-            f"Keep it within -{largest:.3g}:{largest:.3g}.",
+            f"The range {low:g}:{high:g} exceeds the type {dtype.name} of input {spec.name!r}.",
+            f"Give a range within -{largest:.3g}:{largest:.3g}.",
         )
 
 
@@ -82,7 +86,7 @@ def _as_asked(values: Values, own: Range | None, common: Range | None, dtype: np
     """Entries of a table within the range that was asked for; that of all inputs, such as 0:1, leaves at least two."""
     if own:
         low, high = _whole_range(own, dtype)
-        return Values("whole", "as asked", values.columns, low, high)
+        return Values("whole", "--range", values.columns, low, high)
     if common and values.kind == "ids":
         low, high = max(math.ceil(common[0]), values.low), min(math.ceil(common[1]), values.high)
         return replace(values, low=low, high=high) if low + 1 < high else values
@@ -92,7 +96,7 @@ def _as_asked(values: Values, own: Range | None, common: Range | None, dtype: np
 def _by_type(dtype: np.dtype[Any], asked: Range | None, by_name: bool) -> Values:
     """Floats are uniform in [0, 1); bytes take all of their type; integers of unknown meaning are 0 and 1."""
     if dtype.kind == "O":
-        return Values("keys", "the model names no words of its own", None, keys=_WORDS)
+        return Values("keys", "the model has no vocabulary", None, keys=_WORDS)
     if dtype.kind == "f":
         low, high = asked or (0.0, 1.0)
         return Values("uniform", "", None, low, high)
@@ -149,7 +153,7 @@ def note(made: Plan, spec: TensorSpec) -> str:
     if made.padding:
         parts.append(_padding(made.padding))
     if None in spec.sample_shape:
-        parts.append(f"{'one value' if made.whole else 'samples'} of shape {made.shape} where sizes are free")
+        parts.append(f"{'one value' if made.whole else 'samples'} of shape {made.shape} (free dimensions)")
     return f"{made.name}: {', '.join(parts)}"
 
 
@@ -165,17 +169,17 @@ def _described(values: Values, made: Plan) -> str:
         case "whole":
             return f"whole numbers from {values.low:.0f} to {values.high - 1:.0f}"
         case "keys" if values.words:
-            return f"texts of the {len(values.keys):,} keys of the table, and words that it does not have"
+            return f"texts of the {len(values.keys):,} keys of the table, and unknown words"
         case "keys" if values.keys == _WORDS:
-            return f"the words {_WORDS[0]} to {_WORDS[-1]} and others"
+            return f"the words {_WORDS[0]} to {_WORDS[-1]} and unknown words"
         case "keys":
-            return f"the {len(values.keys):,} keys of the table, and one in {UNKNOWN_EVERY} that it does not have"
+            return f"the {len(values.keys):,} keys of the table, and one unknown key in {UNKNOWN_EVERY}"
         case "normal":
             return f"normal with mean {_span(values.mean)} and standard deviation {_span(values.deviation)}"
         case "bins":
             return f"numbers in all {len(values.edges) + 1} intervals around {_span(values.edges)}"
         case "mask":
-            return "a mask: true or 1 first, then false or 0, at least one of them true"
+            return "a mask: true or 1 first, then false or 0, at least one true"
         case _:
             return f"uniform in [{values.low:g}, {values.high:g})"
 

@@ -1,4 +1,4 @@
-"""Which size each free dimension of made inputs has."""
+"""The sizes of the free dimensions of generated inputs."""
 
 from __future__ import annotations
 
@@ -56,18 +56,22 @@ def _of(spec: TensorSpec, sizes: tuple[int, ...]) -> tuple[int, ...]:
     free, option = _free(spec), f"--size {spec.name}:{size_text(sizes)}"
     if not free:
         raise UsageError(
-            f"{option}: the input {spec.name!r} has no free dimension: its shape is {shape_text(spec)}", "Leave it out."
+            f"{option}: the input {spec.name!r} of shape {shape_text(spec)} has no free dimension.",
+            "Remove the option.",
         )
     if len(sizes) not in (1, free):
         many = "1 free dimension" if free == 1 else f"{free} free dimensions"
         raise UsageError(
-            f"{option}: the input {spec.name!r} has {many}: its shape is {shape_text(spec)}",
-            f"Give --size {spec.name}:{size_text((*sizes, *[sizes[-1]] * free)[:free])}.",
+            f"{option}: the input {spec.name!r} of shape {shape_text(spec)} has {many}.",
+            f"Give --size {spec.name}:{size_text((*sizes, *[sizes[-1]] * free)[:free])}",
         )
     return sizes if len(sizes) == free else sizes * free
 
 
 def _no_input(signature: Signature, free: list[TensorSpec], asked: Sizes) -> UsageError:
     shapes = ", ".join(f"{spec.name} {shape_text(spec)}" for spec in (free or signature.inputs))
-    what = "has so many free dimensions" if free else "has a free dimension"
-    return UsageError(f"--size {size_text(asked[None])}: no input {what}: {shapes}", "Leave it out, or name an input.")
+    what = f"has {len(asked[None])} free dimensions" if free else "has a free dimension"
+    return UsageError(
+        f"--size {size_text(asked[None])}: no input {what}: {shapes}.",
+        "Remove the option, or name an input: --size INPUT:N",
+    )

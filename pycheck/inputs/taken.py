@@ -1,4 +1,4 @@
-"""Take the user's inputs, from a file or from arrays, and pair them with the model's by name."""
+"""Open the user's inputs, from a file or from arrays, and pair them with the model's by name."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def _columns_of(arrays: Any, signature: Signature) -> tuple[Column, ...]:
             "Give a dict by name, or a list in this order.",
         )
     if len(arrays) != count:
-        raise InputsFileError(f"The model takes {count} inputs ({_names(signature)}), but {len(arrays)} were given.")
+        raise InputsFileError(
+            f"The model takes {count} inputs ({_names(signature)}), but {len(arrays)} were given.",
+            "Give one array for each.",
+        )
     return tuple(_array_column(spec.name, array) for spec, array in zip(signature.inputs, arrays, strict=True))
 
 
@@ -63,16 +66,18 @@ def _array_column(name: str, value: Any) -> Column:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise InputsFileError(f"{label} is no regular array: its rows differ in length.") from error
+        raise InputsFileError(f"{label} has rows of different lengths.", "Pad the shorter rows.") from error
     array = text_array(array)
     if array.dtype.hasobject or array.dtype.names:
-        raise InputsFileError(f"{label} is an array of {array.dtype}, not of numbers or text.")
+        raise InputsFileError(f"{label} is an array of {array.dtype}.", "Give an array of numbers or of texts.")
     return array_column(name, array)
 
 
 def _inputs(columns: tuple[Column, ...], signature: Signature, path: str, sha256: str) -> Inputs:
     if not signature.inputs:
-        raise InputsFileError("The model takes no inputs, but some were given.", "Leave INPUTS out: it runs once.")
+        raise InputsFileError(
+            "The model takes no inputs, but inputs are given.", "Remove INPUTS: the model then runs once."
+        )
     paired, notes = _pair(columns, signature)
     chunks = {}
     for spec in signature.inputs:
@@ -82,27 +87,29 @@ def _inputs(columns: tuple[Column, ...], signature: Signature, path: str, sha256
     counts = {name: column.shape[0] for name, column in paired.items() if name not in whole}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise InputsFileError(f"The inputs differ in their number of samples: {listed}.")
+        raise InputsFileError(
+            f"The inputs have different numbers of samples: {listed}.", "Give the same number for each."
+        )
     return Inputs(InputsInfo(path, sha256, next(iter(counts.values()), 1), notes), chunks, whole)
 
 
 def _pair(columns: tuple[Column, ...], signature: Signature) -> tuple[dict[str, Column], tuple[str, ...]]:
-    """By model input name, and a note where the file has other names."""
+    """Pair the arrays with the model's inputs by name, with a note if the file has different names."""
     wanted = [spec.name for spec in signature.inputs]
     given = {column.name: column for column in columns}
     if len(given) == len(wanted) and set(given) == set(wanted):
         return {name: given[name] for name in wanted}, ()
     if len(wanted) == len(given) == 1:
         (name, column), (input_name,) = *given.items(), wanted
-        return {input_name: column}, (f"{input_name}: taken from the array {name!r}",) if name else ()
+        return {input_name: column}, (f"{input_name}: read from the array {name!r}",) if name else ()
     if "" in given:
         raise InputsFileError(
-            f"The model takes {len(wanted)} inputs ({_names(signature)}), but a .npy holds one array.",
-            f"Save them by name: numpy.savez(path, {', '.join(f'{name}=...' for name in wanted)}).",
+            f"The model takes {len(wanted)} inputs ({_names(signature)}), but a .npy file holds one array.",
+            f"Save them by name: numpy.savez(path, {', '.join(f'{name}=...' for name in wanted)})",
         )
     positional = [f"arr_{index}" for index in range(len(wanted))]
     if set(given) == set(positional):
-        note = "arrays without names taken in the model's order: " + ", ".join(wanted)
+        note = "unnamed arrays assigned in the model's order: " + ", ".join(wanted)
         return {name: given[key] for name, key in zip(wanted, positional, strict=True)}, (note,)
     raise _wrong_names(set(given), wanted)
 
@@ -112,16 +119,16 @@ def _wrong_names(given: set[str], wanted: list[str]) -> InputsFileError:
     extra = sorted(given - set(wanted))
     parts = []
     if missing:
-        parts.append(f"{'inputs' if len(missing) > 1 else 'input'} {_quoted(missing)} missing")
+        parts.append(f"{_quoted(missing)} {'are' if len(missing) > 1 else 'is'} missing")
     if extra:
-        parts.append(f"{_quoted(extra)} unknown to the model")
+        parts.append(f"the model has no input {_quoted(extra)}")
     hints = [
-        f"{name!r} may be meant as {close[0]!r}"
+        f"{close[0]!r} instead of {name!r}"
         for name in extra
         if (close := difflib.get_close_matches(name, missing or wanted, 1, 0.6))
     ]
-    advice = f"The model takes {_quoted(wanted)}." + (f" Perhaps {', '.join(hints)}." if hints else "")
-    return InputsFileError(f"The names do not fit the model: {'; '.join(parts)}.", advice)
+    advice = f"The model takes {_quoted(wanted)}." + (f" Did you mean {', '.join(hints)}?" if hints else "")
+    return InputsFileError(f"The names of the inputs do not fit the model: {'; '.join(parts)}.", advice)
 
 
 def _quoted(names: Sequence[str]) -> str:

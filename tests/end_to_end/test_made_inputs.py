@@ -94,8 +94,8 @@ def test_range_and_size_of_one_input_reach_the_inputs(keras: Any, tmp_path: Path
     assert command("compare", tmp_path / "m.keras", *asked, *CPU).code == 0
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["inputs"]["notes"][1:] == [
-        "kinds: whole numbers from 3 to 4 (as asked), samples of shape (8,) where sizes are free",
-        "sound: uniform in [-1, 1), samples of shape (160, 1) where sizes are free",
+        "kinds: whole numbers from 3 to 4 (--range), samples of shape (8,) (free dimensions)",
+        "sound: uniform in [-1, 1), samples of shape (160, 1) (free dimensions)",
     ]
     said = command("compare", tmp_path / "m.keras", "--range", "kind:0:1", *CPU)
     assert said.code == 2 and "Did you mean 'kinds'?" in said.messages

@@ -167,23 +167,23 @@ def zip_without_arrays() -> bytes:
 
 BROKEN = {
     "an empty file": ("x.npy", b"", "is empty"),
-    "an npy cut in its data": ("x.npy", npy_bytes(values(3))[:-5], "is truncated: it has 267 of 272 bytes"),
-    "an npy cut in its header": ("x.npy", npy_bytes(values(3))[:40], "its header cannot be read"),
-    "an npy cut in its magic": ("x.npy", npy_bytes(values(3))[:6], "its header cannot be read"),
-    "an object array": ("x.npy", npy_bytes(np.array([[1], [2, 3]], object)), "object array"),
+    "an npy cut in its data": ("x.npy", npy_bytes(values(3))[:-5], "267 of 272 bytes"),
+    "an npy cut in its header": ("x.npy", npy_bytes(values(3))[:40], "header"),
+    "an npy cut in its magic": ("x.npy", npy_bytes(values(3))[:6], "header"),
+    "an object array": ("x.npy", npy_bytes(np.array([[1], [2, 3]], object)), "dtype object"),
     "a structured array": ("x.npy", npy_bytes(np.zeros(3, [("a", "f4"), ("b", "i4")])), "structured array"),
     "a structured array with odd names": ("x.npy", npy_bytes(np.zeros(3, [("a", "f4"), ("β", "i4")])), "structured"),
-    "a pickle": ("x.npy", b"\x80\x04\x95\x10\x00", "is a Python pickle"),
+    "a pickle": ("x.npy", b"\x80\x04\x95\x10\x00", "pickle"),
     "a cut npz": ("x.npz", cut_zip(), "truncated or damaged"),
     "an npz of few bytes": ("x.npz", b"P", "truncated"),
     "an npz with a flipped byte": ("x.npz", zip_with_flipped_byte(), "damaged"),
     "a compressed npz with a broken stream": ("x.npz", deflated_zip_with_a_broken_stream(), "damaged: Error -3"),
     "an npz with a broken name": ("x.npz", zip_with_a_broken_name(), "damaged"),
-    "values of no size": ("x.npy", npy_bytes(values(3)).replace(b"'<f4'", b"'|S0'"), "is damaged: its header gives"),
-    "a zip without arrays": ("x.npz", zip_without_arrays(), "without arrays"),
-    "a cut safetensors": ("x.safetensors", struct.pack("<Q", 300) + b'{"x":', "truncated or no safetensors"),
-    "a short safetensors": ("x.safetensors", b"\x01\x00", "truncated or no safetensors"),
-    "a text file": ("x.csv", b"1,2,3\n4,5,6\n", "holds no inputs"),
+    "values of no size": ("x.npy", npy_bytes(values(3)).replace(b"'<f4'", b"'|S0'"), "damaged"),
+    "a zip without arrays": ("x.npz", zip_without_arrays(), "zip archive"),
+    "a cut safetensors": ("x.safetensors", struct.pack("<Q", 300) + b'{"x":', "truncated"),
+    "a short safetensors": ("x.safetensors", b"\x01\x00", "truncated"),
+    "a text file": ("x.csv", b"1,2,3\n4,5,6\n", "starts with '1,2,3"),
 }
 
 
@@ -200,7 +200,7 @@ def test_a_broken_file_gets_one_sentence(tmp_path: Path, case: str) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputsFileError, match="There are no inputs at"):
+    with pytest.raises(InputsFileError, match="none.npy"):
         open_inputs(tmp_path / "none.npy", IMAGE)
     with pytest.raises(InputsFileError, match="is not a file"):
         open_inputs(tmp_path, IMAGE)

@@ -40,11 +40,11 @@ def test_sizes_are_of_one_input_or_of_all_that_have_free_dimensions(asked: Any, 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"fixed": (12,)}, r"--size fixed:12: the input 'fixed' has no free dimension: its shape is \(samples, 12\)"),
-        ({"audio": (1, 2)}, r"--size audio:1x2: the input 'audio' has 1 free dimension.*(?s:.)*Give --size audio:1\."),
+        ({"fixed": (12,)}, r"--size fixed:12: .*'fixed'.*\(samples, 12\)"),
+        ({"audio": (1, 2)}, r"--size audio:1x2: .*'audio'.* 1 free dimension.*(?s:.)*Give --size audio:1$"),
         ({"image": (1, 2, 3)}, "has 2 free dimensions"),
         ({"audoi": (1,)}, "(?s)names the input 'audoi'.*Did you mean 'audio'"),
-        ({None: (1, 2, 3)}, "--size 1x2x3: no input has so many free dimensions"),
+        ({None: (1, 2, 3)}, "--size 1x2x3: no input has 3 free dimensions"),
     ],
 )
 def test_a_size_that_no_input_can_have_is_refused_with_the_way_out(asked: Any, message: str) -> None:
@@ -54,6 +54,6 @@ def test_a_size_that_no_input_can_have_is_refused_with_the_way_out(asked: Any, m
 
 def test_a_model_of_fixed_sizes_takes_none() -> None:
     fixed = Signature((TensorSpec("x", "float32", (None, 12)),), ())
-    with pytest.raises(UsageError, match=r"no input has a free dimension: x \(samples, 12\)"):
+    with pytest.raises(UsageError, match=r"--size 3: .* x \(samples, 12\)"):
         asked_sizes(fixed, {None: (3,)})
     assert free_inputs(fixed) == {} and free_inputs(MODEL) == {"image": 2, "audio": 1, "wave": 1}

@@ -56,8 +56,8 @@ def test_an_optimizer_that_only_keras_has_also_where_the_model_brings_it() -> No
 
 def test_steps_and_batches_below_one() -> None:
     x = noise(4, 3)
-    assert "steps 0: the value must be at least 1" in refuse(dense(3, (1, None)), x, sums(x), steps=0)
-    assert "batch_size 0: the value must be at least 1" in refuse(dense(3, (1, None)), x, sums(x), batch_size=0)
+    assert "steps 0" in refuse(dense(3, (1, None)), x, sums(x), steps=0)
+    assert "batch_size 0" in refuse(dense(3, (1, None)), x, sums(x), batch_size=0)
 
 
 @pytest.mark.parametrize(
