@@ -138,8 +138,8 @@ def test_what_needs_tensorflow_says_how_to_install_one(place: Place, words: tupl
     assert (done.returncode, done.stdout) == (2, "")
     said = [line for line in done.stderr.splitlines() if line.startswith(("pycheck:", "  "))]
     assert said == [
-        f"pycheck: TensorFlow is not installed for {sys.executable}; pycheck runs the model with it.",
-        '  Install one that pycheck supports (2.16 to 2.21): pip install "pycheck[tensorflow]"',
+        f"pycheck: TensorFlow is not installed for {sys.executable}.",
+        '  Install a supported version (2.16 to 2.21): pip install "pycheck[tensorflow]"',
     ]
 
 

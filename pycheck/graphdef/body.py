@@ -27,12 +27,12 @@ Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None
 
 _LOOPS = (
-    "The model has loops of TensorFlow 1, which are cycles in its graph; one of them is at {node}. pycheck converts "
-    "loops that are functions, as TensorFlow 2 makes them."
+    "The model has a TensorFlow 1 loop at {node}, which is a cycle in the graph. pycheck only converts TensorFlow 2 "
+    "loops, which are functions."
 )
 _WITHOUT_LOOPS = (
-    "Save the model with TensorFlow 2, or call tf.compat.v1.enable_control_flow_v2() before its graph is built and "
-    "save it again. Or give an artifact with --tfjs-model."
+    "Save the model with TensorFlow 2, or call tf.compat.v1.enable_control_flow_v2() before you build its graph. Or "
+    "give an artifact: --tfjs-model PATH"
 )
 
 PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")

@@ -27,16 +27,19 @@ def embed_tables(graph_def: Any, handles: Mapping[str, Any]) -> None:
         if changing := next((node for op, node in users if op.startswith(_WRITERS)), None):
             raise ConversionError(
                 f"The model changes its lookup table when it predicts, at {changing}: it keeps a state.",
-                "Leave the part that does so out of the model to compare.",
+                "Remove this part from the model to compare.",
             )
         if not users or not all(op.startswith("LookupTable") for op, _ in users):
             used = ", ".join(sorted({op for op, _ in users})) or "nothing"
-            raise ConversionError(f"The model keeps state that cannot become a constant: {name}, used by {used}.")
+            raise ConversionError(
+                f"The model keeps a state that cannot become a constant: {name}, used by {used}.",
+                "Remove this part from the model to compare.",
+            )
         keys, values = _contents(name, handle, uses.types_of_lookups(name))
         if not len(keys):
             raise ConversionError(
-                f"The model keeps state that cannot become a constant: the lookup table {name}, which is empty. "
-                "Fill the table before the model is saved."
+                f"The lookup table {name} is empty, so it cannot become a constant.",
+                "Fill the table before you save the model.",
             )
         _embed(graph_def, name, keys, values)
 
@@ -72,7 +75,7 @@ def _contents(name: str, handle: Any, types: tuple[int, int] | None) -> tuple[An
             return keys, keys
         exported = tf.raw_ops.LookupTableExportV2(table_handle=handle, Tkeys=types[0], Tvalues=types[1])
     except (tf.errors.OpError, ValueError, TypeError) as error:
-        raise ConversionError(f"The lookup table {name} cannot be read: {type(error).__name__}.") from error
+        raise ConversionError(f"Cannot read the lookup table {name}: {type(error).__name__}.") from error
     keys, values = (tensor.numpy() for tensor in exported)
     if keys.ndim == 2 and keys.shape[1] == 1:  # a MutableDenseHashTable's, with its empty buckets, which share a key
         once = np.unique(keys[:, 0], return_counts=True)
@@ -80,9 +83,9 @@ def _contents(name: str, handle: Any, types: tuple[int, int] | None) -> tuple[An
         keys, values = keys[used, 0], values[used].reshape(-1) if values[0].size == 1 else values[used]
     if values.ndim != 1:
         raise ConversionError(
-            f"The values of the lookup table {name} have the shape {list(values.shape[1:])}; TF.js's tables hold "
+            f"The values of the lookup table {name} have the shape {list(values.shape[1:])}, but TF.js only supports "
             "single values.",
-            "Look up a number, and gather the rows of a matrix with it.",
+            "Look up an index, and gather the rows of a matrix with it: tf.gather(matrix, table.lookup(keys))",
         )
     order = np.argsort(keys)
     return keys[order], values[order]

@@ -54,7 +54,7 @@ class Column:
 def open_columns(path: Path) -> tuple[Column, ...]:
     """Open the arrays of a file; a .npy has one, named "". InputsFileError if the file is not complete."""
     if not path.exists():
-        raise InputsFileError(f"Cannot find the inputs {path}.", "Check the path.")
+        raise InputsFileError(f"There are no inputs at {path}.", "Check the path.")
     if not path.is_file():
         raise InputsFileError(f"{path} is not a file.", _FORMATS)
     try:

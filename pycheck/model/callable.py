@@ -16,10 +16,10 @@ from .sample_axis import with_sample_axes
 from .signatures import choose_endpoint
 
 _RENAME = (
-    "TensorFlow refuses this name wherever it makes a graph, model.predict included; name the model or the layer "
-    "in ASCII letters, digits, '_', '-' and '.', beginning with a letter."
+    "TensorFlow does not allow this name in a graph. Rename the model or the layer: ASCII letters, digits, '_', '-' "
+    "and '.', with a letter first."
 )
-_WRAP = "A subclass with several arguments needs a wrapper: keras.Model(inputs, model(*inputs))."
+_WRAP = "If the model takes several arguments, wrap it: keras.Model(inputs, model(*inputs))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,11 @@ def _refuse_stateful(model: Any) -> None:
     names = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in stateful)
     package = "keras" if is_keras3(model) else "tf_keras"
     raise ModelFileError(
-        f"Layers keep their state from one prediction to the next (stateful=True): {names}. A result would depend on "
-        "all earlier calls.",
-        "Save the model with stateful=False and check that file. It has the same weights and gives the same first "
-        "prediction after a reset:\n"
+        f"Layers keep their state between predictions (stateful=True): {names}. A result would depend on all earlier "
+        "calls.",
+        "Save the model with stateful=False, and check that file. It has the same weights and the same first "
+        "prediction "
+        "after a reset:\n"
         f"import {package}\n"
         f"model = {package}.models.load_model(PATH)\n"
         "for layer in model._flatten_layers():\n"
@@ -231,7 +232,10 @@ def _tf_keras_target(model: Any) -> Target:
         raise _not_built(model)
     arguments, keywords = save_spec
     if keywords:
-        raise ModelFileError(f"The model {model.name} takes tensors as keywords: {', '.join(keywords)}.")
+        raise ModelFileError(
+            f"The model {model.name} takes tensors as keywords, which pycheck does not support: {', '.join(keywords)}.",
+            "Wrap it in a model with positional inputs: keras.Model(inputs, outputs)",
+        )
     flat_specs = tf.nest.flatten(arguments)
     names = tuple(spec.name or f"input_{index + 1}" for index, spec in enumerate(flat_specs))
     training = {"training": False} if model._call_spec.expects_training_arg else {}
@@ -247,8 +251,8 @@ def _tf_keras_target(model: Any) -> Target:
 
 def _not_built(model: Any) -> ModelFileError:
     return ModelFileError(
-        f"The model {model.name!r} is not built: its input shapes are not known.",
-        "Call it once on a sample, or start it with keras.Input(...).",
+        f"The model {model.name!r} is not built: its input shapes are unknown.",
+        "Call it once on a sample, or begin it with keras.Input(...)",
     )
 
 
@@ -275,7 +279,7 @@ def _trace(target: Target, *, batched: bool) -> Traced:
         raise
     except Exception as error:
         raise ModelFileError(
-            f"The model cannot be run on inputs of its own shapes "
+            f"The model fails on inputs of its own shapes "
             f"({', '.join(f'{n}: {list(s.shape)}' for n, s in zip(names, specs, strict=True))}): {one_line(error)}.",
             _RENAME if "scope name" in str(error) else _WRAP,
         ) from error
@@ -288,7 +292,7 @@ def _trace(target: Target, *, batched: bool) -> Traced:
 def _known_shape(name: str, spec: Any) -> list[int | None]:
     if spec.shape.rank is None:
         raise ModelFileError(
-            f"The input {name!r} has no known number of dimensions.", "Export the model with an input signature."
+            f"The input {name!r} has an unknown number of dimensions.", "Export the model with an input signature."
         )
     return list(spec.shape)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ModelFileError
 
-_NO_NUMBERS = {"string": "strings", "variant": "values of a kind of its own", "resource": "a resource"}
+_NO_NUMBERS = {"string": "strings", "variant": "values of type variant", "resource": "a resource"}
 
 
 def comparable(outputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -25,10 +25,10 @@ def comparable(outputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, .
             else:
                 kept[part] = tensor
     if not kept:
-        held = "; ".join(left_out) or "it gives none"
+        held = "; ".join(left_out) or "it has no outputs"
         raise ModelFileError(
-            f"The model has no output of numbers to compare: {held}.",
-            "Export a signature that gives the numbers too, and choose it with --signature.",
+            f"The model has no numeric output: {held}.",
+            "Export a signature with numeric outputs, and add --signature NAME",
         )
     return kept, tuple(left_out)
 

@@ -38,16 +38,15 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
         places = ", ".join(write.node for write in state.read)
         raise ConversionError(
             f"The model changes its own variables when it predicts, at {places}: "
-            + ("it draws other random numbers each time." if state.draws_random else "it keeps a state."),
-            "Leave the layer that does so out of the model to compare; the part before it and the part behind it "
-            "can be compared each by itself.",
+            + ("it draws new random numbers in each run." if state.draws_random else "it keeps a state."),
+            "Remove this layer from the model to compare. You can compare the parts before and after it separately.",
         )
     function = state.inference
     try:
         with without_native_noise():
             graph_def, inputs = frozen_graph(function)
     except Exception as error:
-        raise ConversionError(f"The model cannot become a graph of constants: {one_line(error)}.") from error
+        raise ConversionError(f"Cannot freeze the model into a graph of constants: {one_line(error)}.") from error
     captured = {inner.name: outer for outer, inner in function.graph.captures}
     states = inputs[len(input_names) :]
     embed_tables(graph_def, {_node_name(name): captured[name] for name in states})

@@ -23,8 +23,8 @@ SAVED_MODEL = "saved-model"
 TFJS = "tfjs"
 KERAS_OBJECT = "keras-object"
 
-_ACCEPTED = "pycheck reads Keras .keras and .h5/.hdf5 files, SavedModel folders, and TF.js model.json files."
-_SAVE_WHOLE = "Save the whole model instead: model.save('model.keras')."
+_ACCEPTED = "Give a Keras file (.keras, .h5, .hdf5), a SavedModel folder, or a TF.js model.json."
+_SAVE_WHOLE = "Save the whole model: model.save('model.keras')"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version and padding of an HDF5 global heap
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -44,14 +44,14 @@ class ModelSource:
 
 
 def identify(path: Path) -> ModelSource:
-    """What kind of model `path` holds, decided by content and not by its suffix.
+    """Identify the kind of model at `path`, by its content and not by its suffix.
 
     Raises ModelFileError for whatever cannot be a whole model: missing, empty,
     truncated, weights only, a checkpoint, text.
     """
     path = Path(path)
     if not path.exists():
-        raise ModelFileError(f"There is no model at {path}.", "Check the path; it is taken from the current directory.")
+        raise ModelFileError(f"There is no model at {path}.", "Check the path. It is relative to the current folder.")
     if path.is_dir():
         folder_format = _identify_folder(path)
         digest = _hash_artifact(path / "model.json") if folder_format == TFJS else _hash_folder(path)
@@ -63,9 +63,9 @@ def identify(path: Path) -> ModelSource:
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise ModelFileError(f"Cannot read {path}: {error.strerror or error}.") from error
     if size == 0:
-        raise ModelFileError(f"{path} is empty (0 bytes).", "Save or copy the model again.")
+        raise ModelFileError(f"{path} is empty (0 bytes).", "Copy the model again, or save it again.")
     file_format = _identify_file(path, head)
     return ModelSource(path, file_format, _hash_artifact(path) if file_format == TFJS else _hash_file(path))
 
@@ -110,15 +110,15 @@ def _identify_folder(path: Path) -> str:
     for graph in (path / "saved_model.pb", path / "saved_model.pbtxt"):
         if graph.is_file():
             if graph.stat().st_size == 0:
-                raise ModelFileError(f"{graph} is empty (0 bytes).", "Export or copy the model again.")
+                raise ModelFileError(f"{graph} is empty (0 bytes).", "Copy the model again, or export it again.")
             return SAVED_MODEL
     if (path / "model.json").is_file():
         return _identify_file(path / "model.json", (path / "model.json").read_bytes()[:512])
     if (path / "checkpoint").is_file():
-        raise ModelFileError(f"{path} holds a checkpoint: weights without a model.", _SAVE_WHOLE)
+        raise ModelFileError(f"{path} is a checkpoint: it has weights, but no model.", _SAVE_WHOLE)
     if known := foreign_folder(path):
         raise known
-    raise ModelFileError(f"{path} is a folder without saved_model.pb, so it is no SavedModel.", _ACCEPTED)
+    raise ModelFileError(f"{path} is not a SavedModel: it has no saved_model.pb.", _ACCEPTED)
 
 
 def _identify_file(path: Path, head: bytes) -> str:
@@ -127,7 +127,7 @@ def _identify_file(path: Path, head: bytes) -> str:
     if head.startswith(_ZIP_MAGIC):
         return _identify_zip(path)
     if path.name == "saved_model.pb":
-        raise ModelFileError(f"{path} is one file of a SavedModel.", f"Give its folder: {path.parent}")
+        raise ModelFileError(f"{path} is only one file of a SavedModel.", f"Give its folder: {path.parent}")
     if known := foreign_file(path, head):
         raise known
     if path.suffix == ".json" or head.lstrip()[:1] == b"{":
@@ -143,29 +143,38 @@ def _identify_h5(path: Path) -> str:
     _refuse_endless_heap(path)
     if _h5_attribute(path, "model_config") is not None:
         return KERAS_H5
-    kind = "weights without a model" if _looks_like_weights(path) else "HDF5 data, but no Keras model"
-    raise ModelFileError(f"{path} holds {kind}.", _SAVE_WHOLE)
+    kind = "only weights" if _looks_like_weights(path) else "HDF5 data"
+    raise ModelFileError(f"{path} has {kind}, but no Keras model.", _SAVE_WHOLE)
 
 
 def _identify_zip(path: Path) -> str:
     if not zipfile.is_zipfile(path):
-        raise ModelFileError(f"{path} is truncated: its zip directory is missing.", "Copy or save the model again.")
+        raise ModelFileError(
+            f"Cannot read {path}: it is truncated, its zip directory is missing.",
+            "Copy the model again, or save it again.",
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             damaged = archive.testzip() if "config.json" in names else None
     except (OSError, *ZIP_ERRORS) as error:
-        raise ModelFileError(f"{path} is damaged: {error}.", "Copy or save the model again.") from error
+        raise ModelFileError(
+            f"Cannot read {path}: it is damaged: {error}.", "Copy the model again, or save it again."
+        ) from error
     if damaged is not None:
-        raise ModelFileError(f"{path} is damaged: its member {damaged} fails its checksum.", "Copy the model again.")
+        raise ModelFileError(
+            f"Cannot read {path}: it is damaged, the checksum of {damaged} is wrong.", "Copy the model again."
+        )
     if "config.json" in names and any(name.startswith("model.weights") for name in names):
         _parse_json(path, _zip_json(path))
         return KERAS_V3
     if any(name.endswith(".npy") for name in names):
-        raise ModelFileError(f"{path} is a NumPy archive, not a model.", "The model comes first, the inputs second.")
+        raise ModelFileError(f"{path} is a NumPy archive, not a model.", "Give the model first, then the inputs.")
     if known := foreign_archive(path, names):
         raise known
-    raise ModelFileError(f"{path} is a zip archive, but holds no Keras model (no config.json with weights).", _ACCEPTED)
+    raise ModelFileError(
+        f"{path} is a zip archive, but not a Keras model: it has no config.json with weights.", _ACCEPTED
+    )
 
 
 def _identify_json(path: Path) -> str:
@@ -176,8 +185,8 @@ def _identify_json(path: Path) -> str:
     if isinstance(content, dict) and "modelTopology" in content:
         return TFJS
     if isinstance(content, dict) and {"class_name", "config"} <= content.keys():
-        raise ModelFileError(f"{path} holds an architecture without weights, as model.to_json() gives it.", _SAVE_WHOLE)
-    raise ModelFileError(f"{path} is JSON, but not a TF.js model (no modelTopology).", _ACCEPTED)
+        raise ModelFileError(f"{path} has an architecture, but no weights.", _SAVE_WHOLE)
+    raise ModelFileError(f"{path} is JSON, but not a TF.js model: it has no modelTopology.", _ACCEPTED)
 
 
 def _h5_attribute(path: Path, name: str, group: str = "/") -> str | None:
@@ -189,7 +198,7 @@ def _h5_attribute(path: Path, name: str, group: str = "/") -> str | None:
             value = None if node is None else node.attrs.get(name)
     except (OSError, RuntimeError, KeyError) as error:
         reason = "it is truncated" if "truncated" in str(error) else f"HDF5 cannot open it ({_first_line(error)})"
-        raise ModelFileError(f"{path} cannot be read: {reason}.", "Copy or save the model again.") from error
+        raise ModelFileError(f"Cannot read {path}: {reason}.", "Copy the model again, or save it again.") from error
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return None if value is None else str(value)
@@ -210,8 +219,8 @@ def _refuse_endless_heap(path: Path) -> None:
                 index, size = struct.unpack_from("<H6xQ", content, at)
                 if not index and not size:
                     raise ModelFileError(
-                        f"{path} cannot be read: it is damaged at byte {at}, in a heap of texts.",
-                        "Copy or save the model again.",
+                        f"Cannot read {path}: it is damaged at byte {at}.",
+                        "Copy the model again, or save it again.",
                     )
                 at += 16 + (size + 7) // 8 * 8 if index else size  # free space counts its own header
             start = content.find(_HEAP, start + 1)
@@ -224,7 +233,9 @@ def _looks_like_weights(path: Path) -> bool:
         with h5py.File(path, "r") as file:
             return "layer_names" in file.attrs or bool({"layers", "_layer_checkpoint_dependencies", "vars"} & set(file))
     except (OSError, RuntimeError, KeyError) as error:
-        raise ModelFileError(f"{path} is damaged: {_first_line(error)}.", "Copy or save the model again.") from error
+        raise ModelFileError(
+            f"Cannot read {path}: it is damaged: {_first_line(error)}.", "Copy the model again, or save it again."
+        ) from error
 
 
 def _zip_json(path: Path) -> str:
@@ -236,7 +247,7 @@ def _parse_json(path: Path, text: str) -> Any:
     try:
         return json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ModelFileError(f"{path} holds JSON that cannot be read: {_first_line(error)}.", _ACCEPTED) from error
+        raise ModelFileError(f"Cannot read the JSON in {path}: {_first_line(error)}.", _ACCEPTED) from error
 
 
 def _glimpse(head: bytes) -> str:

@@ -34,9 +34,8 @@ def with_lambdas(path: str, config: Any, objects: Mapping[str, Any]) -> tuple[An
             return _GIVEN
         if code is None:
             raise ModelFileError(
-                f"{path}: {where} is a lambda, whose code the file does not hold.",
-                "Write it as a function into a Python file and name that function, which is taken for every lambda: "
-                "--custom-objects your_module:your_function",
+                f"Cannot load {path}: {where} is a lambda, and the file does not have its code.",
+                "Write the lambda as a function in a Python file, and add --custom-objects your_module:your_function",
             )
         name = f"pycheck_lambda_{len(known)}"
         known[name] = _loaded(path, where, code)
@@ -79,9 +78,8 @@ def _loaded(path: str, where: str, code: list[Any]) -> Any:
         return generic_utils.func_load(code, globs={"tf": tf, "K": _backend()})
     except Exception as error:  # the bytecode of another version of Python
         raise ModelFileError(
-            f"{path}: {where} is a lambda, whose bytecode this Python cannot read ({error}).",
-            "Write it as a function into a Python file and name that function: "
-            "--custom-objects your_module:your_function",
+            f"Cannot load {path}: {where} is a lambda with bytecode of a different Python version ({error}).",
+            "Write the lambda as a function in a Python file, and add --custom-objects your_module:your_function",
         ) from error
 
 

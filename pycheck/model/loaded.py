@@ -176,7 +176,7 @@ class Model:
             layers = ", ".join(f"{name} ({of})" for name, of in self.training_calls.items())
             raise ConversionError(
                 f"{error.message} Called with training=True: {layers}.",
-                "Call the layer without training=True in the model that is converted.",
+                "Call the layer without training=True, and save the model again.",
             ) from error
         finally:
             give_back()
@@ -190,5 +190,5 @@ class Model:
         except ConversionError:  # whoever needs the graph itself will say so
             return {}
         except Exception as error:  # whatever TensorFlow says of a graph that is odd: the run goes on without hints
-            self.notes = (*self.notes, f"what the inputs are to hold could not be read: {one_line(error)}")
+            self.notes = (*self.notes, f"the expected values of the inputs are unknown: {one_line(error)}")
             return {}

@@ -60,8 +60,8 @@ def load(
     """
     if signature is not None and not (isinstance(model, ModelSource) and model.format == sources.SAVED_MODEL):
         raise UsageError(
-            f"--signature {signature}: only a SavedModel has signatures",
-            "Leave --signature out: the whole model is checked.",
+            f"--signature {signature}: only a SavedModel has signatures.",
+            "Remove --signature.",
         )
     if isinstance(model, ModelSource):
         _refuse_early(model, trust)
@@ -89,7 +89,7 @@ def _refuse_early(source: ModelSource, trust: bool) -> None:
 def _load_object(model: Any) -> Model:
     if not (is_keras3(model) or is_tf_keras(model)):
         raise ModelFileError(
-            f"A {type(model).__module__}.{type(model).__qualname__} is not a keras.Model.",
+            f"The model is a {type(model).__module__}.{type(model).__qualname__}, not a keras.Model.",
             "Give a keras.Model, or the path of a model.",
         )
     traced = trace_keras(model)
@@ -117,7 +117,7 @@ def _load_saved_model(source: ModelSource, trust: bool, signature: str | None) -
     try:
         loaded = tf.saved_model.load(str(source.path), tags=serving_tags(tag_sets))
     except Exception as error:
-        raise ModelFileError(f"{source.path} cannot be loaded: {one_line(error)}", "Export the model again.") from error
+        raise ModelFileError(f"Cannot load {source.path}: {one_line(error)}.", "Export the model again.") from error
     traced, note = trace_saved_model(str(source.path), loaded, signature)
     _refuse_random(source, traced)
     info = ModelInfo(str(source.path), source.format, source.sha256, traced.signature)
@@ -130,10 +130,9 @@ def _refuse_random(source: ModelSource, traced: Traced) -> None:
     if state.draws_random:
         layers = ", ".join(dict.fromkeys(write.layer for write in state.read))
         raise ModelFileError(
-            f"{source.path} predicts something different each time: its layer {layers} draws random numbers, as in "
+            f"{source.path} gives different results in each run: its layer {layers} draws random numbers, as in "
             "training.",
-            "Give the .keras or .h5 file that it was exported from, in which this layer does nothing at prediction; "
-            "or export a model without the layer.",
+            "Give the .keras or .h5 file of this model, or export the model without the layer.",
         )
 
 
@@ -268,19 +267,18 @@ def _loading_error(source: ModelSource, error: Exception, library: str) -> Model
     version = sources.read_keras_version(source) or "the Keras that wrote it"
     if "marshal" in str(error) or "bad code" in str(error):
         return ModelFileError(
-            f"{library} cannot load {source.path}: a Lambda in it is bytecode of another version of Python "
+            f"{library} cannot load {source.path}: a Lambda in it has bytecode of a different Python version "
             f"({one_line(error)}).",
-            "Load it with the Python that wrote it and export it there: model.export('folder').",
+            "Load it with the Python version that wrote it, and export it there: model.export('folder')",
         )
     if library.startswith("keras ") and _release(version) > _release(library.removeprefix("keras ")):
         return ModelFileError(
-            f"{library} cannot load {source.path}, which a newer Keras wrote (Keras {version}): {one_line(error)}.",
+            f"{library} cannot load {source.path}, which the newer Keras {version} wrote: {one_line(error)}.",
             f'Install that Keras or a newer one: pip install --upgrade "keras>={version}"',
         )
     return ModelFileError(
         f"{library} cannot load {source.path}: {one_line(error)}.",
-        f"Load it where it was made, with {'Keras ' * version[:1].isdigit()}{version}, and export it there: "
-        "model.export('folder').",
+        f"Load it with {'Keras ' * version[:1].isdigit()}{version}, and export it there: model.export('folder')",
     )
 
 
@@ -291,12 +289,12 @@ def _release(version: str) -> tuple[int, ...]:
 def _unknown_class(source: ModelSource, name: str, library: str) -> ModelFileError:
     if source.format == sources.KERAS_H5 and library.startswith("keras ") and _is_operation(name):
         return ModelFileError(
-            f"{source.path} uses the operation {name!r} of keras.ops, which {library} does not read back from HDF5.",
-            "Save the model as .keras: model.save('model.keras').",
+            f"{source.path} uses the operation {name!r} of keras.ops, which {library} cannot read from HDF5.",
+            "Save the model as .keras: model.save('model.keras')",
         )
     return ModelFileError(
-        f"{source.path} uses {name!r}, which {library} does not know.",
-        f"Say where it is defined: --custom-objects your_module:{name}",
+        f"{source.path} uses {name!r}, which {library} does not have.",
+        f"Name the module that defines it: --custom-objects your_module:{name}",
     )
 
 
@@ -323,20 +321,20 @@ def _import_one(reference: str) -> tuple[Any, str]:
     module_name, colon, attribute = reference.partition(":")
     if not colon or not module_name or not attribute:
         raise ModelFileError(
-            f"The custom object {reference!r} is not of the form module:attribute.", "Such as my_layers:MyLayer."
+            f"The custom object {reference!r} is not of the form module:attribute.", "Write it as in my_layers:MyLayer."
         )
     try:
         item: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ModelFileError(
-            f"The custom object {reference!r} needs the module {error.name!r}, which is not found.",
-            f"Modules are looked for in {Path.cwd()} and where Python's packages are.",
+            f"Cannot import the custom object {reference!r}: Python finds no module {error.name!r}.",
+            f"Put the module into {Path.cwd()}, or install it.",
         ) from error
     except Exception as error:
-        raise ModelFileError(f"Importing {module_name} for {reference!r} failed: {one_line(error)}") from error
+        raise ModelFileError(f"Cannot import {module_name} for {reference!r}: {one_line(error)}.") from error
     for part in attribute.split("."):
         if not hasattr(item, part):
-            raise ModelFileError(f"The module {module_name} has no {attribute!r}.", f"Asked for by {reference!r}.")
+            raise ModelFileError(f"The module {module_name} has no {attribute!r}.", f"Check the name in {reference!r}.")
         item = getattr(item, part)
     return item, attribute.rpartition(".")[2]
 

@@ -84,7 +84,7 @@ class _Changes:
         if self.cudnn:
             yield f"CuDNN layers, which need a GPU, run as the same layers without CuDNN: {', '.join(self.cudnn)}"
         if self.keras1:
-            yield f"arguments of Keras 1 taken as those of Keras 2: {', '.join(self.keras1)}"
+            yield f"arguments of Keras 1 converted to those of Keras 2: {', '.join(self.keras1)}"
 
 
 def said_in_full(config: Any, version: str, path: str) -> tuple[Any, tuple[str, ...]]:
@@ -172,6 +172,7 @@ class _Rewriter:
 
     def _refusal(self, label: str, what: str, instead: str) -> ModelFileError:
         return ModelFileError(
-            f"{self.path} was written by Keras 1: its layer {label!r} {what}, which no later Keras has.",
-            f"Build the model again with {instead}, in Keras 2, and load the weights into it.",
+            f"Cannot load {self.path}: Keras 1 wrote it, and its layer {label!r} {what}, which later versions do not "
+            "have.",
+            f"Build the model in Keras 2 with {instead}, and load the weights into it.",
         )

@@ -1,4 +1,4 @@
-"""Find what would run code of the model's author while the model is loaded, before anything is loaded."""
+"""Refuses models whose loading would run code of their author, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_keras_config(source: ModelSource, config: dict[str, Any]) -> None:
     for layer, what in _code_in(config, layer="the model"):
         raise ModelFileError(
             f"{source.path}: {layer} {what}, which would run code from the file.",
-            "If you trust where the file came from, say so with --trust-model.",
+            "If you trust the source of the file, add --trust-model",
         )
 
 
@@ -76,7 +76,9 @@ def check_saved_model(source: ModelSource, trust: bool = False) -> tuple[frozens
     try:
         proto.ParseFromString(file.read_bytes())
     except Exception as error:
-        raise ModelFileError(f"{file} is damaged: it is no SavedModel protocol buffer.", "Export it again.") from error
+        raise ModelFileError(
+            f"Cannot read {file}: it is damaged, or not a SavedModel.", "Copy or export the model again."
+        ) from error
     for meta_graph in () if trust else proto.meta_graphs:
         graph = meta_graph.graph_def
         bodies = [("the graph", graph.node), *((f.signature.name, f.node_def) for f in graph.library.function)]
@@ -84,8 +86,9 @@ def check_saved_model(source: ModelSource, trust: bool = False) -> tuple[frozens
             for node in nodes:
                 if node.op in _GRAPH_OPS_WITH_EFFECTS:
                     raise ModelFileError(
-                        f"{source.path}: the operation {node.name} ({node.op}, in {where}) reaches outside the model.",
-                        "If you trust where the folder came from, say so with --trust-model.",
+                        f"{source.path}: the operation {node.name} ({node.op}, in {where}) reads or writes files, "
+                        "or calls Python.",
+                        "If you trust the source of the model, add --trust-model",
                     )
     return tuple(frozenset(graph.meta_info_def.tags) for graph in proto.meta_graphs)
 

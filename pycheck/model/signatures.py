@@ -1,4 +1,4 @@
-"""Choose what a SavedModel is asked for: one of its signatures, else a function that was exported without one."""
+"""Chooses the signature of a SavedModel to run, or a function if it was exported without signatures."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ def choose_endpoint(path: str, loaded: Any, name: str | None) -> Endpoint:
     if len(signatures) == 1:
         return _of_signature(next(iter(signatures.values())))
     if signatures:
-        raise _several(path, tuple(sorted(signatures)), "signatures and none is called serving_default")
+        raise _several(path, tuple(sorted(signatures)), "signatures, and none is called serving_default")
     if usual := next((known for known in _WHOLE if known in functions), None):
         return _of_function(path, usual, functions[usual])
     if len(functions) == 1:
         return _of_function(path, *next(iter(functions.items())))
     if functions:
-        raise _several(path, tuple(functions), "functions and no signature")
+        raise _several(path, tuple(functions), "functions, and no signature")
     raise ModelFileError(
-        f"{path} has no serving signature and no traced function: nothing says what its inputs are.",
-        "Export it with one: model.export(folder), or tf.saved_model.save(model, folder, signatures=...).",
+        f"{path} has no serving signature and no traced function, so its inputs are unknown.",
+        "Export it with a signature: model.export(folder), or tf.saved_model.save(model, folder, signatures=...)",
     )
 
 
 def _several(path: str, names: Sequence[str], what: str) -> ModelFileError:
     return ModelFileError(
         f"{path} has several {what}: {', '.join(names)}.",
-        f"Say which one to check: {' or '.join(f'--signature {name}' for name in names)}",
+        f"Add one of: {', '.join(f'--signature {name}' for name in names)}",
     )
 
 
@@ -71,7 +71,7 @@ def _unknown(path: str, name: str, known: Mapping[str, Any], kind: str) -> Model
     by_lower_case = {item.lower(): item for item in known}
     near = difflib.get_close_matches(name.lower(), by_lower_case, 1, 0.5)
     return ModelFileError(
-        f"{path} has no {kind} {name!r}; it has {', '.join(sorted(known)) or 'none'}.",
+        f"{path} has no {kind} {name!r}. It has {', '.join(sorted(known)) or 'none'}.",
         f"Did you mean --signature {by_lower_case[near[0]]}?" if near else "",
     )
 
@@ -126,8 +126,8 @@ def _of_function(path: str, name: str, function: Any) -> Endpoint:
     usable = [traced for traced in map(_inference, function.concrete_functions) if traced is not None]
     if not usable:
         raise ModelFileError(
-            f"{path} has no signature, and its function {name!r} takes values that are no tensors.",
-            "Export it with a signature: tf.saved_model.save(model, folder, signatures=...).",
+            f"{path} has no signature, and its function {name!r} takes values that are not tensors.",
+            "Export it with a signature: tf.saved_model.save(model, folder, signatures=...)",
         )
     structure, specs = max(usable, key=lambda item: _free_sizes(item[1]))
     args, kwargs = structure
@@ -140,7 +140,7 @@ def _of_function(path: str, name: str, function: Any) -> Endpoint:
         return function(*positional, **keywords)
 
     names = tuple(spec.name or f"input_{index + 1}" for index, spec in enumerate(specs))
-    return Endpoint(names, specs, call, f"{path} has no signature: its function {name} was taken")
+    return Endpoint(names, specs, call, f"{path} has no signature: pycheck runs its function {name}")
 
 
 def _inference(concrete: Any) -> tuple[Any, tuple[Any, ...]] | None:

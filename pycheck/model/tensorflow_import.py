@@ -64,7 +64,7 @@ def _choose_backend() -> None:
 
 def _other_backend(seen: str) -> InstallationError:
     return InstallationError(
-        f"{seen}; pycheck compares TensorFlow with TensorFlow.js.",
-        "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported, or save the model to a "
-        "file and run pycheck compare on it: Keras 3 files run on every backend.",
+        f"{seen}. pycheck compares TensorFlow with TensorFlow.js.",
+        "Set KERAS_BACKEND=tensorflow before you import Keras. Or save the model, and run pycheck compare on the file: "
+        "Keras 3 files run on every backend.",
     )

@@ -149,8 +149,8 @@ class Cache:
             folder = Path(tempfile.mkdtemp(prefix=f".{key[:8]}-", dir=parent))
         except OSError as error:
             raise UsageError(
-                f"the cache folder {self.root} cannot be written: {error.strerror}",
-                "Set PYCHECK_CACHE_DIR to a folder that can, or give --no-cache.",
+                f"Cannot write to the cache folder {self.root}: {error.strerror}.",
+                "Set PYCHECK_CACHE_DIR to a folder that you can write to, or add --no-cache",
             ) from error
         self._unpublished.append(folder)
         return Pending(folder, parent / key, self._hold)

@@ -1,4 +1,4 @@
-"""Folders that a run hands out: looked at before any work is done, written whole or not at all."""
+"""Output folders: checked before the work starts, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from pathlib import Path
 
 from ..errors import UsageError
 
+_NAME = "Name a folder that you can write to."
+
 
 def check_new_folder(option: str, folder: Path) -> None:
-    """UsageError unless a folder can be written there without overwriting anything."""
+    """Raise UsageError unless the folder can be written without overwriting anything."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
-            f"{option} {folder} exists and is not an empty folder", "Name a new folder: nothing is overwritten."
+            f"{option} {folder}: the folder exists and is not empty.", "Name a new folder. pycheck overwrites nothing."
         )
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir():
-        raise UsageError(f"{option} {folder}: {existing} is not a folder")
+        raise UsageError(f"{option} {folder}: {existing} is not a folder.", "Name a new folder.")
     try:
         with tempfile.TemporaryDirectory(prefix=".pycheck-", dir=existing):
             pass
     except OSError as error:
-        raise UsageError(f"{option} {folder} cannot be written: {error.strerror}") from error
+        raise UsageError(f"{option} {folder}: cannot write to this folder: {error.strerror}.", _NAME) from error
 
 
 def write_folder(option: str, folder: Path, files: Mapping[str, bytes]) -> None:
@@ -36,4 +38,4 @@ def write_folder(option: str, folder: Path, files: Mapping[str, bytes]) -> None:
                 (complete / name).write_bytes(content)
             complete.rename(folder)
     except OSError as error:
-        raise UsageError(f"{option} {folder} cannot be written: {error}") from error
+        raise UsageError(f"{option} {folder}: cannot write to this folder: {error}.", _NAME) from error

@@ -1,4 +1,4 @@
-"""Which TensorFlow and Keras are installed, whether pycheck can use them, and the command that mends it if not.
+"""Checks which TensorFlow and Keras are installed, and gives the command that installs a supported version.
 
 Nothing is imported. What is installed is looked up by the names under which TensorFlow is published.
 """
@@ -76,8 +76,8 @@ def tensorflow_problem() -> InstallationError | None:
     tensorflow, keras = find("tensorflow"), find("keras")
     if tensorflow is None:
         return InstallationError(
-            f"TensorFlow is not installed for {sys.executable}; pycheck runs the model with it.",
-            f"Install one that pycheck supports ({_range()}): {_WITH_TENSORFLOW}",
+            f"TensorFlow is not installed for {sys.executable}.",
+            f"Install a supported version ({_range()}): {_WITH_TENSORFLOW}",
         )
     if (0, 0) < tensorflow.release < TENSORFLOW_OLDEST:
         return InstallationError(
@@ -86,7 +86,7 @@ def tensorflow_problem() -> InstallationError | None:
         )
     if keras is None:
         return InstallationError(
-            f"Keras is not installed for {sys.executable}; TensorFlow {tensorflow.version} needs it.",
+            f"Keras is not installed for {sys.executable}, and TensorFlow {tensorflow.version} needs it.",
             f'Install it: pip install "keras>={_dotted(KERAS_OLDEST)}"',
         )
     if (0, 0) < keras.release < KERAS_OLDEST:
@@ -105,13 +105,13 @@ def tf_keras_problem() -> InstallationError | None:
     fitting = _pip_install_tf_keras(tensorflow)
     if tf_keras is None:
         return InstallationError(
-            "The package tf-keras, which is Keras 2, is not installed.",
-            f"Install the one that fits {tensorflow}: {fitting}",
+            "The package tf-keras (Keras 2) is not installed.",
+            f"Install the version for {tensorflow}: {fitting}",
         )
     if (0, 0) not in (tensorflow.release, tf_keras.release) and tf_keras.release != tensorflow.release:
         return InstallationError(
-            f"{tf_keras} does not fit {tensorflow}: both need the same version.",
-            f"Install the one that fits: {fitting}",
+            f"{tf_keras} does not work with {tensorflow}: the versions must be equal.",
+            f"Install the same version: {fitting}",
         )
     return None
 
@@ -126,13 +126,14 @@ def killed(module: str, number: int, last_line: str = "") -> InstallationError:
     """The error for a package whose import kills the process by a signal, after it wrote its last line."""
     name = signal.Signals(number).name
     if number != signal.SIGILL:
-        return _unimportable(module, f"the process was killed by {name}{f': {last_line}' if last_line else ''}")
+        return _unimportable(module, f"{name} killed the process{f': {last_line}' if last_line else ''}")
     package = find(module) or Package(module, "")
     return InstallationError(
-        f"{package} is installed and cannot be imported: the process was killed by {name}: this processor lacks "
-        f"instructions that {package.name} was built for.",
-        "The published packages of TensorFlow for x86 need AVX, which some virtual machines hide. Run pycheck on a "
-        "machine on which this prints avx: grep -m1 -ow avx /proc/cpuinfo",
+        f"Cannot import {package}: {name} killed the process, because this processor lacks instructions that "
+        f"{package.name} needs.",
+        "The x86 packages of TensorFlow need AVX, which some virtual machines hide. Run pycheck on a machine that "
+        "prints "
+        "avx here: grep -m1 -ow avx /proc/cpuinfo",
     )
 
 
@@ -142,8 +143,8 @@ def _unimportable(module: str, why: str) -> InstallationError:
     if package.release > (0, 0):
         exact = f'"{package.name}=={package.version.partition("+")[0]}"'  # an index has no local versions
     return InstallationError(
-        f"{package} is installed and cannot be imported: {why}",
-        f"Install it again, with the versions of other packages that it needs: pip install --force-reinstall {exact}",
+        f"Cannot import {package}: {why.rstrip('.')}.",
+        f"Reinstall it with its dependencies: pip install --force-reinstall {exact}",
     )
 
 
@@ -164,8 +165,8 @@ def unusable_internals(error: BaseException) -> InstallationError:
     if package.release <= TENSORFLOW_NEWEST and package.release >= TENSORFLOW_OLDEST:
         return broken("tensorflow", error)
     return InstallationError(
-        f"{package} lacks what pycheck needs of TensorFlow: {error}.",
-        f'pycheck supports TensorFlow {_range()}: pip install "{package.name}=={_dotted(TENSORFLOW_NEWEST)}.*"',
+        f"{package} does not work with pycheck: {error}.",
+        f'Install a supported version ({_range()}): pip install "{package.name}=={_dotted(TENSORFLOW_NEWEST)}.*"',
     )
 
 

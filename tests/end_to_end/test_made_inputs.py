@@ -83,7 +83,7 @@ def test_ids_may_be_integers_where_keras_takes_floats_and_one_beyond_the_table_i
     np.save(tmp_path / "x.npy", x)
     said = command("compare", tmp_path / "words.keras", tmp_path / "x.npy", *CPU)
     assert said.code == 2
-    assert "Input 'words' holds 400 in sample 3, but 400 rows of tokens have the numbers 0 to 399" in said.messages
+    assert all(fact in said.messages for fact in ("'words' holds 400 in sample 3", "tokens", "0 to 399"))
 
 
 def test_range_and_size_of_one_input_reach_the_inputs(keras: Any, tmp_path: Path, command: Cli) -> None:

@@ -200,7 +200,7 @@ def test_a_broken_file_gets_one_sentence(tmp_path: Path, case: str) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputsFileError, match="none.npy"):
+    with pytest.raises(InputsFileError, match=r"none\.npy"):
         open_inputs(tmp_path / "none.npy", IMAGE)
     with pytest.raises(InputsFileError, match="is not a file"):
         open_inputs(tmp_path, IMAGE)

