@@ -74,7 +74,7 @@ def test_a_model_with_flipped_bytes_is_refused_or_loads(files: Files, run: Cli, 
 @pytest.mark.parametrize("name", ["weights.h5", "only.weights.h5", "weights2.h5"])
 def test_weights_without_a_model_are_called_that(name: str, files: Files, refused: Callable[..., str]) -> None:
     said = refused(files(name), files("x.npy"), *CPU)
-    assert f"{name} only weights" in said
+    assert name in said and "only weights" in said
     assert "model.save(" in said
 
 

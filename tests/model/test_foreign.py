@@ -23,7 +23,7 @@ FILES = {
     "m.pkl": (pickle.dumps([1]), "Python pickle", "model.save"),
     "m.safetensors": ((10).to_bytes(8, "little") + b'{"a":{}}  ', "safetensors", "model.save"),
     "group1-shard1of1.bin": (bytes(40), "weights of a TF.js model", "model.json"),
-    "frozen.pb": (b"\x0a\x10\x0a\x01x\x12\x0bPlaceholder", "frozen graph", "A frozen graph"),
+    "frozen.pb": (b"\x0a\x10\x0a\x01x\x12\x0bPlaceholder", "frozen TensorFlow graph", "A frozen graph"),
     "tfhub_module.pb": (b"\x08\x03", "TensorFlow Hub", "TensorFlow 2"),
     "model.ckpt.data-00000-of-00001": (bytes(40), "checkpoint", "model.save"),
     "model.ckpt.index": (bytes(40), "checkpoint", "model.save"),

@@ -146,7 +146,7 @@ def test_other_files_are_named_for_what_they_are(tmp_path: Path) -> None:
     told = {
         "data.h5": "HDF5 data",
         "inputs.npz": "is a NumPy archive, not a model",
-        "photos.zip": "holds no Keras model",
+        "photos.zip": "not a Keras model",
         "config.json": "not a TF.js model",
         "architecture.json": "an architecture",
         "broken.json": "its JSON is cut off after 18 bytes",

@@ -209,7 +209,7 @@ def test_a_subclassed_model_that_was_called_is_taken(request: pytest.FixtureRequ
 
 def test_something_else_is_no_model(keras: Any) -> None:
     assert "builtins.int" in refusal(3).message
-    assert "is not a keras.Model" in refusal(keras.layers.Dense(3)).message
+    assert "not a keras.Model" in refusal(keras.layers.Dense(3)).message
 
 
 # What cannot be loaded.
@@ -286,7 +286,7 @@ def test_a_module_that_fails_on_import_gives_its_reason(
     (tmp_path / "broken_layers.py").write_text("raise RuntimeError('no licence')")
     monkeypatch.chdir(tmp_path)
     error = refusal(identify(saved["k3.h5"]), custom_objects=["broken_layers:A"])
-    assert "Importing broken_layers" in error.message and "no licence" in error.message
+    assert "broken_layers" in error.message and "no licence" in error.message
 
 
 def test_a_damaged_config_gives_one_line(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_inputs_without_a_known_rank_are_refused(tf: Any, tmp_path: Path) -> Non
 
     odd = Odd()
     tf.saved_model.save(odd, str(tmp_path / "m"), signatures={"serving_default": odd.serve})
-    assert "no known number of dimensions" in refusal(identify(tmp_path / "m")).message
+    assert "number of dimensions" in refusal(identify(tmp_path / "m")).message
 
 
 def test_keras_on_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch, keras: Any) -> None:

@@ -71,9 +71,9 @@ def test_a_signature_or_a_function_is_taken_by_name(
 @pytest.mark.parametrize(
     ("kind", "signature", "message", "advice"),
     [
-        ("two", None, "several signatures .*: decode, encode", "--signature decode or --signature encode"),
+        ("two", None, "several signatures.*: decode, encode", "--signature decode, --signature encode"),
         ("functions", None, "several functions, and no signature: decode, encode", "--signature decode"),
-        ("two", "encod", "has no signature 'encod'; it has decode, encode", "Did you mean --signature encode"),
+        ("two", "encod", "has no signature 'encod'.*decode, encode", "Did you mean --signature encode"),
         ("functions", "Decode", "has no function 'Decode'", "Did you mean --signature decode"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_newer_tensorflow_than_the_tested_ones_is_not_refused_for_its_number(p
         ),
         ({"tf-nightly": "2.22.0.dev20260101"}, "not installed", "pip install tf-keras-nightly"),
         ({"tf-nightly-cpu": "2.22.0.dev1"}, "not installed", "pip install --no-deps tf-keras-nightly"),
-        ({"tensorflow": "2.21.0", "tf-keras": "2.19.0"}, "tf-keras 2.19.0 does not fit tensorflow 2.21.0", "2.21.*"),
+        ({"tensorflow": "2.21.0", "tf-keras": "2.19.0"}, "tf-keras 2.19.0", "2.21.*"),
         ({}, "TensorFlow is not installed", "pycheck[tensorflow]"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_command_tells_of_a_tensorflow_that_kills_the_process_and_ends_with_2(
     done = _convert_with(tmp_path, _HEADER + module)
     assert done.returncode == 2, done.stderr
     message, then = [line for line in done.stderr.splitlines() if not re.match(r"[\w:-]+: [\w ]+$", line)]
-    assert message.startswith("pycheck: tensorflow") and seen in message
+    assert message.startswith("pycheck: ") and "tensorflow" in message and seen in message
     assert then.startswith("  ") and advice in then
 
 
@@ -257,7 +257,7 @@ def test_who_asks_python_for_a_traceback_of_a_fatal_signal_gets_that_too(tmp_pat
     done = _convert_with(tmp_path, _HEADER + "ctypes.string_at(0)", PYTHONFAULTHANDLER="1")
     assert done.returncode == 2
     assert re.search(
-        r'File ".*tensorflow\.py", line 2 in <module>.*\npycheck: tensorflow.*SIGSEGV', done.stderr, re.DOTALL
+        r'File ".*tensorflow\.py", line 2 in <module>.*\npycheck: .*tensorflow.*SIGSEGV', done.stderr, re.DOTALL
     )
 
 
