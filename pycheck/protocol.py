@@ -415,6 +415,6 @@ def decode_page_message(text: str) -> PageMessage:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors()[:3])
         raise RuntimeFailedError(
-            f"the page sent a message that is not of protocol version {PROTOCOL_VERSION}: {problems}: {text[:200]}",
-            "Build the harness again (npm run build) so that it fits this pycheck.",
+            f"The page sent a message that does not fit protocol version {PROTOCOL_VERSION}: {problems}: {text[:200]}",
+            "Rebuild the page: npm run build",
         ) from None

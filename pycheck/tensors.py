@@ -75,7 +75,7 @@ def encode(tensors: Tensors) -> Encoded:
     for name, array in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
         data = _little_endian(np.ascontiguousarray(array).reshape(array.shape))
         if data.dtype.name not in _NAMES:
-            raise ValueError(f"tensor {name!r} has dtype {data.dtype}, which safetensors cannot hold")
+            raise ValueError(f"The tensor {name!r} has dtype {data.dtype}, which safetensors does not support.")
         header[name] = {
             "dtype": _NAMES[data.dtype.name],
             "shape": list(data.shape),
@@ -101,16 +101,18 @@ def decode(data: bytes | bytearray | memoryview | Array) -> dict[str, Array]:
     """
     view = _bytes(data) if isinstance(data, np.ndarray) else memoryview(data).cast("B")
     if len(view) < _PREFIX:
-        raise RuntimeFailedError(f"tensor data of {len(view)} bytes is too short to be safetensors")
+        raise RuntimeFailedError(f"Cannot read tensor data of {len(view)} bytes: it is too short for safetensors.")
     start = _PREFIX + int.from_bytes(view[:_PREFIX], "little")
     if start > len(view):
-        raise RuntimeFailedError(f"tensor data of {len(view)} bytes is cut short: its header alone ends at {start}")
+        raise RuntimeFailedError(
+            f"Cannot read tensor data of {len(view)} bytes: it is truncated, its header ends at {start}."
+        )
     try:
         header = json.loads(bytes(view[_PREFIX:start]))
         entries = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
         return {name: _read(name, entry, view[start:]) for name, entry in entries}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RuntimeFailedError(f"tensor data is not safetensors: {error!r}") from None
+        raise RuntimeFailedError(f"Cannot read tensor data: it is not safetensors: {error!r}.") from None
 
 
 def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
@@ -125,16 +127,18 @@ def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
     if dtype in (np.float32, np.int32, np.bool_, np.complex64):
         return array, None
     if dtype == np.complex128:
-        return array.astype(np.complex64), f"{name}: complex128 rounded to complex64, for TF.js has no complex128"
+        return array.astype(np.complex64), f"{name}: complex128 rounded to complex64, because TF.js has no complex128"
     if dtype.kind == "f" and dtype.itemsize <= 8:
         verb = "widened" if dtype.itemsize < 4 else "rounded"
         with np.errstate(over="ignore"):  # beyond float32 is infinite, in TF.js as here
-            return array.astype(np.float32), f"{name}: {dtype.name} {verb} to float32, for TF.js has no {dtype.name}"
+            return array.astype(
+                np.float32
+            ), f"{name}: {dtype.name} {verb} to float32, because TF.js has no {dtype.name}"
     if dtype.kind in "iu":
         return _to_int32(name, array)
     raise InputsFileError(
-        f"input {name!r} has dtype {dtype}, which TF.js cannot hold",
-        "Give it as float32, int32 or bool.",
+        f"Input {name!r} has dtype {dtype}, which TF.js does not have.",
+        "Convert it to float32, int32 or bool: array.astype('float32')",
     )
 
 
@@ -144,10 +148,11 @@ def _to_int32(name: str, array: Array) -> tuple[Array, str | None]:
         if low < _INT32.min or high > _INT32.max:
             value = low if low < _INT32.min else high
             raise InputsFileError(
-                f"input {name!r} holds {value}, beyond the int32 that TF.js has for {array.dtype.name}",
-                f"Keep it between {_INT32.min} and {_INT32.max}.",
+                f"Input {name!r} has the value {value}, which does not fit into int32, the type of TF.js for "
+                f"{array.dtype.name}.",
+                f"Give values between {_INT32.min} and {_INT32.max}.",
             )
-    return array.astype(np.int32), f"{name}: {array.dtype.name} as int32, for TF.js has no {array.dtype.name}"
+    return array.astype(np.int32), f"{name}: {array.dtype.name} as int32, because TF.js has no {array.dtype.name}"
 
 
 def parts(array: Array) -> Array:
@@ -174,5 +179,7 @@ def _read(name: str, entry: Mapping[str, Any], data: memoryview) -> Array:
     dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
     wanted = dtype.itemsize * math.prod(shape)
     if not 0 <= begin <= end <= len(data) or end - begin != wanted:
-        raise ValueError(f"tensor {name!r} of shape {shape} needs {wanted} bytes, has {begin} to {end} of {len(data)}")
+        raise ValueError(
+            f"The tensor {name!r} of shape {shape} needs {wanted} bytes, but has bytes {begin} to {end} of {len(data)}."
+        )
     return np.frombuffer(data[begin:end], dtype=dtype).reshape(shape)

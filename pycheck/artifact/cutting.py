@@ -69,7 +69,7 @@ def _between(nodes: Mapping[str, Any], root: str, operands: Mapping[str, str]) -
             if ref.startswith("^") or _short(ref) in operands or name in found:
                 continue
             if nodes[name]["op"] == "Placeholder":
-                raise ArtifactFileError(f"{root} reads the input {name}, which nobody gives it")
+                raise ArtifactFileError(f"Cannot isolate {root}: its input {name} has no value.")
             found.add(name)
             pending.append(name)
     return found
@@ -98,7 +98,7 @@ def _placeholder(name: str, value: Array) -> dict[str, Any]:
 
 def _port(name: str, value: Array) -> dict[str, Any]:
     if value.dtype.name not in _TYPES:
-        raise ArtifactFileError(f"{name} has values of dtype {value.dtype}, which TF.js cannot be given")
+        raise ArtifactFileError(f"{name} has values of dtype {value.dtype}, which TF.js does not support.")
     return {"name": name, "dtype": _TYPES[value.dtype.name], "tensorShape": {"dim": [{"size": "-1"}] * value.ndim}}
 
 

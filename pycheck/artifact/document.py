@@ -1,4 +1,4 @@
-"""A model.json and its shards as they lie on disk: checked, nothing decoded, nothing built from them."""
+"""A model.json and its shards on disk: checked, but not decoded."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .json_file import impostor_file, read_json
 
 #: So many names are listed.
 _MOST_NAMED = 5
+_AGAIN = "Copy the model again, or convert it again."
 _BYTES = {"float32": 4, "int32": 4, "bool": 1, "float16": 2, "uint16": 2, "uint8": 1, "complex64": 8}
 
 
@@ -78,7 +79,7 @@ def read_document(path: Path) -> Document:
         else:
             artifact_format, (inputs, outputs) = "layers", _layers_ports(file, content)
     except (LookupError, TypeError, AttributeError, ValueError, OSError, OverflowError) as error:
-        raise ArtifactFileError(f"{file} is damaged: {error!r}", "Copy or convert the model again.") from error
+        raise ArtifactFileError(f"Cannot read {file}: it is damaged: {error!r}.", _AGAIN) from error
     return Document(
         file=file,
         content=content,
@@ -93,9 +94,9 @@ def read_document(path: Path) -> Document:
 def _read(file: Path) -> dict[str, Any]:
     document = read_json(file)
     if not isinstance(document, dict) or not isinstance(document.get("modelTopology"), dict):
-        raise ArtifactFileError(f"{file} is not a TF.js model: it has no modelTopology")
+        raise ArtifactFileError(f"{file} is not a TF.js model: it has no modelTopology.", _AGAIN)
     if not isinstance(document.get("weightsManifest"), list):
-        raise ArtifactFileError(f"{file} is not a TF.js model: it has no weightsManifest")
+        raise ArtifactFileError(f"{file} is not a TF.js model: it has no weightsManifest.", _AGAIN)
     return document
 
 
@@ -110,13 +111,15 @@ def _check_weights(file: Path, document: Mapping[str, Any]) -> tuple[int, str]:
             quantized |= {entry["quantization"]["dtype"] for entry in group["weights"] if "quantization" in entry}
             paths = [str(path) for path in group["paths"]]
         except (KeyError, TypeError) as error:
-            raise ArtifactFileError(f"{file}: its weightsManifest is damaged: {error!r}") from error
+            raise ArtifactFileError(
+                f"Cannot read {file}: its weightsManifest is damaged: {error!r}.", _AGAIN
+            ) from error
         size = sum(_shard_size(file, root, path) for path in paths)
         if size < expected or (exact and size != expected):
             _check_kinds(file, root, paths)
             raise ArtifactFileError(
-                f"{file}: the shards {', '.join(paths)} hold {size} bytes, the manifest promises {expected}",
-                "Copy or convert the model again.",
+                f"Cannot read {file}: the shards {', '.join(paths)} have {size} bytes instead of {expected}.",
+                _AGAIN,
             )
         total += size
     return total, "+".join(sorted(quantized)) or "none"
@@ -126,7 +129,7 @@ def _check_kinds(file: Path, root: Path, paths: Sequence[str]) -> None:
     """ArtifactFileError for a shard that is another kind of file altogether."""
     for path in paths:
         if found := impostor_file(root / path):
-            raise ArtifactFileError(f"{file}: the shard {path!r} is {found[0]}.", found[1])
+            raise ArtifactFileError(f"Cannot read {file}: the shard {path!r} is {found[0]}.", found[1])
 
 
 def _weight_bytes(entry: Mapping[str, Any]) -> int | None:
@@ -137,9 +140,13 @@ def _weight_bytes(entry: Mapping[str, Any]) -> int | None:
 def _shard_size(file: Path, root: Path, path: str) -> int:
     shard = (root / path).resolve()
     if not shard.is_relative_to(root) or "\\" in path or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
-        raise ArtifactFileError(f"{file}: the shard path {path!r} leaves the model's folder; refused")
+        raise ArtifactFileError(
+            f"Cannot read {file}: the shard path {path!r} is outside of the model's folder.", _AGAIN
+        )
     if not shard.is_file():
-        raise ArtifactFileError(f"{file}: the shard {path!r} is missing", "Copy the whole folder, or convert again.")
+        raise ArtifactFileError(
+            f"Cannot read {file}: the shard {path!r} is missing.", "Copy the whole folder, or convert the model again."
+        )
     return shard.stat().st_size
 
 
@@ -158,7 +165,9 @@ def _graph_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], l
     inputs = _placeholders(document)
     outputs = [node["name"] for node in nodes if node["name"] not in used and node.get("op") != "Placeholder"]
     if not outputs:
-        raise ArtifactFileError(f"{file}: neither a signature nor free nodes tell its outputs")
+        raise ArtifactFileError(
+            f"Cannot read {file}: its outputs are unknown, because it has no signature and no unused nodes.", _AGAIN
+        )
     return [Port(name, name) for name in inputs], [Port(name, name) for name in outputs]
 
 
@@ -179,8 +188,8 @@ def _check_constants(file: Path, document: Mapping[str, Any]) -> None:
             f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         )
         raise ArtifactFileError(
-            f"{file}: its weightsManifest lacks weights that its graph reads: {shown}.",
-            "model.json and shards are of two conversions, or were edited: copy the whole folder, or convert again.",
+            f"Cannot read {file}: its weightsManifest does not have weights that its graph reads: {shown}.",
+            "Copy the whole folder, or convert the model again.",
         )
 
 
@@ -206,7 +215,7 @@ def _layers_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], 
             inputs, outputs = (_port_names(config[key]) for key in ("input_layers", "output_layers"))
             _check_layer_names(file, config)
     except (KeyError, TypeError, IndexError) as error:
-        raise ArtifactFileError(f"{file}: its layers topology is damaged: {error!r}") from error
+        raise ArtifactFileError(f"Cannot read {file}: its layers topology is damaged: {error!r}.", _AGAIN) from error
     return [Port(name, name) for name in inputs], [Port(name, name) for name in outputs]
 
 
@@ -223,8 +232,8 @@ def _check_layer_names(file: Path, config: Mapping[str, Any]) -> None:
     missing = sorted(set(named) - known)
     if missing:
         raise ArtifactFileError(
-            f"{file}: its topology names layers that it does not have: {', '.join(missing)}",
-            "Copy or convert the model again.",
+            f"Cannot read {file}: its topology refers to missing layers: {', '.join(missing)}.",
+            _AGAIN,
         )
 
 

@@ -93,7 +93,7 @@ def with_epsilons(
     document = replace(document, content=copy.deepcopy(dict(document.content)))
     found = [place for place in places(document, decode_weights(document), layers) if place.layer in epsilons]
     if missing := sorted(epsilons.keys() - {place.layer for place in found}):
-        raise ArtifactFileError(f"the artifact has no epsilon in {', '.join(missing)}")
+        raise ArtifactFileError(f"The artifact has no epsilon in {', '.join(missing)}.")
     for place in found:
         if document.format == "layers":
             place.holder["epsilon"] = epsilons[place.layer]

@@ -1,4 +1,4 @@
-"""Reads JSON as a browser reads it, which is stricter than Python, and names what a file is that is none."""
+"""Reads JSON as strictly as browsers do, and recognizes files of a different kind."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 from ..errors import ArtifactFileError
 
 _GLIMPSE_BYTES = 512
-_COPY_AGAIN = "Copy or convert the model again."
+_COPY_AGAIN = "Copy the model again, or convert it again."
 #: Files that are saved as model.json or as a shard by mistake: how they start, what they are, what to do.
 _IMPOSTORS = (
     (
         re.compile(rb"version https://git-lfs\.github\.com/"),
-        "a Git LFS pointer, not the file itself",
-        "Fetch the file: git lfs pull.",
+        "a Git LFS pointer, not the file",
+        "Fetch the file: git lfs pull",
     ),
     (
         re.compile(rb"(?i)<(!doctype|html|head|body|\?xml|!--)"),
-        "a web page (HTML), as a server sends for an error or a login",
-        "Download the raw file, and look at it before you use it.",
+        "an HTML page, such as an error or a login page",
+        "Download the raw file.",
     ),
-    (re.compile(rb"\x1f\x8b"), "compressed with gzip", "Decompress it first: gunzip."),
-    (re.compile(rb"PK\x03\x04"), "a zip archive", "Unpack it first, and give the path of the model.json in it."),
-    (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16", "Save it as UTF-8, the encoding that browsers read JSON in."),
+    (re.compile(rb"\x1f\x8b"), "compressed with gzip", "Decompress it with gunzip."),
+    (re.compile(rb"PK\x03\x04"), "a zip archive", "Unzip it, and give the path of its model.json."),
+    (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16", "Save it as UTF-8: browsers read JSON as UTF-8."),
 )
 #: What is left of a document that ends too early, where reading stops: nothing, or part of a word.
 _CUT = re.compile(r"\s*(t|tr|tru|f|fa|fal|fals|n|nu|nul|-)?\s*")
@@ -36,7 +36,7 @@ _TRAILING_COMMA = re.compile(r",\s*[\]}]")
 
 
 def impostor(head: bytes) -> tuple[str, str] | None:
-    """What a file is instead, and what to do, by its first bytes; None where nothing is known of them."""
+    """Recognize a file that is not JSON by its first bytes: its kind and the advice; None if unknown."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next(((what, advice) for pattern, what, advice in _IMPOSTORS if pattern.match(start)), None)
 
@@ -56,7 +56,7 @@ def read_json(file: Path) -> Any:
         data = file.read_bytes()
     except OSError as error:
         raise ArtifactFileError(
-            f"{file} cannot be read: {error.strerror}", "Give the path of a TF.js model.json, or of its folder."
+            f"Cannot read {file}: {error.strerror}.", "Give the path of a TF.js model.json, or of its folder."
         ) from error
     if not data:
         raise _refused(file, "it is empty (0 bytes)", _COPY_AGAIN)
@@ -71,7 +71,7 @@ def read_json(file: Path) -> Any:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        reason = f"it is not text in UTF-8, from byte {error.start} on"
+        reason = f"it is not UTF-8 at byte {error.start}"
         raise _refused(file, reason, _COPY_AGAIN) from error
     try:
         content = json.loads(text, parse_constant=constant)
@@ -89,7 +89,7 @@ def _refused(file: Path, reason: str, advice: str) -> ArtifactFileError:
 
 
 def _syntax(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
-    """Why it is not JSON, and what to do."""
+    """Say why a text is not JSON, and how to fix it."""
     where = f"line {error.lineno}, column {error.colno}"
     at = error.pos
     if _CUT.fullmatch(text, at) or error.msg.startswith("Unterminated string"):
@@ -98,17 +98,17 @@ def _syntax(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
     if any(_TRAILING_COMMA.match(text, start) for start in (at, before - 1)):
         return f"its JSON has a comma before a closing bracket at {where}", "Remove the comma."
     if text[at : at + 2] in ("//", "/*") or text[at : at + 1] == "#":
-        return f"its JSON has a comment at {where}", "Remove the comment: JSON has none."
+        return f"its JSON has a comment at {where}", "Remove the comment: JSON does not allow it."
     if _PYTHON.match(text, at):
         return (
             f"it is a Python literal, not JSON (at {where})",
-            "Write it with json.dump(model, file) instead of str(model) or print(model).",
+            "Write it with json.dump(model, file)",
         )
     if _JAVASCRIPT.match(text):
-        return "it is a JavaScript module, not JSON", "Keep only the object, with all names in double quotes."
+        return "it is a JavaScript module, not JSON", "Keep only the object, and put all names in double quotes."
     if error.msg == "Extra data":
-        return f"something follows the JSON document, at {where}: {_shown(text, at)}", _COPY_AGAIN
-    return f"its JSON breaks at {where}: {error.msg}, at {_shown(text, at)}", _COPY_AGAIN
+        return f"it has text after the JSON document, at {where}: {_shown(text, at)}", _COPY_AGAIN
+    return f"its JSON is invalid at {where}: {error.msg}, at {_shown(text, at)}", _COPY_AGAIN
 
 
 def _shown(text: str, at: int) -> str:
@@ -116,24 +116,26 @@ def _shown(text: str, at: int) -> str:
 
 
 def _nonfinite(content: Any, constants: list[str]) -> tuple[str, str]:
-    """Which values are no numbers, what wrote them, and what to do."""
+    """Say which values are NaN or infinity, what wrote them, and how to fix it."""
     places = list(_constants(content, ()))
     weights = dict.fromkeys(found for place in places if (found := _weight(content, place)))
     first = ".".join(map(str, places[0])) if places else "a value"
     if not weights:
         count = f" ({len(constants)} such values)" if len(constants) > 1 else ""
         return (
-            f"{first} is {constants[0]}, which JSON does not have and browsers refuse{count}",
-            "Use a finite number, such as -1e9, in its place in the model, and convert the model again.",
+            f"{first} is {constants[0]}, which JSON does not allow{count}",
+            "Use a finite number, such as -1e9, in the model, and convert it again.",
         )
     names = ", ".join(name for name, _ in weights)
     several = len(weights) > 1
     quantization = next(iter(weights))[1]
     return (
-        f"the weight{'s' if several else ''} {names} hold{'' if several else 's'} NaN or infinity, so the quantization "
-        f'to {quantization} wrote "{places[0][-1]}": {constants[0]}, which JSON does not have and browsers refuse',
-        f"Convert the model again with pycheck convert --quantize {quantization}, which keeps such weights in float32; "
-        "with the published converter use --quantize_float16, or a finite number, such as -1e9, in place of infinity.",
+        f"the weight{'s' if several else ''} {names} {'have' if several else 'has'} NaN or infinity, so the "
+        "quantization "
+        f'to {quantization} wrote "{places[0][-1]}": {constants[0]}, which JSON does not allow',
+        f"Convert the model with pycheck convert --quantize {quantization}, which keeps such weights in float32. "
+        "With the "
+        "published converter use --quantize_float16, or replace infinity by a finite number, such as -1e9.",
     )
 
 

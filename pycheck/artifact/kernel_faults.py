@@ -233,36 +233,34 @@ def _is_nearest(node: NodeFacts) -> bool:
     return node.attributes.get("method") == "nearest"
 
 
-_MOVED = "its webgpu kernel moves axes of integers and truth values wrongly"
-_VECTOR = "its webgpu kernel reads other elements of a vector beside five axes or more"
-_FOREIGN = "TF.js's wasm kernel takes no text: it warns on the console and returns uninitialized memory"
+_MOVED = "its webgpu kernel transposes integers and booleans incorrectly"
+_VECTOR = "its webgpu kernel reads wrong elements of a vector if the other operand has five or more axes"
+_FOREIGN = "TF.js's wasm kernel does not support text: it logs a warning and returns uninitialized memory"
 #: The operations of TF.js 4.22 that check their tensors to be numeric, and that TensorFlow has for texts too.
 OPS_WITHOUT_TEXT = (
     "BroadcastTo", "Gather", "GatherV2", "MirrorPad", "PadV2", "ReverseV2", "ScatterNd", "Select", "SelectV2", "Split",
     "SplitV", "Transpose", "ZerosLike",
 )  # fmt: skip
-NO_TEXT = "TF.js takes no text here"
-_NUMBERS_OF_TEXT = "Look the texts up, or hash them, before this operation: it then takes numbers."
+NO_TEXT = "TF.js does not support text here"
+_NUMBERS_OF_TEXT = "Look the texts up, or hash them, before this operation, so that it takes numbers."
 FAULTS: tuple[KernelFault, ...] = (
     # One backend, and another way to write it.
     KernelFault(
         "Cast",
         ("wasm",),
-        "TF.js's wasm kernel cuts a number to a byte instead of asking whether it is 0: 0.4 and 256 become false",
+        "TF.js's wasm kernel truncates a number to a byte instead of comparing it with 0: 0.4 and 256 become false",
         _to_bool,
-        "x != 0 (NotEqual) in the place of the cast",
+        "x != 0 (NotEqual) instead of the cast",
     ),
-    KernelFault("Cast", ("webgpu",), "its webgpu kernel hands the bits of truth values on", _bool_to_float, "SelectV2"),
+    KernelFault("Cast", ("webgpu",), "its webgpu kernel returns the bits of booleans", _bool_to_float, "SelectV2"),
+    KernelFault("DenseBincount", ("webgpu",), "its webgpu kernel counts in uncleared memory", _is_bincount, "Sum"),
     KernelFault(
-        "DenseBincount", ("webgpu",), "its webgpu kernel counts in memory that is not cleared", _is_bincount, "Sum"
-    ),
-    KernelFault(
-        "GatherV2", ("wasm",), "its wasm kernel confuses the batches for some shapes", _is_batched_gather, "GatherNd"
+        "GatherV2", ("wasm",), "its wasm kernel mixes up the batches for some shapes", _is_batched_gather, "GatherNd"
     ),
     KernelFault(
         "MaxPool3D",
         ("wasm",),
-        "its wasm kernel starts from the least positive float, so negative maxima are lost",
+        "its wasm kernel starts from the smallest positive float, so it loses negative maxima",
         _channels_last_3d,
         "MaxPool over height and width, then over depth",
     ),
@@ -274,22 +272,20 @@ FAULTS: tuple[KernelFault, ...] = (
         "Prod, then Reshape",
     ),
     KernelFault(
-        "ReverseV2", ("wasm",), "its wasm kernel takes four bytes for each truth value", _is("T", "bool"), "floats"
+        "ReverseV2", ("wasm",), "its wasm kernel reads four bytes for each boolean", _is("T", "bool"), "floats"
     ),
-    KernelFault(
-        "SelectV2", ("wasm",), "its wasm kernel takes four bytes for each truth value", _is("T", "bool"), "logic"
-    ),
+    KernelFault("SelectV2", ("wasm",), "its wasm kernel reads four bytes for each boolean", _is("T", "bool"), "logic"),
     KernelFault(
         "StridedSlice",
         ("wasm",),
-        "its wasm kernel calls the result float32, whatever its type",
+        "its wasm kernel always declares the result as float32",
         _is_strided_slice_of_no_floats,
         "GatherV2",
     ),
     KernelFault(
         "Tile",
         ("webgpu", "webgl"),
-        "its webgpu kernel gives zeros for five axes or more, its webgl kernel refuses six",
+        "its webgpu kernel returns zeros for five axes or more, its webgl kernel does not support six",
         _is_tile_of_five_axes,
         "Reshape to three axes, then Tile",
     ),
@@ -310,28 +306,30 @@ FAULTS: tuple[KernelFault, ...] = (
         for op in ("Cumprod", "Cumsum")
     ),
     *(
-        KernelFault(op, ("webgpu",), "its webgpu kernel adds integers wrongly", _is_no_float, "the same over floats")
+        KernelFault(
+            op, ("webgpu",), "its webgpu kernel adds integers incorrectly", _is_no_float, "the same over floats"
+        )
         for op in ("Cumprod", "Cumsum")
     ),
-    KernelFault("FloorDiv", (), "TF.js answers with int32, whatever it is given", _is("T", "float32"), "Floor(x / y)"),
+    KernelFault("FloorDiv", (), "TF.js always returns int32", _is("T", "float32"), "Floor(x / y)"),
     KernelFault(
         "MatrixBandPart", (), "TF.js reads the upper limit from the input of the lower one", _always, "SelectV2"
     ),
     KernelFault(
         "LookupTableFindV2",
         (),
-        "TF.js hands out one axis, whatever the shape of the keys",
+        "TF.js always returns one axis, whatever the shape of the keys",
         lambda node: node.rank(1) not in (None, 1),
         "LookupTableFindV2 of keys in one axis, then Reshape",
     ),
-    KernelFault("Mean", (), "TF.js makes floats of integers", _is("T", "int32", "int64"), "Sum // count"),
+    KernelFault("Mean", (), "TF.js converts integers to floats", _is("T", "int32", "int64"), "Sum // count"),
     KernelFault(
         "OneHot", (), "TF.js ignores the axis and takes the last one", _has_another_axis, "a Transpose behind it"
     ),
-    KernelFault("OneHot", ("wasm",), "its wasm kernel writes integers, whatever the type", _is_no_int32, "SelectV2"),
-    KernelFault("ShapeN", (), "TF.js makes floats of the sizes", _always, "Shape of each"),
-    KernelFault("FakeQuantWithMinMaxVars", (), "TF.js hands its input on unquantized", _always, "clip, scale, round"),
-    KernelFault("Mod", (), "TF.js takes it for FloorMod", _always, "sign(x) FloorMod(|x|, |y|)"),
+    KernelFault("OneHot", ("wasm",), "its wasm kernel always writes integers", _is_no_int32, "SelectV2"),
+    KernelFault("ShapeN", (), "TF.js converts the sizes to floats", _always, "Shape of each"),
+    KernelFault("FakeQuantWithMinMaxVars", (), "TF.js returns its input unquantized", _always, "clip, scale, round"),
+    KernelFault("Mod", (), "TF.js computes FloorMod instead", _always, "sign(x) FloorMod(|x|, |y|)"),
     # Only a conversion that knows the sizes has another way to write it.
     *(
         KernelFault(
@@ -342,30 +340,30 @@ FAULTS: tuple[KernelFault, ...] = (
     # Without another way to write it.
     *(KernelFault(op, ("wasm",), _FOREIGN, _holds_text, otherwise=_NOT_ON_WASM) for op in ("Equal", "NotEqual")),
     *(
-        KernelFault(op, ("wasm",), "TF.js's wasm kernel takes no text", _holds_text, otherwise=_NOT_ON_WASM)
+        KernelFault(op, ("wasm",), "TF.js's wasm kernel does not support text", _holds_text, otherwise=_NOT_ON_WASM)
         for op in ("Fill", "GatherNd", "Tile")
     ),
     KernelFault(
         "StridedSlice",
         ("wasm",),
-        "TF.js's wasm kernel takes no text if it skips elements",
+        "TF.js's wasm kernel does not support text if it skips elements",
         lambda node: _holds_text(node) and _skips(node),
         otherwise=_NOT_ON_WASM,
     ),
     *(KernelFault(op, (), NO_TEXT, _holds_text, otherwise=_NUMBERS_OF_TEXT) for op in OPS_WITHOUT_TEXT),
-    KernelFault("CropAndResize", ("cpu",), "its cpu kernel takes other pixels", _is_nearest),
+    KernelFault("CropAndResize", ("cpu",), "its cpu kernel selects different pixels", _is_nearest),
     KernelFault(
         "ImageProjectiveTransformV3",
         ("cpu",),
-        "its cpu kernel gives the fill value for every sample but the first",
+        "its cpu kernel returns the fill value for all samples except the first",
         _always,
     ),
-    KernelFault("Dilation2D", ("wasm",), "its wasm kernel gives other values", _always),
+    KernelFault("Dilation2D", ("wasm",), "its wasm kernel returns wrong values", _always),
     KernelFault("IFFT", ("webgl", "webgpu"), "its kernel flattens all axes but the last", _always),
     KernelFault(
         "Cast",
         ("webgpu",),
-        "its webgpu kernel takes the bits of integers for floats, except in tensors of less than 1000 elements",
+        "its webgpu kernel reads integers as the bits of floats, except in tensors of less than 1000 elements",
         _integer_to_float,
     ),
 )

@@ -25,7 +25,9 @@ def read_artifact(path: Path, *, layers: Collection[str] = ()) -> ArtifactGraph:
     try:
         return _from_graph(document, layers) if document.format == "graph" else _from_layers(document)
     except OSError as error:
-        raise ArtifactFileError(f"{document.file}: its shards cannot be read: {error}") from error
+        raise ArtifactFileError(
+            f"Cannot read the shards of {document.file}: {error}.", "Copy the whole folder."
+        ) from error
 
 
 def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
@@ -60,4 +62,4 @@ def _from_layers(document: Document) -> ArtifactGraph:
         if fault is None:
             raise
         of = ", ".join(filter(None, (fault.op, fault.given)))
-        raise type(error)(f"{error.message}. The layer {fault.name} ({of}): {fault.fault}.", fault.cure) from error
+        raise type(error)(f"{error.message} The layer {fault.name} ({of}): {fault.fault}.", fault.cure) from error

@@ -1,4 +1,4 @@
-"""Which operations TF.js has, as the release of TF.js says with which the page was built."""
+"""The operations of TF.js, from the release that the page was built with."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def listed_operations() -> frozenset[str]:
         return frozenset(json.loads(_LIST.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise RuntimeUnavailableError(
-            f"The list of the operations that TF.js has cannot be read: {_LIST}: {error}.",
-            "In a checkout run: npm ci && npm run build. Otherwise reinstall pycheck.",
+            f"Cannot read the list of TF.js operations {_LIST}: {error}.",
+            "In a checkout, run: npm ci && npm run build. If pycheck is installed, reinstall it.",
         ) from error
 
 
@@ -35,6 +35,6 @@ def known_operations() -> frozenset[str]:
 
 #: What to do about a model that computes with ragged tensors.
 NO_RAGGED_TENSORS = (
-    "TF.js has no ragged tensors. Pad the rows before the model, with to_tensor(), and save a model that takes this "
-    "dense tensor and masks the padding."
+    "TF.js does not support ragged tensors. Pad the rows before the model with to_tensor(), and save a model that "
+    "takes the dense tensor and masks the padding."
 )

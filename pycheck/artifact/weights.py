@@ -50,8 +50,8 @@ def _each(document: Document) -> Iterator[tuple[Mapping[str, Any], Array, memory
                 value, offset = _decode(entry, data, offset)
             except (LookupError, TypeError, ValueError, OverflowError) as error:
                 raise ArtifactFileError(
-                    f"{document.file}: its weight {entry.get('name')!r} is damaged: {error}",
-                    "Copy or convert the model again.",
+                    f"Cannot read {document.file}: its weight {entry.get('name')!r} is damaged: {error}.",
+                    "Copy the model again, or convert it again.",
                 ) from error
             yield entry, value, memoryview(data)[start:offset]
 

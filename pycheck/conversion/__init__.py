@@ -36,7 +36,7 @@ def convert(
         ConversionError: neither format, or not the chosen one, can hold the model; every obstacle is named.
     """
     if format not in FORMATS:
-        raise ConversionError(f"unknown format {format!r}", f"choose one of {', '.join(FORMATS)}")
+        raise ConversionError(f"Unknown format {format!r}.", f"Use one of {', '.join(FORMATS)}.")
     if format == "graph":
         return _to_graph(model, folder, quantize, keep_float, reason="")
     obstacles = _layers_obstacles(model)
@@ -45,15 +45,16 @@ def convert(
         return _to_layers(model, folder, quantize, keep_float, reason)
     if format == "layers":
         raise ConversionError(
-            "The model cannot become a TF.js layers model:\n" + "\n".join(f"  {obstacle}" for obstacle in obstacles),
-            "Use --format graph, or auto.",
+            "Cannot convert the model to a TF.js layers model:\n"
+            + "\n".join(f"  {obstacle}" for obstacle in obstacles),
+            "Use --format graph",
         )
     return _to_graph(model, folder, quantize, keep_float, reason=f"tfjs-layers cannot take it: {'; '.join(obstacles)}")
 
 
 def _layers_obstacles(model: Model) -> Sequence[str]:
     if model.keras_model is None:
-        return ["a SavedModel has no Keras layers any more"]
+        return ["a SavedModel has no Keras layers"]
     from . import layers
 
     return layers.unsupported(model.keras_model)

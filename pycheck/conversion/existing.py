@@ -48,8 +48,8 @@ def _pair(
     if len(ports) != len(names):
         raise ArtifactFileError(
             f"{file} has {len(ports)} {side}s ({', '.join(p.key for p in ports)}), "
-            f"the model has {len(names)} ({', '.join(names)})",
-            "They are not the same model.",
+            f"but the model has {len(names)} ({', '.join(names)}).",
+            "Give the artifact that was converted from this model.",
         )
     tensors = {port.key: port.tensor for port in ports} | {port.tensor: port.tensor for port in ports}
     tensors |= {port.tensor.removesuffix(":0"): port.tensor for port in ports}
@@ -57,8 +57,9 @@ def _pair(
     for artifact_name, model_name in chosen.items():
         if artifact_name not in tensors or model_name not in names:
             raise UsageError(
-                f"--map-output {artifact_name}={model_name}: the artifact has {', '.join(p.key for p in ports)}; "
-                f"the model has {', '.join(names)}"
+                f"--map-output {artifact_name}={model_name}: the artifact has {', '.join(p.key for p in ports)}, "
+                f"and the model has {', '.join(names)}.",
+                "Use these names.",
             )
         pairs[model_name] = tensors[artifact_name]
     for name in names:

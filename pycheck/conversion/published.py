@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _RUNNER = Path(__file__).with_name("published_runner.py")
 _KERAS_H5, _SAVED_MODEL = "keras-h5", "saved-model"  # the formats of a model file
 _TIMEOUT_S = 1800.0
-_WITHOUT_PYCHECK = "Leave --converter out to convert with pycheck."
+_WITHOUT_PYCHECK = "Remove --converter to convert with pycheck."
 #: The line of a traceback that names the error.
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
 #: Lines of standard error that say nothing of a failure.
@@ -53,9 +53,7 @@ def convert_published(
     try:
         artifact = open_artifact(folder, model.info.signature, reason=reason)
     except ArtifactFileError as error:
-        raise ConversionError(
-            f"The artifact of {converter} cannot be used: {error.message}", _WITHOUT_PYCHECK
-        ) from error
+        raise ConversionError(f"Cannot use the artifact of {converter}: {error.message}", _WITHOUT_PYCHECK) from error
     return replace(artifact, quantization=quantize, converter=str(converter))
 
 
@@ -63,13 +61,15 @@ def _format(model: Model, format: str) -> tuple[str, str]:
     """Layers or graph, and why."""
     if model.keras_model is None:
         if format == "layers":
-            raise ConversionError("A SavedModel has no Keras layers: it becomes a graph model.", "Use --format graph.")
-        return "graph", "the published converter makes graph models of SavedModels"
+            raise ConversionError(
+                "A SavedModel has no Keras layers, so it cannot become a layers model.", "Use --format graph"
+            )
+        return "graph", "the published converter converts SavedModels to graph models"
     if format != "auto":
         return format, ""
     if model.info.format == _KERAS_H5 and _is_keras2(model):
-        return "layers", "the published converter makes layers models of files of Keras 2"
-    return "graph", "exported as a SavedModel: TF.js does not load the layers models that it makes of Keras 3 files"
+        return "layers", "the published converter converts Keras 2 files to layers models"
+    return "graph", "exported as a SavedModel, because TF.js cannot load the converter's layers models of Keras 3 files"
 
 
 def _is_keras2(model: Model) -> bool:
@@ -106,7 +106,7 @@ def _run(converter: PublishedConverter, words: Sequence[str], folder: Path) -> N
             capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConversionError(f"{converter} did not run: {error}", _WITHOUT_PYCHECK) from error
+        raise ConversionError(f"Cannot run {converter}: {error}.", _WITHOUT_PYCHECK) from error
     if done.returncode or not (folder / "model.json").is_file():
         raise ConversionError(f"{converter} cannot convert the model: {_said(done)}", _WITHOUT_PYCHECK)
 
@@ -121,4 +121,4 @@ def _said(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines()]
     plain = [line for line in lines if line and not line.startswith(_NOISE)]
     raised = next((index for index in reversed(range(len(plain))) if _RAISED.match(plain[index])), len(plain) - 1)
-    return " ".join(plain[max(raised, 0) :]) or f"it ended with {done.returncode} and said nothing"
+    return " ".join(plain[max(raised, 0) :]) or f"it exited with {done.returncode} and printed nothing"

@@ -52,9 +52,9 @@ def find_published(cache: Cache) -> PublishedConverter:
         if tensorflow and tensorflow.release <= _TENSORFLOW:
             return PublishedConverter(sys.executable, _version_in(sys.executable, "tensorflowjs"), tensorflow.version)
     raise InstallationError(
-        f"The published converter (tensorflowjs {RELEASE}) is not installed in this environment, and pycheck has "
-        f"none for it in {_place(cache)} that answers.",
-        f"Run: {_COMMAND}",
+        f"The published converter (tensorflowjs {RELEASE}) is not installed, neither in this environment nor in "
+        f"{_place(cache)}.",
+        f"To install it, run: {_COMMAND}",
     )
 
 
@@ -69,8 +69,8 @@ def install_published(cache: Cache, report: Callable[[str], None]) -> PublishedC
         scratch = Path(tempfile.mkdtemp(prefix=".tensorflowjs-", dir=place.parent))
     except OSError as error:
         raise InstallationError(
-            f"The published converter cannot be installed into {place.parent}: {error.strerror}",
-            "Set PYCHECK_CACHE_DIR to a folder that can be written.",
+            f"Cannot install the published converter into {place.parent}: {error.strerror}.",
+            "Set PYCHECK_CACHE_DIR to a folder that you can write to.",
         ) from error
     try:
         _fill(python, scratch)
@@ -91,7 +91,8 @@ def _put(scratch: Path, cache: Cache) -> PublishedConverter:
     if kept := _kept(cache):
         return kept
     raise InstallationError(
-        f"The published converter was installed, and does not answer in {place}{failure}", "Remove that folder."
+        f"The published converter was installed in {place}, but does not run{failure}.",
+        f"Remove this folder, and run: {_COMMAND}",
     )
 
 
@@ -123,7 +124,7 @@ def _find_python() -> str:
                 return path
     raise InstallationError(
         f"The published converter needs TensorFlow 2.19, which has no package for Python {sys.version_info.major}."
-        f"{sys.version_info.minor}; no Python {', '.join(reversed(_PYTHONS))} was found here.",
+        f"{sys.version_info.minor}. pycheck found no Python {', '.join(reversed(_PYTHONS))} here.",
         f"Install one (uv python install 3.12; apt-get install python3.11 python3.11-venv), then run: {_COMMAND}",
     )
 
@@ -169,10 +170,10 @@ def _run(words: Sequence[str]) -> None:
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise InstallationError(f"The published converter cannot be installed: {error}") from error
+        raise InstallationError(f"Cannot install the published converter: {error}.") from error
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise InstallationError(
-            f"The published converter cannot be installed: {' '.join(words[1:])} ended with {done.returncode}: "
+            f"Cannot install the published converter: {' '.join(words[1:])} exited with {done.returncode}: "
             f"{said[-1] if said else 'no output'}"
         )

@@ -35,7 +35,7 @@ class Absent(ModuleType):
             raise AttributeError(name)
         if f"{self.__name__}.{name}" in sys.modules:
             return sys.modules[f"{self.__name__}.{name}"]
-        raise ImportError(f"{self.__name__} is not installed, which this conversion needs")
+        raise ImportError(f"{self.__name__} is not installed, and this conversion needs it")
 
 
 def main() -> None:

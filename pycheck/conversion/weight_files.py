@@ -87,7 +87,7 @@ def _encoded(weight: Weight) -> tuple[dict[str, Any], bytes | Array]:
     if data.dtype == object:
         return {**entry, "dtype": _STRING}, _string_bytes(data)
     if data.dtype.name not in _STORED:
-        raise ValueError(f"{weight.name}: TF.js stores no {data.dtype.name}")
+        raise ValueError(f"{weight.name}: TF.js cannot store {data.dtype.name}.")
     entry["dtype"] = data.dtype.name
     if weight.quantize:
         data, entry["quantization"] = _quantized(data, weight.quantize)

@@ -75,9 +75,11 @@ def write_model_json(
             a type has no counterpart, a name occurs twice, a field is not JSON, or `keep_float` names no weight.
     """
     if quantize not in QUANTIZATIONS:
-        raise ConversionError(f"unknown quantization {quantize!r}", f"choose one of {', '.join(QUANTIZATIONS)}")
+        raise ConversionError(f"Unknown quantization {quantize!r}.", f"Use one of {', '.join(QUANTIZATIONS)}.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConversionError(f"{folder} exists and is not an empty folder", "give a new folder for the artifact")
+        raise ConversionError(
+            f"Cannot write to {folder}: the folder exists and is not empty.", "Name a new folder for the artifact."
+        )
     stored = [(name, _storable(name, np.asarray(array))) for name, array in weights]
     _refuse_duplicates([name for name, _ in stored])
     _refuse_unknown([name for name, _ in stored], keep_float)
@@ -90,7 +92,9 @@ def write_model_json(
             size_bytes = sum(file.stat().st_size for file in complete.iterdir())
             complete.rename(folder)
     except OSError as error:
-        raise ConversionError(f"the artifact cannot be written to {folder}: {error}") from error
+        raise ConversionError(
+            f"Cannot write the artifact to {folder}: {error}.", "Name a folder that you can write to."
+        ) from error
     return size_bytes
 
 
@@ -105,7 +109,7 @@ def _write_files(
     try:
         text = json.dumps({**fields, "weightsManifest": manifest}, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ConversionError(f"the model's description cannot be written as JSON: {error}") from error
+        raise ConversionError(f"Cannot write the model's topology as JSON: {error}.") from error
     (folder / "model.json").write_text(text, encoding="utf-8")
 
 
@@ -125,12 +129,13 @@ def _storable(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if kind == "c":
         return array.astype(np.complex64, copy=False)
     if kind not in "iu":
-        raise ConversionError(f"weight {name} has the type {array.dtype.name}, which TF.js cannot store")
+        raise ConversionError(f"The weight {name} has the type {array.dtype.name}, which TF.js cannot store.")
     if array.size and (int(array.min()) < _INT32.min or int(array.max()) > _INT32.max):
         raise ConversionError(
-            f"weight {name} ({array.dtype.name}) has values from {array.min()} to {array.max()}; "
-            "TF.js has no integers wider than 32 bits",
-            "keep integers in the model within the range of int32",
+            f"The weight {name} ({array.dtype.name}) has values from {array.min()} to {array.max()}, but TF.js only "
+            "has "
+            "32-bit integers.",
+            "Use integers within the range of int32 in the model.",
         )
     return array.astype(np.int32, copy=False)
 
@@ -142,7 +147,7 @@ def _refuse_unknown(names: Sequence[str], keep_float: Sequence[str]) -> None:
                 f" and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else ""
             )
             raise ConversionError(
-                f"--keep-float {pattern}: the artifact has no weight of this name; it has {shown}",
+                f"--keep-float {pattern}: the artifact has no such weight. It has {shown}.",
                 "Give a layer, a weight, or a pattern such as '*/moving_variance'.",
             )
 
@@ -151,5 +156,5 @@ def _refuse_duplicates(names: Sequence[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ConversionError(f"two weights have the name {name!r}", "give the layers different names")
+            raise ConversionError(f"Two weights have the name {name!r}.", "Give the layers different names.")
         seen.add(name)

@@ -74,7 +74,7 @@ def flat_output_index(op: str, attrs: Mapping[str, AttrValue], name: str, index:
         if arg.name == name:
             return start + index
         start += len(_arg_types(arg, attrs))
-    raise KeyError(f"{op} has no output {name!r}")
+    raise KeyError(f"{op} has no output {name!r}.")
 
 
 def is_stateful(op: str) -> bool:

@@ -38,7 +38,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
             continue
         trial = Trial((failure.runtime,), epsilons=tuple((layer, epsilon) for layer in suspects))
         gave = await trials.outcome(trial, failure.runtime)
-        if gave.error and gave.error.startswith("the artifact has no epsilon"):
+        if gave.error and gave.error.startswith("The artifact has no epsilon"):
             return None  # which the evidence alone does not tell
         remedy = failure.remedy(
             "epsilon",

@@ -104,7 +104,7 @@ def unused_gpu(engine: str) -> str:
     there = next((node for node in _GPUS if Path(node).exists()), None)
     if engine != "chromium" or there is None:
         return ""
-    return f"This machine has a GPU ({there}), and Chromium drew in software. To use it, try {GPU_ON_LINUX}."
+    return f"This machine has a GPU ({there}), but Chromium renders in software. To use the GPU, add {GPU_ON_LINUX}"
 
 
 def _describe(environment: Environment) -> str:

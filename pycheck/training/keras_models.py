@@ -48,7 +48,7 @@ def trainable_copy(
         )
     except Exception as error:
         raise ModelFileError(
-            f"The model {model.name!r} cannot be made again from its configuration: {error}",
+            f"Cannot rebuild the model {model.name!r} from its configuration: {error}.",
             "Give a Sequential or functional model.",
         ) from error
     return again, tuple(f"{', '.join(dict.fromkeys(layers))}: {what}" for what, layers in notes.items())
@@ -67,8 +67,8 @@ def refuse_mixed_policies(model: Any, path: str) -> None:
     in_keras_3 = "keras.config.set_dtype_policy"
     set_policy = in_keras_3 if library == "keras" else f"{library}.mixed_precision.set_global_policy"
     raise UsageError(
-        f"{path} cannot be trained in TF.js: {', '.join(names[:_MOST_NAMED])}{more} {has} the dtype policy {policies}, "
-        "and TF.js trains in float32",
+        f"Cannot train {path} in TF.js: {', '.join(names[:_MOST_NAMED])}{more} {has} the dtype policy {policies}, "
+        "and TF.js only trains in float32.",
         f'Build the model after {set_policy}("float32"), or make a float32 copy of this one and save it: '
         f"copy = {library}.models.clone_model(model, clone_function=lambda layer: "
         'layer.from_config({**layer.get_config(), "dtype": "float32"})); copy.set_weights(model.get_weights())',
@@ -178,15 +178,15 @@ def require_trainable(model: Any, path: str) -> None:
     """UsageError for a model with nothing to train."""
     if not model.trainable_weights:
         raise UsageError(
-            f"{path} has no trainable weights: there is nothing to train",
+            f"Cannot train {path}: it has no trainable weights.",
             "Set layer.trainable = True for the layers to train, and save the model again.",
         )
 
 
 #: What to do about a layer without a scale, by its class; the last two have none in TF.js, whatever their arguments.
 _SCALE: Mapping[str, str] = {
-    "BatchNormalization": "Make it with scale=True: a new scale is 1 and changes no result.",
-    "LayerNormalization": "Make it with scale=True: a new scale is 1 and changes no result.",
+    "BatchNormalization": "Build it with scale=True: a new scale is 1 and does not change results.",
+    "LayerNormalization": "Build it with scale=True: a new scale is 1 and does not change results.",
     "GroupNormalization": "Replace it with LayerNormalization or BatchNormalization, with scale=True.",
     "Normalization": "Normalize the inputs before the training, and train the model without this layer.",
 }
@@ -206,7 +206,7 @@ def require_scales(model: Any) -> None:
     if found:
         named = "; ".join(f"{', '.join(dict.fromkeys(names))} ({kind})" for kind, names in found.items())
         raise UsageError(
-            "TF.js cannot train a normalization without a scale: its gradient of batchNorm reads the scale. "
-            f"In TF.js these layers have none: {named}",
+            "TF.js cannot train a normalization without a scale, because its gradient of batchNorm reads the scale. "
+            f"In TF.js these layers have no scale: {named}.",
             " ".join(f"{kind}: {advice}" for kind, advice in _SCALE.items() if kind in found),
         )

@@ -50,7 +50,9 @@ def read_arrays(path: Path) -> Array | dict[str, Array]:
     columns = {column.name: column for column in open_columns(path)}
     empty = [name for name, column in columns.items() if not column.shape or 0 in column.shape]
     if empty:
-        raise InputsFileError(f"{path} has no samples: {empty[0] or 'its array'} has no elements.")
+        raise InputsFileError(
+            f"{path} has no samples: {empty[0] or 'its array'} has no elements.", "Give at least one sample."
+        )
     arrays = {name: np.concatenate(list(column.rows(1024))) for name, column in columns.items()}
     return arrays[""] if list(arrays) == [""] else arrays
 
@@ -62,7 +64,8 @@ def make_plan(inputs: Inputs, targets: object, signature: Signature, recipe: Rec
     taken = _targets(given, wanted, recipe)
     if taken.sample_count != inputs.sample_count:
         raise InputsFileError(
-            f"There are {inputs.sample_count} inputs and {taken.sample_count} targets.", "Give one target a sample."
+            f"There are {inputs.sample_count} inputs, but {taken.sample_count} targets.",
+            "Give one target for each sample.",
         )
     plan = Plan(_whole(inputs), _whole(taken), min(recipe.batch_size, inputs.sample_count), (*notes, *taken.info.notes))
     if recipe.loss.name == _INTEGERS:

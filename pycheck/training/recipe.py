@@ -107,14 +107,17 @@ class Recipe:
     def __post_init__(self) -> None:
         for option, count in (("--steps", self.steps), ("--batch-size", self.batch_size)):
             if count < 1:
-                raise UsageError(f"{option} is {count}; it must be at least 1")
+                raise UsageError(f"{option} {count}: the value must be at least 1.")
         clips = {"--clipnorm": self.clipnorm, "--global-clipnorm": self.global_clipnorm, "--clipvalue": self.clipvalue}
         given = {option: value for option, value in clips.items() if value is not None}
         for option, limit in given.items():
             if not 0 < limit < math.inf:
-                raise UsageError(f"{option} is {limit:g}; it must be above 0")
+                raise UsageError(f"{option} {limit:g}: the value must be above 0.")
         if len(given) > 1:
-            raise UsageError(f"{' and '.join(given)} are given, and Keras clips in one way at a time", "Leave one.")
+            raise UsageError(
+                f"{' and '.join(given)} are given, but Keras supports one kind of gradient clipping at a time.",
+                "Keep one of them.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class RecipeText:
         for option, value, example in (("--optimizer", optimizer, "sgd:0.01"), ("--loss", loss, "mse")):
             if value is None:
                 raise UsageError(
-                    f"no {option} is given, and the model was not compiled with one", f"Add {option} {example}."
+                    f"{option} is missing, and the model was not compiled with one.", f"Add {option} {example}"
                 )
         assert optimizer and loss
         l1, l2 = parse_penalty(self.regularize) if self.regularize else (0.0, 0.0)
@@ -177,13 +180,13 @@ def parse_optimizer(text: str) -> Optimizer:
     name = name.strip().lower()
     if name in ONLY_KERAS_OPTIMIZERS:
         raise UsageError(
-            f"--optimizer {text}: TF.js has no optimizer {name}; it has {', '.join(OPTIMIZERS)}",
-            "Compare with the nearest of these: adam for adamw and nadam, sgd or rmsprop for the others.",
+            f"--optimizer {text}: TF.js has no optimizer {name}. It has {', '.join(OPTIMIZERS)}.",
+            "Use adam instead of adamw and nadam, and sgd or rmsprop instead of others.",
         )
     if name not in OPTIMIZERS:
         near = difflib.get_close_matches(name, OPTIMIZERS, n=1)
         raise UsageError(
-            f"--optimizer {text}: unknown optimizer {name!r}; one of {', '.join(OPTIMIZERS)}",
+            f"--optimizer {text}: unknown optimizer {name!r}. Known are {', '.join(OPTIMIZERS)}.",
             f"Did you mean {near[0]}?" if near else "",
         )
     rate, defaults = OPTIMIZERS[name]
@@ -198,15 +201,17 @@ def parse_optimizer(text: str) -> Optimizer:
             case "learning_rate" | "lr":
                 rate = number
             case "epsilon" if name == "adagrad":
-                raise UsageError(f"--optimizer {text}: TF.js's adagrad takes no epsilon, it adds the backend's own")
+                raise UsageError(
+                    f"--optimizer {text}: TF.js's adagrad has no epsilon argument. It adds the epsilon of the backend."
+                )
             case "epsilon" if "epsilon" in defaults:
                 epsilon = number
             case known if known in settings:
                 settings[known] = number
             case other:
-                raise UsageError(f"--optimizer {text}: {name} has no {other!r}", f"It takes {_takes(name)}.")
+                raise UsageError(f"--optimizer {text}: {name} has no argument {other!r}.", f"It takes {_takes(name)}.")
     if not 0 < rate < math.inf:
-        raise UsageError(f"--optimizer {text}: the learning rate is {rate:g}; it must be above 0")
+        raise UsageError(f"--optimizer {text}: the learning rate {rate:g} must be above 0.")
     return Optimizer(name, rate, settings, epsilon)
 
 
@@ -221,10 +226,10 @@ def _number(text: str, key: str, value: str) -> float:
         number = float(value) if number is None else number
     except ValueError:
         raise UsageError(
-            f"--optimizer {text}: {key} is {value!r}, which is not a number", "Write it as in adam:0.001,epsilon=1e-7."
+            f"--optimizer {text}: {key} is {value!r}, which is not a number.", "Write it as in adam:0.001,epsilon=1e-7"
         ) from None
     if math.isnan(number):
-        raise UsageError(f"--optimizer {text}: {key} is NaN")
+        raise UsageError(f"--optimizer {text}: {key} is NaN.")
     return number
 
 
@@ -236,17 +241,17 @@ def parse_loss(text: str) -> Loss:
     name = _LOSS_ALIASES.get(name, _LOSS_ALIASES.get(name.lower(), name.lower()))
     if name in ONLY_KERAS_LOSSES:
         raise UsageError(
-            f"--loss {text}: TF.js has no loss {name}; it has {', '.join(LOSSES)}",
-            "Write it as a formula, which both compute: --loss 'mean(square(y - p))'.",
+            f"--loss {text}: TF.js has no loss {name}. It has {', '.join(LOSSES)}.",
+            "Write the loss as a formula: --loss 'mean(square(y - p))'",
         )
     if name not in LOSSES:
         near = difflib.get_close_matches(name, [*LOSSES, *_LOSS_ALIASES], n=1)
         raise UsageError(
-            f"--loss {text}: unknown loss {name!r}; one of {', '.join(LOSSES)}, or a formula of y and p",
+            f"--loss {text}: unknown loss {name!r}. Known are {', '.join(LOSSES)}, and formulas of y and p.",
             f"Did you mean {near[0]}?" if near else "",
         )
     if variant not in ("", "from_logits") or (variant and name not in FROM_LOGITS):
-        raise UsageError(f"--loss {text}: only {' and '.join(FROM_LOGITS)} take :from_logits in Keras and in TF.js")
+        raise UsageError(f"--loss {text}: only {' and '.join(FROM_LOGITS)} support :from_logits in Keras and in TF.js.")
     return Loss(name, from_logits=bool(variant))
 
 
@@ -260,7 +265,7 @@ def parse_penalty(text: str) -> tuple[float, float]:
         except ValueError:
             value = math.nan
         if kind not in values or not separator or not 0 <= value < math.inf:
-            raise UsageError(f"--regularize {text}: write l2:0.01, l1:0.001 or l1:0.001,l2:0.01")
+            raise UsageError(f"--regularize {text}: the form is that of l2:0.01, l1:0.001 or l1:0.001,l2:0.01.")
         values[kind] = value
     return values["l1"], values["l2"]
 

@@ -62,9 +62,9 @@ def prepare(setup: Setup, folder: Path) -> Ready:
         artifact = convert(load(copy32), folder, format="layers")
     except ConversionError as error:
         raise UsageError(
-            "the model can only become a graph artifact, which cannot be trained: its weights are constants and its "
-            f"operations have no layers. {error.message}",
-            "Train a model whose layers tfjs-layers has.",
+            "Cannot train the model in TF.js: it can only become a graph artifact, whose weights are constants. "
+            f"{error.message}",
+            "Use only layers that tfjs-layers has.",
         ) from error
     variables = tuple(
         TrainingVariable(name, layer, tuple(value.shape), index < single.trainable_count)

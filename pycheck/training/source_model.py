@@ -18,8 +18,8 @@ from .keras_models import refuse_mixed_policies, require_trainable
 _FEW = 8
 #: Of the largest output; two ways of Python to compute the same model in float32.
 _ALIKE = 1e-4
-_NO_TRAINING = "its weights are constants and nothing says which of them are to be learned"
-_WAY_OUT = "Give the Keras model it came from (.keras or .h5)."
+_NO_TRAINING = "its weights are constants"
+_WAY_OUT = "Give the Keras model that it was converted from (.keras or .h5)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,11 @@ def source_model(model: Model, inputs: Inputs) -> SourceModel:
     if model.keras_model is not None:
         found = SourceModel(model.keras_model)
     elif model.info.format != "tfjs":
-        raise UsageError(f"{path} is a SavedModel: its graph cannot be trained, for {_NO_TRAINING}", _WAY_OUT)
+        raise UsageError(f"Cannot train {path}: it is a SavedModel, and {_NO_TRAINING}.", _WAY_OUT)
     else:
         document = read_document(Path(path))
         if document.format == "graph":
-            raise UsageError(
-                f"{path} is a TF.js graph model: it cannot be trained, in TF.js neither, for {_NO_TRAINING}", _WAY_OUT
-            )
+            raise UsageError(f"Cannot train {path}: it is a TF.js graph model, and {_NO_TRAINING}.", _WAY_OUT)
         found = _of_layers(document, model, inputs)
     require_trainable(found.keras_model, path)
     refuse_mixed_policies(found.keras_model, path)
@@ -56,18 +54,18 @@ def _of_layers(document: Document, model: Model, inputs: Inputs) -> SourceModel:
     try:
         keras_model = layers_keras(document)
     except ArtifactFileError as error:
-        raise UsageError(f"{model.info.path} cannot be trained: {error.message}", error.advice or _WAY_OUT) from error
+        raise UsageError(f"Cannot train {model.info.path}: {error.message}", error.advice or _WAY_OUT) from error
     again = load(keras_model)
     tensors = {name: value[:_FEW] for name, value in next(iter(inputs.batches(_FEW))).tensors.items()}
     same = [[s.name for s in m.info.signature.inputs + m.info.signature.outputs] for m in (model, again)]
     if same[0] != same[1] or not _alike(model.predict(tensors), again.predict(tensors)):
         raise UsageError(
-            f"{model.info.path} cannot be trained: its layers, made again with Keras 2, do not give what it gives",
+            f"Cannot train {model.info.path}: its layers, rebuilt with Keras 2, give different results.",
             _WAY_OUT,
         )
-    notes = ["the layers of the TF.js model, made again with Keras 2, are trained"]
+    notes = ["the training uses the layers of the TF.js model, rebuilt with Keras 2"]
     if left_out := sorted(set(_regularized(document.topology))):
-        notes.append(f"{', '.join(left_out)}: the regularizer of the file is left out; --regularize adds one")
+        notes.append(f"{', '.join(left_out)}: the regularizer of the file is ignored; --regularize adds one")
     return SourceModel(keras_model, tuple(notes))
 
 

@@ -34,7 +34,7 @@ from .run import Observer, silent
 VERIFIER = RuntimeId("chromium", "cpu")
 VERIFYING_SAMPLES = 2
 
-_UNVERIFIED = "Leave the verification out with --no-verify (verify=False), or give inputs that fit with --inputs."
+_UNVERIFIED = "Convert without a check (--no-verify), or give other inputs (--inputs PATH)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Converted:
             return ""
         error = next((record.error for record in self.report.runtimes if record.id == VERIFIER and record.error), None)
         if error:
-            return f"no browser could verify it: {error.splitlines()[0]}"
+            return f"no browser could run it: {error.splitlines()[0]}"
         worst = _worst(self.report)
         return f"it fails the check on {VERIFIER}: {worst.summary if worst else self.report.verdict.value}"
 
@@ -66,11 +66,11 @@ class Converted:
         if not self.failure:
             return ""
         if self.exit_code == 3:
-            return "pycheck doctor checks the browsers; --no-verify converts without one."
+            return "To check the browsers, run pycheck doctor. To convert without one, add --no-verify"
         if self.report and (cause := _cause(self.report)):
             return f"{cause.summary} {cause.advice}"
         worst = _worst(self.report) if self.report else None
-        return worst.advice if worst else "pycheck compare MODEL shows the difference."
+        return worst.advice if worst else "To see the difference, run: pycheck compare MODEL"
 
 
 def few_samples(options: Options, given: Collection[str]) -> Options:
@@ -93,9 +93,12 @@ async def convert(
     artifact or gets another shape; then nothing is written. See the table above for what else may come.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists and is not an empty folder", "Name a new folder: nothing is overwritten.")
+        raise UsageError(
+            f"Cannot write to {folder}: the folder exists and is not empty.",
+            "Name a new folder. pycheck overwrites nothing.",
+        )
     if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
-        raise UsageError(f"{model} is a TF.js model already", "Check it with pycheck compare.")
+        raise UsageError(f"{model} is already a TF.js model.", f"To check it, run: pycheck compare {model}")
     options = replace(options, runtimes=(VERIFIER,), save_run=None, tfjs_model=None, power=False)
     async with AsyncExitStack() as stack:
         bench = await stack.enter_async_context(Workbench())
@@ -119,19 +122,19 @@ def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
         failed = next((f for f in report.findings if VERIFIER in f.runtimes and f.severity is Severity.ERROR), None)
         if cause := _cause(report):
             raise ConversionError(
-                f"TF.js does not run the {artifact.format} artifact: {failed.summary if failed else record.error}",
+                f"TF.js cannot run the {artifact.format} artifact: {failed.summary if failed else record.error}",
                 f"{cause.summary} {cause.advice}",
             )
         raise ConversionError(
-            f"TF.js does not run the {artifact.format} artifact: {failed.summary if failed else record.error}",
+            f"TF.js cannot run the {artifact.format} artifact: {failed.summary if failed else record.error}",
             f"{failed.advice if failed else 'Try the other --format.'} "
-            "If the inputs are what it fails on, give others with --inputs.",
+            "If the inputs cause the failure, give other inputs: --inputs PATH",
         )
     if wrong := next((c for c in report.comparisons if c.passed is False and c.shape_mismatch), None):
         raise ConversionError(
-            f"the {artifact.format} artifact does not answer as the model does: {wrong.tensor} has another shape, "
-            f"{wrong.shape_mismatch}",
-            "Try the other --format; pycheck compare shows the difference on inputs of your own.",
+            f"The {artifact.format} artifact gives an output of a different shape: {wrong.tensor}, "
+            f"{wrong.shape_mismatch}.",
+            "Try the other --format. To see the difference on your inputs, run: pycheck compare MODEL INPUTS",
         )
 
 
@@ -150,5 +153,5 @@ def _written(artifact: ArtifactInfo, folder: Path) -> ArtifactInfo:
     try:
         shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error}") from error
+        raise UsageError(f"Cannot write to {folder}: {error}.", "Name a folder that you can write to.") from error
     return replace(artifact, folder=folder)

@@ -30,13 +30,11 @@ async def listen(host: str | None, port: int, names: Sequence[str], tell: Callab
     address = _address(host) if host else own_address()
     for name in names:
         if not DEVICE_NAME.fullmatch(name):
-            raise UsageError(f"--name {name}: write small letters, digits and hyphens, at most 32")
+            raise UsageError(f"--name {name}: the name must have at most 32 lower-case letters, digits and hyphens.")
     if len(set(names)) < len(names):
-        raise UsageError(f"--name {' '.join(names)}: two devices cannot have one name")
+        raise UsageError(f"--name {' '.join(names)}: two devices cannot have the same name.")
     if await is_listening():
-        raise UsageError(
-            "another pycheck devices --listen is running", "Open its address on the device, or end it first."
-        )
+        raise UsageError("Another pycheck devices --listen is running.", "Open its address on the device, or stop it.")
     async with Listener(address, port, names, tell):
         try:
             await asyncio.Event().wait()
@@ -54,8 +52,8 @@ def own_address() -> str:
             address = "0.0.0.0"
     if ipaddress.ip_address(address).is_unspecified:
         raise UsageError(
-            "this machine has no address in a network",
-            "Name one with --host; 127.0.0.1 is for devices that reach this machine over a cable or a tunnel.",
+            "This machine has no network address.",
+            "Give an address with --host. 127.0.0.1 is for devices on a cable or a tunnel.",
         )
     return address
 
@@ -65,7 +63,7 @@ def describe(device: DeviceInfo) -> str:
     engine, version = identify(device.user_agent)
     found = system(device.user_agent)
     browser = f"{NAMES[engine]} {version}" if engine else f"an unknown browser ({device.user_agent})"
-    lacks = "" if device.is_secure_context else "; no secure context, and so no WebGPU"
+    lacks = "" if device.is_secure_context else "; no secure context, so no WebGPU"
     return f"{browser}{f' on {found}' if found else ''}{lacks}"
 
 
@@ -83,11 +81,11 @@ def _address(host: str) -> str:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         raise UsageError(
-            f"--host {host}: write an address of this machine, such as 192.168.1.20 or 127.0.0.1"
+            f"--host {host}: this is not an address.", "Give one of this machine, such as 192.168.1.20 or 127.0.0.1."
         ) from None
     if address.is_unspecified:
         raise UsageError(
-            f"--host {host} is every address of this machine, and devices need one to open",
-            "Name that of the network that the device is in, or leave --host out.",
+            f"--host {host} stands for all addresses, but devices need one that they can open.",
+            "Give the address in the network of the device, or remove --host.",
         )
     return str(address)

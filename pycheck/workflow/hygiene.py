@@ -60,9 +60,13 @@ def examine(path: Path) -> Hygiene:
     findings: list[Finding] = []
     for column in open_columns(path):
         if column.dtype.kind not in "biuf":
-            raise InputsFileError(f"{path}: {column.name or 'the array'} is {column.dtype}, not numbers.")
+            raise InputsFileError(
+                f"{path}: {column.name or 'the array'} is {column.dtype}, not numbers.", "Save it as numbers."
+            )
         if not column.shape or 0 in column.shape:
-            raise InputsFileError(f"{path}: {column.name or 'the array'} has no elements: its shape is {column.shape}.")
+            raise InputsFileError(
+                f"{path}: {column.name or 'the array'} has no elements: its shape is {column.shape}.", "Give values."
+            )
         look = _Look(column)
         arrays.append(look.summary())
         findings += look.findings()

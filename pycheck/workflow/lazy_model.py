@@ -279,8 +279,8 @@ class Source:
         options, path = self._options, Path(self._given)
         if options.quantize != "none" or options.format != "auto" or options.converter != "pycheck":
             raise UsageError(
-                f"{path} is a TF.js model: it has its format and its weights already",
-                "Leave --format, --quantize and --converter out, or give the model it came from.",
+                f"{path} is already a TF.js model, so pycheck does not convert it.",
+                "Remove --format, --quantize and --converter, or give the model that it was converted from.",
             )
         signature = (await self.info()).signature
         return await asyncio.to_thread(open_artifact, path, signature, reason="given as the model")

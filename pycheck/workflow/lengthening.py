@@ -204,7 +204,7 @@ class _Search:
         before, failed = tried[-2]
         reason = f"{failed.place or 'the model'} fails" if not failed.ran else "an output is empty or not finite"
         of = ", ".join(f"{name} {_text(size)}" for name, size in before.items())
-        return (f"free dimensions lengthened until the model runs: with {of}, {reason}",)
+        return (f"free dimensions were increased until the model runs: with {of}, {reason}",)
 
     def _error(self, tried: list[tuple[Sizes, Attempt]]) -> UsageError:
         sizes, outcome = tried[0]
@@ -213,22 +213,24 @@ class _Search:
             given = ", ".join(f"{name}:{_text(size)}" for name, size in self._asked.items())
             return UsageError(
                 f"The model does not run with --size {given}: {place}{outcome.failure}.",
-                "Give another size, or inputs.",
+                "Give a different size, or give INPUTS.",
             )
         name = next(iter(self._free))
         if "ragged" in (place + outcome.failure).lower():
             return UsageError(
-                f"The model computes with a ragged tensor, whose parts ({', '.join(self._free)}) are the values and "
-                f"where each row begins: sizes alone do not make parts that fit one another. {place}{outcome.failure}.",
+                f"Cannot generate the parts of a ragged tensor ({', '.join(self._free)}): its values and row splits "
+                "must fit "
+                f"each other. {place}{outcome.failure}.",
                 NO_RAGGED_TENSORS,
             )
         ranges = ", ".join(
             f"{name} ({_text(sizes[name])} to {_text(self._largest(tried, name))})" for name in self._free
         )
         return UsageError(
-            f"The model runs with no size that was tried of the free dimensions of {ranges}. "
+            f"The model fails with all tried sizes of the free dimensions of {ranges}. "
             f"With {', '.join(f'{name} {_text(size)}' for name, size in sizes.items())}: {place}{outcome.failure}.",
-            f"Set the size that it needs with --size {name}:{'x'.join(['N'] * self._free[name])}, or give inputs.",
+            f"Set the size that the model needs with --size {name}:{'x'.join(['N'] * self._free[name])}, or give "
+            "INPUTS.",
         )
 
     def _largest(self, tried: list[tuple[Sizes, Attempt]], name: str) -> tuple[int, ...]:

@@ -125,7 +125,7 @@ def _fail_if_refused(own: OwnPredict, model: Model, tensors: Tensors, error: Exc
         place = f"{refused.place}: " if refused.place else ""
         raise RuntimeFailedError(
             f"{own.title} fails on {shapes}: {place}{refused.failure}",
-            "The model itself fails on inputs of this size, before any browser is concerned.",
+            "The model fails in Python on inputs of this size. Give a different --size, or give INPUTS.",
         ) from error
 
 
@@ -144,7 +144,7 @@ def check_failure(model: Model, tensors: Tensors) -> ReferenceCheck | None:
     return ReferenceCheck(
         own.title,
         "retraced",
-        reason="the function that is traced so fails on the first batch",
+        reason="the function traced in these sizes fails on the first batch",
         shape=_fixed(model, tensors, outputs),
     )
 
@@ -153,17 +153,18 @@ def told(check: ReferenceCheck) -> str:
     """The check in one line."""
     match check.outcome:
         case "agrees":
-            return f"{check.against} gives the same on the first batch, up to roundoff"
+            return f"{check.against} gives the same results on the first batch, up to roundoff"
         case "retraced":
-            return f"traced again in the sizes of the run, in which {check.against} gives the same on the first batch"
-        case "undefined":
             return (
-                f"{check.against} gives other values on the first batch, by a cast to a type that cannot hold a number"
+                f"traced again in the sizes of the run, where {check.against} gives the same results on the first batch"
             )
+        case "undefined":
+            return f"{check.against} gives different values on the first batch, because of a cast to a type that "
+            "cannot hold a number"
         case "random" | "skipped":
-            return f"not held against {check.against}: {check.reason}"
+            return f"not compared with {check.against}: {check.reason}"
         case _:
-            return f"{check.against} gives other values on the first batch"
+            return f"{check.against} gives different values on the first batch"
 
 
 def _held_against(

@@ -34,6 +34,7 @@ from ..types import (
 )
 
 RUN_VERSION = 2
+_SAVE = "Save the run again: pycheck compare MODEL INPUTS --save-run DIR"
 
 
 class OutputStore:
@@ -53,7 +54,9 @@ class OutputStore:
             # np.ascontiguousarray would make an axis for a scalar.
             safetensors.numpy.save_file({name: np.asarray(t, order="C") for name, t in tensors.items()}, file)
         except (OSError, safetensors.SafetensorError) as error:
-            raise UsageError(f"the outputs of {runtime} cannot be written to {file}: {error}") from error
+            raise UsageError(
+                f"Cannot write the outputs of {runtime} to {file}: {error}.", "Name a folder with enough space."
+            ) from error
 
     def read(self, runtime: RuntimeId, index: int) -> Tensors:
         """One batch back; InputError when it is not there or damaged."""
@@ -61,7 +64,7 @@ class OutputStore:
         try:
             return safetensors.numpy.load_file(file)
         except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
-            raise InputError(f"saved outputs of {runtime} cannot be read: {file}: {error}") from error
+            raise InputError(f"Cannot read the saved outputs of {runtime} in {file}: {error}.", _SAVE) from error
 
     def has(self, runtime: RuntimeId, index: int = 0) -> bool:
         """Whether a batch of a runtime was kept."""
@@ -99,7 +102,9 @@ class PendingRun:
     def __init__(self, target: Path) -> None:
         self._target = target
         if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / "run.json").is_file())):
-            raise UsageError(f"--save-run {target}: it exists and is no saved run; name a new or empty folder")
+            raise UsageError(
+                f"--save-run {target}: the folder exists and is not a saved run.", "Name a new or empty folder."
+            )
         place = target if target.is_dir() else target.absolute().parent
         self._made = [folder for folder in (place, *place.parents) if not folder.exists()]
         try:
@@ -107,7 +112,9 @@ class PendingRun:
             self._folder = Path(tempfile.mkdtemp(prefix=".pycheck-run-", dir=place))
         except OSError as error:
             self.discard()
-            raise UsageError(f"--save-run {target} cannot be written: {error.strerror}") from error
+            raise UsageError(
+                f"--save-run {target}: cannot write to this folder: {error.strerror}.", "Name a different folder."
+            ) from error
         self.outputs = OutputStore(self._folder / "outputs")
 
     def publish(self, run: SavedRun) -> None:
@@ -120,7 +127,9 @@ class PendingRun:
             (self._folder / "outputs").rename(self._target / "outputs")
             (self._folder / "run.json").rename(self._target / "run.json")
         except OSError as error:
-            raise UsageError(f"--save-run {self._target} cannot be written: {error.strerror}") from error
+            raise UsageError(
+                f"--save-run {self._target}: cannot write to this folder: {error.strerror}.", "Name a different folder."
+            ) from error
         self._made = []
 
     def discard(self) -> None:
@@ -138,16 +147,16 @@ def open_run(folder: Path) -> tuple[SavedRun, OutputStore]:
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"{folder} is no saved run: {file.name}: {error.strerror}", "Make one with pycheck compare --save-run DIR."
-        ) from error
+        raise InputError(f"{folder} is not a saved run: {file.name}: {error.strerror}.", _SAVE) from error
     try:
         version = _version_of(json.loads(text))
         if version != RUN_VERSION:
-            raise InputError(f"{file} has version {version}; this pycheck reads version {RUN_VERSION}")
+            raise InputError(
+                f"Cannot read {file}: it has version {version}, and this pycheck reads version {RUN_VERSION}.", _SAVE
+            )
         saved = _SAVED_RUN.validate_json(text)
     except (ValueError, ValidationError, RecursionError) as error:
-        raise InputError(f"{file} is damaged: {str(error).splitlines()[0]}") from error
+        raise InputError(f"Cannot read {file}: it is damaged: {str(error).splitlines()[0]}.", _SAVE) from error
     _check(file, saved)
     return saved, OutputStore(folder / "outputs")
 
@@ -156,11 +165,14 @@ def _check(file: Path, saved: SavedRun) -> None:
     """InputError where the parts do not fit one another: judged as they are, they would hide what is missing."""
     recorded = {record.id for record in saved.runtimes}
     if not saved.candidates or not recorded.issuperset(saved.candidates):
-        raise InputError(f"{file} is damaged: its candidates are not among its runtimes")
+        raise InputError(f"Cannot read {file}: it is damaged, its candidates are not among its runtimes.", _SAVE)
     if min(saved.batch_sizes, default=0) < 1 or sum(saved.batch_sizes) != saved.inputs.sample_count:
-        raise InputError(f"{file} is damaged: its batches do not add up to {saved.inputs.sample_count} samples")
+        raise InputError(
+            f"Cannot read {file}: it is damaged, its batches do not add up to {saved.inputs.sample_count} samples.",
+            _SAVE,
+        )
     if not saved.model.signature.outputs:
-        raise InputError(f"{file} is damaged: its model has no outputs")
+        raise InputError(f"Cannot read {file}: it is damaged, its model has no outputs.", _SAVE)
 
 
 def read_outputs(saved: SavedRun, store: OutputStore, runtime: RuntimeId, index: int) -> Tensors:
@@ -168,14 +180,17 @@ def read_outputs(saved: SavedRun, store: OutputStore, runtime: RuntimeId, index:
     tensors = store.read(runtime, index)
     names = {spec.name for spec in saved.model.signature.outputs}
     if missing := sorted(names - tensors.keys()):
-        raise InputError(f"saved outputs of {runtime} are damaged: batch {index} has no {', '.join(missing)}")
+        raise InputError(
+            f"The saved outputs of {runtime} are damaged: batch {index} has no {', '.join(missing)}.", _SAVE
+        )
     if runtime in saved.model.references:
         for spec in saved.model.signature.outputs:
             shape = tensors[spec.name].shape
             if spec.has_sample_axis and shape[:1] != (saved.batch_sizes[index],):
                 raise InputError(
-                    f"saved outputs of {runtime} are damaged: {spec.name} has shape {shape} in batch {index}, "
-                    f"which has {saved.batch_sizes[index]} samples"
+                    f"The saved outputs of {runtime} are damaged: {spec.name} has shape {shape} in batch {index}, "
+                    f"which has {saved.batch_sizes[index]} samples.",
+                    _SAVE,
                 )
     return {name: tensors[name] for name in names}
 

@@ -80,5 +80,5 @@ def test_a_layers_artifact_has_it_in_its_configuration(tmp_path: Path) -> None:
 
 
 def test_a_layer_whose_epsilon_is_folded_away_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactFileError, match="the artifact has no epsilon in absent"):
+    with pytest.raises(ArtifactFileError, match="no epsilon in absent"):
         with_epsilons(graph(tmp_path / "given"), {"absent": 1e-3}, tmp_path / "changed")

@@ -40,11 +40,11 @@ _TEXT = json.dumps(_document())
     [
         (b"", "it is empty (0 bytes)", "Copy"),
         (_LFS, "it is a Git LFS pointer", "git lfs pull"),
-        (_PAGE, "it is a web page (HTML)", "raw file"),
-        (b"<html lang=en>", "it is a web page (HTML)", "raw file"),
+        (_PAGE, "HTML page", "raw file"),
+        (b"<html lang=en>", "HTML page", "raw file"),
         (gzip.compress(_TEXT.encode(), mtime=0), "compressed with gzip", "gunzip"),
         (_TEXT.encode("utf-16"), "text in UTF-16", "Save it as UTF-8"),
-        (_TEXT.encode() + b"\xff", "it is not text in UTF-8", "Copy"),
+        (_TEXT.encode() + b"\xff", "not UTF-8", "Copy"),
         (_TEXT[:-40].encode(), "its JSON is cut off after", "Copy"),
         (_TEXT[: _TEXT.index("kernel") + 3].encode(), "its JSON is cut off after", "Copy"),
         (b'{"a": tru', "its JSON is cut off after 9 bytes", "Copy"),
@@ -54,7 +54,7 @@ _TEXT = json.dumps(_document())
         (_TEXT.replace("[2]", "None").encode(), "it is a Python literal", "json.dump"),
         (b'{\n// made by hand\n"a": 1}', "a comment at line 2", "Remove the comment"),
         (f"export default {_TEXT}".encode(), "it is a JavaScript module", "only the object"),
-        (f"{_TEXT}\n{_TEXT}".encode(), "something follows the JSON document, at line 2", "Copy"),
+        (f"{_TEXT}\n{_TEXT}".encode(), "at line 2", "Copy"),
     ],
 )
 def test_what_is_not_json_is_named_for_what_it_is(tmp_path: Path, content: bytes, reason: str, advice: str) -> None:
@@ -83,7 +83,7 @@ def test_a_quantization_of_infinity_names_the_weight_the_file_and_the_cure(
     with pytest.raises(ArtifactFileError) as error:
         read_document(tmp_path)
     dtype = quantization.get("dtype", "uint16")
-    assert f"{file} is not a TF.js model: the weight attention/mask holds NaN or infinity" in error.value.message
+    assert f"{file} is not a TF.js model: the weight attention/mask has NaN or infinity" in error.value.message
     assert f"the quantization to {dtype} wrote {written}" in error.value.message
     assert f"pycheck convert --quantize {dtype}" in error.value.advice
 
@@ -103,7 +103,9 @@ def test_what_browsers_take_is_taken(tmp_path: Path, content: str) -> None:
     assert set(read_json(file)) == {"a"}
 
 
-@pytest.mark.parametrize(("content", "what"), [(_LFS, "a Git LFS pointer"), (_PAGE, "a web page"), (b"PK\3\4", "zip")])
+@pytest.mark.parametrize(
+    ("content", "what"), [(_LFS, "a Git LFS pointer"), (_PAGE, "an HTML page"), (b"PK\3\4", "zip")]
+)
 def test_a_shard_that_is_another_kind_of_file_is_named(tmp_path: Path, content: bytes, what: str) -> None:
     (tmp_path / "model.json").write_text(_TEXT)
     (tmp_path / "w.bin").write_bytes(content)

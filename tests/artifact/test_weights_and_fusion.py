@@ -120,7 +120,7 @@ def test_a_prelu_has_the_type_of_tfjs_where_its_artifact_gives_none(
     ("op", "said"),
     [
         ("WriteFile", "operations that TF.js does not have: WriteFile"),
-        ("HashTableV2", "lookup tables that nothing fills: y"),
+        ("HashTableV2", "lookup tables.*: y"),
     ],
 )
 def test_what_tfjs_does_not_execute_is_not_executed(op: str, said: str, tmp_path: Path) -> None:

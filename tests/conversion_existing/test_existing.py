@@ -83,7 +83,7 @@ def test_quantized_weights_are_read_at_their_stored_size(tmp_path: Path) -> None
 def test_a_shard_outside_the_folder_is_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "outside.bin").write_bytes(bytes(16))
     (tmp_path / "model").mkdir()
-    with pytest.raises(ArtifactFileError, match="leaves the model's folder"):
+    with pytest.raises(ArtifactFileError, match="outside of the model's folder"):
         open_artifact(_graph(tmp_path / "model", weightsManifest=_weights(path)), _signature())
 
 
@@ -91,14 +91,14 @@ def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "outside.bin").write_bytes(bytes(16))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "w.bin").symlink_to(tmp_path / "outside.bin")
-    with pytest.raises(ArtifactFileError, match="leaves the model's folder"):
+    with pytest.raises(ArtifactFileError, match="outside of the model's folder"):
         open_artifact(_graph(tmp_path / "model", weightsManifest=_weights("w.bin")), _signature())
 
 
 def test_a_missing_and_a_short_shard_are_named(tmp_path: Path) -> None:
     folder = _graph(tmp_path)
     (folder / "group1-shard1of1.bin").write_bytes(bytes(15))
-    with pytest.raises(ArtifactFileError, match="hold 15 bytes, the manifest promises 16"):
+    with pytest.raises(ArtifactFileError, match="15 bytes instead of 16"):
         open_artifact(folder, _signature())
     (folder / "group1-shard1of1.bin").unlink()
     with pytest.raises(ArtifactFileError, match=r"'group1-shard1of1.bin' is missing"):
@@ -114,9 +114,9 @@ def test_weights_that_the_graph_reads_and_the_manifest_lacks_are_named(tmp_path:
             {"name": "z", "op": "Add", "input": ["inner", "w"]},
         ]},
     ]}}  # fmt: skip
-    with pytest.raises(ArtifactFileError, match=r"lacks weights that its graph reads: bias, gone, inner\.") as error:
+    with pytest.raises(ArtifactFileError, match=r"weights that its graph reads: bias, gone, inner\.") as error:
         open_artifact(_graph(tmp_path, modelTopology=topology), _signature())
-    assert "two conversions" in error.value.advice
+    assert "convert the model again" in error.value.advice
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, text: str) -> None:
 
 
 def test_another_count_of_outputs_is_another_model(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactFileError, match=r"has 1 outputs \(y\), the model has 2 \(y, z\)"):
+    with pytest.raises(ArtifactFileError, match=r"has 1 outputs \(y\), but the model has 2 \(y, z\)"):
         open_artifact(_graph(tmp_path), _signature(("y", "z")))
 
 
@@ -143,7 +143,7 @@ def test_a_layers_model_that_names_a_layer_it_lacks_is_damaged(tmp_path: Path) -
         "output_layers": [["y", 0, 0]],
     }
     topology = {"model_config": {"class_name": "Functional", "config": config}}
-    with pytest.raises(ArtifactFileError, match="does not have: gone"):
+    with pytest.raises(ArtifactFileError, match="missing layers: gone"):
         open_artifact(_graph(tmp_path, format="layers-model", modelTopology=topology), _signature())
 
 

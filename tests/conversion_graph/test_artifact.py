@@ -117,7 +117,7 @@ def test_a_tensor_that_half_floats_cannot_hold_is_kept_and_noted(tmp_path):
     model = chain((4,), L.Dense(3, name="large"), L.Dense(2, name="small"))
     model.get_layer("large").kernel.assign(np.full((4, 3), 1e5, np.float32))
     artifact = convert(load(model), tmp_path / "out", format="graph", quantize="float16")
-    assert any("not quantized, since float16" in note and "large" in note for note in artifact.notes)
+    assert any("not quantized, because float16" in note and "large" in note for note in artifact.notes)
 
 
 @pytest.mark.parametrize("precision", ["float16", "float64"])

@@ -130,5 +130,5 @@ def test_a_quantized_weight_is_within_a_step_and_its_zero_is_exact(tmp_path: Pat
 
 
 def test_another_type_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"w: TF\.js stores no float64"):
+    with pytest.raises(ValueError, match=r"w: .*float64"):
         write_weights(tmp_path, [[Weight("w", np.zeros(2))]])

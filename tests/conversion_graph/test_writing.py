@@ -92,7 +92,7 @@ def test_a_failure_leaves_nothing_behind_and_tells_the_value(tmp_path, fields, w
 def test_a_folder_in_use_is_left_alone(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("precious")
-    with pytest.raises(ConversionError, match="not an empty folder"):
+    with pytest.raises(ConversionError, match="not empty"):
         write_model_json(tmp_path / "out", {}, [])
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine"]
 
@@ -116,7 +116,5 @@ def test_weights_are_left_unquantized_by_layer_by_name_and_by_pattern(tmp_path, 
 
 
 def test_a_name_that_no_weight_has_is_refused_with_those_that_there_are(tmp_path):
-    with pytest.raises(
-        ConversionError, match="--keep-float bm: the artifact has no weight of this name; it has bn/gamma"
-    ):
+    with pytest.raises(ConversionError, match=r"--keep-float bm: .*bn/gamma"):
         write_model_json(tmp_path / "out", {}, [("bn/gamma", np.ones(3, np.float32))], "uint8", ["bm"])

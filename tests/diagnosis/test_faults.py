@@ -27,7 +27,7 @@ from pycheck.types import (
 
 CPU, WEBGL, WASM, WEBGPU = (RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "wasm", "webgpu"))
 GROUPS = ArtifactFault("conv", "Conv2D", "tfjs-layers ignores groups", "Convert it.", "groups=2")
-CAST = ArtifactFault("to_bool", "Cast", "cuts a number to a byte", "Use x != 0.", backends=("wasm",), broken=True)
+CAST = ArtifactFault("to_bool", "Cast", "truncates a number to a byte", "Use x != 0.", backends=("wasm",), broken=True)
 GIVEN = ArtifactInfo(Path("a"), "layers", "none", 1, "", "given with --tfjs-model", (), (), {}, {})
 
 
@@ -177,7 +177,7 @@ def test_a_fault_of_all_backends_does_not_explain_what_one_alone_does() -> None:
     assert "artifact-unsupported" not in findings["runtime-failed"][0].advice
 
 
-@pytest.mark.parametrize("said", ["RFFT", "Complex, which this model needs\nLeave this runtime out."])
+@pytest.mark.parametrize("said", ["RFFT", "Complex, which this model needs\nRemove this runtime"])
 def test_a_missing_kernel_explains_its_backend_although_another_one_differs(said: str) -> None:
     missing = ArtifactFault("rfft", "RFFT", "TF.js's wasm backend has no kernel for RFFT", "Use cpu.", "", ("wasm",))
     expected = np.linspace(1.0, 2.0, 40).reshape(4, 10)

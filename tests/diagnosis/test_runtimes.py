@@ -147,7 +147,7 @@ def test_nothing_is_forwarded_when_the_flag_is_off_or_the_threshold_was_lowered(
             "Python cannot run this",
         ),
         (
-            "the published converter makes layers models of files of Keras 2",
+            "the published converter converts Keras 2 files to layers models",
             "no weight for it",
             "Python cannot run this",
         ),

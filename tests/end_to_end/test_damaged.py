@@ -12,7 +12,6 @@ import pytest
 import safetensors.numpy
 
 from pycheck import compare
-from pycheck.workflow.store import RUN_VERSION
 
 from ..conftest import Cli
 from ..fakes import Fakes
@@ -57,7 +56,7 @@ def test_a_damaged_cache_is_computed_again(
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("version", 99, f"has version 99; this pycheck reads version {RUN_VERSION}"),
+        ("version", 99, "version 99"),
         ("batch_sizes", [2, 2], "do not add up to 5 samples"),
         ("batch_sizes", [], "do not add up to 5 samples"),
         ("batch_sizes", [2, 1, 2], "samples"),
@@ -103,5 +102,5 @@ def test_a_run_whose_outputs_are_damaged_is_refused(
 def test_what_is_no_saved_run_is_refused(command: Cli, work: Path) -> None:
     said = command("report", "nothing")
     assert said.code == 2
-    assert "nothing is no saved run" in said.err
+    assert "nothing is not a saved run" in said.err
     assert "--save-run DIR" in said.err

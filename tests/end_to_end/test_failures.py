@@ -152,7 +152,7 @@ def test_a_browser_that_is_killed_is_told(
         "compare", files("m.keras"), long, "--json", report, *ONE_BY_ONE, cache_dir=cache_dir, temporary=temporary
     ) as command:
         error = _fails_while_predicting(command, report, temporary, signal.SIGKILL, role="")
-    assert error.startswith("chromium:cpu: the browser ended")
+    assert error.startswith("chromium:cpu: The browser ended")
 
 
 def test_a_page_that_is_killed_is_told(
@@ -163,7 +163,7 @@ def test_a_page_that_is_killed_is_told(
         "compare", files("m.keras"), long, "--json", report, *ONE_BY_ONE, cache_dir=cache_dir, temporary=temporary
     ) as command:
         error = _fails_while_predicting(command, report, temporary, signal.SIGKILL, role="renderer")
-    assert error.startswith("chromium:cpu: the page crashed")
+    assert error.startswith("chromium:cpu: The page crashed")
 
 
 def test_a_page_that_hangs_is_given_up_after_the_timeout(
@@ -192,7 +192,7 @@ def test_a_gpu_that_is_lost_ends_webgl_and_leaves_cpu_standing(
     assert _status(_report(report))["chromium:cpu"] == "ok"
 
 
-@pytest.mark.parametrize(("role", "said"), [("renderer", "the page crashed"), ("", "the browser ended")])
+@pytest.mark.parametrize(("role", "said"), [("renderer", "The page crashed"), ("", "The browser ended")])
 def test_a_browser_that_is_killed_in_the_middle_of_a_trace_leaves_what_was_traced(
     role: str, said: str, cache_dir: Path, temporary: Path, tmp_path: Path
 ) -> None:

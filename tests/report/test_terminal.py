@@ -243,7 +243,7 @@ def test_many_runtimes_are_counted_and_not_named(reports: dict[str, Report]) -> 
 
 
 def test_a_failure_of_several_lines_in_a_check_keeps_its_lines() -> None:
-    message = "The model cannot become a TF.js graph model:\n  ResizeBicubic: TF.js has no such operation"
+    message = "Cannot convert the model to a TF.js graph model:\n  ResizeBicubic: TF.js has no such operation"
     failure = VariantFailure("up", message, "Replace these layers.", 4)
     text = render_check(CheckReport("0.1.0", "pycheck.toml", (), (failure,), Verdict.ERROR, 1.5))
     assert "\n    ResizeBicubic: TF.js has no such operation\n    Replace these layers." in text

@@ -66,7 +66,7 @@ def test_a_browser_that_is_given_by_its_command_is_looked_up(bare: Path, tmp_pat
 
 def test_a_browser_that_is_given_and_not_there_is_unavailable(bare: Path, tmp_path: Path) -> None:
     playwright_build(bare, f"chromium-{wanted_revision()}")
-    with pytest.raises(RuntimeUnavailableError, match="nowhere is not there") as caught:
+    with pytest.raises(RuntimeUnavailableError, match="nowhere") as caught:
         find_browser(tmp_path / "nowhere")
     assert "--browser-path" in caught.value.advice
 
@@ -141,7 +141,7 @@ def test_what_is_not_executable_is_not_a_browser(bare: Path, tmp_path: Path) -> 
 
 
 def test_no_browser_at_all_is_told_with_where_it_was_looked_for_and_what_to_do(bare: Path) -> None:
-    with pytest.raises(RuntimeUnavailableError, match="no Chromium or Chrome found") as caught:
+    with pytest.raises(RuntimeUnavailableError, match="Chromium or Chrome") as caught:
         find_browser()
     assert str(bare) in caught.value.message
     assert "PATH" in caught.value.message

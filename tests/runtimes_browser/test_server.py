@@ -228,7 +228,7 @@ def test_a_range_that_does_not_fit_is_refused(visit: Any, query: str) -> None:
 
 
 def test_outputs_that_came_in_part_are_not_taken_for_whole(visit: Any) -> None:
-    assert upload(visit, ("offset=0&total=5", b"ab")) == ([200], "the page sent 2 of 5 bytes of its outputs")
+    assert upload(visit, ("offset=0&total=5", b"ab")) == ([200], "The page sent 2 of 5 bytes of its outputs.")
 
 
 def manifest(folder: Path, *paths: Any) -> Path:
@@ -242,7 +242,7 @@ def test_a_shard_outside_its_folder_is_refused(tmp_path: Path, name: str) -> Non
     (folder / "sub").mkdir(parents=True)
     (tmp_path / "outside.bin").write_bytes(b"x")
     (folder / "link.bin").symlink_to(tmp_path / "outside.bin")
-    with pytest.raises(ArtifactFileError, match="outside its folder"):
+    with pytest.raises(ArtifactFileError, match="outside of its folder"):
         artifact_files(manifest(folder, name))
 
 
@@ -281,7 +281,7 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "model.json").write_text(text)
-    with pytest.raises(ArtifactFileError, match=r"is no TF\.js model"):
+    with pytest.raises(ArtifactFileError, match=r"is not a TF\.js model"):
         artifact_files(tmp_path)
 
 

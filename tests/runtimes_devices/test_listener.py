@@ -235,7 +235,7 @@ def test_the_listener_of_another_pycheck_is_not_used(visit: Any, monkeypatch: py
         monkeypatch.setattr(link, "__version__", "0.0.1")
         await connected()
 
-    with pytest.raises(RuntimeUnavailableError, match=r"listens for devices, and this is pycheck 0\.0\.1"):
+    with pytest.raises(RuntimeUnavailableError, match=r"this is pycheck 0\.0\.1"):
         visit(ask)
 
 
@@ -246,20 +246,20 @@ def test_a_run_names_the_devices_that_are_there_where_its_own_is_not(visit: Any)
 
     with pytest.raises(RuntimeUnavailableError) as caught:
         visit(ask)
-    assert caught.value.message == "no device pixel is connected; connected: firefox-linux"
+    assert caught.value.message == "The device pixel is not connected. Connected are: firefox-linux."
     assert "pycheck devices --listen" in caught.value.advice
 
 
 def test_where_nothing_listens_a_run_says_what_to_start(device_cache: Path) -> None:
     with pytest.raises(RuntimeUnavailableError) as caught:
         asyncio.run(choose("device:pixel", sessions=lambda: None).launch(LaunchOptions()))  # type: ignore[arg-type,return-value]
-    assert caught.value.message == "there is no device pixel: nothing listens for devices"
+    assert caught.value.message == "The device pixel is not available: pycheck devices --listen is not running."
     assert "pycheck devices --listen" in caught.value.advice
 
 
 def test_what_a_listener_that_was_killed_left_is_taken_for_nothing(device_cache: Path) -> None:
     link.publish(1)
-    with pytest.raises(RuntimeUnavailableError, match="nothing listens for devices any more"):
+    with pytest.raises(RuntimeUnavailableError, match="pycheck devices --listen has ended"):
         asyncio.run(connected())
 
 
@@ -372,7 +372,7 @@ def test_a_device_that_is_gone_ends_its_run_with_its_name(visit: Any) -> None:
             async with asyncio.timeout(10):
                 await session.failed()
 
-    with pytest.raises(RuntimeFailedError, match="the device firefox-linux disconnected"):
+    with pytest.raises(RuntimeFailedError, match="The device firefox-linux disconnected"):
         visit(ask)
 
 
@@ -386,11 +386,11 @@ def listen(host: str | None = "127.0.0.1", port: int = 0, names: tuple[str, ...]
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"host": "0.0.0.0"}, "is every address of this machine"),
-        ({"host": "phone.local"}, "write an address of this machine"),
-        ({"host": "203.0.113.7"}, "cannot listen on 203.0.113.7"),
-        ({"names": ("Pixel 8",)}, "small letters, digits and hyphens"),
-        ({"names": ("pixel", "pixel")}, "two devices cannot have one name"),
+        ({"host": "0.0.0.0"}, "--host"),
+        ({"host": "phone.local"}, "--host"),
+        ({"host": "203.0.113.7"}, "Cannot listen on 203.0.113.7"),
+        ({"names": ("Pixel 8",)}, "lower-case letters, digits and hyphens"),
+        ({"names": ("pixel", "pixel")}, "two devices"),
     ],
 )
 def test_what_cannot_be_listened_on_is_told(device_cache: Path, arguments: Any, said: str) -> None:
@@ -411,8 +411,8 @@ def test_a_port_that_is_taken_and_a_second_listener_are_told(visit: Any) -> None
         return second.value.message, taken.value.message
 
     second, taken = visit(ask)
-    assert second == "another pycheck devices --listen is running"
-    assert "cannot listen on 127.0.0.1 port" in taken
+    assert second == "Another pycheck devices --listen is running."
+    assert "Cannot listen on 127.0.0.1 port" in taken
 
 
 def test_an_address_is_of_the_network_unless_another_is_asked_for() -> None:

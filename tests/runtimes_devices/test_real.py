@@ -154,11 +154,11 @@ def test_webgpu_says_what_a_page_over_http_from_another_machine_lacks(
 ) -> None:
     monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
     with Listening(tmp_path, "--port", "0", "--name", "far") as listening:
-        if "no address in a network" in listening.first_words():  # any other reason fails below
+        if "no network address" in listening.first_words():  # any other reason fails below
             pytest.skip("this machine is in no network")
         with Phone(tmp_path / "phone", listening.address()) as phone:
             listening.wait("device:far connected: Chromium")
-            assert "no secure context, and so no WebGPU" in listening.said
+            assert "no secure context, so no WebGPU" in listening.said
             assert "browsers give such a page no WebGPU" in says(phone, "Connected")
             report = compare(model, options("device:far:webgpu", "device:far:wasm"))
             assert "no browser has WebGPU for a page" in says(phone, "Failed")
@@ -208,9 +208,9 @@ def test_a_device_that_is_gone_in_the_middle_is_named_and_what_others_measured_i
     assert exit_code(report) == 3
     error = next(str(record.error) for record in report.runtimes if record.id.is_on_device)
     if what == "the device":
-        assert "the device victim disconnected: its page was closed, fell asleep or lost the network" in error
+        assert "The device victim disconnected" in error
     else:
-        assert "the device victim cannot be reached any more: pycheck devices --listen has ended" in error
+        assert "The device victim disconnected: pycheck devices --listen has ended" in error
 
 
 def test_a_device_that_hangs_is_given_up_after_the_timeout_and_is_there_again_when_it_wakes(

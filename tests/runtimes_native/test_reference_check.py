@@ -276,7 +276,7 @@ def test_a_reference_that_cannot_be_mended_is_told(keras: Any, check: Check, mon
     found = check(keras.Model(x, keras.layers.Dense(3)(x)), 6, 8)[2]
     assert found.outcome == "differs"
     assert found.max_abs_error == pytest.approx(0.5, rel=1e-5)
-    assert told(found) == "model.predict gives other values on the first batch"
+    assert told(found) == "model.predict gives different values on the first batch"
 
 
 def test_a_saved_model_is_held_against_its_signature(tf: Any, tmp_path: Path) -> None:

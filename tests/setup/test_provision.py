@@ -188,7 +188,7 @@ def test_a_firefox_that_could_only_be_headless_gets_an_xvfb(machine: Machine) ->
     machine.add("firefox", FIREFOX)
     machine.add_apt(machine.installs(Xvfb=f"xvfb|{XVFB}"))
     machine.ensure("firefox")
-    assert "a headless Firefox has no WebGL" in machine.lines[0]
+    assert "Xvfb" in machine.lines[0]
 
 
 def test_the_command_prints_each_engine_with_its_path_and_what_it_could_not_bring_elsewhere(
@@ -216,4 +216,4 @@ def test_the_command_ends_with_exit_code_3_where_there_is_no_browser(
     assert provision.main() == 3
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "none could be installed here" in captured.err
+    assert "cannot install it here" in captured.err

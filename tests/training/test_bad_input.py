@@ -86,7 +86,7 @@ def test_a_model_that_can_only_be_a_graph_and_one_that_is() -> None:
     x = keras.Input((3,), name="x")
     model = keras.Model(x, keras.ops.erf(keras.layers.Dense(1, name="y")(x)))
     values = noise(4, 3)
-    assert "graph artifact, which cannot be trained" in refuse(model, values, sums(values))
+    assert "graph artifact" in refuse(model, values, sums(values))
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_a_graph_model_of_tfjs_is_refused_with_the_reason_and_the_way_out(comman
         said = command(name, *files, "--loss", "mse", *(["--optimizer", "sgd:0.1"] if name == "train" else []))
         assert said.code == 2
         text = " ".join(said.err.split())
-        assert "is a TF.js graph model: it cannot be trained" in text
+        assert "it is a TF.js graph model" in text
         assert "its weights are constants" in text
-        assert "Give the Keras model it came from" in text
+        assert "Give the Keras model" in text
 
 
 def test_a_layers_model_of_tfjs_is_trained_as_the_layers_that_it_describes(command: Cli, artifacts: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_layers_model_of_tfjs_is_trained_as_the_layers_that_it_describes(comma
     assert said.code == 0, said.err
     text = " ".join(said.out.split())
     assert "chromium:cpu trains as Python does for 5 steps" in text
-    assert "the layers of the TF.js model, made again with Keras 2, are trained" in text
+    assert "the training uses the layers of the TF.js model, rebuilt with Keras 2" in text
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_saved_model(tmp_path: Path) -> None:
     model = dense(3, (1, None))
     model.export(tmp_path / "saved")
     x = noise(4, 3)
-    assert "its graph cannot be trained" in refuse(str(tmp_path / "saved"), x, sums(x))
+    assert "it is a SavedModel" in refuse(str(tmp_path / "saved"), x, sums(x))
 
 
 def test_a_compiled_model_brings_its_own_optimizer_and_loss(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_it_is_left_out_of_the_defaults_with_a_note(make: Callable[[], Any], ker
     assert browsers(first) == ["chromium:cpu"]
     assert first.report.training is not None and again.report.training is not None
     assert first.report.training.notes == (
-        f"chromium:wasm is left out: TF.js's wasm backend has no kernel for {kernel}, which training this model needs; "
-        "--runtime chromium:wasm includes it",
+        f"chromium:wasm is skipped: TF.js's wasm backend has no kernel for {kernel}, which training this model needs; "
+        "add --runtime chromium:wasm to include it",
     )
     assert not first.report.findings
     assert again.report.verdict is Verdict.PASS

@@ -87,7 +87,7 @@ def test_nothing_runs_where_no_verification_is_wanted(
 def test_without_a_browser_the_artifact_is_written_and_not_verified(folder: Path, tmp_path: Path, capsys: Any) -> None:
     model, none = str(folder / "table.keras"), str(tmp_path / "no-browser")
     assert run(["convert", model, str(tmp_path / "web"), "--browser-path", none]) == 3
-    assert "NOT VERIFIED: no browser could verify it" in capsys.readouterr().out
+    assert "NOT VERIFIED: no browser could run it" in capsys.readouterr().out
     assert (tmp_path / "web" / "model.json").is_file()
 
 
@@ -111,6 +111,6 @@ def test_an_unavailable_browser_is_an_error_of_its_own_in_python(
         raise RuntimeUnavailableError("chromium cannot be started")
 
     monkeypatch.setattr(BrowserRuntime, "start", missing)
-    with pytest.raises(RuntimeUnavailableError, match="no browser could verify it"):
+    with pytest.raises(RuntimeUnavailableError, match="no browser could run it"):
         pycheck.convert(folder / "table.keras", tmp_path / "web")
     assert (tmp_path / "web" / "model.json").is_file()

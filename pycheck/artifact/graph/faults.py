@@ -24,10 +24,9 @@ _NUMBERED = {
     1: "DT_FLOAT", 2: "DT_DOUBLE", 3: "DT_INT32", 4: "DT_UINT8", 5: "DT_INT16", 6: "DT_INT8", 7: "DT_STRING",
     8: "DT_COMPLEX64", 9: "DT_INT64", 10: "DT_BOOL", 14: "DT_BFLOAT16", 19: "DT_HALF",
 }  # fmt: skip
-_CONVERT = "Convert the model with pycheck convert MODEL FOLDER, which writes what TF.js has or names the layer."
-_CONVERT_LOOP = (
-    "Convert the model with pycheck convert MODEL FOLDER: each step of the loop then returns what it writes."
-)
+_CONVERT = "Convert the model with pycheck convert MODEL FOLDER, which only writes operations that TF.js has."
+_CONVERT_LOOP = "Convert the model with pycheck convert MODEL FOLDER: each step of the loop then returns the tensors "
+"that it writes."
 
 
 def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[ArtifactFault, ...]:

@@ -91,7 +91,7 @@ class _Expansion:
     def _next(self, step: str, arguments: Any) -> str:
         argument = next(arguments, None)
         if argument is None:
-            raise ValueError(f"the node {self._fused.name} ({self._fused.op}) has no input for its {step}")
+            raise ValueError(f"The node {self._fused.name} ({self._fused.op}) has no input for its {step}.")
         return str(argument)
 
     def _bias_add(self, data: str, bias: str) -> str:
@@ -112,7 +112,7 @@ class _Expansion:
             self.nodes[-1].attr["alpha"].f = attrs["leakyrelu_alpha"].f if "leakyrelu_alpha" in attrs else _LEAKY_SLOPE
             return name
         if op not in _PLAIN_ACTIVATIONS:
-            raise ValueError(f"the node {self._fused.name} ({self._fused.op}) fuses {op}, which TF.js does not have")
+            raise ValueError(f"The node {self._fused.name} ({self._fused.op}) fuses {op}, which TF.js does not have.")
         return self._add(op, [data])
 
     def _add(self, op: str, inputs: list[str], name: str = "", attrs: Mapping[str, Any] | None = None) -> str:

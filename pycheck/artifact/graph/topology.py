@@ -60,12 +60,15 @@ def executable_graph(document: Document, topology: Any) -> Any:
         if node.op == "Const":
             _fill(document, node, function, weights)
     if unfilled := unfilled_tables(graph_def, initializer):
-        raise ArtifactFileError(f"{document.file} has lookup tables that nothing fills: {', '.join(unfilled)}")
+        raise ArtifactFileError(
+            f"Cannot run {document.file}: its lookup tables are empty: {', '.join(unfilled)}.",
+            "Convert the model again.",
+        )
     join_initializer(document, graph_def, initializer)
     try:
         expand_fused(graph_def)
     except ValueError as error:
-        raise ArtifactFileError(f"{document.file}: {error}") from error
+        raise ArtifactFileError(f"Cannot run {document.file}: {error}") from error
     anchor_constants(graph_def)
     return graph_def
 
@@ -98,7 +101,8 @@ def _parse(document: Document, graph: Mapping[str, Any]) -> Any:
     except (ParseError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0][:300]
         raise ArtifactFileError(
-            f"{document.file} is damaged: its graph cannot be read: {reason}", "Copy or convert the model again."
+            f"Cannot read the graph in {document.file}: it is damaged: {reason}.",
+            "Copy the model again, or convert it again.",
         ) from error
 
 
@@ -129,16 +133,20 @@ def _check_operations(document: Document, graph_def: Any) -> None:
     unknown = {node.op: node.name for node in nodes if node.op not in known_operations() | functions}
     if unknown:
         listed = ", ".join(f"{op} (node {name})" for op, name in sorted(unknown.items()))
-        raise ArtifactFileError(f"{document.file} has operations that TF.js does not have: {listed}")
+        raise ArtifactFileError(
+            f"{document.file} has operations that TF.js does not have: {listed}.",
+            "Convert the model with pycheck convert MODEL FOLDER",
+        )
     if document.topology.get("initializer"):
         raise NotExecutableError(
-            f"{document.file} keeps lookup tables, which a second graph inside of its first one fills",
-            "pycheck does not execute these in Python; give the model it came from as MODEL.",
+            f"Cannot run {document.file} in Python: its lookup tables have an initializer graph.",
+            "Give the model that it was converted from as MODEL, and this file as --tfjs-model.",
         )
     lost = {node.op for node in nodes if node.op not in functions | EXPANDED and op_def_registry.get(node.op) is None}
     if lost:
         raise NotExecutableError(
-            f"{document.file} has operations that TF.js has and TensorFlow has not: {', '.join(sorted(lost))}"
+            f"Cannot run {document.file} in Python: TensorFlow does not have {', '.join(sorted(lost))}.",
+            "Give the model that it was converted from as MODEL, and this file as --tfjs-model.",
         )
 
 
@@ -149,7 +157,8 @@ def _check_references(document: Document, graph_def: Any) -> None:
     refs += [port.tensor for port in (*document.inputs, *document.outputs)]
     if missing := sorted({node_of(ref) for ref in refs} - names):
         raise ArtifactFileError(
-            f"{document.file} is damaged: its graph has no node {', '.join(missing[:5])}", "Convert the model again."
+            f"Cannot read {document.file}: its graph refers to missing nodes: {', '.join(missing[:5])}.",
+            "Convert the model again.",
         )
 
 
@@ -167,7 +176,8 @@ def _fill(document: Document, node: Any, function: str, weights: Mapping[str, Ar
     value = weights.get(node.name, weights.get(f"{function}/{node.name}"))
     if value is None:
         raise ArtifactFileError(
-            f"{document.file}: the weight {node.name!r} is not in its manifest", "Convert the model again."
+            f"Cannot read {document.file}: its manifest does not have the weight {node.name!r}.",
+            "Convert the model again.",
         )
     dtype = tf.as_dtype(node.attr["dtype"].type) if node.attr["dtype"].type else tf.as_dtype(value.dtype)
     if value.dtype != object:

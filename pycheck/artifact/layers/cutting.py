@@ -22,13 +22,12 @@ def cut_layer(document: Document, point: Point, operands: Mapping[str, Array]) -
     called = _calls(read_plan(document)).get(where)
     entry = _entry(document, where)
     if called is None or entry is None:
-        raise ArtifactFileError(f"the artifact has no layer {where!r}")
+        raise ArtifactFileError(f"The artifact has no layer {where!r}.")
     if set(called) != set(point.inputs):
         masks = ", ".join(name for name in point.inputs if name not in called)
         raise ArtifactFileError(
-            f"{point.name} ({point.op}) reads a mask, which {masks or 'a layer before'} gives, so that it cannot stand "
-            "alone",
-            "In the graph format masks are tensors: --format graph.",
+            f"Cannot isolate {point.name} ({point.op}): it reads a mask of {masks or 'an earlier layer'}.",
+            "Use the graph format, where masks are tensors: --format graph",
         )
     name = str(entry["config"]["name"])
     names = {operand: f"input_{number}" for number, operand in enumerate(point.inputs)}

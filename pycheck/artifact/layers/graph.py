@@ -41,7 +41,7 @@ def layers_graph(document: Document) -> ArtifactGraph:
         raise
     except Exception as error:  # whatever a layer says of a shape or an argument that it cannot take
         raise ArtifactFileError(
-            f"{document.file} cannot be executed with Keras 2's layers: {_one_line(error)}"
+            f"Cannot run {document.file} with the layers of Keras 2: {_one_line(error)}."
         ) from error
     taken = assign_weights(document, program.leaves, decode_weights(document))
     coarse = {layer for layer, weights in taken.items() if not document.quantized_weights().isdisjoint(weights)}
@@ -141,9 +141,9 @@ class _Program:
         except Exception as error:  # whatever Keras says of a shape or a type
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
             raise ArtifactFileError(
-                f"{self._document.file}: its layer {where!r} ({plan.class_name}) cannot take {shapes}: "
-                f"{_one_line(error)}",
-                "An attribute of a layer before it (padding, strides, size) may be wrong: convert the model again.",
+                f"Cannot run {self._document.file}: its layer {where!r} ({plan.class_name}) fails on {shapes}: "
+                f"{_one_line(error)}.",
+                "An earlier layer may have a wrong padding, strides or size. Convert the model again.",
             ) from error
         marked, names = [], []
         for index, result in enumerate(results):
@@ -184,7 +184,7 @@ def make_layer(document: Document, plan: LayerPlan) -> Any:
             )
     except Exception as error:  # whatever Keras says of an argument
         raise ArtifactFileError(
-            f"{document.file}: the layer {plan.name!r} ({plan.class_name}) cannot be made: {_one_line(error)}"
+            f"Cannot build the layer {plan.name!r} ({plan.class_name}) of {document.file}: {_one_line(error)}."
         ) from error
 
 
@@ -220,8 +220,8 @@ def input_spec(document: Document, plan: LayerPlan) -> Any:
         shape = [plan.config.get("batch_size"), *plan.config["input_shape"]]
     if shape is None:
         raise ArtifactFileError(
-            f"{document.file}: the input {plan.name!r} has no batch_input_shape, so TF.js cannot load it either",
-            "Convert the model again, with pycheck convert.",
+            f"Cannot load {document.file}: the input {plan.name!r} has no batch_input_shape, which TF.js needs too.",
+            "Convert the model with pycheck convert MODEL FOLDER",
         )
     return tf.TensorSpec(shape, plan.config.get("dtype") or "float32")
 
@@ -263,7 +263,9 @@ def _mask_notes(plan: ModelPlan) -> tuple[str, ...]:
     ]
     if not masking:
         return ()
-    return (f"masks from {', '.join(masking)} are handed on as Keras 2 does, which differs from tfjs-layers in places",)
+    return (
+        f"masks from {', '.join(masking)} are propagated as in Keras 2, which differs from tfjs-layers for some layers",
+    )
 
 
 def _one_line(error: BaseException) -> str:

@@ -32,8 +32,8 @@ def layers_keras(document: Document) -> Any:
         layer = plan.layers[call.layer]
         if layer.model:
             raise ArtifactFileError(
-                f"{document.file} has a model within the model, {layer.name!r}, which cannot be made again as it was",
-                "Give the Keras model it came from (.keras or .h5).",
+                f"Cannot rebuild the nested model {layer.name!r} of {document.file}.",
+                "Give the Keras model that it was converted from (.keras or .h5).",
             )
         if layer.name not in made:
             made[layer.name] = make_layer(document, layer)
@@ -41,7 +41,7 @@ def layers_keras(document: Document) -> Any:
         try:
             results = made[layer.name](arguments[0] if len(arguments) == 1 else arguments)
         except Exception as error:  # whatever Keras says of a shape or a type
-            raise ArtifactFileError(f"{document.file}: its layer {layer.name!r} cannot be called: {error}") from error
+            raise ArtifactFileError(f"Cannot call the layer {layer.name!r} of {document.file}: {error}.") from error
         for index, result in enumerate(results if isinstance(results, list | tuple) else [results]):
             values[call.layer, call.index, index] = result
     outputs = [values[ref] for ref in plan.outputs]

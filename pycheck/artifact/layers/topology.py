@@ -91,7 +91,8 @@ def read_plan(document: Document) -> ModelPlan:
         return _Reader(document).model(root)
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ArtifactFileError(
-            f"{document.file} is damaged: its layers cannot be read: {error!r}", "Copy or convert the model again."
+            f"Cannot read the layers of {document.file}: it is damaged: {error!r}.",
+            "Copy the model again, or convert it again.",
         ) from error
 
 
@@ -130,9 +131,10 @@ class _Reader:
         class_name = str(entry["class_name"])
         if class_name not in CLASSES:
             raise NotExecutableError(
-                f"{self._document.file}: the layer {who!r} is a {class_name}, which tfjs-layers does not have "
-                "or pycheck cannot execute in Python",
-                "Give the model it came from as MODEL, and this file as --tfjs-model.",
+                f"Cannot run {self._document.file} in Python: the layer {who!r} is a {class_name}, which tfjs-layers "
+                "does "
+                "not have or pycheck does not support.",
+                "Give the model that it was converted from as MODEL, and this file as --tfjs-model.",
             )
         config: dict[str, Any] = {**_DEFAULTS.get(class_name, {})}
         for key, value in entry["config"].items():
@@ -144,9 +146,9 @@ class _Reader:
         for key, effective in ignored_arguments(class_name).items():
             given = config.pop(key, effective)
             if given != effective and set(_flat(given)) != {effective}:
-                notes.append(f"the layer {who!r}: tfjs-layers ignores {key}={given}, so it is ignored here too")
+                notes.append(f"the layer {who!r}: tfjs-layers ignores {key}={given}, and so does pycheck")
         if config.pop("stateful", False):
-            notes.append(f"the layer {who!r} keeps its state from one prediction to the next in TF.js, but not here")
+            notes.append(f"the layer {who!r} keeps its state between predictions in TF.js, but not in Python")
         return {"class_name": class_name, "config": config}
 
     def _value(self, key: str, value: Any, who: str, notes: list[str]) -> Any:
@@ -159,7 +161,9 @@ class _Reader:
         if key == "dtype" and not isinstance(value, str):
             return "float32" if value is None else str(value["config"]["name"])
         if isinstance(value, Mapping):
-            raise ArtifactFileError(f"{self._document.file}: the layer {who!r} has an unknown {key}: {value}")
+            raise ArtifactFileError(
+                f"Cannot read {self._document.file}: the layer {who!r} has an unknown {key}: {value}."
+            )
         return value
 
     def _activation(self, value: Any, who: str) -> str:
@@ -167,7 +171,8 @@ class _Reader:
         name = {"silu": "swish"}.get(name.lower(), name)
         if name not in ACTIVATIONS:
             raise ArtifactFileError(
-                f"{self._document.file}: the layer {who!r} has the activation {name!r}, which tfjs-layers does not have"
+                f"Cannot run {self._document.file}: tfjs-layers has no activation {name!r}, which the layer {who!r} "
+                "uses."
             )
         return name
 
@@ -197,7 +202,9 @@ class _Reader:
                         waiting[name].append(refs)
             if len(calls) == before and any(waiting.values()):
                 stuck = ", ".join(name for name, queue in waiting.items() if queue)
-                raise ArtifactFileError(f"{self._document.file} is damaged: these layers wait for others: {stuck}")
+                raise ArtifactFileError(
+                    f"Cannot read {self._document.file}: these layers have missing inputs: {stuck}."
+                )
         return tuple(calls)
 
 

@@ -31,9 +31,9 @@ def assign_weights(
             found = _find(unused, owner, name, variable, position)
             if found is None:
                 raise ArtifactFileError(
-                    f"{document.file}: the layer {name!r} has no weight for its {_last(variable.name)} "
-                    f"{list(variable.shape)}{_of_other_shape(unused, owner, name, variable)}",
-                    f"The manifest has: {', '.join(list(weights)[:12])}.",
+                    f"Cannot read {document.file}: the layer {name!r} has no weight for its {_last(variable.name)} "
+                    f"{list(variable.shape)}{_of_other_shape(unused, owner, name, variable)}.",
+                    f"Convert the model again. The manifest has: {', '.join(list(weights)[:12])}.",
                 )
             variable.assign(unused.pop(found))
             taken.setdefault(name, []).append(found)

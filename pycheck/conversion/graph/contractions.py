@@ -63,7 +63,7 @@ def _has_plain_equation(site: Site) -> bool:
 def _einsum(site: Site, inputs: Sequence[Any]) -> Any:
     equation = _site_equation(site)
     if equation is None:
-        raise ValueError(f"{site.node.name} has an equation that cannot be written as a product")
+        raise ValueError(f"{site.node.name} has an equation that cannot be rewritten as a matrix product.")
     if len(inputs) == 1:
         reduced, labels = _sum_out(inputs[0], equation.operands[0], equation.output)
         return _arrange(reduced, labels, equation.output)

@@ -81,10 +81,10 @@ def convert_graph(
     problems = find_problems(program)
     if problems:
         raise ConversionError(
-            f"The model cannot become a TF.js graph model:\n{describe_problems(problems, layers)}",
+            f"Cannot convert the model to a TF.js graph model:\n{describe_problems(problems, layers)}",
             NO_RAGGED_TENSORS
             if any("/Ragged" in f"/{problem.node}" for problem in problems)
-            else "Replace these layers, or compute this part outside the model.",
+            else "Replace these layers, or compute this part outside of the model.",
         )
     notes += backend_notes(program)
     _shorten_function_names(program)
@@ -224,4 +224,4 @@ def _quantization_notes(weights: Sequence[tuple[str, Array]], quantize: str) -> 
         for name, value in weights
         if quantize != "none" and value.dtype.kind == "f" and value.size > 1 and not is_quantized(value, quantize)
     ]
-    return [f"not quantized, since {quantize} cannot hold their values: {', '.join(kept)}"] if kept else []
+    return [f"not quantized, because {quantize} cannot hold their values: {', '.join(kept)}"] if kept else []

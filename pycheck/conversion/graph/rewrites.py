@@ -184,7 +184,7 @@ REWRITES: Mapping[str, Rewrite] = {
     "MatrixDiagPartV3": Rewrite(_matrix_diag_part, "Sum of a masked square", "exact", _main_diagonal(1)),
     "MatrixDiagV3": Rewrite(_matrix_diag, "SelectV2 by a diagonal mask", _MOVES, _main_diagonal(1, 2, 3)),
     "MatrixSetDiagV3": Rewrite(_matrix_set_diag, "SelectV2 by a diagonal mask", _MOVES, _main_diagonal(2)),
-    "Mod": Rewrite(_truncated_mod, "sign(x) FloorMod(|x|, |y|)", "exact"),  # TF.js takes it for FloorMod
+    "Mod": Rewrite(_truncated_mod, "sign(x) FloorMod(|x|, |y|)", "exact"),  # TF.js computes FloorMod instead
     "MulNoNan": Rewrite(_zero_if_zero(1, tf.multiply), "0 where y = 0, else x y", _EXACT),
     "Rint": Rewrite(_unary(tf.round), "Round", "exact: both round halves to even"),
     "Roll": Rewrite(

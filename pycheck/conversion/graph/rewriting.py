@@ -74,7 +74,7 @@ def known(site: Site, index: int) -> Array:
     """The value of a constant input; ValueError where it is none, which `Rewrite.applies` should have seen."""
     value = site.constants[index]
     if value is None:
-        raise ValueError(f"input {index} of {site.node.name} is not constant")
+        raise ValueError(f"Input {index} of {site.node.name} is not constant.")
     return value
 
 

@@ -69,9 +69,9 @@ def backend_notes(program: Program) -> list[str]:
     ]
     if operations & _ASYNCHRONOUS:
         needed = ", ".join(sorted(operations & _ASYNCHRONOUS))
-        notes.append(f"{needed}: run it with await model.executeAsync(inputs), for predict and execute refuse it")
+        notes.append(f"{needed}: call await model.executeAsync(inputs), because predict and execute do not support it")
     if operations & _RANDOM:
-        notes.append(f"{', '.join(sorted(operations & _RANDOM))}: random, so no two runs agree")
+        notes.append(f"{', '.join(sorted(operations & _RANDOM))}: random, so results differ between runs")
     return notes
 
 
@@ -115,12 +115,12 @@ def _reason(node: Any, body: Body, program: Program, supported: Collection[str])
         dtypes = [attr.type] if attr.HasField("type") else attr.list.type
         for dtype in dtypes:
             if dtype == tf.resource.as_datatype_enum:
-                return "TF.js has no lookup tables inside of loops and branches"
+                return "TF.js does not support lookup tables in loops and branches"
             if dtype not in _TYPES:
                 return f"TF.js has no type {tf.as_dtype(dtype).name}"
     unknown = [name for name in called_functions([node]) if name not in program.functions]
     if unknown:
-        return f"it calls {', '.join(unknown)}, which the graph does not have"
+        return f"the graph does not have the function {', '.join(unknown)}"
     texts = (node.attr[key].type == tf.string.as_datatype_enum for key in ("T", "Tparams") if key in node.attr)
     if node.op in OPS_WITHOUT_TEXT and any(texts):
         return NO_TEXT
@@ -130,15 +130,15 @@ def _reason(node: Any, body: Body, program: Program, supported: Collection[str])
 
 def _channels_last(node: Any, _: Body) -> str | None:
     data_format = node.attr["data_format"].s.decode() or "NHWC"
-    return None if data_format in ("NHWC", "NDHWC") else f"TF.js needs channels last, not {data_format}"
+    return None if data_format in ("NHWC", "NDHWC") else f"TF.js only supports channels_last, not {data_format}"
 
 
 def _pooling(node: Any, body: Body) -> str | None:
     if node.attr["padding"].s == b"EXPLICIT":
-        return "TF.js has no explicit paddings here"
+        return "TF.js does not support explicit paddings here"
     wrong_format = _channels_last(node, body)
     if not wrong_format and any(node.attr[key].list.i[end] != 1 for key in ("ksize", "strides") for end in (0, -1)):
-        return "TF.js pools over space only, not over samples or channels"
+        return "TF.js only pools over space, not over samples or channels"
     return wrong_format
 
 
@@ -150,13 +150,13 @@ def _transposed_convolution(node: Any, body: Body) -> str | None:
 
 def _batch_norm(node: Any, body: Body) -> str | None:
     if node.attr["is_training"].b:
-        return "it computes the statistics of the batch (training mode)"
+        return "it computes batch statistics (training mode)"
     return _only_first_output(node, body) or _channels_last(node, body)
 
 
 def _only_first_output(node: Any, body: Body) -> str | None:
     refs = {ref for other in body.nodes.values() for ref in other.input} | set(body.outputs)
-    return "TF.js gives its first output only" if any(ref.startswith(f"{node.name}:") for ref in refs) else None
+    return "TF.js only returns its first output" if any(ref.startswith(f"{node.name}:") for ref in refs) else None
 
 
 def _scalar_inputs(*positions: int) -> Callable[[Any, Body], str | None]:
@@ -166,7 +166,7 @@ def _scalar_inputs(*positions: int) -> Callable[[Any, Body], str | None]:
         for position in positions:
             value = body.constant(node.input[position])
             if value is not None and value.size != 1:
-                return "TF.js takes one number for its limits, not a tensor"
+                return "TF.js only supports a number as its limits, not a tensor"
         return None
 
     return check
@@ -187,7 +187,7 @@ _CHECKS: Mapping[str, Callable[[Any, Body], str | None]] = {
     "Conv3D": _channels_last,
     "DepthToSpace": _channels_last,
     "DepthwiseConv2dNative": _channels_last,
-    "FakeQuantWithMinMaxVars": _never("TF.js passes its input on unquantized"),
+    "FakeQuantWithMinMaxVars": _never("TF.js returns its input unquantized"),
     "FusedBatchNorm": _batch_norm,
     "FusedBatchNormV2": _batch_norm,
     "FusedBatchNormV3": _batch_norm,

@@ -61,7 +61,7 @@ def convert_layers(
         listed = "\n".join(f"  {problem}" for problem in conversion.problems)
         raise ConversionError(
             f"tfjs-layers cannot compute {len(conversion.problems)} of the model's layers as Keras does:\n{listed}",
-            "use the graph format (--format graph)",
+            "Use the graph format: --format graph",
         )
     graph = conversion.graph
     size_bytes = write_model_json(folder, _model_json(conversion, keras_model), graph.weights(), quantize, keep_float)

@@ -44,11 +44,13 @@ FunctionDef = Any
 
 _BY_FORMULA = "no float64 kernel, computed by its formula in float64"
 _IN_FLOAT32 = "no float64 kernel, ran in float32"
-_SAME_BITS = "kept in float32, whose bits it reads"
-_SAME_NUMBERS = "kept in float32, so that it draws the same random numbers"
-_UNKNOWN = "unknown to TensorFlow, left as it is"
+_SAME_BITS = "kept in float32, because it reads the bits of float32"
+_SAME_NUMBERS = "kept in float32, to draw the same random numbers"
+_UNKNOWN = "unknown to TensorFlow, unchanged"
 _CHANNELS_LAST = "float64 kernel for channels last, between transposes"  # exact; nothing to tell
-_TOKENS = "float64 kernel, whose float32 inputs and outputs only order it"  # TensorArray's flow; nothing to tell
+_TOKENS = (
+    "float64 kernel, with float32 inputs and outputs that only set its order"  # TensorArray's flow; nothing to tell
+)
 _UNTOLD = (_TOKENS, _CHANNELS_LAST)
 
 #: Operations that hand on values of a table as they are: float32 costs them nothing.
@@ -258,4 +260,4 @@ def _output_refs(op: str, attrs: Mapping[str, Any], name: str) -> list[str]:
 def _check_size(graph_def: GraphDef) -> None:
     size = graph_def.ByteSize()
     if size * 2 > _PROTO_LIMIT_BYTES:
-        raise ValueError(f"the graph has {size} bytes; in float64 it would pass the 2 GiB that a graph may have")
+        raise ValueError(f"The graph has {size} bytes, and would exceed the limit of 2 GiB in float64.")

@@ -103,7 +103,7 @@ class BrowserHost:
         by TF.js's CPU backend instead ("*" for all). Raises UsageError for a flag that TF.js does not have.
         """
         if id.engine != self.engine or id.kind not in BROWSER_KINDS:
-            raise ValueError(f"a {self.engine} host cannot run {id}")
+            raise ValueError(f"A {self.engine} host cannot run {id}.")
         parsed = {name: proof.parse_flag(v) if isinstance(v, str) else v for name, v in (flags or {}).items()}
         proof.check_flags(parsed, self.harness.flags)
         return BrowserRuntime(self, id, artifact, parsed, cpu_kernels)

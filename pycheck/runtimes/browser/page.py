@@ -76,8 +76,9 @@ class BrowserRuntime(Runtime):
         """Open a page, start and prove the backend, then wait for the artifact and load it."""
         if self._cpu_kernels and self.id.kind == "webgpu":
             raise RuntimeFailedError(
-                f"{self.id}: kernels cannot leave WebGPU, which TF.js cannot read while it computes",
-                "Leave --cpu-kernel or this runtime out.",
+                f"{self.id}: --cpu-kernel is not supported on WebGPU, because TF.js cannot read WebGPU tensors "
+                "synchronously.",
+                "Remove --cpu-kernel or this runtime.",
             )
         async with self._step("launch", "waiting for the browser"):
             browser = await self._host.browser(self.id.kind)
@@ -240,8 +241,8 @@ class BrowserRuntime(Runtime):
             self.timings_s["first_predict"] = took
             if predicted.method == "executeAsync":
                 self._note(
-                    "executed with executeAsync, for the graph has control flow, lookup tables or shapes that depend "
-                    "on values"
+                    "run with executeAsync, because the graph has control flow, lookup tables or shapes that depend on "
+                    "values"
                 )
         self._count("transfer_to_page", predicted.download_s)
         self._count("transfer_from_page", predicted.upload_s)
@@ -262,8 +263,8 @@ class BrowserRuntime(Runtime):
         hello = await session.hello()
         if hello.protocol_version != protocol.PROTOCOL_VERSION:
             raise RuntimeFailedError(
-                f"the page speaks protocol {hello.protocol_version}, pycheck {protocol.PROTOCOL_VERSION}",
-                "Build the harness again: npm run build.",
+                f"The page has protocol version {hello.protocol_version}, and pycheck has {protocol.PROTOCOL_VERSION}.",
+                "Rebuild the page: npm run build",
             )
         return hello
 
@@ -309,7 +310,7 @@ class BrowserRuntime(Runtime):
 
     def _convert(self, name: str, artifact_name: str, inputs: Tensors) -> tuple[str, Array]:
         if name not in inputs:
-            raise InputsFileError(f"input {name!r} is missing; given: {', '.join(inputs) or 'none'}")
+            raise InputsFileError(f"The input {name!r} is missing. Given are: {', '.join(inputs) or 'none'}.")
         array, note = tensors.to_tfjs(name, inputs[name])
         if note:
             self._note(note)
@@ -327,7 +328,7 @@ class BrowserRuntime(Runtime):
         if isinstance(reply, protocol.Failed):
             raise proof.failure(self.id, reply)
         if not isinstance(reply, wanted):
-            raise RuntimeFailedError(f"the page answered {command.type} with {reply.type}")
+            raise RuntimeFailedError(f"The page answered {command.type} with {reply.type}.")
         return reply
 
     @asynccontextmanager
@@ -339,8 +340,8 @@ class BrowserRuntime(Runtime):
                 yield
         except TimeoutError:
             raise RuntimeTimeoutError(
-                f"{self.id}: no answer within {self._host.timeout_s:g} s while {doing}{self._said()}",
-                "Give it longer with --timeout, or less to do with a smaller --batch-size.",
+                f"{self.id}: no answer within {self._host.timeout_s:g} s while {doing}{self._said()}.",
+                "Set a longer --timeout, or a smaller --batch-size.",
             ) from None
         except RuntimeFailedError as error:
             raise self._explained(error) from None
@@ -351,14 +352,15 @@ class BrowserRuntime(Runtime):
         if error.message.startswith(str(self.id)):
             return error
         said = "" if "the browser said" in error.message else self._said()
-        return type(error)(f"{self.id}: {error.message}{said}", error.advice)
+        message = f"{error.message.removesuffix('.')}{said}." if said else error.message
+        return type(error)(f"{self.id}: {message}", error.advice)
 
     def _on_console(self, message: ConsoleLine) -> None:
         if message.type in ("error", "warning"):
             self._console.append(message.text)
             if self._breaks(message.text):
                 said = " ".join(message.text.split())[:_SHADER_ERROR_CHARACTERS]
-                self._session.fail(RuntimeFailedError(f"the browser refused a WebGPU shader: {said}", _SHADER_ADVICE))
+                self._session.fail(RuntimeFailedError(f"The browser rejected a WebGPU shader: {said}", _SHADER_ADVICE))
 
     def _breaks(self, said: str) -> bool:
         """Whether an operation was left out: its output would be what lay in memory, without an error."""
@@ -372,4 +374,4 @@ class BrowserRuntime(Runtime):
 
 _SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
 _SHADER_ERROR_CHARACTERS = 300
-_SHADER_ADVICE = "TF.js's WebGPU backend has no valid kernel for an operation of this model: use another backend."
+_SHADER_ADVICE = "TF.js's WebGPU backend has no valid kernel for an operation of this model. Use a different backend."

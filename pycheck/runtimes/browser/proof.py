@@ -1,4 +1,4 @@
-"""Reads what a page proved about itself into an Environment, and refuses what is not what was asked for."""
+"""Reads the proof that a page runs the requested backend and precision into an Environment, or rejects the page."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ GPU_ON_LINUX = (
 _WEBGPU_ADVICE = {
     "chromium": (
         "WebGPU needs Chromium 113 or newer with a GPU driver or SwiftShader. On Linux with a GPU, try "
-        f"{GPU_ON_LINUX}; name another browser with --browser-path; or leave this runtime out."
+        f"{GPU_ON_LINUX}. Or name a different browser with --browser-path, or remove this runtime."
     ),
-    "firefox": "Firefox has WebGPU where it finds a GPU driver that can (Vulkan on Linux); or leave this runtime out.",
-    "webkit": "WebKit has WebGPU in Safari 26 and newer, and not on Linux; or leave this runtime out.",
+    "firefox": "Firefox needs a GPU driver with WebGPU support (Vulkan on Linux). Install one, or remove this runtime.",
+    "webkit": "WebKit has WebGPU in Safari 26 and newer, but not on Linux. Remove this runtime.",
 }
-_DEVICE_ADVICE = "Update the device's browser, or leave this runtime out."
-_INSECURE_ADVICE = "docs/devices.md says how a device gets a secure context; or leave this runtime out."
+_DEVICE_ADVICE = "Update the device's browser, or remove this runtime."
+_INSECURE_ADVICE = "Set up a secure context as in docs/devices.md, or remove this runtime."
 _WEBKIT_MASK = "Apple GPU"
 _NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
 _NO_OP = re.compile(r"Unknown op '(\w+)'")
@@ -61,12 +61,12 @@ def parse_flag(text: str) -> FlagValue:
 
 
 def check_flags(flags: Mapping[str, FlagValue], known: Mapping[str, str]) -> None:
-    """UsageError, with the nearest names, where a flag is none of TF.js's."""
+    """Raise UsageError, with the nearest names, for an unknown flag of TF.js."""
     for name in flags:
         if name not in known:
             near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.6)
             raise UsageError(
-                f"TF.js has no flag {name!r}",
+                f"TF.js has no flag {name!r}.",
                 f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known))}.",
             )
 
@@ -85,19 +85,19 @@ class Asked:
 
 
 def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) -> Environment:
-    """What the page runs on; RuntimeFailedError where that is not what was asked for."""
+    """Return the environment of a page; RuntimeFailedError if it differs from the request."""
     backend, _ = KINDS[asked.id.kind]
     if started.backend != backend:
-        raise RuntimeFailedError(f"TF.js runs {started.backend}, and {backend} was asked for")
+        raise RuntimeFailedError(f"TF.js runs the backend {started.backend} instead of {backend}.")
     float_bits = _float_bits(started.probes.significand)
     if asked.id.kind == "webgl-f16" and float_bits != 16:
         raise RuntimeFailedError(
-            f"half-float textures were asked for, and a kernel computes with {float_bits or 'unknown'} bits",
-            "This browser ignores WEBGL_FORCE_F16_TEXTURES; leave this runtime out.",
+            f"webgl-f16 needs half-float textures, but kernels compute with {float_bits or 'unknown'} bits.",
+            "This browser ignores WEBGL_FORCE_F16_TEXTURES. Remove this runtime.",
         )
     for name, value in asked.flags.items():
         if name in started.flags and started.flags[name] != value:
-            raise RuntimeFailedError(f"flag {name} was set to {value}, and TF.js has {started.flags[name]}")
+            raise RuntimeFailedError(f"TF.js has the flag {name}={started.flags[name]} instead of {value}.")
     renderer, software, masked = _renderer(asked, started)
     changed = {n: v for n, v in started.flags.items() if started.flags_default.get(n) != v}
     return Environment(
@@ -127,15 +127,15 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
     if match := _NO_KERNEL.search(message):
         op, backend = match.groups()
         return NoKernelError(
-            f"TF.js's {backend} backend has no kernel for {op}, which this model needs",
-            "Leave this runtime out, or rewrite the layer that uses it.",
+            f"TF.js's {backend} backend has no kernel for {op}, which this model needs.",
+            "Remove this runtime, or replace the layer that uses the kernel.",
         )
     if match := _NO_OP.search(message):
         return RuntimeFailedError(f"TF.js has no operation {match[1]}, which this model needs: {message}")
     if match := _NO_LAYER.search(message):
-        advice = "Convert to the graph format: --format graph."
+        advice = "Convert the model to the graph format: --format graph"
         return RuntimeFailedError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
-    advice = "The GPU gave up: try a smaller --batch-size." if failed.code == "gpu" else ""
+    advice = "The GPU failed. Try a smaller --batch-size." if failed.code == "gpu" else ""
     return RuntimeFailedError(message, advice)
 
 
@@ -145,7 +145,7 @@ def _advice(id: RuntimeId, message: str) -> str:
     if id.kind == "webgpu":
         return _WEBGPU_ADVICE[id.engine]
     option = "--browser-path" if id.engine == "chromium" else f"--browser-path {id.engine}=PATH"
-    return f"Update the browser or its GPU driver, name another with {option}, or leave this runtime out."
+    return f"Update the browser or its GPU driver, name a different browser with {option}, or remove this runtime."
 
 
 def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool | None, tuple[str, ...]]:
@@ -156,8 +156,12 @@ def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool
     if (asked.engine or asked.id.engine) != "webkit" or started.renderer != _WEBKIT_MASK:
         return started.renderer, started.software_renderer, ()
     if asked.renderer is None:
-        return started.renderer, None, (f"WebKit calls every GPU {_WEBKIT_MASK!r}: what it really is was not learned",)
-    return asked.renderer, True, (f"the renderer is what the browser was started with; it says {_WEBKIT_MASK!r}",)
+        return started.renderer, None, (f"the GPU is unknown: WebKit reports every GPU as {_WEBKIT_MASK!r}",)
+    return (
+        asked.renderer,
+        True,
+        (f"the renderer is that of the browser's start options, because WebKit reports {_WEBKIT_MASK!r}",),
+    )
 
 
 def _notes(asked: Asked, started: protocol.Started) -> list[str]:
@@ -169,17 +173,18 @@ def _notes(asked: Asked, started: protocol.Started) -> list[str]:
         forward, threshold = _FORWARDING[started.backend]
         if started.flags.get(forward):
             notes.append(
-                f"operations on tensors of fewer than {started.flags.get(threshold)} elements that are not yet on the "
-                f"GPU run in TF.js's CPU kernels ({forward} is on, as TF.js ships)"
+                f"TF.js runs operations on tensors of fewer than {started.flags.get(threshold)} elements that are "
+                "not yet "
+                f"on the GPU in its CPU kernels ({forward}, on by default)"
             )
     if started.flags.get("SOFTWARE_WEBGL_ENABLED"):
-        what = "WebGL runs in software" if started.software_renderer else "the browser takes its WebGL for slow"
+        what = "WebGL runs in software" if started.software_renderer else "the browser reports its WebGL as slow"
         notes.append(
             f"{what}: TF.js rejects software WebGL by default; pycheck sets SOFTWARE_WEBGL_ENABLED to allow it"
         )
     for name in started.flags_unknown:
         if asked.known_flags.get(name) != "layers":  # tfjs-layers registers its own when a model is loaded
-            notes.append(f"flag {name} has no effect here: it belongs to {asked.known_flags.get(name)}")
+            notes.append(f"flag {name} has no effect here: it is for {asked.known_flags.get(name)}")
     return notes
 
 
@@ -202,7 +207,7 @@ def _half_floats(probes: protocol.Probes) -> tuple[str, ...]:
     Mesa's llvmpipe rounds toward zero, and says that OpenGL would rather not: lp_build_float_to_half in lp_bld_conv.c.
     """
     between, above = (_float(bits) for bits in probes.limits_float16)
-    rounding = {2052.0: "to the nearest", 2050.0: "toward zero, up to twice the error and biased"}
+    rounding = {2052.0: "to the nearest", 2050.0: "toward zero, with bias and up to twice the error"}
     stored = "NaN" if above != above else f"{above:g}" if above - above == 0 else "infinity"
     return (f"half floats: rounded {rounding.get(between, f'so that 2051 is {between:g}')}; 70000 becomes {stored}",)
 

@@ -43,15 +43,15 @@ class Harness:
             return cls(folder, manifest["tfjs_version"], frozenset(manifest["files"]), manifest["flags"])
         except (OSError, ValueError, KeyError) as error:
             raise RuntimeUnavailableError(
-                f"the page that runs TF.js is not built: {folder / 'manifest.json'}: {error}",
-                "In a checkout build it with: npm ci && npm run build. An installed pycheck carries it: reinstall.",
+                f"The page that runs TF.js is not built: {folder / 'manifest.json'}: {error}.",
+                "In a checkout, run: npm ci && npm run build. If pycheck is installed, reinstall it.",
             ) from None
 
 
 def _incomplete(file: Path, why: str) -> RuntimeFailedError:
     return RuntimeFailedError(
-        f"a file of the page that runs TF.js cannot be read: {file}: {why}",
-        "In a checkout build it again with: npm run build. An installed pycheck carries it: reinstall.",
+        f"Cannot read a file of the page that runs TF.js: {file}: {why}.",
+        "In a checkout, run: npm run build. If pycheck is installed, reinstall it.",
     )
 
 
@@ -68,15 +68,15 @@ def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str,
         groups = json.loads(manifest.read_text(encoding="utf-8-sig")).get("weightsManifest", [])
         names = [str(name) for group in groups for name in group["paths"]]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ArtifactFileError(f"{manifest} is no TF.js model: {error!r}") from None
+        raise ArtifactFileError(f"{manifest} is not a TF.js model: {error!r}.") from None
     files = {"model.json": manifest}
     root = folder.resolve()
     for name in names:
         path = (folder / name).resolve()
         if not path.is_relative_to(root):
-            raise ArtifactFileError(f"{manifest} names the shard {name!r}, which lies outside its folder")
+            raise ArtifactFileError(f"{manifest} names the shard {name!r}, which is outside of its folder.")
         if not path.is_file():
-            raise ArtifactFileError(f"{manifest} names the shard {name!r}, which is missing", f"Put it at {path}.")
+            raise ArtifactFileError(f"{manifest} names the shard {name!r}, which is missing.", f"Copy it to {path}")
         files[_asked_for(name)] = path
     return files
 
@@ -173,7 +173,7 @@ class Server:
         file = self._harness.folder / name
         if name not in self._harness.files:
             if file.suffix != ".map":  # which only a person's developer tools ask for
-                session.fail(_incomplete(file, "its build does not name it"))
+                session.fail(_incomplete(file, "its build does not list it"))
             raise web.HTTPNotFound
         try:
             return await self._send_file(request, file)

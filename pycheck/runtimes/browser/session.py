@@ -56,7 +56,7 @@ class Session:
     async def request(self, command: protocol.Command) -> protocol.Reply:
         """Send a command and wait for its reply; RuntimeFailedError if the page fails first."""
         if self._socket is None:
-            raise RuntimeFailedError("a command was given before the page had connected")
+            raise RuntimeFailedError("pycheck sent a command before the page had connected.")
         reply: asyncio.Future[protocol.Reply] = asyncio.get_running_loop().create_future()
         self._replies[command.id] = reply
         try:
@@ -105,7 +105,7 @@ class Session:
 
     async def close(self, next_url: str = "") -> None:
         """Hang up; the page then goes to the next address of this server, or says that it is done."""
-        self.fail(RuntimeFailedError("the page was closed while something waited for it"))
+        self.fail(RuntimeFailedError("The page was closed before it answered."))
         self._closed = True
         if self._socket is not None and not self._socket.closed:
             await self._socket.close(message=urlsplit(next_url).path.encode())
@@ -132,7 +132,7 @@ class Session:
                     self._receive(protocol.decode_page_message(message.data))
         except RuntimeFailedError as error:
             self.fail(error)
-        self.fail_unless_explained(RuntimeFailedError("the page closed its connection"))
+        self.fail_unless_explained(RuntimeFailedError("The page closed its connection."))
         return socket
 
     def inputs(self, name: str) -> Encoded:
@@ -188,5 +188,5 @@ class _Upload:
     def complete(self) -> Array:
         total = -1 if self._data is None else len(self._data)
         if self._data is None or self._received != total:
-            raise RuntimeFailedError(f"the page sent {self._received} of {total} bytes of its outputs")
+            raise RuntimeFailedError(f"The page sent {self._received} of {total} bytes of its outputs.")
         return self._data

@@ -62,7 +62,7 @@ def publish(port: int) -> Link:
         beside.replace(target)
     except OSError as error:
         raise UsageError(
-            f"{target} cannot be written: {error.strerror}", "Set PYCHECK_CACHE_DIR to a folder that can."
+            f"Cannot write {target}: {error.strerror}.", "Set PYCHECK_CACHE_DIR to a folder that you can write to."
         ) from error
     return link
 
@@ -112,11 +112,11 @@ async def connected() -> tuple[DeviceInfo, ...]:
     """The devices that are there; RuntimeUnavailableError where no process listens for them."""
     link = read()
     if link is None:
-        raise RuntimeUnavailableError("nothing listens for devices", LISTEN)
+        raise RuntimeUnavailableError("pycheck devices --listen is not running.", LISTEN)
     if link.version != __version__:
         raise RuntimeUnavailableError(
-            f"pycheck {link.version} listens for devices, and this is pycheck {__version__}",
-            "End that pycheck devices --listen, and start it with this pycheck.",
+            f"pycheck {link.version} listens for devices, but this is pycheck {__version__}.",
+            "Stop pycheck devices --listen, and start it with this version.",
         )
     try:
         limit = aiohttp.ClientTimeout(total=_ANSWER_S)  # it may be stopped, rather than gone
@@ -124,4 +124,4 @@ async def connected() -> tuple[DeviceInfo, ...]:
             answer.raise_for_status()
             return tuple(DeviceInfo(**device) for device in await answer.json())
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError):
-        raise RuntimeUnavailableError("nothing listens for devices any more", LISTEN) from None
+        raise RuntimeUnavailableError("pycheck devices --listen has ended.", LISTEN) from None

@@ -38,7 +38,7 @@ _USED = (
     '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     '<meta name="color-scheme" content="light dark">'
     "<title>pycheck</title><h1>This address has been used</h1>"
-    "<p>It lets in one page, once. Scan the code, or open the address, that pycheck shows now.</p>\n"
+    "<p>An address accepts only one page. Scan the code, or open the address, that pycheck shows now.</p>\n"
 )
 
 
@@ -127,8 +127,8 @@ class Listener:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise UsageError(
-                f"cannot listen on {host} port {port}: {error.strerror}",
-                "Give another --port, or an address of this machine as --host.",
+                f"Cannot listen on {host} port {port}: {error.strerror}.",
+                "Give a different --port, or an address of this machine as --host.",
             ) from None
         bound: int = runner.addresses[0][1]
         return bound

@@ -37,7 +37,7 @@ class AttachLauncher(Launcher):
         return browser
 
     def _print(self, address: str) -> None:
-        print(f"pycheck: open this in {NAMES[self._engine]}: {address}", file=sys.stderr, flush=True)
+        print(f"pycheck: Open this address in {NAMES[self._engine]}: {address}", file=sys.stderr, flush=True)
 
 
 class AttachedBrowser(Browser):
@@ -98,7 +98,8 @@ class AttachedBrowser(Browser):
             await window.close()
             if isinstance(error, TimeoutError):
                 raise RuntimeTimeoutError(
-                    f"nobody opened {lobby.url} within {self._timeout_s:g} s", "Give it longer with --timeout."
+                    f"The address {lobby.url} was not opened within {self._timeout_s:g} s.",
+                    "Open it sooner, or set a longer --timeout.",
                 ) from None
             raise
         self._window = window

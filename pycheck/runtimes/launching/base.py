@@ -14,7 +14,7 @@ from ..browser.session import Session
 #: What people call the engines' browsers.
 NAMES = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}
 #: What to do about a browser that is there and does not start in time.
-SLOW_START = "Give it longer with --timeout; pycheck doctor says whether it starts at all."
+SLOW_START = "Set a longer --timeout. To check whether the browser starts, run: pycheck doctor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,15 @@ def given_browser(engine: str, path: Path) -> FoundBrowser:
     found = Path(shutil.which(path) or path).expanduser()
     if not found.is_file():
         option = "--browser-path" if engine == "chromium" else f"--browser-path {engine}=PATH"
-        raise RuntimeUnavailableError(f"the browser {path} is not there", f"Check {option}.")
+        raise RuntimeUnavailableError(f"There is no browser at {path}.", f"Check {option}")
     return FoundBrowser(found, "given")
 
 
 def closed_error() -> RuntimeFailedError:
     """The browser process is gone."""
-    return RuntimeFailedError("the browser ended", "It crashed or was killed; run again, or name another browser.")
+    return RuntimeFailedError(
+        "The browser ended.", "It crashed or was killed. Run the command again, or name a different browser."
+    )
 
 
 def describe(name: str, version: str, how: str, launcher: str) -> str:

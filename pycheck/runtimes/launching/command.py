@@ -108,7 +108,7 @@ class CommandLauncher(Launcher):
         self._found = found
         self._sessions = sessions
         if sys.platform != "linux" and engine == "webkit":
-            raise RuntimeUnavailableError(f"{found.path} can be started as a command on Linux only", advice(engine))
+            raise RuntimeUnavailableError(f"pycheck can start {found.path} as a command only on Linux.", advice(engine))
 
     @property
     def found(self) -> FoundBrowser:
@@ -240,12 +240,12 @@ class CommandBrowser(Browser):
             await window.end()
             if isinstance(error, TimeoutError):
                 raise RuntimeTimeoutError(
-                    f"the browser {self.path} did not start within {timeout_s:g} s: {window.said}",
+                    f"The browser {self.path} did not start within {timeout_s:g} s: {window.said}",
                     SLOW_START,
                 ) from None
             if isinstance(error, RuntimeFailedError) and window.has_ended:
                 raise RuntimeUnavailableError(
-                    f"the browser {self.path} does not start: {window.said}", advice(self._engine)
+                    f"The browser {self.path} does not start: {window.said}", advice(self._engine)
                 ) from None
             raise
         return window
@@ -337,7 +337,7 @@ class _Process(Window):
     @property
     def said(self) -> str:
         """The last that it said."""
-        return self._kept.said if self._kept else "it was not run"
+        return self._kept.said if self._kept else "it was not started"
 
     async def end(self) -> None:
         """End the process and all that it started."""

@@ -24,8 +24,8 @@ class ConnectLauncher(Launcher):
         self._driver = Driver()
         if self._is_devtools and engine != "chromium":
             raise RuntimeUnavailableError(
-                f"{address} is a DevTools address, which {NAMES[engine]} does not have",
-                "Run a Playwright server there (playwright run-server) and give its ws:// address.",
+                f"{NAMES[engine]} does not support DevTools addresses such as {address}.",
+                "Start a Playwright server (playwright run-server), and give its ws:// address.",
             )
 
     async def launch(self, options: LaunchOptions) -> Browser:
@@ -42,11 +42,13 @@ class ConnectLauncher(Launcher):
                 handle = await kind.connect(self._address, timeout=timeout, expose_network="<loopback>")
         except TimeoutError:
             raise RuntimeTimeoutError(
-                f"{self._address} did not answer within {options.timeout_s:g} s", self._advice
+                f"The browser at {self._address} did not answer within {options.timeout_s:g} s.", self._advice
             ) from None
         except Error as error:
             said = "; ".join(dict.fromkeys(line.strip() for line in error.message.splitlines() if line.strip()))[:500]
-            raise RuntimeUnavailableError(f"{self._address} gives no browser: {said}", self._advice) from None
+            raise RuntimeUnavailableError(
+                f"Cannot connect to a browser at {self._address}: {said}", self._advice
+            ) from None
         browser = PlaywrightBrowser(handle)
         browser.source = self._address
         way = "over DevTools" if self._is_devtools else "to a Playwright server"
@@ -64,6 +66,7 @@ class ConnectLauncher(Launcher):
     @property
     def _advice(self) -> str:
         return (
-            f"Check --connect {self._engine}=ADDRESS. A DevTools address is what --remote-debugging-port opens, and "
-            "its browser must run on this machine; a Playwright server must be of this Playwright's version."
+            f"Check --connect {self._engine}=ADDRESS. A DevTools address is that of --remote-debugging-port, on this "
+            "machine. "
+            "A Playwright server must have the version of the Playwright here."
         )

@@ -17,7 +17,7 @@ from ..devices.naming import system
 from .base import NAMES, Browser, Launcher, LaunchOptions, Listener, Page, describe
 from .window import identify
 
-_AWAKE = "Keep its page open and its screen on; where it does not come back by itself, open the address again."
+_AWAKE = "Keep its page open and its screen on. If it does not reconnect, open the address again."
 
 
 class DeviceLauncher(Launcher):
@@ -33,14 +33,16 @@ class DeviceLauncher(Launcher):
         try:
             devices = await connected()
         except RuntimeUnavailableError as error:
-            raise RuntimeUnavailableError(f"there is no device {self._device}: {error.message}", error.advice) from None
+            raise RuntimeUnavailableError(
+                f"The device {self._device} is not available: {error.message}", error.advice
+            ) from None
         for device in devices:
             if device.name == self._device:
                 return DeviceBrowser(device)
         others = ", ".join(device.name for device in devices)
         raise RuntimeUnavailableError(
-            f"no device {self._device} is connected; connected: {others or 'none'}",
-            "Open the address that pycheck devices --listen shows on it. --name says what it is to be called.",
+            f"The device {self._device} is not connected. Connected are: {others or 'none'}.",
+            f"Run pycheck devices --listen --name {self._device}, and open its address on the device.",
         )
 
 
@@ -91,16 +93,18 @@ class DeviceBrowser(Browser):
         message = await lent.receive()
         self._is_there = False
         if message.type is WSMsgType.CLOSE and message.extra == "lost":
-            why = "its page was closed, fell asleep or lost the network"
-            session.fail(RuntimeFailedError(f"the device {self._name} disconnected: {why}", _AWAKE))
+            why = "its page was closed, its screen was off, or it lost the network"
+            session.fail(RuntimeFailedError(f"The device {self._name} disconnected: {why}.", _AWAKE))
         elif message.type is WSMsgType.CLOSE and message.extra == "absent":
-            session.fail(RuntimeFailedError(f"the device {self._name} disconnected before its page was opened", _AWAKE))
+            session.fail(
+                RuntimeFailedError(f"The device {self._name} disconnected before its page was opened.", _AWAKE)
+            )
         else:
             session.fail(self._unavailable())
 
     def _unavailable(self) -> RuntimeFailedError:
         return RuntimeFailedError(
-            f"the device {self._name} cannot be reached any more: pycheck devices --listen has ended", links.LISTEN
+            f"The device {self._name} disconnected: pycheck devices --listen has ended.", links.LISTEN
         )
 
 

@@ -53,12 +53,17 @@ async def open_display(*, headed: bool, has_headless: bool, timeout_s: float) ->
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return Display()
     if headed:
-        raise RuntimeUnavailableError("--headed needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set")
+        raise RuntimeUnavailableError(
+            "--headed needs a display, but neither DISPLAY nor WAYLAND_DISPLAY is set.",
+            "Remove --headed, or set DISPLAY.",
+        )
     if shutil.which("Xvfb"):
         return await _start_xvfb(timeout_s)
     if has_headless:
         return Display(headless=True)
-    raise RuntimeUnavailableError("this browser needs a display, and there is none and no Xvfb", _ADVICE)
+    raise RuntimeUnavailableError(
+        "This browser needs a display, but DISPLAY is not set and Xvfb is not installed.", _ADVICE
+    )
 
 
 async def _start_xvfb(timeout_s: float) -> Display:

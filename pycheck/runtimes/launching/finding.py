@@ -95,7 +95,7 @@ PLACES = {
 
 _BY_HAND = {
     "chromium": "playwright install chromium, or your system's Chrome or Chromium",
-    "firefox": "playwright install firefox, or Firefox, and Xvfb where there is no display",
+    "firefox": "playwright install firefox, or Firefox, and without a display Xvfb",
     "webkit": "playwright install webkit, or on Linux WebKitGTK with its MiniBrowser (libwebkit2gtk-4.1-0), and Xvfb",
 }
 
@@ -104,8 +104,7 @@ def advice(engine: str) -> str:
     """What to do where an engine has no browser."""
     path = "--browser-path" if engine == "chromium" else f"--browser-path {engine}=PATH"
     return (
-        f"Let pycheck install one (pycheck doctor --install), install it yourself ({_BY_HAND[engine]}), "
-        f"or name one with {path}."
+        f"Run pycheck doctor --install, install it yourself ({_BY_HAND[engine]}), or name an installed one with {path}."
     )
 
 
@@ -125,7 +124,7 @@ def find_browser(explicit: Path | None = None, *, engine: str = "chromium", head
             if path.is_file() and os.access(path, os.X_OK):
                 return FoundBrowser(path, source)
     name = "Chromium or Chrome" if engine == "chromium" else NAMES[engine]
-    raise RuntimeUnavailableError(f"no {name} found; looked in {', '.join(looked)}", advice(engine))
+    raise RuntimeUnavailableError(f"Cannot find {name} in {', '.join(looked)}.", advice(engine))
 
 
 def _playwright_builds(engine: str, looked: list[str], headed: bool) -> Iterator[Path]:
@@ -194,4 +193,4 @@ def _executable_of(bundle: Path, name: str) -> Path:
 
 def _shortened(places: list[Path]) -> list[str]:
     """Places for a message, without naming a dozen folders of one library."""
-    return [*map(str, places[:6]), *(["and others like it"] if len(places) > 6 else [])]
+    return [*map(str, places[:6]), *(["and similar places"] if len(places) > 6 else [])]

@@ -78,7 +78,7 @@ class Kept:
     @property
     def said(self) -> str:
         """The last lines that it said, for the end of a message."""
-        return "; ".join(dict.fromkeys(self._lines))[:1000] or "it said nothing"
+        return "; ".join(dict.fromkeys(self._lines))[:1000] or "it printed nothing"
 
     async def line(self, fits: Callable[[str], bool]) -> str | None:
         """Wait for a line that fits; None where it ends without."""

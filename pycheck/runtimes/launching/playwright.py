@@ -58,7 +58,7 @@ _SHORT_FOLDER = "/tmp"
 #: How long what ended a page may take to be told, after Playwright could not open it.
 _CAUSE_S = 1.0
 
-_CRASH_ADVICE = "Most often it ran out of memory: try a smaller --batch-size, or fewer runtimes at a time."
+_CRASH_ADVICE = "It may have run out of memory. Try a smaller --batch-size, or fewer runtimes at a time."
 
 
 class Driver:
@@ -93,7 +93,7 @@ async def _start_playwright() -> Any:
         return await async_playwright().start()
     except Exception as error:  # it raises whatever its driver's start does
         raise RuntimeUnavailableError(
-            f"Playwright does not start: {error}", "Install it again: pip install --force-reinstall playwright."
+            f"Playwright does not start: {error}", "Reinstall it: pip install --force-reinstall playwright"
         ) from None
 
 
@@ -145,7 +145,7 @@ class PlaywrightBrowser(Browser):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CAUSE_S):
                     await session.failed()
-            raise RuntimeFailedError(f"opening a page: {error.message}") from None
+            raise RuntimeFailedError(f"The browser failed while opening a page: {error.message}") from None
 
     async def _open(self, session: Session, said: Listener) -> Page:
         def disconnected(_: Any) -> None:
@@ -171,9 +171,11 @@ class PlaywrightBrowser(Browser):
     async def _visit(self, context: Any, session: Session, said: Listener) -> None:
         page = await context.new_page()
         page.on("console", lambda message: said(ConsoleLine(message.type, message.text)))
-        page.on("crash", lambda _: session.fail(RuntimeFailedError("the page crashed", _CRASH_ADVICE)))
-        page.on("pageerror", lambda error: session.fail(RuntimeFailedError(f"uncaught in the page: {error.message}")))
-        page.on("close", lambda _: session.fail_unless_explained(RuntimeFailedError("the page was closed")))
+        page.on("crash", lambda _: session.fail(RuntimeFailedError("The page crashed.", _CRASH_ADVICE)))
+        page.on(
+            "pageerror", lambda error: session.fail(RuntimeFailedError(f"Uncaught error in the page: {error.message}"))
+        )
+        page.on("close", lambda _: session.fail_unless_explained(RuntimeFailedError("The page was closed.")))
         await page.goto(session.url, wait_until="commit", timeout=0)
 
     async def close(self) -> None:
@@ -284,12 +286,12 @@ class PlaywrightLauncher(Launcher):
             handle = await getattr(playwright, self._engine).launch(**arguments)
         except TimeoutError as error:
             raise RuntimeTimeoutError(
-                f"the browser {path} did not start within {options.timeout_s:g} s: {_said(error.message)}",
+                f"The browser {path} did not start within {options.timeout_s:g} s: {_said(error.message)}",
                 SLOW_START,
             ) from None
         except Error as error:
             raise RuntimeUnavailableError(
-                f"the browser {path} does not start: {_said(error.message)}", advice(self._engine)
+                f"The browser {path} does not start: {_said(error.message)}", advice(self._engine)
             ) from None
         identity = await _identify(handle) if self._engine == "chromium" else _Identity()
         browser = StartedBrowser(handle, identity, self._found, sandbox if self._engine == "chromium" else None)

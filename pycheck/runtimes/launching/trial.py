@@ -37,5 +37,5 @@ async def _ask(engine: str, found: FoundBrowser) -> str:
     finally:
         await display.close()
     if sys.platform == "linux" and display.headless:
-        return "there is neither a display nor Xvfb, and a headless Firefox has no WebGL"
+        return "Firefox needs a display or Xvfb: without one it has no WebGL"
     return ""

@@ -62,8 +62,8 @@ class Window:
         found, _ = identify(hello.user_agent)
         if found and found != engine:
             raise RuntimeUnavailableError(
-                f"{NAMES[engine]} was asked for, and {NAMES[found]} came ({hello.user_agent})",
-                "Name the browser under its own engine.",
+                f"The browser is {NAMES[found]}, not {NAMES[engine]} ({hello.user_agent}).",
+                "Name the browser with its own engine.",
             )
         return hello
 

@@ -141,7 +141,7 @@ class ArtifactRuntime(Runtime):
         except Exception as error:
             from .model import explain
 
-            raise RuntimeFailedError(f"{self.id} cannot be made from this artifact: {explain(error)}") from error
+            raise RuntimeFailedError(f"{self.id} cannot load this artifact: {explain(error)}") from error
 
     async def _timed(self, step: str, work: Callable[[], T]) -> T:
         begin = time.perf_counter()

@@ -51,7 +51,7 @@ class Executable:
         for name in (*feeds, *fetches):
             if name not in self._session.tensors:
                 near = ", ".join(get_close_matches(name, self._session.tensors, n=3))
-                raise UsageError(f"the artifact has no point {name!r}", f"The nearest: {near}." if near else "")
+                raise UsageError(f"The artifact has no point {name!r}.", f"The nearest are: {near}." if near else "")
         try:
             return self._session.run(feeds, fetches)
         except Exception as error:

@@ -106,7 +106,7 @@ class NativeRuntime(Runtime):
             predict = GraphFunction(graph_def, frozen.inputs, frozen.outputs, light.arrays(graph_def))
             return _Function(predict, (*notes, *float32_notes(in_float32)), in_float32)
         except Exception as error:
-            raise RuntimeFailedError(f"{self.id} cannot be made from this model: {explain(error)}") from error
+            raise RuntimeFailedError(f"{self.id} cannot load this model: {explain(error)}") from error
 
     def _explained(self, predict: Callable[[Tensors], Tensors], inputs: Tensors) -> Tensors:
         try:
@@ -117,7 +117,7 @@ class NativeRuntime(Runtime):
             shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in inputs.items())
             raise RuntimeFailedError(
                 f"{self.id} failed on {shapes}: {explain(error)}",
-                "The model itself fails on these inputs, before any browser is concerned."
+                "The model fails in Python on these inputs. Change the inputs, or the model."
                 if self.id.kind == "float32"
                 else "",
             ) from error

@@ -47,7 +47,7 @@ class ModelPoints:
             except Exception as error:
                 from .model import explain
 
-                raise RuntimeFailedError(f"{self.id} cannot be made from this model: {explain(error)}") from error
+                raise RuntimeFailedError(f"{self.id} cannot load this model: {explain(error)}") from error
         return self._executable.run(feeds, fetches)
 
     async def close(self) -> None:
