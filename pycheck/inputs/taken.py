@@ -44,6 +44,8 @@ def from_arrays(arrays: Any, signature: Signature) -> Inputs:
 def _columns_of(arrays: Any, signature: Signature) -> tuple[Column, ...]:
     if isinstance(arrays, Mapping):
         return tuple(_array_column(str(name), array) for name, array in arrays.items())
+    if not signature.inputs:
+        raise _without_inputs()
     count = len(signature.inputs)
     one_wrapped = isinstance(arrays, Sequence) and len(arrays) == 1 and hasattr(arrays[0], "shape")
     if count == 1 and not one_wrapped:
@@ -55,7 +57,7 @@ def _columns_of(arrays: Any, signature: Signature) -> tuple[Column, ...]:
         )
     if len(arrays) != count:
         raise InputsFileError(
-            f"The model takes {count} inputs ({_names(signature)}), but {len(arrays)} were given.",
+            f"The model takes {count} inputs ({_names(signature)}), but the number of arrays is {len(arrays)}.",
             "Give one array for each.",
         )
     return tuple(_array_column(spec.name, array) for spec, array in zip(signature.inputs, arrays, strict=True))
@@ -75,9 +77,7 @@ def _array_column(name: str, value: Any) -> Column:
 
 def _inputs(columns: tuple[Column, ...], signature: Signature, path: str, sha256: str) -> Inputs:
     if not signature.inputs:
-        raise InputsFileError(
-            "The model takes no inputs, but inputs are given.", "Remove INPUTS: the model then runs once."
-        )
+        raise _without_inputs()
     paired, notes = _pair(columns, signature)
     chunks = {}
     for spec in signature.inputs:
@@ -91,6 +91,12 @@ def _inputs(columns: tuple[Column, ...], signature: Signature, path: str, sha256
             f"The inputs have different numbers of samples: {listed}.", "Give the same number for each."
         )
     return Inputs(InputsInfo(path, sha256, next(iter(counts.values()), 1), notes), chunks, whole)
+
+
+def _without_inputs() -> InputsFileError:
+    return InputsFileError(
+        "The model takes no inputs, but inputs are given.", "Remove INPUTS: the model then runs once."
+    )
 
 
 def _pair(columns: tuple[Column, ...], signature: Signature) -> tuple[dict[str, Column], tuple[str, ...]]:

@@ -60,7 +60,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return the advice for an unknown word: the nearest known one, or all of them."""
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(names)}."
+    return f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(names)}."
 
 
 def find(folder: Path) -> SettingsFile | None:

@@ -129,7 +129,7 @@ def _checked(where: str, given: Mapping[str, Any], known: Sequence[str] = _KEYWO
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
+            hint = f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(known)}."
             raise UsageError(f"{where}: unknown option {name!r}.", hint)
     return dict(given)
 

@@ -186,7 +186,7 @@ def parse_optimizer(text: str) -> Optimizer:
     if name not in OPTIMIZERS:
         near = difflib.get_close_matches(name, OPTIMIZERS, n=1)
         raise UsageError(
-            f"--optimizer {text}: unknown optimizer {name!r}. Known are {', '.join(OPTIMIZERS)}.",
+            f"--optimizer {text}: unknown optimizer {name!r}. Use one of {', '.join(OPTIMIZERS)}.",
             f"Did you mean {near[0]}?" if near else "",
         )
     rate, defaults = OPTIMIZERS[name]
@@ -247,7 +247,7 @@ def parse_loss(text: str) -> Loss:
     if name not in LOSSES:
         near = difflib.get_close_matches(name, [*LOSSES, *_LOSS_ALIASES], n=1)
         raise UsageError(
-            f"--loss {text}: unknown loss {name!r}. Known are {', '.join(LOSSES)}, and formulas of y and p.",
+            f"--loss {text}: unknown loss {name!r}. Use one of {', '.join(LOSSES)}, or a formula of y and p.",
             f"Did you mean {near[0]}?" if near else "",
         )
     if variant not in ("", "from_logits") or (variant and name not in FROM_LOGITS):

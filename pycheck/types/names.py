@@ -44,10 +44,10 @@ class RuntimeId:
                 "hyphens in NAME"
             )
         if name == engine and engine not in ENGINES:
-            raise ValueError(f"unknown engine {engine!r} in runtime {text!r}; known: {', '.join(ENGINES)}, device:NAME")
+            raise ValueError(f"{text!r} has the unknown engine {engine!r}: use {', '.join(ENGINES)} or device:NAME")
         kinds = PYTHON_KINDS if engine in ("native", "artifact") else BROWSER_KINDS
         if kind not in kinds:
-            raise ValueError(f"unknown kind {kind!r} in runtime {text!r}; {engine} has: {', '.join(kinds)}")
+            raise ValueError(f"{text!r} has the unknown kind {kind!r}: {engine} has {', '.join(kinds)}")
         return cls(engine, kind)
 
     def __str__(self) -> str:

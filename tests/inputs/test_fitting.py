@@ -288,7 +288,7 @@ def test_arrays_are_taken_as_one_as_a_list_and_by_name() -> None:
 
 def test_ragged_lists_and_wrong_counts_are_refused() -> None:
     assert "lengths" in refusal([[1.0], [1.0, 2.0]], taking("float32", 2)).message
-    assert "takes 2 inputs (left, right), but 3 were given" in refusal([np.zeros((2, 3))] * 3, PAIR).message
+    assert "2 inputs (left, right), but the number of arrays is 3" in refusal([np.zeros((2, 3))] * 3, PAIR).message
     assert "but one array was given" in refusal(np.zeros((2, 3)), PAIR).message
 
 

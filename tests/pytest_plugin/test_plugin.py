@@ -228,7 +228,7 @@ class TestWhatIsWrong:
     def test_an_unknown_runtime_on_the_command_line_ends_the_run_before_any_test(self, faked: Suite) -> None:
         result = faked(ONE, "--pycheck-runtimes=chrome:webgl")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["*--pycheck-runtimes*unknown engine 'chrome'*known: *chromium*"])
+        result.stderr.fnmatch_lines(["*--pycheck-runtimes*unknown engine 'chrome'*chromium*"])
 
     def test_a_report_directory_that_cannot_be_made_does_too(self, faked: Suite, pytester: pytest.Pytester) -> None:
         (pytester.path / "file").write_text("")

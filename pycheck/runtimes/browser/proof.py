@@ -33,8 +33,8 @@ GPU_ON_LINUX = (
 )
 _WEBGPU_ADVICE = {
     "chromium": (
-        "WebGPU needs Chromium 113 or newer with a GPU driver or SwiftShader. On Linux with a GPU, try "
-        f"{GPU_ON_LINUX}. Or name a different browser with --browser-path, or remove this runtime."
+        "WebGPU needs Chromium 113 or newer with a GPU driver or SwiftShader. Name a different browser with "
+        f"--browser-path, remove this runtime, or on Linux with a GPU add {GPU_ON_LINUX}"
     ),
     "firefox": "Firefox needs a GPU driver with WebGPU support (Vulkan on Linux). Install one, or remove this runtime.",
     "webkit": "WebKit has WebGPU in Safari 26 and newer, but not on Linux. Remove this runtime.",
