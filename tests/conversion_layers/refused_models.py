@@ -23,7 +23,7 @@ def _embedded() -> Any:
     return x, L.Embedding(7, 4, mask_zero=True)(x)
 
 
-@model("zeros where the mask is off")
+@model("zeros at masked steps")
 def bidirectional_sequences_with_a_mask() -> Any:
     import keras
     from keras import layers as L
@@ -32,7 +32,7 @@ def bidirectional_sequences_with_a_mask() -> Any:
     return keras.Model(x, L.Bidirectional(L.LSTM(3, return_sequences=True))(y))
 
 
-@model("would give it that of another layer")
+@model("would apply the mask of a different layer")
 def a_recurrent_layer_without_mask_beside_one_with() -> Any:
     import keras
     from keras import layers as L
@@ -41,7 +41,7 @@ def a_recurrent_layer_without_mask_beside_one_with() -> Any:
     return keras.Model(x, L.LSTM(3)(L.RepeatVector(4)(L.LSTM(3)(y))))
 
 
-@model("lost or changed")
+@model("loses or changes the mask")
 def a_mask_that_tfjs_loses_on_the_way() -> Any:
     import keras
     from keras import layers as L
@@ -50,7 +50,7 @@ def a_mask_that_tfjs_loses_on_the_way() -> Any:
     return keras.Model(x, L.LSTM(3)(L.LeakyReLU()(y)))
 
 
-@model("a mask of its own")
+@model("an explicit mask")
 def a_mask_through_a_sum() -> Any:
     import keras
     from keras import layers as L
@@ -59,7 +59,7 @@ def a_mask_through_a_sum() -> Any:
     return keras.Model(x, L.LSTM(3)(L.Add()([y, y])))
 
 
-@model("lost or changed")
+@model("loses or changes the mask")
 def a_mask_that_keras_drops_and_tfjs_keeps() -> Any:
     import keras
     from keras import layers as L
@@ -68,7 +68,7 @@ def a_mask_that_keras_drops_and_tfjs_keeps() -> Any:
     return keras.Model(x, L.LSTM(3)(y + y))
 
 
-@model("a mask, which tfjs-layers does not use here")
+@model("a mask, which tfjs-layers ignores here")
 def a_masked_mean() -> Any:
     import keras
     from keras import layers as L
@@ -77,7 +77,7 @@ def a_masked_mean() -> Any:
     return keras.Model(x, L.GlobalAveragePooling1D()(y))
 
 
-@model("a mask of its own")
+@model("an explicit mask")
 def a_mask_given_by_hand() -> Any:
     import keras
     from keras import layers as L
@@ -96,7 +96,7 @@ def a_mask_and_an_initial_state() -> Any:
     return keras.Model([x, h], L.SimpleRNN(3)(y, initial_state=h))
 
 
-@model("hand its initial state on")
+@model("propagate its initial state")
 def an_initial_state_in_a_model_with_masks() -> Any:
     import keras
     from keras import layers as L
@@ -125,7 +125,7 @@ def a_stateful_stack_of_cells() -> Any:
     return keras.Model(x, L.RNN([L.LSTMCell(3), L.LSTMCell(2)], stateful=True)(x))
 
 
-@model("a mask of its own")
+@model("an explicit mask")
 def a_mask_of_any_row_instead_of_any_channel() -> Any:
     import keras
     from keras import layers as L
@@ -238,7 +238,7 @@ def a_slice() -> Any:
     return keras.Model(x, x[:, 0])
 
 
-@model("lines up otherwise")
+@model("broadcasts differently")
 def a_sum_of_tensors_of_other_ranks() -> Any:
     import keras
     from keras import layers as L
@@ -313,7 +313,7 @@ def dropout_at_inference_in_keras_2() -> Any:
     return tf_keras.Model(x, L.Dropout(0.5)(x, training=True))
 
 
-@model("arguments of its own")
+@model("extra arguments")
 def a_softmax_over_another_axis_in_keras_2() -> Any:
     import tensorflow as tf
     import tf_keras
@@ -332,7 +332,7 @@ def a_slice_in_keras_2() -> Any:
     return tf_keras.Model(x, x[:, 0])
 
 
-@model("lost or changed")
+@model("loses or changes the mask")
 def a_mask_through_a_sum_in_keras_2() -> Any:
     import tf_keras
     from tf_keras import layers as L
@@ -342,7 +342,7 @@ def a_mask_through_a_sum_in_keras_2() -> Any:
     return tf_keras.Model(x, L.LSTM(3)(L.Add()([y, y])))
 
 
-@model("lost or changed")
+@model("loses or changes the mask")
 def a_mask_that_tfjs_loses_in_keras_2() -> Any:
     import tf_keras
     from tf_keras import layers as L

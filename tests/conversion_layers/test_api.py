@@ -42,7 +42,7 @@ def test_no_layer_is_blamed_for_the_mask_that_a_refused_one_would_have_handed_on
     y = L.Bidirectional(L.LSTM(3, return_sequences=True), name="refused")(L.Embedding(7, 4, mask_zero=True)(x))
     y = L.LSTM(3, name="fine")(L.LSTM(3, return_sequences=True, name="fine_too")(y))
     (problem,) = unsupported(keras.Model(x, y))
-    assert problem.startswith("refused (Bidirectional): Keras gives zeros where the mask is off")
+    assert problem.startswith("refused (Bidirectional): Keras returns zeros at masked steps")
 
 
 def test_conversion_of_an_unsupported_model_raises_with_all_reasons_and_writes_nothing(refused_model, tmp_path):

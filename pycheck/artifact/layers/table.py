@@ -75,10 +75,10 @@ _RECURRENT = (
     "return_sequences", "return_state", "go_backwards",
 )  # fmt: skip
 _RECURRENT_ONLY = {
-    "stateful": Only((False,), "it keeps its state from one prediction to the next", told=False),
+    "stateful": Only((False,), "it keeps its state between predictions", told=False),
     "time_major": Only((False,), "tfjs-layers ignores time_major", ignored=True),
     "zero_output_for_mask": Only(
-        (False,), "tfjs-layers repeats the last output where the mask is off", ignored=True, masked=True
+        (False,), "tfjs-layers repeats the last output at masked steps", ignored=True, masked=True
     ),
 }
 _RECURRENT_IGNORED = ("implementation", "unroll", "seed", "use_cudnn", "unit_forget_bias")

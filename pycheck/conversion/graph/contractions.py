@@ -157,7 +157,7 @@ CONTRACTIONS: Mapping[str, Rewrite] = {
     "Einsum": Rewrite(
         _einsum,
         "Transpose, Reshape, BatchMatMulV2",
-        "the same products, perhaps summed in another order",
+        "the same products, perhaps summed in a different order",
         _has_plain_equation,
     ),
 }

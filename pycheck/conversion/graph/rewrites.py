@@ -164,7 +164,7 @@ REWRITES: Mapping[str, Rewrite] = {
     ),
     "Bucketize": Rewrite(_bucketize, "the number of boundaries that x is not below", "exact", is_ranked),
     "Empty": Rewrite(
-        lambda site, inputs: tf.zeros(inputs[0], site.node.attr["dtype"].type), "zeros", "any value was as good"
+        lambda site, inputs: tf.zeros(inputs[0], site.node.attr["dtype"].type), "zeros", "any value is valid"
     ),
     "Erfc": Rewrite(_erfc, "t exp(-x^2) P(t), t = 1 / (1 + 0.44 |x|)", "relative error below 2e-7 plus rounding"),
     "FakeQuantWithMinMaxArgs": Rewrite(_fake_quant, "clip, scale, floor(x + 0.5)", _EXACT),
@@ -206,12 +206,12 @@ REWRITES: Mapping[str, Rewrite] = {
     "TensorScatterAdd": Rewrite(
         lambda _, inputs: inputs[0] + tf.scatter_nd(inputs[1], inputs[2], tf.shape(inputs[0])),
         "tensor + ScatterNd",
-        "sums of repeated indices may round otherwise",
+        "sums of repeated indices may round differently",
     ),
     "TensorScatterSub": Rewrite(
         lambda _, inputs: inputs[0] - tf.scatter_nd(inputs[1], inputs[2], tf.shape(inputs[0])),
         "tensor - ScatterNd",
-        "sums of repeated indices may round otherwise",
+        "sums of repeated indices may round differently",
     ),
     "TruncateMod": Rewrite(_truncated_mod, "sign(x) FloorMod(|x|, |y|)", "exact"),
     "Xdivy": Rewrite(_zero_if_zero(0, tf.divide), "0 where x = 0, else x / y", _EXACT),

@@ -129,7 +129,7 @@ def convert_site(site: Site) -> list[Ref]:
     if call.class_name == "TimeDistributed":
         return [_time_distributed(site)]
     if site.over_time and (call.class_name == "Masking" or getattr(call.layer, "mask_zero", False)):
-        raise RefusedError("it makes a mask inside of TimeDistributed, which tfjs-layers does not")
+        raise RefusedError("it makes a mask inside of TimeDistributed, which tfjs-layers does not support")
     if call.class_name in NOT_ALIKE:
         raise RefusedError(NOT_ALIKE[call.class_name])
     if call.class_name in IDENTITY_AT_INFERENCE:
@@ -157,7 +157,7 @@ def _check_arguments(call: Call) -> None:
         if name == "training" and (value is False or framework_of(type(call.layer)) == KERAS_3):
             continue
         shown = "a tensor" if any(isinstance(v, Value) for v in flatten(value)) else repr(value)
-        raise RefusedError(f"it is called with {name}={shown}, which tfjs-layers does not do")
+        raise RefusedError(f"it is called with {name}={shown}, which tfjs-layers does not support")
 
 
 def _time_distributed(site: Site) -> Ref:
@@ -169,7 +169,7 @@ def _time_distributed(site: Site) -> Ref:
     call = Call(layer, f"{site.call.label}/{layer.name}", (value,), {}, (Value(shape, site.output.dtype),))
     inner = replace(site, call=call, inputs=(at_one_step,), over_time=site.layer.name, steps=x.shape[1])
     if site.over_time:
-        raise RefusedError("TimeDistributed inside of TimeDistributed is not compared")
+        raise RefusedError("TimeDistributed inside of TimeDistributed is not supported")
     if is_model(layer):
         return _model_over_time(inner, read_model(layer))
     result = convert_site(inner)[0]

@@ -88,7 +88,7 @@ class MaskTracker:
         if masks[0] is None:
             self._unmasked_readers.append(who)
         elif kind != layer.class_name or kind == "Softmax":
-            raise RefusedError("its input has a mask, which tfjs-layers would use otherwise than Keras")
+            raise RefusedError("its input has a mask, which tfjs-layers would use differently from Keras")
         if len(masks) > 1:
             self._with_initial_state.append(who)
 
@@ -133,27 +133,27 @@ class MaskTracker:
         if explicit:
             given = self._origin(explicit[0])
             if len(explicit) > 1 or (given != mask and call.class_name not in _UNMOVED_BY_MASKS):
-                raise RefusedError("it is called with a mask of its own, which tfjs-layers does not take")
+                raise RefusedError("it is called with an explicit mask, which tfjs-layers does not support")
         if call.class_name in MASK_READERS:
             self._check_recurrent(call, mask, self._tfjs.get(refs[0]), len(refs) > 1)
         elif mask is not None and _takes_mask(_innermost(call.layer)):
-            raise RefusedError("its input has a mask, which tfjs-layers does not use here")
+            raise RefusedError("its input has a mask, which tfjs-layers ignores here")
 
     def _check_recurrent(self, call: Call, mask: Mask | None, in_tfjs: Mask | None, initial_state: bool) -> None:
         if mask != in_tfjs:
-            raise RefusedError("the mask of its input is lost or changed on the way in tfjs-layers")
+            raise RefusedError("tfjs-layers loses or changes the mask of its input")
         if mask is not None and initial_state:
             raise RefusedError("it has both a mask and an initial state, which tfjs-layers mixes up")
         if mask is not None and call.class_name == "Bidirectional" and call.layer.return_sequences:
-            raise RefusedError("Keras gives zeros where the mask is off, tfjs-layers repeats the last output")
+            raise RefusedError("Keras returns zeros at masked steps, tfjs-layers repeats the last output")
 
     def problems(self) -> list[str]:
         """What the whole model shows: layers that would be given a mask or a state that is not theirs."""
         if not self._any_masked_call:
             return []
-        stray = [f"{who}: it has no mask, and tfjs-layers would give it that of another layer"
+        stray = [f"{who}: it has no mask, and tfjs-layers would apply the mask of a different layer"
                  for who in self._unmasked_readers]  # fmt: skip
-        states = [f"{who}: tfjs-layers would hand its initial state on, as the model has masks"
+        states = [f"{who}: tfjs-layers would propagate its initial state, because the model has masks"
                   for who in self._with_initial_state]  # fmt: skip
         return stray + states
 

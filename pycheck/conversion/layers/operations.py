@@ -66,7 +66,7 @@ def operation(site: Site) -> list[Ref]:
 
 def _check_floats(site: Site, name: str) -> None:
     if name not in _MOVES and any(ref.dtype != "float32" for ref in site.inputs):
-        raise RefusedError("an operand is not float32; TF.js promotes integers by other rules")
+        raise RefusedError("an operand is not float32, and TF.js promotes integers differently")
 
 
 def _check_call(site: Site, name: str) -> None:
@@ -75,7 +75,7 @@ def _check_call(site: Site, name: str) -> None:
         return
     given = [*site.call.args[1:], *(v for k, v in site.call.kwargs.items() if k not in _READ_ARGUMENTS)]
     if any(not isinstance(item, Value) and item is not None for item in flatten(given)):
-        raise RefusedError("it is called with arguments of its own")
+        raise RefusedError("it is called with extra arguments")
 
 
 def _operands(site: Site) -> tuple[Any, Any]:
@@ -96,7 +96,9 @@ def _constant(site: Site, value: Any) -> float | list[float]:
         return float(number.reshape(()))
     if number.shape[:-1] == (1,) * (number.ndim - 1) and number.shape[-1] == site.output.shape[-1]:
         return [float(x) for x in number.reshape(-1)]
-    raise RefusedError(f"an operand is a constant of shape {number.shape}; a number or one for each channel is taken")
+    raise RefusedError(
+        f"an operand is a constant of shape {number.shape}, but only a number, or one for each channel, is supported"
+    )
 
 
 def _merge(class_name: str) -> Callable[[Site], Ref]:
@@ -112,7 +114,7 @@ def _merge(class_name: str) -> Callable[[Site], Ref]:
 def _merged(site: Site, class_name: str, x: Ref, y: Ref) -> Ref:
     # NumPy lines shapes up at the end, tfjs-layers after the sample axis.
     if x.rank != y.rank:
-        raise RefusedError(f"its operands have {x.rank} and {y.rank} axes, which tfjs-layers lines up otherwise")
+        raise RefusedError(f"its operands have {x.rank} and {y.rank} axes, which tfjs-layers broadcasts differently")
     return site.emit(class_name, {}, [x, y], site.output.shape)
 
 
@@ -128,7 +130,9 @@ def _subtract(site: Site) -> Ref:
     x, y = _operands(site)
     if isinstance(x, Ref) and isinstance(y, Ref):
         if x.rank != y.rank:
-            raise RefusedError(f"its operands have {x.rank} and {y.rank} axes, which tfjs-layers lines up otherwise")
+            raise RefusedError(
+                f"its operands have {x.rank} and {y.rank} axes, which tfjs-layers broadcasts differently"
+            )
         return difference(site, x, y, site.output.shape)
     return _rescaled(site, x, 1.0, _negative(y)) if isinstance(x, Ref) else _rescaled(site, y, -1.0, x)
 

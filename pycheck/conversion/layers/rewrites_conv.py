@@ -75,7 +75,7 @@ def _check_bias(site: Site) -> None:
     config, shape = site.config(), site.output.shape
     channels_first = config.get("data_format") == "channels_first" and config.get("use_bias")
     if channels_first and shape[1] == shape[-1] and framework_of(type(site.layer)) == KERAS_3:
-        raise RefusedError("Keras 3 adds the bias along the last axis here, as it is as long as the channels")
+        raise RefusedError("Keras 3 adds the bias along the last axis here, because it is as long as the channels")
 
 
 def in_3d(site: Site) -> list[Ref]:
@@ -132,7 +132,7 @@ def _lifted(site: Site, class_name: str, kernels: list[tuple[str, Any]], **overr
     """Convert as the two-dimensional class of the same name, on (steps, 1, channels)."""
     config, x, shape = site.config(), site.input, site.output.shape
     if config.get("data_format") != "channels_last":
-        raise RefusedError("data_format='channels_first' is not compared for this layer")
+        raise RefusedError("data_format='channels_first' is not supported for this layer")
     if config["padding"] == "causal":
         before = _first(config["dilation_rate"]) * (_first(config["kernel_size"]) - 1)
         x, config["padding"] = pad_steps(site, x, before, 0), "valid"

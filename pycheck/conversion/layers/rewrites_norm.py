@@ -77,7 +77,7 @@ def normalization(site: Site) -> list[Ref]:
         raise RefusedError(f"axis={axis!r}: the rewriting needs the last axis")
     channels = x.shape[-1]
     if channels is None or site.layer.mean is None:
-        raise RefusedError("it was never adapted, or its last dimension is open")
+        raise RefusedError("it was never adapted, or its last dimension is unknown")
     mean = np.broadcast_to(array(site.layer.mean).reshape(-1), (channels,))
     deviation = np.maximum(np.sqrt(np.broadcast_to(array(site.layer.variance).reshape(-1), (channels,))), 1e-7)
     site.note("as BatchNormalization with the adapted mean and variance")

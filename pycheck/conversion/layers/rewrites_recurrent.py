@@ -61,7 +61,7 @@ def bidirectional(site: Site) -> list[Ref]:
     if class_name not in ("LSTM", "GRU", "SimpleRNN"):
         raise RefusedError(f"its layer is {class_name}; tfjs-layers takes LSTM, GRU and SimpleRNN")
     if _comparable(forward) != _comparable(backward) or type(backward) is not type(forward):
-        raise RefusedError("its backward_layer has arguments of its own, which tfjs-layers does not take")
+        raise RefusedError("its backward_layer has different arguments, which tfjs-layers does not support")
     # Bidirectional sets zero_output_for_mask by itself; what that means with a mask, `masks` looks at.
     arguments, forward_weights = _arguments_and_weights(site, forward, class_name, zero_output_for_mask=False)
     _, backward_weights = _arguments_and_weights(site, backward, class_name, zero_output_for_mask=False)
@@ -89,7 +89,7 @@ def rnn(site: Site) -> list[Ref]:
     stacked = type(cell).__name__ == "StackedRNNCells"
     cells = list(cell.cells) if stacked else [cell]
     if stacked and (config.get("return_state") or len(site.inputs) > 1):
-        raise RefusedError("stacked cells with states in or out; tfjs-layers orders them otherwise")
+        raise RefusedError("stacked cells with states as inputs or outputs, which tfjs-layers orders differently")
     names = [type(one).__name__.removesuffix("Cell") for one in cells]
     site.note(f"as {' and '.join(names)}")
     passed_through = {

@@ -18,7 +18,7 @@ def reshape(site: Site, x: Ref, shape: Shape, part: str = "") -> Ref:
         RefusedError: more than one is.
     """
     if sum(d is None for d in shape[1:]) > 1:
-        raise RefusedError(f"its shape {list(shape[1:])} has more than one open dimension")
+        raise RefusedError(f"its shape {list(shape[1:])} has more than one unknown dimension")
     target = [-1 if d is None else d for d in shape[1:]]
     return site.emit("Reshape", {"target_shape": target}, [x], shape, part=part, dtype=x.dtype)
 
@@ -36,7 +36,7 @@ def flatten(site: Site) -> list[Ref]:
     if x.rank >= 3 and None not in x.shape[1:]:
         return site.by_table()
     if site.config().get("data_format") == "channels_first" and x.rank > 3:
-        raise RefusedError("data_format='channels_first' with an open dimension")
+        raise RefusedError("data_format='channels_first' with an unknown dimension")
     return [reshape(site, x, (x.shape[0], None if None in x.shape[1:] else math.prod(d or 1 for d in x.shape[1:])))]
 
 
@@ -67,7 +67,7 @@ def pad_steps(site: Site, x: Ref, before: int, after: int) -> Ref:
 
 def _check_channels_last(site: Site) -> None:
     if site.config().get("data_format") not in (None, "channels_last"):
-        raise RefusedError("data_format='channels_first' is not compared for this layer")
+        raise RefusedError("data_format='channels_first' is not supported for this layer")
 
 
 def zero_padding_1d(site: Site) -> list[Ref]:
@@ -108,7 +108,7 @@ def center_crop(site: Site) -> list[Ref]:
     x, config = site.input, site.config()
     height, width = x.shape[1], x.shape[2]
     if x.rank != 4 or height is None or width is None:
-        raise RefusedError("the size of its input is open")
+        raise RefusedError("the size of its input is unknown")
     down, right = height - config["height"], width - config["width"]
     if down < 0 or right < 0:
         raise RefusedError("its input is smaller than the crop, and Keras then resizes")
@@ -145,7 +145,7 @@ def global_pooling(site: Site) -> list[Ref]:
     pooled: Shape = (x.shape[0], channels)
     if name.endswith("3D"):
         if channels_first:
-            raise RefusedError("data_format='channels_first' is not compared for this layer")
+            raise RefusedError("data_format='channels_first' is not supported for this layer")
         site.note(f"as {name[:-2]}1D of all positions")
         sizes = x.shape[1:4]
         positions = None if None in sizes else math.prod(d or 1 for d in sizes)

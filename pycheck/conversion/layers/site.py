@@ -81,7 +81,7 @@ class Site:
             RefusedError: there are several.
         """
         if len(self.inputs) != 1:
-            raise RefusedError(f"it is called on {len(self.inputs)} tensors, which tfjs-layers does not take here")
+            raise RefusedError(f"it is called on {len(self.inputs)} tensors, which tfjs-layers does not support here")
         return self.inputs[0]
 
     @property
@@ -253,7 +253,7 @@ def _check_dtypes(class_name: str, config: Mapping[str, Any], inputs: Sequence[R
     for ref in inputs:
         takes_integers = class_name in TARGETS_FOR_INTEGERS and config.get("activation", "linear") == "linear"
         if not takes_integers and not ref.dtype.startswith("float"):
-            raise RefusedError(f"its input is {ref.dtype}, which tfjs-layers may read otherwise")
+            raise RefusedError(f"its input is {ref.dtype}, which tfjs-layers may read differently")
 
 
 def array(variable: Any) -> npt.NDArray[Any]:

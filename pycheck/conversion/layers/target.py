@@ -154,7 +154,7 @@ def _loading_order(layers: Sequence[TargetLayer]) -> dict[tuple[int, int], int]:
                 else:
                     waiting[id(layer)].append(call)
         if len(index) == before:
-            raise AssertionError("a call waits for itself")
+            raise AssertionError("a layer call depends on itself")
     return index
 
 
