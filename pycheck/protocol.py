@@ -394,7 +394,7 @@ def encode(message: Command | PageMessage) -> str:
 
 
 def encode_for_device(message: DeviceCommand) -> str:
-    """What Python sends to the page of a device, as JSON text."""
+    """Encode a message from Python to the page of a device as JSON."""
     return _DEVICE_COMMAND.dump_json(message).decode()
 
 

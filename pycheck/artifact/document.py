@@ -47,7 +47,7 @@ class Document:
         return topology
 
     def quantized_weights(self) -> frozenset[str]:
-        """Names of the weights that are kept in fewer bits."""
+        """Return the names of the quantized weights."""
         entries = (entry for group in self.content["weightsManifest"] for entry in group["weights"])
         return frozenset(str(entry["name"]) for entry in entries if "quantization" in entry)
 

@@ -53,7 +53,7 @@ class ArtifactEvidence:
         )
 
     def faults(self) -> tuple[ArtifactFault, ...]:
-        """What TF.js lacks, ignores or computes differently of what the artifact has."""
+        """Return the faults of an artifact: what TF.js does not have, ignores or computes differently."""
         if self._format == "layers":
             return layers_faults(self._document)
         return graph_faults(self._document, self._weights)
@@ -65,7 +65,7 @@ class ArtifactEvidence:
 
 
 def nonfinite(place: str, name: str, layer: str | None, value: Array) -> NonfiniteWeight | None:
-    """What is not finite in a weight tensor; None where all is."""
+    """Return the non-finite values of a weight tensor; None if all are finite."""
     if value.dtype.kind not in "fc" or (finite := np.isfinite(value)).all():
         return None
     nan_count = int(np.isnan(value).sum())

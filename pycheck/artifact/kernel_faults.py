@@ -89,7 +89,7 @@ class KernelFault:
     if_sizes_are_fixed: str = ""  # what to do then, where that is something else
 
     def cure(self, *, sizes_are_fixed: bool) -> str:
-        """What to do about it, in a sentence or two; where the inputs have no free size but that of the batch."""
+        """Return the fix, in a sentence or two; `sizes_are_fixed`: only the batch of the inputs is free."""
         if not self.rewritten:
             return (sizes_are_fixed and self.if_sizes_are_fixed) or self.otherwise
         kernel = _KERNELS.get(self.op, self.op)
@@ -101,7 +101,7 @@ class KernelFault:
 
 
 def cure_of_missing(operations: Collection[str], backend: str) -> str:
-    """What to do about the kernels that a backend has not registered."""
+    """Return the fix for kernels that a backend does not have."""
     if backend not in _READABLE or not _COMPLEX.isdisjoint(operations):
         return _NOT_ON_WASM
     return OTHER_BACKEND if len(operations) == 1 else OTHER_BACKEND.replace("this kernel", "these kernels")
@@ -374,7 +374,7 @@ FAULTY = frozenset(fault.op for fault in FAULTS)
 
 
 def kernel_faults(node: NodeFacts, *, rewritten: bool | None = None) -> list[KernelFault]:
-    """What is wrong with a node; only of those that have, or have not, another way to write it."""
+    """Return the faults of a node's kernels; `rewritten` selects those with, or without, a rewrite."""
     return [
         fault
         for fault in FAULTS

@@ -14,7 +14,7 @@ _ALWAYS_KNOWN = frozenset({"NoOp", "PartitionedCall", "StatefulPartitionedCall"}
 
 @cache
 def listed_operations() -> frozenset[str]:
-    """Names of the operations that TF.js's graph executor maps to kernels.
+    """Return the names of the operations that TF.js's graph executor maps to kernels.
 
     Raises:
         RuntimeUnavailableError: the page has not been built, or was built by an older pycheck.
@@ -29,7 +29,7 @@ def listed_operations() -> frozenset[str]:
 
 
 def known_operations() -> frozenset[str]:
-    """The same, with those that TF.js passes over or resolves by itself."""
+    """Return these names and those of operations that TF.js skips or resolves itself."""
     return listed_operations() | _ALWAYS_KNOWN
 
 

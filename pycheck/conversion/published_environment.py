@@ -157,7 +157,7 @@ def _version_in(python: str, package: str) -> str:
 
 
 def _answers(python: str, code: str) -> str:
-    """What a line of Python prints; empty if it fails."""
+    """Run a line of Python, and return its output; empty if it fails."""
     try:
         words = [*isolated(python), "-c", code]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)

@@ -57,7 +57,7 @@ class Body:
     outputs: list[str]
 
     def consumers(self) -> dict[str, list[tuple[Any, int]]]:
-        """Who reads each tensor, as (node, position among its inputs); outputs are not in it."""
+        """Return the readers of each tensor, as (node, position among its inputs), without the outputs."""
         found: dict[str, list[tuple[Any, int]]] = {}
         for node in self.nodes.values():
             for position, ref in enumerate(node.input):
@@ -191,7 +191,7 @@ def read_program(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) 
 
 
 def called_functions(nodes: Iterable[Any]) -> Iterator[str]:
-    """Names of the functions that attributes of these nodes hold."""
+    """Return the names of the functions in the attributes of these nodes."""
     for node in nodes:
         for attr in (node.attr[key] for key in sorted(node.attr)):
             if attr.HasField("func"):

@@ -9,5 +9,5 @@ def node_of(ref: str) -> str:
 
 
 def index_of(ref: str) -> int:
-    """Which of the node's outputs a reference names."""
+    """Return the index of the node's output that a reference names."""
     return int(ref.rpartition(":")[2]) if ":" in ref else 0

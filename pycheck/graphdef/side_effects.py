@@ -71,7 +71,7 @@ def writes(graph_def: Any, handles: Iterable[str]) -> tuple[Write, ...]:
 
 
 def used_handles(graph_def: Any, handles: Iterable[str]) -> frozenset[str]:
-    """Those of `handles` that any operation reads or changes."""
+    """Return the handles that an operation reads or changes."""
     uses = Uses(graph_def)
     return frozenset(handle for handle in handles if uses.of(handle))
 

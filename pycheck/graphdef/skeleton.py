@@ -54,7 +54,7 @@ class Place:
         return Place(body, self.root, given)
 
     def value(self, tensor: Any) -> Array | None:
-        """What the tensor always is; None where that depends on an input or on a large weight."""
+        """Return the constant value of the tensor; None if it depends on an input or a large weight."""
         if not self.is_constant(tensor):
             return None
         if (known := tf.get_static_value(tensor)) is not None:

@@ -77,7 +77,7 @@ def draw(plan: Plan, *, number: int, index: int, seed: int) -> Array:
 
 
 def _columns(values: Values, plan: Plan, taken: set[int]) -> list[int] | None:
-    """Those that are drawn now; None for all."""
+    """Return the columns that are drawn now; None for all."""
     if values.columns is None and not taken:
         return None
     every = range(plan.shape[-1]) if values.columns is None else values.columns

@@ -17,7 +17,7 @@ _REFUSED = re.compile(r"is not in \[0, \d+\)|out of bounds|does not index into")
 
 
 def found(name: str, hint: InputHint, tensor: Array, start: int, *, whole: bool = False) -> tuple[IdRange, ...]:
-    """Of one batch, first axis the sample unless the tensor is one value; `start` is its first sample."""
+    """Find the index ranges of one batch, whose first sample is `start`. `whole`: the tensor has no sample axis."""
     ranges = []
     for values in hint.values:
         if values.kind != "ids":
@@ -60,7 +60,7 @@ def refuse_ids(inputs: Inputs, hints: Mapping[str, InputHint], failure: RuntimeF
 
 
 def together(earlier: Iterable[IdRange], later: Iterable[IdRange]) -> tuple[IdRange, ...]:
-    """Of both batches."""
+    """Merge the index ranges of two batches."""
     merged = {(one.name, one.columns): one for one in earlier}
     for one in later:
         before = merged.get((one.name, one.columns))

@@ -74,7 +74,7 @@ def make_inputs(
 
 
 def _hashed(made: Plan) -> dict[str, Any]:
-    """What determines the values; an input with samples is hashed as ever, so that baselines keep their inputs."""
+    """Return what the hash covers; inputs with samples keep their hash, so that baselines keep their inputs."""
     return {name: value for name, value in asdict(made).items() if name != "whole" or value}
 
 

@@ -34,7 +34,7 @@ def found(name: str, tensor: Array, start: int, *, whole: bool = False) -> Nonfi
 
 
 def together(earlier: NonfiniteInput | None, later: NonfiniteInput) -> NonfiniteInput:
-    """Of both batches, whose samples are not the same ones."""
+    """Merge the findings of two batches of different samples."""
     if earlier is None:
         return later
     first, other = (earlier, later) if earlier.sample < later.sample else (later, earlier)

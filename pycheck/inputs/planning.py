@@ -34,7 +34,7 @@ def check_range(name: str | None, asked: Range) -> None:
 def plan(
     spec: TensorSpec, *, own: Range | None, common: Range | None, hint: InputHint | None, sizes: tuple[int, ...] | None
 ) -> Plan:
-    """How to draw an input: `own` is the range that was asked for it, `common` the one for all inputs.
+    """Plan how to draw an input: `own` is the range given for it, `common` the one for all inputs.
 
     The first counts as it is; the second is cut to the entries that a table has. `sizes` are those of its free
     dimensions.

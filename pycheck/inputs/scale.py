@@ -42,7 +42,7 @@ class ScaleSketch:
 
     @classmethod
     def of(cls, tensor: Array, start: int, before: int = 0) -> Self:
-        """Of one batch, first axis the sample; `start` is its first sample, `before` the rows of earlier batches."""
+        """Measure one batch, whose first sample is `start`; `before` is the rows of earlier batches."""
         columns = tensor.shape[-1] if tensor.ndim > 1 and tensor.shape[-1] <= _MOST_COLUMNS else 1
         table = tensor.reshape(-1, columns)
         per_sample = len(table) // len(tensor)
@@ -67,7 +67,7 @@ class ScaleSketch:
         )
 
     def merge(self, later: Self) -> Self:
-        """Of both; `later` was made with `before=self.rows`."""
+        """Merge with a later batch, which was measured with `before=self.rows`."""
         stride = max(self.stride, later.stride)
         parts = [(self.kept, self.stride, 0), (later.kept, later.stride, self.rows)]
         kept = np.concatenate([_thinned(*part, stride) for part in parts])
@@ -85,7 +85,7 @@ class ScaleSketch:
         )
 
     def summary(self, name: str, hint: InputHint | None = None) -> InputScale | None:
-        """What rules look at; None when nothing was finite, and for entries of a table, whose size means nothing."""
+        """Return what rules read; None if nothing is finite, and for indices of a table, whose scale has no meaning."""
         entries = hint.entry_columns if hint else ()
         if entries is None:
             return None

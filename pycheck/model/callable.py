@@ -84,7 +84,7 @@ def trace_in_shapes(traced: Traced, shapes: Sequence[Sequence[int | None]]) -> T
 
 
 def call_keras(model: Any, flat: Sequence[Any]) -> Any:
-    """What the model gives for flat tensors in inference mode, called as it is and not traced."""
+    """Call the model on flat tensors in inference mode, without tracing."""
     target = _keras3_target(model) if is_keras3(model) else _tf_keras_target(model)
     return target.call(flat)
 
@@ -303,7 +303,7 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
 
 
 def name_outputs(result: Any, names: tuple[str, ...] | None) -> dict[str, Any]:
-    """What a call gives, flat, by the names that a model's outputs have."""
+    """Flatten the result of a call, by the names of the model's outputs."""
     from ..graphdef.internals import nest
 
     flat = nest.flatten_with_joined_string_paths(result, separator="_")

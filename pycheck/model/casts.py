@@ -61,7 +61,7 @@ def _dtype(node: Any, key: str) -> np.dtype[Any] | None:
 
 
 def _held_by_tfjs(target: np.dtype[Any]) -> tuple[int, int]:
-    """What the type holds, in TF.js as well, whose integers have 32 bits."""
+    """Return the range of a type in TF.js, whose integers have 32 bits."""
     held = np.iinfo(target)
     return max(held.min, _INT32.min), min(held.max, _INT32.max)
 
@@ -98,7 +98,7 @@ def out_of_range(frozen: FrozenGraph, values: Mapping[str, Array], layers: Colle
 
 
 def other_results(cast: OutOfRangeCast, value: Array) -> list[Array]:
-    """What else the cast might give: the lowest number, one in between or the highest for those that do not fit."""
+    """Return other possible results of a cast that does not fit: the lowest number, a middle one or the highest."""
     dtype = np.dtype(cast.dtype)
     whole = np.trunc(value.astype(np.float64))
     outside = ~((whole >= cast.low) & (whole <= cast.high))

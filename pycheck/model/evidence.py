@@ -64,7 +64,7 @@ def _calls_in(model: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
 
 
 def configurations(keras_model: Any) -> dict[str, dict[str, Any]]:
-    """What each layer was made with, by its name."""
+    """Return the configuration of each layer, by its name."""
     return {str(layer.name): _configuration(layer) for layer in layers_of(keras_model)}
 
 

@@ -95,7 +95,7 @@ def read_keras_version(source: ModelSource) -> str | None:
 
 
 def read_compile_config(source: ModelSource) -> dict[str, Any] | None:
-    """What a keras-v3 or keras-h5 file says of `optimizer` and `loss`; None where the model was not compiled."""
+    """Read `optimizer` and `loss` of a keras-v3 or keras-h5 file; None if the model was not compiled."""
     if source.format == KERAS_H5:
         text = _h5_attribute(source.path, "training_config")
         config = _parse_json(source.path, text) if text else None
@@ -268,7 +268,7 @@ def _hash_file(path: Path) -> str:
 
 
 def _hash_artifact(path: Path) -> str:
-    """Of a model.json and of the shards it names, as far as they are there: whoever loads it checks them."""
+    """Hash a model.json and its shards, as far as they exist: loading checks them."""
     digest = hashlib.sha256(bytes.fromhex(_hash_file(path)))
     manifest = json.loads(path.read_bytes()).get("weightsManifest")
     for group in manifest if isinstance(manifest, list) else ():

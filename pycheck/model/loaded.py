@@ -129,12 +129,12 @@ class Model:
 
     @property
     def input_hints(self) -> Mapping[str, InputHint]:
-        """What the graph says of the inputs: entries of tables, scales, masks; none where there is no frozen graph."""
+        """Return the hints of the graph for the inputs (tables, scales, masks); empty without a frozen graph."""
         return self._hints
 
     @cached_property
     def activations(self) -> Activations:
-        """How large the values inside of the model are for one sample; of size 1 where that is not known."""
+        """Return the sizes of the values inside of the model for one sample; of size 1 if unknown."""
         from .activations import Activations, activations
 
         try:

@@ -81,7 +81,7 @@ def load(
 
 
 def _refuse_early(source: ModelSource, trust: bool) -> None:
-    """What can be refused before seconds are spent on importing TensorFlow."""
+    """Refuse a file before TensorFlow is imported, which takes seconds."""
     if source.format in (sources.KERAS_H5, sources.KERAS_V3) and not trust:
         check_keras_config(source, sources.read_keras_config(source))
 
@@ -98,7 +98,7 @@ def _load_object(model: Any) -> Model:
 
 
 def _object_hash(model: Any) -> str:
-    """Of the architecture and every weight; a model whose config cannot be had gives its class and its weights."""
+    """Hash the architecture and all weights; without a configuration, the class and all weights."""
     try:
         config = model.to_json()
     except Exception:  # any custom get_config may fail in its own way

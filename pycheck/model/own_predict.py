@@ -41,7 +41,7 @@ class OwnPredict:
 
     @property
     def title(self) -> str:
-        """What it is called in a report."""
+        """Return its name in a report."""
         return "model.predict" if self.is_keras else "the signature"
 
     @property
@@ -70,11 +70,11 @@ class OwnPredict:
             return self._named(self.target.owner.predict(packed, batch_size=size, verbose=0))
 
     def called(self, tensors: Tensors) -> dict[str, Array]:
-        """What the model gives when it is called, without its own `predict`."""
+        """Call the model itself, without its own `predict`."""
         return self._named(self.target.call(self._flat(tensors)))
 
     def layer_values(self, tensors: Tensors) -> Mapping[str, Array]:
-        """What every call of a layer gives, by the names of `LayerCalls`, in the order in which they end."""
+        """Return the result of every layer call, by the names of `LayerCalls`, in the order in which calls end."""
         calls = LayerCalls()
         if self.is_keras:
             with recording(self.target.owner, calls):

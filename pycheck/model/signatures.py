@@ -162,7 +162,7 @@ def _free_sizes(specs: Sequence[Any]) -> int:
 
 
 def serving_tags(tag_sets: Sequence[frozenset[str]]) -> list[str] | None:
-    """Which of several graphs of a SavedModel to load, by its tags: that for serving; None where there is one."""
+    """Choose the graph of a SavedModel to load, by its tags: the one for serving; None if it has only one."""
     if len(tag_sets) < 2:
         return None
     serving = [tags for tags in tag_sets if "serve" in tags and "train" not in tags]

@@ -50,7 +50,7 @@ class Runtime(ABC):
 
 
 def status_of(error: RuntimeFailedError) -> RuntimeStatus:
-    """What became of a runtime that ended with this error."""
+    """Return the status of a runtime that ended with this error."""
     if isinstance(error, RuntimeUnavailableError):
         return RuntimeStatus.UNAVAILABLE
     return RuntimeStatus.TIMED_OUT if isinstance(error, RuntimeTimeoutError) else RuntimeStatus.FAILED

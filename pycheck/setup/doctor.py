@@ -58,7 +58,7 @@ async def examine(options: Options, observe: Observer) -> Diagnosis:
 
 
 async def _devices() -> tuple[DeviceInfo, ...]:
-    """Those that are there; who has none need not hear of it."""
+    """Examine the connected devices; without any, the table does not mention devices."""
     try:
         return await connected()
     except RuntimeUnavailableError:
@@ -100,7 +100,7 @@ async def _start(host: BrowserHost, runtime_id: RuntimeId, advice: dict[str, Non
 
 
 def unused_gpu(engine: str) -> str:
-    """What to do where this machine has a GPU and the engine's browser drew in software; empty where there is none."""
+    """Return the advice if this machine has a GPU and the browser renders in software; else an empty text."""
     there = next((node for node in _GPUS if Path(node).exists()), None)
     if engine != "chromium" or there is None:
         return ""

@@ -235,7 +235,7 @@ def _take(step: Step) -> str:
 
 
 def _root_prefix() -> Sequence[str] | None:
-    """What to put before a command that needs root; None where root is not to be had without a password."""
+    """Return the prefix for a command that needs root; None if root needs a password."""
     if os.name == "nt":
         return None
     if os.geteuid() == 0:

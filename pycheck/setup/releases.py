@@ -75,7 +75,7 @@ def _sources() -> Path:
 
 
 def _parts() -> dict[str, Path]:
-    """What the page is built from, by its place in a checkout: its own sources, and what they take from the package."""
+    """Return the files that the page is built from, by their paths in a checkout."""
     own = [_sources() / "build.mjs", *(path for path in (_sources() / "src").rglob("*") if path.is_file())]
     parts = {f"js_harness/{path.relative_to(_sources()).as_posix()}": path for path in own}
     for folder in sorted(path for path in _HERE.iterdir() if path.is_dir() and not path.name.startswith("_")):

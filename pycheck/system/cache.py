@@ -113,7 +113,7 @@ class Cache:
         return folder
 
     def read(self, kind: str, key: str, parse: Callable[[Path], T]) -> T | None:
-        """What `parse` makes of the folder of an entry, or None.
+        """Parse the folder of an entry with `parse`; None if there is no valid entry.
 
         An entry that it rejects with ValueError, because what was written cannot be read back, is removed: so what is
         computed instead takes its place.
@@ -165,7 +165,7 @@ class Cache:
                 scratch.replace(self.root / f"{name}.json")
 
     def noted(self, name: str) -> dict[str, str]:
-        """What `note` kept; empty if it kept nothing."""
+        """Return what `note` saved under this name; empty if nothing."""
         try:
             return dict(json.loads((self.root / f"{name}.json").read_text(encoding="utf-8"))) if self.enabled else {}
         except (OSError, ValueError, TypeError):
@@ -202,7 +202,7 @@ class Cache:
         return removed, kept
 
     def _entries(self) -> Iterator[Path]:
-        """Also those that are being built. What else lies in the folder is not pycheck's, whose cache it may not be."""
+        """Yield the folders of entries, also unfinished ones, but no other files in the folder."""
         for folder in sorted(self.root.glob("*/*")):
             ours = _BUILDING.fullmatch(folder.name) or (folder / _SEAL).is_file()
             if folder.parent.name == ENVIRONMENTS:

@@ -53,7 +53,7 @@ def give_back_values() -> None:
 
 
 def _resident_bytes() -> int | None:
-    """How large this process is in memory, on macOS its largest size so far; None where the system does not say."""
+    """Return the memory that this process uses, on macOS its maximum so far; None if the system does not report it."""
     if sys.platform == "darwin":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes, getrusage(2)
     try:

@@ -122,7 +122,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class RecipeText:
-    """What was asked for, as text where the command line has text; None is for the model's own, or the default."""
+    """The training options as given, as texts; None stands for the model's own, or the default."""
 
     optimizer: str | None = None
     loss: str | None = None
@@ -273,7 +273,7 @@ def parse_penalty(text: str) -> tuple[float, float]:
 def asked_recipe(
     given: Mapping[str, Any], options_of: Callable[[Mapping[str, Any]], Options], *, gradients_only: bool = False
 ) -> tuple[RecipeText, Options]:
-    """What a call says of the training, and the options from the rest of it."""
+    """Split the arguments of a call into the training recipe and the options."""
     names = {option.name for option in RECIPE}
     said = {name: read(BY_NAME[name], value) for name, value in given.items() if name in names and value is not None}
     options = options_of({name: value for name, value in given.items() if name not in names})

@@ -62,7 +62,7 @@ class Converted:
 
     @property
     def advice(self) -> str:
-        """What to do about the failure."""
+        """Return the advice for the failure."""
         if not self.failure:
             return ""
         if self.exit_code == 3:
@@ -139,7 +139,7 @@ def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
 
 
 def _cause(report: Report) -> Finding | None:
-    """What explains that the artifact fails: the model was traced differently than it predicts."""
+    """Return the finding that explains the failure: the traced model differs from `predict`."""
     return next((finding for finding in report.findings if finding.code == "reference-differs"), None)
 
 

@@ -50,7 +50,7 @@ async def established(
 
 
 async def _differences(source: Source, executor: Executor) -> ArtifactDifferences | None:
-    """How the layers of an artifact that was given differ from those that the model converts to."""
+    """Compare the layers of a given artifact with those of a new conversion of the model."""
     artifact = await source.artifact()
     if not source.is_given or artifact.format != "layers":
         return None
@@ -151,7 +151,7 @@ async def _agreeing(artifact: ArtifactInfo, references: References, executor: Ex
 async def _first_batch(
     artifact: ArtifactInfo, references: References, executor: Executor
 ) -> tuple[Tensors, ReferenceBatch]:
-    """What the artifact gives in Python for the first batch, and what the model does."""
+    """Return the results of the artifact and of the model in Python for the first batch."""
     from ..runtimes.native.artifact import ArtifactRuntime
 
     batch, reference = next(references.again()), await references.batch(0)

@@ -94,13 +94,13 @@ class Measurements:
 
     @property
     def scales(self) -> tuple[InputScale, ...]:
-        """How large the floating-point inputs were that were added."""
+        """Return the scales of the floating-point inputs."""
         found = ((name, sketch.summary(name, self._hints.get(name))) for name, sketch in self._scales.items())
         return tuple(replace(scale, has_sample_axis=name not in self._whole) for name, scale in found if scale)
 
     @property
     def spreads(self) -> tuple[SampleSpread, ...]:
-        """How far the samples of each output differ, in Python."""
+        """Return the spread of the samples of each output, in Python."""
         found = (spread.summary(name) for name, spread in self._spreads.items())
         return tuple(spread for spread in found if spread)
 

@@ -81,7 +81,7 @@ async def with_remedies(compared: Compared) -> Compared:
 
 
 async def _trial(compared: Compared, trial: Trial) -> Report:
-    """What the same run gives with one thing changed."""
+    """Repeat the run with one change, and return its result."""
     setting = compared.setting
     options = trial.options(setting.options)
     source, inputs = setting.source, compared.inputs

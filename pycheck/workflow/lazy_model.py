@@ -59,13 +59,13 @@ _ARTIFACT = TypeAdapter(ArtifactInfo)
 
 @functools.cache
 def _own_code() -> str:
-    """What our own code is; a version number would not tell two states of a checkout apart."""
+    """Return a digest of pycheck's code, because a version does not identify the state of a checkout."""
     files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return content_key([(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files])
 
 
 def _versions(cache: Cache) -> dict[str, str]:
-    """What is installed; where no TensorFlow is, what was installed when the cache was filled last."""
+    """Return the installed versions; without TensorFlow those of the last run that filled the cache."""
     versions = installed.versions()
     if installed.find("tensorflow") is None:
         return cache.noted("versions") or versions
@@ -119,7 +119,7 @@ class Source:
         return (await self._card()).info
 
     async def input_hints(self) -> dict[str, InputHint]:
-        """What the model says of its inputs: entries of a table, a scale, a mask."""
+        """Return the hints of the model for its inputs: entries of a table, a scale, a mask."""
         return (await self._card()).input_hints
 
     async def largest_activation(self) -> int:
@@ -131,11 +131,11 @@ class Source:
         return await self._memo("model", self._load)
 
     async def layer_names(self) -> frozenset[str]:
-        """Names of the model's Keras layers, those of nested models too; none where it is no Keras model."""
+        """Return the names of the Keras layers, also of nested models; empty if it is not a Keras model."""
         return frozenset((await self._card()).layers)
 
     async def evidence(self) -> Evidence:
-        """What the model and its artifact tell without being run."""
+        """Return the evidence that the model and its artifact give without a run."""
         card, artifact = await self._card(), await self.artifact()
 
         def read() -> Evidence:
@@ -202,7 +202,7 @@ class Source:
         return await self._memo("own_artifact", self._open_own)
 
     async def cache_key(self) -> str | None:
-        """What determines everything computed from this model; None when nothing does.
+        """Return the cache key of everything computed from this model; None if it has none.
 
         A live model has no file, and code that custom objects name may change while the file does not.
         """

@@ -98,7 +98,7 @@ def _stored(entry: Path) -> Lengths:
 
 
 def search(model: Model, options: Options, hints: Mapping[str, InputHint]) -> Lengths:
-    """What `fitting_lengths` gives, without the cache."""
+    """Search the lengths of `fitting_lengths`, without the cache."""
     signature = model.info.signature
     return _Search(model, signature, asked_sizes(signature, options.size), hints, options).run()
 
@@ -177,7 +177,7 @@ class _Search:
         return sizes
 
     def _usual_sizes(self, name: str) -> tuple[int, ...]:
-        """Of one free dimension of rank 4 nobody knows whether it is a side or a length."""
+        """Return the usual sizes; one free dimension of rank 4 may be a side or a length."""
         if self._is_image(name):
             return _USUAL_IMAGES
         return (*_USUAL_IMAGES, *_USUAL_LENGTHS) if len(self._spec(name).shape) >= 4 else _USUAL_LENGTHS

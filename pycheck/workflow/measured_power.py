@@ -31,7 +31,7 @@ async def find_power(
     allowance: Allowance,
     graph: ArtifactGraph | None = None,
 ) -> Power:
-    """What a fault in each weight of the artifact does to the outputs, on the inputs of `references`.
+    """Measure the effect of an error in each weight on the outputs, on the inputs of `references`.
 
     `graph` is the artifact where that was read before.
     """

@@ -73,7 +73,7 @@ class Workbench:
                 self._shared.slots.release()
 
     async def compare(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-        """What the function `compare` does."""
+        """Compare one model, as `pycheck.compare` does."""
         options = _reproducible("compare", model, inputs, options)
         async with self.opened(model, options, observe, keeps_open=options.trace) as run:
             compared = await run.compare(inputs)
@@ -83,7 +83,7 @@ class Workbench:
             return (await self._with_remedies(run, compared)).report
 
     async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-        """What the function `trace` does."""
+        """Trace one model, as `pycheck.trace` does."""
         options = _reproducible("trace", model, inputs, options)
         explorer = options.model_explorer
         for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
@@ -110,7 +110,7 @@ class Workbench:
     async def train(
         self, model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = silent
     ) -> Report:
-        """What the function `train` does."""
+        """Train one model, as `pycheck.train` does."""
         from ..training import Bench, read_arrays, setup_of, train_run
 
         recipe.check()
@@ -167,7 +167,7 @@ async def compare(model: Any, inputs: Any, options: Options, observe: Observer =
 
 
 async def trace(model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-    """What `compare` gives, and where it starts: every point of the artifact, on the samples that failed.
+    """Compare, and trace every point of the artifact on the samples that failed.
 
     Errors are those of `compare`; ArtifactFileError and RuntimeFailedError where the artifact cannot be
     executed in Python. A runtime that fails keeps what was traced until then.

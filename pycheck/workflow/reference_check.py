@@ -77,7 +77,7 @@ def check_reference(
 
 
 def _differing(title: str, outcome: str, found: Sequence[Comparison], **more: Any) -> ReferenceCheck:
-    """What the output that differs most says of the check."""
+    """Return the check of the output that differs most."""
     worst = found[0]
     return ReferenceCheck(
         title,
@@ -170,7 +170,7 @@ def told(check: ReferenceCheck) -> str:
 def _held_against(
     own: OwnPredict, model: Model, tensors: Tensors, size: Tensors, classes: Tensors
 ) -> tuple[Mapping[str, Array], list[Comparison]]:
-    """What `predict` gives, and the outputs that differ; from Keras's graph where its eager execution does not agree.
+    """Return the results of `predict` and the outputs that differ, from Keras's graph if eager execution differs.
 
     Eagerly, the model may get fewer samples at a time, which it may not take.
     """
@@ -188,7 +188,7 @@ def _held_against(
 def _explained(
     own: OwnPredict, model: Model, tensors: Tensors, outputs: Mapping[str, Array], found: Sequence[Comparison]
 ) -> ReferenceCheck:
-    """What a difference comes from: from the sizes that were left free when the model was traced, or not."""
+    """Find whether a difference comes from the sizes that were free when the model was traced."""
     own_outputs = {c.tensor: outputs[c.tensor] for c in found if c.tensor in outputs}
     outcome, shape = "differs", tuple[int | None, ...]()
     if own.is_overridden:

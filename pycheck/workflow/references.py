@@ -74,13 +74,13 @@ class References:
         self.casts: tuple[OutOfRangeCast, ...] = ()
 
     async def cache_key(self) -> str | None:
-        """What determines these results; None if nothing does."""
+        """Return the cache key of these results; None if they have none."""
         key = await self._source.cache_key()
         return key and content_key(key, self._inputs.info.sha256, self._inputs.sample_count, self._batch_size)
 
     @property
     def size_runtime(self) -> RuntimeId:
-        """What errors are measured against."""
+        """Return the runtime that errors are measured against."""
         record = self.records.get(self._double_runtime)
         failed = record is not None and record.status is not RuntimeStatus.OK
         return self.class_runtime if failed else self._double_runtime

@@ -262,7 +262,7 @@ class Run:
             await asyncio.gather(computing, return_exceptions=True)
 
     async def _measure_power(self, began_at: float) -> None:
-        """What faults of the weights do to the outputs, while the browsers run and after the references."""
+        """Measure the effect of weight errors on the outputs, while the browsers run and after the references."""
         from ..power import Allowance
         from .measured_power import find_power
 

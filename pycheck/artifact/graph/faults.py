@@ -47,7 +47,7 @@ def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[Arti
 
 
 def _with_cure(fault: ArtifactFault, faults: Iterable[ArtifactFault]) -> ArtifactFault:
-    """What to do about all kernels that a backend lacks: no more than helps with each of them."""
+    """Add the fix for all kernels that a backend does not have."""
     if fault.cure:
         return fault
     (backend,) = fault.backends
@@ -134,7 +134,7 @@ WRITES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 
 
 def _unkept(functions: Sequence[Mapping[str, Any]], bodies: Collection[str]) -> Iterator[ArtifactFault]:
-    """What the body of a loop writes into a list and does not return: TF.js disposes it after each step.
+    """Find tensors that a loop writes into a list and does not return: TF.js disposes them after each step.
 
     See tfjs-converter 4.22, executor/graph_executor.ts, _executeAsync; stacking the list fails.
     """

@@ -93,7 +93,7 @@ class _Pairs:
 def layers_differences(
     made: Document, given: Document, own: Mapping[str, Mapping[str, Any]], outputs: Sequence[str]
 ) -> ArtifactDifferences | None:
-    """What differs between a fresh conversion and an artifact of the same model; None where nothing is known to.
+    """Return the differences between a new conversion and an artifact of the same model; None if there are none.
 
     `own` are the configurations of the model's Keras layers by name: a converter may write a layer as others, so what
     the artifact has as the model itself does is no difference. `outputs` are the model's names of the artifact's

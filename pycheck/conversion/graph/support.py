@@ -53,7 +53,7 @@ def find_problems(program: Program) -> list[Problem]:
 
 
 def backend_notes(program: Program) -> list[str]:
-    """What works on some backends or in one way only, and what answers otherwise at every run."""
+    """Return notes about kernels that are missing or wrong on some backends, and about random operations."""
     nodes = [node for body in program.bodies() for node in body.nodes.values()]
     operations = {node.op for node in nodes}
     notes = [
@@ -76,7 +76,7 @@ def backend_notes(program: Program) -> list[str]:
 
 
 def _wrong(node: Any, body: Body) -> list[KernelFault]:
-    """What no rewriting has put right."""
+    """Return the kernel faults that no rewrite has fixed."""
     if node.op not in FAULTY:
         return []
     constants = tuple(body.constant(ref) for ref in node.input)

@@ -31,7 +31,7 @@ def behind_float32(graph_def: GraphDef, tensors: Mapping[str, str]) -> dict[str,
 
 
 def float32_notes(in_float32: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """What a reader should know of outputs that `behind_float32` found."""
+    """Return the notes about outputs that `behind_float32` found."""
     by_operations: dict[tuple[str, ...], list[str]] = {}
     for output, operations in in_float32.items():
         by_operations.setdefault(operations, []).append(output)

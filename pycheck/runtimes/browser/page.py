@@ -298,7 +298,7 @@ class BrowserRuntime(Runtime):
             self.tensor_count = (await self._request(command, protocol.Loaded)).tensor_count
 
     def _convert_all(self, feeds: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, InputError]]:
-        """What TF.js can hold, and why it cannot hold the rest."""
+        """Convert the inputs to types of TF.js; for those that it cannot hold, return the error."""
         wire: dict[str, Array] = {}
         refused: dict[str, InputError] = {}
         for name in feeds:
@@ -367,7 +367,7 @@ class BrowserRuntime(Runtime):
         return self.id.kind == "webgpu" and said.startswith(_SHADER_REFUSED)
 
     def _said(self) -> str:
-        """What the browser's console says, for the end of a message."""
+        """Format the lines of the browser's console, for the end of a message."""
         lines = [line for line in dict.fromkeys(self._console) if "feature override from URL" not in line]
         return f" (the browser said: {'; '.join(lines)})" if lines else ""
 

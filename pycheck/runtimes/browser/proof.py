@@ -149,7 +149,7 @@ def _advice(id: RuntimeId, message: str) -> str:
 
 
 def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool | None, tuple[str, ...]]:
-    """What draws and whether that is software; a note where the browser does not say.
+    """Return the renderer and whether it is a software renderer, with a note if the browser hides it.
 
     WebKit tells every page the same: Source/WebCore/html/canvas/WebGLRenderingContextBase.cpp.
     """
@@ -202,7 +202,7 @@ def _float_bits(significand: tuple[int, ...]) -> int | None:
 
 
 def _half_floats(probes: protocol.Probes) -> tuple[str, ...]:
-    """How half floats round and what is too large for them becomes, in which drivers differ.
+    """Describe how the driver rounds to float16 and handles overflow, because drivers differ.
 
     Mesa's llvmpipe rounds toward zero, and says that OpenGL would rather not: lp_build_float_to_half in lp_bld_conv.c.
     """

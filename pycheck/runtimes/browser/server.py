@@ -56,7 +56,7 @@ def _incomplete(file: Path, why: str) -> RuntimeFailedError:
 
 
 def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str, Path]:
-    """What the page may fetch of an artifact: model.json and the shards that it names, by URL path.
+    """Return the files of an artifact that the page may fetch: model.json and its shards, by URL path.
 
     Whatever `model_file` is called, the page knows it as model.json.
 

@@ -50,7 +50,7 @@ class Device:
 
     @property
     def name(self) -> str:
-        """What it is called; empty until its page has said what it is."""
+        """Return the name of the device; empty until its page has connected."""
         return self.info.name if self.info else ""
 
     @property

@@ -36,11 +36,11 @@ class Link:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request has."""
+        """Return the headers of every request."""
         return {"Authorization": f"Bearer {self.secret}"}
 
     def url(self, path: str) -> str:
-        """Of something that it offers."""
+        """Return the URL of a path of the listener."""
         return f"http://127.0.0.1:{self.port}/{path}"
 
 
@@ -75,7 +75,7 @@ def withdraw(link: Link) -> None:
 
 
 def read() -> Link | None:
-    """What was published last; None where nothing was, where it is another user's, or where its process is gone.
+    """Read the published link; None if there is none, if it is another user's, or if its process has ended.
 
     A port that is free again may be anybody's, who would be told the secret.
     """

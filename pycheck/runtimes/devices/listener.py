@@ -116,7 +116,7 @@ class Listener:
 
     @property
     def devices(self) -> tuple[DeviceInfo, ...]:
-        """Those that are there."""
+        """Return the connected devices."""
         return tuple(device.info for device in self._pages.values() if device.is_connected and device.info)
 
     async def _serve(self, app: web.Application, host: str, port: int) -> int:

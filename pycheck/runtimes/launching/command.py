@@ -276,7 +276,7 @@ class CommandBrowser(Browser):
 
 
 async def ask_version(path: Path, display: Display) -> str | None:
-    """What a browser says of its version; None where it does not start."""
+    """Ask a browser for its version; None if it does not start."""
     try:
         process = await asyncio.create_subprocess_exec(
             path,

@@ -101,7 +101,7 @@ _BY_HAND = {
 
 
 def advice(engine: str) -> str:
-    """What to do where an engine has no browser."""
+    """Return the advice for an engine without a browser."""
     path = "--browser-path" if engine == "chromium" else f"--browser-path {engine}=PATH"
     return (
         f"Run pycheck doctor --install, install it yourself ({_BY_HAND[engine]}), or name an installed one with {path}."
@@ -142,7 +142,7 @@ def _playwright_builds(engine: str, looked: list[str], headed: bool) -> Iterator
 
 
 def playwright_folder() -> Path:
-    """Where Playwright keeps its browsers: https://playwright.dev/python/docs/browsers#managing-browser-binaries."""
+    """Return the folder of Playwright's browsers: https://playwright.dev/python/docs/browsers#managing-browser-binaries."""
     named = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
     if named == "0":
         return _driver_package() / ".local-browsers"

@@ -14,7 +14,7 @@ _TIMEOUT_S = 60.0
 
 
 async def trial(engine: str, found: FoundBrowser) -> str:
-    """What keeps a Firefox or WebKit from starting, or nothing."""
+    """Return why a Firefox or WebKit does not start; empty if it starts."""
     try:
         if engine in ENGINES and found.source != "Playwright":
             return await _ask(engine, found)

@@ -62,7 +62,7 @@ class ArtifactRuntime(Runtime):
 
     @property
     def graph(self) -> ArtifactGraph:
-        """What was read. Its `graph_def` is None after `forget_weights`."""
+        """Return the graph of the artifact. Its `graph_def` is None after `forget_weights`."""
         return self._started().graph
 
     async def forget_weights(self) -> None:
