@@ -74,8 +74,8 @@ def test_a_device_has_the_kinds_that_browsers_have(kind: str) -> None:
         ("device:pixel", "write device:NAME:KIND"),
         ("device::webgl", "write device:NAME:KIND"),
         ("device:Pixel 8:webgl", "device:NAME:KIND"),
-        ("device:pixel:float32", "device:pixel has: cpu, wasm, webgl, webgl-f16, webgpu"),
-        ("phone:pixel:webgl", "known: native, artifact, chromium, firefox, webkit, device:NAME"),
+        ("device:pixel:float32", "cpu, wasm, webgl, webgl-f16, webgpu"),
+        ("phone:pixel:webgl", "device:NAME"),
     ],
 )
 def test_what_is_no_runtime_of_a_device_is_told_with_what_would_be(text: str, said: str) -> None:

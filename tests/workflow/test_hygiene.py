@@ -63,7 +63,7 @@ def test_types_that_tfjs_lacks_and_numbers_that_half_floats_lack_are_named(tmp_p
     x[0, 0], x[1, 0] = 70000.0, 1e-9
     found = codes(save(tmp_path, x))
     assert "float64" in found["data-type"]
-    assert "65504" in found["data-range"]
+    assert "beyond 65504" in found["data-range"]
     assert "below 6e-8" in found["data-range"]
 
 
