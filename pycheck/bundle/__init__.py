@@ -1,4 +1,4 @@
-"""One source operation for those who maintain TF.js: cut out, on the smallest inputs on which it errs, as a page."""
+"""Writes one source operation as a page for the maintainers of TF.js, on the smallest inputs that show its error."""
 
 from __future__ import annotations
 

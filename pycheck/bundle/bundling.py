@@ -1,4 +1,4 @@
-"""Finds the source operation that can be shown alone, makes its inputs small, and writes the folder."""
+"""Selects a source operation that errs in isolation, shrinks its inputs, and writes the bundle."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ async def bundle_source(
             failures.append(f"{source.point.name}: {error.message}")
             continue
         if content is None:
-            failures.append(f"{source.point.name}: alone, on Python's values, it does not err")
+            failures.append(f"{source.point.name}: the operation does not err in isolation, on Python's values")
             continue
         write_folder("--bundle", folder, bundle_files(content))
-        note = f"{folder / PAGE_FILE} shows {source.point.op} alone, on {_amount(content.outcome)}"
+        note = f"{folder / PAGE_FILE} shows {source.point.op} in isolation, on {_amount(content.outcome)}"
         return _with(report, Bundle(str(folder), note, source.point.name, source.runtime))
     return _with(report, Bundle(None, _why_not(trace, name, failures)))
 
@@ -136,8 +136,8 @@ def _why_not(trace: Trace, name: str | None, failures: Sequence[str]) -> str:
         return f"nothing written: {'; '.join(failures)}"
     sources = dict.fromkeys(source.point.name for source in _sources(trace, None))
     if name is not None and sources:
-        return f"nothing written: {name} is no source operation; those are {', '.join(sources)}"
-    return "nothing written: no operation errs by itself beyond its tolerance"
+        return f"nothing written: {name} is not a source operation; the sources are {', '.join(sources)}"
+    return "nothing written: no operation exceeds its tolerance in isolation"
 
 
 def _amount(outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""One operation that stands alone, run in Python and in the page on operands of choice."""
+"""Runs one operation in isolation, in Python and in the browser, on given operands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a bundle: a page that needs TF.js alone, the tensors, the environment, and a text for an issue."""
+"""Writes the files of a bundle: a page that needs only TF.js, the tensors, the environment, and an issue text."""
 
 from __future__ import annotations
 
@@ -157,12 +157,12 @@ def _environment(content: Content) -> dict[str, Any]:
 
 def _title(content: Content) -> str:
     comparison = content.outcome.comparison
-    what = "has another shape" if comparison.shape_mismatch else "differs from TensorFlow"
+    what = "has a different shape" if comparison.shape_mismatch else "differs from TensorFlow"
     if comparison.nonfinite.introduced:
-        what = "gives NaN or infinity where TensorFlow does not"
+        what = "gives NaN or infinity, TensorFlow does not"
     elif comparison.nonfinite.changed:
-        what = "loses NaN or infinity"
-    return f"{content.point.op} {what} on {content.runtime.kind}"
+        what = "gives different NaN or infinity than TensorFlow"
+    return f"{content.point.op} on {content.runtime.kind} {what}"
 
 
 def _issue(content: Content, page: str) -> str:
@@ -191,7 +191,7 @@ def _issue(content: Content, page: str) -> str:
         "",
         "**Describe the expected behavior**",
         "",
-        "What TensorFlow gives.",
+        "The result of TensorFlow.",
         "",
         "**Standalone code to reproduce the issue**",
         "",

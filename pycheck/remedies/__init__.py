@@ -1,4 +1,4 @@
-"""What may cure a runtime that failed: which remedies fit a report, and the searches that try them."""
+"""Searches for fixes of a runtime that failed: selects the kinds that fit a report, and tries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What findings advise, once remedies were tried: what was seen to work, and not what was seen to fail."""
+"""Updates the advice of findings after fixes were tried: adds those that work, removes those that do not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..types import Finding, Remedy, Severity
 
-#: What the advice of a finding amounts to, where that is something that can be tried.
+#: The kinds of fixes that the advice of a finding names.
 _ADVISED = {
     "conversion-drift": ("conversion",),
     "output-pairing": ("pairing",),
@@ -19,12 +19,12 @@ _ADVISED = {
     "f16-overflow": ("inputs",),
     "input-scale": ("inputs",),
 }
-#: Findings whose advice names more than what can be tried: it stays where the trial fails.
+#: Findings whose advice names more than these fixes: it stays if the fix fails.
 _ADVISES_MORE = frozenset({"artifact-unsupported", "output-pairing"})
 
 
 def advised(findings: Iterable[Finding], remedies: Sequence[Remedy]) -> tuple[Finding, ...]:
-    """The findings; those about what was tried say how that went, the errors of a cured runtime what cures it."""
+    """Return the findings with the result of their fix; errors of a fixed runtime name the fix."""
     return tuple(_advised(finding, remedies) for finding in findings)
 
 
@@ -36,17 +36,17 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
     if proven and finding.code == "output-pairing":
         return finding  # whose advice are these very options
     if proven:
-        return replace(finding, advice=f"Seen to work: {_named(proven[0])}.")
+        return replace(finding, advice=f"This fix works: {_named(proven[0])}.")
     if same and finding.code not in _ADVISES_MORE:
-        tried = f"It was tried without success: {same[0].change}."
+        tried = f"This fix was tried and does not help: {same[0].change}."
         cures = [remedy for remedy in about if remedy.worked]
-        instead = f" Seen to work instead: {_named(cures[0])}." if cures else ""
+        instead = f" This fix works: {_named(cures[0])}." if cures else ""
         return replace(finding, advice=tried + instead)
     if finding.explained_by:
         return finding  # what explains it says what to do
     cures = [remedy for remedy in about if remedy.worked and _mends(remedy, about, finding)]
     if finding.severity is Severity.ERROR and finding.runtimes and cures:
-        return replace(finding, advice=f"Seen to work: {_named(cures[0])}. {finding.advice}")
+        return replace(finding, advice=f"This fix works: {_named(cures[0])}. {finding.advice}")
     return finding
 
 

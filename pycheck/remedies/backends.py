@@ -1,4 +1,4 @@
-"""Remedy: another backend of the same browser, from what ran already, else tried."""
+"""Fix: another backend of the same browser, preferably one that ran already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remedy: fewer samples at a time, for a runtime that broke for want of memory or of room in a texture."""
+"""Fix: fewer samples at a time, for a runtime that ran out of memory or of texture size."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
         gave,
         trial_count=trials.count,
         options=("--batch-size", "1"),
-        note="in the page too: call predict with one sample, and dispose of what it gives",
+        note="do the same in your page: call predict with one sample, and dispose of its result",
     )

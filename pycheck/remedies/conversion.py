@@ -1,4 +1,4 @@
-"""Remedies of conversion: a finer quantization, the other artifact format, and pycheck's own artifact."""
+"""Fixes of the conversion: a finer quantization, the other artifact format, and pycheck's own artifact."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUANTIZATIONS = ("uint8", "uint16", "float16", "none")
 _SAFER = {"uint8": ("float16", "none"), "uint16": ("float16", "none"), "float16": ("none",)}
 #: Of the error before: a remedy that needs a wider limit has to err by less than that.
 _LESS = 0.5
-JUDGED = "judged with 1 % of each output's scale allowed, which is what quantization may cost"
+JUDGED = "judged with a limit of 1 % of each output's scale, which is usual for quantization"
 _OTHER = {"layers": "graph", "graph": "layers"}
 
 
@@ -216,10 +216,10 @@ def not_tried(failure: Failure) -> Iterator[Remedy]:
     if failure.has_model:
         return
     why = (
-        "only the model.json is given, so nothing can be converted again; give the model that it came from, "
+        "only the model.json is given, so pycheck cannot convert it again; give the source model, "
         f"and the artifact with --tfjs-model {failure.report.model.path}"
     )
     if failure.quantization != "none":
         yield failure.remedy("quantization", "a finer quantization", None, trial_count=0, note=why)
-        yield failure.remedy("tensors", "single weights in float32", None, trial_count=0, note=why)
+        yield failure.remedy("tensors", "some weights in float32", None, trial_count=0, note=why)
     yield failure.remedy("format", "the other format", None, trial_count=0, note=why)

@@ -1,4 +1,4 @@
-"""Remedy: a larger epsilon in the normalization layers where half floats lose it."""
+"""Fix: a larger epsilon in normalization layers whose epsilon underflows in float16."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
             gave,
             trial_count=trials.count,
             code=_code(failure, list(suspects), epsilon),
-            note="set in a copy of the artifact, judged against the model as it is",
+            note="set in a copy of the artifact, compared with the unchanged model",
         )
         if remedy.worked:
             break

@@ -1,4 +1,4 @@
-"""A runtime that failed, as the remedies look at it."""
+"""Describes a runtime that failed, as input of the search for fixes."""
 
 from __future__ import annotations
 
@@ -126,5 +126,5 @@ def outcome(report: Report, runtime: RuntimeId, options: Options) -> Outcome:
         verdict,
         max((c.max_abs_error for c in comparisons if c.max_abs_error is not None), default=None),
         sum(c.nonfinite.changed for c in comparisons),
-        shapes and f"another shape: {shapes}",
+        shapes and f"different shape: {shapes}",
     )

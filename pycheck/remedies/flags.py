@@ -1,4 +1,4 @@
-"""Remedy: flags of TF.js turned off, the smallest set of them that cures."""
+"""Fix: the smallest set of TF.js flags to turn off."""
 
 from __future__ import annotations
 
@@ -114,5 +114,5 @@ def _remedy(failure: Failure, found: Found[tuple[Flag, ...]], gave: Outcome, tri
         trial_count=trial_count,
         options=tuple(text for name, value in found.value for text in ("--flag", f"{name}={value}")),
         code="\n".join([*lines, f"await tf.setBackend('{backend}');"]),
-        note="" if found.complete else "perhaps fewer would do: the trials ended first",
+        note="" if found.complete else "fewer may suffice: the trials ended first",
     )

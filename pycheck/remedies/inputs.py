@@ -1,4 +1,4 @@
-"""Remedy: inputs clipped or scaled to the range that passes."""
+"""Fix: inputs clipped or scaled to a range that passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .trial import Trial
 from .trials import Trials
 
 _FLOATS = ("float16", "float32", "float64")
-_JUDGED = "judged on the changed inputs, against Python on the same"
+_JUDGED = "compared with Python on the same changed inputs"
 
 
 def fits(failure: Failure) -> bool:
@@ -87,7 +87,7 @@ async def _scaled(failure: Failure, trials: Trials) -> Remedy:
         gave,
         trial_count=trials.count,
         code="\n".join(_times(name, f"{factor:g}") for name in names),
-        note=f"{_JUDGED}; the model must be trained with it, or have the inverse in its next layer"
+        note=f"{_JUDGED}; train the model with the same change, or add its inverse to the next layer"
         + _incomplete(found),
     )
 
@@ -103,7 +103,7 @@ async def _largest(failure: Failure, trials: Trials, trial: Callable[[float], Tr
 
 
 def _incomplete(found: Found[float]) -> str:
-    return "" if found.complete else "; a larger one may pass too: the trials ended first"
+    return "" if found.complete else "; a larger number may pass too: the trials ended first"
 
 
 def _outliers(failure: Failure) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Remedy: the smallest set of operations that must leave the backend, for TF.js's CPU kernels."""
+"""Fix: the smallest set of operations to run on TF.js's CPU kernels."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
 
 
 def _note(failure: Failure, found: Found[tuple[str, ...]]) -> str:
-    notes = [] if found.complete else ["perhaps fewer would do: the trials ended first"]
+    notes = [] if found.complete else ["fewer may suffice: the trials ended first"]
     if failure.environment and failure.environment.flags.get("WEBGL_CPU_FORWARD"):
-        notes.append("small tensors that they give stay on the CPU, and so do the operations on these")
+        notes.append("small results stay on the CPU, and so do the operations that read them")
     return "; ".join(notes)
 
 

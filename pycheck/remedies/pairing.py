@@ -1,4 +1,4 @@
-"""Remedy: outputs of a given artifact that are paired crosswise, each paired with its own."""
+"""Fix: outputs of a given artifact, paired with the right outputs of the model."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
     gave = await trials.outcome(Trial(failure.together, map_output=pairs), failure.runtime)
     return failure.remedy(
         "pairing",
-        f"each output paired with its own: {', '.join(f'{artifact} is {name}' for artifact, name in pairs)}",
+        f"outputs paired as {', '.join(f'{artifact} is {name}' for artifact, name in pairs)}",
         gave,
         trial_count=trials.count,
         options=tuple(text for artifact, name in pairs for text in ("--map-output", f"{artifact}={name}")),
-        note="in the page too: take each output under that name",
+        note="do the same in your page: read each output under that name",
     )

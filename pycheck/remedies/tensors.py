@@ -1,4 +1,4 @@
-"""Remedy: the few weights that quantization ruins, left in float32."""
+"""Fix: the fewest weights to keep in float32 while the rest is quantized."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
     gave, allowed = await within(failure, trials, trial(names))
     notes = [in_place_of(failure)] if anew else []
     notes += [JUDGED] if allowed else []
-    notes += ["perhaps fewer would do: the trials ended first"] if found and not found.complete else []
+    notes += ["fewer may suffice: the trials ended first"] if found and not found.complete else []
     return failure.remedy(
         "tensors",
         f"{', '.join(sorted(names))} in float32, the other weights in {failure.quantization}"

@@ -1,4 +1,4 @@
-"""One thing done otherwise than in the run that failed: plain data, and the options that say the same."""
+"""Describes one change to the run that failed, as plain data and as options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes trials: each once, so many and for so long at most, and tells of it."""
+"""Runs trials, each once, within limits of number and time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Trials:
     @property
     def limits(self) -> str:
         """How many and how long, in words."""
-        return f"{MOST_TRIALS} for one kind of remedy, {MOST_SECONDS:g} s for one runtime"
+        return f"{MOST_TRIALS} for one kind of fix, {MOST_SECONDS:g} s for one runtime"
 
     async def outcome(self, trial: Trial, runtime: RuntimeId) -> Outcome:
         """What a runtime gives with the change; a change that cannot be made is told as its error."""

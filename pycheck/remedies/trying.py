@@ -1,4 +1,4 @@
-"""Tries every remedy that fits, on every runtime that failed, and adds to the report what that gave."""
+"""Tries every kind of fix that fits, on every runtime that failed, and adds the results to the report."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ async def _searched(kind: Kind, failure: Failure, trials: Trials) -> list[Remedy
     try:
         remedy = await kind.cure(failure, trials)
     except ExhaustedError:
-        note = f"the trials ended before it was known: {trials.limits}"
+        note = f"the trials ended without a result: {trials.limits}"
         return [failure.remedy(kind.name, kind.name, None, trial_count=trials.count, note=note)]
     return [remedy] if remedy else []

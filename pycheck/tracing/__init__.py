@@ -1,4 +1,4 @@
-"""Finds where an error begins: every point of the artifact, as it was inherited and as the operation's own."""
+"""Finds where an error starts: measures every point of the artifact in the whole run and in isolation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One runtime's side of a trace: what it gives at every point in the whole run, and what each operation gives alone."""
+"""Runs one runtime in a trace: the value of every point in the whole run, and of each operation in isolation."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Asker:
             own, notes = await self._own(work)
         except RuntimeFailedError as error:
             self.over = error
-            own, notes = {}, dict.fromkeys(names, "not run alone: the runtime ended before that")
+            own, notes = {}, dict.fromkeys(names, "not run in isolation: the runtime ended first")
         finally:
             inherited = await measuring
         noted = {name: "; ".join(filter(None, (failed.get(name), notes.get(name)))) or None for name in names}
@@ -131,19 +131,19 @@ class Asker:
         if isinstance(outcome, dict):
             return outcome
         if len(names) == 1:
-            failed[names[0]] = f"TF.js does not give it: {first_line(outcome)}"
+            failed[names[0]] = f"TF.js cannot return its value: {first_line(outcome)}"
             return {}
         middle = len(names) // 2
         return {**await self._inherited(names[:middle], failed), **await self._inherited(names[middle:], failed)}
 
     async def _own(self, work: Work) -> tuple[dict[str, Comparison], dict[str, str]]:
         """Every operation alone, in one message, or why not."""
-        notes = {name: f"not run alone: {note}" for name, note in work.notes.items()}
+        notes = {name: f"not run in isolation: {note}" for name, note in work.notes.items()}
         points: list[Point] = []
         for point in work.points:
             if point.name in work.own:
                 if self._bits == 16 and (beyond := self._beyond_half(point, work.operands)):
-                    notes[point.name] = f"not run alone: half floats cannot hold {', '.join(beyond)}, which it reads"
+                    notes[point.name] = f"not run in isolation: its inputs overflow float16, {', '.join(beyond)}"
                 else:
                     points.append(point)
         feeds = {name: work.operands[name] for point in points for name in point.inputs}
@@ -153,9 +153,9 @@ class Asker:
             if isinstance(outcome, dict):
                 values |= outcome
             elif isinstance(outcome, InputError):
-                notes[point.name] = f"not run alone: {first_line(outcome)}"
+                notes[point.name] = f"not run in isolation: {first_line(outcome)}"
             else:
-                notes[point.name] = f"TF.js does not run it alone: {first_line(outcome)}"
+                notes[point.name] = f"TF.js cannot run it in isolation: {first_line(outcome)}"
         return await self._compare_all(values, work.own), notes
 
     def _beyond_half(self, point: Point, operands: Mapping[str, Array]) -> list[str]:

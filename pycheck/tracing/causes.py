@@ -1,4 +1,4 @@
-"""What values tell of causes: where NaN begins in Python itself, activations at their bounds, runs that differ."""
+"""Derives causes from values: the origin of NaN in Python itself, saturated activations, runs that differ."""
 
 from __future__ import annotations
 

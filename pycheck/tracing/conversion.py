@@ -1,4 +1,4 @@
-"""Finds where the artifact begins to differ from its model: both in Python, point by point, no browser."""
+"""Finds where the artifact starts to differ from its model, by running both in Python, point by point."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _together(region: Region) -> str | None:
         return None
     names, more = region.within[:_MOST_NAMES], len(region.within) - _MOST_NAMES
     others = f" and {more} more" if more > 0 else ""
-    return f"together with {', '.join(names)}{others}, which the model does not have by name"
+    return f"together with {', '.join(names)}{others}, which the model does not have"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Says what an artifact's files have at a layer or node, where that is not what the model converts to now."""
+"""Finds attributes and weights of an artifact's layer or node that differ from a fresh conversion of the model."""
 
 from __future__ import annotations
 

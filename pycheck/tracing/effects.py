@@ -1,4 +1,4 @@
-"""Measures what the own error of one source does to the outputs: Python computes them from its wrong value alone."""
+"""Measures the effect of one source on the outputs: Python computes them from its wrong value."""
 
 from __future__ import annotations
 

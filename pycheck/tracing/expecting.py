@@ -1,4 +1,4 @@
-"""Python's side of a trace: what the artifact gives at every point, in float32 and float64, group after group."""
+"""Runs Python's side of a trace: the artifact's value at every point, in float32 and float64, in groups."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Expectations:
             return await self._double.run(feeds, names)
         except RuntimeFailedError as error:
             if len(names) == 1:
-                self.notes[f"measured against artifact:float32 alone: {first_line(error)}"] = None
+                self.notes[f"compared with artifact:float32 only: {first_line(error)}"] = None
                 return {}
         found: dict[str, Array] = {}
         for name in names:
@@ -160,17 +160,17 @@ class Expectations:
             if point.constant or not point.inputs:
                 notes[point.name] = "it depends on no input"
             elif point.op in HANDING_ON:
-                notes[point.name] = "it hands on what it reads"
+                notes[point.name] = "it copies its input"
             elif missing := [name for name in point.inputs if name not in single]:
-                notes[point.name] = f"it reads {', '.join(missing)}, which cannot be fed"
+                notes[point.name] = f"it reads {', '.join(missing)}, which cannot be set"
             elif self._whole_nodes and (node := _twice(point.inputs)):
-                notes[point.name] = f"it reads two outputs of {node}, and TF.js takes a node as a whole"
+                notes[point.name] = f"it reads two outputs of {node}, and TF.js can set only a whole node"
             else:
                 fed = {name: single[name] for name in point.inputs}
                 try:
                     values[point.name] = (await (self._double or self._single).run(fed, [point.name]))[point.name]
                 except RuntimeFailedError as error:
-                    notes[point.name] = f"Python does not run it alone: {first_line(error)}"
+                    notes[point.name] = f"Python cannot run it in isolation: {first_line(error)}"
                 if self._double is None and point.name in values:
                     values[point.name] = None  # artifact:float32 has the same by itself
         return values, notes

@@ -1,4 +1,4 @@
-"""Establishes which layers or operations only the model or only its artifact has, where the two begin to differ.
+"""Finds layers or operations that only the model or only its artifact has, at the point where the two first differ.
 
 An operation of the artifact that reads something else than the model's does is right and shows the difference first.
 It is run on the model's values of what lies before it there: where it then gives the model's value, what lies between
@@ -161,7 +161,7 @@ class _Search:
                 value = (await self._sides.model.run(self._sides.feeds, [tensor]))[tensor]
                 if _is_numeric(value) and await self._gives_the_models({name: value}):
                     place, instead = f"{name} ({self._points[name].op})", graph.name_of(tensor)
-                    return replace(gap, changed=(f"{place} gives other values than {instead} of the model",))
+                    return replace(gap, changed=(f"{place} differs from {instead} of the model",))
         return None
 
     def _named(self, points: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""Cuts the points of an artifact into what fits into memory together: segments in the page, groups in Python."""
+"""Splits the points of an artifact into parts that fit into memory: segments in the page, groups in Python."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def cut(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int, 
         needed, holding = _needed(point, elements, runtimes), elements[point.name] * _HELD_BYTES
         if needed > memory_bytes:
             too_large[point.name] = (
-                f"it needs {readable(needed)} and --trace-memory allows {readable(memory_bytes)}; "
-                "allow more, or take fewer --trace-samples"
+                f"it needs {readable(needed)}, more than --trace-memory {readable(memory_bytes)}; "
+                "set a larger --trace-memory, or fewer --trace-samples"
             )
             continue
         if held + holding > memory_bytes * _HELD_SHARE:

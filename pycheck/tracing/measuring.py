@@ -1,4 +1,4 @@
-"""Measures one point: how far it is off, whether that is its own doing, and what it read there.
+"""Measures one point: its error in the whole run and in isolation, and its operands at the worst element.
 
 A complex value is measured as two parts: its last axis then holds the real and the imaginary part.
 """

@@ -1,4 +1,4 @@
-"""The model's graph between its tensors that the artifact has too: which layers and operations lie there."""
+"""Finds layers and operations of the model's graph between tensors that the artifact has too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts the model beside its artifact: which points both have, and who computes them."""
+"""Compares the points that the model and its artifact both have."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def with_points_of(
             if options.tfjs_model:
                 found = await with_gaps(sides, between, found)
         except PycheckError as error:
-            reason = f"the artifact's points were not compared with the model's: {error.message}"
+            reason = f"the points of the artifact were not compared with the model's: {error.message}"
             return replace(trace, notes=(*trace.notes, reason))
     if options.tfjs_model:
         found = await _explained(found, model, artifact, references)

@@ -1,4 +1,4 @@
-"""Finds which tensor of the model each point of its artifact is, by names alone."""
+"""Pairs each point of the artifact with a tensor of the model, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large the values at every point are, from a run of as few samples as may be."""
+"""Measures the size of the value at every point, with a run on few samples."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def _values(
         return await single.run(feeds, names)
     except RuntimeFailedError as error:
         if len(names) == 1:
-            skipped[names[0]] = f"Python cannot give it: {first_line(error)}"
+            skipped[names[0]] = f"Python cannot return its value: {first_line(error)}"
             return {}
     found: dict[str, Array] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""The artifact in Python, started for a trace: what everything is measured against."""
+"""Starts the artifact in Python, the reference of a trace."""
 
 from __future__ import annotations
 

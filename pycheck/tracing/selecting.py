@@ -1,4 +1,4 @@
-"""What of an artifact and of its inputs a trace looks at."""
+"""Selects the points and the samples of a trace."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def called_again(points: Iterable[Point]) -> dict[str, str]:
     """Points of layers that are called more than once, which are named ``layer@1`` from the second call on."""
     names = [point.name for point in points]
     layers = {name.partition("@")[0] for name in names if "@" in name}
-    reason = "its layer is called more than once, and tfjs-layers does not give each call its own value"
+    reason = "its layer is called more than once, and tfjs-layers cannot return the value of each call"
     return {name: reason for name in names if any(re.match(rf"{re.escape(at)}([@/:]|$)", name) for at in layers)}
 
 

@@ -1,4 +1,4 @@
-"""One trace from start to end: what runs in Python, what is looked at, and what the report then says."""
+"""Runs one trace from start to end, and adds it to the report."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ async def trace_run(
     traced = await tracer.trace(artifact.output_names, probed)
     trace = traced.trace
     if swapped:
-        reason = f"{', '.join(sorted(swapped))}: traced as output-pairing pairs them, not as they were compared"
+        reason = (
+            f"{', '.join(sorted(swapped))}: traced with the pairs of output-pairing, not with those of the comparison"
+        )
         trace = replace(trace, notes=(reason, *trace.notes))
     if references.failure:
         reason = f"artifact:float64 cannot run, so artifact:float32 is the reference: {references.failure.message}"

@@ -1,4 +1,4 @@
-"""Runs the artifact point by point: Python computes a group while every runtime works on those before it."""
+"""Runs the artifact point by point: Python computes a group while every runtime works on earlier groups."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ class Tracer:
         results = [self._results.get((point.name, asker.id)) for asker in self._askers]
         skipped = self._skipped.get(point.name)
         if blank.shape is None and skipped is None:
-            skipped = "every runtime had ended before"
+            skipped = "every runtime ended first"
         origin = blank.origin
         if origin:
             origin = replace(origin, element=in_samples(origin.element, self._samples, blank.shape or ()))

@@ -1,4 +1,4 @@
-"""Looks into one step in Python: every operation of the forward and backward pass, and the activations."""
+"""Inspects one step in Python: every operation of the forward and backward pass, and the activations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs trainings side by side: Python in its thread, every page in its browser, in step, chunk by chunk."""
+"""Runs trainings in parallel, in chunks of steps: Python in its thread, every page in its browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimizer and the loss that a compiled model brings, as far as both sides have them."""
+"""Reads optimizer and loss of a compiled model, as far as both Python and TF.js have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cures: each changes the data, the recipe or the model in one way; only those that were seen to work are advised."""
+"""Searches for fixes of a training: each changes data, recipe or model in one way; only those that work are advised."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _of_data(setup: Setup, case: TrainingCase, codes: frozenset[str]) -> Iterato
             kept = replace(plan, inputs=_rows(plan.inputs, keep), targets=_rows(plan.targets, keep))
             kept = replace(kept, batch_size=min(plan.batch_size, kept.sample_count))
             yield Cure(
-                "without-nan", f"the {np.count_nonzero(~keep)} samples that are not finite are left out",
+                "without-nan", f"the {np.count_nonzero(~keep)} samples with NaN or infinity are removed",
                 "keep = np.isfinite(x).all(axis=1)", replace(setup, plan=kept),
             )  # fmt: skip
             setup, plan = replace(setup, plan=kept), kept
@@ -73,7 +73,7 @@ def _of_data(setup: Setup, case: TrainingCase, codes: frozenset[str]) -> Iterato
         high = 1.0 if setup.recipe.loss.name != "poisson" else math.inf
         clipped = replace(plan, targets={name: np.clip(y, 0.0, high) for name, y in plan.targets.items()})
         yield Cure(
-            "targets-in-range", "targets are clipped into what the loss takes", "y = np.clip(y, 0, 1)",
+            "targets-in-range", "targets are clipped to the loss's range", "y = np.clip(y, 0, 1)",
             replace(setup, plan=clipped),
         )  # fmt: skip
     if "target-range" in codes and setup.recipe.loss.name in ("hinge", "squared_hinge"):
@@ -94,7 +94,7 @@ def _of_data(setup: Setup, case: TrainingCase, codes: frozenset[str]) -> Iterato
         )  # fmt: skip
         yield Cure(
             "robust-scaled-inputs",
-            f"each column less its median, by its interquartile range, clipped at {_LARGEST:g}",
+            f"each column minus its median, divided by its interquartile range, clipped at {_LARGEST:g}",
             f"x = np.clip((x - np.median(x, 0)) / (q75 - q25), -{_LARGEST:g}, {_LARGEST:g})",
             replace(setup, plan=_scaled(plan, _robust)),
         )  # fmt: skip
@@ -138,7 +138,7 @@ def _of_rate(setup: Setup, case: TrainingCase) -> Iterator[Cure]:
         smaller = [rate for rate in smaller if adaptive and rate > half]  # the bound of an adaptive one is a low one
     for rate in (*smaller, *stable):
         slower = replace(optimizer, learning_rate=rate)
-        why = "half of the largest stable one" if rate in stable else "a smaller one"
+        why = "half of the largest stable rate" if rate in stable else "a smaller rate"
         yield Cure(
             "stable-learning-rate", f"the learning rate {rate:g}, {why}", f"--optimizer {slower}",
             _with(setup, optimizer=slower),
@@ -171,7 +171,7 @@ def _of_loss(setup: Setup) -> Iterator[Cure]:
     if any(word in _GUARDS for word in loss.program):
         words = tuple(w for word in loss.program for w in (*_GUARDS.get(word, ()), word))
         yield Cure(
-            "guarded-loss", "what the loss takes the logarithm or root of, divides by or exponentiates is bounded",
+            "guarded-loss", "arguments of log, sqrt, exp and divisors in the loss are clipped",
             "log(maximum(p, 1e-7)), sqrt(x + 1e-7), exp(minimum(x, 50)), a / (b + 1e-7)",
             _with(setup, loss=Loss(f"guarded {loss.name}", program=words)),
         )  # fmt: skip
@@ -258,7 +258,7 @@ async def attempt(bench: Bench, cure: Cure, case: TrainingCase) -> CureTrial:
         explainer = Explainer(outcome)
         found = await bench.in_thread(lambda: [explainer.explain(curves) for curves in parted])
         codes = frozenset() if None in found else frozenset(code for e in found if e for code in e.codes)
-    apart = f"; what is left apart is {', '.join(sorted(codes))}" if codes else ""
+    apart = f"; the remaining differences are {', '.join(sorted(codes))}" if codes else ""
     losses = {str(curves.runtime): curves.loss[-1] for curves in outcome.curves if curves.loss}
     grew = any(loss_grew(curves) for curves in outcome.curves)
     worked = finite and (together or bool(codes)) and not grew
@@ -274,6 +274,6 @@ def _other_backend(outcome: Outcome, pages: Sequence[TrainingCurves]) -> CureTri
     names = ", ".join(losses) or "another backend"
     worked = bool(good)
     return CureTrial(
-        "other-backend", f"as it is, on {names}", " ".join(f"--runtime {name}" for name in losses) or "-",
+        "other-backend", f"without a change, on {names}", " ".join(f"--runtime {name}" for name in losses) or "-",
         worked, worked, worked, losses,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How fast is too fast: the largest curvature that an optimizer meets, and the rates that it allows.
+"""Measures the largest curvature that an optimizer encounters, and the learning rates that are stable there.
 
 On a parabola of curvature h an optimizer with rate r is a linear recurrence, and stable where all its roots are within
 the unit circle. Its gradient is h x, so that the roots are those of

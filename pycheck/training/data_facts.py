@@ -1,4 +1,4 @@
-"""What the training data tell by themselves: what is not finite, their size, targets that a loss cannot take."""
+"""Inspects training data: NaN and infinity, scales, targets outside the loss's range."""
 
 from __future__ import annotations
 

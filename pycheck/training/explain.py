@@ -1,4 +1,4 @@
-"""Asks what would explain a difference: Python once more, with TF.js's epsilon or TF.js's formulas, and is it gone?"""
+"""Explains a difference: trains again in Python with TF.js's epsilon or formulas, and checks whether it vanishes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gathers what explains a training: looks into the data, into the step that failed, and at what TF.js does else."""
+"""Gathers evidence on a training: its data, the step that failed, and formulas of TF.js that differ."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _MOST_CURVATURES = 4
 #: Batches whose loss is compared before and after a training.
 _MOST_BATCHES = 16
 _NO_RATE = (
-    "learning-rate-too-high is not measured: adadelta's step is a multiple of its own earlier steps, so that no "
-    "rate bounds it"
+    "learning-rate-too-high is not measured: adadelta's step is a multiple of its own earlier steps, so no rate "
+    "bounds it"
 )
 
 
@@ -92,7 +92,7 @@ def _cancelled(setup: Setup, outcome: Outcome) -> tuple[str, ...]:
 
 
 def _without_gradient(name: str) -> str:
-    return f"{name} has no effect on the loss, and so no gradient: the layers that follow cancel it"
+    return f"{name} has no gradient, because the layers after it cancel its effect on the loss"
 
 
 def _clipping(recipe: Recipe) -> str | None:

@@ -1,4 +1,4 @@
-"""The model as it is trained: a copy in a precision, with what draws random numbers turned off, of either Keras."""
+"""Copies the model for training, in a given precision and without random layers, for Keras 2 and 3."""
 
 from __future__ import annotations
 
@@ -114,13 +114,13 @@ def _rewrite_layer(class_name: str, config: dict[str, Any], notes: dict[str, lis
             notes.setdefault(f"{argument} is disabled: Python and TF.js draw different random numbers", []).append(name)
     if config.get("activity_regularizer"):
         config["activity_regularizer"] = None
-        notes.setdefault("its activity regularizer is left out", []).append(name)
+        notes.setdefault("the activity regularizer is not used", []).append(name)
     for argument, value in config.items():
         if argument.endswith(_DROPPED_SUFFIXES) and value:
             config[argument] = None
             if argument.endswith("_constraint"):
                 notes.setdefault(
-                    f"its {argument} is left out, because TF.js's optimizers do not apply constraints", []
+                    f"the {argument} is not used, because TF.js's optimizers do not apply constraints", []
                 ).append(name)
 
 

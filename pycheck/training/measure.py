@@ -1,4 +1,4 @@
-"""From steps to curves: how large, how many not finite, and how far from native:float64, step by step.
+"""Turns steps into curves: magnitudes, counts of NaN, and errors against native:float64, step by step.
 
 What a runtime may differ by grows with the steps. The noise floor of a variable is the largest error that
 native:float32 has had so far against native:float64; its scale the largest magnitude so far. Allowed is

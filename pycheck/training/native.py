@@ -1,4 +1,4 @@
-"""Trains in Python: one step at a time, in float32 or float64, with everything that a step gives."""
+"""Trains in Python: one step at a time, in float32 or float64, with all results of a step."""
 
 from __future__ import annotations
 

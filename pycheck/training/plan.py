@@ -1,4 +1,4 @@
-"""The data of a training: targets held against the loss, and which samples each step takes."""
+"""Reads the data of a training, checks targets against the loss, and selects the samples of each step."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _shaped(targets: object, wanted: Signature) -> tuple[object, tuple[str, ...]
     if array.dtype == np.float32 and spec.dtype == "int32" and np.array_equal(array, np.floor(array)):
         array = array.astype(np.int32)
     if spec.shape[-1] == 1 and array.ndim == len(spec.shape) - 1:
-        return array[..., np.newaxis], (f"targets: an axis of size 1 was added to {list(array.shape)}",)
+        return array[..., np.newaxis], (f"targets: pycheck added an axis of size 1 to {list(array.shape)}",)
     return array, ()
 
 

@@ -1,4 +1,4 @@
-"""What to train with: the optimizer, the loss, the batches, read from the command line and held against both sides."""
+"""Reads optimizer, loss and batches from the options, and checks that Keras and TF.js both have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training to be run: a model, a recipe, data; made ready for Python and for the page."""
+"""Prepares a training of a model with a recipe and data, for Python and for the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Keras model to be trained: the one that was given, or the layers of a TF.js layers model made again."""
+"""Loads the Keras model to train: the given one, or one rebuilt from a TF.js layers model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TF.js's losses where they are other than Keras's, in TensorFlow, to see whether their formulas explain a difference.
+"""Implements TF.js's losses that differ from Keras's in TensorFlow, to test whether they explain a difference.
 
 Source: tfjs-layers 4.22, src/losses.ts; each takes targets and outputs, (samples, ..., width), and gives a loss a
 sample. Those that are not here are the same on both sides but for the epsilon.

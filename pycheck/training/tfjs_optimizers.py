@@ -1,4 +1,4 @@
-"""TF.js's optimizers in NumPy and float64, line by line, to see whether their formulas explain a difference.
+"""Implements TF.js's optimizers in NumPy and float64, to test whether they explain a difference.
 
 Source: tfjs-core 4.22, src/optimizers/*_optimizer.ts, applyGradients.
 """

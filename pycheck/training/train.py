@@ -1,4 +1,4 @@
-"""One training from the user's model and data to a report."""
+"""Runs one training, from the user's model and data to a report."""
 
 from __future__ import annotations
 

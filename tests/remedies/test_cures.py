@@ -49,7 +49,7 @@ def test_a_newcomer_follows_the_last_line_of_each_command_to_one_that_passes(
     code, traced = follow(compared.splitlines()[-1])
     assert code == 1  # what failed has failed
     words = " ".join(traced.split())
-    assert "Seen to work: --flag WEBGL_PACK_UNARY_OPERATIONS=false." in words
+    assert "This fix works: --flag WEBGL_PACK_UNARY_OPERATIONS=false." in words
     assert "the input readings clipped to -" in words
     code, cured = follow(traced.splitlines()[-1])
     assert code == 0
@@ -201,7 +201,7 @@ def test_an_epsilon_of_a_published_model_is_raised_in_a_copy_and_what_needs_the_
     assert worked[0].change.startswith("epsilon 0.0001 in ")
     untried = [(remedy.kind, remedy.note) for remedy in report.remedies if remedy.after is None]
     assert [kind for kind, _ in untried] == ["format"]
-    assert untried[0][1].startswith("only the model.json is given, so nothing can be converted again")
+    assert untried[0][1].startswith("only the model.json is given, so pycheck cannot convert it again")
 
 
 def outer_product(folder: Path) -> Path:

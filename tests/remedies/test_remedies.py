@@ -159,7 +159,7 @@ def test_that_whole_weights_need_no_limit_is_said_only_where_a_trial_has_shown_i
     bench = Near(report({"chromium:webgl-f16": "drift"}), never, quantize="uint8")
     remedy = bench.remedies()["quantization"]
     assert remedy.worked and remedy.options[:3] == ("--quantize", "float16", "--atol")
-    assert "judged with 1 %" in remedy.note
+    assert "1 % of each output" in remedy.note
     assert ("--quantize none needs no limit" in remedy.note) == (whole == "pass" and most_trials == 32)
 
 
@@ -198,7 +198,7 @@ def test_an_epsilon_is_raised_where_evidence_points_at_a_layer() -> None:
     remedy = bench.remedies()["epsilon"]
     assert remedy.worked
     assert remedy.change == "epsilon 0.001 in norm"
-    assert "judged against the model as it is" in remedy.note
+    assert "compared with the unchanged model" in remedy.note
     assert "epsilon" not in Bench(report({"chromium:webgl": "nan"}), never).remedies()
 
 
@@ -213,7 +213,7 @@ def test_an_artifact_that_was_handed_over_is_held_against_one_that_is_converted_
     (trial,) = (trial for trial in bench.trials if trial.anew)
     assert trial.options(bench.options).tfjs_model is None
     assert tried.findings[0].advice == (
-        "Seen to work: the model converted with pycheck, in the graph format, in place of web/model.json; "
+        "This fix works: the model converted with pycheck, in the graph format, in place of web/model.json; "
         "pycheck convert writes it."
     )
     command = "pycheck compare m.keras x.npy --tfjs-model web/model.json --map-output a=y"
@@ -233,8 +233,8 @@ def test_what_a_published_model_leaves_untried_is_told_with_the_reason() -> None
     assert {remedy.kind for remedy in tried.remedies if remedy.after} == {"flags", "operations", "backend", "inputs"}
     assert not any(trial.converts for trial in bench.trials)
     text = " ".join(render(tried, "terminal").split())
-    changes = "a finer quantization, single weights in float32, the other format"
-    why = "only the model.json is given, so nothing can be converted again"
+    changes = "a finer quantization, some weights in float32, the other format"
+    why = "only the model.json is given, so pycheck cannot convert it again"
     assert f"not tried: {changes}: {why}" in text
     assert "the artifact with --tfjs-model m.keras" in text
     assert f"Not tried: {changes}: {why}" in render(tried, "html")
@@ -425,7 +425,7 @@ def test_a_conversion_with_pycheck_comes_before_flags_and_is_no_remedy_for_pyche
 
 
 @pytest.mark.parametrize(
-    ("worked", "advice"), [(True, "Seen to work: the model converted with pycheck"), (False, "Do something.")]
+    ("worked", "advice"), [(True, "This fix works: the model converted with pycheck"), (False, "Do something.")]
 )
 def test_what_tfjs_does_not_support_keeps_its_advice_unless_a_conversion_works(worked: bool, advice: str) -> None:
     failed = report({"chromium:cpu": "broken"}, findings=(found("artifact-unsupported", Severity.ERROR),))
@@ -503,9 +503,9 @@ def test_what_worked_comes_first_with_its_numbers_before_and_after() -> None:
 
 def test_findings_advise_what_was_seen_to_work_and_not_what_was_seen_to_fail() -> None:
     introduced, scale = cured().findings
-    assert introduced.advice == "Seen to work: --flag WEBGL_PACK_CLIP=false. Do something."
-    assert scale.advice.startswith("It was tried without success: ")
-    assert scale.advice.endswith("Seen to work instead: --flag WEBGL_PACK_CLIP=false.")
+    assert introduced.advice == "This fix works: --flag WEBGL_PACK_CLIP=false. Do something."
+    assert scale.advice.startswith("This fix was tried and does not help: ")
+    assert scale.advice.endswith("This fix works: --flag WEBGL_PACK_CLIP=false.")
 
 
 def test_the_last_line_is_the_comparison_with_what_cures_it() -> None:

@@ -108,7 +108,7 @@ def test_two_sources_are_both_found() -> None:
 def test_a_point_that_the_converter_made_is_looked_at_together_with_the_next_that_the_model_has() -> None:
     found = converted(CHAIN, RIGHT, {**RIGHT, "b": lambda a: a + 1.01}, paired=["a", "c"])
     assert roles(found) == {"a": "ok", "c": "source"}
-    assert found.results["c"].note == "together with b, which the model does not have by name"
+    assert found.results["c"].note == "together with b, which the model does not have"
 
 
 @pytest.mark.parametrize(("first", "second"), [(1e-2, 1e-3), (1e-3, 1e-2)])

@@ -137,7 +137,7 @@ def vanished(trained: Trained) -> set[str]:
 
 def noted(trained: Trained) -> set[str]:
     assert trained.report.training is not None
-    return {note.split()[0] for note in trained.report.training.notes if "has no effect on the loss" in note}
+    return {note.split()[0] for note in trained.report.training.notes if "cancel its effect on the loss" in note}
 
 
 @pytest.mark.parametrize("name", CANCELLED)
