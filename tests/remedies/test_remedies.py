@@ -461,7 +461,7 @@ def test_time_that_is_up_is_told_and_nothing_is_said_to_be_cured(monkeypatch: py
     bench = turns_off("WEBGL_PACK_CLIP")
     remedy = bench.remedies()["flags"]
     assert (remedy.worked, remedy.after, bench.trials) == (False, None, [])
-    assert "ended before it was known" in remedy.note
+    assert "ended without a result" in remedy.note
 
 
 def test_a_change_that_cannot_be_made_is_told_as_such() -> None:
