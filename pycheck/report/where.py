@@ -28,7 +28,8 @@ class Source:
     def facts(self) -> str:
         """Join error, limit, code and example: ``RMS error 0.5, limit 1e-6; own-drift; 1 instead of 2 at sample 0``."""
         limit = "" if self.limit == ABSENT else f", limit {self.limit}"
-        return "; ".join(filter(None, (f"{self.error}{limit}", self.why, self.operands)))
+        why = "" if self.why == ABSENT else self.why
+        return "; ".join(filter(None, (f"{self.error}{limit}", why, self.operands)))
 
 
 def sources(report: Report) -> tuple[Source, ...]:
