@@ -158,7 +158,7 @@ def _rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Renderab
     return [table]
 
 
-# --- where it starts
+# --- where the error starts
 
 
 def _where_it_starts(report: Report, width: int, verbosity: int) -> list[RenderableType]:

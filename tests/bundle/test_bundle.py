@@ -157,7 +157,7 @@ def test_the_same_page_says_where_tfjs_is_right(relu: Made, tmp_path: Path) -> N
     (tmp_path / "index.html").write_text(other, encoding="utf-8")
     text = printed(tmp_path / "index.html")
     assert re.search(r"^\[0,0,0\] +0 +0 +NaN$", text, re.M)
-    assert "None of 1 elements differs" in text
+    assert "All 1 elements agree with TensorFlow" in text
 
 
 def test_without_a_network_the_page_takes_tfjs_from_beside_it_or_says_that_it_lacks_it(

@@ -53,7 +53,7 @@ def test_a_newcomer_follows_the_last_line_of_each_command_to_one_that_passes(
     assert "the input readings clipped to -" in words
     code, cured = follow(traced.splitlines()[-1])
     assert code == 0
-    assert cured.startswith("PASS  chromium:cpu, chromium:webgl and chromium:wasm give the answers")
+    assert cured.startswith("PASS  chromium:cpu, chromium:webgl and chromium:wasm agree with Python")
 
 
 def test_a_relu_of_infinity_is_cured_by_a_flag_by_its_kernel_and_by_another_backend(only: Only) -> None:

@@ -147,7 +147,7 @@ def test_a_layers_model_of_tfjs_is_trained_as_the_layers_that_it_describes(comma
     )
     assert said.code == 0, said.err
     text = " ".join(said.out.split())
-    assert "chromium:cpu trains as Python does for 5 steps" in text
+    assert "chromium:cpu agrees with Python for 5 steps" in text
     assert "the training uses the layers of the TF.js model, rebuilt with Keras 2" in text
 
 
