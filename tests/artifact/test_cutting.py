@@ -130,7 +130,7 @@ def test_a_layer_that_reads_a_mask_cannot_stand_alone(tmp_path: Path, execute: A
     model = tf_keras.Model(ids, tf_keras.layers.GlobalAveragePooling1D(name="mean")(vectors))
     folder = _published_layers(model, tmp_path / "out")
     document, points, values = published(folder, execute, {"ids": np.ones((2, 7), np.int32)})
-    with pytest.raises(ArtifactFileError, match=r"mean \(GlobalAveragePooling1D\) .* mask of ids"):
+    with pytest.raises(ArtifactFileError, match=r"mean \(GlobalAveragePooling1D\): .* mask of ids"):
         cut_out(document, points[-1], operands_of(points[-1], values))
 
 

@@ -103,7 +103,7 @@ def test_a_point_that_is_not_there_is_refused_with_the_nearest(converted: Any, e
         async with ArtifactRuntime(RuntimeId("artifact", "float32"), sample.artifact, executor=executor) as runtime:
             await runtime.run(sample.feeds(), ["digits"])
 
-    with pytest.raises(UsageError, match=r"no point 'digits'\nThe nearest: .*digit"):
+    with pytest.raises(UsageError, match=r"no point 'digits'(.|\n)*digit"):
         asyncio.run(go())
 
 

@@ -64,10 +64,10 @@ def _hanging_browser(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/nowhere/chrome", "the browser /nowhere/chrome is not there"),
-        ("/bin/true", "the browser /bin/true does not start"),
+        ("/nowhere/chrome", "no browser at /nowhere/chrome"),
+        ("/bin/true", "The browser /bin/true does not start"),
         ("/bin/sleep", "unrecognized option"),
-        ("/etc/hostname", "the browser /etc/hostname does not start"),
+        ("/etc/hostname", "The browser /etc/hostname does not start"),
     ],
 )
 def test_a_browser_that_does_not_start_is_unavailable_and_python_has_answered(
@@ -105,7 +105,7 @@ def test_a_browser_that_never_answers_is_given_up_after_the_timeout(
         assert command.end() == 3
         assert time.monotonic() - started < 60  # far below the browser's 600 s, far above 2 s on a busy machine
         assert _status(_report(report))["chromium:cpu"] == "timed_out"
-        assert f"the browser {browser} did not start within 2 s" in _error(_report(report), "chromium:cpu")
+        assert f"The browser {browser} did not start within 2 s" in _error(_report(report), "chromium:cpu")
         assert command.left_behind() == []
     assert list(temporary.iterdir()) == []
 

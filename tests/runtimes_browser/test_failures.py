@@ -110,7 +110,7 @@ def test_a_renderer_that_is_killed_is_told_at_once_and_the_next_runtime_works(
 
     error, took_s = run(scenario())
     assert type(error) is RuntimeFailedError
-    assert error.message == "chromium:cpu: The page crashed"
+    assert error.message == "chromium:cpu: The page crashed."
     assert "--batch-size" in error.advice
     assert took_s < AT_ONCE_S
 
@@ -130,7 +130,7 @@ def test_a_browser_that_is_killed_is_told_at_once_and_the_next_runtime_has_a_new
             return told
 
     error, took_s = run(scenario())
-    assert error.message == "chromium:cpu: The browser ended"
+    assert error.message == "chromium:cpu: The browser ended."
     assert took_s < AT_ONCE_S
 
 
@@ -144,7 +144,7 @@ def test_a_browser_that_is_killed_while_the_artifact_is_in_the_making_is_told_at
                 await asyncio.sleep(0.05)
             os.kill((await host.browser("cpu")).pid or 0, signal.SIGKILL)
             try:
-                with pytest.raises(RuntimeFailedError, match="chromium:cpu: The browser ended"):
+                with pytest.raises(RuntimeFailedError, match=r"chromium:cpu: The browser ended\."):
                     await asyncio.wait_for(starting, AT_ONCE_S)
                 assert not never.done()  # shared with others, who may still want it
             finally:
@@ -177,7 +177,7 @@ def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothin
 
     error, took_s = run(scenario())
     assert type(error) is RuntimeTimeoutError
-    assert error.message == "chromium:cpu: no answer within 1.5 s while predicting"
+    assert error.message == "chromium:cpu: no answer within 1.5 s while predicting."
     assert "--timeout" in error.advice
     assert 1.4 < took_s < AT_ONCE_S
     assert nothing_left(pids, temporary)
@@ -258,7 +258,7 @@ def test_a_webgpu_shader_that_is_refused_is_told_even_where_tfjs_goes_on(
     error, took_s = run(scenario())
     assert type(error) is RuntimeFailedError
     assert "WebGPU shader: Error while parsing WGSL: " in error.message
-    assert "another backend" in error.advice
+    assert "different backend" in error.advice
     assert took_s < AT_ONCE_S
 
 
@@ -312,7 +312,7 @@ def test_a_page_that_is_closed_is_told(run: Run[Any], host: BrowserHost, graph: 
         await (await page_of(host, runtime)).close()
 
     error, _ = run(fails_while_predicting(host, CPU, graph, x, close))
-    assert error.message.startswith("chromium:cpu: the page ")
+    assert error.message.startswith("chromium:cpu: The page ")
     assert "closed" in error.message
 
 
@@ -424,12 +424,12 @@ def test_webgl_that_is_off_is_unavailable(run: Run[Any]) -> None:
 def test_a_kernel_that_a_backend_lacks_is_named(run: Run[Any], host: BrowserHost, tmp_path: Path) -> None:
     error = predict_error(run, host, RuntimeId("chromium", "wasm"), artifacts.graph_einsum(tmp_path))
     assert type(error) is NoKernelError
-    assert error.message == "chromium:wasm: TF.js's wasm backend has no kernel for Einsum, which this model needs"
+    assert error.message == "chromium:wasm: TF.js's wasm backend has no kernel for Einsum, which this model needs."
 
 
 def test_an_operation_that_tfjs_lacks_is_named(run: Run[Any], host: BrowserHost, tmp_path: Path) -> None:
     error = predict_error(run, host, CPU, artifacts.graph_unary(tmp_path, "Lgamma"))
-    assert error.message.startswith("chromium:cpu: TF.js has no operation Lgamma, which this model needs")
+    assert error.message.startswith("chromium:cpu: TF.js has no operation Lgamma, which this model needs.")
 
 
 def predict_error(run: Run[Any], host: BrowserHost, id: RuntimeId, artifact: ArtifactInfo) -> PycheckError:
@@ -493,7 +493,7 @@ def test_an_input_that_is_missing_is_named(run: Run[Any], host: BrowserHost, gra
 
 
 def test_a_runtime_of_another_engine_is_refused(host: BrowserHost) -> None:
-    with pytest.raises(ValueError, match="a chromium host cannot run native:float32"):
+    with pytest.raises(ValueError, match="A chromium host cannot run native:float32"):
         host.runtime(RuntimeId("native", "float32"), None)
 
 

@@ -32,7 +32,7 @@ def test_targets_of_another_shape_than_the_output() -> None:
 
 def test_another_number_of_targets_than_of_inputs() -> None:
     x = noise(8, 3)
-    assert "8 inputs and 5 targets" in refuse(dense(3, (1, None)), x, sums(x)[:5])
+    assert "8 inputs, but 5 targets" in refuse(dense(3, (1, None)), x, sums(x)[:5])
 
 
 def test_targets_of_text_and_targets_that_are_no_classes() -> None:

@@ -32,7 +32,7 @@ def test_every_optimizer_of_both_sides_is_known_by_its_name(name: str) -> None:
         ("sgd:fast", "not a number"),
         ("sgd:0", "above 0"),
         ("sgd:nan", "NaN"),
-        ("sgd:0.1,nesterov=1", "no 'nesterov'"),
+        ("sgd:0.1,nesterov=1", "'nesterov'"),
         ("adagrad:0.1,epsilon=1e-7", "has no epsilon"),
     ],
 )

@@ -101,7 +101,7 @@ def test_what_tfjs_does_not_run_is_no_artifact(
     assert run(["convert", str(folder / "table.keras"), str(tmp_path / "web")]) == 4
     captured = capsys.readouterr()
     assert (captured.out, (tmp_path / "web").exists()) == ("", False)
-    assert "TF.js does not run the layers artifact" in captured.err
+    assert "TF.js cannot run the layers artifact" in captured.err
 
 
 def test_an_unavailable_browser_is_an_error_of_its_own_in_python(
