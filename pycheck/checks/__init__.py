@@ -1,4 +1,4 @@
-"""A check: models in formats and quantizations, on runtimes, against budgets and the accepted release."""
+"""Runs a check: models in formats and quantizations, on runtimes, against budgets and the baseline."""
 
 from .beginning import begin
 from .matrix import Plan, accept, check, plan

@@ -1,4 +1,4 @@
-"""What of a report the baseline keeps, and how what is accepted joins what was."""
+"""Extracts the facts of a report that the baseline keeps, and merges them into an existing baseline."""
 
 from __future__ import annotations
 
@@ -69,8 +69,9 @@ def accept(old: Baseline | None, reports: Sequence[Report], *, pycheck: str) -> 
             was, found = old.environment.get(runtime), now.get(runtime)
             if was and found and was != found and not (fresh and runtime in fresh.runtimes):
                 raise UsageError(
-                    f"{name} was accepted on another {runtime}: {_listed(was)}; now it is {_listed(found)}",
-                    "Update the whole baseline: pycheck baseline update, without names.",
+                    f"Cannot update a part of the baseline: {name} was accepted on {runtime} with {_listed(was)}, now "
+                    f"it is {_listed(found)}.",
+                    "Update the whole baseline: pycheck baseline update",
                 )
         if fresh and mismatch(name, kept, fresh) is None and kept.model_sha256 == fresh.model_sha256:
             accepted[name] = replace(fresh, runtimes={**kept.runtimes, **fresh.runtimes})
@@ -89,12 +90,12 @@ def mismatch(name: str, then: VariantFacts, now: VariantFacts) -> str | None:
     ):
         if was != is_:
             return (
-                f"the baseline of {name} is of a different model: its {what} were {_specs(was)} and are {_specs(is_)}"
+                f"The baseline of {name} is of a different model: its {what} were {_specs(was)} and are {_specs(is_)}."
             )
     if (then.inputs_sha256, then.samples) != (now.inputs_sha256, now.samples):
         return (
-            f"the baseline of {name} was made with different inputs: {then.samples} samples (SHA-256 "
-            f"{shortened(then.inputs_sha256)}), now {now.samples} samples ({shortened(now.inputs_sha256)})"
+            f"The baseline of {name} was made with different inputs: {then.samples} samples (SHA-256 "
+            f"{shortened(then.inputs_sha256)}), now {now.samples} samples ({shortened(now.inputs_sha256)})."
         )
     return None
 

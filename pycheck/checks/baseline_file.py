@@ -1,4 +1,4 @@
-"""The accepted release as a small text file that reviews can read: sorted TOML, one fact a line, short numbers."""
+"""Reads and writes the baseline, a text file that people can review: sorted TOML, one fact per line."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..errors import InputError, UsageError
 
 SCHEMA = 1
 _HEAD = (
-    "# The accepted release. Written by `pycheck baseline update` or `pytest --pycheck-update-baseline`.\n"
+    "# The accepted results. Written by `pycheck baseline update` or `pytest --pycheck-update-baseline`.\n"
     "# Numbers are rounded to three digits.\n"
 )
-_UPDATE = "pycheck baseline update writes it again, from results that pass."
+_UPDATE = "Write it again from results that pass: pycheck baseline update"
 _DIGITS = 3
 #: Hexadecimal digits of a digest: enough to tell two apart.
 DIGEST_LENGTH = 16
@@ -70,23 +70,23 @@ def read(path: Path) -> Baseline:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"the baseline {path} cannot be read: {error.strerror}", _UPDATE) from error
+        raise InputError(f"Cannot read the baseline {path}: {error.strerror}.", _UPDATE) from error
     except ValueError as error:
         raise InputError(
-            f"{path} is not a baseline: {error}", f"A merge may have left its marks in it. {_UPDATE}"
+            f"{path} is not a baseline: {error}.", f"Remove conflict marks of a merge, if there are any. {_UPDATE}"
         ) from error
     schema = table.get("schema")
     if schema != SCHEMA:
         raise InputError(
-            f"the baseline {path} has schema {schema!r}; this pycheck reads {SCHEMA}",
-            f"Use the pycheck that wrote it, or: {_UPDATE}",
+            f"The baseline {path} has schema {schema!r}, but this pycheck reads {SCHEMA}.",
+            f"Use the pycheck version that wrote it. {_UPDATE}",
         )
     try:
         return _BASELINE.validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"the baseline {path} is damaged: {where}: {first['msg']}", _UPDATE) from error
+        raise InputError(f"The baseline {path} is damaged at {where}: {first['msg']}.", _UPDATE) from error
 
 
 def write(path: Path, baseline: Baseline) -> None:
@@ -97,7 +97,7 @@ def write(path: Path, baseline: Baseline) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise UsageError(f"the baseline {path} cannot be written: {error.strerror}") from error
+        raise UsageError(f"Cannot write the baseline {path}: {error.strerror}.") from error
 
 
 def render(baseline: Baseline) -> str:

@@ -1,4 +1,4 @@
-"""Writes the first configuration: the models that lie in a folder, and comments on what else may be said."""
+"""Writes the first configuration: the models in a folder, with comments on all further settings."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Begun:
         """What was found, and what to do now."""
         lines = [f"{self.file} names {len(self.models)} model{'' if len(self.models) == 1 else 's'}:"]
         for model in self.models:
-            inputs = f"inputs {model.inputs}" if model.inputs else "made inputs"
+            inputs = f"inputs {model.inputs}" if model.inputs else "generated inputs"
             artifact = f", artifact {model.artifact}" if model.artifact else ""
             lines.append(f"  {model.name}  {model.path}, {inputs}{artifact}")
         lines += [f"  not {path}: {reason}" for path, reason in self.skipped]
-        return "\n".join([*lines, "Next: pycheck check, and once it passes: pycheck baseline update"])
+        return "\n".join([*lines, "Next: pycheck check. If it passes: pycheck baseline update"])
 
 
 def begin(folder: Path) -> Begun:
@@ -55,20 +55,21 @@ def begin(folder: Path) -> Begun:
     existing = find(folder)
     if file.exists() or (existing and "models" in existing.table):
         raise UsageError(
-            f"{existing.path if existing else file} exists: nothing is overwritten", "Run pycheck check, or edit it."
+            f"{existing.path if existing else file} exists already. pycheck init does not overwrite it.",
+            "Run pycheck check, or edit the file.",
         )
     models, artifacts, skipped = _models(folder)
     if not models and not artifacts:
         looked = ", ".join(f"*{ending}" for ending in _MODEL_ENDINGS)
         raise UsageError(
-            f"no model lies in {folder.resolve()}",
+            f"There is no model in {folder.resolve()}.",
             f"Looked for {looked}, SavedModel folders and model.json. {_said(skipped)}",
         )
     found = tuple(_described(folder, models, artifacts))
     try:
         file.write_text(_text(found), encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+        raise UsageError(f"Cannot write {file}: {error.strerror}.") from error
     return Begun(file, found, tuple(skipped))
 
 
@@ -155,47 +156,47 @@ def _model(model: Found) -> str:
     if model.inputs:
         lines.append(f"inputs = {_quoted(model.inputs.as_posix())}")
     else:
-        lines += ["# Real inputs find more than made ones:", '# inputs = "inputs.npy"']
+        lines += ["# Real inputs find more faults than generated ones:", '# inputs = "inputs.npy"']
     if model.artifact:
-        lines.append(f"tfjs_model = {_quoted(model.artifact.as_posix())}  # what ships is what is checked")
+        lines.append(f"tfjs_model = {_quoted(model.artifact.as_posix())}  # the artifact that you ship")
     return "\n".join(lines) + "\n"
 
 
 _HEAD = """\
-# What pycheck check runs, and what it lets pass: docs/check.md says all of it.
+# What pycheck check runs, and when it fails: see docs/check.md.
 
-# Where: chromium, firefox and webkit, each with cpu, wasm, webgl, webgl-f16 (half floats, as on some phones) and
-# webgpu. pycheck doctor says which start here.
+# Runtimes: chromium, firefox and webkit, each with cpu, wasm, webgl, webgl-f16 (float16, as on some phones) and
+# webgpu. pycheck doctor lists those that start here.
 runtimes = [{runtimes}]
 
-# Formats and quantizations of the artifact; several of them are checked one by one.
+# Formats and quantizations of the artifact. Each combination is checked.
 # formats = ["layers", "graph"]
 # quantizations = ["none", "float16"]
 
-# Made inputs, where a model has no others.
+# Generated inputs, for models without inputs.
 # samples = 32
 # seed = 0
 # range = "0:1"
 """
 
 _TAIL = """
-# The tolerance is measured unless it is given, for all or for some.
+# A tolerance of your own, for all outputs or for some. Without it, pycheck measures one.
 # [[tolerances]]
 # runtime = "*:webgl-f16"
 # output = "*"
 # rtol = 1e-2
 
-# What may not be exceeded whatever the tolerance says.
+# Limits in addition to the tolerance.
 # [[budgets]]
 # max_abs_error = 1e-3
 # top1_agreement = 1.0
 # artifact_size = "5MB"
 
-# How much a finding matters, by its code: off, warn or error. pycheck explain lists the codes.
+# The severity of a finding, by its code: off, warn or error. pycheck explain lists the codes.
 # [severity]
 # top1-flip = "error"
 
-# What is accepted for a time, and why.
+# Known divergences, accepted until a day, with a reason.
 # [[known]]
 # code = "nan-introduced"
 # model = "*"
@@ -203,7 +204,7 @@ _TAIL = """
 # reason = "relu of -Infinity"
 # expires = 2030-01-01
 
-# The accepted release, which pycheck baseline update writes, and how many times its error a new one may have.
+# The baseline that pycheck baseline update writes. An error above margin times the accepted one fails.
 # [baseline]
 # margin = 2.0
 """

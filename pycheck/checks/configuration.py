@@ -1,4 +1,4 @@
-"""What a check is told, checked: models, tolerances, budgets, severities, known divergences, the baseline."""
+"""Holds the checked configuration: models, tolerances, budgets, severities, known divergences, the baseline."""
 
 from __future__ import annotations
 

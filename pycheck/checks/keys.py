@@ -1,4 +1,4 @@
-"""Every key that a configuration of pycheck check may have beyond the common settings: its type, and what it means.
+"""Lists every key of the configuration beyond the common settings, with its type and meaning.
 
 The reader takes its types from here, and docs/check.md its tables.
 """

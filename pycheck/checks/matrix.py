@@ -1,4 +1,4 @@
-"""Runs the whole matrix at one workbench: one TensorFlow import, one start of each browser, side by side."""
+"""Runs the whole matrix in parallel, with one TensorFlow import and one start of each browser."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ def open_baseline(config: Configuration) -> Baseline | None:
     if not settings.file.exists():
         if settings.named:
             raise UsageError(
-                f"the baseline {settings.file} does not exist", "pycheck baseline update writes it, once all passes."
+                f"The baseline {settings.file} does not exist.",
+                "Write it from results that pass: pycheck baseline update",
             )
         return None
     return baseline_file.read(settings.file)
@@ -132,13 +133,15 @@ def accept(report: CheckReport, plan: Plan) -> str:
     own = {variant.name for variant in plan.variants if not variant.release}
     reports = [r for r in report.reports if r.name in own]
     if not reports:
-        raise UsageError("a baseline is of the TF.js that comes with pycheck, and nothing ran with that")
+        raise UsageError(
+            "Cannot update the baseline: it is of the TF.js that pycheck contains, and no variant ran with that."
+        )
     old = baseline_file.read(file) if not plan.whole and file.exists() else None
     baseline_file.write(file, accepting.accept(old, reports, pycheck=__version__))
     outputs = sum(not c.is_noise_floor for r in reports for c in r.comparisons)
     counted = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((outputs, "output"), (len(reports), "variant")))
     excused = sum(c.excused is not None for r in reports for c in r.comparisons)
-    return f"{file}: {' of '.join(counted)} accepted{f', {excused} of them failed and excused' if excused else ''}"
+    return f"{file}: {' of '.join(counted)} accepted{f', including {excused} excused' if excused else ''}"
 
 
 # --- running

@@ -1,4 +1,4 @@
-"""Reads the configuration of a check from its file; what is wrong in it is named with its line."""
+"""Reads the configuration of a check from its file; an error names the line."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def load(path: Path | None = None) -> Configuration:
     file = read(path) if path else find(Path())
     if file is None:
         raise UsageError(
-            f"there is no {NAME} here or above, nor a [tool.pycheck] in a pyproject.toml",
-            "pycheck init writes one from the models in this folder; --config PATH names another.",
+            f"There is no {NAME} in this folder or above it, and no [tool.pycheck] in a pyproject.toml.",
+            "Write one from the models in this folder with pycheck init, or name one with --config PATH.",
         )
     return _Reader(file).configuration()
 
@@ -69,7 +69,7 @@ class _Reader:
         entries = self._entries("models")
         if not entries:
             raise UsageError(
-                f"{self._file.path}: it names no model", 'Write [[models]] and under it path = "model.keras".'
+                f"{self._file.path}: there are no [[models]].", 'Add [[models]] and below it path = "model.keras".'
             )
         for index, _ in enumerate(entries):
             at: Path_ = ("models", index)
@@ -84,13 +84,11 @@ class _Reader:
             for made in MADE if inputs else ():
                 if made in settings:
                     raise UsageError(
-                        f"{self._file.place(*at, made)}: {made} is for made inputs, and this model has inputs",
-                        f"Leave out {made} or inputs.",
+                        f"{self._file.place(*at, made)}: {made} is for generated inputs, but this model has inputs.",
+                        f"Remove {made} or inputs.",
                     )
             if not name or "/" in name or not name.isprintable():
-                raise UsageError(
-                    f"{self._file.place(*at, 'name')}: {name!r} cannot name a model: a name is printable and has no /"
-                )
+                raise UsageError(f"{self._file.place(*at, 'name')}: the name {name!r} must be printable and without /.")
             chosen = {key: self._choices((*at, key), table, key) or common[key] for key in keys.TOP}
             for key in keys.TOP:
                 settings.pop(key, None)
@@ -112,7 +110,7 @@ class _Reader:
         known = FORMATS if key == "formats" else QUANTIZATIONS
         for value in values:
             if value not in known:
-                raise UsageError(f"{self._file.place(*at)}: {value!r} is unknown", nearest(value, known))
+                raise UsageError(f"{self._file.place(*at)}: {value!r} is unknown.", nearest(value, known))
         return tuple(dict.fromkeys(values))
 
     def _release(self, at: Path_, text: str) -> str:
@@ -128,8 +126,8 @@ class _Reader:
         for model in models:
             if other := seen.get(model.name):
                 raise UsageError(
-                    f"{model.place}: two models are called {model.name!r}; the other is {other.path} ({other.place})",
-                    'Give one of them a name of its own: name = "...".',
+                    f"{model.place}: two models are called {model.name!r}, the other is {other.path} ({other.place}).",
+                    'Set a different name for one of them: name = "..."',
                 )
             seen[model.name] = model
 
@@ -150,13 +148,15 @@ class _Reader:
                 if name not in ("artifact_size", "against"):
                     self._at_least_0(at, name, limits)
             if not limits.keys() - {"against"}:
-                raise UsageError(f"{self._file.place(*at)}: the budget limits nothing", "Give it max_abs_error = 1e-4.")
+                raise UsageError(
+                    f"{self._file.place(*at)}: the budget has no limit.", "Set a limit, such as max_abs_error = 1e-4"
+                )
             if "artifact_size" in limits:
                 limits["artifact_bytes"] = self._size(at, limits.pop("artifact_size"))
             if "latency" in limits and "against" not in limits:
                 raise UsageError(
-                    f"{self._file.place(*at, 'latency')}: it is relative to another runtime, and none is given",
-                    'Add against = "chromium:wasm", or another one of the same run.',
+                    f"{self._file.place(*at, 'latency')}: against is missing, the runtime that latency is relative to.",
+                    'Set a runtime of the same run, such as against = "chromium:wasm"',
                 )
             if "against" in limits:
                 limits["against"] = self._runtime(at, limits["against"])
@@ -173,7 +173,7 @@ class _Reader:
             self._code(("severity", code), code)
             if level not in LEVELS:
                 advice = nearest(str(level), LEVELS)
-                raise UsageError(f"{self._file.place('severity', code)}: {level!r} is not a severity", advice)
+                raise UsageError(f"{self._file.place('severity', code)}: {level!r} is not a severity.", advice)
         return dict(table)
 
     def _baseline(self) -> BaselineSettings:
@@ -184,7 +184,7 @@ class _Reader:
         self._at_least_0(("baseline",), "top1_margin", values)
         if "margin" in values and not 1 <= values["margin"] < math.inf:
             where = self._file.place("baseline", "margin")
-            raise UsageError(f"{where}: it is {values['margin']:g}; a margin is a factor of at least 1")
+            raise UsageError(f"{where}: the margin {values['margin']:g} must be at least 1.")
         return BaselineSettings(path, named, **values)
 
     # --- values
@@ -213,11 +213,11 @@ class _Reader:
     def _required(self, at: Path_, table: Mapping[str, Any], known: Mapping[str, Key]) -> None:
         for key, what in known.items():
             if what.required and key not in table:
-                raise UsageError(f"{self._file.place(*at)}: {key} is missing", f"{key} ({what.shown}): {what.text}")
+                raise UsageError(f"{self._file.place(*at)}: {key} is missing.", f"{key} ({what.shown}): {what.text}")
 
     def _at_least_0(self, at: Path_, name: str, values: Mapping[str, Any]) -> None:
         if name in values and not values[name] >= 0:
-            raise UsageError(f"{self._file.place(*at, name)}: it is {values[name]:g}; it must be at least 0")
+            raise UsageError(f"{self._file.place(*at, name)}: {values[name]:g} must be at least 0.")
 
     def _size(self, at: Path_, text: int | str) -> int:
         try:
@@ -235,7 +235,7 @@ class _Reader:
         if code not in CODES:
             near = nearest_code(code)
             advice = f"The nearest: {', '.join(near)}." if near else "pycheck explain lists them all."
-            raise UsageError(f"{self._file.place(*at)}: no finding has the code {code!r}", advice)
+            raise UsageError(f"{self._file.place(*at)}: no finding has the code {code!r}.", advice)
 
 
 def _selector(values: Mapping[str, Any]) -> Selector:

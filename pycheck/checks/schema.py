@@ -1,4 +1,4 @@
-"""The JSON Schema of pycheck.toml, by which an editor completes and checks it."""
+"""Makes the JSON Schema of pycheck.toml, with which editors complete and check it."""
 
 from __future__ import annotations
 

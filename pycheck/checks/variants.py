@@ -1,4 +1,4 @@
-"""The rows of the matrix: each model in each format and quantization, with the options that it is compared under."""
+"""Lists the rows of the matrix: each model in each format and quantization, with its options."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def expand(
     for pattern in only:
         if not any(_fits(variant, pattern) for variant in variants):
             known = dict.fromkeys(name for variant in variants for name in (variant.entry.name, variant.name))
-            raise UsageError(f"no model of {config.file} is called {pattern!r}", nearest(pattern, known))
+            raise UsageError(f"{config.file} has no model {pattern!r}.", nearest(pattern, known))
     chosen = [v for v in variants if not only or any(_fits(v, pattern) for pattern in only)]
     return tuple(replace(v, options=replace(v.options, command=reproducing(config, v, given))) for v in chosen)
 
@@ -74,7 +74,7 @@ def _of(
     settings = {**config.settings, **entry.settings}
     if "tfjs_model" in settings or entry.path.name == "model.json":  # has its format and its weights already
         if own := {"format", "quantize"} & entry.settings.keys():
-            raise UsageError(f"{entry.place}: an artifact that exists has its format already; leave out {min(own)}")
+            raise UsageError(f"{entry.place}: a given artifact has its format already. Remove {min(own)}.")
         dimensions = [{"format": "auto", "quantize": "none"}]
     else:
         formats = [{"format": value} for value in entry.formats] or [{}]
@@ -108,8 +108,8 @@ def _check_names(variants: Sequence[Variant]) -> None:
     for variant in variants:
         if variant.name in seen:
             raise UsageError(
-                f"{variant.entry.place}: two variants are called {variant.name!r}",
-                "The command line or the environment overrides the formats that would tell them apart.",
+                f"{variant.entry.place}: two variants are called {variant.name!r}.",
+                "Remove --format, --quantize and their PYCHECK_ variables, which override the formats of the variants.",
             )
         seen.add(variant.name)
 

@@ -110,7 +110,7 @@ def test_a_baseline_of_another_model_or_of_other_inputs_is_none() -> None:
     other = Signature(before.model.signature.inputs, (TensorSpec("z", "float32", (None, 3)),))
     mismatch = hold(replace(before, model=replace(before.model, signature=other)), _accepted(before), SETTINGS).mismatch
     assert (
-        mismatch == "the baseline of m is of a different model: its outputs were y float32 ?x10 and are z float32 ?x3"
+        mismatch == "The baseline of m is of a different model: its outputs were y float32 ?x10 and are z float32 ?x3."
     )
     fewer = replace(before, inputs=InputsInfo(None, "00" * 32, 8))
     assert "made with different inputs" in str(hold(fewer, _accepted(before), SETTINGS).mismatch)
@@ -142,11 +142,11 @@ def test_a_new_error_changes_its_own_lines_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("schema = 2\n", "has schema 2; this pycheck reads 1"),
+        ("schema = 2\n", "has schema 2, but this pycheck reads 1"),
         ("", "has schema None"),
         ("<<<<<<< HEAD\n", "is not a baseline"),
-        ('schema = 1\npycheck = "0.1.0"\n[variants.m]\nsamples = 1\n', "is damaged: variants.m.artifact"),
-        ("schema = 1\npycheck = 3\n", "is damaged: pycheck"),
+        ('schema = 1\npycheck = "0.1.0"\n[variants.m]\nsamples = 1\n', "is damaged at variants.m.artifact"),
+        ("schema = 1\npycheck = 3\n", "is damaged at pycheck"),
     ],
 )
 def test_a_file_that_is_no_baseline_of_ours_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -158,7 +158,7 @@ def test_a_file_that_is_no_baseline_of_ours_is_refused(tmp_path: Path, text: str
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="Cannot write"):
         write(tmp_path / "no" / "b.toml", _accepted(report([comparison(CPU)])))
 
 
@@ -172,7 +172,7 @@ def test_a_part_is_accepted_beside_what_stays() -> None:
 
 def test_a_part_on_another_browser_than_the_rest_is_refused() -> None:
     old = _accepted(report([comparison(CPU)]), report([comparison(CPU)], name="n"))
-    with pytest.raises(PycheckError, match=r"n was accepted on another chromium:cpu.*Chromium 156.*Chromium 157"):
+    with pytest.raises(PycheckError, match=r"n was accepted on chromium:cpu.*Chromium 156.*Chromium 157"):
         accept(old, [report([comparison(CPU)], version="157")], pycheck="0.1.0")
 
 

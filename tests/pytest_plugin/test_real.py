@@ -118,7 +118,7 @@ def test_the_model_that_browsers_get_wrong_fails_there_and_nothing_else_does(ran
     assert re.search(r"2 failed, 4 passed", ran.out), ran.out
     assert re.search(r"^FAILED test_models\.py::test_model\[chromium:webgl-webgl_nan\]", ran.out, re.MULTILINE)
     assert re.search(r"^\S+two_io\.keras +pass \d+ % +pass \d+ %$", ran.out, re.MULTILINE)
-    assert re.search(r"^\S+webgl_nan\.keras +pass \d+% +NaN$", ran.out, re.MULTILINE)
+    assert re.search(r"^\S+webgl_nan\.keras +pass \d+ % +NaN$", ran.out, re.MULTILINE)
 
 
 def test_a_session_has_one_browser_an_engine(ran: Ran) -> None:
