@@ -219,7 +219,7 @@ def _why(
 
 def _untraced(first: _Step, suspects: Sequence[_Step]) -> _Told:
     names = [step.point.name for step in suspects]
-    told = [f"{named(step.point)}: {step.unknown_because}" for step in suspects[:_MOST]]
+    told = [f"{named(step.point)}: {step.unknown_because.rstrip('.')}" for step in suspects[:_MOST]]
     more = f"; and {len(names) - _MOST} more" if len(names) > _MOST else ""
     many = len(names) > 1
     subject = (

@@ -130,7 +130,9 @@ def _between(point: TracePoint, result: PointResult) -> str:
 
 
 def _note(result: PointResult) -> str:
-    return f" Note: {result.note}." if result.note else ""  # a note may begin with a name, which is never capitalized
+    return (
+        f" Note: {result.note.rstrip('.')}." if result.note else ""
+    )  # a note may begin with a name, which is never capitalized
 
 
 def _example(point: TracePoint, result: PointResult) -> str:

@@ -146,7 +146,7 @@ def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
 def _contradiction(case: Case) -> str:
     """Return the advice for a given artifact that does not run in Python either; otherwise an empty text."""
     reason = case.power.failure if case.power and case.is_foreign else ""
-    return _CONTRADICTION.format(reason=reason) if reason else ""
+    return _CONTRADICTION.format(reason=reason.rstrip(".")) if reason else ""
 
 
 #: Names of renderers that compute on the CPU.

@@ -52,7 +52,7 @@ def _on(runtimes: str, text: str = "") -> None:
 
 def test_from_init_to_a_changed_weight_that_fails_the_check(work: Path, models: Path, command: Cli) -> None:
     code, out, _ = command("init")
-    assert (code, "m.keras, made inputs" in out) == (0, True)
+    assert (code, "m.keras, generated inputs" in out) == (0, True)
     code, out, _ = command("check", "--runtime", "chromium:cpu", *_TIMEOUT)
     assert (code, out.splitlines()[0].split(",")[0]) == (
         0,
