@@ -33,7 +33,7 @@ class ScaledSum:
             return self
         if not self.high:
             return other
-        exponent = max(self.exponent, other.exponent)
+        exponent = max(self._order, other._order)  # of the larger, which then loses no bit, were it subnormal
         a, a_low = self._at(exponent)
         b, b_low = other._at(exponent)
         total = a + b
@@ -41,6 +41,11 @@ class ScaledSum:
         low = (a - (total - back)) + (b - back) + a_low + b_low
         high = total + low
         return ScaledSum(high, low - (high - total), exponent)
+
+    @property
+    def _order(self) -> int:
+        """The exponent at which the sum is at least 0.5 and below 1."""
+        return math.frexp(self.high)[1] + self.exponent
 
     def _at(self, exponent: int) -> tuple[float, float]:
         if exponent == self.exponent:

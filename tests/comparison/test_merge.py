@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -80,6 +80,7 @@ def test_a_mismatch_of_shape_in_one_batch_stays() -> None:
 finite = st.floats(-1e150, 1e150)
 
 
+@example([(2.225073858507e-311, 0), (2.225073858507e-311, 2)])
 @given(st.lists(st.tuples(finite, st.integers(-600, 600)), min_size=1, max_size=8))
 def test_scaled_sums_of_any_exponent_add_up(terms: list[tuple[float, int]]) -> None:
     total = reduce(lambda a, b: a + b, [ScaledSum(abs(v), 0.0, e) for v, e in terms])
