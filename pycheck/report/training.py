@@ -65,7 +65,8 @@ def headline(report: Report) -> str:
     native = training.curves[0]
     if report.verdict is Verdict.PASS:
         runtimes = _agreeing([c.runtime for c in pages], "agrees", "agree")
-        return f"{runtimes} with Python for {training.step_count} steps"
+        steps = f"{training.step_count} step{'' if training.step_count == 1 else 's'}"
+        return f"{runtimes} with Python for {steps}"
     if report.verdict is Verdict.NAN_DIVERGENCE:
         apart = [c.runtime for c in pages if bool(c.first_nonfinite) != bool(native.first_nonfinite)]
         if native.first_nonfinite:

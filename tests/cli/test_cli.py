@@ -495,7 +495,7 @@ def test_doctor_says_how_chromium_finds_a_gpu_that_it_left_unused(monkeypatch: p
 def test_doctor_says_what_to_do_where_no_browser_starts(run: Callable[..., Any]) -> None:
     code, out, _ = run("doctor", "--browser-path", "/nowhere/chrome")
     assert code == 3
-    assert "the browser /nowhere/chrome is not there" in " ".join(out.split())
+    assert "/nowhere/chrome" in out
     assert "--browser-path" in out
 
 

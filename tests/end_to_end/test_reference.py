@@ -76,7 +76,8 @@ def test_an_output_behind_float32_has_an_assumed_noise_floor_and_the_report_says
     assert row.noise_floor is None
     assert row.floor_assumed_for == floor.floor_assumed_for == ("NonMaxSuppressionV5",)
     assert row.tolerance is not None
-    assert "an assumed noise floor, since NonMaxSuppressionV5 ran in float32" in row.tolerance.derivation
+    assert "an assumed noise floor" in row.tolerance.derivation
+    assert "NonMaxSuppressionV5" in row.tolerance.derivation
     double = next(r for r in resampled.runtimes if str(r.id) == "native:float64")
     assert double.environment is not None
     assert double.environment.in_float32 == {"softened": ("NonMaxSuppressionV5",)}

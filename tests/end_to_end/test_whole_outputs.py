@@ -158,5 +158,5 @@ def test_a_waveform_is_not_called_samples(name: str, saved: Callable[[str], Path
     assert report.inputs.sample_count == 1
     text = str(report)
     assert "2,205 samples" not in text
-    assert ("one value of each" in text) == (name == "waveform")
-    assert ("none: the model runs once" in text) == (name == "no_input")
+    assert ("one value for each input" in text) == (name == "waveform")
+    assert ("none, the model runs once" in text) == (name == "no_input")

@@ -184,7 +184,7 @@ def test_a_screen_reader_finds_landmarks_headings_in_order_and_names_of_tables(
     assert page.evaluate(f"{tables}.every(t => t.caption?.textContent.trim())")
     assert page.get_by_role("link", name="NaN +10 of 640").count() == 1
     chart = page.get_by_role("img", name="Error along the depth of the model")
-    assert "chromium:webgl: 5 of 8 points beyond the limit; it begins at model/Exp_3." in (
+    assert "chromium:webgl: 5 of 8 points beyond the limit; the error starts at model/Exp_3." in (
         chart.get_attribute("aria-label") or ""
     )
 

@@ -196,6 +196,8 @@ def _run_kernel(operation: Callable[[Any, Any], Any], a: float, b: float, dtype:
 
 def explain(error: Exception) -> str:
     """TensorFlow's message in one line: the reason, and the operation (with its layer in the name) that gave it."""
+    if isinstance(error, PycheckError):
+        return error.message
     text = str(error)
     nodes = _NODE.findall(text)
     lines = [_TF_NOISE.sub("", line).strip() for line in text.splitlines()]
