@@ -82,7 +82,7 @@ def test_what_only_looks_like_a_model_is_said_to_be_none(tmp_path: Path) -> None
 
 
 def test_a_folder_without_models_is_told_where_it_was_looked(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no model lies in(.|\n)*\.keras"):
+    with pytest.raises(UsageError, match=r"no model in(.|\n)*\.keras"):
         begin(tmp_path)
     assert not (tmp_path / "pycheck.toml").exists()
 
