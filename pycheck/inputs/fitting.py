@@ -107,9 +107,9 @@ def _check_shape(column: Column, spec: TensorSpec) -> None:
     for axis, (size, expected) in enumerate(zip(shape[first:], wanted[first:], strict=True), start=first):
         if expected is not None and size != expected:
             raise InputsFileError(
-                f"Input {spec.name!r} has size {size} on axis {axis}, but the model takes {expected}: "
-                f"shape {_text(shape)} for {_text(wanted, spec)}.",
-                _transposition_advice(shape, wanted),
+                f"Input {spec.name!r} has shape {_text(shape)}: size {size} on axis {axis}, "
+                f"but the model takes {expected}.",
+                _size_advice(shape, wanted, spec),
             )
         if size == 0:
             raise InputsFileError(f"Input {spec.name!r} has no elements: its shape is {_text(shape)}.", "Give values.")
@@ -138,10 +138,10 @@ def _rank_advice(shape: tuple[int, ...], spec: TensorSpec) -> str:
     return "The first axis is the sample." if spec.has_sample_axis else "This input has no sample axis: give one value."
 
 
-def _transposition_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
+def _size_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...], spec: TensorSpec) -> str:
     if len(shape) >= 4 and _matches((shape[0], *shape[2:], shape[1]), wanted):
         return "The channels may be the second axis. Move them with numpy.moveaxis(array, 1, -1)."
-    return ""
+    return f"Save the array again with shape {_text(wanted, spec)}."
 
 
 def _matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -45,7 +45,6 @@ def task(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Task:
     return benchmark.make_task(CASE, report, cache, bundle)
 
 
-@pytest.mark.exhaustive  # tests/test_without_tensorflow.py has no TensorFlow to import
 def test_a_second_compare_does_not_import_tensorflow(cache: Path) -> None:
     arguments = ("compare", MODEL, INPUTS, "-q", "--runtime=chromium:wasm")
     told = benchmark.pycheck(arguments, cache, code=benchmark.TELL_IMPORTS).stdout.splitlines()

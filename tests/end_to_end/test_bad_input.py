@@ -66,7 +66,7 @@ X = np.zeros((5, 4), np.float32)
     [
         (np.zeros(4, np.float32), "has shape (4,), but the model takes (samples, 4)"),
         (np.zeros((5, 4, 1), np.float32), "has shape (5, 4, 1), but the model takes (samples, 4)"),
-        (np.zeros((5, 3), np.float32), "has size 3 on axis 1, but the model takes 4"),
+        (np.zeros((5, 3), np.float32), "size 3 on axis 1, but the model takes 4"),
         (np.zeros((5, 4), np.complex64), "is complex64, but the model takes float32"),
         (np.full((5, 4), "text"), "but the model takes float32"),
         (np.zeros((5, 4), "datetime64[s]"), "is datetime64[s], but the model takes float32"),

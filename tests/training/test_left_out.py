@@ -53,7 +53,7 @@ def browsers(trained: Trained) -> list[str]:
     ("make", "kernel"),
     [
         (sentiment, "UnsortedSegmentSum"),
-        pytest.param(picture, "Conv2DBackpropFilter", marks=pytest.mark.exhaustive),
+        (picture, "Conv2DBackpropFilter"),
     ],
 )
 def test_it_is_left_out_of_the_defaults_with_a_note(make: Callable[[], Any], kernel: str) -> None:
