@@ -13,6 +13,7 @@ import typer
 from ..errors import UsageError
 from ..system import interrupts
 from ..version import __version__
+from . import examples
 from .options import (
     ConfigPath,
     Given,
@@ -39,73 +40,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EPILOG_COMPARE = """
-Examples:
-
-  pycheck compare model.keras inputs.npy
-
-  pycheck compare model.h5 --samples 64 --range 0:255 --runtime chromium:webgpu
-
-  pycheck compare saved_model/ inputs.npz --tfjs-model web/model.json --atol scores:1e-4
-
-  pycheck compare model.keras inputs.npy --json - | jq .verdict
-
-  pycheck compare model.keras inputs.npy --trace --try-remedies
-
-Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
-3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
-"""
-
-_EPILOG_TRACE = """
-Examples:
-
-  pycheck trace model.keras inputs.npy --runtime chromium:webgl --try-remedies
-
-  pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
-
-  pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
-
-  pycheck trace model.keras inputs.npy --runtime chromium:webgl --bundle bug/
-
-  pycheck trace model.keras inputs.npy --model-explorer explorer/
-
-Exit code: that of pycheck compare.
-"""
-
-_EPILOG_CHECK = """
-Examples:
-
-  pycheck init && pycheck check
-
-  pycheck check cnn --runtime chromium:webgl
-
-  pycheck check --config models/pycheck.toml --json check.json
-
-Exit code: 0 all passed; 1 a gate failed; if a model could not be judged, that of pycheck compare for it.
-"""
-
-_EPILOG_TRAIN = """
-Examples:
-
-  pycheck train model.keras inputs.npy targets.npy --optimizer sgd:0.1 --loss mse --steps 100
-
-  pycheck train model.keras x.npy y.npy --optimizer adam:0.001 --loss binary_crossentropy --try-remedies
-
-  pycheck train model.keras x.npy y.npy --optimizer sgd:0.01 --loss 'mean(-y * log(p))' --json training.json
-
-Exit code: that of pycheck compare.
-"""
-
-_EPILOG_DEVICES = """
-Examples:
-
-  pycheck devices --listen --name pixel
-
-  pycheck compare model.keras inputs.npy --runtime device:pixel:webgl
-
-Exit code: 0; 2 usage error; 3 if pycheck devices --listen is not running.
-"""
-
 app = typer.Typer(
     name="pycheck",
     help="Check that a Keras model gives the same results in the browser as in Python.\n\n"
@@ -131,7 +65,7 @@ def _root(
     pass
 
 
-@app.command(epilog=_EPILOG_COMPARE, cls=LongCommand)
+@app.command(epilog=examples.COMPARE, cls=LongCommand)
 @takes("compare")
 def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Run MODEL in Python and in real browsers on the same inputs, and compare the outputs."""
@@ -141,7 +75,7 @@ def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, report
     _publish(lambda observe: pipeline.compare(model, inputs, options, observe), reports, screen)
 
 
-@app.command(epilog=_EPILOG_TRACE, cls=LongCommand)
+@app.command(epilog=examples.TRACE, cls=LongCommand)
 @takes("trace")
 def trace(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Compare, and find the operation in MODEL that introduces a difference, and its cause."""
@@ -166,7 +100,7 @@ def init(
         print(begun.text)
 
 
-@app.command(epilog=_EPILOG_CHECK)
+@app.command(epilog=examples.CHECK)
 @takes("check")
 def check(
     models: VariantNames = None,
@@ -224,7 +158,7 @@ def _check(
         return plan, interrupts.run(checks.check(plan, observe, against_baseline=against_baseline))
 
 
-@app.command(epilog=_EPILOG_TRAIN, cls=LongCommand)
+@app.command(epilog=examples.TRAIN, cls=LongCommand)
 @takes("train")
 def train(
     model: ModelPath, inputs: TrainInputsPath, targets: TargetsPath, *, given: Given, reports: Reports, screen: Screen
@@ -464,7 +398,7 @@ def _say(text: str) -> None:
         print(text)
 
 
-@app.command(epilog=_EPILOG_DEVICES)
+@app.command(epilog=examples.DEVICES)
 def devices(
     listen: Annotated[bool, typer.Option("--listen", help="Accept devices until Ctrl-C.")] = False,
     host: Annotated[

@@ -1,0 +1,70 @@
+"""The examples and exit codes that stand below the help of a command."""
+
+from __future__ import annotations
+
+COMPARE = """
+Examples:
+
+  pycheck compare model.keras inputs.npy
+
+  pycheck compare model.h5 --samples 64 --range 0:255 --runtime chromium:webgpu
+
+  pycheck compare saved_model/ inputs.npz --tfjs-model web/model.json --atol scores:1e-4
+
+  pycheck compare model.keras inputs.npy --json - | jq .verdict
+
+  pycheck compare model.keras inputs.npy --trace --try-remedies
+
+Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
+3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
+"""
+
+TRACE = """
+Examples:
+
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --try-remedies
+
+  pycheck trace model.h5 --samples 8 --trace-memory 4GiB --json trace.json
+
+  pycheck trace model.keras inputs.npy --layer conv2d_7 --layer softmax
+
+  pycheck trace model.keras inputs.npy --runtime chromium:webgl --bundle bug/
+
+  pycheck trace model.keras inputs.npy --model-explorer explorer/
+
+Exit code: that of pycheck compare.
+"""
+
+CHECK = """
+Examples:
+
+  pycheck init && pycheck check
+
+  pycheck check cnn --runtime chromium:webgl
+
+  pycheck check --config models/pycheck.toml --json check.json
+
+Exit code: 0 all passed; 1 a gate failed; if a model could not be judged, that of pycheck compare for it.
+"""
+
+TRAIN = """
+Examples:
+
+  pycheck train model.keras inputs.npy targets.npy --optimizer sgd:0.1 --loss mse --steps 100
+
+  pycheck train model.keras x.npy y.npy --optimizer adam:0.001 --loss binary_crossentropy --try-remedies
+
+  pycheck train model.keras x.npy y.npy --optimizer sgd:0.01 --loss 'mean(-y * log(p))' --json training.json
+
+Exit code: that of pycheck compare.
+"""
+
+DEVICES = """
+Examples:
+
+  pycheck devices --listen --name pixel
+
+  pycheck compare model.keras inputs.npy --runtime device:pixel:webgl
+
+Exit code: 0; 2 usage error; 3 if pycheck devices --listen is not running.
+"""
