@@ -135,7 +135,7 @@ class ToleranceOptions:
             for name, value in limits.items():
                 if name is not None and name not in outputs:
                     raise UsageError(
-                        f"{option} {name}:{value:g}: the model has no output {name!r}",
+                        f"Cannot apply {option} {name}:{value:g}: the model has no output {name!r}.",
                         f"Its outputs: {', '.join(outputs)}.",
                     )
 
