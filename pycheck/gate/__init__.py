@@ -1,7 +1,7 @@
-"""Decides whether something passes: limits, shares of limits, verdicts, severities, known divergences and budgets.
+"""Decides whether a result passes: limits, shares of limits, verdicts, severities, known divergences and budgets.
 
-Nothing outside of this package decides it. A policy never overwrites a measurement: what failed and is excused keeps
-`passed=False` and has the reason in `excused`.
+No other package decides this. A policy never overwrites a measurement: a failed comparison that is excused keeps
+`passed=False`, and `excused` gives the reason.
 """
 
 from __future__ import annotations

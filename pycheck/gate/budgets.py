@@ -1,4 +1,4 @@
-"""Holds a report against budgets: limits that it may not exceed although its tolerance would allow it."""
+"""Compares a report with budgets: limits that it may not exceed even if its tolerance allows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .policy import Selector
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits beyond the tolerance; None where there is none. `latency` is relative to the runtime `against`."""
+    """Limits in addition to the tolerance; None if there is none. `latency` is relative to the runtime `against`."""
 
     where: Selector
     place: str
@@ -27,9 +27,9 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One number of a report and the limit that a budget sets it; `name` is that of the limit in `Budget`.
+    """One number of a report and its limit in a budget; `name` is the name of the limit in `Budget`.
 
-    `seconds` are those of a sample on `runtime` and on the one that its latency is relative to.
+    `seconds` are the times for one sample on `runtime` and on the runtime that its latency is relative to.
     """
 
     budget: Budget
@@ -43,7 +43,7 @@ class Held:
 
 
 def hold(report: Report, budgets: Sequence[Budget]) -> tuple[Held, ...]:
-    """All that the budgets limit in a report, whose name is its variant's."""
+    """Compare all numbers of a report that the budgets limit; the report's name is that of its variant."""
     return tuple(
         held
         for budget in budgets

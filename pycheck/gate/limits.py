@@ -1,34 +1,32 @@
-"""Decides which difference is too much: the auto tolerance, explicit limits, and what a training may differ by.
+"""Decides which difference is too large: the auto tolerance, explicit limits, and the limits of a training.
 
 The auto tolerance
 ------------------
-native:float32 against native:float64 on the same inputs is what float32 itself costs this
-model: the noise floor. A right kernel in another order of summation, with another exp,
-errs a few times as much; a wrong one errs by what it does wrong. Two statistics are held
-against it, each with its own factor (`AUTO`):
+The error of native:float32 against native:float64 on the same inputs is the noise floor: the rounding error of this
+model in float32. A correct kernel that sums in a different order, or approximates exp differently, has an error of a
+few times the noise floor. The error of a wrong kernel does not depend on it. Two statistics are compared with the noise
+floor, each with its own factor (`AUTO`):
 
-- the **RMS error**, which averages over elements and so hardly varies from one right
-  kernel to another: the sharp test, small factor;
-- the **largest error**, an extreme value with a heavy tail: the test for one bad element
-  that an average hides, large factor.
+- the **RMS error** averages over elements, and so hardly varies between correct kernels: a sharp test with a small
+  factor;
+- the **largest error** is an extreme value with a heavy tail: a test for single wrong elements, which an average hides,
+  with a large factor.
 
-Each limit is the larger of the factor times the noise floor and a few unit roundoffs of
-the output itself (its RMS, its largest magnitude): a model whose float32 happens to be
-exact would else allow nothing, and a GPU's exp, tanh and division are right to several
-ULP rather than half of one. The noise floor is scaled by the candidate's unit roundoff,
-2**13 times float32's for half floats.
+Each limit is the larger of two numbers: the factor times the noise floor, and a few unit roundoffs of the output
+itself (of its RMS, or of its largest magnitude). Without the second, a model that happens to be exact in float32
+would allow no error, although exp, tanh and division of a GPU are accurate to several ULP rather than to half of one.
+The noise floor is scaled by the candidate's unit roundoff: by 2**13 for half floats.
 
-A noise floor of few elements may be low by luck. The ratio of two RMS of n Gaussian errors
-exceeds t with a probability that falls as t**-n (F distribution), so the factors are
-multiplied by ``10**(2/n)``: 100 for one element, 1.6 for ten, nothing for many; n is the
-*effective* number, what a few dominating elements are worth (`Comparison.noise_floor_count`).
+The noise floor of few elements may be small by chance. The ratio of two RMS of n Gaussian errors exceeds t with a
+probability that falls as t**-n (F distribution). The factors are therefore multiplied by ``10**(2/n)``: 100 for one
+element, 1.6 for ten, about 1 for many. n is the *effective* number: a few dominating elements count as few
+(`Comparison.noise_floor_count`).
 
-The upper bound is 1 % of the output's largest magnitude, whatever the noise floor. An output
-behind an operation that ran in float32 inside of the float64 reference has no measured noise
-floor: one is assumed, as where float64 could not run at all.
+The upper bound is 1 % of the output's largest magnitude, for any noise floor. An output behind an operation that ran in
+float32 within the float64 reference has no measured noise floor. One is assumed, as if float64 could not run at all.
 
-Beneath everything lies the candidate's smallest normal number in float32 (its subnormal
-spacing in half floats), since GPUs may flush what is smaller: no error below it is drift.
+No limit is below the candidate's smallest normal number in float32 (the spacing of subnormal numbers in half floats),
+because GPUs may flush smaller numbers to 0.
 """
 
 from __future__ import annotations
@@ -46,12 +44,11 @@ from ..types import UNIT_ROUNDOFF, Comparison, Environment, RuntimeId, Tolerance
 class AutoConstants:
     """The numbers of the auto tolerance.
 
-    Measured by benchmarks/calibrate.py on the samples and on MobileNetV2 with settled batch
-    statistics, in both formats on cpu, wasm, webgl and webgpu, on two machines (docs/numbers.md).
-    Sound artifacts err by at most 2.8 times the noise floor (largest error) and 2.6 times (RMS),
-    which is at most 8 and 5 unit roundoffs. With one kernel multiplied by 1.001 the least that
-    was seen is 32 and 16 times, before a saturated ReLU6; most reach hundreds to thousands.
-    The factors lie between.
+    Measured by benchmarks/calibrate.py on the samples and on MobileNetV2 with settled batch statistics, in both
+    formats on cpu, wasm, webgl and webgpu, on two machines (docs/numbers.md). Correct artifacts have errors of at most
+    2.8 times the noise floor (largest error) and 2.6 times (RMS), which is at most 8 and 5 unit roundoffs. If one
+    kernel is multiplied by 1.001, the smallest observed errors are 32 and 16 times the noise floor, before a saturated
+    ReLU6; most reach hundreds to thousands. The factors lie between the two.
     """
 
     rms_factor: float = 6.0
@@ -59,14 +56,14 @@ class AutoConstants:
     rms_roundoffs: float = 8.0  # of the reference's RMS
     max_roundoffs: float = 32.0  # of the reference's largest magnitude
     small_count_exponent: float = 2.0  # factors grow by 10**(this / effective count)
-    unknown_floor_roundoffs: float = 32.0  # assumed of RMS and scale where it is not measured
+    unknown_floor_roundoffs: float = 32.0  # of RMS and scale, if no noise floor was measured
     upper_bound: float = 0.01  # of the reference's largest magnitude
     training_floors: float = 3.0  # times the noise floor of a training, beyond the upper bound as well
 
 
 AUTO = AutoConstants()
 
-#: A limit that is so much larger because of few values is named.
+#: A derivation mentions the few values if they make the limit more than so many times larger.
 LARGE_SMALL_COUNT_FACTOR = 4.0
 
 #: Errors below this are not drift: the smallest normal float32, the spacing of subnormal half floats.
@@ -75,7 +72,7 @@ _UNDERFLOW = {16: 2.0**-24, 32: 2.0**-126}
 
 @dataclass(frozen=True, slots=True)
 class OutputLimits:
-    """The explicit limits of one output. Elements are counted against `rtol` and `atol` when they are measured."""
+    """The explicit limits of one output. `rtol` and `atol` are checked element by element during the measurement."""
 
     rtol: float | None = None
     atol: float | None = None
@@ -83,11 +80,11 @@ class OutputLimits:
 
     @property
     def elementwise(self) -> bool:
-        """Whether there is anything to count elements against."""
+        """Tell whether a limit of single elements is given."""
         return self.rtol is not None or self.atol is not None
 
     def tolerance(self) -> Tolerance | None:
-        """The explicit tolerance, or None for auto."""
+        """Return the explicit tolerance, or None for auto."""
         given = {"rtol": self.rtol, "atol": self.atol, "max_ulp": self.max_ulp}
         text = ", ".join(f"{name} {value:g}".replace("e-0", "e-") for name, value in given.items() if value is not None)
         if not text:
@@ -97,24 +94,24 @@ class OutputLimits:
 
 @dataclass(frozen=True, slots=True)
 class ToleranceRule:
-    """Limits for the outputs and runtimes whose names fit two patterns, in which * stands for anything."""
+    """Limits for the outputs and runtimes whose names match two patterns; * matches everything."""
 
     runtime: str
     output: str
     limits: OutputLimits
 
     def fits(self, tensor: str, runtime: RuntimeId) -> bool:
-        """Whether the rule is about this output of this runtime."""
+        """Tell whether the rule applies to this output of this runtime."""
         return fnmatchcase(tensor, self.output) and fnmatchcase(str(runtime), self.runtime)
 
 
 @dataclass(frozen=True, slots=True)
 class ToleranceOptions:
-    """Explicit limits by output name, None for every output; empty is *auto*.
+    """Explicit limits by output name; the key None applies to every output; empty means *auto*.
 
-    `rtol` and `atol` have NumPy's meaning, ``|c - r| <= atol + rtol * |r|`` for every
-    element, and the one left out is 0. `max_ulp` counts in the candidate's own precision.
-    The last of the `rules` that fits decides alone; without limits of its own it says *auto*.
+    `rtol` and `atol` have NumPy's meaning, ``|c - r| <= atol + rtol * |r|`` for every element; if one is not given, it
+    is 0. `max_ulp` counts in the candidate's own precision. The last of the `rules` that matches decides alone; a rule
+    without limits means *auto*.
     """
 
     rtol: Mapping[str | None, float] = field(default_factory=dict)
@@ -123,14 +120,14 @@ class ToleranceOptions:
     rules: tuple[ToleranceRule, ...] = ()
 
     def of(self, tensor: str, runtime: RuntimeId | None = None) -> OutputLimits:
-        """The limits of one output; a rule for it goes first, then its own, then those of every output."""
+        """Return the limits of one output: from a rule that matches, else its own, else those of every output."""
         for rule in reversed(self.rules) if runtime else ():
             if runtime and rule.fits(tensor, runtime):
                 return rule.limits
         return OutputLimits(*(limits.get(tensor, limits.get(None)) for limits in (self.rtol, self.atol, self.max_ulp)))
 
     def check_outputs(self, outputs: Sequence[str]) -> None:
-        """UsageError when a limit is for an output that the model does not have."""
+        """Raise UsageError if a limit is given for an output that the model does not have."""
         for option, limits in (("--rtol", self.rtol), ("--atol", self.atol), ("--max-ulp", self.max_ulp)):
             for name, value in limits.items():
                 if name is not None and name not in outputs:
@@ -141,13 +138,13 @@ class ToleranceOptions:
 
 
 def precision_bits(runtime: RuntimeId, environment: Environment | None) -> int:
-    """The float bits a candidate is held to: 16 where it stores or computes in half floats, else 32."""
+    """Return the float bits of a candidate: 16 if it stores or computes in half floats, else 32."""
     half = runtime.kind == "webgl-f16" or (environment is not None and environment.float_bits == 16)
     return 16 if half else 32
 
 
 def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> Tolerance:
-    """The tolerance that the noise floor, the output's own size and the precision give."""
+    """Compute the tolerance from the noise floor, the output's magnitude and the precision."""
     c = comparison
     bits = 16 if c.precision_bits == 16 else 32
     roundoff = UNIT_ROUNDOFF[f"float{bits}"]
@@ -191,9 +188,10 @@ def _number(factor: float) -> str:
 
 
 def training_limit(*, floor: float, scale: float, count: int, steps: int, half: bool) -> float:
-    """The largest error that one tensor of a training may have after so many steps; see pycheck/training/measure.py.
+    """Compute the largest error allowed for one tensor of a training after so many steps.
 
-    `floor` and `scale` are the largest so far, of `count` values; `half` is for half floats.
+    `floor` and `scale` are the largest so far, of `count` values; `half` is for half floats. See
+    pycheck/training/measure.py for the formula.
     """
     bits = 16 if half else 32
     coarser = UNIT_ROUNDOFF[f"float{bits}"] / UNIT_ROUNDOFF["float32"]
@@ -205,10 +203,10 @@ def training_limit(*, floor: float, scale: float, count: int, steps: int, half: 
 
 
 def tolerance_of(comparison: Comparison, options: ToleranceOptions) -> Tolerance:
-    """The tolerance of one output: what was given for it, else *exact* or *auto*."""
+    """Return the tolerance of one output: the explicit one if given, else *exact* for integers, else *auto*."""
     exact = is_exact(comparison.dtype)
     limits = options.of(comparison.tensor, comparison.candidate)
-    if exact and not limits.elementwise:  # integers have no ULP for max_ulp to limit
+    if exact and not limits.elementwise:  # max_ulp does not apply to integers, which have no ULP
         return Tolerance("exact", max_abs=0.0, derivation="integers and booleans must be equal")
     if limits.elementwise and comparison.finite_count and comparison.outside_count is None:
         raise ValueError(f"{comparison.tensor} of {comparison.candidate} was measured without its rtol and atol")

@@ -1,6 +1,6 @@
 """Applies the severities by code and the known divergences of a configuration to findings.
 
-If the configuration lowers an error, the comparison or runtime that it is about is excused: it stays failed, as it was
+If the configuration lowers an error, the comparison or runtime with the finding is excused: it stays failed, as
 measured, with the reason why it does not fail the run.
 """
 
@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from ..types import Comparison, Finding, NanPolicy, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
 from .verdicts import decide
 
-#: Findings of a check judge a comparison again: an excuse of the comparison does not excuse these.
+#: Findings of a check compare a result with budgets and the baseline. An excuse of the comparison does not cover them.
 OF_CHECK = ("budget-exceeded", "baseline-worse", "baseline-better", "baseline-changed", "baseline-missing",
             "model-changed", "setting-unused")  # fmt: skip
 
@@ -23,33 +23,33 @@ _SEVERITIES = {"warn": Severity.WARNING, "error": Severity.ERROR}
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which variants, runtimes and outputs an entry is about; * stands for anything."""
+    """Selects variants, runtimes and outputs by patterns; * matches everything."""
 
     model: str = "*"
     runtime: str = "*"
     output: str = "*"
 
     def takes_variant(self, variant: str) -> bool:
-        """Whether it is about a variant: its pattern may be of that, or of the model, which is up to the first /."""
+        """Tell whether the pattern matches a variant, or its model: the part of the name before the first /."""
         return fnmatchcase(variant, self.model) or fnmatchcase(variant.partition("/")[0], self.model)
 
     def takes_runtime(self, runtime: RuntimeId) -> bool:
-        """Whether it is about a runtime."""
+        """Tell whether the pattern matches a runtime."""
         return fnmatchcase(str(runtime), self.runtime)
 
     def takes_output(self, output: str) -> bool:
-        """Whether it is about an output."""
+        """Tell whether the pattern matches an output."""
         return fnmatchcase(output, self.output)
 
     def takes(self, finding: Finding) -> bool:
-        """Whether a finding is about nothing but what this selects."""
+        """Tell whether all runtimes and the output of a finding are selected."""
         fits = all(map(self.takes_runtime, finding.runtimes)) if finding.runtimes else self.runtime == "*"
         return fits and (self.output == "*" if finding.tensor is None else self.takes_output(finding.tensor))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A divergence that is accepted up to and on the day `expires`."""
+    """A divergence that is accepted until the day `expires`, including that day."""
 
     code: str
     reason: str
@@ -60,7 +60,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A report after the policy, and the known divergences that were seen in it."""
+    """A report after the policy, and the known divergences that occurred in it."""
 
     report: Report
     seen: tuple[Known, ...]
@@ -76,18 +76,18 @@ def apply(
     today: datetime.date,
     nan: NanPolicy = NanPolicy.FAIL,
 ) -> Applied:
-    """The report with `more` findings, each as severe as its code was set to be, and known ones told as such.
+    """Add findings to a report, apply the configured severities, and mark known divergences.
 
-    What failed only by findings that are no errors any more is excused, and the verdict follows. `explains` says
-    whether the first finding explains the second, which is then excused with it. Each runtime of a finding is judged by
-    itself: what is known of some of them leaves an error of the others.
+    A failure is excused if all of its findings are no longer errors; the verdict is then decided again. `explains`
+    tells whether the first finding explains the second, which is then excused with it. Each runtime of a finding is
+    judged separately: a divergence that is known on some runtimes stays an error on the others.
     """
     parts = [(i, part) for i, found in enumerate((*report.findings, *more)) for part in _of_each_runtime(found)]
     before = [part for _, part in parts]
     about = [k for k in known if k.where.takes_variant(report.name)]
     seen: list[Known] = []
     after: dict[int, Finding | None] = {}
-    excuses: dict[int, str] = {}  # of the findings that were errors and are none
+    excuses: dict[int, str] = {}  # by the index of a finding that was an error and no longer is
     for index, found in enumerate(before):
         after[index] = weighed = with_severity(found, severity)
         was_error = found.severity is Severity.ERROR
@@ -105,7 +105,7 @@ def apply(
     for index, found in enumerate(before):
         by = [i for i, other in enumerate(before) if i in excuses and explains(other, found)]
         if by and found.severity is Severity.ERROR:
-            after[index] = None  # told, and excused, with the finding that explains it
+            after[index] = None  # the finding that explains it is reported and excuses it
             excuses.setdefault(index, excuses[by[0]])
     kept = _together([(i, found) for (i, _), found in zip(parts, after.values(), strict=True) if found])
     errors = [f for f in kept if f.severity is Severity.ERROR]
@@ -122,7 +122,7 @@ def _of_each_runtime(found: Finding) -> list[Finding]:
 
 
 def _together(parts: Iterable[tuple[int, Finding]]) -> tuple[Finding, ...]:
-    """The parts of each finding that are still told alike as one, by the number of the finding."""
+    """Merge the parts of each finding that still have the same text; `parts` have the number of their finding."""
     found: dict[tuple[int, Severity, str, str], Finding] = {}
     for number, part in parts:
         key = (number, part.severity, part.summary, part.advice)
@@ -131,7 +131,7 @@ def _together(parts: Iterable[tuple[int, Finding]]) -> tuple[Finding, ...]:
 
 
 def with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None:
-    """A finding as severe as its code was set to be; None where that is off."""
+    """Return a finding with the severity configured for its code; None if that is "off"."""
     level = severity.get(found.code)
     if level is None:
         return found
@@ -139,7 +139,7 @@ def with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None
 
 
 def _entry(found: Finding, known: Sequence[Known]) -> Known | None:
-    """The entry that lasts longest of those about a finding."""
+    """Return the entry that matches a finding; the one that expires last if several do."""
     fitting = [entry for entry in known if entry.code == found.code and entry.where.takes(found)]
     return max(fitting, key=lambda entry: entry.expires, default=None)
 
@@ -168,7 +168,6 @@ def _on(entry: Known) -> str:
 
 
 def _is_about(found: Finding, c: Comparison) -> bool:
-    """Whether a finding is about a comparison."""
     return c.candidate in found.runtimes and (found.tensor == c.tensor or c.tensor in found.evidence.get("outputs", ()))
 
 

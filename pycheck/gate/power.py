@@ -1,8 +1,8 @@
 """Decides which faults the limits of a comparison would notice.
 
-A fault is noticed if it moves at least one output of a runtime beyond the limit that this output had in the run. A
-change that was estimated has a root mean square alone. It is held against the same limits, which is safe: the largest
-change is at least as large.
+A fault is noticed if it moves at least one output of a runtime beyond the limit of this output in the run. An
+estimated change has only a root mean square, which is compared with the same limits. This never claims too much,
+because the largest change is at least as large.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from ..types import Comparison, OutputChange, Power, PowerShare, RuntimeId, Tolerance, WeightPower
 
-#: The least number of ULP that a relative change of 1 is, by float bits: of a number just below a power of two.
+#: The smallest number of ULP in a relative change of 1, by float bits: that of a number just below a power of two.
 _ULP = {16: 2.0**10, 32: 2.0**23}
 
 
 def judge_power(power: Power, comparisons: Iterable[Comparison]) -> Power:
-    """The same with `noticed_by` of each weight, and a share for each runtime that has limits."""
+    """Set `noticed_by` of each weight, and compute the share for each runtime that has limits."""
     limits: dict[RuntimeId, dict[str, Comparison]] = {}
     for c in comparisons:
         if not c.is_noise_floor and c.tolerance:
@@ -41,7 +41,7 @@ def _noticed(weight: WeightPower, comparisons: Mapping[str, Comparison]) -> bool
 
 
 def exceeds(change: OutputChange, comparison: Comparison, tolerance: Tolerance) -> bool:
-    """Whether an output that moves so far is beyond its limit."""
+    """Tell whether a change moves an output beyond its limit."""
     largest = change.rms if change.largest is None else change.largest
     if tolerance.mode == "exact":
         return largest > 0.0
@@ -51,7 +51,7 @@ def exceeds(change: OutputChange, comparison: Comparison, tolerance: Tolerance) 
 
 
 def _exceeds_given(change: OutputChange, largest: float, c: Comparison, tolerance: Tolerance) -> bool:
-    """Against NumPy's ``atol + rtol * |r|`` for the elements that are known, and against ULP."""
+    """Compare a change with NumPy's ``atol + rtol * |r|`` for the elements that are known, and with the ULP limit."""
     if tolerance.max_ulp is not None and change.largest_relative is not None:
         ulps = change.largest_relative * _ULP[16 if c.precision_bits == 16 else 32]
         if ulps > tolerance.max_ulp:
@@ -60,7 +60,7 @@ def _exceeds_given(change: OutputChange, largest: float, c: Comparison, toleranc
         return False
     rtol, atol = tolerance.rtol or 0.0, tolerance.atol or 0.0
     beside = change.reference_at_largest
-    if beside is None:  # estimated: if every element were within its limit, so were the root mean squares
+    if beside is None:  # estimated: if each element were within its limit, so would the RMS
         beside = c.reference_rms or 0.0
     at_largest = largest > atol + rtol * beside
     return at_largest or (atol == 0.0 and change.largest_relative is not None and change.largest_relative > rtol)

@@ -1,4 +1,4 @@
-"""Computes how much of a limit an error uses: the one place that divides an error by a limit."""
+"""Computes how much of a limit an error uses; no other module divides an error by a limit."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from ..types import Comparison, LimitUse, Tolerance
 
 
 def share(error: float, limit: float) -> float:
-    """The share of a limit that an error uses: 1 is the limit itself. A limit of 0 is exceeded infinitely."""
+    """Compute the share of a limit that an error uses: 1 is the limit itself.
+
+    Infinity for an error above a limit of 0.
+    """
     return error / limit if limit else math.inf if error else 0.0
 
 
 def uses(comparison: Comparison, tolerance: Tolerance) -> tuple[LimitUse, ...]:
-    """Every error of an output that has a limit. The elements under `rtol` are one of them, each held to its own."""
+    """Compute the share of each limit of an output. Elements under `rtol` have their own limits.
+
+    Their largest share counts.
+    """
     c, atol = comparison, tolerance.atol if tolerance.mode == "explicit" and not tolerance.rtol else None
     found = (
         ("max_abs", c.max_abs_error, tolerance.max_abs if atol is None else atol),

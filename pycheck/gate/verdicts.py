@@ -1,4 +1,4 @@
-"""Decides whether a comparison passes, what the verdict of a run is, and the exit code of a command."""
+"""Decides whether a comparison passes, the verdict of a run, and the exit code of a command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .shares import uses
 def assess(
     comparisons: Iterable[Comparison], *, options: ToleranceOptions | None = None, nan: NanPolicy = NanPolicy.FAIL
 ) -> tuple[Comparison, ...]:
-    """The comparisons with everything that the gate sets; the noise floor's rows as they were."""
+    """Set tolerance, limit use and `passed` of each comparison; rows of the noise floor stay unchanged."""
     return tuple(c if c.is_noise_floor else _assess(c, options or ToleranceOptions(), nan) for c in comparisons)
 
 
@@ -55,12 +55,11 @@ def decide(
     findings: Sequence[Finding] = (),
     nan: NanPolicy = NanPolicy.FAIL,
 ) -> Verdict:
-    """The verdict over assessed comparisons.
+    """Decide the verdict of a run from its assessed comparisons.
 
-    What is certain comes first: a non-finite divergence, then drift, then error, which is
-    also the answer when shapes differ, when any other finding is an error, and when nothing
-    was compared at all: a gate that looked at nothing does not pass. A float64 runtime that
-    cannot run costs only the noise floor, which is then assumed. What failed and is excused fails nothing.
+    The order is: a non-finite divergence, then drift, then error. The verdict is error if shapes differ, if any other
+    finding is an error, or if nothing was compared. If a float64 runtime cannot run, only the noise floor is missing,
+    and one is assumed. A failure that is excused does not count.
     """
     judged = [c for c in comparisons if c.passed is not None]
     failed = [c for c in judged if c.failed]
@@ -78,9 +77,9 @@ def decide_training(
     findings: Sequence[Finding] = (),
     nan: NanPolicy = NanPolicy.FAIL,
 ) -> Verdict:
-    """The verdict over the curves of a training.
+    """Decide the verdict of a training from its curves.
 
-    A runtime that is finite and Python not, or the other way round, comes first; then a runtime that parted.
+    A runtime that is finite although Python is not, or the reverse, decides first; then a runtime that diverged.
     """
     native = training.of(NATIVE_FLOAT32)
     candidates = [c for c in training.curves if c.runtime.engine != "native"]
@@ -92,31 +91,31 @@ def decide_training(
 
 
 def assess_gradient(row: GradientComparison) -> GradientComparison:
-    """The gradient of one variable with `passed` set, where there is an error and a limit."""
+    """Set `passed` of the gradient of one variable if it has an error and a limit."""
     if row.max_abs_error is None or row.allowed is None:
         return row
     return replace(row, passed=row.max_abs_error <= row.allowed)
 
 
 def _differs_in_class(candidate: TrainingCurves, native: TrainingCurves | None) -> bool:
-    """Whether only one of the two stayed finite."""
+    """Tell whether exactly one of the two stayed finite."""
     return native is not None and (candidate.first_nonfinite is None) != (native.first_nonfinite is None)
 
 
 def _otherwise(runtimes: Sequence[RuntimeRecord], findings: Sequence[Finding], *, is_error: bool) -> Verdict:
-    """The verdict where no number diverges."""
+    """Decide the verdict if no number diverges."""
     broken = any(record.failed for record in runtimes)
     return Verdict.ERROR if is_error or broken or _has_error(findings) else Verdict.PASS
 
 
-#: The verdict of a check is the first of these that one of its reports has.
+#: The verdict of a check is the first of these verdicts that any of its reports has.
 _WORST_FIRST = (Verdict.NAN_DIVERGENCE, Verdict.DRIFT, Verdict.ERROR)
 
 
 def decide_check(
     reports: Iterable[Report], *, failures: Sequence[VariantFailure] = (), findings: Iterable[Finding] = ()
 ) -> Verdict:
-    """The worst verdict of the reports; error where all pass, and a variant or the check as a whole does not."""
+    """Return the worst verdict of the reports; error if all pass and a variant failed, or the check has an error."""
     verdicts = {report.verdict for report in reports}
     if failures or _has_error(findings):
         verdicts.add(Verdict.ERROR)
@@ -128,10 +127,10 @@ def _has_error(findings: Iterable[Finding]) -> bool:
 
 
 def exit_code(report: Report) -> int:
-    """0 pass; 1 the gate failed; 3 a runtime was unavailable, failed or timed out.
+    """Return 0 for pass, 1 if the gate failed, 3 if a runtime was unavailable, failed or timed out.
 
-    A gate that failed is 1 even when another runtime did not run: that answer is certain,
-    while 3 invites to try again.
+    The code is 1 if the gate failed, even if a different runtime did not run: the failure is certain, while 3 suggests
+    to try again.
     """
     if report.verdict is Verdict.PASS:
         return 0
@@ -140,12 +139,12 @@ def exit_code(report: Report) -> int:
     return 3 if not report.runtimes or any(record.failed for record in report.runtimes) else 1
 
 
-#: What a check ends with, if any of its variants does: what is certain first.
+#: The exit code of a check is the first of these codes that any of its variants has: certain failures come first.
 _CHECK_CODES = (1, 70, 4, 2, 3)
 
 
 def check_exit_code(check: CheckReport) -> int:
-    """0 when all pass; 1 where any gate failed, else 70, 4, 2 or 3 for what kept a variant from being judged."""
+    """Return 0 if all pass, 1 if any gate failed, else the code of the error that stopped a variant: 70, 4, 2 or 3."""
     codes = {exit_code(report) for report in check.reports} | {failure.exit_code for failure in check.failures}
     codes |= {1} if _has_error(check.findings) else set()
     return next((code for code in _CHECK_CODES if code in codes), max(codes, default=2))

@@ -1,4 +1,4 @@
-"""Finds where an error starts: measures every point of the artifact in the whole run and in isolation."""
+"""Finds the operation where an error starts: measures every point of the artifact in the whole run and in isolation."""
 
 from __future__ import annotations
 

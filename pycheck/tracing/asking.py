@@ -22,30 +22,30 @@ Outcome = dict[str, Array] | RuntimeFailedError | InputError
 
 
 class Candidate(Protocol):
-    """A runtime that can be asked for points; see `BrowserRuntime`."""
+    """A runtime that returns the values of points; see `BrowserRuntime`."""
 
     id: RuntimeId
     environment: Environment
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked again after an error."""
+        """Tell whether the runtime can run again after an error."""
 
     async def run_jobs(
         self, feeds: Mapping[str, Array], jobs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
     ) -> list[Outcome]:
-        """Executions between points, from names of `feeds` to names, each with its values or its error."""
+        """Run parts of the artifact, each from names of `feeds` to names; return the values or the error of each."""
 
     async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
-        """Run once and keep the values until they are taken or the next time."""
+        """Run the whole model once, and keep the values until they are taken or until the next run."""
 
     async def take(self, names: Sequence[str]) -> dict[str, Array]:
-        """Values that are kept, each once."""
+        """Return values that are kept, and drop them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One point on one runtime, not yet judged."""
+    """One point on one runtime, before its role is known."""
 
     inherited: Comparison | None
     own: Comparison | None
@@ -53,9 +53,9 @@ class Measured:
 
 
 class Asker:
-    """Asks one runtime, group by group in order; `over` is set by what ended it.
+    """One runtime in a trace. It measures group by group, in order; `over` is the error that ended the runtime.
 
-    `feeds` are the artifact's inputs; of what is `wanted`, `outputs` keeps the values.
+    `feeds` are the artifact's inputs. `outputs` keeps the values of the points in `wanted`.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class Asker:
             try:
                 await self._candidate.hold(self._feeds, segment.names)
                 self._holds = True
-            except RuntimeFailedError as error:  # one operation does not run: its group finds out which
+            except RuntimeFailedError as error:  # an operation cannot run; its group finds out which one
                 if self._is_over(error):
                     self.over = error
 
     async def ask(self, work: Work) -> dict[str, Measured]:
-        """One group, by point; what was had before the runtime ended is measured too."""
+        """Measure the points of one group; if the runtime ends, return the points that it measured until then."""
         if self.over is not None:
             return {}
         names = [point.name for point in work.points]
@@ -106,11 +106,11 @@ class Asker:
         return {name: Measured(inherited.get(name), own.get(name), noted[name]) for name in names}
 
     async def see_to(self, names: Sequence[str]) -> None:
-        """That `outputs` has these, if the runtime still gives them."""
+        """Add the values of these points to `outputs`, unless the runtime has ended."""
         self.outputs |= await self.once_more([name for name in names if name not in self.outputs])
 
     async def once_more(self, names: Sequence[str]) -> dict[str, Array]:
-        """What the whole model gives, run anew; nothing once the runtime has ended."""
+        """Run the whole model again, and return these values; nothing if the runtime has ended."""
         if self.over is None and names:
             self._holds = False
             try:
@@ -120,7 +120,7 @@ class Asker:
         return {}
 
     async def _inherited(self, names: Sequence[str], failed: dict[str, str]) -> dict[str, Array]:
-        """The whole model, with these points looked at; points that TF.js does not give are `failed`."""
+        """Return the values of these points in the whole run; add points that TF.js cannot return to `failed`."""
         if self._holds:
             try:
                 return await self._candidate.take(names)
@@ -137,7 +137,7 @@ class Asker:
         return {**await self._inherited(names[:middle], failed), **await self._inherited(names[middle:], failed)}
 
     async def _own(self, work: Work) -> tuple[dict[str, Comparison], dict[str, str]]:
-        """Every operation alone, in one message, or why not."""
+        """Run every operation in isolation, in one message; return also the reason for each that cannot run."""
         notes = {name: f"not run in isolation: {note}" for name, note in work.notes.items()}
         points: list[Point] = []
         for point in work.points:
@@ -169,7 +169,10 @@ class Asker:
         }
 
     async def value_of(self, point: Point, operands: Mapping[str, Array] | None) -> Array | None:
-        """What the operation gives alone on these operands, or in the whole run; None where TF.js does not give it."""
+        """Run an operation on these operands, or in the whole run if they are None.
+
+        None if TF.js cannot return the value.
+        """
         feeds = self._feeds if operands is None else operands
         if self.over is not None:
             return None
@@ -182,16 +185,16 @@ class Asker:
         return outcome[point.name] if isinstance(outcome, dict) else None
 
     def compare(self, name: str, value: Array, expected: Expected) -> Comparison:
-        """What this runtime gave, measured and judged."""
+        """Compare a value of this runtime with the expected one, and judge it."""
         return compare_point(name, value, expected, self.id, precision_bits=self._bits, nan=self._nan)
 
     def _is_over(self, error: RuntimeFailedError) -> bool:
-        """Whether this ended the runtime; an operation that failed did not."""
+        """Tell whether an error ended the runtime; a single failed operation does not."""
         return isinstance(error, RuntimeTimeoutError) or not self._candidate.is_alive
 
 
 def _exceeds_half(value: Array) -> bool:
-    """Whether a finite number of these is too large for a half float."""
+    """Tell whether a finite value overflows float16."""
     if value.dtype.kind not in "fc":
         return False
     magnitudes = np.abs(parts(value))

@@ -1,4 +1,4 @@
-"""Derives causes from values: the origin of NaN in Python itself, saturated activations, runs that differ."""
+"""Derives causes from values: the origin of NaN in Python itself, saturated activations, results that do not repeat."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..tensors import parts
 from ..types import Array, Origin, Repeat, RuntimeId, Saturation, WorstElement
 from .measuring import in_samples, operands_of, pairs_elements
 
-#: An element is at a bound when it is as near as this; float32's sigmoid is there from about 14 on.
+#: An element is at a bound if it is this near; in float32, a sigmoid is there from an input of about 14 on.
 _NEAR = 1e-6
-#: Fewer elements than this say nothing of an activation.
+#: Fewer elements than this are too few to judge an activation by.
 _FEWEST = 16
 _BOUNDS: Mapping[str, tuple[float, ...]] = {
     "sigmoid": (0.0, 1.0),
@@ -27,10 +27,10 @@ _BOUNDS: Mapping[str, tuple[float, ...]] = {
 
 
 def origin(point: Point, single: Array, double: Array | None, operands: Mapping[str, Array]) -> Origin | None:
-    """The first element that artifact:float32 makes NaN of what is no NaN, or infinite of what is finite.
+    """Find the first element that artifact:float32 turns from a number into NaN, or from a finite value into infinity.
 
-    None where there is none. Where the operation pairs elements, what counts is those that it pairs; else all
-    of the same sample.
+    None if there is none. If the operation is elementwise, the operands of an element are those at its place; else all
+    values of the same sample.
     """
     value = parts(single)
     if value.dtype.kind != "f" or point.constant or (bad := ~np.isfinite(value)).sum() == 0:
@@ -61,7 +61,7 @@ def origin(point: Point, single: Array, double: Array | None, operands: Mapping[
 def _reads_only(
     holds: Callable[[Array], Array], shape: tuple[int, ...], operands: Mapping[str, Array], *, paired: bool
 ) -> Array:
-    """Of which elements that holds of all that they were computed from."""
+    """Tell for each element whether `holds` is true for all values that it was computed from."""
     result = np.ones(shape, bool)
     for value in operands.values():
         if value.dtype.kind not in "fc":
@@ -85,7 +85,10 @@ def _broadcasts(given: tuple[int, ...], into: tuple[int, ...]) -> bool:
 
 
 def saturation(point: Point, value: Array) -> Saturation | None:
-    """How much of an activation's result lies at its bounds; None for what is no activation, or too small."""
+    """Measure how much of an activation's result lies at its bounds.
+
+    None for a different operation, or too few elements.
+    """
     bounds = _BOUNDS.get(point.activation)
     if bounds is None or value.size < _FEWEST or value.dtype.kind != "f":
         return None
@@ -100,9 +103,10 @@ def repeats(
     again: Mapping[str, Array],
     samples: Sequence[int],
 ) -> Iterator[Repeat]:
-    """Outputs whose second value differs from the first in any bit; two NaN are alike, whatever their bits.
+    """Find outputs whose second value differs from the first in any bit; two NaN are equal, whatever their bits.
 
-    `outputs` are the model's names and the artifact's, by which the values are; `samples` their places in the input.
+    `outputs` maps the model's names to the artifact's, by which the values are given; `samples` are the indices of the
+    samples in the whole input.
     """
     for tensor, name in outputs.items():
         if name not in first or name not in again:
@@ -120,7 +124,7 @@ def repeats(
 
 
 def _differs(one: Array, two: Array) -> Array:
-    """Where two arrays differ; 0 and -0 do."""
+    """Tell for each element whether the two arrays differ; 0 and -0 differ, two NaN are equal."""
     if one.dtype.kind != "f":
         return np.asarray(one != two)
     alike = (one == two) & (np.signbit(one) == np.signbit(two))

@@ -1,4 +1,4 @@
-"""Finds where the artifact starts to differ from its model, by running both in Python, point by point."""
+"""Finds where the artifact starts to differ from its model: runs both in Python, and compares them point by point."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from .measuring import Expected, located, renumbered, role
 
 _WORST = 3
 _MOST_NAMES = 3
-#: What a group takes is counted as for so many browsers: the model's values, and the operation alone on them.
+#: The memory of a group counts as for so many browsers: the model's values, and the operation in isolation on them.
 _LIKE_BROWSERS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The results by point, and why points could not be compared where that is worth telling."""
+    """The results by point, and notes on points that could not be compared."""
 
     results: Mapping[str, PointResult]
     notes: tuple[str, ...] = ()
-    rewritten: frozenset[str] = frozenset()  # points that the converter gave another value
+    rewritten: frozenset[str] = frozenset()  # points whose value the converter changed on purpose
 
 
 class Side(Protocol):
     """The model or its artifact in Python."""
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of points, computed from `feeds` alone."""
+        """Compute the values of points from `feeds` alone."""
 
 
 @dataclass(slots=True)
 class Sides:
-    """The model and its artifact in Python, and what is known of both.
+    """The model and its artifact in Python.
 
-    `model` gives values at those of `points` that are `paired`; `artifact` is measured against it, with what
-    float32 costs there (`single` against `artifact`) as the noise floor. `model_id` and `artifact_id` are what
-    they are called: in float64, or in float32 where one of the two has no float64.
+    `model` returns values for the `points` that are in `paired`. `artifact` is compared with it; the error of `single`
+    against `artifact`, which is that of float32, is the noise floor. `model_id` and `artifact_id` name the two
+    runtimes: in float64, or in float32 if one of the two cannot run in float64.
     """
 
     model: Side
@@ -55,16 +55,19 @@ class Sides:
     artifact_id: RuntimeId
     points: Sequence[Point]
     paired: Collection[str]
-    outputs: Mapping[str, str]  # the point of each, by the model's name
+    outputs: Mapping[str, str]  # by the model's name, the point of each output
     feeds: Mapping[str, Array]
-    in_float32: Collection[str] = ()  # points of the artifact behind operations that have no float64
+    in_float32: Collection[str] = ()  # points of the artifact after operations that have no float64 kernel
     _inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._inputs = {point.name: point.inputs for point in self.points}
 
     def region(self, point: Point, rewritten: Collection[str]) -> Region:
-        """What stands for `point` when it runs alone; `rewritten` points have no value in the model."""
+        """Find what has to run to compute `point` in isolation.
+
+        `rewritten` points have no counterpart in the model.
+        """
         cut: dict[str, None] = {}
         within: dict[str, None] = {}
         pending = list(reversed(point.inputs))
@@ -79,7 +82,7 @@ class Sides:
 
 
 def _together(region: Region) -> str | None:
-    """What stands between, in words."""
+    """Describe the points within a region; None if there are none."""
     if not region.within:
         return None
     names, more = region.within[:_MOST_NAMES], len(region.within) - _MOST_NAMES
@@ -89,7 +92,7 @@ def _together(region: Region) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The points nearest before one that the model has too, and those between, which the converter made."""
+    """Points before a point: `cut` are the nearest that the model has too, `within` those between, which it lacks."""
 
     cut: tuple[str, ...]
     within: tuple[str, ...]
@@ -98,16 +101,19 @@ class Region:
 async def trace_conversion(
     sides: Sides, elements: Mapping[str, int], *, samples: Sequence[int], memory_bytes: int
 ) -> Converted:
-    """Compare every paired point, in the whole run and, where that differs, alone on the model's own values.
+    """Compare every paired point in the whole run, and each that differs in isolation, on the model's values.
 
-    A point whose difference reaches no output is what a converter makes of two operations that it merges: it is
-    not compared. `elements` has the number of elements of every point; `samples` are places in the whole input.
+    A point whose difference reaches no output is left out: a converter that merges two operations makes such points.
+    `elements` has the number of elements of every point; `samples` are the indices of the samples in the whole input.
     """
     return await _Conversion(sides, elements, samples, memory_bytes).run()
 
 
 async def computed(sides: Sides, name: str, fed: Mapping[str, Array], expected: Array) -> Comparison | None:
-    """The artifact's point, computed from these values of others, against a value; None where that cannot be had."""
+    """Compute one point of the artifact from the values `fed`, and compare it with `expected`.
+
+    None if it cannot run.
+    """
     return await _Conversion(sides, {}, (), 0).computed(name, fed, expected)
 
 
@@ -135,7 +141,7 @@ class _Conversion:
             await self._run_alone(group, inherited, rewritten)
         rewritten |= await self._merged(points, inherited, rewritten)
         if not any(result.role == "source" for result in self._alone.values()):
-            # Many points may each do a little: which ones, only those can tell that pass in the whole run.
+            # No point fails in isolation: many points may each add a small error, so points that pass are run too.
             for group in self._groups([p for p in points if p.name in self._before(live) - failing]):
                 await self._run_alone(group, inherited, rewritten)
         await self._measure_effects()
@@ -151,7 +157,7 @@ class _Conversion:
         return [group.points for segment in plan.segments for group in segment.groups]
 
     async def _inherited(self, points: Sequence[Point]) -> dict[str, Comparison]:
-        """The whole artifact against the whole model."""
+        """Compare points of the whole artifact with those of the whole model."""
         sides, names = self._sides, [point.name for point in points]
         expected = await self._values(sides.model, sides.feeds, names)
         given = await self._values(sides.artifact, sides.feeds, list(expected))
@@ -162,7 +168,7 @@ class _Conversion:
         }
 
     async def _values(self, side: Side, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
-        """Values of as many as can be had."""
+        """Return the values that a side can compute; add a note for each that it cannot."""
         try:
             return await side.run(feeds, names) if names else {}
         except RuntimeFailedError as error:
@@ -176,7 +182,7 @@ class _Conversion:
         }
 
     def _floor(self, name: str, single: Array | None, double: Array) -> Statistics | None:
-        """What float32 costs the artifact at a point; None where that is not known."""
+        """Measure the error of float32 in the artifact at a point; None if it is not known."""
         if single is None or single is double or name in self._sides.in_float32:
             return None
         return Expected(single, double).floor
@@ -203,7 +209,7 @@ class _Conversion:
         return judged(measure(given, expected, expected, start=0, top_k=_WORST))
 
     def _live(self, points: Sequence[Point], failing: Collection[str], inherited: Mapping[str, Comparison]) -> set[str]:
-        """The failing points whose difference reaches an output through others that fail."""
+        """Return the failing points whose difference reaches an output through other failing points."""
         readers: dict[str, set[str]] = {}
         for point in points:
             if point.name in inherited:
@@ -218,7 +224,7 @@ class _Conversion:
         return live
 
     def _before(self, names: Collection[str]) -> set[str]:
-        """Points that these are computed from."""
+        """Return the points that these points depend on."""
         needed: set[str] = set()
         for point in reversed(self._sides.points):
             if point.name in names or point.name in needed:
@@ -228,7 +234,7 @@ class _Conversion:
     async def _run_alone(
         self, points: Sequence[Point], inherited: Mapping[str, Comparison], rewritten: Collection[str]
     ) -> None:
-        """Each of these operations on the model's values."""
+        """Run each of these operations on the model's values."""
         sides = self._sides
         regions = {point.name: sides.region(point, rewritten) for point in points}
         needed = dict.fromkeys([*regions, *(n for r in regions.values() for n in r.cut if n not in sides.feeds)])
@@ -244,7 +250,7 @@ class _Conversion:
         return await self.computed(point.name, {name: values[name] for name in region.cut}, values[point.name])
 
     async def computed(self, name: str, fed: Mapping[str, Array], expected: Array) -> Comparison | None:
-        """What the artifact computes at a point from these values; None where it cannot."""
+        """Compute one point of the artifact from these values, and compare it; None if the artifact cannot run."""
         sides = self._sides
         given = await self._values(sides.artifact, fed, [name])
         if name not in given:
@@ -276,7 +282,7 @@ class _Conversion:
     async def _merged(
         self, points: Sequence[Point], inherited: Mapping[str, Comparison], rewritten: Collection[str]
     ) -> set[str]:
-        """Sources that are none: what reads them is right when the two run as one, as after a fold of weights."""
+        """Return sources that the converter merged with their readers, as in a fold of weights, without an error."""
         merged: set[str] = set()
         sources = {name for name, result in self._alone.items() if result.role == "source"}
         cuts = {point.name: self._sides.region(point, rewritten).cut for point in points}
@@ -297,7 +303,7 @@ class _Conversion:
         return merged
 
     async def _measure_effects(self) -> None:
-        """What the error of each source alone does to the outputs; of many, of those that err most by themselves."""
+        """Measure the effect of the error of each source on the outputs; if there are many, of the largest errors."""
         sources = {name: result for name, result in self._alone.items() if result.role == "source"}
 
         def size(name: str) -> float:
@@ -307,12 +313,12 @@ class _Conversion:
         for name in sorted(sources, key=size, reverse=True)[:MOST]:
             try:
                 effect = await self._effect(name, sources[name])
-            except RuntimeFailedError:  # what the wrong value leads to has no result in Python
+            except RuntimeFailedError:  # Python cannot run with the wrong value
                 continue
             self._alone[name] = replace(sources[name], effect=effect)
 
     async def _effect(self, name: str, source: PointResult) -> Effect | None:
-        """The artifact with the model's value at this point, against the artifact with its own wrong value there."""
+        """Compare the artifact with the model's value at this point to the artifact with its own wrong value there."""
         sides, region = self._sides, self._regions[name]
         cut = [other for other in region.cut if other not in sides.feeds]
         model = {**sides.feeds, **await sides.model.run(sides.feeds, [name, *cut])}

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from ..model import Model
 
 _MOST = 3
-#: Arguments that play no part in what a layer computes.
+#: Arguments that do not change the result of a layer.
 _UNUSED = ("name", "dtype", "trainable", "module", "registered_name", "build_config", "batch_input_shape", "seed")
 _UNUSED_ENDINGS = ("_initializer", "_regularizer", "_constraint")
-#: Weights that differ by less, relative to their largest, are the same: folding rounds them in another order.
+#: Weights that differ by less, relative to the largest, are equal: folding may round in a different order.
 _SAME = 1e-6
 _ALIKE = 1e-3
 _ABSENT = "absent"
 
 
 def differences(model: Model, artifact: ArtifactInfo, points: Sequence[Point]) -> dict[str, str]:
-    """For each of these points whose attributes or weights are not those of a fresh conversion, which and how.
+    """Compare attributes and weights of these points with those of a fresh conversion of the model.
 
-    ConversionError and ArtifactFileError: there is nothing to compare with.
+    ConversionError and ArtifactFileError if there is no fresh conversion to compare with.
     """
     from ..conversion import convert
 
@@ -97,7 +97,7 @@ def _of_node(
 
 
 def _read(attribute: Mapping[str, Any]) -> Any:
-    """A node's attribute, in words."""
+    """Format an attribute of a node."""
     for kind, value in attribute.items():
         if kind == "s":
             return _text(value)
@@ -115,7 +115,7 @@ def _text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Values that mean the same look the same: 2 and [2, 2], (1,) and [1]."""
+    """Normalize values with the same meaning, such as 2 and [2, 2], (1,) and [1]."""
     if isinstance(value, list | tuple):
         items = [_plain(item) for item in value]
         return items[0] if items and all(item == items[0] for item in items) else items

@@ -11,13 +11,14 @@ from .asking import Asker
 from .expecting import Reference
 from .measuring import Expected
 
-#: So many sources of one runtime are measured, the largest own errors first: each takes one run in Python.
+#: The effects of so many sources of a runtime are measured, the largest errors first: each takes a run in Python.
 MOST = 8
 
 
 class Effects:
-    """`reference` is Python's side in its best precision; `outputs` has what Python gives, by output of the model.
+    """Python's side for the effects of sources.
 
+    `reference` is the artifact in Python in the best precision; `outputs` has Python's values, by output of the model.
     `names` maps the outputs of the model to names that `reference` knows.
     """
 
@@ -47,7 +48,10 @@ class Effects:
 
 
 def largest_effect(moved: Mapping[str, Comparison]) -> Effect | None:
-    """The effect on the output that moves most; `moved` compares each output with what it is without the error."""
+    """Return the effect on the output that moves most.
+
+    `moved` compares each output with its value without the error.
+    """
     found = [_effect(output, row) for output, row in moved.items()]
     return max(found, key=lambda effect: effect.share, default=None)
 
@@ -59,7 +63,7 @@ def _effect(output: str, row: Comparison) -> Effect:
 
 
 def worth_measuring(points: Sequence[TracePoint], asker: Asker) -> list[tuple[TracePoint, PointResult]]:
-    """The sources of a runtime that are measured."""
+    """Return the sources of a runtime whose effect is measured."""
     found = [(p, r) for p in points for r in p.results if r.runtime == asker.id and r.role == "source"]
 
     def size(source: tuple[TracePoint, PointResult]) -> float:

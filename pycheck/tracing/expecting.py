@@ -1,4 +1,4 @@
-"""Runs Python's side of a trace: the artifact's value at every point, in float32 and float64, in groups."""
+"""Runs Python's side of a trace: computes the artifact's value at every point, in float32 and float64, in groups."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from .measuring import Expected, described
 
 
 class Reference(Protocol):
-    """`artifact:float32` or `artifact:float64`."""
+    """The artifact in Python: `artifact:float32` or `artifact:float64`."""
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The artifact's points, in topological order."""
+        """Return the artifact's points, in topological order."""
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of points, computed from `feeds` alone."""
+        """Compute the values of points from `feeds` alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class InFloat32:
-    """What `double` computes in float32 after all: by point the operations behind it, and points that are such."""
+    """Operations without a float64 kernel: by point those before it, and the points that are such operations."""
 
     behind: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     alone: Collection[str] = ()
 
     def is_measured(self, point: Point) -> bool:
-        """Whether the point by itself, on given operands, is computed in float64."""
+        """Tell whether the point in isolation, on given operands, is computed in float64."""
         before = {operation for name in point.inputs for operation in self.behind.get(name, ())}
         return point.name not in self.alone and before.issuperset(self.behind.get(point.name, ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One group with what Python has of it.
+    """One group of points with Python's values.
 
-    `inherited` is what the points have in the whole model, `own` what the operations make of `operands`, which
-    are artifact:float32's values; `notes` says why an operation does not run alone.
+    `inherited` are the values in the whole model, `own` the results of the operations on `operands`, which are values
+    of artifact:float32. `notes` says why an operation does not run in isolation.
     """
 
     points: tuple[Point, ...]
@@ -54,9 +54,9 @@ class Work:
 
 
 class Expectations:
-    """Computes one group at a time. `double` is None where artifact:float64 cannot run.
+    """Python's values of a trace, computed one group at a time. `double` is None if artifact:float64 cannot run.
 
-    `skipped` points are neither asked for nor fed. `whole_nodes` says that what is fed is a node with all of its
+    `skipped` points are neither fetched nor fed. `whole_nodes` says that a node can only be fed with all of its
     outputs, as in graph artifacts. `wanted` are names whose values `outputs` keeps, in float32 and float64.
     """
 
@@ -84,7 +84,7 @@ class Expectations:
         self.notes: dict[str, None] = {}
 
     async def of(self, group: groups.Group, read_later: Collection[str], kept_bytes: int) -> Work:
-        """A group's values; of these and earlier ones as many bytes as told are kept, where they are `read_later`."""
+        """Compute the values of a group; keep up to `kept_bytes` of values that are in `read_later`."""
         points = group.points
         names = [point.name for point in points]
         read = [n for p in points for n in p.inputs if n not in self._feeds and n not in self._skipped]
@@ -111,7 +111,7 @@ class Expectations:
         )
 
     def expected(self, name: str, single: Array, double: Array | None) -> Expected:
-        """What Python has at a point, or an output, of the whole artifact."""
+        """Return Python's value at a point, or an output, of the whole artifact."""
         return Expected(single, double, is_measured=name not in self._in_float32.behind)
 
     def _keep(
@@ -121,7 +121,7 @@ class Expectations:
         read_later: Collection[str],
         kept_bytes: int,
     ) -> None:
-        """Values to go on from, so that no group computes again what an earlier one has; newest first."""
+        """Keep values for later groups, so that these compute nothing again; the newest come first."""
         doubles = {**self._kept_double, **double}
         self._kept, self._kept_double = {}, {}
         for name in reversed(list(single)):
@@ -136,7 +136,7 @@ class Expectations:
                 self._kept_double[name] = doubles[name]
 
     async def _in_double(self, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
-        """What float64 has of these; a name that it cannot give is left out, which a note tells."""
+        """Compute values in float64; leave out a name that float64 cannot compute, and add a note."""
         if self._double is None:
             return {}
         try:
@@ -153,7 +153,10 @@ class Expectations:
     async def _alone(
         self, points: Sequence[Point], single: Mapping[str, Array]
     ) -> tuple[dict[str, Array | None], dict[str, str]]:
-        """Each operation in float64 on what artifact:float32 has for its operands, or why it does not run alone."""
+        """Run each operation in float64 on operands of artifact:float32.
+
+        Return also why one does not run in isolation.
+        """
         values: dict[str, Array | None] = {}
         notes: dict[str, str] = {}
         for point in points:
@@ -172,11 +175,11 @@ class Expectations:
                 except RuntimeFailedError as error:
                     notes[point.name] = f"Python cannot run it in isolation: {first_line(error)}"
                 if self._double is None and point.name in values:
-                    values[point.name] = None  # artifact:float32 has the same by itself
+                    values[point.name] = None  # without float64, the value in the whole run is the same
         return values, notes
 
     async def of_outputs(self, names: Iterable[str]) -> None:
-        """See to it that `outputs` has these, points or not."""
+        """Add the values of these names to `outputs`; they need not be points."""
         missing = [name for name in names if name not in self.outputs]
         if missing:
             single = await self._single.run(self._feeds, missing)
@@ -194,7 +197,7 @@ def _described(point: Point, single: Mapping[str, Array], double: Mapping[str, A
 
 
 def _twice(names: Iterable[str]) -> str | None:
-    """A node that two of these names are outputs of."""
+    """Return a node of which two of these names are outputs; None if there is none."""
     seen: set[str] = set()
     for name in names:
         node, separator, index = name.rpartition(":")
@@ -206,5 +209,5 @@ def _twice(names: Iterable[str]) -> str | None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """Return the first line of an error message."""
     return str(error).splitlines()[0][:200]

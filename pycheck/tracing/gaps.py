@@ -1,8 +1,8 @@
 """Finds layers or operations that only the model or only its artifact has, at the point where the two first differ.
 
-An operation of the artifact that reads something else than the model's does is right and shows the difference first.
-It is run on the model's values of what lies before it there: where it then gives the model's value, what lies between
-is missing. Where it does so once an operation of the artifact is passed over, that one is additional.
+An operation of the artifact with a wrong input is right itself, but shows the difference first. It is run on the
+model's values of points before it. If it then returns the model's value, the model's operations between are missing in
+the artifact. If it does so once an operation of the artifact is skipped, that operation is additional.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .conversion import Converted, Region, Sides, computed
 from .effects import MOST
 from .model_graph import ModelGraph
 
-#: Tensors of the model that are tried in place of one that an operation reads.
+#: The most tensors of the model that are tried as a replacement for an operand.
 _MOST_TRIED = 24
-#: Points nearest before an operation that may stand for something else than they compute.
+#: The most points before an operation whose value may be replaced.
 _MOST_REPLACED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The model's graph, the tensors that points and inputs of the artifact are, and those of the model's outputs.
+    """The model's graph, with the tensors for points and inputs of the artifact and for outputs of the model.
 
-    The model's side also gives values of the graph's unpaired tensors and of outputs, by the names of the tensors.
+    The model's side also returns values of the graph's unpaired tensors and of outputs, by the names of the tensors.
     """
 
     graph: ModelGraph
@@ -39,7 +39,7 @@ class Between:
 
 
 async def with_gaps(sides: Sides, model: Between, found: Converted) -> Converted:
-    """The results, with the gap before each source, and behind a point that is an output too early."""
+    """Add the gap before each source, and the gap after each point that is an output of the artifact too early."""
     points = {point.name: point for point in sides.points}
     results = dict(found.results)
     sources = [name for name, result in results.items() if result.role == "source"]
@@ -60,13 +60,13 @@ def _effect(result: PointResult) -> float:
 
 
 def _agrees(result: PointResult | None) -> bool:
-    """Whether the artifact gives the model's value at a point, at least from the model's values before it."""
+    """Tell whether the artifact computes the model's value at a point, in the whole run or from the model's values."""
     comparisons = (result.inherited, result.own) if result else ()
     return any(comparison is not None and comparison.passed for comparison in comparisons)
 
 
 async def _behind(sides: Sides, model: Between, output: str, name: str) -> Gap | None:
-    """What the model has between a point that is its output in the artifact and its own output."""
+    """Find what the model computes between a point that is an output of the artifact and its own output."""
     last = model.outputs[output]
     nodes = model.graph.behind(model.pairs[name], [*model.graph.before(last), last.partition(":")[0]])
     if model.pairs[name] == last or not nodes:
@@ -81,7 +81,7 @@ async def _behind(sides: Sides, model: Between, output: str, name: str) -> Gap |
 
 
 async def _changing(sides: Sides, model: Between, path: Sequence[str], value: Array) -> list[str]:
-    """Nodes of a path behind the last one that still has this value: a bias of zeros is not missing."""
+    """Return the nodes of a path after the last one that still has this value: a bias of zeros is not missing."""
     begin = 0
     for place, node in enumerate(path):
         if (tensor := f"{node}:0") in model.graph.unpaired:
@@ -91,7 +91,7 @@ async def _changing(sides: Sides, model: Between, path: Sequence[str], value: Ar
 
 
 class _Search:
-    """For one source of a wrong conversion."""
+    """The search for the gap before one source of a wrong conversion."""
 
     def __init__(self, sides: Sides, model: Between, found: Converted, point: Point, region: Region) -> None:
         self._sides = sides
@@ -103,7 +103,10 @@ class _Search:
         self._points = {other.name: other for other in sides.points}
 
     async def gap(self, *, tried: bool) -> Gap:
-        """What lies before the point; with `tried` also what of that is established."""
+        """Find the model's layers before the point.
+
+        With `tried`, also run the point to find what is missing or additional.
+        """
         gap = Gap(self._point.op, self._model.graph.layers_of(self._nodes))
         if not tried or self._is_right():
             return gap
@@ -111,7 +114,7 @@ class _Search:
             return (
                 await self._without_missing(gap) or await self._without_extra(gap) or await self._replaced(gap) or gap
             )
-        except RuntimeFailedError:  # the model cannot be asked for these tensors
+        except RuntimeFailedError:  # the model cannot return these tensors
             return gap
 
     def _is_right(self) -> bool:
@@ -119,7 +122,7 @@ class _Search:
         return result.own is not None and result.own.passed is True
 
     async def _without_missing(self, gap: Gap) -> Gap | None:
-        """With the model's value of a tensor that the artifact has not, in place of one before it that agrees."""
+        """Try the model's value of a tensor that the artifact lacks, as a replacement for an operand that agrees."""
         for name in self._region.cut:
             if name not in self._sides.feeds and not _agrees(self._found.results.get(name)):
                 continue
@@ -139,7 +142,10 @@ class _Search:
         return None
 
     async def _without_extra(self, gap: Gap) -> Gap | None:
-        """With what an operation reads in place of its result; else with the model's value before several of them."""
+        """Try the input of an operation as a replacement for its result.
+
+        Else the model's value before several operations.
+        """
         sides, cut = self._sides, await self._expected(self._region.cut)
         regions = {name: sides.region(self._points[name], self._found.rewritten) for name in self._region.within}
         for name in regions:
@@ -154,7 +160,7 @@ class _Search:
         return None
 
     async def _replaced(self, gap: Gap) -> Gap | None:
-        """With the model's value of a tensor in place of a result of the artifact that no tensor of the model is."""
+        """Try the model's value of a tensor as a replacement for a result of the artifact that has no counterpart."""
         graph = self._model.graph
         for name in self._region.within[:_MOST_REPLACED]:
             for tensor in list(graph.results_first(self._nodes))[:_MOST_TRIED]:
@@ -168,7 +174,7 @@ class _Search:
         return tuple((name, self._points[name].op) for name in points if not self._points[name].constant)
 
     async def _gives_the_models(self, instead: Mapping[str, Array]) -> bool:
-        """Whether the operation computes the model's value with these values in place of some that it reads."""
+        """Tell whether the operation computes the model's value if these values replace some of its operands."""
         expected = await self._expected([*self._region.cut, self._point.name])
         fed = {name: expected[name] for name in self._region.cut} | dict(instead)
         comparison: Comparison | None = await computed(self._sides, self._point.name, fed, expected[self._point.name])

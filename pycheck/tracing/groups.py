@@ -9,26 +9,26 @@ from dataclasses import dataclass
 
 from ..artifact import Point
 
-#: Bytes an element takes in Python while its point is looked at: float32, float64, the operation alone in
-#: float64, and what comparing them takes; then the whole run and the operation alone, of each runtime.
+#: Bytes that an element takes in Python while its point is compared: float32, float64, the operation in isolation in
+#: float64, and the comparison; then, for each runtime, the whole run and the operation in isolation.
 _REFERENCE_BYTES = 4 + 8 + 8 + 4
 _RUNTIME_BYTES = 4 + 4
 _INPUT_BYTES = 4
-#: Bytes it takes in a runtime's page until it is fetched.
+#: Bytes that an element takes in a runtime's page until it is fetched.
 _HELD_BYTES = 4
 
-#: Of the memory: one group in Python, of which some are under way, and Python's values that later groups read.
+#: Shares of the memory: one group in Python, of which several run at once; Python's values that later groups read.
 _GROUP_SHARE, _KEPT_SHARE = 1 / 4, 1 / 8
-#: Every page may hold this much more.
+#: Every page may use this much in addition.
 _HELD_SHARE = 1 / 2
 
-#: What is used unless a size is given: the first; more if the largest value needs it, up to the second.
+#: The default memory is the first size; it grows up to the second if the largest value needs more.
 _USUAL_BYTES, _MOST_BYTES = 400 << 20, 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Points that Python looks at together, and the memory that takes, in bytes."""
+    """Points that Python computes together, and the memory that they take, in bytes."""
 
     points: tuple[Point, ...]
     size_bytes: int
@@ -36,21 +36,21 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Groups whose values come from one run of the whole model, which each page holds until they are fetched."""
+    """Groups whose values come from one run of the whole model; each page keeps the values until they are fetched."""
 
     groups: tuple[Group, ...]
 
     @property
     def names(self) -> list[str]:
-        """Its points."""
+        """Return the names of its points."""
         return [point.name for group in self.groups for point in group.points]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All points in topological order, and what needs more than the memory by itself, with the reason.
+    """All points in topological order, and points that exceed the memory alone, with the reason.
 
-    `kept_bytes` is for Python's values that later groups read.
+    `kept_bytes` is the memory for Python's values that later groups read.
     """
 
     segments: tuple[Segment, ...]
@@ -59,24 +59,24 @@ class Plan:
 
     @property
     def group_count(self) -> int:
-        """In all segments."""
+        """Count the groups of all segments."""
         return sum(len(segment.groups) for segment in self.segments)
 
     @property
     def points(self) -> list[Point]:
-        """Without those that are too large."""
+        """Return all points, without those that are too large."""
         return [point for segment in self.segments for group in segment.groups for point in group.points]
 
 
 def cut(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int, memory_bytes: int) -> Plan:
-    """The plan; `elements` has the number of elements of every point and input, over all traced samples.
+    """Divide points into segments and groups; `elements` has the number of elements of each, over all traced samples.
 
     A point that needs more than its share is a group, or a segment, of its own.
     """
     too_large: dict[str, str] = {}
     segments: list[list[list[Point]]] = []
     sizes: list[list[int]] = []
-    used = held = memory_bytes  # so that the first point begins both
+    used = held = memory_bytes  # the first point then starts a segment and a group
     for point in points:
         needed, holding = _needed(point, elements, runtimes), elements[point.name] * _HELD_BYTES
         if needed > memory_bytes:
@@ -106,7 +106,7 @@ def cut(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int, 
 
 
 def usual_memory(points: Iterable[Point], elements: Mapping[str, int], *, runtimes: int) -> int:
-    """What a trace may take if nobody says so; `elements` as in `cut`."""
+    """Compute the default memory of a trace; `elements` as in `cut`."""
     return min(max(_USUAL_BYTES, _largest(points, elements, runtimes)), _MOST_BYTES)
 
 
@@ -118,16 +118,16 @@ def fitting(
     memory_bytes: int,
     most: int,
 ) -> int:
-    """Over how many samples, at most so many, even the largest value fits into the memory; at least one.
+    """Return the number of samples, from 1 to `most`, for which even the largest value fits into the memory.
 
-    `elements` gives those of `cut` for a number of samples.
+    `elements` returns the `elements` of `cut` for a number of samples.
     """
     counts = range(most, 1, -1)
     return next((n for n in counts if _largest(points, elements(n), runtimes) <= memory_bytes), 1)
 
 
 def _largest(points: Iterable[Point], elements: Mapping[str, int], runtimes: int) -> int:
-    """What the largest value needs; of a point that cannot be traced no size is known."""
+    """Return the memory of the largest value; points that cannot be traced have no known size and are left out."""
     known = (point for point in points if point.name in elements)
     return max((_needed(point, elements, runtimes) for point in known), default=0)
 
@@ -138,14 +138,14 @@ def _needed(point: Point, elements: Mapping[str, int], runtimes: int) -> int:
 
 
 class Pool:
-    """Memory that is lent and given back, in the order of asking."""
+    """A bounded amount of memory that tasks take and give back, first come first served."""
 
     def __init__(self, size_bytes: int) -> None:
         self._size = self._free = size_bytes
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, size_bytes: int) -> None:
-        """Wait until so much is free, and take it; ValueError for more than there is at all."""
+        """Wait until so much is free, and take it; ValueError if it is more than the whole pool."""
         if size_bytes > self._size:
             raise ValueError(f"{size_bytes} bytes of {self._size}")
         if not self._waiting and size_bytes <= self._free:
@@ -156,7 +156,7 @@ class Pool:
         await turn
 
     def give(self, size_bytes: int) -> None:
-        """Give back, and let in whoever now fits."""
+        """Give memory back, and let waiting tasks continue if it is now enough for them."""
         self._free += size_bytes
         while self._waiting and (self._waiting[0][0] <= self._free or self._waiting[0][1].cancelled()):
             wanted, turn = self._waiting.popleft()
@@ -166,6 +166,6 @@ class Pool:
 
 
 def readable(size: int) -> str:
-    """A size in kB, MB or GB."""
+    """Format a size in kB, MB or GB."""
     unit, divisor = ("GB", 1e9) if size >= 1e9 else ("MB", 1e6) if size >= 1e6 else ("kB", 1e3)
     return f"{size / divisor:.3g} {unit}"

@@ -32,7 +32,7 @@ from ..types import (
 LARGEST_HALF = 65504.0
 SMALLEST_HALF = 2.0**-24
 
-#: Operations and layers whose element is computed from the elements at its own place, so that these explain it.
+#: Elementwise operations and layers: the operands at the same place explain a wrong element.
 _ELEMENTWISE = frozenset(
     re.split(
         r"\s+",
@@ -50,11 +50,11 @@ _WORST = 3
 
 
 class Expected:
-    """What Python has at a point: in the dtype of the artifact and, unless it is None, in float64.
+    """Python's value at a point: in the dtype of the artifact and, unless it is None, in float64.
 
-    What all runtimes are measured against is looked at once. Where float64 has another shape, as an operation
-    whose shape depends on values may have, it is left out. `is_measured` is False where float64 is not float64 all
-    the way: then there is no noise floor.
+    The reference of all runtimes is prepared once. The float64 value is left out if its shape differs, which happens
+    if the shape depends on values. `is_measured` is False if artifact:float64 computes a part in float32: then there
+    is no noise floor.
     """
 
     def __init__(self, single: Array, double: Array | None, *, is_measured: bool = True) -> None:
@@ -67,7 +67,7 @@ class Expected:
 
     @cached_property
     def floor(self) -> Statistics | None:
-        """The noise floor: artifact:float32 against artifact:float64; None where that is not measured."""
+        """Measure the noise floor: artifact:float32 against artifact:float64; None if it cannot be measured."""
         if not self.has_double or not self._is_measured:
             return None
         return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST, drawn=False)
@@ -76,10 +76,10 @@ class Expected:
 def compare_point(
     name: str, candidate: Array, expected: Expected, runtime: RuntimeId, *, precision_bits: int, nan: NanPolicy
 ) -> Comparison:
-    """A runtime against the artifact in Python, judged by the automatic tolerance.
+    """Compare a runtime with the artifact in Python, judged by the automatic tolerance.
 
-    What passes is measured quickly: its class matrix and the size of its error, without ULP, relative error,
-    largest class and worst elements, which are None and empty. TypeError for values that are no numbers.
+    A value that passes is only measured quickly: its class matrix and its errors. ULP, relative error, largest class
+    and worst elements are then None or empty. TypeError for values that are not numbers.
     """
     candidate = parts(candidate)
 
@@ -109,7 +109,7 @@ def compare_point(
 
 
 def described(point: Point, value: Array) -> TracePoint:
-    """The point with its range and what half floats would make of it."""
+    """Describe a point: its shape, its range, and its distance from the limits of float16."""
     smallest = largest = None
     if value.dtype.kind in "fc":
         real = parts(value)
@@ -134,7 +134,10 @@ def described(point: Point, value: Array) -> TracePoint:
 
 
 def role(inherited: Comparison | None, own: Comparison | None, *, handing_on: bool, inputs_fail: bool) -> str:
-    """See `PointResult`. Where the operation did not run alone, it is a source when all that it reads is right."""
+    """Decide the role of an operation; see `PointResult`.
+
+    An operation that does not run in isolation is a source if all of its inputs are right.
+    """
     fails, fails_alone = (c is not None and c.passed is False for c in (inherited, own))
     if inherited is None and own is None:
         return "unknown"
@@ -148,7 +151,7 @@ def role(inherited: Comparison | None, own: Comparison | None, *, handing_on: bo
 def located(
     result: PointResult, op: str, inputs: Mapping[str, Array], output_shape: tuple[int, ...], *, is_complex: bool
 ) -> PointResult:
-    """A source with its first wrong element and the operands of that; `output_shape` is that of its parts."""
+    """Add the first wrong element of a source and its operands; `output_shape` is the shape of the value's parts."""
     blamed = result.own if result.own is not None and result.own.passed is False else result.inherited
     if blamed is None or not blamed.worst:
         return result
@@ -159,7 +162,7 @@ def located(
 
 
 def renumbered(result: PointResult, samples: Sequence[int], shape: tuple[int, ...]) -> PointResult:
-    """With the places of samples in the whole input, where a point of this shape has a row for each; else whole."""
+    """Replace the indices of samples by those in the whole input, if a point of this shape has one row per sample."""
     has_rows = shape[:1] == (len(samples),)
 
     def placed(comparison: Comparison | None) -> Comparison | None:
@@ -174,9 +177,10 @@ def renumbered(result: PointResult, samples: Sequence[int], shape: tuple[int, ..
 
 
 def in_samples(element: WorstElement, samples: Sequence[int], shape: tuple[int, ...]) -> WorstElement:
-    """An element, found by its first axis, in the whole input; in the whole tensor if that has no row for each sample.
+    """Return an element with its sample's index in the whole input.
 
-    Points inside have no signature: the boxes of one image and the values of a weight begin with an axis of their own.
+    Without a sample axis, with its index in the tensor. Points within a model have no signature: the boxes of one
+    image and the values of a weight begin with a different axis.
     """
     if shape[:1] == (len(samples),):
         return replace(element, sample=samples[element.sample])
@@ -185,7 +189,7 @@ def in_samples(element: WorstElement, samples: Sequence[int], shape: tuple[int, 
 
 
 def pairs_elements(op: str) -> bool:
-    """Whether an element is computed from the elements at its own place alone."""
+    """Tell whether an operation is elementwise."""
     return op in _ELEMENTWISE
 
 
@@ -197,7 +201,7 @@ def operands_of(
     *,
     is_complex: bool = False,
 ) -> tuple[Operand, ...]:
-    """What an operation read for the element at a place; each part of a complex one is computed from both."""
+    """Return the operands of the element at a place; each part of a complex element depends on both parts."""
     paired = pairs_elements(op) and not is_complex
     return tuple(_operand(name, parts(value), place, output_shape, paired) for name, value in inputs.items())
 
@@ -220,7 +224,7 @@ def _operand(
 
 
 def _aligned(value: Array, place: tuple[int, ...], output_shape: tuple[int, ...]) -> float | None:
-    """The element at the same place, by NumPy's rules of broadcasting; None where shapes do not fit."""
+    """Return the element at the same place after broadcasting by NumPy's rules; None if the shapes do not fit."""
     try:
         if np.broadcast_shapes(value.shape, output_shape) != output_shape:
             return None

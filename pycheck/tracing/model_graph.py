@@ -1,4 +1,4 @@
-"""Finds layers and operations of the model's graph between tensors that the artifact has too."""
+"""Finds layers and operations of the model's graph that lie between tensors that the artifact has too."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _WEIGHTS = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderWithDefault"})
 
 
 class ModelGraph:
-    """The frozen graph of a model beside its artifact.
+    """The frozen graph of a model, compared with its artifact.
 
-    `paired` and `inputs` are the tensors that points and inputs of the artifact are, by their names; `layers` the
-    model's layers with their classes, and `layer_tensors` the result of every call of one (see `LayerCalls`).
-    `unpaired` are the other tensors that hold numbers.
+    `paired` and `inputs` map points and inputs of the artifact to tensors of the model. `layers` are the model's
+    layers with their classes, `layer_tensors` the result of every call of a layer (see `LayerCalls`). `unpaired` are
+    the remaining tensors that hold numbers.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ModelGraph:
         self._names = LayerNames(self._order, layers)
 
     def before(self, tensor: str) -> list[str]:
-        """Nodes that a tensor is computed from and that no point of the artifact is, in topological order."""
+        """Return the nodes that a tensor depends on, without those that the artifact has too, in topological order."""
         found: set[str] = set()
         pending = [node_of(ref) for ref in self._nodes[node_of(tensor)].input]
         while pending:
@@ -51,7 +51,7 @@ class ModelGraph:
         return [name for name in self._order if name in found]
 
     def behind(self, tensor: str, nodes: Collection[str]) -> list[str]:
-        """Those of the nodes, in topological order, that depend on a tensor through others of them."""
+        """Return those of the nodes, in topological order, that depend on a tensor through these nodes only."""
         found = {node_of(tensor)}
         for name in nodes:
             if any(node_of(ref) in found for ref in self._nodes[name].input):
@@ -59,7 +59,7 @@ class ModelGraph:
         return [name for name in nodes if name in found]
 
     def up_to(self, tensor: str, nodes: Collection[str]) -> list[str]:
-        """Those of the nodes that a tensor is computed from, with its own."""
+        """Return those of the nodes that a tensor depends on, including its own node."""
         found = {node_of(tensor)}
         for name in reversed(list(nodes)):
             if name in found:
@@ -67,14 +67,15 @@ class ModelGraph:
         return [name for name in nodes if name in found]
 
     def layers_of(self, nodes: Collection[str]) -> tuple[tuple[str, str], ...]:
-        """The layers whose result is among these nodes, with their classes."""
+        """Return the layers whose result is among these nodes, with their classes."""
         names = (_last(self._results[name]) for name in nodes if name in self._results)
         return tuple((name, self._layers[name]) for name in dict.fromkeys(names) if name in self._layers)
 
     def told(self, nodes: Collection[str], first: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-        """What these nodes are, and which of that are layers: layers that are whole there, else operations.
+        """Name the layers of these nodes, or the operation of a node without a whole layer.
 
-        `first` is the tensor before them: a layer that it is of is not among them as a whole.
+        Return also which are layers. `first` is the tensor before the nodes: the layer that it belongs to is not whole
+        among them.
         """
         partly = self._names.of(node_of(first))
         found: dict[str, str] = {}
@@ -89,13 +90,13 @@ class ModelGraph:
         return tuple(found.items()), tuple(layers)
 
     def name_of(self, tensor: str) -> str:
-        """The layer that a tensor is the result of, else its operation."""
+        """Name the layer whose result a tensor is, or its operation if there is no such layer."""
         node = node_of(tensor)
         layer = _last(self._results.get(node, ""))
         return f"{layer} ({self._layers[layer]})" if layer in self._layers else f"{node} ({self._nodes[node].op})"
 
     def results_first(self, nodes: Collection[str]) -> Iterator[str]:
-        """Tensors of these nodes that hold numbers: results of layers, then the others."""
+        """Yield the numeric tensors of these nodes: results of layers, then the others."""
         for of_layers in (True, False):
             tensors = (f"{name}:0" for name in nodes if (name in self._results) is of_layers)
             yield from (tensor for tensor in tensors if tensor in self.unpaired)

@@ -33,7 +33,7 @@ async def with_points_of(
     probed: Probed,
     options: Options,
 ) -> Trace:
-    """The trace with every point compared with the model's own, which says where the conversion went wrong."""
+    """Compare every point of a trace with the model's own value, which shows where the conversion went wrong."""
     async with AsyncExitStack() as stack:
         try:
             sides, between = await _start_sides(model, artifact, references, feeds, stack)
@@ -55,13 +55,13 @@ async def with_points_of(
 
 
 async def _explained(found: Converted, model: Model, artifact: ArtifactInfo, references: TraceReferences) -> Converted:
-    """With what is different in the files, at the sources of an artifact that was handed over."""
+    """Add differences between the files to the sources, if the artifact was given rather than converted."""
     sources = {name for name, result in found.results.items() if result.role == "source"}
     points = [point for point in references.single.points if point.name in sources]
     loop = asyncio.get_running_loop()
     try:
         texts = await loop.run_in_executor(references.executor, differences, model, artifact, points)
-    except PycheckError:  # the model does not convert to this format now
+    except PycheckError:  # without a fresh conversion there is nothing to compare
         return found
     results = {
         name: replace(result, note="; ".join(filter(None, (result.note, texts.get(name)))) or None)
@@ -77,9 +77,9 @@ async def _start_sides(
     feeds: Mapping[str, Array],
     stack: AsyncExitStack,
 ) -> tuple[Sides, Between]:
-    """Both sides, started, to be closed with the stack; in float64 where that runs, else in float32.
+    """Start both sides, in float64 if that runs, else in float32; `stack` closes them.
 
-    `feeds` are the artifact's inputs. ConversionError for a model that cannot become a graph of constants.
+    `feeds` are the artifact's inputs. ConversionError if the model cannot become a graph of constants.
     """
 
     single, double, executor = references.single, references.double, references.executor
@@ -105,7 +105,7 @@ async def _start_sides(
     ids = (NATIVE_FLOAT64, ARTIFACT_FLOAT64) if double else (NATIVE_FLOAT32, ARTIFACT_FLOAT32)
     known = {point.name for point in single.points}
     last = {name: single.point_of(theirs) for name, theirs in artifact.output_names.items()}
-    outputs = {name: point for name, point in last.items() if point in known}  # without inputs that are handed on
+    outputs = {name: point for name, point in last.items() if point in known}  # without inputs that are also outputs
     own = {tensor: tensor for tensor in (*between.graph.unpaired, *between.outputs.values())}
     points = ModelPoints(ids[0], between.graph.graph_def, between.inputs, {**between.pairs, **own}, executor=executor)
     stack.push_async_callback(points.close)

@@ -13,15 +13,15 @@ from ..graphdef.control_flow import ControlFlow, topological_order
 from ..graphdef.opaque import opaque_tensors, output_types
 from ..graphdef.refs import node_of
 
-#: Scopes that exports and calls put around a model.
+#: Scopes that an export or a call of the model adds to names.
 _CALLS = re.compile(r"(?:Stateful)?PartitionedCall(?:_\d+)?|[Ss]erving_default.*")
 _WEIGHTS = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderWithDefault"})
 
 
 def pair_layers(points: Iterable[Point], layer_tensors: Mapping[str, str]) -> dict[str, str]:
-    """Points of a layers artifact -> tensors of the model: both name the calls of layers alike.
+    """Map the points of a layers artifact to tensors of the model: both use the same names for calls of layers.
 
-    Where a converter took the layers out of a nested model, a layer's own name decides, if it is the only one.
+    If a converter took the layers out of a nested model, the layer's own name decides if it is unique.
     """
     names = [point.name for point in points]
     exact = {name: name for name in names if name in layer_tensors}
@@ -32,20 +32,19 @@ def pair_layers(points: Iterable[Point], layer_tensors: Mapping[str, str]) -> di
 
 
 def _by_last(names: Iterable[str]) -> dict[str, str]:
-    """Names by the last part of them, where that is unique."""
+    """Map the last part of each name to the name, for unique last parts."""
     lasts = [(name.rpartition("/")[2], name) for name in names]
     counts = Counter(last for last, _ in lasts)
     return {last: name for last, name in lasts if counts[last] == 1}
 
 
 def pair_nodes(points: Sequence[Point], graph_def: Any, layer_tensors: Mapping[str, str]) -> dict[str, str]:
-    """Points of a graph artifact -> tensors of the model's frozen graph.
+    """Map the points of a graph artifact to tensors of the model's frozen graph.
 
-    Whoever converts a graph keeps the names of nodes whose value stays. Where few names are the same, as
-    after an export, which wraps the model in scopes of its own, names are compared from the first layer on;
-    one that is not unique on both sides pairs nothing. Where a converter wrote a layer anew, under other names, what
-    leaves it is still the layer's result. Where a converter swapped two operations, which it may do with a pooling and
-    an activation, the value behind both is the one that is the same.
+    A converter keeps the name of a node whose value stays. If few names are equal, as after an export, which adds
+    scopes to all names, names are compared from the first layer on; only names that are unique on both sides count. If
+    a converter wrote a layer again with different names, the last node of the layer is still the layer's result. If a
+    converter swapped two operations, such as a pooling and an activation, the value after both is the one that stays.
     """
     pairs = _by_names(points, numeric_tensors(graph_def), frozenset(_layers(layer_tensors)))
     paired = set(pairs.values())
@@ -57,7 +56,7 @@ def pair_nodes(points: Sequence[Point], graph_def: Any, layer_tensors: Mapping[s
 
 
 def _swapped(points: Sequence[Point], pairs: Mapping[str, str], graph_def: Any) -> list[tuple[str, str]]:
-    """Points of which the second reads nothing but the first, while in the model the first reads the second."""
+    """Find pairs of points where the second reads only the first, while in the model the first reads the second."""
     read = {node.name: [node_of(ref) for ref in node.input] for node in graph_def.node}
     found = [
         (point.inputs[0], point.name)
@@ -75,7 +74,7 @@ def _layers(layer_tensors: Mapping[str, str]) -> Iterator[str]:
 
 
 def _leaving(points: Sequence[Point], results: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The one point of a layer that no other point of it reads, with the layer's result."""
+    """Pair the result of a layer with the one point of the layer that no other of its points reads."""
     for layer, tensor in results.items():
         own = [point for point in points if point.layer == layer.rpartition("/")[2]]
         read = {name for point in own for name in point.inputs}
@@ -95,7 +94,7 @@ def _by_names(points: Sequence[Point], tensors: set[str], layers: Collection[str
 
 
 def numeric_tensors(graph_def: Any) -> set[str]:
-    """Every tensor that can be asked for and holds numbers."""
+    """Return every tensor of a graph that can be fetched and holds numbers."""
     nodes = {node.name: node for node in graph_def.node}
     order = topological_order(nodes, list(nodes))
     inside = ControlFlow.of(nodes, order).inside
@@ -117,7 +116,7 @@ def _by_key(tensors: Iterable[str], layers: Collection[str]) -> dict[str, str]:
 
 
 def _key(tensor: str, layers: Collection[str]) -> str:
-    """The name from the first layer on, without the numbers that tracing puts behind scopes."""
+    """Shorten a name: from the first layer on, without the numbers that tracing adds to scopes."""
     node, index = node_of(tensor), tensor.partition(":")[2]
     parts = [part for part in node.split("/") if not _CALLS.fullmatch(part)]
     named = [layer_of_scope(part, layers) for part in parts[:-1]]

@@ -1,4 +1,4 @@
-"""Measures the size of the value at every point, with a run on few samples."""
+"""Measures the size of the value at every point in a run on few samples."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .selecting import called_again
 _AT_ONCE = 24
 _NUMBERS = "fbiuc"
 _BYTES = 4
-#: Of the memory, what the values of all points may take on each runtime, where nobody says how many samples.
+#: The share of the memory for the values of all points on each runtime, if no number of samples is given.
 _SHARE = 1 / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Points to trace, the number of elements of each in a run of `samples`, and what cannot be traced and why."""
+    """Points to trace, the number of elements of each in a run of `samples`, and points that cannot be traced."""
 
     points: tuple[Point, ...]
     sizes: Mapping[str, int]
@@ -30,11 +30,11 @@ class Probed:
     skipped: Mapping[str, str]
 
     def elements(self, samples: int) -> dict[str, int]:
-        """Elements of every value over so many samples; never too few."""
+        """Estimate the number of elements of every value for so many samples, rounded up."""
         return {name: math.ceil(size * max(1.0, samples / self.samples)) for name, size in self.sizes.items()}
 
     def affordable(self, memory_bytes: int) -> int:
-        """How many samples the memory is enough for, at least one."""
+        """Return the number of samples that fit into the memory, at least one."""
         total = sum(self.sizes[point.name] for point in self.points if point.name in self.sizes)
         return max(1, int(memory_bytes * _SHARE * self.samples / (total * _BYTES or 1)))
 
@@ -42,7 +42,7 @@ class Probed:
 async def probe(
     single: Reference, feeds: Mapping[str, Array], points: Sequence[Point], *, samples: int, is_graph: bool
 ) -> Probed:
-    """Run these points once on `feeds`, the artifact's inputs for so many samples."""
+    """Run these points once on `feeds`, which are the artifact's inputs for so many samples."""
     skipped = {} if is_graph else called_again(single.points)
     sizes = {name: value.size for name, value in feeds.items()}
     names = [point.name for point in points]
@@ -58,7 +58,7 @@ async def probe(
 async def _values(
     single: Reference, feeds: Mapping[str, Array], names: Sequence[str], skipped: dict[str, str]
 ) -> dict[str, Array]:
-    """Values of as many as can be had; one that fails is asked for alone, so that it is known which."""
+    """Return the values that can be fetched; after an error, fetch each alone to find the points that fail."""
     try:
         return await single.run(feeds, names)
     except RuntimeFailedError as error:

@@ -12,7 +12,7 @@ from ..runtimes.native.artifact import ArtifactRuntime
 
 @dataclass(frozen=True, slots=True)
 class TraceReferences:
-    """The artifact in Python, started. Where `double` is None, `failure` says why artifact:float64 cannot run.
+    """The artifact in Python, started. If `double` is None, `failure` says why artifact:float64 cannot run.
 
     `executor` is TensorFlow's one thread.
     """
@@ -26,7 +26,7 @@ class TraceReferences:
 async def start_references(
     single: ArtifactRuntime, beside: ArtifactRuntime, *, executor: Executor, stack: AsyncExitStack
 ) -> TraceReferences:
-    """Start artifact:float64 beside `single`, to be closed with the stack. The graph that `single` read is freed."""
+    """Start artifact:float64 beside `single`; `stack` closes it. The graph that `single` read is freed."""
     double, failure = None, None
     try:
         double = await stack.enter_async_context(beside)

@@ -14,9 +14,9 @@ _MOST_NEAR = 4
 
 
 def of_layers(points: Sequence[Point], names: Iterable[str]) -> tuple[Point, ...]:
-    """The points with these names, those of layers with these names, and the points that they read.
+    """Return the points with these names, the points of layers with these names, and the points that they read.
 
-    UsageError with the nearest names where there is no such point and no such layer.
+    UsageError with the nearest names if no point and no layer has such a name.
     """
     chosen: set[str] = set()
     for name in names:
@@ -44,7 +44,7 @@ def _unknown(points: Sequence[Point], name: str) -> UsageError:
 
 
 def upstream(points: Sequence[Point], names: Collection[str]) -> tuple[Point, ...]:
-    """The points with these names and all that they are computed from."""
+    """Return the points with these names and all points that they depend on."""
     needed = set(names)
     for point in reversed(points):
         if point.name in needed:
@@ -53,7 +53,10 @@ def upstream(points: Sequence[Point], names: Collection[str]) -> tuple[Point, ..
 
 
 def called_again(points: Iterable[Point]) -> dict[str, str]:
-    """Points of layers that are called more than once, which are named ``layer@1`` from the second call on."""
+    """Return the points of layers that are called more than once.
+
+    From the second call on, they are named ``layer@1``.
+    """
     names = [point.name for point in points]
     layers = {name.partition("@")[0] for name in names if "@" in name}
     reason = "its layer is called more than once, and tfjs-layers cannot return the value of each call"
@@ -61,7 +64,7 @@ def called_again(points: Iterable[Point]) -> dict[str, str]:
 
 
 def worst_samples(comparisons: Iterable[Comparison], *, count: int, total: int) -> tuple[int, ...]:
-    """So many samples of `total`: those that failed, the worst of each comparison first, then the first ones."""
+    """Select up to `count` samples: those that failed, the worst of each comparison first, then the first ones."""
     ranked: list[list[int]] = []
     for comparison in comparisons:
         if comparison.passed is False:

@@ -46,7 +46,7 @@ from .tracer import Traced, Tracer
 if TYPE_CHECKING:
     from ..model import Model
 
-#: Fewer where that many would take too much of the memory.
+#: The default number of samples; fewer if these need too much memory.
 _MOST_SAMPLES = 8
 
 Observer = Callable[[str, str, int, int], None]
@@ -54,9 +54,9 @@ Observer = Callable[[str, str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class TraceInputs:
-    """What is traced on, and what the model in Python gives for it (`size` and `classes`, see the references).
+    """The inputs of a trace, and the model's outputs for them in Python; for `size` and `classes` see the references.
 
-    All by the model's names; `samples` are their places in the whole input.
+    All are by the model's names; `samples` are their indices in the whole input.
     """
 
     tensors: Tensors
@@ -77,14 +77,13 @@ async def trace_run(
     options: Options,
     observe: Observer,
 ) -> Report:
-    """The report of a comparison with its trace, the findings of that, and a verdict that knows both.
+    """Trace a comparison; return its report with the trace, the findings of that, and an updated verdict.
 
-    `model` loads the model, which is asked for only where the artifact is not what it was made from.
-    `draw` gives so many samples, or more where it has reasons. `candidates` have loaded the artifact. With
-    `only_failed` the points that a failed output is computed from are traced, else all, and only those of
-    `options.layers` where there are any.
+    `model` loads the model, only if the artifact has to be compared with it point by point. `draw` returns so many
+    samples, or more if the model needs it. `candidates` have loaded the artifact. With `only_failed`, the points that
+    a failed output depends on are traced, else all; if `options.layers` is given, only those of these layers.
     """
-    assert report.artifact is not None  # what has been compared has an artifact
+    assert report.artifact is not None  # a comparison has an artifact
     artifact, swapped = rightly_paired(report.artifact, report)
     single, double = references.single, references.double
     is_graph = artifact.format == "graph"
@@ -150,7 +149,7 @@ async def trace_run(
 
 
 def usual_samples(probed: Probed, memory_bytes: int, *, runtimes: int) -> int:
-    """On how many samples is traced if nobody says so: as many as leave no point out that fits with fewer."""
+    """Choose the default number of samples: as many as possible without leaving out a point that fits with fewer."""
     most = min(_MOST_SAMPLES, probed.affordable(memory_bytes))
     return fitting(probed.points, probed.elements, runtimes=runtimes, memory_bytes=memory_bytes, most=most)
 
@@ -158,7 +157,7 @@ def usual_samples(probed: Probed, memory_bytes: int, *, runtimes: int) -> int:
 async def _as_referenced(
     model: Callable[[], Awaitable[Model]], report: Report, inputs: TraceInputs, references: TraceReferences
 ) -> Model:
-    """The model, traced in the sizes of these inputs where the reference was traced in those of the run."""
+    """Trace the model's function with the sizes of these inputs, if the reference used those of the run."""
     loaded = await model()
     if not any(f.code == "reference-differs" and f.evidence.get("outcome") == "retraced" for f in report.findings):
         return loaded
@@ -167,7 +166,7 @@ async def _as_referenced(
 
 
 def rightly_paired(artifact: ArtifactInfo, report: Report) -> tuple[ArtifactInfo, frozenset[str]]:
-    """The artifact with its outputs paired as all runtimes of the comparison say, and which outputs that changes."""
+    """Pair the outputs of the artifact as all runtimes of the comparison suggest; return also the changed outputs."""
     ran = {c.candidate for c in report.comparisons if not c.is_noise_floor}
     names, swapped = dict(artifact.output_names), frozenset[str]()
     for found in report.findings:
@@ -179,7 +178,7 @@ def rightly_paired(artifact: ArtifactInfo, report: Report) -> tuple[ArtifactInfo
 
 
 def _reach(points: Sequence[Point], outputs: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """The outputs that depend on each point, by the name of the point."""
+    """Return the outputs that depend on each point, by the name of the point."""
     found: dict[str, set[str]] = {}
     for output, last in outputs.items():
         for point in selecting.upstream(points, [last]):
@@ -192,7 +191,7 @@ def _fed(artifact: ArtifactInfo, inputs: TraceInputs) -> dict[str, Array]:
 
 
 def _own_records(report: Report, references: TraceReferences) -> list[RuntimeRecord]:
-    """Of the artifact in Python, unless it was what all was compared with."""
+    """Return the records of the artifact in Python, unless the artifact was the reference of the comparison."""
     records = [
         RuntimeRecord(r.id, RuntimeStatus.OK, r.environment, dict(r.timings_s))
         for r in (references.single, references.double)
@@ -206,7 +205,7 @@ def _own_records(report: Report, references: TraceReferences) -> list[RuntimeRec
 
 
 class _Taken:
-    """A runtime that computes only while one of the machine's cores is its own."""
+    """A runtime that computes only while it has one of the machine's cores."""
 
     def __init__(self, runtime: BrowserRuntime, slots: asyncio.Semaphore) -> None:
         self.id = runtime.id
@@ -234,11 +233,11 @@ class _Taken:
 def _with_conversion(
     trace: Trace, traced: Traced, artifact: ArtifactInfo, report: Report, size: Tensors, classes: Tensors
 ) -> Trace:
-    """The trace with what conversion costs each output: the artifact in float64 against the model's."""
+    """Add the conversion error of each output: the artifact in float64 against the model."""
     splits = []
     for split in trace.splits:
         if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
-            splits.append(split)  # its shape depends on values, or it was computed from more than these samples
+            splits.append(split)  # the shape depends on values, or more samples than these were computed
             continue
         value = parts(traced.outputs[artifact.output_names[split.tensor]])
         conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])

@@ -1,4 +1,4 @@
-"""Runs the artifact point by point: Python computes a group while every runtime works on earlier groups."""
+"""Runs the artifact point by point: Python computes a group while the runtimes work on earlier groups."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from .probing import Probed
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """What a trace found, and the error of each runtime that did not come to its end."""
+    """The result of a trace, and the error of each runtime that did not reach its end."""
 
     trace: Trace
     failures: Mapping[RuntimeId, RuntimeFailedError]
-    outputs: Mapping[str, Array]  # artifact:float64, where it cannot run artifact:float32, by the artifact's names
+    outputs: Mapping[str, Array]  # of artifact:float64, or artifact:float32 if that cannot run; by the artifact's names
 
 
 class Tracer:
-    """Traces one artifact on its inputs, `feeds`, which are by the artifact's names and few samples.
+    """The tracer of one artifact on a few samples; `feeds` are its inputs, by the artifact's names.
 
-    `samples` are their places in the whole input. `double` is None where artifact:float64 cannot run; then
-    artifact:float32 is the reference. `is_graph` says whether it is a graph artifact, whose nodes TF.js feeds as
-    a whole.
+    `samples` are the indices of the samples in the whole input. `double` is None if artifact:float64 cannot run; then
+    artifact:float32 is the reference. `is_graph` says whether it is a graph artifact, in which TF.js can only feed a
+    whole node.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class Tracer:
         self._results: dict[tuple[str, RuntimeId], PointResult] = {}
 
     async def trace(self, outputs: Mapping[str, str], probed: Probed) -> Traced:
-        """The points that were probed; `outputs` are the model's names of its outputs and the artifact's.
+        """Trace the points that were probed; `outputs` maps the model's names of its outputs to the artifact's.
 
-        RuntimeFailedError when the artifact does not run in Python. A runtime that fails is in `failures`,
-        and what it gave until then is kept.
+        RuntimeFailedError if the artifact does not run in Python. If a runtime fails, its error is in `failures`, and
+        its results until then are kept.
         """
         wanted = set(outputs.values())
         self._askers = [Asker(candidate, self._feeds, self._nan, wanted) for candidate in self._candidates]
@@ -117,7 +117,7 @@ class Tracer:
         return Traced(trace, {asker.id: asker.over for asker in self._askers if asker.over}, values)
 
     async def _run(self, plan: groups.Plan, python: Expectations) -> None:
-        """All of the plan: one task for Python, one for each runtime; the first error ends the others."""
+        """Run the whole plan, with one task for Python and one for each runtime; the first error ends the others."""
         queues: list[_Queue] = [asyncio.Queue() for _ in self._askers]
         work = [
             self._compute(plan, python, queues),
@@ -126,7 +126,7 @@ class Tracer:
         await together(work)
 
     async def _compute(self, plan: groups.Plan, python: Expectations, queues: Sequence[_Queue]) -> None:
-        """Python's values, group by group, as far ahead of the runtimes as memory allows."""
+        """Compute Python's values group by group, as far ahead of the runtimes as memory allows."""
         pool = groups.Pool(self._memory_bytes - plan.kept_bytes)
         last_read = {name: point.name for point in plan.points for name in point.inputs}
         place = {point.name: number for number, point in enumerate(plan.points)}
@@ -150,7 +150,7 @@ class Tracer:
             queue.put_nowait(None)
 
     async def _ask(self, asker: Asker, queue: _Queue, plan: groups.Plan) -> None:
-        """One runtime, to the end of the plan."""
+        """Run one runtime to the end of the plan."""
         done = 0
         while (item := await queue.get()) is not None:
             if isinstance(item, groups.Segment):
@@ -167,7 +167,7 @@ class Tracer:
                 self._advance(asker.id, done, len(plan.points))
 
     def _judged(self, point: Point, runtime: RuntimeId, measured: Measured, work: Work) -> PointResult:
-        """The role of a point, whose inputs have theirs already."""
+        """Decide the role of a point; the roles of its inputs are already known."""
         before = [self._results.get((name, runtime)) for name in point.inputs if name not in self._feeds]
         judged = PointResult(
             runtime,
@@ -189,7 +189,7 @@ class Tracer:
         return renumbered(judged, self._samples, shape)
 
     async def _splits(self, outputs: Mapping[str, str], python: Expectations) -> tuple[OutputSplit, ...]:
-        """The artifact in Python against each browser, for every output."""
+        """Compare the artifact in Python with each browser, for every output."""
         names = list(dict.fromkeys(outputs.values()))
         await python.of_outputs(names)
         await asyncio.gather(*(asker.see_to(names) for asker in self._askers))
@@ -205,7 +205,7 @@ class Tracer:
         return tuple(OutputSplit(output, None, tuple(rows[output])) for output in outputs)
 
     async def _repeats(self, outputs: Mapping[str, str], python: Expectations) -> tuple[Repeat, ...]:
-        """Every output that differs when its runtime, or Python, computes it once more."""
+        """Find the outputs that differ if a runtime, or Python, computes them again."""
         names = list(dict.fromkeys(outputs.values()))
         first = {name: python.outputs[name][0] for name in names}
         again, *others = await asyncio.gather(
@@ -219,7 +219,7 @@ class Tracer:
     async def _with_effects(
         self, points: Sequence[TracePoint], outputs: Mapping[str, str], python: Expectations
     ) -> tuple[TracePoint, ...]:
-        """The points with what each source does to the outputs."""
+        """Add the effect of each source on the outputs."""
         by_name = {point.name: point for point in self._single.points}
         effects = Effects(
             self._double or self._single,
@@ -258,13 +258,13 @@ class Tracer:
 
 
 class _Loan:
-    """Memory of one group, given back when the last of the runtimes is through with it."""
+    """Memory of one group, given back when Python and all runtimes have finished the group."""
 
     def __init__(self, pool: groups.Pool, size_bytes: int, borrowers: int) -> None:
         self._pool = pool
         self._size_bytes = size_bytes
         self._borrowers = borrowers + 1
-        self.give_back()  # Python is through with it when the loan is made
+        self.give_back()  # Python has finished the group when the loan is made
 
     def give_back(self) -> None:
         self._borrowers -= 1

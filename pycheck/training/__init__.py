@@ -1,4 +1,4 @@
-"""Trains in Python and in the browser with the same model, batches, optimizer and loss, and compares each step."""
+"""Trains the same model in Python and in the browser, on the same batches, and compares each step."""
 
 from __future__ import annotations
 

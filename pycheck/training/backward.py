@@ -14,15 +14,15 @@ from .native import NativeTrainer
 
 _BACKWARD = "gradient_tape/"
 _NO_OPERATIONS = {"Const", "Identity", "IdentityN", "NoOp", "Placeholder", "ReadVariableOp", "Shape", "StopGradient"}
-#: The forward operations whose derivative is an operation of another type.
+#: The forward operations whose derivative is an operation of a different type.
 _DERIVED: Mapping[str, tuple[str, ...]] = {"Reciprocal": ("Log", "Log1p", "Reciprocal")}
-#: What an activation tends to; a value this near to it has no gradient left in float32.
+#: The bounds of each activation; a result this near to one has a gradient of 0 in float32.
 _BOUNDS: Mapping[str, tuple[float, ...]] = {
     "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu6": (0.0, 6.0),
     "softsign": (-1.0, 1.0),
 }  # fmt: skip
 _NEAR = 1e-4
-#: By what it gives, the derivative of an activation as a share of its largest one.
+#: The derivative of each activation, computed from its result, as a share of the largest derivative.
 _SLOPES: Mapping[str, Callable[[Array], Array]] = {
     "sigmoid": lambda y: 4 * y * (1 - y), "hard_sigmoid": lambda y: (y > 0) & (y < 1), "tanh": lambda y: 1 - y * y,
     "relu6": lambda y: (y > 0) & (y < 6), "softsign": lambda y: (1 - np.abs(y)) ** 2,
@@ -30,7 +30,7 @@ _SLOPES: Mapping[str, Callable[[Array], Array]] = {
 
 
 def check_pass(trainer: NativeTrainer, step: int, inputs: Tensors, targets: Tensors) -> PassCheck:
-    """Both passes with the trainer's weights as they are, operation by operation."""
+    """Check every operation of the forward and backward pass for NaN and infinity, with the current weights."""
     import tensorflow as tf
 
     flat, wanted = trainer.flat(inputs), trainer.flat(targets)
@@ -38,7 +38,10 @@ def check_pass(trainer: NativeTrainer, step: int, inputs: Tensors, targets: Tens
     tensors: list[str] = []
 
     def both(*given: Any) -> Any:
-        """Every tensor that is computed on the way; whatever is fetched, no optimization leaves out or fuses."""
+        """Return every floating-point tensor of both passes.
+
+        A tensor that is fetched is never optimized away or fused.
+        """
         trainer.loss_and_gradients(list(given[: len(flat)]), list(given[len(flat) :]))
         computed[:] = tf.compat.v1.get_default_graph().get_operations()
         results = [t for operation in computed for t in operation.outputs if t.dtype.is_floating]
@@ -81,10 +84,10 @@ def _operation(
 
 
 def _forward_of(operation: Any, path: str, names: Collection[str]) -> str | None:
-    """The forward operation whose gradient a backward one belongs to.
+    """Find the forward operation whose gradient a backward operation belongs to.
 
-    TensorFlow says so by the scope, which an operation outside of every layer does not have. There SqrtGrad reads what
-    a Sqrt gave, and Reciprocal what a Log, or another RealDiv what a RealDiv, has read too.
+    TensorFlow puts the name into the scope, except outside of layers. There, SqrtGrad reads the result of the Sqrt,
+    and Reciprocal and RealDiv read an operand of the Log or RealDiv.
     """
     for scope in (path, path.rpartition("/")[0]):
         if scope in names and not scope.startswith(_BACKWARD):
@@ -99,7 +102,7 @@ def _forward_of(operation: Any, path: str, names: Collection[str]) -> str | None
 
 
 def _layer(path: str, layers: Collection[str]) -> str | None:
-    """The innermost layer on the path of an operation; a layer that is called again has _1, _2 behind its name."""
+    """Return the innermost layer on the path of an operation; further calls of a layer have _1, _2 after its name."""
     parts = path.split("/")[::-1]
     exact = next((part for part in parts if part in layers), None)
     return exact or next((p for part in parts if (p := re.sub(r"_\d+$", "", part)) in layers), None)
@@ -123,9 +126,10 @@ def _operand(name: str, value: Array, result: Array) -> Operand:
 
 
 def saturations(trainer: NativeTrainer, inputs: Tensors) -> dict[str, tuple[str, float, float]]:
-    """By layer: its activation, the share of its results on this batch that lie at a bound, and its mean derivative.
+    """Measure for each layer the share of its results at a bound, and its mean derivative, on this batch.
 
-    The derivative is a share of the largest that it has. A softmax is left out: certain is what it is to become.
+    The values are the activation, the share, and the derivative as a share of its largest value. A softmax is left
+    out, because it should become certain.
     """
     shares: dict[str, tuple[str, float, float]] = {}
     for layer, values in trainer.activations(inputs).items():

@@ -40,20 +40,20 @@ T = TypeVar("T")
 Observer = Callable[[str, str, int, int], None]
 GetHost = Callable[[str], Awaitable[BrowserHost]]
 
-#: Elements that one page sends at a time, about.
+#: The approximate number of elements that a page sends at a time.
 _CHUNK_ELEMENTS = 1 << 20
 _LONGEST_CHUNK = 50
-#: Elements of all runtimes and steps that are kept to explain a difference with.
+#: The most elements, of all runtimes and steps, that are kept to explain differences.
 _MOST_KEPT = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One training, measured. `snapshots` are of native:float64 at some steps, by step.
+    """The measured result of one training. `snapshots` are states of native:float64, by step.
 
-    `before_failure` are native:float32's before its first step that was not finite. `trajectories` are what each
-    runtime was seen to do, for whoever asks what would explain it; empty where that would be too much to keep.
-    `notes` name the runtimes that were left out, with the reason.
+    `before_failure` are the weights of native:float32 before its first step that was not finite. `trajectories` are
+    all observed steps of each runtime, to explain differences with; empty if they are too large to keep. `notes` name
+    the runtimes that were left out, with the reason.
     """
 
     ready: Ready
@@ -69,15 +69,15 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
     def of(self, runtime: RuntimeId) -> TrainingCurves | None:
-        """The curves of one runtime."""
+        """Return the curves of one runtime."""
         return next((curves for curves in self.curves if curves.runtime == runtime), None)
 
 
 class Bench:
     """The pages of some runtimes, opened once, in which one training runs after another.
 
-    With `may_leave_out`, a runtime whose backend lacks a kernel that this training needs is no failure: it is left out,
-    with a note, as long as another runtime trains.
+    With `may_leave_out`, a runtime whose backend lacks a kernel for this training does not fail. It is left out with a
+    note, as long as a different runtime trains.
     """
 
     def __init__(
@@ -107,13 +107,13 @@ class Bench:
         await self._stack.aclose()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """TensorFlow's work, in its one thread."""
+        """Run work that uses TensorFlow in its one thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     async def train(self, setup: Setup, *, alone: bool = False) -> Outcome:
-        """Run one training; a page that fails is in the records.
+        """Run one training; the records have the error of a page that fails.
 
-        UsageError where the model cannot be trained in TF.js. With `alone`, only Python trains.
+        UsageError if the model cannot be trained in TF.js. With `alone`, only Python trains.
         """
         self._count += 1
         folder = self._folder / str(self._count)
@@ -124,7 +124,7 @@ class Bench:
         return await _Race(self, ready, runtimes).run()
 
     async def page(self, runtime: RuntimeId, ready: Ready) -> PageTrainer:
-        """The page of a runtime with this training's artifact loaded; opened at the first call."""
+        """Return the page of a runtime with this training's artifact loaded; the first call opens the page."""
         trainer = self._pages.get(runtime)
         if trainer is None:
             host = await self._get_host(runtime.engine)
@@ -136,7 +136,10 @@ class Bench:
         return trainer
 
     def leave_out(self, missing: Mapping[RuntimeId, str]) -> tuple[str, ...]:
-        """Train no more on runtimes that lack a kernel, given the messages that say so; notes for the report."""
+        """Leave out runtimes that lack a kernel from now on; return notes for the report.
+
+        `missing` has their messages.
+        """
         left = tuple(runtime for runtime in self._runtimes if runtime not in missing)
         if not (self._may_leave_out and missing and left):
             return ()
@@ -151,7 +154,7 @@ class Bench:
         )
 
     def note(self, runtime: RuntimeId, doing: str, done: int, total: int) -> None:
-        """Tell who watches."""
+        """Report progress to the observer."""
         self._observe(str(runtime), doing, done, total)
 
 
@@ -168,7 +171,7 @@ class _Race:
         self._double = CurveBuilder(NATIVE_FLOAT64, ready.variables)
         self._pages: dict[RuntimeId, _Lane] = {}
         self._records: dict[RuntimeId, RuntimeRecord] = {}
-        self._missing: dict[RuntimeId, str] = {}  # by runtime that lacks a kernel, what it said
+        self._missing: dict[RuntimeId, str] = {}  # the message of each runtime that lacks a kernel
         self._snapshots: dict[int, Snapshot] = {}
         self._before_failure: tuple[Array, ...] | None = None
         self._previous = ready.single.weights
@@ -227,7 +230,7 @@ class _Race:
         return max(1, min(_LONGEST_CHUNK, _CHUNK_ELEMENTS // per_step))
 
     def _native(self, first: int, count: int) -> list[tuple[Observed, Observed]]:
-        """A few steps of both precisions, and what is kept of them."""
+        """Train a few steps in both precisions, and keep snapshots of some."""
         results = []
         plan, single, double = self._ready.setup.plan, self._ready.single, self._ready.double
         for step in range(first, first + count):
@@ -256,7 +259,7 @@ class _Race:
         plan, artifact = ready.setup.plan, ready.artifact
         inputs = {artifact.input_names[name]: value for name, value in plan.inputs.items()}
         inputs = {name: inputs[name] for name in artifact.inputs}
-        # TF.js's loss of class numbers takes their floor, which it refuses of int32.
+        # TF.js's sparse loss computes the floor of the class numbers, for which it has no int32 kernel.
         by_name = {artifact.output_names[name]: value.astype(np.float32) for name, value in plan.targets.items()}
         targets = {name: by_name[name] for name in artifact.outputs}
         await trainer.compile(page_recipe(ready, {}), inputs, targets)
@@ -295,7 +298,7 @@ class _Race:
 
 
 class _Lane:
-    """One page in one training."""
+    """One page during one training."""
 
     def __init__(
         self,
@@ -313,7 +316,7 @@ class _Lane:
         self.steps: list[Observed] = []
 
     def observed(self, step: PageStep, trainable: int) -> Observed:
-        """A step of the page in the order of the model's variables."""
+        """Convert a step of the page to the order of the model's variables."""
         gradients_at = {i: n for n, i in enumerate(i for i, v in enumerate(self.trainer.variables) if v.trainable)}
         counts: dict[str, int] = {}
         for layer, values in step.activations:

@@ -23,8 +23,8 @@ _CANCELLED = 2.0**-30
 _SMALL = 1e-5
 #: Operations whose result holds the elements of their first input.
 _PASSING = frozenset({"Identity", "Reshape", "Squeeze", "ExpandDims", "Transpose", "Neg"})
-#: Operations that sum the elements of their first input: the gradient of what is added. Of a kernel that of products is
-#: summed, and cancels also where its inputs do not vary, which is a fault of the model.
+#: Operations that sum the elements of their first input: the gradient of an addend, such as a bias. The gradient of a
+#: kernel sums products. It also cancels if the inputs do not vary, which is a fault of the model.
 _SUMMING = frozenset({"BiasAddGrad", "Sum", "Mean"})
 
 
@@ -57,7 +57,10 @@ def cancelled_gradients(
 
 
 def _summed_magnitude(gradient: Any) -> Any:
-    """The largest element of a gradient if all of its parts had one sign; of an operation that is no sum, its own."""
+    """Compute the largest element of a gradient if all of its parts had one sign.
+
+    If the operation computes no sum, this is the largest element of the gradient itself.
+    """
     import tensorflow as tf
 
     operation = gradient.op

@@ -1,4 +1,4 @@
-"""Reads optimizer and loss of a compiled model, as far as both Python and TF.js have them."""
+"""Reads the optimizer and loss of a compiled model, if both Python and TF.js have them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .recipe import LOSSES, OPTIMIZERS, Compiled, Loss, Optimizer, parse_loss, p
 
 
 def compiled_of(model: Model, *, optimizer_given: bool, loss_given: bool) -> Compiled:
-    """What the model was compiled with, apart from what is given anyway.
+    """Return the optimizer and loss that the model was compiled with, except those that the options give.
 
-    UsageError where that is something that only Keras has.
+    UsageError if only Keras has one of them.
     """
     config = _config(model)
     if not config:
@@ -52,7 +52,7 @@ def _optimizer(described: Any) -> tuple[Optimizer, tuple[float | None, float | N
         )
     if name == "sgd" and config.get("momentum"):
         name = "momentum"
-    parse_optimizer(name)  # which says what is wrong with a name
+    parse_optimizer(name)  # raises an error that explains the name
     known = OPTIMIZERS[name][1]
     settings = {key: float(config.get(key, value)) for key, value in known.items() if key != "epsilon"}
     epsilon = float(config["epsilon"]) if "epsilon" in known and config.get("epsilon") not in (None, 1e-7) else None

@@ -30,7 +30,7 @@ _ADAPTIVE = ("rmsprop", "adadelta", "adam", "adamax")
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """One change. `option` is what a user writes to have it."""
+    """One fix of a training, with the changed setup. `option` is the text that a user writes to apply it."""
 
     name: str
     description: str
@@ -39,7 +39,7 @@ class Cure:
 
 
 def cures(setup: Setup, case: TrainingCase) -> Iterator[Cure]:
-    """Those that fit what was found; few, for each is a training of its own."""
+    """Return the fixes that fit the findings; few, because each needs a training."""
     codes = _codes(case)
     yield from _of_data(setup, case, codes)
     yield from _of_rate(setup, case)
@@ -110,7 +110,7 @@ def _scaled(plan: Plan, scale: Any) -> Plan:
 
 
 def _standardized(array: Array) -> Array:
-    """By column of the last axis; a column that does not vary is only moved to 0. Statistics are of finite values."""
+    """Standardize each column of the last axis, with statistics of finite values; a constant column becomes 0."""
     table = array.reshape(-1, array.shape[-1]).astype(np.float64)
     known = np.where(np.isfinite(table), table, np.nan)
     mean, deviation = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
@@ -135,7 +135,7 @@ def _of_rate(setup: Setup, case: TrainingCase) -> Iterator[Cure]:
     if bound is not None and (case.too_fast or not adaptive):
         half = float(f"{bound / 2:.2g}")
         stable = [half] if half < optimizer.learning_rate else []
-        smaller = [rate for rate in smaller if adaptive and rate > half]  # the bound of an adaptive one is a low one
+        smaller = [rate for rate in smaller if adaptive and rate > half]  # an adaptive optimizer's bound is low
     for rate in (*smaller, *stable):
         slower = replace(optimizer, learning_rate=rate)
         why = "half of the largest stable rate" if rate in stable else "a smaller rate"
@@ -221,7 +221,10 @@ def _uses(setup: Setup, name: str) -> bool:
 
 
 def _kept(setup: Setup, old: str) -> str | None:
-    """The last layer keeps its activation, which the loss wants; but an exponential one may go."""
+    """Return the name of the last layer, whose activation the loss needs.
+
+    None if it is exponential and may be replaced.
+    """
     return None if old == "exponential" else str(setup.model.layers[-1].name)
 
 
@@ -230,7 +233,7 @@ def _with(setup: Setup, **changes: Any) -> Setup:
 
 
 async def try_cures(bench: Bench, setup: Setup, case: TrainingCase, outcome: Outcome) -> tuple[CureTrial, ...]:
-    """Train again with each; first, which of several backends need no cure."""
+    """Train again with each fix; before that, list the backends that need no fix, if there are several."""
     pages = [curves for curves in outcome.curves if curves.runtime.engine != "native"]
     trials = [_other_backend(outcome, pages)] if len(pages) > 1 else []
     for cure in cures(setup, case):
@@ -242,11 +245,11 @@ async def try_cures(bench: Bench, setup: Setup, case: TrainingCase, outcome: Out
 
 
 async def attempt(bench: Bench, cure: Cure, case: TrainingCase) -> CureTrial:
-    """Train once more, with this cure: did every runtime stay finite and together?
+    """Train again with this fix, and decide whether it works: every runtime stays finite and agrees with Python.
 
-    What is asked of a training that broke is that it no longer does, neither by numbers that are not finite nor by a
-    loss that grows: there a runtime may be apart by what TF.js computes else in the optimizer or the loss, where
-    Python, computing that too, does the same.
+    If the training had failed, the fix has to prevent the failure: values that are not finite, and a growing loss. A
+    runtime may then still differ from Python if TF.js computes the optimizer or the loss differently, and Python with
+    TF.js's formulas does the same.
     """
     outcome = await bench.train(cure.setup)
     ran = all(record.status is RuntimeStatus.OK for record in outcome.records)
@@ -266,7 +269,7 @@ async def attempt(bench: Bench, cure: Cure, case: TrainingCase) -> CureTrial:
 
 
 def _other_backend(outcome: Outcome, pages: Sequence[TrainingCurves]) -> CureTrial:
-    """Those that did as Python, where Python itself is well."""
+    """List the backends that agree with Python, if Python stays finite."""
     native = [curves for curves in outcome.curves if curves.runtime.engine == "native"]
     well = not any(curves.first_nonfinite for curves in native)
     good = [c for c in pages if well and not c.first_nonfinite and not c.parted and len(c.loss) == len(native[0].loss)]

@@ -1,7 +1,7 @@
 """Measures the largest curvature that an optimizer encounters, and the learning rates that are stable there.
 
-On a parabola of curvature h an optimizer with rate r is a linear recurrence, and stable where all its roots are within
-the unit circle. Its gradient is h x, so that the roots are those of
+On a parabola of curvature h, an optimizer with rate r is a linear recurrence. It is stable if all of its roots are
+within the unit circle. The gradient is h x, so the roots are those of
 
     z**2 - (1 + m - r h) z + m                         heavy ball, m = 0 for none:   r h < 2 (1 + m)
     z**2 - (1 + m) (1 - r h) z + m (1 - r h)           Nesterov's:                   r h < 2 (1 + m) / (1 + 2 m)
@@ -9,8 +9,8 @@ the unit circle. Its gradient is h x, so that the roots are those of
 
 An adaptive optimizer divides by a diagonal P that it has accumulated, and h is then the largest eigenvalue of
 P**-1/2 H P**-1/2 with the Hessian H: 38 / r for Adam's b = 0.9 (Cohen et al., 2021, Gradient descent on neural networks
-typically occurs at the edge of stability; 2022, Adaptive gradient methods at the edge of stability). P moves, and with
-it the bound: where the gradient grows, so does what it is divided by. So sound trainings are above the bound too.
+typically occurs at the edge of stability; 2022, Adaptive gradient methods at the edge of stability). P changes, and the
+bound with it: if the gradient grows, so does its divisor. Sound trainings may therefore be above the bound too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .recipe import Optimizer
 
 _MOST_ITERATIONS = 60
 _CONVERGED = 1e-3
-#: A gradient that is so much smaller than the largest one is what float32 leaves of none.
+#: A gradient that is so much smaller than the largest one is rounding error of a gradient of 0.
 _NO_GRADIENT = 2.0**-24
 
 Vector = Sequence[Array]
@@ -36,9 +36,9 @@ Vector = Sequence[Array]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All variables before a step, and what the optimizer divided that step by, one array a trainable variable.
+    """All variables before a step, and the preconditioner of that step, one array for each trainable variable.
 
-    `preconditioner` is None where the optimizer divides by nothing; where it is infinite, no gradient has arrived yet.
+    `preconditioner` is None if the optimizer has none. It is infinite for a variable that has had no gradient yet.
     """
 
     weights: tuple[Array, ...]
@@ -46,11 +46,11 @@ class Snapshot:
 
 
 class NotMeasuredError(Exception):
-    """A curvature could not be measured; the message says why."""
+    """The error if a curvature could not be measured; the message gives the reason."""
 
 
 def stability(optimizer: Optimizer) -> Stability | None:
-    """What bounds the rate; None for adadelta, whose step is a multiple of its own earlier steps."""
+    """Return the bound of the stable rates; None for adadelta, whose step is a multiple of its own earlier steps."""
     settings = optimizer.settings
     m, b = settings.get("momentum", 0.0), settings.get("beta_1")
     if optimizer.name == "adadelta":
@@ -64,9 +64,9 @@ def stability(optimizer: Optimizer) -> Stability | None:
 
 
 def preconditioner(trainer: NativeTrainer, optimizer: Optimizer) -> tuple[Array, ...] | None:
-    """What the optimizer divided its last step by; None for one that divides by nothing.
+    """Return the divisor of the optimizer's last step; None if the optimizer has none.
 
-    As in keras/src/optimizers; of Adam and Adamax the corrections for bias, of both moments, are in it.
+    As in keras/src/optimizers. For Adam and Adamax it includes the bias corrections of both moments.
     """
     kept = {"rmsprop": "_velocities", "adagrad": "_accumulators", "adam": "_velocities", "adamax": "_u"}
     if optimizer.name not in kept:
@@ -85,9 +85,10 @@ def preconditioner(trainer: NativeTrainer, optimizer: Optimizer) -> tuple[Array,
 
 
 def largest_curvature(trainer: NativeTrainer, step: int, at: Snapshot, inputs: Tensors, targets: Tensors) -> Curvature:
-    """The largest eigenvalue of the Hessian there, preconditioned where `at` says by what; by power iteration, seeded.
+    """Compute the largest eigenvalue of the Hessian at a snapshot, by power iteration with a fixed seed.
 
-    NotMeasuredError where a number on the way is not finite, or an operation has no second derivative.
+    The Hessian is preconditioned if `at` has a preconditioner. NotMeasuredError if a number is not finite, or an
+    operation has no second derivative.
     """
     scales = None if at.preconditioner is None else [1.0 / np.sqrt(divisor) for divisor in at.preconditioner]
 
@@ -101,7 +102,7 @@ def largest_curvature(trainer: NativeTrainer, step: int, at: Snapshot, inputs: T
     trainer.set_weights(at.weights)
     try:
         largest, iterations = _largest_eigenvalue(product, [w.shape for w in at.weights[: trainer.trainable_count]])
-    except LookupError as error:  # which TensorFlow raises, of no narrower type, where it knows no derivative
+    except LookupError as error:  # TensorFlow raises it, without a narrower type, if there is no derivative
         if type(error) is not LookupError:
             raise
         raise NotMeasuredError(f"an operation has no second derivative: {error}") from error
@@ -111,10 +112,10 @@ def largest_curvature(trainer: NativeTrainer, step: int, at: Snapshot, inputs: T
 
 
 def _largest_eigenvalue(product: Callable[[Vector], Vector], shapes: Sequence[tuple[int, ...]]) -> tuple[float, int]:
-    """The largest, and the number of products that it took.
+    """Return the largest eigenvalue, and the number of products that it took.
 
-    Power iteration finds the one of largest magnitude; where that is negative, all are moved up by it, and the largest
-    becomes that of largest magnitude.
+    Power iteration finds the eigenvalue of the largest magnitude. If that is negative, the spectrum is shifted by it,
+    so that the largest eigenvalue becomes the one of the largest magnitude.
     """
     found, iterations = _dominant(product, shapes, 0.0)
     if found >= 0.0:
@@ -126,7 +127,7 @@ def _largest_eigenvalue(product: Callable[[Vector], Vector], shapes: Sequence[tu
 def _dominant(
     product: Callable[[Vector], Vector], shapes: Sequence[tuple[int, ...]], shift: float
 ) -> tuple[float, int]:
-    """The eigenvalue that is farthest from `shift`."""
+    """Find the eigenvalue that is farthest from `shift`."""
     rng = np.random.default_rng(0)
     vector: Vector = [np.asarray(rng.normal(size=shape)) for shape in shapes]
     eigenvalue = shift

@@ -1,4 +1,4 @@
-"""Inspects training data: NaN and infinity, scales, targets outside the loss's range."""
+"""Inspects training data: NaN and infinity, scales, targets outside of the loss's range."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Check = Callable[[Array], Array]
 
 
 def nan_in_data(plan: Plan) -> tuple[DataNan, ...]:
-    """NaN and infinity in inputs and targets, with the first step that reads one."""
+    """Count NaN and infinity in inputs and targets, with the first step that reads one."""
     found = []
     for kind, arrays in (("inputs", plan.inputs), ("targets", plan.targets)):
         for name, array in arrays.items():
@@ -28,7 +28,7 @@ def nan_in_data(plan: Plan) -> tuple[DataNan, ...]:
 
 
 def scales(arrays: Tensors, hints: Mapping[str, InputHint]) -> tuple[InputScale, ...]:
-    """How large each floating-point array is, column by column, without entries of tables."""
+    """Measure the scale of each floating-point array, column by column, without inputs that are indices of tables."""
     found = (
         ScaleSketch.of(array, 0).summary(name, hints.get(name))
         for name, array in arrays.items()
@@ -38,7 +38,7 @@ def scales(arrays: Tensors, hints: Mapping[str, InputHint]) -> tuple[InputScale,
 
 
 def target_ranges(targets: Tensors, loss: Loss) -> Iterator[TargetRange]:
-    """Targets outside of what a loss is defined or made for; NaN aside."""
+    """Return targets outside of the range that a loss is defined for; NaN is ignored."""
     if loss.program or loss.name not in _RANGES:
         return
     problem, wrong, cure = _RANGES[loss.name]

@@ -1,4 +1,4 @@
-"""Explains a difference: trains again in Python with TF.js's epsilon or formulas, and checks whether it vanishes."""
+"""Explains a difference: trains again in Python with TF.js's epsilon or formulas, and checks whether it disappears."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ Causes = tuple[str, ...]
 
 
 class Explainer:
-    """Trains in Python as TF.js does in one or more respects; each such training is done once for all runtimes."""
+    """Trains in Python with one or more properties of TF.js; each such training runs once for all runtimes."""
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
         self._trained: dict[tuple[Causes, float], list[Observed]] = {}
 
     def explain(self, curves: TrainingCurves) -> Explanation | None:
-        """The fewest respects in which Python then does what this page did; None where there are none such.
+        """Find the fewest properties of TF.js with which Python agrees with a page; None if there are none.
 
-        That is: the error is within what is allowed, or 95 % of it are gone. What is left is float32's own in TF.js's
-        scalars, such as 1 - 0.999, which another order of operations rounds otherwise.
+        It agrees if the error is within the limit, or 95 % of it have disappeared. The rest is rounding error of
+        TF.js's float32 scalars, such as 1 - 0.999, which depends on the order of operations.
         """
         runtime = curves.runtime
         if curves.parted is None or runtime not in self._outcome.trajectories:
@@ -51,7 +51,7 @@ class Explainer:
         return None
 
     def _candidates(self, epsilon: float) -> Iterator[Causes]:
-        """Respects in which TF.js may do otherwise, one, two or three at a time."""
+        """Yield combinations of properties in which TF.js may differ: one, two or three at a time."""
         recipe = self._outcome.ready.setup.recipe
         loss, adaptive = recipe.loss, recipe.optimizer.name not in ("sgd", "momentum")
         named = not loss.program and not loss.from_logits
@@ -75,7 +75,7 @@ class Explainer:
         return Rules(in_loss, LOSS in causes, optimizer_epsilon=own if EPSILON in causes and not given else None)
 
     def _train(self, causes: Causes, epsilon: float) -> list[Observed]:
-        """What native:float64 does with these respects changed, until its loss is not finite."""
+        """Train native:float64 with these properties of TF.js, until its loss is not finite."""
         key = (causes, epsilon if EPSILON in causes else KERAS_EPSILON)
         if key not in self._trained:
             ready = self._outcome.ready
@@ -91,7 +91,7 @@ class Explainer:
         return self._trained[key]
 
     def _against(self, runtime: RuntimeId, reference: list[Observed]) -> TrainingCurves:
-        """The page's curves with another reference."""
+        """Compute the curves of a page with a different reference."""
         outcome = self._outcome
         floor, builder = (
             Floor(),

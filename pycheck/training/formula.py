@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import UsageError
 
-#: How many arguments each function takes.
+#: The number of arguments of each function.
 FUNCTIONS: Mapping[str, int] = {
     "abs": 1, "clip": 3, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "max": 1, "maximum": 2, "mean": 1, "minimum": 2,
     "nan_to_zero": 1, "relu": 1, "sigmoid": 1, "softplus": 1, "sqrt": 1, "square": 1, "sum": 1, "tanh": 1,
@@ -27,12 +27,12 @@ _ADVICE = f"Use only y, p, numbers, + - * / ** and {', '.join(FUNCTIONS)}: mean(
 
 
 def is_formula(text: str) -> bool:
-    """Whether a loss is written out rather than named."""
+    """Tell whether a loss is a formula rather than a name."""
     return any(character in text for character in "(*/+ ")
 
 
 def compile_formula(text: str) -> tuple[str, ...]:
-    """The formula as words for a stack. UsageError says what in it is not known."""
+    """Compile a formula to words for a stack. UsageError names the part that is not known."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
@@ -68,9 +68,9 @@ def _emit(node: ast.expr, words: list[str], text: str) -> None:
 
 
 def evaluate(words: tuple[str, ...], y: Any, p: Any, absolute: Callable[[Any], Any] | None = None) -> Any:
-    """The value of a compiled formula for TensorFlow tensors, not yet reduced to one number.
+    """Compute a compiled formula from TensorFlow tensors, before it is reduced to one number.
 
-    `absolute` is taken for ``abs``, whose gradient at 0 TF.js has otherwise.
+    `absolute` replaces ``abs``, whose gradient at 0 differs in TF.js.
     """
     import tensorflow as tf
 

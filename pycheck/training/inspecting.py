@@ -1,4 +1,4 @@
-"""Gathers evidence on a training: its data, the step that failed, and formulas of TF.js that differ."""
+"""Gathers evidence on a training: its data, the step that failed, and TF.js's formulas that differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .setup import Setup
 
 _LOG_LOSSES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
 _MOST_CURVATURES = 4
-#: Batches whose loss is compared before and after a training.
+#: The number of batches whose loss is compared before and after a training.
 _MOST_BATCHES = 16
 _NO_RATE = (
     "learning-rate-too-high is not measured: adadelta's step is a multiple of its own earlier steps, so no rate "
@@ -31,7 +31,7 @@ _NO_RATE = (
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found; `evidence` is for the rules, `notes` say what could not be found out."""
+    """The result of an inspection; `evidence` is for the rules, `notes` say what could not be measured."""
 
     evidence: TrainingEvidence
     passes: tuple[PassCheck, ...]
@@ -40,7 +40,10 @@ class Inspection:
 
 
 def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Inspection:
-    """Look into a training that is done, and with `first_pass` into its first step anyway. In TensorFlow's thread."""
+    """Inspect a finished training, in TensorFlow's thread.
+
+    `first_pass` also inspects the first step of a sound one.
+    """
     native = outcome.of(NATIVE_FLOAT32)
     assert native is not None
     bad = native.first_nonfinite
@@ -79,7 +82,7 @@ def inspect(setup: Setup, outcome: Outcome, *, first_pass: bool = False) -> Insp
 
 
 def _cancelled(setup: Setup, outcome: Outcome) -> tuple[str, ...]:
-    """Variables whose gradient at the first step is 0 by algebra."""
+    """Return the variables whose gradient at the first step is 0 by algebra."""
     double, curves = outcome.ready.double, outcome.of(NATIVE_FLOAT64)
     if curves is None or not curves.largest_gradient or not math.isfinite(curves.loss[0]):
         return ()
@@ -107,7 +110,10 @@ def _clipping(recipe: Recipe) -> str | None:
 def _curvatures(
     setup: Setup, outcome: Outcome, native: TrainingCurves
 ) -> tuple[tuple[Curvature, ...], tuple[str, ...]]:
-    """Of a training that failed, before a few steps up to that; and why where there is none."""
+    """Measure the curvature of a failed training before some of its steps.
+
+    Return also why it could not be measured.
+    """
     failed = native.first_nonfinite is not None or loss_grew(native) or any(c.first_nonfinite for c in outcome.curves)
     if not failed:
         return (), ()
@@ -128,9 +134,9 @@ def _curvatures(
 
 
 def _growth(setup: Setup, outcome: Outcome) -> float | None:
-    """How many times larger native:float64's loss is in the end than in the beginning, over the same batches.
+    """Compute the growth of native:float64's loss: that of the last state over that of the first, on the same batches.
 
-    The end is the last state that was kept in which it is finite; None where the first loss is not above 0.
+    The last state is the last snapshot with a finite loss; None if the first loss is not above 0.
     """
     trainer, plan = outcome.ready.double, setup.plan
     final = trainer.weights

@@ -11,7 +11,7 @@ from ..errors import ModelFileError, UsageError
 from ..model.evidence import layers_of
 
 _PRECISIONS = ("float16", "bfloat16", "float32", "float64")
-#: Of layers that draw random numbers while training, the argument that turns it off, and the value.
+#: Layers that draw random numbers during training: the argument that disables it, and its value.
 _RANDOM: Mapping[str, str] = {
     "AlphaDropout": "rate", "Dropout": "rate", "GaussianDropout": "rate", "GaussianNoise": "stddev",
     "SpatialDropout1D": "rate", "SpatialDropout2D": "rate", "SpatialDropout3D": "rate", "StochasticDepth": "rate",
@@ -22,7 +22,7 @@ _DROPPED_SUFFIXES = ("_regularizer", "_constraint")
 
 
 def library_of(model: Any) -> Any:
-    """The Keras that a model belongs to: keras or tf_keras."""
+    """Return the Keras library of a model: keras or tf_keras."""
     is_keras2 = any(cls.__module__.startswith("tf_keras.") for cls in type(model).__mro__)
     return importlib.import_module("tf_keras" if is_keras2 else "keras")
 
@@ -30,11 +30,11 @@ def library_of(model: Any) -> Any:
 def trainable_copy(
     model: Any, precision: str, change: Callable[[str, dict[str, Any]], None] | None = None
 ) -> tuple[Any, tuple[str, ...]]:
-    """A copy with the same weights that computes in `precision`, and notes of what was turned off.
+    """Copy a model with its weights, to compute in `precision`; return also notes of what was disabled.
 
-    Regularizers and constraints are left out too: the trainer adds the penalties itself, on both sides.
-    `change` is called with the class name and the arguments of every layer, to change these.
-    ModelFileError where a model cannot be made again from its configuration.
+    Regularizers and constraints are left out too: the trainer adds the penalties itself, on both sides. `change` is
+    called with the class name and the arguments of every layer, and may change them. ModelFileError if a model cannot
+    be built again from its configuration.
     """
     notes: dict[str, list[str]] = {}
     try:
@@ -55,7 +55,7 @@ def trainable_copy(
 
 
 def refuse_mixed_policies(model: Any, path: str) -> None:
-    """UsageError for layers that compute in another type than their weights have, which TF.js does not do."""
+    """Raise UsageError for layers whose compute dtype differs from that of their weights, which TF.js lacks."""
     found = {str(layer.name): policy for layer in layers_of(model) if (policy := _policy(layer)).startswith("mixed_")}
     if not found:
         return
@@ -125,7 +125,7 @@ def _rewrite_layer(class_name: str, config: dict[str, Any], notes: dict[str, lis
 
 
 def penalties(model: Any, l1: float, l2: float) -> dict[str, tuple[float, float]]:
-    """By ``layer/variable``: the L1 and L2 penalty that the model itself puts on it, or that all kernels are given."""
+    """Return the L1 and L2 penalties by ``layer/variable``: those of the model itself, and those for all kernels."""
     found: dict[str, tuple[float, float]] = {}
     for name, layer, variable in named_variables(model):
         last = name.rpartition("/")[2]
@@ -149,9 +149,9 @@ def _coefficients(regularizer: Any) -> tuple[float, float]:
 
 
 def named_variables(model: Any) -> list[tuple[str, Any, Any]]:
-    """Every weight once, as (``layer/variable``, layer, variable), in the model's order.
+    """Return every weight once, as (``layer/variable``, layer, variable), in the model's order.
 
-    The layer is the innermost one whose name the converted artifact has too; names are made unique with _1, _2.
+    The layer is the innermost one whose name the converted artifact has too; _1, _2 make names unique.
     """
     owners: dict[int, Any] = {}
     for layer in model._flatten_layers(include_self=False, recursive=True):
@@ -175,7 +175,7 @@ def named_variables(model: Any) -> list[tuple[str, Any, Any]]:
 
 
 def require_trainable(model: Any, path: str) -> None:
-    """UsageError for a model with nothing to train."""
+    """Raise UsageError for a model without trainable weights."""
     if not model.trainable_weights:
         raise UsageError(
             f"Cannot train {path}: it has no trainable weights.",
@@ -183,7 +183,7 @@ def require_trainable(model: Any, path: str) -> None:
         )
 
 
-#: What to do about a layer without a scale, by its class; the last two have none in TF.js, whatever their arguments.
+#: The advice for a layer without a scale, by its class; TF.js never gives the last two a scale.
 _SCALE: Mapping[str, str] = {
     "BatchNormalization": "Build it with scale=True: a new scale is 1 and does not change results.",
     "LayerNormalization": "Build it with scale=True: a new scale is 1 and does not change results.",
@@ -193,7 +193,7 @@ _SCALE: Mapping[str, str] = {
 
 
 def require_scales(model: Any) -> None:
-    """UsageError for a normalization that TF.js computes without a scale: its gradient of batchNorm reads the scale.
+    """Raise UsageError for a normalization without a scale in TF.js, because its gradient of batchNorm reads the scale.
 
     In tfjs-core, gradients/FusedBatchNorm_grad.js lists `scale` in `inputsToSave`, and saving fails without it.
     """

@@ -1,14 +1,14 @@
 """Turns steps into curves: magnitudes, counts of NaN, and errors against native:float64, step by step.
 
-What a runtime may differ by grows with the steps. The noise floor of a variable is the largest error that
-native:float32 has had so far against native:float64; its scale the largest magnitude so far. Allowed is
+The allowed error of a runtime grows with the steps. The noise floor of a variable is the largest error of
+native:float32 against native:float64 so far; its scale is the largest magnitude so far. The allowed error is
 
     max(min(24 L C F, 0.01 S), 3 C F, 32 C u sqrt(t + 1) S)
 
 with the floor F, the scale S, float32's unit roundoff u = 2**-24, the step t and the constants of the gate
-(pycheck/gate/limits.py): 24 times the floor, times the luck L = 10**(2 / n) of n numbers seen so far, but not beyond
-1 % of the scale, unless float32 itself is that far off; at least 32 unit roundoffs, for errors of single steps add up
-like a random walk where nothing amplifies them. C is 1, or 2**13 for half floats.
+(pycheck/gate/limits.py). The first term is 24 times the floor, times the factor L = 10**(2 / n) for the n numbers so
+far, but at most 1 % of the scale. The second term keeps it above the error of float32 itself. The third is 32 unit
+roundoffs, which grow like a random walk, because the errors of single steps add up. C is 1, or 2**13 for half floats.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from ..types import (
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen of one step: by variable in the training's order, None where there is none to compare.
+    """The values of one step, by variable in the training's order; None if there is none to compare.
 
-    Gradients are of the trainable variables, which come first. `activations` counts what is not finite by layer,
-    in the order of computation, and is None where they were not looked at. `results` are what the layers gave, flat.
+    Gradients are those of the trainable variables, which come first. `activations` counts non-finite elements by
+    layer, in the order of computation; None if they were not counted. `results` are the flat results of the layers.
     """
 
     loss: float
@@ -45,12 +45,12 @@ class Observed:
     results: Mapping[str, Array] = field(default_factory=dict)
 
 
-#: What is compared: "loss", "gradient", "weight" with the number of the variable, or "activation" with the layer.
+#: A compared tensor: "loss", "gradient" or "weight" with the number of the variable, or "activation" with the layer.
 Key = tuple[str, int | str]
 
 
 class Floor:
-    """What native:float32 has erred by so far, and how large everything has been; one for all runtimes."""
+    """The largest error of native:float32 and the largest magnitude so far, for all runtimes."""
 
     def __init__(self) -> None:
         self._errors: dict[Key, float] = {}
@@ -60,10 +60,13 @@ class Floor:
         self.finite = True
 
     def add(self, single: Observed, double: Observed) -> None:
-        """One step of native:float32 and native:float64; once either is not finite, nothing is judged any more."""
+        """Add a step of native:float32 and native:float64.
+
+        After a step that is not finite, nothing is compared any more.
+        """
         for key, ours, theirs in _pairs(single, double):
             if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
-                self.finite &= key[0] == "activation"  # infinity in a layer need not reach the loss
+                self.finite &= key[0] == "activation"  # infinity in a layer does not always reach the loss
                 continue
             error = float(np.abs(ours.astype(np.float64) - theirs).max(initial=0.0))
             self._errors[key] = max(error, self._errors.get(key, 0.0))
@@ -72,7 +75,7 @@ class Floor:
         self._steps += 1
 
     def allowed(self, key: Key, half: bool) -> float:
-        """The largest error that one tensor may have at the step that was added last."""
+        """Compute the largest error that a tensor may have at the step that was added last."""
         return training_limit(
             floor=self._errors.get(key, 0.0),
             scale=self._scales.get(key, 0.0),
@@ -96,7 +99,7 @@ def _pairs(one: Observed, other: Observed) -> list[tuple[Key, Array, Array]]:
 
 
 class CurveBuilder:
-    """The curves of one runtime, step by step. `half` is whether it computes in half floats."""
+    """The curves of one runtime, step by step. `half` is True if it computes in half floats."""
 
     def __init__(self, runtime: RuntimeId, variables: Sequence[TrainingVariable], *, half: bool = False) -> None:
         self._runtime = runtime
@@ -113,7 +116,7 @@ class CurveBuilder:
         self.gradients: tuple[GradientComparison, ...] = ()
 
     def add(self, seen: Observed, reference: Observed, floor: Floor) -> None:
-        """One step. `floor` has had this step already."""
+        """Add a step, which `floor` must already have."""
         step = len(self._loss)
         self._loss.append(seen.loss)
         with np.errstate(all="ignore"):
@@ -130,7 +133,7 @@ class CurveBuilder:
         self._judge(step, seen, reference, floor)
 
     def curves(self) -> TrainingCurves:
-        """Everything so far."""
+        """Return the curves of all steps so far."""
         return TrainingCurves(
             self._runtime,
             tuple(self._loss),
@@ -160,7 +163,7 @@ class CurveBuilder:
         if bad := [i for i, count in enumerate(gradients) if count]:
             return TrainingMoment(
                 step, "gradient", self._variables[bad[-1]].name
-            )  # the backward pass begins at the end
+            )  # the backward pass starts with the last
         if bad := [i for i, count in enumerate(weights) if count]:
             return TrainingMoment(step, "weight", self._variables[bad[0]].name)
         return None
@@ -187,7 +190,7 @@ class CurveBuilder:
         for what, errors in self._errors.items():
             errors.append(shares[what][0] if what in shares else None)
         for what, (used, index) in shares.items():
-            if used > 1.0 and self._parted is None and isinstance(index, int):  # a layer tells where, not whether
+            if used > 1.0 and self._parted is None and isinstance(index, int):  # a layer only locates it
                 self._parted = TrainingMoment(step, what, None if what == "loss" else self._variables[index].name)
 
 

@@ -1,4 +1,4 @@
-"""Trains in Python: one step at a time, in float32 or float64, with all results of a step."""
+"""Trains in Python, one step at a time, in float32 or float64, and returns all results of a step."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .recipe import Optimizer, Recipe
 from .tfjs_losses import absolute, tfjs_loss
 from .tfjs_optimizers import TfjsRule
 
-#: What Keras adds where TF.js takes the epsilon of the backend.
+#: The epsilon of Keras; TF.js uses the epsilon of the backend instead.
 KERAS_EPSILON = 1e-7
 _FEW_STEPS = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step gave; by variable in the trainer's order. Weights are those after the step.
+    """The results of one step, by variable in the trainer's order. Weights are those after the step.
 
-    The gradient is that of the loss before clipping. Statistics, such as moving means, have no gradient.
-    `activations` counts elements that are not finite by layer; the key is absent where a layer's were not seen.
-    `results` are what the layers gave, flat and by layer.
+    The gradient is that of the loss before clipping. Statistics, such as moving means, have no gradient. `activations`
+    counts non-finite elements by layer; a layer that was not observed has no key. `results` are the flat results of
+    the layers.
     """
 
     loss: float
@@ -38,10 +38,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the native trainer differs from Keras, to see what would explain a difference.
+    """Rules of TF.js that the trainer uses instead of Keras's, to explain a difference.
 
-    `epsilon` replaces Keras's 1e-7 in the loss, `optimizer_epsilon` in the optimizer; with `tfjs_loss` the loss is
-    computed as TF.js writes it, and `rule` is an optimizer computed so.
+    `epsilon` replaces Keras's 1e-7 in the loss, `optimizer_epsilon` in the optimizer. With `tfjs_loss` the loss has
+    TF.js's formula, and `rule` is an optimizer with TF.js's formula.
     """
 
     epsilon: float | None = None
@@ -51,7 +51,7 @@ class Rules:
 
 
 class NativeTrainer:
-    """One model in training. `penalties` are L1 and L2 by variable name. One thread at a time."""
+    """One model in training. `penalties` are L1 and L2 by variable name. It is not thread-safe."""
 
     def __init__(
         self, model: Any, recipe: Recipe, penalties: Mapping[str, tuple[float, float]], rules: Rules | None = None
@@ -73,27 +73,27 @@ class NativeTrainer:
         self._trainable = self._variables[: self.trainable_count]
         self._penalties = [penalties.get(name, (0.0, 0.0)) for name in self.names[: self.trainable_count]]
         self._observed, self._observed_layers = _observing(model, self._library)
-        self.optimizer: Any = None  # Keras's; a rule may take its place
+        self.optimizer: Any = None  # Keras's optimizer; a rule may replace it
         if self._rules.rule is None:
             self.optimizer = make_optimizer(self._library, recipe, self._rules.optimizer_epsilon)
             self.optimizer.build(self._trainable)
         self._dtype = tf.as_dtype(str(_dtype(self._trainable[0])).rpartition(".")[2].strip("'>"))
-        # Tracing takes longer than a few steps do.
+        # Tracing a function takes longer than a few steps.
         traced = tf.function(self._one_step, autograph=False, reduce_retracing=True)
         self._step = traced if recipe.steps > _FEW_STEPS else self._one_step
 
     @property
     def weights(self) -> tuple[Array, ...]:
-        """The variables now."""
+        """Return the current values of the variables."""
         return tuple(np.asarray(variable.numpy()) for variable in self._variables)
 
     def set_weights(self, values: Sequence[Array]) -> None:
-        """Put other values into the variables."""
+        """Set the values of the variables."""
         for variable, value in zip(self._variables, values, strict=True):
             variable.assign(value.astype(str(_dtype(variable)).rpartition(".")[2].strip("'>")))
 
     def step(self, inputs: Tensors, targets: Tensors) -> Step:
-        """One step on one batch."""
+        """Train one step on one batch."""
         loss, gradients, counts, values = self._step(self._flat(inputs), self._flat(targets))
         arrays = [np.asarray(gradient) for gradient in gradients]
         if self._rules.rule is not None:
@@ -109,7 +109,7 @@ class NativeTrainer:
         )
 
     def loss_and_gradients(self, inputs: Any, targets: Any) -> tuple[Any, list[Any], Sequence[Any]]:
-        """The loss, its gradients and the layers' activations, as tensors; for whoever looks inside."""
+        """Compute the loss, its gradients and the layers' activations, as tensors."""
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
@@ -119,7 +119,7 @@ class NativeTrainer:
         return loss, [tf.convert_to_tensor(gradient) for gradient in gradients], activations
 
     def hessian_vector(self, inputs: Tensors, targets: Tensors, vector: Sequence[Array]) -> list[Array]:
-        """The Hessian of the loss times a vector, both by variable (Pearlmutter, 1994)."""
+        """Multiply the Hessian of the loss with a vector, both by variable (Pearlmutter, 1994)."""
         import tensorflow as tf
 
         if not hasattr(self, "_hvp"):
@@ -140,20 +140,20 @@ class NativeTrainer:
         return [np.asarray(value) for value in self._hvp(self._flat(inputs), self._flat(targets), values)]
 
     def activations(self, inputs: Tensors) -> dict[str, Array]:
-        """What each layer gives for a batch, with the weights as they are."""
+        """Compute the result of each layer for a batch, with the current weights."""
         _, values = self._forward(self._flat(inputs))
         return {name: np.asarray(value) for name, value in zip(self._observed_layers, values, strict=True)}
 
     def outputs(self, inputs: Tensors) -> list[Array]:
-        """What the model gives for a batch, in training mode."""
+        """Compute the outputs of the model for a batch, in training mode."""
         return [np.asarray(value) for value in self._forward(self._flat(inputs))[0]]
 
     def loss(self, inputs: Tensors, targets: Tensors) -> float:
-        """The loss of a batch, with the weights as they are."""
+        """Compute the loss of a batch, with the current weights."""
         return float(self._loss(self._forward(self._flat(inputs))[0], self._flat(targets)))
 
     def flat(self, tensors: Tensors) -> list[Any]:
-        """Inputs or targets as the step takes them."""
+        """Return inputs or targets in the form that a step takes."""
         return self._flat(tensors)
 
     def _one_step(self, inputs: list[Any], targets: list[Any]) -> Any:
@@ -199,7 +199,7 @@ class NativeTrainer:
 
 
 def joined(names: Sequence[str], values: Sequence[Array]) -> dict[str, Array]:
-    """What each layer gave, flat; of a layer that was called more than once, all calls one behind the other."""
+    """Return the flat result of each layer; the results of several calls of a layer are concatenated."""
     parts: dict[str, list[Array]] = {}
     for name, value in zip(names, values, strict=True):
         parts.setdefault(name, []).append(value.reshape(-1))
@@ -223,11 +223,11 @@ def _is_keras3(variable: Any) -> bool:
 
 
 def _observing(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
-    """A model that also gives every layer's floating-point output, and the names of these layers."""
+    """Make a model that also returns every layer's floating-point output; return also the names of these layers."""
     names: list[str] = []
     values: list[Any] = []
-    # Of the calls that this model makes: a layer may have been called elsewhere too, as those of a Sequential model
-    # are whenever one is added to it.
+    # Only calls within this model count: a layer may have further calls, because a Sequential model calls its layers
+    # again whenever one is added.
     functional = getattr(model, "_functional", None) or model
     for depth in sorted(functional._nodes_by_depth, reverse=True):
         for node in functional._nodes_by_depth[depth]:
@@ -244,7 +244,7 @@ def _observing(model: Any, library: Any) -> tuple[Any, tuple[str, ...]]:
 
 
 def loss_function(library: Any, recipe: Recipe, rules: Rules) -> Callable[[Any, Any], Any]:
-    """The loss by sample, of Keras's own function or the formula."""
+    """Make the function for the loss of each sample, from Keras's own function or the formula."""
     loss, epsilon = recipe.loss, rules.epsilon
     if rules.tfjs_loss and (theirs := tfjs_loss(loss.name, KERAS_EPSILON if epsilon is None else epsilon)):
         return theirs
@@ -267,7 +267,7 @@ def loss_function(library: Any, recipe: Recipe, rules: Rules) -> Callable[[Any, 
 
 
 def make_optimizer(library: Any, recipe: Recipe, epsilon: float | None = None) -> Any:
-    """Keras's optimizer, with its own defaults where nothing was said."""
+    """Make Keras's optimizer; settings that are not given have Keras's defaults."""
     optimizer: Optimizer = recipe.optimizer
     settings: dict[str, Any] = dict(optimizer.settings)
     given = optimizer.epsilon if epsilon is None else epsilon
@@ -283,7 +283,7 @@ def make_optimizer(library: Any, recipe: Recipe, epsilon: float | None = None) -
 
 
 def clip(gradients: Sequence[Array], recipe: Recipe) -> list[Array]:
-    """Gradients as Keras clips them (keras/src/optimizers/base_optimizer.py)."""
+    """Clip gradients as Keras does (keras/src/optimizers/base_optimizer.py)."""
     if recipe.clipvalue is not None:
         return [np.clip(g, -recipe.clipvalue, recipe.clipvalue) for g in gradients]
     with np.errstate(all="ignore"):

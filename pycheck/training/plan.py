@@ -19,7 +19,7 @@ _INTEGERS = "sparse_categorical_crossentropy"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All samples in memory, by the model's names, and their order: as they are, again and again, never shuffled."""
+    """All samples in memory, by the model's names. They are used in order, again and again, without shuffling."""
 
     inputs: Tensors
     targets: Tensors
@@ -28,16 +28,16 @@ class Plan:
 
     @property
     def sample_count(self) -> int:
-        """Number of samples."""
+        """Count the samples."""
         return len(next(iter(self.inputs.values())))
 
     def rows(self, step: int) -> slice:
-        """The samples of a step; the last batch of a round through the data may be smaller, as in Keras."""
+        """Return the samples of a step; the last batch of an epoch may be smaller, as in Keras."""
         start = step % -(-self.sample_count // self.batch_size) * self.batch_size
         return slice(start, min(start + self.batch_size, self.sample_count))
 
     def batch(self, step: int) -> tuple[Tensors, Tensors]:
-        """Inputs and targets of a step."""
+        """Return inputs and targets of a step."""
         rows = self.rows(step)
         return (
             {name: value[rows] for name, value in self.inputs.items()},
@@ -46,7 +46,7 @@ class Plan:
 
 
 def read_arrays(path: Path) -> Array | dict[str, Array]:
-    """The array of a .npy, or those of a .npz or .safetensors by name. InputsFileError as for inputs."""
+    """Read the array of a .npy, or those of a .npz or .safetensors by name. InputsFileError as for inputs."""
     columns = {column.name: column for column in open_columns(path)}
     empty = [name for name, column in columns.items() if not column.shape or 0 in column.shape]
     if empty:
@@ -58,7 +58,7 @@ def read_arrays(path: Path) -> Array | dict[str, Array]:
 
 
 def make_plan(inputs: Inputs, targets: object, signature: Signature, recipe: Recipe) -> Plan:
-    """Read everything and hold the targets against the loss. InputsFileError says what does not fit."""
+    """Read all data and check the targets against the loss. InputsFileError explains data that do not fit."""
     wanted = Signature(tuple(target_spec(spec, recipe) for spec in signature.outputs), ())
     given, notes = _shaped(targets, wanted)
     taken = _targets(given, wanted, recipe)
@@ -74,7 +74,7 @@ def make_plan(inputs: Inputs, targets: object, signature: Signature, recipe: Rec
 
 
 def target_spec(output: TensorSpec, recipe: Recipe) -> TensorSpec:
-    """What the loss takes for an output."""
+    """Return the dtype and shape that the loss expects of the targets of an output."""
     if recipe.loss.name == _INTEGERS:
         return TensorSpec(output.name, "int32", (*output.shape[:-1], 1))
     return TensorSpec(output.name, "float32", output.shape)
@@ -94,7 +94,7 @@ def _shape(spec: TensorSpec) -> str:
 
 
 def _shaped(targets: object, wanted: Signature) -> tuple[object, tuple[str, ...]]:
-    """Targets without the last axis, where that is 1, get it, as Keras gives it; TF.js would refuse them."""
+    """Add a last axis of 1 to targets without it, as Keras does; TF.js rejects such targets."""
     if len(wanted.inputs) != 1:
         return targets, ()
     if isinstance(targets, Mapping):

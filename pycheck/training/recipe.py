@@ -1,4 +1,4 @@
-"""Reads optimizer, loss and batches from the options, and checks that Keras and TF.js both have them."""
+"""Reads optimizer, loss and batches from the options, and checks that both Keras and TF.js have them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..options.table import BY_NAME, RECIPE
 from ..options.values import Options
 from .formula import compile_formula, is_formula
 
-#: Of each optimizer that both sides have: the learning rate and the settings that it takes, with Keras's defaults.
+#: The optimizers that both sides have: the learning rate and the settings, with Keras's defaults.
 OPTIMIZERS: Mapping[str, tuple[float, Mapping[str, float]]] = {
     "sgd": (0.01, {}),
     "momentum": (0.01, {"momentum": 0.9, "nesterov": 0.0}),
@@ -24,10 +24,10 @@ OPTIMIZERS: Mapping[str, tuple[float, Mapping[str, float]]] = {
     "adam": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": math.nan}),
     "adamax": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": math.nan}),
 }
-#: What only Keras has, so that there is nothing to compare.
+#: The optimizers that only Keras has, so that they cannot be compared.
 ONLY_KERAS_OPTIMIZERS = ("adafactor", "adamw", "ftrl", "lamb", "lion", "muon", "nadam")
 
-#: Keras's name of each loss that both sides have, and TF.js's.
+#: The losses that both sides have: Keras's name and TF.js's.
 LOSSES: Mapping[str, str] = {
     "mean_squared_error": "meanSquaredError",
     "mean_absolute_error": "meanAbsoluteError",
@@ -54,13 +54,13 @@ ONLY_KERAS_LOSSES = (
     "binary_focal_crossentropy", "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "circle",
     "ctc", "dice", "huber", "tversky",
 )  # fmt: skip
-#: Losses that there are from logits too, in both worlds.
+#: The losses that both Keras and TF.js can also compute from logits.
 FROM_LOGITS = ("binary_crossentropy", "categorical_crossentropy")
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """An optimizer of both sides. `epsilon` is None where each side has its own default."""
+    """An optimizer that both sides have. `epsilon` is None if each side uses its own default."""
 
     name: str
     learning_rate: float
@@ -76,7 +76,7 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss of both sides: one by name, perhaps from logits, or a formula, whose program is then not empty."""
+    """A loss that both sides have: one with a name, with or without `from_logits`, or a formula with its `program`."""
 
     name: str
     from_logits: bool = False
@@ -88,10 +88,10 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides a training but the model and the data.
+    """All settings of a training except the model and the data.
 
-    At most one of the three kinds of clipping; `clipnorm` is of each variable by itself, as in Keras.
-    `l1` and `l2` are penalties on the kernels.
+    At most one kind of clipping is set. `clipnorm` applies to each variable separately, as in Keras. `l1` and `l2` are
+    penalties on the kernels.
     """
 
     optimizer: Optimizer
@@ -122,7 +122,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class RecipeText:
-    """The training options as given, as texts; None stands for the model's own, or the default."""
+    """The training options as given, as texts; None stands for the model's own setting, or the default."""
 
     optimizer: str | None = None
     loss: str | None = None
@@ -136,7 +136,7 @@ class RecipeText:
     gradients_only: bool = False
 
     def recipe(self, compiled: Compiled | None = None) -> Recipe:
-        """The recipe, with what a compiled model brings where nothing was said. UsageError for what is wrong."""
+        """Make the recipe; a compiled model fills in options that are not given. UsageError for a wrong option."""
         optimizer = parse_optimizer(self.optimizer) if self.optimizer else compiled and compiled.optimizer
         loss = parse_loss(self.loss) if self.loss else compiled and compiled.loss
         for option, value, example in (("--optimizer", optimizer, "sgd:0.01"), ("--loss", loss, "mse")):
@@ -152,7 +152,7 @@ class RecipeText:
         return Recipe(optimizer, loss, self.steps, self.batch_size, *clips, l1, l2)
 
     def check(self) -> None:
-        """UsageError for whatever is wrong before any model is looked at."""
+        """Raise UsageError for an option that is wrong for every model."""
         if self.optimizer:
             parse_optimizer(self.optimizer)
         if self.loss:
@@ -167,7 +167,7 @@ class RecipeText:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a compiled model brings; None where it has none that both sides have, which `problem` then explains."""
+    """Optimizer and loss of a compiled model; None if one side lacks it, which `problem` then explains."""
 
     optimizer: Optimizer | None = None
     loss: Loss | None = None
@@ -175,7 +175,7 @@ class Compiled:
 
 
 def parse_optimizer(text: str) -> Optimizer:
-    """``adam:0.001,epsilon=1e-7``. UsageError for what one side lacks, and for what is no number."""
+    """Parse ``adam:0.001,epsilon=1e-7``. UsageError for an optimizer that one side lacks, and for invalid numbers."""
     name, _, rest = text.strip().partition(":")
     name = name.strip().lower()
     if name in ONLY_KERAS_OPTIMIZERS:
@@ -234,7 +234,7 @@ def _number(text: str, key: str, value: str) -> float:
 
 
 def parse_loss(text: str) -> Loss:
-    """``mse``, ``binary_crossentropy:from_logits`` or a formula. UsageError for what one side lacks."""
+    """Parse ``mse``, ``binary_crossentropy:from_logits`` or a formula. UsageError for a loss that one side lacks."""
     if is_formula(text):
         return Loss(text.strip(), program=compile_formula(text))
     name, _, variant = text.strip().partition(":")
@@ -256,7 +256,7 @@ def parse_loss(text: str) -> Loss:
 
 
 def parse_penalty(text: str) -> tuple[float, float]:
-    """``l2:0.01``, ``l1:0.001`` or both with a comma, as (l1, l2)."""
+    """Parse ``l2:0.01``, ``l1:0.001`` or both with a comma, as (l1, l2)."""
     values = {"l1": 0.0, "l2": 0.0}
     for part in text.split(","):
         kind, separator, number = part.strip().partition(":")

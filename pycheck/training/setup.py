@@ -17,24 +17,24 @@ from .native import NativeTrainer, Rules
 from .plan import Plan
 from .recipe import LOSSES, Recipe
 
-#: Changes the arguments of a layer, given its class name: how a cure takes another activation.
+#: A function that changes the arguments of a layer of a class, such as its activation.
 LayerChange = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is trained. `model` is the Keras model as it was loaded."""
+    """The model, recipe and data of a training. `model` is the Keras model as loaded."""
 
     model: Any
     recipe: Recipe
     plan: Plan
     change: LayerChange | None = None
-    hints: Mapping[str, InputHint] = field(default_factory=dict)  # what the model says of its inputs
+    hints: Mapping[str, InputHint] = field(default_factory=dict)  # the values that the model expects of its inputs
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A setup with its trainers. `seen` names the layers that are off while training, and why."""
+    """A setup with its trainers. `notes` name the layers that are disabled during training, with the reason."""
 
     setup: Setup
     single: NativeTrainer
@@ -48,7 +48,7 @@ class Ready:
 def prepare(setup: Setup, folder: Path) -> Ready:
     """Copy the model in both precisions and convert it, into a new folder.
 
-    UsageError where it cannot be trained in TF.js.
+    UsageError if it cannot be trained in TF.js.
     """
     from ..conversion import convert
     from ..model import load
@@ -74,13 +74,13 @@ def prepare(setup: Setup, folder: Path) -> Ready:
 
 
 def variant(ready: Ready, rules: Rules) -> NativeTrainer:
-    """native:float64 once more, with other rules."""
+    """Make a trainer of native:float64 with different rules."""
     copy64, _ = trainable_copy(ready.setup.model, "float64", ready.setup.change)
     return NativeTrainer(copy64, ready.setup.recipe, ready.penalties, rules)
 
 
 def page_recipe(ready: Ready, names: Mapping[str, str]) -> PageRecipe:
-    """How the page is to train; `names` are the artifact's, by the model's names of weights."""
+    """Make the recipe for the page; `names` maps the model's names of weights to the artifact's."""
     recipe = ready.setup.recipe
     optimizer, loss = recipe.optimizer, recipe.loss
     return PageRecipe(
@@ -103,7 +103,7 @@ def page_recipe(ready: Ready, names: Mapping[str, str]) -> PageRecipe:
 def pair(
     variables: Sequence[TrainingVariable], values: Sequence[Array], page: Sequence[PageVariable]
 ) -> tuple[int | None, ...]:
-    """For each variable of the model the page's, which has the same initial bytes; the one of the same name first."""
+    """Pair each variable of the model with the page's variable of the same initial bytes; equal names come first."""
     free = dict(enumerate(page))
     found: list[int | None] = []
     for variable, value in zip(variables, values, strict=True):

@@ -16,7 +16,7 @@ from ..model import Model, load
 from .keras_models import refuse_mixed_policies, require_trainable
 
 _FEW = 8
-#: Of the largest output; two ways of Python to compute the same model in float32.
+#: The allowed difference between two ways to compute a model in float32 in Python, as a share of the largest output.
 _ALIKE = 1e-4
 _NO_TRAINING = "its weights are constants"
 _WAY_OUT = "Give the Keras model that it was converted from (.keras or .h5)."
@@ -24,14 +24,14 @@ _WAY_OUT = "Give the Keras model that it was converted from (.keras or .h5)."
 
 @dataclass(frozen=True, slots=True)
 class SourceModel:
-    """`keras_model` can be trained; `notes` say what a reader should know of it."""
+    """A Keras model that can be trained; `notes` are for the report."""
 
     keras_model: Any
     notes: tuple[str, ...] = ()
 
 
 def source_model(model: Model, inputs: Inputs) -> SourceModel:
-    """What to train. UsageError for what cannot be trained, with the reason and the way out."""
+    """Return the Keras model to train. UsageError for a model that cannot be trained, with the reason and the fix."""
     path = model.info.path
     if model.keras_model is not None:
         found = SourceModel(model.keras_model)
@@ -48,8 +48,8 @@ def source_model(model: Model, inputs: Inputs) -> SourceModel:
 
 
 def _of_layers(document: Document, model: Model, inputs: Inputs) -> SourceModel:
-    """The layers made again, and seen to compute what the artifact does."""
-    from ..artifact.layers.keras import layers_keras  # it imports TensorFlow, which only loading a model does quietly
+    """Rebuild the layers of an artifact, and check that they compute the same as the artifact."""
+    from ..artifact.layers.keras import layers_keras  # it imports TensorFlow, which is loaded by now
 
     try:
         keras_model = layers_keras(document)

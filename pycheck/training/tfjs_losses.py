@@ -1,7 +1,7 @@
 """Implements TF.js's losses that differ from Keras's in TensorFlow, to test whether they explain a difference.
 
-Source: tfjs-layers 4.22, src/losses.ts; each takes targets and outputs, (samples, ..., width), and gives a loss a
-sample. Those that are not here are the same on both sides but for the epsilon.
+Source: tfjs-layers 4.22, src/losses.ts. Each takes targets and outputs, (samples, ..., width), and returns one loss
+for each sample. The losses that are not here differ only by the epsilon.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Formula = Callable[[Any, Any, float], Any]
 
 
 def tfjs_loss(name: str, epsilon: float) -> Callable[[Any, Any], Any] | None:
-    """TF.js's loss of Keras's name, with what TF.js adds on a backend; None where Keras computes the same."""
+    """Return TF.js's loss for Keras's name, with the epsilon of a backend; None if Keras computes the same."""
     formula = _FORMULAS.get(name)
     return None if formula is None else lambda y, p: formula(y, p, epsilon)
 
@@ -31,7 +31,7 @@ def _clip(value: Any, low: float, high: float) -> Any:
 
 
 def absolute(value: Any) -> Any:
-    """The absolute value with TF.js's gradient, which is -1 at exactly 0 (Abs_grad.ts); TensorFlow's is 0."""
+    """Compute the absolute value with TF.js's gradient, which is -1 at exactly 0 (Abs_grad.ts); TensorFlow's is 0."""
     import tensorflow as tf
 
     return tf.where(value > 0, value, -value)
@@ -48,7 +48,7 @@ def _percentage_error(y: Any, p: Any, epsilon: float) -> Any:
 
 
 def _binary(y: Any, p: Any, epsilon: float) -> Any:
-    """From the probability, clipped, back to logits; Keras takes the logits of a last sigmoid themselves."""
+    """Compute logits from the clipped probability; Keras instead reads the logits of a last sigmoid."""
     import tensorflow as tf
 
     clipped = _clip(p, epsilon, 1.0 - epsilon)
@@ -57,7 +57,7 @@ def _binary(y: Any, p: Any, epsilon: float) -> Any:
 
 
 def _categorical(y: Any, p: Any, epsilon: float) -> Any:
-    """From the probabilities, clipped; Keras takes the logits of a last softmax themselves."""
+    """Compute logits from the clipped probabilities; Keras instead reads the logits of a last softmax."""
     import tensorflow as tf
 
     shares = p / tf.reduce_sum(p, -1, keepdims=True)
@@ -72,14 +72,17 @@ def _sparse(y: Any, p: Any, epsilon: float) -> Any:
 
 
 def _divergence(y: Any, p: Any, epsilon: float) -> Any:
-    """The logarithm is weighted with the target; in Keras with the clipped one."""
+    """Weight the logarithm with the target; Keras weights it with the clipped target."""
     import tensorflow as tf
 
     return tf.reduce_sum(y * tf.math.log(_clip(y, epsilon, 1.0) / _clip(p, epsilon, 1.0)), -1)
 
 
 def _hinge(y: Any, p: Any, _: float) -> Any:
-    """Targets as they are, Keras turns 0 and 1 into -1 and 1; and no gradient where the margin is met exactly."""
+    """Compute the hinge of targets as they are, without a gradient at the margin.
+
+    Keras converts 0 and 1 to -1 and 1.
+    """
     import tensorflow as tf
 
     return _mean(tf.nn.relu(1.0 - y * p))
@@ -92,14 +95,14 @@ def _squared_hinge(y: Any, p: Any, _: float) -> Any:
 
 
 def _categorical_hinge(y: Any, p: Any, _: float) -> Any:
-    """Without a gradient where the margin is met exactly, where Keras has one."""
+    """Compute the hinge without a gradient at exactly the margin, where Keras has one."""
     import tensorflow as tf
 
     return tf.nn.relu(1.0 + tf.reduce_max((1.0 - y) * p, -1) - _sum(y * p))
 
 
 def _cosine(y: Any, p: Any, epsilon: float) -> Any:
-    """A norm is at least the root of epsilon; in Keras at least epsilon."""
+    """Limit a norm to at least the root of epsilon; Keras limits it to at least epsilon."""
     return -_sum(_unit(y, epsilon) * _unit(p, epsilon))
 
 

@@ -15,7 +15,7 @@ from .recipe import Optimizer
 
 
 class TfjsRule:
-    """One optimizer's state. `epsilon` is what TF.js adds on a backend: 1e-7, or 1e-4 on WebGL."""
+    """The state of one optimizer. `epsilon` is that of a TF.js backend: 1e-7, or 1e-4 on WebGL."""
 
     def __init__(self, optimizer: Optimizer, epsilon: float) -> None:
         self._name = optimizer.name
@@ -27,7 +27,7 @@ class TfjsRule:
         self._second: list[Any] = []
 
     def apply(self, gradients: Sequence[Array], weights: Sequence[Array]) -> list[Array]:
-        """The weights after one step; the first ones have gradients, the others are not looked at."""
+        """Return the weights after one step; the first weights have gradients, the others do not change."""
         self._steps += 1
         if not self._first:
             start = self._settings.get("initial_accumulator_value", 0.0)
@@ -52,7 +52,7 @@ class TfjsRule:
             self._first[i] = self._first[i] + g * g
             return w - rate * g / np.sqrt(self._first[i] + epsilon)
         if self._name == "adadelta":
-            # The accumulated gradient of the step before: Keras takes the new one.
+            # TF.js uses the accumulated gradient of the step before, Keras the new one.
             updates = np.sqrt(self._second[i] + epsilon) / np.sqrt(self._first[i] + epsilon) * g
             self._first[i] = s["rho"] * self._first[i] + (1 - s["rho"]) * g * g
             self._second[i] = s["rho"] * self._second[i] + (1 - s["rho"]) * updates * updates
@@ -62,7 +62,7 @@ class TfjsRule:
         if self._name == "adamax":
             self._second[i] = np.maximum(s["beta_2"] * self._second[i], np.abs(g))
             return w - rate / unbiased * (self._first[i] / (self._second[i] + epsilon))
-        # Adam: epsilon is added to the root of the corrected moment, in Keras to that of the uncorrected one.
+        # Adam: TF.js adds epsilon to the root of the corrected moment, Keras to that of the uncorrected one.
         self._second[i] = s["beta_2"] * self._second[i] + (1 - s["beta_2"]) * g * g
         second = self._second[i] / (1 - s["beta_2"] ** self._steps)
         return w - rate * (self._first[i] / unbiased) / (np.sqrt(second) + epsilon)

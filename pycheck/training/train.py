@@ -32,7 +32,10 @@ from .source_model import source_model
 
 
 def setup_of(model: Model, inputs: Inputs, targets: object, text: RecipeText) -> Setup:
-    """What is to be trained, checked. UsageError and InputsFileError say what does not fit."""
+    """Check a training, and return its setup.
+
+    UsageError and InputsFileError explain data and options that do not fit.
+    """
     from .compiled import compiled_of
 
     source = source_model(model, inputs)
@@ -51,9 +54,9 @@ async def train_run(
     try_remedies: bool,
     gradients_only: bool,
 ) -> Report:
-    """Train, measure, explain, and where asked for try what might cure it.
+    """Train, measure and explain differences; with `try_remedies`, also search for fixes.
 
-    With `gradients_only` the passes of the first step are looked into, whatever they give.
+    With `gradients_only`, the passes of the first step are always inspected.
     """
     outcome = await bench.train(setup)
     looked = await bench.in_thread(lambda: inspect(setup, outcome, first_pass=gradients_only))
