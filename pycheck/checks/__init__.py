@@ -1,4 +1,4 @@
-"""Runs a check: models in formats and quantizations, on runtimes, against budgets and the baseline."""
+"""Runs a check: models in formats and quantizations, on runtimes, compared with budgets and the baseline."""
 
 from .beginning import begin
 from .matrix import Plan, accept, check, plan

@@ -11,7 +11,7 @@ from .baseline_file import DIGEST_LENGTH, Baseline, OutputFacts, VariantFacts
 
 
 def facts(report: Report) -> VariantFacts:
-    """What the baseline keeps of a report."""
+    """Extract the facts of a report that the baseline keeps."""
     signature, artifact = report.model.signature, report.artifact
     runtimes: dict[str, dict[str, OutputFacts]] = {}
     for c in report.comparisons:
@@ -43,7 +43,7 @@ def _spec(spec: TensorSpec) -> str:
 
 
 def environment(report: Report) -> dict[str, dict[str, str]]:
-    """What each runtime was, as far as an accepted release is concerned."""
+    """Describe each runtime of a report: library, platform, renderer and flags."""
     measured = {c.candidate for c in report.comparisons}
     return {str(r.id): _environment(r.environment) for r in report.runtimes if r.environment and r.id in measured}
 
@@ -55,9 +55,9 @@ def _environment(e: Environment) -> dict[str, str]:
 
 
 def accept(old: Baseline | None, reports: Sequence[Report], *, pycheck: str) -> Baseline:
-    """A baseline with these reports in it, and what an old one has besides: other variants and runtimes.
+    """Make a baseline of these reports, and keep the variants and runtimes that only the old one has.
 
-    UsageError where what stays had run on something else: one file has one environment.
+    UsageError if a kept runtime had a different environment: a file has one environment for each runtime.
     """
     accepted = {report.name: facts(report) for report in reports}
     now = {runtime: found for report in reports for runtime, found in environment(report).items()}
@@ -83,7 +83,7 @@ def _listed(facts: Mapping[str, str]) -> str:
 
 
 def mismatch(name: str, then: VariantFacts, now: VariantFacts) -> str | None:
-    """Why two are not of the same model and inputs, so that nothing of them can be compared; None where they are."""
+    """Explain why two entries are not of the same model and inputs and cannot be compared; None if they can."""
     for what, was, is_ in (
         ("inputs", then.inputs, now.inputs),
         ("outputs", then.outputs, now.outputs),
@@ -101,7 +101,7 @@ def mismatch(name: str, then: VariantFacts, now: VariantFacts) -> str | None:
 
 
 def shortened(digest: str) -> str:
-    """As much of a digest as people compare."""
+    """Shorten a digest to the digits that people compare."""
     return digest[:8]
 
 

@@ -18,7 +18,7 @@ _ROUNDOFFS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Holds the findings on a report; `mismatch` says why the baseline does not fit the report."""
+    """The findings on a report; `mismatch` says why the baseline does not fit the report."""
 
     findings: tuple[Finding, ...] = ()
     mismatch: str | None = None
@@ -26,7 +26,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Holds one fact that differs from the baseline. `runtimes` are those it is about, if not all."""
+    """One fact that differs from the baseline. `runtimes` are the affected ones; empty means all."""
 
     fact: str  # "model", "artifact", "tfjs", "tensorflow", "browser", "gpu", "python", "flags", "size", "outputs"
     was: str
@@ -82,7 +82,7 @@ def _held(
     ):
         if now is None or was is None:
             continue
-        # The noise floor of a regression is that of the accepted precision, that of an improvement of the current one.
+        # A regression uses the noise floor of the baseline's precision, an improvement that of the current precision.
         before, after = (max(least or 0.0, _unnoticed(bits, c)) for bits in (then.float_bits, c.precision_bits))
         if now > max(settings.margin * was, before):
             worse.append(f"{word} {short(now)}, was {short(was)}{_times(now, was)}")
@@ -105,7 +105,7 @@ def _held(
 
 
 def _unnoticed(float_bits: int, c: Comparison) -> float:
-    """Return the error below which nothing counts as a regression in that precision."""
+    """Return the error below which no change counts as a regression in that precision."""
     return _ROUNDOFFS * UNIT_ROUNDOFF["float16" if float_bits == 16 else "float32"] * (c.reference_scale or 0.0)
 
 
@@ -139,7 +139,7 @@ def _concerns(change: Change, c: Comparison) -> bool:
 
 
 def _since(c: Comparison, changes: tuple[Change, ...]) -> str:
-    """Return a sentence on changes that may be the cause."""
+    """Name the changes since the baseline that may be the cause."""
     causes = [_WORDS[change.fact] for change in changes if _concerns(change, c) and change.fact in _CAUSES]
     if not causes:
         return "Model, artifact, TF.js, browser and GPU are the same as in the baseline."

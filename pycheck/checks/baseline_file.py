@@ -21,25 +21,25 @@ _HEAD = (
 )
 _UPDATE = "Write it again from results that pass: pycheck baseline update"
 _DIGITS = 3
-#: Hexadecimal digits of a digest: enough to tell two apart.
+#: The number of hexadecimal digits of a digest; so many identify one.
 DIGEST_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFacts:
-    """One output of one runtime; None where there was nothing to measure. `digest` is of its bytes."""
+    """One output of one runtime; None if there was nothing to measure. `digest` is the hash of its bytes."""
 
     digest: str | None = None
     max_abs_error: float | None = None
     rms_error: float | None = None
-    top1_flips: int | None = None  # rows whose largest class is not Python's
-    nonfinite: int = 0  # elements whose class is not Python's
+    top1_flips: int | None = None  # rows whose top-1 class differs from Python's
+    nonfinite: int = 0  # elements that are NaN or infinite on one side only
     float_bits: int = 32  # of the runtime's own precision
 
 
 @dataclass(frozen=True, slots=True)
 class VariantFacts:
-    """One variant: what was run, and how each output of each runtime did."""
+    """One variant: its model, inputs and artifact, and the results of each output on each runtime."""
 
     artifact: str
     artifact_bytes: int
@@ -54,7 +54,7 @@ class VariantFacts:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The whole file. `environment` has, by runtime, what it was: library, platform, renderer, flags."""
+    """The whole file. `environment` describes each runtime: library, platform, renderer, flags."""
 
     pycheck: str
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ _BASELINE = TypeAdapter(Baseline)
 
 
 def read(path: Path) -> Baseline:
-    """A baseline. InputError when it is not there, is damaged, or was written by another pycheck for itself."""
+    """Read a baseline. InputError if it does not exist, is damaged, or has the format of a different pycheck."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -90,7 +90,7 @@ def read(path: Path) -> Baseline:
 
 
 def write(path: Path, baseline: Baseline) -> None:
-    """Put a baseline in its place, whole or not at all. UsageError when the place cannot be written."""
+    """Write a baseline, atomically. UsageError if the file cannot be written."""
     beside = path.with_name(f".{path.name}.new")
     try:
         beside.write_text(render(baseline), encoding="utf-8")
@@ -101,7 +101,7 @@ def write(path: Path, baseline: Baseline) -> None:
 
 
 def render(baseline: Baseline) -> str:
-    """The text of a baseline: the same facts always give the same text."""
+    """Format a baseline as text; the same facts always give the same text."""
     lines = [f"schema = {baseline.schema}", f"pycheck = {_value(baseline.pycheck)}"]
     for runtime, facts in sorted(baseline.environment.items()):
         lines += _table(("environment", runtime), facts)

@@ -21,7 +21,7 @@ _DEPTH = 3
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One model, its inputs and the artifact that was converted from it, where these are clear."""
+    """One model, its inputs, and the artifact that was converted from it, if these are clear."""
 
     name: str
     path: Path
@@ -31,7 +31,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What was written, and where; `skipped` are files that look like models and are none, with the reason."""
+    """The written file and its models; `skipped` are files that look like models but are not, with the reason."""
 
     file: Path
     models: tuple[Found, ...]
@@ -39,7 +39,7 @@ class Begun:
 
     @property
     def text(self) -> str:
-        """What was found, and what to do now."""
+        """Say which models were found, and what to do next."""
         lines = [f"{self.file} names {len(self.models)} model{'' if len(self.models) == 1 else 's'}:"]
         for model in self.models:
             inputs = f"inputs {model.inputs}" if model.inputs else "generated inputs"
@@ -50,7 +50,7 @@ class Begun:
 
 
 def begin(folder: Path) -> Begun:
-    """Write pycheck.toml into a folder. UsageError where there is a configuration, or no model."""
+    """Write pycheck.toml into a folder. UsageError if a configuration already exists, or if there is no model."""
     file = folder / NAME
     existing = find(folder)
     if file.exists() or (existing and "models" in existing.table):
@@ -78,7 +78,7 @@ def _said(skipped: Sequence[tuple[Path, str]]) -> str:
 
 
 def _models(folder: Path) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
-    """Models and artifacts, relative to the folder, and what looks like one and is none."""
+    """Find models and artifacts, relative to the folder, and files that look like one but are not."""
     models: list[Path] = []
     artifacts: list[Path] = []
     skipped: list[tuple[Path, str]] = []
@@ -108,7 +108,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 
 def _described(folder: Path, models: Sequence[Path], artifacts: Sequence[Path]) -> Iterator[Found]:
-    """An artifact belongs to the model whose name its folder has, and one to one where there is one of each."""
+    """Assign artifacts to models: by the folder's name, or one to one if there is only one of each."""
     left = list(artifacts)
     taken: set[str] = set()
     for model in models:
@@ -123,7 +123,7 @@ def _described(folder: Path, models: Sequence[Path], artifacts: Sequence[Path]) 
 
 
 def _name(path: Path, taken: set[str]) -> str:
-    """A name that no other model has."""
+    """Choose a name that no other model has."""
     plain = path.parent.name if path.name == "model.json" and path.parent.name else path.stem
     ending = path.suffix.removeprefix(".") or "saved_model"
     choices = [plain, f"{plain}-{ending}", *(f"{plain}-{number}" for number in range(2, 1000))]

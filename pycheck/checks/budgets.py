@@ -27,7 +27,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Holds the findings on one report, and the budgets that apply to it."""
+    """The findings on one report, and the budgets that apply to it."""
 
     findings: tuple[Finding, ...]
     used: tuple[Budget, ...]

@@ -1,4 +1,4 @@
-"""Holds the checked configuration: models, tolerances, budgets, severities, known divergences, the baseline."""
+"""The checked configuration: models, tolerances, budgets, severities, known divergences, the baseline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..gate.policy import Known, Selector
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model. `settings` are its own, as the options read them; paths are as they are opened."""
+    """One model. `settings` are its own, as the options read them; paths can be opened from the current folder."""
 
     name: str
     path: Path
@@ -28,7 +28,7 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class ToleranceEntry:
-    """Limits of what it selects."""
+    """The limits for the outputs and runtimes that it selects."""
 
     where: Selector
     limits: OutputLimits
@@ -37,7 +37,7 @@ class ToleranceEntry:
 
 @dataclass(frozen=True, slots=True)
 class BaselineSettings:
-    """Where the baseline lies; `named` is whether the configuration says so. The margins are those of keys.py."""
+    """The path of the baseline; `named` says whether the configuration gives it. keys.py explains the margins."""
 
     file: Path
     named: bool = False
@@ -47,7 +47,7 @@ class BaselineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One file. `settings` are the common ones, for every model."""
+    """One configuration file. `settings` apply to every model."""
 
     file: Path
     models: tuple[ModelEntry, ...]
@@ -60,5 +60,5 @@ class Configuration:
 
     @property
     def folder(self) -> Path:
-        """What its paths are relative to."""
+        """Return the folder that its paths are relative to."""
         return self.file.parent

@@ -15,7 +15,7 @@ from ..options.table import OPTIONS
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. `kind` is what pydantic checks its value against, `shown` what the documentation calls that."""
+    """One key. `kind` is the type that pydantic checks, `shown` its name in the documentation."""
 
     kind: Any
     shown: str
@@ -41,7 +41,7 @@ TOP: Mapping[str, Key] = {
     ),
 }
 
-#: Of the common settings, those that a model may have for itself.
+#: The common settings that a model may also have.
 MODEL_SETTINGS = tuple(option.setting for option in OPTIONS if option.in_model)
 
 MODEL: Mapping[str, Key] = {
@@ -83,7 +83,7 @@ BASELINE: Mapping[str, Key] = {
     "top1_margin": Key(float, "share", "Largest fall of top-1 agreement. Default: 0."),
 }
 
-#: Sections by name, and whether there may be several.
+#: Sections by name, and whether a file may have several.
 SECTIONS: Mapping[str, tuple[Mapping[str, Key], bool]] = {
     "models": (MODEL, True),
     "tolerances": (TOLERANCE, True),

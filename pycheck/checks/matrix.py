@@ -27,20 +27,20 @@ from .judging import Judge
 from .reading import load
 from .variants import Variant, expand
 
-#: Told what happens: variant, runtime, what it is doing now, samples it has done, samples in all.
+#: A function that receives progress: variant, runtime, the current step, finished samples, all samples.
 Observer = Callable[[str, str, str, int, int], None]
 
-#: Models that are under way at once. Their browsers' work is bounded by the cores; this bounds what lies in memory.
+#: The number of models that run at once. The cores bound the work of browsers; this number bounds the memory.
 _AT_ONCE = 4
 
 
 def _silent(variant: str, runtime: str, step: str, done: int, total: int) -> None:
-    """An observer for those who do not watch."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be checked. `whole` is whether these are all variants, each on all of its runtimes."""
+    """The variants to check. `whole` is True if these are all variants, each on all of its runtimes."""
 
     config: Configuration
     variants: tuple[Variant, ...]
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def runtime_counts(self) -> dict[str, int]:
-        """How many runtimes each variant has, those in Python included."""
+        """Count the runtimes of each variant, including those in Python."""
         return {variant.name: len(variant.options.runtimes) + _IN_PYTHON for variant in self.variants}
 
 
@@ -64,10 +64,10 @@ def plan(
     releases: Sequence[str] = (),
     command: str = "",
 ) -> Plan:
-    """Read the configuration in `path`, by default the nearest above the current folder, and lay out what is to run.
+    """Read the configuration in `path`, by default the nearest one above the current folder, and plan the variants.
 
-    `given` and `releases`, of TF.js, are what the call says, which goes before the file. UsageError names what is
-    wrong, and its line.
+    `given` and `releases` (of TF.js) are those of the call; they override the file. UsageError names the wrong entry
+    and its line.
     """
     config = load(path)
     whole = not only and not given.get("runtimes") and not releases
@@ -82,9 +82,9 @@ async def check(
     today: datetime.date | None = None,
     against_baseline: bool = True,
 ) -> CheckReport:
-    """Run and judge every variant. An error of one is a failure in the report, and the others go on.
+    """Run and judge every variant. An error of one variant is a failure in the report, and the others still run.
 
-    InputError when the baseline cannot be read.
+    InputError if the baseline cannot be read.
     """
     started = time.perf_counter()
     config = plan.config
@@ -112,7 +112,7 @@ async def check(
 
 
 def open_baseline(config: Configuration) -> Baseline | None:
-    """The baseline, or None where there is none and none was asked for."""
+    """Read the baseline; None if there is none and the configuration does not name one."""
     settings = config.baseline
     if not settings.file.exists():
         if settings.named:
@@ -125,9 +125,9 @@ def open_baseline(config: Configuration) -> Baseline | None:
 
 
 def accept(report: CheckReport, plan: Plan) -> str:
-    """Write down as accepted what a check gave; a line that says so.
+    """Write the results of a check to the baseline; return a line that says so.
 
-    Where the plan is not whole, what it did not run stays in the file as it was.
+    If the plan is a part of the matrix, the entries of other variants stay unchanged.
     """
     file = plan.config.baseline.file
     own = {variant.name for variant in plan.variants if not variant.release}
@@ -164,7 +164,7 @@ async def _run(
             outcomes[variant.name] = await _compare(bench, variant, pages, observe)
 
         async def in_turn(same_model: Sequence[Variant]) -> None:
-            async with at_once:  # the first leaves in the cache what the others need of Python
+            async with at_once:  # the first variant caches the results in Python for the others
                 for variant in same_model:
                     await one(variant)
 
@@ -181,7 +181,7 @@ def _is_timed(config: Configuration, variant: Variant) -> bool:
 
 
 def _start_browsers(bench: Workbench, variants: Sequence[Variant]) -> None:
-    """All at once and first of all, unless there is nothing to run."""
+    """Start all browsers at once, before any variant runs; none if there is nothing to run."""
     there = [v for v in variants if v.entry.path.exists() and not v.release]
     if there:
         runtimes = tuple(dict.fromkeys(r for v in there for r in v.options.runtimes))
@@ -196,7 +196,7 @@ class _Pages:
         self._building: dict[str, asyncio.Task[Path]] = {}
 
     async def of(self, release: str) -> Path:
-        """Its folder; PycheckError where it cannot be built."""
+        """Return the folder of a page; PycheckError if it cannot be built."""
         if release not in self._building:
             self._building[release] = asyncio.create_task(asyncio.to_thread(page_with, release, self._cache))
         return await asyncio.shield(self._building[release])
@@ -228,7 +228,7 @@ async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: O
     except OSError as error:  # such as a full disk
         observe(variant.name, "", "failed", 0, 0)
         return UsageError(f"{error.strerror or error}: {error.filename or 'while writing'}")
-    except Exception as error:  # a bug met by one model says nothing of the others
+    except Exception as error:  # the other models can still run
         observe(variant.name, "", "failed", 0, 0)
         return InternalError(error)
     observe(variant.name, "", "done", 0, 0)

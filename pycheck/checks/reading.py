@@ -27,9 +27,9 @@ DEFAULT_BASELINE = "pycheck-baseline.toml"
 
 
 def load(path: Path | None = None) -> Configuration:
-    """The configuration in a file, by default that of the current folder.
+    """Read the configuration in a file, by default that of the current folder.
 
-    UsageError names the line of what is wrong, and the nearest that is right.
+    UsageError names the line of a wrong entry, and the nearest valid name.
     """
     file = read(path) if path else find(Path())
     if file is None:

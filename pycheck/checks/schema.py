@@ -1,4 +1,4 @@
-"""Makes the JSON Schema of pycheck.toml, with which editors complete and check it."""
+"""Makes the JSON Schema of pycheck.toml, which lets editors complete and check the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .keys import LEVELS, SECTIONS, TOP, Key
 
 
 def configuration_schema() -> dict[str, Any]:
-    """The schema, in the dialect of JSON Schema 2020-12."""
+    """Make the schema, in the dialect of JSON Schema 2020-12."""
     properties = {**_settings(option for option in OPTIONS if option.in_file), **_keys(TOP)}
     for name, (keys, several) in SECTIONS.items():
         own = _settings(option for option in OPTIONS if option.in_model) if name == "models" else {}

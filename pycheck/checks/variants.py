@@ -24,10 +24,10 @@ from .configuration import Configuration, ModelEntry
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One row. `name` is the model's, then what is not the default of its format, quantization and release of TF.js.
+    """One row. `name` is the model's name and its format, quantization and release of TF.js, if not the default.
 
-    `release` is what the configuration or the command line calls that; None is the one that comes with pycheck.
-    `accepted_as` is the name of the same with that one, which is what a baseline knows.
+    `release` is the name of the release in the configuration or the command line; None is the release that comes with
+    pycheck. `accepted_as` is the name of the same variant with that release, which the baseline uses.
     """
 
     name: str
@@ -45,10 +45,10 @@ def expand(
     releases: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> tuple[Variant, ...]:
-    """Every variant, or those whose model or own name fits one of the patterns `only`.
+    """List every variant, or those whose model or own name matches one of the patterns `only`.
 
-    `given` and `releases`, of TF.js, are what the call says. UsageError for a pattern that fits nothing, and for two
-    variants of one name.
+    `given` and `releases` (of TF.js) are those of the call. UsageError for a pattern without a match, and for two
+    variants of the same name.
     """
     variants = tuple(v for entry in config.models for v in _of(config, entry, given, releases, environ))
     _check_names(variants)
@@ -72,7 +72,7 @@ def _of(
     environ: Mapping[str, str] | None,
 ) -> Iterator[Variant]:
     settings = {**config.settings, **entry.settings}
-    if "tfjs_model" in settings or entry.path.name == "model.json":  # has its format and its weights already
+    if "tfjs_model" in settings or entry.path.name == "model.json":  # an artifact already has its format and weights
         if own := {"format", "quantize"} & entry.settings.keys():
             raise UsageError(f"{entry.place}: a given artifact has its format already. Remove {min(own)}.")
         dimensions = [{"format": "auto", "quantize": "none"}]
@@ -98,7 +98,6 @@ def _of(
 
 
 def _suffix(release: str) -> str:
-    """Empty for the release that comes with pycheck."""
     version = release_of(release)
     return "" if version == Harness.read().tfjs_version and version == release else f"/tfjs-{version}"
 
@@ -115,7 +114,7 @@ def _check_names(variants: Sequence[Variant]) -> None:
 
 
 def reproducing(config: Configuration, variant: Variant, given: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """The command that gives the same report: of compare where it can be told all that matters, else of check."""
+    """Return the command that gives the same report: compare if it has an option for every setting, else check."""
     if variant.options.rules or variant.release:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
         release = ["--tfjs-version", variant.release] if variant.release else []

@@ -1,4 +1,4 @@
-"""Read or make the inputs of a run, check them against the model, and give them batch by batch."""
+"""Reads or generates the inputs of a run, checks them against the model, and yields them batch by batch."""
 
 from __future__ import annotations
 

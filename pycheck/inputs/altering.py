@@ -1,4 +1,4 @@
-"""The same inputs with their floating-point values scaled or clipped, as a stream like any other."""
+"""Scales or clips the floating-point values of inputs, as a stream like any other."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .stream import Chunks, Inputs
 
 
 def altered(inputs: Inputs, *, factors: Mapping[str, float], limits: Mapping[str, float]) -> Inputs:
-    """By input name: `factors` multiply, `limits` bound the magnitude. NaN stays NaN, and types stay as they are.
+    """Alter inputs by name: `factors` multiply, `limits` bound the magnitude. NaN and types stay unchanged.
 
-    ValueError for an input that is not there.
+    ValueError for an input that does not exist.
     """
     if unknown := sorted({*factors, *limits} - inputs.columns.keys()):
         raise ValueError(f"The model has no input {', '.join(unknown)}.")

@@ -1,4 +1,4 @@
-"""Draw one sample of one input: the same for the same seed, whatever the batch and the number of samples."""
+"""Generates one sample of one input: the same for the same seed, for any batch size and number of samples."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 
 from ..types import Array, Padding, Values
 
-#: Of so many samples one ends early, where the model masks what is missing.
+#: One of so many samples is padded, if the model masks padding.
 PADDED_EVERY = 4
-#: Of so many keys one is none of the table.
+#: One of so many keys is not in the table.
 UNKNOWN_EVERY = 8
-#: A made text has at most so many words.
+#: The most words of a generated text.
 _MOST_WORDS = 8
-#: A larger table is drawn from at random, a smaller one row by row in an order that the seed gives.
+#: Rows of a larger table are drawn at random, those of a smaller one in turn, in an order that depends on the seed.
 _MOST_SHUFFLED = 1 << 20
-#: Draws from a normal distribution end at so many standard deviations.
+#: Values of a normal distribution are clipped at so many standard deviations.
 _FARTHEST = 4.0
-#: What the generators of lengths and of orders are seeded with, besides the seed.
+#: Further seeds for the generators of lengths and of orders.
 _LENGTHS, _ORDERS = 0x6C656E67, 0x6F726472
 
 _Whole = npt.NDArray[np.int64]
@@ -30,7 +30,7 @@ _Whole = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to draw one input. `values` cover all of its columns; those without columns come last, for the rest."""
+    """The plan for one input. `values` cover all of its columns; those without columns come last, for the rest."""
 
     name: str
     dtype: str
@@ -42,17 +42,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """One part of one sample: `places` count its elements through all samples."""
+    """One part of one sample: `places` are the positions of its elements among those of all samples."""
 
     generator: np.random.Generator
-    key: tuple[int, ...]  # of this part, whatever the sample
+    key: tuple[int, ...]  # of this part, the same for all samples
     places: _Whole
     padding: Padding | None
-    length: Callable[[int], int]  # how much of an axis of this size is there
+    length: Callable[[int], int]  # the length before the padding, for an axis of this size
 
 
 def draw(plan: Plan, *, number: int, index: int, seed: int) -> Array:
-    """Sample `index` of the input that comes at place `number`; each is drawn by a generator of its own."""
+    """Draw sample `index` of input number `number`; each sample has its own random generator."""
     generator = np.random.default_rng([seed, number, index])
     fraction = float(np.random.default_rng([seed, _LENGTHS, index]).random())
 
@@ -85,7 +85,7 @@ def _columns(values: Values, plan: Plan, taken: set[int]) -> list[int] | None:
 
 
 def _typed(numbers: Array, dtype: str) -> Array:
-    if dtype == "string":  # of keys that are hashed, numbers are drawn
+    if dtype == "string":  # hashed keys can be any number
         texts = np.empty(numbers.shape, object)
         for place in np.ndindex(texts.shape):
             value = numbers[place]
@@ -95,7 +95,7 @@ def _typed(numbers: Array, dtype: str) -> Array:
     if kind.kind in "iu":
         limits = np.iinfo(kind)
         numbers = np.clip(np.rint(numbers), float(limits.min), float(limits.max))
-        if kind.itemsize == 8:  # the largest has no float64
+        if kind.itemsize == 8:  # the largest int64 has no equal float64
             return np.minimum(numbers, 2.0**62).astype(kind)
     return numbers.astype(kind)
 
@@ -126,7 +126,7 @@ def _normal(values: Values, at: _Draw) -> Array:
 
 
 def _ids(values: Values, at: _Draw) -> Array:
-    """Every entry once before any comes again; the one that is a padding is none to be drawn."""
+    """Draw every entry once before any repeats; the padding value is never drawn."""
     low, high = int(values.low), int(values.high)
     pad = at.padding.value if at.padding and low <= at.padding.value < high and high - low > 1 else None
     if pad is None:
@@ -149,7 +149,7 @@ def _keys(values: Values, at: _Draw) -> Array:
 
 
 def _sentences(values: Values, at: _Draw) -> Array:
-    """Texts of several keys, with a word now and then that is none."""
+    """Make texts of several keys, with an unknown word now and then."""
     keys = [*map(str, values.keys)] or ["unknown"]
     texts = np.empty(at.places.shape, object)
     for place in np.ndindex(texts.shape):
@@ -177,7 +177,7 @@ def _mask(values: Values, at: _Draw) -> Array:
 
 
 def _in_turn(count: int, places: _Whole, at: _Draw) -> _Whole:
-    """Numbers below `count`: all of them in an order of their own, then all in another one, and so on."""
+    """Return numbers below `count`: all of them in one order, then all in a different order, and so on."""
     if count > _MOST_SHUFFLED:
         return np.asarray(at.generator.integers(0, count, places.shape))
     rounds, within = places // count, places % count

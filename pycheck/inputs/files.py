@@ -1,7 +1,7 @@
-"""Open .npy, .npz, .safetensors and .json files as arrays that are read a few rows at a time.
+"""Opens .npy, .npz, .safetensors and .json files as arrays that are read a few rows at a time.
 
-Rows are read with plain reads rather than through a memory map: mapped pages count as the
-process's memory, and a file that shrinks under a map ends the process.
+Rows are read rather than mapped: mapped pages count as the process's memory, and a file that shrinks while it is
+mapped kills the process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SAFETENSORS_DTYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One array of a file, or of the caller. `rows(n)` gives it in runs of n along the first axis, a scalar at once."""
+    """One array of a file, or of the caller. `rows(n)` yields n rows at a time; a scalar is yielded whole."""
 
     name: str
     dtype: np.dtype[Any]
@@ -86,7 +86,7 @@ def open_columns(path: Path) -> tuple[Column, ...]:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of the file's bytes."""
+    """Compute the SHA-256 of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -95,7 +95,7 @@ def hash_file(path: Path) -> str:
 
 
 def array_column(name: str, array: Array) -> Column:
-    """An array in memory as a column; its rows are views."""
+    """Make a column of an array in memory; its rows are views."""
 
     def rows(size: int) -> Iterator[Array]:
         return (array[start : start + size] for start in range(0, len(array), size)) if array.ndim else iter((array,))
@@ -113,7 +113,7 @@ def text_array(array: Array) -> Array:
 
 
 def _json_columns(path: Path) -> tuple[Column, ...]:
-    """Read nested lists of numbers or of texts, or such lists by name."""
+    """Read nested lists of numbers or texts, or such lists by name."""
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -206,13 +206,13 @@ def _npz_column(path: Path, archive: zipfile.ZipFile, member: str) -> Column:
 def _npy_header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     try:
         version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):  # 3.0 exists for field names of structured types alone
+        if version not in ((1, 0), (2, 0)):  # version 3.0 is only for field names of structured types
             raise _structured(where)
         read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
     except InputsFileError:
         raise
-    except Exception as error:  # NumPy tokenizes and evaluates the header as Python, which fails in many ways
+    except Exception as error:  # NumPy evaluates the header as Python, which can raise many errors
         raise InputsFileError(f"Cannot read {where}: its header is truncated or damaged.", _SAVE_AGAIN) from error
     if dtype.hasobject:
         raise InputsFileError(
@@ -277,7 +277,7 @@ def _at(path: Path, offset: int) -> IO[bytes]:
 
 
 def _read_rows(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], size: int, where: str) -> Iterator[Array]:
-    """Consecutive rows from where `file` stands; closes it."""
+    """Yield rows from the current position of `file`, and close it at the end."""
     with file:
         for start in range(0, shape[0] if shape else 1, size):
             block_shape = (min(size, shape[0] - start), *shape[1:]) if shape else ()

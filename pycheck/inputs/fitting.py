@@ -1,8 +1,8 @@
-"""Check arrays against the model's signature, and convert them to its types without silently changing a value.
+"""Checks arrays against the model's signature, and converts them to its types without changing a value silently.
 
-Accepted: the same type; floats into another float type (rounding is noted, a finite value
-that would overflow is refused); integers and booleans into floats or other integers where
-every value stays exactly what it is. Refused: floats into integers, complex, text, dates.
+Accepted: the same type; floats as a different float type (rounding gives a note, overflow of a finite value is an
+error); integers and booleans as floats or other integers if every value stays the same. Rejected: floats as integers,
+complex numbers, text, dates.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..types import Array, TensorSpec
 from .files import Column
 from .stream import Chunks
 
-#: What a TensorSpec calls the type of text.
+#: The name of the text type in a TensorSpec.
 TEXT = "string"
 
 _NUMBERS = "biuf"
@@ -26,7 +26,7 @@ _ROWS_CHECKED_AT_ONCE = 64
 
 
 def model_dtype(spec: TensorSpec) -> np.dtype[Any]:
-    """The NumPy type in which an input is given; bfloat16, which NumPy lacks, as float32, texts as objects (str)."""
+    """Return the NumPy type of an input: float32 for bfloat16, which NumPy lacks, and objects (str) for text."""
     return np.dtype({"bfloat16": np.float32, TEXT: object}.get(spec.dtype, spec.dtype))
 
 
@@ -45,7 +45,7 @@ def fit(column: Column, spec: TensorSpec) -> tuple[Chunks, tuple[str, ...]]:
         at_once = size if spec.has_sample_axis else max((1, *column.shape))
         for block in column.rows(at_once):
             with np.errstate(over="ignore", invalid="ignore"):
-                yield np.asarray(block, target, order="C")  # np.ascontiguousarray makes an axis for a scalar
+                yield np.asarray(block, target, order="C")  # np.ascontiguousarray adds an axis to a scalar
 
     if same:
         return converted, ()
@@ -69,7 +69,7 @@ def _texts(column: Column, spec: TensorSpec) -> Chunks:
             start += block.shape[0] if block.ndim else 0
 
     if column.dtype.kind == "S":
-        for _ in decoded(_ROWS_CHECKED_AT_ONCE):  # before anything runs
+        for _ in decoded(_ROWS_CHECKED_AT_ONCE):  # checks all values before the run starts
             pass
     return decoded
 
@@ -121,7 +121,7 @@ def _check_shape(column: Column, spec: TensorSpec) -> None:
 
 
 def _multiple_advice(count: int, batch: int) -> str:
-    """Say how to get a multiple of the batch."""
+    """Say how to get a number of samples that is a multiple of the batch."""
     more = f"To get {count + -count % batch} samples, repeat the last one: "
     more += f"numpy.concatenate([array, array[-1:].repeat({-count % batch}, axis=0)])"
     return more if count < batch else f"Remove {count % batch}: array[:{count - count % batch}]. {more}"
@@ -174,8 +174,8 @@ def _check_kind(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> None
 
 
 def _check_values(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> None:
-    """Refuse a value that the conversion would change, rounding of floats aside."""
-    wide_integers = column.dtype.kind in "iu" and column.dtype.itemsize == 8  # NumPy calls these to float64 safe
+    """Raise InputsFileError for a value that the conversion would change, except by rounding of floats."""
+    wide_integers = column.dtype.kind in "iu" and column.dtype.itemsize == 8  # for NumPy, safe as float64
     if np.can_cast(column.dtype, target, "safe") and not (wide_integers and target.kind == "f"):
         return
     start = 0
@@ -197,10 +197,10 @@ def _check_values(column: Column, spec: TensorSpec, target: np.dtype[Any]) -> No
 
 
 def _same_integers(block: Array, cast: Array) -> Array:
-    """Elementwise, whether a cast from integers kept the value.
+    """Tell for each element whether a cast from integers kept the value.
 
-    The way back alone would not tell: 2**63 - 1 becomes the float 2**63, which saturates
-    back to 2**63 - 1, so floats are compared as floats' integers only inside the range.
+    Casting back is not enough: 2**63 - 1 becomes the float 2**63, which saturates to 2**63 - 1 again. Floats are
+    therefore compared with integers only inside the range.
     """
     if cast.dtype.kind != "f":
         return np.asarray((cast.astype(block.dtype) == block) & ((cast < 0) == (block < 0)))
@@ -210,7 +210,7 @@ def _same_integers(block: Array, cast: Array) -> Array:
 
 
 def shape_text(spec: TensorSpec) -> str:
-    """The shape of an input for a person, such as (samples, any, 3)."""
+    """Format the shape of an input, such as (samples, any, 3)."""
     return _text(spec.shape, spec)
 
 

@@ -1,4 +1,4 @@
-"""Which entries of its tables an input names, gathered batch by batch."""
+"""Measures which entries of its tables an input uses, batch by batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..types import Array, IdRange, InputHint
 from .stream import Inputs
 
 _ROWS = 256
-#: What TensorFlow says of an index: "indices[3,5] = 9999 is not in [0, 7119)".
+#: TensorFlow's message about an index: "indices[3,5] = 9999 is not in [0, 7119)".
 _REFUSED = re.compile(r"is not in \[0, \d+\)|out of bounds|does not index into")
 
 

@@ -1,4 +1,4 @@
-"""Generate inputs from a model's signature and its hints, the same ones for the same seed."""
+"""Generates inputs from a model's signature and its hints: the same inputs for the same seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .naming import check_names
 from .planning import Range, check_range, note, plan
 from .stream import Chunks, Inputs
 
-#: Part of the hash, to be raised when the same seed is to give other numbers.
+#: A part of the hash, to be increased if the same seed gives different numbers.
 _RECIPE = 2
 
 
@@ -30,17 +30,16 @@ def make_inputs(
     sizes: Mapping[str, tuple[int, ...]] | None = None,
     hints: Mapping[str, InputHint] | None = None,
 ) -> Inputs:
-    """Seeded inputs; sample k is the same whatever the batch size and the number of samples.
+    """Generate inputs; sample k is the same for any batch size and number of samples.
 
-    `hints` say by input what the model expects, such as Model.input_hints. Without a hint floats are uniform in
-    [0, 1), booleans are even, integers are uniform over the whole of an 8-bit type, else 0 and 1. `ranges` replace
-    that: one by input name, which counts as it is, or one for all inputs (None), which does not lead out of a table.
-    `sizes` are the free dimensions by input; else they have the usual size (`usual_size`). An input without
-    a sample axis is one value for all samples. The number of samples is rounded up to the model's fixed batch, and is 1
-    if no input has a sample axis.
+    `hints` say for each input which values the model expects, such as Model.input_hints. Without a hint, floats are
+    uniform in [0, 1), booleans are false or true, 8-bit integers are uniform over the whole type, and other integers
+    are 0 or 1. `ranges` replace that: the range of one input counts as it is; the range for all inputs (None) stays
+    within the entries of a table. `sizes` are the free dimensions by input; the default is `usual_size`. An input
+    without a sample axis is one value for all samples. The number of samples is rounded up to the model's fixed batch,
+    and is 1 if no input has a sample axis.
 
-    UsageError for a number of samples or a range that cannot be; InputsFileError for an
-    input that is no number.
+    UsageError for an invalid number of samples or range; InputsFileError for an input that is not numeric.
     """
     ranges, sizes, hints = ranges or {}, sizes or {}, hints or {}
     if samples < 1:
@@ -74,7 +73,7 @@ def make_inputs(
 
 
 def _hashed(made: Plan) -> dict[str, Any]:
-    """Return what the hash covers; inputs with samples keep their hash, so that baselines keep their inputs."""
+    """Return the part of the inputs that is hashed; inputs with samples keep the same hash as in earlier versions."""
     return {name: value for name, value in asdict(made).items() if name != "whole" or value}
 
 

@@ -1,4 +1,4 @@
-"""Names of inputs in options."""
+"""Checks names of inputs in options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..types import Signature
 
 
 def check_names(option: str, given: Mapping[str | None, object], signature: Signature) -> None:
-    """UsageError for a name that no input has."""
+    """Raise UsageError for a name that no input has."""
     names = [spec.name for spec in signature.inputs]
     for name in given:
         if name is not None and name not in names:

@@ -1,4 +1,4 @@
-"""NaN and infinities of the inputs, counted batch by batch, with the place of the first."""
+"""Counts NaN and infinities of the inputs, batch by batch, with the place of the first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..types import Array, NonfiniteInput
 
 
 def found(name: str, tensor: Array, start: int, *, whole: bool = False) -> NonfiniteInput | None:
-    """Those of one batch, first axis the sample, `start` its first one; None where all is finite.
+    """Count those of one batch, whose first sample is `start`; None if all values are finite.
 
-    `whole` is whether the tensor has no sample axis.
+    `whole` says that the tensor has no sample axis.
     """
     if whole:
         one = found(name, tensor[None], start)

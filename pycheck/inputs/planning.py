@@ -1,4 +1,7 @@
-"""Decide how each input is drawn: as the user asks, else as the model says, else as its type is; and say so."""
+"""Decides how each input is generated: by the user's options, else by the model's hints, else by its type.
+
+And says so.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,9 @@ def check_range(name: str | None, asked: Range) -> None:
 def plan(
     spec: TensorSpec, *, own: Range | None, common: Range | None, hint: InputHint | None, sizes: tuple[int, ...] | None
 ) -> Plan:
-    """Plan how to draw an input: `own` is the range given for it, `common` the one for all inputs.
+    """Plan how to generate an input: `own` is the range given for it, `common` the one for all inputs.
 
-    The first counts as it is; the second is cut to the entries that a table has. `sizes` are those of its free
-    dimensions.
+    `own` counts as it is; `common` is limited to the entries of a table. `sizes` are the free dimensions.
     """
     dtype = model_dtype(spec)
     check_real(spec)
@@ -54,7 +56,7 @@ def plan(
     values = tuple(
         _as_asked(value, own, common, dtype) if value.names_entries else value
         for value in hint.values
-        if spec.shape or value.kind != "mask"  # one condition for all is a flag, such as that of training
+        if spec.shape or value.kind != "mask"  # a mask of one value for all samples is a flag, such as `training`
         if value.names_entries or not asked or (value.kind == "mask" and not own)
     )
     if all(value.columns for value in values):
@@ -67,7 +69,7 @@ def plan(
 
 
 def free_shape(spec: TensorSpec, sizes: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The shape of one sample; free dimensions without a size that is given have the usual one."""
+    """Return the shape of one sample; a free dimension without a given size has the usual size."""
     free = iter(sizes or ())
     return tuple(next(free, usual_size(spec)) if size is None else size for size in spec.sample_shape)
 
@@ -83,7 +85,7 @@ def _check_holds(spec: TensorSpec, dtype: np.dtype[Any], asked: Range) -> None:
 
 
 def _as_asked(values: Values, own: Range | None, common: Range | None, dtype: np.dtype[Any]) -> Values:
-    """Entries of a table within the range that was asked for; that of all inputs, such as 0:1, leaves at least two."""
+    """Limit entries of a table to the given range; a range for all inputs, such as 0:1, must leave at least two."""
     if own:
         low, high = _whole_range(own, dtype)
         return Values("whole", "--range", values.columns, low, high)
@@ -94,7 +96,7 @@ def _as_asked(values: Values, own: Range | None, common: Range | None, dtype: np
 
 
 def _by_type(dtype: np.dtype[Any], asked: Range | None, by_name: bool) -> Values:
-    """Floats are uniform in [0, 1); bytes take all of their type; integers of unknown meaning are 0 and 1."""
+    """Choose values by type: floats uniform in [0, 1), all values of a byte, 0 and 1 for other integers."""
     if dtype.kind == "O":
         return Values("keys", "the model has no vocabulary", None, keys=_WORDS)
     if dtype.kind == "f":
@@ -111,7 +113,7 @@ def _by_type(dtype: np.dtype[Any], asked: Range | None, by_name: bool) -> Values
 
 
 def _of_a_scalar(dtype: np.dtype[Any]) -> Values:
-    """A flag is false, as a training flag is at prediction; a count is 1: 0 would leave nothing to compare."""
+    """Choose the value of a scalar: False for a flag, as for prediction, and 1 for a count, as 0 may give no output."""
     if dtype.kind in "fO":
         return _by_type(dtype, None, by_name=False)
     low = 0.0 if dtype.kind == "b" else 1.0
@@ -119,7 +121,7 @@ def _of_a_scalar(dtype: np.dtype[Any]) -> Values:
 
 
 def _whole_range(asked: Range, dtype: np.dtype[Any]) -> Range:
-    """The whole numbers in a range that the type holds; 0 and 1 where there is none."""
+    """Return the integers of a range that fit the type; 0 and 1 if there is none."""
     lowest, end = -(2.0**53), 2.0**53
     if dtype.kind in "iu":
         lowest, end = max(lowest, float(np.iinfo(dtype).min)), min(end, float(np.iinfo(dtype).max) + 1)
@@ -129,11 +131,11 @@ def _whole_range(asked: Range, dtype: np.dtype[Any]) -> Range:
     return (low, high) if low < high else (0.0, 2.0)
 
 
-# --- what is said of it
+# --- the note about it
 
 
 def note(made: Plan, spec: TensorSpec) -> str:
-    """One line: which values, why these, and of which shape."""
+    """Describe in one line the generated values, the reason for them, and their shape."""
     named: set[int] = set()
     parts = []
     for values in made.values:

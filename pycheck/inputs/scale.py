@@ -1,4 +1,4 @@
-"""How large the inputs are, column by column, gathered batch by batch in little memory."""
+"""Measures the scale of inputs, column by column, batch by batch, in little memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from ..types import Array, Column, InputHint, InputScale, Outlier
 
-#: An input with a longer last axis than this has no features, only elements: one column.
+#: An input with a longer last axis counts as one column: its elements are not features.
 _MOST_COLUMNS = 4096
-#: How many rows of an input are kept for its medians, and how many elements these may be in all.
+#: The most rows of an input that are kept for medians, and the most elements in all.
 _MOST_ROWS, _LEAST_ROWS, _MOST_KEPT = 1024, 64, 1 << 19
 #: The MAD of a normal distribution, in standard deviations, inverted.
 _MAD_TO_SIGMA = 1.4826
-#: Rows that a median absolute deviation needs: of fewer, one column of normal numbers among thousands has so small
-#: a one by chance that an ordinary number lies 50 of them off (of three rows, every fiftieth column).
+#: The fewest rows for a median absolute deviation (MAD). With fewer, the MAD of a column of normal numbers may be so
+#: small by chance that an ordinary number is 50 MAD away (with three rows, in every fiftieth column).
 _FEWEST_ROWS = 10
 
 _Floats = npt.NDArray[np.float64]
@@ -25,11 +25,11 @@ _Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ScaleSketch:
-    """One input so far, in float64: exact extremes with their samples, and every `stride`-th row for the medians.
+    """The scale of one input so far, in float64.
 
-    A column is one index of the last axis; an array of one axis, or with too long a last one, is one column.
-    NaN and infinities are left out. `kept` is bounded, deterministic, and the same whatever the batches were,
-    as long as the data is: rows are kept by their position.
+    It has exact extremes with their samples, and every `stride`-th row for medians. A column is one index of the last
+    axis; an array with one axis, or with a long last axis, is one column. NaN and infinities are left out. `kept` is
+    bounded, deterministic and independent of the batch size, because rows are kept by their position.
     """
 
     rows: int
@@ -85,7 +85,7 @@ class ScaleSketch:
         )
 
     def summary(self, name: str, hint: InputHint | None = None) -> InputScale | None:
-        """Return what rules read; None if nothing is finite, and for indices of a table, whose scale has no meaning."""
+        """Return the scale for the rules; None if no value is finite, or if the input holds indices of a table."""
         entries = hint.entry_columns if hint else ()
         if entries is None:
             return None
@@ -106,10 +106,10 @@ class ScaleSketch:
         )
 
     def _outlier(self, known: npt.NDArray[Any]) -> Outlier | None:
-        """The extreme that lies farthest from its column's median, in robust standard deviations (1.4826 MAD).
+        """Find the value farthest from its column's median, in robust standard deviations (1.4826 MAD).
 
-        Iglewicz and Hoaglin, How to detect and handle outliers, 1993. A column of which most values are the
-        same has no MAD to measure with, and one of few values none to rely on.
+        Iglewicz and Hoaglin, How to detect and handle outliers, 1993. If most values of a column are equal, its MAD is
+        0 and no outlier is found; likewise if there are too few values.
         """
         kept = self.kept[:, known]
         with np.errstate(all="ignore"):
@@ -137,6 +137,6 @@ class ScaleSketch:
 
 
 def _thinned(kept: _Floats, stride: int, before: int, wanted: int) -> _Floats:
-    """Of rows that lie `stride` apart, those whose position is a multiple of `wanted`."""
-    first = -(-before // stride)  # the position of the first one kept, in strides
+    """Keep every row whose position is a multiple of `wanted`, from rows that are `stride` apart."""
+    first = -(-before // stride)  # the position of the first kept row, in strides
     return kept[-first % (wanted // stride) :: wanted // stride]

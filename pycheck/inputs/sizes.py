@@ -1,4 +1,4 @@
-"""The sizes of the free dimensions of generated inputs."""
+"""Chooses the sizes of the free dimensions of generated inputs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LENGTH, _SIDE_OF_IMAGE, _SIDE_OF_VOLUME = 8, 64, 16
 
 
 def usual_size(spec: TensorSpec) -> int:
-    """The size of each free dimension, if nothing else is known.
+    """Return the default size of the free dimensions of an input.
 
-    Two free dimensions of rank 4 and more are the sides of an image, which is downsampled, often 32 times: 64. Three
-    are a volume or a video: 16, which has as many elements. One alone is a length, such as the time of a
-    spectrogram: 8.
+    Two free dimensions of an input of rank 4 or more are the sides of an image, which models often downsample 32
+    times: 64. Three are a volume or a video: 16, which has as many elements. A single one is a length, such as the
+    time of a spectrogram: 8.
     """
     free = _free(spec)
     if len(spec.shape) < _RANK_OF_IMAGES or free < 2:
@@ -28,7 +28,7 @@ def usual_size(spec: TensorSpec) -> int:
 
 
 def asked_sizes(signature: Signature, asked: Sizes) -> dict[str, tuple[int, ...]]:
-    """By input, what was asked for of its free dimensions; UsageError for sizes that no input can have."""
+    """Return the given sizes of free dimensions, by input; UsageError for sizes that an input cannot have."""
     check_names("--size", asked, signature)
     found = {}
     for spec in signature.inputs:
@@ -44,7 +44,7 @@ def asked_sizes(signature: Signature, asked: Sizes) -> dict[str, tuple[int, ...]
 
 
 def free_inputs(signature: Signature) -> Mapping[str, int]:
-    """The inputs with free dimensions beside the sample axis, and how many these are."""
+    """Return the inputs with free dimensions besides the sample axis, and the number of these dimensions."""
     return {spec.name: count for spec in signature.inputs if (count := _free(spec))}
 
 

@@ -1,4 +1,4 @@
-"""Inputs as a stream of batches: at no time is more than one batch in memory."""
+"""Streams inputs as batches: never more than one batch is in memory."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 from ..types import Array, Batch, InputsInfo
 
-#: Consecutive runs of at most so many samples, from the first to the last; may be called again and again.
+#: A function that yields all samples in order, in batches of at most so many; each call starts from the beginning.
 Chunks = Callable[[int], Iterator[Array]]
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What every runtime is given: by input name, in the model's own types.
+    """The inputs of every runtime: by input name, in the model's own types.
 
-    Each call of `batches` starts anew and is independent of others, so that several
-    runtimes may read at their own pace. The columns named in `whole` have no sample axis: they are one value,
-    whatever size is asked for, and every batch holds it.
+    Each call of `batches` starts from the beginning and is independent, so that several runtimes can read at their own
+    pace. The columns named in `whole` have no sample axis: they are one value, which every batch holds.
     """
 
     info: InputsInfo
@@ -26,11 +25,11 @@ class Inputs:
 
     @property
     def sample_count(self) -> int:
-        """Number of samples, the same for every input that has a sample axis; 1 if none has."""
+        """Return the number of samples, the same for every input with a sample axis; 1 if there is none."""
         return self.info.sample_count
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """All samples in order, `size` at a time; the last batch may be smaller."""
+        """Yield all samples in order, `size` at a time; the last batch may be smaller."""
         if size < 1:
             raise ValueError(f"a batch has at least one sample, not {size}")
         values = {name: next(self.columns[name](size)) for name in self.whole}
@@ -46,10 +45,9 @@ class Inputs:
 
 
 def even_batch_size(limit: int, sample_count: int) -> int:
-    """At most `limit`, so that all batches are of one size where they can be without getting small, else of two.
+    """Return a batch size of at most `limit` that makes all batches equal, or nearly equal if that needs small batches.
 
-    The GPU backends of TF.js compile their programs anew for every shape of batch, which may take longer
-    than running them.
+    TF.js's GPU backends compile their programs again for every batch shape, which may take longer than running them.
     """
     even = (size for size in range(limit, limit // 2, -1) if sample_count % size == 0)
     return next(even, -(-sample_count // -(-sample_count // limit)))

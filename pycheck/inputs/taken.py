@@ -1,4 +1,4 @@
-"""Open the user's inputs, from a file or from arrays, and pair them with the model's by name."""
+"""Opens the user's inputs, from a file or from arrays, and pairs them with the model's inputs by name."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .stream import Inputs
 
 
 def open_inputs(path: Path, signature: Signature) -> Inputs:
-    """The inputs in a .npy, .npz or .safetensors file, checked whole before anything runs.
+    """Open the inputs in a .npy, .npz, .safetensors or .json file, and check the whole file.
 
-    A model with one input takes a .npy, and also the only array of an .npz or .safetensors,
-    whatever its name (that is noted). Arrays that numpy.savez named arr_0, arr_1, ... are
-    taken in the model's order. Otherwise names must be the model's. Raises InputsFileError.
+    A model with one input accepts a .npy, and also the only array of other files, whatever its name (with a note).
+    Arrays that numpy.savez named arr_0, arr_1, ... are used in the model's order. Otherwise names must be the model's.
+    InputsFileError if the file does not fit.
     """
     path = Path(path)
     columns = open_columns(path)
@@ -30,7 +30,7 @@ def open_inputs(path: Path, signature: Signature) -> Inputs:
 
 
 def from_arrays(arrays: Any, signature: Signature) -> Inputs:
-    """Inputs from memory: an array for one input, a list of arrays in the model's order, or a dict by name."""
+    """Make inputs from memory: an array for one input, a list of arrays in the model's order, or a dict by name."""
     columns = _columns_of(arrays, signature)
     digest = hashlib.sha256()
     for column in columns:
