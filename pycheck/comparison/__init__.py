@@ -1,8 +1,8 @@
-"""Compares what a candidate gave with what Python gave; NumPy only.
+"""Compares a candidate's results with Python's; NumPy only.
 
-`measure` reduces one batch of one output to `Statistics`, `merge` joins those of two
-batches, `summarize` turns them into the `Comparison` that the report shows. `screen` is a
-quick `measure` of what is finite, for the many tensors that turn out to be right.
+`measure` reduces one batch of one output to `Statistics`, `merge` joins those of two batches, and `summarize` turns
+them into the `Comparison` of the report. `screen` is a fast `measure` of finite values, for the many tensors that are
+right.
 """
 
 from __future__ import annotations

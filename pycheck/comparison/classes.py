@@ -1,4 +1,4 @@
-"""Counts how the class of each element (finite, NaN, +Inf, -Inf) changed."""
+"""Counts how the class (finite, NaN, +Inf, -Inf) of each element changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NO_COUNTS: ClassCounts = ((0,) * _SIZE,) * _SIZE
 
 
 def codes(values: Array) -> Array:
-    """The index into CLASSES of every value, as int8."""
+    """Return the index into CLASSES of every value, as int8."""
     result = np.zeros(values.shape, np.int8)
     if values.dtype.kind in "biu":
         return result
@@ -24,11 +24,11 @@ def codes(values: Array) -> Array:
 
 
 def count_matrix(reference_codes: Array, candidate_codes: Array) -> Array:
-    """The 4x4 counts, int64, rows the reference."""
+    """Return the 4x4 counts as int64; rows are the reference's classes."""
     pairs = reference_codes * np.int8(_SIZE) + candidate_codes
     return np.bincount(pairs, minlength=_SIZE * _SIZE).reshape(_SIZE, _SIZE)
 
 
 def add(a: ClassCounts, b: ClassCounts) -> ClassCounts:
-    """The elementwise sum."""
+    """Return the elementwise sum."""
     return tuple(tuple(x + y for x, y in zip(p, q, strict=True)) for p, q in zip(a, b, strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 from ..types import Array, MagnitudeErrors
 from . import ulp
 
-#: What is beyond these is counted with the last: no float32 is that large, and no such error a small one.
+#: Larger values are counted with the last octave: no float32 is that large, and such an error is never small.
 LARGEST_MAGNITUDE = 160
 MOST_OCTAVES = 64
 
@@ -17,7 +17,7 @@ Rows = tuple[MagnitudeErrors, ...]
 
 
 class ErrorGrid:
-    """The counts of one batch, added up in place: binades of the reference by octaves of the error."""
+    """The counts of one batch, added in place: binades of the reference by octaves of the error."""
 
     def __init__(self, precision: ulp.Precision) -> None:
         self._least = max(precision.least_exponent, -LARGEST_MAGNITUDE)
@@ -44,7 +44,7 @@ class ErrorGrid:
         return counts.sum(axis=0) if histogram is None else histogram
 
     def rows(self) -> Rows:
-        """What was counted, without what is empty, the smallest magnitude first."""
+        """Return the counts without empty rows, the smallest magnitude first."""
         return tuple(
             MagnitudeErrors(
                 log2_magnitude=row + self._least if row else None,

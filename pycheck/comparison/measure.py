@@ -38,25 +38,23 @@ def measure(
 ) -> Statistics:
     """Measure one batch of one output; all three arrays have the samples first, or `has_sample_axis` is False.
 
-    Sizes of error are against `size_reference` (native:float64, in float64), classes
-    against `class_reference` (native:float32). The noise floor is the measurement of
-    native:float32 as the candidate with native:float64 as both references.
+    Errors are measured against `size_reference` (native:float64, in float64), classes against `class_reference`
+    (native:float32). The noise floor is the measurement of native:float32 as the candidate with native:float64 as both
+    references.
 
-    Floating point: absolute and relative errors, ULP of `precision_bits` (16, 32 or 64),
-    over pairs finite in both; a reference of 0 has no relative error. -0 and +0 are equal.
-    Errors too large for float64 are held at its largest number. Integers and booleans:
-    an element is right when it equals what either reference has there, its error is the
+    For floating point: absolute and relative errors, and ULP of `precision_bits` (16, 32 or 64), over pairs that are
+    finite in both; a reference of 0 has no relative error. -0 and +0 are equal. Errors too large for float64 become its
+    largest number. For integers and booleans: an element is right if it equals either reference, its error is the
     distance to the nearer one, and there are no ULP.
 
-    `start` is the index of the first sample in the whole input. With `rtol` or `atol` the
-    pairs are counted where ``|c - r| > atol + rtol * |r|`` (the one left out is 0), and so are
-    integers and booleans with neither. `drawn` is whether to keep what reports draw: errors by
-    magnitude, and a picture of image-like outputs.
-    Without a sample axis an output is one value: places are within the whole of it, and it has no classes.
-    `name` may tell whether an output has classes (see `top1`).
-    Another shape than the reference's is told in `shape_mismatch` and nothing else is
-    measured. ValueError when the two references differ in shape or `precision_bits` is
-    unknown; TypeError for arrays that hold no real numbers.
+    `start` is the index of the first sample in the whole input. With `rtol` or `atol`, pairs with
+    ``|c - r| > atol + rtol * |r|`` are counted (the one that is not given is 0). Integers and booleans are always
+    counted. `drawn` says whether to keep the data of charts: errors by magnitude, and a picture of image-like outputs.
+    Without a sample axis an output is one value: places are indices of the whole value, and it has no classes. `name`
+    may show whether an output has classes (see `top1`).
+
+    A shape that differs from the reference's is reported in `shape_mismatch`, and nothing else is measured. ValueError
+    if the two references differ in shape or `precision_bits` is unknown; TypeError for arrays without real numbers.
     """
     for role, array in (("candidate", candidate), ("reference", size_reference), ("reference", class_reference)):
         if array.dtype.kind not in "fbiu":
@@ -110,14 +108,14 @@ def measure(
 
 
 def _mismatch(reference: tuple[int, ...], candidate: tuple[int, ...], *, has_sample_axis: bool) -> str:
-    """Shapes of a sample, or with the sample axis where that is what differs; of the whole, if it has none."""
+    """Format the shapes of a sample; with the sample axis if that differs, or if there is none."""
     if has_sample_axis and reference[:1] == candidate[:1] and reference and candidate:
         reference, candidate = reference[1:], candidate[1:]
     return f"reference {reference}, candidate {candidate}"
 
 
 class _Batch:
-    """What the chunks of one batch share."""
+    """The values that all chunks of one batch share."""
 
     def __init__(
         self,
@@ -135,7 +133,7 @@ class _Batch:
         self._grid = grid
 
     def chunk(self, candidate: Array, size: Array, klass: Array, low: int, known: Worst) -> Statistics:
-        """Statistics of flat slices that begin at element `low`; `known` are worse ones already met."""
+        """Measure flat slices that begin at element `low`; `known` are the worst elements so far."""
         result = replace(self._blank, element_count=len(candidate))
         finite = _all_finite(candidate) and _all_finite(size)
         if finite and (klass is size or _all_finite(klass)):
@@ -164,7 +162,7 @@ class _Batch:
         return replace(result, worst=replace(result.worst, errors=listed))
 
     def _classes(self, result: Statistics, candidate: Array, klass: Array, low: int) -> Statistics:
-        """`result` with its class matrix, and the first elements of each kind of change."""
+        """Add the class matrix, and the first elements of each kind of change."""
         expected, got = classes.codes(klass), classes.codes(candidate)
         matrix = classes.count_matrix(expected, got)
         limit = self._blank.top_k
@@ -186,7 +184,7 @@ class _Batch:
     def _largest(
         self, errors: Array, candidate: Array, reference: Array, places: Array | None, low: int, above: float
     ) -> tuple[Ranked, ...]:
-        """The largest errors beyond `above`, in order; `places` are positions in the chunk of what is left."""
+        """Return the largest errors above `above`, in order; `places` are the positions of the pairs in the chunk."""
         ranked = []
         for at in largest_positions(errors, self._blank.top_k, above).tolist():
             place = low + (at if places is None else int(places[at]))
@@ -212,7 +210,7 @@ def _sizes(
     magnitudes: Array,
     grid: ErrorGrid | None,
 ) -> Statistics:
-    """`result` with everything about pairs; `errors` and `magnitudes` (of the reference) are float64."""
+    """Add all statistics of pairs; `errors` and `magnitudes` (of the reference) are float64."""
     references = reference.astype(np.float64, copy=False)
     largest, scale = float(errors.max()), float(magnitudes.max())
     outside, element_share = 0, None
@@ -252,7 +250,7 @@ def _sizes(
 def _ulps(
     errors: Array, references: Array, scale: float, precision: ulp.Precision, grid: ErrorGrid | None
 ) -> tuple[float, tuple[int, ...]]:
-    """The largest distance and the histogram of all; both by magnitude go into `grid`."""
+    """Return the largest distance and the histogram; add the counts by magnitude to `grid`."""
     binades = ulp.binades(references, precision)
     distances = ulp.distances(errors, binades, precision)
     largest, octaves = float(distances.max()), ulp.octaves(distances)
@@ -263,7 +261,7 @@ def _ulps(
 
 
 def _errors(candidate: Array, reference: Array) -> Array:
-    """Absolute differences, float64."""
+    """Compute absolute differences in float64."""
     with np.errstate(over="ignore"):
         errors = np.subtract(candidate, reference, dtype=np.float64)
     np.abs(errors, out=errors)
@@ -271,30 +269,30 @@ def _errors(candidate: Array, reference: Array) -> Array:
 
 
 def _distances(candidate: Array, *references: Array) -> Array:
-    """Absolute differences to the nearest reference, float64, never 0 where integers differ at all."""
+    """Compute absolute differences to the nearest reference in float64, never 0 if integers differ."""
     result: Array | None = None
     for reference in references:
         errors = np.abs(candidate.astype(np.float64) - reference.astype(np.float64))
-        errors[(errors == 0.0) & (candidate != reference)] = 1.0  # int64 beyond 2**53
+        errors[(errors == 0.0) & (candidate != reference)] = 1.0  # int64 above 2**53 may be equal as float64
         result = errors if result is None else np.minimum(result, errors, out=result)
     assert result is not None
     return result
 
 
 def _divided(values: Array, exponent: int) -> Array:
-    """Values divided by ``2**exponent``."""
+    """Divide values by ``2**exponent``."""
     return np.ldexp(values, -exponent) if exponent else values
 
 
 def _largest_share(errors: Array, allowed: Array) -> float:
-    """The largest error over what is allowed for the same element; infinite where nothing is."""
+    """Return the largest error over the allowed error of the same element; infinite if 0 is allowed."""
     wrong = errors > 0.0
     with np.errstate(over="ignore", divide="ignore"):
         return float(np.max(errors[wrong] / allowed[wrong], initial=0.0))
 
 
 def _largest_ratio(errors: Array, magnitudes: Array) -> float:
-    """The largest error over magnitude, where the magnitude is not 0, as one at least is."""
+    """Return the largest error over magnitude, for magnitudes that are not 0; at least one must not be."""
     if magnitudes.min() == 0.0:
         known = magnitudes > 0.0
         errors, magnitudes = errors[known], magnitudes[known]

@@ -1,4 +1,4 @@
-"""Notices when outputs were paired crosswise: two that are swapped, or more that are rotated."""
+"""Detects outputs that are paired wrongly: two that are swapped, or more that are rotated."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from ..types import Array, PairingHint, RuntimeId, Tensors
 
-#: How many times smaller the error of the other pairing must be to be believed. Outputs of
-#: a right pairing differ by roundoff, those of a wrong one by about their own size.
+#: The factor by which the error of a different pairing must be smaller. Outputs of a right pairing differ by roundoff,
+#: those of a wrong one by about their own scale.
 BETTER_BY = 100.0
-#: The same for outputs that form a cycle, where each is the one that another lacks: weights may be quantized.
+#: The factor for outputs that form a cycle. A cycle is convincing by itself, and quantized weights have larger errors.
 BETTER_BY_IN_A_CYCLE = 10.0
 
 
 def better_pairings(candidate: RuntimeId, outputs: Tensors, references: Tensors) -> tuple[PairingHint, ...]:
-    """Find the outputs that another output fits far better than the one they were paired with.
+    """Find the outputs that match a different output far better than the one that they were paired with.
 
-    Both map the model's output names to one batch (the first will do). An output that fits the name it has is
-    never offered to another one, so two equal outputs give no hint. Errors are RMS over pairs finite on both
-    sides; that of another shape is infinite.
+    Both arguments map the model's output names to one batch (the first is enough). An output that matches its own name
+    is never paired with a different one, so two equal outputs give no hint. Errors are RMS over pairs that are finite
+    on both sides; a different shape has an infinite error.
     """
     hints = {name: hint for name in references if (hint := _hint(candidate, name, outputs, references))}
     fits = {name: hint.fits for name, hint in hints.items()}
@@ -52,7 +52,7 @@ def _hint(candidate: RuntimeId, name: str, outputs: Tensors, references: Tensors
 
 
 def _is_in_a_cycle(name: str, fits: Mapping[str, str]) -> bool:
-    """Whether following what fits leads back."""
+    """Tell whether following the matches leads back to the output."""
     at = name
     for _ in fits:
         if at not in fits:
@@ -64,7 +64,7 @@ def _is_in_a_cycle(name: str, fits: Mapping[str, str]) -> bool:
 
 
 def _fits(name: str, outputs: Mapping[str, Array], references: Mapping[str, Array]) -> bool:
-    """Whether an output matches the reference of its own name to within a hundredth of that one's size."""
+    """Tell whether an output matches the reference of its own name within a hundredth of that one's scale."""
     reference = references.get(name)
     if reference is None or outputs[name].shape != reference.shape:
         return False

@@ -1,7 +1,7 @@
-"""Keeps one small picture of an image-like output: the sample that differs most, on both sides, and the difference.
+"""Keeps one small picture of an image-like output: the worst sample on both sides, and the difference.
 
-An output looks like images when a sample has the shape (height, width, channels) with 1, 3 or
-4 channels and at least eight rows and columns.
+An output is image-like if a sample has the shape (height, width, channels) with 1, 3 or 4 channels and at least eight
+rows and columns.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .worst import Worst
 
 _CHANNELS = (1, 3, 4)
 _SMALLEST_SIDE = 8
-#: Pixels of the longer side that are kept.
+#: The number of pixels of the longer side.
 MOST_PIXELS = 64
-#: So many values under a pixel and direction are averaged at most; the difference looks at all of them.
+#: The most values that are averaged for a pixel in each direction; the difference uses all values.
 _MOST_TAPS = 2
-_MISSING = 255  # no error but something else: not finite, on one side or the other
+_MISSING = 255  # not an error but NaN or infinity on one side only
 _FULL_ERROR = 254
 
 Rank = tuple[int, float, int, tuple[int, ...]]
@@ -31,10 +31,10 @@ Rank = tuple[int, float, int, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The worst sample so far; the lowest `rank` is the worst, whatever batches it was looked for in.
+    """The worst sample so far; the lowest `rank` is the worst, for any batch size.
 
-    `reference` and `candidate` are `rows` x `columns` pixels of `bands` bytes, the last of which
-    is 0 where a value is not finite and else 255; `difference` has one byte a pixel.
+    `reference` and `candidate` are `rows` x `columns` pixels of `bands` bytes, the last of which is 0 if a value is
+    not finite, else 255; `difference` has one byte for each pixel.
     """
 
     rank: Rank
@@ -54,7 +54,7 @@ class Picture:
     has_sample_axis: bool = True
 
     def encoded(self) -> SamplePicture:
-        """The three pictures as PNG, in base64."""
+        """Return the three pictures as PNG, in base64."""
         shape = (self.rows, self.columns, -1)
         return SamplePicture(
             sample=self.sample,
@@ -73,12 +73,12 @@ class Picture:
 
 
 def worse(a: Picture | None, b: Picture | None) -> Picture | None:
-    """The one of the worse sample, whichever comes first."""
+    """Return the picture of the worse sample, in any order of the arguments."""
     return min(filter(None, (a, b)), key=lambda picture: picture.rank, default=None)
 
 
 def looks_like_images(sample_shape: tuple[int, ...]) -> bool:
-    """Whether a sample of this shape can be shown as a picture."""
+    """Tell whether a sample of this shape can be shown as a picture."""
     return len(sample_shape) == 3 and sample_shape[2] in _CHANNELS and min(sample_shape[:2]) >= _SMALLEST_SIDE
 
 
@@ -92,10 +92,10 @@ def picture(
     finite: bool,
     has_sample_axis: bool = True,
 ) -> Picture | None:
-    """The sample of a batch with the worst element of all; None where no element differs.
+    """Draw the sample of a batch with the worst element; None if no element differs.
 
-    The arrays are those of `measure`; `start` is the index of their first sample in the whole input, and
-    `finite` is whether nothing else is in them.
+    The arrays are those of `measure`; `start` is the index of their first sample in the whole input, and `finite` says
+    that all values are finite.
     """
     rank = _worst_rank(worst)
     if rank is None:
@@ -134,8 +134,9 @@ def _worst_rank(worst: Worst) -> Rank | None:
 
 
 def _difference(candidate: Array, reference: Array, klass: Array, block: int, finite: bool) -> tuple[Array, float, int]:
-    """The largest error under each pixel, in bytes of which the largest of all has `_FULL_ERROR`; that error;
-    and how many elements have another class.
+    """Return the largest error under each pixel as bytes, that of the largest pixel, and the count of changed classes.
+
+    The bytes are scaled so that the largest error is `_FULL_ERROR`.
     """
     shown, missing, changed_count = [], [], 0
     for top in range(0, len(reference), block):  # strips, which stay in the processor's cache
@@ -160,7 +161,7 @@ def _difference(candidate: Array, reference: Array, klass: Array, block: int, fi
 
 
 def _columns(rows: Array, block: int, combine: np.ufunc) -> Array:
-    """Columns combined so many at a time, the last ones perhaps fewer; and all channels."""
+    """Combine columns so many at a time, the last ones perhaps fewer, and all channels."""
     if block > 1:
         rows = combine.reduceat(rows, np.arange(0, rows.shape[1], block), axis=1)
     result: Array = combine.reduce(rows, axis=2)
@@ -168,12 +169,15 @@ def _columns(rows: Array, block: int, combine: np.ufunc) -> Array:
 
 
 def _pixels(values: Array, block: int, low: float, high: float) -> Array:
-    """Grey or red, green and blue, then opacity: means of a few finite values under each pixel, `low` is black."""
+    """Return grey or red, green and blue, then opacity: means of a few finite values under each pixel.
+
+    `low` is black.
+    """
     taps = min(block, _MOST_TAPS)
     rows, columns = (_places(side, block, taps) for side in values.shape[:2])
     values = values[rows][:, columns, :3].astype(np.float64)
     finite = np.isfinite(values)
-    half = high / 2 - low / 2  # of the range, which itself may be beyond float64
+    half = high / 2 - low / 2  # divided before the subtraction, because the range may exceed float64
     scaled = (np.where(finite, values, low) / 2 - low / 2) / half if half > 0.0 else np.full_like(values, 0.5)
     grouped = (len(rows) // taps, taps, len(columns) // taps, taps, values.shape[2])
     counts = finite.reshape(grouped).sum(axis=(1, 3))
@@ -184,14 +188,14 @@ def _pixels(values: Array, block: int, low: float, high: float) -> Array:
 
 
 def _places(side: int, block: int, taps: int) -> Array:
-    """The rows, or columns, that are looked at: `taps` for each pixel."""
+    """Return the rows, or columns, that are read: `taps` for each pixel."""
     offsets = (2 * np.arange(taps) + 1) * block // (2 * taps)
     places: Array = np.minimum(np.arange(0, side, block)[:, None] + offsets, side - 1)
     return places.reshape(-1)
 
 
 def _coloured(levels: Array) -> Array:
-    """Levels of error as colours of growing lightness, which people who see no red or green can tell as well."""
+    """Map levels of error to colours of growing lightness, which are also readable with colour blindness."""
     at = np.linspace(0.0, _FULL_ERROR, len(_RAMP))
     ramp = np.stack([np.interp(np.arange(256), at, band) for band in np.array(_RAMP).T], axis=1)
     pixels = np.empty((*levels.shape, 4), np.uint8)

@@ -1,7 +1,7 @@
-"""Sizes of error alone, many times faster than a full measurement, for thousands of tensors of which few matter.
+"""Measures the size of errors only, many times faster than `measure`, for thousands of tensors of which few matter.
 
-Holds for floating point that is finite everywhere and of moderate size; else there is no answer here, and
-`measure` has it. What both give is the same.
+It works for finite floating-point values of moderate size; otherwise it returns None, and `measure` must be used. The
+statistics of both are equal.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _CHUNK_ELEMENTS = 1 << 15
 
 
 def screen(candidate: Array, size_reference: Array, *, known: Statistics | None = None) -> Statistics | None:
-    """Counts, largest and summed errors, and the reference's size; None where only `measure` can tell.
+    """Return counts, largest and summed errors, and the reference's scale; None if `measure` is needed.
 
-    Neither ULP, relative errors, the largest class nor the worst elements are looked for. All of the candidate
-    and the reference are finite where there is an answer. `known` is an earlier answer about the same reference,
-    whose account of the reference is taken over.
+    ULP, relative errors, the largest class and the worst elements are not measured. If there is a result, all values
+    of candidate and reference are finite. `known` is an earlier result for the same reference, whose statistics of the
+    reference are reused.
     """
     if candidate.shape != size_reference.shape or candidate.dtype.kind != "f" or size_reference.dtype.kind != "f":
         return None
@@ -55,19 +55,19 @@ def screen(candidate: Array, size_reference: Array, *, known: Statistics | None 
 
 
 class _Errors:
-    """Absolute differences, summed up."""
+    """Sums and maximum of absolute differences."""
 
     def __init__(self) -> None:
         self.largest = 0.0
         self.sum = self.squares = self.fourths = sums.ZERO
 
     def add(self, candidate: Array, reference: Array, errors: Array, work: Array) -> bool:
-        """Whether all of this is finite."""
+        """Add differences; return whether all are finite."""
         with np.errstate(all="ignore"):
             np.subtract(candidate, reference, out=errors, dtype=np.float64)
             np.abs(errors, out=errors)
             largest = float(errors.max())
-            if not math.isfinite(largest):  # a NaN or an infinity on either side comes through
+            if not math.isfinite(largest):  # NaN or infinity on either side makes the sum not finite
                 return False
             self.largest = max(self.largest, largest)
             self.sum += sums.ScaledSum(float(errors.sum()))
@@ -79,14 +79,14 @@ class _Errors:
 
 
 class _Reference:
-    """Magnitudes of the reference."""
+    """Sums and maximum of the reference's magnitudes."""
 
     def __init__(self) -> None:
         self.largest = 0.0
         self.squares = sums.ZERO
 
     def add(self, reference: Array, work: Array) -> bool:
-        """Whether all of this is finite."""
+        """Add magnitudes; return whether all are finite."""
         with np.errstate(all="ignore"):
             np.abs(reference, out=work)
             self.largest = max(self.largest, float(work.max()))
@@ -96,7 +96,7 @@ class _Reference:
 
 
 def _moderate(largest: float) -> bool:
-    """Whether squares and fourth powers neither overflow nor vanish."""
+    """Tell whether squares and fourth powers neither overflow nor underflow."""
     return sums.headroom(largest) == 0
 
 

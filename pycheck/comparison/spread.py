@@ -1,4 +1,4 @@
-"""Whether the samples of a tensor differ from one another at all."""
+"""Measures whether the samples of a tensor differ from one another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import Array, SampleSpread
 
-#: Of the scale: samples that differ by more are different, and need no closer look.
+#: A share of the scale: samples that differ by more are different, and later batches need not be measured.
 _ENOUGH = 2.0**-10
 
 
@@ -21,7 +21,7 @@ class Spread:
         self._largest = self._scale = 0.0
 
     def add(self, values: Array) -> None:
-        """Look at one batch; what has no sample axis, or holds no real numbers, is left out."""
+        """Measure one batch; tensors without a sample axis or without real numbers are left out."""
         if not values.ndim or not len(values) or values.dtype.kind not in "fiub":
             return
         self._count += len(values)
@@ -43,5 +43,5 @@ class Spread:
             self._largest = max(self._largest, float(largest))
 
     def summary(self, tensor: str) -> SampleSpread | None:
-        """What was found; None if there is nothing to compare with the first sample."""
+        """Return the largest difference; None if there is no second sample."""
         return SampleSpread(tensor, self._count, self._largest, self._scale) if self._count > 1 else None

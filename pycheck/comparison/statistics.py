@@ -1,4 +1,4 @@
-"""What one or more batches of one output came to, in a form that merges."""
+"""The statistics of one or more batches of one output, in a form that merges."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from .worst import NO_WORST, Worst
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Statistics of one output of one candidate.
+    """The statistics of one output of one candidate.
 
-    "Pairs" are elements finite in the candidate and in the size reference. Maxima are
-    None where there is no pair; a relative error needs a reference other than 0.
-    `top1` is None where the output does not look like classes.
+    "Pairs" are elements that are finite in the candidate and in the size reference. Maxima are None if there is no
+    pair; a relative error needs a reference that is not 0. `top1` is None if the output does not look like classes.
     """
 
     dtype: str
@@ -53,11 +52,10 @@ class Statistics:
 
 
 def merge(a: Statistics, b: Statistics) -> Statistics:
-    """The statistics of both together.
+    """Merge the statistics of two batches.
 
-    Counts, maxima, histograms and lists are exactly those of one joint measurement, in
-    any order and grouping; sums agree to about 1e-13. ValueError when the two were not
-    measured alike.
+    Counts, maxima, histograms and lists equal those of one joint measurement, in any order and grouping; sums agree to
+    about 1e-13. ValueError if the two were measured with different settings.
     """
     if _settings(a) != _settings(b):
         raise ValueError(f"statistics measured differently cannot be merged: {_settings(a)} and {_settings(b)}")
@@ -102,5 +100,5 @@ def _larger(a: float | None, b: float | None) -> float | None:
 
 
 def _first(a: str | None, b: str | None) -> str | None:
-    """The same of two, whichever comes first."""
+    """Choose one of two in a way that does not depend on their order."""
     return min(filter(None, (a, b)), default=None)

@@ -1,4 +1,4 @@
-"""Turns statistics into the metrics that people know."""
+"""Turns statistics into the metrics of the report."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ def summarize(
     class_reference: RuntimeId,
     noise_floor: Statistics | None = None,
 ) -> Comparison:
-    """The comparison of one output over all samples that were measured.
+    """Compute the comparison of one output over all measured samples.
 
-    `noise_floor` is the measurement of native:float32 against native:float64, None where
-    there is none and for the noise floor's own row. `mean_abs_error`, `rms_error`:
-    over pairs. `cosine_similarity`: of the flattened outputs, None when either is all
-    zero. `sqnr_db`: 10 log10 of the reference's energy over the error's, +Inf without
+    `noise_floor` is the measurement of native:float32 against native:float64; None if there is none, and for the noise
+    floor's own row. `mean_abs_error` and `rms_error` are over pairs. `cosine_similarity` is that of the flattened
+    outputs, None if either is all zero. `sqnr_db` is 10 log10 of the reference's energy over the error's: +Inf without
     error, None without both.
     """
     s = statistics
@@ -87,11 +86,10 @@ def _log10(mantissa: float, exponent: int) -> float:
 
 
 def _effective_count(floor: Statistics) -> float | None:
-    """How many equal errors the noise floor is worth: ``(sum e**2)**2 / sum e**4``, times 3.
+    """Compute the effective number of errors in the noise floor: ``(sum e**2)**2 / sum e**4``, times 3.
 
-    The participation ratio, which for n Gaussian errors is n / 3. A floor that a handful of
-    elements make up is as uncertain as a handful of elements, however many there are. Never
-    more than the count; None without errors.
+    This is the participation ratio, which is n / 3 for n Gaussian errors. If a few elements dominate the noise floor,
+    it is as uncertain as a few elements. The result is never more than the count; None without errors.
     """
     if not floor.pair_count or not floor.fourth_error_sum.high:
         return None

@@ -1,4 +1,4 @@
-"""Sums that neither overflow nor depend, beyond the last bits, on how the data was split."""
+"""Sums that do not overflow, and that depend only in the last bits on how the data was split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..types import Array
 
 _LARGEST = sys.float_info.max
-#: Fourth powers of magnitudes within these neither overflow nor vanish in float64.
+#: Fourth powers of magnitudes in this range neither overflow nor underflow in float64.
 _LOW, _HIGH = 2.0**-200, 2.0**200
 
 
@@ -19,9 +19,8 @@ _LOW, _HIGH = 2.0**-200, 2.0**200
 class ScaledSum:
     """The sum of non-overlapping ``high + low``, times ``2**exponent``.
 
-    Two halves carry about 106 bits (Dekker 1971, Knuth's TwoSum), so that adding up
-    partial sums loses nothing that matters; the exponent lets squares of any finite
-    float64 be added.
+    Two halves have about 106 bits (Dekker 1971, Knuth's TwoSum), so that adding partial sums loses nothing relevant.
+    The exponent allows squares of any finite float64.
     """
 
     high: float = 0.0
@@ -33,7 +32,7 @@ class ScaledSum:
             return self
         if not self.high:
             return other
-        exponent = max(self._order, other._order)  # of the larger, which then loses no bit, were it subnormal
+        exponent = max(self._order, other._order)  # of the larger, so that it loses no bit
         a, a_low = self._at(exponent)
         b, b_low = other._at(exponent)
         total = a + b
@@ -44,7 +43,7 @@ class ScaledSum:
 
     @property
     def _order(self) -> int:
-        """The exponent at which the sum is at least 0.5 and below 1."""
+        """Return the exponent at which the sum is at least 0.5 and below 1."""
         return math.frexp(self.high)[1] + self.exponent
 
     def _at(self, exponent: int) -> tuple[float, float]:
@@ -55,25 +54,25 @@ class ScaledSum:
 
     @property
     def value(self) -> float:
-        """The sum; the largest float64 where it is larger still."""
+        """Return the sum; the largest float64 if it would overflow."""
         return scale(self.high + self.low, self.exponent)
 
     def over(self, other: ScaledSum) -> float:
-        """The quotient of two sums; `other` is not zero."""
+        """Divide by `other`, which is not zero."""
         return scale((self.high + self.low) / (other.high + other.low), self.exponent - other.exponent)
 
     def root_mean(self, count: int) -> float:
-        """The square root of the mean, for a sum of `count` squares."""
+        """Return the square root of the mean, for a sum of `count` squares."""
         exponent = self.exponent - self.exponent % 2
         mean = math.ldexp(self.high + self.low, self.exponent - exponent) / count
         return scale(math.sqrt(mean), exponent // 2)
 
     def squared(self) -> ScaledSum:
-        """The square of the sum."""
+        """Return the square of the sum."""
         return ScaledSum(*_renormalized((self.high + self.low) ** 2, 2 * self.exponent))
 
     def times(self, other: ScaledSum) -> ScaledSum:
-        """The product of two sums."""
+        """Return the product of two sums."""
         product = (self.high + self.low) * (other.high + other.low)
         return ScaledSum(*_renormalized(product, self.exponent + other.exponent))
 
@@ -82,7 +81,7 @@ ZERO = ScaledSum()
 
 
 def scale(value: float, exponent: int) -> float:
-    """``value * 2**exponent``, held at the largest float64 instead of overflowing."""
+    """Compute ``value * 2**exponent``; the largest float64 if it would overflow."""
     try:
         return math.ldexp(value, exponent)
     except OverflowError:
@@ -90,22 +89,22 @@ def scale(value: float, exponent: int) -> float:
 
 
 def headroom(largest: float) -> int:
-    """The power of two to divide by before raising magnitudes up to `largest` to the fourth power."""
+    """Return the power of two to divide by before raising magnitudes up to `largest` to the fourth power."""
     if largest == 0.0 or _LOW <= largest <= _HIGH:
         return 0
     return math.frexp(largest)[1]
 
 
 def dot(a: Array, a_exponent: int, b: Array, b_exponent: int) -> ScaledSum:
-    """The inner product of two float64 vectors that were divided by those powers of two.
+    """Compute the inner product of two float64 vectors that were divided by those powers of two.
 
-    Not np.dot: BLAS starts threads for so little, and they fight with the browsers for the cores;
-    and np.sum adds in pairs, which is more accurate.
+    np.dot is not used: BLAS starts threads, which compete with the browsers for the cores. np.sum adds in pairs, which
+    is also more accurate.
     """
     return ScaledSum(float(np.multiply(a, b).sum()), 0.0, a_exponent + b_exponent)
 
 
 def _renormalized(value: float, exponent: int) -> tuple[float, float, int]:
-    """Mantissa near 1, so that products of sums stay in range."""
+    """Make the mantissa near 1, so that products of sums stay in range."""
     mantissa, shift = math.frexp(value)
     return mantissa, 0.0, exponent + shift

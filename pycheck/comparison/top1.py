@@ -1,15 +1,15 @@
-"""Whether the largest class stayed the same, row by row.
+"""Counts rows whose top-1 class changed.
 
-An output is looked at when it has a sample axis, is floating point, and its last axis has 2 to 100,000 entries.
-Its rows are classes for certain if each is a probability distribution (a softmax, over pixels and tokens too), or
-if two axes have a name such as "logits". Other outputs of two axes may be the logits of a classifier, an embedding
-or a regression of several targets: no value tells them apart. These are measured, since a budget may hold them to
-it, but they are not `certain`: what people read calls them entries, not classes. A name such as "boxes" or
-"embedding" leaves an output out, and so do more axes without distributions, which are feature maps and sequences.
+An output is measured if it has a sample axis, is floating point, and its last axis has 2 to 100,000 entries. Its rows
+are certainly classes if each is a probability distribution (a softmax, also over pixels and tokens), or if the output
+has two axes and a name such as "logits". Other outputs with two axes may be the logits of a classifier, an embedding
+or a regression of several targets, which values cannot distinguish. They are measured, since a budget may limit them,
+but they are not `certain`: reports call them entries, not classes. A name such as "boxes" or "embedding" excludes an
+output. So do more axes without distributions, which are feature maps and sequences.
 
-A row counts where the reference has no NaN. A candidate's row with a NaN has no largest
-class and counts as changed. Infinities compare as numbers. Where the candidate chose
-another class with the very same reference value, nothing changed.
+A row counts if the reference has no NaN. A candidate's row with NaN has no top-1 class and counts as changed.
+Infinities are compared as numbers. If the candidate chose a different class with the same reference value, the row
+counts as unchanged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Top1:
     rows: int = 0
     changed: int = 0
     flips: tuple[Top1Flip, ...] = ()
-    certain: bool = True  # whether the rows are classes without doubt
+    certain: bool = True  # whether the rows are certainly classes
 
     def __add__(self, other: Top1) -> Top1:
         flips = _largest(self.limit, (*self.flips, *other.flips))
@@ -52,9 +52,9 @@ def _largest(limit: int, flips: tuple[Top1Flip, ...]) -> tuple[Top1Flip, ...]:
 
 
 def measure_top1(candidate: Array, reference: Array, *, start: int, limit: int, name: str = "") -> Top1 | None:
-    """Compare the largest classes of one batch, or None where this does not look like classes.
+    """Compare the top-1 classes of one batch; None if the output does not look like classes.
 
-    `name` is the output's; both arrays have the samples first.
+    `name` is the name of the output; both arrays have the samples first.
     """
     if _NO_CLASSES.search(name) and not _CLASSES.search(name):
         return None
@@ -79,7 +79,7 @@ def measure_top1(candidate: Array, reference: Array, *, start: int, limit: int, 
 
 
 def _are_distributions(rows: Array) -> bool:
-    """Whether every row without a non-finite value is non-negative and sums to 1."""
+    """Tell whether every finite row is non-negative and sums to 1."""
     with np.errstate(invalid="ignore", over="ignore"):  # +Inf and -Inf in one row
         sums = rows.sum(axis=1, dtype=np.float64)
     known = np.isfinite(sums)
@@ -87,7 +87,7 @@ def _are_distributions(rows: Array) -> bool:
 
 
 def _chunk(candidate: Array, reference: Array, low: int, start: int, inner: tuple[int, ...], limit: int) -> Top1:
-    # argmax stops at a NaN, so the chosen entry is NaN exactly when the row has one.
+    # argmax returns the index of a NaN if the row has one.
     expected, chosen = reference.argmax(axis=1), candidate.argmax(axis=1)
     everywhere = np.arange(len(reference))
     counted = ~np.isnan(reference[everywhere, expected])

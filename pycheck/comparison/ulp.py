@@ -1,4 +1,4 @@
-"""Error in units in the last place of the candidate's own precision.
+"""Measures errors in units in the last place (ULP) of the candidate's own precision.
 
 The unit is Goldberg's ("What every computer scientist should know about floating-point
 arithmetic", 1991), extended to real numbers as in Muller, "On the definition of ulp(x)"
@@ -26,7 +26,7 @@ BIAS = 1023
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """A binary format of IEEE 754: `digits` p, with the implicit bit, and the least normal exponent."""
+    """A binary format of IEEE 754: `digits` p, including the implicit bit, and the smallest normal exponent."""
 
     digits: int
     least_exponent: int
@@ -36,7 +36,10 @@ PRECISIONS = {16: Precision(11, -14), 32: Precision(24, -126), 64: Precision(53,
 
 
 def binades(references: Array, precision: Precision) -> Array:
-    """The biased exponent of each reference's unit, int64: for ``2**e <= |r| < 2**(e+1)``, ``max(e, e_min) + BIAS``."""
+    """Return the biased exponent of each reference's unit, int64.
+
+    It is ``max(e, e_min) + BIAS`` for ``2**e <= |r| < 2**(e+1)``.
+    """
     exponents = references.view(np.int64) >> _MANTISSA_BITS
     exponents &= _EXPONENT_MASK
     np.maximum(exponents, precision.least_exponent + BIAS, out=exponents)
@@ -44,13 +47,13 @@ def binades(references: Array, precision: Precision) -> Array:
 
 
 def distances(errors: Array, exponents: Array, precision: Precision) -> Array:
-    """Distances in ULP, float64, from absolute errors and the references' binades."""
-    if precision.digits == 53:  # one over the smallest unit is no float64
+    """Compute distances in ULP, float64, from absolute errors and the references' binades."""
+    if precision.digits == 53:  # the reciprocal of the smallest unit overflows float64
         with np.errstate(over="ignore"):
             result: Array = np.ldexp(errors, BIAS + 52 - exponents)
         np.minimum(result, _LARGEST, out=result)
         return result
-    # The bits of 2**(p - 1 - e), which is exact and normal for every p below 53.
+    # These are the bits of 2**(p - 1 - e), which is exact and normal for every p below 53.
     units = np.subtract(2 * BIAS + precision.digits - 1, exponents)
     units <<= _MANTISSA_BITS
     with np.errstate(over="ignore"):
@@ -60,7 +63,7 @@ def distances(errors: Array, exponents: Array, precision: Precision) -> Array:
 
 
 def octaves(distances: Array) -> Array:
-    """0 for distances below 1, i for those in ``[2**(i-1), 2**i)``, int64."""
+    """Return 0 for distances below 1, i for those in ``[2**(i-1), 2**i)``, int64."""
     bins = distances.view(np.int64) >> _MANTISSA_BITS
     bins -= BIAS - 1
     np.maximum(bins, 0, out=bins)
@@ -68,5 +71,5 @@ def octaves(distances: Array) -> Array:
 
 
 def octave(distance: float) -> int:
-    """The octave of one distance."""
+    """Return the octave of one distance."""
     return max(math.frexp(distance)[1], 0)

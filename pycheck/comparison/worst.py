@@ -13,14 +13,14 @@ from ..types import Array, WorstElement
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A worst element with the size it is ranked by, 0 where only its place counts."""
+    """A worst element with the size that it is ranked by, 0 if only its place counts."""
 
     size: float
     element: WorstElement
 
     @property
     def order(self) -> tuple[float, int, tuple[int, ...]]:
-        """Largest first; the earlier element wins a tie."""
+        """Return the sort key: the largest first; the earlier element wins a tie."""
         return -self.size, self.element.sample, self.element.index
 
 
@@ -45,7 +45,7 @@ class Worst:
 
     @property
     def elements(self) -> tuple[WorstElement, ...]:
-        """All of them: masked, introduced, other changes of class, then errors."""
+        """Return all of them: masked, introduced, other changes of class, then errors."""
         return tuple(r.element for r in (*self.masked, *self.introduced, *self.changed, *self.errors))
 
 
@@ -53,12 +53,12 @@ NO_WORST = Worst(0)
 
 
 def first(limit: int, ranked: Iterable[Ranked]) -> tuple[Ranked, ...]:
-    """The first `limit` in order."""
+    """Return the first `limit` in order."""
     return tuple(heapq.nsmallest(limit, ranked, key=lambda r: r.order))
 
 
 def largest_positions(errors: Array, limit: int, above: float) -> Array:
-    """Positions of the `limit` largest errors greater than `above`, ties to the earlier one."""
+    """Return the positions of the `limit` largest errors greater than `above`; the earlier one wins a tie."""
     positions = np.flatnonzero(errors > above)
     if len(positions) <= limit:
         return positions

@@ -18,7 +18,7 @@ _LEAST_EFFECT = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Holds one point before an output: its error in the whole run and in isolation; either may be unknown."""
+    """One point before an output: its error in the whole run and in isolation; either may be unknown."""
 
     point: TracePoint
     result: PointResult | None
@@ -56,7 +56,7 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Holds why there is no source: a keyword, the cause, the advice."""
+    """The reason why there is no source: a keyword, the cause, the advice."""
 
     because: str
     what: str

@@ -31,7 +31,7 @@ SEE_REFERENCE = "The cause is in Python: see reference-differs."
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Holds one run with its assessed comparisons."""
+    """One run with its assessed comparisons."""
 
     comparisons: tuple[Comparison, ...]
     runtimes: tuple[RuntimeRecord, ...] = ()

@@ -46,7 +46,7 @@ _SMALL, _LARGE_ANGLE = 0.1, 1e3
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Holds one wrong element of a point, and its operands.
+    """One wrong element of a point, and its operands.
 
     If a runtime errs, `given` is its value and `expected` is Python's. If Python itself makes NaN or infinity, there
     is no `comparison`: `given` is the value in float32 and `expected` the one in float64.

@@ -1,4 +1,4 @@
-"""Measures how much a comparison would notice: what a small fault in each weight does to the outputs."""
+"""Measures how many faults a comparison would notice: the effect of a small fault in each weight on the outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the measurement may take: a share of the time that the comparison takes anyway."""
+"""Limits the time of the measurement to a share of the time that the comparison takes anyway."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable
 
-#: Of the time since the comparison began.
+#: The share of the time since the comparison began.
 SHARE = 0.25
 _PAUSE_S = 0.02
 
 
 class Allowance:
-    """Keeps what was used below a share of the time since `began_at`, which grows as long as browsers run."""
+    """A budget of time: a share of the time since `began_at`, which grows while browsers run."""
 
     def __init__(self, began_at: float, is_running: Callable[[], bool], *, share: float = SHARE) -> None:
         self._began_at = began_at
@@ -22,15 +22,15 @@ class Allowance:
 
     @property
     def left_s(self) -> float:
-        """What may be used now, in seconds; negative after too long a step."""
+        """Return the seconds that are left; negative after a step that took too long."""
         return self._share * (time.perf_counter() - self._began_at) - self.used_s
 
     def use(self, seconds: float) -> None:
-        """Count a step."""
+        """Count the time of a step."""
         self.used_s += seconds
 
     async def granted(self) -> bool:
-        """Wait until there is time for a step. False if the browsers are done before that."""
+        """Wait until there is time for a step; return False if the browsers finish before that."""
         while self.left_s <= 0.0:
             if not self._is_running():
                 return False

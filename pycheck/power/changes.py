@@ -1,4 +1,4 @@
-"""What a fault does to the outputs, in numbers."""
+"""Measures the effect of a fault on the outputs."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 
 from ..types import Array, OutputChange
 
-#: More outputs than this are not kept for one weight: those that move most, in relation to their size.
+#: The most outputs that are kept for one weight: those that move most, in relation to their scale.
 _MOST_OUTPUTS = 8
 _BEYOND = sys.float_info.max
 
 
 def root_mean_square(values: Array) -> float:
-    """Over the finite elements; 0 without any."""
+    """Compute the root mean square of the finite elements; 0 if there are none."""
     finite = values[np.isfinite(values)]
     return math.sqrt(float(np.mean(np.square(finite, dtype=np.float64)))) if finite.size else 0.0
 
 
 def hides_faults(values: Array) -> bool:
-    """Whether an output may stay as it is although a weight matters: NaN stays NaN, and decisions until they flip.
+    """Tell whether an output may stay unchanged although a weight matters: it is NaN, or a decision.
 
-    Decisions are booleans and whole numbers, in a floating-point type as well, such as a class or a rounded number.
-    Not so floating-point numbers that are all equal, such as the zeros of a ReLU, or the same in each of several
-    samples, such as those of a saturated softmax.
+    Decisions are booleans and integers, also in a floating-point type, such as a class or a rounded number.
+    Floating-point numbers that are all equal are not decisions, such as the zeros of a ReLU, or equal values in all
+    samples of a saturated softmax.
     """
     finite = values[np.isfinite(values)]
     if values.dtype.kind != "f" or not finite.size:
@@ -37,9 +37,9 @@ def hides_faults(values: Array) -> bool:
 
 
 def change(output: str, before: Array, after: Array) -> OutputChange | None:
-    """How an output moved; None if it did not.
+    """Measure how far an output moved; None if it did not.
 
-    The change is the largest float64 if the shape changed, or if elements became NaN or infinite, or finite.
+    The change is the largest float64 if the shape changed, or if elements became NaN, infinite or finite.
     """
     if before.shape != after.shape:
         return OutputChange(output, _BEYOND, _BEYOND, 0.0, _BEYOND)
@@ -59,12 +59,12 @@ def change(output: str, before: Array, after: Array) -> OutputChange | None:
 
 
 def largest_first(changes: Sequence[OutputChange], scales: Mapping[str, float]) -> tuple[OutputChange, ...]:
-    """The changes that matter most; `scales` has the root mean square of each output."""
+    """Sort changes by importance; `scales` has the root mean square of each output."""
     ordered = sorted(changes, key=lambda item: relative(item, scales), reverse=True)
     return tuple(ordered[:_MOST_OUTPUTS])
 
 
 def relative(item: OutputChange, scales: Mapping[str, float]) -> float:
-    """A change in relation to its output's size."""
+    """Return a change in relation to the scale of its output."""
     scale = scales.get(item.output, 0.0)
     return item.rms / scale if scale else item.rms

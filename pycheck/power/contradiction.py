@@ -1,4 +1,4 @@
-"""Tells an artifact that contradicts itself from all else that fails while power is measured."""
+"""Distinguishes an artifact that contradicts itself from other errors while power is measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ..errors import ArtifactFileError, NotExecutableError
 
-#: Lines of TensorFlow's messages that only announce the reason.
+#: Lines of TensorFlow's messages that precede the reason.
 _PREAMBLE = re.compile(r"Graph execution error|Detected at node|Node: |<stack traces unavailable>|\[\[\{\{node")
 #: The definition of a node, which TensorFlow appends to the reason.
 _DUMP = re.compile(r"\s+for '\{\{node .*", re.DOTALL)
@@ -16,16 +16,16 @@ _NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 
 
 class Contradiction(Exception):
-    """The artifact's shapes, types or names do not fit together; the cause says which."""
+    """The error of an artifact whose shapes, types or names do not fit together; `__cause__` has the details."""
 
 
 @contextmanager
 def of_artifact() -> Iterator[None]:
-    """What reads the artifact, or runs it as it is: Contradiction for an error that is of the artifact's own."""
+    """Convert errors while the artifact is read or run: Contradiction if the artifact itself causes the error."""
     try:
         yield
     except Exception as error:
-        # tf.errors.InvalidArgumentError by its name: TensorFlow is not imported here.
+        # tf.errors.InvalidArgumentError is compared by name, because TensorFlow is not imported here.
         own = isinstance(error, ArtifactFileError | ValueError) or type(error).__name__ == "InvalidArgumentError"
         if own and not isinstance(error, NotExecutableError):
             raise Contradiction from error
@@ -33,7 +33,7 @@ def of_artifact() -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """The line that says why, with the node, and without TensorFlow's dump of that node."""
+    """Return the line of an error with the reason and the node, without TensorFlow's dump of that node."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not _PREAMBLE.match(line)] or [type(error).__name__]
     reason = _DUMP.sub("", told[0])

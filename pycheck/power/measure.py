@@ -26,10 +26,10 @@ from .portions import parts
 if TYPE_CHECKING:
     from ..artifact.executable import ArtifactGraph
 
-#: So much is used in any case, so that small models are measured whole.
+#: The smallest time in seconds, so that small models are measured completely.
 _ALWAYS_S = 0.3
 
-#: So many projections of each output are made in any case.
+#: The smallest number of projections of each output.
 _LEAST_ROUNDS = 2
 
 Step = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -46,12 +46,12 @@ async def measure_power(
     apart: bool = False,
     graph: ArtifactGraph | None = None,
 ) -> Power:
-    """What a fault in each weight of the artifact does to the outputs, on a few samples of the first batch.
+    """Measure the effect of a fault in each weight of the artifact on the outputs, on a few samples of the first batch.
 
-    `batches` starts the inputs from the beginning; all batches are asked which rows of a table they select, and as
-    many as there is time for which channels of a ReLU they reach. With `fixed` the model takes whole batches only, with
-    `apart` what separate samples give fits together. `graph` is the artifact where that was read before. If the
-    artifact cannot be executed in Python, the result is a note.
+    `batches` starts the inputs from the beginning. All batches are used to find the rows of tables that are selected,
+    and as many as there is time for to find the channels of a ReLU that are reached. `fixed` says that the model takes
+    only whole batches, `apart` that the results of separate samples can be joined. `graph` is the artifact's graph if
+    it was already read. If Python cannot run the artifact, the result has a note.
     """
 
     async def step(work: Callable[[], Any]) -> Any:
@@ -72,7 +72,7 @@ async def measure_power(
             await _perturb(meter, step, allowance)
         finally:
             await step(meter.close)
-    except Exception as error:  # of any kind: TensorFlow runs an artifact that was written for TF.js
+    except Exception as error:  # TensorFlow may raise any error for an artifact written for TF.js
         contradicts = isinstance(error, Contradiction)
         reason = reason_of(error.__cause__ if contradicts and isinstance(error.__cause__, Exception) else error)
         failure = reason if contradicts else ""
@@ -90,7 +90,10 @@ async def _select_rows(meter: Meter, batches: Callable[[], Iterable[Batch]], ste
 async def _watch_channels(
     meter: Meter, batches: Callable[[], Iterable[Batch]], step: Step, allowance: Allowance, *, fixed: bool
 ) -> None:
-    """At least the first samples, at most half of what is left: a channel may be 0 in few samples by chance."""
+    """Observe the channels of at least the first samples, for at most half of the time left.
+
+    With few samples, a channel may be 0 by chance.
+    """
     begin_s, most_s = allowance.used_s, max(allowance.left_s / 2, _ALWAYS_S)
     for batch in batches() if meter.has_channels else ():
         for tensors, end in parts(batch, fixed=fixed, most=meter.at_once):

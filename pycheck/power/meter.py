@@ -1,4 +1,4 @@
-"""The artifact on a few samples, and what is known so far of each weight."""
+"""Runs the artifact on a few samples with faults, and keeps the results for each weight."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 #: The relative size of a fault.
 FAULT = 0.01
-#: A weight is not reached if a fault of this size, or of the absolute size below, changes no output at all.
+#: A weight is not reached if a fault of this relative size, or of the absolute size below, changes no output.
 LARGE_FAULT = 0.5
 _LARGE_CHANGE = 0.01
-#: A channel of fewer values is 0 in all of them by chance.
+#: A channel with fewer values may be 0 in all of them by chance.
 _LEAST_VALUES = 16
 _PROJECTIONS = 8
 _MOST_PROJECTIONS = 32  # over all outputs
@@ -34,22 +34,22 @@ _STEP_S = 0.1
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of one weight so far."""
+    """The results for one weight so far."""
 
     weight: GraphWeight
-    position: int  # among all weights
-    magnitude: float  # of its largest element
+    position: int  # the index among all weights
+    magnitude: float  # the magnitude of its largest element
     method: str = "unknown"
     reached: bool | None = None
     changes: tuple[OutputChange, ...] = ()
 
 
 class Meter:
-    """Perturbs one weight after the other. One thread at a time. Contradiction, and errors of TensorFlow.
+    """Perturbs one weight after the other. It is not thread-safe; it raises Contradiction, and errors of TensorFlow.
 
-    `graph` is the artifact where that was read before. With `apart` what separate samples give fits together: then
-    samples run in portions that fit into memory; else a large model runs on fewer samples. With `fixed` it takes whole
-    batches.
+    `graph` is the artifact's graph if it was already read. With `apart` the results of separate samples can be joined:
+    samples then run in portions that fit into memory; otherwise a large model runs on fewer samples. With `fixed` the
+    model takes only whole batches.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Meter:
         self._input_names = artifact.input_names
         with of_artifact():
             graph = graph or read_artifact(artifact.folder / artifact.model_file, layers=layers)
-        give_back()  # the copies of what it read
+        give_back()  # copies that are no longer needed
         self._weights = graph.weights
         with of_artifact():
             bytes_of_one = self._bytes_of_one(graph, batch)
-        #: How many samples run together.
+        #: The number of samples that run together.
         self.at_once = at_once = batch.size if fixed else samples_at_once(bytes_of_one)
         chosen = few_samples(batch, fixed=fixed, most=batch.size if apart else at_once)
         with of_artifact():
@@ -99,39 +99,39 @@ class Meter:
         self._living: dict[Point, Array] = {}
         self._value_counts: dict[Point, int] = {}
         self._channel_samples = 0
-        #: Seconds that a run with each fault takes.
+        #: The estimated seconds for a run with each fault.
         self.cost_s = run_s * len(self._known)
 
     @property
     def has_pending(self) -> bool:
-        """Whether `perturb_some` has more to do."""
+        """Tell whether `perturb_some` has more to do."""
         return bool(self._pending)
 
     @property
     def has_tables(self) -> bool:
-        """Whether the model indexes a weight as a table."""
+        """Tell whether the model uses a weight as a table."""
         return self._session.has_tables
 
     def select_rows(self, batch: Batch) -> None:
-        """Note which rows of each table this batch selects."""
+        """Mark the rows of each table that this batch selects."""
         for table, rows in self._session.rows(self._fed(batch.tensors)).items():
             self._rows[table] = np.union1d(self._rows.get(table, rows), rows)
         self._row_samples = batch.start + batch.size
 
     @property
     def has_channels(self) -> bool:
-        """Whether the model has a ReLU with channels."""
+        """Tell whether the model has a ReLU with channels."""
         return bool(self._session.clipped)
 
     def watch_channels(self, tensors: Tensors, end: int) -> None:
-        """Note which channels of each ReLU are not 0 on these inputs, which are the samples before `end`."""
+        """Mark the channels of each ReLU that are not 0 on these inputs, which are the samples before `end`."""
         for point, (living, count) in self._session.living(self._fed(tensors)).items():
             self._living[point] = self._living[point] | living if point in self._living else living
             self._value_counts[point] = self._value_counts.get(point, 0) + count
         self._channel_samples = end
 
     def start_projecting(self) -> Sequence[Sequence[Callable[[], None]]]:
-        """Rounds of projections for `estimate`, a call for each output; none if an operation has no gradient."""
+        """Return the rounds of projections for `estimate`, one call for each output; none if there is no gradient."""
         try:
             self._session.differentiate()
         except LookupError:
@@ -148,7 +148,7 @@ class Meter:
             self._perturb(self._pending.pop(0))
 
     def power(self) -> Power:
-        """What is known now."""
+        """Return the results so far."""
         weights = tuple(
             WeightPower(k.weight.name, k.weight.layer, k.weight.shape, k.method, k.reached, k.changes)
             for k in self._known
@@ -156,18 +156,18 @@ class Meter:
         return Power(FAULT, self.sample_count, weights, self.left_out_count, self._tables(), self._channels())
 
     def close(self) -> None:
-        """Free what TensorFlow holds."""
+        """Free the memory of TensorFlow."""
         self._session.close()
 
     def _fed(self, tensors: Tensors) -> dict[str, Array]:
         return {theirs: tensors[ours] for ours, theirs in self._input_names.items()}
 
     def _whole(self, batch: Batch) -> frozenset[str]:
-        """The artifact's inputs without a sample axis."""
+        """Return the artifact's inputs without a sample axis."""
         return frozenset(theirs for ours, theirs in self._input_names.items() if ours in batch.whole)
 
     def _bytes_of_one(self, graph: ArtifactGraph, batch: Batch) -> int:
-        """What the values inside of the model take for one sample."""
+        """Return the bytes of the values within the model for one sample."""
         from ..graphdef.sizes import value_bytes
 
         whole = self._whole(batch)
@@ -176,7 +176,7 @@ class Meter:
         return value_bytes(graph.graph_def, shapes)
 
     def _outputs(self, position: int = 0, factor: float = 1.0) -> dict[str, Array]:
-        """By the model's names, those that hold real numbers or booleans; with one weight times a factor."""
+        """Return the outputs with real numbers or booleans, by the model's names, with one weight times a factor."""
         factors = np.ones(len(self._weights), np.float32)
         if factor != 1.0:
             factors[position] = factor
@@ -194,7 +194,7 @@ class Meter:
         found = [change(name, before, after[name]) for name, before in self._before.items()]
         changes = [item for item in found if item]
         known.method, known.changes = "perturbed", largest_first(changes, self._scales)
-        if not changes:  # so small a fault may be lost in rounding
+        if not changes:  # rounding may hide such a small fault
             after = self._outputs(known.position, 1.0 + max(LARGE_FAULT, _LARGE_CHANGE / known.magnitude))
             moved = any(change(name, before, after[name]) for name, before in self._before.items())
             known.reached = True if moved else self._if_unmoved
@@ -203,7 +203,7 @@ class Meter:
 
     @property
     def _if_unmoved(self) -> bool | None:
-        """Whether a weight is reached that moves no output: unknown if that may be one that hides faults."""
+        """Tell whether a weight that moves no output is reached; unknown if an output may hide faults."""
         return None if any(map(hides_faults, self._before.values())) else False
 
     def _project(self, output: str, signs: np.random.Generator) -> None:
@@ -218,14 +218,14 @@ class Meter:
             self._squares.setdefault((tensor, output), []).append(slope * slope)
 
     def estimate(self) -> None:
-        """Read the projections, and put those weights first that are least certain to be noticed."""
+        """Read the projections, and sort the weights so that those least certain to be noticed come first."""
         for known in self._known:
             changes = []
             for output, name in self._names.items():
                 squares = self._squares.get((known.weight.tensor, output))
                 size = self._before[name].size if name in self._before else 0
                 mean = float(np.mean(squares)) / size if squares and size else math.nan
-                if math.isfinite(mean):  # not where a NaN or an infinity in one sample is in every sum
+                if math.isfinite(mean):  # a NaN or infinity in one sample makes every sum useless
                     known.method = "projected"
                     changes.append(OutputChange(name, FAULT * math.sqrt(mean)))
             moved = [item for item in changes if item.rms > 0.0]

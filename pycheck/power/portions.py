@@ -1,4 +1,4 @@
-"""Takes a few samples of a batch, in portions whose values inside of the model fit into memory together."""
+"""Takes a few samples of a batch, in portions whose values within the model fit into memory together."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from ..types import Batch, Tensors
 
 _MOST_SAMPLES = 4
-_MOST_ELEMENTS = 1 << 20  # of all inputs together: this keeps the values inside of the model small
-#: What the values inside of the model may take together. A backward pass holds all of them.
+_MOST_ELEMENTS = 1 << 20  # elements of all inputs together, which keeps the values within the model small
+#: The most bytes of all values within the model; a backward pass holds all of them.
 _MOST_BYTES = 1 << 27
 
 
@@ -24,7 +24,10 @@ class Portion:
 
 
 def parts(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Iterator[tuple[Tensors, int]]:
-    """The batch in parts of few samples, each with the number of samples up to its end; whole if it has to be."""
+    """Split the batch into parts of few samples, each with the number of samples up to its end.
+
+    One part if it must be whole.
+    """
     sampled = {name for name in batch.tensors if name not in batch.whole}
     if fixed or not sampled:
         yield batch.tensors, batch.start + batch.size
@@ -36,7 +39,7 @@ def parts(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Iterator[t
 
 
 def few_samples(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Tensors:
-    """Some samples from all over the batch, at most `most`; all of it if the model takes no other number."""
+    """Take at most `most` samples from all over the batch; all samples if the model takes no other number."""
     sampled = {name: value for name, value in batch.tensors.items() if name not in batch.whole}
     if fixed or not sampled:
         return batch.tensors
@@ -50,12 +53,12 @@ def _sample_count(batch: Batch, most: int) -> int:
 
 
 def samples_at_once(bytes_of_one: int) -> int:
-    """How many samples fit together if the values inside of the model take so much for one; at least one."""
+    """Return the number of samples whose values fit into memory, given the bytes of one sample; at least one."""
     return max(1, _MOST_BYTES // max(bytes_of_one, 1))
 
 
 def in_portions(tensors: Tensors, whole: Collection[str], size: int) -> list[Portion]:
-    """The tensors, so many samples at a time; those that are `whole` have no sample axis and are in each portion."""
+    """Yield the tensors, so many samples at a time; tensors in `whole` have no sample axis and are in each portion."""
     count = next((len(value) for name, value in tensors.items() if name not in whole), 1)
     if size >= count:
         return [Portion(tensors, slice(None))]

@@ -1,7 +1,7 @@
 """The pytest plugin: options, the mark, the fixtures. It imports the rest of pycheck when a test uses it.
 
-A test asks for `pycheck_compare` or `pycheck_trace`, calls it as it would call `pycheck.compare`, and asserts
-`report.assert_ok()`. One that asks for `pycheck_runtime` as well runs once for every runtime of the matrix.
+A test requests `pycheck_compare` or `pycheck_trace`, calls it like `pycheck.compare`, and asserts
+`report.assert_ok()`. A test that also requests `pycheck_runtime` runs once for every runtime of the matrix.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, all under one prefix, and the same in a configuration file."""
+    """Add the options, all with one prefix, and the same keys to configuration files."""
     group = parser.getgroup("pycheck", "compare models in Python and in browsers")
     group.addoption(
         "--pycheck-runtimes",
@@ -74,7 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def pycheck_runtime(request: pytest.FixtureRequest) -> RuntimeId:
-    """Give one runtime of the matrix, which `pycheck_compare` and `pycheck_trace` then run by default."""
+    """Return one runtime of the matrix, which `pycheck_compare` and `pycheck_trace` then use by default."""
     runtime: RuntimeId = request.param
     return runtime
 
@@ -103,7 +103,7 @@ def pycheck_trace(request: pytest.FixtureRequest, _pycheck_session: Session) -> 
     return Calls(request, _pycheck_session).trace
 
 
-# Wrappers of the old style: the plugin is loaded wherever pycheck is installed, by whatever pytest is there.
+# Wrappers of the old style also work in old releases of pytest, which load the plugin wherever pycheck is installed.
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     """Add the paths of the reports to the text of a failure."""

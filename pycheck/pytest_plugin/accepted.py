@@ -1,4 +1,4 @@
-"""The accepted release of a test suite: what each test's model did, written when asked for, and held against later."""
+"""The baseline of a test suite: writes the results of each test's model, and compares later results with them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ UPDATE = "--pycheck-update-baseline"
 
 
 def hold(report: Report, name: str, file: Path, options: Options) -> Report:
-    """The report with what the accepted release says of it, and a verdict that knows.
+    """Compare a report with the baseline; return it with the findings and an updated verdict.
 
-    InputError when there is no baseline; UsageError when the one of this name is of another model or other inputs.
+    InputError if there is no baseline; UsageError if its entry of this name is of a different model or different
+    inputs.
     """
     held = baseline.hold(replace(report, name=name), baseline_file.read(file), BaselineSettings(file, named=True))
     if held.mismatch:
@@ -41,9 +42,10 @@ def hold(report: Report, name: str, file: Path, options: Options) -> Report:
 
 
 def accept(file: Path, reports: Sequence[dict[str, Any]]) -> str:
-    """Write down what passing tests gave, beside what is there of other tests; a line that says so.
+    """Write the results of passing tests to the baseline, and keep the entries of other tests; return a line about it.
 
-    InputError for what is no baseline; UsageError when it cannot be written, or the rest had run on something else.
+    InputError if the file is not a baseline; UsageError if it cannot be written, or if the kept entries have a
+    different environment.
     """
     found = [report_from_dict(report) for report in reports]
     old = baseline_file.read(file) if file.exists() else None

@@ -1,4 +1,4 @@
-"""The fixtures' callables: one comparison or trace, asked for as the test, its mark and the session say."""
+"""The callables of the fixtures: one comparison or trace, with the options of the test, its mark and the session."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from . import accepted, results, settings
 
 
 class Calls:
-    """What one test calls."""
+    """The calls of one test."""
 
     def __init__(self, request: pytest.FixtureRequest, session: Session) -> None:
         self._request = request
         self._session = session
 
     def compare(self, model: Any, inputs: Any = None, **options: Any) -> Report:
-        """What `pycheck.compare` gives and raises; options that are not given are those of the mark and the session."""
+        """Call `pycheck.compare`; options that are not given come from the mark and the session."""
         __tracebackhide__ = True
         return self._call("compare", model, inputs, options)
 
     def trace(self, model: Any, inputs: Any = None, **options: Any) -> Report:
-        """What `pycheck.trace` gives and raises, likewise."""
+        """Call `pycheck.trace`; options that are not given come from the mark and the session."""
         __tracebackhide__ = True
         return self._call("trace", model, inputs, options)
 
@@ -47,5 +47,5 @@ class Calls:
             results.keep(node, report, asked.report_dir, accept=asked.update_baseline)
             return Report.of(report)
         except PycheckError as error:
-            # How pycheck came to it tells the reader of a test nothing.
+            # The traceback within pycheck does not help the reader of a test.
             raise in_python(error).with_traceback(None) from None

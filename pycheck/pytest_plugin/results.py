@@ -1,4 +1,4 @@
-"""What one call in a test came to: its cells of the matrix, and where its report was written."""
+"""The result of one call in a test: its cells of the matrix, and the path of its report."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ class Cell(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One call. `notes` are for the end of a failure's text; `accepted` is the report, for the baseline, as data."""
+    """One call. `notes` go to the end of a failure's text; `accepted` is the report as data, for the baseline."""
 
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
     accepted: dict[str, Any] | None = None
 
 
-#: What the calls of a test came to, in their order.
+#: The results of a test's calls, in their order.
 RESULTS: pytest.StashKey[list[Result]] = pytest.StashKey()
 
 
 def name(item: pytest.Item) -> str:
-    """What the next call of a test is called: the test, and a number from the second on."""
+    """Name the next call of a test: the test's name, with a number from the second call on."""
     earlier = len(item.stash.get(RESULTS, ()))
     return item.nodeid + (f" {earlier + 1}" if earlier else "")
 
 
 def keep(item: pytest.Item, report: Report, folder: Path | None, *, accept: bool = False) -> None:
-    """Remember a report for the summary, and write it where a folder is given. UsageError when it cannot be written."""
+    """Store a report for the summary, and write it if a folder is given. UsageError if it cannot be written."""
     from ..report.json import report_to_dict
 
     results = item.stash.setdefault(RESULTS, [])
@@ -63,7 +63,7 @@ def keep(item: pytest.Item, report: Report, folder: Path | None, *, accept: bool
 
 
 def without_unavailable(report: Report, options: Options) -> Report:
-    """The report on what could start here, judged by itself, with a warning; where nothing could, a skip."""
+    """Judge a report without the runtimes that cannot start here, with a warning; skip the test if none can start."""
     from ..gate import decide
     from ..types import RuntimeStatus
 
@@ -102,6 +102,6 @@ def _write(report: Report, folder: Path, file_name: str) -> tuple[Path, ...]:
 
 
 def _file_name(name: str) -> str:
-    """One that tells the test, which no other test has; the digest tells apart what the rest may not."""
+    """Name a file after the test; a digest makes the name unique."""
     readable = re.sub(r"[^\w.-]+", "-", name).strip("-")[-_LONGEST_NAME:]
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

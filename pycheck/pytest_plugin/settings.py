@@ -1,6 +1,6 @@
-"""What was asked of a test: the call before the mark, the mark before the command line, that before the ini file.
+"""The options of a test: the call overrides the mark, the mark the command line, and that the ini file.
 
-Below these lie the environment, pycheck.toml or [tool.pycheck], and the defaults, as for every other command.
+Below these come the environment, pycheck.toml or [tool.pycheck], and the defaults, as for every other command.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ..options.values import Options
 from ..types import RuntimeId
 
 _OWN = "allow_unavailable"
-#: What `pycheck.compare` takes beside the model and the inputs.
+#: The arguments of `pycheck.compare` besides the model and the inputs.
 _KEYWORDS = (*dict.fromkeys(option.name for name in ("compare", "trace") for option in of_command(name)), _OWN)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that one call was asked for."""
+    """All options of one call."""
 
     options: Options
     allow_unavailable: bool
@@ -37,7 +37,7 @@ class Asked:
 
 
 def check(config: pytest.Config) -> None:
-    """pytest.UsageError for an option of the command line that cannot be right."""
+    """Raise pytest.UsageError for an invalid option of the command line."""
     try:
         options = _of_command_line(config)
         build({name: value for name, value in options.items() if name != _OWN}, folder=config.rootpath)
@@ -54,7 +54,7 @@ def check(config: pytest.Config) -> None:
 
 
 def parametrizes(node: pytest.Item | pytest.Function, name: str) -> bool:
-    """Whether a test has a `parametrize` of its own for an argument."""
+    """Tell whether a test has its own `parametrize` for an argument."""
     for mark in node.iter_markers("parametrize"):
         names = mark.kwargs.get("argnames", mark.args[0] if mark.args else ())
         if name in (re.split(r"\s*,\s*", names.strip()) if isinstance(names, str) else names):
@@ -63,7 +63,7 @@ def parametrizes(node: pytest.Item | pytest.Function, name: str) -> bool:
 
 
 def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
-    """The runtimes that a test is to run on; CollectError when they cannot be known."""
+    """Return the runtimes that a test runs on; CollectError if they are not valid."""
     try:
         keywords = _keywords(node)
         runtimes = {"runtimes": keywords["runtimes"]} if "runtimes" in keywords else {}
@@ -73,7 +73,7 @@ def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
 
 
 def asked(request: pytest.FixtureRequest, what: str, given: Mapping[str, Any], inputs: Any) -> Asked:
-    """What a call is to do; UsageError names what is wrong and the nearest right one."""
+    """Return all options of a call; UsageError names the wrong one and the nearest valid one."""
     beneath = _keywords(request.node)
     if "pycheck_runtime" in request.fixturenames:
         beneath["runtimes"] = (request.getfixturevalue("pycheck_runtime"),)
@@ -96,7 +96,7 @@ def asked(request: pytest.FixtureRequest, what: str, given: Mapping[str, Any], i
 
 
 def baseline(config: pytest.Config) -> Path | None:
-    """Where the accepted release lies."""
+    """Return the path of the baseline."""
     return _path(config, "pycheck_baseline")
 
 
@@ -108,7 +108,7 @@ def _keywords(node: pytest.Item) -> dict[str, Any]:
         if (value := config.getini(f"pycheck_{name}")) not in (None, [])
     }
     keywords |= _of_command_line(config)
-    for mark in reversed(list(node.iter_markers("pycheck"))):  # the closest last
+    for mark in reversed(list(node.iter_markers("pycheck"))):  # the closest mark comes last
         if mark.args:
             raise UsageError(f"@pytest.mark.pycheck: {mark.args[0]!r} has no name.", "Write runtimes=[...], atol=1e-4.")
         keywords |= _checked("@pytest.mark.pycheck", mark.kwargs)
@@ -139,7 +139,7 @@ def _split(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:
-    """Of the command line, from where pytest was started, or of the ini file, from where that lies."""
+    """Return a path relative to the current folder if it is on the command line, else to the folder of the ini file."""
     if given := config.getoption(name):
         return config.invocation_params.dir / str(given)
     if given := config.getini(name):

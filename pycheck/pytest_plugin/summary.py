@@ -1,4 +1,4 @@
-"""What a session says and keeps at its end: the matrix of models by runtimes, and the accepted release."""
+"""The end of a session: prints the matrix of models by runtimes, and writes the baseline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TITLE = "pycheck"
 
 
 class Summary:
-    """Collects from test reports, which xdist brings from its workers, and prints where anything was compared."""
+    """Collects the test reports, also from workers of xdist, and prints a summary if any test compared a model."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -22,7 +22,7 @@ class Summary:
         self._said = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A model that was compared twice on one runtime failed if it failed once."""
+        """Store the cells; a model that was compared twice on a runtime failed if it failed once."""
         self._accepted += getattr(report, "pycheck_accepted", ())
         cell: Cell
         for cell in getattr(report, "pycheck_cells", ()):
@@ -31,14 +31,14 @@ class Summary:
                 self._cells[place] = cell
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the accepted release, where that was asked for; a worker of xdist leaves it to its controller."""
+        """Write the baseline if requested; a worker of xdist leaves that to its controller."""
         if not self._accepted or hasattr(self._config, "workerinput"):
             return
         from ..errors import PycheckError
         from . import accepted, settings
 
         file = settings.baseline(self._config)
-        assert file is not None  # else the run would not have begun
+        assert file is not None  # pytest_configure has checked it
         try:
             self._said = accepted.accept(file, self._accepted)
         except PycheckError as error:
@@ -46,10 +46,10 @@ class Summary:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """A line a model, a column a runtime."""
+        """Print one line for each model, with one column for each runtime."""
         if not self._cells or self._config.getoption("verbose") < 0:
             return
-        models = sorted({model for model, _ in self._cells})  # tests may end in any order
+        models = sorted({model for model, _ in self._cells})  # tests may finish in any order
         runtimes = sorted({runtime for _, runtime in self._cells})
         columns = [["model", *models]]
         for runtime in runtimes:

@@ -1,4 +1,4 @@
-"""Searches for fixes of a runtime that failed: selects the kinds that fit a report, and tries them."""
+"""Searches for fixes of a runtime that failed: selects the kinds of fixes for a report, and tries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Updates the advice of findings after fixes were tried: adds those that work, removes those that do not."""
+"""Updates the advice of findings after fixes were tried: adds those that work, removes those without effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..types import Finding, Remedy, Severity
 
-#: The kinds of fixes that the advice of a finding names.
+#: The kinds of fixes that the advice of each finding names.
 _ADVISED = {
     "conversion-drift": ("conversion",),
     "output-pairing": ("pairing",),
@@ -19,7 +19,7 @@ _ADVISED = {
     "f16-overflow": ("inputs",),
     "input-scale": ("inputs",),
 }
-#: Findings whose advice names more than these fixes: it stays if the fix fails.
+#: Findings whose advice names more than these fixes. The advice stays if the fix has no effect.
 _ADVISES_MORE = frozenset({"artifact-unsupported", "output-pairing"})
 
 
@@ -34,7 +34,7 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
     same = [remedy for remedy in about if remedy.kind in kinds]
     proven = [remedy for remedy in same if remedy.worked]
     if proven and finding.code == "output-pairing":
-        return finding  # whose advice are these very options
+        return finding  # its advice consists of these options
     if proven:
         return replace(finding, advice=f"This fix works: {_named(proven[0])}.")
     if same and finding.code not in _ADVISES_MORE:
@@ -43,7 +43,7 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
         instead = f" This fix works: {_named(cures[0])}." if cures else ""
         return replace(finding, advice=tried + instead)
     if finding.explained_by:
-        return finding  # what explains it says what to do
+        return finding  # the finding that explains it has the advice
     cures = [remedy for remedy in about if remedy.worked and _mends(remedy, about, finding)]
     if finding.severity is Severity.ERROR and finding.runtimes and cures:
         return replace(finding, advice=f"This fix works: {_named(cures[0])}. {finding.advice}")
@@ -51,7 +51,7 @@ def _advised(finding: Finding, remedies: Sequence[Remedy]) -> Finding:
 
 
 def _mends(remedy: Remedy, others: Iterable[Remedy], finding: Finding) -> bool:
-    """Whether the same change works on every runtime that a finding is about."""
+    """Tell whether the same change works on every runtime of a finding."""
     return {r.runtime for r in others if r.worked and r.change == remedy.change} >= set(finding.runtimes)
 
 

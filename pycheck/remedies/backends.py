@@ -1,4 +1,4 @@
-"""Fix: another backend of the same browser, preferably one that ran already."""
+"""Fix: a different backend of the same browser, preferably one that already ran."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from .failure import Failure, outcome
 from .trial import Trial
 from .trials import Trials
 
-#: The fastest first, by and large.
+#: Backends, usually the fastest first.
 _PREFERENCE = ("wasm", "webgpu", "webgl", "cpu")
-#: Devices whose textures are half floats have no other WebGL.
+#: If a device's textures are half floats, plain WebGL uses them too.
 _SAME_DEVICE = {"webgl-f16": "webgl"}
 
 
 def fits(failure: Failure) -> bool:
-    """There is always another backend."""
+    """Accept every failure, because each browser has several backends."""
     return True
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy:
-    """The fastest that passes; where none that ran does, the others are tried."""
+    """Return the fastest backend that passes; if none of those that ran passes, try the others."""
     ran = _ran(failure)
     for kind, gave in ran.items():
         if gave.verdict is Verdict.PASS:
@@ -32,7 +32,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
             if gave.verdict is Verdict.PASS:
                 return _remedy(failure, kind, gave, trials.count)
             last = last or (kind, gave)
-    assert last is not None  # every kind has others beside it
+    assert last is not None  # each browser has several backends
     return _remedy(failure, *last, trials.count)
 
 

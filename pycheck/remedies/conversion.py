@@ -12,43 +12,43 @@ from .searching import ExhaustedError
 from .trial import Trial
 from .trials import Trials
 
-#: From the coarsest to the finest, as far as weights of ordinary size go.
+#: Quantizations from the coarsest to the finest, for weights without large outliers.
 _QUANTIZATIONS = ("uint8", "uint16", "float16", "none")
-#: What costs less of any weights; uint16 does not where a few are large.
+#: Finer quantizations for any weights; uint16 is not finer if a few weights are large.
 _SAFER = {"uint8": ("float16", "none"), "uint16": ("float16", "none"), "float16": ("none",)}
-#: Of the error before: a remedy that needs a wider limit has to err by less than that.
+#: A fix that needs a wider limit must reduce the error below this share of the error before.
 _LESS = 0.5
 JUDGED = "judged with a limit of 1 % of each output's scale, which is usual for quantization"
 _OTHER = {"layers": "graph", "graph": "layers"}
 
 
 def fits_quantization(failure: Failure) -> bool:
-    """Quantized weights, of a model that can be converted again."""
+    """Accept quantized weights of a model that can be converted again."""
     return failure.has_model and failure.quantization != "none"
 
 
 def allowance(failure: Failure) -> tuple[tuple[str, float], ...]:
-    """What quantization may cost each output where nobody set a limit: 1 % of its scale, the most that ever passes."""
+    """Return the error allowed for quantization if no limit is given: 1 % of each output's scale, the upper bound."""
     tolerance = failure.options.tolerance
     if tolerance.rtol or tolerance.atol or tolerance.max_ulp or tolerance.rules:
         return ()
-    # The scale is the reference's: the noise floor tells it of a runtime that gave nothing.
+    # The scale is that of the reference. If the runtime returned nothing, the noise floor has it.
     rows = (c for c in failure.report.comparisons if c.is_noise_floor or c.candidate == failure.runtime)
     scales = {c.tensor: c.reference_scale for c in rows if c.reference_scale}
     return tuple((tensor, float(f"{AUTO.upper_bound * scale:.2g}")) for tensor, scale in scales.items())
 
 
 def options_of(allowed: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
-    """The same on the command line."""
+    """Return the command-line options for these limits."""
     return tuple(text for name, limit in allowed for text in ("--atol", f"{name}:{limit:g}"))
 
 
 async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
-    """The coarsest of the finer ones that passes as it is, else the safest at a cost that quantization may have.
+    """Find the coarsest finer quantization that passes, else the safest that passes with the limits of `allowance`.
 
-    float16 is safer than uint16, which is as large: few large values take all precision from the others in uint16.
-    Weights that are not quantized come last: whoever quantizes wants a smaller file. An artifact that was handed over
-    cannot be made finer: the trials are of the model, converted with pycheck.
+    float16 is safer than uint16 of the same size, because in uint16 a few large values take the precision from all
+    others. Weights without quantization come last, because the user wants a small file. A given artifact cannot be
+    quantized more finely: the trials convert the model with pycheck instead.
     """
     given, anew = failure.quantization, not failure.is_converted
     finer = _QUANTIZATIONS[_QUANTIZATIONS.index(given) + 1 : -1]
@@ -86,7 +86,7 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
 
 
 async def _passes(trial: Trial, failure: Failure, trials: Trials) -> bool:
-    """Whether the trial is seen to pass; not where the trials have ended, which leaves the remedy that was found."""
+    """Tell whether the trial passes; False if the trials are used up, which keeps the fix that was found."""
     try:
         return await trials.passes(trial, failure.runtime)
     except ExhaustedError:
@@ -94,9 +94,9 @@ async def _passes(trial: Trial, failure: Failure, trials: Trials) -> bool:
 
 
 async def within(failure: Failure, trials: Trials, trial: Trial) -> tuple[Outcome, tuple[tuple[str, float], ...]]:
-    """What a trial gives, and the limits that it needs to pass: none, or those of `allowance`.
+    """Run a trial; return its result and the limits that it needs to pass: none, or those of `allowance`.
 
-    A trial that errs about as much as the run that failed cures nothing: the limits alone would let it pass.
+    A trial whose error is about as large as before is not a fix, although the limits alone would let it pass.
     """
     gave = await trials.outcome(trial, failure.runtime)
     allowed = allowance(failure)
@@ -110,18 +110,18 @@ async def within(failure: Failure, trials: Trials, trial: Trial) -> tuple[Outcom
 
 
 def _errs_less(after: Sequence[Comparison], before: Sequence[Comparison]) -> bool:
-    """Whether each output that failed before and still does errs by less than half as much."""
+    """Tell whether the error of each output that still fails is less than half of that before."""
     errors = {c.tensor: c.max_abs_error for c in before if _is_drift(c) and c.max_abs_error is not None}
     return all((c.max_abs_error or 0.0) < _LESS * errors[c.tensor] for c in after if c.tensor in errors)
 
 
 def _is_drift(comparison: Comparison) -> bool:
-    """Whether an output fails by its errors, and not by its shape or by what is not finite."""
+    """Tell whether an output fails by its errors, not by its shape or by NaN and infinity."""
     return comparison.shape_mismatch is None and not comparison.nonfinite.changed
 
 
 def passes_as_given(failure: Failure) -> bool:
-    """Whether the run that failed passes with the limits of `allowance` as it was."""
+    """Tell whether the failed run, without a change, passes with the limits of `allowance`."""
     limits = dict(allowance(failure))
     failed = failing(failure.report, failure.runtime)
     return bool(failed) and all(
@@ -134,7 +134,7 @@ def passes_as_given(failure: Failure) -> bool:
 
 
 def fits_format(failure: Failure) -> bool:
-    """An artifact that could be of the other format: auto takes the graph only where layers cannot do."""
+    """Accept an artifact that can have the other format; auto chooses a graph only if layers are impossible."""
     artifact = failure.report.artifact
     if artifact is None or not failure.is_converted:
         return False
@@ -142,24 +142,24 @@ def fits_format(failure: Failure) -> bool:
 
 
 async def cure_format(failure: Failure, trials: Trials) -> Remedy:
-    """The other format, on all that failed."""
-    assert failure.report.artifact is not None  # or it would not fit
+    """Try the other format on all runtimes that failed."""
+    assert failure.report.artifact is not None  # fits_format has checked it
     other = _OTHER[failure.report.artifact.format]
     gave = await trials.outcome(Trial(failure.together, format=other), failure.runtime)
     return failure.remedy("format", f"the {other} format", gave, trial_count=trials.count, options=("--format", other))
 
 
 def fits_anew(failure: Failure) -> bool:
-    """An artifact that another converter made, beside its model."""
+    """Accept an artifact of a different converter if its model is given."""
     return failure.is_foreign
 
 
 async def cure_anew(failure: Failure, trials: Trials) -> Remedy:
-    """What pycheck converts from the model: with weights of the same quantization, in the format that was asked for.
+    """Try pycheck's own conversion of the model, with the same quantization and format.
 
-    Where pycheck cannot take that format it takes the one that it chooses by itself. Where the published converter is
-    wrong with whole weights too, weights in float16, then whole ones, replace a quantization that costs too much.
-    Where the artifact that failed passes with the limits that quantization may need, they are no part of a cure.
+    If pycheck cannot convert to that format, it chooses the format. If the published converter is also wrong without
+    quantization, float16 and then float32 weights replace a quantization that costs too much. If the failed artifact
+    passes with the limits for quantization, the fix must pass without them.
     """
     is_enough = passes_as_given(failure)
 
@@ -195,7 +195,7 @@ async def cure_anew(failure: Failure, trials: Trials) -> Remedy:
 
 
 async def _is_wrong_unquantized(failure: Failure, trials: Trials) -> bool:
-    """Whether the published converter errs with whole weights as well; False where they were whole already."""
+    """Tell whether the published converter errs without quantization too; False if its weights are not quantized."""
     if not failure.is_converted or failure.quantization == "none":
         return False
     return not await _passes(Trial(failure.together, quantize="none"), failure, trials)
@@ -206,13 +206,13 @@ def _type(quantize: str) -> str:
 
 
 def in_place_of(failure: Failure) -> str:
-    """What pycheck's own conversion replaces."""
+    """Say which artifact pycheck's own conversion replaces."""
     given = failure.options.tfjs_model
     return f"in place of {given or f'the artifact of --converter {failure.options.converter}'}"
 
 
 def not_tried(failure: Failure) -> Iterator[Remedy]:
-    """What a published model leaves out, and why."""
+    """Yield the fixes that are impossible for a published model without its source, with the reason."""
     if failure.has_model:
         return
     why = (

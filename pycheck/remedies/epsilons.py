@@ -9,14 +9,14 @@ from .failure import Failure
 from .trial import Trial
 from .trials import Trials
 
-#: Below 6.1e-5 half floats are denormal, which many GPUs flush, whatever this one does; 1e-3 is Keras's own default.
+#: Half floats below 6.1e-5 are denormal, and many GPUs flush them to 0; 1e-3 is Keras's own default.
 _LADDER = (1e-4, 1e-3, 1e-2)
 _FILE = "larger_epsilon.keras"
 _OF_OPERATIONS = ("f16-underflow", "division-by-zero", "sqrt-of-negative")
 
 
 def layers(failure: Failure) -> dict[str, float]:
-    """Layers that evidence points at, with their epsilon, 0 where it is not known."""
+    """Return the layers named by the evidence, with their epsilon, 0 if it is not known."""
     found = {f.layer: 0.0 for f in failure.findings(*_OF_OPERATIONS) if f.layer and failure.runtime in f.runtimes}
     for finding in failure.findings("epsilon-mismatch"):
         if finding.layer:
@@ -25,12 +25,15 @@ def layers(failure: Failure) -> dict[str, float]:
 
 
 def fits(failure: Failure) -> bool:
-    """A layer with evidence; in a copy of the artifact it can be changed, whoever converted it."""
+    """Accept a failure with a layer in its evidence; a copy of any artifact can be changed."""
     return bool(layers(failure))
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy | None:
-    """The smallest of a few that passes, in a copy of the artifact; None where no layer has an epsilon there."""
+    """Return the smallest of a few epsilons that passes, in a copy of the artifact.
+
+    None if no layer has an epsilon there.
+    """
     suspects = layers(failure)
     remedy = None
     for epsilon in _LADDER:
@@ -39,7 +42,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
         trial = Trial((failure.runtime,), epsilons=tuple((layer, epsilon) for layer in suspects))
         gave = await trials.outcome(trial, failure.runtime)
         if gave.error and gave.error.startswith("The artifact has no epsilon"):
-            return None  # which the evidence alone does not tell
+            return None  # the evidence alone does not prove that
         remedy = failure.remedy(
             "epsilon",
             f"epsilon {epsilon:g} in {', '.join(suspects)}",
@@ -54,7 +57,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
 
 
 def _code(failure: Failure, names: Sequence[str], epsilon: float) -> str:
-    """Lines that make such a model of a Keras model, and what is to be changed in any other one."""
+    """Return lines that make such a Keras model, or say what to change in the code of other models."""
     if not failure.report.model.format.startswith("keras"):
         return "\n".join(f"epsilon={epsilon:g}  # of the layer {name}, in the model" for name in names)
     return (

@@ -1,4 +1,4 @@
-"""Describes a runtime that failed, as input of the search for fixes."""
+"""Describes a runtime that failed, as input for the search for fixes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..types import (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One runtime that failed, in the report of its run. `together` are all that failed there."""
+    """One runtime that failed, in the report of its run. `together` are all runtimes that failed in the run."""
 
     report: Report
     options: Options
@@ -31,44 +31,44 @@ class Failure:
 
     @property
     def before(self) -> Outcome:
-        """What it gave."""
+        """Return the result of the failed run."""
         return outcome(self.report, self.runtime, self.options)
 
     @property
     def environment(self) -> Environment | None:
-        """What it was, as far as it started."""
+        """Return the environment of the runtime; None if it did not start."""
         return next(r.environment for r in self.report.runtimes if r.id == self.runtime)
 
     @property
     def has_model(self) -> bool:
-        """Whether there is a model that can be converted again, and not its artifact alone."""
+        """Tell whether a model is given that can be converted again, not only its artifact."""
         return self.report.model.format != "tfjs"
 
     @property
     def is_converted(self) -> bool:
-        """Whether the artifact was converted for this run, and can be converted otherwise."""
+        """Tell whether the artifact was converted in this run, so that it can be converted differently."""
         return self.options.tfjs_model is None and self.has_model
 
     @property
     def is_foreign(self) -> bool:
-        """Whether another converter made the artifact, while pycheck could: it was given, or is the published one's."""
+        """Tell whether a different converter made the artifact, although pycheck can convert the model."""
         return self.has_model and (self.options.tfjs_model is not None or self.options.converter != "pycheck")
 
     @property
     def quantization(self) -> str:
-        """Of the artifact, whoever made it."""
+        """Return the quantization of the artifact, whichever converter made it."""
         artifact = self.report.artifact
         return self.options.quantize if artifact is None or self.is_converted else artifact.quantization
 
     @property
     def source_ops(self) -> tuple[str, ...]:
-        """The operations that a trace found to be its sources."""
+        """Return the operations that a trace found to be the sources."""
         sources = self.report.trace.sources() if self.report.trace else ()
         found = [point.op for point, result in sources if result.runtime == self.runtime]
         return tuple(dict.fromkeys(found))
 
     def findings(self, *codes: str) -> Iterator[Finding]:
-        """Those of these codes that are about this runtime, or about none."""
+        """Yield the findings with these codes about this runtime, or about no runtime."""
         for finding in self.report.findings:
             if finding.code in codes and (not finding.runtimes or self.runtime in finding.runtimes):
                 yield finding
@@ -84,7 +84,7 @@ class Failure:
         code: str = "",
         note: str = "",
     ) -> Remedy:
-        """A remedy of this failure; it worked where the runtime now passes."""
+        """Make a fix for this failure; it worked if the runtime now passes."""
         worked = after is not None and after.verdict is Verdict.PASS
         return Remedy(
             kind=kind,
@@ -101,7 +101,10 @@ class Failure:
 
 
 def failures(report: Report, options: Options) -> tuple[Failure, ...]:
-    """Every runtime whose outputs fail, or that started and then broke. One that never answers is not tried again."""
+    """Return every runtime that fails, or that started and then failed.
+
+    A runtime that timed out is not tried again.
+    """
     failing = {c.candidate for c in report.comparisons if c.passed is False}
     failing |= {r.id for r in report.runtimes if r.status is RuntimeStatus.FAILED and r.environment}
     failing -= {r.id for r in report.runtimes if r.status in (RuntimeStatus.TIMED_OUT, RuntimeStatus.UNAVAILABLE)}
@@ -110,12 +113,12 @@ def failures(report: Report, options: Options) -> tuple[Failure, ...]:
 
 
 def failing(report: Report, runtime: RuntimeId) -> tuple[Comparison, ...]:
-    """The outputs that one runtime of a report fails in."""
+    """Return the outputs in which one runtime of a report fails."""
     return tuple(c for c in report.comparisons if c.candidate == runtime and c.passed is False)
 
 
 def outcome(report: Report, runtime: RuntimeId, options: Options) -> Outcome:
-    """What one runtime of a report gave, over all outputs, as the gate judges it alone."""
+    """Return the result of one runtime of a report, over all outputs, judged without the other runtimes."""
     record = next(r for r in report.runtimes if r.id == runtime)
     comparisons = [c for c in report.comparisons if c.candidate == runtime]
     verdict = decide(comparisons, runtimes=[record], nan=options.nan)

@@ -17,7 +17,7 @@ def _ops(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-#: What each flag of packed shaders is about: operations (of a graph) and layers that turning it off computes otherwise.
+#: The operations (of a graph) and layers that compute differently if a flag of packed shaders is off.
 _PACKED: Mapping[str, frozenset[str]] = {
     "WEBGL_PACK_UNARY_OPERATIONS": _ops(
         "Abs Ceil Cos Elu Exp Expm1 Floor Log Log1p Neg Relu Relu6 Round Rsqrt Selu Sigmoid Sin Softplus Sqrt Square "
@@ -39,7 +39,7 @@ _PACKED: Mapping[str, frozenset[str]] = {
     "WEBGL_CONV_IM2COL": _ops("Conv2D _FusedConv2D"),
     "WEBGL_LAZILY_UNPACK": _ops(""),
 }
-#: What TF.js says of a texture that the GPU does not take.
+#: TF.js's message if the GPU does not support a texture.
 _TOO_LARGE = "greater than WebGL maximum"
 _OFF, _ON = "false", "true"
 _WEBGL = (
@@ -49,7 +49,7 @@ _WEBGL = (
     (("WEBGL_EXP_CONV", _OFF), ("WEBGL_USE_SHAPES_UNIFORMS", _OFF)),
     (("WEBGL2_ISNAN_CUSTOM", _ON),),
 )
-#: Families by kind of runtime, each tried whole and then made smaller; a later one only where the earlier ones fail.
+#: Sets of flags by kind of runtime. Each is tried whole, then reduced; a later one only if the earlier ones fail.
 _FAMILIES: Mapping[str, tuple[tuple[Flag, ...], ...]] = {
     "webgl": _WEBGL,
     "webgl-f16": _WEBGL,
@@ -62,7 +62,7 @@ _FAMILIES: Mapping[str, tuple[tuple[Flag, ...], ...]] = {
 
 
 def families(failure: Failure) -> list[tuple[Flag, ...]]:
-    """Flags that are not so already, by family."""
+    """Return the sets of flags, without flags that already have the value."""
     in_force = failure.environment.flags if failure.environment else {}
     wanted = _FAMILIES.get(failure.runtime.kind, ())
     changed = [tuple((n, v) for n, v in family if n in in_force and in_force[n] is not (v == _ON)) for family in wanted]
@@ -70,12 +70,12 @@ def families(failure: Failure) -> list[tuple[Flag, ...]]:
 
 
 def fits(failure: Failure) -> bool:
-    """A backend that has such flags, and started."""
+    """Accept a backend that has such flags and started."""
     return bool(families(failure))
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy:
-    """The smallest set of the first family that cures."""
+    """Return the smallest subset of the first set that works."""
     runtime = failure.runtime
 
     def trial(flags: tuple[Flag, ...]) -> Trial:
@@ -99,7 +99,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
 
 
 def _likely(failure: Failure, family: tuple[Flag, ...]) -> list[Flag]:
-    if _TOO_LARGE in (failure.before.error or ""):  # a convolution's windows laid out as one matrix
+    if _TOO_LARGE in (failure.before.error or ""):  # a convolution's windows copied to one matrix
         return [flag for flag in family if flag[0] == "WEBGL_CONV_IM2COL"]
     return [flag for flag in family if _PACKED.get(flag[0], frozenset()).intersection(failure.source_ops)]
 

@@ -17,14 +17,14 @@ _JUDGED = "compared with Python on the same changed inputs"
 
 
 def fits(failure: Failure) -> bool:
-    """Finite inputs of floating point, where NaN or their scale is the matter."""
+    """Accept finite floating-point inputs if the failure is about NaN or about their scale."""
     if not _floats(failure) or any(failure.findings("input-nonfinite")):
         return False
     return bool(failure.before.nonfinite_count) or any(failure.findings("input-scale", "f16-overflow"))
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy:
-    """An outlier is clipped, to as far out as passes; where that does not do, everything is scaled."""
+    """Clip outliers as little as passes; if that does not help, scale all values."""
     outliers = _outliers(failure)
     if outliers:
         remedy = await _clipped(failure, trials, outliers)
@@ -65,7 +65,7 @@ def _both(name: str, python: str, javascript: str) -> str:
 
 
 def _identifier(name: str) -> str:
-    """A variable's name that Python and JavaScript take."""
+    """Make a variable's name that is valid in Python and JavaScript."""
     plain = re.sub(r"\W", "_", name, flags=re.ASCII)
     return f"_{plain}" if plain[:1].isdigit() or keyword.iskeyword(plain) else plain
 
@@ -93,7 +93,7 @@ async def _scaled(failure: Failure, trials: Trials) -> Remedy:
 
 
 async def _largest(failure: Failure, trials: Trials, trial: Callable[[float], Trial]) -> tuple[Found[float], Outcome]:
-    """The largest share that passes, and what it gave; where none does, the smallest."""
+    """Return the largest share that passes, and its result; if none passes, the smallest share."""
 
     async def passes(share: float) -> bool:
         return await trials.passes(trial(share), failure.runtime)
@@ -107,16 +107,16 @@ def _incomplete(found: Found[float]) -> str:
 
 
 def _outliers(failure: Failure) -> dict[str, float]:
-    """The largest magnitude of each input that has an outlier."""
+    """Return the largest magnitude of each input that has an outlier."""
     found = {f.tensor: f.evidence["largest"] for f in failure.findings("input-scale") if f.evidence.get("outlier")}
     return {name: found[name] for name in _floats(failure) if name in found}
 
 
 def _floats(failure: Failure) -> list[str]:
-    ids = failure.report.inputs.ids  # scaled, they would name other entries
+    ids = failure.report.inputs.ids  # scaled indices would select different entries
     return [s.name for s in failure.report.model.signature.inputs if s.dtype in _FLOATS and s.name not in ids]
 
 
 def _short(value: float) -> float:
-    """Three significant digits: what a person would write."""
+    """Format three significant digits."""
     return float(f"{value:.3g}")

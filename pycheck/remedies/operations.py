@@ -13,9 +13,9 @@ from .searching import Found, smallest
 from .trial import Trial
 from .trials import Trials
 
-#: Backends that TF.js can read while it computes.
+#: Backends whose tensors TF.js can read synchronously.
 _READABLE = frozenset({"webgl", "webgl-f16", "wasm"})
-#: Kernels that are called otherwise than the operation of a graph or the layer.
+#: Kernels with a different name than the operation of a graph or the layer.
 _KERNELS = {
     "biasadd": "add", "mul": "multiply", "div": "realdiv", "matmul": "batchmatmul", "subtract": "sub",
     "fuseddepthwiseconv2dnative": "fuseddepthwiseconv2d", "depthwiseconv2d": "depthwiseconv2dnative",
@@ -25,12 +25,12 @@ _EVERY = "*"
 
 
 def fits(failure: Failure) -> bool:
-    """A backend whose tensors can be handed to the CPU."""
+    """Accept a backend whose tensors can be moved to the CPU."""
     return failure.runtime.kind in _READABLE and failure.environment is not None
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy:
-    """First every kernel, which also tells which ones the model uses; then as few of them as do."""
+    """Try all kernels, which also shows the kernels that the model uses; then find the smallest set of them."""
     runtime = failure.runtime
 
     def trial(kernels: Sequence[str]) -> Trial:
@@ -67,7 +67,7 @@ def _note(failure: Failure, found: Found[tuple[str, ...]]) -> str:
 
 
 def _likely(failure: Failure, used: Sequence[str]) -> list[str]:
-    """The kernels of the operations that a trace found to be the sources."""
+    """Return the kernels of the operations that a trace found to be the sources."""
     wanted = {_plain(op) for op in failure.source_ops}
     wanted |= {_KERNELS[op] for op in wanted if op in _KERNELS}
     return [name for name in used if _plain(name) in wanted]
@@ -78,7 +78,7 @@ def _plain(name: str) -> str:
 
 
 def code(backend: str, kernels: Sequence[str]) -> str:
-    """What a page needs to do the same: the very function that the trial ran, and its call."""
+    """Return the JavaScript that applies the fix to a page: the same function that the trial ran, and its call."""
     listed = ", ".join(f"'{name}'" for name in kernels)
     return f"{_function()}\nawait tf.setBackend('{backend}');\nrunOnCpu(tf, '{backend}', [{listed}]);"
 

@@ -9,18 +9,18 @@ from .trials import Trials
 
 
 def _pairs(failure: Failure) -> dict[str, str]:
-    """Artifact name -> model name, as the runtime's outputs show them."""
+    """Map artifact names to model names, as the runtime's outputs suggest."""
     found = failure.findings("output-pairing")
     return next((dict(finding.evidence["pairs"]) for finding in found if "pairs" in finding.evidence), {})
 
 
 def fits(failure: Failure) -> bool:
-    """An artifact that was handed over, which --map-output is for, with outputs that are each another's."""
+    """Accept a given artifact, to which --map-output applies, if its outputs are exchanged."""
     return failure.options.tfjs_model is not None and bool(_pairs(failure))
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy:
-    """The same artifact, otherwise paired."""
+    """Try the same artifact with the suggested pairs."""
     pairs = tuple(_pairs(failure).items())
     gave = await trials.outcome(Trial(failure.together, map_output=pairs), failure.runtime)
     return failure.remedy(

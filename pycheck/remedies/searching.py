@@ -1,4 +1,4 @@
-"""Two searches by trials that cost seconds each: for the smallest set that passes, and for the largest number."""
+"""Searches with slow trials: for the smallest set that passes, and for the largest number that passes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Below this share of the whole a number is not looked for: nobody would scale an input by less.
+#: The smallest share of the whole that is tried; a smaller one is no useful fix.
 SMALLEST_SHARE = 2.0**-16
-#: The largest number that passes is known when one that fails is at most this many times larger.
+#: The search for the largest number ends if a number that fails is at most this many times larger.
 CLOSE_ENOUGH = 1.2
 
 
 class ExhaustedError(Exception):
-    """No more trials may be made: their number or their time is used up."""
+    """The error if the number or the time of the trials is used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """What passes. `complete` is False where the trials ended before it was as small, or as large, as it can be."""
+    """The result of a search. `complete` is False if the trials were used up before it was minimal, or maximal."""
 
     value: T
     complete: bool = True
@@ -30,11 +30,11 @@ class Found(Generic[T]):
 async def smallest(
     items: Sequence[T], passes: Callable[[tuple[T, ...]], Awaitable[bool]], likely: Sequence[T] = ()
 ) -> Found[tuple[T, ...]] | None:
-    """A set of items that passes and none of which can be left out; None where all together do not pass.
+    """Find a set of items that passes and from which no item can be removed; None if all items together do not pass.
 
-    Delta debugging (Zeller and Hildebrandt 2002, ddmin): one culprit of n takes about 2 log2(n) trials. `likely`
-    are tried first. That no item at all fails is taken as known. ExhaustedError where nothing has passed before
-    the trials ended.
+    Delta debugging (Zeller and Hildebrandt 2002, ddmin): one culprit of n takes about 2 log2(n) trials. `likely` items
+    are tried first. The empty set is known to fail. ExhaustedError if the trials are used up before any set has
+    passed.
     """
     best = await _start(items, passes, likely)
     if best is None:
@@ -73,16 +73,17 @@ async def _first(
 
 
 def _split(items: tuple[T, ...], parts: int) -> list[tuple[T, ...]]:
-    """Consecutive parts that differ by one item at most."""
+    """Split items into consecutive parts whose lengths differ by one at most."""
     bounds = [len(items) * part // parts for part in range(parts + 1)]
     return [items[start:end] for start, end in pairwise(bounds)]
 
 
 async def largest(passes: Callable[[float], Awaitable[bool]]) -> Found[float] | None:
-    """The largest share of 1 that passes, to within `CLOSE_ENOUGH`; None where none down to `SMALLEST_SHARE` does.
+    """Find the largest share of 1 that passes, within `CLOSE_ENOUGH`.
 
-    That the whole fails is taken as known, and that what passes passes also when it is smaller: 1/2, 1/4, 1/16 and
-    so on are tried, then what lies between. ExhaustedError where nothing has passed before the trials ended.
+    None if no share down to `SMALLEST_SHARE` passes. The whole is known to fail, and a smaller share than one that
+    passes is assumed to pass. 1/2, 1/4, 1/16 and so on are tried first, then shares between. ExhaustedError if the
+    trials are used up before any share has passed.
     """
     failing, exponent = 1.0, 1
     while not await passes(share := 2.0**-exponent):

@@ -17,20 +17,20 @@ from .searching import Found, smallest
 from .trial import Trial
 from .trials import Trials
 
-#: With more than this many weights left out, another quantization is the better answer.
+#: If more weights than this must be left out, a different quantization is better.
 _MOST = 8
 
 
 def fits(failure: Failure) -> bool:
-    """Quantized weights of a model that pycheck can convert again, if they cost more than quantization may."""
+    """Accept quantized weights of a model that pycheck can convert again, if their error exceeds `allowance`."""
     largest, error = max((limit for _, limit in allowance(failure)), default=0.0), failure.before.max_abs_error
     return fits_quantization(failure) and (error is None or error > largest)
 
 
 async def cure(failure: Failure, trials: Trials) -> Remedy | None:
-    """As few weights as do, those first whose values quantization changes most; None where none is quantized.
+    """Find the fewest weights to leave out, those that quantization changes most first; None if none is quantized.
 
-    An artifact of another converter gives way to pycheck's: no other leaves single weights out.
+    A given artifact is replaced by pycheck's conversion, because only that can leave single weights out.
     """
     anew = failure.is_foreign
     whole = await trials.artifact(Trial(failure.together, quantize="none", anew=anew))
@@ -81,7 +81,7 @@ async def cure(failure: Failure, trials: Trials) -> Remedy | None:
 
 
 def _by_damage(quantized: ArtifactInfo, whole: ArtifactInfo) -> list[str]:
-    """Names of the quantized weights, the most damaged first."""
+    """Return the names of the quantized weights, the most damaged first."""
     kept = read_document(_file(quantized))
     names = kept.quantized_weights()
     before, after = decode_weights(read_document(_file(whole))), decode_weights(kept)
@@ -94,7 +94,7 @@ def _file(artifact: ArtifactInfo) -> Path:
 
 
 def _damage(before: Array, after: Array) -> float:
-    """By what share half of the values change at least: not the mean, which the few large ones would hide."""
+    """Return the median relative change of the values; a mean would be dominated by the few large values."""
     values = before[before != 0].astype(np.float64)
     errors = np.abs(after[before != 0].astype(np.float64) - values)
     return float(np.median(errors / np.abs(values))) if values.size else 0.0

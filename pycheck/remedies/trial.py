@@ -10,13 +10,13 @@ from ..types import RuntimeId
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What to run again, and what to change: everything that is empty or None stays as it was.
+    """One change and the runtimes to run again; every setting that is empty or None stays as it was.
 
-    `epsilons` by layer are for the artifact alone. `factors` by input multiply its values, `limits` bound their
-    magnitude; Python then computes on the same changed inputs. `anew` takes pycheck's own conversion of the model
-    in place of an artifact that was handed over or is the published converter's. `keep_float` are weights that are
-    not quantized, `allowed` absolute limits by output; `batch_size` is how many samples at a time. `map_output`
-    pairs outputs of the artifact with those of the model.
+    `epsilons` by layer change the artifact only. `factors` by input multiply its values, and `limits` bound their
+    magnitude; Python then runs on the same changed inputs. `anew` converts the model with pycheck instead of using a
+    given artifact or the published converter. `keep_float` are weights without quantization, `allowed` absolute limits
+    by output, and `batch_size` is the number of samples at a time. `map_output` pairs outputs of the artifact with
+    those of the model.
     """
 
     runtimes: tuple[RuntimeId, ...]
@@ -35,22 +35,22 @@ class Trial:
 
     @property
     def converts(self) -> bool:
-        """Whether the artifact is converted, or its outputs are paired, in another way."""
+        """Tell whether the artifact is converted, or its outputs are paired, differently."""
         other_weights = self.quantize is not None or self.keep_float
         return bool(self.anew or self.format is not None or other_weights or self.map_output)
 
     @property
     def changes_inputs(self) -> bool:
-        """Whether Python has to compute on other values."""
+        """Tell whether Python has to run on different values."""
         return bool(self.factors or self.limits)
 
     @property
     def recomputes(self) -> bool:
-        """Whether Python has to compute again, on other values or in other batches."""
+        """Tell whether Python has to run again, on different values or in different batches."""
         return self.changes_inputs or self.batch_size is not None
 
     def options(self, given: Options) -> Options:
-        """The options of the run that failed, with what they say of this change."""
+        """Return the options of the failed run with this change."""
         return replace(
             given,
             runtimes=self.runtimes,

@@ -1,4 +1,4 @@
-"""Runs trials, each once, within limits of number and time."""
+"""Runs each trial once, within limits of number and time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .failure import failing, outcome
 from .searching import ExhaustedError
 from .trial import Trial
 
-#: Of one search: ddmin finds two culprits among forty kernels in fewer.
+#: The most trials of one search; ddmin finds two culprits among forty kernels with fewer.
 MOST_TRIALS = 32
-#: For all searches on one runtime, in seconds.
+#: The most seconds for all searches on one runtime.
 MOST_SECONDS = 300.0
 
 Observer = Callable[[str, str, int, int], None]
 
 
 class Trials:
-    """Runs trials with `run`, which takes a trial through the same stages as the run that failed.
+    """Runs trials with `run`, which takes a trial through the same stages as the failed run.
 
     `begin` starts one search, and `begin_runtime` the searches on one runtime; ExhaustedError ends a search whose
     trials or time are used up.
@@ -41,43 +41,43 @@ class Trials:
         self.count = 0
 
     def begin_runtime(self, runtime: RuntimeId) -> None:
-        """From here on its time counts."""
+        """Start to measure the time of a runtime's trials."""
         self._runtime = str(runtime)
         self._deadline = time.monotonic() + MOST_SECONDS
 
     def begin(self, kind: str) -> None:
-        """From here on the trials of this kind of remedy are counted."""
+        """Start to count the trials of one kind of fix."""
         self._doing, self.count = f"trying {kind}", 0
 
     @property
     def limits(self) -> str:
-        """How many and how long, in words."""
+        """Describe the limits of number and time."""
         return f"{MOST_TRIALS} for one kind of fix, {MOST_SECONDS:g} s for one runtime"
 
     async def outcome(self, trial: Trial, runtime: RuntimeId) -> Outcome:
-        """What a runtime gives with the change; a change that cannot be made is told as its error."""
+        """Return the result of a runtime with the change; if the change is impossible, its error."""
         result = await self._result(trial)
         if isinstance(result, PycheckError):
             return Outcome(decide(()), None, None, _in_one_line(result.message))
         return outcome(result, runtime, self._options)
 
     async def passes(self, trial: Trial, runtime: RuntimeId) -> bool:
-        """Whether a runtime passes the gate with the change."""
+        """Tell whether a runtime passes the gate with the change."""
         return (await self.outcome(trial, runtime)).verdict is Verdict.PASS
 
     async def failing(self, trial: Trial, runtime: RuntimeId) -> tuple[Comparison, ...]:
-        """The outputs that a runtime fails in with the change; none where it gave nothing."""
+        """Return the outputs in which a runtime fails with the change; none if it returned nothing."""
         result = await self._result(trial)
         return () if isinstance(result, PycheckError) else failing(result, runtime)
 
     async def environment(self, trial: Trial, runtime: RuntimeId) -> Environment | None:
-        """What a runtime was with the change; None where it did not start."""
+        """Return the environment of a runtime with the change; None if it did not start."""
         result = await self._result(trial)
         records = () if isinstance(result, PycheckError) else result.runtimes
         return next((record.environment for record in records if record.id == runtime), None)
 
     async def artifact(self, trial: Trial) -> ArtifactInfo | None:
-        """What was run with the change; None where it was not made."""
+        """Return the artifact with the change; None if it could not be converted."""
         result = await self._result(trial)
         return None if isinstance(result, PycheckError) else result.artifact
 
@@ -99,11 +99,11 @@ class Trials:
 
 
 def _lean(report: Report) -> Report:
-    """Without what nobody asks a trial for."""
+    """Remove options that a trial does not need."""
     return replace(report, findings=(), comparisons=tuple(replace(c, worst=()) for c in report.comparisons))
 
 
 def _in_one_line(message: str) -> str:
-    """A heading and its items, each on a line of its own, as a sentence."""
+    """Join a heading and its items, which are on separate lines, to a sentence."""
     heading, *items = (line.strip() for line in message.splitlines())
     return f"{heading} {'; '.join(items)}" if items else heading

@@ -17,14 +17,14 @@ from .trials import Observer, Trials
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of remedy: whether it fits a failure, and the search for what of it cures."""
+    """One kind of fix: a check whether it fits a failure, and a search for the smallest change that works."""
 
     name: str
     fits: Callable[[Failure], bool]
     cure: Callable[[Failure, Trials], Awaitable[Remedy | None]]
 
 
-#: In the order of advice: what changes the least for those who use the model comes first.
+#: Kinds in the order of advice: the smallest change for users of the model comes first.
 KINDS: tuple[Kind, ...] = (
     Kind("batch", batches.fits, batches.cure),
     Kind("pairing", pairing.fits, pairing.cure),
@@ -43,11 +43,10 @@ KINDS: tuple[Kind, ...] = (
 async def try_remedies(
     report: Report, options: Options, *, trial: Callable[[Trial], Awaitable[Report]], observe: Observer
 ) -> Report:
-    """The report with its remedies, and findings that advise accordingly.
+    """Add fixes to a report, and update the advice of its findings.
 
-    Those that worked come first, and among them those that need no wider limit.
-
-    `trial` runs a change through the stages that the report came from. The verdict stays: what failed has failed.
+    Fixes that work come first, and among them those that need no wider limit. `trial` runs a change through the stages
+    of the report. The verdict does not change.
     """
     trials = Trials(trial, options, observe)
     found: list[Remedy] = []

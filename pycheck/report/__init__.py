@@ -14,12 +14,12 @@ __all__ = ["CHECK_FORMATS", "FORMATS", "render", "render_check"]
 
 
 def render(report: Report, kind: str) -> str:
-    """The report as text of one of FORMATS; ValueError for another."""
+    """Render a report as text in one of FORMATS; ValueError for a different format."""
     return _writer(kind)(report)
 
 
 def render_check(check: CheckReport, kind: str) -> str:
-    """A check as text of one of CHECK_FORMATS; ValueError for another."""
+    """Render a check as text in one of CHECK_FORMATS; ValueError for a different format."""
     if kind == "json":
         from .json import render_check_json
 
@@ -40,7 +40,7 @@ def render_check(check: CheckReport, kind: str) -> str:
 
 
 def _writer(kind: str) -> Callable[[Report], str]:
-    """Imported when asked for: a run that writes JSON loads no template engine."""
+    """Import a writer only if it is used: a run that writes JSON loads no template engine."""
     if kind == "json":
         from .json import render_json
 

@@ -55,7 +55,7 @@ def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
     margin = max(map(len, names), default=0)
     last = max((len(row.whole.text) for row in rows), default=0)
     beside: list[list[_Group]] = []
-    for group in groups:  # engines side by side as far as the width goes
+    for group in groups:  # engines stand side by side if the width allows it
         widths = [g.width(rows, places) + _ENGINE_GAP for g in (*(beside[-1] if beside else ()), group)]
         if beside and margin + sum(widths) + _ENGINE_GAP + last <= width:
             beside[-1].append(group)
@@ -75,24 +75,24 @@ def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The runtimes of one engine, which stand together."""
+    """The runtimes of one engine, which share a group of columns."""
 
     engine: str
     runtimes: tuple[RuntimeId, ...]
 
     def widths(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> list[int]:
-        """Of each column; the last one makes room for the engine's name."""
+        """Return the width of each column; the last one includes room for the engine's name."""
         widths = [max(len(i.kind), *(len(row.cells[places[i]].text) for row in rows), 0) for i in self.runtimes]
         widths[-1] += max(0, len(self.engine) - sum(widths) - _GAP * (len(widths) - 1))
         return widths
 
     def width(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> int:
-        """Of all columns."""
+        """Return the width of all columns."""
         widths = self.widths(rows, places)
         return sum(widths) + _GAP * (len(widths) - 1)
 
     def line(self, cells: Sequence[Cell | str], rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> Text:
-        """One line of the table."""
+        """Format one line of the table."""
         widths = self.widths(rows, places)
         texts = (Text(c.ljust(w)) if isinstance(c, str) else _text(c, w) for c, w in zip(cells, widths, strict=True))
         return Text(" " * _GAP).join(texts)
@@ -130,7 +130,7 @@ def _failures(check: CheckReport, width: int) -> Iterator[RenderableType]:
 
 
 def _remarks(check: CheckReport, width: int, verbosity: int) -> Iterator[RenderableType]:
-    """Yield findings of variants that pass; in a verbose report each variant has its own."""
+    """Yield findings of variants that pass, unless the report is verbose and prints them with each variant."""
     told = check_view.remarks(check) if verbosity == 0 else ()
     if told:
         yield Text()

@@ -10,10 +10,10 @@ from . import power as seeing
 from . import view
 from .wording import ABSENT, names, printable
 
-#: The word for an error that only a check can find.
+#: The words for errors that only a check can find.
 _OF_CHECK = {"budget-exceeded": "BUDGET", "baseline-worse": "WORSE", "model-changed": "CHANGED"}
 _NO_RUN = ("runtime-unavailable", "runtime-failed", "runtime-timed-out")
-#: Words in the order of what matters most.
+#: Words in the order of importance.
 _WORST_FIRST = ("NaN+DRIFT", "NaN", "DRIFT", "SHAPE", "NO RUN", "WORSE", "BUDGET", "CHANGED", "FAIL")
 
 _MEANINGS = {
@@ -27,7 +27,7 @@ _MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One variant on one runtime, in a word; ABSENT where it does not run there."""
+    """One variant on one runtime, as a word; ABSENT if the variant does not run there."""
 
     text: str
     failed: bool = False
@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One variant. `whole` is what fails without being about one runtime, with an empty text where nothing does."""
+    """One variant. `whole` is an error that concerns no single runtime; its text is empty if there is none."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def failed(self) -> bool:
-        """Whether this variant is a reason not to release."""
+        """Tell whether this variant is a reason not to release."""
         return self.whole.failed or any(cell.failed for cell in self.cells)
 
 
@@ -56,7 +56,7 @@ class Told:
 
 
 def columns(check: CheckReport) -> tuple[RuntimeId, ...]:
-    """Every runtime that is a candidate somewhere, engine by engine, in the order of the reports."""
+    """Return every runtime that is a candidate in a report, grouped by engine, in the order of the reports."""
     found = dict.fromkeys(i for report in check.reports for i in _candidates(report))
     engines = [*BROWSER_ENGINES, *dict.fromkeys(runtime.engine for runtime in found)]
     return tuple(sorted(found, key=lambda runtime: engines.index(runtime.engine)))
@@ -69,7 +69,7 @@ def _candidates(report: Report) -> list[RuntimeId]:
 
 
 def rows(check: CheckReport) -> tuple[Row, ...]:
-    """A row for each variant, those without a report last."""
+    """Return a row for each variant, those without a report last."""
     runtimes = columns(check)
     failed = {failure.name for failure in check.failures}
     with_report = [
@@ -81,7 +81,7 @@ def rows(check: CheckReport) -> tuple[Row, ...]:
 
 
 def cell(report: Report, runtime: RuntimeId) -> Cell:
-    """One variant on one runtime."""
+    """Return the result of one variant on one runtime."""
     if runtime not in _candidates(report):
         return Cell(ABSENT)
     about = [f for f in report.findings if runtime in f.runtimes]
@@ -97,7 +97,7 @@ def cell(report: Report, runtime: RuntimeId) -> Cell:
 
 
 def _word(finding: Finding) -> str:
-    """The word for an error that no comparison shows, or "" for one that a comparison does."""
+    """Return the word for an error that no comparison shows, or "" if a comparison shows it."""
     if finding.code in _NO_RUN:
         return "NO RUN"
     if finding.code in _OF_CHECK:
@@ -114,7 +114,7 @@ def _whole(report: Report, failed: bool) -> Cell:
 
 
 def findings(check: CheckReport) -> tuple[Finding, ...]:
-    """Those of the check as a whole, the worst first."""
+    """Return the findings of the check as a whole, the worst first."""
     return tuple(found for _, group in view.by_severity(check.findings) for found in group)
 
 
@@ -125,7 +125,7 @@ def legend(check: CheckReport) -> str:
 
 
 def headline(check: CheckReport) -> str:
-    """One sentence under the verdict."""
+    """Return the sentence under the verdict."""
     table = rows(check)
     failing = [row for row in table if row.failed]
     if not check.reports and not check.failures:
@@ -148,7 +148,7 @@ def headline(check: CheckReport) -> str:
 
 
 def _errors_of_check(check: CheckReport) -> list[str]:
-    """The codes of what fails the check as a whole."""
+    """Return the codes of the errors of the check as a whole."""
     return list(dict.fromkeys(found.code for found in check.findings if found.severity is Severity.ERROR))
 
 
@@ -157,13 +157,13 @@ def _count(number: int, what: str) -> str:
 
 
 def label(check: CheckReport) -> str:
-    """The verdict as a word."""
+    """Return the verdict as a word."""
     failed = any(row.failed for row in rows(check)) or _errors_of_check(check)
     return "FAIL" if check.verdict is Verdict.ERROR and failed else view.LABELS[check.verdict]
 
 
 def failing(check: CheckReport) -> tuple[Report, ...]:
-    """The reports that do not pass."""
+    """Return the reports that do not pass."""
     return tuple(report for report in check.reports if not report.passed)
 
 

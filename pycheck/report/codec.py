@@ -1,8 +1,8 @@
-"""Dataclasses to JSON-ready data and back, and the JSON Schema of both, all from the types alone.
+"""Converts dataclasses to JSON-ready data and back, and makes the JSON Schema of both, from the types alone.
 
-Non-finite numbers are the strings "NaN", "Infinity" and "-Infinity", since JSON has none.
-Three tables say where the data differs from the dataclass: a renamed field, a field whose
-own fields stand in its place, and facts that are derived and so only written.
+Non-finite numbers are the strings "NaN", "Infinity" and "-Infinity", because JSON has none. Three tables list the
+differences between data and dataclass: renamed fields, fields that are replaced by their own fields, and derived
+facts, which are only written.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class DecodeError(ValueError):
-    """Data that is not what its type says; the message begins with the path to it."""
+    """The error for data that do not match their type; the message begins with the path to them."""
 
 
 def encode(value: Any) -> Any:
-    """JSON-ready data: dict, list, str, int, finite float, bool and None."""
+    """Convert a value to JSON-ready data: dict, list, str, int, finite float, bool and None."""
     if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Enum):
@@ -80,10 +80,10 @@ def _encode_dataclass(value: Any) -> dict[str, Any]:
 
 
 def decode(data: Any, kind: Any, path: str = "") -> Any:
-    """The value of type `kind` that `encode` made `data` from.
+    """Convert data, as `encode` returns them, to a value of type `kind`.
 
-    A field that is absent takes its default; unknown ones are ignored, so that an older
-    pycheck reads what a newer one wrote. DecodeError names the first place that does not fit.
+    A missing field has its default, and unknown fields are ignored, so that an older pycheck can read the data of a
+    newer one. DecodeError names the first place that does not match.
     """
     if kind is Any:
         return _decode_any(data)
@@ -130,7 +130,7 @@ def _decode_dataclass(data: dict[str, Any], kind: Any, path: str) -> Any:
 
 
 def _decode_any(data: Any) -> Any:
-    """Evidence has no type: the three words are taken for numbers."""
+    """Decode evidence, which has no type: the three strings for non-finite numbers become numbers."""
     if isinstance(data, dict):
         return {key: _decode_any(item) for key, item in data.items()}
     if isinstance(data, list):
@@ -149,7 +149,7 @@ def _expect(data: Any, kind: type | tuple[type, ...], path: str) -> Any:
 
 
 def schema(kind: Any) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of what `encode` gives for a dataclass, all its keys required."""
+    """Make the JSON Schema (2020-12) of the data that `encode` returns for a dataclass; all keys are required."""
     definitions: dict[str, Any] = {}
     root = _schema(kind, definitions)
     return {
@@ -175,7 +175,7 @@ def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if dataclasses.is_dataclass(kind) and kind is not RuntimeId:
         name = kind.__name__  # type: ignore[union-attr]  # a dataclass type, as the check says
         if name not in definitions:
-            definitions[name] = {}  # taken, should a type contain itself
+            definitions[name] = {}  # set first, for a type that contains itself
             definitions[name] = _dataclass_schema(kind, definitions)
         return {"$ref": f"#/$defs/{name}"}
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -197,6 +197,6 @@ def _dataclass_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _hints(kind: Any) -> dict[str, Any]:
-    """Field names and resolved types, in order."""
+    """Return field names and resolved types, in order."""
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}

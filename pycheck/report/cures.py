@@ -1,4 +1,4 @@
-"""Describes the fixes that were tried: those that work with their numbers, those that do not, and the command."""
+"""Describes the fixes that were tried: those that work with their numbers, those without effect, and the command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..types import Outcome, Remedy, Report, RuntimeId, Verdict
 from .wording import count, names, printable, short
 
-#: Longer code is not for a terminal.
+#: Longer code is not printed to a terminal.
 _MOST_LINES = 4
 _WORDS = {
     Verdict.PASS: "pass",
@@ -17,7 +17,7 @@ _WORDS = {
     Verdict.NAN_DIVERGENCE: "NaN divergence",
     Verdict.ERROR: "error",
 }
-#: Options that only a trace or the trying has, and whether a value follows.
+#: Options of a trace or of the search for fixes, and whether a value follows.
 OF_TRACE = {
     "--trace": False,
     "--try-remedies": False,
@@ -29,14 +29,14 @@ OF_TRACE = {
     "--model-explorer": True,
 }
 _SINGLE = ("--format", "--quantize", "--batch-size")
-#: Kinds of remedies that are conversions, in place of an artifact that was given, and those that pycheck alone makes.
+#: Kinds of fixes that convert the model instead of using a given artifact, and those that only pycheck can convert.
 _CONVERTS = frozenset({"conversion", "quantization", "tensors"})
 _CONVERTS_WITH_PYCHECK = frozenset({"conversion", "tensors"})
 
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """Holds one fix that works, as text; `runtimes` are all on which it works."""
+    """One fix that works, as text; `runtimes` are all runtimes on which it works."""
 
     runtimes: str
     change: str
@@ -95,7 +95,7 @@ def not_tried(report: Report) -> Iterator[str]:
 
 
 def trial_count(report: Report) -> int:
-    """Return the number of runs."""
+    """Return the number of trial runs."""
     return sum(remedy.trial_count for remedy in report.remedies)
 
 
@@ -133,7 +133,7 @@ def _changed(command: str, report: Report, chosen: dict[RuntimeId, Remedy]) -> s
 
 
 def _without(words: Sequence[str], options: dict[str, bool]) -> Iterator[str]:
-    """The words of a command without these options and, where they have one, their values."""
+    """Remove these options and their values from the words of a command."""
     skip = False
     for word in words:
         if skip:
@@ -145,7 +145,7 @@ def _without(words: Sequence[str], options: dict[str, bool]) -> Iterator[str]:
 
 
 def _effect(remedy: Remedy) -> str:
-    """``NaN/Inf 48 -> 0, max error 0.2 -> 1e-7``: before and after."""
+    """Format the error before and after a fix: ``NaN/Inf 48 -> 0, max error 0.2 -> 1e-7``."""
     before, after = remedy.before, remedy.after
     if after is None:
         return ""

@@ -22,7 +22,7 @@ def failure_text(report: Report) -> str:
 
 
 def _context(report: Report) -> Iterator[str]:
-    facts = dict(reversed(view.context(report)))  # of lines with one label, the first
+    facts = dict(reversed(view.context(report)))  # the first of the lines with the same label
     yield f"{facts['model']}, {facts['inputs']}"
 
 

@@ -15,7 +15,7 @@ from . import check_view, mismatch, view
 from .wording import printable
 
 _MOST = 10
-#: The limit of one step's summary, less a little for what other tools put there.
+#: The size limit of a step's summary, with some room for other tools.
 SUMMARY_LIMIT_BYTES = 1_000_000
 _CUT = "\n\nThis step summary is cut off at its size limit. The JSON and HTML reports have everything.\n"
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -87,7 +87,7 @@ def _excuse(report: Report, line: str) -> str:
 
 
 def _numbers(report: Report, finding: Finding) -> Iterator[str]:
-    """Return the numbers of the output that a finding is about; equal ones of several runtimes only once."""
+    """Return the numbers of the output that a finding is about; equal numbers of several runtimes are listed once."""
     about = [c for c in report.comparisons if c.candidate in finding.runtimes and c.tensor == finding.tensor]
     lines = {c.candidate: mismatch.lines(c) for c in about if c.failed}
     same = len(set(lines.values())) == 1

@@ -1,4 +1,4 @@
-"""The report for machines: JSON, as a contract with a version, and reading it back."""
+"""Writes the report as JSON, in a format with a version, and reads it back."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ SCHEMA_VERSION = 1
 
 
 def report_to_dict(report: Report) -> dict[str, Any]:
-    """The report as JSON-ready data: every key present, null what is absent, no NaN anywhere."""
+    """Convert a report to JSON-ready data: every key is present, missing values are null, and there is no NaN."""
     return {"schema_version": SCHEMA_VERSION, **encode(report)}
 
 
 def check_to_dict(check: CheckReport) -> dict[str, Any]:
-    """A check as JSON-ready data; each of its reports is as `report_to_dict` gives it."""
+    """Convert a check to JSON-ready data; each of its reports is as `report_to_dict` returns it."""
     return {"schema_version": SCHEMA_VERSION, **encode(check)}
 
 
 def render_check_json(check: CheckReport) -> str:
-    """The check as JSON text."""
+    """Render a check as JSON text."""
     return json.dumps(check_to_dict(check), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def render_json(report: Report) -> str:
-    """The report as JSON text."""
+    """Render a report as JSON text."""
     return json.dumps(report_to_dict(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def report_from_dict(data: Any) -> Report:
-    """The report that `report_to_dict` wrote; InputError says what is not as it should be."""
+    """Read data that `report_to_dict` wrote; InputError explains invalid data."""
     if not isinstance(data, dict) or "schema_version" not in data:
         raise InputError("this is no pycheck report: it has no schema_version")
     version = data["schema_version"]
@@ -50,12 +50,12 @@ def report_from_dict(data: Any) -> Report:
 
 
 def report_schema() -> dict[str, Any]:
-    """The JSON Schema of the report; docs/report.schema.json is this, written down."""
+    """Return the JSON Schema of the report, which docs/report.schema.json contains."""
     return {"$id": "pycheck-report-1", "title": "pycheck report", **_versioned(schema(Report), "Report")}
 
 
 def check_schema() -> dict[str, Any]:
-    """The JSON Schema of a check; docs/check.schema.json is this, written down."""
+    """Return the JSON Schema of a check, which docs/check.schema.json contains."""
     return {"$id": "pycheck-check-1", "title": "pycheck check", **_versioned(schema(CheckReport), "CheckReport")}
 
 
@@ -67,7 +67,7 @@ def _versioned(result: dict[str, Any], root: str) -> dict[str, Any]:
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The schema of a "report" or a "check"; UsageError for another."""
+    """Return the schema of a "report" or a "check"; UsageError for a different name."""
     known = {"report": report_schema, "check": check_schema}
     if name not in known:
         raise UsageError(f"no schema is called {name!r}; known: {', '.join(known)}, config")

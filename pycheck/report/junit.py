@@ -1,8 +1,7 @@
 """Writes the report for CI servers as JUnit XML: a suite for each model and runtime, a case for each output.
 
-The dialect is the one that Jenkins, GitLab and GitHub's actions read: `failure` for a gate
-that failed, `error` for a runtime that did not run, `skipped` for either where it is excused, as pytest writes
-a test that is expected to fail.
+The dialect is that of Jenkins, GitLab and GitHub's actions: `failure` for a gate that failed, `error` for a runtime
+that did not run, and `skipped` for either if it is excused, as pytest writes a test that is expected to fail.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ _ELEMENTS = 8
 
 
 def render_junit(report: Report) -> str:
-    """One report as JUnit XML; native runtimes and the noise floor are no cases."""
+    """Render a report as JUnit XML; native runtimes and the noise floor are not cases."""
     root = Element("testsuites", name="pycheck")
     _suites(root, report)
     return _document(root)
 
 
 def render_check_junit(check: CheckReport) -> str:
-    """A check likewise; a variant without a report is an error, and the check as a whole is a suite of its own."""
+    """Render a check as JUnit XML; a variant without a report is an error, and the whole check has its own suite."""
     root = Element("testsuites", name="pycheck")
     if check.findings:
         _suite_of_findings(root, wording.printable(check.config), check_view.findings(check))
@@ -69,7 +68,7 @@ def _suites(root: Element, report: Report) -> None:
 
 
 def _suite_of_findings(root: Element, name: str, findings: Sequence[Finding]) -> None:
-    """A case for each: a failure for an error; others pass, with what they say as output."""
+    """Add a case for each finding: a failure for an error; a passed case with the text as output for others."""
     count, failed = len(findings), sum(finding.severity is Severity.ERROR for finding in findings)
     suite = SubElement(root, "testsuite", name=name, tests=str(count), failures=str(failed), errors="0", time="0.000")
     for number, finding in enumerate(findings, 1):
@@ -88,7 +87,7 @@ def _lines(text: str) -> str:
 
 
 def _of_no_case(report: Report) -> list[Finding]:
-    """Errors that no output's failure and no runtime's error tells: else all would look well that is not."""
+    """Return errors that no failed output and no failed runtime shows; without them the file would show no failure."""
     failed = {(c.candidate, c.tensor) for c in report.comparisons if c.failed}
     failing_tensors = {tensor for _, tensor in failed}
     broken = {r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and not r.excused}
@@ -141,7 +140,7 @@ def _suite(
 
 
 def _name(report: Report, runtime: RuntimeId | None) -> str:
-    """Servers tell cases of several reports apart by this."""
+    """Name a report so that servers can distinguish the cases of several reports."""
     return wording.printable(report.name or report.model.path) + (f" {runtime}" if runtime else "")
 
 
@@ -177,7 +176,7 @@ def _told(report: Report, runtime: RuntimeId, c: Comparison | None) -> str:
 
 
 def _findings(report: Report, runtime: RuntimeId, tensor: str | None) -> list[Finding]:
-    """Those about a runtime and an output, or about what both belong to."""
+    """Return the findings about a runtime and an output, or about all of them."""
     return [
         f
         for f in report.findings

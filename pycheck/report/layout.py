@@ -17,23 +17,23 @@ _WIDEST = 10_000
 
 
 def paragraph(text: str | Text, width: int, *, indent: int = 0, style: str = "") -> Text:
-    """The text, broken between words at `width`, every line `indent` columns in."""
+    """Wrap a text between words at `width`, every line `indent` columns in."""
     whole = Text(text, style) if isinstance(text, str) else text
     return _indented(_lines(whole, max(width - indent, _LEAST)), indent)
 
 
 def line(text: str | Text, *, indent: int = 0, style: str = "") -> Text:
-    """The text in one line, however long: to be copied as it is."""
+    """Return the text in one line of any length, so that it can be copied."""
     return _indented([Text(text, style) if isinstance(text, str) else text], indent)
 
 
 def hanging(label: Text, text: str, width: int) -> Text:
-    """The label, then the text, whose further lines begin below its first."""
+    """Put a label before a text, whose further lines are indented to its first line."""
     return _indented(_beside(label, text, width), 0)
 
 
 def pairs(rows: Iterable[tuple[str, str]], width: int, *, indent: int = 0) -> Text:
-    """Labels with what they stand for, the lines of which begin below one another."""
+    """Put labels before their texts, and align all texts."""
     found = list(rows)
     margin = max((len(label) for label, _ in found), default=0) + _GAP
     lines: list[Text] = []
@@ -43,11 +43,11 @@ def pairs(rows: Iterable[tuple[str, str]], width: int, *, indent: int = 0) -> Te
 
 
 def capture(parts: Iterable[RenderableType], console: Console) -> str:
-    """What the console would print, without the spaces that rich fills lines with."""
+    """Return the text that the console would print, without the spaces that rich fills lines with."""
     with console.capture() as captured:
         for part in parts:
             if isinstance(part, Text):
-                # What is laid out here has its lines: the terminal may wrap what is longer, rich may not.
+                # The text is already wrapped. The terminal may wrap longer lines; rich must not.
                 laid_out = part if part.no_wrap else paragraph(part, console.width)
                 console.print(laid_out, highlight=False, soft_wrap=True)
             else:
@@ -58,7 +58,7 @@ def capture(parts: Iterable[RenderableType], console: Console) -> str:
 
 
 def text_console(width: int, *, color: bool = False) -> Console:
-    """A console of that width to capture from, whatever the terminal is."""
+    """Make a console of a given width to capture from, independent of the terminal."""
     return Console(
         file=io.StringIO(),
         width=width,
@@ -78,7 +78,7 @@ def _beside(label: Text, text: str, width: int) -> list[Text]:
 
 
 def _lines(text: Text, width: int) -> list[Text]:
-    """Pieces of at most that width, where no word is wider."""
+    """Split a text into lines of at most a given width, unless a word is wider."""
     breaks: list[int] = []
     start = 0
     for word in re.finditer(r"\S+", text.plain):

@@ -12,7 +12,7 @@ from . import check_view, cures, mismatch, training, view, where
 from .view import Row
 from .wording import ABSENT, printable
 
-#: A step summary may have 1 MiB, and nobody reads so long a table.
+#: A step summary may have 1 MiB; longer tables would exceed it, and are hard to read.
 _MOST_ROWS, _MOST_FAILURES = 100, 20
 _COLUMNS = (
     ("output", "tensor"),
@@ -24,17 +24,17 @@ _COLUMNS = (
     ("top-1", "top1"),
     ("NaN/Inf", "nonfinite"),
 )
-#: What would be markup, a mention of a person or an issue; a path's dots and dashes are not.
+#: Characters of markup and of mentions of people or issues; dots and dashes of a path are not among them.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~#&$])")
 
 
 def render_markdown(report: Report) -> str:
-    """One report as Markdown."""
+    """Render a report as Markdown."""
     return "\n".join(_report(report, level=2)) + "\n"
 
 
 def render_check_markdown(check: CheckReport) -> str:
-    """A check as Markdown: the matrix of variants by runtimes, then the reports that do not pass, folded."""
+    """Render a check: the matrix of variants by runtimes, then the reports that do not pass, folded."""
     lines = [f"## pycheck: {check_view.label(check)}", f"\n{text(check_view.headline(check))}\n", _matrix(check)]
     lines += _section("### The check as a whole", _findings(check_view.findings(check)))
     for failure in check.failures:
@@ -52,13 +52,13 @@ def render_check_markdown(check: CheckReport) -> str:
 
 
 def text(value: str) -> str:
-    """A name or a message as it is: names come from files nobody vouches for."""
+    """Escape a name or a message: names come from files, which cannot be trusted."""
     escaped = _MARKUP.sub(r"\\\1", printable(value))
     return escaped.replace("@", "&#64;").replace("://", "&#58;//")
 
 
 def code(value: str) -> str:
-    """A name or a number in fixed width, whatever backticks it has."""
+    """Format a name or a number in fixed width; it may contain backticks."""
     plain = printable(value)
     fence = "`" * (max(map(len, re.findall("`+", plain)), default=0) + 1)
     pad = " " if "`" in plain else ""
@@ -66,25 +66,25 @@ def code(value: str) -> str:
 
 
 def _block(lines: Sequence[str], language: str = "") -> str:
-    """Lines as they are."""
+    """Format lines as a block of code."""
     plain = [printable(line) for line in lines]
     fence = "`" * max(3, *(len(run) + 1 for line in plain for run in re.findall("`+", line)), 3)
     return "\n".join([f"{fence}{language}", *plain, fence])
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """A table whose first `left` columns are texts and whose others are numbers."""
+    """Format a table whose first `left` columns are texts and whose others are numbers."""
     rule = ["---"] * left + ["---:"] * (len(header) - left)
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
 def _name(value: str) -> str:
-    """A name in a cell, where even code may not hold a bar."""
+    """Format a name in a table cell, in which even code must not contain a bar."""
     return code(value).replace("|", "\\|")
 
 
 def _matrix(check: CheckReport) -> str:
-    """The worst of every variant on every runtime, and what fails without being about one."""
+    """Format the worst result of every variant on every runtime, and errors that concern no runtime."""
     rows = check_view.rows(check)
     whole = any(row.whole.text for row in rows)
     cells = [
@@ -96,7 +96,7 @@ def _matrix(check: CheckReport) -> str:
 
 
 def _html(value: str) -> str:
-    """A name within a tag, where Markdown has no say."""
+    """Escape a name within a tag, where Markdown does not apply."""
     return html.escape(printable(value))
 
 

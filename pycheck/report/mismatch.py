@@ -18,7 +18,7 @@ _KINDS = (
 
 
 def kind(c: Comparison) -> str:
-    """Return its worst fault: ``shape_mismatch``, ``nan_divergence`` or ``drift``."""
+    """Return the worst fault: ``shape_mismatch``, ``nan_divergence`` or ``drift``."""
     return "shape_mismatch" if c.shape_mismatch else "nan_divergence" if not c.drifted else "drift"
 
 
@@ -51,7 +51,7 @@ def _counts(c: Comparison) -> tuple[int, int, int]:
 def _beyond(c: Comparison) -> tuple[int, bool]:
     """Return how many finite elements exceed the limit, and whether the count is exact.
 
-    The automatic limit is known only when all is measured; then the worst elements alone are left to count.
+    The automatic limit is known only after the measurement; then only the worst elements can be counted.
     """
     if c.outside_count is not None and c.tolerance and c.tolerance.mode != "auto":
         return c.outside_count, True
@@ -100,5 +100,5 @@ def _changed(c: Comparison) -> Iterator[str]:
 
 
 def place(w: WorstElement) -> str:
-    """``sample 3 [0, 5]``."""
+    """Format the place of an element: ``sample 3 [0, 5]``."""
     return w.place

@@ -1,8 +1,8 @@
-"""A trace for Google's Model Explorer: the points as a graph, and their errors as custom node data.
+"""Writes a trace for Google's Model Explorer: the points as a graph, and their errors as custom node data.
 
 Both formats are those of github.com/google-ai-edge/model-explorer: a list of graphs (graph_builder.py, and
-input_graph.ts, which reads it), and GraphNodeData (node_data_builder.py). Its loader of TF.js models (tfjs.ts) gives a
-node the name that it has in model.json, which here is the name of the point; so the same data fits either graph.
+input_graph.ts, which reads it), and GraphNodeData (node_data_builder.py). Its loader of TF.js models (tfjs.ts) names
+nodes as in model.json; these are also the names of points. The same data therefore fits either graph.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .wording import count, short
 GRAPH_FILE = "graph.json"
 
 _PASSED, _NEAR, _FAILED = "#c6e7c9", "#ffe9a8", "#e2604a"
-#: Shares of the limit, each with the colour of what is at most as large.
+#: Shares of the limit, each with the colour of values up to it.
 _THRESHOLDS = (
     {"value": 0.5, "bgColor": _PASSED},
     {"value": 1.0, "bgColor": _NEAR},
@@ -26,10 +26,10 @@ _THRESHOLDS = (
 
 
 def model_explorer_files(report: Report) -> dict[str, str]:
-    """JSON texts by file name: the graph, and for each runtime the own and the inherited error of every node.
+    """Return JSON texts by file name: the graph, and for each runtime the own and the inherited errors of all nodes.
 
-    The value of a node is the share of its limit that the error takes, above 1 where it fails; where values that are
-    not finite differ, or shapes, it is that in words. A report without a trace has no files.
+    The value of a node is the share of its limit that the error uses; above 1 it fails. If non-finite values or shapes
+    differ, the value is a text. A report without a trace has no files.
     """
     trace = report.trace
     if trace is None:
@@ -43,7 +43,7 @@ def model_explorer_files(report: Report) -> dict[str, str]:
 
 
 def _nodes(trace: Trace) -> list[dict[str, Any]]:
-    """The artifact's nodes with what they read; an input that no point gives is a node too."""
+    """Return the artifact's nodes with their inputs; an input that is not a point is a node too."""
     outputs: dict[str, list[TracePoint]] = {}
     for point in trace.points:
         outputs.setdefault(_node(point.name), []).append(point)
@@ -81,7 +81,7 @@ def _described(point: TracePoint) -> list[dict[str, str]]:
 
 
 def _node_data(trace: Trace, runtime: RuntimeId, measure: str) -> dict[str, Any]:
-    """GraphNodeData; of a node's outputs the one with the largest share speaks for it."""
+    """Make GraphNodeData; a node with several outputs has the value of the output with the largest share."""
     worst: dict[str, Comparison] = {}
     for point in trace.points:
         name = _node(point.name)
@@ -108,7 +108,7 @@ def _result(comparison: Comparison) -> dict[str, Any]:
 
 
 def _node(point: str) -> str:
-    """The node that a point is an output of."""
+    """Return the node that a point is an output of."""
     name, separator, index = point.rpartition(":")
     return name if separator and index.isdigit() else point
 

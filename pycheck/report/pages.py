@@ -1,4 +1,4 @@
-"""The page of each code of a finding, which the wheel carries and a checkout has in docs/findings."""
+"""Reads the page of a finding's code, which the wheel contains and a checkout has in docs/findings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ _IN_CHECKOUT = _PACKAGE.parent / "docs" / "findings"
 
 
 def read_page(code: str) -> str:
-    """The page of a code, as Markdown. OSError where it is not installed."""
+    """Read the page of a code, as Markdown. OSError if it is not installed."""
     folder = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
     return (folder / f"{code}.md").read_text(encoding="utf-8")

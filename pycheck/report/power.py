@@ -1,4 +1,4 @@
-"""Describes which share of small faults a comparison would notice."""
+"""Describes the share of small faults that a comparison would notice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _reasons(report: Report) -> Iterator[str]:
 
 
 def _alike(power: Power) -> list[tuple[PowerShare, list[object]]]:
-    """The shares that differ, each with its runtimes, the smallest first."""
+    """Group the runtimes that have the same share, the smallest share first."""
     found: dict[int, tuple[PowerShare, list[object]]] = {}
     for share in sorted(power.shares, key=lambda share: share.noticed_count):
         found.setdefault(share.noticed_count, (share, []))[1].append(share.runtime)

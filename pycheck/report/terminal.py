@@ -110,7 +110,7 @@ def _cell(row: Row, name: str) -> Text:
 
 
 def _shown(rows: Sequence[Row], verbosity: int) -> tuple[Sequence[Row], int]:
-    """Return all rows if they fit; otherwise those that failed and, for each runtime, the one nearest to its limit."""
+    """Return all rows if they fit; otherwise failed rows and, for each runtime, the row nearest to its limit."""
     if len(rows) <= _MOST_ROWS or verbosity > 0:
         return rows, 0
     nearest = {
@@ -158,7 +158,7 @@ def _rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Renderab
     return [table]
 
 
-# --- where the error starts
+# --- the sources of the error
 
 
 def _where_it_starts(report: Report, width: int, verbosity: int) -> list[RenderableType]:
@@ -211,7 +211,7 @@ def _cures(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     return parts
 
 
-# --- findings, elements, what next
+# --- findings, elements, next steps
 
 
 def _findings(report: Report, width: int, verbosity: int) -> list[RenderableType]:

@@ -21,7 +21,7 @@ from .wording import ABSENT, names, percent, printable, short
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """Holds one runtime of a training as text; `result` is "pass", "DRIFT", "NaN", "NO RUN", or "" for Python."""
+    """One runtime of a training as text; `result` is "pass", "DRIFT", "NaN", "NO RUN", or "" for Python."""
 
     runtime: str
     first_loss: str
@@ -34,13 +34,13 @@ class TrainingRow:
 
     @property
     def failed(self) -> bool:
-        """Whether this row is a reason not to release."""
+        """Tell whether this row is a reason not to release."""
         return self.result not in ("pass", "")
 
 
 @dataclass(frozen=True, slots=True)
 class CureRow:
-    """Holds one fix as text."""
+    """One fix as text."""
 
     name: str
     worked: str
@@ -57,7 +57,7 @@ COLUMNS = (
 
 
 def headline(report: Report) -> str:
-    """One sentence under the verdict."""
+    """Return the sentence under the verdict."""
     training = report.training
     assert training is not None
     pages = [c for c in training.curves if c.runtime.engine != "native"]
@@ -88,7 +88,7 @@ def _agreeing(runtimes: Sequence[RuntimeId], one: str, several: str) -> str:
 
 
 def context(training: Training) -> tuple[tuple[str, str], ...]:
-    """What was trained with: label and text."""
+    """Return label and text of the recipe and the data."""
     trained = sum(v.trainable for v in training.variables)
     lines = [
         ("training", f"{training.optimizer}, loss {printable(training.loss)}, {training.step_count} steps of "
@@ -101,7 +101,7 @@ def context(training: Training) -> tuple[tuple[str, str], ...]:
 
 
 def rows(report: Report) -> tuple[TrainingRow, ...]:
-    """Python's rows, then every page's."""
+    """Return the rows of Python, then those of every page."""
     training = report.training
     assert training is not None
     return tuple(_row(curves, training) for curves in training.curves)
@@ -127,7 +127,7 @@ def _row(curves: TrainingCurves, training: Training) -> TrainingRow:
 
 
 def moment(at: TrainingMoment | None) -> str:
-    """``step 3 gradient dense/kernel``."""
+    """Format a moment: ``step 3 gradient dense/kernel``."""
     return ABSENT if at is None else printable(" ".join(filter(None, (f"step {at.step}", at.what, at.name))))
 
 
@@ -153,7 +153,7 @@ def _result(cure: CureTrial) -> str:
 
 
 def gradient_rows(training: Training) -> Iterator[tuple[str, ...]]:
-    """Of the first step: runtime, variable, largest gradient, error, allowed, result."""
+    """Return rows of the first step: runtime, variable, largest gradient, error, limit, result."""
     for row in training.gradients:
         if row.runtime.engine != "native":
             verdict = "NaN" if row.nonfinite else "pass" if row.passed else ABSENT if row.passed is None else "DRIFT"
@@ -162,7 +162,7 @@ def gradient_rows(training: Training) -> Iterator[tuple[str, ...]]:
 
 
 def pass_lines(training: Training) -> Iterator[str]:
-    """Where the passes that were looked into go wrong."""
+    """Describe where the inspected passes first compute NaN or infinity."""
     for check in training.passes:
         if not check.operations:
             yield f"step {check.step}: all {check.operation_count} operations of both passes are finite"
@@ -175,7 +175,7 @@ def pass_lines(training: Training) -> Iterator[str]:
 
 
 def next_steps(report: Report) -> Sequence[tuple[str, str]]:
-    """What to do now: a reason and a command line that exists."""
+    """Return next steps: a reason and a command line."""
     if report.training is None or not report.command:
         return ()
     tried = "--try-remedies" in report.command

@@ -13,7 +13,7 @@ _MOST_NAMES = 3
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Holds one source on one runtime as text; `why` is the code of its finding."""
+    """One source on one runtime as text; `why` is the code of its finding."""
 
     runtime: str
     point: str

@@ -11,7 +11,7 @@ ABSENT = "-"
 
 
 def names(ids: Sequence[object], most: int = 3) -> str:
-    """``a``, ``a and b``, ``a, b and 4 more``."""
+    """Join names: ``a``, ``a and b``, ``a, b and 4 more``."""
     texts = [str(i) for i in ids]
     if len(texts) > most:
         texts = [*texts[: most - 1], f"{len(texts) - most + 1} more"]
@@ -19,7 +19,7 @@ def names(ids: Sequence[object], most: int = 3) -> str:
 
 
 def short(value: float | None) -> str:
-    """Two significant digits or more, and all those before the point: ``0.12``, ``3.1e-7``, ``365``, ``1.2e12``."""
+    """Format at least two significant digits, and all before the point: ``0.12``, ``3.1e-7``, ``365``, ``1.2e12``."""
     if value is None:
         return ABSENT
     if not math.isfinite(value):
@@ -36,12 +36,12 @@ def short(value: float | None) -> str:
 
 
 def full(value: float) -> str:
-    """Seven significant digits: enough to see float32's last bits nearly."""
+    """Format seven significant digits, nearly enough to show the last bits of a float32."""
     return f"{value:.7g}" if math.isfinite(value) else _word(value)
 
 
 def unlike(first: float, second: float) -> tuple[str, str]:
-    """Two numbers in full, with as many more digits as it takes to tell them apart where they are not the same."""
+    """Format two numbers with seven digits, or with as many as are needed to distinguish them if they differ."""
     texts = full(first), full(second)
     if texts[0] != texts[1] or first == second or not (math.isfinite(first) and math.isfinite(second)):
         return texts
@@ -53,17 +53,17 @@ def _word(value: float) -> str:
     return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
 
 
-#: Limits by the name that `LimitUse.of` has.
+#: The names of limits, by `LimitUse.of`.
 LIMITS = {"max_abs": "max", "rms": "RMS", "max_ulp": "ULP", "rtol": "rtol"}
 
 
 def used(use: LimitUse | None) -> str:
-    """Format how much of which limit is used: ``41 % RMS``."""
+    """Format the used share and name of a limit: ``41 % RMS``."""
     return f"{percent(use.share)} {LIMITS[use.of]}" if use else ABSENT
 
 
 def percent(share: float) -> str:
-    """Format how much of a limit is used: ``<1 %``, ``41 %``, ``12x``."""
+    """Format the used share of a limit: ``<1 %``, ``41 %``, ``12x``."""
     if share == 0.0:
         return "0 %"
     if math.isinf(share):
@@ -76,7 +76,7 @@ def percent(share: float) -> str:
 
 
 def count(value: int) -> str:
-    """``999``, ``1.2k``, ``65k``, ``3M``."""
+    """Format a count: ``999``, ``1.2k``, ``65k``, ``3M``."""
     for above, unit in ((10**3, ""), (10**6, "k"), (10**9, "M"), (10**12, "G")):
         if value < above:
             scaled = value * 1000 / above
@@ -85,7 +85,7 @@ def count(value: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """``712 B``, ``14.2 MB``."""
+    """Format a size: ``712 B``, ``14.2 MB``."""
     for above, unit in ((10**3, "B"), (10**6, "kB"), (10**9, "MB")):
         if size_bytes < above:
             return f"{size_bytes} B" if unit == "B" else f"{size_bytes * 1000 / above:.1f} {unit}"
@@ -93,5 +93,5 @@ def size(size_bytes: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Names come from files nobody vouches for: no control character may reach a terminal or a page."""
+    """Remove control characters from a name: names come from files, which cannot be trusted."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -34,7 +34,7 @@ CODE_OF_CAUSE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Holds the changes that made Python agree with TF.js: "epsilon", and the formulas of "optimizer" and "loss".
+    """The changes that made Python agree with TF.js: "epsilon", and the formulas of "optimizer" and "loss".
 
     `before` and `after` are the largest shares of the limit.
     """
@@ -54,7 +54,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class DataNan:
-    """Holds NaN or infinity in the data: array, count, the first one, and the first step that reads it."""
+    """NaN or infinity in the data: array, count, the first one, and the first step that reads it."""
 
     array: str
     count: int
@@ -65,7 +65,7 @@ class DataNan:
 
 @dataclass(frozen=True, slots=True)
 class TargetRange:
-    """Holds targets outside the loss's range: `problem` names the allowed ones; the first fault is at `sample`."""
+    """Targets outside the loss's range: `problem` names the allowed ones; the first fault is at `sample`."""
 
     output: str
     problem: str
@@ -77,7 +77,7 @@ class TargetRange:
 
 @dataclass(frozen=True, slots=True)
 class Certain:
-    """Holds outputs of exactly 0 or 1 that contradict the target, before one step in native:float32."""
+    """Outputs of exactly 0 or 1 that contradict the target, before one step in native:float32."""
 
     output: str
     step: int
@@ -88,7 +88,7 @@ class Certain:
 
 @dataclass(frozen=True, slots=True)
 class Saturated:
-    """Holds the share of a layer's results at the bounds of its activation, before one step.
+    """The share of a layer's results at the bounds of its activation, before one step.
 
     `slope` is the mean derivative there, as a share of the largest that the activation has.
     """
@@ -102,7 +102,7 @@ class Saturated:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """Holds the bound of a learning rate: rates below `factor` / curvature are stable; `formula` names it."""
+    """The bound of a learning rate: rates below `factor` / curvature are stable; `formula` names it."""
 
     factor: float
     formula: str
@@ -110,7 +110,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvidence:
-    """Holds evidence on a training besides its curves.
+    """Evidence on a training besides its curves.
 
     `growth` is how many times larger the loss of the same data was after the training than before it, in
     native:float64; known of an adaptive optimizer whose training failed. `cancelled` are the variables that have no
@@ -134,7 +134,7 @@ class TrainingEvidence:
 
 @dataclass(frozen=True, slots=True)
 class TrainingCase:
-    """Holds one measured training with its evidence."""
+    """One measured training with its evidence."""
 
     training: Training
     runtimes: tuple[RuntimeRecord, ...] = ()

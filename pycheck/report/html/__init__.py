@@ -1,8 +1,7 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no request.
+"""Writes the report as one self-contained HTML page: no script, no font, no request.
 
-The charts are SVG, drawn here. A charting library would be the greater part of the page, need a
-script that no page with untrusted names in it should run, and be one more thing that a mail program, a CI server's
-viewer or a printer leaves out.
+The charts are SVG, drawn here. A charting library would be most of the page's size. It would also need a script, which
+a page with untrusted names should not run, and which mail programs, viewers of CI servers and printers leave out.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _MOST_EVIDENCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What stands above several reports, where it is not simply the worst of their verdicts.
+    """The head of a page with several reports, if it is not simply the worst of their verdicts.
 
-    `results` are words for cells of the matrix, by name and runtime ("" for all of them), that stand for what the
-    outputs themselves do not show, such as a budget, and whether they are failures. `remarks` are what is wrong
-    with models as a whole, `notes` what those that pass have to say. `failures` are models without a report, and why.
-    `findings` are about all of it together.
+    `results` are words for cells of the matrix by name and runtime ("" for all runtimes), and whether they are
+    failures: they replace results that the outputs do not show, such as a budget. `remarks` are errors of whole
+    models, `notes` are notes of models that pass. `failures` are models without a report, with the reason. `findings`
+    are about all models together.
     """
 
     label: str
@@ -50,14 +49,14 @@ class Overview:
 
 
 def render_html(report: Report) -> str:
-    """The report as a page; every text is escaped, whatever file it came from."""
+    """Render a report as a page; every text is escaped, whatever file it came from."""
     shown = content.section(report.model.path, report, "r1")
     overview = Overview(shown.label, report.passed, shown.headline)
     return _render(report.model.path, overview, [shown], content.outputs_matrix(shown), report.pycheck_version)
 
 
 def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview: Overview | None = None) -> str:
-    """Several reports, each with the name of its model or variant, on one page under a matrix of all.
+    """Render several reports, with the names of their models or variants, as one page under a matrix of all.
 
     ValueError without a report.
     """
@@ -71,7 +70,7 @@ def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview
 
 
 def render_check_html(check: CheckReport) -> str:
-    """A check on one page: the matrix of all variants, then the report of each."""
+    """Render a check as one page: the matrix of all variants, then the report of each."""
     sections = [content.section(report.name, report, f"r{i}") for i, report in enumerate(check.reports, 1)]
     overview = Overview(
         check_view.label(check),
@@ -88,7 +87,7 @@ def render_check_html(check: CheckReport) -> str:
 
 
 def _words(check: CheckReport) -> dict[tuple[str, str], tuple[str, bool]]:
-    """The words that every report of a check has for a variant on a runtime, and under "" for it on all of them."""
+    """Return the words of a check for each variant and runtime; the key "" stands for all runtimes of a variant."""
     found = {
         (wording.printable(report.name), str(record.id)): check_view.cell(report, record.id)
         for report in check.reports
@@ -99,7 +98,7 @@ def _words(check: CheckReport) -> dict[tuple[str, str], tuple[str, bool]]:
 
 
 def _wrong_as_a_whole(check: CheckReport) -> Iterator[check_view.Told]:
-    """What is about no runtime and no output."""
+    """Return the errors of each variant that concern no runtime and no output."""
     for report in check.reports:
         for found in report.findings:
             whole = not found.runtimes and found.tensor is None
@@ -189,7 +188,7 @@ def _elements(c: Comparison) -> tuple[WorstElement, ...]:
 
 
 def _metrics(c: Comparison) -> tuple[tuple[str, str], ...]:
-    """Name and value of what was measured."""
+    """Return name and value of each metric."""
     sqnr = c.sqnr_db
     lines = [
         ("elements", f"{c.element_count:,}, finite on both sides {c.finite_count:,}"),
@@ -215,7 +214,7 @@ def _metrics(c: Comparison) -> tuple[tuple[str, str], ...]:
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:
-    """As indented JSON, cut off where it is long."""
+    """Format evidence as indented JSON, cut off if it is long."""
     text = json.dumps(dict(evidence), indent=2, ensure_ascii=False, default=str)
     text = "\n".join(wording.printable(line) for line in text.split("\n"))
     return text if len(text) <= _MOST_EVIDENCE else f"{text[:_MOST_EVIDENCE]} ..."
@@ -223,7 +222,7 @@ def _evidence(evidence: Mapping[str, Any]) -> str:
 
 @cache
 def _page(code: str) -> Markup | None:
-    """The page of a code as markup, without its title; None where it is not installed."""
+    """Return the page of a code as markup, without its title; None if it is not installed."""
     from markdown_it import MarkdownIt
 
     try:
@@ -231,12 +230,12 @@ def _page(code: str) -> Markup | None:
     except OSError:
         return None
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    for rule in ("link_open", "link_close"):  # a link out of the page would be a request
+    for rule in ("link_open", "link_close"):  # a link to another page would not be self-contained
         parser.add_render_rule(rule, lambda *_: "")
     tokens = parser.parse(text.split("\n", 1)[-1] if text.startswith("# ") else text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"  # under the section's own heading
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"  # headings go one level below that of the section
         elif token.type == "th_open":
-            token.attrSet("scope", "col")  # Markdown has no other
+            token.attrSet("scope", "col")  # the only tag that Markdown output contains
     return Markup(parser.renderer.render(tokens, parser.options, {}))

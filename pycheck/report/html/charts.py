@@ -1,4 +1,4 @@
-"""The geometry of the charts of one output on one runtime: numbers in, coordinates and sentences out."""
+"""Computes the charts of one output on one runtime: numbers in, coordinates and sentences out."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ...types import Comparison, MagnitudeErrors, Tolerance
 
 WIDTH, HEIGHT = 400, 232
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 24, 40
-#: Errors beyond this octave are drawn with it: an error against a reference of 0 may be 2**119 ULP.
+#: Larger errors are drawn at this octave, because an error against a reference of 0 may be 2**119 ULP.
 _LAST_OCTAVE = 32
 _LEVELS = 5
 _X_LABELS, _Y_LABELS = 7, 7
-#: Digits with the implicit bit, and the least normal exponent, of IEEE 754's binary formats.
+#: Digits with the implicit bit, and the smallest normal exponent, of IEEE 754's binary formats.
 _FORMATS = {16: (11, -14), 32: (24, -126), 64: (53, -1022)}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label beside an axis, and where."""
+    """A label beside an axis, and its position."""
 
     at: float
     text: str
@@ -30,7 +30,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar and what it says when asked."""
+    """A bar and its description for a tooltip."""
 
     x: float
     y: float
@@ -41,7 +41,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many elements have which error, both on a logarithmic scale; `floor` outlines the noise floor."""
+    """The number of elements by error, both on a logarithmic scale; `floor` is the outline of the noise floor."""
 
     bars: tuple[Bar, ...]
     floor: str
@@ -52,9 +52,10 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class MagnitudeMap:
-    """How many elements of which magnitude have which error.
+    """The number of elements by magnitude and error.
 
-    `levels` are paths, the one of the most frequent cells last; `limit` is the tolerance, empty where it has none.
+    `levels` are paths, the one of the most frequent cells last; `limit` is the path of the tolerance, empty if there
+    is none.
     """
 
     levels: tuple[str, ...]
@@ -66,7 +67,7 @@ class MagnitudeMap:
 
 @dataclass(frozen=True, slots=True)
 class MagnitudeRow:
-    """One octave of magnitudes, in words."""
+    """One octave of magnitudes, as text."""
 
     magnitude: str
     pairs: str
@@ -75,7 +76,7 @@ class MagnitudeRow:
 
 
 def histogram(c: Comparison, floor: Comparison | None) -> Histogram | None:
-    """The chart of `Comparison.ulp_histogram`; None without pairs. A noise floor in other units is left out."""
+    """Draw `Comparison.ulp_histogram`; None without pairs. A noise floor in different units is left out."""
     counts = _capped(c.ulp_histogram)
     if not any(counts):
         return None
@@ -110,7 +111,7 @@ def histogram(c: Comparison, floor: Comparison | None) -> Histogram | None:
 
 
 def magnitude_map(c: Comparison) -> MagnitudeMap | None:
-    """The chart of `Comparison.error_by_magnitude`; None without pairs."""
+    """Draw `Comparison.error_by_magnitude`; None without pairs."""
     rows = [(row.log2_magnitude, _capped(row.ulp_histogram)) for row in c.error_by_magnitude]
     if not rows:
         return None
@@ -156,7 +157,7 @@ def _magnitude_label(rows: Sequence[MagnitudeErrors], tallest: int) -> str:
 
 
 def magnitude_rows(c: Comparison) -> Iterator[MagnitudeRow]:
-    """The same as a table."""
+    """Return the magnitude map as a table."""
     for row in c.error_by_magnitude:
         below, pairs = list(accumulate(row.ulp_histogram)), sum(row.ulp_histogram)
         median = next(i for i, n in enumerate(below) if 2 * n >= pairs)
@@ -165,7 +166,7 @@ def magnitude_rows(c: Comparison) -> Iterator[MagnitudeRow]:
 
 
 def histogram_rows(c: Comparison, floor: Comparison | None) -> Iterator[tuple[str, int, int]]:
-    """Octave, elements, and elements of the noise floor, which is 0 everywhere where it has other units."""
+    """Return octave, elements, and elements of the noise floor, which are 0 if its units differ."""
     below = floor.ulp_histogram if floor and floor.precision_bits == c.precision_bits else ()
     for i, (n, m) in enumerate(zip_longest(c.ulp_histogram, below, fillvalue=0)):
         if n or m:
@@ -173,22 +174,22 @@ def histogram_rows(c: Comparison, floor: Comparison | None) -> Iterator[tuple[st
 
 
 def octave(i: int) -> str:
-    """Which errors the i-th count of a ULP histogram is of."""
+    """Describe the errors of the i-th count of a ULP histogram."""
     return "under 1" if i == 0 else f"{power(i - 1)} to {power(i)}"
 
 
 def magnitude(log2: int | None) -> str:
-    """Which magnitudes a row of `error_by_magnitude` is of."""
+    """Describe the magnitudes of a row of `error_by_magnitude`."""
     return "0 or nearly" if log2 is None else f"{power(log2)} to {power(log2 + 1)}"
 
 
 def power(n: int) -> str:
-    """``1``, ``64``, ``2¹⁰``, ``2⁻³``."""
+    """Format a power of two: ``1``, ``64``, ``2¹⁰``, ``2⁻³``."""
     return str(2**n) if 0 <= n <= 6 else "2" + str(n).translate(_SUPERSCRIPTS)
 
 
 def _limit_octave(tolerance: Tolerance | None, at: int, precision_bits: int) -> float | None:
-    """The tolerance at magnitude ``2**at``, as a height in octaves: 1 is 1 ULP, 2 is 2 ULP, 3 is 4 ULP."""
+    """Return the tolerance at magnitude ``2**at``, as a height in octaves: 1 is 1 ULP, 2 is 2 ULP, 3 is 4 ULP."""
     digits, least = _FORMATS[precision_bits]
     if tolerance is None or tolerance.mode == "exact":
         return None
@@ -204,7 +205,7 @@ def _limit_octave(tolerance: Tolerance | None, at: int, precision_bits: int) -> 
 
 
 def _steps(levels: dict[int, tuple[float, float]], width: float) -> str:
-    """A line of steps, each `width` wide, from left edges and shares of the height, as far as it is in the chart."""
+    """Draw a line of steps, each `width` wide, from left edges and shares of the height, cut off at the edges."""
     path, pen = "", None
     for at, (left, share) in levels.items():
         if share <= 1.0:
@@ -215,7 +216,7 @@ def _steps(levels: dict[int, tuple[float, float]], width: float) -> str:
 
 
 def _decade(d: int) -> str:
-    """``1``, ``10``, ``100``, ``1k``."""
+    """Format a power of ten: ``1``, ``10``, ``100``, ``1k``."""
     return f"{10 ** (d % 3)}{('', 'k', 'M', 'G', 'T', 'P')[d // 3]}"
 
 
@@ -226,7 +227,7 @@ def _capped(counts: Sequence[int]) -> tuple[int, ...]:
 
 
 def _spread(first: int, last: int, most: int) -> range:
-    """At most `most` whole numbers from `first` to `last`, evenly."""
+    """Return at most `most` integers from `first` to `last`, evenly spaced."""
     return range(first, last + 1, max(1, math.ceil((last - first + 1) / most)))
 
 
@@ -235,6 +236,6 @@ def _y(share: float) -> float:
 
 
 def _r(value: float) -> float:
-    """A tenth of a pixel is enough, and short."""
+    """Format a coordinate with one decimal, which is exact enough and short."""
     rounded = round(value, 1)
     return int(rounded) if rounded == int(rounded) else rounded

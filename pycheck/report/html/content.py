@@ -1,4 +1,4 @@
-"""What the page shows, in its order: the matrix, and of each report its pairs of an output and a runtime."""
+"""The content of the page, in its order: the matrix, then for each report its pairs of an output and a runtime."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...types import Comparison, Report, RuntimeId, RuntimeStatus
 from .. import training, view
 from ..wording import LIMITS, percent, printable
 
-#: From bad to good; a cell for several outputs shows the first of these that it has.
+#: Results from bad to good; a cell for several outputs shows the first of these that an output has.
 _STATES = ("norun", "shape", "nan", "drift", "warn", "pass")
 _STATE_OF_RESULT = {
     "NO RUN": "norun",
@@ -20,13 +20,13 @@ _STATE_OF_RESULT = {
     "NaN+DRIFT": "nan",
     "DRIFT": "drift",
 }
-#: The icon of a row of a training.
+#: The icons of a training's rows.
 STATE_OF_TRAINING = {"pass": "pass", "DRIFT": "drift", "NaN": "nan", "NO RUN": "norun"}
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One output on one runtime; `floor` is what float32 costs that output in Python."""
+    """One output on one runtime; `floor` is the noise floor of that output."""
 
     anchor: str
     row: view.Row
@@ -37,7 +37,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A result in a matrix: an icon's name, the word for it, a detail, and where it is told."""
+    """A result in a matrix: the name of an icon, a word, a detail, and the anchor of its section."""
 
     state: str
     text: str
@@ -49,7 +49,7 @@ class Cell:
 class Matrix:
     """Rows (models, or outputs of one model) by runtimes; `engines` are names with their number of columns.
 
-    `wholes` has what is wrong with a row on no runtime in particular; it is empty where nothing is in any.
+    `wholes` are the errors of rows that concern no single runtime; it is empty if no row has one.
     """
 
     rows_are: str
@@ -74,7 +74,7 @@ class Section:
 
 
 def section(name: str, report: Report, anchor: str) -> Section:
-    """The report with an id for everything that is linked to."""
+    """Make a section from a report, with an id for everything that has a link."""
     floors = {c.tensor: c for c in report.comparisons if c.is_noise_floor}
     pairs: list[Pair] = []
     rows: list[tuple[view.Row, Pair | None]] = []
@@ -95,7 +95,7 @@ def _state(row: view.Row) -> str:
 
 
 def outputs_matrix(shown: Section) -> Matrix:
-    """Outputs by runtimes, for one report."""
+    """Make the matrix of outputs by runtimes, for one report."""
     ids = _runtimes([shown.report])
     tensors = list(dict.fromkeys(pair.comparison.tensor for pair in shown.pairs))
     rows = []
@@ -112,7 +112,7 @@ def outputs_matrix(shown: Section) -> Matrix:
 
 
 def models_matrix(sections: Sequence[Section], words: Mapping[tuple[str, str], tuple[str, bool]]) -> Matrix:
-    """Models by runtimes, the worst output of each, under the word that there is for it by name and runtime."""
+    """Make the matrix of models by runtimes, with the worst output of each; `words` replace the results in cells."""
     ids = _runtimes([s.report for s in sections])
     rows = []
     for s in sections:
@@ -147,7 +147,7 @@ def _matrix(
 
 
 def _runtimes(reports: Sequence[Report]) -> list[RuntimeId]:
-    """All candidates, those of one engine together, in the order in which they come."""
+    """Return all candidates, grouped by engine, in the order of the reports."""
     ids: list[RuntimeId] = []
     for report in reports:
         references = report.model.references
@@ -189,7 +189,7 @@ def _detail(pair: Pair) -> str:
 
 
 def opened(pairs: Sequence[Pair]) -> Iterator[str]:
-    """What is unfolded from the start: what failed, or of one report that passes the pair nearest to its limit."""
+    """Choose the pairs that are unfolded at first: the failed ones, or the pair nearest to its limit if all pass."""
     failed = [pair.anchor for pair in pairs if pair.row.failed]
     if failed or not pairs:
         yield from failed

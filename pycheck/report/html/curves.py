@@ -1,4 +1,4 @@
-"""The geometry of a training's curves, step by step: loss, norm of the gradient and error, three charts a runtime."""
+"""Computes the charts of a training's curves by step: loss, norm of the gradient and error, three for each runtime."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Tick
 
 _SHARE = "of the limit"
 _MOST_POINTS = 200
-_LARGEST_RATIO = 50.0  # beyond this the scale is logarithmic
+_LARGEST_RATIO = 50.0  # for larger ratios the scale is logarithmic
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class CurveChart:
-    """`line` and `reference` are paths, with gaps where a number is not finite; `lost` is from where on it is not.
+    """One chart. `line` and `reference` are paths, with gaps where a number is not finite.
 
-    `title` says of what, `unit` what is up the axis, and `behind` what the reference is.
+    `lost` is the x of the first gap. `title` names the curve, `unit` the vertical axis, and `behind` the reference.
     """
 
     title: str
@@ -47,7 +47,7 @@ class CurveChart:
 
 
 def loss_charts(training: Training) -> Iterator[CurveChart]:
-    """The loss of each candidate that trained at least one step, with Python's in float64 behind it."""
+    """Draw the loss of each candidate that trained at least one step, and Python's in float64 behind it."""
     reference = _reference(training)
     for curves in _candidates(training):
         behind = reference.loss if reference else ()
@@ -55,7 +55,7 @@ def loss_charts(training: Training) -> Iterator[CurveChart]:
 
 
 def curve_charts(training: Training) -> Iterator[CurveChart]:
-    """For each candidate the loss, the norm of the gradient, and the largest share of the limit."""
+    """Draw for each candidate the loss, the norm of the gradient, and the largest share of the limit."""
     reference = _reference(training)
     for curves, loss in zip(_candidates(training), loss_charts(training), strict=True):
         yield loss
@@ -67,7 +67,7 @@ def curve_charts(training: Training) -> Iterator[CurveChart]:
         if any(map(math.isfinite, shares)):
             limit = (1.0,) * len(shares)
             chart = _chart("Error used", _SHARE, "limit", curves, shares, limit, training.step_count)
-            yield replace(chart, lost=None)  # which is told by the loss
+            yield replace(chart, lost=None)  # the chart of the loss marks it
 
 
 def _reference(training: Training) -> TrainingCurves | None:
@@ -109,9 +109,9 @@ def _chart(
 
 
 class Scale:
-    """Steps across and values up, logarithmic where they are positive and far apart, or where it is asked for.
+    """Steps across and values up; the scale is logarithmic if values are positive and far apart, or if requested.
 
-    What is below a logarithmic scale, such as 0, is drawn at its lower end.
+    Values below a logarithmic scale, such as 0, are drawn at its lower end.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Scale:
         if self._high <= self._low or self._high / 2 - self._low / 2 == 0.0:
             self._low, self._high = self._low - 0.5, self._high + 0.5
         self._last_step = last_step
-        middle = self._low / 2 + self._high / 2  # halves, whose sum is within float64
+        middle = self._low / 2 + self._high / 2  # halves, because the sum of the whole may exceed float64
         self.marks = [10.0**v if self._log else v for v in (self._low, middle, self._high)]
 
     def _of(self, loss: float) -> float:
@@ -133,18 +133,18 @@ class Scale:
         return math.log10(loss) if loss > 0.0 else self._low
 
     def x(self, step: int) -> float:
-        """Where a step is."""
+        """Return the coordinate of a step."""
         frame = self._frame
         return round(frame.left + (frame.width - frame.left - frame.right) * step / self._last_step, 1)
 
     def y(self, loss: float) -> float:
-        """Where a value is."""
+        """Return the coordinate of a value."""
         frame = self._frame
         share = (self._of(loss) / 2 - self._low / 2) / (self._high / 2 - self._low / 2)
         return round(frame.height - frame.bottom - share * (frame.height - frame.top - frame.bottom), 1)
 
     def path(self, losses: Sequence[float], most: int = _MOST_POINTS) -> str:
-        """Through at most so many steps, the last one among them."""
+        """Draw a path through at most so many steps, including the last one."""
         stride = max(1, math.ceil(len(losses) / most))
         steps = sorted({*range(0, len(losses), stride), len(losses) - 1}) if losses else []
         path, drawing = "", False

@@ -1,4 +1,4 @@
-"""The geometry of the chart of a trace: the error at each point along the depth of the model, a strip a runtime."""
+"""Computes the chart of a trace: the error at each point along the depth of the model, one strip for each runtime."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _LEAST_WIDTH, _STEP, _LEAST_STEP = 1190, 48, 12
 _NAME_STEP = 13
 _DECADES = 4  # on either side of the limit
 _LIMIT_SHARE = 0.5
-_ALONE = 6  # width of the mark of an operation that ran alone is the bar's and so much more
+_ALONE = 6  # the mark of an operation in isolation is so much wider than the bar
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One point on one runtime: a bar, with the mark of its operation alone where that ran."""
+    """One point on one runtime: a bar, and the mark of its operation in isolation if that ran."""
 
     x: float
     y: float
     width: float
     height: float
     kind: str  # "ok", "off" (beyond the limit) or "nan"
-    alone: str  # a path, empty where there is none
+    alone: str  # a path, empty if there is none
     source: bool
     title: str
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One runtime."""
+    """One runtime in the chart."""
 
     runtime: str
     top: float
@@ -46,7 +46,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class LayerName:
-    """A layer, at its first point; `edge` is where that begins."""
+    """The name of a layer at its first point; `edge` is where that point begins."""
 
     edge: float
     x: float
@@ -55,7 +55,7 @@ class LayerName:
 
 @dataclass(frozen=True, slots=True)
 class DepthChart:
-    """All strips above one another, over the same points."""
+    """All strips, one above the other, over the same points."""
 
     width: float
     height: float
@@ -66,7 +66,7 @@ class DepthChart:
 
 
 def depth_chart(trace: Trace) -> DepthChart | None:
-    """The chart of a trace; None where nothing was traced."""
+    """Draw the chart of a trace; None if nothing was traced."""
     points = [point for point in trace.points if point.results]
     if not points:
         return None
@@ -138,7 +138,7 @@ def _is_nan(c: Comparison) -> bool:
 
 
 def _share(c: Comparison | None) -> float:
-    """The height in the strip: logarithmic, one half at the limit, all of it for what is no number."""
+    """Return the height in the strip: logarithmic, one half at the limit, the whole height for NaN and infinity."""
     if c is None:
         return 0.0
     share = c.share_or_inf
@@ -146,7 +146,7 @@ def _share(c: Comparison | None) -> float:
 
 
 def described(c: Comparison | None) -> str:
-    """The error of a point and what is allowed."""
+    """Describe the error of a point and its limit."""
     if c is None:
         return ABSENT
     if c.shape_mismatch:
@@ -157,7 +157,7 @@ def described(c: Comparison | None) -> str:
 
 
 def _layers(points: Sequence[TracePoint], step: float) -> Iterator[LayerName]:
-    """Names where there is room for them."""
+    """Choose the names of layers that there is room for."""
     at, free = 0, -math.inf
     for layer, group in groupby(points, lambda point: point.layer or point.op):
         x = _MARGIN + (at + 0.5) * step

@@ -1,4 +1,4 @@
-"""Small multiples of a training: of each variable the largest gradient and the largest weight, all runtimes in one."""
+"""Computes the small charts of a training: the largest gradient and weight of each variable, for all runtimes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .charts import Tick
 from .curves import Frame, Scale
 
 FRAME = Frame(width=240, height=116, left=44, right=8, top=10, bottom=20)
-#: More variables than these are folded away, and beyond the second number left to the JSON.
+#: With more variables than the first number the charts are folded; those beyond the second are only in the JSON.
 FEW, MOST = 3, 24
 _MOST_POINTS = 60
-#: Ways to draw a line, which the style sheet has; Python's is another.
+#: Classes of the style sheet for lines; Python's line has its own.
 _STYLES = 6
 
 Values = Sequence[float | None]
@@ -23,7 +23,10 @@ Values = Sequence[float | None]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One runtime; `style` is a class of the style sheet, `lost` where its first number that is not finite would be."""
+    """One runtime.
+
+    `style` is a class of the style sheet, `lost` the position of its first number that is not finite.
+    """
 
     runtime: str
     style: str
@@ -34,7 +37,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class SmallChart:
-    """One variable in one respect; charts of the same respect have the same scale, so that heights compare."""
+    """One quantity of one variable.
+
+    Charts of the same quantity have the same scale, so that heights can be compared.
+    """
 
     title: str
     lines: tuple[Line, ...]
@@ -45,7 +51,7 @@ class SmallChart:
 
 @dataclass(frozen=True, slots=True)
 class VariableCharts:
-    """One variable; a moving statistic has no gradient, and one chart."""
+    """The charts of one variable; a moving statistic has no gradient, and so only one chart."""
 
     name: str
     charts: tuple[SmallChart, ...]
@@ -53,7 +59,10 @@ class VariableCharts:
 
 @dataclass(frozen=True, slots=True)
 class Multiples:
-    """All that is drawn; `keys` are runtimes with the style of their line, `left_out` counts variables."""
+    """All small charts.
+
+    `keys` are runtimes with the style of their line, `left_out` counts the variables without charts.
+    """
 
     keys: tuple[tuple[str, str], ...]
     variables: tuple[VariableCharts, ...]
@@ -61,12 +70,12 @@ class Multiples:
 
     @property
     def folded(self) -> bool:
-        """Whether they are too many to be seen at once."""
+        """Tell whether there are too many to show all at once."""
         return len(self.variables) > FEW
 
 
 def multiples(training: Training) -> Multiples | None:
-    """The charts of a training; None where no runtime made a step."""
+    """Draw the charts of a training; None if no runtime finished a step."""
     shown = _shown(training)
     styles = dict(_styles(training))
     if not styles or not shown:
@@ -84,7 +93,7 @@ def multiples(training: Training) -> Multiples | None:
 
 
 def _shown(training: Training) -> list[int]:
-    """Those that are named anywhere come first, if there is not room for all; drawn in the model's order."""
+    """Choose the variables with charts, in the model's order; those named in findings come first."""
     moments = (m for c in training.curves for m in (c.first_nonfinite, c.parted) if m)
     named = {moment.name for moment in moments}
     order = sorted(range(len(training.variables)), key=lambda i: training.variables[i].name not in named)
@@ -92,7 +101,7 @@ def _shown(training: Training) -> list[int]:
 
 
 def _styles(training: Training) -> Iterator[tuple[RuntimeId, str]]:
-    """Python's come first, and so lie behind all others."""
+    """Return the style of each runtime's line; Python's come first, and so are drawn behind all others."""
     trained = [curves.runtime for curves in training.curves if curves.loss]
     for runtime in sorted((r for r in trained if r.engine == "native"), key=lambda runtime: runtime.kind, reverse=True):
         yield runtime, "python" if runtime.kind == "float64" else "python single"
@@ -101,7 +110,7 @@ def _styles(training: Training) -> Iterator[tuple[RuntimeId, str]]:
 
 
 def _scale(kinds: Sequence[Sequence[Sequence[float | None]]], shown: Sequence[int], steps: int) -> Scale:
-    """One for all variables, logarithmic; a 0 is drawn at its lower end."""
+    """Make one scale for all variables, logarithmic; 0 is drawn at its lower end."""
     seen = [step[i] for curves in kinds for step in curves for i in shown if i < len(step)]
     sizes = [size for size in seen if size is not None and 0.0 < size < math.inf]
     return Scale(sizes or [1.0], max(steps - 1, 1), FRAME, logarithmic=True)
