@@ -1,4 +1,4 @@
-"""Load a model, fingerprint it, and run it as its author's Python would."""
+"""Loads a model, hashes it, and runs it as its author's Python would."""
 
 from __future__ import annotations
 

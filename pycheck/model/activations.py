@@ -1,4 +1,4 @@
-"""How large the values inside of a model are, which decides how many samples fit into memory together."""
+"""Computes the sizes of the values within a model, to find how many samples fit into memory together."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NO_VALUES = frozenset({"Const", "Placeholder", "Shape", "NoOp"})
 
 @dataclass(frozen=True, slots=True)
 class Activations:
-    """Elements, for one sample, of the largest value that a model computes, and of all values together.
+    """The number of elements, for one sample, of the largest value that a model computes, and of all values together.
 
-    Values whose size depends on the size of the inputs count as if free axes were of size 1.
+    If the size of a value depends on free dimensions of the inputs, these count as 1.
     """
 
     largest: int = 1
@@ -25,7 +25,7 @@ class Activations:
 
 
 def activations(frozen: FrozenGraph) -> Activations:
-    """The sizes of what the graph computes."""
+    """Return the sizes of the values that the graph computes."""
     light = without_large_constants(frozen.graph_def, frozen.outputs.values())
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(light.graph_def, name="")

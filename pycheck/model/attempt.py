@@ -1,4 +1,4 @@
-"""Whether a model takes a batch of inputs at all, and which layer does not."""
+"""Tests whether a model accepts a batch of inputs, and finds the layer that does not."""
 
 from __future__ import annotations
 
@@ -21,26 +21,32 @@ _NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of one batch: `failure` is what TensorFlow said, at the layer or node `place`; empty where it ran."""
+    """The result of one batch: `failure` is TensorFlow's message, at the layer or node `place`.
+
+    Empty if the model ran.
+    """
 
     failure: str = ""
     place: str = ""
-    is_empty: bool = False  # an output has no elements
+    is_empty: bool = False  # whether an output has no elements
     is_finite: bool = True
 
     @property
     def ran(self) -> bool:
-        """Whether there are outputs."""
+        """Tell whether there are outputs."""
         return not self.failure
 
 
 def attempt(model: Model, tensors: Tensors) -> Attempt:
-    """Run one batch, a Keras model first by Keras itself: it refuses what the traced function would make empty."""
+    """Run one batch.
+
+    A Keras model runs in Keras first, which rejects sizes that give empty results in a traced function.
+    """
     if model.keras_model is not None and (failed := _of_keras(model, tensors)):
         return failed
     try:
         outputs = model.predict(tensors)
-    except Exception as error:  # whatever TensorFlow says of shapes and values
+    except Exception as error:  # TensorFlow may raise any error about shapes and values
         return Attempt(_said(error), _node_of(error))
     values = list(outputs.values())
     return Attempt(
@@ -50,9 +56,9 @@ def attempt(model: Model, tensors: Tensors) -> Attempt:
 
 
 def _of_keras(model: Model, tensors: Tensors) -> Attempt | None:
-    """What fails when the model is called layer by layer, or traced in these shapes; None where nothing does.
+    """Return the error of a model that is called layer by layer, or traced with these shapes; None if there is none.
 
-    `predict` of Keras traces, and shape inference refuses sizes below 0 that a kernel takes for empty.
+    `predict` of Keras traces the model, and shape inference rejects sizes below 0, which a kernel treats as empty.
     """
     import tensorflow as tf
 
@@ -66,18 +72,18 @@ def _of_keras(model: Model, tensors: Tensors) -> Attempt | None:
             call(*flat)
             specs = [tf.TensorSpec(value.shape, value.dtype) for value in flat]
             tf.function(call, autograph=False).get_concrete_function(*specs)
-    except Exception as error:  # whatever a layer says of shapes and values
+    except Exception as error:  # a layer may raise any error about shapes and values
         return Attempt(_said(error), calls.layer or _node_of(error))
     return None
 
 
 class _Failing(LayerCalls):
-    """Notes the innermost layer that raised."""
+    """Records the innermost layer that raised an error."""
 
     layer = ""
 
     def record(self, layer: Any, call: Callable[[], Any], *, in_training: bool = False) -> Any:
-        """What the call gives."""
+        """Call a layer, and record it if it raises an error."""
         try:
             return call()
         except Exception:

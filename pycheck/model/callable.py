@@ -1,4 +1,4 @@
-"""One way to call Keras 3 models, tf_keras models and SavedModel signatures: flat tensors in, named tensors out."""
+"""Calls Keras 3 models, tf_keras models and SavedModel signatures in one way: flat tensors in, named tensors out."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ class Traced:
 
     function: Any
     signature: Signature
-    owner: Any  # whoever holds the variables: a function alone does not keep them alive
+    owner: Any  # the owner of the variables, which a function alone does not keep alive
     layer_tensors: Mapping[str, str] = field(default_factory=dict)  # see `LayerCalls`; empty without Keras layers
-    notes: tuple[str, ...] = ()  # about outputs that are left out
+    notes: tuple[str, ...] = ()  # notes about outputs that are left out
     training_calls: Mapping[str, str] = field(default_factory=dict)  # layers in training mode, with their classes
-    target: Target | None = None  # what was traced, and can be traced again or called
+    target: Target | None = None  # the object that was traced, to trace it again or call it
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What can be called with flat tensors; `pack` gives them the structure that `owner.predict` takes."""
+    """An object that can be called with flat tensors; `pack` gives them the structure that `owner.predict` takes."""
 
     owner: Any
     names: tuple[str, ...]
     specs: tuple[Any, ...]  # tf.TensorSpec
     call: Callable[[Sequence[Any]], Any]
-    output_names: tuple[str, ...] | None  # one for each flat output; None where only the call can tell
-    pack: Callable[[Sequence[Any]], Any] | None = None  # None where `owner` is no Keras model of one argument
+    output_names: tuple[str, ...] | None  # one for each flat output; None if only a call can tell
+    pack: Callable[[Sequence[Any]], Any] | None = None  # None if `owner` is not a Keras model with one argument
 
 
 def is_keras3(model: object) -> bool:
-    """Whether `model` is a keras.Model of Keras 3."""
+    """Tell whether `model` is a keras.Model of Keras 3."""
     return any(cls.__module__.startswith("keras.src.") and cls.__name__ == "Model" for cls in type(model).__mro__)
 
 
 def is_tf_keras(model: object) -> bool:
-    """Whether `model` is a Keras 2 model, which tf_keras runs."""
+    """Tell whether `model` is a Keras 2 model, which tf_keras runs."""
     return any(cls.__module__.startswith("tf_keras.src.") and cls.__name__ == "Model" for cls in type(model).__mro__)
 
 
@@ -75,7 +75,7 @@ def _trace_recorded(target: Target) -> Traced:
 
 
 def trace_in_shapes(traced: Traced, shapes: Sequence[Sequence[int | None]]) -> Traced:
-    """The same Keras model, traced for inputs of these shapes."""
+    """Trace the same Keras model for inputs of these shapes."""
     import tensorflow as tf
 
     assert traced.target is not None
@@ -90,9 +90,9 @@ def call_keras(model: Any, flat: Sequence[Any]) -> Any:
 
 
 def _refuse_stateful(model: Any) -> None:
-    """ModelFileError for recurrent layers that begin each prediction where the one before ended.
+    """Raise ModelFileError for recurrent layers that keep their state between predictions.
 
-    A result then depends on every earlier call, and neither float64 nor the graph of constants has that state.
+    Their result depends on every earlier call, and neither float64 nor the graph of constants has that state.
     """
     stateful = [layer for layer in model._flatten_layers(include_self=False) if getattr(layer, "stateful", False)]
     if not stateful:
@@ -114,7 +114,7 @@ def _refuse_stateful(model: Any) -> None:
 
 
 def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> tuple[Traced, str]:
-    """Trace a signature of a loaded SavedModel, and a note or ""; ModelFileError where none can be chosen."""
+    """Trace a signature of a loaded SavedModel; return also a note or "". ModelFileError if none can be chosen."""
     chosen = choose_endpoint(path, loaded, signature)
     target = Target(owner=loaded, names=chosen.names, specs=chosen.specs, call=chosen.call, output_names=None)
     traceable = replace(target, call=chosen.traced) if chosen.traced else target
@@ -122,10 +122,10 @@ def trace_saved_model(path: str, loaded: Any, signature: str | None = None) -> t
 
 
 def trace_graph(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str], *, batched: bool) -> Traced:
-    """Trace a graph of constants, of which `inputs` and `outputs` map names to tensors.
+    """Trace a graph of constants; `inputs` and `outputs` map names to tensors.
 
-    `batched` is whether the first axis of every input is the sample by definition, as in Keras.
-    ModelFileError for an input that has no known number of dimensions, and where no output holds numbers.
+    `batched` says that the first axis of every input is the sample by definition, as in Keras. ModelFileError for an
+    input with an unknown number of dimensions, and if no output is numeric.
     """
     import tensorflow as tf
 
@@ -176,14 +176,14 @@ def _keras3_target(model: Any) -> Target:
 
 
 def _subclassed_target(model: Any, shapes: Mapping[str, Any]) -> Target:
-    """A Keras 3 subclass of Model: only the shapes it was built with say what it takes."""
+    """Make the target of a Keras 3 subclass of Model, from the shapes that it was built with."""
     import tensorflow as tf
 
     names: list[str] = []
     specs: list[Any] = []
 
     def plan(name: str, shape: Any) -> Any:
-        """The structure of one argument, with an index into the flat inputs at each leaf."""
+        """Return the structure of one argument, with an index into the flat inputs at each leaf."""
         if isinstance(shape, Mapping):
             return {key: plan(str(key), value) for key, value in shape.items()}
         if all(size is None or isinstance(size, int) for size in shape):
@@ -303,7 +303,7 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
 
 
 def name_outputs(result: Any, names: tuple[str, ...] | None) -> dict[str, Any]:
-    """Flatten the result of a call, by the names of the model's outputs."""
+    """Flatten the result of a call; names are those of the model's outputs."""
     from ..graphdef.internals import nest
 
     flat = nest.flatten_with_joined_string_paths(result, separator="_")
@@ -318,13 +318,13 @@ def name_outputs(result: Any, names: tuple[str, ...] | None) -> dict[str, Any]:
 
 
 def _natural_order(item: tuple[str, Any]) -> list[tuple[int, int, str]]:
-    """Alphabetic, but output_10 after output_2."""
+    """Return a sort key that is alphabetic, but puts output_10 after output_2."""
     parts = re.split(r"(\d+)", item[0])
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """`names` with "_1", "_2", ... behind a repeated one, never meeting a name that is taken."""
+    """Make names unique with "_1", "_2", ... after a repeated one."""
     taken, unique = set(names), list[str]()
     for name in names:
         candidate, count = name, 0

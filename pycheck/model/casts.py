@@ -14,12 +14,12 @@ _INT32 = np.iinfo(np.int32)
 
 
 def narrowing_casts(frozen: FrozenGraph) -> dict[str, str]:
-    """The casts to integer types that may not hold what is cast: by node, the tensor that it reads."""
+    """Return the casts to integer types that may overflow: by node, the tensor that it reads."""
     return {node.name: _tensor(node.input[0]) for node in frozen.graph_def.node if _may_not_fit(node)}
 
 
 def casts_inside(frozen: FrozenGraph) -> dict[str, tuple[str, ...]]:
-    """The integer types that loops and branches behind each output cast floats to, where nobody can look."""
+    """Return by output the integer types of casts within loops and branches, whose operands cannot be read."""
     types = {
         function.signature.name: [
             str(dtype.name)
@@ -67,7 +67,7 @@ def _held_by_tfjs(target: np.dtype[Any]) -> tuple[int, int]:
 
 
 def out_of_range(frozen: FrozenGraph, values: Mapping[str, Array], layers: Collection[str]) -> Iterator[OutOfRangeCast]:
-    """The casts that do not fit, of `values` that they read, by node; `layers` are names of the model's layers."""
+    """Return the casts of `values`, by node, that do not fit; `layers` are names of the model's layers."""
     nodes = {node.name: node for node in frozen.graph_def.node if node.name in values}
     for name, node in nodes.items():
         target = _dtype(node, "DstT")

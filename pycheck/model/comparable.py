@@ -1,4 +1,4 @@
-"""Makes plain tensors of numbers of whatever a model gives."""
+"""Converts the outputs of a model to plain numeric tensors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _NO_NUMBERS = {"string": "strings", "variant": "values of type variant", "resour
 
 
 def comparable(outputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The outputs that hold numbers, by name, and a note for each that is left out.
+    """Return the numeric outputs by name, and a note for each that is left out.
 
-    A ragged tensor becomes its values and its row splits, a sparse one its indices, values and shape. None is no
-    output. ModelFileError where nothing is left.
+    A ragged tensor becomes its values and its row splits; a sparse one its indices, values and shape. None is not an
+    output. ModelFileError if no output is left.
     """
     kept: dict[str, Any] = {}
     left_out: list[str] = []

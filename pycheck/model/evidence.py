@@ -1,4 +1,4 @@
-"""What a Keras model tells without running it: weights that are no numbers, and the epsilons of its normalizations."""
+"""Reads evidence from a Keras model without running it: non-finite weights, and the epsilons of normalizations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..types import NonfiniteWeight, TrainingCall
 
 
 def nonfinite_weights(keras_model: Any) -> tuple[NonfiniteWeight, ...]:
-    """Weights with NaN or infinity, of every layer; none for a model that is no Keras model."""
+    """Return the weights of every layer with NaN or infinity; none if it is not a Keras model."""
     found = []
     for layer in layers_of(keras_model):
         own = [] if getattr(layer, "layers", None) else layer.weights
@@ -24,17 +24,17 @@ def nonfinite_weights(keras_model: Any) -> tuple[NonfiniteWeight, ...]:
 
 
 def epsilons(keras_model: Any) -> dict[str, float]:
-    """By layer name."""
+    """Return the epsilons by layer name."""
     pairs = ((str(layer.name), getattr(layer, "epsilon", None)) for layer in layers_of(keras_model))
     return {name: float(value) for name, value in pairs if isinstance(value, int | float)}
 
 
 def training_calls(keras_model: Any, in_training: Mapping[str, str]) -> tuple[TrainingCall, ...]:
-    """Layers that the model calls with ``training=True``.
+    """Return the layers that the model calls with ``training=True``.
 
-    `in_training` are those that ran so when it was called with ``training=False``, as predict does: Keras 3 hands that
-    on to every layer of a functional model, whatever the layer was called with. Layers that alter images have
-    ``training=True`` as their default, which Keras 3 writes into the file as if the user had asked for it.
+    `in_training` are those that did so when the model was called with ``training=False``, as predict does: in a
+    functional model, Keras 3 passes that on to every layer, and ignores the argument of the layer's call. Layers that
+    alter images have ``training=True`` as default, which Keras 3 writes into the file as if the user had set it.
     """
     asked: dict[str, str] = {}
     for model in (keras_model, *layers_of(keras_model)):
@@ -53,7 +53,7 @@ def _trains_by_default(layer: Any) -> bool:
 
 
 def _calls_in(model: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
-    """The calls that a functional or sequential model consists of: of which layer, with which keywords."""
+    """Yield the calls of a functional or sequential model: the layer and the keywords."""
     functional = getattr(model, "_functional", None) or model
     by_depth = getattr(functional, "_nodes_by_depth", None) or {}
     for node in (node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]):
@@ -71,12 +71,12 @@ def configurations(keras_model: Any) -> dict[str, dict[str, Any]]:
 def _configuration(layer: Any) -> dict[str, Any]:
     try:
         return dict(layer.get_config())
-    except Exception:  # code of the user, which may raise anything; then no argument of this layer is known
+    except Exception:  # the user's code may raise any error; the layer's arguments are then unknown
         return {}
 
 
 def layers_of(model: Any) -> Iterator[Any]:
-    """Every layer, those of nested models and wrapped ones too."""
+    """Return every layer, including those of nested models and wrapped layers."""
     for layer in getattr(model, "layers", None) or ():
         yield layer
         yield from layers_of(layer)

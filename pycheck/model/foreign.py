@@ -1,4 +1,4 @@
-"""Recognition of model files and weights in formats that pycheck does not read, with the file to give instead."""
+"""Recognizes model files and weights in formats that pycheck does not read, and names the file to give instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn a traced function into one plain graph whose variables are constants."""
+"""Turns a traced function into one plain graph whose variables are constants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .messages import one_line
 
 @dataclass(frozen=True, slots=True)
 class FrozenGraph:
-    """A self-contained graph: no variables, control flow as functions (While, If), not lowered.
+    """A self-contained graph without variables; control flow stays as functions (While, If).
 
     `graph_def` is a tf.compat.v1.GraphDef. `inputs` and `outputs` map the model's
     names, in the model's order, to tensor names such as "Identity:0".
@@ -29,7 +29,7 @@ class FrozenGraph:
 def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str, ...]) -> FrozenGraph:
     """Freeze a ConcreteFunction that takes flat tensors and returns a dict by output name.
 
-    Lookup tables become part of the graph, filled before each use. ConversionError for other state.
+    Lookup tables become part of the graph, and are filled before each use. ConversionError for other state.
     """
     from ..graphdef.freezing import frozen_graph
 
@@ -50,7 +50,7 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
     captured = {inner.name: outer for outer, inner in function.graph.captures}
     states = inputs[len(input_names) :]
     embed_tables(graph_def, {_node_name(name): captured[name] for name in states})
-    flat_names = sorted(output_names)  # a dict of outputs is flattened in the order of its keys
+    flat_names = sorted(output_names)  # TensorFlow flattens a dict of outputs in the order of its keys
     by_name = {name: tensor.name for name, tensor in zip(flat_names, function.outputs, strict=True)}
     return FrozenGraph(
         graph_def=graph_def,
@@ -60,7 +60,7 @@ def freeze(function: Any, input_names: tuple[str, ...], output_names: tuple[str,
 
 
 def inputs_of_outputs(frozen: FrozenGraph) -> dict[str, tuple[str, ...]]:
-    """The inputs that each output is computed from."""
+    """Return the inputs that each output depends on."""
     names = {_node_name(tensor): name for name, tensor in frozen.inputs.items()}
     return {
         output: tuple(name for node, name in names.items() if node in needed)
@@ -69,12 +69,12 @@ def inputs_of_outputs(frozen: FrozenGraph) -> dict[str, tuple[str, ...]]:
 
 
 def outputs_of_nodes(frozen: FrozenGraph, node: str) -> tuple[str, ...]:
-    """The outputs that a node of the graph is needed for."""
+    """Return the outputs that depend on a node of the graph."""
     return tuple(output for output, needed in _needed(frozen).items() if node in needed)
 
 
 def called_by_outputs(frozen: FrozenGraph) -> dict[str, set[str]]:
-    """The functions of the graph that each output is computed with, those that functions call among them."""
+    """Return the functions that each output is computed with, including functions that functions call."""
     called = {node.name: set(_called(node)) for node in frozen.graph_def.node}
     by_function = {
         function.signature.name: {name for node in function.node_def for name in _called(node)}
@@ -92,7 +92,7 @@ def called_by_outputs(frozen: FrozenGraph) -> dict[str, set[str]]:
 
 
 def _called(node: Any) -> Iterator[str]:
-    """What may be a function: the operation itself, and those that attributes hold."""
+    """Return names that may be functions: the operation itself, and those in its attributes."""
     yield node.op
     for attr in node.attr.values():
         if attr.HasField("func"):
@@ -101,7 +101,7 @@ def _called(node: Any) -> Iterator[str]:
 
 
 def _needed(frozen: FrozenGraph) -> dict[str, set[str]]:
-    """The nodes that each output is computed from."""
+    """Return the nodes that each output depends on."""
     read = {node.name: [_node_name(ref) for ref in node.input] for node in frozen.graph_def.node}
     found: dict[str, set[str]] = {}
     for output, tensor in frozen.outputs.items():

@@ -1,8 +1,8 @@
-"""Import modules that were written for the Keras of TensorFlow 2.15 and before, with tf_keras as their Keras.
+"""Imports modules that were written for the Keras of TensorFlow 2.15 and before, with tf_keras as their Keras.
 
-In one process `tf.keras` is Keras 3 or tf_keras, as the first import decided. Here `tensorflow`, `tensorflow.keras` and
-`keras` stand for tf_keras while a module is imported, and only in what is imported meanwhile: the module keeps what it
-found, also when its functions run later, and the rest of the process keeps Keras 3.
+In one process `tf.keras` is either Keras 3 or tf_keras, depending on the first import. While a module is imported
+here, `tensorflow`, `tensorflow.keras` and `keras` stand for tf_keras, but only in modules that are imported in that
+time. These modules keep tf_keras, also when their functions run later, and the rest of the process keeps Keras 3.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 _ALIASES = ("tensorflow.keras", "keras")
-#: Modules of the Keras package of old, by those that have their public names today.
+#: Modules of old Keras packages, by the modules that have their public names now.
 _MOVED = {
     "engine": "layers",
     "engine.base_layer": "layers",
@@ -34,7 +34,7 @@ _MOVED = {
 
 @contextmanager
 def keras2_imports() -> Iterator[None]:
-    """Meanwhile an import of Keras, by whichever name, gives tf_keras; afterwards everything is as it was."""
+    """Import tf_keras for every name of Keras within this context; restore everything afterwards."""
     importlib.import_module("tf_keras")
     before = dict(sys.modules)
     tensorflow = sys.modules["tensorflow"]
@@ -55,7 +55,7 @@ def keras2_imports() -> Iterator[None]:
 
 
 def _bound_to_keras2(before: Mapping[str, ModuleType], stand_in: ModuleType) -> set[str]:
-    """What was imported meanwhile and stands for something else, or holds what does, directly or through others."""
+    """Return modules of this context that refer to the stand-in, or to modules that do, directly or indirectly."""
     new = {name: module for name, module in sys.modules.items() if before.get(name) is not module}
     bound = {name for name in new if name in before or _is_alias(name)}
     packages = {"tf_keras"}
@@ -66,7 +66,7 @@ def _bound_to_keras2(before: Mapping[str, ModuleType], stand_in: ModuleType) -> 
 
 
 class _TensorFlow(ModuleType):
-    """TensorFlow with tf_keras for its Keras."""
+    """The tensorflow module with tf_keras as its Keras."""
 
     def __init__(self, tensorflow: ModuleType) -> None:
         super().__init__("tensorflow")
@@ -96,7 +96,7 @@ class _Finder(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._own_spec  # which the import replaced
+        module.__spec__ = self._own_spec  # the import has replaced it
 
 
 def _tf_keras_module(inner: str) -> ModuleType:
@@ -113,13 +113,13 @@ def _is_alias(name: str) -> bool:
 
 
 def _is_user_code(name: str) -> bool:
-    """No part of Python, TensorFlow or pycheck, which may hold Keras 3 and have to stay one."""
+    """Tell whether a module is not part of Python, TensorFlow or pycheck, which may hold Keras 3 and keep it."""
     root = name.partition(".")[0]
     return root not in {*sys.stdlib_module_names, "__main__", "tensorflow", "tf_keras", "pycheck", "tensorflowjs"}
 
 
 def _refers_to(module: Any, packages: Collection[str], tensorflow: ModuleType) -> bool:
-    """Whether a module's globals are, or come from, one of these packages, or are this TensorFlow."""
+    """Tell whether a module's globals are, or come from, one of these packages, or are this TensorFlow."""
     for value in list(vars(module).values()) if isinstance(module, ModuleType) else ():
         bases = value.__mro__ if isinstance(value, type) else (value,)
         names = [value.__name__] if isinstance(value, ModuleType) else [getattr(b, "__module__", None) for b in bases]

@@ -1,4 +1,4 @@
-"""Tell what kind of model a path holds and fingerprint it, without importing TensorFlow."""
+"""Identifies the kind of model of a path and hashes it, without importing TensorFlow."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model on disk. `sha256` is of the file's bytes; a folder's is of all its files with their relative names.
+    """A model on disk. `sha256` is the hash of the file, or of all files of a folder with their relative names.
 
-    A TF.js model's is of its model.json and the shards it names, given as a file or as a folder.
+    For a TF.js model it is the hash of model.json and the shards that it names, given as a file or as a folder.
     """
 
     path: Path
@@ -46,8 +46,7 @@ class ModelSource:
 def identify(path: Path) -> ModelSource:
     """Identify the kind of model at `path`, by its content and not by its suffix.
 
-    Raises ModelFileError for whatever cannot be a whole model: missing, empty,
-    truncated, weights only, a checkpoint, text.
+    ModelFileError for a file that is not a whole model: missing, empty, truncated, weights only, a checkpoint, text.
     """
     path = Path(path)
     if not path.exists():
@@ -71,7 +70,7 @@ def identify(path: Path) -> ModelSource:
 
 
 def read_keras_config(source: ModelSource) -> dict[str, Any]:
-    """The architecture a keras-v3 or keras-h5 file holds, as parsed JSON; nothing is built from it."""
+    """Read the architecture of a keras-v3 or keras-h5 file as parsed JSON; no layer is built."""
     text = _h5_attribute(source.path, "model_config") if source.format == KERAS_H5 else _zip_json(source.path)
     assert text is not None, "identify() has seen it"
     config = _parse_json(source.path, text)
@@ -81,7 +80,7 @@ def read_keras_config(source: ModelSource) -> dict[str, Any]:
 
 
 def read_keras_version(source: ModelSource) -> str | None:
-    """The Keras that wrote a keras-v3 or keras-h5 file, such as "2.15.0"; None where the file does not say."""
+    """Read the version of Keras that wrote a keras-v3 or keras-h5 file, such as "2.15.0"; None if it is not there."""
     if source.format == KERAS_H5:
         return _h5_attribute(source.path, "keras_version") or _h5_attribute(
             source.path, "keras_version", group="model_weights"
@@ -205,9 +204,9 @@ def _h5_attribute(path: Path, name: str, group: str = "/") -> str | None:
 
 
 def _refuse_endless_heap(path: Path) -> None:
-    """ModelFileError where a heap of texts has a gap, as an unfinished download of full length leaves one.
+    """Raise ModelFileError if a heap of texts has a gap, as in an incomplete download of full length.
 
-    HDF5 steps from object to object by their sizes; at free space of size 0 it would step for ever, and Ctrl-C would
+    HDF5 steps from object to object by their sizes. At free space of size 0 it would loop forever, and Ctrl-C would
     not end it. Layout: "Disk Format: Level 1E - Global Heap" in the HDF5 file format specification 3.0.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -222,7 +221,7 @@ def _refuse_endless_heap(path: Path) -> None:
                         f"Cannot read {path}: it is damaged at byte {at}.",
                         "Copy the model again, or save it again.",
                     )
-                at += 16 + (size + 7) // 8 * 8 if index else size  # free space counts its own header
+                at += 16 + (size + 7) // 8 * 8 if index else size  # the size of free space includes its header
             start = content.find(_HEAP, start + 1)
 
 
@@ -268,7 +267,7 @@ def _hash_file(path: Path) -> str:
 
 
 def _hash_artifact(path: Path) -> str:
-    """Hash a model.json and its shards, as far as they exist: loading checks them."""
+    """Hash a model.json and those of its shards that exist; loading checks for missing ones."""
     digest = hashlib.sha256(bytes.fromhex(_hash_file(path)))
     manifest = json.loads(path.read_bytes()).get("weightsManifest")
     for group in manifest if isinstance(manifest, list) else ():
@@ -280,7 +279,7 @@ def _hash_artifact(path: Path) -> str:
 
 
 def _hash_folder(path: Path) -> str:
-    """Length-prefixed names and file hashes, so that no two different folders feed the same bytes."""
+    """Hash length-prefixed names and file hashes, so that two different folders never give the same bytes."""
     digest = hashlib.sha256()
     for file in sorted(item for item in path.rglob("*") if item.is_file()):
         name = file.relative_to(path).as_posix().encode()

@@ -1,8 +1,8 @@
-"""Give a Keras 2 model the lambdas that are arguments of its layers, such as an activation.
+"""Restores lambdas that are arguments of a Keras 2 model's layers, such as an activation.
 
-Keras wrote three things for one: its name "<lambda>" and nothing else, a list that holds its bytecode, which no
-version of tf_keras reads back (tf_keras/src/saving/serialization_lib.py, serialize_keras_object), or an object of the
-class __lambda__, which is read where the file is trusted.
+Keras wrote a lambda in one of three ways: only the name "<lambda>"; a list with its bytecode, which no version of
+tf_keras reads (tf_keras/src/saving/serialization_lib.py, serialize_keras_object); or an object of the class
+__lambda__, which is read if the file is trusted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _GIVEN = "pycheck_given_function"
 
 
 def with_lambdas(path: str, config: Any, objects: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The configuration with a name for every lambda, and the objects with what has these names.
+    """Give every lambda of a configuration a name, and return the objects with these names.
 
-    The one function of `objects` that the configuration does not name stands for all; without one the bytecode is
-    loaded, which whoever calls this has allowed. ModelFileError names the layer where there is neither.
+    A single function of `objects` that the configuration does not name stands for all of them. Otherwise the bytecode
+    is loaded, which the caller has allowed. ModelFileError names the layer if there is neither.
     """
     known = dict(objects)
     text = json.dumps(config)
@@ -45,7 +45,7 @@ def with_lambdas(path: str, config: Any, objects: Mapping[str, Any]) -> tuple[An
 
 
 def is_bytecode(item: Any) -> bool:
-    """Whether this stands for a function in a configuration, as its bytecode, defaults and closure."""
+    """Tell whether this stands for a function in a configuration, as its bytecode, defaults and closure."""
     if not (isinstance(item, dict) and set(item) == {"value"} and isinstance(item["value"], list)):
         return False
     return len(item["value"]) == 3 and isinstance(item["value"][0], str)
@@ -76,7 +76,7 @@ def _loaded(path: str, where: str, code: list[Any]) -> Any:
 
     try:
         return generic_utils.func_load(code, globs={"tf": tf, "K": _backend()})
-    except Exception as error:  # the bytecode of another version of Python
+    except Exception as error:  # the bytecode of a different version of Python
         raise ModelFileError(
             f"Cannot load {path}: {where} is a lambda with bytecode of a different Python version ({error}).",
             "Write the lambda as a function in a Python file, and add --custom-objects your_module:your_function",

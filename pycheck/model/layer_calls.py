@@ -1,4 +1,4 @@
-"""Which tensor of a traced graph is the result of which call of which Keras layer."""
+"""Records which tensor of a traced graph is the result of which call of which Keras layer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 @dataclass(slots=True)
 class LayerCalls:
-    """Filled while a model is called; see `recording`.
+    """The calls of layers, recorded while a model is called; see `recording`.
 
-    `tensors` maps the name of a call to a tensor of the graph. A call is named as the points of a layers artifact
-    are: the layer, with ``outer/inner`` inside of other layers, ``@1`` behind the name for the layer's second call
-    and ``:1`` behind that for a call's second output. Called eagerly, `values` has the results themselves.
-    `in_training` has the layers that were called with ``training=True``, and their classes.
+    `tensors` maps the name of a call to a tensor of the graph. Names are those of the points of a layers artifact: the
+    layer, with ``outer/inner`` within other layers, ``@1`` after the name for the layer's second call, and ``:1``
+    after that for a call's second output. In eager calls, `values` has the results themselves. `in_training` has the
+    layers that were called with ``training=True``, and their classes.
     """
 
     tensors: dict[str, str] = field(default_factory=dict)
@@ -26,14 +26,14 @@ class LayerCalls:
     _counts: Counter[str] = field(default_factory=Counter)
 
     def clear(self) -> None:
-        """Forget everything: the function is traced anew."""
+        """Remove all records, because the function is traced again."""
         self.tensors.clear()
         self.values.clear()
         self.in_training.clear()
         self._counts.clear()
 
     def record(self, layer: Any, call: Callable[[], Any], *, in_training: bool = False) -> Any:
-        """What the call gives. The outermost one is the model's own and has no name."""
+        """Call a layer, and record the result. The outermost call is that of the model and has no name."""
         import tensorflow as tf
 
         where = ""
@@ -55,7 +55,7 @@ class LayerCalls:
                 name = f"{where}:{index}" if index else where
                 if hasattr(tensor, "numpy"):
                     self.values[name] = tensor.numpy()
-                # What a loop computes inside of itself is a tensor of its body, which nobody can ask for.
+                # Results within a loop are tensors of its body, which cannot be fetched.
                 elif isinstance(tensor, tf.Tensor) and getattr(tensor, "graph", None) is graph:
                     self.tensors[name] = tensor.name
         return result
@@ -63,7 +63,7 @@ class LayerCalls:
 
 @contextmanager
 def recording(model: Any, calls: LayerCalls) -> Iterator[None]:
-    """Record every call of a layer, and of an operation of Keras 3, that this thread makes for `model` meanwhile."""
+    """Record every call of a layer, and of an operation of Keras 3, by this thread for `model` within this context."""
     calls.clear()
     with ExitStack() as stack:
         for cls, inner in _callables(model):
@@ -74,7 +74,7 @@ def recording(model: Any, calls: LayerCalls) -> Iterator[None]:
 
 
 def _callables(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Classes whose calls are recorded, each with the class whose calls another one records already."""
+    """Return classes whose calls are recorded, each with the class whose recording already covers it."""
     if any(cls.__module__.startswith("tf_keras.") for cls in type(model).__mro__):
         import tf_keras
 
@@ -83,7 +83,7 @@ def _callables(model: Any) -> Iterator[tuple[Any, Any]]:
     import keras
 
     yield keras.layers.Layer, ()
-    yield keras.Operation, keras.layers.Layer  # a layer's call ends in the operation's
+    yield keras.Operation, keras.layers.Layer  # the call of a layer calls the operation
 
 
 def _recorder(original: Any, recorded_elsewhere: Any, calls: LayerCalls) -> Any:

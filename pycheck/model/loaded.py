@@ -1,4 +1,4 @@
-"""A loaded model: what it takes and gives, its function, its frozen graph, its predictions."""
+"""A loaded model: its signature, its function, its frozen graph, its predictions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .precision import coarsest_float
 if TYPE_CHECKING:
     from .activations import Activations
 
-#: What the results of all layers may take where Keras holds them together.
+#: The most bytes of the results of all layers, if Keras keeps them together.
 _EAGER_BYTES = 1 << 28
 _RANDOM = re.compile("Random|TruncatedNormal|Multinomial")
 
@@ -32,11 +32,9 @@ _RANDOM = re.compile("Random|TruncatedNormal|Multinomial")
 class Model:
     """The model in Python, in inference mode.
 
-    `info` has its signature: names as the model has them, the sample axis first.
-    `keras_model` is the Keras 3 or tf_keras model, or None for a SavedModel and for a TF.js model.
-    `frozen` is given where the model is a graph of constants from the start.
-    `notes` says what a reader should know of how it was loaded; `timings_s` what that cost.
-    One thread at a time.
+    `info` has its signature: names as in the model, the sample axis first. `keras_model` is the Keras 3 or tf_keras
+    model, or None for a SavedModel and for a TF.js model. `frozen` is given if the model is a graph of constants from
+    the start. `notes` are for the report; `timings_s` has the time of loading. It is not thread-safe.
     """
 
     def __init__(
@@ -58,35 +56,38 @@ class Model:
 
     @property
     def own(self) -> OwnPredict | None:
-        """The user's own `predict`, or the signature of a SavedModel; None where there is neither."""
+        """Return the user's own `predict`, or the signature of a SavedModel; None if there is neither."""
         signature, total = self.info.signature, self.activations.total
         apart = signature.fixed_batch is None and all(spec.has_sample_axis for spec in signature.outputs)
         return OwnPredict.of(self._traced, max(1, _EAGER_BYTES // (4 * total)) if apart else None)
 
     @property
     def training_calls(self) -> Mapping[str, str]:
-        """Layers that run in training mode when the model predicts, with their classes."""
+        """Return the layers that run in training mode when the model predicts, with their classes."""
         return self._traced.training_calls
 
     @property
     def random_operations(self) -> tuple[str, ...]:
-        """Operations of a Keras model that draw other numbers at each call."""
+        """Return the operations of a Keras model that draw random numbers at each call."""
         graph = self._traced.function.graph
         types = sorted({op.type for op in graph.get_operations() if op.op_def.is_stateful and _RANDOM.search(op.type)})
         return tuple(types) if self.keras_model is not None else ()
 
     @cached_property
     def precision(self) -> str | None:
-        """The coarsest float type below float32 in which the model computes; None where that is float32, or unknown."""
+        """Return the coarsest float type below float32 in which the model computes.
+
+        None if it is float32, or unknown.
+        """
         try:
             return coarsest_float(self._frozen.graph_def)
         except ConversionError:  # whoever needs the graph itself will say so
             return None
 
     def in_shapes(self, tensors: Tensors, *, free_samples: bool = False) -> Model:
-        """The same Keras model, traced for exactly the shapes of these inputs; kept for the next call.
+        """Trace the same Keras model for exactly the shapes of these inputs; the result is cached.
 
-        With `free_samples` any number of samples goes, and the other sizes are fixed.
+        With `free_samples` the number of samples is free, and the other sizes are fixed.
         """
         whole = (tuple(tensors[spec.name].shape) for spec in self.info.signature.inputs)
         shapes = tuple((None, *shape[1:]) if free_samples and shape else shape for shape in whole)
@@ -96,7 +97,7 @@ class Model:
         return self._in_shapes[shapes]
 
     def frozen(self) -> FrozenGraph:
-        """The model as one graph with constants for variables; made at the first call and kept.
+        """Freeze the model to one graph with constants for variables; the result is cached.
 
         ConversionError for state that cannot become a constant.
         """
@@ -104,7 +105,7 @@ class Model:
 
     @property
     def inputs_of_outputs(self) -> Mapping[str, tuple[str, ...]]:
-        """The inputs that each output is computed from; none where there is no frozen graph."""
+        """Return the inputs that each output depends on; none without a frozen graph."""
         try:
             return inputs_of_outputs(self._frozen)
         except ConversionError:  # whoever needs the graph itself will say so
@@ -112,7 +113,7 @@ class Model:
 
     @property
     def casts_inside(self) -> Mapping[str, tuple[str, ...]]:
-        """The integer types that loops and branches behind outputs cast floats to; none without a frozen graph."""
+        """Return the integer types of casts within loops and branches before outputs; none without a frozen graph."""
         try:
             return casts_inside(self._frozen)
         except ConversionError:  # whoever needs the graph itself will say so
@@ -120,9 +121,9 @@ class Model:
 
     @property
     def layer_tensors(self) -> Mapping[str, str]:
-        """The result of every call of a Keras layer, by its name (see `LayerCalls`), as a tensor of `frozen`.
+        """Return the result of every call of a Keras layer, by its name (see `LayerCalls`), as a tensor of `frozen`.
 
-        Without those that freezing left out; none where the model has no Keras layers.
+        Results that freezing removed are left out; none if the model has no Keras layers.
         """
         known = {node.name for node in self._frozen.graph_def.node}
         return {name: tensor for name, tensor in self._traced.layer_tensors.items() if tensor.split(":")[0] in known}
@@ -143,14 +144,14 @@ class Model:
             return Activations()
 
     def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
-        """Outputs by name, for inputs by name; each (samples, ...), in the precision the model has itself.
+        """Compute outputs by name from inputs by name; each (samples, ...), in the model's own precision.
 
-        bfloat16, which NumPy lacks, comes back as float32, which holds it exactly.
+        bfloat16, which NumPy lacks, becomes float32, which holds it exactly.
         """
         import tensorflow as tf
 
         flat = [tf.constant(tensors[spec.name], dtype=spec.dtype) for spec in self.info.signature.inputs]
-        with nullcontext() if self._ran_before else without_native_noise():  # XLA announces itself once
+        with nullcontext() if self._ran_before else without_native_noise():  # XLA prints a message once
             named = self._traced.function(*flat)
         self._ran_before = True
         outputs = {spec.name: named[spec.name] for spec in self.info.signature.outputs}
@@ -189,6 +190,6 @@ class Model:
             return input_hints(self._frozen, self.info.signature, self.layer_tensors)
         except ConversionError:  # whoever needs the graph itself will say so
             return {}
-        except Exception as error:  # whatever TensorFlow says of a graph that is odd: the run goes on without hints
+        except Exception as error:  # TensorFlow may raise any error; the run continues without hints
             self.notes = (*self.notes, f"the expected values of the inputs are unknown: {one_line(error)}")
             return {}

@@ -1,4 +1,4 @@
-"""Load any model that pycheck reads, in the Keras that wrote it."""
+"""Loads any model that pycheck reads, with the Keras that wrote it."""
 
 from __future__ import annotations
 
@@ -49,14 +49,13 @@ def load(
 ) -> Model:
     """Load `model`, a ModelSource or a live keras.Model (Keras 3 or tf_keras), in inference mode.
 
-    A file written by Keras 2 is run by Keras 2 (the package tf_keras), because Keras 3
-    computes some of its layers otherwise (hard_sigmoid has another slope); its custom objects
-    are imported with tf_keras as their Keras. Those that are Keras 3 classes nevertheless decide
-    for Keras 3.
+    Keras 2 (the package tf_keras) runs a file that Keras 2 wrote, because Keras 3 computes some of its layers
+    differently (hard_sigmoid has a different slope). Its custom objects are imported with tf_keras as their Keras. If
+    they are nevertheless Keras 3 classes, Keras 3 runs the file.
 
-    `custom_objects` are "module:attribute". `trust` allows code that the file itself
-    carries (Lambda layers, pickled functions). `signature` names one of a SavedModel's. Raises ModelFileError;
-    UsageError for a signature of what has none.
+    `custom_objects` are "module:attribute". `trust` allows code within the file (Lambda layers, pickled functions).
+    `signature` names one of a SavedModel's. ModelFileError for a file that cannot be loaded; UsageError for a
+    signature of a model without signatures.
     """
     if signature is not None and not (isinstance(model, ModelSource) and model.format == sources.SAVED_MODEL):
         raise UsageError(
@@ -81,7 +80,7 @@ def load(
 
 
 def _refuse_early(source: ModelSource, trust: bool) -> None:
-    """Refuse a file before TensorFlow is imported, which takes seconds."""
+    """Reject a file before TensorFlow is imported, which takes seconds."""
     if source.format in (sources.KERAS_H5, sources.KERAS_V3) and not trust:
         check_keras_config(source, sources.read_keras_config(source))
 
@@ -101,7 +100,7 @@ def _object_hash(model: Any) -> str:
     """Hash the architecture and all weights; without a configuration, the class and all weights."""
     try:
         config = model.to_json()
-    except Exception:  # any custom get_config may fail in its own way
+    except Exception:  # a custom get_config may raise any error
         config = f"{type(model).__module__}.{type(model).__qualname__}"
     digest = hashlib.sha256(config.encode())
     for variable in model.weights:
@@ -125,7 +124,7 @@ def _load_saved_model(source: ModelSource, trust: bool, signature: str | None) -
 
 
 def _refuse_random(source: ModelSource, traced: Traced) -> None:
-    """Keras exports layers such as RandomFlip as they are in training: the folder predicts at random in Python too."""
+    """Reject an export with layers such as RandomFlip, which Keras exports in training mode: it predicts at random."""
     state = state_of(traced.function)
     if state.draws_random:
         layers = ", ".join(dict.fromkeys(write.layer for write in state.read))
@@ -137,7 +136,7 @@ def _refuse_random(source: ModelSource, traced: Traced) -> None:
 
 
 def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: bool) -> Model:
-    version = sources.read_keras_version(source) or "2"  # files older than the attribute are of Keras 1 or 2
+    version = sources.read_keras_version(source) or "2"  # files without the attribute are from Keras 1 or 2
     is_old = version.startswith(("1", "2"))
     if is_old:
         import_tf_keras()
@@ -163,7 +162,7 @@ def _load_keras_file(source: ModelSource, custom_objects: Sequence[str], trust: 
 
 
 def _import_for_keras2(references: Sequence[str]) -> dict[str, Any]:
-    """Objects whose modules mean tf_keras when they say keras; Keras 3 where they ask for what it alone has."""
+    """Import objects with tf_keras as their Keras; with Keras 3 if they need something that only Keras 3 has."""
     try:
         with keras2_imports():
             return import_custom_objects(references)
@@ -172,21 +171,21 @@ def _import_for_keras2(references: Sequence[str]) -> dict[str, Any]:
 
 
 def _functions_of_old_applications() -> dict[str, Any]:
-    """MobileNets that keras.applications wrote until Keras 2.2.2 name a function of their own module."""
+    """Return the functions that MobileNets of keras.applications up to Keras 2.2.2 name."""
     import tensorflow as tf
 
     return {"relu6": tf.nn.relu6}
 
 
 def _imports_any_module() -> bool:
-    """Whether the installed Keras 3 imports the modules that a file names: before 3.9 it did (CVE-2025-1550)."""
+    """Tell whether the installed Keras 3 imports modules that a file names, as before 3.9 (CVE-2025-1550)."""
     import keras
 
     return _release(keras.__version__) < (3, 9)
 
 
 def _refuse_foreign_classes(source: ModelSource, objects: Mapping[str, Any], keras2: bool) -> None:
-    """tf_keras would import whatever module the file names; here only what was given or is registered is known."""
+    """Reject classes that are not given or registered, because tf_keras would import any module that a file names."""
     saving = importlib.import_module("tf_keras" if keras2 else "keras").saving
     for name, registered in foreign_classes(sources.read_keras_config(source)):
         if saving.get_registered_object(registered, custom_objects=dict(objects)) is None:
@@ -205,7 +204,7 @@ def _are_keras3(objects: Mapping[str, Any]) -> bool:
 
 
 def _deserialize(source: ModelSource, keras2: bool, objects: Mapping[str, Any], trust: bool, config: Any) -> Any:
-    """`config` is read in place of the file's own, unless it is None."""
+    """Load a file with its Keras; `config` replaces the file's own configuration unless it is None."""
     package = importlib.import_module("tf_keras" if keras2 else "keras")
     with _with_suffix(source) if config is None else _with_config(source, config) as path:
         try:
@@ -218,7 +217,7 @@ def _deserialize(source: ModelSource, keras2: bool, objects: Mapping[str, Any], 
 
 @contextmanager
 def _with_suffix(source: ModelSource) -> Iterator[Path]:
-    """Keras tells formats apart by suffix: a file without the right one is loaded through a link that has it."""
+    """Link a file without the right suffix to a name that has it, because Keras recognizes formats by suffix."""
     suffixes = (".keras",) if source.format == sources.KERAS_V3 else (".h5", ".hdf5")
     if source.path.suffix in suffixes and not source.path.name.endswith(".weights.h5"):
         yield source.path
@@ -231,7 +230,7 @@ def _with_suffix(source: ModelSource) -> Iterator[Path]:
 
 @contextmanager
 def _with_config(source: ModelSource, config: Any) -> Iterator[Path]:
-    """A copy of a file of Keras 2 with another architecture."""
+    """Copy a file of Keras 2 with a different configuration."""
     with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
         copy = Path(folder) / ("model.keras" if source.format == sources.KERAS_V3 else "model.h5")
         if source.format == sources.KERAS_V3:
@@ -258,7 +257,7 @@ def _write_architecture(file: Path, config: Any) -> None:
         content.attrs["model_config"] = json.dumps(config)
         weights = content["model_weights"].attrs
         if str(weights.get("keras_version", "")).startswith("1"):
-            del weights["keras_version"]  # which tf_keras takes for Keras 1 only where nothing is said
+            del weights["keras_version"]  # without a version, tf_keras assumes Keras 1
 
 
 def _loading_error(source: ModelSource, error: Exception, library: str) -> ModelFileError:
@@ -305,7 +304,7 @@ def _is_operation(name: str) -> bool:
 
 
 def import_custom_objects(references: Sequence[str]) -> dict[str, Any]:
-    """Objects by the names under which Keras may look for them; the current directory is importable."""
+    """Import objects, with the names that Keras may use for them; the current directory is importable."""
     objects: dict[str, Any] = {}
     with _current_directory_importable():
         for reference in references:

@@ -1,8 +1,8 @@
-"""Say in full what an HDF5 file of an older Keras left to the defaults of its time, or called by other names.
+"""Adds to the configuration of an old HDF5 file the defaults and names that its version of Keras implied.
 
-tf_keras fills what a configuration lacks with the defaults of today. A key is lacking where the Keras that wrote the
-file did not know it: `reset_after` of GRU came with Keras 2.1 as False and became True in TensorFlow 2.0; Keras 1 had
-other names for most arguments and some classes. Sources: keras/layers/recurrent.py of Keras 2.1.0 and 2.0.8,
+tf_keras uses its own defaults for missing keys. A key is missing if the Keras that wrote the file did not have it:
+`reset_after` of GRU was added in Keras 2.1 as False and became True in TensorFlow 2.0. Keras 1 had different names for
+most arguments and some classes. Sources: keras/layers/recurrent.py of Keras 2.1.0 and 2.0.8,
 keras/legacy/interfaces.py of Keras 2.2.4, and the release notes of TensorFlow 2.0.
 """
 
@@ -16,7 +16,7 @@ from ..errors import ModelFileError
 
 Config = dict[str, Any]
 
-#: Layers that only a GPU runs, by the layer that computes the same from the same weights everywhere.
+#: Layers that only run on a GPU, and the layers that compute the same from the same weights on any device.
 _CUDNN: Mapping[str, tuple[str, Config]] = {
     "CuDNNGRU": ("GRU", {"recurrent_activation": "sigmoid", "reset_after": True, "use_bias": True}),
     "CuDNNLSTM": ("LSTM", {"recurrent_activation": "sigmoid", "use_bias": True}),
@@ -32,7 +32,7 @@ _KERAS1_CLASSES: Mapping[str, str] = {
     "SeparableConvolution2D": "SeparableConv2D",
 }
 
-#: Arguments of Keras 1 by those of Keras 2, for every layer that has them.
+#: Arguments of Keras 1 and their names in Keras 2, for every layer that has them.
 _KERAS1_ARGUMENTS: Mapping[str, str] = {
     "atrous_rate": "dilation_rate",
     "bias": "use_bias",
@@ -52,9 +52,9 @@ _KERAS1_ARGUMENTS: Mapping[str, str] = {
     "subsample_length": "strides",
 }
 _KERAS1_ALONE = frozenset({"W_regularizer", "b_regularizer", "border_mode", "dim_ordering", "init", "nb_filter"})
-#: Layers whose `output_dim` Keras 2 calls `units`; an Embedding keeps it.
+#: Layers whose `output_dim` is `units` in Keras 2; an Embedding keeps the name.
 _WITH_UNITS = frozenset({"ConvLSTM2D", "Dense", "GRU", "Highway", "LSTM", "MaxoutDense", "SimpleRNN"})
-#: Arguments of Keras 1 that matter to training alone, or to how fast it is.
+#: Arguments of Keras 1 that change only training, or only the speed.
 _KERAS1_DROPPED = frozenset(
     {"W_constraint", "W_regularizer", "U_regularizer", "activity_regularizer", "b_constraint", "b_regularizer"}
     | {"beta_init", "beta_regularizer", "consume_less", "forget_bias_init", "gamma_init", "gamma_regularizer", "init"}
@@ -68,7 +68,7 @@ _MERGES: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class _Changes:
-    """Names of layers by what was said for them."""
+    """The names of changed layers, by the change."""
 
     version: str
     reset_after: list[str] = field(default_factory=list)
@@ -88,9 +88,9 @@ class _Changes:
 
 
 def said_in_full(config: Any, version: str, path: str) -> tuple[Any, tuple[str, ...]]:
-    """A configuration that means today what it meant when it was written, and notes of what was changed.
+    """Convert a configuration so that it means the same in tf_keras, with notes of the changes.
 
-    `version` is of the Keras that wrote it. ModelFileError for an argument of Keras 1 that no later Keras has.
+    `version` is that of the Keras that wrote it. ModelFileError for an argument of Keras 1 that no later Keras has.
     """
     changes = _Changes(version)
     changed = _Rewriter(changes, path, version.startswith("1") or _is_of_keras1(config))(config)
@@ -98,7 +98,7 @@ def said_in_full(config: Any, version: str, path: str) -> tuple[Any, tuple[str, 
 
 
 def _is_of_keras1(item: Any) -> bool:
-    """Files of Keras 1.0 do not say their version."""
+    """Detect Keras 1.0, whose files do not contain a version, by its names."""
     if isinstance(item, list):
         return any(map(_is_of_keras1, item))
     return isinstance(item, dict) and (

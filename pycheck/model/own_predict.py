@@ -1,4 +1,4 @@
-"""What the user gets without pycheck: `predict` of a Keras model, or the signature of a SavedModel."""
+"""Calls the user's own code: `predict` of a Keras model, or the signature of a SavedModel."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .layer_calls import LayerCalls, recording
 
 @dataclass(frozen=True, slots=True)
 class OwnPredict:
-    """Calls it with tensors by the names of the inputs, and gives arrays by the names of the outputs."""
+    """A callable that takes tensors by the names of the inputs, and returns arrays by the names of the outputs."""
 
     target: Target
-    names: tuple[str, ...]  # of the inputs
-    outputs: frozenset[str]  # that are compared
+    names: tuple[str, ...]  # names of the inputs
+    outputs: frozenset[str]  # names of the compared outputs
     is_keras: bool
-    assigns: bool  # whether predicting changes the model's own variables
-    at_once: int | None = None  # samples that Keras computes eagerly together; None where it has to be all of them
+    assigns: bool  # whether predict changes the model's own variables
+    at_once: int | None = None  # samples that Keras computes together eagerly; None for all
 
     @classmethod
     def of(cls, traced: Traced, at_once: int | None = None) -> OwnPredict | None:
-        """None where there is nothing to call: a TF.js model, or a Keras model of several arguments."""
+        """Make it for a model; None for a TF.js model, or a Keras model with several arguments."""
         target = traced.target
         if target is None:
             return None
@@ -46,21 +46,22 @@ class OwnPredict:
 
     @property
     def is_overridden(self) -> bool:
-        """Whether the class of the model has a `predict` or a `predict_step` of its own."""
+        """Tell whether the class of the model has its own `predict` or `predict_step`."""
         if not self.is_keras:
             return False
         methods = (getattr(type(self.target.owner), name) for name in ("predict", "predict_step"))
         return any(not method.__module__.startswith(("keras.", "tf_keras.")) for method in methods)
 
     def __call__(self, tensors: Tensors, *, eagerly: bool = True) -> dict[str, Array]:
-        """One batch. Keras computes `eagerly` what it else makes a graph of, which takes far longer; the same numbers.
+        """Run one batch.
 
-        Eagerly, Keras holds the results of all layers until the last one ends, so it gets `at_once` samples at a time;
-        a model whose samples influence one another gives other numbers then. Whatever the model raises goes through.
+        With `eagerly`, Keras does not compile a graph, which takes far longer and gives the same numbers. In eager
+        mode, Keras keeps the results of all layers until the last one ends, so it gets `at_once` samples at a time. A
+        model whose samples influence one another then gives different numbers. Any error of the model is raised.
         """
         flat = self._flat(tensors)
         if not self.is_keras:
-            with without_native_noise():  # the optimizer of its graph cannot estimate what some operations cost
+            with without_native_noise():  # the graph optimizer prints errors about the cost of some operations
                 return self._named(self.target.call(flat))
         assert self.target.pack is not None
         packed, size = self.target.pack(flat), max((len(tensor) for tensor in flat), default=1)
@@ -95,7 +96,7 @@ class OwnPredict:
 
 @contextmanager
 def _running(model: Any, eagerly: bool) -> Iterator[None]:
-    """Keras's two ways to predict; what the model had for it before is put back."""
+    """Set one of Keras's two ways to predict within this context, and restore the model's setting afterwards."""
     before = model._run_eagerly if hasattr(model, "_run_eagerly") else model.run_eagerly
     function = model.predict_function
     model.predict_function, model.run_eagerly = None, eagerly
@@ -106,7 +107,7 @@ def _running(model: Any, eagerly: bool) -> Iterator[None]:
 
 
 def _assigns(function: Any) -> bool:
-    """Whether a ConcreteFunction writes to a variable, in a function that it calls as well."""
+    """Tell whether a ConcreteFunction writes to a variable, also in a function that it calls."""
     graph_def = function.graph.as_graph_def()
     bodies = [graph_def.node, *(inner.node_def for inner in graph_def.library.function)]
     return any(node.op.startswith("Assign") for body in bodies for node in body)

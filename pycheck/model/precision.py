@@ -1,13 +1,13 @@
-"""Which float type below float32 a graph computes in, as models with a mixed dtype policy do."""
+"""Finds the float type below float32 in which a graph computes, as in models with a mixed dtype policy."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: By number in TensorFlow's DataType (tensorflow/core/framework/types.proto); the coarsest first.
+#: Types by their number in TensorFlow's DataType (tensorflow/core/framework/types.proto), the coarsest first.
 _HALVES = {14: "bfloat16", 19: "float16"}
-#: These hold, convert, compare, select or move values and round none: weights that are stored in half floats, such as a
-#: table of embeddings, and computed with in float32.
+#: Operations that store, convert, compare, select or move values without rounding. They do not show the precision of
+#: computations: weights in half floats, such as a table of embeddings, may be used in float32.
 _NOT_COMPUTED = {
     "Cast", "Const", "Identity", "IdentityN", "NoOp", "Placeholder", "PlaceholderWithDefault", "Snapshot",
     "StopGradient", "PreventGradient", "Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond", "EnsureShape",
@@ -31,7 +31,7 @@ _NOT_COMPUTED = {
 
 
 def coarsest_float(graph_def: Any) -> str | None:
-    """bfloat16 or float16 if a node of the GraphDef, or of its functions, computes in it; else None."""
+    """Return bfloat16 or float16 if a node of the GraphDef, or of its functions, computes in it; else None."""
     found = set()
     for nodes in (graph_def.node, *(function.node_def for function in graph_def.library.function)):
         for node in nodes:

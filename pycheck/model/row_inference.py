@@ -1,20 +1,20 @@
-"""Infer, without running a model, how many rows each of its outputs has for a number of rows of its inputs."""
+"""Infers, without running a model, how many rows each output has for a number of rows of the inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: A constant of more bytes is replaced by its shape: it could only be a weight, and weights are large.
+#: A constant of more bytes is replaced by its shape, because it must be a weight.
 _LARGEST_CONSTANT = 4096
 
 
 def inferred_shapes(function: Any, rows: Mapping[int, int]) -> list[tuple[int | None, ...] | None] | None:
-    """Shapes of the flat outputs of a ConcreteFunction, None for an unknown size or rank.
+    """Infer the shapes of the flat outputs of a ConcreteFunction; None for an unknown size or rank.
 
-    `rows` gives the first size of an input by its position; the sizes that it leaves open stay open. TensorFlow's
-    graph optimizer (GraphProperties) infers the shapes, through functions and through what is computed from
-    tf.shape, in milliseconds. None if it does not accept these sizes together.
+    `rows` gives the first size of an input by its position; None leaves it open. TensorFlow's graph optimizer
+    (GraphProperties) infers the shapes, through functions and through values computed from tf.shape, in milliseconds.
+    None if it does not accept these sizes together.
     """
     from ..graphdef.internals import grappler_item, meta_graph_pb2
 
@@ -24,22 +24,22 @@ def inferred_shapes(function: Any, rows: Mapping[int, int]) -> list[tuple[int | 
     meta_graph.collection_def["train_op"].node_list.value.extend(dict.fromkeys(names))
     try:
         properties = grappler_item.Item(meta_graph).GetOpProperties()
-    except (RuntimeError, ValueError, TypeError):  # sizes that contradict one another, in whichever operation
+    except (RuntimeError, ValueError, TypeError):  # sizes that contradict one another, in any operation
         return None
     return [_shape(properties.get(output.op.name, ()), output.value_index) for output in function.outputs]
 
 
 def operations(function: Any) -> Iterator[str]:
-    """Operations of a ConcreteFunction's graph and of every function that it may call."""
+    """Yield the operations of a ConcreteFunction's graph and of every function that it may call."""
     graph_def = function.graph.as_graph_def()
     for nodes in (graph_def.node, *(each.node_def for each in graph_def.library.function)):
         yield from (node.op for node in nodes)
 
 
 def _with_fixed_inputs(function: Any, rows: Mapping[int, int]) -> Any:
-    """The graph with a variable of known shape for every input, every captured variable and every large constant.
+    """Replace every input, captured variable and large constant of the graph by a variable of known shape.
 
-    A placeholder counts as fed, and what is fed is taken to have any shape.
+    A placeholder would count as fed, and a fed value may have any shape.
     """
     import tensorflow as tf
 

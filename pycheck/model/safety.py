@@ -1,4 +1,4 @@
-"""Refuses models whose loading would run code of their author, before anything is loaded."""
+"""Rejects models whose loading would run code of their author, before they are loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .lambdas import is_bytecode
 _NAMESPACES_WITH_EFFECTS = ("io.", "raw_ops.", "saved_model.", "train.", "data.", "summary.", "compat.", "debugging.")
 _FUNCTIONS_THAT_CALL_PYTHON = frozenset({"py_function", "numpy_function", "function", "map_fn", "load_op_library"})
 
-#: Graph operations that read or write files, or call Python. Restoring variables is TensorFlow's own, outside of these.
+#: Graph operations that read or write files, or call Python, except those with which TensorFlow restores variables.
 _GRAPH_OPS_WITH_EFFECTS = frozenset(
     {
         "EagerPyFunc",
@@ -38,7 +38,7 @@ _GRAPH_OPS_WITH_EFFECTS = frozenset(
 
 
 def check_keras_config(source: ModelSource, config: dict[str, Any]) -> None:
-    """ModelFileError naming the first layer of `config` that carries Python code or calls TensorFlow by name."""
+    """Raise ModelFileError for the first layer of `config` with Python code or a TensorFlow function by name."""
     for layer, what in _code_in(config, layer="the model"):
         raise ModelFileError(
             f"{source.path}: {layer} {what}, which would run code from the file.",
@@ -47,7 +47,7 @@ def check_keras_config(source: ModelSource, config: dict[str, Any]) -> None:
 
 
 def foreign_classes(config: Any) -> Iterator[tuple[str, str]]:
-    """Pairs (class name, registered name) of what a file takes from outside of Keras; old HDF5 files name no module."""
+    """Yield (class name, registered name) for classes from outside of Keras; old HDF5 files name no module."""
     if isinstance(config, dict):
         name, module = config.get("class_name"), config.get("module")
         if isinstance(name, str) and "module" in config and not _is_of_keras(module):
@@ -57,22 +57,22 @@ def foreign_classes(config: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_of_keras(module: object) -> bool:
-    """Keras's own, save for its tools, some of which download or unpack files."""
+    """Tell whether a module is part of Keras, except its tools, some of which download or unpack files."""
     parts = str(module).split(".")
     return parts[0] == "builtins" or (parts[0] in ("keras", "tf_keras") and not {"utils", "saving"} & set(parts))
 
 
 def check_saved_model(source: ModelSource, trust: bool = False) -> tuple[frozenset[str], ...]:
-    """The tags of each graph in a SavedModel; none where its file is text.
+    """Return the tags of each graph in a SavedModel; none if its file is text.
 
-    ModelFileError naming a graph operation that reads or writes files or calls Python, unless it is trusted.
+    ModelFileError naming a graph operation that reads or writes files or calls Python, unless the model is trusted.
     """
     from ..graphdef.internals import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
     file = source.path / "saved_model.pb"
     if not file.is_file():
-        return ()  # saved_model.pbtxt: TensorFlow parses it
+        return ()  # TensorFlow parses a saved_model.pbtxt
     try:
         proto.ParseFromString(file.read_bytes())
     except Exception as error:
@@ -94,7 +94,7 @@ def check_saved_model(source: ModelSource, trust: bool = False) -> tuple[frozens
 
 
 def _code_in(item: Any, layer: str) -> Iterator[tuple[str, str]]:
-    """Pairs (the layer concerned, what it has) for every place where a config carries code."""
+    """Yield (layer, kind of code) for every place in a configuration with code."""
     if isinstance(item, list):
         for value in item:
             yield from _code_in(value, layer)

@@ -1,13 +1,13 @@
 """Decides which inputs and outputs of a model have a sample axis: a first axis with one row for each sample.
 
-Whatever counts, cuts or names samples asks `TensorSpec.has_sample_axis`, and this module alone decides it.
+All code that counts, cuts or names samples reads `TensorSpec.has_sample_axis`, and only this module decides it.
 Neither the rank nor an open first size is enough: boxes after non-maximum suppression are [?, 4] for one image, and
-one long waveform is [?], where the axis is time. The rule, the cheapest evidence first:
+the axis of one long waveform [?] is time. The rule, with the cheapest evidence first:
 
-1. A scalar has none.
+1. A scalar has no sample axis.
 2. An output whose first size is known for every number of rows of the inputs: it has one if, and only if, it has
    as many rows as the inputs, for two numbers of rows. So `reshape(x, [-1, 4])`, a constant table of anchors and
-   a mean that keeps its dimensions have none. Shape inference tells this without running the model.
+   a mean that keeps its dimensions have none. Shape inference finds this without running the model.
 3. An output whose first size depends on values, or comes out of a loop: the model runs on 2, 3 and 5 rows, with
    zeros among them and the last row like the first, and it has one if it gives as many rows each time. So the
    result of an LSTM has one; those of a where, a unique or a non-maximum suppression have none, although their
@@ -19,15 +19,15 @@ one long waveform is [?], where the axis is time. The rule, the cheapest evidenc
    do: the model runs on 24 rows of all inputs and on 12 of all, and fails once this input alone has the fewer. Where
    an input is an image or a video, the numbers are 6 and 3. Where shape inference refuses equal numbers, an input
    has one if it alone determines the rows of an output. An input of a fixed first size has one if that is 1, a
-   batch of one, or if some output has one.
-7. Rows that influence one another are no samples: an input of a waveform is also followed by an output of as many
+   batch of one, or if an output has one.
+7. Rows that influence one another are not samples: an input of a waveform is also followed by an output of as many
    values, if the model filters it. For the inputs of step 6 the model runs twice on 8 rows (or on the fixed N), which
    differ in the first. No output keeps its other rows: there is no sample axis. Inputs of rank 4 and more are left
    out, because images and videos come in batches and cost the most.
 
-A model that fails on made values, draws random numbers or changes its variables is not run; then step 3 and step 7
-believe what the open or equal first sizes suggest. The same holds for a model that does not come to an end: a loop may
-end for certain values only, so TensorFlow is told to stop after a time.
+A model that fails on generated values, draws random numbers or changes its variables is not run. Steps 3 and 7 then
+follow the open or equal first sizes. The same holds for a model that does not end: a loop may end only for certain
+values, so TensorFlow stops after a time limit.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from ..system.quiet import without_native_noise
 from ..types import Array, Signature, TensorSpec, is_exact
 from .row_inference import inferred_shapes, operations
 
-#: Two numbers of rows that no model has as a size of its own.
+#: Two numbers of rows that no model has as a fixed size.
 _ROWS, _OTHER_ROWS = 1009, 2003
 _RUN_ROWS = (2, 3, 5)
-#: Numbers of rows that no open inner axis has. They share their factors, so that no reshaping or splitting tells them
-#: apart; the second are for images and videos, which cost the most.
+#: Numbers of rows that no open inner axis has. They share their factors, so that reshaping or splitting does not
+#: distinguish them; the second pair is for images and videos, which cost the most.
 _BOUND_ROWS, _FEW_ROWS = (24, 12), (6, 3)
 _INDEPENDENT_ROWS = 8
 _LARGEST_RANK_RUN = 3
 _IMAGE_SIZE, _LENGTH = 64, 8
-#: What a model may take for one run on a few rows; one that takes longer is taken for endless.
+#: The most seconds for one run on a few rows; a model that takes longer counts as endless.
 _LONGEST_RUN_S = 30.0
 _NEVER_RUN = ("Assign", "Random", "Multinomial", "PyFunc", "Print", "WriteFile")
 
@@ -99,7 +99,10 @@ class _Decision:
         return [position in inputs for position in range(len(self.given.inputs))], outputs
 
     def _candidates(self) -> list[int]:
-        """Positions of the inputs with an open first size; where there is none, of those of the first fixed one."""
+        """Return the positions of the inputs with an open first size.
+
+        If there are none, those with the first fixed size.
+        """
         shapes = [spec.shape for spec in self.given.inputs]
         if opened := [position for position, shape in enumerate(shapes) if shape and shape[0] is None]:
             return opened
@@ -129,7 +132,7 @@ class _Decision:
         return self._run_for(has, undecided, candidates, _RUN_ROWS)
 
     def _shapes(self, rows: Mapping[int, int]) -> dict[str, Any]:
-        """Inferred shapes by output name: a dict of outputs is flattened in the order of its keys."""
+        """Return inferred shapes by output name; TensorFlow flattens a dict of outputs in the order of its keys."""
         shapes = inferred_shapes(self.function, rows)
         names = sorted(spec.name for spec in self.given.outputs)
         return dict(zip(names, shapes, strict=True)) if shapes else {}
@@ -137,7 +140,7 @@ class _Decision:
     def _run_for(
         self, has: Sequence[bool], undecided: Sequence[bool], positions: Sequence[int], sizes: Sequence[int]
     ) -> list[bool]:
-        """`has`, where the outputs that are undecided are decided by running the model on so many rows."""
+        """Decide the outputs that are undecided, by running the model on so many rows."""
         if not any(undecided):
             return list(has)
         counts: list[Mapping[str, int | None]] = []
@@ -146,7 +149,7 @@ class _Decision:
             for position in positions:
                 made[position][-1] = made[position][0]
             values = self._run(made)
-            if values is None:  # what an open first size suggests
+            if values is None:  # the value that an open first size suggests
                 return [known or unknown for known, unknown in zip(has, undecided, strict=True)]
             counts.append({name: len(value) if value.ndim else None for name, value in values.items()})
         return [
@@ -155,7 +158,7 @@ class _Decision:
         ]
 
     def _followed(self, candidates: Sequence[int], outputs: Sequence[bool]) -> list[int]:
-        """The inputs whose number of rows, changed alone, changes that of an output with a sample axis."""
+        """Return the inputs whose number of rows, changed alone, changes that of an output with a sample axis."""
         if len(candidates) == 1:
             return list(candidates)
         names = [spec.name for spec, has in zip(self.given.outputs, outputs, strict=True) if has]
@@ -170,16 +173,17 @@ class _Decision:
             shapes = self._shapes({position: _ROWS})
             return any((shapes.get(name) or ())[:1] == (_ROWS,) for name in names)
 
-        # Equal numbers contradict the model where an input has a factor for each of 9 features.
+        # Equal numbers contradict a model in which an input has a factor for each of 9 features.
         followed = [position for position in candidates if contradicts and alone(position)]
         followed = followed or [position for position in candidates if follows(position)]
         apart = [position for position in candidates if position not in followed]
         return sorted([*followed, *self._bound(apart, candidates)]) or list(candidates)
 
     def _bound(self, apart: Sequence[int], candidates: Sequence[int]) -> list[int]:
-        """Those of `apart` without whose rows the model fails: it runs on equal numbers of rows only, whichever.
+        """Return those of `apart` without whose rows the model fails, because it needs equal numbers of rows.
 
-        Shape inference does not know the rows behind a lookup or a count, and takes those of what they are joined to.
+        Shape inference does not know the rows after a lookup or a count, and uses those of the values that they are
+        joined to.
         """
         largest = max(len(self.given.inputs[position].shape) for position in candidates)
         made, fewer = (
@@ -193,11 +197,11 @@ class _Decision:
         if not apart or not runs([]) or not runs(candidates):
             return []
         if len(apart) < len(candidates) and runs(apart):
-            return []  # they may need one another, but not the samples
+            return []  # they may depend on one another, but not on the samples
         return [position for position in apart if not runs([position])]
 
     def _independent(self, inputs: Sequence[int], outputs: Sequence[bool], rows: int) -> bool:
-        """Whether some output, or every one where all inputs are of rank 1, keeps its rows if the first changes."""
+        """Tell whether an output (every output if all inputs have rank 1) keeps its other rows if the first changes."""
         ranks = [len(self.given.inputs[position].shape) for position in inputs]
         only_rank_1 = max(ranks) == 1
         if only_rank_1 and not all(has for spec, has in zip(self.given.outputs, outputs, strict=True) if spec.shape):
@@ -225,7 +229,7 @@ class _Decision:
         return not any(part in op for op in operations(self.function) for part in _NEVER_RUN)
 
     def _run(self, values: Sequence[Array]) -> Mapping[str, Array] | None:
-        """Outputs by name; None for a model that must not be run, does not run on these values, or does not end."""
+        """Return outputs by name; None for a model that must not run, fails on these values, or does not end."""
         import tensorflow as tf
 
         from ..graphdef.internals import cancellation
@@ -247,8 +251,8 @@ class _Decision:
             with without_native_noise():
                 outputs = manager.get_cancelable_function(self.function)(*flat)
                 return {name: np.asarray(value) for name, value in outputs.items()}
-        except Exception:  # a model may refuse made values in any way of its own
-            if is_late.is_set():  # every other run would take as long
+        except Exception:  # a model may raise any error for generated values
+            if is_late.is_set():  # every further run would take as long
                 self.__dict__["_may_run"] = False
             return None
         finally:
@@ -263,7 +267,7 @@ class _Decision:
 
 
 def _values(spec: TensorSpec, rows: int | None, random: np.random.Generator) -> Array:
-    """Values that any model takes: small numbers of both signs with some zeros, the whole numbers 0 and 1."""
+    """Generate values that any model accepts: small numbers of both signs with some zeros, the integers 0 and 1."""
     inner = _IMAGE_SIZE if len(spec.shape) >= 4 else _LENGTH
     shape = tuple(inner if size is None else size for size in spec.shape)
     if rows is not None and shape:

@@ -9,17 +9,17 @@ from typing import Any
 
 from ..errors import ModelFileError
 
-#: The signature that tf.saved_model.save and Keras write, then the names of TensorFlow 1 and TensorFlow Hub.
+#: The names of signatures: those of tf.saved_model.save and Keras, then those of TensorFlow 1 and TensorFlow Hub.
 _DEFAULTS = ("serving_default", "default")
-#: The functions of an object that stand for the whole of it, first the one that Keras's export writes.
+#: The functions that run a whole object, first the one that Keras's export writes.
 _WHOLE = ("serve", "__call__")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is called with flat tensors: `names` and `specs` (tf.TensorSpec) of what it takes, and a note or "".
+    """A function of flat tensors: `names` and `specs` (tf.TensorSpec) of its arguments, and a note or "".
 
-    `traced` does the same and can be traced, if the call itself keeps its variables in its graph.
+    `traced` does the same and can be traced, if the function itself keeps its variables in its graph.
     """
 
     names: tuple[str, ...]
@@ -30,10 +30,10 @@ class Endpoint:
 
 
 def choose_endpoint(path: str, loaded: Any, name: str | None) -> Endpoint:
-    """The signature `name`, or the only or usual one of a loaded SavedModel.
+    """Choose the signature `name`, or the only or usual one of a loaded SavedModel.
 
-    Without signatures, a function of that name, or the only or usual one, is taken. ModelFileError lists what there is
-    where none can be chosen.
+    Without signatures, a function of that name, or the only or usual one, is used. ModelFileError lists the choices if
+    none can be chosen.
     """
     signatures, functions = dict(loaded.signatures), _functions(loaded)
     if name is not None:
@@ -88,12 +88,12 @@ def _of_signature(function: Any) -> Endpoint:
 
 
 def _keeps_variables(function: Any) -> bool:
-    """Whether its graph holds the variables of TensorFlow 1 themselves, as exports of estimators do."""
+    """Tell whether its graph holds the variables of TensorFlow 1 themselves, as in exports of estimators."""
     return any(operation.type in ("Variable", "VariableV2") for operation in function.graph.get_operations())
 
 
 def _frozen(function: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
-    """A signature with its variables as constants; TensorFlow finds them only in the graph of the signature itself.
+    """Freeze a signature; TensorFlow finds its variables only in the graph of the signature itself.
 
     TensorFlow sorts the inputs of such a signature by their names.
     """
@@ -111,7 +111,7 @@ def _frozen(function: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], An
 
 
 def _functions(loaded: Any) -> dict[str, Any]:
-    """The tf.functions of a loaded object that have been traced, by name."""
+    """Return the tf.functions of a loaded object that have been traced, by name."""
     found = {}
     for name, value in vars(loaded).items():
         if name != "signatures" and getattr(value, "concrete_functions", None):
@@ -120,7 +120,7 @@ def _functions(loaded: Any) -> dict[str, Any]:
 
 
 def _of_function(path: str, name: str, function: Any) -> Endpoint:
-    """The trace of a function that takes tensors alone beside flags that are off, the most general one."""
+    """Choose the most general trace of a function that takes only tensors, and flags that are off."""
     import tensorflow as tf
 
     usable = [traced for traced in map(_inference, function.concrete_functions) if traced is not None]
@@ -144,7 +144,7 @@ def _of_function(path: str, name: str, function: Any) -> Endpoint:
 
 
 def _inference(concrete: Any) -> tuple[Any, tuple[Any, ...]] | None:
-    """The arguments of a trace and the tensors among them; None for a trace of training, or of other values."""
+    """Return the arguments of a trace and the tensors among them; None for a trace of training, or of other values."""
     import tensorflow as tf
 
     structure = concrete.structured_input_signature

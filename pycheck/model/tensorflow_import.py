@@ -1,4 +1,4 @@
-"""Import TensorFlow quietly, with TensorFlow as Keras's backend."""
+"""Imports TensorFlow without its messages, with TensorFlow as Keras's backend."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ..system.quiet import quiet_failure, without_native_noise
 
 
 def import_tensorflow() -> Any:
-    """The tensorflow module; Keras, wherever it is imported later, runs on TensorFlow.
+    """Import TensorFlow; Keras then runs on TensorFlow, wherever it is imported later.
 
-    Raises InstallationError when TensorFlow or Keras is missing, does not fit or cannot be imported, or when Keras
-    runs on another backend in this process.
+    InstallationError if TensorFlow or Keras is missing, does not fit or cannot be imported, or if Keras runs on a
+    different backend in this process.
     """
     if "tensorflow" not in sys.modules and (problem := installed.tensorflow_problem()):
         raise problem
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow decides by the processor; only with oneDNN does it convolve channels-first on a CPU at all.
+    # By default this depends on the processor; without oneDNN, TensorFlow has no channels-first convolution on a CPU.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Else oneDNN's kernels take memory from a pool that grows to the largest need of the process and never shrinks.
+    # By default oneDNN's kernels use a memory pool that grows to the largest need of the process and never shrinks.
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     _choose_backend()
     if "tensorflow" not in sys.modules:
@@ -35,7 +35,7 @@ def import_tensorflow() -> Any:
             with quiet_failure() if process.own else nullcontext():
                 import tensorflow
 
-            tensorflow.config.list_physical_devices()  # looks for GPUs now, not when a model is loaded, and says so
+            tensorflow.config.list_physical_devices()  # the search for GPUs prints messages, so it runs here
         tensorflow.get_logger().setLevel(logging.ERROR)
         logging.getLogger("absl").setLevel(logging.ERROR)
     with installed.importing("keras"), without_optional_imports():
@@ -48,12 +48,12 @@ def import_tensorflow() -> Any:
 
 
 def _told_of_signals() -> AbstractContextManager[None]:
-    """Tell of a TensorFlow that kills the process; in a process of others its signals are theirs."""
+    """Report a signal by which TensorFlow kills the process; in a process of others, signals belong to them."""
     return told_of(partial(installed.killed, "tensorflow")) if process.own else nullcontext()
 
 
 def _choose_backend() -> None:
-    """Keras takes its backend from the environment when it is imported; a guest leaves the user's choice alone."""
+    """Set the backend of Keras before its import; in a process of others, keep the user's choice."""
     if "keras" in sys.modules:
         return
     chosen = os.environ.get("KERAS_BACKEND", "tensorflow")

@@ -1,4 +1,4 @@
-"""Load a TF.js model.json as a model of its own: what it computes in Python is then the reference."""
+"""Loads a TF.js model.json as a model: its execution in Python is then the reference."""
 
 from __future__ import annotations
 
@@ -20,27 +20,30 @@ if TYPE_CHECKING:
 
 
 class TfjsModel(Model):
-    """A Model that runs its graph as it is written: a traced function would lose what ties constants to loops."""
+    """A Model that runs its graph as it is written.
+
+    A traced function would lose the links between constants and loops.
+    """
 
     @cached_property
     def _session(self) -> Session:
         from ..graphdef.session import Session
 
         frozen = self.frozen()
-        # An input and an output may have one name.
+        # An input and an output may have the same name.
         return Session(frozen.graph_def, {**frozen.outputs, **{f"{name}\0": t for name, t in frozen.inputs.items()}})
 
     def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
-        """Outputs by name, for inputs by name."""
+        """Compute outputs by name, from inputs by name."""
         feeds = {f"{spec.name}\0": tensors[spec.name] for spec in self.info.signature.inputs}
         return self._session.run(feeds, [spec.name for spec in self.info.signature.outputs])
 
 
 def load_tfjs(source: ModelSource) -> Model:
-    """The artifact as a Model; `keras_model` is None, since no layers of Keras are left that could be converted.
+    """Load the artifact as a Model; `keras_model` is None, because there are no Keras layers to convert.
 
-    Inputs and outputs are named by the artifact's signature, else by its nodes or layers.
-    ArtifactFileError says what is damaged, unsafe or cannot be executed; ModelFileError what pycheck cannot give it.
+    Inputs and outputs have the names of the artifact's signature, else of its nodes or layers. ArtifactFileError says
+    what is damaged, unsafe or cannot be executed; ModelFileError says what pycheck does not support.
     """
     document = read_document(source.path)
     graph = read_artifact(source.path)

@@ -1,1 +1,1 @@
-"""The order of the stages: one model from its file to its report, and the browsers and TensorFlow that runs share."""
+"""Runs the stages in order: one model from its file to its report, with shared browsers and one TensorFlow."""

@@ -1,4 +1,4 @@
-"""The browsers of several runs: one host for every engine that is asked for in the same way."""
+"""Shares browsers between runs: one host for each engine and set of options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..types import RuntimeId
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What one host differs in from another."""
+    """The options by which hosts differ."""
 
     engine: str
     choice: BrowserChoice
@@ -30,7 +30,7 @@ class _Asked:
 
 
 class Hosts:
-    """Hosts that start when the first run needs them, are lent to all later ones, and end together."""
+    """Hosts of browsers. The first run that needs a host starts it, later runs share it, and all end together."""
 
     def __init__(self, make_host: Callable[..., BrowserHost] = BrowserHost) -> None:
         self._make_host = make_host
@@ -38,7 +38,7 @@ class Hosts:
         self._turns: dict[str, asyncio.Lock] = {}
 
     def start(self, options: Options) -> None:
-        """Begin to start the browsers that a run with these options needs, without waiting for them."""
+        """Start the browsers for a run with these options, without waiting for them."""
         for engine in dict.fromkeys(runtime.engine for runtime in options.runtimes):
             asked = _Asked.by(options, engine)
             if asked not in self._starting:
@@ -46,15 +46,18 @@ class Hosts:
                 self._starting[asked] = asyncio.create_task(self._start(asked, kinds))
 
     async def get(self, options: Options, engine: str) -> BrowserHost:
-        """The browser of an engine that was started; RuntimeUnavailableError says why it does not start."""
+        """Return the browser of an engine that was started; RuntimeUnavailableError says why it does not start."""
         return await asyncio.shield(self._starting[_Asked.by(options, engine)])
 
     def turn(self, runtime: RuntimeId) -> AbstractAsyncContextManager[Any]:
-        """A runtime's turn on its device, whose pages share one thread: the wait is no part of what they take."""
+        """Return a lock for a runtime on a device, whose pages share one thread.
+
+        Waiting for it does not count as run time.
+        """
         return self._turns.setdefault(runtime.engine, asyncio.Lock()) if runtime.is_on_device else nullcontext()
 
     async def close(self) -> None:
-        """End every browser, also one that is still starting."""
+        """Close every browser, including those that are still starting."""
         for task in self._starting.values():
             if not task.done():
                 task.cancel()

@@ -1,4 +1,4 @@
-"""Runs the model in Python up to its casts, for numbers that an integer type cannot hold."""
+"""Runs the model in Python up to its casts, to find numbers that an integer type cannot hold."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..types import Array, OutOfRangeCast, Tensors
 if TYPE_CHECKING:
     from ..model import FrozenGraph, Model
 
-#: Of so many casts the effect is tried; each try runs the model three times.
+#: The most casts whose effect is tried; each one runs the model three times.
 _MOST_TRIED = 4
-#: Of a value: less is the roundoff of sums that threads add up in another order.
+#: A share of a value: smaller changes are roundoff, because threads add sums in a varying order.
 _CHANGED = 1e-4
 
 
 def out_of_range_casts(model: Model, tensors: Tensors, *, tried: bool = True) -> tuple[OutOfRangeCast, ...]:
-    """The casts that do not fit on these inputs; none where the model cannot become a graph of constants.
+    """Find casts that do not fit on these inputs; none if the model cannot become a graph of constants.
 
-    Their outputs are those that change in Python if the cast gives something else for the numbers that do not fit;
-    unless this is `tried`, all that depend on the cast.
+    With `tried`, the outputs of a cast are those that change in Python if the cast gives a different number; without
+    it, all outputs that depend on the cast.
     """
     from ..model.casts import narrowing_casts, out_of_range
 
     try:
         frozen = model.frozen()
-    except ConversionError:  # whoever needs the graph itself will say so
+    except ConversionError:  # a stage that needs the graph reports the error
         return ()
     read = narrowing_casts(frozen)
     if not read:
@@ -45,7 +45,7 @@ def out_of_range_casts(model: Model, tensors: Tensors, *, tried: bool = True) ->
 
 
 def _changed(frozen: FrozenGraph, tensors: Tensors, cast: OutOfRangeCast, value: Array) -> tuple[str, ...]:
-    """The outputs behind a cast of `value` that depend on what it gives for the numbers that do not fit."""
+    """Return the outputs after a cast of `value` that depend on its result for numbers that do not fit."""
     from ..graphdef.function import GraphFunction
     from ..model.casts import other_results
 
@@ -54,7 +54,7 @@ def _changed(frozen: FrozenGraph, tensors: Tensors, cast: OutOfRangeCast, value:
     function = GraphFunction(frozen.graph_def, {**frozen.inputs, given: given}, behind)
     tries = [function.attempt({**tensors, given: result}) for result in other_results(cast, value)]
     first, *others = [outputs for outputs in tries if outputs is not None] or [{}]
-    if len(others) + 1 < len(tries):  # not every number will do behind it, as where it picks an entry of a table
+    if len(others) + 1 < len(tries):  # some results are invalid there, such as an index outside of a table
         return cast.outputs
     return tuple(name for name in behind if any(_differ(first[name], other[name]) for other in others))
 

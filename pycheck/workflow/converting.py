@@ -1,14 +1,16 @@
-"""Converts a model and shows, by one run in TF.js judged as `compare` judges, that the artifact answers alike.
+"""Converts a model and verifies the artifact: it runs once in TF.js, judged as `compare` judges.
 
-What is handed out, and how `pycheck convert` ends:
+The result, and the exit code of `pycheck convert`:
 
 - The artifact passes the gate: it is verified, exit code 0.
-- It runs, and its numbers fail the gate, as coarsely quantized weights may: it is written, because it is complete and
-  its error can be examined or accepted, but it is not called verified; exit code 1.
-- TF.js does not run it, or it answers in another shape: it is no artifact of the model, and nothing is written; exit
-  code 4.
-- No browser starts, or none answers in time: it is written and not verified; exit code 3. Without verification on
-  purpose the exit code is 0.
+
+- It runs, but its numbers fail the gate, as with coarse quantization: it is written, but not verified; exit code 1.
+
+- TF.js does not run it, or its outputs have a different shape: nothing is written; exit code 4.
+
+- No browser starts or answers in time: it is written, but not verified; exit code 3.
+
+Without verification on purpose, the exit code is 0.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from ..types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeStatus, Sev
 from .pipeline import Workbench
 from .run import Observer, silent
 
-#: TF.js's plainest kernels, on as many made inputs.
+#: The backend with TF.js's plainest kernels, and the number of generated samples.
 VERIFIER = RuntimeId("chromium", "cpu")
 VERIFYING_SAMPLES = 2
 
@@ -39,19 +41,19 @@ _UNVERIFIED = "Convert without a check (--no-verify), or give other inputs (--in
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """An artifact that was handed out, and the run that judged it; None if none was asked for."""
+    """An artifact that was written, and the run that verified it; None without a verification."""
 
     artifact: ArtifactInfo
     report: Report | None
 
     @property
     def exit_code(self) -> int:
-        """0 if it is verified or was not to be; 1 if the gate failed; 3 if no browser could judge it."""
+        """Return 0 if it is verified or was not to be verified, 1 if the gate failed, 3 if no browser could run it."""
         return exit_code(self.report) if self.report else 0
 
     @property
     def failure(self) -> str:
-        """Why it is not verified; empty if it is, or was not to be."""
+        """Return the reason why it is not verified; empty if it is, or if no verification was asked for."""
         if self.report is None or self.report.verdict is Verdict.PASS:
             return ""
         error = next((record.error for record in self.report.runtimes if record.id == VERIFIER and record.error), None)
@@ -74,7 +76,7 @@ class Converted:
 
 
 def few_samples(options: Options, given: Collection[str]) -> Options:
-    """The options of a verification: a few samples are enough, where nobody gave their number for this one."""
+    """Return the options of a verification: only a few samples, unless their number is given."""
     return options if "samples" in given else replace(options, samples=VERIFYING_SAMPLES)
 
 
@@ -87,10 +89,11 @@ async def convert(
     inputs: Any = None,
     verify: bool = True,
 ) -> Converted:
-    """Convert into a new or empty folder and verify the artifact on `inputs`: a path, arrays, or None for made ones.
+    """Convert into a new or empty folder, and verify the artifact on `inputs`.
 
-    UsageError when the folder is neither. ConversionError names what lacks, or says that TF.js does not run the
-    artifact or gets another shape; then nothing is written. See the table above for what else may come.
+    `inputs` is a path, arrays, or None to generate them. UsageError if the folder is not empty. ConversionError if the
+    model cannot be converted, TF.js does not run the artifact, or an output has a different shape; then nothing is
+    written. See the list above for the remaining results.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
@@ -107,16 +110,16 @@ async def convert(
             return Converted(_written(await run.setting.source.artifact(), folder), None)
         try:
             report = (await run.compare(inputs)).report
-        except (RuntimeFailedError, InputsFileError) as error:  # the model takes none of these inputs, even in Python
+        except (RuntimeFailedError, InputsFileError) as error:  # the model fails on these inputs even in Python
             raise type(error)(error.message, f"{error.advice} {_UNVERIFIED}".strip()) from error
         artifact = report.artifact
-        assert artifact is not None  # a conversion that fails raises
+        assert artifact is not None  # a failed conversion has raised
         _check_runs(report, artifact)
         return Converted(_written(artifact, folder), report)
 
 
 def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
-    """ConversionError for what TF.js does not run, or runs to another shape."""
+    """Raise ConversionError if TF.js does not run the artifact, or computes a different shape."""
     record = next(record for record in report.runtimes if record.id == VERIFIER)
     if record.status is RuntimeStatus.FAILED:
         failed = next((f for f in report.findings if VERIFIER in f.runtimes and f.severity is Severity.ERROR), None)

@@ -1,4 +1,4 @@
-"""Listens for devices on behalf of all runs to come, until it is ended; says which are there."""
+"""Listens for devices on behalf of all later runs until it is cancelled, and reports which are connected."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ..types import DEVICE_NAME
 
 __all__ = ["DeviceInfo", "Event", "Invited", "Joined", "Left", "connected", "describe", "listen", "qr_code"]
 
-#: An address that is routed and belongs to nobody (RFC 5737); nothing is sent there.
+#: A reserved address that is routed (RFC 5737); nothing is sent to it.
 _ELSEWHERE = ("198.51.100.1", 9)
 
 
 async def listen(host: str | None, port: int, names: Sequence[str], tell: Callable[[Event], None]) -> None:
-    """Let devices in until cancelled, which is its ordinary end.
+    """Accept devices until cancelled.
 
-    `host` is an address of this machine, by default that of the network it is in; `port` 0 is a free one.
-    UsageError: one of them is wrong or taken, a name is none, or another process listens already.
+    `host` is an address of this machine, by default that of its network; `port` 0 is a free one. UsageError if an
+    address or port is wrong or taken, if a name is invalid, or if a different process already listens.
     """
     address = _address(host) if host else own_address()
     for name in names:
@@ -43,10 +43,10 @@ async def listen(host: str | None, port: int, names: Sequence[str], tell: Callab
 
 
 def own_address() -> str:
-    """This machine's address in the network that its traffic leaves by; UsageError where it is in none."""
+    """Return this machine's address in the network of its default route; UsageError if there is none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(_ELSEWHERE)  # sends nothing: it asks the routing table
+            probe.connect(_ELSEWHERE)  # connecting a UDP socket only reads the routing table
             address: str = probe.getsockname()[0]
         except OSError:
             address = "0.0.0.0"
@@ -59,7 +59,7 @@ def own_address() -> str:
 
 
 def describe(device: DeviceInfo) -> str:
-    """Such as "Chromium 156.0 on Android", and what its page cannot have."""
+    """Describe a device, such as "Chromium 156.0 on Android", and the features that its page lacks."""
     engine, version = identify(device.user_agent)
     found = system(device.user_agent)
     browser = f"{NAMES[engine]} {version}" if engine else f"an unknown browser ({device.user_agent})"
@@ -68,7 +68,7 @@ def describe(device: DeviceInfo) -> str:
 
 
 def qr_code(text: str) -> str:
-    """A QR code as lines of half blocks, light where there is a block: for light text on a dark ground."""
+    """Return a QR code as lines of half blocks; a block is light, for light text on a dark background."""
     import segno
 
     out = io.StringIO()

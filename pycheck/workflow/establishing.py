@@ -1,4 +1,4 @@
-"""What is looked at once an output has failed, so that a cause is established and not guessed."""
+"""Runs further measurements after an output has failed, so that its cause is measured rather than guessed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _HALF_BITS = 16
 async def established(
     report: Report, evidence: Evidence, source: Source, references: References, executor: Executor
 ) -> Evidence:
-    """The evidence, with what is found only where an output fails."""
+    """Add the evidence that is needed only if an output fails."""
     failed = {c.tensor for c in report.comparisons if not c.is_noise_floor and c.passed is False}
     ended = any(r.status is RuntimeStatus.FAILED and r.id.engine not in ("native", "artifact") for r in report.runtimes)
     wrong = {e.layer: e.model for e in evidence.epsilons if e.differs and e.model is not None}
@@ -70,17 +70,17 @@ async def _differences(source: Source, executor: Executor) -> ArtifactDifference
 
     try:
         return await asyncio.get_running_loop().run_in_executor(executor, find)
-    except PycheckError:  # tfjs-layers cannot take the model now, or not read the artifact: nothing to compare with
+    except PycheckError:  # tfjs-layers cannot convert the model, or the artifact cannot be read
         return None
 
 
 async def _effective(
     found: ArtifactDifferences, report: Report, source: Source, references: References, executor: Executor
 ) -> ArtifactDifferences:
-    """The differences, with those outputs alone that are wrong in the artifact itself, in Python or in every browser.
+    """Keep the outputs that are wrong in the artifact itself: in Python, or in every browser.
 
-    What a browser of full precision gives rightly is not wrong in the artifact. Quantized weights have a cost of
-    their own, which no difference of layers is needed for.
+    An output that a browser in full precision computes correctly is not wrong in the artifact. Errors of quantized
+    weights need no difference of layers to explain them.
     """
     artifact = await source.artifact()
     browsers = [c for c in report.comparisons if not c.is_noise_floor and c.candidate.engine not in _IN_PYTHON]
@@ -88,7 +88,7 @@ async def _effective(
     behind = [name for name in found.outputs if name not in right]
     try:
         given, reference = await _first_batch(artifact, references, executor)
-    except PycheckError:  # it does not run in Python: what all browsers show alike is the artifact's
+    except PycheckError:  # if it does not run in Python, errors of all browsers are attributed to it
         return replace(found, outputs=tuple(name for name in behind if _is_alike(name, browsers)))
     share = AUTO.upper_bound if artifact.quantization != "none" else 0.0
     limits = {c.tensor: c.tolerance.max_abs for c in browsers if c.tolerance and c.tolerance.max_abs is not None}
@@ -101,7 +101,7 @@ async def _effective(
 
 
 def is_within(given: Array, expected: Array, limit: float, share: float) -> bool:
-    """Whether no element that is finite errs by more than the limit, or by more than a share of the largest one."""
+    """Tell whether no finite element errs by more than the limit, and than this share of the largest one."""
     if not expected.size:
         return True
     finite = np.isfinite(given) & np.isfinite(expected)
@@ -111,7 +111,7 @@ def is_within(given: Array, expected: Array, limit: float, share: float) -> bool
 
 
 def _is_changed(given: Tensors, expected: Tensors, name: str) -> bool:
-    """Whether an output has another shape, or elements of another class: finite, NaN or infinite."""
+    """Tell whether an output has a different shape, or elements of a different class: finite, NaN or infinite."""
     if name not in given or given[name].shape != expected[name].shape:
         return True
     mine, other = given[name], expected[name]
@@ -120,7 +120,7 @@ def _is_changed(given: Tensors, expected: Tensors, name: str) -> bool:
 
 
 def _is_alike(tensor: str, browsers: Sequence[Comparison]) -> bool:
-    """Whether all browsers that gave an output fail in it, and in the same way."""
+    """Tell whether all browsers with this output fail in the same way."""
     rows = [c for c in browsers if c.tensor == tensor]
     kinds = {(c.shape_mismatch, c.nonfinite.changed > 0) for c in rows}
     return len(kinds) == 1 and all(c.passed is False for c in rows)
@@ -129,7 +129,7 @@ def _is_alike(tensor: str, browsers: Sequence[Comparison]) -> bool:
 async def _mended(
     epsilons: Mapping[str, float], failed: set[str], source: Source, references: References, executor: Executor
 ) -> tuple[str, ...]:
-    """The outputs of the first batch that are wrong in the artifact and right with these epsilons, both in Python."""
+    """Return the outputs of the first batch that are wrong in the artifact, but right with these epsilons."""
     artifact, layers = await source.artifact(), await source.layer_names()
     await source.tensorflow()
     with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
@@ -137,13 +137,13 @@ async def _mended(
             other = await asyncio.to_thread(with_epsilons, artifact, epsilons, Path(folder), layers)
             right = await _agreeing(other, references, executor)
             mended = right - await _agreeing(artifact, references, executor) if right else right
-        except PycheckError:  # the artifact does not run in Python: what mends it is not known
+        except PycheckError:  # the artifact does not run in Python, so the effect is unknown
             return ()
     return tuple(sorted(mended & failed))
 
 
 async def _agreeing(artifact: ArtifactInfo, references: References, executor: Executor) -> set[str]:
-    """The outputs that the artifact in Python gives as the reference does."""
+    """Return the outputs of the artifact in Python that agree with the reference."""
     given, reference = await _first_batch(artifact, references, executor)
     return agreeing(given, reference.size, reference.classes)
 

@@ -1,4 +1,4 @@
-"""From raw outputs to a report: compare, diagnose and gate, for a live run and a saved one alike."""
+"""Compares, diagnoses and judges raw outputs, the same for a live run and a saved one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .store import SavedRun
 class Measurements:
     """Statistics of every output of every runtime, merged batch by batch.
 
-    Batches of one runtime come one at a time; different runtimes may come from different threads.
+    The batches of one runtime come one at a time; different runtimes may use different threads.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Measurements:
         self._spreads: dict[str, Spread] = {}
 
     def add_inputs(self, batch: Batch) -> None:
-        """Count what is not finite in a batch of inputs, how large its values and the largest batch are."""
+        """Measure a batch of inputs: non-finite values, scales, and the size of the largest batch."""
         for name, tensor in batch.tensors.items():
             self.input_elements[name] = max(tensor.size, self.input_elements.get(name, 0))
             if hint := self._hints.get(name):
@@ -89,7 +89,7 @@ class Measurements:
 
     @property
     def nonfinite_inputs(self) -> tuple[NonfiniteInput, ...]:
-        """The inputs that were added and hold NaN or infinities."""
+        """Return the inputs with NaN or infinities so far."""
         return tuple(self._nonfinite.values())
 
     @property
@@ -128,7 +128,7 @@ class Measurements:
         self._digest(runtime, outputs)
         for name, reference in size.items():
             limits = self._tolerance.of(name, runtime)
-            if reference.shape != classes[name].shape:  # it depends on values, and float64 chose others
+            if reference.shape != classes[name].shape:  # the shape depends on values, which differ in float64
                 reference = classes[name]
             measured = measure(
                 outputs[name],
@@ -144,18 +144,21 @@ class Measurements:
             _merge_into(into, name, measured)
 
     def _has_rows(self, name: str, reference: Array, count: int) -> bool:
-        """Whether an output has a row for each of so many samples, as its signature says."""
+        """Tell whether an output has one row for each sample, as its signature says."""
         self._sampled[name] = self._sampled[name] and reference.shape[:1] == (count,)
         return self._sampled[name]
 
     @property
     def signature(self) -> Signature:
-        """The model's signature; an output that had another number of rows than samples has no sample axis."""
+        """Return the model's signature.
+
+        An output whose number of rows differed from the samples has no sample axis.
+        """
         outputs = tuple(replace(spec, has_sample_axis=self._sampled[spec.name]) for spec in self._signature.outputs)
         return replace(self._signature, outputs=outputs)
 
     def digest(self, runtime: RuntimeId, tensor: str) -> str | None:
-        """SHA-256 of what a runtime gave for one output so far, however it was cut into batches."""
+        """Return the SHA-256 of a runtime's output so far, independent of the batch size."""
         found = self._digests.get((runtime, tensor))
         return found.hexdigest() if found else None
 
@@ -165,7 +168,7 @@ class Measurements:
 
 
 def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> Report:
-    """Compare, diagnose and judge: the same for what just ran and for what was saved."""
+    """Compare, diagnose and judge; the same for a live run and a saved one."""
     comparisons = assess(_summaries(saved, measurements), options=options.tolerance, nan=options.nan)
     power = judge_power(saved.power, comparisons) if saved.power else None
     findings = diagnose(
@@ -196,7 +199,7 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
 
 
 def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison, ...]:
-    """The noise floor's rows first, then each candidate's, outputs in the model's order."""
+    """Yield the noise floor's rows first, then each candidate's, outputs in the model's order."""
     outputs = saved.model.signature.outputs
     single, _ = saved.model.references
     environments = {record.id: record.environment for record in saved.runtimes}

@@ -1,4 +1,4 @@
-"""What is done after a comparison, on the same inputs and pages: the trace, the remedies, a bundle."""
+"""Continues after a comparison, on the same inputs and pages: the trace, the search for fixes, a bundle."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from ..remedies import Trial
     from ..tracing import TraceInputs
 
-#: Tensors of fewer elements are left to the CPU by TF.js's WebGL (128) and WebGPU (1000) backends.
+#: TF.js's WebGL (128) and WebGPU (1000) backends compute tensors with fewer elements on the CPU.
 _FORWARDED_BELOW = 1000
 
 
 async def traced(compared: Compared, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Compared:
-    """The same with the trace of those runtimes that ran to their end."""
+    """Add the trace of the runtimes that ran to their end."""
     setting = compared.setting
     references = await compared.python.references()
     from ..tracing import trace_run
@@ -51,7 +51,7 @@ async def traced(compared: Compared, runtimes: Collection[RuntimeId], *, only_fa
 
 
 async def bundled(compared: Compared, folder: Path) -> Compared:
-    """The same with the first source operation of its trace in a folder of its own."""
+    """Add a bundle of the first source operation of the trace, in its own folder."""
     from ..bundle import bundle_source
 
     async def draw(count: int) -> Tensors:
@@ -70,7 +70,7 @@ async def bundled(compared: Compared, folder: Path) -> Compared:
 
 
 async def with_remedies(compared: Compared) -> Compared:
-    """The same, traced or not, with what was tried on the runtimes that failed; its pages are not used."""
+    """Add the fixes that were tried on the runtimes that failed; the open pages are not used."""
     from ..remedies import try_remedies
 
     setting = compared.setting
@@ -108,16 +108,16 @@ async def _with_epsilons(setting: Setting, epsilons: Mapping[str, float]) -> Art
 
 
 async def _trace_inputs(compared: Compared, count: int) -> TraceInputs:
-    """The samples that failed, and others to make up the number, which may have to be larger."""
+    """Choose the samples that failed, and more up to `count`, or up to the number that the GPU backends need."""
     from ..tracing import TraceInputs, worst_samples
 
     report, source = compared.report, compared.inputs
     signature, total = report.model.signature, source.sample_count
     fixed = signature.fixed_batch
-    # With fewer, TF.js would compute on the CPU what it computes on the GPU for the whole batch.
+    # With fewer samples, TF.js would compute on the CPU instead of the GPU.
     count = max(count, -(-_FORWARDED_BELOW // _largest_input(compared)))
     samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
-    if fixed:  # the whole batch of the worst
+    if fixed:  # the whole batch with the worst sample
         first = samples[0] // fixed * fixed
         samples = tuple(range(first, first + fixed))
     sampled = {spec.name for spec in signature.outputs if spec.has_sample_axis}
@@ -140,13 +140,16 @@ async def _trace_inputs(compared: Compared, count: int) -> TraceInputs:
 
 
 def _largest_input(compared: Compared) -> int:
-    """Elements of the largest input for one sample."""
+    """Return the number of elements of the largest input for one sample."""
     first = next(iter(compared.inputs.batches(1)))
     return max((v.size // (1 if name in first.whole else len(v)) or 1 for name, v in first.tensors.items()), default=1)
 
 
 def _rows(outputs: Tensors, rows: Sequence[int], sampled: Collection[str], size: int, *, complete: bool) -> Tensors:
-    """These samples of a batch of so many; an output without a row for each is known for a complete batch alone."""
+    """Select samples of a batch of size `size`.
+
+    An output without a row for each is used only if the batch is complete.
+    """
     has_rows = {name for name in sampled if outputs[name].shape[:1] == (size,)}
     return {
         name: value[rows] if name in has_rows else value
@@ -156,6 +159,6 @@ def _rows(outputs: Tensors, rows: Sequence[int], sampled: Collection[str], size:
 
 
 def _joined(parts: Sequence[Tensors], whole: Collection[str]) -> Tensors:
-    """The parts of all batches, one behind another; of what has no sample axis, the one value."""
+    """Concatenate the parts of all batches; a tensor without a sample axis stays one value."""
     names = [name for name in parts[0] if all(name in part for part in parts)]
     return {n: parts[0][n] if n in whole else np.concatenate([part[n] for part in parts]) for n in names}

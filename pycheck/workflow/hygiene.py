@@ -1,4 +1,4 @@
-"""The hygiene of a data file by itself: what is not finite, outliers, scale, columns, types, range, as findings."""
+"""Checks a data file on its own: NaN and infinity, outliers, scale, columns, types, range; returns findings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROWS = 1024
 _MOST_COLUMNS = 4096
 _MOST_NAMED = 5
 _LARGEST_HALF, _SMALLEST_HALF = 65504.0, 2.0**-24
-#: What TF.js holds without any change.
+#: The types that TF.js holds without a conversion.
 _TFJS_TYPES = ("float32", "int32", "bool")
 
 
@@ -42,7 +42,7 @@ class DataSummary:
 
 @dataclass(frozen=True, slots=True)
 class Hygiene:
-    """What was found in a file."""
+    """The summary and the findings of a file."""
 
     path: str
     arrays: tuple[DataSummary, ...]
@@ -50,12 +50,12 @@ class Hygiene:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing in it breaks a training."""
+        """Tell whether no finding is an error."""
         return not any(found.severity is Severity.ERROR for found in self.findings)
 
 
 def examine(path: Path) -> Hygiene:
-    """Read a .npy, .npz or .safetensors file once, a few rows at a time. InputsFileError where it is none."""
+    """Read a .npy, .npz or .safetensors file once, a few rows at a time. InputsFileError for other files."""
     arrays: list[DataSummary] = []
     findings: list[Finding] = []
     for column in open_columns(path):

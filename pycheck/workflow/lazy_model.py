@@ -1,7 +1,7 @@
-"""The model as far as anyone needs it: from the cache, else through one TensorFlow import.
+"""Loads the model only as far as it is needed: from the cache, else through one TensorFlow import.
 
-All TensorFlow work runs in one thread, so that browsers start and answer meanwhile. When the
-cache has the signature, the artifact and the native results, TensorFlow is never imported.
+All TensorFlow work runs in one thread, so that browsers start and answer at the same time. If the cache has the
+signature, the artifact and the native results, TensorFlow is never imported.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """What the cache keeps of a model."""
+    """The facts about a model in the cache."""
 
     info: ModelInfo
     input_hints: dict[str, InputHint]
@@ -74,7 +74,7 @@ def _versions(cache: Cache) -> dict[str, str]:
 
 
 def published_converter(cache: Cache) -> PublishedConverter:
-    """The published converter; where there is none, the one that filled the cache last, for what it made.
+    """Return the published converter; if it is not installed, the one whose results are in the cache.
 
     InstallationError if there is neither.
     """
@@ -102,20 +102,20 @@ class Source:
         self._once: dict[str, asyncio.Task[Any]] = {}
 
     def variant(self, options: Options) -> Source:
-        """The same model, loaded once for both, with an artifact of its own as `options` say."""
+        """Share the loaded model with a source that has its own artifact, as `options` say."""
         return Source(self._given, options, self._cache, self._executor, base=self)
 
     def adopt(self, artifact: ArtifactInfo) -> None:
-        """Take this for the artifact, instead of converting."""
+        """Use this artifact instead of converting."""
         self._once["artifact"] = asyncio.ensure_future(_done(artifact))
 
     async def is_known(self) -> bool:
-        """Whether `info` comes from the cache; ModelFileError when there is no model, before anything is loaded."""
+        """Tell whether `info` is in the cache; ModelFileError if there is no model, before anything is loaded."""
         key = await self.cache_key()
         return key is not None and self._cache.find("model", key) is not None
 
     async def info(self) -> ModelInfo:
-        """Format, hash and signature. ModelFileError when it is no model."""
+        """Return format, hash and signature. ModelFileError if the file is not a model."""
         return (await self._card()).info
 
     async def input_hints(self) -> dict[str, InputHint]:
@@ -123,11 +123,11 @@ class Source:
         return (await self._card()).input_hints
 
     async def largest_activation(self) -> int:
-        """Elements that the largest value inside of the model has for one sample."""
+        """Return the number of elements of the largest value within the model for one sample."""
         return (await self._card()).largest_activation
 
     async def model(self) -> Model:
-        """The loaded model; imports TensorFlow."""
+        """Load the model; imports TensorFlow."""
         return await self._memo("model", self._load)
 
     async def layer_names(self) -> frozenset[str]:
@@ -148,7 +148,7 @@ class Source:
                 )
                 weights = (*card.weights, *found.weights())
                 return Evidence((), weights, epsilons, found.bilinear_layers(), found.faults())
-            except ArtifactFileError:  # which whoever runs it will say better
+            except ArtifactFileError:  # running the model gives a better message
                 return Evidence(weights=card.weights)
 
         return replace(
@@ -160,13 +160,13 @@ class Source:
         )
 
     async def tensorflow(self) -> None:
-        """Import TensorFlow, quietly, for whoever needs it without the model."""
+        """Import TensorFlow without its messages, for work that does not need the model."""
         from ..model.tensorflow_import import import_tensorflow
 
         await self._in_thread(import_tensorflow)
 
     def runtime(self, id: RuntimeId, *, in_shapes: bool = False) -> Runtime:
-        """A runtime of the model in Python, not started; see `NativeRuntime` for `in_shapes`."""
+        """Make a runtime of the model in Python, not started; see `NativeRuntime` for `in_shapes`."""
         if id.engine == "artifact":
             from ..runtimes.native.artifact import ArtifactRuntime
 
@@ -178,27 +178,27 @@ class Source:
     def artifact_runtime(
         self, id: RuntimeId, *, layers: Collection[str] = (), like: ArtifactRuntime | None = None
     ) -> ArtifactRuntime:
-        """A runtime of the artifact in Python, not started; see there for `layers` and `like`."""
+        """Make a runtime of the artifact in Python, not started; see `ArtifactRuntime` for `layers` and `like`."""
         from ..runtimes.native.artifact import ArtifactRuntime
 
         return ArtifactRuntime(id, self.artifact(), executor=self._executor, layers=layers, like=like)
 
     async def artifact(self) -> ArtifactInfo:
-        """The artifact: the given one or the model itself, else from the cache, else converted now."""
+        """Return the artifact: the given one, or the model itself, or that in the cache, or a new conversion."""
         return await self._memo("artifact", self._convert)
 
     @property
     def is_given(self) -> bool:
-        """Whether the artifact was given beside the model."""
+        """Tell whether the artifact was given in addition to the model."""
         return self._options.tfjs_model is not None
 
     async def is_artifact(self) -> bool:
-        """Whether MODEL is itself a TF.js model."""
+        """Tell whether MODEL is itself a TF.js model."""
         identity = await self._identity()
         return identity is not None and identity.format == TFJS
 
     async def own_artifact(self) -> ArtifactInfo:
-        """MODEL as an artifact, where it is one."""
+        """Return MODEL as an artifact, if it is one."""
         return await self._memo("own_artifact", self._open_own)
 
     async def cache_key(self) -> str | None:
@@ -214,12 +214,12 @@ class Source:
             identity.sha256,
             self._options.signature,
             self._options.trust_model,
-            _versions(self._cache),  # another version may convert or compute otherwise
+            _versions(self._cache),  # different versions may convert or compute differently
             _own_code(),
         )
 
     async def close(self) -> None:
-        """Forget what is still under way."""
+        """Cancel work in progress."""
         for task in self._once.values():
             task.cancel()
         await asyncio.gather(*self._once.values(), return_exceptions=True)
@@ -286,7 +286,7 @@ class Source:
         return await asyncio.to_thread(open_artifact, path, signature, reason="given as the model")
 
     async def _published(self) -> PublishedConverter | None:
-        """The published converter, if it is to convert. InstallationError if it is not installed."""
+        """Return the published converter, if the options ask for it. InstallationError if it is not installed."""
         if self._options.converter == "pycheck":
             return None
         return await asyncio.to_thread(published_converter, self._cache)
@@ -317,7 +317,7 @@ class Source:
         return replace(artifact, folder=pending.publish() / "artifact")
 
     def write_artifact(self, model: Model, folder: Path) -> ArtifactInfo:
-        """Convert the model now, in TensorFlow's thread, into a folder that is absent."""
+        """Convert the model now, in TensorFlow's thread, into a folder that does not exist."""
         from ..conversion import convert
         from ..conversion.published import convert_published
 

@@ -1,4 +1,4 @@
-"""Free dimensions of made inputs, long enough for the model: lengthened until it runs."""
+"""Chooses the free dimensions of generated inputs: increases them until the model runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Sizes = Mapping[str, tuple[int, ...]]
 
 _LARGEST_IMAGE, _LONGEST_SEQUENCE = 1024, 4096
 _MOST_STEPS = 10  # from 8 to 4096
-#: Where no power of two fits: sizes that images, sequences and waveforms often have.
+#: Usual sizes of images, sequences and waveforms, which are tried if no power of two works.
 _USUAL_IMAGES = (224, 299, 32, 28, 96, 160, 192, 240, 300, 320, 416, 448, 640)
 _USUAL_LENGTHS = (
     10,
@@ -54,15 +54,15 @@ _USUAL_LENGTHS = (
     16000,
     44100,
 )
-#: One sample of one input has at most so many elements.
+#: The most elements of one sample of one input.
 _MOST_ELEMENTS = 1 << 22
-#: After so many seconds nothing more is tried.
+#: The most seconds of the search.
 _LONGEST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """The free dimensions by input, and what to say of them."""
+    """The free dimensions by input, and the notes about them."""
 
     sizes: dict[str, tuple[int, ...]]
     notes: tuple[str, ...] = ()
@@ -72,9 +72,9 @@ _LENGTHS = TypeAdapter(Lengths)
 
 
 async def fitting_lengths(source: Source, options: Options, cache: Cache, executor: Executor) -> Lengths:
-    """Sizes with which the model runs, those that were asked for among them; from the cache where they are known.
+    """Return sizes with which the model runs, including the given ones; from the cache if known.
 
-    UsageError where the model runs with none that was tried: the layer, and how to set the size.
+    UsageError if the model runs with none of the sizes; it names the layer and how to set the size.
     """
     signature = (await source.info()).signature
     asked = asked_sizes(signature, options.size)
@@ -98,13 +98,13 @@ def _stored(entry: Path) -> Lengths:
 
 
 def search(model: Model, options: Options, hints: Mapping[str, InputHint]) -> Lengths:
-    """Search the lengths of `fitting_lengths`, without the cache."""
+    """Search for the sizes of `fitting_lengths`, without the cache."""
     signature = model.info.signature
     return _Search(model, signature, asked_sizes(signature, options.size), hints, options).run()
 
 
 class _Search:
-    """Tries one sample, or one fixed batch, of each length."""
+    """Runs one sample, or one fixed batch, of each size."""
 
     def __init__(
         self, model: Model, signature: Signature, asked: Sizes, hints: Mapping[str, InputHint], options: Options
@@ -117,7 +117,7 @@ class _Search:
         self._free = {name: count for name, count in free_inputs(signature).items() if name not in asked}
 
     def run(self) -> Lengths:
-        """The first lengths with finite outputs that are not empty, else the first with which it runs."""
+        """Return the first sizes with finite outputs that are not empty, else the first with which the model runs."""
         started = time.monotonic()
         tried: list[tuple[Sizes, Attempt]] = []
         for sizes in self._candidates():
@@ -146,7 +146,10 @@ class _Search:
         return attempt(self._model, next(inputs.batches(inputs.sample_count)).tensors)
 
     def _candidates(self) -> Iterator[dict[str, tuple[int, ...]]]:
-        """All of them grow together, as inputs that share a dimension have to; then by usual sizes; then each alone."""
+        """Yield sizes: all dimensions grow together, as shared ones must; then usual sizes.
+
+        Then each dimension alone.
+        """
         every = list(self._free)
         if not every:
             yield {}
@@ -183,14 +186,14 @@ class _Search:
         return (*_USUAL_IMAGES, *_USUAL_LENGTHS) if len(self._spec(name).shape) >= 4 else _USUAL_LENGTHS
 
     def _is_image(self, name: str) -> bool:
-        """Whether more than one dimension is free, of rank 4 or more: an image, a volume or a video."""
+        """Tell whether the input has several free dimensions and rank 4 or more: an image, a volume or a video."""
         return len(self._spec(name).shape) >= 4 and self._free[name] > 1
 
     def _spec(self, name: str) -> TensorSpec:
         return next(spec for spec in self._signature.inputs if spec.name == name)
 
     def _fits(self, plan: Sizes) -> bool:
-        """Whether a sample of each input is of a size that can be tried."""
+        """Tell whether one sample of each input has a size that can be tried."""
         for name, sizes in plan.items():
             fixed = math.prod(size for size in self._spec(name).shape[1:] if size is not None)
             if fixed * math.prod(sizes) > _MOST_ELEMENTS:
@@ -198,7 +201,7 @@ class _Search:
         return True
 
     def _notes(self, sizes: Sizes, tried: list[tuple[Sizes, Attempt]]) -> tuple[str, ...]:
-        """Nothing where the first lengths did."""
+        """Describe the sizes; nothing if the first ones worked."""
         if len(tried) < 2:
             return ()
         before, failed = tried[-2]

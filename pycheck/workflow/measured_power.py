@@ -1,4 +1,4 @@
-"""The power of a comparison on these inputs: from the cache, else measured now."""
+"""Returns the power of a comparison on these inputs: from the cache, else measured now."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .lazy_model import Source
 from .references import References
 
 _POWER = TypeAdapter(Power)
-#: Part of the key, to be raised when more is measured.
+#: A part of the key, to be increased if more is measured.
 _RECIPE = 2
 
 
@@ -33,7 +33,7 @@ async def find_power(
 ) -> Power:
     """Measure the effect of an error in each weight on the outputs, on the inputs of `references`.
 
-    `graph` is the artifact where that was read before.
+    `graph` is the graph of the artifact if it was already read.
     """
     key = await references.cache_key()
     if key:
@@ -54,7 +54,7 @@ async def find_power(
         apart=signature.joins_samples,
         graph=graph,
     )
-    await asyncio.get_running_loop().run_in_executor(executor, give_back)  # what the artifact in Python took
+    await asyncio.get_running_loop().run_in_executor(executor, give_back)  # includes the time of the artifact in Python
     if key and not power.note:
         pending = cache.reserve("power", key)
         (pending.folder / "power.json").write_bytes(_POWER.dump_json(power))

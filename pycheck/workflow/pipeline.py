@@ -1,4 +1,4 @@
-"""Orders the stages and runs them side by side: convert, run, compare, diagnose, gate, report."""
+"""Orders the stages and runs them in parallel: convert, run, compare, diagnose, gate, report."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 class Workbench:
-    """What several runs share, side by side or in turn: browsers, the thread that TensorFlow runs in, and the cores.
+    """The resources that several runs share: browsers, the thread for TensorFlow, and the cores.
 
     An asynchronous context manager. A browser starts when the first run needs it and ends with the workbench.
     """
 
-    #: What makes the two sides of a run. Tests of how a run is judged and reported put runtimes/fake.py in their place.
+    #: The factories of both sides of a run. Tests of judging and reporting replace them by runtimes/fake.py.
     make_source: ClassVar[Callable[..., Source]] = Source
     make_host: ClassVar[Callable[..., BrowserHost]] = BrowserHost
 
@@ -58,12 +58,12 @@ class Workbench:
             self._shared.executor.shutdown(wait=False, cancel_futures=True)
 
     def start_browsers(self, options: Options) -> None:
-        """Begin to start what a run with these options needs, without waiting for it: before there is a run."""
+        """Start the browsers for a run with these options in advance, without waiting for them."""
         self._shared.hosts.start(options)
 
     @asynccontextmanager
     async def one_at_a_time(self) -> AsyncIterator[None]:
-        """Meanwhile no two runtimes run side by side, so that their times can be told from one another."""
+        """Prevent runtimes from running in parallel within this context, so that their times can be measured."""
         for _ in range(self._cores - 1):
             await self._shared.slots.acquire()
         try:
@@ -104,7 +104,7 @@ class Workbench:
     async def _with_remedies(self, run: Run, compared: Compared) -> Compared:
         if not run.setting.options.try_remedies:
             return compared
-        await run.close()  # the pages that were traced: a GPU has room for so many
+        await run.close()  # the trace has ended, and a GPU has memory for few pages
         return await with_remedies(compared)
 
     async def train(
@@ -141,7 +141,7 @@ class Workbench:
     async def opened(
         self, model: Any, options: Options, observe: Observer, *, keeps_open: bool = False, prepares_trace: bool = False
     ) -> AsyncIterator[Run]:
-        """A run of one model with what it alone needs, which is closed again in every case."""
+        """Open a run of one model with its own resources, which are closed at the end in every case."""
         async with AsyncExitStack() as stack:
             cache = Cache(options.cache_dir, enabled=options.cache)
             stack.callback(cache.close)
@@ -157,10 +157,11 @@ class Workbench:
 
 
 async def compare(model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-    """Run everything once. `model` is a path or a live model; `inputs` a path, arrays, or None for made ones.
+    """Run everything once.
 
-    Errors: ModelFileError, InputsFileError, ArtifactFileError, UsageError, ConversionError, and
-    RuntimeFailedError when native float32 itself fails. A candidate that fails is in the report.
+    `model` is a path or a live model; `inputs` is a path, arrays, or None to generate them. Errors: ModelFileError,
+    InputsFileError, ArtifactFileError, UsageError, ConversionError, and RuntimeFailedError if native:float32 itself
+    fails. A candidate that fails is in the report.
     """
     async with Workbench() as bench:
         return await bench.compare(model, inputs, options, observe)
@@ -169,8 +170,8 @@ async def compare(model: Any, inputs: Any, options: Options, observe: Observer =
 async def trace(model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
     """Compare, and trace every point of the artifact on the samples that failed.
 
-    Errors are those of `compare`; ArtifactFileError and RuntimeFailedError where the artifact cannot be
-    executed in Python. A runtime that fails keeps what was traced until then.
+    Errors are those of `compare`, and ArtifactFileError and RuntimeFailedError if Python cannot run the artifact. If a
+    runtime fails, its results until then are kept.
     """
     async with Workbench() as bench:
         return await bench.trace(model, inputs, options, observe)
@@ -179,17 +180,17 @@ async def trace(model: Any, inputs: Any, options: Options, observe: Observer = s
 async def train(
     model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = silent
 ) -> Report:
-    """Train in Python and in the pages on the same batches; say where they part, what breaks, and why.
+    """Train in Python and in the pages on the same batches; report where they diverge, what fails, and why.
 
-    `inputs` and `targets` are paths or arrays. Errors are those of `compare` for what is bad input, and UsageError
-    for what cannot be trained in both worlds.
+    `inputs` and `targets` are paths or arrays. Errors are those of `compare` for invalid input, and UsageError for a
+    model that Python or TF.js cannot train.
     """
     async with Workbench() as bench:
         return await bench.train(model, inputs, targets, recipe, options, observe)
 
 
 def rejudge(folder: Path, options: Options) -> Report:
-    """Compare, diagnose and judge a saved run again; needs neither TensorFlow nor a browser."""
+    """Compare, diagnose and judge a saved run again, without TensorFlow and without a browser."""
     saved, store = open_run(folder)
     environments = {record.id: record.environment for record in saved.runtimes}
     options.tolerance.check_outputs([spec.name for spec in saved.model.signature.outputs])
@@ -202,12 +203,12 @@ def rejudge(folder: Path, options: Options) -> Report:
         size = classes if size_runtime == class_runtime else read_outputs(saved, store, size_runtime, index)
         measurements.add_reference(size_runtime, size, classes, start, count)
         for candidate in saved.candidates:
-            if candidate in whole or store.has(candidate, index):  # one that failed has what it gave before
+            if candidate in whole or store.has(candidate, index):  # a runtime that failed has its earlier batches
                 outputs = read_outputs(saved, store, candidate, index)
                 measurements.add(candidate, outputs, size, classes, start, count)
     return conclude(saved, measurements, options)
 
 
 def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:
-    """Options with the command that asks for the same, unless they came with one."""
+    """Add the command that repeats the call to the options, unless they have one."""
     return options if options.command else replace(options, command=command_line(command, model, inputs, options))

@@ -1,4 +1,4 @@
-"""The artifact of a run, executed in Python: started once, by whatever asks first, and closed with the run."""
+"""Runs the artifact of a run in Python: the first request starts it, and the end of the run closes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PythonArtifact:
-    """The artifact in float32, and with float64 beside it; `layers` are those that a trace is to look at."""
+    """The artifact in float32, and also in float64; `layers` are the layers of a trace."""
 
     def __init__(self, source: Source, layers: Collection[str], executor: Executor) -> None:
         self._source = source
@@ -28,7 +28,7 @@ class PythonArtifact:
         self._references: asyncio.Task[TraceReferences] | None = None
 
     async def close(self) -> None:
-        """End what was started."""
+        """Close everything that was started."""
         for task in (self._references, self._single):
             if task:
                 task.cancel()
@@ -36,12 +36,12 @@ class PythonArtifact:
         await self._stack.aclose()
 
     def single(self) -> asyncio.Task[ArtifactRuntime]:
-        """The artifact in float32; UsageError for a layer that it does not have."""
+        """Return the artifact in float32; UsageError for a layer that it does not have."""
         self._single = self._single or asyncio.create_task(self._start_single())
         return self._single
 
     def references(self) -> asyncio.Task[TraceReferences]:
-        """The same with artifact:float64, which takes much memory: not before the power is measured."""
+        """Return both, with artifact:float64, which needs so much memory that the power is measured first."""
         self._references = self._references or asyncio.create_task(self._start_references())
         return self._references
 
@@ -53,7 +53,7 @@ class PythonArtifact:
 
         runtime = self._source.artifact_runtime(ARTIFACT_FLOAT32, layers=layers)
         single = await self._stack.enter_async_context(runtime)  # which must run
-        of_layers(single.points, self._layers)  # a name that is not there ends the run here
+        of_layers(single.points, self._layers)  # raises for an unknown name
         return single
 
     async def _start_references(self) -> TraceReferences:

@@ -1,7 +1,7 @@
-"""Hold what TensorFlow gave for the first batch against what the user's own `predict` gives.
+"""Compares TensorFlow's results for the first batch with the results of the user's own `predict`.
 
-Between two right executions of one model lies roundoff, so a difference is judged as a candidate's is: by the noise
-floor of the model and the automatic tolerance.
+Two correct executions of a model differ by roundoff. A difference is therefore judged like that of a candidate: by the
+noise floor of the model and the automatic tolerance.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..model.own_predict import OwnPredict
 
-#: What `predict` stands for where it is judged as a candidate is; no comparison of it goes into a report.
+#: The runtime id of `predict` while it is judged like a candidate; no report contains it.
 _OWN = RuntimeId("artifact", "float32")
-#: Integers may differ where roundoff decides, as between two nearly equal classes: so large a share of them may not.
+#: Integers may differ if roundoff decides between two nearly equal classes, but at most this share of them.
 _MOST_DECIDED = 0.1
-#: Between two executions in half floats lie at most so many unit roundoffs at the output's scale.
+#: Two executions in half floats differ by at most so many unit roundoffs at the output's scale.
 _ROUNDOFFS = 32.0
-#: Of the largest value of a layer's result: beyond this it is no roundoff that was added up.
+#: A difference above this share of the largest value of a layer's result is more than accumulated roundoff.
 _LAYER_DIFFERS = 1e-3
-#: How often inputs are halved until every cast fits.
+#: How many times inputs are halved until every cast fits.
 _HALVINGS = (4, 8, 16, 32, 64, 120)
 
 
 def check_reference(
     model: Model, tensors: Tensors, size: Tensors, classes: Tensors, casts: Sequence[OutOfRangeCast] = ()
 ) -> ReferenceCheck | None:
-    """The verdict on one batch, of which `size` and `classes` are what float64 and float32 gave.
+    """Compare `predict` on one batch with `size` and `classes`, the results in float64 and float32.
 
-    None where the model has no `predict`. Keras's own graph is asked only where its eager execution differs. `casts`
-    are those of this batch that do not fit: they explain outputs that differ on it and agree on smaller inputs.
+    None if the model has no `predict`. Keras's own graph runs only if its eager execution differs. `casts` are casts
+    of this batch that do not fit: they explain outputs that differ on it and agree on smaller inputs.
     """
     own = model.own
     if own is None:
@@ -70,7 +70,7 @@ def check_reference(
             if not others:
                 return _differing(own.title, "undefined", found)
             found = others
-    except Exception as error:  # whatever the model raises: the reference ran, and says nothing of this
+    except Exception as error:  # the model may raise any error; the reference ran without it
         _fail_if_refused(own, model, tensors, error)
         return ReferenceCheck(own.title, "skipped", reason=f"{own.title} fails on these inputs: {_first_line(error)}")
     return _explained(own, model, tensors, outputs, found) if found else ReferenceCheck(own.title, "agrees")
@@ -98,7 +98,7 @@ def _names(found: Sequence[Comparison]) -> tuple[str, ...]:
 def _by_casts(
     own: OwnPredict, model: Model, tensors: Tensors, casts: Sequence[OutOfRangeCast], differing: Sequence[str]
 ) -> set[str]:
-    """The outputs that differ, depend on casts that do not fit, and agree on inputs so small that all casts fit."""
+    """Return outputs that differ, depend on casts that do not fit, and agree on inputs so small that all casts fit."""
     concerned = {name for name in differing if any(name in cast.outputs and cast.undefined for cast in casts)}
     if not concerned:
         return set()
@@ -111,9 +111,9 @@ def _by_casts(
 
 
 def _fail_if_refused(own: OwnPredict, model: Model, tensors: Tensors, error: Exception) -> None:
-    """RuntimeFailedError where Keras itself refuses these sizes: then there is nothing to compare with.
+    """Raise RuntimeFailedError if Keras itself rejects these sizes: then there is nothing to compare with.
 
-    Traced with free sizes, the model gives something all the same: a kernel takes a size below 0 for empty.
+    A function that was traced with free sizes still gives a result, because a kernel treats a size below 0 as empty.
     """
     from ..model.attempt import attempt
 
@@ -130,14 +130,14 @@ def _fail_if_refused(own: OwnPredict, model: Model, tensors: Tensors, error: Exc
 
 
 def check_failure(model: Model, tensors: Tensors) -> ReferenceCheck | None:
-    """The verdict where the traced function fails on a batch; None where the model's own predict fails as well."""
+    """Check a batch on which the traced function fails; None if the model's own predict fails too."""
     own = model.own
     if own is None or not own.is_keras or own.assigns:
         return None
     try:
         again = model.in_shapes(tensors).predict(tensors)
         outputs, found = _held_against(own, model, tensors, again, again)
-    except Exception:  # the model fails, or cannot be traced for this batch either: the first error stands
+    except Exception:  # the model fails too, or cannot be traced for this batch: the first error stands
         return None
     if found:
         return None
@@ -150,7 +150,7 @@ def check_failure(model: Model, tensors: Tensors) -> ReferenceCheck | None:
 
 
 def told(check: ReferenceCheck) -> str:
-    """The check in one line."""
+    """Describe the check in one line."""
     match check.outcome:
         case "agrees":
             return f"{check.against} gives the same results on the first batch, up to roundoff"
@@ -172,14 +172,14 @@ def _held_against(
 ) -> tuple[Mapping[str, Array], list[Comparison]]:
     """Return the results of `predict` and the outputs that differ, from Keras's graph if eager execution differs.
 
-    Eagerly, the model may get fewer samples at a time, which it may not take.
+    Eager execution may pass fewer samples at a time, which the model may reject.
     """
     if own.is_keras:
         try:
             outputs = own(tensors)
             if not _failing(outputs, size, classes, model.precision):
                 return outputs, []
-        except Exception:  # the graph is what the user runs: its error is the one that counts
+        except Exception:  # the user runs the graph, whose error counts
             pass
     outputs = own(tensors, eagerly=False)
     return outputs, _failing(outputs, size, classes, model.precision)
@@ -207,19 +207,19 @@ def _only(outputs: Mapping[str, Array], names: Collection[str]) -> dict[str, Arr
 
 
 def _fixed(model: Model, tensors: Tensors, outputs: Mapping[str, Array]) -> tuple[int | None, ...]:
-    """The shape to give the first input so that the traced function is right: without the batch, if that is enough."""
+    """Return the shape of the first input with which the traced function is right, without the batch if possible."""
     shape: tuple[int, ...] = tensors[model.info.signature.inputs[0].name].shape
     if all(None not in spec.shape[1:] for spec in model.info.signature.inputs):
         return shape
     try:
         again = _only(model.in_shapes(tensors, free_samples=True).predict(tensors), outputs)
-    except Exception:  # it needs the batch as well
+    except Exception:  # the batch size is needed too
         return shape
     return shape if _failing(outputs, again, again, model.precision) else (None, *shape[1:])
 
 
 def _failing(own: Mapping[str, Array], size: Tensors, classes: Tensors, half: str | None = None) -> list[Comparison]:
-    """The outputs that are beyond roundoff, which may be that of `half`; the farthest first."""
+    """Return the outputs that differ by more than roundoff, including that of `half`; the largest difference first."""
     failed = []
     for name, single in classes.items():
         if name not in own:
@@ -233,7 +233,7 @@ def _failing(own: Mapping[str, Array], size: Tensors, classes: Tensors, half: st
 
 
 def agreeing(outputs: Mapping[str, Array], size: Tensors, classes: Tensors) -> set[str]:
-    """The outputs that differ from the reference by no more than roundoff."""
+    """Return the outputs that differ from the reference by at most roundoff."""
     return set(classes) - set(_names(_failing(outputs, size, classes)))
 
 
@@ -257,7 +257,7 @@ def _share(comparison: Comparison) -> float:
 
 
 def _is_decided(comparison: Comparison) -> bool:
-    """Whether these are integers of which only a few differ."""
+    """Tell whether the values are integers of which only a few differ."""
     count = comparison.outside_count
     if comparison.shape_mismatch or count is None:
         return False
@@ -265,7 +265,7 @@ def _is_decided(comparison: Comparison) -> bool:
 
 
 def _is_rounding(comparison: Comparison, half: str | None) -> bool:
-    """Whether these differ by the rounding of half floats, in which two executions may fuse other operations."""
+    """Tell whether a difference is rounding in half floats, because two executions may fuse different operations."""
     c = comparison
     if half is None or c.shape_mismatch or c.nonfinite.changed or c.max_abs_error is None:
         return False
@@ -273,7 +273,7 @@ def _is_rounding(comparison: Comparison, half: str | None) -> bool:
 
 
 def _first_layer(own: OwnPredict, model: Model, tensors: Tensors) -> str | None:
-    """The first layer whose result in the traced function is not the one that it has when the model is called."""
+    """Return the first layer whose result in the traced function differs from its result in a call of the model."""
     if not own.is_keras:
         return None
     from ..graphdef.function import GraphFunction
@@ -282,7 +282,7 @@ def _first_layer(own: OwnPredict, model: Model, tensors: Tensors) -> str | None:
         frozen, names = model.frozen(), model.layer_tensors
         traced = GraphFunction(frozen.graph_def, frozen.inputs, names)(tensors)
         called = own.layer_values(tensors)
-    except Exception:  # the name of a layer is a help: without it the finding names the output
+    except Exception:  # without the layer's name, the finding names the output
         return None
     for name, value in traced.items():
         if name in called and _layer_differs(np.asarray(called[name]), value):

@@ -1,4 +1,4 @@
-"""The results in Python that candidates are measured against, batch by batch as they come."""
+"""Computes the results in Python that candidates are compared with, batch by batch."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _CASTS = TypeAdapter(tuple[OutOfRangeCast, ...])
 
 @dataclass(frozen=True, slots=True)
 class ReferenceBatch:
-    """What TensorFlow gave for one batch. `size` is float64 where that could run, else float32."""
+    """TensorFlow's results for one batch. `size` is in float64 if that runs, else in float32."""
 
     size: Tensors
     classes: Tensors
 
 
 class References:
-    """Computes the model in Python, in float32 and float64, once, keeps them on disk, and lends them by batch.
+    """Computes the model in Python, in float32 and float64, once, keeps the results on disk, and returns them by batch.
 
-    At most one batch is in memory at a time here, however many samples there are. On the first batch the results are
-    held against the user's own predict, which `check` tells; `casts` are numbers that an integer type cannot hold.
+    At most one batch is in memory at a time, for any number of samples. The results of the first batch are compared
+    with the user's own predict; `check` is the result. `casts` are numbers that an integer type cannot hold.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class References:
         count = -(-inputs.sample_count // batch_size)
         loop = asyncio.get_running_loop()
         self._ready: list[asyncio.Future[None]] = [loop.create_future() for _ in range(count)]
-        self._closed: asyncio.Future[None] = loop.create_future()  # Python has let go of both runtimes
+        self._closed: asyncio.Future[None] = loop.create_future()  # both runtimes are closed
         self._store: OutputStore | None = None
-        self._moving = threading.Lock()  # held while the store goes into the cache
+        self._moving = threading.Lock()  # locked while the store moves into the cache
         self.records: dict[RuntimeId, RuntimeRecord] = {}
         self.check: ReferenceCheck | None = None
         self.casts: tuple[OutOfRangeCast, ...] = ()
@@ -86,7 +86,7 @@ class References:
         return self.class_runtime if failed else self._double_runtime
 
     async def compute(self) -> None:
-        """Fill every batch, unless that is done; RuntimeFailedError when float32 itself fails."""
+        """Compute every batch, unless that is done; RuntimeFailedError if float32 itself fails."""
         if all(future.done() for future in self._ready):
             return
         try:
@@ -99,19 +99,19 @@ class References:
             for future in (*self._ready, self._closed):
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-                    future.exception() if not future.cancelled() else None  # seen: candidates may be gone already
+                    future.exception() if not future.cancelled() else None  # marks it as retrieved
             raise
 
     async def done(self) -> None:
-        """Wait for the last batch, and until the runtimes have given back their memory."""
+        """Wait for the last batch, and until the runtimes have freed their memory."""
         await asyncio.shield(self._closed)
 
     def again(self) -> Iterator[Batch]:
-        """The inputs from the beginning, in the same batches."""
+        """Yield the inputs from the beginning, in the same batches."""
         return self._inputs.batches(self._batch_size)
 
     async def batch(self, index: int) -> ReferenceBatch:
-        """One batch, as soon as both native runtimes have given it."""
+        """Return one batch as soon as both native runtimes have computed it."""
         await asyncio.shield(self._ready[index])
         classes = await asyncio.to_thread(self._read, self.class_runtime, index)
         if self.size_runtime == self.class_runtime:
@@ -122,12 +122,12 @@ class References:
         assert self._store is not None
         try:
             return self._store.read(runtime, index)
-        except InputError:  # it may have been moved just now, by the thread that computes
+        except InputError:  # the computing thread may have just moved it
             with self._moving:
                 return self._store.read(runtime, index)
 
     def _taken(self, entry: Path) -> bool:
-        """Everything from the cache. ValueError for an entry that cannot be read back; then nothing was taken."""
+        """Read all results from the cache. ValueError for an entry that cannot be read; then nothing was read."""
         environments = _ENVIRONMENTS.validate_json((entry / "environments.json").read_bytes())
         self.check = _CHECK.validate_json((entry / "reference_check.json").read_bytes())
         self.casts = _CASTS.validate_json((entry / "casts.json").read_bytes())
@@ -167,9 +167,10 @@ class References:
                 self._store.folder = pending.publish()
 
     async def _first(self, stack: AsyncExitStack, batch: Batch) -> list[Runtime]:
-        """The runtimes that run, after the first batch, in float32 and float64; they agree with the user's predict.
+        """Return the runtimes that run, after the first batch, and results that agree with the user's predict.
 
-        Where they do not as the model was traced, with free sizes, it is traced again in the sizes of each batch.
+        If the function that was traced with free sizes does not agree, it is traced again with the sizes of each
+        batch.
         """
         try:
             runtimes = await self._start(stack, batch)
@@ -195,7 +196,7 @@ class References:
             await loop.run_in_executor(self._executor, give_back)
 
     def _outputs(self, runtimes: Sequence[Runtime], batch: Batch) -> tuple[Tensors, Tensors]:
-        """In float64, or else in float32, and in float32."""
+        """Return the results in float64, or float32 without it, and those in float32."""
         single, double = (self._read(runtime.id, batch.index) for runtime in (runtimes[0], runtimes[-1]))
         return double, single
 
@@ -207,7 +208,7 @@ class References:
         return [single, double] if double else [single]
 
     async def _first_double(self, stack: AsyncExitStack, batch: Batch, in_shapes: bool) -> Runtime | None:
-        """Whether float64 runs is settled on the first batch, so that all batches have one reference."""
+        """Decide on the first batch whether float64 runs, so that all batches have the same reference."""
         try:
             double = await stack.enter_async_context(self._source.runtime(self._double_runtime, in_shapes=in_shapes))
             await self._predict(double, batch)

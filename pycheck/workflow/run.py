@@ -1,4 +1,4 @@
-"""One run of one model: all runtimes on the same inputs, compared as their outputs come."""
+"""Runs one model on all runtimes with the same inputs, and compares the outputs as they come."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ from .store import PendingRun, SavedRun
 if TYPE_CHECKING:
     pass
 
-#: What the values inside of the model may take in native:float64 for one batch, unless a size was asked for; of the
-#: largest value about four are in use together, such as what is convolved, the result and its activation.
+#: The most bytes of values within the model in native:float64 for one batch, if no batch size is given. About four
+#: values of the largest size exist together, such as the input of a convolution, its result and the activation.
 _BATCH_BYTES = 1 << 28
 _BYTES_PER_ELEMENT = 4 * 8
 
-#: Told what happens: runtime, what it is doing now, samples it has done, samples in all.
+#: A function that receives progress: runtime, the current step, finished samples, all samples.
 Observer = Callable[[str, str, int, int], None]
 
 
 def silent(runtime: str, step: str, done: int, total: int) -> None:
-    """An observer for those who do not watch."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What runs share, side by side or in turn: the browsers, the thread that TensorFlow runs in, and the cores."""
+    """The resources that runs share: the browsers, the thread for TensorFlow, and the cores."""
 
     hosts: Hosts
     executor: ThreadPoolExecutor
@@ -64,7 +64,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What one run is of and on: its options, its model, where results are kept, what it shares with others."""
+    """The setting of one run: its options, its model, the folder of its results, and the shared resources."""
 
     options: Options
     source: Source
@@ -75,15 +75,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A run whose runtimes have ended: its report, and what is needed to look further.
+    """A run whose runtimes have ended: its report, and everything that further work needs.
 
     Attributes:
-        setting: What it was a run of.
+        setting: The setting of the run.
         inputs: The inputs, to be read again in the same batches.
-        batch_size: Samples a batch.
-        references: What Python gave on them.
+        batch_size: The samples in a batch.
+        references: Python's results for the inputs.
         pages: The candidates that stayed open, by their names.
-        python: The artifact in Python, which is started when it is first asked for.
+        python: The artifact in Python, which the first request starts.
     """
 
     setting: Setting
@@ -96,10 +96,10 @@ class Compared:
 
 
 class Run:
-    """The candidates of one run, side by side, each compared batch by batch as its outputs come.
+    """The candidates of one run, in parallel, each compared batch by batch as its outputs come.
 
-    `references` are those of another run on the same inputs. With `keeps_open` the candidates stay as they are
-    to be traced; with `prepares_trace` the artifact starts in Python, in float32, while they run.
+    `references` are those of an earlier run on the same inputs. With `keeps_open` the candidates stay open, to be
+    traced; with `prepares_trace` the artifact starts in Python, in float32, while they run.
     """
 
     def __init__(
@@ -127,20 +127,20 @@ class Run:
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
         self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor)
-        self._left = len(options.runtimes)  # candidates that have not ended
+        self._left = len(options.runtimes)  # candidates that still run
         self._power: Power | None = None
 
     async def close(self) -> None:
-        """Close what stayed open."""
+        """Close everything that stayed open."""
         await self._python.close()
         await self._stack.aclose()
 
     async def compare(self, given: Any) -> Compared:
-        """Run everything on these inputs: a path, arrays, opened inputs, or None for made ones."""
+        """Run everything on these inputs: a path, arrays, opened inputs, or None to generate them."""
         options, source = self._options, self._source
         began_at = time.perf_counter()
-        # No browser for what is no model, nor for inputs or an artifact that do not fit; but where TensorFlow
-        # has to be loaded to know, the browser starts meanwhile.
+        # A browser starts only after model, inputs and artifact are checked; but if that needs TensorFlow, the browser
+        # starts while TensorFlow is loaded.
         if not await source.is_known():
             self._shared.hosts.start(options)
         info = await source.info()
@@ -158,7 +158,7 @@ class Run:
         )
         self._measured = measurements
         self._inputs, self._batch_size = inputs, batch_size
-        # The artifact goes first through the one TensorFlow thread: the browsers wait for it.
+        # The artifact comes first in the one TensorFlow thread, because the browsers wait for it.
         self._artifact = asyncio.ensure_future(source.artifact())
         preparing = [self._python.single()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)
@@ -186,7 +186,7 @@ class Run:
         return Compared(self.setting, report, inputs, batch_size, self._references, self._kept, self._python)
 
     async def _most_samples(self) -> int:
-        """The size of a batch: as many as were asked for, else what fits into memory."""
+        """Return the size of a batch: the given one, else as many samples as fit into memory."""
         asked = self._options.batch_size
         if "batch_size" in self._options.named:
             return asked

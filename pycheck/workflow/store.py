@@ -1,4 +1,4 @@
-"""Raw outputs on disk, a file a batch, and what else a saved run needs to be judged again.
+"""Keeps raw outputs on disk, one file for each batch, and all data to judge a saved run again.
 
 DIR/run.json                             model, artifact, inputs, runtimes, batch sizes
 DIR/outputs/chromium-webgl/000000.safetensors
@@ -38,7 +38,7 @@ _SAVE = "Save the run again: pycheck compare MODEL INPUTS --save-run DIR"
 
 
 class OutputStore:
-    """The outputs of several runtimes under one folder, by batch index."""
+    """The outputs of several runtimes in one folder, by batch index."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,11 +47,11 @@ class OutputStore:
         return self.folder / f"{runtime.engine.replace(':', '-')}-{runtime.kind}" / f"{index:06d}.safetensors"
 
     def write(self, runtime: RuntimeId, index: int, tensors: Tensors) -> None:
-        """Keep one batch. UsageError when the disk does not take it."""
+        """Write one batch. UsageError if the disk cannot store it."""
         file = self._file(runtime, index)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            # np.ascontiguousarray would make an axis for a scalar.
+            # np.ascontiguousarray would add an axis to a scalar.
             safetensors.numpy.save_file({name: np.asarray(t, order="C") for name, t in tensors.items()}, file)
         except (OSError, safetensors.SafetensorError) as error:
             raise UsageError(
@@ -59,7 +59,7 @@ class OutputStore:
             ) from error
 
     def read(self, runtime: RuntimeId, index: int) -> Tensors:
-        """One batch back; InputError when it is not there or damaged."""
+        """Read one batch; InputError if it is missing or damaged."""
         file = self._file(runtime, index)
         try:
             return safetensors.numpy.load_file(file)
@@ -67,13 +67,13 @@ class OutputStore:
             raise InputError(f"Cannot read the saved outputs of {runtime} in {file}: {error}.", _SAVE) from error
 
     def has(self, runtime: RuntimeId, index: int = 0) -> bool:
-        """Whether a batch of a runtime was kept."""
+        """Tell whether a batch of a runtime exists."""
         return self._file(runtime, index).is_file()
 
 
 @dataclass(frozen=True, slots=True)
 class SavedRun:
-    """What `run` produced besides the outputs; enough for compare, diagnose, gate and report."""
+    """The results of a run besides the outputs, enough to compare, diagnose, judge and report again."""
 
     model: ModelInfo
     artifact: ArtifactInfo | None
@@ -81,11 +81,11 @@ class SavedRun:
     runtimes: tuple[RuntimeRecord, ...]
     candidates: tuple[RuntimeId, ...]
     batch_sizes: tuple[int, ...]
-    nonfinite_inputs: tuple[NonfiniteInput, ...]  # those that have any
-    input_elements: dict[str, int]  # of one batch, by input
+    nonfinite_inputs: tuple[NonfiniteInput, ...]  # of outputs with hints
+    input_elements: dict[str, int]  # elements of one batch, by input
     command: str
     evidence: Evidence = field(default_factory=Evidence)
-    power: Power | None = None  # as it was measured, before the gate judged it
+    power: Power | None = None  # as measured, before the gate
     version: int = RUN_VERSION
 
 
@@ -93,10 +93,9 @@ _SAVED_RUN = TypeAdapter(SavedRun)
 
 
 class PendingRun:
-    """A run that is being saved: built beside `target`, and put there whole or not at all.
+    """A run that is being saved: built beside `target`, and moved there completely or not at all.
 
-    UsageError when `target` is something else than a new folder, an empty one or an earlier run,
-    and when its place cannot be written.
+    UsageError if `target` is not a new folder, an empty one or an earlier run, or if it cannot be written.
     """
 
     def __init__(self, target: Path) -> None:
@@ -118,7 +117,7 @@ class PendingRun:
         self.outputs = OutputStore(self._folder / "outputs")
 
     def publish(self, run: SavedRun) -> None:
-        """Put the outputs and run.json in place of an earlier run's; whatever else lies there stays."""
+        """Move the outputs and run.json into place, instead of an earlier run's; other files in the folder stay."""
         try:
             (self._folder / "run.json").write_bytes(_SAVED_RUN.dump_json(run, indent=2))
             self._target.mkdir(exist_ok=True)
@@ -133,7 +132,7 @@ class PendingRun:
         self._made = []
 
     def discard(self) -> None:
-        """Remove what was built beside the target; without `publish` nothing remains."""
+        """Remove the files beside the target; without `publish` nothing remains."""
         if hasattr(self, "_folder"):
             shutil.rmtree(self._folder, ignore_errors=True)
         for parent in self._made:
@@ -142,7 +141,7 @@ class PendingRun:
 
 
 def open_run(folder: Path) -> tuple[SavedRun, OutputStore]:
-    """A saved run. InputError says what is missing, damaged or too new."""
+    """Open a saved run. InputError says what is missing, damaged or from a newer version."""
     file = folder / "run.json"
     try:
         text = file.read_bytes()
@@ -162,7 +161,7 @@ def open_run(folder: Path) -> tuple[SavedRun, OutputStore]:
 
 
 def _check(file: Path, saved: SavedRun) -> None:
-    """InputError where the parts do not fit one another: judged as they are, they would hide what is missing."""
+    """Raise InputError if the parts do not fit together, because the report would hide missing data."""
     recorded = {record.id for record in saved.runtimes}
     if not saved.candidates or not recorded.issuperset(saved.candidates):
         raise InputError(f"Cannot read {file}: it is damaged, its candidates are not among its runtimes.", _SAVE)
@@ -176,7 +175,10 @@ def _check(file: Path, saved: SavedRun) -> None:
 
 
 def read_outputs(saved: SavedRun, store: OutputStore, runtime: RuntimeId, index: int) -> Tensors:
-    """One batch of a saved run; InputError when an output is missing or a reference has another number of samples."""
+    """Read one batch of a saved run.
+
+    InputError if an output is missing, or a reference has a different number of samples.
+    """
     tensors = store.read(runtime, index)
     names = {spec.name for spec in saved.model.signature.outputs}
     if missing := sorted(names - tensors.keys()):
@@ -200,7 +202,7 @@ def _version_of(document: Any) -> object:
 
 
 def starts(batch_sizes: tuple[int, ...]) -> Iterator[int]:
-    """Index of the first sample of each batch."""
+    """Return the index of the first sample of each batch."""
     start = 0
     for size in batch_sizes:
         yield start

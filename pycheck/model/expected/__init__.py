@@ -1,4 +1,4 @@
-"""What a model says of the values that it takes, read from its graph: tables, scales, masks, paddings."""
+"""Finds the values that a model expects, from its graph: tables, scales, masks, paddings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .uses import Fact, Namer, computed, facts_of
 
 __all__ = ["input_hints"]
 
-#: Functions in functions, and operations that one input is followed through.
+#: The most nested functions, and the most operations that one input is followed through.
 _DEEPEST = 8
 
 
 def input_hints(
     frozen: FrozenGraph, signature: Signature, layer_tensors: Mapping[str, str] | None = None
 ) -> dict[str, InputHint]:
-    """By input name, for the inputs of which the graph says something.
+    """Return hints by input name, for the inputs with evidence in the graph.
 
-    `layer_tensors` has the results of layers by name, so that a hint can name the layer and not its node.
+    `layer_tensors` has the results of layers by name, so that a hint can name the layer instead of its node.
     """
     place = Place(skeleton(frozen.graph_def))
     try:
@@ -45,7 +45,7 @@ def input_hints(
 
 
 def _walk(place: Place, flows: dict[str, Flow], named: Namer, depth: int) -> Iterator[Fact]:
-    """The facts of one graph; `flows` has what arrives at its tensors, and is filled on the way."""
+    """Yield the facts of one graph; `flows` has the values that arrive at tensors, and is extended."""
     for op in place.graph.get_operations():
         known = tuple(flows.get(operand.name) for operand in op.inputs)
         if not any(known) or all(output.name in flows for output in op.outputs if op.outputs):
@@ -62,7 +62,7 @@ def _walk(place: Place, flows: dict[str, Flow], named: Namer, depth: int) -> Ite
 
 
 def _called(step: Step, flows: dict[str, Flow], named: Namer, depth: int) -> Iterator[Fact]:
-    """What the functions do that an operation calls. Of a loop, only what it never changes is known inside."""
+    """Yield the facts of the functions that an operation calls. In a loop, only unchanged values are known."""
     if depth >= _DEEPEST:
         return
     op = step.op
@@ -108,9 +108,9 @@ def _functions(op: Any) -> list[str]:
 
 
 def _namer(layer_tensors: Mapping[str, str]) -> Namer:
-    """Names the layer that an operation belongs to, else the operation."""
+    """Return a function that names the layer of an operation, or else the operation."""
     scopes = {tensor.rpartition("/")[0]: name for name, tensor in layer_tensors.items() if "/" in tensor}
-    for name, tensor in layer_tensors.items():  # Keras 2 has more scopes inside of a layer's own
+    for name, tensor in layer_tensors.items():  # Keras 2 has further scopes within a layer's scope
         own = f"/{name.rpartition('/')[2]}/"
         if own in tensor:
             scopes[tensor[: tensor.index(own) + len(own) - 1]] = name

@@ -1,4 +1,4 @@
-"""From what single operations say to what an input is to hold."""
+"""Combines facts about single operations to a hint for an input."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from ...types import Array, InputHint, Padding, TensorSpec, Values
 from .uses import Fact
 
-#: What says most comes first.
+#: Kinds of facts, the most specific first.
 _ORDER = ("keys", "ids", "bins", "whole", "mask", "statistics", "affine", "clip")
-#: What a scaled input usually becomes, and how far off its lower end may be.
+#: The usual ranges of a scaled input, and the tolerance of the lower end.
 _USUAL = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5))
 _OFF = 0.02
-#: Means of 8-bit channels lie here, and the range of 8-bit pixels.
+#: The range of means of 8-bit channels, and the range of 8-bit pixels.
 _PIXEL_MEANS = (60.0, 200.0)
 _PIXELS = (0.0, 256.0)
 _LARGEST_SPREAD = 100.0
 
 
 def decide(spec: TensorSpec, facts: Sequence[Fact]) -> InputHint | None:
-    """The hint for one input, of which all these facts are; None where they say nothing."""
+    """Return the hint for one input from all of its facts; None if they are not enough."""
     own = [fact for fact in facts if fact.input == spec.name and (fact.kind != "mask" or _may_mask(fact, spec))]
     columns = _by_column(own, spec)
     groups: dict[Values, list[int]] = {}
@@ -45,12 +45,12 @@ def decide(spec: TensorSpec, facts: Sequence[Fact]) -> InputHint | None:
 
 
 def _may_mask(fact: Fact, spec: TensorSpec) -> bool:
-    """A condition is a mask; of floats, which may be plain numbers, only what becomes -1e9 or has the name."""
+    """Tell whether a condition is a mask; a float input only if the result becomes -1e9 or the name says so."""
     return fact.stated or "float" not in spec.dtype or "mask" in spec.name.lower()
 
 
 def _by_column(facts: Iterable[Fact], spec: TensorSpec) -> dict[int | None, list[Fact]]:
-    """Facts by column; those of the whole input stand with every column."""
+    """Group facts by column; facts about the whole input count for every column."""
     facts = list(facts)
     named = {fact.column for fact in facts if fact.column is not None}
     if not named:
@@ -72,7 +72,10 @@ def _best(facts: list[Fact]) -> Fact | None:
 
 
 def _together(facts: list[Fact]) -> Fact:
-    """Valid for all tables; where these have ranges apart, as two halves of one vocabulary, for one of them each."""
+    """Return a range that is valid for all tables.
+
+    If two halves of a vocabulary have separate ranges, one of these.
+    """
     strict = [fact for fact in facts if not fact.guarded] or facts
     low, high = max(fact.low for fact in strict), min(fact.high for fact in strict)
     if low < high:
@@ -98,7 +101,7 @@ def _interval(reason: str, low: float, high: float, whole: bool) -> Values:
 
 
 def _alike(facts: list[Fact]) -> list[list[Fact]]:
-    """All of them, which a normalization has; those of one factor, where nothing is taken off."""
+    """Return all facts of a normalization; of factors without an offset, those with the same factor."""
     if any(fact.offset or fact.kind == "statistics" for fact in facts):
         return [facts]
     factors = dict.fromkeys(fact.scale for fact in facts)
@@ -106,7 +109,7 @@ def _alike(facts: list[Fact]) -> list[list[Fact]]:
 
 
 def _scaled(facts: list[Fact], spec: TensorSpec, columns: tuple[int, ...] | None) -> Values | None:
-    """The range from which a scale makes numbers of a usual size."""
+    """Return the range that a scale maps to numbers of a usual size."""
     if not facts:
         return None
     scale, offset = (np.array([getattr(fact, name) for fact in facts]) for name in ("scale", "offset"))
@@ -123,7 +126,7 @@ def _scaled(facts: list[Fact], spec: TensorSpec, columns: tuple[int, ...] | None
         if found or not abs(scale[0]) < 1:
             return found and replace(found, columns=columns)
     deviation = np.abs(1 / scale)
-    if (np.abs(scale) == 1).all() and facts[0].kind != "statistics":  # means are taken off: these say how large it is
+    if (np.abs(scale) == 1).all() and facts[0].kind != "statistics":  # means are subtracted, which show the range
         if (center <= 0).any():
             return None
         deviation = np.maximum(center / 2, 1e-6)
@@ -139,9 +142,9 @@ def _of_one_scale(scale: float, offset: float, spec: TensorSpec, reason: str) ->
     for usual in _USUAL:
         low, high = sorted((end - offset) / scale for end in usual)
         if abs(low) <= _OFF * (high - low):
-            if abs(high - 1) <= _OFF:  # what is made without a hint
+            if abs(high - 1) <= _OFF:  # the default without a hint
                 return None
-            if high < 1 and abs(scale) > 1:  # nothing says that the result is to stay below 1
+            if high < 1 and abs(scale) > 1:  # no operation limits the result to 1
                 return None
             if 254 <= high <= 256:
                 return _interval(reason, 0.0, 255.0, whole=len(spec.shape) >= 4 or "int" in spec.dtype)
@@ -153,7 +156,7 @@ def _of_one_scale(scale: float, offset: float, spec: TensorSpec, reason: str) ->
 
 
 def _padding(facts: Iterable[Fact], spec: TensorSpec, values: list[Values]) -> Padding | None:
-    """A value that the model masks: where whole rows are masked, or in a sequence of ids that are all alike."""
+    """Return a value that the model masks, if whole rows are masked, or in a sequence of ids of one table."""
     if len(spec.shape) < 2 or spec.dtype == "bool":
         return None
     pads = [fact for fact in facts if fact.kind == "pad"]
@@ -163,7 +166,7 @@ def _padding(facts: Iterable[Fact], spec: TensorSpec, values: list[Values]) -> P
     sequence = len(values) == 1 and values[0].columns is None and values[0].kind in ("ids", "keys")
     if not sequence or spec.shape[-1] == 1:
         return None
-    if any(fact.kind == "mask" for fact in facts):  # ids cast to bool
+    if any(fact.kind == "mask" for fact in facts):  # ids that are cast to bool
         return Padding(0.0, -1, "mask_zero")
     fitting = [fact for fact in pads if values[0].kind == "keys" or values[0].low <= fact.low < values[0].high]
     return Padding(fitting[0].low, -1, fitting[0].reason) if fitting else None

@@ -1,4 +1,4 @@
-"""Which columns of which inputs arrive at a tensor, and by what they were multiplied and moved on the way."""
+"""Tracks which columns of which inputs arrive at a tensor, and their scale and offset."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from ...types import Array
 
-#: An input with a longer last axis has no columns, only elements.
+#: An input with a longer last axis has no columns.
 MOST_COLUMNS = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """``scale * x + offset`` of the elements x of an input, or of one column of it. `low`, `high`: clipped to."""
+    """``scale * x + offset`` of the elements x of an input, or of one column of it; clipped to `low` and `high`."""
 
     input: str
     column: int | None
@@ -23,15 +23,15 @@ class Origin:
     low: float = -math.inf
     high: float = math.inf
     split: bool = False  # a text that was split into words
-    guarded: bool = False  # behind a clip, a modulo or a choice: any number is valid
+    guarded: bool = False  # after a clip, a modulo or a selection, any number is valid
 
     @property
     def is_plain(self) -> bool:
-        """Whether the values are those of the input."""
+        """Tell whether the values are unchanged values of the input."""
         return self.scale == 1 and self.offset == 0
 
     def inverse(self, value: float) -> float:
-        """The x that becomes this value."""
+        """Return the x that is mapped to this value."""
         return (value - self.offset) / self.scale
 
 
@@ -40,14 +40,17 @@ Cell = frozenset[Origin]
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The origins of a tensor's elements: one cell for each index of `axis`, or, without, one for all of them."""
+    """The origins of a tensor's elements: one cell for each index of `axis`.
+
+    Without an axis, one cell for all elements.
+    """
 
     cells: tuple[Cell, ...]
     axis: int | None
 
     @classmethod
     def of_input(cls, name: str, shape: tuple[int | None, ...] | None) -> Flow:
-        """An input as it comes in."""
+        """Make the flow of an input itself."""
         last = shape[-1] if shape and len(shape) > 1 else None
         if last is None or last > MOST_COLUMNS:
             return cls((frozenset({Origin(name, None)}),), None)
@@ -55,19 +58,19 @@ class Flow:
 
     @property
     def origins(self) -> Cell:
-        """Of all elements."""
+        """Return the origins of all elements."""
         return frozenset().union(*self.cells)
 
     def mixed(self) -> Flow:
-        """The same without places."""
+        """Return the same origins without their places."""
         return Flow((self.origins,), None)
 
     def moved(self, axis: int | None) -> Flow:
-        """The same cells along another axis; without an axis any element may have any origin."""
+        """Return the same cells along a different axis; without an axis any element may have any origin."""
         return replace(self, axis=axis) if axis is not None and self.axis is not None else self.mixed()
 
     def each(self, change: Callable[[Origin, int], Origin]) -> Flow:
-        """Every origin changed; the number is the index of its cell."""
+        """Change every origin; the number is the index of its cell."""
         return replace(
             self,
             cells=tuple(frozenset(change(origin, index) for origin in cell) for index, cell in enumerate(self.cells)),
@@ -75,7 +78,7 @@ class Flow:
 
 
 def along(constant: Array, flow: Flow, rank: int | None) -> list[float] | None:
-    """A constant operand as one number for each cell, averaged over other axes; None where it does not fit."""
+    """Return a constant operand as one number for each cell, averaged over other axes; None if it does not fit."""
     if constant.size == 1:
         return [float(constant.reshape(-1)[0])] * len(flow.cells)
     if rank is None or flow.axis is None or constant.ndim > rank:
@@ -88,9 +91,10 @@ def along(constant: Array, flow: Flow, rank: int | None) -> list[float] | None:
 
 
 def union(flows: Iterable[Flow]) -> Flow | None:
-    """Of alternatives, such as the branches of a choice: of two ways from one column, that which moves it less.
+    """Merge alternatives, such as branches of a condition.
 
-    Keras 3 looks up negative indices as ``where(x < 0, x + rows, x)``.
+    Of two paths from a column, keep the one that changes it less. Keras 3 reads negative indices as ``where(x < 0, x +
+    rows, x)``.
     """
     known = list(flows)
     if not known:

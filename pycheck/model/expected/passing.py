@@ -1,4 +1,4 @@
-"""Operations that hand values on: moved to other places, or multiplied and moved by constants."""
+"""Tracks values through operations that move them, or multiply and shift them by constants."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from .flows import Flow, Origin, along, union
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation, the flow of each operand that has one, and the graph that it stands in."""
+    """One operation, the flow of each operand that has one, and its graph."""
 
     op: Any
     flows: tuple[Flow | None, ...]
     place: Place
 
     def constant(self, operand: int) -> Array | None:
-        """The value of an operand, where that is constant and small."""
+        """Return the value of an operand, if it is constant and small."""
         return self.place.value(self.op.inputs[operand])
 
     def rank(self, operand: int) -> int | None:
-        """Of an operand."""
+        """Return the rank of an operand."""
         found: int | None = self.op.inputs[operand].shape.rank
         return found
 
     @property
     def first(self) -> Flow:
-        """The flow of the first operand that has one."""
+        """Return the flow of the first operand that has one."""
         return next(flow for flow in self.flows if flow)
 
     @property
     def at(self) -> int:
-        """The first operand that has a flow."""
+        """Return the index of the first operand that has a flow."""
         return next(index for index, flow in enumerate(self.flows) if flow)
 
 
@@ -47,7 +47,7 @@ _Rule = Callable[[Step], Passed | None]
 
 
 def passed(step: Step) -> Passed | None:
-    """The flow of each result; None where the operation makes something new of the values."""
+    """Return the flow of each result; None if the operation computes new values."""
     rule = _RULES.get(step.op.type)
     return rule(step) if rule else None
 
@@ -63,7 +63,7 @@ def _mixed(step: Step) -> Passed:
 def _choice(step: Step) -> Passed | None:
     branches = [flow for flow in step.flows[1:] if flow]
     both = union(branches)
-    if both is None:  # the values only decide
+    if both is None:  # the values only select
         return None
     guarded = len(branches) < len(step.flows) - 1
     return [both.each(lambda origin, _: replace(origin, guarded=origin.guarded or guarded))]
@@ -165,7 +165,7 @@ def _transpose(step: Step) -> Passed:
 
 
 def _reshape(step: Step) -> Passed:
-    """The axis of the cells stays where all behind it stays, axes of size 1 aside."""
+    """Keep the axis of the cells if all axes after it stay, except axes of size 1."""
     flow, shape, target = step.first, step.op.inputs[0].shape, step.op.outputs[0].shape
     if flow.axis is None or shape.rank is None or target.rank is None:
         return [flow.mixed()]
@@ -240,7 +240,7 @@ def _concat(step: Step) -> Passed | None:
 
 
 def _gathered(step: Step) -> Passed | None:
-    """Constant places of an input; the other way round, an input of places is a use."""
+    """Select constant indices of an input; an input of indices is a use instead."""
     flow = step.flows[0]
     if flow is None or step.flows[1] is not None:
         return None
@@ -254,7 +254,7 @@ def _gathered(step: Step) -> Passed | None:
 
 
 def _sliced(step: Step) -> Passed:
-    """A StridedSlice; the axes that it drops, adds and skips are told by its masks."""
+    """Apply a StridedSlice; its masks say which axes it drops, adds and skips."""
     flow, rank = step.first, step.rank(0)
     begin, end, strides = (step.constant(index) for index in (1, 2, 3))
     if flow.axis is None or rank is None or begin is None or end is None or strides is None:
@@ -299,13 +299,13 @@ def _reversed(step: Step) -> Passed:
 
 
 def _words(step: Step) -> Passed:
-    """Where each word stands, the words, and how many there are."""
+    """Return the flows of the index of each word, of the words, and of their number."""
     words = step.first.mixed().each(lambda origin, _: replace(origin, split=True))
     return [None, words, None]
 
 
 def _last_operand(step: Step) -> Passed:
-    """Of a TensorArray: what is handed in flows to whoever reads."""
+    """Pass the written value of a TensorArray on to its readers."""
     return [step.first] * len(step.op.outputs)
 
 

@@ -1,4 +1,4 @@
-"""What the operations that read an input's values say of them: the size of a table, a scale, a value that is masked."""
+"""Derives facts about an input from the operations that read it: the size of a table, a scale, a masked value."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from .flows import Cell, Flow, Origin, along
 from .passing import Step
 
-#: A mask is turned into an offset of at least this size, which a softmax makes nothing of.
+#: A mask becomes an offset of at least this size, for which a softmax gives 0.
 _LARGE_NEGATIVE = 1e3
-#: Numbers that are made for each bucket of a hash.
+#: The numbers that are generated for each bucket of a hash.
 _NUMBERS_A_BUCKET = 4
-#: What has no value for a negative number, so that a range that has some is none to take.
+#: Operations without a value for negative numbers, so that a range must not contain any.
 _POSITIVE_ONLY = frozenset({"Log", "Log1p", "Sqrt", "Rsqrt", "Pow"})
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What one operation says of an input, or of one column of it."""
+    """A fact from one operation about an input, or about one column of it."""
 
     kind: str  # of VALUE_KINDS, or "affine" and "statistics" (`scale`, `offset`), "clip", "pad" (`low`)
     input: str
@@ -36,11 +36,11 @@ class Fact:
     edges: tuple[float, ...] = ()
     keys: tuple[int | float | str, ...] = ()
     words: bool = False
-    by_feature: bool = False  # of a value that is masked: where a whole row has it
-    stated: bool = False  # of a scale: the model names it, nothing else can be part of it
+    by_feature: bool = False  # for a masked value: whether a whole row must have it
+    stated: bool = False  # for a scale: whether a layer of the model states it exactly
 
     def about(self, origin: Origin) -> Fact:
-        """The same of another input or column."""
+        """Return the same fact about a different input or column."""
         return replace(self, input=origin.input, column=origin.column, guarded=self.guarded or origin.guarded)
 
 
@@ -49,7 +49,7 @@ _Use = Callable[[Step, Namer], Iterator[Fact]]
 
 
 def facts_of(step: Step, consumed: bool, named: Namer) -> Iterator[Fact]:
-    """What the operation says; `consumed` where it makes something new of the values."""
+    """Yield the facts of an operation; `consumed` says that it computes new values."""
     use = _USES.get(step.op.type)
     if use:
         yield from use(step, named)
@@ -58,7 +58,7 @@ def facts_of(step: Step, consumed: bool, named: Namer) -> Iterator[Fact]:
 
 
 def _ids(cell: Cell, size: int, reason: str) -> Iterator[Fact]:
-    """Indices from 0 to below `size`, as numbers of the input."""
+    """Return indices from 0 to below `size`, as numbers of the input."""
     for origin in cell:
         ends = sorted((origin.inverse(0), origin.inverse(size - 1)))
         low, high = math.ceil(ends[0] - 1e-6), math.floor(ends[1] + 1e-6) + 1
@@ -88,7 +88,7 @@ def _scatter(step: Step, named: Namer) -> Iterator[Fact]:
 
 
 def _places(step: Step, flow: Flow | None, shape: Any, named: Namer) -> Iterator[Fact]:
-    """Places in a tensor of this shape: the last axis has an index for each of its axes."""
+    """Return facts about indices into a tensor of this shape: the last axis has an index for each axis."""
     if flow is None:
         return
     indices = step.op.inputs[1 if step.op.type == "GatherNd" or "Tensor" in step.op.type else 0].shape
@@ -110,7 +110,7 @@ def _counted(operand: int, size: int, what: str) -> _Use:
 
 
 def _at_most(step: Step, size: Any) -> int | None:
-    """A number, or the constant that bounds it: tf.math.bincount counts up to the largest value, or to this."""
+    """Return the number that limits the values; for tf.math.bincount, its largest value or the constant limit."""
     known = step.place.value(size)
     if known is None and size.op.type == "Minimum":
         bounds = [step.place.value(operand) for operand in size.op.inputs]
@@ -119,7 +119,7 @@ def _at_most(step: Step, size: Any) -> int | None:
 
 
 def _hashes(step: Step, named: Namer) -> Iterator[Fact]:
-    """Any number has a bucket; of several for each, all buckets are hit."""
+    """Return facts about hashed numbers, which can be any; there are several for each bucket, so that all are used."""
     for origin in step.first.origins:
         buckets = step.op.get_attr("num_buckets")
         reason = f"hashed into {buckets:,} buckets by {named(step.op.name)}"
@@ -135,7 +135,7 @@ def _lengths(step: Step, named: Namer) -> Iterator[Fact]:
 
 
 def _up_to(step: Step, named: Namer) -> Iterator[Fact]:
-    """``range(size) < length``, as tf.sequence_mask has it."""
+    """Return the fact of ``range(size) < length``, as in tf.sequence_mask."""
     flow, places = step.flows[1], step.constant(0)
     if flow is None or places is None or places.size < 2 or (places.ravel() != np.arange(places.size)).any():
         return
@@ -162,13 +162,13 @@ def _whole(value: float) -> int | float:
 
 
 def _table_keys(step: Step) -> list[int | float | str] | None:
-    """Of the table that is looked into; None where which one that is, or what it holds, is not in the graph."""
+    """Return the keys of the table that is looked up; None if the graph does not contain the table or its keys."""
     handle = step.op.inputs[0]
     while handle.op.type == "Identity":
         handle = handle.op.inputs[0]
     fills = [op for op in step.place.root.graph.get_operations() if op.type in ("InitializeTableV2", "InitializeTable")]
     same = [op for op in fills if op.inputs[0].name == handle.name]
-    if not same:  # inside of a function the handle is an argument
+    if not same:  # within a function, the handle is an argument
         same = [op for op in fills if op.inputs[1].dtype == step.op.inputs[1].dtype]
     if len(same) != 1:
         return None
@@ -193,7 +193,7 @@ def _bins(step: Step, named: Namer) -> Iterator[Fact]:
 
 
 def _compares(step: Step, _named: Namer) -> Iterator[Fact]:
-    """A comparison with one number: it may tell a padding."""
+    """Return the fact of a comparison with one number, which may be a padding value."""
     if sum(flow is not None for flow in step.flows) != 1:
         return
     constant = step.constant(1 - step.at)
@@ -208,14 +208,14 @@ def _compares(step: Step, _named: Namer) -> Iterator[Fact]:
 
 
 def _decides(step: Step, _named: Namer) -> Iterator[Fact]:
-    """A condition or a logical operation: a boolean input of it is a mask."""
+    """Return the fact of a condition or a logical operation: a boolean input of it is a mask."""
     flow = step.flows[0] if step.op.type.startswith("Select") else step.first
     for origin in flow.origins if flow else ():
         yield Fact("mask", "", None, "a mask").about(origin)
 
 
 def _normalizes(step: Step, named: Namer) -> Iterator[Fact]:
-    """FusedBatchNorm, which has the statistics of training as operands."""
+    """Return the statistics of a FusedBatchNorm, which are its operands."""
     flow, mean, variance = step.flows[0], step.constant(3), step.constant(4)
     if flow is None or mean is None or variance is None or not mean.size or step.op.get_attr("is_training"):
         return
@@ -229,7 +229,7 @@ def _normalizes(step: Step, named: Namer) -> Iterator[Fact]:
 
 
 def _statistics(flow: Flow, mean: list[float] | None, deviation: list[float] | None, reason: str) -> Iterator[Fact]:
-    """Of what a normalization takes; where the input was scaled before that, this scale says more."""
+    """Return the statistics of a normalized input; if the input was scaled before, the scale says more."""
     for cell, center, spread in zip(flow.cells, mean or (), deviation or (), strict=False):
         for origin in cell:
             if not origin.is_plain:
@@ -243,7 +243,7 @@ def _statistics(flow: Flow, mean: list[float] | None, deviation: list[float] | N
 
 
 def _scales_by_statistics(step: Step, named: Namer) -> Iterator[Fact]:
-    """``x * gamma / sqrt(variance + epsilon) + (beta - mean * gamma / sqrt(...))``, as Keras writes it."""
+    """Detect ``x * gamma / sqrt(variance + epsilon) + (beta - mean * gamma / sqrt(...))``, as Keras writes it."""
     if sum(flow is not None for flow in step.flows[:2]) != 1:
         return
     factor, flow = step.op.inputs[1 - step.at], step.first
@@ -264,7 +264,7 @@ def _scales_by_statistics(step: Step, named: Namer) -> Iterator[Fact]:
 
 
 def _behind(tensor: Any, kind: str) -> Any:
-    """The nearest result of an operation of this kind behind a constant, a few operations away."""
+    """Find the nearest operation of this kind that a constant is computed from, a few operations away."""
     for _ in range(4):
         if tensor.op.type == kind:
             return tensor
@@ -284,7 +284,7 @@ def _computes(step: Step, named: Namer) -> Iterator[Fact]:
 
 
 def computed(flow: Flow, tensor: Any, operation: str, name: str) -> Iterator[Fact]:
-    """Of anything that computes with the values: by what they were multiplied before says which they are to be."""
+    """Return the facts of any operation that computes with the values: earlier factors show the range of the input."""
     if tensor.dtype.is_floating or tensor.dtype.is_integer:
         for origin in flow.origins:
             reason = f"the scale before {name}"
