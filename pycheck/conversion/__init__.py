@@ -1,4 +1,4 @@
-"""Model to TF.js artifact, in the format that fits it or that the user chose."""
+"""Converts a model to a TF.js artifact, in the format that fits it or that the user chose."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ FORMATS = ("auto", "layers", "graph")
 def convert(
     model: Model, folder: Path, *, format: str = "auto", quantize: str = "none", keep_float: Sequence[str] = ()
 ) -> ArtifactInfo:
-    """Convert `model` into `folder`, which is absent or empty; nothing half written stays behind.
+    """Convert `model` into `folder`, which is absent or empty; after an error nothing remains there.
 
     Args:
         model: A loaded model.
-        folder: Where model.json and its shards go.
-        format: ``layers`` keeps the Keras layers, ``graph`` the operations. ``auto`` takes layers
-            where tfjs-layers has every layer with every argument, else graph; `ArtifactInfo.reason`
-            says which and why.
+        folder: The folder for model.json and its shards.
+        format: ``layers`` keeps the Keras layers, ``graph`` the operations. ``auto`` takes layers if tfjs-layers has
+            every layer with every argument, else graph; `ArtifactInfo.reason` says which and why.
         quantize: How float weights are stored: none, float16, uint16 or uint8.
-        keep_float: Layers, weights or patterns of weights that stay float32 all the same.
+        keep_float: Layers, weights or patterns of weights that stay float32 nevertheless.
 
     Raises:
-        ConversionError: neither format, or not the chosen one, can hold the model; every obstacle is named.
+        ConversionError: neither format, or not the chosen one, can hold the model; the message names every obstacle.
     """
     if format not in FORMATS:
         raise ConversionError(f"Unknown format {format!r}.", f"Use one of {', '.join(FORMATS)}.")
@@ -84,7 +83,7 @@ def _to_graph(model: Model, folder: Path, quantize: str, keep_float: Sequence[st
 def _describe(
     model: Model, folder: Path, artifact_format: str, quantize: str, reason: str, artifact: Any
 ) -> ArtifactInfo:
-    """The artifact's inputs and outputs are in the order of the model's, whichever format it has."""
+    """Describe an artifact; its inputs and outputs are in the order of the model's, in either format."""
     signature = model.info.signature
     return ArtifactInfo(
         folder=folder,
@@ -107,7 +106,7 @@ def _versions() -> str:
 
 
 def _layer_names(keras_model: Any) -> frozenset[str]:
-    """Names of all layers of a Keras 3 or tf_keras model, those inside other layers included."""
+    """Return the names of all layers of a Keras 3 or tf_keras model, including those within other layers."""
     if keras_model is None:
         return frozenset()
     return frozenset(layer.name for layer in keras_model._flatten_layers())

@@ -1,4 +1,4 @@
-"""Takes a TF.js model.json that was converted elsewhere for the artifact of a model."""
+"""Opens a TF.js model.json from a different converter as the artifact of a model."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def open_artifact(
 ) -> ArtifactInfo:
     """Check a model.json (or its folder) and pair its inputs and outputs with the model's.
 
-    Pairs by name, else by order; `map_output` (artifact name to model name) decides.
-    ArtifactFileError: not a TF.js model, a shard that is missing, short or outside the folder,
-    other counts of inputs or outputs. UsageError: `map_output` names what is not there.
+    Pairs by name, else by order; `map_output` (artifact name to model name) overrides both. ArtifactFileError: not a
+    TF.js model, a shard that is missing, short or outside the folder, or a different number of inputs or outputs.
+    UsageError: `map_output` has an unknown name.
     """
     document = read_document(path)
     file, inputs, outputs = document.file, document.inputs, document.outputs
@@ -44,7 +44,7 @@ def open_artifact(
 def _pair(
     file: Path, side: str, ports: Sequence[Port], names: Sequence[str], chosen: Mapping[str, str]
 ) -> dict[str, str]:
-    """Model name to artifact tensor."""
+    """Map model names to artifact tensors."""
     if len(ports) != len(names):
         raise ArtifactFileError(
             f"{file} has {len(ports)} {side}s ({', '.join(p.key for p in ports)}), "

@@ -1,6 +1,6 @@
 """Converts with the published converter, the Python package tensorflowjs, as most pipelines do.
 
-It runs in a process of its own, with the words of its command line; nothing of what it writes is changed.
+It runs in a separate process, with its own command line; its files are not changed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _RUNNER = Path(__file__).with_name("published_runner.py")
 _KERAS_H5, _SAVED_MODEL = "keras-h5", "saved-model"  # the formats of a model file
 _TIMEOUT_S = 1800.0
 _WITHOUT_PYCHECK = "Remove --converter to convert with pycheck."
-#: The line of a traceback that names the error.
+#: The last line of a traceback, which names the error.
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
-#: Lines of standard error that say nothing of a failure.
+#: Lines of standard error that do not explain a failure.
 _NOISE = ("WARNING", "I0000", "E0000", "W0000", "Traceback")
 
 
@@ -41,10 +41,10 @@ def convert_published(
     """Convert `model` into `folder`, which is absent.
 
     ``auto`` makes a layers model of an HDF5 file of Keras 2, as the converter's own command line does, and a graph
-    model of everything else: the layers models that it makes of Keras 3 files do not load in TF.js.
+    model of all other files: TF.js cannot load the converter's layers models of Keras 3 files.
 
     Raises:
-        ConversionError: the converter fails, in its own words, or what it writes is no artifact of the model.
+        ConversionError: the converter fails; the message is its own. Or its files are not an artifact of the model.
     """
     chosen, reason = _format(model, format)
     with tempfile.TemporaryDirectory(prefix="pycheck-") as scratch:
@@ -58,7 +58,7 @@ def convert_published(
 
 
 def _format(model: Model, format: str) -> tuple[str, str]:
-    """Layers or graph, and why."""
+    """Choose layers or graph, with the reason."""
     if model.keras_model is None:
         if format == "layers":
             raise ConversionError(
@@ -77,11 +77,11 @@ def _is_keras2(model: Model) -> bool:
 
 
 def _source(model: Model, format: str, scratch: Path, signature: str | None) -> list[str]:
-    """The converter's words for the model: its own file if it can be read as it is, else one that is saved for it."""
+    """Return the converter's arguments for the model: its own file if the converter can read it, else a saved copy."""
     if format == "layers":
         if model.info.format == _KERAS_H5:
             return ["--input_format=keras", "--output_format=tfjs_layers_model", model.info.path]
-        # The converter unzips a .keras file beside it, and a model in memory has no file.
+        # The converter unzips a .keras file into its folder, and a model in memory has no file.
         file = scratch / "model.h5" if _is_keras2(model) else scratch / "model.keras"
         model.keras_model.save(file)
         kind = "keras" if file.suffix == ".h5" else "keras_keras"
@@ -90,7 +90,7 @@ def _source(model: Model, format: str, scratch: Path, signature: str | None) -> 
     if model.info.format == _SAVED_MODEL:
         return [*words, *([f"--signature_name={signature}"] if signature else []), model.info.path]
     exported = scratch / "saved_model"
-    with without_native_noise(), contextlib.redirect_stdout(io.StringIO()):  # Keras prints what it exported
+    with without_native_noise(), contextlib.redirect_stdout(io.StringIO()):  # Keras prints a description of the export
         model.keras_model.export(str(exported))
     return [*words, str(exported)]
 
@@ -112,12 +112,12 @@ def _run(converter: PublishedConverter, words: Sequence[str], folder: Path) -> N
 
 
 def _ordered(words: Sequence[str]) -> list[str]:
-    """Options first: the converter takes what follows the input for its output."""
+    """Put options first, because the converter reads the argument after the input as its output."""
     return sorted(words, key=lambda word: not word.startswith("--"))
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
-    """The error that ends the traceback, in one line."""
+    """Return the error at the end of the traceback, in one line."""
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines()]
     plain = [line for line in lines if line and not line.startswith(_NOISE)]
     raised = next((index for index in reversed(range(len(plain))) if _RAISED.match(plain[index])), len(plain) - 1)

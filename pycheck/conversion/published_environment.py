@@ -1,4 +1,4 @@
-"""Where the published converter can run: in this environment, or in one of its own that pycheck makes in the cache."""
+"""Finds a Python for the published converter: this environment, or a separate one that pycheck makes in the cache."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..system import installed
 from ..system.cache import ENVIRONMENTS, Cache
 
 RELEASE = "4.22.0"
-#: The last TensorFlow that the release was made for, and what it imports beside. Its other requirements hold about 100
+#: The last TensorFlow that the release supports, and its other imports. Its remaining requirements pin about 100
 #: packages at old versions (jax, flax, decision forests), for conversions other than those of Keras models and
 #: SavedModels.
 _PACKAGES = ("tensorflow==2.19.*", "tf-keras==2.19.*", "setuptools<81", "six", "packaging", "importlib_resources")
 _TENSORFLOW = (2, 19)
-#: Those that TensorFlow 2.19 has wheels for.
+#: The versions of Python that TensorFlow 2.19 has wheels for.
 _PYTHONS = ("3.12", "3.11", "3.10")
 _INSTALL_TIMEOUT_S = 1800.0
 _COMMAND = "pycheck doctor --install tensorflowjs"
@@ -30,7 +30,7 @@ _COMMAND = "pycheck doctor --install tensorflowjs"
 
 @dataclass(frozen=True, slots=True)
 class PublishedConverter:
-    """A Python that has tensorflowjs, and the versions there."""
+    """A Python with tensorflowjs, and the versions there."""
 
     python: str
     release: str
@@ -41,9 +41,9 @@ class PublishedConverter:
 
 
 def find_published(cache: Cache) -> PublishedConverter:
-    """The published converter of its own environment in the cache, else of this one. InstallationError if in neither.
+    """Return the converter of the environment in the cache, else of this one. InstallationError if there is none.
 
-    That of this environment is taken only beside the TensorFlow that it was made for.
+    That of this environment is used only with the TensorFlow that it supports.
     """
     if kept := _kept(cache):
         return kept
@@ -59,7 +59,7 @@ def find_published(cache: Cache) -> PublishedConverter:
 
 
 def install_published(cache: Cache, report: Callable[[str], None]) -> PublishedConverter:
-    """Make the environment in the cache, if none answers there. InstallationError says why it cannot be made."""
+    """Make the environment in the cache, unless a working one exists. InstallationError says why it cannot be made."""
     if kept := _kept(cache):
         return kept
     python, place = _find_python(), _place(cache)
@@ -80,10 +80,10 @@ def install_published(cache: Cache, report: Callable[[str], None]) -> PublishedC
 
 
 def _put(scratch: Path, cache: Cache) -> PublishedConverter:
-    """Move what was made to its place, unless another process has put one there meanwhile."""
+    """Move the new environment into place, unless a different process has put one there in the meantime."""
     place, failure = _place(cache), ""
     if not _kept(cache):
-        shutil.rmtree(place, ignore_errors=True)  # an old one: its Python is gone, or its packages are
+        shutil.rmtree(place, ignore_errors=True)  # an old one without its Python or its packages
         try:
             scratch.rename(place)
         except OSError as error:
@@ -97,9 +97,9 @@ def _put(scratch: Path, cache: Cache) -> PublishedConverter:
 
 
 def isolated(python: str) -> list[str]:
-    """The words that start a Python which imports nothing from the working folder.
+    """Return the command of a Python that imports nothing from the working folder.
 
-    PYTHONPATH counts for this Python alone: it names packages that another one's would be mixed with.
+    PYTHONPATH is only for this Python: its packages do not fit a different one.
     """
     return [python, "-P" if python == sys.executable else "-I"]
 
@@ -112,7 +112,7 @@ def _fill(python: str, folder: Path) -> None:
 
 
 def _find_python() -> str:
-    """An interpreter that TensorFlow 2.19 has wheels for: this one, one on the path, one of pyenv's or of uv's."""
+    """Find an interpreter with wheels of TensorFlow 2.19: this one, one on the path, one of pyenv or uv."""
     if f"{sys.version_info.major}.{sys.version_info.minor}" in _PYTHONS:
         return sys.executable
     kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -144,7 +144,7 @@ def _python_in(environment: Path) -> str:
 
 
 def _kept(cache: Cache) -> PublishedConverter | None:
-    """The one in the cache, if its Python still runs and has the release."""
+    """Return the converter in the cache, if its Python still runs and has the release."""
     python = _python_in(_place(cache))
     if not Path(python).is_file() or (release := _version_in(python, "tensorflowjs")) != RELEASE:
         return None

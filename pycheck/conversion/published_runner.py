@@ -1,8 +1,8 @@
-"""Runs the published converter with the words of its own command line, in the Python of whichever environment it is in.
+"""Runs the published converter with its own command line, in the Python of its environment.
 
-``python published_runner.py --input_format=... INPUT OUTPUT``. It is read by a Python without pycheck, and so imports
-nothing of it. What tensorflowjs imports for other conversions (decision forests, jax, TensorFlow Hub) is left out where
-it is not installed.
+``python published_runner.py --input_format=... INPUT OUTPUT``. A Python without pycheck runs it, so it imports nothing
+of pycheck. Packages that tensorflowjs imports for other conversions (decision forests, jax, TensorFlow Hub) are
+replaced if they are not installed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-#: What tensorflowjs imports for conversions other than those of Keras models and SavedModels.
+#: Packages that tensorflowjs imports for conversions other than those of Keras models and SavedModels.
 OTHERS = (
     "tensorflow_decision_forests",
     "tensorflow_hub",
@@ -24,11 +24,11 @@ OTHERS = (
 
 
 class Absent(ModuleType):
-    """Stands in for a package that is not needed; whatever uses it fails by its name."""
+    """A replacement for a package that is not needed; any use of it raises an error with its name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.__path__: list[str] = []  # an import of a submodule needs a package
+        self.__path__: list[str] = []  # importing a submodule needs a package
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -39,7 +39,7 @@ class Absent(ModuleType):
 
 
 def main() -> None:
-    """Import TensorFlow first, without which tensorflowjs does not import; then convert."""
+    """Import TensorFlow first, because tensorflowjs does not import without it; then convert."""
     importlib.import_module("tensorflow")
     for name in OTHERS:
         sys.modules[name] = Absent(name)

@@ -1,4 +1,4 @@
-"""Writes weights as TF.js reads them: shards, and the manifest that says what is where in them.
+"""Writes weights in TF.js's format: shards, and the manifest that lists their content.
 
 The format is that of `tf.io.decodeWeights` (tfjs-core, src/io/io_utils.ts). The files are byte for byte those that
 `write_weights` of the Python package tensorflowjs 4.22 writes under NumPy 2.
@@ -18,7 +18,7 @@ SHARD_SIZE_BYTES = 4 * 1024 * 1024  # the largest file that all major browsers c
 
 Array = npt.NDArray[Any]
 
-#: The types that TF.js reads, by the name that a manifest gives them.
+#: The types that TF.js reads, by their names in a manifest.
 _STORED = ("float32", "int32", "bool", "complex64")
 _STRING = "string"
 _AFFINE = ("uint8", "uint16")
@@ -28,7 +28,7 @@ _AFFINE = ("uint8", "uint16")
 class Weight:
     """A weight to be written: float32, int32, bool, complex64, or strings (object).
 
-    `quantize` is the type in which a float32 weight is stored: float16, uint16 or uint8; empty for its own.
+    `quantize` is the type in which a float32 weight is stored: float16, uint16 or uint8; empty for float32.
     """
 
     name: str
@@ -41,8 +41,8 @@ def write_weights(
 ) -> list[dict[str, Any]]:
     """Write the shards of each group, ``group1-shard1of2.bin`` and so on, and return the weights manifest.
 
-    The bytes of a group's weights follow one another without a gap. A shard ends after `shard_size_bytes`, also within
-    a weight; a group without bytes has no shard.
+    The bytes of a group's weights are contiguous. A shard ends after `shard_size_bytes`, also within a weight; a group
+    without bytes has no shard.
     """
     return [_write_group(folder, number, group, shard_size_bytes) for number, group in enumerate(groups, 1)]
 
@@ -64,7 +64,7 @@ def _write_group(folder: Path, number: int, group: Sequence[Weight], shard_size_
 
 
 def _shards(parts: Iterable[bytes | Array], size: int) -> Iterator[list[memoryview]]:
-    """The bytes of all parts, in lists of `size` bytes each but for the last; nothing is copied."""
+    """Split the bytes of all parts into lists of `size` bytes each, except the last; nothing is copied."""
     shard: list[memoryview] = []
     room = size
     for part in parts:
@@ -81,7 +81,7 @@ def _shards(parts: Iterable[bytes | Array], size: int) -> Iterator[list[memoryvi
 
 
 def _encoded(weight: Weight) -> tuple[dict[str, Any], bytes | Array]:
-    """The entry of the manifest, and the bytes."""
+    """Return the entry of the manifest, and the bytes."""
     data = weight.data
     entry: dict[str, Any] = {"name": weight.name, "shape": list(data.shape)}
     if data.dtype == object:
@@ -95,13 +95,13 @@ def _encoded(weight: Weight) -> tuple[dict[str, Any], bytes | Array]:
 
 
 def _string_bytes(data: Array) -> bytes:
-    """Each string as UTF-8, behind its length in bytes as an unsigned integer of 32 bits."""
+    """Encode each string as UTF-8, after its length in bytes as an unsigned integer of 32 bits."""
     encoded = [text if isinstance(text, bytes) else str(text).encode() for text in data.reshape(-1).tolist()]
     return b"".join(len(text).to_bytes(4, "little") + text for text in encoded)
 
 
 def _quantized(data: Array, quantize: str) -> tuple[Array, dict[str, Any]]:
-    """The integers or half floats, and what the manifest says of them."""
+    """Return the integers or half floats, and their entry in the manifest."""
     original = data.dtype.name
     if quantize not in _AFFINE:
         half = data.astype(np.float16)
@@ -111,10 +111,11 @@ def _quantized(data: Array, quantize: str) -> tuple[Array, dict[str, Any]]:
 
 
 def _affine(data: Array, dtype: np.dtype[Any]) -> tuple[Array, float, float]:
-    """Integers of `dtype`, and the minimum and scale of which a value is ``integer * scale + minimum``.
+    """Return integers of `dtype`, and minimum and scale so that a value is ``integer * scale + minimum``.
 
-    A range that contains zero is moved so that one of the integers stands for zero exactly, as in TensorFlow's
-    NudgeQuantizationRange: a convolution pads with it. All is computed in float64, which NumPy 1 did in float32.
+    A range that contains zero is shifted so that one of the integers represents zero exactly, as in TensorFlow's
+    NudgeQuantizationRange, because a convolution pads with zero. All is computed in float64, which NumPy 1 did in
+    float32.
     """
     low, high = float(data.min()), float(data.max())
     if low == high:

@@ -1,4 +1,4 @@
-"""Writes a TF.js artifact (model.json and weight shards), whole or not at all, for both formats."""
+"""Writes a TF.js artifact (model.json and weight shards) completely or not at all, for both formats."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ Weights = Sequence[tuple[str, npt.NDArray[Any]]]
 
 QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
 
-#: So many weights are named where one is not found.
+#: The most weights that an error about an unknown weight names.
 _MOST_NAMED = 8
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _INT32 = np.iinfo(np.int32)
 
 
 def is_quantized(array: npt.NDArray[Any], quantize: str) -> bool:
-    """Whether `write_model_json` stores this tensor quantized.
+    """Tell whether `write_model_json` stores this tensor quantized.
 
-    Float tensors of two elements or more are. A single number saves nothing and is mostly no
-    weight at all but an epsilon or a mask's -1e9, which half floats would turn into 0 and -Inf.
-    A tensor that the type cannot hold stays as it is: NaN or Inf under uint8 and uint16, and
-    magnitudes beyond 65504 under float16.
+    Float tensors with two elements or more are quantized. A single number saves nothing, and is usually an epsilon or
+    a mask's -1e9, which half floats would turn into 0 and -Inf. A tensor that the type cannot hold stays unchanged:
+    NaN or Inf for uint8 and uint16, and magnitudes above 65504 for float16.
     """
     if quantize == "none" or not _is_float(array) or array.size < 2:
         return False
@@ -42,10 +41,10 @@ def is_quantized(array: npt.NDArray[Any], quantize: str) -> bool:
 
 
 def is_kept(name: str, keep_float: Sequence[str]) -> bool:
-    """Whether a weight is one of those that stay as they are: by its name, a part of it such as a layer, or a pattern.
+    """Tell whether a weight stays in float32: by its name, a part of it such as a layer, or a pattern.
 
-    ``bn`` keeps all weights of the layer bn, also in nested models; ``bn/moving_variance`` one of them, ``*/bias`` all
-    biases.
+    ``bn`` keeps all weights of the layer bn, also in nested models; ``bn/moving_variance`` keeps one of them,
+    ``*/bias`` all biases.
     """
     padded = f"/{name}/"
     return any(f"/{pattern}/" in padded or fnmatch.fnmatchcase(name, pattern) for pattern in keep_float)
@@ -56,23 +55,23 @@ def write_model_json(
 ) -> int:
     """Write ``model.json`` (`fields` and the weights manifest) and its shards of at most 4 MB.
 
-    All files appear at once, under a folder that was absent or empty, or not at all. Weights of a
-    type that TF.js does not store become the nearest it does: float16, bfloat16 and float64 become
-    float32; integers become int32; see `is_quantized` for what quantization covers.
+    All files appear at once, in a folder that was absent or empty, or not at all. Weights of a type that TF.js does not
+    store become the nearest one that it does: float16, bfloat16 and float64 become float32; other integers become
+    int32; see `is_quantized` for quantization.
 
     Args:
-        folder: The artifact's folder; parents are made.
+        folder: The artifact's folder; missing parents are created.
         fields: The JSON of model.json without ``weightsManifest``; finite numbers only.
         weights: Unique names and values, in the order in which they are stored.
-        quantize: none, float16, uint16 or uint8. The integers are affine, one range for each tensor.
-        keep_float: Which weights are not quantized all the same, see `is_kept`.
+        quantize: none, float16, uint16 or uint8. The integers are affine, with one range for each tensor.
+        keep_float: Weights that are not quantized nevertheless, see `is_kept`.
 
     Returns:
         Size in bytes of model.json and the shards together.
 
     Raises:
-        ConversionError: the folder is in use or cannot be written, an integer needs more than 32 bits,
-            a type has no counterpart, a name occurs twice, a field is not JSON, or `keep_float` names no weight.
+        ConversionError: the folder is in use or cannot be written, an integer needs more than 32 bits, a type has no
+            counterpart, a name occurs twice, a field is not JSON, or `keep_float` names no weight.
     """
     if quantize not in QUANTIZATIONS:
         raise ConversionError(f"Unknown quantization {quantize!r}.", f"Use one of {', '.join(QUANTIZATIONS)}.")
@@ -118,7 +117,7 @@ def _is_float(array: npt.NDArray[Any]) -> bool:
 
 
 def _storable(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array in a type that TF.js stores: float32, int32, bool, complex64 or strings (object)."""
+    """Convert the array to a type that TF.js stores: float32, int32, bool, complex64 or strings (object)."""
     kind = array.dtype.kind
     if kind in "SUO":
         return array.astype(object)

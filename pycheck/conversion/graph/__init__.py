@@ -1,1 +1,1 @@
-"""Any model as a TF.js graph model: simplified, rewritten in operations that TF.js has, optimized, checked."""
+"""Converts any model to a TF.js graph model: simplifies, rewrites to operations of TF.js, optimizes, and checks it."""

@@ -1,7 +1,7 @@
-"""Writes Einsum and grouped convolutions in products that every backend of TF.js has.
+"""Rewrites Einsum and grouped convolutions as products that every backend of TF.js has.
 
-The WASM backend has no Einsum, which every MultiHeadAttention uses, and no backend takes
-a filter with fewer channels than its input, which is how TensorFlow says "groups".
+The WASM backend has no Einsum, which every MultiHeadAttention uses. No backend supports a filter with fewer channels
+than its input, which is TensorFlow's form of "groups".
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from .rewriting import Rewrite, Site
 
 @dataclass(frozen=True, slots=True)
 class _Equation:
-    """An einsum of one or two operands, each a string of labels, none twice in one operand."""
+    """An einsum of one or two operands, each a string of labels without repetition."""
 
     operands: tuple[str, ...]
     output: str
 
 
 def _parse(equation: str, ranks: Sequence[int]) -> _Equation | None:
-    """Read an equation, with an ellipsis as labels of its own; None for what `_einsum` cannot write."""
+    """Read an equation, with an ellipsis as separate labels; None if `_einsum` cannot write it."""
     left, arrow, output = equation.replace(" ", "").partition("->")
     operands = left.split(",")
     if not arrow or len(operands) != len(ranks) or len(operands) > 2:
         return None
     spread = [rank - len(operand.replace("...", "")) for operand, rank in zip(operands, ranks, strict=True)]
     extra = max((n for n, operand in zip(spread, operands, strict=True) if "..." in operand), default=0)
-    letters = [chr(code) for code in range(0x391, 0x391 + extra)]  # Greek: no equation of TensorFlow has them
+    letters = [chr(code) for code in range(0x391, 0x391 + extra)]  # Greek: not in TensorFlow's equations
     expanded = [
         operand.replace("...", "".join(letters[extra - n :])) for operand, n in zip(operands, spread, strict=True)
     ]
@@ -48,7 +48,7 @@ def _site_equation(site: Site) -> _Equation | None:
 
 
 def _has_plain_equation(site: Site) -> bool:
-    """Whether the equation can be written; a label of size 1 that is broadcast against another cannot."""
+    """Tell whether the equation can be rewritten; broadcasting a label of size 1 cannot."""
     equation = _site_equation(site)
     if equation is None:
         return False
@@ -85,7 +85,7 @@ def _einsum(site: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _sum_out(x: Any, labels: str, needed: str) -> tuple[Any, str]:
-    """Sum over the axes whose label nobody needs."""
+    """Sum over the axes with labels that are not needed."""
     axes = [axis for axis, label in enumerate(labels) if label not in needed]
     if not axes:
         return x, labels
@@ -103,7 +103,7 @@ def _arrange(x: Any, labels: str, wanted: str) -> Any:
 
 
 def _matrices(x: Any, labels: str, batch: str, rows: str, columns: str, sizes: Mapping[str, Any]) -> Any:
-    """`x` as a stack of matrices: the batch axes, then all rows as one axis and all columns as one."""
+    """Reshape `x` to a stack of matrices: the batch axes, then all rows as one axis and all columns as one."""
     x = _arrange(x, labels, batch + rows + columns)
     if len(rows) == len(columns) == 1:
         return x
@@ -118,7 +118,7 @@ def _product(labels: str, sizes: Mapping[str, Any]) -> Any:
 
 
 def _reshape(x: Any, labels: str, sizes: Mapping[str, Any], *last: Any) -> Any:
-    """Reshape to the labels' sizes and then `last`; one size that is not known before it runs is left to Reshape."""
+    """Reshape to the labels' sizes and then `last`; Reshape computes one size that is not known in advance."""
     shape = [*(sizes[label] for label in labels), *last]
     unknown = [index for index, size in enumerate(shape) if not isinstance(size, int)]
     if len(unknown) == 1:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GraphArtifact:
-    """What was written. `inputs` and `outputs` are tensor names, in the order of the signature."""
+    """The written artifact. `inputs` and `outputs` are tensor names, in the order of the signature."""
 
     size_bytes: int
     inputs: tuple[str, ...]
@@ -55,22 +55,22 @@ def convert_graph(
     """Write `frozen` as a TF.js graph model into `folder`.
 
     Args:
-        frozen: The model's graph, its variables constants, its control flow functions.
-        signature: Types and shapes of the inputs and outputs that `frozen` names.
+        frozen: The model's graph; its variables are constants, its control flow is functions.
+        signature: Types and shapes of the inputs and outputs of `frozen`.
         folder: Absent or empty; see `write_model_json`.
         quantize: none, float16, uint16 or uint8; see `write_model_json`.
-        keep_float: Weights that are not quantized, likewise.
+        keep_float: Weights that are not quantized; see `write_model_json`.
         layers: The names of the model's Keras layers, for messages.
 
     Raises:
-        ConversionError: TF.js lacks operations, all of which are named with their layers, or `folder` cannot be used.
+        ConversionError: TF.js lacks operations, which the message names with their layers; or `folder` cannot be used.
     """
     program = read_program(frozen.graph_def, frozen.inputs.values(), frozen.outputs.values())
     tables = filled_tables(frozen.graph_def)
     notes = simplify(program)
-    program = optimize(program)  # now, for the rewrites to see more constants; again below, to clean up behind them
+    program = optimize(program)  # first, to give the rewrites more constants; then again below, to clean up
     notes += apply_rewrites(program, REWRITES)
-    notes += apply_rewrites(program, REPAIRS)  # also of what the rewrites made
+    notes += apply_rewrites(program, REPAIRS)  # also in the results of the rewrites
     program = optimize(program)
     place_tables(program, tables)
     notes += keep_written(program)
@@ -108,10 +108,10 @@ def convert_graph(
 
 
 def _give_outputs_nodes(program: Program, signature: Signature) -> None:
-    """Let each output be the only output of a node of its own.
+    """Give each output its own node without further outputs.
 
-    TF.js knows a model's output and a function's result by its node alone; and it disposes of
-    results, which must therefore be neither weights nor the model's inputs.
+    TF.js identifies a model's output and a function's result by the node only. It also disposes results, which must
+    therefore not be weights or inputs of the model.
     """
     for body in program.bodies():
         if body.name:
@@ -122,7 +122,7 @@ def _give_outputs_nodes(program: Program, signature: Signature) -> None:
         for position, ref in enumerate(body.outputs):
             node = body.nodes[node_of(ref)]
             if body.name and node.name in body.inputs:
-                continue  # handing an argument on, even twice, is what functions of loops do
+                continue  # functions of loops return arguments, even twice
             if node.name in taken or node.op in ("Const", *PLACEHOLDERS) or not _has_single_output(node):
                 identity = node_def_pb2.NodeDef(name=body.free_name(f"{node.name}/output"), op="Identity", input=[ref])
                 identity.attr["T"].type = types[position]
@@ -144,7 +144,7 @@ def _browser_type(spec: TensorSpec) -> int:
 
 
 def _shorten_function_names(program: Program) -> None:
-    """Take the numbers from function names that tracing and freezing put there, which differ between runs."""
+    """Remove the numbers in function names from tracing and freezing, which differ between runs."""
     new_names: dict[str, str] = {}
     for name in program.functions:
         stem = re.sub(r"^__inference_|(?:_frozen)?(?:_\d+)*$", "", name) or name
@@ -161,7 +161,7 @@ def _shorten_function_names(program: Program) -> None:
     for name, function in program.functions.items():
         function.name = new_names[name]
         for index, argument in enumerate(function.inputs):
-            plain = re.sub(r"_\d+(?=___redundant_placeholder)", "", argument)  # an argument that nothing reads
+            plain = re.sub(r"_\d+(?=___redundant_placeholder)", "", argument)  # an argument without a reader
             if plain not in function.nodes:
                 function.nodes[plain] = function.nodes.pop(argument)
                 function.nodes[plain].name = function.inputs[index] = plain
@@ -171,7 +171,7 @@ def _shorten_function_names(program: Program) -> None:
 
 
 def _take_weights(program: Program) -> list[tuple[str, Array]]:
-    """The values of all constants, which leave the graph; a function's are named after it, since names are global."""
+    """Remove all constants from the graph and return their values; those of a function are named after it."""
     weights: list[tuple[str, Array]] = []
     for body in program.bodies():
         renamed: dict[str, str] = {}
@@ -196,13 +196,13 @@ def _take_weights(program: Program) -> list[tuple[str, Array]]:
 def _topology(program: Program) -> dict[str, Any]:
     for body in program.bodies():
         for node in body.nodes.values():
-            for key in [key for key in node.attr if key.startswith("_")]:  # hints for TensorFlow's own runtime
+            for key in [key for key in node.attr if key.startswith("_")]:  # only for TensorFlow's own runtime
                 del node.attr[key]
     topology: dict[str, Any] = MessageToDict(program.graph_def())
     functions = topology.get("library", {}).get("function", [])
     for node in [*topology["node"], *(node for function in functions for node in function.get("nodeDef", ()))]:
         if "attr" in node:
-            node["attr"] = dict(sorted(node["attr"].items()))  # a map's own order differs between runs
+            node["attr"] = dict(sorted(node["attr"].items()))  # the order of a protobuf map differs between runs
     for function in functions:
         function["ret"] = dict(sorted(function["ret"].items()))
     return topology
@@ -218,7 +218,7 @@ def _signature_entries(specs: Sequence[TensorSpec], tensors: Mapping[str, str]) 
 
 
 def _quantization_notes(weights: Sequence[tuple[str, Array]], quantize: str) -> list[str]:
-    """Say which large tensors kept their precision although quantization was asked for."""
+    """Note which large tensors kept their precision although quantization was requested."""
     kept = [
         name
         for name, value in weights

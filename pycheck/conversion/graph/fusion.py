@@ -1,7 +1,7 @@
 """Merges nodes that TF.js runs faster as one: constants into kernels, biases and activations into contractions.
 
-The published converter has such passes too. These differ in that they merge only where nobody else
-reads what lies between, and in that a node that keeps its name keeps its value.
+The published converter has such passes too. These merge only if no other node reads the value between, and a node that
+keeps its name keeps its value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...graphdef.refs import node_of
 
 _Doubles = npt.NDArray[np.float64]
 
-#: What TF.js calls a contraction that brings its bias and activation.
+#: TF.js's names of contractions with a bias and an activation.
 _FUSED = {
     "Conv2D": "_FusedConv2D",
     "DepthwiseConv2dNative": "FusedDepthwiseConv2dNative",
@@ -40,14 +40,14 @@ def fuse(body: Body) -> None:
 
 @dataclass(slots=True)
 class _Affine:
-    """y = scale * x + offset for each channel, as a chain of nodes computes it; in double precision."""
+    """The function y = scale * x + offset for each channel that a chain of nodes computes; in double precision."""
 
     scale: _Doubles
     offset: _Doubles
 
 
 def _fold_affine_chains(body: Body) -> None:
-    """Turn a contraction and the constant sums, products and batch norms behind it into two: contraction and bias."""
+    """Turn a contraction and the constant sums, products and batch norms after it into contraction and bias."""
     kernels: dict[tuple[str, bytes], str] = {}
     readers = _OnlyReaders(body)
     for node in list(body.nodes.values()):
@@ -64,7 +64,7 @@ def _fold_affine_chains(body: Body) -> None:
 
 
 def _follow_chain(body: Body, readers: _OnlyReaders, node: Any, channels: int) -> tuple[_Affine, list[Any]]:
-    """The nodes behind `node` that multiply or add constants for each channel, and what they do together."""
+    """Return the nodes after `node` that multiply or add constants for each channel, and their combined function."""
     affine = _Affine(np.ones(channels), np.zeros(channels))
     chain: list[Any] = []
     last = node
@@ -76,7 +76,7 @@ def _follow_chain(body: Body, readers: _OnlyReaders, node: Any, channels: int) -
 
 
 def _affine_step(body: Body, node: Any, source: str, channels: int) -> _Affine | None:
-    """What `node` does to `source` for each channel, or None where it is anything else."""
+    """Return the function of `node` on `source` for each channel; None if it is not affine."""
     one, zero = np.ones(channels), np.zeros(channels)
     if node.op in _BATCH_NORMS:
         return _batch_norm_step(body, node, source)
@@ -98,7 +98,7 @@ def _batch_norm_step(body: Body, node: Any, source: str) -> _Affine | None:
     if node.input[0] != source or node.attr["is_training"].b or not _channels_last(node):
         return None
     if any(ref.startswith(f"{node.name}:") for other in body.nodes.values() for ref in other.input):
-        return None  # somebody reads its statistics
+        return None  # a node reads its statistics
     parameters = [body.constant(ref) for ref in node.input[1:5]]
     gamma, beta, mean, variance = (None if value is None else value.astype(np.float64) for value in parameters)
     if gamma is None or beta is None or mean is None or variance is None:
@@ -110,7 +110,7 @@ def _batch_norm_step(body: Body, node: Any, source: str) -> _Affine | None:
 def _replace_chain(
     body: Body, node: Any, kernel: Array, affine: _Affine, last: Any, kernels: dict[tuple[str, bytes], str]
 ) -> None:
-    """Scale the kernel and let the chain's last node become the bias; the contraction, now another, is renamed."""
+    """Scale the kernel, turn the chain's last node into the bias, and rename the contraction, whose value changed."""
     folded = node_def_pb2.NodeDef()
     folded.CopyFrom(node)
     folded.name = body.free_name(f"{node.name}/folded")
@@ -135,14 +135,14 @@ def _channel_count(node: Any, kernel: Array) -> int:
 
 
 def _kernel_scale(node: Any, kernel: Array, scale: _Doubles) -> _Doubles:
-    """`scale` in a shape that multiplies the kernel's output channels."""
+    """Reshape `scale` so that it multiplies the kernel's output channels."""
     if node.op == "DepthwiseConv2dNative":
         return scale.reshape(kernel.shape[2:])
     return scale[:, np.newaxis] if node.op == "MatMul" and node.attr["transpose_b"].b else scale
 
 
 def _per_channel(value: Array | None, channels: int) -> _Doubles | None:
-    """A constant that is broadcast along channels only, as one number for each; else None."""
+    """Return a constant that is broadcast along channels only, as one number for each; else None."""
     if value is None or value.dtype != np.float32 or value.ndim > 4 or value.size not in (1, channels):
         return None
     if value.size != 1 and value.shape[-1] != channels:
@@ -153,7 +153,7 @@ def _per_channel(value: Array | None, channels: int) -> _Doubles | None:
 
 
 def _recognize_prelu(body: Body) -> None:
-    """relu(x) + c relu(-x), as both Keras write PReLU, is TF.js's Prelu(x, -c)."""
+    """Replace relu(x) + c relu(-x), as both versions of Keras write PReLU, by TF.js's Prelu(x, -c)."""
     for node in list(body.nodes.values()):
         if node.op not in ("Add", "AddV2"):
             continue
@@ -185,7 +185,7 @@ def _fuse_contractions(body: Body) -> None:
         if bias is None or bias.op != "BiasAdd" or bias.input[0] != node.name or not _channels_last(bias):
             continue
         if body.nodes[node_of(bias.input[1])].op != "Const":
-            continue  # the WASM backend takes the rank that a bias had before it was reshaped
+            continue  # the WASM backend reads the rank of a bias before its Reshape
         activation = readers.of(bias)
         if activation is not None and activation.op not in _ACTIVATIONS:
             activation = None
@@ -202,7 +202,10 @@ def _fuse_contractions(body: Body) -> None:
 
 
 class _OnlyReaders:
-    """Who alone reads a node; made once a pass, since no pass changes who reads what it has yet to look at."""
+    """The single readers of nodes.
+
+    Computed once for each pass, which does not change readers of nodes still to come.
+    """
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -212,7 +215,7 @@ class _OnlyReaders:
                 self._readers.setdefault(node_of(ref), []).append(node.name)
 
     def of(self, node: Any) -> Any | None:
-        """The node that alone reads `node`, once; None where there are more, or the value is an output."""
+        """Return the node that alone reads `node`, once; None if there are several, or if the value is an output."""
         readers = self._readers.get(node.name, [])
         return self._body.nodes.get(readers[0]) if len(readers) == 1 else None
 

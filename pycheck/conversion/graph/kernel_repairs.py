@@ -1,6 +1,6 @@
-"""The operations that single backends of TF.js 4.22 compute wrongly, and how to write them so that all agree.
+"""Rewrites operations that single backends of TF.js 4.22 compute wrongly, so that all backends agree.
 
-Which nodes these are, and what is wrong with them, is in `artifact.kernel_faults`.
+`artifact.kernel_faults` lists these nodes and their faults.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ MOVES = "exact: values are only moved"
 
 
 def choose(condition: Any, x: Any, y: Any) -> Any:
-    """SelectV2; of truth values by logic alone, since the WASM kernel takes four bytes for each."""
+    """Compute SelectV2; for booleans with logical operations, because the WASM kernel copies four bytes for each."""
     if x.dtype != tf.bool:
         return tf.where(condition, x, y)
     return tf.logical_or(tf.logical_and(condition, x), tf.logical_and(tf.logical_not(condition), y))
 
 
 def _number(truth: Any, dtype: Any) -> Any:
-    """1 where true, else 0; not by Cast, whose result the WebGPU backend takes for the bits of a float."""
+    """Return 1 for true, else 0; not by Cast, because the WebGPU backend reads its result as the bits of a float."""
     return tf.where(truth, tf.ones([], dtype), tf.zeros([], dtype))
 
 
 def transpose(x: Any, order: Sequence[int]) -> Any:
-    """Transpose; of integers by gathering, since the WebGPU kernel for three axes and more takes floats only."""
+    """Compute Transpose.
+
+    For integers by gathering, because WebGPU's kernel for three axes and more supports only floats.
+    """
     order = [int(axis) for axis in order]
     rank = len(order)
     if order == list(range(rank)):
@@ -49,7 +52,7 @@ def transpose(x: Any, order: Sequence[int]) -> Any:
 
 
 def _by_floats(formula: Formula) -> Formula:
-    """Let a formula that moves values move 0.0 and 1.0 in the place of truth values."""
+    """Make a formula that moves values move 0.0 and 1.0 instead of booleans."""
 
     def wrapped(site: Site, inputs: Sequence[Any]) -> Any:
         if inputs[0].dtype != tf.bool:
@@ -66,7 +69,7 @@ def _cast(site: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _tile(site: Site, inputs: Sequence[Any]) -> Any:
-    """Tile one axis after the other, with all axes before it and all behind it taken for one each."""
+    """Tile one axis after the other, with all axes before it joined to one, and all axes after it."""
     x = inputs[0]
     sizes = [size_of(x, axis) for axis in range(x.shape.rank)]
     for axis, count in enumerate(int(count) for count in known(site, 1)):
@@ -91,7 +94,7 @@ def _product(site: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _bincount(site: Site, inputs: Sequence[Any]) -> Any:
-    """Count, for each bin, the positions that hold its number: those are the last axis, see `_reduce`."""
+    """Count for each bin the positions with its number: these are the last axis, see `_reduce`."""
     numbers, size, _ = inputs
     dtype = site.node.attr["T"].type
     bins = tf.range(tf.reshape(size, []), dtype=numbers.dtype)[:, tf.newaxis]
@@ -100,7 +103,7 @@ def _bincount(site: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _gather_batched(site: Site, inputs: Sequence[Any]) -> Any:
-    """GatherNd of (batch positions..., index), with the gathered axis moved behind the batch axes and back."""
+    """Use GatherNd with (batch positions..., index); the gathered axis moves after the batch axes and back."""
     params, indices, _ = inputs
     batch, rank = site.node.attr["batch_dims"].i, indices.shape.rank
     axis = int(known(site, 2)) % params.shape.rank
@@ -113,13 +116,13 @@ def _gather_batched(site: Site, inputs: Sequence[Any]) -> Any:
         for index in range(batch)
     ]
     gathered = tf.gather_nd(transpose(params, order), tf.stack([*positions, indices], axis=-1))
-    between = [rank + offset for offset in range(axis - batch)]  # what stood between batch and gathered axis
+    between = [rank + offset for offset in range(axis - batch)]  # the axes between batch and gathered axis
     behind = range(rank + len(between), gathered.shape.rank)
     return transpose(gathered, [*range(batch), *between, *range(batch, rank), *behind])
 
 
 def _strided_slice(site: Site, inputs: Sequence[Any]) -> Any:
-    """Gather the axes whose stride is not 1, then slice with strides of 1, which is another kernel."""
+    """Gather the axes whose stride is not 1, then slice with strides of 1, which uses a different kernel."""
     x, begin, end, _ = inputs
     strides = [int(stride) for stride in known(site, 3)]
     masks = {key: site.node.attr[f"{key}_mask"].i for key in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
@@ -166,7 +169,10 @@ def _max_pool_3d(site: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _reduce(function: Callable[..., Any]) -> Rewrite:
-    """Move the axes to reduce to the end, as every kernel does; but the WebGPU ones with a Transpose of integers."""
+    """Move the axes to reduce to the end, as every kernel does.
+
+    WebGPU's kernels do it with a wrong Transpose of integers.
+    """
 
     def formula(site: Site, inputs: Sequence[Any]) -> Any:
         x, reduced = inputs[0], _reduced_axes(site)
@@ -185,7 +191,7 @@ def _reduced_axes(site: Site) -> list[int]:
 
 
 def _with_equal_ranks(function: Callable[[Any, Any], Any]) -> Rewrite:
-    """Give a vector beside five axes or more as many axes, with which the WebGPU backend finds its elements."""
+    """Add axes to a vector beside five axes or more, so that the WebGPU backend finds its elements."""
 
     def formula(_: Site, inputs: Sequence[Any]) -> Any:
         rank = max(x.shape.rank for x in inputs)
@@ -196,7 +202,10 @@ def _with_equal_ranks(function: Callable[[Any, Any], Any]) -> Rewrite:
 
 
 def _padding(site: Site) -> list[tuple[int, int]] | None:
-    """The explicit padding of a convolution whose "same" padding the WASM kernel may get wrong; None for all others."""
+    """Return explicit padding for a convolution whose "same" padding the WASM kernel may compute wrongly.
+
+    Else None.
+    """
     attr, image, kernel = site.node.attr, site.shapes[0], site.shapes[1]
     steps = list(attr["dilations"].list.i)
     if attr["padding"].s != b"SAME" or attr["data_format"].s not in (b"", b"NHWC") or any(s != 1 for s in steps):
@@ -207,7 +216,7 @@ def _padding(site: Site) -> list[tuple[int, int]] | None:
 
 
 def _padded(convolve: Callable[[Any, Any, list[int]], Any]) -> Rewrite:
-    """Write the zeros of "same" padding out, before a valid convolution."""
+    """Add the zeros of "same" padding explicitly, before a valid convolution."""
 
     def formula(site: Site, inputs: Sequence[Any]) -> Any:
         x, kernel = inputs

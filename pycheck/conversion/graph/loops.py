@@ -1,9 +1,9 @@
-"""Keeps what a loop writes into a list alive in TF.js, such as the results of tf.map_fn.
+"""Keeps tensors that a loop writes into a list alive in TF.js, such as the results of tf.map_fn.
 
-After each step TF.js disposes all tensors of a loop's body but its results and arguments, those too that the body wrote
-into a list (tfjs-converter 4.22, executor/graph_executor.ts, _executeAsync). Stacking the list then fails with "Cannot
-read properties of undefined (reading 'backend')". A recurrent layer runs, because what it writes is also its state.
-So every other tensor that is written becomes one more result of the body, and one more variable of the loop.
+After each step TF.js disposes all tensors of a loop's body except its results and arguments, including tensors that
+the body wrote into a list (tfjs-converter 4.22, executor/graph_executor.ts, _executeAsync). Stacking the list then
+fails with "Cannot read properties of undefined (reading 'backend')". A recurrent layer runs, because it writes its
+state. Every other written tensor therefore becomes a further result of the body, and a further variable of the loop.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...graphdef.internals import node_def_pb2
 
 
 def keep_written(program: Program) -> list[str]:
-    """Make what each loop writes into a list a result of its body; returns notes."""
+    """Make the tensors that each loop writes into a list results of its body; return notes."""
     count = 0
     for body in tuple(program.bodies()):
         for node in tuple(body.nodes.values()):
@@ -64,14 +64,14 @@ def _of_loop(program: Program, body: Body, loop: Any) -> int:
 
 
 def _unkept(step: Body) -> Iterator[tuple[str, int]]:
-    """Writing nodes, with the position of what they write, where that is not a result of the step as it is."""
+    """Return writing nodes, with the position of the written tensor, if that is not a result of the step."""
     for node in step.nodes.values():
         if node.op in WRITES and node.input[WRITES[node.op]] not in step.outputs:
             yield node.name, WRITES[node.op]
 
 
 def _own(program: Program, loop: Any, key: str) -> Body:
-    """The function that an attribute of the loop names; a copy where another node calls it as well."""
+    """Return the function that an attribute of the loop names; a copy if a different node calls it too."""
     name = loop.attr[key].func.name
     calls = Counter(called for body in program.bodies() for called in called_functions(body.nodes.values()))
     if calls[name] == 1:

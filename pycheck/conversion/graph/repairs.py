@@ -1,4 +1,4 @@
-"""The operations that every backend of TF.js 4.22 computes otherwise than TensorFlow, and how to put it right."""
+"""Rewrites operations that every backend of TF.js 4.22 computes differently from TensorFlow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _one_hot(site: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _broadcast_matmul(site: Site, inputs: Sequence[Any]) -> Any:
-    """Spell the broadcast out; TF.js pairs matrix i of one with matrix i modulo its count of the other."""
+    """Broadcast explicitly; TF.js pairs matrix i of one operand with matrix i modulo the count of the other."""
     x, y = inputs
     rank = max(x.shape.rank, y.shape.rank) - 2
     batch = [_common_size(x, y, -index - 2) for index in range(rank, 0, -1)]
@@ -67,7 +67,7 @@ def _common_size(x: Any, y: Any, axis: int) -> Any:
 
 
 def _is_broadcast_matmul(site: Site) -> bool:
-    """Whether batch axes differ otherwise than by axes missing in front, which TF.js gets right."""
+    """Tell whether batch axes differ, except by missing leading axes, which TF.js supports."""
     if not is_ranked(site):
         return False
     batches = [list(shape or ())[:-2] for shape in site.shapes]
@@ -102,7 +102,7 @@ REPAIRS: Mapping[str, Rewrite] = {
         "the same formula as TensorFlow's",
         is_wrong,
     ),
-    "LookupTableFindV2": Rewrite(  # hands out a list, whatever the shape of its keys
+    "LookupTableFindV2": Rewrite(  # returns a list, for keys of any shape
         shaped_like_keys,
         "LookupTableFindV2 of keys in one axis, then Reshape",
         "exact",

@@ -1,4 +1,4 @@
-"""The operations that TF.js lacks, and what other operations give the same value."""
+"""Rewrites operations that TF.js lacks as operations that give the same value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ERFC = (
 
 
 def _erfc(_: Site, inputs: Sequence[Any]) -> Any:
-    """Not 1 - Erf: TF.js's Erf is off by up to 1.5e-7, and the difference loses all digits where erfc is small."""
+    """Compute erfc without Erf: TF.js's Erf errs by up to 1.5e-7, so 1 - Erf has no correct digits if erfc is small."""
     magnitude = tf.abs(inputs[0])
     t = tf.math.reciprocal(1.0 + _ERFC_SCALE * magnitude)
     polynomial = _ERFC[-1] * t + _ERFC[-2]
@@ -42,7 +42,7 @@ def _erfc(_: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _zero_if_zero(zero: int, function: Callable[[Any, Any], Any]) -> Callable[[Site, Sequence[Any]], Any]:
-    """`function` of both inputs, but 0 wherever the input number `zero` is 0, even where that would be NaN."""
+    """Apply `function` to both inputs, but return 0 if input number `zero` is 0, even if the result would be NaN."""
 
     def formula(_: Site, inputs: Sequence[Any]) -> Any:
         value = function(inputs[0], inputs[1])
@@ -60,7 +60,7 @@ def _binary(function: Callable[[Any, Any], Any]) -> Callable[[Site, Sequence[Any
 
 
 def _bucketize(site: Site, inputs: Sequence[Any]) -> Any:
-    """The number of boundaries that x is not below; so NaN falls behind the last, as in TensorFlow."""
+    """Count the boundaries that x is not below; NaN falls after the last, as in TensorFlow."""
     boundaries = np.asarray(site.node.attr["boundaries"].list.f, np.float32)
     values = tf.cast(inputs[0], tf.float32)[..., tf.newaxis]
     return tf.reduce_sum(tf.cast(tf.logical_not(values < boundaries), tf.int32), axis=-1)
@@ -91,7 +91,7 @@ def _matrix_diag(_: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _matrix_diag_part(_: Site, inputs: Sequence[Any]) -> Any:
-    """Of each row of the upper left square, the one element that a mask lets through: a sum with zeros is exact."""
+    """Select one element of each row of the upper left square by a mask; a sum with zeros is exact."""
     matrix = inputs[0]
     size = tf.minimum(size_of(matrix, -2), size_of(matrix, -1))
     square = matrix[..., :size, :size]
@@ -107,14 +107,14 @@ def _matrix_set_diag(_: Site, inputs: Sequence[Any]) -> Any:
 
 
 def _select(_: Site, inputs: Sequence[Any]) -> Any:
-    """Version 1 takes one truth for each row; SelectV2 broadcasts from the other end."""
+    """Broadcast the condition: version 1 has one for each row, while SelectV2 broadcasts from the last axis."""
     condition, x, y = inputs
     ones = [1] * (x.shape.rank - 1)
     return tf.where(tf.reshape(condition, [-1, *ones]), x, y)
 
 
 def _fake_quant(site: Site, inputs: Sequence[Any]) -> Any:
-    """Quantize and dequantize, with the range nudged so that 0 is representable (tf fake_quant_ops_functor.h)."""
+    """Quantize and dequantize, with a range that is shifted to represent 0 exactly (tf fake_quant_ops_functor.h)."""
     attr = site.node.attr
     low, high = (attr["min"].f, attr["max"].f) if len(inputs) == 1 else (known(site, 1), known(site, 2))
     low, high = np.float32(low), np.float32(high)
@@ -141,7 +141,7 @@ def _eye(rows: Any, columns: Any) -> Any:
 
 
 def _main_diagonal(*positions: int) -> Callable[[Site], bool]:
-    """Whether the constant at the first position is the main diagonal, and those at the others say "as it fits"."""
+    """Tell whether the first constant is the main diagonal, and the other constants say "as it fits"."""
 
     def applies(site: Site) -> bool:
         if not is_ranked(site) or any(site.constants[position] is None for position in positions):
@@ -168,7 +168,7 @@ REWRITES: Mapping[str, Rewrite] = {
     ),
     "Erfc": Rewrite(_erfc, "t exp(-x^2) P(t), t = 1 / (1 + 0.44 |x|)", "relative error below 2e-7 plus rounding"),
     "FakeQuantWithMinMaxArgs": Rewrite(_fake_quant, "clip, scale, floor(x + 0.5)", _EXACT),
-    "FakeQuantWithMinMaxVars": Rewrite(  # which TF.js hands on unquantized
+    "FakeQuantWithMinMaxVars": Rewrite(  # TF.js returns its input unquantized
         _fake_quant, "clip, scale, floor(x + 0.5)", _EXACT, _has_constant_range
     ),
     "FakeQuantWithMinMaxVarsPerChannel": Rewrite(

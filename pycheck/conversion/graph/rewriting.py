@@ -1,4 +1,4 @@
-"""Puts a formula of other operations in the place of a node, written as ordinary TensorFlow code."""
+"""Replaces a node by a formula of other operations, written as ordinary TensorFlow code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...graphdef.refs import index_of, node_of
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One node to rewrite: its attributes, and what is known of its inputs before it runs."""
+    """One node to rewrite: its attributes, and the facts about its inputs that are known before it runs."""
 
     node: Any  # NodeDef
     constants: tuple[Array | None, ...]
@@ -25,7 +25,7 @@ class Site:
 
 
 def facts_of(node: Any, constants: tuple[Array | None, ...], shapes: tuple[Shape, ...]) -> NodeFacts:
-    """A NodeDef as the rules about kernels look at it."""
+    """Convert a NodeDef to the form that the rules about kernels read."""
     types: dict[str, str] = {}
     attributes: dict[str, Any] = {}
     for key, attribute in node.attr.items():
@@ -43,20 +43,20 @@ def facts_of(node: Any, constants: tuple[Array | None, ...], shapes: tuple[Shape
 
 
 def is_wrong(site: Site) -> bool:
-    """Whether a kernel of TF.js that another way of writing replaces answers wrongly for a site."""
+    """Tell whether a TF.js kernel that a rewrite avoids is wrong for a site."""
     return bool(kernel_faults(facts_of(site.node, site.constants, site.shapes), rewritten=True))
 
 
-#: From the site and its input tensors (static shapes included) to the output, or to all outputs in order.
+#: A function of the site and its input tensors (with static shapes) that returns the output, or all outputs in order.
 Formula = Callable[[Site, Sequence[Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """How one operation becomes others that TF.js has.
+    """A rule that rewrites one operation as others that TF.js has.
 
-    `formula` may use only operations of TF.js. `text` shows it to a reader, `accuracy` says how far
-    its value is from TensorFlow's own, `applies` leaves nodes alone that need no rewrite.
+    `formula` may use only operations of TF.js. `text` describes it, `accuracy` says how far its value is from
+    TensorFlow's own, and `applies` excludes nodes that need no rewrite.
     """
 
     formula: Formula
@@ -66,12 +66,15 @@ class Rewrite:
 
 
 def size_of(x: Any, axis: int) -> Any:
-    """The length of an axis of a traced tensor: a number where it is known, else a scalar tensor."""
+    """Return the length of an axis of a traced tensor: a number if it is known, else a scalar tensor."""
     return x.shape[axis] if x.shape[axis] is not None else tf.shape(x)[axis]
 
 
 def known(site: Site, index: int) -> Array:
-    """The value of a constant input; ValueError where it is none, which `Rewrite.applies` should have seen."""
+    """Return the value of a constant input.
+
+    ValueError if it is not constant, which `Rewrite.applies` should exclude.
+    """
     value = site.constants[index]
     if value is None:
         raise ValueError(f"Input {index} of {site.node.name} is not constant.")
@@ -79,12 +82,12 @@ def known(site: Site, index: int) -> Array:
 
 
 def is_ranked(site: Site) -> bool:
-    """Whether the number of dimensions of every input is known."""
+    """Tell whether the rank of every input is known."""
     return all(shape is not None for shape in site.shapes)
 
 
 def apply_rewrites(program: Program, rewrites: Mapping[str, Rewrite]) -> list[str]:
-    """Rewrite every node that the table has, in all bodies; returns one note for each kind of rewrite."""
+    """Rewrite every node with a rule in the table, in all bodies; return one note for each kind of rewrite."""
     counts: Counter[str] = Counter()
     for body in _callers_first(program):
         candidates = [node for node in body.nodes.values() if node.op in rewrites]
@@ -122,7 +125,7 @@ def _callers_first(program: Program) -> Iterator[Body]:
 
 
 def _pass_shapes(program: Program, call: Any, shapes: Mapping[str, Shape]) -> None:
-    """Tell the functions of a While or If the shapes of their arguments, where a loop does not change them."""
+    """Pass the shapes of arguments to the functions of a While or If, unless a loop changes them."""
     if call.attr["output_shapes"].list.shape and "body" in call.attr:
         given = [tf.TensorShape(shape) for shape in call.attr["output_shapes"].list.shape]
     else:
@@ -135,9 +138,9 @@ def _pass_shapes(program: Program, call: Any, shapes: Mapping[str, Shape]) -> No
 
 
 def _splice(body: Body, site: Site, formula: Formula) -> None:
-    """Trace the formula into a graph of its own, then move its nodes into the body under the node's name.
+    """Trace the formula into a new graph, then move its nodes into the body under the node's name.
 
-    Whatever computes output 0 takes the node's own name, so that references and names of layers stay.
+    The node that computes output 0 gets the node's own name, so that references and names of layers stay.
     """
     node = site.node
     with tf.Graph().as_default() as graph:
@@ -172,7 +175,7 @@ def _splice(body: Body, site: Site, formula: Formula) -> None:
 
 
 def _input_types(node: Any) -> list[Any]:
-    """The type of each input of a node, by its operation's definition."""
+    """Return the type of each input of a node, from its operation's definition."""
     types: list[Any] = []
     for argument in op_def_registry.get(node.op).input_arg:
         if argument.type_list_attr:

@@ -1,4 +1,4 @@
-"""Takes out of a graph what only Python needs: calls, checks, and types that the browser has not."""
+"""Removes the parts of a graph that only Python needs: calls, checks, and types that the browser lacks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...graphdef.refs import index_of, node_of
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
-#: Hand their first input on; what else they do (fail, print, stop a gradient) has no counterpart in a page.
+#: Operations that return their first input; a page has no use for their effects (fail, print, stop a gradient).
 _PASS_THROUGH = frozenset(
     {
         "CheckNumerics",
         "CheckNumericsV2",
         "DebugGradientIdentity",
-        "EnsureShape",  # which TF.js has, but looks for its shape among the inputs
+        "EnsureShape",  # TF.js has it, but expects its shape among the inputs
         "PreventGradient",
         "Print",
         "Snapshot",
@@ -34,7 +34,7 @@ _FLOAT32 = tf.float32.as_datatype_enum
 
 
 def simplify(program: Program) -> list[str]:
-    """Inline calls, drop checks, turn every float into float32; returns notes on what changes values."""
+    """Inline calls, remove checks, turn every float into float32; return notes on changes of values."""
     inline_calls(program)
     changed: Counter[str] = Counter()
     sign_bits = 0
@@ -56,9 +56,9 @@ def simplify(program: Program) -> list[str]:
 
 
 def inline_calls(program: Program) -> None:
-    """Put the nodes of a called function in the place of each call, in every body, calls within calls included.
+    """Replace each call by the nodes of the function, in every body, including calls within calls.
 
-    XLA-compiled calls survive freezing: Keras 3 makes them for grouped convolutions.
+    XLA-compiled calls remain after freezing: Keras 3 makes them for grouped convolutions.
     """
     for body in program.bodies():
         while calls := [node for node in body.nodes.values() if _callee(program, node)]:
@@ -100,7 +100,7 @@ def _make_identity(node: Any) -> None:
 
 
 def _compare_instead_of_sign_bits(body: Body) -> int:
-    """Make x < 0 of `keras.ops.signbit`, which Keras 3 has in every argmax and argmin of floats for -0's sake.
+    """Replace `keras.ops.signbit`, which Keras 3 uses in argmax and argmin of floats because of -0, by x < 0.
 
     TF.js has no Bitcast, and no other operation that shows the sign of -0 or NaN.
     """
@@ -120,7 +120,7 @@ def _compare_instead_of_sign_bits(body: Body) -> int:
 
 
 def _producer(body: Body, node: Any, op: str, producer: str) -> Any:
-    """The node that the first input of `node`, an `op`, comes from, if it is a `producer`."""
+    """Return the node that computes the first input of `node`, an `op`, if it is a `producer`."""
     if node is None or node.op != op:
         return None
     found = body.nodes[node_of(node.input[0])]

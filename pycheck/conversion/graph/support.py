@@ -1,4 +1,4 @@
-"""Knows what TF.js executes, and names every node that it would refuse or compute otherwise."""
+"""Checks which nodes TF.js can execute, and names every node that it rejects or computes differently."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...artifact.operations import listed_operations
 from ...graphdef.body import Body, Program, called_functions
 from .rewriting import facts_of
 
-#: Types that TF.js's reader of graphs knows; integers of other widths it takes for int32.
+#: Types that TF.js reads in graphs; it reads integers of other widths as int32.
 _TYPES = frozenset(
     dtype.as_datatype_enum
     for dtype in (tf.float32, tf.int32, tf.bool, tf.string, tf.complex64, tf.variant, tf.int64, tf.int8, tf.uint8)
@@ -22,8 +22,8 @@ _TYPES = frozenset(
 
 _RANDOM = frozenset({"Multinomial", "RandomStandardNormal", "RandomUniform", "RandomUniformInt", "TruncatedNormal"})
 
-#: Those that TF.js runs in executeAsync alone: control flow, and results of a size that their values decide.
-#: Source: executor/model_analysis.ts of tfjs-converter 4.22; If fails there later, for what it gives is a promise.
+#: Operations that TF.js runs only in executeAsync: control flow, and results whose size depends on values.
+#: Source: executor/model_analysis.ts of tfjs-converter 4.22; If fails there later, because its result is a promise.
 _ASYNCHRONOUS = frozenset(
     {"If", "StatelessIf", "While", "StatelessWhile", "Where"}
     | {"LookupTableFindV2", "LookupTableSizeV2"}
@@ -33,7 +33,7 @@ _ASYNCHRONOUS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A node that cannot be converted, and why."""
+    """A node that cannot be converted, and the reason."""
 
     op: str
     node: str
@@ -41,7 +41,7 @@ class Problem:
 
 
 def find_problems(program: Program) -> list[Problem]:
-    """Every node that TF.js lacks, or would compute otherwise because it ignores an attribute."""
+    """Return every node that TF.js lacks, or computes differently because it ignores an attribute."""
     supported = listed_operations()
     problems: list[Problem] = []
     for body in program.bodies():
@@ -84,7 +84,7 @@ def _wrong(node: Any, body: Body) -> list[KernelFault]:
 
 
 def describe_problems(problems: Iterable[Problem], layers: Collection[str]) -> str:
-    """One line for each operation and reason, with the layers (or, where there are none, nodes) that use it."""
+    """Format one line for each operation and reason, with its layers (or nodes, if there are no layers)."""
     users: dict[tuple[str, str], dict[str, None]] = {}
     for problem in problems:
         layer = layer_of(problem.node, layers)
@@ -95,7 +95,7 @@ def describe_problems(problems: Iterable[Problem], layers: Collection[str]) -> s
 
 
 def layer_of(node: str, layers: Collection[str]) -> str | None:
-    """The Keras layer that made a node: the deepest part of its name that is a layer's.
+    """Return the Keras layer of a node: the deepest part of its name that is the name of a layer.
 
     Keras 3 numbers the scope of a layer that is called again: ``dense_1`` may be the layer ``dense``.
     """
@@ -160,7 +160,7 @@ def _only_first_output(node: Any, body: Body) -> str | None:
 
 
 def _scalar_inputs(*positions: int) -> Callable[[Any, Body], str | None]:
-    """TF.js reads these inputs as one number, whatever their shape."""
+    """Return the inputs that TF.js reads as one number, for any shape."""
 
     def check(node: Any, body: Body) -> str | None:
         for position in positions:
@@ -176,7 +176,7 @@ def _never(reason: str) -> Callable[[Any, Body], str | None]:
     return lambda _node, _body: reason
 
 
-#: Attributes that TF.js ignores, where that would change the value.
+#: Attributes that TF.js ignores although they change the value.
 _CHECKS: Mapping[str, Callable[[Any, Body], str | None]] = {
     "AvgPool": _pooling,
     "AvgPool3D": _pooling,

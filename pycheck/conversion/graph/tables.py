@@ -1,9 +1,9 @@
-"""Hands lookup tables to TF.js as it wants them: in the graph by name, filled by a second graph before the first runs.
+"""Converts lookup tables to TF.js's form: in the graph by name, filled by a second graph before the first runs.
 
 TF.js 4.22 finds a table by the name of the node that a lookup reads (`getTensor` in operations/executors/utils.ts of
-tfjs-converter), if the graph of `modelInitializer` in model.json made one of that name. The result of a lookup has one
-axis in TF.js, whatever its keys have. The bodies of loops and branches have no tables at all: graph_executor.ts gives
-their executors no resource manager.
+tfjs-converter), if the graph of `modelInitializer` in model.json created a table of that name. The result of a lookup
+has one axis in TF.js, for keys of any shape. The bodies of loops and branches cannot use tables: graph_executor.ts
+gives their executors no resource manager.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HANDLE = tf.resource.as_datatype_enum
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its node, and what it holds."""
+    """A table: its node and its content."""
 
     name: str
     keys: Array
@@ -33,7 +33,10 @@ class Table:
 
 
 def filled_tables(graph_def: Any) -> dict[str, Table]:
-    """The tables that a frozen graph fills, by their nodes; named anew, since freezing numbers them at random."""
+    """Return the tables that a frozen graph fills, by their nodes.
+
+    With new names, because freezing numbers them at random.
+    """
     nodes = {node.name: node for node in graph_def.node}
     found: dict[str, Table] = {}
     for node in graph_def.node:
@@ -45,7 +48,7 @@ def filled_tables(graph_def: Any) -> dict[str, Table]:
 
 
 def place_tables(program: Program, tables: Mapping[str, Table]) -> None:
-    """Give the tables their names, and let nothing stand between a table and what reads it."""
+    """Give the tables their names, and remove all nodes between a table and its readers."""
     for node in program.main.nodes.values():
         if node.op.startswith(_LOOKUPS):
             node.input[:] = [_behind_identity(program.main, ref) for ref in node.input]
@@ -59,7 +62,7 @@ def place_tables(program: Program, tables: Mapping[str, Table]) -> None:
 
 
 def _behind_identity(body: Body, ref: str) -> str:
-    """Where a handle comes from; any other tensor as it is."""
+    """Return the source of a handle; any other tensor unchanged."""
     source = ref
     while (node := body.nodes[node_of(source)]).op == "Identity" and node.attr["T"].type == _HANDLE:
         source = node.input[0]
@@ -67,7 +70,7 @@ def _behind_identity(body: Body, ref: str) -> str:
 
 
 def initializer(tables: Mapping[str, Table], program: Program) -> tuple[dict[str, Any], list[tuple[str, Array]]]:
-    """The JSON of the graph that fills the tables which the program reads, and the weights that it needs."""
+    """Return the JSON of the graph that fills the tables of a program, and the weights that it needs."""
     used = {node.name: node for node in program.main.nodes.values() if node.op == "HashTableV2"}
     graph, weights = graph_pb2.GraphDef(versions=program.versions.versions), list[tuple[str, Array]]()
     for table in tables.values():
@@ -89,7 +92,7 @@ def initializer(tables: Mapping[str, Table], program: Program) -> tuple[dict[str
 
 
 def shaped_like_keys(site: Any, inputs: Any) -> Any:
-    """The lookup of keys in one axis, and its result in the shape that they had."""
+    """Look up keys in one axis, and reshape the result to the shape of the keys."""
     table, keys, default = inputs
     flat = tf.reshape(keys, [-1])
     found = tf.raw_ops.LookupTableFindV2(table_handle=table, keys=flat, default_value=default)

@@ -1,4 +1,4 @@
-"""Keras models as TF.js layers models: written so that plain tfjs-layers 4.22 computes the same, or refused."""
+"""Converts Keras models to TF.js layers models that plain tfjs-layers 4.22 computes correctly, or rejects them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LayersArtifact:
         size_bytes: model.json and the weight shards together.
         inputs: Names in the order of ``tf.LayersModel.inputs``, which is that of ``keras_model.inputs``.
         outputs: Names in the order of ``tf.LayersModel.outputs``, which is that of ``keras_model.outputs``.
-        notes: How layers were rewritten that tfjs-layers lacks or reads otherwise.
+        notes: How layers were rewritten that tfjs-layers lacks or reads differently.
     """
 
     size_bytes: int
@@ -32,7 +32,9 @@ class LayersArtifact:
 
 
 def unsupported(keras_model: Any) -> list[str]:
-    """Why a model cannot be a layers model; empty when it can.
+    """Return the reasons why a model cannot become a layers model; empty if it can.
+
+    Each line names a layer, its class, and the feature that tfjs-layers lacks or reads differently.
 
     Each line names a layer, its class, and what tfjs-layers lacks or reads differently.
 
@@ -49,12 +51,12 @@ def convert_layers(
 
     Args:
         keras_model: A live model of Keras 3 or of tf_keras (Keras 2).
-        folder: Where model.json and its shards go; absent or empty.
+        folder: The folder for model.json and its shards; absent or empty.
         quantize: none, float16, uint16 or uint8.
         keep_float: Weights that are not quantized; see `write_model_json`.
 
     Raises:
-        ConversionError: a layer has no equal in tfjs-layers; the message names all of them.
+        ConversionError: layers have no counterpart in tfjs-layers; the message names all of them.
     """
     conversion = convert_model(keras_model)
     if conversion.problems:
@@ -79,7 +81,7 @@ def _model_json(conversion: Conversion, keras_model: Any) -> dict[str, Any]:
         "generatedBy": f"keras ({type(keras_model).__module__.partition('.')[0]})",
         "convertedBy": "pycheck",
         "modelTopology": {
-            # The dialect of the topology, which is Keras 2's: the one that tfjs-layers reads.
+            # tfjs-layers reads the topology in the format of Keras 2.
             "keras_version": "2.15.0",
             "backend": "tensorflow",
             "model_config": conversion.graph.model_config(),

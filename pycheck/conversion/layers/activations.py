@@ -1,4 +1,4 @@
-"""Activation functions: which tfjs-layers has, and which others it can compute from those it has.
+"""Maps activation functions to those of tfjs-layers, or to layers that compute them.
 
 Source: tfjs-layers src/activations.ts; keras/src/activations/activations.py; tf_keras/src/activations.py.
 """
@@ -32,19 +32,19 @@ _SAME = {
     "tanh": "tanh",
 }
 
-# Functions that a few layers together compute, by the name of the rewriting in `rewrites`.
-# hard_sigmoid: Keras 3 has relu6(x + 3) / 6 where tfjs-layers has clip(0.2 x + 0.5, 0, 1).
+# Functions that a few layers compute together, by the name of the rewrite in `rewrites`.
+# hard_sigmoid is relu6(x + 3) / 6 in Keras 3, and clip(0.2 x + 0.5, 0, 1) in tfjs-layers.
 _COMPOSED = {
     KERAS_3: ("hard_sigmoid", "hard_silu", "leaky_relu", "log_sigmoid"),
     KERAS_2: ("leaky_relu",),
 }
 
-#: TensorFlow's own functions that Keras 2 users pass as activations, and what Keras calls them.
+#: TensorFlow's own functions that Keras 2 users pass as activations, and their names in Keras.
 _TENSORFLOW = ("relu", "relu6", "elu", "selu", "sigmoid", "tanh", "softplus", "softsign")
 
 
 def activation_name(function: Callable[..., Any] | None) -> tuple[str, str]:
-    """The library and the name of an activation, such as ("keras 3", "silu").
+    """Return the library and the name of an activation, such as ("keras 3", "silu").
 
     Raises:
         RefusedError: it is not a function that Keras comes with.
@@ -62,12 +62,12 @@ def activation_name(function: Callable[..., Any] | None) -> tuple[str, str]:
 
 
 def same_in_tfjs(framework: str, name: str) -> str | None:
-    """The tfjs-layers activation that is the same function, if there is one."""
+    """Return the tfjs-layers activation that is the same function, if there is one."""
     if name == "hard_sigmoid" and framework == KERAS_2:
         return "hard_sigmoid"
     return _SAME.get(name)
 
 
 def is_composed(framework: str, name: str) -> bool:
-    """Whether a few tfjs layers compute it."""
+    """Tell whether a few tfjs layers together compute it."""
     return name in _COMPOSED[framework]

@@ -1,4 +1,4 @@
-"""Small functions composed of tfjs layers: activations that tfjs-layers lacks, and what they are made of."""
+"""Composes small functions from tfjs layers: activations that tfjs-layers lacks, and their parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .target import Ref, Shape
 
 
 class Site(Protocol):
-    """The place where one call of a Keras layer becomes calls of tfjs layers, as far as these functions use it."""
+    """One call of a Keras layer that becomes calls of tfjs layers, as far as these functions need it."""
 
     def emit(
         self,
@@ -30,17 +30,17 @@ class Site(Protocol):
 
 
 def activate(site: Site, name: str, x: Ref, part: str = "") -> Ref:
-    """One activation that tfjs-layers has, as a layer."""
+    """Emit an activation of tfjs-layers as a layer."""
     return site.emit("Activation", {"activation": name}, [x], x.shape, part=part)
 
 
 def scale(site: Site, x: Ref, factor: float, offset: float = 0.0, part: str = "scaled") -> Ref:
-    """``factor * x + offset``."""
+    """Emit ``factor * x + offset``."""
     return site.emit("Rescaling", {"scale": factor, "offset": offset}, [x], x.shape, part=part)
 
 
 def compose(site: Site, activation: tuple[str, str], x: Ref) -> Ref:
-    """An activation that is not in tfjs-layers, from layers that are.
+    """Emit layers that compute an activation which tfjs-layers lacks.
 
     Args:
         activation: Library and name, one of those for which `activations.is_composed` is true.
@@ -63,13 +63,13 @@ def compose(site: Site, activation: tuple[str, str], x: Ref) -> Ref:
 
 
 def hard_sigmoid(site: Site, x: Ref) -> Ref:
-    """``clip(x / 6 + 0.5, 0, 1)``."""
+    """Emit ``clip(x / 6 + 0.5, 0, 1)``."""
     inner = scale(site, x, 1.0 / 6.0, 0.5, part="hard_sigmoid_scaled")
     return site.emit("ReLU", {"max_value": 1.0}, [inner], x.shape, part="hard_sigmoid")
 
 
 def leaky_relu(site: Site, x: Ref, slope: float) -> Ref:
-    """Leaky ReLU with a given slope."""
+    """Emit a leaky ReLU with a given slope."""
     return site.emit("LeakyReLU", {"alpha": slope}, [x], x.shape, part="leaky_relu")
 
 

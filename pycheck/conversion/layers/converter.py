@@ -1,4 +1,4 @@
-"""Turns a model that was laid open into a tfjs-layers model, collecting every reason why it cannot."""
+"""Converts an inlined model to a tfjs-layers model, and collects every reason why it cannot."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from .site import Build, Site
 from .target import Ref, TargetGraph, TargetLayer
 
 _OPERATION_CLASSES = frozenset({"TFOpLambda", "SlicingOpLambda"})
-# TF.js has float32, int32 and bool. Nothing is lost by the others that an input can have, but for
-# int64 beyond 32 bits.
+# TF.js has float32, int32 and bool. Other types of inputs lose nothing, except int64 above 32 bits.
 _INPUT_DTYPES = {
     "float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float32", "bool": "bool",
     "int8": "int32", "int16": "int32", "int32": "int32", "int64": "int32",
@@ -27,7 +26,7 @@ _INPUT_DTYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What came of it; `graph` is of use only when `problems` is empty."""
+    """The result of a conversion; `graph` is valid only if `problems` is empty."""
 
     graph: TargetGraph
     problems: tuple[str, ...]
@@ -35,7 +34,7 @@ class Conversion:
 
 
 def convert_model(model: Any) -> Conversion:
-    """Convert in memory; never raises for a model that cannot be converted."""
+    """Convert in memory; a model that cannot be converted gives problems, not an error."""
     try:
         source = read_model(model)
     except RefusedError as error:
@@ -74,7 +73,7 @@ class _Converter:
             outputs = self._outputs(call)
         except RefusedError as error:
             self._problems.append(f"{call.who}: {error}")
-            # Stand-ins, so that what follows is looked at too and all reasons come at once.
+            # Placeholders let the following calls be checked too, so that all reasons are reported at once.
             nowhere = TargetLayer("", "", {}, [])
             outputs = [Ref(nowhere, 0, i, value.shape, value.dtype) for i, value in enumerate(call.outputs)]
             self._build.masks.stand_in(call, outputs)
@@ -95,7 +94,7 @@ class _Converter:
         return [replace(ref, shape=value.shape) for ref, value in zip(outputs, call.outputs, strict=True)]
 
     def _named_apart(self, outputs: list[Ref]) -> list[Ref]:
-        """Outputs from layers of their own: tfjs-layers names an output by its layer and mixes up equal names."""
+        """Give each output its own layer: tfjs-layers names an output by its layer and confuses equal names."""
         apart, seen = [], set()
         for ref in outputs:
             layer = ref.layer
@@ -147,13 +146,13 @@ def _check_dtype_policy(layer: Any) -> None:
 
 
 def _check_arguments(call: Call) -> None:
-    """Refuse what a call is given besides tensors, but for what changes nothing."""
+    """Reject arguments of a call besides tensors, except those without an effect."""
     given: dict[str, Any] = {f"argument {i}": value for i, value in enumerate(call.args[1:], 2) if value is not None}
     given |= {name: value for name, value in call.kwargs.items() if value is not None}
     for name, value in given.items():
         if name == "mask" or (name == "initial_state" and call.class_name in MASK_READERS):
             continue
-        # Keras 3 hands the model's own training flag to every layer, whatever it was built with.
+        # Keras 3 passes the model's own training flag to every layer, and ignores that of the call.
         if name == "training" and (value is False or framework_of(type(call.layer)) == KERAS_3):
             continue
         shown = "a tensor" if any(isinstance(v, Value) for v in flatten(value)) else repr(value)
@@ -161,7 +160,7 @@ def _check_arguments(call: Call) -> None:
 
 
 def _time_distributed(site: Site) -> Ref:
-    """TimeDistributed of a layer, or of a model of layers one after the other, each of which is wrapped."""
+    """Convert TimeDistributed of a layer, or of a sequence of layers, each of which is wrapped."""
     layer, x = site.layer.layer, site.input
     at_one_step = replace(x, shape=(x.shape[0], *x.shape[2:]))
     value = Value(at_one_step.shape, x.dtype)

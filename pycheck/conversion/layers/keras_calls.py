@@ -1,7 +1,7 @@
-"""Reads a live Keras 3 or Keras 2 model into one flat list of layer calls, nested models laid open.
+"""Reads a live Keras 3 or Keras 2 model into one flat list of layer calls, with nested models inlined.
 
-Both libraries keep the same graph under other names: nodes by depth, each a call of a layer with
-its arguments. Nothing of Keras is imported here.
+Both libraries have the same graph under different names: nodes by depth, each a call of a layer with its arguments.
+Nothing of Keras is imported here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KERAS_2 = "keras 2"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """A tensor of the Keras graph; two are equal when they are the same one."""
+    """A tensor of the Keras graph; two are equal if they are the same tensor."""
 
     shape: tuple[int | None, ...]
     dtype: str
@@ -30,7 +30,7 @@ class Call:
 
     Attributes:
         label: Names the layer in messages, with the nested models it is in.
-        closed: Why a model among the layers could not be laid open; empty for everything else.
+        closed: Why a nested model could not be inlined; empty for all other layers.
     """
 
     layer: Any
@@ -42,16 +42,16 @@ class Call:
 
     @property
     def class_name(self) -> str:
-        """The Keras class."""
+        """Return the Keras class."""
         return type(self.layer).__name__
 
     @property
     def who(self) -> str:
-        """The layer and its class, as messages name them."""
+        """Return the layer and its class, as messages name them."""
         return f"{self.label} ({self.class_name})"
 
     def data(self) -> list[Value]:
-        """The tensors that the outputs depend on, a mask aside."""
+        """Return the tensors that the outputs depend on, except masks."""
         given = (self.args, {name: value for name, value in self.kwargs.items() if name != "mask"})
         return [item for item in flatten(given) if isinstance(item, Value)]
 
@@ -66,7 +66,7 @@ class SourceInput:
 
 @dataclass(slots=True)
 class SourceGraph:
-    """A model laid open: `calls` in an order in which they can be made, those without use left out."""
+    """An inlined model: `calls` in an order in which they can run, without unused ones."""
 
     inputs: list[SourceInput] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
@@ -75,7 +75,7 @@ class SourceGraph:
 
 
 def framework_of(thing: Any) -> str | None:
-    """Which library a layer, function or class is built into; None for anybody else's."""
+    """Return the library of a layer, function or class; None if it is not built into Keras."""
     module = getattr(thing, "__module__", None) or ""
     if module.startswith("keras.src."):
         return KERAS_3
@@ -85,7 +85,7 @@ def framework_of(thing: Any) -> str | None:
 
 
 def flatten(structure: Any) -> Iterator[Any]:
-    """Leaves of nested lists, tuples and dicts, keys sorted as both libraries sort them."""
+    """Return the leaves of nested lists, tuples and dicts; keys are sorted as in both libraries."""
     if isinstance(structure, Mapping):
         for key in sorted(structure):
             yield from flatten(structure[key])
@@ -97,7 +97,7 @@ def flatten(structure: Any) -> Iterator[Any]:
 
 
 def read_model(model: Any) -> SourceGraph:
-    """The calls that make up a model.
+    """Return the calls that make up a model.
 
     Raises:
         RefusedError: the model has no graph (it is subclassed or was never built), or a sparse input.
@@ -119,17 +119,17 @@ def read_model(model: Any) -> SourceGraph:
 
 
 def is_model(layer: Any) -> bool:
-    """Whether a layer is a model of layers."""
+    """Tell whether a layer is a model of layers."""
     return any(base.__name__ == "Model" and framework_of(base) for base in type(layer).__mro__)
 
 
 def _functional(model: Any) -> Any:
-    """The object that holds the graph: Keras 3 keeps that of a Sequential in a functional model inside of it."""
+    """Return the object with the graph: for a Sequential, Keras 3 keeps it in a functional model within."""
     return model._functional if hasattr(model, "_functional") else model
 
 
 def _why_closed(model: Any) -> str:
-    """Why a model's layers cannot be seen; empty when they can."""
+    """Return why a model's layers cannot be read; empty if they can."""
     kind = type(model)
     if framework_of(kind.call) is None:
         return "it is a subclassed model: its call() is Python code, which model.json cannot hold"
@@ -167,7 +167,7 @@ def _lay_open(graph: SourceGraph, functional: Any, inputs: list[Value], prefix: 
 
 
 def _why_closed_here(model: Any, args: Any, kwargs: Mapping[str, Any]) -> str:
-    """Why a nested model cannot be laid open where it is called; empty when it can."""
+    """Return why a nested model cannot be inlined at a call; empty if it can."""
     closed = _why_closed(model)
     if closed:
         return closed
@@ -182,7 +182,10 @@ def _why_closed_here(model: Any, args: Any, kwargs: Mapping[str, Any]) -> str:
 
 
 def _drop_unused(graph: SourceGraph) -> None:
-    """Keep what the outputs need. Keras 3 has the arithmetic of masks in its graph; masks are followed apart."""
+    """Keep the calls that outputs need. Keras 3 has the arithmetic of masks in its graph.
+
+    Masks are tracked separately.
+    """
     needed: set[Value] = set(graph.outputs)
     kept: list[Call] = []
     for call in reversed(graph.calls):

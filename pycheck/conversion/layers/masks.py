@@ -1,10 +1,10 @@
-"""Follows masks through both libraries, for tfjs-layers passes them on by other rules than Keras.
+"""Tracks masks through both libraries, because tfjs-layers passes them on by different rules than Keras.
 
-A mask is told by where it comes from, so that one in tfjs-layers can be compared with one in Keras.
-Three habits of tfjs-layers's executor (src/engine/executor.ts) decide what is refused:
+A mask is identified by its origin, so that one in tfjs-layers can be compared with one in Keras. Three rules of
+tfjs-layers's executor (src/engine/executor.ts) decide which models are rejected:
 
-- a layer that knows masks hands its input's on; which layers those are differs from Keras;
-- once any layer got a mask, every later layer without one is given the last one;
+- a layer that supports masks passes its input's mask on; these layers are not the same as in Keras;
+- once any layer has received a mask, every later layer without one receives the last one;
 - the same holds for an initial state as soon as there is a mask.
 """
 
@@ -18,20 +18,20 @@ from .keras_calls import Call, SourceGraph, Value
 from .refusal import RefusedError
 from .target import Ref, TargetLayer
 
-#: Where a mask comes from: ("ids", ref) for an Embedding of that tensor, ("steps", ref, value) for a
-#: Masking of it, ("mixed", ...) for one that was computed from several.
+#: The origin of a mask: ("ids", ref) for an Embedding of that tensor, ("steps", ref, value) for a Masking of it,
+#: ("mixed", ...) for one that was computed from several.
 Mask = tuple[Any, ...]
 
 _RECURRENT = frozenset({"SimpleRNN", "LSTM", "GRU", "ConvLSTM2D", "Bidirectional"})
 #: Keras classes that use a mask, and take an initial state.
 MASK_READERS = _RECURRENT | {"RNN"}
 _MERGES = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply", "Concatenate"})
-# Those with supportsMasking in tfjs-layers that hand their input's mask on.
+# Layers with supportsMasking in tfjs-layers that pass their input's mask on.
 _TARGETS_THAT_PASS = frozenset(
     {"Activation", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "GaussianDropout", "GaussianNoise",
      "LayerNormalization", "PReLU", "ReLU", "SpatialDropout1D", "TimeDistributed"}
 )  # fmt: skip
-# Keras layers whose call() takes a mask that makes no difference to inference.
+# Keras layers whose call() takes a mask that does not change inference.
 _UNMOVED_BY_MASKS = frozenset({"BatchNormalization", "TimeDistributed"})
 
 
@@ -48,10 +48,10 @@ class MaskTracker:
         self._with_initial_state: list[str] = []
 
     def follow_target(self, layer: TargetLayer, inputs: Sequence[Ref], outputs: Sequence[Ref], who: str) -> None:
-        """Work out the masks that tfjs-layers gives to a call's outputs.
+        """Compute the masks that tfjs-layers gives to a call's outputs.
 
         Args:
-            who: The Keras layer that the call is for, as messages name it.
+            who: The Keras layer of the call, as messages name it.
 
         Raises:
             RefusedError: tfjs-layers would fail on the masks, or use one that Keras does not.
@@ -93,7 +93,7 @@ class MaskTracker:
             self._with_initial_state.append(who)
 
     def follow_keras(self, call: Call, inputs: Sequence[Value]) -> None:
-        """Work out the masks that Keras gives to a call's outputs; to be called when its inputs have refs."""
+        """Compute the masks that Keras gives to a call's outputs; must be called when its inputs have refs."""
         masks = [self._keras.get(value) for value in inputs]
         kind, layer = call.class_name, call.layer
         result: Mask | None = None
@@ -120,7 +120,7 @@ class MaskTracker:
                 self._tfjs[ref] = self._keras[value]
 
     def check(self, call: Call, inputs: Sequence[Value], refs: Sequence[Ref]) -> None:
-        """Refuse a call that would not get the mask in tfjs-layers that it gets in Keras.
+        """Reject a call that would not get the same mask in tfjs-layers as in Keras.
 
         Args:
             inputs: The tensors that the layer computes on, in Keras.
@@ -148,7 +148,7 @@ class MaskTracker:
             raise RefusedError("Keras returns zeros at masked steps, tfjs-layers repeats the last output")
 
     def problems(self) -> list[str]:
-        """What the whole model shows: layers that would be given a mask or a state that is not theirs."""
+        """Return the problems of the whole model: layers that would receive a mask or a state of a different layer."""
         if not self._any_masked_call:
             return []
         stray = [f"{who}: it has no mask, and tfjs-layers would apply the mask of a different layer"
@@ -158,7 +158,7 @@ class MaskTracker:
         return stray + states
 
     def _origin(self, mask: Value) -> Mask:
-        """Where a mask in the graph of Keras 3 comes from, which has masks' arithmetic as nodes."""
+        """Return the origin of a mask in the graph of Keras 3, in which the arithmetic of masks are nodes."""
         call = self._source.producer.get(mask)
         if call and call.class_name == "NotEqual" and call.args[1:] == (0,):
             return ("ids", self._refs.get(call.args[0]))
@@ -170,7 +170,7 @@ class MaskTracker:
 
 
 def _reader(class_name: str, config: Mapping[str, Any]) -> str | None:
-    """The class that reads the mask when tfjs-layers calls a layer: its own, or that of the layer it wraps."""
+    """Return the class that reads the mask when tfjs-layers calls a layer: its own, or that of the wrapped layer."""
     if class_name == "TimeDistributed":
         return _reader(config["layer"]["class_name"], config["layer"]["config"])
     return class_name if class_name in _RECURRENT or class_name == "Softmax" else None

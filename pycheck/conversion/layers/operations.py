@@ -1,6 +1,6 @@
-"""Arithmetic written on Keras tensors (``x + y``, ``2 * x``, ``ops.relu(x)``), as layers.
+"""Converts arithmetic on Keras tensors (``x + y``, ``2 * x``, ``ops.relu(x)``) to layers.
 
-Keras 3 records it as Operations that are no layers, Keras 2 as TFOpLambda layers.
+Keras 3 records it as Operations that are not layers, Keras 2 as TFOpLambda layers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .rewrites_shape import reshape
 from .site import Site
 from .target import Ref
 
-#: Names of a Keras 3 operation and of the TensorFlow functions in a TFOpLambda -> what to do.
+#: Names of a Keras 3 operation and of the TensorFlow functions in a TFOpLambda -> the name used here.
 _NAMES = {
     "add": "Add", "__operators__.add": "Add", "math.add": "Add", "math.subtract": "Subtract",
     "math.multiply": "Multiply", "math.truediv": "Divide", "math.divide": "Divide", "truediv": "Divide",
@@ -39,7 +39,7 @@ _READ_ARGUMENTS = ("axis", "name")
 
 
 def operation_name(layer: Any) -> str:
-    """The operation that a node is, by the name used here."""
+    """Return the operation of a node, by the name used here."""
     name = type(layer).__name__
     if name in ("TFOpLambda", "SlicingOpLambda"):
         name = str(layer.get_config()["function"])
@@ -70,7 +70,7 @@ def _check_floats(site: Site, name: str) -> None:
 
 
 def _check_call(site: Site, name: str) -> None:
-    """Refuse arguments beside the tensors, which Keras 2 has in the call, but for those that are looked at."""
+    """Reject arguments besides the tensors, which Keras 2 has in the call, except those that are converted."""
     if name in _BINARY:
         return
     given = [*site.call.args[1:], *(v for k, v in site.call.kwargs.items() if k not in _READ_ARGUMENTS)]
@@ -79,7 +79,7 @@ def _check_call(site: Site, name: str) -> None:
 
 
 def _operands(site: Site) -> tuple[Any, Any]:
-    """Both operands, tensors as refs; constants as numbers or lists for the last axis."""
+    """Return both operands: tensors as refs, constants as numbers or lists for the last axis."""
     arguments = [*site.call.args, *(v for k, v in sorted(site.call.kwargs.items()) if k != "name" and v is not None)]
     if len(arguments) != 2:
         raise RefusedError(f"it is called with {len(arguments)} operands")
@@ -112,7 +112,7 @@ def _merge(class_name: str) -> Callable[[Site], Ref]:
 
 
 def _merged(site: Site, class_name: str, x: Ref, y: Ref) -> Ref:
-    # NumPy lines shapes up at the end, tfjs-layers after the sample axis.
+    # NumPy aligns shapes at the last axis, tfjs-layers after the sample axis.
     if x.rank != y.rank:
         raise RefusedError(f"its operands have {x.rank} and {y.rank} axes, which tfjs-layers broadcasts differently")
     return site.emit(class_name, {}, [x, y], site.output.shape)

@@ -1,12 +1,12 @@
-"""What is raised, and how it reads, when tfjs-layers cannot compute what a Keras layer does."""
+"""The error for a Keras layer that tfjs-layers cannot compute, and its texts."""
 
 from __future__ import annotations
 
 
 class RefusedError(Exception):
-    """A layer, or one call of it, that has no equal in tfjs-layers; the message is the reason."""
+    """The error for a layer, or one call of it, without a counterpart in tfjs-layers; the message is the reason."""
 
 
 def lacks(class_name: str) -> RefusedError:
-    """The reason for a class that has no counterpart and no exact rewriting."""
+    """Return the reason for a class without a counterpart and without an exact rewrite."""
     return RefusedError(f"tfjs-layers has no {class_name}")

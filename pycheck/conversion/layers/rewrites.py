@@ -1,4 +1,4 @@
-"""Which Keras classes need more than the table."""
+"""Lists the Keras classes that need a rewrite in addition to the table."""
 
 from __future__ import annotations
 

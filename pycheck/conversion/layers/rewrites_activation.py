@@ -1,4 +1,4 @@
-"""Layers that are activations, and the axis that they work along."""
+"""Converts layers that are activations, and the axis that they work along."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .target import Ref
 
 
 def activation_layer(site: Site) -> list[Ref]:
-    """Activation: one layer, or what composes it."""
+    """Convert Activation: to one layer, or to layers that compute it."""
     activation = activation_name(site.layer.activation)
     if same_in_tfjs(*activation):
         return site.by_table()
@@ -22,7 +22,7 @@ def activation_layer(site: Site) -> list[Ref]:
 
 
 def relu(site: Site) -> list[Ref]:
-    """ReLU with a slope is LeakyReLU; with a threshold, ThresholdedReLU."""
+    """Convert ReLU: with a slope to LeakyReLU, with a threshold to ThresholdedReLU."""
     config = site.config()
     slope, threshold = float(config.get("negative_slope") or 0), float(config.get("threshold") or 0)
     if slope and not threshold and config.get("max_value") is None:
@@ -33,9 +33,9 @@ def relu(site: Site) -> list[Ref]:
 
 
 def softmax(site: Site) -> list[Ref]:
-    """Softmax over the last axis is an activation; over another one, the same between two Permutes.
+    """Convert Softmax: over the last axis to an activation, over a different axis to that between two Permutes.
 
-    tfjs-layers's own Softmax class fails on any but the last axis and reads masks that are not its.
+    tfjs-layers's own Softmax class fails on any other axis than the last, and reads masks of other layers.
     """
     axis = site.config()["axis"]
     axes = axis if isinstance(axis, list) else [axis]
@@ -52,7 +52,7 @@ def softmax(site: Site) -> list[Ref]:
 
 
 def move_last(site: Site, x: Ref, axis: int, apply: Callable[[Ref], Ref]) -> Ref:
-    """`apply` with `axis` moved to the end, and back."""
+    """Run `apply` with `axis` moved to the end, and move it back."""
     dims = [i for i in range(1, x.rank) if i != axis] + [axis]
     moved = permute(site, x, dims, "to_last")
     back = [dims.index(i) + 1 for i in range(1, x.rank)]

@@ -1,4 +1,4 @@
-"""Convolutions that tfjs-layers has in another form: one dimension as two, causal as padded, groups as depthwise."""
+"""Converts convolutions that differ in tfjs-layers: one dimension as two, causal as padded, groups as depthwise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .target import Ref
 
 
 def conv_1d(site: Site) -> list[Ref]:
-    """Conv1D; causal padding, which tfjs-layers lacks, is zeros before a valid convolution."""
+    """Convert Conv1D; causal padding, which tfjs-layers lacks, becomes zeros before a valid convolution."""
     config = site.config()
     if config["padding"] == "same" and (zeros := _zeros(site, [site.input.shape[1], 1])):
         return site.by_table(inputs=[pad_steps(site, site.input, *zeros[0])], padding="valid")
@@ -28,19 +28,19 @@ def conv_1d(site: Site) -> list[Ref]:
 
 
 def with_bias(site: Site) -> list[Ref]:
-    """A two-dimensional convolution by the table, where Keras adds the bias to the channels."""
+    """Convert a two-dimensional convolution by the table, if Keras adds the bias to the channels."""
     _check_bias(site)
     return site.by_table()
 
 
 def padded_2d(site: Site) -> list[Ref]:
-    """DepthwiseConv2D and SeparableConv2D, also with the padding that TF.js's wasm kernel gets wrong."""
+    """Convert DepthwiseConv2D and SeparableConv2D, also with padding that TF.js's wasm kernel computes wrongly."""
     _check_bias(site)
     return _padded(site)
 
 
 def _padded(site: Site, class_name: str | None = None, **arguments: Any) -> list[Ref]:
-    """By the table; "same" padding that may be negative along an axis is written out, which is exact."""
+    """Convert by the table; "same" padding that may be negative along an axis becomes explicit, which is exact."""
     x = site.input
     zeros = _zeros(site, list(x.shape[1:3])) if site.config()["padding"] == "same" else None
     if zeros is None:
@@ -53,7 +53,7 @@ def _padded(site: Site, class_name: str | None = None, **arguments: Any) -> list
 
 
 def _zeros(site: Site, sizes: Sequence[int | None]) -> list[tuple[int, int]] | None:
-    """What "same" padding adds, where some of it may be negative; None for what is as well left to TF.js."""
+    """Return the zeros of "same" padding if some of it may be negative; None if TF.js can compute the padding."""
     config = site.config()
     window, strides, steps = (_two(config[name]) for name in ("kernel_size", "strides", "dilation_rate"))
     if config.get("data_format") != "channels_last" or steps != [1, 1]:
@@ -65,7 +65,7 @@ def _zeros(site: Site, sizes: Sequence[int | None]) -> list[tuple[int, int]] | N
 
 
 def _two(value: Any) -> list[int]:
-    """Of one axis or of two."""
+    """Return a value for two axes from one for one axis or for two."""
     values = [int(item) for item in value] if isinstance(value, list) else [int(value)]
     return values if len(values) == 2 else [values[0], 1]
 
@@ -79,10 +79,10 @@ def _check_bias(site: Site) -> None:
 
 
 def in_3d(site: Site) -> list[Ref]:
-    """Three-dimensional convolution and pooling; TF.js takes padding below zero for what it is.
+    """Convert three-dimensional convolution and pooling; TF.js pads correctly unless padding is negative.
 
-    tfjs-core src/ops/conv_util.ts, get3DPadAndOutInfo, has no lower bound where the stride is
-    larger than the window, as get2DPadAndOutInfo has.
+    tfjs-core src/ops/conv_util.ts, get3DPadAndOutInfo, has no lower bound if the stride is larger than the window,
+    while get2DPadAndOutInfo has one.
     """
     config = site.config()
     _check_bias(site)
@@ -94,7 +94,7 @@ def in_3d(site: Site) -> list[Ref]:
 
 
 def conv_2d(site: Site) -> list[Ref]:
-    """Conv2D; one group for each input channel is a DepthwiseConv2D, other groups tfjs-layers ignores."""
+    """Convert Conv2D: one group for each input channel to DepthwiseConv2D; tfjs-layers ignores other groups."""
     config, x = site.config(), site.input
     groups = config.get("groups", 1)
     channels = x.shape[-1]
@@ -111,20 +111,20 @@ def conv_2d(site: Site) -> list[Ref]:
 
 
 def separable_conv_1d(site: Site) -> list[Ref]:
-    """SeparableConv1D, which tfjs-layers lacks, as SeparableConv2D of one column."""
+    """Convert SeparableConv1D, which tfjs-layers lacks, to SeparableConv2D of one column."""
     kernels = [("depthwise_kernel", site.layer.depthwise_kernel), ("pointwise_kernel", site.layer.pointwise_kernel)]
     return _lifted(site, "SeparableConv2D", kernels, rank=2)
 
 
 def depthwise_conv_1d(site: Site) -> list[Ref]:
-    """DepthwiseConv1D, which tfjs-layers lacks, as DepthwiseConv2D of one column."""
+    """Convert DepthwiseConv1D, which tfjs-layers lacks, to DepthwiseConv2D of one column."""
     kernel = getattr(site.layer, "depthwise_kernel", None)
     kernel = site.layer.kernel if kernel is None else kernel
     return _lifted(site, "DepthwiseConv2D", [("depthwise_kernel", kernel)], rank=2)
 
 
 def conv_1d_transpose(site: Site) -> list[Ref]:
-    """Conv1DTranspose, which tfjs-layers lacks, as Conv2DTranspose of one column."""
+    """Convert Conv1DTranspose, which tfjs-layers lacks, to Conv2DTranspose of one column."""
     return _lifted(site, "Conv2DTranspose", [("kernel", site.layer.kernel)])
 
 
@@ -140,8 +140,8 @@ def _lifted(site: Site, class_name: str, kernels: list[tuple[str, Any]], **overr
         x, config["padding"] = pad_steps(site, x, *zeros[0]), "valid"
     site.note(f"as {class_name} of one column")
     stride, dilation = _first(config["strides"]), _first(config["dilation_rate"])
-    # A transposed convolution would spread a column over as many as its stride; the others
-    # read one column whatever the stride, and some kernels want both strides equal.
+    # A transposed convolution would spread a column over as many as its stride. The others read one column for any
+    # stride, and some kernels need equal strides.
     column_stride = 1 if class_name == "Conv2DTranspose" else stride
     arguments = {
         "kernel_size": [_first(config["kernel_size"]), 1],

@@ -1,4 +1,4 @@
-"""Merging layers: broadcasting that means the same, and Subtract, which tfjs-layers lacks."""
+"""Converts merging layers: broadcasting with the same meaning, and Subtract, which tfjs-layers lacks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .target import Ref, Shape
 
 
 def merge(site: Site) -> list[Ref]:
-    """Add, Multiply, Average, Maximum, Minimum."""
+    """Convert Add, Multiply, Average, Maximum, Minimum."""
     if len(site.inputs) == 1:
         return [identity(site, site.inputs[0])]
     return site.by_table()
 
 
 def subtract(site: Site) -> list[Ref]:
-    """Subtract as the sum of the first and the negated second, which rounds alike."""
+    """Convert Subtract to the sum of the first and the negated second, which rounds the same."""
     if len(site.inputs) != 2:
         raise RefusedError(f"it is called on {len(site.inputs)} tensors, not two")
     site.note("as the sum with the negative")
@@ -25,19 +25,19 @@ def subtract(site: Site) -> list[Ref]:
 
 
 def difference(site: Site, x: Ref, y: Ref, shape: Shape) -> Ref:
-    """``x - y``."""
+    """Emit ``x - y``."""
     return site.emit("Add", {}, [x, scale(site, y, -1.0, part="negated")], shape)
 
 
 def custom_scale(site: Site) -> list[Ref]:
-    """Keras's own InceptionResNetV2: the first and a multiple of the second."""
+    """Convert CustomScaleLayer of Keras's InceptionResNetV2: the first plus a multiple of the second."""
     x, y = site.inputs
     scaled = scale(site, y, float(site.config()["scale"]))
     return [site.emit("Add", {}, [x, scaled], site.output.shape)]
 
 
 def dot(site: Site) -> list[Ref]:
-    """Dot over one axis of each, for matrices and for rows of them, as far as tfjs-layers goes."""
+    """Convert Dot over one axis of each, for matrices and rows of matrices, which is all that tfjs-layers supports."""
     axes = site.config()["axes"]
     axes = axes if isinstance(axes, list) else [axes, axes]
     if len(site.inputs) != 2 or any(ref.rank > 3 for ref in site.inputs):

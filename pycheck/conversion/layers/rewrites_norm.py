@@ -1,4 +1,4 @@
-"""Normalization: over other axes, in other ranks, and of other kinds than tfjs-layers has."""
+"""Converts normalizations over axes, in ranks, or of kinds that tfjs-layers lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_RANK = 4  # tfjs-layers normalizes tensors of rank 2 to 4
 
 
 def _in_rank(site: Site, x: Ref, apply: Callable[[Ref], Ref]) -> Ref:
-    """`apply` to something of the same last axis whose rank tfjs-layers can normalize."""
+    """Run `apply` on a tensor with the same last axis and a rank that tfjs-layers can normalize."""
     if x.rank <= _MAX_RANK:
         return apply(x)
     positions = None if None in x.shape[1:-1] else math.prod(d or 1 for d in x.shape[1:-1])
@@ -37,7 +37,7 @@ def _axis(site: Site, axis: Any, rank: int) -> int:
 
 
 def batch_normalization(site: Site) -> list[Ref]:
-    """BatchNormalization; the cpu and wasm backends take statistics for those of the last axis, whatever `axis` is."""
+    """Convert BatchNormalization; the cpu and wasm backends apply statistics to the last axis, for any `axis`."""
     x = site.input
     axis = _axis(site, site.config()["axis"], x.rank)
 
@@ -51,7 +51,7 @@ def batch_normalization(site: Site) -> list[Ref]:
 
 
 def layer_normalization(site: Site) -> list[Ref]:
-    """LayerNormalization; over the last axis alone in any rank."""
+    """Convert LayerNormalization; over the last axis only, in any rank."""
     x, axis = site.input, site.config()["axis"]
     axes = [int(a) % x.rank for a in (axis if isinstance(axis, list) else [axis])]
     if axes != sorted(axes) or 0 in axes:
@@ -64,7 +64,7 @@ def layer_normalization(site: Site) -> list[Ref]:
 
 
 def normalization(site: Site) -> list[Ref]:
-    """Normalization, which tfjs-layers lacks, as BatchNormalization with the adapted statistics.
+    """Convert Normalization, which tfjs-layers lacks, to BatchNormalization with the adapted statistics.
 
     ``(x - mean) / max(sqrt(variance), 1e-7)``, and its inverse.
     """
@@ -95,7 +95,7 @@ def normalization(site: Site) -> list[Ref]:
 
 
 def group_normalization(site: Site) -> list[Ref]:
-    """GroupNormalization, which tfjs-layers lacks: LayerNormalization of each group, then scale and offset.
+    """Convert GroupNormalization, which tfjs-layers lacks, to LayerNormalization of each group, then scale and offset.
 
     Groups are consecutive channels: (positions, channels) becomes (positions, groups, channels of a
     group), normalized over the first and last of the three.
@@ -117,12 +117,12 @@ def group_normalization(site: Site) -> list[Ref]:
 
 
 def layer_scale(site: Site) -> list[Ref]:
-    """Keras's own ConvNeXt: a factor for each channel."""
+    """Convert LayerScale of Keras's ConvNeXt: a factor for each channel."""
     return [_in_rank(site, site.input, lambda z: _scale_and_offset(site, z, int(z.shape[-1] or 0), offset=False))]
 
 
 def _scale_and_offset(site: Site, x: Ref, channels: int, *, offset: bool = True) -> Ref:
-    """``x * gamma + beta``, as BatchNormalization of mean 0 and variance 1."""
+    """Emit ``x * gamma + beta``, as BatchNormalization of mean 0 and variance 1."""
     gamma, beta = getattr(site.layer, "gamma", None), getattr(site.layer, "beta", None) if offset else None
     weights = [(name, array(value)) for name, value in (("gamma", gamma), ("beta", beta)) if value is not None]
     zeros, ones = np.zeros(channels, np.float32), np.ones(channels, np.float32)

@@ -1,4 +1,4 @@
-"""Recurrent layers and the wrappers around layers."""
+"""Converts recurrent layers and the wrappers around layers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HARD_SIGMOID_SCALE = (1.0 / 6.0) / 0.2
 
 
 def recurrent(site: Site) -> list[Ref]:
-    """LSTM, GRU, SimpleRNN and ConvLSTM2D."""
+    """Convert LSTM, GRU, SimpleRNN and ConvLSTM2D."""
     arguments, weights = _arguments_and_weights(site, site.layer, site.call.class_name)
     outputs = [(value.shape, value.dtype) for value in site.call.outputs]
     return site.emit_many(site.call.class_name, arguments, site.inputs, outputs, weights=weights)
@@ -32,7 +32,7 @@ def recurrent(site: Site) -> list[Ref]:
 def _arguments_and_weights(
     site: Site, layer: Any, class_name: str, **overrides: Any
 ) -> tuple[dict[str, Any], list[tuple[str, npt.NDArray[Any]]]]:
-    """What tfjs-layers needs of a recurrent layer or cell, which may be inside of the one that is converted."""
+    """Return the tfjs arguments and weights of a recurrent layer or cell, which may be within a wrapper."""
     inner = replace(site, call=replace(site.call, layer=layer))
     rule = RULES[class_name]
     weights = inner.weights(rule)
@@ -54,7 +54,10 @@ def _scale_gates(value: npt.NDArray[Any], parts: int, gates: tuple[int, ...]) ->
 
 
 def bidirectional(site: Site) -> list[Ref]:
-    """Bidirectional of a recurrent layer; tfjs-layers makes the backward one from the forward one's arguments."""
+    """Convert Bidirectional of a recurrent layer.
+
+    Tfjs-layers builds the backward layer with the forward one's arguments.
+    """
     layer = site.layer
     forward, backward = layer.forward_layer, layer.backward_layer
     class_name = type(forward).__name__
@@ -62,7 +65,7 @@ def bidirectional(site: Site) -> list[Ref]:
         raise RefusedError(f"its layer is {class_name}; tfjs-layers takes LSTM, GRU and SimpleRNN")
     if _comparable(forward) != _comparable(backward) or type(backward) is not type(forward):
         raise RefusedError("its backward_layer has different arguments, which tfjs-layers does not support")
-    # Bidirectional sets zero_output_for_mask by itself; what that means with a mask, `masks` looks at.
+    # Bidirectional sets zero_output_for_mask itself; `masks` checks its effect with a mask.
     arguments, forward_weights = _arguments_and_weights(site, forward, class_name, zero_output_for_mask=False)
     _, backward_weights = _arguments_and_weights(site, backward, class_name, zero_output_for_mask=False)
     inner = {"class_name": class_name, "config": {"name": "layer", **arguments}}
@@ -74,7 +77,7 @@ def bidirectional(site: Site) -> list[Ref]:
 
 
 def _comparable(layer: Any) -> dict[str, str]:
-    """The arguments in which both directions have to agree."""
+    """Return the arguments that must be equal in both directions."""
     skipped = ("name", "go_backwards", "dtype", "seed", "zero_output_for_mask")
     return {
         name: repr(value)
@@ -84,7 +87,7 @@ def _comparable(layer: Any) -> dict[str, str]:
 
 
 def rnn(site: Site) -> list[Ref]:
-    """RNN of built-in cells, as the layers that have these cells; stacked cells are stacked layers."""
+    """Convert RNN of built-in cells to the layers with these cells; stacked cells become stacked layers."""
     config, cell = site.config(), site.layer.cell
     stacked = type(cell).__name__ == "StackedRNNCells"
     cells = list(cell.cells) if stacked else [cell]
@@ -104,7 +107,7 @@ def rnn(site: Site) -> list[Ref]:
             site,
             one,
             name,
-            go_backwards=config["go_backwards"] and i == 0,  # the first layer has then turned the steps round
+            go_backwards=config["go_backwards"] and i == 0,  # the first layer then has reversed the steps
             return_sequences=config["return_sequences"] or not last,
             return_state=config["return_state"],
             **passed_through,

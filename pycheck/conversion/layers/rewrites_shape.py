@@ -1,4 +1,4 @@
-"""Layers that move or select elements: from the shapes that tfjs-layers handles to those it does not."""
+"""Converts layers that move or select elements, for shapes that tfjs-layers does not support itself."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def reshape(site: Site, x: Ref, shape: Shape, part: str = "") -> Ref:
 
 
 def identity(site: Site, x: Ref, part: str = "") -> Ref:
-    """A copy; integers become float32 where Keras would cast them."""
+    """Emit a copy; integers become float32 if Keras would cast them."""
     if x.dtype != site.output.dtype and site.output.dtype == "float32":
         return site.emit("Rescaling", {"scale": 1.0, "offset": 0.0}, [x], x.shape, part=part)
     return site.emit("Activation", {"activation": "linear"}, [x], x.shape, part=part, dtype=x.dtype)
 
 
 def flatten(site: Site) -> list[Ref]:
-    """Flatten; tfjs-layers takes at least three axes and no open dimension."""
+    """Convert Flatten; tfjs-layers needs at least three axes and no open dimension."""
     x = site.input
     if x.rank >= 3 and None not in x.shape[1:]:
         return site.by_table()
@@ -41,12 +41,12 @@ def flatten(site: Site) -> list[Ref]:
 
 
 def reshape_layer(site: Site) -> list[Ref]:
-    """Reshape, with the dimension that Keras works out filled in: tfjs-layers leaves it open for later layers."""
+    """Convert Reshape, with the inferred dimension as a number: tfjs-layers leaves it open for later layers."""
     return [reshape(site, site.input, site.output.shape)]
 
 
 def concatenate(site: Site) -> list[Ref]:
-    """Concatenate; tfjs-layers takes every negative axis for the last."""
+    """Convert Concatenate; tfjs-layers treats every negative axis as the last."""
     axis = int(site.config()["axis"]) % len(site.output.shape)
     if axis == 0:
         raise RefusedError("axis=0: it joins samples")
@@ -56,7 +56,7 @@ def concatenate(site: Site) -> list[Ref]:
 
 
 def pad_steps(site: Site, x: Ref, before: int, after: int) -> Ref:
-    """Zeros before and after the steps of (samples, steps, channels)."""
+    """Emit zeros before and after the steps of (samples, steps, channels)."""
     _, steps, channels = x.shape
     lifted = reshape(site, x, (x.shape[0], steps, 1, channels), "lifted")
     padded_steps = None if steps is None else steps + before + after
@@ -71,7 +71,7 @@ def _check_channels_last(site: Site) -> None:
 
 
 def zero_padding_1d(site: Site) -> list[Ref]:
-    """ZeroPadding1D, which tfjs-layers lacks, as ZeroPadding2D of one column."""
+    """Convert ZeroPadding1D, which tfjs-layers lacks, to ZeroPadding2D of one column."""
     _check_channels_last(site)
     padding = site.config()["padding"]
     before, after = padding if isinstance(padding, list) else (padding, padding)
@@ -80,7 +80,7 @@ def zero_padding_1d(site: Site) -> list[Ref]:
 
 
 def cropping_1d(site: Site) -> list[Ref]:
-    """Cropping1D, which tfjs-layers lacks, as Cropping2D of one column."""
+    """Convert Cropping1D, which tfjs-layers lacks, to Cropping2D of one column."""
     cropping = site.config()["cropping"]
     before, after = cropping if isinstance(cropping, list) else (cropping, cropping)
     site.note("as Cropping2D of one column")
@@ -89,7 +89,7 @@ def cropping_1d(site: Site) -> list[Ref]:
 
 
 def up_sampling_1d(site: Site) -> list[Ref]:
-    """UpSampling1D, which tfjs-layers lacks, as UpSampling2D of one column."""
+    """Convert UpSampling1D, which tfjs-layers lacks, to UpSampling2D of one column."""
     site.note("as UpSampling2D of one column")
     config = {"size": [int(site.config()["size"]), 1], "data_format": "channels_last", "interpolation": "nearest"}
     return [_in_2d(site, "UpSampling2D", config)]
@@ -103,7 +103,7 @@ def _in_2d(site: Site, class_name: str, config: Mapping[str, object]) -> Ref:
 
 
 def center_crop(site: Site) -> list[Ref]:
-    """CenterCrop as Cropping2D: tfjs-layers's CenterCrop resamples at other positions."""
+    """Convert CenterCrop to Cropping2D: tfjs-layers's CenterCrop resamples at different positions."""
     _check_channels_last(site)
     x, config = site.input, site.config()
     height, width = x.shape[1], x.shape[2]
@@ -120,7 +120,7 @@ def center_crop(site: Site) -> list[Ref]:
 
 
 def rescaling(site: Site) -> list[Ref]:
-    """Rescaling; one factor for each channel is for the last axis."""
+    """Convert Rescaling; one factor for each channel applies to the last axis."""
     config = site.config()
     several = isinstance(config["scale"], list) or isinstance(config["offset"], list)
     if several and getattr(site.layer, "data_format", None) == "channels_first":
@@ -129,7 +129,7 @@ def rescaling(site: Site) -> list[Ref]:
 
 
 def resizing(site: Site) -> list[Ref]:
-    """Resizing to the size that the input has anyway; tfjs-layers aligns corners where Keras does not."""
+    """Convert Resizing only to the input's own size; tfjs-layers aligns corners, Keras does not."""
     x, config = site.input, site.config()
     if x.rank == 4 and x.shape[1:3] == (config["height"], config["width"]):
         return [identity(site, x)]
@@ -137,7 +137,10 @@ def resizing(site: Site) -> list[Ref]:
 
 
 def global_pooling(site: Site) -> list[Ref]:
-    """Global pooling; `keepdims`, which tfjs-layers ignores, is a Reshape, and three dimensions are one."""
+    """Convert global pooling; `keepdims`, which tfjs-layers ignores, becomes a Reshape.
+
+    Three dimensions become one.
+    """
     x, name, shape = site.input, site.call.class_name, site.output.shape
     keepdims = bool(site.config().get("keepdims", False))
     channels_first = site.config().get("data_format") == "channels_first"

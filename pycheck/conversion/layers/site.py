@@ -1,4 +1,4 @@
-"""The place where one call of a Keras layer is turned into calls of tfjs layers; what every rewriting works with."""
+"""One call of a Keras layer that becomes calls of tfjs layers; every rewrite works with it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .masks import MaskTracker
 from .refusal import RefusedError
 from .target import Ref, Shape, TargetGraph, TargetLayer, Weights
 
-#: Merges that do the same over time as at one step, so that TimeDistributed need not wrap them.
+#: Merges that compute the same for all time steps as for one, so that TimeDistributed need not wrap them.
 ELEMENTWISE_MERGES = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply"})
 
 
 @dataclass(slots=True)
 class Build:
-    """What a whole conversion shares."""
+    """The state that a whole conversion shares."""
 
     graph: TargetGraph
     masks: MaskTracker
@@ -39,13 +39,13 @@ class Build:
     emitted: dict[tuple[Any, ...], TargetLayer] = field(default_factory=dict)
 
     def note(self, text: str, who: str) -> None:
-        """Record a rewriting that a reader should know of."""
+        """Record a rewrite that the report mentions."""
         layers = self.notes.setdefault(text, [])
         if who not in layers:
             layers.append(who)
 
     def told(self) -> tuple[str, ...]:
-        """The notes, one for each kind of rewriting."""
+        """Return the notes, one for each kind of rewrite."""
         return tuple(
             f"{layers[0]}: {text}" if len(layers) == 1 else f"{len(layers)} layers ({layers[0]}, ...): {text}"
             for text, layers in self.notes.items()
@@ -57,9 +57,9 @@ class Site:
     """One call of a Keras layer.
 
     Attributes:
-        over_time: Where the call is inside of a TimeDistributed: that layer's name. Shapes are then
-            those of one time step, and whatever is emitted is wrapped.
-        steps: The number of time steps then, None where it is open.
+        over_time: The name of the TimeDistributed around the call, if there is one. Shapes are then those of one time
+            step, and every emitted layer is wrapped.
+        steps: The number of time steps then; None if it is open.
     """
 
     build: Build
@@ -70,12 +70,12 @@ class Site:
 
     @property
     def layer(self) -> Any:
-        """The Keras layer."""
+        """Return the Keras layer."""
         return self.call.layer
 
     @property
     def input(self) -> Ref:
-        """The only input.
+        """Return the only input.
 
         Raises:
             RefusedError: there are several.
@@ -86,12 +86,12 @@ class Site:
 
     @property
     def output(self) -> Value:
-        """The first output, of which rewritings use the shape and dtype."""
+        """Return the first output, whose shape and dtype rewrites use."""
         return self.call.outputs[0]
 
     @property
     def name(self) -> str:
-        """The name that the layers emitted here derive theirs from."""
+        """Return the base of the names of the emitted layers."""
         return self.over_time or str(self.layer.name)
 
     def note(self, text: str) -> None:
@@ -99,7 +99,7 @@ class Site:
         self.build.note(text, self.call.who)
 
     def config(self) -> dict[str, Any]:
-        """The layer's arguments as plain numbers, strings and lists."""
+        """Return the layer's arguments as plain numbers, strings and lists."""
         return {name: plain(value) for name, value in self.layer.get_config().items()}
 
     def emit(
@@ -126,15 +126,15 @@ class Site:
         part: str = "",
         weights: Weights = (),
     ) -> list[Ref]:
-        """Call one tfjs layer, made at the first call of a shared Keras layer and used again at the others.
+        """Call one tfjs layer; a shared Keras layer creates it at its first call and uses it again at the others.
 
         Args:
-            part: Tells the layers of one rewriting apart; what follows the Keras layer's name.
+            part: Distinguishes the layers of one rewrite; follows the Keras layer's name.
         """
         _check_dtypes(class_name, config, inputs)
         if self.over_time:
             class_name, config, outputs = self._wrap(class_name, config, inputs, outputs)
-        # These two fix the sizes of their first input in tfjs-layers.
+        # In tfjs-layers, these two fix the sizes of their first input.
         sizes = [ref.shape for ref in inputs] if class_name in ("PReLU", "TimeDistributed") else []
         key = (id(self.layer), self.over_time, part, class_name, repr((config, sizes)))
         layer = self.build.emitted.get(key)
@@ -170,11 +170,11 @@ class Site:
         """Convert by the table alone.
 
         Args:
-            class_name: The rule to take, where it is not that of the layer's own class.
-            inputs: Where they are not those of the call.
-            weights: Where they are not those that the rule names.
-            shape: Of the output, where it is not the call's.
-            overrides: Arguments that a rewriting has set, in Keras's names.
+            class_name: The rule to use, if not that of the layer's own class.
+            inputs: The inputs, if not those of the call.
+            weights: The weights, if not those that the rule names.
+            shape: The shape of the output, if not the call's.
+            overrides: Arguments that a rewrite has set, with Keras's names.
         """
         rule = RULES[class_name or self.call.class_name]
         arguments, activation = self.arguments(rule, overrides)
@@ -212,7 +212,7 @@ class Site:
         return arguments, composed
 
     def check_arguments(self, known: Set[str]) -> None:
-        """Refuse arguments that nobody has compared, at other values than their default."""
+        """Reject arguments whose meaning is not compared, unless they have their default value."""
         for name, value in self.config().items():
             if name not in known and not self._does_not_matter(name, value):
                 raise RefusedError(f"{name}={_shown(value)} has no counterpart in tfjs-layers")
@@ -239,7 +239,7 @@ class Site:
         return False
 
     def weights(self, rule: Rule) -> list[tuple[str, npt.NDArray[Any]]]:
-        """The layer's weights under tfjs-layers's names."""
+        """Return the layer's weights with tfjs-layers's names."""
         holder = getattr(self.layer, "cell", self.layer) if rule.cell else self.layer
         found = []
         for target, attributes in rule.weights.items():
@@ -257,13 +257,13 @@ def _check_dtypes(class_name: str, config: Mapping[str, Any], inputs: Sequence[R
 
 
 def array(variable: Any) -> npt.NDArray[Any]:
-    """The value of a Keras variable, as float32."""
+    """Return the value of a Keras variable as float32."""
     value = variable.numpy() if hasattr(variable, "numpy") else variable
     return np.asarray(value, dtype=np.float32)
 
 
 def plain(value: Any) -> Any:
-    """An argument as model.json can hold it; what is no number, string or list stays as it is."""
+    """Convert an argument to the form of model.json; values that are not numbers, strings or lists stay unchanged."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

@@ -1,7 +1,7 @@
-"""The tfjs-layers model under construction, and its topology JSON.
+"""Builds the tfjs-layers model and its topology JSON.
 
-The result is always one flat functional model: nested models are laid open by the caller, since
-tfjs-layers hands call arguments (masks, initial states) of one layer on to the next inside of one.
+The result is always one flat functional model: the caller inlines nested models, because tfjs-layers passes call
+arguments (masks, initial states) of one layer on to the next within a nested model.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .refusal import RefusedError
 Weights = Sequence[tuple[str, npt.NDArray[Any]]]
 Shape = tuple[int | None, ...]
 
-# A name that tfjs-layers takes for a tensor (common.ts, isValidTensorName), without the slash,
+# A name that tfjs-layers accepts for a tensor (common.ts, isValidTensorName), without the slash,
 # which separates the parts of a weight's name.
 _FORBIDDEN = re.compile(r"[^-A-Za-z0-9._]")
 
 
 @dataclass(slots=True, eq=False)
 class TargetLayer:
-    """One layer of the result. `weights` are named as tfjs-layers names them below the layer."""
+    """One layer of the result. `weights` have tfjs-layers's names, without the name of the layer."""
 
     name: str
     class_name: str
@@ -48,7 +48,7 @@ class Ref:
 
     @property
     def rank(self) -> int:
-        """Number of axes, the sample's included."""
+        """Return the number of axes, including the sample axis."""
         return len(self.shape)
 
 
@@ -63,7 +63,7 @@ class TargetGraph:
         self._names: set[str] = set()
 
     def unique_name(self, wanted: str) -> str:
-        """A valid name no other layer has, `wanted` itself where that is possible."""
+        """Return a valid name that no other layer has, `wanted` itself if possible."""
         base = _FORBIDDEN.sub("_", wanted)
         if not base or not base[0].isalnum():
             base = f"layer{base}"
@@ -74,7 +74,7 @@ class TargetGraph:
         return name
 
     def add_input(self, name: str, shape: Shape, dtype: str) -> Ref:
-        """A model input; the sample axis of `shape` is left open."""
+        """Add an input of the model; the sample axis of `shape` stays open."""
         config = {"batch_input_shape": [None, *shape[1:]], "dtype": dtype, "sparse": False}
         layer = self.add_layer("InputLayer", name, config)
         layer.calls.append(())
@@ -83,7 +83,7 @@ class TargetGraph:
         return ref
 
     def add_layer(self, class_name: str, name: str, config: Mapping[str, Any], weights: Weights = ()) -> TargetLayer:
-        """A layer that is not called yet.
+        """Add a layer without a call.
 
         Raises:
             RefusedError: `config` holds a number that JSON cannot.
@@ -101,11 +101,11 @@ class TargetGraph:
         return [Ref(layer, index, i, shape, dtype) for i, (shape, dtype) in enumerate(outputs)]
 
     def weights(self) -> list[tuple[str, npt.NDArray[Any]]]:
-        """All weights under the names that tfjs-layers looks them up by."""
+        """Return all weights with the names by which tfjs-layers reads them."""
         return [(f"{layer.name}/{name}", value) for layer in self.layers for name, value in layer.weights]
 
     def model_config(self) -> dict[str, Any]:
-        """The model as tfjs-layers deserializes it (``modelTopology.model_config``)."""
+        """Return the model as tfjs-layers deserializes it (``modelTopology.model_config``)."""
         index = _loading_order(self.layers)
         layers = [
             {
@@ -133,12 +133,12 @@ def _node(ref: Ref, index: Mapping[tuple[int, int], int], *kwargs: dict[str, Any
 
 
 def _loading_order(layers: Sequence[TargetLayer]) -> dict[tuple[int, int], int]:
-    """The node index that each call, by layer id and position, gets when tfjs-layers loads the model.
+    """Return the node index that each call, by layer id and position, gets when tfjs-layers loads the model.
 
-    Container.fromConfig goes over the layers again and again and makes every call whose inputs
-    exist; a call that must wait goes behind the later calls of its layer. So a shared layer's nodes
-    are numbered in the order in which they become possible, not in the order of the file, and
-    references have to use that number. This repeats the procedure.
+    Container.fromConfig iterates over the layers again and again and makes every call whose inputs exist. A call that
+    must wait goes after the later calls of its layer. The nodes of a shared layer are therefore numbered in the order
+    in which they become possible, not in the order of the file, and references must use that number. This function
+    repeats the procedure.
     """
     index: dict[tuple[int, int], int] = {(id(layer), 0): 0 for layer in layers if layer.calls == [()]}
     made = {id(layer): 0 for layer in layers}
