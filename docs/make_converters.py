@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pycheck.types import Report
 ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).parent / "converters.md"
 RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl")
-#: Samples, each with the format that is asked for; the last ones are what a pipeline makes that does not export first.
+#: Samples, each with its requested format; the last ones are as in a pipeline that does not export first.
 CASES = (
     ("cnn.keras", "auto"),
     ("attention.keras", "auto"),
@@ -32,7 +33,7 @@ _BEGIN, _END = "<!-- generated: docs/make_converters.py -->", "<!-- end of what 
 
 
 def rows() -> Iterator[tuple[str, ...]]:
-    """For each sample, a row for each converter."""
+    """Yield, for each sample, a row for each converter."""
     for sample, form in CASES:
         inputs = next((ROOT / "models").glob(f"{Path(sample).stem}_inputs.*"))
         for converter in ("pycheck", "tensorflowjs"):
@@ -47,7 +48,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 
 def _described(report: Report) -> tuple[str, str, str]:
-    """Format, size, and what the artifact is made of."""
+    """Return the format, the size and the content of the artifact."""
     artifact = report.artifact
     assert artifact is not None
     content = json.loads((artifact.folder / artifact.model_file).read_bytes())
@@ -59,7 +60,7 @@ def _described(report: Report) -> tuple[str, str, str]:
 
 
 def _verdicts(report: Report) -> str:
-    """The verdict and, for each runtime, the largest error; or the first finding if there is none."""
+    """Return the verdict and the largest error of each runtime; without errors, the first sentence of the first finding."""
     errors: dict[str, float] = {}
     for comparison in report.comparisons:
         if not comparison.is_noise_floor and comparison.max_abs_error is not None:
@@ -71,12 +72,12 @@ def _verdicts(report: Report) -> str:
 
 
 def _short(text: str) -> str:
-    return text.splitlines()[0].replace("|", "\\|")[:160]
+    return re.split(r"(?<=\.) |\n", text)[0].replace("|", "\\|")
 
 
 def table() -> str:
-    """The rows as Markdown, printed as they come."""
-    lines = ["| sample | converter | format | size | made of | verdict, largest error |", "| --- " * 6 + "|"]
+    """Return the rows as Markdown, and print each as it is measured."""
+    lines = ["| sample | converter | format | size | content | verdict, largest error |", "| --- " * 6 + "|"]
     for row in rows():
         lines.append(f"| {' | '.join(row)} |")
         print(lines[-1], flush=True)
@@ -84,7 +85,7 @@ def table() -> str:
 
 
 def main() -> None:
-    """Replace what is generated on the page."""
+    """Replace the generated part of the page."""
     text = PAGE.read_text(encoding="utf-8")
     before, after = text.split(_BEGIN)[0], text.split(_END)[1]
     PAGE.write_text(f"{before}{_BEGIN}\n\n{table()}\n\n{_END}{after}", encoding="utf-8")

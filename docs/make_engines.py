@@ -1,9 +1,8 @@
-"""Writes docs/engines.md, what the samples show of the engines, from a check of them.
+"""Writes docs/engines.md, the differences between the engines on the samples, from a check of them.
 
 ``pycheck check --config models/pycheck.toml --json check.json && python docs/make_engines.py check.json``
 
-With ``--gpu NAME`` it writes the part about a GPU of that name instead, from one or more checks that ran on it, and
-leaves the rest as it is: ``python docs/make_engines.py --gpu NAME vulkan.json opengl.json``.
+With ``--gpu NAME`` it writes only the part about a GPU of that name, from one or more checks on it: ``python docs/make_engines.py --gpu NAME vulkan.json opengl.json``.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pycheck.types import BROWSER_ENGINES, BROWSER_KINDS
 
 PAGE = Path(__file__).parent / "engines.md"
 _GPU = "## On a GPU\n"
-_HALF = "half floats: "
+_HALF = "float16: "
 
 #: The steps of a runtime that are its own work: not those that wait for the conversion, nor parts of others.
 _WORK = ("page", "backend", "load", "predict")
@@ -41,18 +40,18 @@ def page(check: Mapping[str, Any]) -> str:
 
 def on_gpu(name: str, checks: Mapping[str, Mapping[str, Any]]) -> str:
     """The part about a GPU, from checks that ran on it, each under a name of its own."""
-    parts = [_GPU, f"Measured on {name}, and written down by `docs/make_engines.py --gpu`:\n"]
+    parts = [_GPU, f"Measured on {name} with these commands; `docs/make_engines.py --gpu` writes this part.\n"]
     parts += [f"- *{label}*: `{_told(check['command'], label)}`" for label, check in checks.items()]
     parts.append("")
     for label, check in checks.items():
-        parts.append(f"### What ran: {label}\n\n{_environment_table(check['reports'])}")
+        parts.append(f"### Environments: {label}\n\n{_environment_table(check['reports'])}")
     parts.append(
-        "### The errors, as multiples of the noise floor\n\n"
-        "The largest error of each output, over the noise floor of its precision: what float32 costs in Python, 2^13 "
-        f"times that in half floats.\n\n{_multiples(checks)}"
+        "### Errors, as multiples of the noise floor\n\n"
+        "The largest error of each output, divided by the noise floor of its precision. For float32, the noise floor is "
+        f"the error of float32 in Python; for float16, it is 2^13 times that.\n\n{_multiples(checks)}"
     )
     known = dict.fromkeys(line for check in checks.values() for line in _known(check["reports"]))
-    return "\n".join([*parts, "### What is known of the samples there\n", *known]) + "\n"
+    return "\n".join([*parts, "### Known divergences on this GPU\n", *known]) + "\n"
 
 
 def _multiples(checks: Mapping[str, Mapping[str, Any]]) -> str:
@@ -79,10 +78,10 @@ def _multiple(c: Mapping[str, Any]) -> str:
     return f"{short(c['max_abs_error'] / floor)}{f', {changed} NaN or infinite' if changed else ''}"
 
 
-_HEAD = """# What the engines do differently
+_HEAD = """# Differences between the engines
 
-Measured on the sample models by `{command}`, and written down by
-`docs/make_engines.py` from what that printed. Another machine has other browsers and GPUs: this is what these gave.
+Measured on the sample models with `{command}`; `docs/make_engines.py` writes this page.
+The numbers hold for these browsers, renderers and GPUs.
 """
 
 
@@ -97,7 +96,7 @@ def _told(command: str, name: str = "check") -> str:
 
 
 def _environments(reports: list[Report]) -> str:
-    return f"## What ran\n\n{_environment_table(reports)}"
+    return f"## Environments\n\n{_environment_table(reports)}"
 
 
 def _environment_table(reports: list[Report]) -> str:
@@ -118,7 +117,7 @@ def _environment_table(reports: list[Report]) -> str:
             halves,
         )
         rows.append(cells)
-    return _table(("runtime", "browser", "renderer", "precision", "denormals", "half floats"), rows)
+    return _table(("runtime", "browser", "renderer", "precision", "denormals", "float16"), rows)
 
 
 def _order(runtime: str) -> tuple[int, int]:
@@ -144,7 +143,7 @@ def _kind(kind: str, reports: list[Report]) -> str:
                     digests[engine] = c["outputs_sha256"]
                 cells.append(f"as {same}" if same else _error(c))
             rows.append(tuple(cells))
-    title = f"## `{kind}`\n\nThe largest error of each output against float64; *as* an engine: the same bits.\n"
+    title = f"## `{kind}`\n\nThe largest error of each output against float64. *as chromium*: identical in every bit.\n"
     return f"{title}\n{_table(('output', *engines), rows)}"
 
 
@@ -160,7 +159,7 @@ def _error(c: Mapping[str, Any] | None) -> str:
 
 
 def _differences(reports: list[Report]) -> str:
-    lines = ["## What is known of the samples\n", "What each of them is there to show, as the check tells it:\n"]
+    lines = ["## Known divergences\n", "Some samples diverge on purpose. The check reports:\n"]
     return "\n".join([*lines, *_known(reports)]) + "\n"
 
 
@@ -173,7 +172,7 @@ def _known(reports: list[Report]) -> Iterator[str]:
 
 
 def _times(check: Mapping[str, Any]) -> str:
-    """How long the pages of each engine worked, and the time of the whole check."""
+    """Return how long the pages of each engine worked, and the time of the whole check."""
     work = dict.fromkeys(BROWSER_ENGINES, 0.0)
     for report in check["reports"]:
         for record in report["runtimes"]:
@@ -183,10 +182,10 @@ def _times(check: Mapping[str, Any]) -> str:
     wall, pages = check["wall_s"], sum(work.values())
     rows = [(engine, f"{seconds:.0f}") for engine, seconds in work.items() if seconds]
     return (
-        "## How long it took\n\n"
-        "Seconds that the pages of each engine were open and at work: opening, starting TF.js, loading, predicting. As "
-        "many pages work side by side as the machine has cores, so that each also waits for others; an engine alone "
-        "takes less.\n\n"
+        "## Duration\n\n"
+        "The seconds that the pages of each engine worked: opening the page, starting TF.js, loading, predicting. As many "
+        "pages run in parallel as the machine has cores, so they slow each other down. An engine alone takes less time."
+        "\n\n"
         f"{_table(('engine', 's'), rows)}\n"
         f"The whole check took {wall:.0f} s, {wall / pages:.2f} times the sum.\n"
     )

@@ -1,7 +1,9 @@
-"""Writes what can be generated of docs/findings: the index, and in each page what pycheck prints of its example.
+"""Writes the generated parts of docs/findings: the index, and in each page its head and the output of its program.
 
-``python docs/make_findings.py`` writes all of it; with codes, those pages alone. The rest of a page is
-written by hand; its Python block is a program of its own, which ends with a report in `report`.
+``python docs/make_findings.py`` writes all pages; with codes, only those pages. The rest of a page is written by
+hand. Its Python block is a whole program that assigns a report to `report`.
+
+Some programs import the published converter: ``pip install --no-deps tensorflowjs==4.22.0``, as for the tests.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from pycheck import CheckReport, Report
-from pycheck.cli.console import Console
-from pycheck.diagnosis.codes import CODES, Code
-from pycheck.report.check_terminal import render_check
-from pycheck.report.terminal import render_terminal
-from pycheck.workflow.hygiene import Hygiene
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from pycheck import CheckReport, Report  # noqa: E402
+from pycheck.cli.console import Console  # noqa: E402
+from pycheck.diagnosis.codes import CODES, Code  # noqa: E402
+from pycheck.report.check_terminal import render_check  # noqa: E402
+from pycheck.report.terminal import render_terminal  # noqa: E402
+from pycheck.workflow.hygiene import Hygiene  # noqa: E402
+from tests.published import import_tensorflowjs  # noqa: E402
 
 FOLDER = Path(__file__).parent / "findings"
 SECTIONS = ("Why it happens", "A model that shows it", "What pycheck prints", "What to do")
@@ -32,26 +37,28 @@ _BLOCK = r"```{}\n(.*?)```"
 
 
 def page(code: str) -> Path:
-    """Where the page of a code lies."""
+    """Return the path of a code's page."""
     return FOLDER / f"{code}.md"
 
 
 def example(text: str) -> str:
-    """The program of a page."""
+    """Return the program of a page."""
     (found,) = re.findall(_BLOCK.format("python"), text, flags=re.DOTALL)
     return str(found)
 
 
 def shown(text: str) -> str:
-    """What a page says that pycheck prints."""
+    """Return the output that a page shows."""
     (found,) = re.findall(_BLOCK.format("text"), text, flags=re.DOTALL)
     return str(found)
 
 
 def run(program: str) -> Report | CheckReport | Hygiene:
-    """The report that a page's program ends with; it runs in an empty folder of its own, and names start anew."""
+    """Run a page's program in an empty folder, with Keras's counters of names reset, and return its report."""
     import keras
 
+    if "tensorflowjs" in program:
+        import_tensorflowjs()
     keras.utils.clear_session()
     before = Path.cwd()
     names: dict[str, Any] = {"__name__": "example"}
@@ -66,7 +73,7 @@ def run(program: str) -> Report | CheckReport | Hygiene:
 
 
 def printed(report: Report | CheckReport | Hygiene, code: str) -> str:
-    """The findings of this code as the terminal's report has them, without what stands around them."""
+    """Return the findings of this code as the terminal prints them, without the rest of the report."""
     if isinstance(report, Hygiene):
         return _of_data(report, code)
     alone = tuple(f for f in report.findings if f.code == code)
@@ -84,7 +91,7 @@ def printed(report: Report | CheckReport | Hygiene, code: str) -> str:
 
 
 def _of_data(found: Hygiene, code: str) -> str:
-    """The same of what `pycheck inputs` says."""
+    """Return the findings of this code in the output of `pycheck inputs`."""
     alone = replace(found, arrays=(), findings=tuple(f for f in found.findings if f.code == code))
     if not alone.findings:
         raise LookupError(f"the example of {code} does not show it")
@@ -94,7 +101,7 @@ def _of_data(found: Hygiene, code: str) -> str:
 
 
 def with_printed(text: str, lines: str) -> str:
-    """The page with what pycheck prints now; a new page has the heading alone."""
+    """Return the page with this output; a new page may have only the heading."""
     heading = f"## {SECTIONS[2]}\n"
     before, _, after = text.partition(heading)
     assert after, f"the page has no {heading}"
@@ -102,7 +109,7 @@ def with_printed(text: str, lines: str) -> str:
 
 
 def head(code: str) -> str:
-    """The first lines of a page, up to the first one written by hand."""
+    """Return the first lines of a page, up to the first one written by hand."""
     kind = CODES[code]
     title = kind.title[0].upper() + kind.title[1:]
     return f"# {code}\n\n{title}.\n\nFound by {_finders(code)}. Severity: {kind.severity}.\n"
@@ -121,32 +128,32 @@ def _found_by(kind: Code) -> str:
 
 
 def with_head(text: str, code: str) -> str:
-    """The page under the head that the list of codes gives it."""
+    """Return the page with the head that the list of codes gives it."""
     return f"{head(code)}\n{text[text.index(f'## {SECTIONS[0]}') :]}"
 
 
 def index() -> str:
-    """The whole of README.md."""
+    """Return the text of README.md."""
     rows = [
         f"| [`{code}`]({code}.md) | {kind.title} | {kind.severity} | {_found_by(kind)} |"
         for code, kind in CODES.items()
     ]
     return f"""# Findings
 
-What pycheck can find, by code. Each page says what the code means, why it happens and what to do, and has a small model
-that shows it. `pycheck explain CODE` prints the same page.
+Each finding has a code, and each code a page: why it happens, a small model that shows it, and the fix.
+`pycheck explain CODE` prints the page. To start from a symptom, see [troubleshooting](../troubleshooting.md).
 
-| code | what it means | severity | found by |
+| code | meaning | severity | found by |
 | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-Only an error fails the gate. This page, and pycheck's own words in each of the others, are written by
-`python docs/make_findings.py`.
+Only an error fails the gate. `python docs/make_findings.py` writes this page, and the output of pycheck in each of the
+others.
 """
 
 
 def main() -> None:
-    """Write what the command line asks for."""
+    """Write the index, and the pages of the codes on the command line or of all codes."""
     (FOLDER / "README.md").write_text(index(), encoding="utf-8")
     for code in sys.argv[1:] or CODES:
         text = with_head(page(code).read_text(encoding="utf-8"), code)

@@ -1,8 +1,8 @@
 """Writes the measured part of docs/training.md: how far Keras and TF.js differ, by optimizer and by loss.
 
 ``python docs/make_training.py`` trains a plain regression, a small convolutional and a small recurrent net with every
-optimizer both sides have, and one layer with every loss, on cpu, wasm and webgl. It takes minutes, and fails where a
-difference has no finding that explains it.
+optimizer both sides have, and one layer with every loss, on cpu, wasm and webgl. It takes minutes, and fails if no
+finding explains a difference.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OPTIMIZERS = (
     "adam:0.005",
     "adamax:0.005",
 )
-#: What follows it in the page is written by this script.
+#: This script writes the rest of the page after this heading.
 MARK = "## Measured"
 UNEXPLAINED = "not explained"
 SPARSE = ("sparse_categorical_crossentropy",)
@@ -75,7 +75,7 @@ def recurrent() -> tuple[Any, Any, Any]:
 
 
 def outcome(trained: Trained) -> str:
-    """What happened, in a cell: by runtimes alike, the largest error used, or what explains that one parts."""
+    """Return a cell: whether the runtimes agree with Python, or the findings that explain the difference."""
     training = trained.report.training
     assert training is not None
     told: dict[str, list[str]] = {}
@@ -92,17 +92,17 @@ def _of_runtime(trained: Trained, record: RuntimeRecord) -> str:
     curves, reference = training.of(record.id), training.curves[1]
     if record.status is not RuntimeStatus.OK or curves is None:
         kernel = re.search(r"no kernel for (\w+)", record.error or "")
-        return f"cannot train, without {kernel[1]}" if kernel else f"{UNEXPLAINED}: {record.error}"
+        return f"cannot train: no kernel for {kernel[1]}" if kernel else f"{UNEXPLAINED}: {record.error}"
     if curves.parted is None:
-        return "alike"
+        return "agrees"
     why = [f.code for f in trained.report.findings if record.id in f.runtimes and f.code != "drift"]
     ours, theirs = reference.loss[-1], curves.loss[-1]
-    apart = f"{float(f'{100 * abs(theirs - ours) / abs(ours):.2g}'):g}% apart" if ours else f"{theirs:.2g} for 0"
+    apart = f"{float(f'{100 * abs(theirs - ours) / abs(ours):.2g}'):g} % apart" if ours else f"{theirs:.2g} instead of 0"
     return f"{', '.join(why) or UNEXPLAINED}, last loss {apart}"
 
 
 def used(trained: Trained) -> float:
-    """The largest error of those that are alike, of what is allowed."""
+    """Return the largest share of its limit that a training that agrees uses."""
     training = trained.report.training
     assert training is not None
     curves = [c for c in training.curves[2:] if c.parted is None]
@@ -127,9 +127,9 @@ def loss_data(name: str) -> tuple[Any, Any, Any]:
 
 
 def edge_data(name: str) -> tuple[Any, Any, Any]:
-    """Where a loss has something to clip or to turn: certain and wrong, targets of 0, negative outputs, zero vectors.
+    """Return data that a loss clips or converts: certain and wrong answers, targets of 0, negative outputs, zero vectors.
 
-    The model is an identity to begin with.
+    The model begins as an identity.
     """
     rows = {
         "binary_crossentropy": ("sigmoid", [[-40, 40], [2, -1]], [[1, 0], [1, 0]]),
@@ -178,28 +178,28 @@ def main() -> None:
             losses.append(f"| {name} | {theirs} | {' | '.join(cells)} |")
     tables = f"""{MARK}
 
-`python docs/make_training.py` printed this, with Chromium and TF.js's own defaults; WebGL ran on SwiftShader.
-Trainings that are alike used at most {100 * largest:.0f}% of their limit. For the others, the tables name the findings
-that explain the difference, and how far the last loss is from Python's. Each finding is proven: Python does
-the same with TF.js's epsilon or formula.
+`python docs/make_training.py` measured this with Chromium and TF.js's defaults; WebGL ran on SwiftShader. A training that
+*agrees* stayed within its limits, and used at most {100 * largest:.0f} % of them. For each difference, the tables name the
+findings that explain it, and the difference of the last loss from Python's. Each finding is proven: with TF.js's epsilon or
+formula, Python gives the same.
 
-{steps} steps on cpu, wasm and webgl with every optimizer:
+Every optimizer, {steps} steps on cpu, wasm and webgl:
 
 | optimizer | regression | convolutional net | recurrent net |
 | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-One layer and SGD with every loss: 20 steps of ordinary data, and 5 steps of data that is clipped (a certain and wrong
-answer, targets of 0, a vector near 0):
+Every loss, with one layer and SGD: 20 steps on ordinary data, and 5 steps on edge cases that a loss clips (a certain and
+wrong answer, targets of 0, a vector near 0):
 
-| Keras | TF.js | ordinary data | at the edge |
+| Keras | TF.js | ordinary data | edge cases |
 | --- | --- | --- | --- |
 {chr(10).join(losses)}
 """
     text = TARGET.read_text(encoding="utf-8")
     TARGET.write_text(text.partition(MARK)[0] + tables, encoding="utf-8")
     if UNEXPLAINED in tables:
-        sys.exit("some difference is not explained")
+        sys.exit("No finding explains some of the differences: see the tables.")
 
 
 if __name__ == "__main__":

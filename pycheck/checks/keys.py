@@ -79,7 +79,7 @@ KNOWN: Mapping[str, Key] = {
 
 BASELINE: Mapping[str, Key] = {
     "file": Key(str, "path", "The file. Default: `pycheck-baseline.toml`. A file that is named here must exist."),
-    "margin": Key(float, "number", "Largest error, as a multiple of the accepted error. Default: 2."),
+    "margin": Key(float, "number", "Largest error, as a multiple of the baseline's. Default: 2."),
     "top1_margin": Key(float, "share", "Largest fall of top-1 agreement. Default: 0."),
 }
 

@@ -46,7 +46,7 @@ CODES: Mapping[str, Code] = {
     ),
     "training-mode": Code("a layer is called with training=True", _WARNING),
     "software-renderer": Code("a GPU backend ran on a software renderer", _INFO),
-    "cpu-forwarded": Code("the inputs are so small that TF.js computes them on the CPU", _INFO),
+    "cpu-forwarded": Code("the inputs are so small that TF.js computes on the CPU instead of the GPU", _INFO),
     # What goes in.
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),
     "ids-out-of-table": Code("an input holds an index that is outside the table", _OF_CAUSE),
@@ -72,7 +72,7 @@ CODES: Mapping[str, Code] = {
     "top1-flip": Code("the top-1 class changed", _WARNING),
     "argmax-tie": Code("the top-1 class changed between near ties", _INFO),
     # What the comparison cannot see.
-    "weak-comparison": Code("the comparison would notice less than half of small faults", _WARNING),
+    "weak-comparison": Code("the comparison would notice fewer than half of small faults", _WARNING),
     "blind-inputs": Code(
         "the inputs do not reach a layer, rows of a table, or channels of a ReLU",
         "warning on a pass, info for rare rows, for few channels and on a failure",

@@ -24,7 +24,7 @@ _EQUAL = 32 * UNIT_ROUNDOFF["float32"]
 _WIDE = 4.0
 _MOST_NAMED = 5
 _MOST_CHANNELS = 12
-_MORE_SAMPLES = "as INPUTS or, if inputs are made, with --samples N"
+_MORE_SAMPLES = "as INPUTS or, if inputs are generated, with --samples N"
 
 
 def weak_comparison(case: Case) -> Iterator[Finding]:

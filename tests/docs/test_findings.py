@@ -14,8 +14,6 @@ import pytest
 from pycheck.cli.explain import page
 from pycheck.diagnosis.codes import CODES
 
-from ..published import import_tensorflowjs
-
 DOCS = Path(__file__).parents[2] / "docs"
 #: Examples that are run here, in a real browser and without one; `python docs/make_findings.py` runs all.
 RUN_HERE = (
@@ -23,7 +21,8 @@ RUN_HERE = (
     *(
         pytest.param(code, marks=pytest.mark.exhaustive)
         for code in (
-            "f16-overflow", "accumulated-drift", "cpu-forwarded", "denormal-flush", "input-scale", "resize-alignment",
+            "f16-overflow", "accumulated-drift", "cpu-forwarded", "denormal-flush", "input-scale", "artifact-unsupported",
+            "resize-alignment",
         )
     ),
 )  # fmt: skip
@@ -73,8 +72,6 @@ def test_an_example_is_a_whole_program_that_ends_with_a_report(code: str) -> Non
 @pytest.mark.parametrize("code", RUN_HERE)
 def test_what_a_page_shows_is_what_pycheck_prints(code: str) -> None:
     text = page(code)
-    if "tensorflowjs.converters" in text:
-        import_tensorflowjs()
     printed = make_findings.printed(make_findings.run(make_findings.example(text)), code)
     assert _words(printed) == _words(make_findings.shown(text))
 

@@ -64,7 +64,7 @@ def test_a_kind_of_an_engine_computes_dense_and_relu_as_numpy_does(
         assert environment.renderer
     if kind == "webgl-f16":
         assert environment.flags_set["WEBGL_FORCE_F16_TEXTURES"] is True
-        assert any(note.startswith("half floats: rounded ") for note in environment.notes)
+        assert any(note.startswith("float16: rounded ") for note in environment.notes)
 
 
 @pytest.mark.parametrize("engine", OTHERS)

@@ -51,16 +51,16 @@ def test_half_floats_that_compute_in_whole_ones_are_a_failure() -> None:
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        ((2052, float("inf")), "half floats: rounded to the nearest; 70000 becomes infinity"),
-        ((2050, 65504), "half floats: rounded toward zero, with bias and up to twice the error; 70000 becomes 65504"),
-        ((2052, float("nan")), "half floats: rounded to the nearest; 70000 becomes NaN"),
+        ((2052, float("inf")), "float16: rounded to the nearest; 70000 becomes infinity"),
+        ((2050, 65504), "float16: rounded toward zero, with bias and up to twice the error; 70000 becomes 65504"),
+        ((2052, float("nan")), "float16: rounded to the nearest; 70000 becomes NaN"),
     ],
 )  # fmt: skip
 def test_how_half_floats_round_and_overflow_is_told_where_they_are_computed_with(
     limits: tuple[float, float], said: str
 ) -> None:
     assert said in environment("webgl-f16", probes=replace(FLOAT16, limits_float16=bits(*limits))).notes
-    assert not any("half floats" in note for note in environment("webgl").notes)
+    assert not any("float16" in note for note in environment("webgl").notes)
 
 
 def test_webkit_s_name_for_every_gpu_is_not_taken_for_its_name() -> None:

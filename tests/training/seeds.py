@@ -210,7 +210,7 @@ def main() -> None:
     from .lab import Lab
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--transcripts", action="store_true", help="whole reports of those that break, with cures")
+    parser.add_argument("--transcripts", action="store_true", help="whole reports of those that break, with fixes")
     parser.add_argument("words", nargs="*", help="only seeds with one of these in their name")
     given = parser.parse_args()
     chosen = [s for s in SEEDS if not given.words or any(word in s.name for word in given.words)]

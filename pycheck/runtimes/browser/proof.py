@@ -209,7 +209,7 @@ def _half_floats(probes: protocol.Probes) -> tuple[str, ...]:
     between, above = (_float(bits) for bits in probes.limits_float16)
     rounding = {2052.0: "to the nearest", 2050.0: "toward zero, with bias and up to twice the error"}
     stored = "NaN" if above != above else f"{above:g}" if above - above == 0 else "infinity"
-    return (f"half floats: rounded {rounding.get(between, f'so that 2051 is {between:g}')}; 70000 becomes {stored}",)
+    return (f"float16: rounded {rounding.get(between, f'so that 2051 is {between:g}')}; 70000 becomes {stored}",)
 
 
 def _denormals(probes: protocol.Probes, float_bits: int | None) -> str | None:
