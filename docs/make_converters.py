@@ -60,7 +60,7 @@ def _described(report: Report) -> tuple[str, str, str]:
 
 
 def _verdicts(report: Report) -> str:
-    """Return the verdict and the largest error of each runtime; without errors, the first sentence of the first finding."""
+    """Return the verdict with the largest error of each runtime, or with the first sentence of the first finding."""
     errors: dict[str, float] = {}
     for comparison in report.comparisons:
         if not comparison.is_noise_floor and comparison.max_abs_error is not None:

@@ -2,7 +2,8 @@
 
 ``pycheck check --config models/pycheck.toml --json check.json && python docs/make_engines.py check.json``
 
-With ``--gpu NAME`` it writes only the part about a GPU of that name, from one or more checks on it: ``python docs/make_engines.py --gpu NAME vulkan.json opengl.json``.
+With ``--gpu NAME`` it writes only the part about a GPU of that name, from one or more checks on it:
+``python docs/make_engines.py --gpu NAME vulkan.json opengl.json``.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def on_gpu(name: str, checks: Mapping[str, Mapping[str, Any]]) -> str:
         parts.append(f"### Environments: {label}\n\n{_environment_table(check['reports'])}")
     parts.append(
         "### Errors, as multiples of the noise floor\n\n"
-        "The largest error of each output, divided by the noise floor of its precision. For float32, the noise floor is "
-        f"the error of float32 in Python; for float16, it is 2^13 times that.\n\n{_multiples(checks)}"
+        "The largest error of each output, divided by the noise floor of its precision. For float32, the noise floor "
+        f"is the error of float32 in Python; for float16, it is 2^13 times that.\n\n{_multiples(checks)}"
     )
     known = dict.fromkeys(line for check in checks.values() for line in _known(check["reports"]))
     return "\n".join([*parts, "### Known divergences on this GPU\n", *known]) + "\n"
@@ -183,9 +184,9 @@ def _times(check: Mapping[str, Any]) -> str:
     rows = [(engine, f"{seconds:.0f}") for engine, seconds in work.items() if seconds]
     return (
         "## Duration\n\n"
-        "The seconds that the pages of each engine worked: opening the page, starting TF.js, loading, predicting. As many "
-        "pages run in parallel as the machine has cores, so they slow each other down. An engine alone takes less time."
-        "\n\n"
+        "The seconds that the pages of each engine worked: opening the page, starting TF.js, loading, predicting. As "
+        "many pages run in parallel as the machine has cores, so they slow each other down. An engine alone takes "
+        "less time.\n\n"
         f"{_table(('engine', 's'), rows)}\n"
         f"The whole check took {wall:.0f} s, {wall / pages:.2f} times the sum.\n"
     )

@@ -22,13 +22,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pycheck import CheckReport, Report  # noqa: E402
-from pycheck.cli.console import Console  # noqa: E402
-from pycheck.diagnosis.codes import CODES, Code  # noqa: E402
-from pycheck.report.check_terminal import render_check  # noqa: E402
-from pycheck.report.terminal import render_terminal  # noqa: E402
-from pycheck.workflow.hygiene import Hygiene  # noqa: E402
-from tests.published import import_tensorflowjs  # noqa: E402
+from pycheck import CheckReport, Report
+from pycheck.cli.console import Console
+from pycheck.diagnosis.codes import CODES, Code
+from pycheck.report.check_terminal import render_check
+from pycheck.report.terminal import render_terminal
+from pycheck.workflow.hygiene import Hygiene
+from tests.published import import_tensorflowjs
 
 FOLDER = Path(__file__).parent / "findings"
 SECTIONS = ("Why it happens", "A model that shows it", "What pycheck prints", "What to do")

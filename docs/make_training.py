@@ -97,7 +97,9 @@ def _of_runtime(trained: Trained, record: RuntimeRecord) -> str:
         return "agrees"
     why = [f.code for f in trained.report.findings if record.id in f.runtimes and f.code != "drift"]
     ours, theirs = reference.loss[-1], curves.loss[-1]
-    apart = f"{float(f'{100 * abs(theirs - ours) / abs(ours):.2g}'):g} % apart" if ours else f"{theirs:.2g} instead of 0"
+    apart = (
+        f"{float(f'{100 * abs(theirs - ours) / abs(ours):.2g}'):g} % apart" if ours else f"{theirs:.2g} instead of 0"
+    )
     return f"{', '.join(why) or UNEXPLAINED}, last loss {apart}"
 
 
@@ -127,7 +129,7 @@ def loss_data(name: str) -> tuple[Any, Any, Any]:
 
 
 def edge_data(name: str) -> tuple[Any, Any, Any]:
-    """Return data that a loss clips or converts: certain and wrong answers, targets of 0, negative outputs, zero vectors.
+    """Return data that a loss clips or converts: certain and wrong answers, targets of 0, zero vectors.
 
     The model begins as an identity.
     """
@@ -176,11 +178,12 @@ def main() -> None:
                 largest = max(largest, used(trained))
             print(name, *cells, sep=" | ", flush=True)
             losses.append(f"| {name} | {theirs} | {' | '.join(cells)} |")
+    share = f"{100 * largest:.0f}"
     tables = f"""{MARK}
 
-`python docs/make_training.py` measured this with Chromium and TF.js's defaults; WebGL ran on SwiftShader. A training that
-*agrees* stayed within its limits, and used at most {100 * largest:.0f} % of them. For each difference, the tables name the
-findings that explain it, and the difference of the last loss from Python's. Each finding is proven: with TF.js's epsilon or
+`python docs/make_training.py` measured this with Chromium and TF.js's defaults; WebGL ran on SwiftShader. A training
+that *agrees* stayed within its limits, and used at most {share} % of them. For each difference, the tables name the findings
+that explain it, and the difference of the last loss from Python's. Each finding is proven: with TF.js's epsilon or
 formula, Python gives the same.
 
 Every optimizer, {steps} steps on cpu, wasm and webgl:
@@ -189,8 +192,8 @@ Every optimizer, {steps} steps on cpu, wasm and webgl:
 | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-Every loss, with one layer and SGD: 20 steps on ordinary data, and 5 steps on edge cases that a loss clips (a certain and
-wrong answer, targets of 0, a vector near 0):
+Every loss, with one layer and SGD: 20 steps on ordinary data, and 5 steps on edge cases that a loss clips (a certain
+and wrong answer, targets of 0, a vector near 0):
 
 | Keras | TF.js | ordinary data | edge cases |
 | --- | --- | --- | --- |

@@ -21,8 +21,8 @@ RUN_HERE = (
     *(
         pytest.param(code, marks=pytest.mark.exhaustive)
         for code in (
-            "f16-overflow", "accumulated-drift", "cpu-forwarded", "denormal-flush", "input-scale", "artifact-unsupported",
-            "resize-alignment",
+            "f16-overflow", "accumulated-drift", "cpu-forwarded", "denormal-flush", "input-scale", "resize-alignment",
+            "artifact-unsupported",
         )
     ),
 )  # fmt: skip
