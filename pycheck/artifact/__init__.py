@@ -1,4 +1,4 @@
-"""Read a TF.js model.json, trusting nothing in it, into a graph that TensorFlow executes."""
+"""Reads an untrusted TF.js model.json into a graph that TensorFlow executes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An artifact of one operation, cut out of a whole one."""
+"""An artifact of one operation, cut out of a whole artifact."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Cut:
     Attributes:
         format: layers or graph.
         topology: `modelTopology` of its model.json.
-        signature: That of a graph; None for layers.
-        weights: What it keeps of the manifest, with the bytes, in that order.
-        inputs: What the operation reads, by its name in the artifact -> name of the input here.
-        output: What to ask for here: the node (``node:1`` for its second output), or the layer.
-        attributes: What the operation was told, in plain values.
+        signature: The signature of a graph; None for layers.
+        weights: Its entries of the manifest, with the bytes, in that order.
+        inputs: The operands of the operation: the name in the artifact -> the name of the input here.
+        output: The name to fetch here: the node (``node:1`` for its second output), or the layer.
+        attributes: The operation's attributes, as plain values.
     """
 
     format: str
@@ -36,16 +36,16 @@ class Cut:
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        """The manifest's entries."""
+        """Return the manifest's entries."""
         return [dict(weight.entry) for weight in self.weights]
 
     @property
     def data(self) -> bytes:
-        """The weights, one after the other."""
+        """Return the bytes of the weights, concatenated."""
         return b"".join(weight.data for weight in self.weights)
 
     def files(self) -> dict[str, bytes]:
-        """model.json and its weights, by name."""
+        """Return model.json and its weights, by name."""
         manifest = [{"paths": [WEIGHTS_FILE], "weights": self.entries}] if self.weights else []
         content = {
             "format": f"{self.format}-model",

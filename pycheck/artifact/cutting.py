@@ -1,4 +1,4 @@
-"""Cuts one operation out of an artifact: a graph of one node, or a model of one layer, with its weights as they are."""
+"""Cuts one operation out of an artifact: a graph of one node, or a model of one layer, with unchanged weights."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _TYPES = {
 
 
 def cut_out(document: Document, point: Point, operands: Mapping[str, Array]) -> Cut:
-    """The operation of a point; `operands` are examples of what it reads, by `Point.inputs`.
+    """Cut out the operation of a point; `operands` are examples of its operands, by `Point.inputs`.
 
-    ArtifactFileError says why it cannot stand alone, as a layer that reads a mask.
+    ArtifactFileError says why it cannot run alone, such as a layer that reads a mask.
     """
     if document.format == "layers":
         return cut_layer(document, point, operands)
@@ -36,7 +36,7 @@ def cut_out(document: Document, point: Point, operands: Mapping[str, Array]) -> 
 
 
 def _cut_node(document: Document, point: Point, operands: Mapping[str, Array]) -> Cut:
-    """The node, and what lies between it and what it reads: lists of tensors, the inside of a loop of TensorFlow 1."""
+    """Cut out a node, and the nodes between it and its operands, such as lists of tensors or a loop of TensorFlow 1."""
     nodes = {node["name"]: node for node in document.topology["node"]}
     operand_of = {_short(name): name for name in point.inputs}
     kept = _between(nodes, node_of(point.name), operand_of)
@@ -60,7 +60,7 @@ def _cut_node(document: Document, point: Point, operands: Mapping[str, Array]) -
 
 
 def _between(nodes: Mapping[str, Any], root: str, operands: Mapping[str, str]) -> set[str]:
-    """Nodes that `root` needs, up to the operands; ArtifactFileError where one is an input of the artifact."""
+    """Return nodes that `root` needs, up to the operands; ArtifactFileError if one is an input of the artifact."""
     found = {root}
     pending = [root]
     while pending:
@@ -76,7 +76,7 @@ def _between(nodes: Mapping[str, Any], root: str, operands: Mapping[str, str]) -
 
 
 def _names(point: Point, kept: Collection[str]) -> dict[str, str]:
-    """A placeholder's name for each operand: that of the node where it can be had."""
+    """Return the name of a placeholder for each operand: that of the node if possible."""
     names: dict[str, str] = {}
     for operand in point.inputs:
         name = _short(operand).replace(":", "_")
@@ -103,7 +103,7 @@ def _port(name: str, value: Array) -> dict[str, Any]:
 
 
 def _functions(library: Any, nodes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """The functions that these nodes call, and those that those call."""
+    """Return the functions that these nodes call, directly and indirectly."""
     known = {function["signature"]["name"]: function for function in (library or {}).get("function", ())}
     pending, seen = list(nodes), set[str]()
     while pending:
@@ -125,7 +125,7 @@ def _weight_names(nodes: Sequence[Mapping[str, Any]], library: Mapping[str, Any]
 
 
 def _attributes(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's attributes as plain values; TensorFlow's JSON has text in base64 and integers as text."""
+    """Return a node's attributes as plain values; TensorFlow's JSON has text in base64 and integers as text."""
     return {name: _plain(value) for name, value in sorted(node.get("attr", {}).items()) if not name.startswith("_")}
 
 

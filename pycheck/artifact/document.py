@@ -1,4 +1,4 @@
-"""A model.json and its shards on disk: checked, but not decoded."""
+"""A model.json and its shards on disk, checked but not decoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import ArtifactFileError
 from ..graphdef.refs import node_of
 from .json_file import impostor_file, read_json
 
-#: So many names are listed.
+#: The most names in a message.
 _MOST_NAMED = 5
 _AGAIN = "Copy the model again, or convert it again."
 _BYTES = {"float32": 4, "int32": 4, "bool": 1, "float16": 2, "uint16": 2, "uint8": 1, "complex64": 8}
@@ -22,7 +22,7 @@ _BYTES = {"float32": 4, "int32": 4, "bool": 1, "float16": 2, "uint16": 2, "uint8
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One input or output of an artifact: what its signature calls it, and its tensor (graph) or layer (layers)."""
+    """One input or output of an artifact: its name in the signature, and its tensor (graph) or layer (layers)."""
 
     key: str
     tensor: str
@@ -30,7 +30,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A checked model.json. `format` is layers or graph; `content` its JSON, of which only the outline is checked."""
+    """A checked model.json. `format` is layers or graph.
+
+    `content` is its JSON, of which only the outline is checked.
+    """
 
     file: Path
     content: Mapping[str, Any]
@@ -42,7 +45,7 @@ class Document:
 
     @property
     def topology(self) -> dict[str, Any]:
-        """The graph, or the layers."""
+        """Return the graph, or the layers."""
         topology: dict[str, Any] = self.content["modelTopology"]
         return topology
 
@@ -52,12 +55,12 @@ class Document:
         return frozenset(str(entry["name"]) for entry in entries if "quantization" in entry)
 
     def shards(self) -> Iterator[tuple[list[dict[str, Any]], bytes]]:
-        """Each group of weights: its entries, and the bytes of its shards one after the other."""
+        """Yield each group of weights: its entries, and the concatenated bytes of its shards."""
         for group in self.content["weightsManifest"]:
             yield group["weights"], b"".join((self.file.parent / path).read_bytes() for path in group["paths"])
 
     def weights_sha256(self) -> str:
-        """SHA-256 of all weights as they are stored, one after the other."""
+        """Return the SHA-256 of all weights as stored, concatenated."""
         digest = hashlib.sha256()
         for _, data in self.shards():
             digest.update(data)
@@ -101,7 +104,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _check_weights(file: Path, document: Mapping[str, Any]) -> tuple[int, str]:
-    """Total size of the shards, and the quantization, after checking every shard."""
+    """Return the total size of the shards, and the quantization, after a check of every shard."""
     total, quantized = 0, set()
     root = file.parent.resolve()
     for group in document["weightsManifest"]:
@@ -126,7 +129,7 @@ def _check_weights(file: Path, document: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _check_kinds(file: Path, root: Path, paths: Sequence[str]) -> None:
-    """ArtifactFileError for a shard that is another kind of file altogether."""
+    """Raise ArtifactFileError for a shard that is a different kind of file."""
     for path in paths:
         if found := impostor_file(root / path):
             raise ArtifactFileError(f"Cannot read {file}: the shard {path!r} is {found[0]}.", found[1])
@@ -157,7 +160,7 @@ def _placeholders(document: Mapping[str, Any]) -> list[str]:
 def _graph_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], list[Port]]:
     signature = document.get("signature") or (document.get("userDefinedMetadata") or {}).get("signature") or {}
     if signature.get("outputs") and (signature.get("inputs") or not _placeholders(document)):
-        # Handles of lookup tables are inputs to the converter, which its own second graph gives.
+        # The converter writes handles of lookup tables as inputs, which its second graph provides.
         given = {key: port for key, port in (signature.get("inputs") or {}).items() if "resourceId" not in port}
         return _signature_ports(given), _signature_ports(signature["outputs"])
     nodes = document["modelTopology"].get("node", [])
@@ -172,7 +175,7 @@ def _graph_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], l
 
 
 def _check_constants(file: Path, document: Mapping[str, Any]) -> None:
-    """Every constant that a node reads is in the manifest: TF.js takes the values from there alone."""
+    """Check that every constant that a node reads is in the manifest: TF.js reads the values only from there."""
     given = {str(entry["name"]) for group in document["weightsManifest"] for entry in group["weights"]}
     topology = document["modelTopology"]
     functions = (topology.get("library") or {}).get("function") or []
@@ -194,7 +197,7 @@ def _check_constants(file: Path, document: Mapping[str, Any]) -> None:
 
 
 def _signature_ports(ports: Mapping[str, Mapping[str, Any]]) -> list[Port]:
-    # Keras exports name outputs output_0, output_1, ...: their number is their order.
+    # Keras exports name outputs output_0, output_1, ...; the number is the position.
     numbered = [(re.fullmatch(r".*_(\d+)", key), key) for key in ports]
     keys = sorted(ports, key=lambda key: int(key.rsplit("_", 1)[1])) if all(m for m, _ in numbered) else list(ports)
     return [Port(key, str(ports[key].get("name") or key)) for key in keys]
@@ -208,7 +211,7 @@ def _layers_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], 
         if root["class_name"] == "Sequential":
             layers = config["layers"] if isinstance(config, dict) else config
             first, last = (str(layers[end]["config"]["name"]) for end in (0, -1))
-            # tfjs-layers puts an input before a first layer that is none.
+            # tfjs-layers adds an input before a first layer that is not an input.
             given = layers[0].get("class_name", "InputLayer") == "InputLayer"
             inputs, outputs = [first if given else f"{first}_input"], [last]
         else:
@@ -220,14 +223,14 @@ def _layers_ports(file: Path, document: Mapping[str, Any]) -> tuple[list[Port], 
 
 
 def _check_layer_names(file: Path, config: Mapping[str, Any]) -> None:
-    """A name that no layer has: tfjs-layers would wait for that layer for ever."""
+    """Raise ArtifactFileError for a reference to a missing layer, for which tfjs-layers would loop forever."""
     known = {str(layer.get("name") or layer["config"]["name"]) for layer in config["layers"]}
     named = [
         str(name).partition("@")[0] for key in ("input_layers", "output_layers") for name in _port_names(config[key])
     ]
     for layer in config["layers"]:
         for node in layer.get("inbound_nodes") or []:
-            if isinstance(node, list):  # Keras 3 writes objects here, which tfjs-layers refuses by itself
+            if isinstance(node, list):  # Keras 3 writes objects here, which tfjs-layers rejects itself
                 named += [str(source[0]) for source in ([node] if node and isinstance(node[0], str) else node)]
     missing = sorted(set(named) - known)
     if missing:
@@ -238,7 +241,7 @@ def _check_layer_names(file: Path, config: Mapping[str, Any]) -> None:
 
 
 def _port_names(entries: Any) -> list[str]:
-    """Layer names; where several outputs are of one layer, with the number of call and output behind."""
+    """Return layer names; for several outputs of one layer, with the number of call and output appended."""
     listed = [entries] if entries and isinstance(entries[0], str) else list(entries)
     names = [str(entry[0]) for entry in listed]
     numbered = [f"{entry[0]}@{entry[1]}:{entry[2]}" for entry in listed]

@@ -1,4 +1,4 @@
-"""Where an artifact keeps the epsilons of its normalizations, and a copy of it with others."""
+"""Finds the epsilons of normalizations in an artifact, and writes a copy with different ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .weights import Array, decode_weights
 _NORMALIZING_LAYERS = frozenset({"BatchNormalization", "LayerNormalization"})
 _FUSED_NORMALIZATIONS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 _ROOTS = frozenset({"Rsqrt", "Sqrt"})
-_DEFAULT_EPSILON = 1e-3  # of tfjs-layers' BatchNormalization and LayerNormalization
+_DEFAULT_EPSILON = 1e-3  # tfjs-layers' default for BatchNormalization and LayerNormalization
 _SHARD = "pycheck_epsilons.bin"
 
 
@@ -30,7 +30,7 @@ _SHARD = "pycheck_epsilons.bin"
 class EpsilonPlace:
     """One epsilon of an artifact. `holder` is the layer's configuration or the node that has it.
 
-    `operand` is which input of the node it is, where an operation of its own adds it, else None.
+    `operand` is the index of the node's input if a separate operation adds the epsilon, else None.
     """
 
     layer: str
@@ -40,9 +40,9 @@ class EpsilonPlace:
 
 
 def places(document: Document, weights: Mapping[str, Array], layers: Collection[str] = ()) -> Iterator[EpsilonPlace]:
-    """Every one that there is. What was folded into other weights tells none.
+    """Find every epsilon, except those that are folded into weights.
 
-    `layers` are the names of the model's Keras layers, where they are known: by them a graph's nodes are named.
+    `layers` are the names of the model's Keras layers, if known: they give the layers of a graph's nodes.
     """
     if document.format == "layers":
         for name, (kind, config) in configurations(document):
@@ -67,7 +67,7 @@ def places(document: Document, weights: Mapping[str, Array], layers: Collection[
 
 
 def configurations(document: Document) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
-    """Class and configuration of the layers by name, those of nested models and wrapped layers too."""
+    """Return class and configuration of layers by name, including nested models and wrapped layers."""
     topology = document.topology
     pending: list[Any] = [topology.get("model_config", topology)]
     while pending:
@@ -84,9 +84,9 @@ def configurations(document: Document) -> Iterator[tuple[str, tuple[str, dict[st
 def with_epsilons(
     info: ArtifactInfo, epsilons: Mapping[str, float], folder: Path, layers: Collection[str] = ()
 ) -> ArtifactInfo:
-    """Copy the artifact into `folder`, with these epsilons by layer, and nothing else changed.
+    """Copy the artifact into `folder` with these epsilons by layer, without any further change.
 
-    ArtifactFileError where a layer has none there: it may be folded into weights.
+    ArtifactFileError if a layer has no epsilon there, because it may be folded into weights.
     """
     shutil.copytree(info.folder, folder, dirs_exist_ok=True)
     document = read_document(folder / info.model_file)
@@ -109,7 +109,7 @@ def with_epsilons(
 
 
 def _add_constants(document: Document, values: Mapping[str, float], folder: Path) -> None:
-    """Constants of their own, since other layers may share the one that there is."""
+    """Add separate constants, because several layers may share the present one."""
     tensor = {"tensor": {"dtype": "DT_FLOAT", "tensorShape": {}}}
     for layer in values:
         attributes = {"dtype": {"type": "DT_FLOAT"}, "value": tensor}

@@ -1,4 +1,4 @@
-"""What an artifact's files tell without running it: weights that are no numbers, epsilons, resizing that differs."""
+"""Reads evidence from an artifact without running it: non-finite weights, epsilons, resizing that differs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .weights import Array, decode_weights
 
 
 class ArtifactEvidence:
-    """Read once from disk. `layers` are the names of the model's Keras layers, where they are known.
+    """The evidence of an artifact, read once. `layers` are the names of the model's Keras layers, if known.
 
     Errors are those of `read_document` and `decode_weights`.
     """
@@ -35,17 +35,17 @@ class ArtifactEvidence:
         self._epsilons = tuple(places(document, self._weights, layers))
 
     def weights(self) -> tuple[NonfiniteWeight, ...]:
-        """Weights with NaN or infinity, decoded as TF.js decodes them."""
+        """Return weights with NaN or infinity, decoded as TF.js decodes them."""
         found = (nonfinite("artifact", name, self._layer_of(name), value) for name, value in self._weights.items())
-        # One infinite number, in a graph, is an argument of an operation: where nothing is masked, no score too low.
+        # A single infinite number in a graph is an argument of an operation, such as a limit or a mask.
         return tuple(weight for weight in found if weight and (weight.shape or weight.nan_count))
 
     def epsilons(self) -> Mapping[str, tuple[float, bool]]:
-        """By layer, and whether an operation of its own adds it. What was folded into other weights tells none."""
+        """Return epsilons by layer, and whether a separate operation adds each; folded ones are not found."""
         return {place.layer: (place.value, place.operand is not None) for place in self._epsilons}
 
     def bilinear_layers(self) -> tuple[str, ...]:
-        """Layers that tfjs-layers resizes without half-pixel centers, whatever the model did."""
+        """Return layers that tfjs-layers resizes without half-pixel centers, unlike Keras."""
         return tuple(
             name
             for name, (kind, config) in self._layers.items()

@@ -12,7 +12,7 @@ from ..errors import ArtifactFileError
 
 _GLIMPSE_BYTES = 512
 _COPY_AGAIN = "Copy the model again, or convert it again."
-#: Files that are saved as model.json or as a shard by mistake: how they start, what they are, what to do.
+#: Files that are saved as model.json or as a shard by mistake: their first bytes, their kind, the advice.
 _IMPOSTORS = (
     (
         re.compile(rb"version https://git-lfs\.github\.com/"),
@@ -28,7 +28,7 @@ _IMPOSTORS = (
     (re.compile(rb"PK\x03\x04"), "a zip archive", "Unzip it, and give the path of its model.json."),
     (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16", "Save it as UTF-8: browsers read JSON as UTF-8."),
 )
-#: What is left of a document that ends too early, where reading stops: nothing, or part of a word.
+#: The rest of a document that ends too early, from the error on: nothing, or part of a word.
 _CUT = re.compile(r"\s*(t|tr|tru|f|fa|fal|fals|n|nu|nul|-)?\s*")
 _PYTHON = re.compile(r"'|True\b|False\b|None\b")
 _JAVASCRIPT = re.compile(r"\s*(export|module\.exports|const|let|var)\b")
@@ -42,15 +42,15 @@ def impostor(head: bytes) -> tuple[str, str] | None:
 
 
 def impostor_file(file: Path) -> tuple[str, str] | None:
-    """`impostor` of a file on disk."""
+    """Recognize a file on disk; see `impostor`."""
     with file.open("rb") as stream:
         return impostor(stream.read(_GLIMPSE_BYTES))
 
 
 def read_json(file: Path) -> Any:
-    """The content of a JSON file, as a browser's JSON.parse takes it; a byte order mark is skipped, as fetch does.
+    """Read a JSON file as a browser's JSON.parse does; a byte order mark is skipped, as fetch does.
 
-    ArtifactFileError: the file cannot be read, or is not JSON; the message says what it is and where it breaks.
+    ArtifactFileError: the file cannot be read, or is not JSON; the message says what it is and where the error is.
     """
     try:
         data = file.read_bytes()
@@ -140,7 +140,7 @@ def _nonfinite(content: Any, constants: list[str]) -> tuple[str, str]:
 
 
 def _weight(content: Any, path: tuple[str | int, ...]) -> tuple[str, str] | None:
-    """Name and quantization of the weight whose entry in the manifest holds this place; None elsewhere."""
+    """Return name and quantization of the weight whose entry in the manifest contains this place, if any."""
     if len(path) != 6 or (path[0], path[2], path[4]) != ("weightsManifest", "weights", "quantization"):
         return None
     entry = content[path[0]][path[1]][path[2]][path[3]]
@@ -148,7 +148,7 @@ def _weight(content: Any, path: tuple[str | int, ...]) -> tuple[str, str] | None
 
 
 def _constants(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Places of NaN and infinities."""
+    """Yield the places of NaN and infinities."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _constants(item, (*path, key))

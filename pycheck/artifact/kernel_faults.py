@@ -1,8 +1,8 @@
-"""The operations of TF.js 4.22 that are missing or answer wrongly, by backend.
+"""Lists the operations of TF.js 4.22 that are missing or wrong, by backend.
 
-The converter takes from it which nodes it rewrites, `graph_faults` which nodes of a given artifact are wrong. Each was
-found by running the operation on cpu, WASM, WebGL and WebGPU and in TensorFlow on the same inputs. These kernels answer
-without an error, some of them with foreign memory.
+The converter rewrites these nodes, and `graph_faults` reports them in a given artifact. Each fault was found by
+running the operation on cpu, WASM, WebGL and WebGPU and in TensorFlow on the same inputs. These kernels return a
+result without an error, some of them with foreign memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-#: Kernels that a backend of TF.js 4.22 has not registered, by the operation of the graph.
+#: Kernels that a backend of TF.js 4.22 lacks, by the operation of the graph.
 WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
     "wasm": frozenset(
         {"Complex", "ComplexAbs", "Einsum", "FFT", "IFFT", "IRFFT", "Imag", "RFFT", "RaggedGather", "RaggedRange"}
@@ -29,7 +29,7 @@ WITHOUT_KERNEL: Mapping[str, frozenset[str]] = {
         | {"Unique", "UniqueV2"}
     ),
 }
-#: Measured for kernels of 1 to 5 and strides of 1 to 3 on sizes of 7 to 10; a kernel of 1 by 1 is right.
+#: Measured for kernels of 1 to 5 and strides of 1 to 3 on sizes of 7 to 10; a kernel of 1 by 1 is correct.
 NO_PADDING = 'TF.js\'s wasm kernel returns only zeros if "same" padding is negative, as for strides beyond the kernel'
 OTHER_BACKEND = "Use another backend for this model, or run this kernel on the CPU."
 _NOT_ON_WASM = "Use another backend for this model."
@@ -40,9 +40,9 @@ PAD_CURE = (
 PAD_CURE_OF_FIXED = (
     f"Convert the model with pycheck convert MODEL FOLDER, which writes the padding out. {_OR_ELSEWHERE}"
 )
-#: Backends whose kernels the CPU can run instead, and what TF.js calls kernels that have another name in graphs.
+#: Backends whose kernels the CPU can run instead, and TF.js's names of kernels with a different name in graphs.
 _READABLE = frozenset({"wasm", "webgl"})
-#: Kernels of complex numbers, which the wasm backend does not hold: no CPU kernel can give it any.
+#: Kernels of complex numbers, which the wasm backend does not support, so that CPU kernels do not help.
 _COMPLEX = frozenset({"Complex", "ComplexAbs", "FFT", "IFFT", "IRFFT", "Imag", "RFFT", "Real"})
 _KERNELS = {"ReverseV2": "Reverse", "SelectV2": "Select"}
 _CONVERT = (
@@ -52,10 +52,10 @@ _CONVERT = (
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A node as far as these rules look at it.
+    """The facts about a node that these rules read.
 
-    `types` are dtype names (``float32``) by attribute, `attributes` all others that are plain values. `constants` and
-    `ranks` are of its inputs, None where unknown.
+    `types` are dtype names (``float32``) by attribute, `attributes` all others with plain values. `constants` and
+    `ranks` are those of its inputs, None if unknown.
     """
 
     op: str
@@ -65,19 +65,19 @@ class NodeFacts:
     ranks: tuple[int | None, ...] = ()
 
     def constant(self, index: int) -> Array | None:
-        """The value of an input, where it is constant."""
+        """Return the value of an input, if it is constant."""
         return self.constants[index] if index < len(self.constants) else None
 
     def rank(self, index: int) -> int | None:
-        """How many axes an input has, where that is known."""
+        """Return the number of axes of an input, if it is known."""
         return self.ranks[index] if index < len(self.ranks) else None
 
 
 @dataclass(frozen=True, slots=True)
 class KernelFault:
-    """What is wrong with an operation on these backends (none: on all), and how to come by the right result.
+    """A fault of an operation on these backends (none: on all), and the fix.
 
-    `fault` is a clause whose subject is the kernel; `rewritten` is what to write instead, empty where nothing is known.
+    `fault` is a clause whose subject is the kernel; `rewritten` says what to write instead, empty if nothing is known.
     """
 
     op: str
@@ -85,8 +85,8 @@ class KernelFault:
     fault: str
     concerns: Callable[[NodeFacts], bool]
     rewritten: str = ""
-    otherwise: str = OTHER_BACKEND  # what to do if nothing can be written instead
-    if_sizes_are_fixed: str = ""  # what to do then, where that is something else
+    otherwise: str = OTHER_BACKEND  # the fix without a rewrite
+    if_sizes_are_fixed: str = ""  # the fix in that case, if it differs
 
     def cure(self, *, sizes_are_fixed: bool) -> str:
         """Return the fix, in a sentence or two; `sizes_are_fixed`: only the batch of the inputs is free."""
@@ -201,7 +201,7 @@ def _has_another_axis(node: NodeFacts) -> bool:
 def explicit_padding(
     sizes: Sequence[int | None], window: Sequence[int], strides: Sequence[int]
 ) -> list[tuple[int, int]] | None:
-    """The zeros before and behind each axis that "same" padding adds, where it may be negative: see `NO_PADDING`.
+    """Return the zeros that "same" padding adds before and after each axis, if it may be negative: see `NO_PADDING`.
 
     None for strides within the window, and if a size is not known. A valid convolution of the padded input is exact:
     if padding is negative, the last window ends within the input.
@@ -221,7 +221,7 @@ def _beyond(strides: Sequence[int], window: Sequence[int]) -> bool:
 
 
 def _leaves_no_padding(node: NodeFacts) -> bool:
-    """Whether strides are larger than the kernel along an axis, so that "same" padding is negative for some sizes."""
+    """Tell whether a stride is larger than the kernel, so that "same" padding is negative for some sizes."""
     kernel, strides = node.constant(1), node.attributes.get("strides") or ()
     if node.attributes.get("padding") != "SAME" or kernel is None or kernel.ndim != 4 or len(strides) != 4:
         return False
@@ -236,7 +236,7 @@ def _is_nearest(node: NodeFacts) -> bool:
 _MOVED = "its webgpu kernel transposes integers and booleans incorrectly"
 _VECTOR = "its webgpu kernel reads wrong elements of a vector if the other operand has five or more axes"
 _FOREIGN = "TF.js's wasm kernel does not support text: it logs a warning and returns uninitialized memory"
-#: The operations of TF.js 4.22 that check their tensors to be numeric, and that TensorFlow has for texts too.
+#: The operations for which TF.js 4.22 accepts only numeric tensors, and TensorFlow also texts.
 OPS_WITHOUT_TEXT = (
     "BroadcastTo", "Gather", "GatherV2", "MirrorPad", "PadV2", "ReverseV2", "ScatterNd", "Select", "SelectV2", "Split",
     "SplitV", "Transpose", "ZerosLike",
@@ -244,7 +244,7 @@ OPS_WITHOUT_TEXT = (
 NO_TEXT = "TF.js does not support text here"
 _NUMBERS_OF_TEXT = "Look the texts up, or hash them, before this operation, so that it takes numbers."
 FAULTS: tuple[KernelFault, ...] = (
-    # One backend, and another way to write it.
+    # Faults of one backend, with a rewrite.
     KernelFault(
         "Cast",
         ("wasm",),
@@ -298,7 +298,7 @@ FAULTS: tuple[KernelFault, ...] = (
         KernelFault(op, ("webgpu",), _VECTOR, _broadcasts_a_vector, "the same with both operands of one rank")
         for op in ("AddV2", "BiasAdd", "Maximum", "Minimum", "Mul", "RealDiv", "SquaredDifference", "Sub")
     ),
-    # All backends.
+    # Faults of all backends.
     *(
         KernelFault(
             op, (), "TF.js does not count a negative axis from the end", _counts_from_the_end, "a positive axis"
@@ -330,14 +330,14 @@ FAULTS: tuple[KernelFault, ...] = (
     KernelFault("ShapeN", (), "TF.js converts the sizes to floats", _always, "Shape of each"),
     KernelFault("FakeQuantWithMinMaxVars", (), "TF.js returns its input unquantized", _always, "clip, scale, round"),
     KernelFault("Mod", (), "TF.js computes FloorMod instead", _always, "sign(x) FloorMod(|x|, |y|)"),
-    # Only a conversion that knows the sizes has another way to write it.
+    # Faults with a rewrite only for known sizes.
     *(
         KernelFault(
             op, ("wasm",), NO_PADDING, _leaves_no_padding, otherwise=PAD_CURE, if_sizes_are_fixed=PAD_CURE_OF_FIXED
         )
         for op in ("Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", "_FusedConv2D")
     ),
-    # Without another way to write it.
+    # Faults without a rewrite.
     *(KernelFault(op, ("wasm",), _FOREIGN, _holds_text, otherwise=_NOT_ON_WASM) for op in ("Equal", "NotEqual")),
     *(
         KernelFault(op, ("wasm",), "TF.js's wasm kernel does not support text", _holds_text, otherwise=_NOT_ON_WASM)
@@ -369,7 +369,7 @@ FAULTS: tuple[KernelFault, ...] = (
 )
 
 
-#: The operations that have a fault on some backend.
+#: The operations with a fault on any backend.
 FAULTY = frozenset(fault.op for fault in FAULTS)
 
 

@@ -1,4 +1,4 @@
-"""The one way in: a folder with a model.json, of either format, to an ArtifactGraph."""
+"""Opens an artifact: reads a folder with a model.json, of either format, into an ArtifactGraph."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def read_artifact(path: Path, *, layers: Collection[str] = ()) -> ArtifactGraph:
 
     Args:
         path: The file or its folder.
-        layers: Names of the Keras layers of the model it came from, for a graph artifact's `Point.layer`;
-            without them the layer is guessed from the nodes' names.
+        layers: Names of the Keras layers of the model that it came from, for a graph artifact's `Point.layer`; without
+            them the layer is guessed from the nodes' names.
 
     Raises:
-        ArtifactFileError: damaged, unsafe, or beyond what TensorFlow can execute; the message says which.
+        ArtifactFileError: damaged, unsafe, or not executable by TensorFlow; the message says which.
     """
     document = read_document(path)
     try:

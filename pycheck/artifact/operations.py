@@ -1,4 +1,4 @@
-"""The operations of TF.js, from the release that the page was built with."""
+"""Lists the operations of TF.js, from the release that the page was built with."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def known_operations() -> frozenset[str]:
     return listed_operations() | _ALWAYS_KNOWN
 
 
-#: What to do about a model that computes with ragged tensors.
+#: The advice for a model that computes with ragged tensors.
 NO_RAGGED_TENSORS = (
     "TF.js does not support ragged tensors. Pad the rows before the model with to_tensor(), and save a model that "
     "takes the dense tensor and masks the padding."

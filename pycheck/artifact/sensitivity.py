@@ -1,4 +1,4 @@
-"""Runs an artifact in Python with its weights scaled, and with the gradient that tells of all weights at once."""
+"""Runs an artifact in Python with scaled weights, and computes a gradient for all weights at once."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .executable import ArtifactGraph, Point
 from .weights import Array
 
 _GATHERS = frozenset({"GatherV2", "Gather"})
-#: What hides a score before a softmax, such as -1e9, hides it as well if it is larger by half.
+#: Masks of scores before a softmax, such as -1e9; a mask that is larger by half hides the score as well.
 _LEAST_OF_MASK = 1e8
 _CLIPPING = frozenset({"Relu", "Relu6"})
 _BATCH_NORM = "PycheckBatchNormalization"
 
 
 class SensitivitySession:
-    """An artifact in float32 whose weights are multiplied by a factor each. One thread at a time.
+    """An artifact in float32, each of whose weights is multiplied by a factor. It is not thread-safe.
 
-    `outputs` are the artifact's names of the outputs to look at. The weights are held once; `graph` is not kept.
-    `magnitudes` has the largest magnitude in each weight, without infinities and the numbers of masks; 0 if nothing
+    `outputs` are the artifact's names of the outputs to compute. The weights are in memory once; `graph` is not kept.
+    `magnitudes` has the largest magnitude in each weight, without infinities and the numbers of masks; 0 if no number
     is left.
     """
 
@@ -55,17 +55,20 @@ class SensitivitySession:
             self._living = {point: _living(value) for point, value in values.items() if _has_channels(value)}
 
     def run(self, feeds: Mapping[str, Array], factors: Array) -> dict[str, Array]:
-        """All outputs, for inputs by the artifact's names and a factor for each weight. TensorFlow's own errors."""
-        with nullcontext() if self._ran_before else without_native_noise():  # compilers announce themselves once
+        """Compute all outputs, for inputs by the artifact's names and a factor for each weight.
+
+        TensorFlow's errors are raised.
+        """
+        with nullcontext() if self._ran_before else without_native_noise():  # compilers print a message once
             values: dict[str, Array] = self._session.run(self._outputs, self._fed(feeds) | {self._factors: factors})
         self._ran_before = True
         give_back_values()
         return values
 
     def differentiate(self) -> None:
-        """Make ready for `project`. LookupError if an operation has no gradient: then `run` goes on to work.
+        """Prepare `project`. LookupError if an operation has no gradient; `run` still works then.
 
-        The gradient of a loop changes the loop itself, which a session that ran it before does not take.
+        The gradient of a loop changes the loop itself, which a session that has run it does not allow.
         """
         values = [(self._held[name], value) for name, value in self._session.run(self._held).items()]
         self._session.close()
@@ -88,11 +91,11 @@ class SensitivitySession:
                 self._directions[name], self._slopes[name] = direction, slopes
 
     def differentiable(self, output: str) -> bool:
-        """Whether `project` knows this output: a floating-point one that depends on a weight."""
+        """Tell whether `project` supports this output: a floating-point one that depends on a weight."""
         return output in self._slopes
 
     def project(self, feeds: Mapping[str, Array], output: str, direction: Array) -> dict[str, float]:
-        """The inner product of `direction` with the derivative of an output, by tensor of the weight.
+        """Compute the inner product of `direction` with the derivative of an output, by tensor of the weight.
 
         The derivative is that by the weight's factor, at 1. A weight without a derivative is absent.
         """
@@ -103,11 +106,11 @@ class SensitivitySession:
 
     @property
     def has_tables(self) -> bool:
-        """Whether a weight is indexed as a table."""
+        """Tell whether a weight is used as a table."""
         return bool(self._tables)
 
     def rows(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The rows that these inputs select, each once, by tensor of the weight that is indexed as a table."""
+        """Return the rows that these inputs select, each once, by tensor of the weight that is used as a table."""
         fed = self._fed(feeds) | {self._factors: np.ones(len(self.weights))}
         found: dict[str, Array] = {}
         for (table, _), rows in zip(self._tables, self._session.run(self._rows, fed), strict=True):
@@ -116,7 +119,7 @@ class SensitivitySession:
 
     @property
     def clipped(self) -> tuple[Point, ...]:
-        """The points that a ReLU computes. Channels are counted along the last axis."""
+        """Return the points that a ReLU computes. Channels are counted along the last axis."""
         return tuple(self._living)
 
     def living(self, feeds: Mapping[str, Array]) -> dict[Point, tuple[Array, int]]:
@@ -127,7 +130,7 @@ class SensitivitySession:
         return found
 
     def close(self) -> None:
-        """Free what TensorFlow holds."""
+        """Free the memory of TensorFlow."""
         self._session.close()
 
     def _fed(self, feeds: Mapping[str, Array]) -> dict[Any, Array]:
@@ -136,14 +139,14 @@ class SensitivitySession:
 
     @contextmanager
     def _placed(self) -> Iterator[None]:
-        """Operations that are made go into the session's graph, on the CPU."""
+        """Place new operations in the session's graph, on the CPU."""
         with self._graph.as_default(), tf.device("/CPU:0"):
             yield
 
     def _import_scaled(self, graph: ArtifactGraph) -> tuple[dict[str, Any], dict[str, float]]:
-        """Import the graph so that what reads a weight reads it times its factor.
+        """Import the graph so that readers of a weight read it times its factor.
 
-        Returns, by tensor, what is read for it, and the magnitudes of the weights.
+        Return, by tensor, the scaled tensor, and the magnitudes of the weights.
         """
         factors = {weight.tensor: factor for weight, factor in zip(self.weights, self._each_factor, strict=True)}
         light = without_large_constants(graph.graph_def, (), also=factors)
@@ -174,7 +177,7 @@ def _largest(weight: Array) -> float:
 
 
 def _tables(graph: ArtifactGraph) -> list[tuple[str, str]]:
-    """Weights of which whole rows are taken, and the tensor that says which; each pair once."""
+    """Return weights that are indexed by rows, and the tensor of indices; each pair once."""
     nodes = {node.name: node for node in graph.graph_def.node}
     weights = {node_of(weight.tensor): weight.tensor for weight in graph.weights}
     found: dict[tuple[str, str], None] = {}
@@ -191,10 +194,10 @@ def _tables(graph: ArtifactGraph) -> list[tuple[str, str]]:
 
 
 def _clipped(graph: ArtifactGraph) -> list[Point]:
-    """Points whose value comes out of a ReLU, whatever identities lie between; the first of each, no dropout behind it.
+    """Return points whose value is the result of a ReLU, possibly after identities.
 
-    Without a ReLU of the other sign of what is read elsewhere, and without the one that it completes, as in the leaky
-    relu(x) - a relu(-x): nothing is lost there.
+    The first of each, without a dropout after it. ReLUs in pairs are left out, such as in the leaky relu(x) - a
+    relu(-x), because they lose nothing together.
     """
     nodes = {node.name: node for node in graph.graph_def.node}
     read = {name: _behind(nodes, node.input[0]) for name, node in nodes.items() if node.op in _CLIPPING}
@@ -210,7 +213,7 @@ def _clipped(graph: ArtifactGraph) -> list[Point]:
 
 
 def _negated(nodes: Mapping[str, Any], name: str) -> str:
-    """The node that this is the other sign of, maybe shifted by a constant, as Keras writes a threshold; else none."""
+    """Return the node whose negation this is, maybe shifted by a constant, as Keras writes a threshold; else none."""
     node = nodes[name]
     behind = [_behind(nodes, ref) for ref in node.input]
     if node.op == "Neg":
@@ -227,13 +230,13 @@ def _has_channels(value: Any) -> bool:
 
 
 def _living(value: Any) -> tuple[Any, Any]:
-    """NaN is no 0."""
+    """Tell which values are not 0; NaN counts as not 0."""
     others = list(range(value.shape.rank - 1))
     return tf.reduce_any(tf.not_equal(value, tf.zeros([], value.dtype)), others), tf.size(value) // value.shape[-1]
 
 
 def _behind(nodes: Mapping[str, Any], ref: str) -> str:
-    """The node that a reference means, whatever identities lie between."""
+    """Return the node that a reference means, through any identities."""
     name = node_of(ref)
     while nodes[name].op == "Identity":
         name = node_of(nodes[name].input[0])
@@ -241,9 +244,9 @@ def _behind(nodes: Mapping[str, Any], ref: str) -> str:
 
 
 def _batch_norm_gradient(operation: Any, *gradients: Any) -> list[Any]:
-    """The gradient of ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, channels last.
+    """Compute the gradient of ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, channels last.
 
-    TensorFlow's own has none for the mean and the variance, which are weights like others when a model predicts.
+    TensorFlow's own has none for the mean and the variance, which are ordinary weights in a prediction.
     """
     x, gamma, _, mean, variance = operation.inputs
     inverse = tf.math.rsqrt(variance + operation.get_attr("epsilon"))

@@ -1,4 +1,4 @@
-"""Decodes an artifact's weights to the very numbers that TF.js decodes (tfjs-core, io_utils.ts, decodeWeights)."""
+"""Decodes an artifact's weights to exactly the numbers that TF.js decodes (tfjs-core, io_utils.ts, decodeWeights)."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ _LENGTH_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class RawWeight:
-    """A weight as it is stored: its entry in the manifest, and its bytes."""
+    """A weight as stored: its entry in the manifest, and its bytes."""
 
     entry: Mapping[str, Any]
     data: bytes
 
 
 def decode_weights(document: Document) -> dict[str, Array]:
-    """Every weight by name, in the order of the manifest: float32, int32, bool, complex64, or object for strings.
+    """Decode every weight by name, in the order of the manifest.
 
-    ArtifactFileError names a weight that cannot be decoded.
+    The types are float32, int32, bool, complex64, or object for strings. ArtifactFileError names a weight that cannot
+    be decoded.
     """
     return {str(entry["name"]): value for entry, value, _ in _each(document)}
 
 
 def raw_weights(document: Document, names: Collection[str]) -> tuple[RawWeight, ...]:
-    """The weights with these names, quantized where they are; errors as in `decode_weights`."""
+    """Return the stored weights with these names, quantized or not; errors as in `decode_weights`."""
     return tuple(RawWeight(entry, bytes(data)) for entry, _, data in _each(document) if entry["name"] in names)
 
 
 def _each(document: Document) -> Iterator[tuple[Mapping[str, Any], Array, memoryview]]:
-    """Entry, value and bytes."""
+    """Yield entry, value and bytes."""
     for entries, data in document.shards():
         offset = 0
         for entry in entries:
@@ -57,7 +58,7 @@ def _each(document: Document) -> Iterator[tuple[Mapping[str, Any], Array, memory
 
 
 def _decode(entry: Mapping[str, Any], data: bytes, offset: int) -> tuple[Array, int]:
-    """The value that starts at `offset`, and where the next one starts."""
+    """Return the value that starts at `offset`, and the offset of the next one."""
     shape, dtype = tuple(int(size) for size in entry["shape"]), str(entry["dtype"])
     count = prod(shape)
     if dtype == "string":
@@ -75,7 +76,7 @@ def _decode(entry: Mapping[str, Any], data: bytes, offset: int) -> tuple[Array, 
 
 
 def _dequantize(raw: Array, quantization: Mapping[str, Any], dtype: str) -> Array:
-    """In double precision, as JavaScript computes, and rounded once."""
+    """Dequantize in double precision, as JavaScript does, and round once."""
     if dtype not in ("float32", "int32"):
         raise ValueError(f"quantized {dtype}")
     if quantization["dtype"] == "float16":
@@ -84,7 +85,7 @@ def _dequantize(raw: Array, quantization: Mapping[str, Any], dtype: str) -> Arra
         return raw.astype(np.float32)
     wide = raw.astype(np.float64) * float(quantization["scale"]) + float(quantization["min"])
     if dtype == "int32":
-        wide = np.floor(wide + 0.5)  # Math.round
+        wide = np.floor(wide + 0.5)  # rounds like Math.round
     result: Array = wide.astype(dtype)
     return result
 

@@ -1,4 +1,4 @@
-"""Holds a frozen graph in a form that is easy to edit: one plain graph for the model and one for each function."""
+"""A frozen graph in an editable form: one plain graph for the model and one for each function."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 
 
 def normal(ref: str) -> str:
-    """A tensor reference in its one short form: ``node`` for output 0, ``node:2`` for output 2."""
+    """Return a tensor reference in its short form: ``node`` for output 0, ``node:2`` for output 2."""
     return ref.removesuffix(":0")
 
 
@@ -65,14 +65,14 @@ class Body:
         return found
 
     def constant(self, ref: str) -> Array | None:
-        """The value of a tensor that is a Const, perhaps behind Identity nodes; else None."""
+        """Return the value of a tensor that is a Const, maybe after Identity nodes; else None."""
         node = self.nodes[node_of(ref)]
         while node.op == "Identity":
             node = self.nodes[node_of(node.input[0])]
         return constant_value(node) if node.op == "Const" else None
 
     def add_constant(self, name: str, value: Array) -> str:
-        """Add a Const under `name` or, where that is taken, a name like it; returns the name."""
+        """Add a Const with `name`, or with a similar name if that is taken; return the name."""
         node = node_def_pb2.NodeDef(name=self.free_name(name), op="Const")
         node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
         node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
@@ -80,7 +80,7 @@ class Body:
         return str(node.name)
 
     def free_name(self, name: str) -> str:
-        """`name`, or `name` with the first free number behind it."""
+        """Return `name`, or `name` with the first free number appended."""
         candidate, count = name, 0
         while candidate in self.nodes:
             count += 1
@@ -88,7 +88,7 @@ class Body:
         return candidate
 
     def redirect(self, old: str, new: str) -> None:
-        """Let everyone who reads the tensor `old` read `new`."""
+        """Replace the tensor `old` by `new` for all readers."""
         for node in self.nodes.values():
             for position, ref in enumerate(node.input):
                 if ref == old:
@@ -96,10 +96,10 @@ class Body:
         self.outputs = [new if ref == old else ref for ref in self.outputs]
 
     def ordered(self) -> list[str]:
-        """Node names that inputs and outputs need, each after those it reads; inputs always included.
+        """Return the names of nodes that inputs and outputs need, each after those it reads, including all inputs.
 
         Raises:
-            ConversionError: Nodes read one another in a cycle, as those of a loop of TensorFlow 1 do.
+            ConversionError: Nodes read one another in a cycle, as in a loop of TensorFlow 1.
         """
         order: dict[str, None] = {}
         expanding: set[str] = set()
@@ -120,7 +120,7 @@ class Body:
         return list(order)
 
     def prune(self) -> None:
-        """Drop what no output needs; inputs stay."""
+        """Remove nodes that no output needs; inputs stay."""
         self.nodes = {name: self.nodes[name] for name in self.ordered()}
 
 
@@ -131,15 +131,15 @@ class Program:
     main: Body
     functions: dict[str, Body]
     signatures: dict[str, Any]  # OpDef of each function
-    versions: Any = field(default_factory=graph_pb2.GraphDef)  # a GraphDef that carries nothing but versions
+    versions: Any = field(default_factory=graph_pb2.GraphDef)  # a GraphDef with only versions
 
     def bodies(self) -> Iterator[Body]:
-        """The model's graph, then each function's."""
+        """Yield the model's graph, then that of each function."""
         yield self.main
         yield from self.functions.values()
 
     def drop_unused_functions(self) -> None:
-        """Forget functions that nothing calls, directly or through others; the rest stand in the order of the calls."""
+        """Remove functions without a call, direct or indirect; the rest is in the order of the calls."""
         used: dict[str, None] = {}
         pending = [self.main]
         while pending:
@@ -150,7 +150,7 @@ class Program:
         self.functions = {name: self.functions[name] for name in used}
 
     def graph_def(self, body: Body | None = None) -> Any:
-        """A GraphDef of `body` (the model's own by default) that brings all functions as its library."""
+        """Return a GraphDef of `body` (by default the model's), with all functions as its library."""
         body = body or self.main
         graph = graph_pb2.GraphDef(versions=self.versions.versions)
         graph.node.extend(body.nodes[name] for name in body.ordered())
@@ -200,13 +200,13 @@ def called_functions(nodes: Iterable[Any]) -> Iterator[str]:
 
 
 def constant_value(node: Any) -> Array:
-    """The value of a Const node."""
+    """Return the value of a Const node."""
     return np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
 
 
 def infer_shapes(program: Program, body: Body) -> Mapping[str, Shape]:
-    """The static shape of every tensor of `body`: None for a dimension or a rank that is not known."""
-    light = without_large_constants(program.graph_def(body), ())  # TensorFlow copies the graph while it is imported
+    """Return the static shape of every tensor of `body`; None for an unknown dimension or rank."""
+    light = without_large_constants(program.graph_def(body), ())  # TensorFlow copies the graph during the import
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(light.graph_def, name="")
     return {
@@ -217,7 +217,7 @@ def infer_shapes(program: Program, body: Body) -> Mapping[str, Shape]:
 
 
 def _plain_nodes(nodes: Iterable[Any]) -> dict[str, Any]:
-    """Copies of the nodes without control edges, devices and colocation."""
+    """Copy the nodes without control edges, devices and colocation."""
     plain: dict[str, Any] = {}
     for node in nodes:
         copy = node_def_pb2.NodeDef()
@@ -231,7 +231,7 @@ def _plain_nodes(nodes: Iterable[Any]) -> dict[str, Any]:
 
 
 def _function_def(body: Body, signature: Any) -> Any:
-    """The FunctionDef of a body; its references are ``node:output name:index`` and bare argument names."""
+    """Return the FunctionDef of a body; its references are ``node:output name:index`` and bare argument names."""
     function = function_pb2.FunctionDef(signature=signature)
     function.signature.name = body.name
     del function.signature.control_output[:]
@@ -258,7 +258,7 @@ def _function_def(body: Body, signature: Any) -> Any:
 
 def _nested_ref(node: Any, index: int) -> str:
     op_def = op_def_registry.get(node.op)
-    if op_def is None:  # made by pycheck for TF.js, with a single output
+    if op_def is None:  # an operation of TF.js, with a single output
         return f"{node.name}:output:{index}"
     first = 0
     for output in op_def.output_arg:

@@ -1,7 +1,7 @@
-"""Control flow of TensorFlow 1, which old converters leave in the graph: which nodes are inside of loops and branches.
+"""Finds nodes within loops and branches of TensorFlow 1, which old converters leave in the graph.
 
-A loop is a frame, entered through Enter and left through Exit. A branch is what a Switch lets through;
-half of it stays dead until a Merge. No value inside can be asked for, of TensorFlow or of TF.js.
+A loop is a frame, entered by Enter and left by Exit. A branch consists of the nodes after a Switch; half of them stay
+dead until a Merge. Neither TensorFlow nor TF.js can return values within.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SWITCH = frozenset({"Switch", "RefSwitch"})
 _MERGE = frozenset({"Merge", "RefMerge"})
 _NEXT = frozenset({"NextIteration", "RefNextIteration"})
 
-#: What has to hold for a node to be alive: tensors of predicates, and which way.
+#: The conditions for a node to be alive: tensors of predicates, and their values.
 _Condition = frozenset[tuple[str, bool]]
 
 
 def topological_order(nodes: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
-    """The nodes that `roots` need, each after those it reads; the way back inside of loops is not followed."""
+    """Return the nodes that `roots` need, each after those it reads; back edges of loops are not followed."""
     order: dict[str, None] = {}
     for root in roots:
         stack = [(root, False)]
@@ -39,14 +39,14 @@ def topological_order(nodes: Mapping[str, Any], roots: Iterable[str]) -> list[st
                 stack.extend((node_of(ref), False) for ref in nodes[name].input if nodes[node_of(ref)].op not in _NEXT)
             else:
                 stack.extend((node_of(ref), False) for ref in reversed(nodes[name].input))
-    # What leads back is needed too, after what it reads.
+    # Nodes on a back edge are needed too, after those they read.
     returning = [node_of(ref) for name in order for ref in nodes[name].input if node_of(ref) not in order]
     return list(order) if not returning else topological_order(nodes, [*order, *returning])
 
 
 @dataclass(frozen=True, slots=True)
 class ControlFlow:
-    """`frames` are the names of the loops that a node is in, outermost first; `inside` the nodes nobody can ask for."""
+    """The loops that each node is in (`frames`, outermost first), and the nodes that cannot be read (`inside`)."""
 
     frames: Mapping[str, tuple[str, ...]]
     inside: frozenset[str]
@@ -84,7 +84,7 @@ def _condition(
         literals |= conditions[source.name]
         if source.op in _SWITCH and not in_loop and node.op not in _EXIT:
             literals.add((_predicate(nodes, source.input[1]), ref.endswith(":1")))
-    if node.op in _MERGE:  # alive either way
+    if node.op in _MERGE:  # alive for both values
         literals = {(predicate, way) for predicate, way in literals if (predicate, not way) not in literals}
     return frozenset(literals)
 
@@ -96,10 +96,10 @@ def _predicate(nodes: Mapping[str, Any], ref: str) -> str:
 
 
 def anchor_constants(graph_def: Any) -> None:
-    """Give each loop its own copies of the constants it reads, in place, tied to the loop by a control edge.
+    """Give each loop its own copies of the constants it reads, in place, with a control edge to the loop.
 
-    The published converter cuts these edges, which TF.js does not need; TensorFlow refuses a node
-    whose inputs come from inside and from outside of a loop.
+    The published converter removes these edges, which TF.js does not need. TensorFlow rejects a node with inputs from
+    inside and outside of a loop.
     """
     nodes = {node.name: node for node in graph_def.node}
     if not any(node.op in _ENTER for node in nodes.values()):

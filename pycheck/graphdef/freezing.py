@@ -10,17 +10,17 @@ from .gathers import gather_constants
 from .internals import convert_to_constants
 from .large_constants import without_large_constants
 
-# The two halves of convert_variables_to_constants_v2; it goes on to make a function of the graph, which holds the
-# constants ten times over. Another TensorFlow may not have them.
+# The two halves of convert_variables_to_constants_v2. That function also makes a function of the graph, which holds the
+# constants ten times. Different releases of TensorFlow may lack these halves.
 _CONVERTER = getattr(convert_to_constants, "_FunctionConverterDataInEager", None)
 _REPLACE = getattr(convert_to_constants, "_replace_variables_by_constants", None)
 
 
 def frozen_graph(function: Any) -> tuple[Any, tuple[str, ...]]:
-    """The graph of a ConcreteFunction, its variables constants, and the tensors of its inputs.
+    """Return the graph of a ConcreteFunction with variables as constants, and the tensors of its inputs.
 
-    Control flow stays functions. The outputs keep their names; nodes are in topological order, those that no output
-    needs are left out.
+    Control flow stays functions. The outputs keep their names; nodes are in topological order, without those that no
+    output needs.
     """
     if _CONVERTER is None or _REPLACE is None:
         frozen = convert_to_constants.convert_variables_to_constants_v2(function, lower_control_flow=False)
@@ -38,7 +38,7 @@ def frozen_graph(function: Any) -> tuple[Any, tuple[str, ...]]:
 
 
 def _ordered(graph_def: Any, wanted: set[str]) -> Any:
-    """What these nodes need, in the order in which TensorFlow adds nodes to a graph: behind what they read."""
+    """Return the nodes that these nodes need, in the order in which TensorFlow adds nodes: after those they read."""
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, sorted(wanted))
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(without_large_constants(needed, ()).graph_def, name="")

@@ -1,4 +1,4 @@
-"""Execute a frozen graph on the CPU, by names of inputs and outputs."""
+"""Executes a frozen graph on the CPU, by names of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class GraphFunction:
         self._function = wrapped.prune([*feeds, *map(wrapped.graph.get_tensor_by_name, held)], fetches)
 
     def __call__(self, tensors: Tensors) -> dict[str, Any]:
-        """Outputs by name. bfloat16, which NumPy lacks, comes back as float32, which holds it exactly."""
+        """Return outputs by name. bfloat16, which NumPy lacks, becomes float32, which holds it exactly."""
         with tf.device("/CPU:0"):
             feeds = [
                 tf.constant(tensors[name].astype(dtype.as_numpy_dtype), dtype) for name, dtype in self._dtypes.items()
@@ -52,7 +52,7 @@ class GraphFunction:
         }
 
     def attempt(self, tensors: Tensors) -> dict[str, Any] | None:
-        """Outputs by name; None where an operation refuses these values."""
+        """Return outputs by name; None if an operation rejects these values."""
         try:
             return self(tensors)
         except tf.errors.OpError:

@@ -1,4 +1,4 @@
-"""Let functions of a frozen graph gather from constants."""
+"""Lets functions of a frozen graph gather from constants."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def gather_constants(graph_def: Any) -> None:
-    """Let functions gather from the constants that their variables became.
+    """Replace gathers from variables in functions by gathers from the constants that the variables became.
 
-    Freezing (convert_to_constants.py of TensorFlow 2.19) hands a loop or a branch a constant, and leaves in it a
-    ResourceGather, which takes a variable alone. A function that is changed gets a name of its own, since TensorFlow
-    has one function of a name in a process.
+    Freezing (convert_to_constants.py of TensorFlow 2.19) passes a constant to a loop or a branch, but leaves a
+    ResourceGather in it, which needs a variable. A changed function gets a new name, because function names are global
+    in a process of TensorFlow.
     """
     from .internals import types_pb2
 
@@ -25,7 +25,7 @@ def gather_constants(graph_def: Any) -> None:
         for node in [node for node in gathers if node.input[0].split(":")[0] in constants]:
             _gather(node, function.node_def.add(name=f"{node.name}/axis", op="Const"))
             renamed[function.signature.name] = f"{function.signature.name}_of_constants"
-    while renamed:  # who calls a changed function is changed
+    while renamed:  # a caller of a changed function changes too
         for function in graph_def.library.function:
             function.signature.name = renamed.get(function.signature.name, function.signature.name)
         callers = [
@@ -53,7 +53,7 @@ def _gather(node: Any, axis: Any) -> None:
 
 
 def _rename_calls(node: Any, names: Mapping[str, str]) -> bool:
-    """Whether a node calls one of these functions; the call then has the new name."""
+    """Rename a node's calls of these functions; return whether there are any."""
     called = [function for value in node.attr.values() for function in (value.func, *value.list.func)]
     found = [function for function in called if function.name in names]
     for function in found:

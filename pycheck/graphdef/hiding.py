@@ -1,7 +1,7 @@
-"""Takes large weights out of a graph while TensorFlow's optimizer, which makes about ten copies of it, rewrites it.
+"""Removes large weights from a graph while TensorFlow's optimizer rewrites it, which makes about ten copies of it.
 
-Only those weights are taken whose values the optimizer does not use: they are read by contractions and table lookups of
-values that depend on the model's inputs, and no constant factor is next to the contraction.
+Only weights whose values the optimizer does not use are removed: contractions and table lookups of values that depend
+on the model's inputs read them, and no constant factor is next to the contraction.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .body import PLACEHOLDERS, Array, Body, constant_value
 from .internals import node_def_pb2
 from .refs import node_of
 
-#: Smaller weights stay: a thousand of them take 16 MB.
+#: Smaller weights stay in the graph: a thousand of them take 16 MB.
 _LARGE_BYTES = 1 << 14
 
-#: The position of the weight among the inputs of an operation, and that of the value that it is applied to.
+#: The index of the weight among the inputs of an operation, and that of the value that it applies to.
 _WEIGHT_AND_VALUE = {
     "BatchMatMul": (1, 0),
     "BatchMatMulV2": (1, 0),
@@ -31,16 +31,16 @@ _WEIGHT_AND_VALUE = {
     "GatherV2": (0, 1),
     "MatMul": (1, 0),
 }
-#: The optimizer multiplies the weights of a convolution by constant factors before and behind it.
+#: The optimizer multiplies the weights of a convolution by constant factors before and after it.
 _PRODUCTS = ("Mul", "Div", "RealDiv")
 
 _Readers = Mapping[str, Collection[tuple[Any, int]]]
 
 
 def hide_weights(body: Body) -> dict[str, Any]:
-    """Put a placeholder of the same name in the place of each large weight, in place; returns the weights by name.
+    """Replace each large weight by a placeholder of the same name, in place; return the weights by name.
 
-    It also replaces the Identity nodes between the weight and the operations, as the optimizer would.
+    It also removes the Identity nodes between the weight and the operations, as the optimizer would.
     """
     readers, varying = body.consumers(), _varying(body)
     hidden: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def hide_weights(body: Body) -> dict[str, Any]:
 
 
 def show_weights(body: Body, hidden: Mapping[str, Any]) -> None:
-    """Put the weights back in the place of those placeholders that are still there."""
+    """Replace the placeholders that still exist by their weights."""
     body.nodes |= {name: node for name, node in hidden.items() if name in body.nodes}
 
 
@@ -72,15 +72,15 @@ def _size_bytes(node: Any) -> int:
 
 
 def _with_identities(readers: _Readers, name: str) -> list[str]:
-    """The node and the Identity nodes behind it."""
+    """Return the node and the Identity nodes after it."""
     found = [name]
-    for alias in found:  # which grows meanwhile
+    for alias in found:  # the list grows during the loop
         found += [reader.name for reader, _ in readers.get(alias, ()) if reader.op == "Identity"]
     return found
 
 
 def _varying(body: Body) -> set[str]:
-    """The nodes that depend on an input of the graph: no optimizer computes them ahead."""
+    """Return the nodes that depend on an input of the graph, which no optimizer computes in advance."""
     found: set[str] = set()
     for name in body.ordered():
         node = body.nodes[name]
@@ -103,7 +103,7 @@ def _all_vary(refs: Iterable[str], varying: Collection[str]) -> bool:
 
 
 def _is_simple(node: Any) -> bool:
-    """Whether it holds only zeros or only ones, of which the optimizer makes use."""
+    """Tell whether a weight holds only zeros or only ones, which the optimizer uses."""
     value: Array = constant_value(node)
     first = value.flat[0]
     return bool(first in (0, 1) and (value == first).all())

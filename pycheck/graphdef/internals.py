@@ -1,7 +1,7 @@
-"""Everything of TensorFlow's private modules that pycheck uses; no other module imports `tensorflow.python` or `.core`.
+"""Imports TensorFlow's private modules; no other module of pycheck imports `tensorflow.python` or `.core`.
 
-TensorFlow promises nothing of these from one release to the next. tests/graphdef/test_internals.py says what pycheck
-relies on, and runs with the oldest and the newest TensorFlow that pycheck supports.
+TensorFlow may change these in any release. tests/graphdef/test_internals.py tests the parts that pycheck uses, and
+runs with the oldest and the newest TensorFlow that pycheck supports.
 """
 
 from __future__ import annotations

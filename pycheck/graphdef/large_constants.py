@@ -1,4 +1,4 @@
-"""Takes large constants out of a graph: TensorFlow makes many copies of a graph before it runs."""
+"""Removes large constants from a graph, because TensorFlow makes many copies of a graph before it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 from ..types import Array
 from .internals import tensor_util
 
-#: Smaller constants stay: shapes, axes and other numbers that TensorFlow reads while it builds a graph.
+#: Smaller constants stay in the graph: TensorFlow reads shapes, axes and similar numbers while it builds a graph.
 _LARGE_BYTES = 1 << 12
 
 
@@ -27,7 +27,7 @@ class LightGraph:
     values: Mapping[str, Any]
 
     def arrays(self, graph_def: Any) -> Iterator[tuple[str, Array]]:
-        """Each value with its tensor's name, one at a time, in the type that its placeholder has in `graph_def`."""
+        """Yield each value with its tensor's name, one at a time, in the type of its placeholder in `graph_def`."""
         types = {node.name: node.attr["dtype"].type for node in graph_def.node if node.name in self.values}
         for name, value in self.values.items():
             wanted = tf.as_dtype(types[name]).as_numpy_dtype
@@ -35,9 +35,9 @@ class LightGraph:
 
 
 def without_large_constants(graph_def: Any, kept: Collection[str], *, also: Collection[str] = ()) -> LightGraph:
-    """A copy of the graph without large constants; tensors in `kept` stay as they are.
+    """Copy the graph without large constants; tensors in `kept` stay unchanged.
 
-    The constants that are the tensors in `also` are taken out whatever their size.
+    Constants in `also` are removed whatever their size.
     """
     nodes_kept, nodes_also = ({tensor.split(":")[0] for tensor in tensors} for tensors in (kept, also))
     values = {
@@ -55,13 +55,13 @@ def without_large_constants(graph_def: Any, kept: Collection[str], *, also: Coll
             copy.attr["shape"].shape.CopyFrom(values[node.name].tensor_shape)
         else:
             copy.CopyFrom(node)
-            # A constant needs no order; its placeholder is not run.
+            # A constant needs no order, and its placeholder does not run.
             copy.input[:] = [ref for ref in node.input if ref.removeprefix("^") not in values or ref[:1] != "^"]
     return LightGraph(light, values)
 
 
 def _is_large(node: Any, kept: Collection[str]) -> bool:
-    if node.op != "Const" or node.name in kept or node.input:  # what it waits for ties it to a loop of TensorFlow 1
+    if node.op != "Const" or node.name in kept or node.input:  # a control edge ties it to a loop of TensorFlow 1
         return False
     dtype = tf.as_dtype(node.attr["dtype"].type)
     if not (dtype.is_floating or dtype.is_complex or dtype.is_integer or dtype.is_bool):

@@ -1,4 +1,4 @@
-"""The functions that a graph carries: which are called, and what they are named."""
+"""Removes and renames the functions of a graph's library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NodeDef = Any
 
 
 def keep_reachable_functions(graph_def: GraphDef) -> None:
-    """Drop functions that nothing calls: gradients, and the fused kernels that Keras 2 keeps for other devices."""
+    """Remove functions without a call: gradients, and fused kernels that Keras 2 keeps for other devices."""
     functions = {function.signature.name: function for function in graph_def.library.function}
     reachable: set[str] = set()
     pending = [name for node in graph_def.node for name in _called(node)]
@@ -26,7 +26,7 @@ def keep_reachable_functions(graph_def: GraphDef) -> None:
 
 
 def rename_functions(graph_def: GraphDef, suffix: str) -> None:
-    """Append `suffix` to every function's name: names are global in a process, which may hold the first graph too."""
+    """Append `suffix` to every function's name, because names are global in a process that may hold both graphs."""
     names = {function.signature.name: function.signature.name + suffix for function in graph_def.library.function}
     bodies = [graph_def.node, *(function.node_def for function in graph_def.library.function)]
     for node in (node for body in bodies for node in body):
@@ -42,7 +42,7 @@ def _called(node: NodeDef) -> list[str]:
 
 
 def _function_references(node: NodeDef) -> list[Any]:
-    """The node's attributes that name functions: branches, loop bodies, calls."""
+    """Yield the node's attributes that name functions: branches, loop bodies, calls."""
     references: list[Any] = []
     for value in node.attr.values():
         kind = value.WhichOneof("value")
@@ -51,5 +51,5 @@ def _function_references(node: NodeDef) -> list[Any]:
 
 
 def digest(message: Any) -> str:
-    """A short hash of a protocol buffer's contents."""
+    """Return a short hash of a protocol buffer's contents."""
     return hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""What TensorFlow's registries say of a graph node: its tensor types, and whether the CPU has a kernel for them."""
+"""Reads facts about a graph node from TensorFlow's registries: its tensor types, and whether the CPU has a kernel."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _PROMOTED: dict[int, int] = {
 
 
 def promote(dtype: int) -> int:
-    """Every float to float64, complex64 to complex128, anything else unchanged."""
+    """Return float64 for every float, complex128 for complex64, and other types unchanged."""
     return _PROMOTED.get(dtype, dtype)
 
 
 def is_known(op: str) -> bool:
-    """Whether `op` is one of TensorFlow's operations, rather than the name of a function in the graph's library."""
+    """Tell whether `op` is one of TensorFlow's operations, rather than a function in the graph's library."""
     return op_def_registry.get(op) is not None
 
 
 def full_attrs(node: NodeDef) -> dict[str, AttrValue]:
-    """The node's attributes that its operation declares, with the defaults that graphs leave out or leave empty."""
+    """Return the attributes that the node's operation declares, with defaults for missing or empty ones."""
     declared = op_def_registry.get(node.op).attr
     defaults = {attr.name: attr.default_value for attr in declared if attr.HasField("default_value")}
     named = [attr.name for attr in declared if attr.name in node.attr]
-    # Published artifacts were met with "index_type": {} for a TopKV2, which TensorFlow takes for the default too.
+    # Some published artifacts have "index_type": {} for a TopKV2, for which TensorFlow uses the default.
     return {**defaults, **{name: node.attr[name] for name in named if node.attr[name].WhichOneof("value")}}
 
 
 def promoted_attrs(attrs: Mapping[str, AttrValue]) -> dict[str, AttrValue]:
-    """`attrs` with every type promoted, those in lists too."""
+    """Return `attrs` with every type promoted, also those in lists."""
     result = {}
     for name, value in attrs.items():
         copy = type(value)()
@@ -53,22 +53,22 @@ def promoted_attrs(attrs: Mapping[str, AttrValue]) -> dict[str, AttrValue]:
 
 
 def input_types(op: str, attrs: Mapping[str, AttrValue]) -> list[int]:
-    """The type of each input, lists flattened."""
+    """Return the type of each input, with lists flattened."""
     return _flat_types(op_def_registry.get(op).input_arg, attrs)
 
 
 def output_types(op: str, attrs: Mapping[str, AttrValue]) -> list[int]:
-    """The type of each output, lists flattened."""
+    """Return the type of each output, with lists flattened."""
     return _flat_types(op_def_registry.get(op).output_arg, attrs)
 
 
 def attr_types(attrs: Mapping[str, AttrValue]) -> list[int]:
-    """Every type among the attributes: of inputs and outputs, and of what a tensor list holds."""
+    """Return every type among the attributes: of inputs, outputs and elements of tensor lists."""
     return [dtype for value in attrs.values() for dtype in _types(value)]
 
 
 def flat_output_index(op: str, attrs: Mapping[str, AttrValue], name: str, index: int) -> int:
-    """The position among all outputs of number `index` of the output argument `name`."""
+    """Return the index among all outputs of number `index` of the output argument `name`."""
     start = 0
     for arg in op_def_registry.get(op).output_arg:
         if arg.name == name:
@@ -78,12 +78,12 @@ def flat_output_index(op: str, attrs: Mapping[str, AttrValue], name: str, index:
 
 
 def is_stateful(op: str) -> bool:
-    """Whether running `op` twice may differ from running it once."""
+    """Tell whether running `op` twice may differ from running it once."""
     return bool(op_def_registry.get(op).is_stateful)
 
 
 def has_cpu_kernel(op: str, attrs: Mapping[str, AttrValue]) -> bool:
-    """Whether `op` admits these types and a CPU kernel is registered for them."""
+    """Tell whether `op` supports these types and has a CPU kernel for them."""
     for declared in op_def_registry.get(op).attr:
         allowed = declared.allowed_values.list.type
         if allowed and declared.name in attrs and not set(_types(attrs[declared.name])) <= set(allowed):
@@ -96,7 +96,7 @@ def has_cpu_kernel(op: str, attrs: Mapping[str, AttrValue]) -> bool:
 
 @cache
 def _cpu_kernels(op: str) -> tuple[tuple[tuple[str, frozenset[int]], ...], ...]:
-    """For each CPU kernel, the types that it takes for each attribute it constrains."""
+    """Return for each CPU kernel the types that it supports for each attribute it constrains."""
     registered = kernels.get_registered_kernels_for_op(op).kernel
     return tuple(
         tuple((item.name, frozenset(item.allowed_values.list.type)) for item in kernel.constraint)

@@ -1,25 +1,28 @@
-"""Tensors of a graph without numbers: texts, handles, lists of tensors, tokens that order a TensorArray's use."""
+"""Finds tensors of a graph without numbers: texts, handles, lists of tensors, tokens for the order of a TensorArray."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Which output of a TensorArray's operation is its flow, a token that stands for the array's state.
+#: The index of the output of a TensorArray's operation that is its flow, a token for the array's state.
 _FLOWS: Mapping[str, int] = {
     "TensorArrayV3": 1,
     "TensorArrayWriteV3": 0,
     "TensorArrayScatterV3": 0,
     "TensorArraySplitV3": 0,
 }
-#: Hand on what they are given: the number of the input, for every output.
+#: Operations that return inputs unchanged: the index of the input for every output.
 _PASSING: Mapping[str, int] = dict.fromkeys(
     ("Identity", "Enter", "RefEnter", "Exit", "RefExit", "Switch", "RefSwitch", "Merge", "RefMerge"), 0
 )
 
 
 def output_types(node: Any) -> list[int]:
-    """The DataType of each output. One float for TF.js's own operations and for calls of functions by their name."""
+    """Return the DataType of each output.
+
+    One float for TF.js's own operations and for calls of functions by their name.
+    """
     from .internals import op_def_registry, types_pb2
 
     op_def = op_def_registry.get(node.op)
@@ -36,7 +39,7 @@ def output_types(node: Any) -> list[int]:
 
 
 def opaque_tensors(nodes: Mapping[str, Any], order: Iterable[str]) -> frozenset[str]:
-    """Short names (``node``, ``node:1``) of the tensors without numbers, found along `order` (topological)."""
+    """Return short names (``node``, ``node:1``) of tensors without numbers, found along `order` (topological)."""
     from .internals import types_pb2
 
     handles = {types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE, types_pb2.DT_STRING}

@@ -1,10 +1,10 @@
-"""The references by which nodes name what they read: ``node``, ``node:2`` for an output, ``^node`` for its end."""
+"""Parses references of nodes to their inputs: ``node``, ``node:2`` for an output, ``^node`` for a control edge."""
 
 from __future__ import annotations
 
 
 def node_of(ref: str) -> str:
-    """The node that a reference names."""
+    """Return the node that a reference names."""
     return ref.lstrip("^").partition(":")[0]
 
 

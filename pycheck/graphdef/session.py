@@ -1,4 +1,4 @@
-"""Runs a graph as it is written: any tensor can be given, any asked for, nothing is merged or computed ahead."""
+"""Runs a graph exactly as written: any tensor can be fed or fetched, nothing is merged or computed in advance."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..system.quiet import without_native_noise
 from ..types import Array
 
 _COUNT = count()
-#: Values of so many bytes go into variables at a time: every run of a session costs as much as its graph is large.
+#: The bytes of values that are put into variables at a time, because each run of a session depends on the graph's size.
 _TOGETHER_BYTES = 1 << 25
-#: Where pycheck's own nodes stand: a graph is imported under its own names, and TensorFlow renames what is taken.
+#: The scope of pycheck's own nodes: a graph keeps its own names at import, and TensorFlow renames collisions.
 OWN = "pycheck.own"
 
 
@@ -34,13 +34,16 @@ class Session:
             tf.import_graph_def(graph_def, input_map=self._outside, name="")
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of `fetches` from `feeds`, which are cast to the type of their tensor; TensorFlow's own errors."""
+        """Compute `fetches` from `feeds`, which are cast to the type of their tensor.
+
+        TensorFlow's errors are raised.
+        """
         fed = {}
         for name, value in feeds.items():
             tensor = self._tensor(name)
             fed[tensor] = value.astype(tensor.dtype.as_numpy_dtype)
         wanted = {name: self._tensor(name) for name in fetches}
-        with nullcontext() if self._ran_before else without_native_noise():  # compilers announce themselves once
+        with nullcontext() if self._ran_before else without_native_noise():  # compilers print a message once
             values: dict[str, Array] = self._session.run(wanted, fed)
         self._ran_before = True
         return values
@@ -50,12 +53,15 @@ class Session:
         return self._outside[tensor] if tensor in self._outside else self._session.graph.get_tensor_by_name(tensor)
 
     def close(self) -> None:
-        """Free what TensorFlow holds."""
+        """Free the memory of TensorFlow."""
         self._session.close()
 
 
 def held(session: Any, values: Iterable[tuple[str, Array]]) -> dict[str, Any]:
-    """By name, tensors of the session's graph, the default one; a variable holds each value once for all runs."""
+    """Return, by name, tensors of the session's graph (the default one).
+
+    A variable holds each value once for all runs.
+    """
     tensors: dict[str, Any] = {}
 
     def variables() -> Iterator[tuple[Any, Array]]:
@@ -70,7 +76,7 @@ def held(session: Any, values: Iterable[tuple[str, Array]]) -> dict[str, Any]:
 
 
 def hold_again(session: Any, values: Iterable[tuple[Any, Array]]) -> None:
-    """Give another session of the same graph, the default one, the values of tensors that `held` returned."""
+    """Give a second session of the same graph (the default one) the values of tensors that `held` returned."""
     _assign(session, ((tensor.op.inputs[0], value) for tensor, value in values))
 
 
@@ -84,7 +90,7 @@ def _assign(session: Any, values: Iterable[tuple[Any, Array]]) -> None:
         if sum(fed.nbytes for fed in feeds.values()) > _TOGETHER_BYTES:
             _run(session, assigned, feeds)
             feeds, assigned = {}, []
-    if assigned:  # an empty graph does not run
+    if assigned:  # an empty graph cannot run
         _run(session, assigned, feeds)
 
 
@@ -94,8 +100,8 @@ def _run(session: Any, assigned: list[Any], feeds: Mapping[Any, Array]) -> None:
 
 
 def plain_execution() -> Any:
-    """The configuration of a session that runs every operation as it is written, on the CPU."""
+    """Return the configuration of a session that runs every operation as written, on the CPU."""
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
-    config.graph_options.optimizer_options.opt_level = -1  # L0
+    config.graph_options.optimizer_options.opt_level = -1  # optimizer level L0
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config

@@ -1,4 +1,4 @@
-"""Take out of a traced function what its outputs do not read: counters and seeds that only the next call would see."""
+"""Removes operations from a traced function that its outputs do not read, such as counters for the next call."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Operations that leave the variable behind a handle as it is.
+#: Operations that do not change the variable of a handle.
 _READERS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
 _SUFFIX = "__without_side_effects"
-#: Names that TensorFlow and Keras give to what a layer makes inside of its own scope.
+#: Names that TensorFlow and Keras give to operations within a layer's scope.
 _INSIDE_OF_LAYER = re.compile(r"(Assign|Rng|Resource|Stateful|stateful_|stateless_|random_(uniform|normal)|cond)")
 
 
@@ -23,7 +23,7 @@ class Write:
 
     @property
     def layer(self) -> str:
-        """The scope that the node is in, which is named after its Keras layer, with the scopes around that."""
+        """Return the scope of the node, which has the name of its Keras layer and of the scopes around it."""
         parts = self.node.split("/")
         while len(parts) > 1 and (parts[-1] == self.node.split("/")[-1] or _INSIDE_OF_LAYER.match(parts[-1])):
             parts.pop()
@@ -32,9 +32,9 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the calls of a function change. `read` are the writes that the outputs of the next call depend on.
+    """The writes of a function. `read` are the writes that the outputs of the next call depend on.
 
-    `inference` is a ConcreteFunction without the others; the function itself where there are none.
+    `inference` is a ConcreteFunction without the other writes; the function itself if there are none.
     """
 
     read: tuple[Write, ...]
@@ -43,7 +43,7 @@ class State:
 
 
 def state_of(function: Any) -> State:
-    """The state of a ConcreteFunction that returns a dict of tensors."""
+    """Return the state of a ConcreteFunction that returns a dict of tensors."""
     import tensorflow as tf
 
     graph_def = function.graph.as_graph_def()
@@ -61,7 +61,7 @@ def state_of(function: Any) -> State:
 
 
 def writes(graph_def: Any, handles: Iterable[str]) -> tuple[Write, ...]:
-    """The operations that change what `handles`, nodes of the graph, stand for, in the functions that it calls too.
+    """Return the operations that change the variables of `handles`, nodes of the graph, also in functions.
 
     Lookup tables do not count: they are filled before the model runs.
     """
@@ -81,9 +81,9 @@ def _changes(op: str) -> bool:
 
 
 def pruned(graph_def: Any, outputs: Sequence[str]) -> Any:
-    """A copy in which every node, in functions too, is one that an output reads; control edges are gone.
+    """Copy a graph with only nodes that an output reads, also in functions, and without control edges.
 
-    Placeholders stay. Functions get other names, since TensorFlow holds a name for one function.
+    Placeholders stay. Functions get new names, because a name stands for one function in TensorFlow.
     """
     result = type(graph_def)()
     result.CopyFrom(graph_def)
@@ -106,7 +106,7 @@ def pruned(graph_def: Any, outputs: Sequence[str]) -> Any:
 
 
 def retraced(function: Any, graph_def: Any, outputs: Mapping[str, str]) -> Any:
-    """A ConcreteFunction of `graph_def` with the inputs, the variables and the captured handles of `function`."""
+    """Return a ConcreteFunction of `graph_def` with the inputs, variables and captured handles of `function`."""
     import tensorflow as tf
 
     graph = function.graph
@@ -141,7 +141,7 @@ def _keep(nodes: Any, refs: Iterable[str]) -> None:
     pending = [_name(ref) for ref in refs]
     while pending:
         name = pending.pop()
-        if name in needed or name not in by_name:  # an argument of a function is no node
+        if name in needed or name not in by_name:  # an argument of a function is not a node
             continue
         needed.add(name)
         pending.extend(_name(ref) for ref in by_name[name].input if not ref.startswith("^"))
@@ -153,7 +153,7 @@ def _keep(nodes: Any, refs: Iterable[str]) -> None:
 
 
 class Uses:
-    """Which nodes are given a handle, through Identity and the arguments of functions."""
+    """The nodes that receive a handle, through Identity and the arguments of functions."""
 
     def __init__(self, graph_def: Any) -> None:
         self._top = graph_def.node
@@ -161,11 +161,11 @@ class Uses:
         self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
 
     def of(self, handle: str) -> tuple[tuple[str, str], ...]:
-        """Pairs (operation, node)."""
+        """Yield pairs (operation, node)."""
         return tuple((node.op, node.name) for node in self._in(self._top, handle))
 
     def types_of_lookups(self, handle: str) -> tuple[int, int] | None:
-        """Key and value type of the lookups in a table; None where there are none."""
+        """Return key and value type of the lookups in a table; None if there are none."""
         found = (node.attr for node in self._in(self._top, handle) if node.op.startswith("LookupTableFind"))
         return next(((attr["Tin"].type, attr["Tout"].type) for attr in found), None)
 
@@ -173,12 +173,12 @@ class Uses:
         function = self._functions[name]
         argument = function.signature.input_arg[index].name
         if (name, argument) not in self._known:
-            self._known[name, argument] = ()  # a function that calls itself adds nothing
+            self._known[name, argument] = ()  # a recursive call adds nothing
             self._known[name, argument] = tuple(self._in(function.node_def, argument))
         return self._known[name, argument]
 
     def _in(self, nodes: Any, source: str) -> Iterator[Any]:
-        """The nodes."""
+        """Yield the nodes."""
         aliases = {source}
         grew = True
         while grew:

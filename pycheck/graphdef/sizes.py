@@ -1,4 +1,4 @@
-"""How much memory the values inside of a graph take, without running it."""
+"""Computes the memory of the values within a graph, without running it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import tensorflow as tf
 from .large_constants import without_large_constants
 from .refs import node_of
 
-#: Their results take no memory of their own.
+#: Operations whose results need no memory.
 _NO_VALUES = frozenset(
     {"Const", "ExpandDims", "Identity", "NoOp", "Placeholder", "Reshape", "Shape", "Squeeze", "StopGradient"}
 )
 
 
 def value_bytes(graph_def: Any, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """The bytes of all values together, for inputs, tensors of the graph, of these shapes.
+    """Return the bytes of all values together, for inputs (tensors of the graph) of these shapes.
 
-    Values inside of loops and other functions do not count; an axis that is not known counts as 1.
+    Values within loops and other functions do not count; an unknown axis counts as 1.
     """
     light = without_large_constants(graph_def, ()).graph_def
     try:
         graph = _imported(light, {node_of(tensor): shape for tensor, shape in shapes.items()})
-    except ValueError:  # the model does not take these shapes, such as a single sample: its own tell less
+    except ValueError:  # the model rejects these shapes, such as a single sample; its own have fewer known sizes
         graph = _imported(light, {})
     return sum(
         tensor.dtype.size * prod(size or 1 for size in tensor.shape.as_list())
@@ -37,7 +37,7 @@ def value_bytes(graph_def: Any, shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def _imported(graph_def: Any, shapes: Mapping[str, tuple[int, ...]]) -> Any:
-    """The graph with these shapes of its placeholders, by name, and of all that depends on them."""
+    """Return the graph with these shapes of its placeholders, by name, and of all nodes that depend on them."""
     shaped = type(graph_def)()
     shaped.CopyFrom(graph_def)
     for node in shaped.node:

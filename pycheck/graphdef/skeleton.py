@@ -11,13 +11,13 @@ import tensorflow as tf
 from ..types import Array
 from .internals import function_def_to_graph
 
-#: Numbers of more bytes are weights, of which only the shape is asked for; the keys of a table may be longer.
+#: Numbers with more bytes are weights, whose shape is enough; the keys of a table may be longer.
 _MOST_BYTES, _MOST_KEY_BYTES = 1 << 18, 1 << 24
 _KEY_TYPES = (tf.int64.as_datatype_enum, tf.int32.as_datatype_enum, tf.string.as_datatype_enum)
 
 
 def skeleton(graph_def: Any) -> Any:
-    """A tf.Graph whose large constants are placeholders of their shape, so that it is small and imports fast."""
+    """Return a tf.Graph whose large constants are placeholders of their shape, so that it is small and imports fast."""
     light = tf.compat.v1.GraphDef()
     light.versions.CopyFrom(graph_def.versions)
     light.library.CopyFrom(graph_def.library)
@@ -35,17 +35,17 @@ def skeleton(graph_def: Any) -> Any:
 
 
 class Place:
-    """A graph, or the body of a function that it calls: what is constant outside is constant inside."""
+    """A graph, or the body of a function that it calls: constants outside are also constant within."""
 
     def __init__(self, graph: Any, root: Place | None = None, given: Mapping[str, tuple[Place, Any]] | None = None):
         self.graph = graph
-        self.root = root or self  # whose graph knows all functions by name
-        self._given = dict(given or {})  # by argument, the tensor of the caller
+        self.root = root or self  # its graph has all functions by name
+        self._given = dict(given or {})  # the caller's tensor by argument
         self._session: Any = None
         self._constants = self._find_constants()
 
     def inside(self, function: str, operands: Sequence[Any], fixed: Sequence[bool] | None = None) -> Place:
-        """The body of a function that is called with these tensors; `fixed` are those that it never changes."""
+        """Return the body of a function that is called with these tensors; `fixed` are those that never change."""
         definition = self.root.graph._get_function(function).cached_definition
         with self.root.graph.as_default():
             body = function_def_to_graph(definition, input_shapes=[operand.shape for operand in operands])
@@ -66,7 +66,7 @@ class Place:
         return np.asarray(self._session.run(tensor, given))
 
     def is_constant(self, tensor: Any) -> bool:
-        """Whether a tensor depends on constants alone, all of them small."""
+        """Tell whether a tensor depends only on small constants."""
         return tensor.name in self._constants
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Place:
         return found
 
 
-#: Without operands, and yet not the same always; or not to be computed by themselves.
+#: Operations without operands that are not constant, or that cannot run alone.
 _VARYING = frozenset(
     {
         "Placeholder", "PlaceholderWithDefault", "While", "StatelessWhile", "If", "StatelessIf", "Enter", "Merge",

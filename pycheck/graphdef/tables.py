@@ -1,4 +1,4 @@
-"""Make the lookup tables of a frozen graph part of the graph, contents and all."""
+"""Makes the lookup tables of a frozen graph part of the graph, with their content."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import numpy as np
 from ..errors import ConversionError
 from .side_effects import Uses
 
-#: Change a table while the model predicts; only before that may it be filled.
+#: Operations that change a table while the model predicts; tables may only be filled before that.
 _WRITERS = ("LookupTableInsert", "LookupTableRemove", "LookupTableImport", "InitializeTable")
 
 
 def embed_tables(graph_def: Any, handles: Mapping[str, Any]) -> None:
     """Replace each placeholder of a table's handle by a constant table, in place.
 
-    `handles` maps the placeholder's node name to the eager handle it stands for. The table
-    is filled before each use; filling it again with the same contents does nothing.
-    ConversionError for a resource that is no table of constants.
+    `handles` maps the placeholder's node name to its eager handle. The table is filled before each use; filling it
+    again with the same content has no effect. ConversionError for a resource that is not a table of constants.
     """
     uses = Uses(graph_def)
     for name, handle in handles.items():
@@ -62,10 +61,10 @@ def _embed(graph_def: Any, name: str, keys: Any, values: Any) -> None:
 
 
 def _contents(name: str, handle: Any, types: tuple[int, int] | None) -> tuple[Any, Any]:
-    """Keys and values, in an order that does not depend on the table's own.
+    """Return keys and values, in an order that does not depend on the table.
 
-    Without lookups only the size of the table matters, and its types are not known: TensorFlow ends the process where
-    they are asked for wrongly.
+    Without lookups only the size of the table matters. Its types are then unknown, and asking for wrong types kills
+    the process.
     """
     import tensorflow as tf
 
@@ -77,7 +76,7 @@ def _contents(name: str, handle: Any, types: tuple[int, int] | None) -> tuple[An
     except (tf.errors.OpError, ValueError, TypeError) as error:
         raise ConversionError(f"Cannot read the lookup table {name}: {type(error).__name__}.") from error
     keys, values = (tensor.numpy() for tensor in exported)
-    if keys.ndim == 2 and keys.shape[1] == 1:  # a MutableDenseHashTable's, with its empty buckets, which share a key
+    if keys.ndim == 2 and keys.shape[1] == 1:  # the empty buckets of a MutableDenseHashTable share a key
         once = np.unique(keys[:, 0], return_counts=True)
         used = np.isin(keys[:, 0], once[0][once[1] == 1])
         keys, values = keys[used, 0], values[used].reshape(-1) if values[0].size == 1 else values[used]

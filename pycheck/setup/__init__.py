@@ -1,1 +1,1 @@
-"""What a machine needs to run pycheck: what is there, what is missing, and what installs it."""
+"""Checks what a machine needs to run pycheck, and installs what is missing."""

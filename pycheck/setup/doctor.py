@@ -1,4 +1,4 @@
-"""Which runtimes can start here, on what they run, and why the others cannot."""
+"""Examines which runtimes can start here, on which renderer, and why the others cannot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .tensorflow_check import tensorflow_error
 
 Observer = Callable[[str, str, int, int], None]
 
-#: Where Linux has its GPUs.
+#: The folder of GPUs on Linux.
 _GPUS = ("/dev/nvidia0", "/dev/dri/renderD128")
 _MODULES = {"tensorflow": "tensorflow", "keras": "keras", "tf_keras": "tf-keras"}
 _PACKAGES = ("numpy", "playwright")
@@ -29,7 +29,7 @@ _PACKAGES = ("numpy", "playwright")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One runtime: whether it started, and what it is or why it did not."""
+    """One runtime: whether it started, and its description or the reason why it did not."""
 
     runtime: RuntimeId
     ok: bool
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What `examine` found. `healthy` when every default runtime starts."""
+    """The result of `examine`. `healthy` says that every default runtime starts."""
 
     versions: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -66,7 +66,7 @@ async def _devices() -> tuple[DeviceInfo, ...]:
 
 
 async def _examine(engine: str, options: Options, observe: Observer, advice: dict[str, None]) -> list[Row]:
-    """One engine: its kinds in turn, in one browser."""
+    """Examine the runtimes of one engine in turn, in one browser."""
     choice = options.browser(engine)
     host = BrowserHost(
         engine,
@@ -108,7 +108,7 @@ def unused_gpu(engine: str) -> str:
 
 
 def _describe(environment: Environment) -> str:
-    """One line: platform, renderer, software or hardware, precision, denormals."""
+    """Describe an environment in one line: platform, renderer, software or hardware, precision, denormals."""
     parts = [environment.platform or environment.library]
     if environment.renderer:
         kind = {True: "software", False: "hardware", None: "unknown whether hardware"}[environment.software_renderer]

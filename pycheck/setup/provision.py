@@ -1,4 +1,4 @@
-"""Sees to it that this machine has a browser of each engine: finds one that starts, or installs one.
+"""Provides a browser of each engine: finds one that starts, or installs one.
 
 Set-up runs it as ``python -m pycheck.setup.provision``, which prints each engine with its browser's path.
 """
@@ -23,7 +23,7 @@ from ..runtimes.launching.finding import find_browser
 from ..runtimes.launching.trial import trial
 from ..types import BROWSER_ENGINES
 
-#: Installing moves about 150 MB; a machine that gets no answer should not wait forever.
+#: The most seconds of an installation, which downloads about 150 MB.
 INSTALL_TIMEOUT_S = 900
 VERSION_TIMEOUT_S = 30
 
@@ -52,7 +52,7 @@ DRIVER_BY_HAND = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Commands that, run in turn, may bring what is missing."""
+    """Commands that, run in turn, may install what is missing."""
 
     commands: tuple[tuple[str, ...], ...]
     as_root: bool = False
@@ -60,9 +60,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class PackageManager:
-    """How to install with it, and what it calls the packages; an engine that it cannot bring is absent.
+    """A package manager: its command, and its names of the packages; engines that it lacks are absent.
 
-    `driver_library` is what Playwright's Node (26 since Playwright 1.65) needs beside the C library, None for nothing.
+    `driver_library` is the package that Playwright's Node (26 since Playwright 1.65) needs besides the C library, or
+    None.
     """
 
     prepare: tuple[tuple[str, ...], ...]
@@ -72,14 +73,14 @@ class PackageManager:
     as_root: bool = True
 
     def bring(self, *packages: str) -> Step:
-        """The step that installs packages."""
+        """Return the step that installs packages."""
         return Step((*self.prepare, (*self.install, *packages)), self.as_root)
 
 
 _APT_INSTALL = ("apt-get", "install", "-qq", "--yes", "--no-install-recommends")
-#: What draws WebGL in software, which Debian's browsers only recommend.
+#: The package that renders WebGL in software, which Debian's browsers only recommend.
 _DEBIAN_SCREEN = ("xvfb", "libegl1", "libgl1-mesa-dri")
-#: By command. Musl distributions are absent, since TensorFlow does not run on them.
+#: Package managers by command. Musl distributions are absent, because TensorFlow does not run on them.
 PACKAGE_MANAGERS = {
     "apt-get": PackageManager(
         (("apt-get", "update", "-qq"),),
@@ -118,16 +119,16 @@ PACKAGE_MANAGERS = {
         as_root=False,
     ),
 }
-#: What Ubuntu's packages only point at are snaps, which cannot read the profiles that are made for them.
+#: On Ubuntu these packages only install snaps, which cannot read the profiles that pycheck makes.
 _UBUNTU_SNAPS = {"chromium", "firefox"}
 
 
 def ensure_browser(report: Callable[[str], None], engine: str = "chromium") -> FoundBrowser:
-    """An engine's browser that starts; installed now if there was none.
+    """Return a browser of an engine that starts; install one if there is none.
 
-    `report` is given a line for each thing that is missing and each attempt to bring it. What is found is
-    tried, since a file may be there and not start: a snap stub, or a download whose system libraries are
-    missing. Raises RuntimeUnavailableError when nothing helps.
+    `report` receives a line for each missing part and each attempt to install it. Browsers that are found are started,
+    since a file may exist and not start: a snap stub, or a download without its system libraries.
+    RuntimeUnavailableError if nothing helps.
     """
     if problem := _mend(_driver_problem, _driver_steps(), report):
         raise RuntimeUnavailableError(problem, DRIVER_BY_HAND)
@@ -137,9 +138,9 @@ def ensure_browser(report: Callable[[str], None], engine: str = "chromium") -> F
 
 
 def ensure_browsers(report: Callable[[str], None]) -> Mapping[str, FoundBrowser]:
-    """A browser of every engine that can be had here; what cannot is reported, with what to do by hand.
+    """Return a browser of every engine that is available here; report others, with the steps to do by hand.
 
-    Raises RuntimeUnavailableError where there is no Chromium, in which everything runs by default.
+    RuntimeUnavailableError if there is no Chromium, the default engine.
     """
     found = {"chromium": ensure_browser(report)}
     for engine in BROWSER_ENGINES:
@@ -152,7 +153,7 @@ def ensure_browsers(report: Callable[[str], None]) -> Mapping[str, FoundBrowser]
 
 
 def _mend(problem_now: Callable[[], str], steps: Iterable[Step], report: Callable[[str], None]) -> str:
-    """Take step after step until there is no problem; the problem that is left, or nothing."""
+    """Run one step after the other until there is no problem; return the remaining problem, or None."""
     problem = problem_now()
     if problem:
         report(problem)
@@ -183,14 +184,14 @@ def _browser_problem(engine: str) -> str:
         return error.message
     if engine != "chromium":
         return asyncio.run(trial(engine, found))
-    if os.name == "nt":  # --version opens a window there, and a browser brings its libraries along
+    if os.name == "nt":  # there --version opens a window, and a browser contains its libraries
         return ""
     failure = _run((str(found.path), "--version"), VERSION_TIMEOUT_S)
     return f"{found.path} does not start: {failure}" if failure else ""
 
 
 def _browser_steps(engine: str) -> Iterator[Step]:
-    """In order; the next is only asked for when the last did not help."""
+    """Yield steps in order; the next one runs only if the last did not help."""
     yield Step((_playwright("install", engine),))
     if _has_playwright_build(engine):
         yield Step((_playwright("install-deps", engine),), as_root=True)
@@ -224,7 +225,7 @@ def _is_ubuntu() -> bool:
 
 
 def _take(step: Step) -> str:
-    """Run the step's commands; what stopped it, or nothing."""
+    """Run the step's commands; return the error, or None."""
     prefix = _root_prefix() if step.as_root else ()
     if prefix is None:
         return "this needs root, but sudo is not installed or asks for a password"
@@ -246,7 +247,7 @@ def _root_prefix() -> Sequence[str] | None:
 
 
 def _run(command: Sequence[str], timeout_s: float) -> str:
-    """Run quietly; nothing on success, else one line of what went wrong."""
+    """Run without output; return None on success, else one line about the error."""
     try:
         process = subprocess.Popen(
             command,
@@ -256,7 +257,7 @@ def _run(command: Sequence[str], timeout_s: float) -> str:
             text=True,
             errors="replace",
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            start_new_session=True,  # so that an installer's own children can be ended with it
+            start_new_session=True,  # so that the children of an installer end with it
         )
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
@@ -280,14 +281,14 @@ def _kill(process: subprocess.Popen[str]) -> None:
     if os.name == "nt":
         process.kill()
     else:
-        with suppress(ProcessLookupError, PermissionError):  # ended by itself, or is root's, under sudo
+        with suppress(ProcessLookupError, PermissionError):  # has ended, or belongs to root under sudo
             os.killpg(process.pid, signal.SIGKILL)
 
 
 def main() -> int:
-    """Print each engine with the path of a working browser; the exit code is the error's own, where one is missing.
+    """Print each engine with the path of a working browser; the exit code is the error's if one is missing.
 
-    A developer's machine may lack an engine, whose tests then say so; one that checks for others (CI) may not.
+    A developer's machine may lack an engine, whose tests are then skipped; a CI machine may not.
     """
     try:
         found = ensure_browsers(lambda line: print(f"setup: {line}", file=sys.stderr, flush=True))

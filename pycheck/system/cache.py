@@ -1,10 +1,9 @@
-"""What was computed before: artifacts and native results, found by the content they came from.
+"""Caches artifacts and native results by the content that they were computed from.
 
-Entries are folders. One is built aside and renamed into place, so that a reader never sees
-half of one, and two processes that build the same one at once do no harm: the first wins.
-An entry carries the size and the checksum of each of its files; one that no longer agrees with
-them, after a crash of the machine or a full disk, is removed and computed again. Who found an
-entry holds it until `close`, so that nobody who runs beside it makes room at its expense.
+Entries are folders. An entry is built in a separate folder and renamed into place, so that a reader never sees half of
+one. If two processes build the same entry at once, the first one stays. An entry has the size and the checksum of each
+of its files; one that does not match, after a crash of the machine or a full disk, is removed and computed again. A
+process that finds an entry locks it until `close`, so that no other process removes it.
 """
 
 from __future__ import annotations
@@ -29,31 +28,31 @@ import platformdirs
 from ..errors import UsageError
 
 _fcntl: ModuleType | None = None
-with suppress(ImportError):  # Windows has none, and removes no file that is open
+with suppress(ImportError):  # Windows has no fcntl, and cannot remove an open file
     import fcntl as _fcntl
 
 T = TypeVar("T")
 
-#: Least recently used entries go when the cache outgrows this.
+#: If the cache exceeds this size, the least recently used entries are removed.
 DEFAULT_LIMIT_BYTES = 4 << 30
 
-#: A folder in the cache whose folders are no entries: they have no limit, and once made only their maker removes them.
+#: A folder in the cache whose folders are not entries: they have no limit, and only their own code removes them.
 ENVIRONMENTS = "environments"
 _ENVIRONMENT = "tensorflowjs-"
 
-#: What a folder is called in which something is being built, see tempfile.mkdtemp.
+#: The pattern of a folder in which an entry is being built, see tempfile.mkdtemp.
 _BUILDING = re.compile(r"\.[^-]{1,16}-[a-z0-9_]{8}")
 
-# A folder that was being built this long ago belongs to a process that died.
+# An unfinished folder of this age belongs to a process that died.
 _ABANDONED_AFTER_S = 24 * 3600.0
 
-#: Inside an entry: size and CRC-32 of every other file, by relative name.
+#: A file within an entry: size and CRC-32 of every other file, by relative name.
 _SEAL = ".seal.json"
 _CHUNK_BYTES = 1 << 20
 
 
 def content_key(*parts: object) -> str:
-    """A name for whatever is determined by `parts` (JSON-ready values)."""
+    """Return a key for the result of `parts` (JSON-ready values)."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
@@ -66,13 +65,13 @@ class Pending:
     hold: Callable[[Path], bool]
 
     def publish(self) -> Path:
-        """Make the entry findable and return where it lies; an entry published first stays."""
+        """Move the entry into place and return its folder; an entry that was published first stays."""
         if self.target is None:
             return self.folder
         (self.folder / _SEAL).write_text(json.dumps(_sums(self.folder)), encoding="utf-8")
         try:
             self.folder.rename(self.target)
-        except OSError:  # another process published it meanwhile
+        except OSError:  # a different process has published it
             if not self.target.is_dir():
                 raise
             self.discard()
@@ -80,7 +79,7 @@ class Pending:
         return self.target
 
     def discard(self) -> None:
-        """Remove what was built."""
+        """Remove the unfinished entry."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -97,7 +96,7 @@ class Cache:
         self._held: list[BinaryIO] = []
 
     def find(self, kind: str, key: str) -> Path | None:
-        """The folder of an entry, or None. Being found counts as being used, and keeps it there until `close`."""
+        """Return the folder of an entry, or None. Finding an entry counts as use, and locks it until `close`."""
         folder = self.root / kind / key
         if not self.enabled or not os.path.lexists(folder):
             return None
@@ -105,18 +104,17 @@ class Cache:
             _remove(folder)
             return None
         if not self._hold(folder):
-            return None  # another process is removing it
+            return None  # a different process removes it
         try:
             os.utime(folder)
         except OSError:
-            return None  # pruned by another process between the two calls
+            return None  # a different process pruned it between the two calls
         return folder
 
     def read(self, kind: str, key: str, parse: Callable[[Path], T]) -> T | None:
         """Parse the folder of an entry with `parse`; None if there is no valid entry.
 
-        An entry that it rejects with ValueError, because what was written cannot be read back, is removed: so what is
-        computed instead takes its place.
+        If `parse` raises ValueError, the entry is removed, so that a new result replaces it.
         """
         folder = self.find(kind, key)
         if folder is None:
@@ -128,16 +126,16 @@ class Cache:
             return None
 
     def _hold(self, folder: Path) -> bool:
-        """Keep an entry from being pruned; False where it is being pruned just now."""
+        """Lock an entry against pruning; False if it is being pruned."""
         seal = _locked(folder, exclusive=False)
         if seal:
             self._held.append(seal)
         return seal is not None
 
     def reserve(self, kind: str, key: str | None) -> Pending:
-        """A fresh folder to build an entry in; without a key it lasts until `close`.
+        """Make a new folder to build an entry in; without a key it lasts until `close`.
 
-        UsageError when the cache cannot be written.
+        UsageError if the cache cannot be written.
         """
         if not (key and self.enabled):
             folder = Path(tempfile.mkdtemp(prefix=f"pycheck-{kind}-"))
@@ -156,9 +154,9 @@ class Cache:
         return Pending(folder, parent / key, self._hold)
 
     def note(self, name: str, content: Mapping[str, str]) -> None:
-        """Keep a few words beside the entries, in the place of those that were kept under this name."""
+        """Store a short text beside the entries, instead of the earlier one with this name."""
         if self.enabled and content != self.noted(name):
-            with suppress(OSError):  # whoever cannot write here is told so when an entry is reserved
+            with suppress(OSError):  # `reserve` raises an error if the cache cannot be written
                 self.root.mkdir(parents=True, exist_ok=True)
                 scratch = self.root / f".{name}-{os.getpid()}"
                 scratch.write_text(json.dumps(content), encoding="utf-8")
@@ -172,7 +170,7 @@ class Cache:
             return {}
 
     def close(self) -> None:
-        """Remove what this process built and never published, and what the limit no longer allows."""
+        """Remove unpublished entries of this process, and entries beyond the size limit."""
         for folder in self._unpublished:
             shutil.rmtree(folder, ignore_errors=True)
         self._unpublished.clear()
@@ -183,14 +181,14 @@ class Cache:
             self._prune()
 
     def sizes(self) -> dict[str, int]:
-        """Bytes by kind of entry."""
+        """Return bytes by kind of entry."""
         sizes: dict[str, int] = {}
         for folder in self._entries():
             sizes[folder.parent.name] = sizes.get(folder.parent.name, 0) + _size(folder)
         return dict(sorted(sizes.items()))
 
     def clean(self, *, environments: bool = False) -> tuple[int, int]:
-        """Remove all entries that nobody uses, environments only if asked to; the bytes that went and that stayed."""
+        """Remove all unused entries, and environments only if asked to; return the removed and the remaining bytes."""
         removed = kept = 0
         for folder in self._entries():
             size = _size(folder)
@@ -229,14 +227,17 @@ class Cache:
 
 
 def _remove_unused(folder: Path) -> bool:
-    """Whether an entry was removed: nobody uses it. One that is being built goes when its builder must have died."""
+    """Remove an unused entry; return whether it was removed.
+
+    An unfinished one is removed if its process must have died.
+    """
     if folder.name.startswith("."):
         try:
             return folder.stat().st_mtime < time.time() - _ABANDONED_AFTER_S and _remove_all(folder)
         except OSError:
             return False
     seal = _locked(folder, exclusive=True)
-    if not seal:  # someone uses it
+    if not seal:  # a process uses it
         return False
     with seal:
         return _remove_all(folder)
@@ -248,7 +249,7 @@ def _remove_all(folder: Path) -> bool:
 
 
 def _size(folder: Path) -> int:
-    """Bytes; what another process removes meanwhile does not count."""
+    """Return bytes; files that a different process removes at the same time do not count."""
     size = 0
     for file in folder.rglob("*"):
         with suppress(OSError):
@@ -257,7 +258,7 @@ def _size(folder: Path) -> int:
 
 
 def _locked(folder: Path, *, exclusive: bool) -> BinaryIO | None:
-    """An entry's seal, locked as long as it is open; None where that cannot be had now, or the entry is gone."""
+    """Lock an entry's seal while it is open; None if it is locked by a different process, or if the entry is gone."""
     try:
         seal = (folder / _SEAL).open("rb")
     except OSError:
@@ -272,7 +273,7 @@ def _locked(folder: Path, *, exclusive: bool) -> BinaryIO | None:
 
 
 def _sums(folder: Path) -> dict[str, list[int]]:
-    """Size in bytes and CRC-32 of every file: enough against accidents, and fast."""
+    """Return size in bytes and CRC-32 of every file: fast, and enough against accidents."""
     sums = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != _SEAL:

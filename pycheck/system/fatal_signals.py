@@ -1,9 +1,9 @@
-"""Turns the signal of an import that kills the process into an error message and an exit code.
+"""Turns a fatal signal during an import into an error message and an exit code.
 
-A TensorFlow that was built for another processor dies of an illegal instruction while it is loaded. Beside a NumPy or a
-protobuf of another ABI it dies of a segmentation fault or an abort. Python's own handlers cannot tell it: they run
-after the instruction, which never ends. The operating system calls the handler here, which writes one message and
-ends the process.
+A TensorFlow for a different processor dies of an illegal instruction while it is loaded. With a NumPy or a protobuf of
+a different ABI it dies of a segmentation fault or an abort. Python's own signal handlers cannot report that: they run
+after the instruction, which never ends. The operating system calls the handler here, which writes one message and ends
+the process.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from contextlib import contextmanager
 
 from ..errors import PycheckError
 
-_SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"  # which a bar of progress hides
+_SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"  # a progress bar hides the cursor
 _MOST_READ = 4096
 
 
 @contextmanager
 def told_of(error_of: Callable[[int, str], PycheckError]) -> Iterator[None]:
-    """Tell the error of a fatal signal that comes meanwhile, on what is standard error now, and end with its exit code.
+    """Report a fatal signal within this context on the current standard error, and end with the error's exit code.
 
-    `error_of` gets the number of the signal, and the last line that native code wrote if that is held back in a file.
-    For a process of our own. If the user asked Python for a traceback (PYTHONFAULTHANDLER), it comes first.
+    `error_of` gets the number of the signal, and the last line of native code if it is held back in a file. Only for a
+    process of pycheck itself. If the user asked Python for a traceback (PYTHONFAULTHANDLER), it comes first.
     """
     if os.name != "posix":
         yield
         return
-    import ctypes  # not above: `pycheck --help` has no use for it
+    import ctypes  # imported here, because `pycheck --help` does not need it
 
     try:
         terminal = os.dup(2)
-    except OSError:  # started without a standard error
+    except OSError:  # the process has no standard error
         yield
         return
 
@@ -48,7 +48,7 @@ def told_of(error_of: Callable[[int, str], PycheckError]) -> Iterator[None]:
             code = error.exit_code
             os.write(terminal, (_SHOW_CURSOR if os.isatty(terminal) else b"") + error.told().encode() + b"\n")
         finally:
-            os._exit(code)  # whatever happens: to return is to execute the same instruction again
+            os._exit(code)  # a return would execute the same instruction again
 
     library = ctypes.CDLL(None)
     library.signal.argtypes, library.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
@@ -64,7 +64,7 @@ def told_of(error_of: Callable[[int, str], PycheckError]) -> Iterator[None]:
 
 
 def _last_line() -> str:
-    """The last line on file descriptor 2 where that is a file that can be read."""
+    """Return the last line of file descriptor 2 if it is a readable file."""
     try:
         if not stat.S_ISREG(os.fstat(2).st_mode):
             return ""

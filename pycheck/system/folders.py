@@ -1,4 +1,4 @@
-"""Output folders: checked before the work starts, written completely or not at all."""
+"""Checks output folders before the work starts, and writes them completely or not at all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_new_folder(option: str, folder: Path) -> None:
 
 
 def write_folder(option: str, folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write all of the files, by name, into a folder that is new or empty; UsageError when that cannot be done."""
+    """Write all files, by name, into a folder that is new or empty; UsageError if that fails."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:

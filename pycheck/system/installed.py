@@ -1,6 +1,6 @@
 """Checks which TensorFlow and Keras are installed, and gives the command that installs a supported version.
 
-Nothing is imported. What is installed is looked up by the names under which TensorFlow is published.
+Nothing is imported: versions are found by the names of TensorFlow's distributions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 
 from ..errors import InstallationError, PycheckError
 
-#: The distributions that bring the module, the commonest first.
+#: The distributions of each module, the most common first.
 _PUBLISHED: Mapping[str, tuple[str, ...]] = {
     "tensorflow": (
         "tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu", "tensorflow-macos", "tensorflow-intel",
@@ -25,7 +25,7 @@ _PUBLISHED: Mapping[str, tuple[str, ...]] = {
     "keras": ("keras", "keras-nightly"),
     "tf_keras": ("tf-keras", "tf-keras-nightly"),
 }  # fmt: skip
-#: What else decides which numbers come out: part of every cache key.
+#: Further packages that determine the results, and so are part of every cache key.
 _OTHERS = ("numpy",)
 
 TENSORFLOW_OLDEST, TENSORFLOW_NEWEST = (2, 16), (2, 21)
@@ -51,27 +51,27 @@ class Package:
 
 
 def find(module: str) -> Package | None:
-    """The distribution that brings the module ``tensorflow``, ``keras`` or ``tf_keras``; None if it is not there."""
+    """Return the distribution of the module ``tensorflow``, ``keras`` or ``tf_keras``; None if it is not installed."""
     for name in _PUBLISHED[module]:
         if (number := _version(name)) is not None and _is_there(module):
             return Package(name, number)
     if not _is_there(module):
         return None
-    other = next(iter(packages_distributions().get(module, ())), None)  # slow, and hardly ever needed
+    other = next(iter(packages_distributions().get(module, ())), None)  # slow, and rarely needed
     return Package(other or module, (other and _version(other)) or "unknown")
 
 
 def versions() -> dict[str, str]:
-    """Everything installed that decides which numbers come out, by its name."""
+    """Return the versions of all installed packages that determine the results, by name."""
     found = [package for module in _PUBLISHED if (package := find(module))]
     others = [Package(name, number) for name in _OTHERS if (number := _version(name)) is not None]
     return {package.name: package.version for package in (*found, *others)}
 
 
 def tensorflow_problem() -> InstallationError | None:
-    """Why pycheck cannot use the TensorFlow and the Keras that are installed; None if it can, as far as versions say.
+    """Return why the installed TensorFlow and Keras cannot be used; None if their versions are supported.
 
-    A TensorFlow newer than those that pycheck is tested with is not refused for its version.
+    A TensorFlow newer than those that pycheck is tested with is accepted.
     """
     tensorflow, keras = find("tensorflow"), find("keras")
     if tensorflow is None:
@@ -98,7 +98,7 @@ def tensorflow_problem() -> InstallationError | None:
 
 
 def tf_keras_problem() -> InstallationError | None:
-    """Why Keras 2 (the package tf-keras) cannot be used beside the installed TensorFlow; None if it can."""
+    """Return why Keras 2 (the package tf-keras) cannot be used with the installed TensorFlow; None if it can."""
     tensorflow, tf_keras = find("tensorflow"), find("tf_keras")
     if tensorflow is None:
         return tensorflow_problem()
@@ -117,13 +117,13 @@ def tf_keras_problem() -> InstallationError | None:
 
 
 def broken(module: str, error: BaseException) -> InstallationError:
-    """The error for a package that is installed and cannot be imported."""
+    """Make the error for a package that is installed but cannot be imported."""
     first = str(error).strip().partition("\n")[0]
     return _unimportable(module, f"{type(error).__name__}: {first}")
 
 
 def killed(module: str, number: int, last_line: str = "") -> InstallationError:
-    """The error for a package whose import kills the process by a signal, after it wrote its last line."""
+    """Make the error for a package whose import is killed by a signal, after it printed its last line."""
     name = signal.Signals(number).name
     if number != signal.SIGILL:
         return _unimportable(module, f"{name} killed the process{f': {last_line}' if last_line else ''}")
@@ -141,7 +141,7 @@ def _unimportable(module: str, why: str) -> InstallationError:
     package = find(module) or Package(module, "")
     exact = package.name
     if package.release > (0, 0):
-        exact = f'"{package.name}=={package.version.partition("+")[0]}"'  # an index has no local versions
+        exact = f'"{package.name}=={package.version.partition("+")[0]}"'  # a package index has no local versions
     return InstallationError(
         f"Cannot import {package}: {why.rstrip('.')}.",
         f"Reinstall it with its dependencies: pip install --force-reinstall {exact}",
@@ -150,17 +150,17 @@ def _unimportable(module: str, why: str) -> InstallationError:
 
 @contextmanager
 def importing(module: str) -> Iterator[None]:
-    """Turn whatever goes wrong while this package is imported into the error for a broken one."""
+    """Convert any error of an import in this context to the error for a broken package."""
     try:
         yield
     except PycheckError:
         raise
-    except Exception as error:  # how a package fails is up to the package
+    except Exception as error:  # a package may raise any error
         raise broken(module, error) from error
 
 
 def unusable_internals(error: BaseException) -> InstallationError:
-    """The error for a TensorFlow that lacks a private module that pycheck uses."""
+    """Make the error for a TensorFlow that lacks a private module that pycheck uses."""
     package = find("tensorflow") or Package("tensorflow", "")
     if package.release <= TENSORFLOW_NEWEST and package.release >= TENSORFLOW_OLDEST:
         return broken("tensorflow", error)
@@ -171,7 +171,10 @@ def unusable_internals(error: BaseException) -> InstallationError:
 
 
 def _pip_install_tf_keras(tensorflow: Package) -> str:
-    """The command for the one that fits. It requires ``tensorflow``, or ``tf-nightly``, by that very name."""
+    """Return the command that installs the matching tf-keras.
+
+    Each release of tf-keras requires ``tensorflow`` or ``tf-nightly`` by name.
+    """
     known = tensorflow.release > (0, 0)
     pip = "pip install" if known and tensorflow.name in ("tensorflow", "tf-nightly") else "pip install --no-deps"
     if "nightly" in tensorflow.name:
@@ -187,9 +190,9 @@ def _version(name: str) -> str | None:
 
 
 def _is_there(module: str) -> bool:
-    """Whether Python finds the module; a distribution without it was damaged, or is a stand-in.
+    """Tell whether Python finds the module; a distribution without it is damaged, or a placeholder.
 
-    A folder of that name, without code of its own, is not the module: uninstalling leaves some behind.
+    A folder of that name without code is not the module, because uninstalling may leave it behind.
     """
     if module in sys.modules:
         return sys.modules[module] is not None

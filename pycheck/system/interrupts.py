@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end what runs in order."""
+"""Ends the work in an orderly way on Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: A signal so soon after the first is the same: timeout(1) sends it to the process, and then to its whole group, and a
-#: busy machine is slow to hand them over.
+#: A second signal within this time counts as the first: timeout(1) sends it to the process and then to its whole group,
+#: and a busy machine delivers it late.
 _SAME_S = 1.0
 
-EXIT_SIGNAL = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
+EXIT_SIGNAL = 128  # plus the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 
 
 class Interrupted(BaseException):
-    """A signal ended the work, and everything that it had started is closed."""
+    """The error after a signal has ended the work, and everything that it started is closed."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -27,11 +27,11 @@ class Interrupted(BaseException):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end. A signal cancels the work, which closes its browsers; a second one does not wait.
+    """Run to the end. A signal cancels the work, which closes its browsers; a second one ends the process at once.
 
-    Interrupted once that is done.
+    Interrupted is raised after the work has closed everything.
     """
-    import asyncio  # not above: `pycheck --help` has no use for it, and it takes as long as all of pycheck's own
+    import asyncio  # imported here, because `pycheck --help` does not need it, and it is slow
 
     received: list[int] = []
     first = 0.0
@@ -46,7 +46,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
                 first = time.monotonic()
                 task.cancel()
             elif time.monotonic() - first > _SAME_S:
-                os._exit(EXIT_SIGNAL + number)  # Playwright's driver ends the browsers when we are gone
+                os._exit(EXIT_SIGNAL + number)  # Playwright's driver ends the browsers after this process
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -59,6 +59,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except (asyncio.CancelledError, KeyboardInterrupt):
         raise Interrupted(received[0] if received else signal.SIGINT) from None
     except Exception:
-        if received:  # what broke because it was being closed
+        if received:  # errors caused by closing
             raise Interrupted(received[0]) from None
         raise

@@ -11,7 +11,7 @@ from .process import without_optional_imports
 
 
 def import_tf_keras() -> Any:
-    """The tf_keras module. InstallationError when it is missing, does not fit TensorFlow, or cannot be imported."""
+    """Import tf_keras. InstallationError if it is missing, does not fit TensorFlow, or cannot be imported."""
     if "tf_keras" not in sys.modules and (problem := installed.tf_keras_problem()):
         raise problem
     with installed.importing("tf_keras"), without_optional_imports():

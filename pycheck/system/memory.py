@@ -1,4 +1,4 @@
-"""Gives memory back to the system that the C library keeps for later."""
+"""Returns memory to the system that the C library keeps for later."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Any
 if sys.platform == "darwin":
     import resource
 
-#: Pages that were given back cost time when they are used again.
+#: The smallest growth, because returned pages cost time when they are used again.
 _PAUSE_S = 0.2
 _last_s = 0.0
 
-#: With TensorFlow imported, collecting garbage takes 0.2 to 0.5 s however small the model is.
+#: With TensorFlow imported, a garbage collection takes 0.2 to 0.5 s, even for small models.
 _WORTHWHILE_BYTES = 32 * 2**20
 _kept_bytes = 0
 
 
 def give_back() -> None:
-    """Hand freed memory back, where the process has grown by 32 MiB since the last time.
+    """Return freed memory to the system, if the process has grown by 32 MiB since the last time.
 
-    TensorFlow copies a model several times while it reads, rewrites and traces it, and glibc keeps what lies between
-    values that are still in use for as long as they are.
+    TensorFlow copies a model several times while it reads, rewrites and traces it, and glibc keeps the gaps between
+    values that are still in use.
     """
     global _kept_bytes
     if (now := _resident_bytes()) is not None and now - _kept_bytes < _WORTHWHILE_BYTES:
@@ -41,9 +41,9 @@ def give_back() -> None:
 
 
 def give_back_values() -> None:
-    """Hand the memory of a run of the model back, at most a few times a second, and collect no garbage.
+    """Return the memory of a run of the model, at most a few times a second, without a garbage collection.
 
-    The values inside of a model have many sizes. Without this the gaps between them add up from run to run.
+    The values within a model have many sizes, so gaps between them would add up from run to run.
     """
     global _last_s
     trim = _malloc_trim()
@@ -68,5 +68,5 @@ def _malloc_trim() -> Any:
         return None
     try:
         return ctypes.CDLL("libc.so.6").malloc_trim
-    except (OSError, AttributeError):  # another C library
+    except (OSError, AttributeError):  # a C library without malloc_trim
         return None

@@ -1,4 +1,4 @@
-"""Whether this process is pycheck's own, so that it may do what a guest in another's process may not."""
+"""Tells whether this process is pycheck's own, which allows more than a process that only imports pycheck."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-#: Set by the command line. In a process that imported pycheck as a library it stays False.
+#: True if the command line started the process; False in a process that imported pycheck as a library.
 own = False
 
 #: Packages that TensorFlow and Keras import at once wherever they are installed, as tensorflowjs has them installed,
@@ -18,7 +18,7 @@ _OPTIONAL = ("jax", "pandas")
 
 @contextmanager
 def without_optional_imports() -> Iterator[None]:
-    """In a process of our own, let TensorFlow find its optional packages absent; afterwards they can be imported."""
+    """Hide TensorFlow's optional packages from its import, in a process of pycheck's own; they stay usable later."""
     absent = [name for name in _OPTIONAL if own and name not in sys.modules]
     for name in absent:
         sys.modules[name] = None  # type: ignore[assignment]  # makes `import` raise ModuleNotFoundError
@@ -30,8 +30,8 @@ def without_optional_imports() -> Iterator[None]:
 
 
 def end(code: int) -> NoReturn:
-    """End at once: TensorFlow takes a second to tear down what the system frees anyway."""
+    """End the process at once: TensorFlow takes a second to free memory that the system frees anyway."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # whoever read it is gone, which does not change the verdict
+        with suppress(OSError, ValueError):  # the reader has gone, which does not change the verdict
             stream.flush()
     os._exit(code)

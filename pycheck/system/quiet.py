@@ -1,4 +1,4 @@
-"""Hold back what native libraries write to standard error past every setting they offer."""
+"""Holds back messages of native libraries on standard error that no setting disables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-#: What TensorFlow prints whatever TF_CPP_MIN_LOG_LEVEL says: part of its C++ logs before logging is initialized.
+#: Messages of TensorFlow despite TF_CPP_MIN_LOG_LEVEL, because part of its C++ logs before logging is initialized.
 _NOISE = re.compile(
     rb"absl::InitializeLog|^[IW]\d{4} |Unable to register cu\w+ factory|computation placer already registered"
     rb"|oneDNN custom operations|optimized to use available CPU|rebuild TensorFlow|Could not find cuda drivers"
@@ -21,7 +21,7 @@ _NOISE = re.compile(
 
 
 class _OneThread(io.TextIOBase):
-    """Keeps what one thread writes; what others write, such as progress, goes on to the stream."""
+    """A stream that keeps the text of one thread; the text of others, such as progress, goes through."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._thread = stream, threading.get_ident()
@@ -45,9 +45,9 @@ class _OneThread(io.TextIOBase):
 
 @contextmanager
 def quiet_failure() -> Iterator[None]:
-    """Drop what this thread writes to Python's standard error if the work fails, since its error says it.
+    """Discard this thread's text on Python's standard error if the work fails, because the error has the message.
 
-    NumPy prints a traceback of its own for each module that was built for another one.
+    NumPy prints a traceback for each module that was built for a different NumPy.
     """
     stream = sys.stderr
     if stream is None:  # started without a standard error
@@ -64,10 +64,10 @@ def quiet_failure() -> Iterator[None]:
 
 @contextmanager
 def without_native_noise() -> Iterator[None]:
-    """Hold back what reaches file descriptor 2; whatever is not known noise is passed on afterwards.
+    """Hold back text on file descriptor 2; unless it is known noise, it is printed afterwards.
 
-    Python's own standard error (progress bars, say) keeps going to the terminal meanwhile.
-    The descriptor belongs to the process: use it from one thread at a time.
+    Python's own standard error (such as progress bars) still goes to the terminal. The descriptor belongs to the
+    process: use it from one thread at a time.
     """
     try:
         terminal = os.dup(2)

@@ -1,4 +1,4 @@
-"""Work side by side, of which the first error ends the rest."""
+"""Runs tasks in parallel; the first error ends the others."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 async def together(works: Iterable[Awaitable[Any]]) -> None:
-    """Wait for all of them; the first error cancels the others, lets them end, and is raised as it is.
+    """Wait for all tasks; the first error cancels the others, waits for their end, and is raised unchanged.
 
-    asyncio.TaskGroup would raise it inside an ExceptionGroup, for everybody who catches an error of ours to open.
+    asyncio.TaskGroup would raise it within an ExceptionGroup, which every caller would have to unpack.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:

@@ -1,1 +1,1 @@
-"""Artifacts in graph format: read into a GraphDef that TensorFlow runs."""
+"""Reads artifacts in graph format into a GraphDef that TensorFlow runs."""

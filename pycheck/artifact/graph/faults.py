@@ -1,4 +1,4 @@
-"""What TF.js lacks or computes wrongly of the nodes of a graph artifact; read from its JSON, without TensorFlow."""
+"""Finds nodes of a graph artifact that TF.js lacks or computes wrongly, from its JSON, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TYPES = {
     "DT_INT64": "int64", "DT_INT16": "int16", "DT_INT8": "int8", "DT_UINT8": "uint8", "DT_BOOL": "bool",
     "DT_STRING": "string", "DT_COMPLEX64": "complex64",
 }  # fmt: skip
-#: The numbers of tensorflow/core/framework/types.proto, which some writers use in the place of names.
+#: The numbers of tensorflow/core/framework/types.proto, which some writers use instead of names.
 _NUMBERED = {
     1: "DT_FLOAT", 2: "DT_DOUBLE", 3: "DT_INT32", 4: "DT_UINT8", 5: "DT_INT16", 6: "DT_INT8", 7: "DT_STRING",
     8: "DT_COMPLEX64", 9: "DT_INT64", 10: "DT_BOOL", 14: "DT_BFLOAT16", 19: "DT_HALF",
@@ -30,7 +30,7 @@ _CONVERT_LOOP = "Convert the model with pycheck convert MODEL FOLDER: each step 
 
 
 def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[ArtifactFault, ...]:
-    """Every node that TF.js does not have, has no kernel for, or answers wrongly for; those of functions too."""
+    """Return a fault for every node, also of functions, that TF.js lacks, has no kernel for, or computes wrongly."""
     library = (document.topology.get("library") or {}).get("function") or []
     functions = {str(function["signature"]["name"]) for function in library}
     bodies = [("", document.topology.get("node") or [])]
@@ -90,7 +90,7 @@ def _facts(
 
 
 def _value(attribute: Mapping[str, Any]) -> Any:
-    """A plain value of a node's attribute: a number, a truth value, a text, or a list of numbers."""
+    """Return a node's attribute as a plain value: a number, a boolean, a text, or a list of numbers."""
     if "i" in attribute:
         return int(attribute["i"])
     if "b" in attribute:
@@ -107,19 +107,19 @@ def _value(attribute: Mapping[str, Any]) -> Any:
 
 
 def _rank(node: Mapping[str, Any]) -> int | None:
-    """How many axes a placeholder has, where it says so."""
+    """Return the number of axes of a placeholder, if it says so."""
     sizes = _sizes(node)
     return None if sizes is None else len(sizes)
 
 
 def _has_fixed_sizes(node: Mapping[str, Any]) -> bool:
-    """Whether a placeholder says all its sizes; the first may be free, as that of the batch."""
+    """Tell whether a placeholder gives all sizes; the first may be free, as the size of a batch."""
     sizes = _sizes(node)
     return sizes is not None and all(size >= 0 for size in sizes[1:])
 
 
 def _sizes(node: Mapping[str, Any]) -> list[int] | None:
-    """The sizes of a placeholder's axes, -1 for a free one, where it says how many they are."""
+    """Return the sizes of a placeholder's axes, -1 for a free one, if it gives their number."""
     shape = ((node.get("attr") or {}).get("shape") or {}).get("shape")
     if node.get("op") != "Placeholder" or not isinstance(shape, Mapping) or shape.get("unknownRank"):
         return None
@@ -127,9 +127,9 @@ def _sizes(node: Mapping[str, Any]) -> list[int] | None:
 
 
 LOOPS = ("StatelessWhile", "While")
-#: Operations whose result shares its data with what they are given, which may live on.
+#: Operations whose result shares its data with an operand, which may stay alive.
 _VIEWS = {"ExpandDims", "Identity", "Reshape", "Squeeze", "TensorListGetItem"}
-#: By operation, the position of what it writes into a list among its inputs.
+#: By operation, the index of the input that it writes into a list.
 WRITES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 
 

@@ -1,7 +1,7 @@
 """Expands the fused operations of TF.js into plain ones, for which TensorFlow has kernels in every precision.
 
-What they mean is in tfjs-converter's executors (convolution_executor.ts, matrices_executor.ts): a
-contraction, then a bias, then an activation. The last of the plain nodes keeps the fused node's name.
+Their meaning is defined in tfjs-converter's executors (convolution_executor.ts, matrices_executor.ts): a contraction,
+then a bias, then an activation. The last of the plain nodes keeps the fused node's name.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _CONTRACTIONS: Mapping[str, str] = {
     "_FusedConv2D": "Conv2D",
     "_FusedMatMul": "MatMul",
     "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
-    "DepthwiseConv2d": "DepthwiseConv2dNative",  # another name that TF.js has for it
+    "DepthwiseConv2d": "DepthwiseConv2dNative",  # a second name in TF.js
 }
-#: Operations that are no operations of TensorFlow's, or that have no kernel for float64.
+#: Operations that TensorFlow lacks, or that have no kernel for float64.
 EXPANDED = frozenset({*_CONTRACTIONS, "Prelu"})
 
 _ATTRS: Mapping[str, tuple[str, ...]] = {
@@ -26,7 +26,7 @@ _ATTRS: Mapping[str, tuple[str, ...]] = {
     "DepthwiseConv2dNative": ("T", "strides", "padding", "explicit_paddings", "data_format", "dilations"),
 }
 _PLAIN_ACTIVATIONS = frozenset({"Relu", "Relu6", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus"})
-_LEAKY_SLOPE = 0.2  # of LeakyRelu's attribute, which graphs leave out
+_LEAKY_SLOPE = 0.2  # the default of LeakyRelu's attribute, which graphs leave out
 
 
 def expand_fused(graph_def: Any) -> None:
@@ -46,7 +46,7 @@ def expand_fused(graph_def: Any) -> None:
 
 
 def _expand(nodes: Any, in_function: bool) -> frozenset[str]:
-    """Replace the fused ones among `nodes`; returns their names."""
+    """Replace the fused nodes among `nodes`; return their names."""
     result: list[Any] = []
     expanded: set[str] = set()
     for node in nodes:
@@ -99,7 +99,7 @@ class _Expansion:
         return self._add("BiasAdd", [data, bias], attrs=keep)
 
     def _prelu(self, data: str, alpha: str) -> str:
-        """alpha x where x < 0, else x, NaN included."""
+        """Compute alpha x if x < 0, else x, which keeps NaN."""
         negative = self._add("Less", [data, self._add("ZerosLike", [data])])
         return self._add("SelectV2", [negative, self._add("Mul", [alpha, data]), data])
 
@@ -117,12 +117,12 @@ class _Expansion:
 
     def _add(self, op: str, inputs: list[str], name: str = "", attrs: Mapping[str, Any] | None = None) -> str:
         node = node_def_pb2.NodeDef(name=name or f"{self._fused.name}/fused_{len(self.nodes)}", op=op, input=inputs)
-        # Published artifacts have Prelu nodes without a type: TF.js knows these operations in float32 alone.
+        # Published artifacts have Prelu nodes without a type, because TF.js has these operations only in float32.
         node.attr["T"].type = self._fused.attr["T"].type or types_pb2.DT_FLOAT
         for key, attr in (attrs or {}).items():
             node.attr[key].CopyFrom(attr)
         if not self.nodes:
             node.input.extend(self._controls)
         self.nodes.append(node)
-        # In a function a tensor is named by its node and the node's output.
+        # In a function, the name of a tensor consists of its node and the node's output.
         return f"{node.name}:{op_def_registry.get(op).output_arg[0].name}:0" if self._in_function else str(node.name)

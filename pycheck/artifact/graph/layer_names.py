@@ -1,4 +1,4 @@
-"""Finds the Keras layer that a node of a graph artifact came from: all that is left of it is the node's name."""
+"""Finds the Keras layer that a node of a graph artifact came from, by the node's name."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-#: What calls and exports put before a layer's name, or between the parts of it.
+#: Parts that calls and exports add before a layer's name, or within it.
 _SCOPES = re.compile(r"(?:Stateful)?PartitionedCall(?:_\d+)?|[Ss]erving_default.*|while(?:_\d+)?|cond(?:_\d+)?")
-_MOSTLY = 0.5  # of the nodes with a scope have the model's name first
+_MOSTLY = 0.5  # the share of nodes with a scope that begin with the model's name
 
 
 class LayerNames:
-    """Where the layers are known, a node's is the deepest part of its name that is one of them; else it is guessed."""
+    """The names of layers: the layer of a node is the deepest part of its name that is a layer, or else a guess."""
 
     def __init__(self, nodes: Iterable[str], layers: Collection[str] = ()) -> None:
         self._layers = frozenset(layers)
@@ -21,7 +21,7 @@ class LayerNames:
         self._model_scopes = {scope for scope, count in firsts.most_common(1) if count > _MOSTLY * total and total > 1}
 
     def of(self, node: str) -> str | None:
-        """The layer's name; None where the node's name tells none."""
+        """Return the layer's name; None if the node's name does not show it."""
         if self._layers:
             return self._known(node)
         scopes = _scopes(node)
@@ -35,7 +35,7 @@ class LayerNames:
 
 
 def layer_of_scope(scope: str, layers: Collection[str]) -> str | None:
-    """The layer that a part of a node's name is, or None.
+    """Return the layer that a part of a node's name stands for, or None.
 
     Keras 3 numbers the scope of a layer that is called or exported again: ``dense_1`` may be the layer ``dense``.
     """

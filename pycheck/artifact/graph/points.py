@@ -1,7 +1,7 @@
-"""The points of a graph artifact: its nodes, as TF.js can be asked for them.
+"""Lists the points of a graph artifact: its nodes, as TF.js can return them.
 
-A loop or a branch of TensorFlow 1 becomes one point for each value that leaves it, and what that
-point reads is all that goes in.
+A loop or a branch of TensorFlow 1 becomes one point for each value that leaves it, and the inputs of that point are
+all values that enter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .layer_names import LayerNames
 _SILENT = frozenset({"Const", "NoOp", "Placeholder"})
 _ACTIVATIONS = {op: op.lower() for op in ("Relu", "Relu6", "Sigmoid", "Softmax", "Softsign", "Tanh")}
 _CONTRACTIONS = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul"})
-#: Run what is inside of them; what leaves a loop or a branch of TensorFlow 1 does so through these.
+#: Operations that run functions, and operations through which values leave a loop or branch of TensorFlow 1.
 _LEAVING = {"Exit": "while", "RefExit": "while", "Merge": "cond", "RefMerge": "cond"}
 _CONTROLLING = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", *_LEAVING})
 
@@ -26,13 +26,13 @@ _CONTROLLING = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case"
 def graph_points(
     topology: Any, inputs: Collection[str], outputs: Collection[str], layers: Collection[str]
 ) -> tuple[Point, ...]:
-    """One point for each value of a node that an output needs, in topological order.
+    """Return one point for each value of a node that an output needs, in topological order.
 
     Args:
-        topology: The GraphDef with the artifact's own nodes, fused ones included.
+        topology: The GraphDef with the artifact's own nodes, including fused ones.
         inputs: The artifact's names of its inputs, which are tensor names.
-        outputs: The artifact's names of its outputs, likewise.
-        layers: Names of the model's Keras layers; empty where they are not known.
+        outputs: The artifact's names of its outputs, which are tensor names.
+        layers: Names of the model's Keras layers; empty if they are not known.
     """
     nodes = {node.name: node for node in topology.node}
     order = topological_order(nodes, map(node_of, outputs))
@@ -50,7 +50,7 @@ def graph_points(
         sources, through = _sources(nodes, node, flow.inside, opaque, input_of_node)
         loops = tuple(n for n in through if nodes[n].op in _CONTROLLING and n not in flow.inside)
         op = _LEAVING.get(node.op, node.op)
-        # A placeholder with a default, which is no input of the artifact, is a constant of it.
+        # A placeholder with a default that is not an input of the artifact counts as a constant.
         is_constant = all(constant.get(source, True) for source in sources)
         for index in range(len(output_types(node))):
             tensor = _short(f"{name}:{index}")
@@ -71,7 +71,7 @@ def _sources(
     opaque: Collection[str],
     input_of_node: Mapping[str, str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Points and inputs that a node reads, also through what cannot be asked for, and the nodes that is."""
+    """Return points and inputs that a node reads, also through values that cannot be read, and the nodes between."""
     found: dict[str, None] = {}
     seen: dict[str, None] = {}
     pending: list[str] = list(reversed(node.input))
@@ -90,7 +90,7 @@ def _sources(
 
 
 def _merged(nodes: Mapping[str, Any], node: Any, names: LayerNames, layer: str | None) -> tuple[str, ...]:
-    """Other layers whose weights a contraction reads, fused or with a scale folded into its kernel."""
+    """Return other layers whose weights a contraction reads, fused or with a scale folded into its kernel."""
     if "fused_ops" not in node.attr and node.op not in _CONTRACTIONS:
         return ()
     weights = (node_of(ref) for ref in node.input if nodes[node_of(ref)].op == "Const")
@@ -104,10 +104,10 @@ def _activation(node: Any) -> str:
 
 
 def _short(ref: str) -> str:
-    """A tensor's name in its one short form: ``node`` for output 0, ``node:1`` for output 1."""
+    """Return a tensor's short name: ``node`` for output 0, ``node:1`` for output 1."""
     return ref.lstrip("^").removesuffix(":0")
 
 
 def tensor_names(ports: Sequence[str]) -> dict[str, str]:
-    """The artifact's names of its inputs or outputs -> tensors of the graph."""
+    """Map the artifact's names of its inputs or outputs to tensors of the graph."""
     return {port: port if ":" in port else f"{port}:0" for port in ports}

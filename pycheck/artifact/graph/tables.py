@@ -1,8 +1,9 @@
-"""Fills the lookup tables of a graph artifact as TF.js does: by the graph of `modelInitializer`, before they are read.
+"""Fills the lookup tables of a graph artifact as TF.js does: by the graph of `modelInitializer`, before lookups.
 
-TF.js knows a table in two ways (executor/graph_model.ts and operations/executors/utils.ts of tfjs-converter 4.22): by
-the name of its node, which the graph and its initializer then have in common, or by a `resourceId`, which an input of
-the graph's signature and an output of the initializer's have in common. The published converter writes the latter.
+TF.js identifies a table in two ways (executor/graph_model.ts and operations/executors/utils.ts of tfjs-converter
+4.22): by the name of its node, which the graph and its initializer then have in common; or by a `resourceId`, which an
+input of the graph's signature and an output of the initializer's have in common. The published converter writes the
+latter.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _PREFIX = "model_initializer/"
 
 
 def join_initializer(document: Document, graph_def: Any, initializer: Any) -> None:
-    """Put the nodes of the initializer into the graph, in place, and order them before whatever reads a table."""
+    """Add the nodes of the initializer to the graph, and order them before the readers of tables."""
     tables = {node.name for node in initializer.node if node.op in TABLES}
     fills = [f"^{_PREFIX}{node.name}" for node in initializer.node if node.op in _FILLS]
     handles = {name: name for name in tables} | _by_resource(document)
@@ -44,14 +45,14 @@ def join_initializer(document: Document, graph_def: Any, initializer: Any) -> No
 
 
 def unfilled_tables(graph_def: Any, initializer: Any) -> list[str]:
-    """The tables of a graph that its initializer does not know."""
+    """Return the tables of a graph that its initializer does not fill."""
     known = {node.name for node in initializer.node}
     functions = [node for function in graph_def.library.function for node in function.node_def]
     return [node.name for node in (*graph_def.node, *functions) if node.op in TABLES and node.name not in known]
 
 
 def _by_resource(document: Document) -> dict[str, str]:
-    """The tensor of the initializer for each placeholder of a handle."""
+    """Return the tensor of the initializer for each placeholder of a handle."""
     outputs = ((document.content.get("initializerSignature") or {}).get("outputs") or {}).values()
     given: Mapping[Any, str] = {port["resourceId"]: str(port["name"]) for port in outputs if "resourceId" in port}
     inputs = ((document.content.get("signature") or {}).get("inputs") or {}).values()

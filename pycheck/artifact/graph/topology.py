@@ -1,7 +1,7 @@
-"""Turns the topology of a graph artifact into a GraphDef that TensorFlow runs: weights in place, types narrowed.
+"""Converts the topology of a graph artifact to a GraphDef that TensorFlow runs: adds weights, converts types.
 
-TF.js has one float type and reads half, bfloat16 and double as float32; so does this. Integers
-wider than 32 bits keep their type, which TensorFlow's kernels insist on.
+TF.js has one float type and reads half, bfloat16 and double as float32; so does this module. Integers with more than
+32 bits keep their type, which TensorFlow's kernels require.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _NARROWED = {
 
 
 def parse_topology(document: Document) -> Any:
-    """The GraphDef of the artifact's own nodes, fused ones included, without the values of its weights.
+    """Return the GraphDef of the artifact's own nodes, including fused ones, without the values of its weights.
 
-    ArtifactFileError: damaged, an operation that TF.js does not have or that keeps state, an output that is no node.
+    ArtifactFileError: damaged, an operation that TF.js lacks or that keeps state, an output that is not a node.
     """
     graph_def = _parse(document, document.topology)
     _check_operations(document, graph_def)
@@ -45,9 +45,9 @@ def parse_topology(document: Document) -> Any:
 
 
 def executable_graph(document: Document, topology: Any) -> Any:
-    """A copy of `topology` with weights as constants and fused operations expanded; every node keeps its name.
+    """Copy `topology` with weights as constants and fused operations expanded; every node keeps its name.
 
-    ArtifactFileError: a weight is missing or damaged, or a fused operation is none of TF.js's.
+    ArtifactFileError: a weight is missing or damaged, or a fused operation is unknown to TF.js.
     """
     graph_def = graph_pb2.GraphDef()
     graph_def.CopyFrom(topology)
@@ -74,14 +74,14 @@ def executable_graph(document: Document, topology: Any) -> Any:
 
 
 def _initializer(document: Document) -> Any:
-    """The GraphDef that fills the artifact's lookup tables; one without nodes where it has none."""
+    """Return the GraphDef that fills the artifact's lookup tables; without nodes if there is none."""
     graph_def = _parse(document, document.content.get("modelInitializer") or {})
     _check_operations(document, graph_def)
     return _plain(graph_def)
 
 
 def _plain(graph_def: Any) -> Any:
-    """In place: without devices, and in the types that TF.js reads."""
+    """Remove devices and convert types to those that TF.js reads, in place."""
     for _, node in _all_nodes(graph_def):
         node.device = ""
         node.attr.pop("_class", None)
@@ -107,7 +107,7 @@ def _parse(document: Document, graph: Mapping[str, Any]) -> Any:
 
 
 def _plain_json(value: Any, key: str = "") -> Any:
-    """Byte strings that some converters wrote as lists of numbers, as base64; TF.js reads both."""
+    """Convert byte strings that some converters wrote as lists of numbers to base64; TF.js reads both."""
     if isinstance(value, dict):
         return {name: _plain_json(item, name) for name, item in value.items()}
     if isinstance(value, list):
@@ -118,7 +118,7 @@ def _plain_json(value: Any, key: str = "") -> Any:
 
 
 def _all_nodes(graph_def: Any) -> Iterator[tuple[str, Any]]:
-    """Every node with the name of its function, which is empty for the graph's own."""
+    """Yield every node with the name of its function, which is empty for the graph itself."""
     for node in graph_def.node:
         yield "", node
     for function in graph_def.library.function:
@@ -127,7 +127,7 @@ def _all_nodes(graph_def: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_operations(document: Document, graph_def: Any) -> None:
-    """Only what TF.js executes is executed here: a graph may hold operations that write files or call Python."""
+    """Reject operations that TF.js does not execute: a graph may contain some that write files or call Python."""
     nodes = [node for _, node in _all_nodes(graph_def)]
     functions = {function.signature.name for function in graph_def.library.function}
     unknown = {node.op: node.name for node in nodes if node.op not in known_operations() | functions}
@@ -151,7 +151,7 @@ def _check_operations(document: Document, graph_def: Any) -> None:
 
 
 def _check_references(document: Document, graph_def: Any) -> None:
-    """Every input of a node, and every input and output of the artifact, is a node."""
+    """Check that every input of a node, and every input and output of the artifact, is a node."""
     names = {node.name for node in graph_def.node}
     refs = [ref for node in graph_def.node for ref in node.input]
     refs += [port.tensor for port in (*document.inputs, *document.outputs)]
@@ -172,7 +172,10 @@ def _narrow(node: Any) -> None:
 
 
 def _fill(document: Document, node: Any, function: str, weights: Mapping[str, Array]) -> None:
-    """Put the weight into a Const, in the type that the node declares; in a function it may be named after that."""
+    """Put the weight into a Const, with the type that the node declares.
+
+    Within a function its name may include that.
+    """
     value = weights.get(node.name, weights.get(f"{function}/{node.name}"))
     if value is None:
         raise ArtifactFileError(

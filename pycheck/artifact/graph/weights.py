@@ -14,9 +14,9 @@ _FLOAT32 = tf.float32.as_datatype_enum
 
 
 def graph_weights(graph_def: Any, names: Mapping[str, tuple[str, str | None]]) -> tuple[GraphWeight, ...]:
-    """The weights among `names`, which has the name and the layer of each constant by its node.
+    """Return the weights among `names`, which has the name and the layer of each constant by its node.
 
-    A constant that no node reads is left out: loops of TensorFlow 1 read copies of their own.
+    A constant without a reader is left out, because loops of TensorFlow 1 read their own copies.
     """
     found = []
     read = {node_of(ref) for node in graph_def.node for ref in node.input}

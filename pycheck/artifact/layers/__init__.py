@@ -1,1 +1,1 @@
-"""Artifacts in layers format: read as tfjs-layers reads them, run with the layers of Keras 2."""
+"""Reads artifacts in layers format as tfjs-layers does, and runs them with the layers of Keras 2."""

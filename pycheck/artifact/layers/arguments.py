@@ -1,4 +1,4 @@
-"""Holds the arguments of one layer against those of another: which of them make it compute something else."""
+"""Compares the arguments of two layers, and finds those that change the result."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 from .table import TRAINING_ONLY_SUFFIXES, is_identity_at_inference, unused_at_inference
 from .topology import LayerPlan
 
-#: Arguments that play no part in what any layer computes, or are told by other findings.
+#: Arguments without an effect on the result of any layer, or with their own findings.
 _UNUSED = frozenset({"seed", "epsilon", "batch_size", "sparse"})
-#: Arguments that count from the last axis where they are negative.
+#: Arguments that count from the last axis if they are negative.
 _AXES = frozenset({"axis", "axes"})
-#: Lists of which each number counts: [4, 4] is not 4.
+#: Lists whose length matters: [4, 4] differs from 4.
 _LISTS = frozenset({"dims", "shared_axes", "target_shape"})
-#: What None stands for.
+#: The meaning of None.
 _ABSENT = {"activation": "linear", "recurrent_activation": "linear", "data_format": "channels_last"}
 _ACTIVATIONS = {"silu": "swish"}
-#: Arguments that decide the shapes of weights.
+#: Arguments that determine the shapes of weights.
 _OF_WEIGHTS = (
     "units", "filters", "kernel_size", "input_dim", "output_dim", "depth_multiplier", "use_bias", "center", "scale"
 )  # fmt: skip
 
 
 def changes(ours: LayerPlan, theirs: LayerPlan, own: Mapping[str, Any], rank: int | None = None) -> Iterator[str]:
-    """A clause for each argument that makes the artifact's layer another one than the model's.
+    """Return a clause for each argument that changes the artifact's layer from the model's.
 
-    `own` is the configuration of the Keras layer: what the artifact has as the model itself does is no difference.
-    `rank` is how many axes the layer reads, where that is known.
+    `own` is the configuration of the Keras layer: an argument that equals that of the model itself is no difference.
+    `rank` is the number of axes that the layer reads, if known.
     """
     if ours.class_name != theirs.class_name:
         yield f"its class is {theirs.class_name}, in the model {ours.class_name}"
@@ -38,7 +38,7 @@ def changes(ours: LayerPlan, theirs: LayerPlan, own: Mapping[str, Any], rank: in
 
 
 def same_weights(ours: LayerPlan, theirs: LayerPlan) -> bool:
-    """Whether two layers are of one class and may have weights of the same shapes, as far as their arguments tell."""
+    """Tell whether two layers have one class and may have weights of the same shapes, by their arguments."""
     if ours.class_name != theirs.class_name:
         return False
     shared = [key for key in _OF_WEIGHTS if key in ours.config and key in theirs.config]
@@ -63,7 +63,7 @@ def _changes(
 
 
 def _inner(value: Any) -> list[Mapping[str, Any]]:
-    """The layers within a layer: what a wrapper wraps, the cells of an RNN."""
+    """Return the layers within a layer: the wrapped layer, or the cells of an RNN."""
     listed = value if isinstance(value, list | tuple) else [value]
     return [each for each in listed if isinstance(each, Mapping) and "class_name" in each and "config" in each]
 
@@ -71,7 +71,7 @@ def _inner(value: Any) -> list[Mapping[str, Any]]:
 def _changes_within(
     ours: list[Mapping[str, Any]], theirs: list[Mapping[str, Any]], own: list[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """How many axes a layer within another reads is not known here."""
+    """Compare layers within layers, for which the number of axes is not known."""
     if len(ours) != len(theirs):
         yield f"it holds {len(theirs)} layers, in the model {len(ours)}"
         return
@@ -86,7 +86,7 @@ def _changes_within(
 
 
 def _plain(key: str, value: Any, rank: int | None) -> Any:
-    """Values that mean the same look the same: 2 and [2, 2], (1,) and [1], null and linear, axis -1 and the last."""
+    """Normalize values with the same meaning: 2 and [2, 2], (1,) and [1], null and linear, axis -1 and the last."""
     if value is None:
         return _ABSENT.get(key)
     if key.endswith("activation"):

@@ -1,4 +1,4 @@
-"""Cuts one layer out of a layers artifact: a model of its inputs and itself, its weights as they are stored."""
+"""Cuts one layer out of a layers artifact: a model of its inputs and itself, with its weights as stored."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..executable import Point
 from ..weights import Array, raw_weights
 from .topology import ModelPlan, Ref, read_plan
 
-#: Keys of a configuration that hold the configuration of a layer inside, or a list of them.
+#: Keys of a configuration with the configuration of an inner layer, or a list of these.
 _PARTS = ("layer", "backward_layer", "cell", "cells")
 
 
 def cut_layer(document: Document, point: Point, operands: Mapping[str, Array]) -> Cut:
-    """See `cut_out`."""
+    """Cut out one layer; see `cut_out`."""
     where, _, output = point.name.partition(":")
     called = _calls(read_plan(document)).get(where)
     entry = _entry(document, where)
@@ -52,7 +52,7 @@ def _input(name: str, value: Array) -> dict[str, Any]:
 
 
 def _calls(plan: ModelPlan) -> dict[str, tuple[str, ...]]:
-    """What every call of a layer reads, by point names: see `layers_graph`, which names them so."""
+    """Return the inputs of every call of a layer, by the names of points, as in `layers_graph`."""
     found: dict[str, tuple[str, ...]] = {}
 
     def follow(model: ModelPlan, given: tuple[str, ...], path: str) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def _calls(plan: ModelPlan) -> dict[str, tuple[str, ...]]:
 
 
 def _entry(document: Document, where: str) -> Mapping[str, Any] | None:
-    """The layer as model.json has it."""
+    """Return the layer's entry in model.json."""
     topology = document.topology
     model: Any = topology.get("model_config", topology)
     for part in where.split("/"):
@@ -91,7 +91,7 @@ def _entry(document: Document, where: str) -> Mapping[str, Any] | None:
 
 
 def _part_names(config: Mapping[str, Any]) -> Iterator[str]:
-    """The layer's name and those of the layers inside of it."""
+    """Return the layer's name and those of the layers within it."""
     if "name" in config:
         yield str(config["name"])
     for key in _PARTS:
@@ -99,7 +99,7 @@ def _part_names(config: Mapping[str, Any]) -> Iterator[str]:
         for part in parts if isinstance(parts, list) else [parts]:
             if isinstance(part, Mapping) and isinstance(part.get("config"), Mapping):
                 yield from _part_names(part["config"])
-                if key in ("layer", "backward_layer") and "name" in part["config"]:  # as Bidirectional names its two
+                if key in ("layer", "backward_layer") and "name" in part["config"]:  # Bidirectional's two
                     yield from (f"{way}_{part['config']['name']}" for way in ("forward", "backward"))
 
 

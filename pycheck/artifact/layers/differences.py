@@ -1,4 +1,4 @@
-"""Holds the layers of a given artifact against those that its model converts to: what is missing, added, changed."""
+"""Compares the layers of a given artifact with those of a new conversion: missing, added and changed layers."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class _Layers:
 
     @property
     def computing(self) -> list[str]:
-        """The layers that do not hand on what they read."""
+        """Return the layers that do not return their input unchanged."""
         return [name for name, plan in self.plans.items() if _computes(plan)]
 
     def sources(self, names: Collection[str]) -> set[str]:
-        """What these hand on: the inputs and the layers that compute, up to the first on each way."""
+        """Return the inputs and the computing layers that these layers read first on each path."""
         found = set[str]()
         for name in names:
             hands_on = name in self.plans and not _computes(self.plans[name])
@@ -65,7 +65,7 @@ class _Layers:
         return found
 
     def behind(self, places: Collection[str]) -> list[bool]:
-        """For each output, whether it depends on one of these layers."""
+        """Tell for each output whether it depends on one of these layers."""
         return [bool(self._before(output).intersection(places)) for output in self.outputs]
 
     def _before(self, layer: str) -> set[str]:
@@ -84,7 +84,7 @@ def _computes(layer: LayerPlan) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Which layer of the artifact is which of the model's, and the layers of either that may be any of several."""
+    """The pairs of the artifact's layers and the model's, and the layers that may have several partners."""
 
     theirs: Mapping[str, str]
     unsure: tuple[Collection[str], Collection[str]]
@@ -95,9 +95,9 @@ def layers_differences(
 ) -> ArtifactDifferences | None:
     """Return the differences between a new conversion and an artifact of the same model; None if there are none.
 
-    `own` are the configurations of the model's Keras layers by name: a converter may write a layer as others, so what
-    the artifact has as the model itself does is no difference. `outputs` are the model's names of the artifact's
-    outputs, in its order. ArtifactFileError for layers that cannot be read.
+    `own` are the configurations of the model's Keras layers by name: a converter may write a layer as several, so a
+    layer that equals the model's is no difference. `outputs` are the model's names of the artifact's outputs, in its
+    order. ArtifactFileError for layers that cannot be read.
     """
     ours, theirs = _Layers.of(made), _Layers.of(given)
     if _is_same_in_order(ours, theirs, own):
@@ -105,12 +105,12 @@ def layers_differences(
     by_name = _paired(ours, theirs, lambda ours, theirs: not _is_automatic(ours) or same_weights(ours, theirs))
     by_order = _paired(ours, theirs, lambda ours, theirs: not _is_automatic(ours))
     found = [_differences(ours, theirs, own, outputs, pairs) for pairs in (by_name, by_order)]
-    told, _ = min(found, key=lambda each: each[1])  # the first, where both are as near
+    told, _ = min(found, key=lambda each: each[1])  # the first, if both are equal
     return told if told.missing or told.extra or told.changed else None
 
 
 def _is_same_in_order(ours: _Layers, theirs: _Layers, own: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the layers that compute are the same ones in the same order, and read the same, whatever their names."""
+    """Tell whether the same layers compute in the same order on the same inputs, whatever their names."""
     if (len(ours.computing), len(ours.inputs)) != (len(theirs.computing), len(theirs.inputs)):
         return False
     pairs = dict(zip([*ours.inputs, *ours.computing], [*theirs.inputs, *theirs.computing], strict=True))
@@ -131,7 +131,7 @@ def _changed(
 def _differences(
     ours: _Layers, theirs: _Layers, own: Mapping[str, Mapping[str, Any]], outputs: Sequence[str], pairs: _Pairs
 ) -> tuple[ArtifactDifferences, int]:
-    """What differs if these are the pairs, and how much that is."""
+    """Return the differences for these pairs, and their number."""
     other_of, (unsure, unsure_theirs) = pairs.theirs, pairs.unsure
     known = set(other_of.values())
     missing = [n for n in ours.computing if n not in other_of and n not in unsure and n in own]
@@ -158,12 +158,12 @@ def _differences(
 
 
 def _is_automatic(layer: LayerPlan) -> bool:
-    """Whether Keras made the name, from the class and a number that counts on from one model to the next."""
+    """Tell whether Keras made the name, from the class and a number that increases from model to model."""
     return re.sub(r"(_\d+)?$", "", layer.name).replace("_", "") == layer.class_name.lower()
 
 
 def _paired(ours: _Layers, theirs: _Layers, trusted: Callable[[LayerPlan, LayerPlan], bool]) -> _Pairs:
-    """Layers that have one name, where that is trusted; the others are told by class and order."""
+    """Pair layers with the same name, if names are trusted; the others by class and order."""
     pairs = {n: n for n, plan in ours.plans.items() if n in theirs.plans and trusted(plan, theirs.plans[n])}
     by_class: list[dict[str, list[str]]] = [{}, {}]
     for side, plans in zip(by_class, (ours.plans, theirs.plans), strict=True):

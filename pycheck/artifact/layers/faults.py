@@ -1,4 +1,4 @@
-"""What tfjs-layers lacks, ignores or computes differently of the layers that an artifact has, whoever converted it."""
+"""Finds layers of any artifact that tfjs-layers lacks, ignores or computes differently."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .topology import ACTIVATIONS, CLASSES, MODELS, UNREAD
 
 _GRAPH = "Convert the model with pycheck convert MODEL FOLDER --format graph."
 _ANY = "Convert the model with pycheck convert MODEL FOLDER, which writes layers as tfjs-layers reads them."
-#: Classes of tfjs-layers that nobody executes in Python: they are there all the same.
+#: Classes of tfjs-layers that pycheck does not execute in Python.
 _ALSO_THERE = frozenset({"RandomWidth", "RandomHeight"})
-#: In names of weights that tfjs-layers takes apart by position instead.
+#: Parts of weight names for which tfjs-layers uses the position instead.
 _SAVED_MODEL_NAMES = "layer_checkpoint_dependencies"
 _NO_LAYER = "tfjs-layers finds weights by the layer's name, and no layer has the name of this one"
 _DEFAULT_SLOPES = {"LeakyReLU": 0.3}
@@ -37,8 +37,8 @@ Configuration = Mapping[str, Any]
 
 
 def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
-    """Every layer, in the order of the file, that would not compute as its class and arguments say."""
-    layers = list(configurations(document))[::-1]  # which come from the last
+    """Return a fault for every layer, in the order of the file, that computes differently from its configuration."""
+    layers = list(configurations(document))[::-1]  # `configurations` yields the last layer first
     if dialect := _of_keras_3(layers):
         return (dialect,)
     masked = any(kind == "Masking" or config.get("mask_zero") for _, (kind, config) in layers)
@@ -62,7 +62,7 @@ def layers_faults(document: Document) -> tuple[ArtifactFault, ...]:
 
 
 def _of_keras_3(layers: Iterable[tuple[str, tuple[str, Configuration]]]) -> ArtifactFault | None:
-    """The topology of Keras 3 as it is, which tfjs-layers does not read; the published converter copies it."""
+    """Detect the unchanged topology of Keras 3, which tfjs-layers cannot read; the published converter copies it."""
     for name, (kind, config) in layers:
         policy = config.get("dtype")
         if kind == "InputLayer" and "batch_shape" in config:
@@ -77,10 +77,10 @@ def _of_keras_3(layers: Iterable[tuple[str, tuple[str, Configuration]]]) -> Arti
 
 
 def _of_weight_names(document: Document, layers: Iterable[str]) -> Iterator[ArtifactFault]:
-    """Weights that no layer takes: `Container.loadWeights` of tfjs-layers finds them by the layer's name.
+    """Find weights without a layer: `Container.loadWeights` of tfjs-layers finds the layer by the name.
 
-    A model that Keras 2 had loaded before it was saved has them: the file calls its weights ``conv_1_1/kernel``, its
-    layer ``conv_1``, and the published converter copies both.
+    A model that Keras 2 loaded before saving has them: the file names its weights ``conv_1_1/kernel``, its layer
+    ``conv_1``, and the published converter copies both.
     """
     names = [str(entry["name"]) for group in document.content["weightsManifest"] for entry in group["weights"]]
     if any(_SAVED_MODEL_NAMES in name for name in names):
@@ -108,11 +108,11 @@ def _of_arguments(name: str, kind: str, config: Configuration, *, masked: bool) 
 
 
 def _only_on(argument: str) -> tuple[str, ...]:
-    return ("webgl",) if argument == "normalize" else ()  # the backend's epsilon, which is 1e-4 on WebGL alone
+    return ("webgl",) if argument == "normalize" else ()  # the backend's epsilon, which is 1e-4 only on WebGL
 
 
 def _is_allowed(value: Any, only: Only) -> bool:
-    """Whether a value is one of those that mean the same; a list of equal numbers is one number."""
+    """Tell whether a value is one of those with the same meaning; a list of equal numbers counts as one number."""
     plain = list(value) if isinstance(value, list | tuple) else value
     single = plain[0] if isinstance(plain, list) and plain and all(item == plain[0] for item in plain) else plain
     return any(same_value(given, allowed) for given in (plain, single) for allowed in only.values)
@@ -168,7 +168,7 @@ def _negative_axis(config: Configuration, _: int | None) -> bool:
 
 
 def _axis_before_the_last(config: Configuration, rank: int | None) -> bool:
-    """Whether a normalization is over an axis that is not the last of `rank`."""
+    """Tell whether a normalization uses an axis that is not the last of `rank`."""
     axis = config.get("axis")
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     return rank is not None and rank <= 4 and isinstance(axis, int) and axis % rank != rank - 1
@@ -189,7 +189,7 @@ def _strides_beyond_window(config: Configuration, _: int | None) -> bool:
     return any(s > w for s, w in zip(strides, window, strict=False))
 
 
-#: What depends on the value: classes, argument, whether it is wrong, what is, and on which backends.
+#: Faults that depend on a value: classes, argument, condition, fault, and backends.
 _BY_VALUE: tuple[
     tuple[tuple[str, ...], str, Callable[[Configuration, int | None], bool], str, tuple[str, ...]], ...
 ] = (

@@ -1,7 +1,7 @@
-"""Runs the plan of a layers artifact with Keras 2's layers, and freezes that into a graph with a point for each call.
+"""Runs the plan of a layers artifact with Keras 2's layers, and freezes it to a graph with a point for each call.
 
-tfjs-layers was written after Keras 2 and computes as it does; where that is not so, the plan has
-tfjs-layers's reading (defaults, ignored arguments) and `_LAYERS_OF_TFJS` its computation.
+tfjs-layers was written after Keras 2 and computes the same. For exceptions, the plan has tfjs-layers's reading
+(defaults, ignored arguments) and `_LAYERS_OF_TFJS` its computation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .weights import assign_weights, assigned
 
 
 def layers_graph(document: Document) -> ArtifactGraph:
-    """The artifact as a frozen graph. ArtifactFileError: damaged, or beyond what Keras 2's layers can compute."""
+    """Return the artifact as a frozen graph. ArtifactFileError: damaged, or unsupported by Keras 2's layers."""
     import tensorflow as tf
 
     from ...graphdef.freezing import frozen_graph
@@ -39,7 +39,7 @@ def layers_graph(document: Document) -> ArtifactGraph:
         function = tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
     except ArtifactFileError:
         raise
-    except Exception as error:  # whatever a layer says of a shape or an argument that it cannot take
+    except Exception as error:  # a layer may raise any error for an invalid shape or argument
         raise ArtifactFileError(
             f"Cannot run {document.file} with the layers of Keras 2: {_one_line(error)}."
         ) from error
@@ -60,7 +60,7 @@ def layers_graph(document: Document) -> ArtifactGraph:
 def _weight_names(
     function: Any, leaves: Sequence[tuple[str, Any]], taken: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, str]]:
-    """By node of the frozen graph: the name of the weight that became this constant, and its layer."""
+    """Map nodes of the frozen graph to the name of the weight that became this constant, and its layer."""
     nodes = {id(outer): inner.op.name for outer, inner in function.graph.captures}
     return {
         nodes[id(variable.handle)]: (weight, layer)
@@ -74,7 +74,7 @@ _RELU6_MAX = 6.0
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A value that was computed: the point's name, the layer, and the node of the graph that holds it."""
+    """A computed value: the point's name, the layer, and the node of the graph that holds it."""
 
     name: str
     layer: str
@@ -84,7 +84,7 @@ class _Mark:
 
 
 class _Program:
-    """Layers of Keras 2 and how they are called; tracing may run it more than once."""
+    """Layers of Keras 2 and their calls; tracing may run it more than once."""
 
     def __init__(self, document: Document, plan: ModelPlan) -> None:
         self._document = document
@@ -96,7 +96,7 @@ class _Program:
         self.outputs: list[str] = []
 
     def run(self, flat: Sequence[Any]) -> list[Any]:
-        """The values of all outputs, for symbolic inputs in order; `marks` has every value on the way."""
+        """Compute all outputs from symbolic inputs in order; `marks` has every value between."""
         self.marks = []
         values, names = self._run(self._plan, flat, list(self._plan.inputs), "")
         self.outputs = names
@@ -138,7 +138,7 @@ class _Program:
         training = {"training": False} if layer._call_spec.expects_training_arg else {}
         try:
             results = tf.nest.flatten(layer(tensors[0] if len(tensors) == 1 else tensors, **training))
-        except Exception as error:  # whatever Keras says of a shape or a type
+        except Exception as error:  # Keras may raise any error for a shape or a type
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
             raise ArtifactFileError(
                 f"Cannot run {self._document.file}: its layer {where!r} ({plan.class_name}) fails on {shapes}: "
@@ -160,13 +160,13 @@ class _Program:
 def _activation(plan: LayerPlan) -> str:
     if plan.class_name in ("ReLU", "Softmax"):
         return "relu6" if plan.config.get("max_value") == _RELU6_MAX else plan.class_name.lower()
-    recurrent = plan.class_name in ("LSTM", "GRU", "SimpleRNN")  # what leaves these is a product of activations
+    recurrent = plan.class_name in ("LSTM", "GRU", "SimpleRNN")  # the result of these is a product of activations
     activation = plan.config.get("activation")
     return activation if isinstance(activation, str) and not recurrent else ""
 
 
 def _plain_layer(point: Point) -> str:
-    """The name that the file has for the layer."""
+    """Return the layer's name in the file."""
     return (point.layer or point.name).rpartition("/")[2].partition("@")[0]
 
 
@@ -175,21 +175,21 @@ def _without_numbers(path: str) -> str:
 
 
 def make_layer(document: Document, plan: LayerPlan) -> Any:
-    """A Keras 2 layer that computes as tfjs-layers does; ArtifactFileError where Keras refuses an argument."""
+    """Make a Keras 2 layer that computes like tfjs-layers; ArtifactFileError if Keras rejects an argument."""
     tf_keras = import_tf_keras()
     try:
         with tf_keras.saving.custom_object_scope(_objects_of_tfjs()):
             return tf_keras.layers.deserialize(
                 {"class_name": plan.class_name, "config": dict(plan.config)}, use_legacy_format=True
             )
-    except Exception as error:  # whatever Keras says of an argument
+    except Exception as error:  # Keras may raise any error for an argument
         raise ArtifactFileError(
             f"Cannot build the layer {plan.name!r} ({plan.class_name}) of {document.file}: {_one_line(error)}."
         ) from error
 
 
 def _objects_of_tfjs() -> Mapping[str, Any]:
-    """Activations and layers that Keras 2 lacks under the name that tfjs-layers has, or computes otherwise."""
+    """Return activations and layers that Keras 2 lacks by tfjs-layers's name, or computes differently."""
     import tensorflow as tf
     import tf_keras
 
@@ -212,7 +212,7 @@ def _objects_of_tfjs() -> Mapping[str, Any]:
 
 
 def input_spec(document: Document, plan: LayerPlan) -> Any:
-    """The tf.TensorSpec of an InputLayer; ArtifactFileError where the file gives no shape."""
+    """Return the tf.TensorSpec of an InputLayer; ArtifactFileError if the file has no shape."""
     import tensorflow as tf
 
     shape = plan.config.get("batch_input_shape")
@@ -227,7 +227,7 @@ def input_spec(document: Document, plan: LayerPlan) -> Any:
 
 
 def _points(graph_def: Any, inputs: Mapping[str, str], marks: Iterable[_Mark]) -> tuple[Point, ...]:
-    """What each point reads is found in the graph: a mask may come from further back than the call says."""
+    """Return the points; their inputs are found in the graph, because a mask may come from an earlier layer."""
     nodes = {node.name: node for node in graph_def.node}
     marks = list(marks)
     named = {node_of(tensor): name for name, tensor in inputs.items()} | {mark.node: mark.name for mark in marks}

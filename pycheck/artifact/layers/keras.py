@@ -1,4 +1,4 @@
-"""Makes a Keras 2 model of a layers artifact, whose layers can be trained."""
+"""Makes a trainable Keras 2 model from a layers artifact."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .weights import assign_weights
 
 
 def layers_keras(document: Document) -> Any:
-    """A tf_keras functional model with the artifact's layers, names and weights.
+    """Make a tf_keras functional model with the artifact's layers, names and weights.
 
-    Regularizers and initializers of the file are left out, as whoever reads it for a prediction leaves them out.
-    ArtifactFileError: damaged, or with a model inside of the model, whose names would be lost.
+    Regularizers and initializers of the file are left out, as for a prediction. ArtifactFileError: damaged, or with a
+    nested model, whose names would be lost.
     """
     tf_keras = import_tf_keras()
     plan = read_plan(document)
@@ -40,7 +40,7 @@ def layers_keras(document: Document) -> Any:
         arguments = [values[ref] for ref in call.inputs]
         try:
             results = made[layer.name](arguments[0] if len(arguments) == 1 else arguments)
-        except Exception as error:  # whatever Keras says of a shape or a type
+        except Exception as error:  # Keras may raise any error for a shape or a type
             raise ArtifactFileError(f"Cannot call the layer {layer.name!r} of {document.file}: {error}.") from error
         for index, result in enumerate(results if isinstance(results, list | tuple) else [results]):
             values[call.layer, call.index, index] = result

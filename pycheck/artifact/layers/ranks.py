@@ -1,4 +1,4 @@
-"""How many axes the layers of a topology read, as far as their classes tell it without running them."""
+"""Infers how many axes the layers of a topology read, from their classes, without running them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEEPS = frozenset(
 
 
 def input_ranks(topology: Mapping[str, Any]) -> dict[str, int]:
-    """Axes of the first input by layer, the samples' axis counted; a layer of which it is not known is left out."""
+    """Return the number of axes of the first input by layer, including the sample axis; unknown ones are left out."""
     read: dict[str, int] = {}
     _follow(topology.get("model_config", topology), read)
     return read
@@ -42,7 +42,7 @@ def _follow(model: Any, read: dict[str, int]) -> None:
 
 
 def _first_source(layer: Mapping[str, Any]) -> str | None:
-    """The layer that is read first: ``[[["before", 0, 0, {}], ...]]`` in Keras 2's files."""
+    """Return the first layer that is read: ``[[["before", 0, 0, {}], ...]]`` in Keras 2's files."""
     nodes: Any = layer["inbound_nodes"]
     while isinstance(nodes, list) and nodes:
         nodes = nodes[0]
@@ -50,7 +50,7 @@ def _first_source(layer: Mapping[str, Any]) -> str | None:
 
 
 def _gives(kind: str, config: Mapping[str, Any], rank: int | None) -> int | None:
-    """How many axes a layer's result has; None where its class alone does not tell."""
+    """Return the number of axes of a layer's result; None if its class does not determine it."""
     if kind.startswith("Global") or kind == "Flatten":
         return None if config.get("keepdims") else 2
     if kind != "ConvLSTM2D" and (found := _SPATIAL.search(kind)):

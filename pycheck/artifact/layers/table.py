@@ -1,10 +1,9 @@
-"""Per Keras class: which arguments tfjs-layers reads alike, which must have one value, which do not matter.
+"""Lists by Keras class the arguments with the same meaning in tfjs-layers, with one valid value, or without effect.
 
-The converter takes from it how a layer becomes one of tfjs-layers, `layers_faults` what of a given artifact
-tfjs-layers computes differently, and `layers_topology` the value that an ignored argument acts as. In a conversion an
-argument that a rule does not mention is refused unless it has its default value: what nobody has compared is not
-supported. Read with tfjs-layers 4.22 src/layers/*.ts and Keras 3 and 2 side by side;
-tests/conversion_layers runs every entry through tfjs-layers.
+The converter uses it to convert a layer, `layers_faults` to find faults of a given artifact, and `layers_topology` to
+find the value that an ignored argument acts as. In a conversion, an argument that no rule mentions must have its
+default value, because its meaning was not compared. The table results from reading tfjs-layers 4.22 src/layers/*.ts
+and Keras 3 and 2 side by side; tests/conversion_layers runs every entry in tfjs-layers.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ CHANNELS_LAST = ("channels_last", None)
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """The values under which an argument means the same, and why others do not.
+    """The values with which an argument has the same meaning, and the reason why others do not.
 
-    `ignored` is whether tfjs-layers does not read it: whatever its value, the layer acts as with the first of `values`.
-    `masked` is whether it matters for tensors with a mask alone. `told` is False where an artifact that has another
-    value is right all the same, or has a finding of its own.
+    `ignored` says that tfjs-layers does not read it: the layer always acts as with the first of `values`. `masked`
+    says that it matters only for tensors with a mask. `told` is False if an artifact with a different value is right
+    nevertheless, or has its own finding.
     """
 
     values: tuple[Any, ...]
@@ -37,7 +36,7 @@ class Rule:
     """How one Keras class becomes the tfjs-layers class `target`.
 
     Attributes:
-        passed: Arguments with one meaning under one name.
+        passed: Arguments with the same name and meaning.
         renamed: Keras 3's or Keras 2's name of an argument -> tfjs-layers's.
         only: Arguments that tfjs-layers ignores or reads otherwise, but for some values; those that are
             in `passed` as well are handed on.
@@ -55,7 +54,7 @@ class Rule:
     cell: bool = False
 
 
-#: Arguments of every layer that play no part in inference, or that are handled for all alike.
+#: Arguments of every layer without an effect on inference, or with the same treatment for all layers.
 ALWAYS_IGNORED = frozenset(
     {"name", "trainable", "dtype", "autocast", "activity_regularizer", "batch_input_shape", "batch_shape",
      "input_shape", "build_config", "lora_rank", "lora_alpha", "quantization_config", "gptq_unquantized",
@@ -256,17 +255,17 @@ RULES: dict[str, Rule] = {
     ),
 }
 
-#: tfjs-layers classes that take integer tensors as Keras does; of Activation, the linear one.
+#: Classes of tfjs-layers that accept integer tensors as in Keras; of Activation, only the linear one.
 TARGETS_FOR_INTEGERS = frozenset(
     {"Activation", "Concatenate", "Embedding", "Flatten", "Permute", "RepeatVector", "Rescaling", "Reshape"}
 )
 
-#: Classes that tfjs-layers has and that no rewriting makes equal.
+#: Classes that tfjs-layers has, but that no rewrite makes equal.
 NOT_ALIKE = {
     "CategoryEncoding": "tfjs-layers's class reads its input synchronously, which WebGPU cannot do",
 }
 
-#: For the classes without a rule, the arguments that their rewriting looks at or may leave out.
+#: For classes without a rule, the arguments that their rewrite reads or may ignore.
 REWRITTEN: dict[str, tuple[str, ...]] = {
     "Bidirectional": ("layer", "backward_layer", "merge_mode"),
     "CenterCrop": ("height", "width", "data_format"),
@@ -289,7 +288,7 @@ REWRITTEN: dict[str, tuple[str, ...]] = {
     "ZeroPadding1D": ("padding", "data_format"),
 }  # fmt: skip
 
-#: Layers that hand their input on unchanged at inference and have no tfjs-layers class.
+#: Layers that return their input unchanged at inference and have no tfjs-layers class.
 IDENTITY_AT_INFERENCE = frozenset(
     {"ActivityRegularization", "Identity", "SpatialDropout2D", "SpatialDropout3D", "StochasticDepth",
      "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomElasticTransform",
@@ -299,13 +298,13 @@ IDENTITY_AT_INFERENCE = frozenset(
 )  # fmt: skip
 
 
-#: Layers with a tfjs-layers class that do something in training alone.
+#: Layers with a tfjs-layers class that have an effect only in training.
 _IDENTITY_WITH_A_CLASS = frozenset({"AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"})
 
-#: Arguments that a rule hands on and that are read in training alone.
+#: Arguments that a rule passes on and that only training reads.
 _READ_IN_TRAINING = frozenset({"momentum", "dropout", "recurrent_dropout"})
 
-#: Classes that tfjs-layers has and that compute differently there, whatever their arguments.
+#: Classes that tfjs-layers has, but that compute differently there for any arguments.
 SAMPLED_ELSEWHERE = {
     "CenterCrop": "tfjs-layers samples at other positions",
     "Resizing": "tfjs-layers samples at other positions (it aligns corners)",
@@ -313,7 +312,7 @@ SAMPLED_ELSEWHERE = {
 
 
 def only_arguments(class_name: str) -> Mapping[str, Only]:
-    """The arguments of a class of tfjs-layers that mean the same under some values alone."""
+    """Return the arguments of a tfjs-layers class that have the same meaning only for some values."""
     if class_name == "RNN":
         return _RECURRENT_ONLY
     rule = RULES.get(class_name.removesuffix("Cell"))
@@ -321,29 +320,29 @@ def only_arguments(class_name: str) -> Mapping[str, Only]:
 
 
 def ignored_arguments(class_name: str) -> Mapping[str, Any]:
-    """The arguments that tfjs-layers does not read, with the value that it acts as."""
+    """Return the arguments that tfjs-layers does not read, with the value that it acts as."""
     return {name: only.values[0] for name, only in only_arguments(class_name).items() if only.ignored}
 
 
 def is_identity_at_inference(class_name: str) -> bool:
-    """Whether a layer hands on what it reads, whatever its arguments."""
+    """Tell whether a layer returns its input unchanged, for any arguments."""
     return class_name in _IDENTITY_WITH_A_CLASS or class_name in IDENTITY_AT_INFERENCE
 
 
 def unused_at_inference(class_name: str) -> Set[str]:
-    """The arguments of a class that play no part in what it computes at inference."""
+    """Return the arguments of a class that do not change its result at inference."""
     rule = RULES.get(class_name.removesuffix("Cell"))
     of_class = rule.ignored if rule else _RECURRENT_IGNORED if class_name == "RNN" else ()
     return ALWAYS_IGNORED | _READ_IN_TRAINING | frozenset(of_class)
 
 
 def same_value(value: Any, other: Any) -> bool:
-    """Whether two values of an argument are equal; a truth value is no number."""
+    """Tell whether two values of an argument are equal; a boolean is never equal to a number."""
     return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
 def known_arguments(class_name: str) -> Set[str] | None:
-    """The arguments of a Keras class that somebody has compared; None for a class that is not supported."""
+    """Return the arguments of a Keras class whose meaning was compared; None for a class that is not supported."""
     if class_name in REWRITTEN:
         return frozenset(REWRITTEN[class_name])
     rule = RULES.get(class_name)

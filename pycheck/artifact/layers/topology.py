@@ -1,7 +1,7 @@
-"""Reads the topology of a layers artifact as tfjs-layers reads it: which layer is called on what, in which order.
+"""Reads the topology of a layers artifact as tfjs-layers does: the calls of layers, their inputs and their order.
 
-Nothing is built here. Classes and activations are those of tfjs-layers and no others, so that
-whoever builds the layers runs no code that the file names.
+No layer is built here. Only classes and activations of tfjs-layers are accepted, so that building the layers runs no
+code that the file names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .table import TRAINING_ONLY_SUFFIXES, ignored_arguments
 Ref = tuple[str, int, int]
 
 MODELS = frozenset({"Functional", "Model", "Sequential"})
-#: Classes of layers that tfjs-layers 4.22 registers and Keras 2 has too.
+#: Classes of layers that both tfjs-layers 4.22 and Keras 2 have.
 CLASSES = frozenset(
     {
         *("Activation", "Dense", "Dropout", "Embedding", "Flatten", "InputLayer", "Masking", "Permute", "RepeatVector"),
@@ -40,9 +40,9 @@ ACTIVATIONS = frozenset(
         *("sigmoid", "softmax", "softplus", "softsign", "swish", "tanh"),
     }
 )
-#: What Keras 3 and late Keras 2 add to configurations, and tfjs-layers does not read.
+#: Keys that Keras 3 and late Keras 2 add to configurations, and that tfjs-layers does not read.
 UNREAD = frozenset({"module", "registered_name", "build_config", "quantization_config", "optional", "autocast"})
-#: Defaults of tfjs-layers that are not Keras's.
+#: Defaults of tfjs-layers that differ from Keras's.
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "ConvLSTM2D": {"recurrent_activation": "hard_sigmoid"},
     "ConvLSTM2DCell": {"recurrent_activation": "hard_sigmoid"},
@@ -65,7 +65,7 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True)
 class CallPlan:
-    """One call of a layer; `index` is how others refer to it, `number` counts the layer's calls from 0."""
+    """One call of a layer; others refer to it by `index`, and `number` counts the layer's calls from 0."""
 
     layer: str
     index: int
@@ -75,7 +75,7 @@ class CallPlan:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """A model as calls in an order in which they can be made; `inputs` name InputLayers."""
+    """A model as calls in an order in which they can run; `inputs` name InputLayers."""
 
     layers: Mapping[str, LayerPlan]
     calls: tuple[CallPlan, ...]
@@ -85,7 +85,7 @@ class ModelPlan:
 
 
 def read_plan(document: Document) -> ModelPlan:
-    """The plan of a layers artifact; ArtifactFileError names what is damaged or what tfjs-layers does not have."""
+    """Return the plan of a layers artifact; ArtifactFileError names the damage, or the feature that TF.js lacks."""
     root = document.topology.get("model_config", document.topology)
     try:
         return _Reader(document).model(root)
@@ -127,7 +127,7 @@ class _Reader:
         return LayerPlan(name, class_name, config["config"])
 
     def _clean(self, entry: Mapping[str, Any], who: str, notes: list[str]) -> dict[str, Any]:
-        """A layer's class and configuration, without what plays no part, as tfjs-layers takes it."""
+        """Return a layer's class and configuration as tfjs-layers reads them, without keys that have no effect."""
         class_name = str(entry["class_name"])
         if class_name not in CLASSES:
             raise NotExecutableError(
@@ -177,10 +177,10 @@ class _Reader:
         return name
 
     def _calls(self, listed: Sequence[Mapping[str, Any]], plans: Mapping[str, LayerPlan]) -> tuple[CallPlan, ...]:
-        """Every call in the order in which tfjs-layers makes it, which also gives it its number.
+        """Return every call in the order in which tfjs-layers makes it, which also determines its number.
 
-        Container.fromConfig (tfjs-layers, container.ts) goes over the layers again and again; a call
-        that must wait goes behind the later calls of its layer.
+        Container.fromConfig (tfjs-layers, container.ts) iterates over the layers again and again; a call that must
+        wait goes after the later calls of its layer.
         """
         waiting = {
             name: [tuple(_refs(node)) for node in entry.get("inbound_nodes") or ()]
@@ -209,9 +209,9 @@ class _Reader:
 
 
 def _first_indices(plans: Mapping[str, LayerPlan], refs: Sequence[Ref]) -> dict[str, int]:
-    """The index of each layer's first call: 1 for a model, whose 0 is what it was when it was made.
+    """Return the index of each layer's first call: 1 for a model, because its own creation is call 0.
 
-    Some writers count a model's calls from 0 all the same.
+    Some writers nevertheless count a model's calls from 0.
     """
     used: dict[str, set[int]] = {}
     for name, index, _ in refs:
@@ -220,7 +220,7 @@ def _first_indices(plans: Mapping[str, LayerPlan], refs: Sequence[Ref]) -> dict[
 
 
 def _sequential(plans: Mapping[str, LayerPlan], notes: tuple[str, ...]) -> ModelPlan:
-    """A chain; where no InputLayer stands first, the first layer's own shape makes one."""
+    """Return a chain of layers; if it has no InputLayer, the first layer's shape makes one."""
     layers = dict(plans)
     names = list(plans)
     first = plans[names[0]]
@@ -243,7 +243,7 @@ def _input_dtype(first: LayerPlan) -> str:
 
 
 def _refs(entries: Any) -> Iterator[Ref]:
-    """References of input_layers and output_layers, of which a single one may lie flat."""
+    """Return the references of input_layers and output_layers; a single one may be a flat list."""
     if isinstance(entries, Mapping):
         entries = list(entries.values())
     for entry in [entries] if entries and isinstance(entries[0], str) else entries:

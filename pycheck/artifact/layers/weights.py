@@ -1,4 +1,4 @@
-"""Gives the weights of a layers artifact to the layers, by the names under which tfjs-layers looks for them."""
+"""Assigns the weights of a layers artifact to the layers, by the names that tfjs-layers reads."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ...errors import ArtifactFileError
 from ..document import Document
 from ..weights import Array
 
-#: Attributes of a layer that hold other layers with weights of their own: wrappers and recurrent layers.
+#: Attributes of a layer that hold layers with weights: of wrappers and recurrent layers.
 _PARTS = ("forward_layer", "backward_layer", "layer", "cell", "cells")
 
 
 def assign_weights(
     document: Document, layers: Sequence[tuple[str, Any]], weights: Mapping[str, Array]
 ) -> dict[str, list[str]]:
-    """Set every variable of `layers` (artifact name, tf_keras layer) from `weights`; returns which each layer took.
+    """Set every variable of `layers` (artifact name, tf_keras layer) from `weights`; return the weights of each layer.
 
-    A weight is named ``layer/kernel``; later writers put the cell or the wrapped layer, and the wrapper or the
-    model, between or before (``model/bidirectional/forward_lstm/lstm_cell/kernel``). tfjs-layers takes the last
-    part and the layer's name, and so does this; the nearest name wins, then the order of the manifest.
+    A weight is named ``layer/kernel``. Later writers put the cell or the wrapped layer, and the wrapper or the model,
+    between or before (``model/bidirectional/forward_lstm/lstm_cell/kernel``). tfjs-layers reads the last part and the
+    layer's name, and so does this function; the nearest name wins, then the order of the manifest.
 
-    ArtifactFileError: a layer's weight is missing or has another shape.
+    ArtifactFileError: a layer's weight is missing or has a different shape.
     """
     unused = dict(weights)
     taken: dict[str, list[str]] = {}
@@ -41,7 +41,7 @@ def assign_weights(
 
 
 def assigned(layers: Sequence[tuple[str, Any]], taken: Mapping[str, Sequence[str]]) -> Iterator[tuple[Any, str, str]]:
-    """Each variable, its layer and the weight that it was given; `taken` is what `assign_weights` returned."""
+    """Return each variable, its layer and its weight; `taken` is the result of `assign_weights`."""
     names = {layer: iter(weights) for layer, weights in taken.items()}
     for name, layer in layers:
         for _, _, variable in _variables(name, layer):
@@ -49,7 +49,7 @@ def assigned(layers: Sequence[tuple[str, Any]], taken: Mapping[str, Sequence[str
 
 
 def _variables(name: str, layer: Any) -> Iterator[tuple[str, int, Any]]:
-    """Each variable with the name of the part that has it, and its position within that part."""
+    """Yield each variable with the name of the part that has it, and its position within that part."""
     parts = [part for key in _PARTS if (part := getattr(layer, key, None)) is not None]
     inner = [item for part in parts for item in (part if isinstance(part, list | tuple) else [part])]
     if not inner or not any(getattr(item, "weights", None) for item in inner):
@@ -62,7 +62,7 @@ def _variables(name: str, layer: Any) -> Iterator[tuple[str, int, Any]]:
 
 
 def _of_other_shape(weights: Mapping[str, Array], owner: str, layer: str, variable: Any) -> str:
-    """A clause that names the weight of this layer and this name, if only its shape is wrong."""
+    """Return a clause about a weight with this layer and name, if only its shape is wrong."""
     for name, value in weights.items():
         *path, last = name.split("/")
         if last == _last(variable.name) and _nearness(path, owner, layer) is not None:
@@ -83,7 +83,7 @@ def _find(weights: Mapping[str, Array], owner: str, layer: str, variable: Any, p
 
 
 def _nearness(path: Sequence[str], owner: str, layer: str) -> int | None:
-    """How far the part's name is from the weight's, less the better; None where neither name is on the path."""
+    """Return how far the part's name is from the weight's; None if neither name is on the path."""
     for name, penalty in ((owner, 0), (layer, 100)):
         if name in path:
             behind = len(path) - 1 - (len(path) - 1 - list(reversed(path)).index(name))

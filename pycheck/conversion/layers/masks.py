@@ -113,7 +113,7 @@ class MaskTracker:
             self._keras[call.outputs[0]] = result
 
     def stand_in(self, call: Call, outputs: Sequence[Ref]) -> None:
-        """Give what stands in for a refused call Keras's masks, so that no layer behind is blamed for their absence."""
+        """Give the placeholder for a rejected call Keras's masks, so that later layers are not rejected for none."""
         self.follow_keras(call, call.data())
         for value, ref in zip(call.outputs, outputs, strict=True):
             if value in self._keras:

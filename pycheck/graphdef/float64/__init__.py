@@ -1,1 +1,1 @@
-"""Rewrites a float32 graph into one that truly computes in float64."""
+"""Rewrites a float32 graph so that it computes in float64."""

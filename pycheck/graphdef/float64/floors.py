@@ -1,7 +1,7 @@
-"""Which tensors of a graph that was promoted to float64 still depend on what ran in float32.
+"""Finds tensors of a promoted graph that still depend on operations in float32.
 
-Such a tensor has float32's rounding in its reference: the difference of float32 to it is no measure of what
-float32 costs. A decision (an index, a comparison, a kept box) is not a matter of rounding and ends the trail.
+The reference of such a tensor has float32's rounding. Its difference from float32 does not measure the error of
+float32. A decision (an index, a comparison, a kept box) does not depend on rounding and ends the dependency.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def behind_float32(graph_def: GraphDef, tensors: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Of `tensors` (names to tensors of a promoted graph) those behind operations in float32, with these operations."""
+    """Return those of `tensors` that depend on float32 operations, with these operations.
+
+    `tensors` maps names to tensors of a promoted graph.
+    """
     trail = _Trail(graph_def)
     found = {name: trail.of(ref) for name, ref in tensors.items()}
     return {name: tuple(sorted(operations)) for name, operations in found.items() if operations}
@@ -43,7 +46,7 @@ def float32_notes(in_float32: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def ran_in_float32(graph_def: GraphDef, tensors: Mapping[str, str]) -> frozenset[str]:
-    """Of `tensors` those that a node gives which itself runs in float32."""
+    """Return those of `tensors` whose own node runs in float32."""
     nodes = {node.name for node in graph_def.node if IN_FLOAT32 in node.attr}
     return frozenset(name for name, ref in tensors.items() if node_of(ref) in nodes)
 
@@ -56,7 +59,7 @@ class _Trail:
         self._reached: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 
     def of(self, ref: str) -> frozenset[str]:
-        """The operations behind a tensor."""
+        """Return the float32 operations that a tensor depends on."""
         start = node_of(ref)
         for name in self._in_order(start):
             self._reached[name] = self._reach(self._nodes[name])
@@ -64,7 +67,7 @@ class _Trail:
         return floats if _is_float(self._nodes[start], index_of(ref)) else others
 
     def _in_order(self, start: str) -> Iterable[str]:
-        """Every node that `start` reads, and itself, operands first; those that are known already are left out."""
+        """Return every node that `start` depends on, and itself, operands first, without nodes already known."""
         pending, seen = [(start, False)], set[str]()
         while pending:
             name, is_ready = pending.pop()
@@ -76,12 +79,12 @@ class _Trail:
                 pending += [(node_of(ref), False) for ref in _data(self._nodes[name])]
 
     def _reach(self, node: NodeDef) -> tuple[frozenset[str], frozenset[str]]:
-        """What is behind a node's floating-point outputs, and what behind its others."""
+        """Return the float32 operations for a node's floating-point outputs, and for its other outputs."""
         floats = self._marks([node])
         others = self._marks([node]) if node.op == "Cast" else _NOTHING
         for ref in _data(node):
             source = node_of(ref)
-            if source in self._reached:  # not so in a loop of TensorFlow 1, whose merge is met before its end
+            if source in self._reached:  # except in a loop of TensorFlow 1, whose merge comes before its end
                 is_float = _is_float(self._nodes[source], index_of(ref))
                 behind = self._reached[source][0 if is_float else 1]
                 floats |= behind
@@ -89,7 +92,7 @@ class _Trail:
         return floats, others
 
     def _marks(self, nodes: Sequence[NodeDef]) -> frozenset[str]:
-        """Operations that run in float32 in these nodes or in the functions that they call."""
+        """Return operations that run in float32 in these nodes or in the functions that they call."""
         found = _NOTHING
         for node in nodes:
             if IN_FLOAT32 in node.attr:
@@ -104,7 +107,7 @@ class _Trail:
 
     def _in_function(self, name: str) -> frozenset[str]:
         if name not in self._inside:
-            self._inside[name] = _NOTHING  # a function that calls itself adds nothing by that
+            self._inside[name] = _NOTHING  # a recursive call adds no operations
             self._inside[name] = self._marks(self._bodies.get(name, ()))
         return self._inside[name]
 
@@ -114,7 +117,7 @@ def _data(node: NodeDef) -> list[str]:
 
 
 def _is_float(node: NodeDef, index: int) -> bool:
-    """Whether an output holds numbers that round; of what is not known (variants, resources) that is assumed."""
+    """Tell whether an output is a floating-point number; True if its type is not known (variants, resources)."""
     if not is_known(node.op):
         return True
     types = output_types(node.op, full_attrs(node))

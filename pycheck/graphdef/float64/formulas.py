@@ -1,7 +1,7 @@
-"""In float64 primitives, the operations for which TensorFlow's CPU has no float64 kernel.
+"""Computes operations for which TensorFlow's CPU has no float64 kernel with other float64 operations.
 
-Each formula takes the node's attributes and its inputs, all in the promoted types, and
-gives all of the node's outputs. They follow the CPU kernels in tensorflow/core/kernels.
+Each formula takes the node's attributes and its inputs, all in the promoted types, and returns all of the node's
+outputs. The formulas follow the CPU kernels in tensorflow/core/kernels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Formula = Callable[..., list[Tensor]]
 def _fused_batch_norm(
     attrs: Attrs, x: Tensor, scale: Tensor, offset: Tensor, mean: Tensor, var: Tensor
 ) -> list[Tensor]:
-    """fused_batch_norm_op.cc; `x` may be half while the statistics are float32, so float64 here."""
+    """Compute fused_batch_norm_op.cc; `x` may be half while the statistics are float32, so float64 here."""
     layout = attrs["data_format"].s.decode()
     channel_axis = layout.index("C")
     value = tf.cast(x, tf.float64)
@@ -57,7 +57,7 @@ def _fused_batch_norm_v3(attrs: Attrs, *inputs: Tensor) -> list[Tensor]:
 
 
 def _local_response_normalization(attrs: Attrs, x: Tensor) -> list[Tensor]:
-    """lrn_op.cc: x / (bias + alpha * sum of squares over 2 * radius + 1 channels) ** beta."""
+    """Compute lrn_op.cc: x / (bias + alpha * sum of squares over 2 * radius + 1 channels) ** beta."""
     radius, channels = attrs["depth_radius"].i, tf.shape(x)[3]
     squares = tf.pad(tf.square(x), [[0, 0], [0, 0], [0, 0], [radius, radius]])
     sums = tf.add_n([squares[..., shift : shift + channels] for shift in range(2 * radius + 1)])
@@ -65,7 +65,7 @@ def _local_response_normalization(attrs: Attrs, x: Tensor) -> list[Tensor]:
 
 
 def _resize_bilinear(attrs: Attrs, images: Tensor, size: Tensor) -> list[Tensor]:
-    """resize_bilinear_op.cc, with the source coordinates in float64 too."""
+    """Compute resize_bilinear_op.cc, with the source coordinates in float64 too."""
     value = tf.cast(images, tf.float64)
     top, bottom, y_lerp = _interpolation(attrs, tf.shape(images)[1], size[0])
     left, right, x_lerp = _interpolation(attrs, tf.shape(images)[2], size[1])
@@ -81,7 +81,7 @@ def _resize_bilinear(attrs: Attrs, images: Tensor, size: Tensor) -> list[Tensor]
 
 
 def _interpolation(attrs: Attrs, in_size: Tensor, out_size: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each output position the two source indices and the weight of the second (image_resizer_state.h)."""
+    """Return for each output position the two source indices and the weight of the second (image_resizer_state.h)."""
     source, target = tf.cast(in_size, tf.float64), tf.cast(out_size, tf.float64)
     step = source / target
     if attrs["align_corners"].b:
@@ -95,9 +95,9 @@ def _interpolation(attrs: Attrs, in_size: Tensor, out_size: Tensor) -> tuple[Ten
 
 
 def _pool_3d(pool_2d: Callable[..., Tensor]) -> Formula:
-    """A 3D pool as a 2D pool over height and width, then one over depth.
+    """Compute a 3D pool as a 2D pool over height and width, then one over depth.
 
-    Maxima compose. So do means: padding is left out of the count, and counts of a box are products.
+    This is exact for maxima, and also for means: padding is not counted, and counts of a box are products.
     """
 
     def formula(attrs: Attrs, x: Tensor) -> list[Tensor]:
@@ -133,7 +133,7 @@ def _fused_mat_mul(attrs: Attrs, a: Tensor, b: Tensor, *args: Tensor) -> list[Te
 
 
 def _sparse_mat_mul(attrs: Attrs, a: Tensor, b: Tensor) -> list[Tensor]:
-    """A product of matrices that are mostly zeros."""
+    """Compute a product of matrices that are mostly zeros."""
     a, b = tf.cast(a, tf.float64), tf.cast(b, tf.float64)
     return [tf.linalg.matmul(a, b, transpose_a=attrs["transpose_a"].b, transpose_b=attrs["transpose_b"].b)]
 
@@ -151,7 +151,7 @@ def _fused_depthwise_conv(attrs: Attrs, x: Tensor, kernel: Tensor, *args: Tensor
 
 
 def _fused_tail(attrs: Attrs, value: Tensor, args: tuple[Tensor, ...]) -> Tensor:
-    """What Grappler's remapper fused behind a matmul or convolution: a bias, then an activation."""
+    """Apply the operations that Grappler's remapper fused after a matmul or convolution: a bias, then an activation."""
     activations: dict[str, Callable[[Tensor], Tensor]] = {
         "Elu": tf.nn.elu,
         "GeluApproximate": lambda x: tf.nn.gelu(x, approximate=True),
@@ -167,7 +167,7 @@ def _fused_tail(attrs: Attrs, value: Tensor, args: tuple[Tensor, ...]) -> Tensor
     return value
 
 
-#: By operation. FusedBatchNorm and V2 give five outputs, V3 one more.
+#: The formulas by operation. FusedBatchNorm and V2 have five outputs, V3 has six.
 FORMULAS: Mapping[str, Formula] = {
     "AdjustContrastv2": adjust_contrast,
     "AvgPool3D": _pool_3d(_avg_pool_2d),

@@ -1,6 +1,6 @@
-"""Operations whose CPU kernels take channels last alone, computed between transposes where a graph has channels first.
+"""Computes operations whose CPU kernels support only channels last, with transposes if a graph has channels first.
 
-TensorFlow's float32 kernels of oneDNN take either; those for float64 refuse channels first when they run.
+TensorFlow's float32 kernels of oneDNN support both; the float64 kernels reject channels first when they run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..internals import op_def_registry
 Attrs = Mapping[str, Any]  # name to tensorflow AttrValue
 Tensor = Any
 
-#: By operation, its inputs that have the layout, and those that are sizes in its order.
+#: By operation, the inputs in the layout, and the inputs with sizes in the order of the layout.
 _LAID_OUT: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "AvgPool": (("value",), ()),
     "Conv2D": (("input",), ()),
@@ -29,18 +29,18 @@ _LAID_OUT: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "MaxPoolV2": (("input",), ("ksize", "strides")),
     "SpaceToDepth": (("input",), ()),
 }
-#: Attributes with a number for each axis, or two.
+#: Attributes with one or two numbers for each axis.
 _BY_AXIS = ("dilations", "explicit_paddings", "ksize", "strides")
 _LAST = {"NCHW": "NHWC", "NCDHW": "NDHWC"}
 
 
 def needs_transposes(op: str, attrs: Attrs) -> bool:
-    """Whether the node has its channels first and no float64 kernel for that."""
+    """Tell whether the node has channels first and no float64 kernel for that."""
     return op in _LAID_OUT and attrs["data_format"].s.decode() in _LAST
 
 
 def channels_last(op: str, attrs: Attrs, inputs: tuple[Tensor, ...]) -> list[Tensor]:
-    """The one output of the node, computed with channels last."""
+    """Return the one output of the node, computed with channels last."""
     layout = attrs["data_format"].s.decode()
     to_last = [layout.index(axis) for axis in _LAST[layout]]
     images, sizes = _LAID_OUT[op]
@@ -59,7 +59,7 @@ def channels_last(op: str, attrs: Attrs, inputs: tuple[Tensor, ...]) -> list[Ten
 
 
 def _value(name: str, value: Any, to_last: list[int]) -> Any:
-    """An attribute in Python, its axes in the order of channels last."""
+    """Return an attribute in Python, with its axes in the order of channels last."""
     kind = value.WhichOneof("value")
     if kind != "list":
         return value.s.decode() if kind == "s" else getattr(value, kind)

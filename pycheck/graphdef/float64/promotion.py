@@ -1,14 +1,13 @@
-"""Rewrite a float32 graph into one that truly computes in float64.
+"""Rewrites a float32 graph so that it computes in float64.
 
-Every float type of every node, function and constant becomes float64 (complex64 becomes
-complex128), and constants keep their exact values, so that what is left of the difference
-to the given graph is rounding alone. So half floats and bfloat16 go as well: what they cost
-the model in Python is its noise floor, and a browser, which computes them in float32, errs less.
-Integers stay as they are.
+Every float type of every node, function and constant becomes float64 (complex64 becomes complex128), and constants
+keep their exact values. The difference to the given graph is therefore only rounding. This includes half floats and
+bfloat16: their error in Python is the model's noise floor, and a browser, which computes in float32, has a smaller
+error. Integers stay unchanged.
 
-Where TensorFlow's CPU has no float64 kernel, the operation is computed by its formula in
-float64 (float64_formulas) or, where there is none, in float32 between two casts; the notes
-say which and how often, and the nodes are marked (`float64_floors`).
+If TensorFlow's CPU has no float64 kernel, the operation is computed by its formula in float64 (formulas.py) or,
+without a formula, in float32 between two casts. The notes name and count these operations, and the nodes are marked
+(floors.py).
 """
 
 from __future__ import annotations
@@ -47,26 +46,23 @@ _IN_FLOAT32 = "no float64 kernel, ran in float32"
 _SAME_BITS = "kept in float32, because it reads the bits of float32"
 _SAME_NUMBERS = "kept in float32, to draw the same random numbers"
 _UNKNOWN = "unknown to TensorFlow, unchanged"
-_CHANNELS_LAST = "float64 kernel for channels last, between transposes"  # exact; nothing to tell
-_TOKENS = (
-    "float64 kernel, with float32 inputs and outputs that only set its order"  # TensorArray's flow; nothing to tell
-)
+_CHANNELS_LAST = "float64 kernel for channels last, between transposes"  # exact; needs no note
+_TOKENS = "float64 kernel, with float32 inputs and outputs that only set its order"  # TensorArray's flow; needs no note
 _UNTOLD = (_TOKENS, _CHANNELS_LAST)
 
-#: Operations that hand on values of a table as they are: float32 costs them nothing.
+#: Operations that return values of a table unchanged, so that float32 has no rounding error.
 _TABLES = ("HashTable", "LookupTable", "InitializeTable")
 
 _PROTO_LIMIT_BYTES = 2**31 - 1
-#: Function attributes by which Grappler would swap a function for a fused float32 one.
+#: Function attributes by which Grappler would replace a function by a fused float32 one.
 _SWAP_ATTRS = ("api_implements", "api_preferred_device")
 
 
 def to_float64(graph_def: GraphDef) -> tuple[GraphDef, tuple[str, ...]]:
-    """`graph_def` computing in float64, and what a reader should know of it.
+    """Return `graph_def` in float64, and notes for the report.
 
-    Names of nodes and tensors stay valid; float32 placeholders and results are float64.
-    The graph is to hold no variables. ValueError when the constants, doubled, would not fit
-    into a graph (2 GiB).
+    Names of nodes and tensors stay valid; float32 placeholders and results become float64. The graph must not have
+    variables. ValueError if the constants, doubled, exceed the size of a graph (2 GiB).
     """
     result = type(graph_def)()
     result.CopyFrom(graph_def)
@@ -82,7 +78,7 @@ def to_float64(graph_def: GraphDef) -> tuple[GraphDef, tuple[str, ...]]:
 
 
 class _Promotion:
-    """One rewrite: the functions it adds and the count of what it did, by operation and treatment."""
+    """One rewrite: the functions it adds, and the counts of rewrites by operation and treatment."""
 
     def __init__(self, functions: set[str]) -> None:
         self._functions = functions
@@ -108,7 +104,7 @@ class _Promotion:
             function.ret[name] = renamed(ref)
 
     def convert_nodes(self, nodes: Any, in_function: bool) -> Callable[[str], str]:
-        """Convert in place; returns how to refer, from inside the same function body, to what was replaced."""
+        """Convert in place; return the references, within the same function body, to the replaced nodes."""
         original = {node.name: (node.op, full_attrs(node)) for node in nodes if in_function and is_known(node.op)}
         replaced = {node.name for node in nodes if self._convert_node(node)}
 
@@ -123,7 +119,7 @@ class _Promotion:
         return renamed
 
     def _convert_node(self, node: NodeDef) -> bool:
-        """Promote the node; True when it became a call of a function instead."""
+        """Promote the node; return True if it became a call of a function."""
         if not is_known(node.op):
             if node.op not in self._functions:
                 self._counts[node.op, _UNKNOWN] += 1
@@ -142,12 +138,12 @@ class _Promotion:
         return True
 
     def _call_instead(self, node: NodeDef, attrs: Mapping[str, Any], treatment: str) -> None:
-        """Turn the node into a call of a function with promoted types, under the same name."""
+        """Turn the node into a call of a function with promoted types, with the same name."""
         types_in = [promote(dtype) for dtype in input_types(node.op, attrs)]
         types_out = [promote(dtype) for dtype in output_types(node.op, attrs)]
         plain = _plain_node(node, attrs)
         stateful = is_stateful(node.op)
-        plain.name = node.name if stateful else ""  # equal nodes, also of other graphs, share a function
+        plain.name = node.name if stateful else ""  # equal nodes share a function, also those of other graphs
         name = f"float64_{node.op}_{digest(plain)}"
         if name not in self.added:
             if treatment in (_BY_FORMULA, _CHANNELS_LAST):
@@ -170,7 +166,7 @@ class _Promotion:
 
 
 def _treatment(op: str, attrs: Mapping[str, Any]) -> str | None:
-    """How to compute `op` in float64: None for its own float64 kernel."""
+    """Choose how to compute `op` in float64: None for its own float64 kernel."""
     if op == "Bitcast":
         return _SAME_BITS
     if any(word in op for word in ("Random", "TruncatedNormal", "Multinomial")):
@@ -187,7 +183,7 @@ def _treatment(op: str, attrs: Mapping[str, Any]) -> str | None:
 
 
 def _promoted_value(value: Any) -> Any:
-    """A tensor attribute in the promoted type; the conversion in NumPy is exact, denormals included."""
+    """Convert a tensor attribute to the promoted type; the conversion in NumPy is exact, also for denormals."""
     if promote(value.tensor.dtype) == value.tensor.dtype:
         return value
     array = tensor_util.MakeNdarray(value.tensor)
@@ -196,7 +192,7 @@ def _promoted_value(value: Any) -> Any:
 
 
 def _plain_node(node: NodeDef, attrs: Mapping[str, Any]) -> NodeDef:
-    """The node without name, device and inputs, its defaults filled in: what its function depends on."""
+    """Return the node without name, device and inputs, with defaults filled in: its function depends on these."""
     plain = node_def_pb2.NodeDef(op=node.op)
     for name, value in attrs.items():
         plain.attr[name].CopyFrom(value)
@@ -217,7 +213,7 @@ def _formula_function(name: str, op: str, attrs: Mapping[str, Any], treatment: s
 
 
 def _between_casts(name: str, op: str, attrs: Mapping[str, Any], promoted: bool) -> FunctionDef:
-    """A function of promoted types around `op`, which itself has promoted attributes or its own."""
+    """Make a function of promoted types around `op`, which itself has promoted attributes or its own."""
     function = function_pb2.FunctionDef()
     function.signature.name = name
     inner_attrs = promoted_attrs(attrs) if promoted else attrs
@@ -235,7 +231,7 @@ def _between_casts(name: str, op: str, attrs: Mapping[str, Any], promoted: bool)
 
 
 def _cast(function: FunctionDef, ref: str, source: int, target: int) -> str:
-    """A reference to `ref` in type `target`, through a new Cast node where that differs."""
+    """Return a reference to `ref` in type `target`, through a new Cast node if the type differs."""
     if source == target:
         return ref
     node = function.node_def.add(name=f"cast_{len(function.node_def)}", op="Cast", input=[ref])
@@ -244,7 +240,7 @@ def _cast(function: FunctionDef, ref: str, source: int, target: int) -> str:
 
 
 def _output_refs(op: str, attrs: Mapping[str, Any], name: str) -> list[str]:
-    """How a function body refers to each output of its node `name`."""
+    """Return the references of a function body to each output of its node `name`."""
     from ..internals import op_def_registry
 
     refs: list[str] = []

@@ -1,9 +1,9 @@
-"""In float64 primitives, the operations that resample images, for which TensorFlow's CPU computes in float32 only.
+"""Computes operations that resample images with float64 operations, because TensorFlow's CPU has only float32.
 
-Values and interpolation weights are float64. A decision that jumps (inside or outside of the image, which of two
-pixels is nearer, which entry of a table) is made from coordinates in float32, in the kernel's own order of
-operations: in another precision it would be another function, not a more exact one. Each of these operations is
-float64 arithmetic, rounded (`_single`): Grappler reorders what is float32 throughout.
+Values and interpolation weights are float64. A decision that jumps (inside or outside of the image, the nearer of two
+pixels, the entry of a table) is made from coordinates in float32, in the kernel's own order of operations. In a
+different precision it would be a different function, not a more exact one. Each of these operations is float64
+arithmetic that is rounded (`_single`), because Grappler reorders operations in float32.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BICUBIC_TABLE_SIZE = 1 << 10
 
 
 def crop_and_resize(attrs: Attrs, image: Tensor, boxes: Tensor, box_index: Tensor, crop_size: Tensor) -> list[Tensor]:
-    """crop_and_resize_op.cc: each box, in shares of the image's extent, sampled at `crop_size` points per axis."""
+    """Compute crop_and_resize_op.cc: each box, in shares of the image, is sampled at `crop_size` points per axis."""
     value = tf.cast(image, tf.float64)
     sides = [tf.cast(tf.shape(image)[1 + axis], tf.int32) for axis in (0, 1)]
     spans = [(boxes[:, axis], boxes[:, axis + 2], sides[axis], crop_size[axis]) for axis in (0, 1)]
@@ -30,7 +30,7 @@ def crop_and_resize(attrs: Attrs, image: Tensor, boxes: Tensor, box_index: Tenso
     inside = [(at >= 0) & (at <= tf.cast(side - 1, tf.float64)) for at, side in zip(decided, sides, strict=True)]
 
     def pixels(y: Tensor, x: Tensor) -> Tensor:
-        """Values at rows `y` (boxes, height) and columns `x` (boxes, width)."""
+        """Return values at rows `y` (boxes, height) and columns `x` (boxes, width)."""
         zeros = tf.zeros_like(y[:, :, None] + x[:, None, :])
         index = tf.stack([box_index[:, None, None] + zeros, y[:, :, None] + zeros, x[:, None, :] + zeros], -1)
         return tf.gather_nd(value, index)
@@ -56,7 +56,7 @@ def crop_and_resize(attrs: Attrs, image: Tensor, boxes: Tensor, box_index: Tenso
 
 
 def _crop_positions(first: Tensor, last: Tensor, side: Tensor, count: Tensor, rounding: Rounding) -> Tensor:
-    """Source coordinates along one axis, (boxes, count)."""
+    """Return source coordinates along one axis, (boxes, count)."""
     first, last, span = rounding(first), rounding(last), tf.cast(side - 1, tf.float64)
     step = rounding(rounding(rounding(last - first) * span) / tf.cast(tf.maximum(count - 1, 1), tf.float64))
     places = tf.cast(tf.range(count), tf.float64)
@@ -65,23 +65,23 @@ def _crop_positions(first: Tensor, last: Tensor, side: Tensor, count: Tensor, ro
 
 
 def _single(value: Tensor) -> Tensor:
-    """What float32 makes of a float64; after one operation on two float32 that is the operation in float32."""
+    """Round a float64 to float32; after one operation on two float32 numbers, this equals the operation in float32."""
     return tf.cast(tf.cast(value, tf.float32), tf.float64)
 
 
 def _between(position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The pixels on either side of a position, and the weight of the second."""
+    """Return the pixels on either side of a position, and the weight of the second."""
     low = tf.floor(position)
     return tf.cast(low, tf.int32), tf.cast(tf.math.ceil(position), tf.int32), position - low
 
 
 def _round_half_away(position: Tensor) -> Tensor:
-    """C's roundf."""
+    """Round like C's roundf."""
     return tf.sign(position) * tf.floor(tf.abs(position) + 0.5)
 
 
 def resize_bicubic(attrs: Attrs, images: Tensor, size: Tensor) -> list[Tensor]:
-    """resize_bicubic_op.cc, which looks weights up at 1025 phases: these phases, with exact weights."""
+    """Compute resize_bicubic_op.cc, which has weights at 1025 phases: the same phases, with exact weights."""
     value = tf.cast(images, tf.float64)
     for axis in (1, 2):
         indices, weights = _bicubic_taps(attrs, tf.shape(images)[axis], size[axis - 1])
@@ -93,7 +93,7 @@ def resize_bicubic(attrs: Attrs, images: Tensor, size: Tensor) -> list[Tensor]:
 
 
 def _bicubic_taps(attrs: Attrs, in_size: Tensor, out_size: Tensor) -> tuple[Tensor, Tensor]:
-    """For each output position four source indices and their weights, both (4, positions)."""
+    """Return for each output position four source indices and their weights, both (4, positions)."""
     source, target = tf.cast(in_size, tf.float64), tf.cast(out_size, tf.float64)
     step = _single(source / target)
     if attrs["align_corners"].b:
@@ -114,7 +114,7 @@ def _bicubic_taps(attrs: Attrs, in_size: Tensor, out_size: Tensor) -> tuple[Tens
     weights = tf.stack([far(phase + 1), near(phase), near(1 - phase), far(2 - phase)])
     wanted = tf.cast(base, tf.int32) + tf.constant([[-1], [0], [1], [2]])
     indices = tf.clip_by_value(wanted, 0, in_size - 1)
-    if centered:  # what lies outside has no weight, and the rest adds up to 1
+    if centered:  # positions outside have no weight, and the rest adds up to 1
         weights = tf.where(indices == wanted, weights, tf.zeros([], tf.float64))
         weights /= tf.reduce_sum(weights, 0)
     return indices, weights
@@ -123,7 +123,7 @@ def _bicubic_taps(attrs: Attrs, in_size: Tensor, out_size: Tensor) -> tuple[Tens
 def project_image(
     attrs: Attrs, images: Tensor, transforms: Tensor, size: Tensor, fill: Tensor | None = None
 ) -> list[Tensor]:
-    """image_ops.h: a projective transform, whose eight numbers map output to input coordinates."""
+    """Compute image_ops.h: a projective transform, whose eight numbers map output to input coordinates."""
     value = tf.cast(images, tf.float64)
     filling = tf.zeros([], tf.float64) if fill is None else tf.cast(fill, tf.float64)
     nearest, mode = attrs["interpolation"].s == b"NEAREST", attrs["fill_mode"].s.decode() or "CONSTANT"
@@ -151,7 +151,7 @@ def project_image(
 
 
 def _project(transforms: Tensor, size: Tensor, rounding: Rounding) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Input coordinates (y, x), each (1 or batch, height, width), and where there are any."""
+    """Return input coordinates (y, x), each (1 or batch, height, width), and where they are defined."""
     t = [tf.cast(number, tf.float64)[:, None, None] for number in tf.unstack(transforms, num=8, axis=1)]
     y = tf.cast(tf.range(size[0]), tf.float64)[None, :, None]
     x = tf.cast(tf.range(size[1]), tf.float64)[None, None, :]
@@ -165,7 +165,7 @@ def _project(transforms: Tensor, size: Tensor, rounding: Rounding) -> tuple[tupl
 
 
 def _into(mode: str, at: Tensor, side: Tensor) -> Tensor:
-    """The MapCoordinate functors of image_ops.h."""
+    """Compute the MapCoordinate functors of image_ops.h."""
     zero, size = tf.zeros([], tf.float64), tf.cast(side, tf.float64)
     if mode == "CONSTANT":
         return at
@@ -191,13 +191,13 @@ def _whole(value: Tensor) -> Tensor:
 
 
 def adjust_contrast(attrs: Attrs, images: Tensor, factor: Tensor) -> list[Tensor]:
-    """adjust_contrast_op.cc: the distance to each channel's mean over the image, times a factor."""
+    """Compute adjust_contrast_op.cc: the distance to each channel's mean over the image, times a factor."""
     mean = tf.reduce_mean(images, [-3, -2], keepdims=True)
     return [(images - mean) * tf.cast(factor, images.dtype) + mean]
 
 
 def fake_quantize(attrs: Attrs, x: Tensor, least: Tensor, most: Tensor) -> list[Tensor]:
-    """fake_quant_ops_functor.h: the nearest of 2**num_bits steps, which include 0."""
+    """Compute fake_quant_ops_functor.h: the nearest of 2**num_bits steps, which include 0."""
     lowest, highest = float(attrs["narrow_range"].b), float(2 ** attrs["num_bits"].i - 1)
     step = (most - least) / (highest - lowest)
     safe = tf.where(step == 0, tf.ones_like(step), step)
@@ -208,5 +208,5 @@ def fake_quantize(attrs: Attrs, x: Tensor, least: Tensor, most: Tensor) -> list[
 
 
 def fake_quantize_by_attributes(attrs: Attrs, x: Tensor) -> list[Tensor]:
-    """The same with constants for the range."""
+    """Compute `fake_quantize` with constants for the range."""
     return fake_quantize(attrs, x, *(tf.constant(attrs[name].f, tf.float64) for name in ("min", "max")))
