@@ -182,9 +182,9 @@ def main() -> None:
     tables = f"""{MARK}
 
 `python docs/make_training.py` measured this with Chromium and TF.js's defaults; WebGL ran on SwiftShader. A training
-that *agrees* stayed within its limits, and used at most {share} % of them. For each difference, the tables name the findings
-that explain it, and the difference of the last loss from Python's. Each finding is proven: with TF.js's epsilon or
-formula, Python gives the same.
+that *agrees* stayed within its limits, and used at most {share} % of them. For each difference, the tables name the
+findings that explain it, and the difference of the last loss from Python's. Each finding is proven: Python gives the
+same with TF.js's epsilon or formula.
 
 Every optimizer, {steps} steps on cpu, wasm and webgl:
 

@@ -97,7 +97,7 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def wait_until(page: Page, condition: str) -> None:
-    """Wait, frame by frame, until the condition holds: Playwright's own wait evaluates strings, which the page forbids."""
+    """Wait, frame by frame, until the condition holds; Playwright's wait evaluates strings, which the page forbids."""
     page.evaluate(f"async () => {{ while (!({condition})) await new Promise(requestAnimationFrame) }}")
 
 
