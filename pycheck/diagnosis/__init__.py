@@ -20,7 +20,6 @@ from ..types import (
 )
 from . import causes, drift, faults, ids, nonfinite, pairings, reference, runtimes, top1
 from . import power as seeing
-from .alike import told_once
 from .case import Case, Rule
 from .linking import linked
 
@@ -77,7 +76,7 @@ def diagnose(
         power=power,
         spreads=tuple(spreads),
     )
-    return by_severity(told_once(linked(finding for rule in RULES for finding in rule(case))))
+    return by_severity(linked(finding for rule in RULES for finding in rule(case)))
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..types import HANDING_ON, Comparison, Finding, OutputSplit, PointResult, RuntimeId, Severity, Trace, TracePoint
 from .case import listed, named, percent, place, times, unlike
-from .codes import finding
+from .codes import RUNTIMES, finding
 
 _MOST = 3
 #: An operation whose own error is below this share of its limit is not named.
@@ -127,7 +127,7 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
         runtimes=(c.candidate,),
         tensor=c.tensor,
         layer=first.point.layer if first else None,
-        summary=f"{c.tensor} on {c.candidate}: {alone}. {what}",
+        summary=f"{c.tensor} on {RUNTIMES}: {alone}. {what}",
         advice=told.advice,
         evidence={
             "because": told.because,
@@ -188,10 +188,10 @@ def _why(
             return _Told("jump", _jump(first), "Clip the values, or add an epsilon, before this operation.")
         return _Told(
             "backend",
-            f"Small errors add up on {c.candidate}{_first_failing(first)}.",
+            f"Small errors add up on {RUNTIMES}{_first_failing(first)}.",
             "Use fewer, or better conditioned, operations. Or use another backend.",
         )
-    own = f"{c.candidate} {percent(share(backend))}" if backend is not None else ""
+    own = f"{RUNTIMES} {percent(share(backend))}" if backend is not None else ""
     if c.tolerance is not None and c.tolerance.mode != "auto":
         given = c.tolerance.derivation.removeprefix("given: ")
         return _Told(

@@ -127,6 +127,10 @@ CODES: Mapping[str, Code] = {
 }  # fmt: skip
 
 
+#: Stands for the names of a finding's runtimes in a summary that is the same for each of them.
+RUNTIMES = "\N{OBJECT REPLACEMENT CHARACTER}"
+
+
 def finding(
     code: str,
     severity: Severity,
@@ -140,6 +144,7 @@ def finding(
 ) -> Finding:
     """Make a finding of a known code; every rule makes its findings with this function.
 
+    Findings with RUNTIMES in their summary become one finding if they differ in runtimes and evidence alone.
     ValueError if the code is not in `CODES`.
     """
     if code not in CODES:

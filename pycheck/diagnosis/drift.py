@@ -7,7 +7,7 @@ from itertools import combinations
 
 from ..types import Comparison, Finding, Severity, Tolerance
 from .case import SEE_REFERENCE, Case, Rule, are, elements, lighter, listed, number, percent, place, times, unlike
-from .codes import finding
+from .codes import RUNTIMES, finding
 
 #: Runtimes show the same error if their RMS errors differ by less than this share and, at shared worst elements,
 #: their values differ from one another by less than this share of the error.
@@ -40,7 +40,7 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
                 Severity.ERROR,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor}: the shape on {c.candidate} differs from Python's: {c.shape_mismatch}."
+                summary=f"{c.tensor}: the shape on {RUNTIMES} differs from Python's: {c.shape_mismatch}."
                 + (" The shape depends on values, such as a count of boxes." if free else ""),
                 advice="A value is at the threshold that decides the shape, or an earlier operation errs: pycheck "
                 "trace names it."
@@ -168,7 +168,7 @@ def drift(case: Case) -> Iterator[Finding]:
                 Severity.ERROR,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor} on {c.candidate}: {_excess(c, c.tolerance)}.{_two_answers(case, c)}",
+                summary=f"{c.tensor} on {RUNTIMES}: {_excess(c, c.tolerance)}.{_two_answers(case, c)}",
                 advice=_drift_advice(case, c),
                 evidence={
                     "max_abs_error": c.max_abs_error,

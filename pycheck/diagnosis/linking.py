@@ -1,4 +1,7 @@
-"""Links symptoms to the findings that explain them: a symptom keeps its line and loses its advice."""
+"""Links symptoms to the findings that explain them, and joins findings that differ only in the runtime.
+
+A symptom keeps its line and loses its advice.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
 
-from ..types import Finding, Severity
+from ..types import Finding, Severity, together
+from .case import listed
+from .codes import RUNTIMES
 
 #: Symptoms of an output on one runtime.
 _SYMPTOMS = frozenset(
@@ -55,12 +60,23 @@ def linked(findings: Iterable[Finding], reach: Reach = MappingProxyType({})) -> 
     `reach` has, for each point of a trace, the outputs that depend on it. A missing point reaches all of them.
     """
     found = tuple(findings)
-    return tuple(_linked(finding, found, reach) for finding in found)
+    return _joined(_linked(finding, found, reach) for finding in found)
+
+
+def _joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Join findings that differ in runtimes and evidence alone, and name the runtimes in their summaries."""
+    groups: dict[object, list[Finding]] = {}
+    for number, f in enumerate(findings):
+        alike = (f.code, f.severity, f.summary, f.advice, f.tensor, f.layer, f.explained_by)
+        groups.setdefault(alike if RUNTIMES in f.summary else number, []).append(f)
+    joined = map(together, groups.values())
+    return tuple(
+        replace(f, summary=f.summary.replace(RUNTIMES, listed(f.runtimes))) if f.runtimes else f for f in joined
+    )
 
 
 def _linked(finding: Finding, findings: Sequence[Finding], reach: Reach) -> Finding:
-    each = finding.runtimes if finding.code in _SYMPTOMS else ()
-    parts = [replace(finding, runtimes=(runtime,)) for runtime in each] or [finding]
+    parts = finding.apart() if finding.code in _SYMPTOMS else [finding]
     causes = [[f.code for f in findings if f is not finding and _explains(f, part, reach)] for part in parts]
     if not all(causes):
         return finding

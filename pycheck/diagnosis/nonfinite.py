@@ -8,7 +8,7 @@ from typing import Any
 
 from ..types import CLASSES, Comparison, Finding, NanPolicy, Severity, WorstElement
 from .case import Case, Rule, are, elements, listed, number, place
-from .codes import finding
+from .codes import RUNTIMES, finding
 
 LARGEST_HALF = 65504.0
 _NAMES = dict(zip(CLASSES, ("finite", "NaN", "+Inf", "-Inf"), strict=True))
@@ -107,7 +107,7 @@ def f16_overflow(case: Case) -> Iterator[Finding]:
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: values up to {number(scale)} overflow float16 (beyond 65504); {became} on "
-                f"{c.candidate}.",
+                f"{RUNTIMES}.",
                 advice="Users of devices without float32 textures see this: "
                 "scale the output down in the model, and up in JavaScript.",
                 evidence={"reference_scale": scale, "largest_half": LARGEST_HALF, "introduced": c.nonfinite.introduced},
@@ -125,7 +125,7 @@ def nan_masked(case: Case) -> Iterator[Finding]:
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(c.nonfinite.masked, c.element_count)} {are(c.nonfinite.masked)} NaN or "
-                f"infinite on {c.nonfinite.reference} but finite on {c.candidate}{_at(first)}.",
+                f"infinite on {c.nonfinite.reference} but finite on {RUNTIMES}{_at(first)}.",
                 advice="Remove the NaN or infinity in the model: the browser hides the fault.",
                 evidence=_evidence(c, first),
             )
@@ -145,7 +145,7 @@ def nan_introduced(case: Case) -> Iterator[Finding]:
             runtimes=(c.candidate,),
             tensor=c.tensor,
             summary=f"{c.tensor}: {elements(c.nonfinite.introduced, c.element_count)} {are(c.nonfinite.introduced)} "
-            f"finite in Python but not on {c.candidate} ({kinds}){_at(first)}.",
+            f"finite in Python but not on {RUNTIMES} ({kinds}){_at(first)}.",
             advice=_introduced_advice(case, c, first),
             evidence=_evidence(c, first),
         )
@@ -174,7 +174,7 @@ def nonfinite_changed(case: Case) -> Iterator[Finding]:
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(changed, c.element_count)} {are(changed)} not finite in Python, and of "
-                f"a different kind (NaN, +Inf, -Inf) on {c.candidate}{_at(first)}.",
+                f"a different kind (NaN, +Inf, -Inf) on {RUNTIMES}{_at(first)}.",
                 advice="Clip the values before they overflow: JavaScript that tests for NaN or infinity takes a "
                 "different branch.",
                 evidence=_evidence(c, first),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..types import Comparison, Finding, Severity, Top1Flip
 from .case import Case, Rule, lighter, number
-from .codes import finding
+from .codes import RUNTIMES, finding
 
 
 def top1_changes(case: Case) -> Iterator[Finding]:
@@ -36,7 +36,7 @@ def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:
         Severity.INFO,
         runtimes=(c.candidate,),
         tensor=c.tensor,
-        summary=f"{c.tensor} on {c.candidate}: the top-1 class changed in {_rows(c)}. "
+        summary=f"{c.tensor} on {RUNTIMES}: the top-1 class changed in {_rows(c)}. "
         f"The two classes are near ties, at most {number(flip.margin)} apart in Python.",
         advice="Roundoff decides such ties: ignore them, or break them in the application.",
         evidence={"changed": c.top1_flip_count, "rows": c.top1_count, "largest_margin": flip.margin, "noise": noise},
@@ -51,7 +51,7 @@ def _flip(case: Case, c: Comparison, flip: Top1Flip, noise: float) -> Finding:
         Severity.WARNING if c.top1_certain else Severity.INFO,
         runtimes=(c.candidate,),
         tensor=c.tensor,
-        summary=f"{c.tensor} on {c.candidate}: the {what} changed in {_rows(c)}, in sample {flip.sample} from "
+        summary=f"{c.tensor} on {RUNTIMES}: the {what} changed in {_rows(c)}, in sample {flip.sample} from "
         f"{flip.reference_class} to {flip.candidate_class} ({number(flip.margin)} apart in Python).",
         advice=f"{users} see a different answer, even if the error is small: {_fix(case, c)}.",
         evidence={

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from ..types import Comparison, Finding, NanPolicy, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity
+from ..types import Comparison, Finding, NanPolicy, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity, together
 from .verdicts import decide
 
 #: Findings of a check compare a result with budgets and the baseline. An excuse of the comparison does not cover them.
@@ -82,7 +82,7 @@ def apply(
     tells whether the first finding explains the second, which is then excused with it. Each runtime of a finding is
     judged separately: a divergence that is known on some runtimes stays an error on the others.
     """
-    parts = [(i, part) for i, found in enumerate((*report.findings, *more)) for part in _of_each_runtime(found)]
+    parts = [(i, part) for i, found in enumerate((*report.findings, *more)) for part in found.apart()]
     before = [part for _, part in parts]
     about = [k for k in known if k.where.takes_variant(report.name)]
     seen: list[Known] = []
@@ -117,17 +117,12 @@ def apply(
     return Applied(after_all, tuple(seen))
 
 
-def _of_each_runtime(found: Finding) -> list[Finding]:
-    return [replace(found, runtimes=(runtime,)) for runtime in found.runtimes] or [found]
-
-
 def _together(parts: Iterable[tuple[int, Finding]]) -> tuple[Finding, ...]:
     """Merge the parts of each finding that still have the same text; `parts` have the number of their finding."""
-    found: dict[tuple[int, Severity, str, str], Finding] = {}
+    found: dict[tuple[int, Severity, str, str], list[Finding]] = {}
     for number, part in parts:
-        key = (number, part.severity, part.summary, part.advice)
-        found[key] = replace(part, runtimes=(*found[key].runtimes, *part.runtimes)) if key in found else part
-    return tuple(found.values())
+        found.setdefault((number, part.severity, part.summary, part.advice), []).append(part)
+    return tuple(map(together, found.values()))
 
 
 def with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None:

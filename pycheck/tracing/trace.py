@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..artifact import Point
 from ..comparison import measure, summarize
 from ..diagnosis import by_severity
-from ..diagnosis.alike import told_once
 from ..diagnosis.faults import without_traced
 from ..diagnosis.linking import linked
 from ..diagnosis.operations import diagnose_trace
@@ -138,7 +137,7 @@ async def trace_run(
     comparisons = [c for c in report.comparisons if c.tensor not in swapped]
     found = diagnose_trace(trace, records, comparisons, outputs, report.findings, artifact.quantization)
     told = (*found, *without_traced(report.findings, found))
-    findings = by_severity(told_once(linked(told, _reach(single.points, outputs))))
+    findings = by_severity(linked(told, _reach(single.points, outputs)))
     return replace(
         report,
         runtimes=records,

@@ -29,7 +29,7 @@ from .evidence import (
     ReferenceCheck,
     TrainingCall,
 )
-from .findings import Finding, NanPolicy, Severity, Verdict
+from .findings import Finding, NanPolicy, Severity, Verdict, together
 from .hints import VALUE_KINDS, InputHint, Padding, Values
 from .names import (
     ARTIFACT_FLOAT32,
@@ -168,4 +168,5 @@ __all__ = [
     "WeightPower",
     "WorstElement",
     "is_exact",
+    "together",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -31,7 +31,8 @@ class Finding:
     """One explained fact.
 
     `runtimes` are those that it is about; empty when it is about none in particular. `explained_by` has the codes of
-    findings that explain it: these have the advice, and this one has none.
+    findings that explain it: these have the advice, and this one has none. Evidence that is not the same on all
+    runtimes is in `evidence["by_runtime"]`.
     """
 
     code: str
@@ -48,6 +49,30 @@ class Finding:
     def page(self) -> str:
         """Where its code is explained; ``pycheck explain CODE`` prints the same."""
         return f"docs/findings/{self.code}.md"
+
+    def apart(self) -> list[Finding]:
+        """Return one finding for each runtime, with the evidence of that runtime; itself if it is about none."""
+        shared = {key: value for key, value in self.evidence.items() if key != _BY_RUNTIME}
+        own = self.evidence.get(_BY_RUNTIME, {})
+        return [replace(self, runtimes=(r,), evidence={**shared, **own.get(str(r), {})}) for r in self.runtimes] or [self]
+
+
+_BY_RUNTIME = "by_runtime"
+
+
+def together(findings: Sequence[Finding]) -> Finding:
+    """Return findings that differ in runtimes and evidence alone as one; the reverse of `apart`."""
+    if len(findings) == 1:
+        return findings[0]
+    first, *others = (found.evidence for found in findings)
+    shared = {k: v for k, v in first.items() if all(k in other and other[k] == v for other in others)}
+    own = {
+        str(runtime): {key: value for key, value in found.evidence.items() if key not in shared}
+        for found in findings
+        for runtime in found.runtimes
+    }
+    evidence = {**shared, _BY_RUNTIME: own} if any(own.values()) else shared
+    return replace(findings[0], runtimes=tuple(r for found in findings for r in found.runtimes), evidence=evidence)
 
 
 class Verdict(StrEnum):
