@@ -54,7 +54,8 @@ class Finding:
         """Return one finding for each runtime, with the evidence of that runtime; itself if it is about none."""
         shared = {key: value for key, value in self.evidence.items() if key != _BY_RUNTIME}
         own = self.evidence.get(_BY_RUNTIME, {})
-        return [replace(self, runtimes=(r,), evidence={**shared, **own.get(str(r), {})}) for r in self.runtimes] or [self]
+        parts = [replace(self, runtimes=(r,), evidence={**shared, **own.get(str(r), {})}) for r in self.runtimes]
+        return parts or [self]
 
 
 _BY_RUNTIME = "by_runtime"

@@ -20,11 +20,11 @@ from pycheck import api
 from pycheck.cli import console
 from pycheck.cli import main as cli
 from pycheck.errors import UsageError
-from pycheck.runtimes.fake import Fault
 from pycheck.setup import doctor
 from pycheck.system.cache import Cache
 from pycheck.types import Array, RuntimeId
 
+from ..fake_runtimes import Fault
 from ..fakes import Fakes, dense
 
 ROOT = Path(__file__).parents[2]

@@ -42,7 +42,11 @@ def test_the_evidence_of_each_runtime_is_kept() -> None:
     (told,) = linked(each)
     assert told.evidence == {
         "floor": 0.5,
-        "by_runtime": {"chromium:cpu": {"rms": 0.1}, "chromium:webgl": {"rms": 0.2}, "chromium:webgl-f16": {"rms": 0.2}},
+        "by_runtime": {
+            "chromium:cpu": {"rms": 0.1},
+            "chromium:webgl": {"rms": 0.2},
+            "chromium:webgl-f16": {"rms": 0.2},
+        },
     }
     parts = told.apart()
     assert [(part.runtimes, part.evidence) for part in parts] == [(one.runtimes, one.evidence) for one in each]
