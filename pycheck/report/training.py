@@ -31,11 +31,7 @@ class TrainingRow:
     parted: str
     nonfinite: str
     result: str
-
-    @property
-    def failed(self) -> bool:
-        """Tell whether this row is a reason not to release."""
-        return self.result not in ("pass", "")
+    failed: bool  # whether it is a reason not to release
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +106,9 @@ def rows(report: Report) -> tuple[TrainingRow, ...]:
 def _row(curves: TrainingCurves, training: Training) -> TrainingRow:
     gradients = [g for step in curves.largest_gradient for g in step if g is not None]
     errors = [e for e in (*curves.loss_error, *curves.gradient_error, *curves.weight_error) if e is not None]
-    native = curves.runtime.engine == "native"
-    result = "" if native else "NaN" if curves.first_nonfinite else "DRIFT" if curves.parted else "pass"
-    if len(curves.loss) < training.step_count:
-        result = "NO RUN"
+    native, stopped = curves.runtime.engine == "native", len(curves.loss) < training.step_count
+    apart = not native and (curves.first_nonfinite or curves.parted)
+    word = "NO RUN" if stopped else "" if native else "NaN" if curves.first_nonfinite else "DRIFT" if apart else "pass"
     return TrainingRow(
         str(curves.runtime),
         short(curves.loss[0]) if curves.loss else ABSENT,
@@ -122,7 +117,8 @@ def _row(curves: TrainingCurves, training: Training) -> TrainingRow:
         ABSENT if native or not errors else percent(max(errors)),
         moment(curves.parted),
         moment(curves.first_nonfinite),
-        result,
+        word,
+        failed=stopped or bool(apart),
     )
 
 
