@@ -125,6 +125,18 @@ def _together(parts: Iterable[tuple[int, Finding]]) -> tuple[Finding, ...]:
     return tuple(map(together, found.values()))
 
 
+def excuse_unavailable(report: Report, reason: str, *, nan: NanPolicy = NanPolicy.FAIL) -> Report:
+    """Excuse the runtimes that cannot start here: errors that are about these alone become notes."""
+    unavailable = [r.id for r in report.runtimes if r.status is RuntimeStatus.UNAVAILABLE]
+    runtimes = tuple(replace(r, excused=reason) if r.id in unavailable else r for r in report.runtimes)
+    findings = tuple(
+        replace(f, severity=Severity.INFO) if f.runtimes and set(f.runtimes) <= set(unavailable) else f
+        for f in report.findings
+    )
+    verdict = decide(report.comparisons, runtimes=runtimes, findings=findings, nan=nan)
+    return replace(report, runtimes=runtimes, findings=findings, verdict=verdict)
+
+
 def with_severity(found: Finding, severity: Mapping[str, str]) -> Finding | None:
     """Return a finding with the severity configured for its code; None if that is "off"."""
     level = severity.get(found.code)

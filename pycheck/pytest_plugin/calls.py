@@ -40,7 +40,7 @@ class Calls:
                 lambda workbench: getattr(workbench, what)(path_or(model), path_or(inputs), asked.options)
             )
             if asked.allow_unavailable:
-                report = results.without_unavailable(report, asked.options)
+                report = results.allowing_unavailable(report, asked.options)
             node = self._request.node
             if asked.baseline and not asked.update_baseline:
                 report = accepted.hold(report, results.name(node), asked.baseline, asked.options)

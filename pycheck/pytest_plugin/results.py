@@ -62,9 +62,9 @@ def keep(item: pytest.Item, report: Report, folder: Path | None, *, accept: bool
     results.append(Result(cells, () if report.passed else (note,), accepted))
 
 
-def without_unavailable(report: Report, options: Options) -> Report:
-    """Judge a report without the runtimes that cannot start here, with a warning; skip the test if none can start."""
-    from ..gate import decide
+def allowing_unavailable(report: Report, options: Options) -> Report:
+    """Excuse runtimes that cannot start here, with a warning; skip the test if none of its runtimes starts."""
+    from ..gate import policy
     from ..types import RuntimeStatus
 
     gone = {r.id: r for r in report.runtimes if r.status is RuntimeStatus.UNAVAILABLE and r.id in options.runtimes}
@@ -74,10 +74,7 @@ def without_unavailable(report: Report, options: Options) -> Report:
     if gone.keys() >= set(options.runtimes):
         pytest.skip(reason)
     warnings.warn(pytest.PytestWarning(f"skipped: {reason}"), stacklevel=4)
-    runtimes = tuple(record for record in report.runtimes if record.id not in gone)
-    findings = tuple(f for f in report.findings if not f.runtimes or not gone.keys() >= set(f.runtimes))
-    verdict = decide(report.comparisons, runtimes=runtimes, findings=findings, nan=options.nan)
-    return replace(report, runtimes=runtimes, findings=findings, verdict=verdict)
+    return policy.excuse_unavailable(report, "the test allows that a runtime cannot start here", nan=options.nan)
 
 
 def _cells(report: Report) -> Iterator[Cell]:

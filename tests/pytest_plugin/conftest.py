@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 # All that the plugin imports when it is used: a suite inside of this process forgets what it imported itself.
-from pycheck import session
-from pycheck.pytest_plugin import calls, settings  # noqa: F401
+from pycheck.conversion.published_environment import PublishedConverter
+from pycheck.pytest_plugin import accepted, calls, settings  # noqa: F401
 from pycheck.report import html, view  # noqa: F401
+from pycheck.workflow import lazy_model
 
-from .fake_workbench import FakeWorkbench
+from ..fakes import Fakes
+from .faked import faked as faking
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 
 Suite = Callable[..., pytest.RunResult]
 
@@ -44,10 +45,17 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
 
 
 @pytest.fixture
-def faked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    """The same in this process, where nothing is started: see fake_workbench.py."""
+def fakes(pytester: pytest.Pytester) -> Iterator[Fakes]:
+    """Fake runtimes and models for a suite in this process: see faked.py."""
+    with faking(pytester.path) as fakes:
+        yield fakes
+
+
+@pytest.fixture
+def faked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, fakes: Fakes) -> Suite:
+    """The same in this process, where nothing is started."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    monkeypatch.setattr(session, "Workbench", FakeWorkbench)
+    monkeypatch.setattr(lazy_model, "find_published", lambda cache: PublishedConverter("python", "4.22.0", "2.19.0"))
 
     def run(tests: str, *arguments: str | Path) -> pytest.RunResult:
         pytester.makepyfile(test_models=tests)
@@ -61,15 +69,21 @@ def faked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
 @pytest.fixture
 def faked_process(suite: Suite, pytester: pytest.Pytester) -> Suite:
     """The same in processes, for what has several."""
-    fake = f"import sys\nsys.path.insert(0, {str(HERE)!r})\nimport fake_workbench\n"
-    patch = "import pycheck.session as session\nsession.Workbench = fake_workbench.FakeWorkbench\n"
-    pytester.makeconftest(fake + patch)
+    pytester.makeconftest(
+        """
+        from pathlib import Path
+        from tests.pytest_plugin.faked import faked
+
+        faking = faked(Path.cwd())
+        faking.__enter__()
+        """
+    )
     return suite
 
 
 @pytest.fixture
 def asked(pytester: pytest.Pytester) -> Callable[[], list[dict[str, Any]]]:
-    """What the tests asked the fake workbench for, in turn."""
+    """What the tests asked for, in turn."""
 
     def read() -> list[dict[str, Any]]:
         file = pytester.path / "asked.jsonl"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ..fake_runtimes import drifting
+from ..fakes import Fakes
 from .conftest import Suite
 
 pytest_plugins = ["pytester"]
@@ -82,7 +84,7 @@ def test_a_failure_can_be_acted_upon(faked: Suite) -> None:
         "AssertionError: DRIFT: chromium:webgl differs from Python by more than the tolerance",
         "Mismatched elements: at least 8 / 640 (1.25 %), beyond the limit",
         "Greatest absolute difference: 0.5 at sample 3 [9] (up to 1.9e-6 allowed)",
-        "error drift: scores on chromium:webgl: RMS error 0.0625",
+        "error drift: drifted on chromium:webgl: RMS error 0.0625",
         "pycheck trace drifting.keras inputs.npy --runtime chromium:webgl",
         "The report is in ",
     ]
@@ -308,11 +310,13 @@ class TestBaseline:
     UPDATE = ("--pycheck-baseline=accepted.toml", "--pycheck-update-baseline", "--pycheck-runtimes=chromium:cpu")
     HOLD = ("--pycheck-baseline=accepted.toml", "--pycheck-runtimes=chromium:cpu")
 
-    def test_what_passes_is_accepted_and_held_against_later(self, faked: Suite, pytester: pytest.Pytester) -> None:
+    def test_what_passes_is_accepted_and_held_against_later(
+        self, faked: Suite, fakes: Fakes, pytester: pytest.Pytester
+    ) -> None:
         result = faked(MATRIX, *self.UPDATE)
         result.stdout.fnmatch_lines(["*accepted.toml: 2 results accepted"])
         faked(MATRIX, *self.HOLD).assert_outcomes(passed=2)
-        (pytester.path / "worse").touch()
+        fakes.break_("chromium:cpu", drifting(1e-6))
         result = faked(MATRIX, *self.HOLD)
         result.assert_outcomes(failed=2)
         result.stdout.re_match_lines([r"E +error baseline-worse: scores on chromium:cpu is worse than .*"])
@@ -323,10 +327,12 @@ class TestBaseline:
         text = (pytester.path / "accepted.toml").read_text()
         assert "[chromium:webgl-sound.keras]" in text and "drifting" not in text
 
-    def test_part_of_the_suite_leaves_the_rest_as_it_was(self, faked: Suite, pytester: pytest.Pytester) -> None:
+    def test_part_of_the_suite_leaves_the_rest_as_it_was(
+        self, faked: Suite, fakes: Fakes, pytester: pytest.Pytester
+    ) -> None:
         faked(MATRIX, *self.UPDATE)
         before = (pytester.path / "accepted.toml").read_text()
-        (pytester.path / "worse").touch()
+        fakes.break_("chromium:cpu", drifting(1e-6))
         faked(MATRIX, *self.UPDATE, "-k", "sound")
         after = (pytester.path / "accepted.toml").read_text()
         assert after != before
