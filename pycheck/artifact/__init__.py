@@ -4,5 +4,3 @@ from __future__ import annotations
 
 from .executable import ArtifactGraph, Point
 from .opening import read_artifact
-
-__all__ = ["ArtifactGraph", "Point", "read_artifact"]

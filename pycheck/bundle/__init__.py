@@ -3,5 +3,3 @@
 from __future__ import annotations
 
 from .bundling import bundle_source
-
-__all__ = ["bundle_source"]

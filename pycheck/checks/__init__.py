@@ -2,5 +2,3 @@
 
 from .beginning import begin
 from .matrix import Plan, accept, check, plan
-
-__all__ = ["Plan", "accept", "begin", "check", "plan"]

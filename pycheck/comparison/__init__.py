@@ -13,5 +13,3 @@ from .screen import screen
 from .spread import Spread
 from .statistics import Statistics, merge
 from .summary import summarize
-
-__all__ = ["Spread", "Statistics", "better_pairings", "measure", "merge", "screen", "summarize"]

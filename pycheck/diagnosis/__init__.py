@@ -23,8 +23,6 @@ from . import power as seeing
 from .case import Case, Rule
 from .linking import linked
 
-__all__ = ["RULES", "Case", "Rule", "by_severity", "diagnose"]
-
 #: In the order in which their findings are read: rules whose findings make others irrelevant come first.
 RULES: tuple[Rule, ...] = (
     *faults.RULES,

@@ -19,23 +19,3 @@ from .limits import (
 from .power import judge_power
 from .shares import share
 from .verdicts import assess, assess_gradient, check_exit_code, decide, decide_check, decide_training, exit_code
-
-__all__ = [
-    "AUTO",
-    "AutoConstants",
-    "OutputLimits",
-    "ToleranceOptions",
-    "ToleranceRule",
-    "assess",
-    "assess_gradient",
-    "auto_tolerance",
-    "check_exit_code",
-    "decide",
-    "decide_check",
-    "decide_training",
-    "exit_code",
-    "judge_power",
-    "precision_bits",
-    "share",
-    "training_limit",
-]

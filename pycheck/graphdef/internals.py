@@ -31,27 +31,3 @@ try:
     from tensorflow.python.util import nest
 except ImportError as error:  # a later TensorFlow moved one of them
     raise unusable_internals(error) from error
-
-__all__ = [
-    "attr_value_pb2",
-    "cancellation",
-    "cluster",
-    "config_pb2",
-    "convert_to_constants",
-    "device_properties_pb2",
-    "function_def_to_graph",
-    "function_def_to_graph_def",
-    "function_pb2",
-    "graph_pb2",
-    "grappler_item",
-    "kernels",
-    "meta_graph_pb2",
-    "nest",
-    "node_def_pb2",
-    "op_def_pb2",
-    "op_def_registry",
-    "saved_model_pb2",
-    "tensor_util",
-    "tf_optimizer",
-    "types_pb2",
-]

@@ -8,16 +8,3 @@ from .made import make_inputs
 from .sizes import asked_sizes, free_inputs, usual_size
 from .stream import Inputs, even_batch_size
 from .taken import from_arrays, open_inputs
-
-__all__ = [
-    "Inputs",
-    "altered",
-    "asked_sizes",
-    "even_batch_size",
-    "free_inputs",
-    "from_arrays",
-    "make_inputs",
-    "open_inputs",
-    "refuse_ids",
-    "usual_size",
-]

@@ -6,5 +6,3 @@ from .graph import FrozenGraph
 from .kind import ModelSource, identify
 from .loaded import Model
 from .loading import load
-
-__all__ = ["FrozenGraph", "Model", "ModelSource", "identify", "load"]

@@ -5,5 +5,3 @@ from __future__ import annotations
 from .allowance import Allowance
 from .measure import measure_power
 from .meter import FAULT
-
-__all__ = ["FAULT", "Allowance", "measure_power"]

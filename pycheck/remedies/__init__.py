@@ -4,5 +4,3 @@ from __future__ import annotations
 
 from .trial import Trial
 from .trying import try_remedies
-
-__all__ = ["Trial", "try_remedies"]

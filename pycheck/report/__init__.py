@@ -10,8 +10,6 @@ FORMATS = ("json", "html", "junit", "markdown", "terminal")
 
 CHECK_FORMATS = ("json", "html", "junit", "markdown")
 
-__all__ = ["CHECK_FORMATS", "FORMATS", "render", "render_check"]
-
 
 def render(report: Report, kind: str) -> str:
     """Render a report as text in one of FORMATS; ValueError for a different format."""

@@ -5,12 +5,3 @@ from __future__ import annotations
 from .references import TraceReferences, start_references
 from .selecting import of_layers, worst_samples
 from .trace import TraceInputs, trace_run
-
-__all__ = [
-    "TraceInputs",
-    "TraceReferences",
-    "of_layers",
-    "start_references",
-    "trace_run",
-    "worst_samples",
-]

@@ -6,5 +6,3 @@ from .bench import Bench
 from .plan import read_arrays
 from .recipe import RecipeText
 from .train import setup_of, train_run
-
-__all__ = ["Bench", "RecipeText", "read_arrays", "setup_of", "train_run"]

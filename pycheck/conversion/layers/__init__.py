@@ -11,8 +11,6 @@ from ...errors import ConversionError
 from ..writing import write_model_json
 from .converter import Conversion, convert_model
 
-__all__ = ["LayersArtifact", "convert_layers", "unsupported"]
-
 
 @dataclass(frozen=True, slots=True)
 class LayersArtifact:

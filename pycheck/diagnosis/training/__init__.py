@@ -21,19 +21,6 @@ from .data import input_scale, nan_in_data, target_range
 from .descent import clip_cannot_help, exploding, learning_rate, saturated, vanishing
 from .origin import origin, zero_probability
 
-__all__ = [
-    "Certain",
-    "DataNan",
-    "Explanation",
-    "Saturated",
-    "Stability",
-    "TargetRange",
-    "TrainingCase",
-    "TrainingEvidence",
-    "diagnose_training",
-    "loss_grew",
-]
-
 Rule = Callable[[TrainingCase], Iterable[Finding]]
 
 RULES: tuple[Rule, ...] = (

@@ -13,8 +13,6 @@ from .flows import Flow, union
 from .passing import Step, passed
 from .uses import Fact, Namer, computed, facts_of
 
-__all__ = ["input_hints"]
-
 #: The most nested functions, and the most operations that one input is followed through.
 _DEEPEST = 8
 

@@ -8,5 +8,3 @@ from __future__ import annotations
 from .device import Device, DeviceInfo
 from .link import connected, is_listening
 from .listener import Event, Invited, Joined, Left, Listener
-
-__all__ = ["Device", "DeviceInfo", "Event", "Invited", "Joined", "Left", "Listener", "connected", "is_listening"]

@@ -15,8 +15,6 @@ from .finding import find_browser
 from .playwright import PlaywrightLauncher
 from .window import Sessions
 
-__all__ = ["BY_HAND", "Browser", "ConsoleLine", "FoundBrowser", "LaunchOptions", "Launcher", "Page", "choose"]
-
 #: In the place of an address: a person opens the page.
 BY_HAND = "by-hand"
 
