@@ -108,20 +108,12 @@ def _vanishes_in_half(s: Place) -> bool:
     return s.is_half and (tiny or (0.0 < abs(s.expected) < _SMALLEST_NORMAL_HALF and abs(s.given) < _SMALLEST_HALF))
 
 
-def _log_of_zero(s: Place) -> bool:
-    return s.op in _LOGARITHMS and any(v <= (0.0 if s.op == "Log" else -1.0) for v in s.values)
-
-
 def _adds_infinities(s: Place) -> bool:
     """Tell whether infinities are added: two operands, or a sum over many elements that becomes NaN."""
     if s.op in _SUMS:
         return sum(math.isinf(v) for v in s.values) > 1
     has_them = any(o.infinity_count for o in s.operands) and not any(o.nan_count for o in s.operands)
     return s.op in _CONTRACTIONS and has_them and (math.isnan(s.given) or math.isnan(s.expected))
-
-
-def _multiplies_zero_by_infinity(s: Place) -> bool:
-    return s.op in _PRODUCTS and any(v == 0.0 for v in s.values) and any(math.isinf(v) for v in s.values)
 
 
 def _has_lost_an_operand(s: Place) -> bool:
@@ -133,14 +125,6 @@ def _has_lost_an_operand(s: Place) -> bool:
 def _exp_overflows(s: Place) -> bool:
     overflow = any(v > _OVERFLOWING_EXPONENT for v in s.values)
     return s.op in _EXPONENTIALS and overflow and not (math.isfinite(s.expected) and math.isfinite(s.given))
-
-
-def _reads_infinity(s: Place) -> bool:
-    return s.changes_class and any(math.isinf(v) for v in s.values)
-
-
-def _hides_nan(s: Place) -> bool:
-    return not math.isfinite(s.expected) and math.isfinite(s.given)
 
 
 def _spreads_nan(s: Place) -> bool:
@@ -181,14 +165,6 @@ def _does_not_fit(s: Place) -> bool:
     return any(not math.isfinite(v) or math.trunc(v) != s.expected for v in s.values)
 
 
-def _cancels(s: Place) -> bool:
-    return s.op in _CANCELLING and 0.0 < max(map(abs, s.values), default=0.0) < _SMALL
-
-
-def _turns_often(s: Place) -> bool:
-    return s.op in _PERIODIC and any(_LARGE_ANGLE < abs(v) < math.inf for v in s.values)
-
-
 def _transforms_on_a_gpu(s: Place) -> bool:
     """Tell whether it is a Fourier transform on a GPU, which sums sines and cosines (`fft_gpu.ts`, `fft_webgpu.ts`)."""
     on_gpu = s.comparison is not None and s.comparison.candidate.kind in ("webgl", "webgl-f16", "webgpu")
@@ -198,17 +174,13 @@ def _transforms_on_a_gpu(s: Place) -> bool:
     return s.op in _TRANSFORMS and on_gpu and small
 
 
-def _draws(s: Place) -> bool:
-    return s.op.startswith(("Random", "StatelessRandom")) or s.op in ("Multinomial", "TruncatedNormal")
-
-
 Explanation = tuple[str, Callable[[Place], bool], str, str]
 
 #: For a runtime that errs: code, condition, cause, advice. The first rule that applies is taken.
 RULES: Sequence[Explanation] = (
     (
         "nondeterministic",
-        _draws,
+        lambda s: s.op.startswith(("Random", "StatelessRandom")) or s.op in ("Multinomial", "TruncatedNormal"),
         "Python and TF.js draw different random numbers, even with the same seed",
         "End the model before this operation, or make the random numbers an input of the model.",
     ),
@@ -226,7 +198,7 @@ RULES: Sequence[Explanation] = (
     ),
     (
         "log-of-zero",
-        _log_of_zero,
+        lambda s: s.op in _LOGARITHMS and any(v <= (0.0 if s.op == "Log" else -1.0) for v in s.values),
         "the argument of the logarithm is 0 or less",
         "Add an epsilon inside the logarithm, or clip its argument above 0.",
     ),
@@ -262,7 +234,7 @@ RULES: Sequence[Explanation] = (
     ),
     (
         "infinity-mishandled",
-        _reads_infinity,
+        lambda s: s.changes_class and any(math.isinf(v) for v in s.values),
         "this backend mishandles infinite input",
         "Clip the inputs of this operation to large finite numbers.",
     ),
@@ -298,7 +270,7 @@ RULES: Sequence[Explanation] = (
     ),
     (
         "nan-masked",
-        _hides_nan,
+        lambda s: not math.isfinite(s.expected) and math.isfinite(s.given),
         "Python gives NaN or infinity, this backend a finite number",
         "Remove the NaN or infinity in the model: the browser hides the fault.",
     ),
@@ -334,13 +306,13 @@ RULES: Sequence[Explanation] = (
     ),
     (
         "own-drift",
-        _cancels,
+        lambda s: s.op in _CANCELLING and 0.0 < max(map(abs, s.values), default=0.0) < _SMALL,
         "near 0 this backend's formula cancels and keeps few digits",
         "Scale the values up, or use the first terms of the series near 0 (x - x*x/2 for log1p(x)).",
     ),
     (
         "own-drift",
-        _turns_often,
+        lambda s: s.op in _PERIODIC and any(_LARGE_ANGLE < abs(v) < math.inf for v in s.values),
         "this backend reduces large angles to one turn with few digits",
         "Reduce angles to -pi..pi in float64 before the model.",
     ),
@@ -382,7 +354,7 @@ NATIVE_RULES: Sequence[Explanation] = (
     *(rule for rule in RULES if rule[0] in _NATIVE_CODES),
     (
         "native-nan",
-        _multiplies_zero_by_infinity,
+        lambda s: s.op in _PRODUCTS and any(v == 0.0 for v in s.values) and any(math.isinf(v) for v in s.values),
         "0 is multiplied by infinity",
         "Clip before the operation that makes the infinity.",
     ),
