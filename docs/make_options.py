@@ -32,15 +32,15 @@ from ..types import NanPolicy, RuntimeId
 from ..types.by_input import Ranges, Sizes
 '''
 
-#: The functions' names for their keywords, and the command that takes the same.
+#: The commands with a function, each behind those whose keywords its own include: the name of its keywords.
 KEYWORDS = {
-    "compare": "CompareKeywords",
-    "trace": "TraceKeywords",
-    "train": "TrainKeywords",
-    "gradients": "GradientsKeywords",
-    "check": "CheckKeywords",
-    "convert": "ConvertKeywords",
     "report": "RejudgeKeywords",
+    "convert": "ConvertKeywords",
+    "check": "CheckKeywords",
+    "gradients": "GradientsKeywords",
+    "train": "TrainKeywords",
+    "trace": "TraceKeywords",
+    "compare": "CompareKeywords",
 }
 
 
@@ -49,10 +49,16 @@ def settings() -> str:
     lines = [_HEAD, "", "@dataclass(frozen=True, slots=True)", "class Settings:"]
     lines += ['    """Every option by name, with its default."""', ""]
     lines += [f"    {option.name}: {_type(option)} = {_default(option)}" for option in OPTIONS]
+    written: dict[str, set[str]] = {"TypedDict": set()}
     for command, name in KEYWORDS.items():
-        lines += ["", "", f"class {name}(TypedDict, total=False):"]
+        keywords = {option.name: f"{option.kind.keyword} | None" for option in of_command(command)}
+        base = max(
+            (known for known in written if written[known] < keywords.keys()), key=lambda known: len(written[known])
+        )
+        lines += ["", "", f"class {name}({base}, total=False):"]
         lines += [f'    """Keywords of `{"rejudge" if command == "report" else command}`."""', ""]
-        lines += [f"    {option.name}: {option.kind.keyword} | None" for option in of_command(command)]
+        lines += [f"    {keyword}: {type}" for keyword, type in keywords.items() if keyword not in written[base]]
+        written[name] = set(keywords)
     ruff = [sys.executable, "-m", "ruff"]
     text = "\n".join(lines) + "\n"
     return subprocess.run(

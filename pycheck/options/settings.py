@@ -60,20 +60,22 @@ class Settings:
     cache_dir: Path | None = None
 
 
-class CompareKeywords(TypedDict, total=False):
-    """Keywords of `compare`."""
+class RejudgeKeywords(TypedDict, total=False):
+    """Keywords of `rejudge`."""
 
-    runtimes: str | Sequence[str | RuntimeId] | None
-    flags: Mapping[str, str | int | float | bool] | None
-    batch_size: int | None
-    cpu_kernels: str | Sequence[str] | None
-    power: bool | None
+    rtol: float | Mapping[str, float] | None
+    atol: float | Mapping[str, float] | None
+    max_ulp: float | Mapping[str, float] | None
+    nan: str | None
+
+
+class ConvertKeywords(RejudgeKeywords, total=False):
+    """Keywords of `convert`."""
+
     format: str | None
     converter: str | None
     quantize: str | None
     keep_float: str | Sequence[str] | None
-    tfjs_model: str | os.PathLike[str] | None
-    map_output: Mapping[str, str | int | float | bool] | None
     signature: str | None
     custom_objects: str | Sequence[str] | None
     trust_model: bool | None
@@ -81,109 +83,12 @@ class CompareKeywords(TypedDict, total=False):
     seed: int | None
     range: tuple[float, float] | Mapping[str, tuple[float, float]] | None
     size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None
-    rtol: float | Mapping[str, float] | None
-    atol: float | Mapping[str, float] | None
-    max_ulp: float | Mapping[str, float] | None
-    nan: str | None
-    trace: bool | None
-    layers: str | Sequence[str] | None
-    trace_samples: int | None
-    trace_memory: int | str | None
-    try_remedies: bool | None
-    timeout_s: float | None
-    headed: bool | None
-    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
-    browser_args: str | Sequence[str] | None
-    connect: Mapping[str, str] | None
-    save_run: str | os.PathLike[str] | None
-    cache: bool | None
-
-
-class TraceKeywords(TypedDict, total=False):
-    """Keywords of `trace`."""
-
-    runtimes: str | Sequence[str | RuntimeId] | None
-    flags: Mapping[str, str | int | float | bool] | None
-    batch_size: int | None
-    cpu_kernels: str | Sequence[str] | None
-    power: bool | None
-    format: str | None
-    converter: str | None
-    quantize: str | None
-    keep_float: str | Sequence[str] | None
-    tfjs_model: str | os.PathLike[str] | None
-    map_output: Mapping[str, str | int | float | bool] | None
-    signature: str | None
-    custom_objects: str | Sequence[str] | None
-    trust_model: bool | None
-    samples: int | None
-    seed: int | None
-    range: tuple[float, float] | Mapping[str, tuple[float, float]] | None
-    size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None
-    rtol: float | Mapping[str, float] | None
-    atol: float | Mapping[str, float] | None
-    max_ulp: float | Mapping[str, float] | None
-    nan: str | None
-    layers: str | Sequence[str] | None
-    trace_samples: int | None
-    trace_memory: int | str | None
-    try_remedies: bool | None
-    bundle: str | os.PathLike[str] | None
-    bundle_point: str | None
-    model_explorer: str | os.PathLike[str] | None
-    timeout_s: float | None
-    headed: bool | None
-    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
-    browser_args: str | Sequence[str] | None
-    connect: Mapping[str, str] | None
-    save_run: str | os.PathLike[str] | None
-    cache: bool | None
-
-
-class TrainKeywords(TypedDict, total=False):
-    """Keywords of `train`."""
-
-    runtimes: str | Sequence[str | RuntimeId] | None
-    flags: Mapping[str, str | int | float | bool] | None
-    batch_size: int | None
-    signature: str | None
-    custom_objects: str | Sequence[str] | None
-    trust_model: bool | None
-    nan: str | None
-    try_remedies: bool | None
     timeout_s: float | None
     headed: bool | None
     browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
     cache: bool | None
-    loss: str | None
-    regularize: str | None
-    optimizer: str | None
-    steps: int | None
-    clipnorm: float | None
-    global_clipnorm: float | None
-    clipvalue: float | None
-
-
-class GradientsKeywords(TypedDict, total=False):
-    """Keywords of `gradients`."""
-
-    runtimes: str | Sequence[str | RuntimeId] | None
-    flags: Mapping[str, str | int | float | bool] | None
-    batch_size: int | None
-    signature: str | None
-    custom_objects: str | Sequence[str] | None
-    trust_model: bool | None
-    nan: str | None
-    timeout_s: float | None
-    headed: bool | None
-    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
-    browser_args: str | Sequence[str] | None
-    connect: Mapping[str, str] | None
-    cache: bool | None
-    loss: str | None
-    regularize: str | None
 
 
 class CheckKeywords(TypedDict, total=False):
@@ -198,36 +103,63 @@ class CheckKeywords(TypedDict, total=False):
     cache: bool | None
 
 
-class ConvertKeywords(TypedDict, total=False):
-    """Keywords of `convert`."""
+class GradientsKeywords(CheckKeywords, total=False):
+    """Keywords of `gradients`."""
 
-    format: str | None
-    converter: str | None
-    quantize: str | None
-    keep_float: str | Sequence[str] | None
+    flags: Mapping[str, str | int | float | bool] | None
+    batch_size: int | None
     signature: str | None
     custom_objects: str | Sequence[str] | None
     trust_model: bool | None
-    samples: int | None
-    seed: int | None
-    range: tuple[float, float] | Mapping[str, tuple[float, float]] | None
-    size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None
-    rtol: float | Mapping[str, float] | None
-    atol: float | Mapping[str, float] | None
-    max_ulp: float | Mapping[str, float] | None
     nan: str | None
-    timeout_s: float | None
-    headed: bool | None
-    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
-    browser_args: str | Sequence[str] | None
-    connect: Mapping[str, str] | None
-    cache: bool | None
+    loss: str | None
+    regularize: str | None
 
 
-class RejudgeKeywords(TypedDict, total=False):
-    """Keywords of `rejudge`."""
+class TrainKeywords(GradientsKeywords, total=False):
+    """Keywords of `train`."""
 
-    rtol: float | Mapping[str, float] | None
-    atol: float | Mapping[str, float] | None
-    max_ulp: float | Mapping[str, float] | None
-    nan: str | None
+    try_remedies: bool | None
+    optimizer: str | None
+    steps: int | None
+    clipnorm: float | None
+    global_clipnorm: float | None
+    clipvalue: float | None
+
+
+class TraceKeywords(ConvertKeywords, total=False):
+    """Keywords of `trace`."""
+
+    runtimes: str | Sequence[str | RuntimeId] | None
+    flags: Mapping[str, str | int | float | bool] | None
+    batch_size: int | None
+    cpu_kernels: str | Sequence[str] | None
+    power: bool | None
+    tfjs_model: str | os.PathLike[str] | None
+    map_output: Mapping[str, str | int | float | bool] | None
+    layers: str | Sequence[str] | None
+    trace_samples: int | None
+    trace_memory: int | str | None
+    try_remedies: bool | None
+    bundle: str | os.PathLike[str] | None
+    bundle_point: str | None
+    model_explorer: str | os.PathLike[str] | None
+    save_run: str | os.PathLike[str] | None
+
+
+class CompareKeywords(ConvertKeywords, total=False):
+    """Keywords of `compare`."""
+
+    runtimes: str | Sequence[str | RuntimeId] | None
+    flags: Mapping[str, str | int | float | bool] | None
+    batch_size: int | None
+    cpu_kernels: str | Sequence[str] | None
+    power: bool | None
+    tfjs_model: str | os.PathLike[str] | None
+    map_output: Mapping[str, str | int | float | bool] | None
+    trace: bool | None
+    layers: str | Sequence[str] | None
+    trace_samples: int | None
+    trace_memory: int | str | None
+    try_remedies: bool | None
+    save_run: str | os.PathLike[str] | None
