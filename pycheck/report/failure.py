@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..types import Comparison, Finding, Report, RuntimeStatus, Severity
 from . import cures, mismatch, training, view, where
+from .next_steps import next_steps
 from .wording import ABSENT, printable
 
 _MOST_COMPARISONS, _MOST_FINDINGS, _MOST_SOURCES = 8, 6, 4
@@ -88,7 +89,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _next(report: Report) -> Iterator[str]:
-    for reason, command in view.next_steps(report):
+    for reason, command in next_steps(report):
         yield f"To {reason}:"
         yield f"  {command}"
 

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from ..types import CheckReport, Finding, Report, Severity
 from . import check_view, cures, mismatch, training, view, where
+from .next_steps import next_steps
 from .view import Row
 from .wording import ABSENT, printable
 
@@ -244,6 +245,6 @@ def _more(items: Sequence[object]) -> Iterator[str]:
 
 
 def _next(report: Report) -> Iterator[str]:
-    steps = view.next_steps(report)
+    steps = next_steps(report)
     if steps:
         yield _block([line for reason, command in steps for line in (f"# {reason}", command)], "sh")

@@ -13,6 +13,7 @@ from rich.text import Text
 from ..types import Finding, Report, Severity, WorstElement
 from . import cures, layout, training, view, where, wording
 from .layout import capture, text_console
+from .next_steps import next_steps
 from .view import Row
 
 _PASSED, _FAILED = "bold green", "bold red"
@@ -266,7 +267,7 @@ def _elements(elements: Sequence[WorstElement]) -> Table:
 
 
 def _next(report: Report) -> list[RenderableType]:
-    steps = view.next_steps(report)
+    steps = next_steps(report)
     if not steps:
         return []
     lines: list[RenderableType] = []

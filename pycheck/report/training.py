@@ -10,7 +10,6 @@ from ..types import (
     Report,
     RuntimeId,
     RuntimeStatus,
-    Severity,
     Training,
     TrainingCurves,
     TrainingMoment,
@@ -168,14 +167,3 @@ def pass_lines(training: Training) -> Iterator[str]:
                 f"step {check.step}: {operation.op} ({operation.phase}{of}) is the first operation that is not "
                 f"finite: {operation.nonfinite} of {operation.element_count} numbers, in {printable(operation.name)}"
             )
-
-
-def next_steps(report: Report) -> Sequence[tuple[str, str]]:
-    """Return next steps: a reason and a command line."""
-    if report.training is None or not report.command:
-        return ()
-    tried = "--try-remedies" in report.command
-    wrong = any(finding.severity is not Severity.INFO for finding in report.findings)
-    if wrong and not tried and report.command.startswith("pycheck train"):
-        return (("search for fixes", f"{report.command} --try-remedies"),)
-    return ()

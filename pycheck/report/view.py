@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +17,8 @@ from ..types import (
     Verdict,
     WorstElement,
 )
-from . import cures, training
 from . import power as seeing
+from . import training
 from .wording import ABSENT, count, names, percent, printable, short, size, used
 
 LABELS = {
@@ -145,14 +143,6 @@ def _nonfinite(c: Comparison) -> str:
 
 #: More runtimes than this are counted in the headline, not named.
 _MOST_NAMES = 3
-#: More limits than this in one command help nobody.
-_MOST_LIMITS = 3
-#: Sound kernels take up to this many times a limit on unusual hardware; an error beyond is a fault until explained.
-_ORDINARY = 10.0
-#: Of an output's largest value: an error beyond is never harmless.
-_SMALL_SHARE = 0.01
-#: Findings that explain a drift without naming a fault.
-_NO_FAULTS = frozenset({"own-drift", "accumulated-drift", "quantization-drift"})
 
 NONFINITE_LEGEND = "NaN/Inf: + introduced, - masked, ~ different kind of NaN/Inf"
 
@@ -162,7 +152,7 @@ def headline(report: Report) -> str:
     if report.training is not None:
         return training.headline(report)
     judged = [c for c in report.comparisons if c.passed is not None]
-    missing = _missing(report)
+    missing = missing_runtimes(report)
     if report.verdict is Verdict.PASS:
         excused = {c.candidate for c in judged if c.excused}
         ran = [i for i in _ids(c.candidate for c in judged) if i not in excused]
@@ -206,6 +196,11 @@ def excuses(report: Report) -> tuple[str, ...]:
         printable(f"{names(found)} {'fails and is' if len(found) == 1 else 'fail and are'} excused: {reason}")
         for reason, found in places.items()
     )
+
+
+def missing_runtimes(report: Report) -> list[RuntimeId]:
+    """Return what was to run and did not; float64 in Python costs only the noise floor."""
+    return [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
 
 
 def _nan_headline(judged: Sequence[Comparison]) -> str:
@@ -321,126 +316,6 @@ def worst(c: Comparison, most: int) -> tuple[WorstElement, ...]:
 def difference(w: WorstElement) -> str:
     """The size of an error, or what kind of change it is."""
     return KINDS[w.kind] or short(abs(w.candidate - w.reference))
-
-
-def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
-    """Return next steps: a purpose and a command line, or a call if no command can name the compared objects."""
-    if report.training is not None:
-        return tuple(training.next_steps(report))
-    if not report.command:
-        return _next_calls(report)
-    command = report.command
-    runs = command.startswith("pycheck compare")
-    failed = any(c.failed for c in report.comparisons)
-    cure = cures.check(report, command) if command.startswith(("pycheck compare", "pycheck trace")) else None
-    steps: list[tuple[str, str]] = []
-    if _browser_is_in_doubt(report):
-        steps.append(("check the browsers", "pycheck doctor"))
-    if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
-        steps.append(("save the report", _with(command, "--json", "report.json")))
-    if runs and "--save-run" not in command and failed and not cure:
-        steps.append(("save the raw outputs", _with(command, "--save-run", "run")))
-    if "--atol" not in command and _is_ordinary(report) and not cure:
-        limits = _limits_that_pass(report)
-        if 0 < len(limits) <= _MOST_LIMITS:
-            line = command
-            for tensor, limit in limits.items():
-                line = _with(line, "--atol", f"{tensor}:{limit}")
-            steps.append(("allow the error, if it is harmless", line))
-    trying = command if "--try-remedies" in command else f"{command} --try-remedies"
-    if cure:  # the last line is the one to follow
-        steps.append(cure)
-    elif paired := _paired(report, command):
-        steps.append(("compare with the right pairs", paired))
-    elif runs and failed and report.trace is None:
-        line = trying.replace("pycheck compare", "pycheck trace", 1)
-        steps.append(("find the operation and fixes", line))
-    elif (failed or _broke(report)) and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
-        steps.append(("search for fixes", trying))
-    return tuple((reason, printable(line)) for reason, line in steps)
-
-
-def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
-    """The same for a live model or arrays."""
-    failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.failed)
-    steps: list[tuple[str, str]] = []
-    if _browser_is_in_doubt(report):
-        steps.append(("check the browsers", "pycheck doctor"))
-    if failed and report.trace is None and not report.remedies:
-        call = f"pycheck.trace(model, inputs, runtimes={list(failed)}, try_remedies=True)"
-        steps.append(("find the operation and fixes", call))
-    return tuple(steps)
-
-
-def _browser_is_in_doubt(report: Report) -> bool:
-    """Whether a runtime did not start, or a browser ended: not where it refused what it was given, or was too slow."""
-    for record in report.runtimes:
-        never_began = record.status is RuntimeStatus.TIMED_OUT and record.environment is None
-        if record.id.kind != "float64" and (record.status is RuntimeStatus.UNAVAILABLE or never_began):
-            return True
-    return any(f.code == "runtime-failed" and "pycheck doctor" in f.advice for f in report.findings)
-
-
-def _paired(report: Report, command: str) -> str:
-    """The command with the options of output-pairing; empty if it takes none, or they are not the same for all."""
-    pairs = [f.evidence["pairs"] for f in report.findings if f.code == "output-pairing" and "pairs" in f.evidence]
-    if len(pairs) != 1 or "--tfjs-model" not in command:  # runtimes may disagree
-        return ""
-    return f"{command} {shlex.join(word for pair in pairs[0].items() for word in ('--map-output', '='.join(pair)))}"
-
-
-def _broke(report: Report) -> bool:
-    """Whether a runtime started and then failed, which a smaller batch or another conversion may cure."""
-    return any(record.status is RuntimeStatus.FAILED and record.environment for record in report.runtimes)
-
-
-def _missing(report: Report) -> list[RuntimeId]:
-    """What was to run and did not; float64 in Python costs only the noise floor."""
-    return [r.id for r in report.runtimes if r.status is not RuntimeStatus.OK and r.id.kind != "float64"]
-
-
-def _is_ordinary(report: Report) -> bool:
-    """Whether all that is wrong is the size of errors, and none is more than backends usually differ by.
-
-    A fault needs a repair, and no tolerance.
-    """
-    failed = [c for c in report.comparisons if c.failed]
-    causes = {code for f in report.findings if f.code == "drift" for code in f.explained_by}
-    quantized = report.artifact is not None and report.artifact.quantization != "none"
-    return (
-        report.verdict is Verdict.DRIFT
-        and not _missing(report)
-        and causes <= _NO_FAULTS
-        and all(_is_small(c, quantized=quantized) for c in failed)
-    )
-
-
-def _is_small(c: Comparison, *, quantized: bool) -> bool:
-    """Whether an error is a few times its limit and below a hundredth of the output's largest value."""
-    if not c.drifted or c.tolerance is None or c.tolerance.mode == "exact" or c.nonfinite.changed:
-        return False
-    share = c.share_used or 0.0
-    is_near = c.tolerance.mode != "auto" or quantized or share <= _ORDINARY
-    return is_near and (c.max_abs_error or 0.0) <= _SMALL_SHARE * (c.reference_scale or 0.0)
-
-
-def _limits_that_pass(report: Report) -> dict[str, str]:
-    """The absolute tolerance of each drifted output that would let it pass."""
-    largest: dict[str, float] = {}
-    for c in report.comparisons:
-        if c.drifted and c.failed and c.max_abs_error:
-            largest[c.tensor] = max(largest.get(c.tensor, 0.0), c.max_abs_error)
-    return {tensor: _rounded_up(value) for tensor, value in largest.items()}
-
-
-def _with(command: str, option: str, value: str) -> str:
-    return f"{command} {option} {shlex.quote(value)}"
-
-
-def _rounded_up(value: float) -> str:
-    """One significant digit, not below the value: ``2e-5``, ``0.02``, ``40``."""
-    unit = 10.0 ** math.floor(math.log10(value))
-    return f"{float(f'{math.ceil(value / unit) * unit:.0e}'):g}".replace("e-0", "e-").replace("e+", "e")
 
 
 def by_severity(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[Finding, ...]], ...]:

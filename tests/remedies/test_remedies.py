@@ -15,8 +15,9 @@ from pycheck.remedies import Trial, trials
 from pycheck.remedies import trying as remedies_run
 from pycheck.remedies.failure import Failure
 from pycheck.remedies.trials import Trials
-from pycheck.report import render, view
+from pycheck.report import render
 from pycheck.report.json import report_from_dict, report_to_dict
+from pycheck.report.next_steps import next_steps
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Finding, Remedy, Report, RuntimeId, Severity, Verdict
 
 from .conftest import Bench, report
@@ -217,7 +218,7 @@ def test_an_artifact_that_was_handed_over_is_held_against_one_that_is_converted_
         "pycheck convert writes it."
     )
     command = "pycheck compare m.keras x.npy --tfjs-model web/model.json --map-output a=y"
-    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    (_, line) = next_steps(replace(tried, command=command))[-1]
     assert line == "pycheck compare m.keras x.npy --format graph"
 
 
@@ -267,7 +268,7 @@ def test_a_quantized_artifact_that_was_handed_over_is_converted_again_and_finer(
     assert same.change == "the model converted with pycheck, in the graph format, with weights in uint8"
     assert all(trial.anew for trial in bench.trials)
     command = "pycheck compare m.keras x.npy --tfjs-model web/model.json --map-output=a=y"
-    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    (_, line) = next_steps(replace(tried, command=command))[-1]
     assert line == f"pycheck compare m.keras x.npy --quantize {passing[0]}"
 
 
@@ -290,7 +291,7 @@ def test_the_published_converter_gives_way_to_pycheck_where_it_is_the_fault(
     for trial in bench.trials:
         assert trial.options(bench.options).converter == ("pycheck" if trial.anew else "tensorflowjs")
     command = "pycheck compare m.keras --converter tensorflowjs --quantize uint8"
-    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    (_, line) = next_steps(replace(tried, command=command))[-1]
     assert (
         line
         == {
@@ -371,7 +372,7 @@ def test_outputs_that_come_crosswise_are_paired_before_anything_is_converted(onl
     trial = next(trial for trial in bench.trials if trial.map_output)
     assert trial.options(bench.options).map_output == (("Identity_3:0", "zeta"), *ROTATED.items())
     assert tried.findings == bench.failed.findings  # which say these very options
-    (_, line) = view.next_steps(replace(tried, command="pycheck compare m.keras --tfjs-model web/model.json"))[-1]
+    (_, line) = next_steps(replace(tried, command="pycheck compare m.keras --tfjs-model web/model.json"))[-1]
     assert line.startswith("pycheck compare m.keras --tfjs-model web/model.json --map-output Identity_1:0=alpha")
 
 
@@ -379,9 +380,9 @@ def test_without_remedies_the_last_line_pairs_the_outputs_too() -> None:
     _, bench = rotated(None, tfjs_model=Path("web/model.json"))
     options = shlex.join(word for a, m in ROTATED.items() for word in ("--map-output", f"{a}={m}"))
     for command in ("pycheck compare m.keras --tfjs-model web", "pycheck trace m.keras --tfjs-model web"):
-        (_, line) = view.next_steps(replace(bench.failed, command=command))[-1]
+        (_, line) = next_steps(replace(bench.failed, command=command))[-1]
         assert line == f"{command} {options}"
-    (_, line) = view.next_steps(replace(bench.failed, command="pycheck compare m.keras --converter tensorflowjs"))[-1]
+    (_, line) = next_steps(replace(bench.failed, command="pycheck compare m.keras --converter tensorflowjs"))[-1]
     assert "--map-output" not in line  # which is for an artifact that is given
 
 
@@ -518,7 +519,7 @@ def test_what_is_left_of_a_command_is_what_still_applies() -> None:
     tried = Bench(failed, never).tried()
     given = "--runtime chromium:cpu --runtime chromium:webgl --layer a --trace-memory=1GiB --try-remedies"
     command = f"pycheck trace m.keras {given}"
-    (_, line) = view.next_steps(replace(tried, command=command))[-1]
+    (_, line) = next_steps(replace(tried, command=command))[-1]
     assert shlex.split(line) == ["pycheck", "compare", "m.keras", "--runtime", "chromium:cpu"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pycheck.errors import RuntimeUnavailableError
-from pycheck.report import render
-from pycheck.report.html import render_html_many
+from pycheck.gate import decide_check
+from pycheck.report import render, render_check
 from pycheck.runtimes.launching.finding import find_browser
-from pycheck.types import Report, RuntimeId, RuntimeRecord
+from pycheck.types import CheckReport, Report, RuntimeId, RuntimeRecord
 
 pytestmark = pytest.mark.real
 
@@ -168,7 +168,7 @@ def test_a_cell_of_the_matrix_leads_to_its_details_and_unfolds_them(
 
 
 def test_every_link_leads_somewhere_and_no_id_is_there_twice(reports: dict[str, Report], open_page: Open) -> None:
-    page = open_page(render_html_many("two", [("a", reports["traced"]), ("b", reports["mixed"])]))
+    page = open_page(page_of([("a", reports["traced"]), ("b", reports["mixed"])]))
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids))
     assert set(page.evaluate("[...document.links].map(a => a.hash.slice(1))")) <= set(ids)
@@ -199,7 +199,7 @@ def test_a_screen_reader_finds_landmarks_headings_in_order_and_names_of_tables(
 def test_nothing_is_cut_off_on_a_narrow_screen(
     name: str, width: int, reports: dict[str, Report], open_page: Open
 ) -> None:
-    html = render_html_many("two", [("models/one.keras", reports[name]), ("two", reports["mixed"])])
+    html = page_of([("models/one.keras", reports[name]), ("two", reports["mixed"])])
     for text in (html, render(reports[name], "html")):
         page = unfold(open_page(text, viewport={"width": width, "height": 600}))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -217,7 +217,7 @@ def test_what_is_folded_is_printed(reports: dict[str, Report], open_page: Open) 
 
 
 def test_no_result_is_told_by_color_alone(reports: dict[str, Report], open_page: Open) -> None:
-    page = open_page(render_html_many("all", list(reports.items())))
+    page = open_page(page_of(list(reports.items())))
     cells = page.evaluate(
         """() => [...document.querySelectorAll("td.cell:not(.none)")].map(td => [
              td.className, td.querySelector("strong").textContent, td.querySelector("use").getAttribute("href")])"""
@@ -237,10 +237,16 @@ KINDS = [RuntimeId(e, k) for e in ("chromium", "firefox", "webkit") for k in ("c
 
 def test_the_matrix_of_eight_models_in_three_engines_is_small(reports: dict[str, Report], open_page: Open) -> None:
     names = ["traced", "with_nan", "pictures", "many_outputs", "drifting", "passing", "quantized", "explicit"]
-    html = render_html_many("pycheck.toml", [(f"models/{name}.keras", everywhere(reports[name])) for name in names])
+    html = page_of([(f"models/{name}.keras", everywhere(reports[name])) for name in names])
     assert len(html.encode()) < 3_000_000
     page = open_page(html)
     assert page.locator("td.cell a").count() == len(names) * len(KINDS)
+
+
+def page_of(named: Sequence[tuple[str, Report]]) -> str:
+    """The page of a check whose variants have these reports."""
+    reports = tuple(replace(report, name=name) for name, report in named)
+    return render_check(CheckReport("0.1.0", "pycheck.toml", reports, (), decide_check(reports), 1.0), "html")
 
 
 def everywhere(report: Report) -> Report:

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from ...types import CLASSES, CheckReport, Comparison, Finding, Report, Severity, WorstElement
 from .. import check_view, cures, training, view, where, wording
+from ..next_steps import next_steps
 from ..pages import read_page
 from ..wording import ABSENT
 from . import charts, content, curves, depth, variables
@@ -30,7 +31,7 @@ _MOST_EVIDENCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The head of a page with several reports, if it is not simply the worst of their verdicts.
+    """The head of a page with reports.
 
     `results` are words for cells of the matrix by name and runtime ("" for all runtimes), and whether they are
     failures: they replace results that the outputs do not show, such as a budget. `remarks` are errors of whole
@@ -53,20 +54,6 @@ def render_html(report: Report) -> str:
     shown = content.section(report.model.path, report, "r1")
     overview = Overview(shown.label, report.passed, shown.headline)
     return _render(report.model.path, overview, [shown], content.outputs_matrix(shown), report.pycheck_version)
-
-
-def render_html_many(title: str, reports: Sequence[tuple[str, Report]], overview: Overview | None = None) -> str:
-    """Render several reports, with the names of their models or variants, as one page under a matrix of all.
-
-    ValueError without a report.
-    """
-    if not reports:
-        raise ValueError("no report to render")
-    sections = [content.section(name, report, f"r{i}") for i, (name, report) in enumerate(reports, 1)]
-    overview = overview or _overview(sections)
-    return _render(
-        title, overview, sections, content.models_matrix(sections, overview.results), reports[0][1].pycheck_version
-    )
 
 
 def render_check_html(check: CheckReport) -> str:
@@ -110,16 +97,6 @@ def _lines(found: Iterable[check_view.Told]) -> tuple[str, ...]:
     return tuple(f"{told.finding.code}, {', '.join(told.variants)}: {told.finding.summary}" for told in found)
 
 
-def _overview(sections: Sequence[content.Section]) -> Overview:
-    failed = [s.name for s in sections if not s.report.passed]
-    labels = {view.LABELS[s.report.verdict] for s in sections if not s.report.passed or not failed}
-    label = labels.pop() if len(labels) == 1 else "FAIL"
-    total = f"{len(sections)} model{'' if len(sections) == 1 else 's'}"
-    if not failed:
-        return Overview(label, True, f"all of {total} agree with Python")
-    return Overview(label, False, f"{len(failed)} of {total} failed: {wording.names(failed)}")
-
-
 def _render(
     title: str,
     overview: Overview,
@@ -139,7 +116,7 @@ def _render(
             title=title,
             overview=overview,
             sections=sections,
-            several=several or len(sections) > 1,
+            several=several,
             matrix=matrix,
             codes=dict(sorted(codes.items())),
             version=version,
@@ -161,6 +138,7 @@ def _environment() -> Environment:
     environment.filters |= {"printable": wording.printable, "evidence": _evidence}
     environment.globals |= {
         "view": view,
+        "next_steps": next_steps,
         "cures": cures,
         "where": where,
         "wording": wording,
