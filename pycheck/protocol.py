@@ -119,18 +119,14 @@ class Penalty:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
-class Compile:
-    """Fetch the training data and make the loaded layers model ready to be trained from its initial weights.
+class PageRecipe:
+    """How TF.js is to train, in its own words.
 
-    `inputs` and `targets` name tensors of the fetched file, in the artifact's order. `settings` are Keras's names
-    of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's name, or "formula" with
-    a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen` are not trained. Of a
-    variable with more than `seen_elements`, every so many-th is sent back in each step; layers' results are,
-    where they all together have at most `activation_elements`. The initial weights are sent to `outputs_url`,
-    named by their index.
+    `settings` are Keras's names of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's
+    name, or "formula" with a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen`, by the
+    artifact's names, are not trained.
     """
 
-    id: int
     optimizer: Literal["sgd", "momentum", "rmsprop", "adagrad", "adadelta", "adam", "adamax"]
     learning_rate: float
     settings: Mapping[str, float]
@@ -143,9 +139,21 @@ class Compile:
     clipvalue: float | None
     penalties: tuple[Penalty, ...]
     frozen: tuple[str, ...]
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Compile(PageRecipe):
+    """Fetch the training data and make the loaded layers model ready to be trained from its initial weights.
+
+    `inputs` and `targets` name tensors of the fetched file, in the artifact's order. Of a variable with more than
+    `seen_elements`, every so many-th is sent back in each step; layers' results are, where they all together have at
+    most `activation_elements`. The initial weights are sent to `outputs_url`, named by their index.
+    """
+
+    id: int
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
-    batch_size: int
     seen_elements: int
     activation_elements: int
     inputs_url: str

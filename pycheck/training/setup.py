@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConversionError, UsageError
-from ..runtimes.browser.training import PageRecipe, PageVariable
+from ..protocol import PageRecipe, Penalty
+from ..runtimes.browser.training import PageVariable
 from ..types import Array, ArtifactInfo, InputHint, TrainingVariable
 from .keras_models import penalties, trainable_copy
 from .native import NativeTrainer, Rules
@@ -84,9 +85,9 @@ def page_recipe(ready: Ready, names: Mapping[str, str]) -> PageRecipe:
     recipe = ready.setup.recipe
     optimizer, loss = recipe.optimizer, recipe.loss
     return PageRecipe(
-        optimizer=optimizer.name,
+        optimizer=optimizer.name,  # type: ignore[arg-type]
         learning_rate=optimizer.learning_rate,
-        settings=optimizer.settings,
+        settings={name: float(value) for name, value in optimizer.settings.items()},
         epsilon=optimizer.epsilon,
         loss="formula" if loss.program else LOSSES[loss.name],
         from_logits=loss.from_logits,
@@ -94,7 +95,7 @@ def page_recipe(ready: Ready, names: Mapping[str, str]) -> PageRecipe:
         clipnorm=recipe.clipnorm,
         global_clipnorm=recipe.global_clipnorm,
         clipvalue=recipe.clipvalue,
-        penalties={names[name]: value for name, value in ready.penalties.items() if name in names},
+        penalties=tuple(Penalty(names[name], *l1_l2) for name, l1_l2 in ready.penalties.items() if name in names),
         frozen=tuple(names[v.name] for v in ready.variables if not v.trainable and v.name in names),
         batch_size=ready.setup.plan.batch_size,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -24,25 +24,6 @@ def seen(value: Array) -> Array:
     """The part of a variable or gradient that every step sends: all of it, or evenly spaced elements, flat."""
     flat = value.reshape(-1)
     return flat[:: max(1, -(-flat.size // SEEN_ELEMENTS))]
-
-
-@dataclass(frozen=True, slots=True)
-class PageRecipe:
-    """How TF.js is to train, in its own words; see protocol.Compile."""
-
-    optimizer: str
-    learning_rate: float
-    settings: Mapping[str, float]
-    epsilon: float | None
-    loss: str
-    from_logits: bool
-    program: tuple[str, ...]
-    clipnorm: float | None
-    global_clipnorm: float | None
-    clipvalue: float | None
-    penalties: Mapping[str, tuple[float, float]]  # by the artifact's name of a weight
-    frozen: tuple[str, ...]  # likewise
-    batch_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +53,17 @@ class PageTrainer:
         self.variables: tuple[PageVariable, ...] = ()
         self.compute_s = 0.0
 
-    async def compile(self, recipe: PageRecipe, inputs: Tensors, targets: Tensors) -> None:
+    async def compile(self, recipe: protocol.PageRecipe, inputs: Tensors, targets: Tensors) -> None:
         """Send the data, by the artifact's names and in its order, and begin again from the artifact's weights."""
         data = {f"x/{name}": tensors.to_tfjs(name, value)[0] for name, value in inputs.items()}
         data |= {f"y/{name}": tensors.to_tfjs(name, value)[0] for name, value in targets.items()}
 
         def make(session: Session) -> protocol.Command:
             return protocol.Compile(
+                **{field.name: getattr(recipe, field.name) for field in fields(recipe)},
                 id=session.next_id(),
-                optimizer=recipe.optimizer,  # type: ignore[arg-type]
-                learning_rate=recipe.learning_rate,
-                settings={name: float(value) for name, value in recipe.settings.items()},
-                epsilon=recipe.epsilon,
-                loss=recipe.loss,
-                from_logits=recipe.from_logits,
-                program=recipe.program,
-                clipnorm=recipe.clipnorm,
-                global_clipnorm=recipe.global_clipnorm,
-                clipvalue=recipe.clipvalue,
-                penalties=tuple(protocol.Penalty(name, l1, l2) for name, (l1, l2) in recipe.penalties.items()),
-                frozen=recipe.frozen,
                 inputs=tuple(name for name in data if name.startswith("x/")),
                 targets=tuple(name for name in data if name.startswith("y/")),
-                batch_size=recipe.batch_size,
                 seen_elements=SEEN_ELEMENTS,
                 activation_elements=ACTIVATION_ELEMENTS,
                 inputs_url=session.offer_inputs(tensors.encode(data)),
