@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Observer = Callable[[str, str, int, int], None]
 CheckObserver = Callable[[str, str, str, int, int], None]
+
+#: How a runtime's work ends; "done" and "failed" without a runtime are of the whole variant.
+_ENDS = ("ok", "unavailable", "failed", "timed_out")
 
 
 class _Terminal(RichConsole):
@@ -95,8 +98,6 @@ class Console:
             say = self._line_by_line()
             yield lambda variant, runtime, step, done, total: say(f"{variant} {runtime}".strip(), step, done, total)
         else:
-            from .progress import MatrixProgress
-
             with MatrixProgress(runtimes, self._err) as progress:
                 yield progress.observe
 
@@ -212,3 +213,46 @@ def _inputs(report: Report) -> str:
         return f"with one {'' if inputs.path else 'generated '}value of each "
         f"input{f' of {inputs.path}' if inputs.path else ''}"
     return f"with {inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"
+
+
+class MatrixProgress:
+    """One progress bar for each variant, as a context manager; `runtimes` is the number of runtimes of each."""
+
+    def __init__(self, runtimes: Mapping[str, int], console: RichConsole) -> None:
+        columns = (
+            TextColumn("{task.fields[variant]}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._tasks: dict[str, TaskID] = {
+            name: self._progress.add_task("waiting", variant=name, total=count, start=False)
+            for name, count in runtimes.items()
+        }
+        self._ended: dict[str, set[str]] = {name: set() for name in runtimes}
+        self._doing: dict[str, dict[str, str]] = {name: {} for name in runtimes}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._progress.stop()
+
+    def observe(self, variant: str, runtime: str, step: str, done: int, total: int) -> None:
+        """Update the step of one runtime of a variant."""
+        task, doing = self._tasks[variant], self._doing[variant]
+        self._progress.start_task(task)
+        if not runtime:
+            self._progress.update(task, description=step, completed=None)
+            self._progress.stop_task(task)
+            return
+        doing.pop(runtime, None)
+        if step in _ENDS:
+            self._ended[variant].add(runtime)
+        else:
+            doing[runtime] = f"{runtime} {done}/{total}" if done else f"{runtime} {step}"
+        description = ", ".join(doing.values()) or "judging"
+        self._progress.update(task, description=description, completed=len(self._ended[variant]))

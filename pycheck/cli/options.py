@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand
 
 from ..options.kinds import Kind, Number, Switch, Whole
 from ..options.table import BY_NAME, Option, of_command
+
+if TYPE_CHECKING:
+    from ..options.values import Options
+    from .console import Console
 
 #: What was given of the table's options, by name; the rest is left out.
 Given = dict[str, Any]
@@ -223,3 +229,22 @@ def _of_group(group: type[Group]) -> list[inspect.Parameter]:
             inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
         )
     return options
+
+
+def command_line() -> str:
+    """Return the command that was typed."""
+    return shlex.join(["pycheck", *sys.argv[1:]])
+
+
+def build_options(given: Mapping[str, Any], inputs: Path | None = None) -> Options:
+    """Build the options of a run from those that were given; UsageError names an invalid one."""
+    from ..options.reading import build
+
+    return build(given, has_inputs=inputs is not None, command=command_line())
+
+
+def open_console(screen: Screen) -> Console:
+    """Make the console on which a command prints."""
+    from .console import Console
+
+    return Console(verbosity=-1 if screen.quiet else screen.verbose, no_color=screen.no_color)

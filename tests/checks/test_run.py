@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pycheck.checks import accepting, baseline_file, check, plan
 from pycheck.checks import matrix as run
-from pycheck.cli.progress import MatrixProgress
+from pycheck.cli.console import MatrixProgress
 from pycheck.errors import ConversionError
 from pycheck.gate import check_exit_code
 from pycheck.options.values import Options

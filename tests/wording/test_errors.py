@@ -20,7 +20,6 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from pycheck.artifact.json_file import read_json
-from pycheck.cli import explain
 from pycheck.conversion.existing import open_artifact
 from pycheck.conversion.writing import write_model_json
 from pycheck.errors import InternalError, PycheckError, RuntimeFailedError
@@ -30,6 +29,7 @@ from pycheck.inputs.sizes import asked_sizes
 from pycheck.model import identify
 from pycheck.options.reading import build
 from pycheck.protocol import Failed
+from pycheck.report import pages
 from pycheck.runtimes.browser import proof
 from pycheck.runtimes.launching import finding
 from pycheck.setup import releases
@@ -176,7 +176,7 @@ def test_commands(
         monkeypatch.setattr("pycheck.workflow.pipeline.rejudge", function)
         words.add(command("report", ".").err)
     words.add(InternalError(ZeroDivisionError("by zero")).told())
-    monkeypatch.setattr(explain, "read_page", lambda code: (tmp_path / "gone.md").read_text())
+    monkeypatch.setattr(pages, "read_page", lambda code: (tmp_path / "gone.md").read_text())
     words.add(command("explain", "drift").err.replace("[Errno 2] ", ""))
     assert str(words) == snapshot
 
