@@ -41,7 +41,8 @@ def typescript(hint: Any) -> str:
 def interface(message: type) -> str:
     """One message class as a TypeScript interface."""
     lines = [f"  {name}: {typescript(hint)};" for name, hint in get_type_hints(message).items()]
-    doc = "\n".join(f" * {line}".rstrip() for line in (inspect.getdoc(message) or "").splitlines())
+    docs = "\n\n".join(inspect.getdoc(of) or "" for of in message.__mro__[:-1])  # of what it extends, too
+    doc = "\n".join(f" * {line}".rstrip() for line in docs.splitlines())
     return f"/**\n{doc}\n */\nexport interface {message.__name__} {{\n" + "\n".join(lines) + "\n}\n"
 
 

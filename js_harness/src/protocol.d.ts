@@ -128,15 +128,17 @@ export interface Take {
 /**
  * Fetch the training data and make the loaded layers model ready to be trained from its initial weights.
  *
- * `inputs` and `targets` name tensors of the fetched file, in the artifact's order. `settings` are Keras's names
- * of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's name, or "formula" with
- * a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen` are not trained. Of a
- * variable with more than `seen_elements`, every so many-th is sent back in each step; layers' results are,
- * where they all together have at most `activation_elements`. The initial weights are sent to `outputs_url`,
- * named by their index.
+ * `inputs` and `targets` name tensors of the fetched file, in the artifact's order. Of a variable with more than
+ * `seen_elements`, every so many-th is sent back in each step; layers' results are, where they all together have at
+ * most `activation_elements`. The initial weights are sent to `outputs_url`, named by their index.
+ *
+ * How TF.js is to train, in its own words.
+ *
+ * `settings` are Keras's names of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's
+ * name, or "formula" with a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen`, by the
+ * artifact's names, are not trained.
  */
 export interface Compile {
-  id: number;
   optimizer: "sgd" | "momentum" | "rmsprop" | "adagrad" | "adadelta" | "adam" | "adamax";
   learning_rate: number;
   settings: Readonly<Record<string, number>>;
@@ -149,9 +151,10 @@ export interface Compile {
   clipvalue: number | null;
   penalties: ReadonlyArray<Penalty>;
   frozen: ReadonlyArray<string>;
+  batch_size: number;
+  id: number;
   inputs: ReadonlyArray<string>;
   targets: ReadonlyArray<string>;
-  batch_size: number;
   seen_elements: number;
   activation_elements: number;
   inputs_url: string;

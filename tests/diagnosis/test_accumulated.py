@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pycheck.comparison import measure, summarize
+from pycheck.diagnosis.linking import linked
 from pycheck.diagnosis.operations import diagnose_trace
 from pycheck.gate import ToleranceOptions, assess
 from pycheck.types import (
@@ -90,7 +91,7 @@ def told(
     browser = () if backend is None else (row(backend, tensor="y"),)
     trace = Trace(4, 1, 1, points, (OutputSplit("y", python, browser),))
     findings = diagnose_trace(trace, (), [failing], {"y": points[-1].name})
-    return [finding for finding in findings if finding.code == "accumulated-drift"]
+    return [finding for finding in linked(findings) if finding.code == "accumulated-drift"]
 
 
 def test_errors_that_add_up_are_told_with_the_first_beyond_its_limit_and_the_largest_of_their_own() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pycheck.cli.explain import page
+from pycheck.cli.tools import page
 from pycheck.diagnosis.codes import CODES
 
 DOCS = Path(__file__).parents[2] / "docs"

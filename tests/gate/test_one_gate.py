@@ -98,7 +98,7 @@ ASKS = {
     "checks.matrix": {"decide_check"},
     "checks.judging": {"policy"},
     "checks.budgets": {"hold"},
-    "pytest_plugin.results": {"decide"},
+    "pytest_plugin.results": {"policy"},
     "pytest_plugin.accepted": {"policy"},
     "workflow.converting": {"exit_code"},
     "cli.publishing": {"exit_code", "check_exit_code"},
