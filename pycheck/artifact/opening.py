@@ -33,9 +33,8 @@ def read_artifact(path: Path, *, layers: Collection[str] = ()) -> ArtifactGraph:
 def _from_graph(document: Document, layers: Collection[str]) -> ArtifactGraph:
     from ..graphdef.refs import node_of
     from .graph.layer_names import LayerNames
-    from .graph.points import graph_points, tensor_names
+    from .graph.points import graph_points, graph_weights, tensor_names
     from .graph.topology import executable_graph, parse_topology
-    from .graph.weights import graph_weights
 
     topology = parse_topology(document)
     inputs = tensor_names([port.tensor for port in document.inputs])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .altering import altered
 from .ids import refuse_ids
 from .made import make_inputs
 from .sizes import asked_sizes, free_inputs, usual_size
-from .stream import Inputs, even_batch_size
+from .stream import Inputs, altered, even_batch_size
 from .taken import from_arrays, open_inputs

@@ -13,8 +13,8 @@ import numpy as np
 from ..errors import UsageError
 from ..types import InputHint, InputsInfo, Signature
 from .drawing import Plan, draw
-from .naming import check_names
 from .planning import Range, check_range, note, plan
+from .sizes import check_names
 from .stream import Chunks, Inputs
 
 #: A part of the hash, to be increased if the same seed gives different numbers.

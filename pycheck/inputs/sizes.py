@@ -1,14 +1,14 @@
-"""Chooses the sizes of the free dimensions of generated inputs."""
+"""Chooses the sizes of the free dimensions of generated inputs, and checks the names of inputs in options."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 
 from ..errors import UsageError
 from ..types import Signature, TensorSpec
 from ..types.by_input import Sizes, size_text
 from .fitting import shape_text
-from .naming import check_names
 
 _RANK_OF_IMAGES = 4
 _LENGTH, _SIDE_OF_IMAGE, _SIDE_OF_VOLUME = 8, 64, 16
@@ -75,3 +75,15 @@ def _no_input(signature: Signature, free: list[TensorSpec], asked: Sizes) -> Usa
         f"--size {size_text(asked[None])}: no input {what}: {shapes}.",
         "Remove the option, or name an input: --size INPUT:N",
     )
+
+
+def check_names(option: str, given: Mapping[str | None, object], signature: Signature) -> None:
+    """Raise UsageError for a name that no input has."""
+    names = [spec.name for spec in signature.inputs]
+    for name in given:
+        if name is not None and name not in names:
+            near = difflib.get_close_matches(name, names, 1, 0.6)
+            raise UsageError(
+                f"{option} names the input {name!r}, but the model has no such input.",
+                f"Did you mean {near[0]!r}?" if near else f"Its inputs are: {', '.join(names)}.",
+            )

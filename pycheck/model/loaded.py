@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,9 @@ from ..types import InputHint, ModelInfo, Tensors
 from .callable import Traced, trace_in_shapes
 from .casts import casts_inside
 from .graph import FrozenGraph, freeze, inputs_of_outputs
+from .graph_facts import Activations, activations, coarsest_float
 from .messages import one_line
 from .own_predict import OwnPredict
-from .precision import coarsest_float
-
-if TYPE_CHECKING:
-    from .activations import Activations
 
 #: The most bytes of the results of all layers, if Keras keeps them together.
 _EAGER_BYTES = 1 << 28
@@ -136,8 +133,6 @@ class Model:
     @cached_property
     def activations(self) -> Activations:
         """Return the sizes of the values inside of the model for one sample; of size 1 if unknown."""
-        from .activations import Activations, activations
-
         try:
             return activations(self._frozen)
         except (ConversionError, ValueError):  # whoever needs the graph itself will say so

@@ -2,6 +2,5 @@
 
 from __future__ import annotations
 
-from .allowance import Allowance
-from .measure import measure_power
+from .measure import Allowance, measure_power
 from .meter import FAULT

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PycheckError
 from ..options.values import Options
-from ..runtimes.native.points import ModelPoints
+from ..runtimes.native.executable import ModelPoints
 from ..types import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
 from .conversion import Converted, Sides, trace_conversion
 from .differences import differences

@@ -13,7 +13,6 @@ from .comparisons import (
     Top1Flip,
     WorstElement,
 )
-from .dtypes import UNIT_ROUNDOFF, is_exact
 from .evidence import (
     ArtifactDifferences,
     ArtifactFault,
@@ -43,11 +42,13 @@ from .names import (
     NATIVE_FLOAT32,
     NATIVE_FLOAT64,
     PYTHON_KINDS,
+    UNIT_ROUNDOFF,
     Array,
     RuntimeId,
     Signature,
     Tensors,
     TensorSpec,
+    is_exact,
 )
 from .power import DeadChannels, OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
 from .remedies import Outcome, Remedy

@@ -113,3 +113,12 @@ class Signature:
         return self.fixed_batch is None and all(
             spec.has_sample_axis and None not in spec.sample_shape for spec in self.outputs
         )
+
+
+#: Relative error of rounding to nearest.
+UNIT_ROUNDOFF = {"bfloat16": 2.0**-9, "float16": 2.0**-11, "float32": 2.0**-24}
+
+
+def is_exact(dtype: str) -> bool:
+    """Whether values of this type are booleans or whole numbers."""
+    return dtype == "bool" or dtype.lstrip("u").startswith("int")

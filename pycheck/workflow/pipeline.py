@@ -36,11 +36,7 @@ class Workbench:
     An asynchronous context manager. A browser starts when the first run needs it and ends with the workbench.
     """
 
-<<<<<<< HEAD
-    #: The factories of both sides of a run. Tests of judging and reporting replace them by runtimes/fake.py.
-=======
-    #: What makes the two sides of a run. Tests of how a run is judged and reported put fake ones in their place.
->>>>>>> abbb09a (Fake runtimes are code of the tests: no command of the product reaches them)
+    #: The factories of both sides of a run. Tests of judging and reporting replace them by fake ones.
     make_source: ClassVar[Callable[..., Source]] = Source
     make_host: ClassVar[Callable[..., BrowserHost]] = BrowserHost
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from pycheck.conversion import convert
-from pycheck.graphdef import hiding as graph_hiding
 from pycheck.graphdef import optimize as graph_optimize
 from pycheck.model import load
 
@@ -87,13 +86,14 @@ def test_hidden_weights_change_nothing(
     keras.utils.set_random_seed(0)
     model = load(make())
     hidden: list[int] = []
+    hide_weights = graph_optimize.hide_weights
 
     def hide(body: Any) -> dict[str, Any]:
-        found = graph_hiding.hide_weights(body)
+        found = hide_weights(body)
         hidden.append(len(found))
         return found
 
-    monkeypatch.setattr(graph_hiding, "_LARGE_BYTES", 64)
+    monkeypatch.setattr(graph_optimize, "_LARGE_BYTES", 64)
     monkeypatch.setattr(graph_optimize, "hide_weights", hide)
     one = convert(model, tmp_path / "hidden", format="graph")
     monkeypatch.setattr(graph_optimize, "hide_weights", lambda body: {})

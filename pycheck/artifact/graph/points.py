@@ -1,4 +1,4 @@
-"""Lists the points of a graph artifact: its nodes, as TF.js can return them.
+"""Lists the points of a graph artifact, which are its nodes as TF.js can return them, and its weights.
 
 A loop or a branch of TensorFlow 1 becomes one point for each value that leaves it, and the inputs of that point are
 all values that enter.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import tensorflow as tf
+
 from ...graphdef.control_flow import ControlFlow, topological_order
 from ...graphdef.opaque import opaque_tensors, output_types
 from ...graphdef.refs import node_of
-from ..executable import Point
+from ..executable import GraphWeight, Point
 from .layer_names import LayerNames
 
 _SILENT = frozenset({"Const", "NoOp", "Placeholder"})
@@ -111,3 +113,22 @@ def _short(ref: str) -> str:
 def tensor_names(ports: Sequence[str]) -> dict[str, str]:
     """Map the artifact's names of its inputs or outputs to tensors of the graph."""
     return {port: port if ":" in port else f"{port}:0" for port in ports}
+
+
+_FLOAT32 = tf.float32.as_datatype_enum
+
+
+def graph_weights(graph_def: Any, names: Mapping[str, tuple[str, str | None]]) -> tuple[GraphWeight, ...]:
+    """Return the weights among `names`, which has the name and the layer of each constant by its node.
+
+    A constant without a reader is left out, because loops of TensorFlow 1 read their own copies.
+    """
+    found = []
+    read = {node_of(ref) for node in graph_def.node for ref in node.input}
+    for node in graph_def.node:
+        known = node.op == "Const" and node.name in names and node.name in read
+        if known and node.attr["dtype"].type == _FLOAT32:
+            shape = tuple(int(axis.size) for axis in node.attr["value"].tensor.tensor_shape.dim)
+            if shape and 0 not in shape:
+                found.append(GraphWeight(*names[node.name], f"{node.name}:0", shape))
+    return tuple(found)

@@ -16,7 +16,7 @@ from ...system.keras2 import import_tf_keras
 from ...system.quiet import without_native_noise
 from ..document import Document
 from ..executable import ArtifactGraph, Point
-from ..graph.weights import graph_weights
+from ..graph.points import graph_weights
 from ..weights import decode_weights
 from .topology import LayerPlan, ModelPlan, Ref, read_plan
 from .weights import assign_weights, assigned

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .keras_calls import KERAS_2, KERAS_3, framework_of
-from .refusal import RefusedError
+from .target import RefusedError
 
 # Keras function -> tfjs-layers activation, the same function at the default arguments, which are
 # the ones an activation has. celu with alpha 1 is elu.

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .activations import same_in_tfjs
-from .refusal import RefusedError
-from .target import Ref, Shape
+from .target import Ref, RefusedError, Shape
 
 
 class Site(Protocol):

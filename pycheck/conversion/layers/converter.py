@@ -9,11 +9,10 @@ from ...artifact.layers.table import IDENTITY_AT_INFERENCE, NOT_ALIKE, known_arg
 from .keras_calls import KERAS_3, Call, SourceGraph, Value, flatten, framework_of, is_model, read_model
 from .masks import MASK_READERS, MaskTracker
 from .operations import operation
-from .refusal import RefusedError, lacks
 from .rewrites import REWRITES
 from .rewrites_shape import identity
 from .site import Build, Site
-from .target import Ref, TargetGraph, TargetLayer
+from .target import Ref, RefusedError, TargetGraph, TargetLayer, lacks
 
 _OPERATION_CLASSES = frozenset({"TFOpLambda", "SlicingOpLambda"})
 # TF.js has float32, int32 and bool. Other types of inputs lose nothing, except int64 above 32 bits.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusal import RefusedError
+from .target import RefusedError
 
 KERAS_3 = "keras 3"
 KERAS_2 = "keras 2"

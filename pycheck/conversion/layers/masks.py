@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .keras_calls import Call, SourceGraph, Value
-from .refusal import RefusedError
-from .target import Ref, TargetLayer
+from .target import Ref, RefusedError, TargetLayer
 
 #: The origin of a mask: ("ids", ref) for an Embedding of that tensor, ("steps", ref, value) for a Masking of it,
 #: ("mixed", ...) for one that was computed from several.

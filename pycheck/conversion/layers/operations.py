@@ -12,11 +12,10 @@ import numpy as np
 
 from .composed import activate, hard_sigmoid, leaky_relu, permute, scale
 from .keras_calls import Value, flatten
-from .refusal import RefusedError, lacks
 from .rewrites_merge import difference
 from .rewrites_shape import reshape
 from .site import Site
-from .target import Ref
+from .target import Ref, RefusedError, lacks
 
 #: Names of a Keras 3 operation and of the TensorFlow functions in a TFOpLambda -> the name used here.
 _NAMES = {

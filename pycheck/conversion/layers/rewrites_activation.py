@@ -7,9 +7,8 @@ from collections.abc import Callable
 from ...artifact.layers.table import RULES
 from .activations import activation_name, same_in_tfjs
 from .composed import activate, compose, leaky_relu, permute
-from .refusal import RefusedError
 from .site import Site
-from .target import Ref
+from .target import Ref, RefusedError
 
 
 def activation_layer(site: Site) -> list[Ref]:

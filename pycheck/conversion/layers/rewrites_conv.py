@@ -9,10 +9,9 @@ import numpy as np
 
 from ...artifact.kernel_faults import explicit_padding
 from .keras_calls import KERAS_3, framework_of
-from .refusal import RefusedError
 from .rewrites_shape import pad_steps, reshape
 from .site import Site, array
-from .target import Ref
+from .target import Ref, RefusedError
 
 
 def conv_1d(site: Site) -> list[Ref]:

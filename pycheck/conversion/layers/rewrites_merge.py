@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from .composed import scale
-from .refusal import RefusedError
 from .rewrites_shape import identity
 from .site import Site
-from .target import Ref, Shape
+from .target import Ref, RefusedError, Shape
 
 
 def merge(site: Site) -> list[Ref]:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .refusal import RefusedError
 from .rewrites_activation import move_last
 from .rewrites_shape import identity, reshape
 from .site import Site, array
-from .target import Ref
+from .target import Ref, RefusedError
 
 _MAX_RANK = 4  # tfjs-layers normalizes tensors of rank 2 to 4
 

@@ -11,9 +11,8 @@ import numpy.typing as npt
 from ...artifact.layers.table import RULES, TRAINING_ONLY_SUFFIXES
 from .activations import activation_name
 from .keras_calls import KERAS_3
-from .refusal import RefusedError, lacks
 from .site import Site
-from .target import Ref
+from .target import Ref, RefusedError, lacks
 
 # Which quarters or thirds of the kernels' columns feed the recurrent activation: LSTM has input,
 # forget, cell and output gates, GRU has update, reset and candidate.

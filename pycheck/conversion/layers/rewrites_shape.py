@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 
 from ...artifact.layers.table import SAMPLED_ELSEWHERE
-from .refusal import RefusedError
 from .site import Site
-from .target import Ref, Shape
+from .target import Ref, RefusedError, Shape
 
 
 def reshape(site: Site, x: Ref, shape: Shape, part: str = "") -> Ref:

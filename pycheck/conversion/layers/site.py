@@ -22,8 +22,7 @@ from .activations import activation_name, is_composed, same_in_tfjs
 from .composed import compose
 from .keras_calls import Call, Value
 from .masks import MaskTracker
-from .refusal import RefusedError
-from .target import Ref, Shape, TargetGraph, TargetLayer, Weights
+from .target import Ref, RefusedError, Shape, TargetGraph, TargetLayer, Weights
 
 #: Merges that compute the same for all time steps as for one, so that TimeDistributed need not wrap them.
 ELEMENTWISE_MERGES = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply"})

@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .refusal import RefusedError
+
+class RefusedError(Exception):
+    """The error for a layer, or one call of it, without a counterpart in tfjs-layers; the message is the reason."""
+
+
+def lacks(class_name: str) -> RefusedError:
+    """Return the reason for a class without a counterpart and without an exact rewrite."""
+    return RefusedError(f"tfjs-layers has no {class_name}")
+
 
 Weights = Sequence[tuple[str, npt.NDArray[Any]]]
 Shape = tuple[int | None, ...]
