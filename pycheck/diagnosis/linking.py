@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
 
-from ..types import Finding, Severity, together
+from ..types import Finding, Severity, apart, together
 from .case import listed
 from .codes import RUNTIMES
 
@@ -76,7 +76,7 @@ def _joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _linked(finding: Finding, findings: Sequence[Finding], reach: Reach) -> Finding:
-    parts = finding.apart() if finding.code in _SYMPTOMS else [finding]
+    parts = apart(finding) if finding.code in _SYMPTOMS else [finding]
     causes = [[f.code for f in findings if f is not finding and _explains(f, part, reach)] for part in parts]
     if not all(causes):
         return finding

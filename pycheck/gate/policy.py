@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from ..types import Comparison, Finding, NanPolicy, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity, together
+from ..types import (
+    Comparison,
+    Finding,
+    NanPolicy,
+    Report,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Severity,
+    apart,
+    together,
+)
 from .verdicts import decide
 
 #: Findings of a check compare a result with budgets and the baseline. An excuse of the comparison does not cover them.
@@ -82,7 +93,7 @@ def apply(
     tells whether the first finding explains the second, which is then excused with it. Each runtime of a finding is
     judged separately: a divergence that is known on some runtimes stays an error on the others.
     """
-    parts = [(i, part) for i, found in enumerate((*report.findings, *more)) for part in found.apart()]
+    parts = [(i, part) for i, found in enumerate((*report.findings, *more)) for part in apart(found)]
     before = [part for _, part in parts]
     about = [k for k in known if k.where.takes_variant(report.name)]
     seen: list[Known] = []

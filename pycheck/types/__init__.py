@@ -28,7 +28,7 @@ from .evidence import (
     ReferenceCheck,
     TrainingCall,
 )
-from .findings import Finding, NanPolicy, Severity, Verdict, together
+from .findings import Finding, NanPolicy, Severity, Verdict, apart, together
 from .hints import VALUE_KINDS, InputHint, Padding, Values
 from .names import (
     ARTIFACT_FLOAT32,

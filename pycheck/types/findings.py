@@ -50,15 +50,16 @@ class Finding:
         """Where its code is explained; ``pycheck explain CODE`` prints the same."""
         return f"docs/findings/{self.code}.md"
 
-    def apart(self) -> list[Finding]:
-        """Return one finding for each runtime, with the evidence of that runtime; itself if it is about none."""
-        shared = {key: value for key, value in self.evidence.items() if key != _BY_RUNTIME}
-        own = self.evidence.get(_BY_RUNTIME, {})
-        parts = [replace(self, runtimes=(r,), evidence={**shared, **own.get(str(r), {})}) for r in self.runtimes]
-        return parts or [self]
-
 
 _BY_RUNTIME = "by_runtime"
+
+
+def apart(found: Finding) -> list[Finding]:
+    """Return one finding for each runtime, with the evidence of that runtime; itself if it is about none."""
+    shared = {key: value for key, value in found.evidence.items() if key != _BY_RUNTIME}
+    own = found.evidence.get(_BY_RUNTIME, {})
+    parts = [replace(found, runtimes=(r,), evidence={**shared, **own.get(str(r), {})}) for r in found.runtimes]
+    return parts or [found]
 
 
 def together(findings: Sequence[Finding]) -> Finding:

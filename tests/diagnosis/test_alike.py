@@ -8,7 +8,7 @@ import pytest
 
 from pycheck.diagnosis.codes import RUNTIMES
 from pycheck.diagnosis.linking import linked
-from pycheck.types import Finding, RuntimeId, Severity, together
+from pycheck.types import Finding, RuntimeId, Severity, apart, together
 
 CPU, WEBGL, F16 = (RuntimeId("chromium", kind) for kind in ("cpu", "webgl", "webgl-f16"))
 
@@ -48,7 +48,7 @@ def test_the_evidence_of_each_runtime_is_kept() -> None:
             "chromium:webgl-f16": {"rms": 0.2},
         },
     }
-    parts = told.apart()
+    parts = apart(told)
     assert [(part.runtimes, part.evidence) for part in parts] == [(one.runtimes, one.evidence) for one in each]
     assert together(parts) == told
     assert together(parts[1:]).evidence == {"floor": 0.5, "rms": 0.2}
