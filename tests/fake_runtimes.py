@@ -1,7 +1,7 @@
-"""Stands for a real runtime in tests of what judges and reports a run: a NumPy function, and faults on demand.
+"""Replaces a real runtime in tests of judging and reporting: a NumPy function, with faults on demand.
 
-No option, file or environment variable leads here: a test puts `FakeHost` where a workbench has its browsers, and
-`FakeReference` where it has TensorFlow (`Workbench.make_host`, `Workbench.make_source`).
+No option, file or environment variable uses it: a test sets `FakeHost` and `FakeReference` in a workbench instead of
+browsers and TensorFlow (`Workbench.make_host`, `Workbench.make_source`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DTYPES: Mapping[str, type[np.floating[Any]]] = {"float32": np.float32, "float64
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A value inside of a fake model: computed from inputs of the model and earlier steps, in float64."""
+    """A value within a fake model: computed from inputs of the model and earlier steps, in float64."""
 
     inputs: tuple[str, ...]
     function: Callable[..., Array]
@@ -40,9 +40,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class FakeModel:
-    """A model as NumPy functions: steps by name, each after those that it reads, the outputs among them.
+    """A model of NumPy functions: steps by name, each after those that it reads; the outputs are steps.
 
-    `weights` are what its artifact holds; the functions need not use them.
+    `weights` are the content of its artifact; the functions need not use them.
     """
 
     signature: Signature
@@ -52,7 +52,7 @@ class FakeModel:
     def run(
         self, feeds: Tensors, fetches: Sequence[str], dtype: type[np.floating[Any]], fault: Fault | None = None
     ) -> dict[str, Array]:
-        """Values of steps, each rounded to `dtype`, computed from `feeds` alone: inputs, or steps."""
+        """Compute steps, each rounded to `dtype`, from `feeds` alone: inputs or steps."""
         values = {name: _rounded(value, dtype) for name, value in feeds.items()}
         for name, step in self.steps.items():
             if name not in values and all(other in values for other in step.inputs):
@@ -62,16 +62,16 @@ class FakeModel:
         return {name: values[name] for name in fetches}
 
     def predict(self, inputs: Tensors, dtype: type[np.floating[Any]], fault: Fault | None = None) -> dict[str, Array]:
-        """Outputs for inputs."""
+        """Compute outputs from inputs."""
         return self.run(inputs, [spec.name for spec in self.signature.outputs], dtype, fault)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How a fake runtime misbehaves; by default it does not.
+    """The faults of a fake runtime; by default there are none.
 
-    `change` alters the value of `step`, or of every step. `error` is raised, or with `hangs` nothing ever comes, `at`
-    the start, a prediction, or a run between steps. `seconds_per_sample` is what it says that a sample took.
+    `change` alters the value of `step`, or of every step. `error` is raised, or with `hangs` the call never returns,
+    `at` the start, a prediction, or a run between steps. `seconds_per_sample` is the reported time of a sample.
     """
 
     change: Callable[[Array], Array] | None = None
@@ -82,14 +82,14 @@ class Fault:
     seconds_per_sample: float = 1e-3
 
     async def meet(self, step: Literal["start", "predict", "run"]) -> None:
-        """Fail or hang, if this is the step for it."""
+        """Fail or hang if this is the step for it."""
         if step == self.at and self.error is not None:
             raise self.error
         if step == self.at and self.hangs:
             await asyncio.Event().wait()
 
     def changed(self, step: str, value: Array) -> Array:
-        """The value of a step as it comes out."""
+        """Return the value of a step with the fault."""
         return self.change(value) if self.change and self.step in (None, step) else value
 
 
@@ -97,12 +97,12 @@ SOUND = Fault()
 
 
 def drifting(by: float, *, sample: int = 0, step: str | None = None) -> Fault:
-    """A fault that adds `by` to one sample of a step, or of every step."""
+    """Make a fault that adds `by` to one sample of a step, or of every step."""
     return Fault(lambda value: _with_sample(value, sample, value[sample] + by), step)
 
 
 def giving(number: float, *, sample: int = 0, step: str | None = None) -> Fault:
-    """A fault that makes one sample of a step, or of every step, this number, such as NaN."""
+    """Make a fault that sets one sample of a step, or of every step, to this number, such as NaN."""
     return Fault(lambda value: _with_sample(value, sample, np.full_like(value[sample], number)), step)
 
 
@@ -123,13 +123,13 @@ class FakeReference(Runtime):
         self.environment = Environment(LIBRARY, platform="NumPy", float_bits=bits, denormals="kept", epsilon=1e-7)
 
     async def predict(self, inputs: Tensors) -> Tensors:
-        """What the model gives in this precision."""
+        """Compute the outputs in this precision."""
         await self._fault.meet("predict")
         self.timings_s["first_predict"] = 0.0
         return self._model.predict(inputs, _DTYPES[self.id.kind], self._fault)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing, because nothing is held."""
 
 
 class FakeArtifact(ArtifactRuntime):
@@ -147,41 +147,41 @@ class FakeArtifact(ArtifactRuntime):
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The steps."""
+        """Return the steps."""
         return tuple(Point(n, step.op, step.inputs, n, f"{n}:0", False) for n, step in self._model.steps.items())
 
     @property
     def quantized(self) -> frozenset[str]:
-        """None."""
+        """Return no points."""
         return frozenset()
 
     @property
     def in_float32(self) -> Mapping[str, tuple[str, ...]]:
-        """None."""
+        """Return no points."""
         return {}
 
     @property
     def alone_in_float32(self) -> frozenset[str]:
-        """None."""
+        """Return no points."""
         return frozenset()
 
     def point_of(self, output: str) -> str:
-        """Outputs are steps."""
+        """Return the output, which is a step."""
         return output
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of steps."""
+        """Compute steps."""
         return self._model.run(feeds, fetches, _DTYPES[self.id.kind])
 
     async def forget_weights(self) -> None:
-        """There are none."""
+        """Do nothing, because there are no weights."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing, because nothing is held."""
 
 
 class FakeHost(BrowserHost):
-    """A browser that is none. `model_of` is the model that an artifact was made from, `faults` are by runtime."""
+    """A fake browser. `model_of` returns the model of an artifact, `faults` are by runtime."""
 
     def __init__(
         self,
@@ -210,12 +210,12 @@ class FakeHost(BrowserHost):
         flags: Mapping[str, FlagValue] | None = None,
         cpu_kernels: Sequence[str] = (),
     ) -> FakePage:
-        """A runtime of this host, not started."""
+        """Make a runtime of this host, not started."""
         return FakePage(self, id, artifact, flags or {}, cpu_kernels, self._faults.get(id, SOUND))
 
 
 class FakePage(BrowserRuntime):
-    """A runtime of the browser; its steps are timed, bounded and explained as a real one's."""
+    """A fake runtime of the browser; its steps are timed, bounded and explained like real ones."""
 
     def __init__(
         self,
@@ -251,7 +251,7 @@ class FakePage(BrowserRuntime):
             self._model = self._model_of(await asyncio.shield(asyncio.ensure_future(self._artifact)))
 
     async def predict(self, inputs: Tensors, *, samples: int = 1) -> Tensors:
-        """What the model gives in the precision of this kind."""
+        """Compute the outputs in the precision of this kind."""
         async with self._step("predict", "predicting"):
             wire = dict(self._convert(spec.name, spec.name, inputs) for spec in self._model.signature.inputs)
             await self._fault.meet("predict")
@@ -263,7 +263,7 @@ class FakePage(BrowserRuntime):
     async def run_jobs(
         self, feeds: Mapping[str, Array], jobs: Sequence[PointJob]
     ) -> list[dict[str, Array] | RuntimeFailedError | InputError]:
-        """Executions between steps, each of what it is fed alone."""
+        """Run jobs between steps, each only from its own inputs."""
         async with self._step("predict", "running operations"):
             await self._fault.meet("run")
             return [self._run({name: feeds[name] for name in fed}, fetches) for fed, fetches in jobs]
@@ -275,7 +275,7 @@ class FakePage(BrowserRuntime):
             self._held = self._run(feeds, fetches)
 
     async def take(self, names: Sequence[str]) -> dict[str, Array]:
-        """Values that were kept."""
+        """Return values that were kept."""
         return {name: self._held.pop(name) for name in names}
 
     def _run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
@@ -284,11 +284,11 @@ class FakePage(BrowserRuntime):
 
     @property
     def is_alive(self) -> bool:
-        """It cannot crash."""
+        """Return True, because it cannot crash."""
         return True
 
     async def close(self) -> None:
-        """Forget the artifact, which may not have been waited for."""
+        """Drop the artifact, which may not have been awaited."""
         if inspect.iscoroutine(self._artifact):
             self._artifact.close()
 

@@ -1,4 +1,4 @@
-// The four backends: how each is loaded, what it runs on, and how it tells that it broke.
+// The four backends: how each is loaded, the renderer that it runs on, and how it reports a failure.
 
 import {backend as activeBackend} from '@tensorflow/tfjs-core';
 
@@ -6,8 +6,8 @@ import {Failure} from './failure.js';
 
 /** @typedef {(code: import('./protocol.d.ts').Event['code'], message: string) => void} Report */
 /**
- * What a started backend runs on. `check` throws when the GPU broke since, which
- * TensorFlow.js itself does not look at: it would hand out whatever memory holds.
+ * The renderer of a started backend. `check` throws if the GPU has failed since, which
+ * TensorFlow.js does not check: it would return arbitrary memory.
  * @typedef {{
  *   renderer: string | null,
  *   software: boolean | null,
@@ -26,7 +26,7 @@ import {Failure} from './failure.js';
  */
 
 /**
- * What the WebGPU types that TensorFlow.js pins do not have yet.
+ * Fields that are missing from the WebGPU types that TensorFlow.js pins.
  * @typedef {{vendor: string, architecture: string, device: string, description: string, isFallbackAdapter?: boolean}} Info
  * @typedef {GPUDevice & {adapterInfo?: Info}} Device
  * @typedef {GPUAdapter & {info?: Info}} Adapter
@@ -60,14 +60,14 @@ export const BACKENDS = {
 };
 
 /**
- * TensorFlow.js asks for a context that is not "majorly" slow, which a browser that fell back to
- * software refuses; its own flag SOFTWARE_WEBGL_ENABLED lifts that and changes nothing else.
+ * TensorFlow.js rejects software WebGL by default, by the attribute failIfMajorPerformanceCaveat. Its flag
+ * SOFTWARE_WEBGL_ENABLED allows software WebGL, without any further effect.
  * @returns {Promise<Record<string, boolean>>}
  */
 async function prepareWebGL() {
   if (canMakeContext(true)) return {};
   if (canMakeContext(false)) return {SOFTWARE_WEBGL_ENABLED: true};
-  throw new Failure('unavailable', 'this browser gives no WebGL 2 or WebGL 1 context');
+  throw new Failure('unavailable', 'this browser provides no WebGL 2 or WebGL 1 context');
 }
 
 /** @param {boolean} failIfMajorPerformanceCaveat @returns {boolean} */
@@ -109,10 +109,10 @@ async function prepareWebGPU() {
   if (!navigator.gpu) {
     throw new Failure('unavailable', isSecureContext
       ? 'this browser has no WebGPU (navigator.gpu is missing)'
-      : 'no browser has WebGPU for a page that was opened over http from another machine (no secure context)');
+      : 'browsers have no WebGPU for a page that was opened over http from a different machine (no secure context)');
   }
   if (!(await navigator.gpu.requestAdapter())) {
-    throw new Failure('unavailable', 'this browser has WebGPU but gives no adapter');
+    throw new Failure('unavailable', 'this browser has WebGPU but provides no adapter');
   }
   return {};
 }
@@ -129,7 +129,7 @@ async function describeWebGPU(report) {
   void device.lost.then(({reason, message}) => {
     breakWith('device-lost', `the WebGPU device was lost (${reason}): ${message}`);
   });
-  // After an error WebGPU goes on and answers zeros.
+  // After an error WebGPU continues and returns zeros.
   device.addEventListener('uncapturederror', (event) => {
     const {error} = /** @type {GPUUncapturedErrorEvent} */ (event);
     breakWith('gpu-error', `WebGPU reports ${error.constructor.name}: ${error.message}`);

@@ -1,5 +1,5 @@
-// A worker that moves bytes for the page. A debugger, which is what Playwright is to a browser, has it remember
-// what every request sent and got for as long as whoever made the request lives; a worker's life can be ended.
+// A worker that transfers bytes for the page. A debugger such as Playwright makes the browser keep the data of every
+// request while its page or worker exists; a worker can be terminated, which frees the data.
 //
 // Chromium sends an ArrayBuffer at 5 to 25 MB/s and a Blob ten times faster (benchmarks/transfer.py).
 
@@ -40,4 +40,4 @@ addEventListener('message', async (/** @type {MessageEvent<Get | Post>} */ {data
   postMessage(delivery, {transfer: 'buffer' in delivery ? [delivery.buffer] : []});
 });
 
-export {}; // a module, to the type checker
+export {}; // makes the file a module for the type checker

@@ -1,20 +1,20 @@
-// Kernels that are to run on TensorFlow.js's CPU backend, although another one is active.
+// Runs some kernels on TensorFlow.js's CPU backend while a different backend is active.
 
 import * as core from '@tensorflow/tfjs-core';
 
 import {runOnCpu} from '../../pycheck/remedies/run_on_cpu.js';
 import {Failure} from './failure.js';
 
-/** Stands for every kernel. */
+/** The name for all kernels. */
 const ALL = '*';
-/** It makes a complex tensor, which is two others and cannot be moved as one. */
+/** A kernel that makes a complex tensor, which consists of two tensors and cannot be moved as one. */
 const STAYS = 'Complex';
 
 export class CpuKernels {
   /** @type {Set<string>} */
   #used = new Set();
 
-  /** The kernels that ran there, in the order of their first use. */
+  /** Returns the kernels that ran on the CPU, in the order of their first use. */
   get used() {
     return [...this.#used];
   }
@@ -34,6 +34,6 @@ export class CpuKernels {
 /** @param {readonly string[]} unknown @param {readonly string[]} known */
 function unknownKernels(unknown, known) {
   const alike = known.filter((name) => unknown.some((other) => other[0].toLowerCase() === name[0].toLowerCase()));
-  const there = alike.length ? `; with the same first letter there are ${alike.sort().join(', ')}` : '';
-  return `TF.js has no kernel ${unknown.join(', ')} that its CPU backend could run${there}`;
+  const there = alike.length ? `; kernels with the same first letter: ${alike.sort().join(', ')}` : '';
+  return `TF.js has no kernel ${unknown.join(', ')} in its CPU backend${there}`;
 }

@@ -1,5 +1,5 @@
-// The page that a phone or another computer opens: says what goes on, and holds the runtimes' pages in frames.
-// It has a connection of its own, so that the device is there between the runs too.
+// The page that a phone or a different computer opens: it shows the state, and holds the runtimes' pages in frames.
+// It has a separate connection, so that the device stays connected between runs.
 
 import {style} from './device_style.js';
 
@@ -11,13 +11,13 @@ import {style} from './device_style.js';
 
 const RETRY_MS = 2000;
 const LONGEST_HISTORY = 20;
-/** The server's own word for its orderly end; see pycheck/runtimes/devices/listener.py. */
+/** The reason in the close frame when the server ends; see pycheck/runtimes/devices/listener.py. */
 const ENDED = 'ended';
 
 /** @type {Record<State, string>} */
 const WORDS = {
   connecting: 'Connecting…', connected: 'Connected', running: 'Running', done: 'Done', failed: 'Failed',
-  lost: 'Disconnected', refused: 'Not let in', ended: 'Ended',
+  lost: 'Disconnected', refused: 'Rejected', ended: 'Ended',
 };
 
 /** @type {Map<string, Run>} by path */
@@ -64,8 +64,8 @@ function connect() {
   socket.addEventListener('close', ({reason}) => {
     for (const path of [...runs.keys()]) close(path, 'the connection broke');
     if (reason === ENDED) return show('ended', 'pycheck has ended. This page can be closed.');
-    if (!key) return show('refused', 'This address has been used, or has ended. Scan the code that pycheck shows now.');
-    show('lost', 'Trying to come back. If pycheck was started anew, scan its new code.');
+    if (!key) return show('refused', 'This address was already used, or has expired. Scan the code that pycheck shows now.');
+    show('lost', 'Reconnecting. If pycheck was restarted, scan its new code.');
     setTimeout(connect, RETRY_MS);
   });
 }
@@ -103,7 +103,7 @@ function open(path) {
   draw(run, 'running', run.standing.text);
 }
 
-/** @param {string} path @param {string} [broken] what ended it, where that was not its own end */
+/** @param {string} path @param {string} [broken] the reason, if the page did not end by itself */
 function close(path, broken) {
   const run = runs.get(path);
   if (!run) return;
@@ -125,7 +125,7 @@ function draw({row, standing}, state, text) {
   detail.textContent = text;
 }
 
-// What the runtimes' pages say of themselves.
+// Shows the state that the runtimes' pages report.
 addEventListener('message', ({origin, source, data}) => {
   const run = [...runs.values()].find(({frame}) => frame.contentWindow === source);
   if (origin !== location.origin || !run) return;
@@ -134,7 +134,7 @@ addEventListener('message', ({origin, source, data}) => {
   draw(run, run.failure ? 'failed' : 'running', run.standing.text);
 });
 
-/** A phone's screen stays on, where the browser lets a page ask for it. */
+/** Keeps a phone's screen on, if the browser supports it. */
 async function stayAwake() {
   if (document.visibilityState === 'visible') await navigator.wakeLock?.request('screen').catch(() => undefined);
 }
@@ -143,7 +143,7 @@ style();
 element('hint').textContent = '';
 if (!isSecureContext) {
   element('notice').textContent =
-    'Opened over http from another machine: browsers give such a page no WebGPU. Everything else runs.';
+    'Opened over http from a different machine: browsers have no WebGPU for such a page. Everything else runs.';
 }
 document.addEventListener('visibilitychange', () => void stayAwake());
 void stayAwake();

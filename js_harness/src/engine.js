@@ -1,4 +1,4 @@
-// One backend and one model, as the commands ask for them. Loaded after the first command came.
+// Executes the commands on one backend and one model. This module is loaded after the first command has arrived.
 
 import * as core from '@tensorflow/tfjs-core';
 
@@ -13,7 +13,7 @@ import {download, upload} from './transfer.js';
 /** @typedef {import('./backends.js').Description} Description */
 /** @typedef {import('./model.js').Model} Model */
 
-const INSECURE = 'opened over http from another machine: no secure context, in which browsers have no WebGPU';
+const INSECURE = 'opened over http from a different machine: not a secure context, so browsers have no WebGPU';
 
 export class Engine {
   /** @type {Description | undefined} */
@@ -25,7 +25,7 @@ export class Engine {
   #training;
   #report;
 
-  /** @param {import('./backends.js').Report} report told of what breaks unasked */
+  /** @param {import('./backends.js').Report} report receives failures outside of commands */
   constructor(report) {
     this.#report = report;
   }
@@ -37,7 +37,7 @@ export class Engine {
   async start({id, backend, flags: asked}) {
     const {prepare, load: importBackend, describe} = BACKENDS[backend];
     flags.setBeforeImport({...(await prepare()), ...asked});
-    // The converter and the layers have flags of their own, so that they too come after the setting.
+    // Converter and layers register their own flags, so they are imported after the flags are set.
     await Promise.all([importBackend(), import('@tensorflow/tfjs-converter')]);
     const unknown = flags.checkAfterImport(asked);
     await activate(backend);
@@ -163,7 +163,7 @@ export class Engine {
    * @returns {Promise<import('./protocol.d.ts').Trained>}
    */
   async train({id, first_step, step_count, observe, outputs_url, upload_streams}) {
-    if (!this.#training) throw new Failure('train', 'nothing has been compiled');
+    if (!this.#training) throw new Failure('train', 'no training has been compiled');
     const start = performance.now();
     const {outputs, layers} = await this.#checked(this.#training.run(first_step, step_count, observe));
     const computed = performance.now();
@@ -184,7 +184,7 @@ export class Engine {
   }
 
   /**
-   * What the work gives, if the GPU is still well after it; a GPU that broke is why, whatever the work said.
+   * Returns the result of the work, unless the GPU has failed; that failure replaces any error of the work.
    * @template T
    * @param {Promise<T>} work
    * @returns {Promise<T>}
@@ -200,7 +200,7 @@ export class Engine {
 
 /** @param {string} backend */
 async function activate(backend) {
-  // TensorFlow.js tells why a backend does not start to the console only.
+  // TensorFlow.js reports the reason why a backend does not start only on the console.
   /** @type {string[]} */
   const said = [];
   const warn = console.warn;
@@ -217,6 +217,6 @@ async function activate(backend) {
   }
   await core.ready();
   if (core.getBackend() !== backend) {
-    throw new Failure('backend', `${backend} was asked for and ${core.getBackend()} is active`);
+    throw new Failure('backend', `the requested backend is ${backend}, but ${core.getBackend()} is active`);
   }
 }

@@ -1,4 +1,4 @@
-// What a command can fail of, so that Python can say what to do about it.
+// The error of a command, with a code by which Python chooses its advice.
 
 /** @typedef {import('./protocol.d.ts').FailureCode} FailureCode */
 
@@ -16,7 +16,7 @@ export class Failure extends Error {
   }
 
   /**
-   * Any thrown value as a Failure of the command that was running.
+   * Converts any thrown value to a Failure of the running command.
    * @param {unknown} error
    * @param {import('./protocol.d.ts').Command['type']} command
    * @returns {Failure}

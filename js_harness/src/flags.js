@@ -1,4 +1,4 @@
-// TensorFlow.js's flags: set before the modules that read them run, and read back afterwards.
+// TensorFlow.js's flags: they are set before the modules that read them run, and read back afterwards.
 
 import {env} from '@tensorflow/tfjs-core';
 
@@ -8,9 +8,9 @@ import {Failure} from './failure.js';
 /** @typedef {Readonly<Record<string, FlagValue>>} Flags */
 
 /**
- * The parts of tf.Environment that its types hide. `urlFlags` is where TensorFlow.js keeps the
- * flags of `?tfjsflags=`: they take effect as a flag is registered, and so also for those that a
- * backend reads while its modules load (CPU_HANDOFF_SIZE_THRESHOLD), which `set` comes too late for.
+ * The parts of tf.Environment that its types hide. `urlFlags` are the flags of `?tfjsflags=`: TensorFlow.js applies
+ * them when a flag is registered. They therefore also work for flags that a backend reads while its modules load
+ * (CPU_HANDOFF_SIZE_THRESHOLD), for which `set` is too late.
  * @typedef {{
  *   flagRegistry: Record<string, {evaluationFn: () => unknown}>,
  *   urlFlags: Record<string, FlagValue>,
@@ -18,10 +18,10 @@ import {Failure} from './failure.js';
  */
 const internals = /** @type {Internals} */ (/** @type {unknown} */ (env()));
 
-/** Where the page runs, which no flag should be told and no reader needs. */
+/** Flags about the platform of the page, which must not be set and which reports do not need. */
 const HIDDEN = /^(IS_|PROD$)/;
 
-/** @param {Flags} flags to be called before a backend's modules are imported */
+/** Sets flags before a backend's modules are imported. @param {Flags} flags */
 export function setBeforeImport(flags) {
   for (const [name, value] of Object.entries(flags)) {
     if (name in internals.flagRegistry) {
@@ -33,7 +33,7 @@ export function setBeforeImport(flags) {
   }
 }
 
-/** @param {Flags} flags those asked for @returns {string[]} those that nothing loaded here has */
+/** @param {Flags} flags the requested ones @returns {string[]} those that no loaded module has registered */
 export function checkAfterImport(flags) {
   const unknown = [];
   for (const [name, value] of Object.entries(flags)) {
@@ -60,7 +60,7 @@ export async function readBack() {
 /** @param {string} name @param {FlagValue} value */
 function checkType(name, value) {
   const byDefault = internals.flagRegistry[name].evaluationFn();
-  // Promised flags are probes of the browser and boolean, all of them.
+  // Flags whose default is a promise are probes of the browser, and all of them are boolean.
   const wanted = byDefault instanceof Promise ? 'boolean' : typeof byDefault;
   const given = typeof fromJson(value);
   if (given !== wanted) {

@@ -1,4 +1,4 @@
-// Computes a loss that was written as a formula: a program for a stack, as pycheck/training/formula.py makes it.
+// Computes a loss that is given as a formula: a program for a stack, from pycheck/training/formula.py.
 
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -43,7 +43,7 @@ export function formula(words) {
       const stack = [];
       const pop = () => {
         const value = stack.pop();
-        if (value === undefined) throw new Error(`the program ${words.join(' ')} takes more than it has`);
+        if (value === undefined) throw new Error(`the program ${words.join(' ')} needs more operands than the stack holds`);
         return value;
       };
       for (const word of words) {

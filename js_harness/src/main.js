@@ -1,5 +1,5 @@
-// The page's entry: connects to Python by the page's own address and answers its commands.
-// It loads no TensorFlow.js itself: flags must be in place before a backend's modules run.
+// The page's entry: it connects to Python by the page's own address and executes its commands.
+// It does not import TensorFlow.js: flags must be set before a backend's modules run.
 
 import {Failure} from './failure.js';
 import {say, show, showCommand} from './standing.js';
@@ -70,7 +70,7 @@ socket.addEventListener('open', () => {
   show('idle', 'connected, waiting for the first command');
 });
 socket.addEventListener('message', (event) => void handle(JSON.parse(event.data)));
-// The server's last word may be where to go next: another page of it, by its path.
+// The reason in the close frame may be the path of the next page on this server.
 socket.addEventListener('close', ({reason}) => {
   if (reason.startsWith('/')) location.replace(new URL(reason, location.origin));
   else say('pycheck has ended this page; it can be closed');

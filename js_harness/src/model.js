@@ -1,4 +1,4 @@
-// A layers or a graph model behind one interface: named tensors in, named tensors out, nothing left behind.
+// One interface for layers and graph models: named tensors in, named tensors out, without leaked tensors.
 
 import {backend, complex, engine, keep, tensor} from '@tensorflow/tfjs-core';
 
@@ -18,14 +18,14 @@ export class Model {
   #runPoints;
   /** @type {Map<string, Tensor>} */
   #held = new Map();
-  /** @type {import('@tensorflow/tfjs-layers').LayersModel | null} what can be trained */
+  /** @type {import('@tensorflow/tfjs-layers').LayersModel | null} the model that can be trained */
   layersModel = null;
 
   /**
    * @param {ReadonlyArray<TensorDescription>} inputs
    * @param {ReadonlyArray<TensorDescription>} outputs
-   * @param {Run} run gives one tensor for each name of an output, in their order
-   * @param {Run} runPoints the same for names of points inside, fed and fetched
+   * @param {Run} run returns one tensor for each name of an output, in their order
+   * @param {Run} runPoints the same for points within the model, by the names of fed and fetched ones
    */
   constructor(inputs, outputs, run, runPoints = run) {
     this.inputs = inputs;
@@ -49,11 +49,11 @@ export class Model {
   }
 
   /**
-   * Executes jobs between points inside, each of which may fail by itself.
+   * Executes jobs between points within the model; the failure of one does not affect the others.
    * @param {ReadonlyMap<string, NamedTensor>} given for all jobs
    * @param {readonly Job[]} jobs
-   * @param {boolean} hold whether the outputs stay here, to be taken, instead of what stayed here before
-   * @returns {Promise<{outputs: NamedTensor[], failed: JobFailure[]}>} outputs are named by the job's number too
+   * @param {boolean} hold whether to keep the outputs here for `take`, instead of earlier ones
+   * @returns {Promise<{outputs: NamedTensor[], failed: JobFailure[]}>} names of outputs include the number of the job
    */
   async run(given, jobs, hold) {
     if (hold) this.#release();
@@ -66,7 +66,7 @@ export class Model {
         try {
           known.set(name, toTensor(name, given, (value) => this.#place(name, value)));
         } catch (error) {
-          refused.set(name, error); // a backend without complex numbers, which only the jobs that read them need
+          refused.set(name, error); // a backend may lack complex numbers, which only some jobs read
         }
       }
       /** @type {NamedTensor[]} */
@@ -75,7 +75,7 @@ export class Model {
       const failed = new Map();
       const told = (/** @type {number} */ job, /** @type {unknown} */ error) =>
         failed.set(job, error instanceof Error ? error.message : String(error));
-      // Read when all have been started: a GPU that is waited for after every job stands idle in between.
+      // Outputs are read after all jobs have started, because waiting after every job would leave a GPU idle.
       /** @type {Map<number, Tensor[]>} */
       const computed = new Map();
       for (const [number, job] of jobs.entries()) {
@@ -106,7 +106,7 @@ export class Model {
   }
 
   /**
-   * @param {readonly string[]} names of outputs that stayed here
+   * @param {readonly string[]} names of outputs that `run` kept
    * @returns {Promise<NamedTensor[]>}
    */
   async take(names) {
@@ -128,9 +128,9 @@ export class Model {
   }
 
   /**
-   * What a kernel computed lies on the GPU; a fed copy of it must too, or TensorFlow.js hands small ones to its CPU
-   * kernels and another kernel is looked at. The model's own inputs come from the CPU in every run, and so do the
-   * shapes that integers mostly are.
+   * Moves a fed copy of a kernel's result to the GPU, where the result is in a whole run. Otherwise TensorFlow.js would
+   * run small tensors on its CPU kernels, and a different kernel would be measured. The model's own inputs are on the
+   * CPU in every run, and so are integers, which are usually shapes.
    * @param {string} name @param {Tensor} value @returns {Tensor}
    */
   #place(name, value) {
@@ -143,7 +143,7 @@ export class Model {
 
 /**
  * @param {'layers' | 'graph'} format
- * @param {Source} source the address of model.json, or what gives its content
+ * @param {Source} source the address of model.json, or a handler that returns its content
  * @returns {Promise<Model>}
  */
 export async function load(format, source) {
@@ -151,8 +151,9 @@ export async function load(format, source) {
 }
 
 /**
- * TensorFlow.js asks for all shards at once and reads none before all have answered. A browser has six connections to
- * a host, and one whose answer nobody reads, nor may be cached, stays taken: of seven large shards the last waits for ever.
+ * Fetches a whole file. TensorFlow.js requests all shards at once and reads none before all have answered. A browser has
+ * six connections to a host, and one whose answer is not read and not cached stays in use: of seven large shards, the
+ * last would wait forever.
  * @type {typeof fetch}
  */
 async function fetchWhole(resource, options) {
@@ -160,7 +161,7 @@ async function fetchWhole(resource, options) {
   return new Response(await response.arrayBuffer(), response);
 }
 
-/** Tensors are paired by position: tfjs-layers names them by layers, which is not what the artifact's user sees. */
+/** Loads a layers model. Tensors are paired by position, because tfjs-layers names them by layers. */
 async function loadLayers(/** @type {Source} */ source) {
   const {loadLayersModel} = await import('@tensorflow/tfjs-layers');
   const {Points} = await import('./points.js');
@@ -177,7 +178,7 @@ async function loadLayers(/** @type {Source} */ source) {
     expectCount('input', model.inputs.length, named.size);
     expectCount('output', model.outputs.length, outputs.length);
     const tensors = [...named.values()];
-    // The whole batch in one step, since its size is Python's choice.
+    // The whole batch runs in one step, because Python chooses its size.
     const result = model.predict(tensors.length === 1 ? tensors[0] : tensors, {batchSize: tensors[0].shape[0] || 1});
     return {tensors: Array.isArray(result) ? result : [result], method: 'predict'};
   };
@@ -189,11 +190,11 @@ async function loadLayers(/** @type {Source} */ source) {
   return result;
 }
 
-/** Tensors are paired by node name. */
+/** Loads a graph model. Tensors are paired by node name. */
 async function loadGraph(/** @type {Source} */ source) {
   const {loadGraphModel} = await import('@tensorflow/tfjs-converter');
   const model = await loadGraphModel(source, {fetchFunc: fetchWhole});
-  // The types of `inputs` say tensors; what is there is what the graph says of its placeholders.
+  // By their types `inputs` are tensors; in fact they are descriptions of the graph's placeholders.
   const describe = (/** @type {unknown} */ node) => {
     const {name, dtype, shape} = /** @type {{name: string, dtype?: string, shape?: number[]}} */ (node);
     const open = shape ? shape.map((dimension) => (dimension === -1 ? null : dimension)) : null;
@@ -207,7 +208,7 @@ async function loadGraph(/** @type {Source} */ source) {
       try {
         return {tensors: toArray(model.execute(inputs, [...outputs])), method: 'execute'};
       } catch (error) {
-        // TensorFlow.js says so, before it runs anything, of control flow and of shapes that depend on values.
+        // For control flow and shapes that depend on values, TensorFlow.js throws this before it runs any node.
         if (!(error instanceof Error && error.message.includes('executeAsync'))) throw error;
         dynamic = true;
       }
@@ -215,7 +216,7 @@ async function loadGraph(/** @type {Source} */ source) {
     return {tensors: toArray(await model.executeAsync(inputs, [...outputs])), method: 'executeAsync'};
   };
   return new Model(model.inputs.map(describe), model.outputs.map(describe), run, async (named, fetches) => {
-    // TensorFlow.js holds what is fed to the attributes of its node, which for a comparison say what it reads.
+    // TensorFlow.js checks fed values against the node's attributes, which for a comparison describe its inputs instead.
     const {executor} = /** @type {{executor: {checkInputShapeAndType?: () => void}}} */ (/** @type {unknown} */ (model));
     executor.checkInputShapeAndType = () => {};
     try {
@@ -233,11 +234,11 @@ function toArray(result) {
 
 /** @param {string} what @param {number} wanted @param {number} given */
 function expectCount(what, wanted, given) {
-  if (wanted !== given) throw new Error(`the model has ${wanted} ${what}s and its artifact names ${given}`);
+  if (wanted !== given) throw new Error(`the model has ${wanted} ${what}s but its artifact names ${given}`);
 }
 
 /**
- * A scope and not tf.tidy, which cannot span the awaits. One command runs at a time.
+ * Disposes the tensors of some work. tf.tidy cannot span awaits, so this uses a scope; one command runs at a time.
  * @template T @param {() => Promise<T>} work @returns {Promise<T>}
  */
 async function scoped(work) {
@@ -252,13 +253,13 @@ async function scoped(work) {
 /** @template T @param {string} name @param {ReadonlyMap<string, T>} given @returns {T} */
 function found(name, given) {
   const value = given.get(name);
-  if (!value) throw new Error(`input '${name}' did not come; those that came: ${[...given.keys()].join(', ')}`);
+  if (!value) throw new Error(`input '${name}' is missing; received: ${[...given.keys()].join(', ')}`);
   return value;
 }
 
 /**
  * @param {string} name @param {ReadonlyMap<string, NamedTensor>} given
- * @param {(value: Tensor) => Tensor} [place] puts it where it is to lie, the parts of a complex tensor one by one
+ * @param {(value: Tensor) => Tensor} [place] moves the tensor to its place, or each part of a complex tensor
  * @returns {Tensor}
  */
 function toTensor(name, given, place = (value) => value) {
@@ -269,11 +270,11 @@ function toTensor(name, given, place = (value) => value) {
 }
 
 /**
- * A tensor of its own, which outlives its scope: a layer that hands on what it reads gives the same one twice.
+ * Copies a tensor, so that it outlives its scope: a layer that returns its input gives the same tensor twice.
  * @param {string} name @param {Tensor | undefined} value
  */
 function keepCopy(name, value) {
-  if (!value) throw new Error(`the model gave no output '${name}'`);
+  if (!value) throw new Error(`the model returned no output '${name}'`);
   return keep(value.clone());
 }
 
@@ -286,17 +287,17 @@ function readAll(names, tensors, prefix = '') {
 }
 
 /**
- * Always data(), never dataSync(): under WebGPU the latter gives zeros without an error.
+ * Reads a tensor with data(), because dataSync() returns zeros on WebGPU without an error.
  * @param {string} name @param {Tensor | undefined} result @returns {Promise<NamedTensor>}
  */
 async function read(name, result) {
-  if (!result) throw new Error(`the model gave no output '${name}'`);
+  if (!result) throw new Error(`the model returned no output '${name}'`);
   const {shape} = result;
   const dtype = /** @type {import('./protocol.d.ts').Dtype} */ (result.dtype);
   if (!(dtype in ARRAYS)) {
-    throw new Error(`output '${name}' has dtype ${dtype}, which is not compared`);
+    throw new Error(`output '${name}' has dtype ${dtype}, which pycheck does not compare`);
   }
-  // A cast that loses nothing, bool to int32 or int32 to float32, may keep the array it came from.
+  // A lossless cast, bool to int32 or int32 to float32, may keep the array of its input.
   const given = /** @type {import('./safetensors.js').Data} */ (await result.data());
   const Type = ARRAYS[dtype];
   return {name, dtype, shape, data: given instanceof Type ? given : Type.from(given)};

@@ -1,6 +1,6 @@
-// Runs a layers model between any two points inside of it, by the names that pycheck gives them: the layer,
-// `outer/inner` inside of a nested model, `@1` behind the name for the layer's second call, `:1` behind that
-// for a call's second output. Every container is run by TensorFlow.js's own executor, as model.predict does.
+// Runs a layers model between any two points within it, by pycheck's names of points: the layer, `outer/inner` within a
+// nested model, `@1` after the name for the layer's second call, `:1` after that for a call's second output.
+// TensorFlow.js's own executor runs every container, as in model.predict.
 
 import {execute, FeedDict} from '@tensorflow/tfjs-layers/dist/engine/executor';
 
@@ -8,7 +8,7 @@ import {execute, FeedDict} from '@tensorflow/tfjs-layers/dist/engine/executor';
 /** @typedef {import('@tensorflow/tfjs-layers').SymbolicTensor} Symbolic */
 /** @typedef {import('@tensorflow/tfjs-layers/dist/engine/container').Container} Container */
 /** @typedef {import('@tensorflow/tfjs-layers/dist/engine/topology').Node} Node */
-/** One container as it is called at one place: the names of its symbolic tensors, and who calls it. */
+/** One call of a container: the names of its symbolic tensors, and the node that calls it. */
 /** @typedef {{container: Container, names: Map<Symbolic, string>, caller: {place: Place, node: Node} | null}} Place */
 
 export class Points {
@@ -104,7 +104,10 @@ function evaluate(place, wanted, feeds) {
   return /** @type {Tensor[]} */ (execute(wanted, fed));
 }
 
-/** The container's inputs that are needed and not known. @param {Place} place @param {Symbolic[]} wanted @param {Set<Symbolic>} known */
+/**
+ * Returns the container's inputs that are needed and not known.
+ * @param {Place} place @param {Symbolic[]} wanted @param {Set<Symbolic>} known
+ */
 function openInputs({container}, wanted, known) {
   const seen = new Set(known);
   const pending = [...wanted];
@@ -118,7 +121,7 @@ function openInputs({container}, wanted, known) {
   return open;
 }
 
-/** The nodes of a container, each after those whose values it reads. @param {Container} container @returns {Node[]} */
+/** Returns the nodes of a container, each after those whose values it reads. @param {Container} container @returns {Node[]} */
 function inOrder(container) {
   const {nodesByDepth} = /** @type {{nodesByDepth: Record<string, Node[]>}} */ (/** @type {unknown} */ (container));
   return Object.keys(nodesByDepth).map(Number).sort((a, b) => b - a).flatMap((depth) => nodesByDepth[depth]);

@@ -1,9 +1,9 @@
-// What arithmetic the active backend really does, by running a kernel and sending back its bits.
-// Python judges them: neither TensorFlow.js's own answer (floatPrecision) nor JSON is fit for it.
+// Measures the arithmetic of the active backend: runs a kernel and returns the bits of its result.
+// Python interprets them: TensorFlow.js's own answer (floatPrecision) is not exact enough, and JSON cannot hold them.
 
 import {mul, tensor1d} from '@tensorflow/tfjs-core';
 
-/** Above every size up to which TensorFlow.js hands a kernel to the CPU by default (128 and 1000). */
+/** Larger than the sizes up to which TensorFlow.js runs a kernel on the CPU by default (128 and 1000). */
 const SIZE = 2048;
 
 /** @returns {Promise<import('./protocol.d.ts').Probes>} */

@@ -1,7 +1,7 @@
-// Cuts what is sent into ranges that travel side by side.
+// Splits an upload into ranges that are sent in parallel.
 
 /**
- * The same bytes as ranges of one length, the last one shorter; nothing is copied.
+ * Returns the same bytes as ranges of one length, the last one shorter; nothing is copied.
  * @param {ReadonlyArray<ArrayBufferView>} parts
  * @param {number} length in bytes
  */

@@ -1,5 +1,5 @@
-// Named tensors to and from safetensors bytes: https://huggingface.co/docs/safetensors
-// Only what TensorFlow.js holds: float32, int32, bool and complex64, little endian as every browser is. The data of a
+// Converts named tensors to and from safetensors bytes: https://huggingface.co/docs/safetensors
+// It supports the types of TensorFlow.js: float32, int32, bool and complex64, little endian as every browser is. The data of a
 // complex tensor are its real and imaginary parts in turn.
 
 /** @typedef {import('./protocol.d.ts').Dtype} Dtype */
@@ -16,13 +16,13 @@ const CODES = {float32: 'F32', int32: 'I32', bool: 'BOOL', complex64: 'C64'};
 /** @type {Record<Dtype, ArrayType>} */
 export const ARRAYS = {float32: Float32Array, int32: Int32Array, bool: Uint8Array, complex64: Float32Array};
 
-/** How many numbers a tensor is made of. @param {Dtype} dtype @param {readonly number[]} shape */
+/** Returns the count of numbers in a tensor. @param {Dtype} dtype @param {readonly number[]} shape */
 function numbersOf(dtype, shape) {
   return shape.reduce((product, dimension) => product * dimension, dtype === 'complex64' ? 2 : 1);
 }
 
 /**
- * The tensors of a file, as views into it where it is aligned, which files of this writer and of Python are.
+ * Returns the tensors of a file, as views of aligned data; files of this writer and of Python are aligned.
  * @param {ArrayBuffer} buffer
  * @returns {Map<string, NamedTensor>}
  */
@@ -44,12 +44,12 @@ export function decode(buffer) {
 }
 
 /**
- * A file as the pieces it is made of, to be put into a Blob without copying them together first.
+ * Returns a file as its pieces, for a Blob, without concatenating them first.
  * @param {ReadonlyArray<NamedTensor>} tensors
  * @returns {{parts: Array<Uint8Array | Data>, size: number}}
  */
 export function encode(tensors) {
-  // Four-byte dtypes first, so that no bool pushes them off their alignment.
+  // Four-byte dtypes come first, so that a bool does not break their alignment.
   const ordered = [...tensors].sort((a, b) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
   /** @type {Record<string, {dtype: string, shape: number[], data_offsets: [number, number]}>} */
   const header = {};
@@ -72,7 +72,7 @@ export function encode(tensors) {
 }
 
 /**
- * Texts lie there as the bytes of a JSON list. They go into tf.tensor and nowhere else, which takes them for data too.
+ * Reads texts, which are stored as the bytes of a JSON list. Only tf.tensor uses them, which accepts texts as data.
  * @param {string} name
  * @param {number[]} shape
  * @param {{data_offsets: [number, number]}} entry
@@ -94,7 +94,7 @@ function readTexts(name, shape, {data_offsets: [begin, end]}, buffer, start) {
  */
 function read(name, {dtype: code, shape, data_offsets: [begin, end]}, buffer, start) {
   const dtype = DTYPES[code];
-  if (!dtype) throw new Error(`tensor '${name}' has dtype ${code}; TensorFlow.js holds ${Object.keys(DTYPES)}`);
+  if (!dtype) throw new Error(`tensor '${name}' has dtype ${code}; TensorFlow.js supports ${Object.keys(DTYPES)}`);
   const Type = ARRAYS[dtype];
   const length = numbersOf(dtype, shape);
   if (end - begin !== length * Type.BYTES_PER_ELEMENT || begin < 0 || start + end > buffer.byteLength) {

@@ -1,4 +1,4 @@
-// What a runtime's page is doing, for a person who looks at it, and for the page of a device that holds it in a frame.
+// Shows what a runtime's page is doing, to a person and to the page of a device that holds it in a frame.
 
 /** @typedef {import('./protocol.d.ts').Command} Command */
 /** @typedef {{state: 'idle' | 'running' | 'failed', kind: string, text: string}} Standing */
@@ -11,13 +11,13 @@ const DOING = {
 
 let kind = '';
 
-/** @param {Command} command that has come */
+/** @param {Command} command that has arrived */
 export function showCommand(command) {
   if (command.type === 'start') kind = command.flags.WEBGL_FORCE_F16_TEXTURES ? 'webgl-f16' : command.backend;
   show('running', DOING[command.type]);
 }
 
-/** @param {string} text what a person who looks at the page should know, and no change of its state */
+/** @param {string} text for a person, without a change of the state */
 export function say(text) {
   const status = document.getElementById('status');
   if (status) status.textContent = text;

@@ -1,8 +1,8 @@
-// Trains a layers model as a page of its own would, with trainOnBatch, and keeps what every step gave.
+// Trains a layers model like an ordinary page, with trainOnBatch, and keeps the results of every step.
 //
-// Nothing is computed of what is sent: gradients, weights and layers' results are read as they are and put one behind
-// the other. WebGL keeps on the CPU what was read, where other kernels would compute with it; so only what the training
-// is done with is read: gradients after their update, and weights when the next step has replaced them.
+// Nothing is computed from the data that is sent: gradients, weights and layers' results are read unchanged and
+// concatenated. WebGL keeps a tensor that was read on the CPU, where other kernels would compute with it. Tensors are
+// therefore read after their last use: gradients after their update, and weights after the next step has replaced them.
 
 import * as tf from '@tensorflow/tfjs-core';
 import {regularizers} from '@tensorflow/tfjs-layers';
@@ -18,10 +18,10 @@ import {formula} from './formula.js';
 /** @typedef {{name: string, tensor: Tensor | null | undefined}} Gradient */
 /** @typedef {{x: Tensor[], y: Tensor[]}} Batch */
 
-/** Initial weights of each model that has been compiled, to begin again from. @type {WeakMap<LayersModel, Tensor[]>} */
+/** Initial weights of each compiled model, to start again from. @type {WeakMap<LayersModel, Tensor[]>} */
 const INITIAL = new WeakMap();
 
-/** Backends that read without waiting. */
+/** Backends that can be read synchronously. */
 const IMMEDIATE = new Set(['cpu', 'wasm']);
 
 export class Training {
@@ -118,7 +118,7 @@ export class Training {
   }
 
   /**
-   * One tensor a step of what was read: gradients and layers' results of each step, the weights after the next two.
+   * Packs the values of each step into one tensor: its gradients and layers' results, then its weights.
    * @param {Float32Array[][]} read @returns {NamedTensor[]}
    */
   #packed(read) {
@@ -138,9 +138,9 @@ export class Training {
     return outputs;
   }
 
-  /** The values of tensors, which are then let go. @param {Tensor[]} tensors @returns {Promise<Float32Array[]>} */
+  /** Reads tensors, and disposes them. @param {Tensor[]} tensors @returns {Promise<Float32Array[]>} */
   async #read(tensors) {
-    // The CPU and WebAssembly give at once what a GPU is waited for.
+    // CPU and WebAssembly are read synchronously; a GPU has to be awaited.
     if (!IMMEDIATE.has(tf.getBackend())) {
       const values = await Promise.all(tensors.map((value) => value.data()));
       tf.dispose(tensors);
@@ -151,13 +151,13 @@ export class Training {
     return values;
   }
 
-  /** Every so many-th element, where there are too many. @param {Float32Array} values */
+  /** Returns evenly spaced elements if there are too many. @param {Float32Array} values */
   #sample = (values) => {
     const stride = Math.ceil(values.length / this.#command.seen_elements);
     return stride > 1 ? values.filter((_, index) => index % stride === 0) : values;
   };
 
-  /** @param {boolean} [withModel] whether the model goes as well, so that it will not begin again */
+  /** @param {boolean} [withModel] whether the model is disposed too, so that it will not start again */
   dispose(withModel = false) {
     this.#undo.forEach((undo) => undo());
     this.#batches.forEach(({x, y}) => tf.dispose([x, y]));
@@ -185,7 +185,7 @@ export class Training {
     clipped.forEach(({tensor}) => tensor?.dispose());
   }
 
-  /** Keeps what each layer gives, as long as that is not too much. */
+  /** Keeps the result of each layer, unless they are too large. */
   #watch() {
     for (const layer of this.#model.layers) {
       if (layer.getClassName() === 'InputLayer') continue;
@@ -220,7 +220,7 @@ function flatten(value) {
   return tf.reshape(value, [value.size]);
 }
 
-/** Back to the weights that came with the model. @param {LayersModel} model */
+/** Restores the model's initial weights. @param {LayersModel} model */
 function restart(model) {
   const initial = INITIAL.get(model);
   if (initial) model.weights.forEach((weight, index) => weight.write(initial[index]));
@@ -240,7 +240,7 @@ function addPenalties(model, penalties) {
   }
 }
 
-/** TF.js's own, with its own defaults where the command says nothing. @param {Compile} command @returns {Optimizer} */
+/** Makes TF.js's optimizer; settings that the command omits have TF.js's defaults. @param {Compile} command @returns {Optimizer} */
 function makeOptimizer({optimizer, learning_rate: rate, settings, epsilon}) {
   const own = epsilon ?? undefined;
   switch (optimizer) {
@@ -271,7 +271,7 @@ function makeLoss({loss, from_logits, program}) {
 }
 
 /**
- * TF.js's optimizers clip nothing, so a page does it between gradient and update; the formulas are Keras's.
+ * Clips gradients with Keras's formulas, between gradient and update, because TF.js's optimizers do not clip.
  * @param {Gradient[]} given @param {Compile} command @returns {Gradient[]}
  */
 function clip(given, {clipnorm, global_clipnorm, clipvalue}) {
@@ -286,7 +286,7 @@ function clip(given, {clipnorm, global_clipnorm, clipvalue}) {
     } else if (global_clipnorm !== null) {
       const all = norm(tensors);
       const scale = tf.mul(global_clipnorm, tf.minimum(tf.div(1, all), 1 / global_clipnorm));
-      const spoiled = tf.add(scale, tf.sub(all, all)); // NaN where the norm is not finite, as Keras has it
+      const spoiled = tf.add(scale, tf.sub(all, all)); // NaN if the norm is not finite, as in Keras
       change = (value) => tf.mul(value, spoiled);
     }
     return given.map(({name}, index) => ({name, tensor: tf.keep(change(tensors[index]).clone())}));
@@ -298,7 +298,7 @@ function cut({inputs, targets, batch_size}, data) {
   const tensors = (/** @type {readonly string[]} */ names) =>
     names.map((name) => {
       const found = data.get(name);
-      if (!found) throw new Error(`'${name}' did not come; those that came: ${[...data.keys()].join(', ')}`);
+      if (!found) throw new Error(`'${name}' is missing; received: ${[...data.keys()].join(', ')}`);
       return found;
     });
   const [xs, ys] = [tensors(inputs), tensors(targets)];

@@ -1,4 +1,4 @@
-// Moves tensors between Python and the page over HTTP, by couriers: see courier.js.
+// Transfers tensors between Python and the page over HTTP, with couriers: see courier.js.
 
 import {Failure} from './failure.js';
 import {cut} from './ranges.js';
@@ -7,9 +7,9 @@ import {decode, encode} from './safetensors.js';
 /** @typedef {import('./safetensors.js').NamedTensor} NamedTensor */
 /** @typedef {import('./courier.js').Delivery} Delivery */
 
-/** Bytes after which a courier is relieved, and what the browser remembers of its requests is freed. */
+/** Bytes after which a courier is replaced, which frees the data that the browser keeps of its requests. */
 const TOUR = 2 << 20;
-/** A range smaller than this is not worth a connection of its own. */
+/** The smallest range for a separate connection. */
 const SMALLEST_RANGE = 4 << 20;
 
 /** @param {string} url @returns {Promise<Map<string, NamedTensor>>} */
@@ -20,7 +20,7 @@ export async function download(url) {
 /** @param {string} url @param {ReadonlyArray<NamedTensor>} tensors @param {number} streams at most */
 export async function upload(url, tensors, streams) {
   const {parts, size} = encode(tensors);
-  // A Blob crosses to the courier as a handle, and Chromium stores several sooner than one of their size.
+  // A Blob is passed to the courier as a handle, and Chromium stores several Blobs faster than one of their total size.
   const count = Math.max(1, Math.min(streams, Math.floor(size / SMALLEST_RANGE)));
   const ranges = cut(parts, Math.ceil(size / count)).map(({offset, pieces}) => ({
     offset,
@@ -34,7 +34,7 @@ function absolute(url) {
   return new URL(url, location.href).href;
 }
 
-/** One courier at a time, each for as long as its tour; the next is ready, since a worker takes a while to start. */
+/** One courier at a time, which is replaced after TOUR bytes; the next one is started early, because a worker starts slowly. */
 class Couriers {
   #worker = this.#hire();
   #next = this.#hire();
@@ -44,9 +44,9 @@ class Couriers {
   #waiting = new Map();
 
   /**
-   * @param {string} what for the message, should it fail
+   * @param {string} what for the message of an error
    * @param {Omit<import('./courier.js').Get, 'id'> | Omit<import('./courier.js').Post, 'id'>} order
-   * @param {number} size of what is sent, in bytes
+   * @param {number} size of the upload, in bytes
    */
   async send(what, order, size = 0) {
     const id = ++this.#orders;

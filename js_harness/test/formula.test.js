@@ -12,8 +12,8 @@ test('a formula is computed as its program says', async () => {
   expect(value).toBeCloseTo((0.25 + 4) / 2 + 0.25 + 1);
 });
 
-test('a program that takes more than it has is refused', () => {
-  expect(() => formula(['p', 'add'])(y, p)).toThrow('takes more than it has');
+test('a program that needs more operands than the stack holds is rejected', () => {
+  expect(() => formula(['p', 'add'])(y, p)).toThrow('needs more operands than the stack holds');
 });
 
 test('nothing is left in memory but the result', () => {

@@ -111,7 +111,7 @@ describe('a model', () => {
   it('of layers refuses another number of outputs than it has', async () => {
     const model = await load('layers', layers());
     const inputs = given({in: {dtype: 'float32', shape: [1, 1], data: float32(1)}});
-    await expect(model.predict(inputs, ['in'], ['out', 'more'])).rejects.toThrow('1 outputs and its artifact names 2');
+    await expect(model.predict(inputs, ['in'], ['out', 'more'])).rejects.toThrow('1 outputs but its artifact names 2');
   });
 
   it('keeps int32 and bool as they are', async () => {
@@ -168,7 +168,7 @@ describe('a model', () => {
     });
     await model.predict(inputs, ['a', 'b'], ['difference']);
     await expect(model.predict(inputs, ['a', 'b'], ['nowhere'])).rejects.toThrow('nowhere');
-    await expect(model.predict(given({}), ['a', 'b'], ['difference'])).rejects.toThrow("input 'a' did not come");
+    await expect(model.predict(given({}), ['a', 'b'], ['difference'])).rejects.toThrow("input 'a' is missing");
     expect(memory().numTensors).toBe(before);
   });
 
@@ -209,7 +209,7 @@ describe('a model', () => {
       ]);
       expect(failed.map(({job}) => job)).toEqual([1, 2]);
       expect(failed[0].message).toContain('nowhere');
-      expect(failed[1].message).toContain("input 'elsewhere' did not come");
+      expect(failed[1].message).toContain("input 'elsewhere' is missing");
     });
 
     it('holds values until they are taken, each once, and leaves nothing behind', async () => {
@@ -220,7 +220,7 @@ describe('a model', () => {
       const taken = await model.take(['root', 'less']);
       expect(taken.map(({name, data}) => [name, ...data])).toEqual([['root', 2, 3], ['less', -2, -3]]);
       expect((await model.take(['same']))[0].data).toEqual(float32(2, 3));
-      await expect(model.take(['root'])).rejects.toThrow("'root' did not come");
+      await expect(model.take(['root'])).rejects.toThrow("'root' is missing");
       await model.run(values(), whole, true);
       await model.run(values(), [], true);
       expect(memory().numTensors).toBe(before);

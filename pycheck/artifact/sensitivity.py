@@ -123,7 +123,7 @@ class SensitivitySession:
         return tuple(self._living)
 
     def living(self, feeds: Mapping[str, Array]) -> dict[Point, tuple[Array, int]]:
-        """Which channels of each clipped point are not 0 everywhere on these inputs, and how many values each has."""
+        """Return for each clipped point the channels that are not always 0 on these inputs, and its value count."""
         fed = self._fed(feeds) | {self._factors: np.ones(len(self.weights))}
         found: dict[Point, tuple[Array, int]] = self._session.run(self._living, fed)
         give_back_values()

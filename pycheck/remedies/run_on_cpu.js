@@ -1,24 +1,24 @@
 /**
- * Lets TensorFlow.js's CPU kernels compute these operations, while another backend stays active: their inputs are
- * read back, computed and handed on. To be called after tf.setBackend and before the model is loaded.
+ * Runs these operations with TensorFlow.js's CPU kernels while a different backend stays active: their inputs are copied
+ * to the CPU, and their results back. Call it after tf.setBackend and before the model is loaded.
  *
  * The backend must be one that can be read synchronously: webgl or wasm, not webgpu.
  *
- * @param {typeof import('@tensorflow/tfjs-core')} tf with its CPU backend imported, as @tensorflow/tfjs has it
+ * @param {typeof import('@tensorflow/tfjs-core')} tf with its CPU backend imported, as in @tensorflow/tfjs
  * @param {string} backendName the active backend
  * @param {readonly string[]} kernelNames such as 'Relu'
- * @param {(kernelName: string) => void} [onUse] told of each use
+ * @param {(kernelName: string) => void} [onUse] receives each use
  */
 export function runOnCpu(tf, backendName, kernelNames, onUse = () => {}) {
   /** @typedef {import('@tensorflow/tfjs-core').TensorInfo} TensorInfo */
   /** @typedef {import('@tensorflow/tfjs-core').KernelBackend} KernelBackend */
   const cpu = /** @type {KernelBackend} */ (tf.findBackend('cpu'));
-  // The other CPU kernels refuse complex tensors.
+  // The other CPU kernels reject complex tensors.
   const forComplex = ('Add Cast Complex ComplexAbs Concat ExpandDims FFT IFFT Identity Imag Multiply OnesLike Real '
     + 'Reshape Sub ZerosLike').split(' ');
   const complexOf = {cpu: tf.getKernel('Complex', 'cpu'), [backendName]: tf.getKernel('Complex', backendName)};
 
-  // Some kernels hand back an array of another type than the tensor's: a Cast from int32 its Int32Array, as float32.
+  // Some kernels return an array of a different type than the tensor's: a Cast from int32 to float32 its Int32Array.
   const typed = (/** @type {any} */ values, /** @type {string} */ dtype) => (
     dtype === 'float32' ? Float32Array.from(values)
       : dtype === 'int32' ? Int32Array.from(values)
@@ -31,7 +31,7 @@ export function runOnCpu(tf, backendName, kernelNames, onUse = () => {}) {
     {dataId: to.write(typed(values, dtype), shape, dtype), shape, dtype}
   );
 
-  // A complex tensor is two others; read, it is one array in which real and imaginary parts take turns.
+  // A complex tensor consists of two tensors; it is read as one array in which real and imaginary parts alternate.
   const complex = (/** @type {any} */ values, /** @type {number[]} */ shape, /** @type {KernelBackend} */ to) => {
     const kernel = complexOf[to === cpu ? 'cpu' : backendName];
     if (!kernel) throw new Error(`TensorFlow.js's ${backendName} backend has no complex tensors`);

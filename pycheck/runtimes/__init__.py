@@ -1,1 +1,1 @@
-"""What executes a model: native TensorFlow, and TF.js in a browser."""
+"""Runs models: in native TensorFlow, and in TF.js in a browser."""

@@ -1,4 +1,4 @@
-"""The small interface that every runtime has."""
+"""Defines the interface of all runtimes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..types import Environment, RuntimeId, RuntimeStatus, Tensors
 
 
 class Runtime(ABC):
-    """Something that executes one model, as an asynchronous context manager.
+    """A runtime that executes one model, as an asynchronous context manager.
 
-    Entering starts it, loads the model and proves what it runs on (`environment`);
-    leaving ends it and everything it started. Errors are RuntimeFailedError and
-    its kinds. One call of `predict` at a time. `timings_s` has the seconds each step took.
+    Entering starts it, loads the model and checks its environment (`environment`); leaving ends it and everything it
+    started. Errors are RuntimeFailedError and its subclasses. `predict` must not be called concurrently. `timings_s`
+    has the seconds of each step.
     """
 
     id: RuntimeId
@@ -28,11 +28,11 @@ class Runtime(ABC):
 
     @abstractmethod
     async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs by the model's names, for inputs by the model's names."""
+        """Compute outputs from inputs, both by the model's names."""
 
     @abstractmethod
     async def close(self) -> None:
-        """End it; safe to call at any time and more than once."""
+        """End the runtime; safe to call at any time and more than once."""
 
     async def __aenter__(self) -> Self:
         try:

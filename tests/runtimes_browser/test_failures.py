@@ -418,7 +418,7 @@ def test_webgl_that_is_off_is_unavailable(run: Run[Any]) -> None:
 
     error = run(scenario())
     assert type(error) is RuntimeUnavailableError
-    assert error.message.startswith("chromium:webgl: this browser gives no WebGL 2 or WebGL 1 context")
+    assert error.message.startswith("chromium:webgl: this browser provides no WebGL 2 or WebGL 1 context")
 
 
 def test_a_kernel_that_a_backend_lacks_is_named(run: Run[Any], host: BrowserHost, tmp_path: Path) -> None:

@@ -159,15 +159,15 @@ def test_webgpu_says_what_a_page_over_http_from_another_machine_lacks(
         with Phone(tmp_path / "phone", listening.address()) as phone:
             listening.wait("device:far connected: Chromium")
             assert "no secure context, so no WebGPU" in listening.said
-            assert "browsers give such a page no WebGPU" in says(phone, "Connected")
+            assert "browsers have no WebGPU for such a page" in says(phone, "Connected")
             report = compare(model, options("device:far:webgpu", "device:far:wasm"))
-            assert "no browser has WebGPU for a page" in says(phone, "Failed")
+            assert "browsers have no WebGPU for a page" in says(phone, "Failed")
     assert (status(report)["device:far:webgpu"], status(report)["device:far:wasm"]) == ("unavailable", "ok")
     webgpu, wasm = (record for record in report.runtimes if record.id.is_on_device)
-    assert "opened over http from another machine (no secure context)" in str(webgpu.error)
+    assert "opened over http from a different machine (no secure context)" in str(webgpu.error)
     assert "docs/devices.md" in str(webgpu.error)
     assert wasm.environment is not None
-    assert any("no secure context" in note for note in wasm.environment.notes)
+    assert any("not a secure context" in note for note in wasm.environment.notes)
 
 
 def killed_while_running(model: Path, many: Path, end: Callable[[], object]) -> Report:

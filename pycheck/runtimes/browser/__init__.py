@@ -1,1 +1,1 @@
-"""One page of a browser for each runtime, the server that it loads from, and what it proves about itself."""
+"""Runs each runtime in one page of a browser: the server of the page, and the checks of its environment."""

@@ -1,4 +1,4 @@
-"""The host of an engine's runtimes: one server, one browser, started while everything else starts."""
+"""The host of an engine's runtimes: one server and one browser, started in parallel with other work."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from . import proof
 from .page import BrowserRuntime
 from .server import Harness, Server
 
-#: A browser starts well within this, or hangs; then it ends with Playwright, whose end ends all that it started.
+#: The most seconds for the start of a browser; one that hangs ends with Playwright, which ends all its processes.
 _START_GRACE_S = 5.0
 
 
 class BrowserHost:
     """The server and the browser that runtimes share, as an asynchronous context manager.
 
-    `kinds` names the runtimes to come, so that WebGPU's browser starts at once too; without it
-    that one starts when first asked for. WebGPU has a browser of its own, because its flags
-    should not change what the others run on, and an error of its GPU process should not end them.
-    `timeout_s` bounds every step of a runtime, and the start of a browser. `connect` is the address of
-    a browser that runs already (a Playwright server's or a DevTools address), or "by-hand" to have a person open one.
-    `page` is the folder of another page than pycheck's own.
+    `kinds` names the later runtimes, so that WebGPU's browser starts at once too; without it, the first request starts
+    that browser. WebGPU has a separate browser, because its flags must not affect other runtimes, and an error of its
+    GPU process must not end them. `timeout_s` bounds every step of a runtime, and the start of a browser. `connect` is
+    the address of a running browser (a Playwright server's or a DevTools address), or "by-hand" if a person opens one.
+    `page` is the folder of a page other than pycheck's own.
 
-    Raises RuntimeUnavailableError where there is no browser, no harness, or the browser does not start.
+    RuntimeUnavailableError if there is no browser, no harness, or the browser does not start.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class BrowserHost:
 
     @property
     def found(self) -> FoundBrowser | None:
-        """The browser's executable and who put it there; None for one that was not started here."""
+        """Return the browser's executable and its source; None for a browser that was not started here."""
         return self._launcher.found
 
     def runtime(
@@ -93,11 +92,11 @@ class BrowserHost:
         flags: Mapping[str, FlagValue] | None = None,
         cpu_kernels: Sequence[str] = (),
     ) -> BrowserRuntime:
-        """A runtime of this browser, not started; `artifact` may be shared and still be in the making.
+        """Make a runtime of this browser, not started; `artifact` may be shared, and may not exist yet.
 
-        Without an artifact it starts and proves itself and cannot predict. Flags are TF.js's
-        (WEBGL_PACK); a string is read as a number or a boolean where it is one. `cpu_kernels` are run
-        by TF.js's CPU backend instead ("*" for all). Raises UsageError for a flag that TF.js does not have.
+        Without an artifact it only starts and checks its environment, and cannot predict. `flags` are TF.js's
+        (WEBGL_PACK); a string is read as a number or a boolean if possible. TF.js's CPU backend runs the kernels in
+        `cpu_kernels` ("*" for all). UsageError for a flag that TF.js does not have.
         """
         if id.engine != self.engine or id.kind not in BROWSER_KINDS:
             raise ValueError(f"A {self.engine} host cannot run {id}.")
@@ -106,7 +105,7 @@ class BrowserHost:
         return BrowserRuntime(self, id, artifact, parsed, cpu_kernels)
 
     async def browser(self, kind: str) -> Browser:
-        """The running browser for a kind of runtime; started again if it has ended."""
+        """Return the running browser for a kind of runtime; start it again if it has ended."""
         return await asyncio.shield(self._browser_task(kind == "webgpu"))
 
     def _browser_task(self, webgpu: bool) -> asyncio.Task[Browser]:
@@ -122,7 +121,7 @@ class BrowserHost:
         return await self._launcher.launch(options)
 
     async def _close_browsers(self) -> None:
-        # One that is still starting is let start: only of a browser that runs does Playwright remove the profile.
+        # A browser that still starts is awaited, because Playwright removes the profile only of a running browser.
         starting = [task for task in self._launches if not task.done()]
         if starting:
             await asyncio.wait(starting, timeout=_START_GRACE_S)

@@ -1,4 +1,4 @@
-"""What every server of ours does alike: what its answers forbid a page, whom it refuses, how it sends a file."""
+"""Shared code of pycheck's servers: the policy of answers, the rejection of foreign requests, and sending of files."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-#: Above this asyncio copies what the socket does not take at once; below it, calls cost more than bytes.
+#: The bytes of one write: with more, asyncio copies the rest of a partial write; with fewer, calls dominate.
 CHUNK_BYTES = 256 * 1024
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
 
 
 def policy(host: str, *, framed: bool = False, frames: bool = False) -> str:
-    """Content-Security-Policy: nothing but this origin; 'wasm-unsafe-eval' compiles WebAssembly, not scripts.
+    """Return the Content-Security-Policy: only this origin; 'wasm-unsafe-eval' compiles WebAssembly, not scripts.
 
-    `framed` lets a page of this origin hold it in a frame, `frames` lets it hold such frames.
+    `framed` allows a page of this origin to hold the page in a frame, `frames` allows the page to hold such frames.
     """
     rules = {
         "default-src": "'none'",
@@ -31,7 +31,7 @@ def policy(host: str, *, framed: bool = False, frames: bool = False) -> str:
 
 
 def headers(name: str, policy: str) -> dict[str, str]:
-    """The headers of an answer that is a file of this name."""
+    """Return the headers for a file of this name."""
     return {
         "Content-Type": _TYPES.get(Path(name).suffix, "application/octet-stream"),
         "Content-Security-Policy": policy,
@@ -43,7 +43,7 @@ def headers(name: str, policy: str) -> dict[str, str]:
 
 
 def refuse_foreign(request: web.Request, host: str) -> None:
-    """Refuse other names of this host (DNS rebinding) and other sites (the Origin that browsers send)."""
+    """Reject other names of this host (DNS rebinding) and other sites (the Origin that browsers send)."""
     if request.host != host:
         raise web.HTTPMisdirectedRequest
     origin = request.headers.get("Origin")
@@ -52,7 +52,7 @@ def refuse_foreign(request: web.Request, host: str) -> None:
 
 
 async def send_file(request: web.Request, path: Path, headers: dict[str, str]) -> web.StreamResponse:
-    """The file and nothing else: aiohttp's own FileResponse would prefer a neighbour named .gz."""
+    """Send exactly this file: aiohttp's own FileResponse would prefer a neighbour named .gz."""
     with path.open("rb") as file:
         response = web.StreamResponse(headers=headers)
         response.content_length = path.stat().st_size

@@ -1,4 +1,4 @@
-"""One runtime: a backend of TF.js and a model in a fresh page, watched at every step."""
+"""One runtime: a backend of TF.js and a model in a new page, observed at every step."""
 
 from __future__ import annotations
 
@@ -20,37 +20,36 @@ from . import proof
 from .server import Harness, Server, artifact_files
 from .session import Session
 
-#: Ranges of one upload side by side, as benchmarks/transfer.py found best.
+#: The number of parallel ranges of one upload; benchmarks/transfer.py found it best.
 _UPLOAD_STREAMS = 4
 _CONSOLE_LINES = 5
-#: Predictions after which the page's garbage is collected. V8 has no reason to before tens of megabytes lie
-#: about, so that a page's memory would rise with the number of samples although it keeps nothing of them.
+#: The number of predictions after which the page's garbage is collected. V8 waits for tens of megabytes, so the memory
+#: of a page would grow with the number of samples, although it keeps none of them.
 COLLECT_EVERY = 32
 
-#: The names that an execution between points is fed, and the names of what it gives.
+#: The names of the inputs of an execution between points, and the names of its outputs.
 PointJob = tuple[tuple[str, ...], tuple[str, ...]]
 
 _Reply = TypeVar("_Reply", bound=protocol.Reply)
 
 
 class Host(Protocol):
-    """What the runtimes of a browser share."""
+    """The resources that the runtimes of a browser share."""
 
     timeout_s: float
     harness: Harness
     server: Server
 
     async def browser(self, kind: str) -> Browser:
-        """The running browser for a kind of runtime."""
+        """Return the running browser for a kind of runtime."""
 
 
 class BrowserRuntime(Runtime):
-    """One backend of TF.js in a fresh page, with one model.
+    """One backend of TF.js in a new page, with one model.
 
-    `timings_s`, in seconds: launch (waiting for the browser), page, backend, artifact (waiting
-    for it), load, first_predict, predict (all of them, the first included), transfer_to_page
-    and transfer_from_page; per_sample is what a sample took in the quickest batch but the first,
-    which compiles, transfers aside.
+    `timings_s`, in seconds, has launch (waiting for the browser), page, backend, artifact (waiting for it), load,
+    first_predict, predict (all of them, including the first), transfer_to_page and transfer_from_page. per_sample is
+    the time for one sample in the fastest batch except the first, which compiles; it excludes transfers.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class BrowserRuntime(Runtime):
     ) -> None:
         self.id = id
         self.timings_s: dict[str, float] = {}
-        self.tensor_count: int | None = None  # what TF.js holds after the last step
+        self.tensor_count: int | None = None  # the tensors of TF.js after the last step
         self._host = host
         self._artifact = artifact
         self._flags = {**flags, **proof.KINDS[id.kind][1]}
@@ -73,7 +72,7 @@ class BrowserRuntime(Runtime):
         self._predictions = 0
 
     async def start(self) -> None:
-        """Open a page, start and prove the backend, then wait for the artifact and load it."""
+        """Open a page, start and check the backend, then wait for the artifact and load it."""
         if self._cpu_kernels and self.id.kind == "webgpu":
             raise RuntimeFailedError(
                 f"{self.id}: --cpu-kernel is not supported on WebGPU, because TF.js cannot read WebGPU tensors "
@@ -102,19 +101,19 @@ class BrowserRuntime(Runtime):
             await self._load(await self._wait_for_artifact(self._artifact))
 
     async def predict(self, inputs: Tensors, *, samples: int = 1) -> Tensors:
-        """Outputs by the model's names, complex ones as parts, for `samples` samples of inputs by the model's names.
+        """Compute outputs for `samples` samples of inputs, by the model's names; complex outputs become parts.
 
-        float64 and int64 are converted to what TF.js has, which `environment.notes` then says.
+        float64 and int64 are converted to types of TF.js, which `environment.notes` then says.
         """
         info = self._info
         wire = dict(self._convert(name, artifact_name, inputs) for name, artifact_name in info.input_names.items())
-        # A graph may give one node as two outputs; layers outputs are paired by position.
+        # In a graph, two outputs may be one node; layers outputs are paired by position.
         wanted = tuple(dict.fromkeys(info.outputs)) if info.format == "graph" else info.outputs
         outputs = await self._predict(wire, info.inputs, wanted, samples)
         return {name: tensors.parts(outputs[artifact_name]) for name, artifact_name in info.output_names.items()}
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of points inside the artifact, computed from `feeds` alone; both by the artifact's names.
+        """Compute points within the artifact from `feeds` alone; both by the artifact's names.
 
         The names are those of `ArtifactRuntime.run`. Feeds are float32, int32 or bool, or what `predict`
         converts to these. RuntimeFailedError: TF.js has no such point, needs more than is fed, or fails.
@@ -127,10 +126,10 @@ class BrowserRuntime(Runtime):
     async def run_jobs(
         self, feeds: Mapping[str, Array], jobs: Sequence[PointJob]
     ) -> list[dict[str, Array] | RuntimeFailedError | InputError]:
-        """Many executions in one message: for each its values, or why it gave none, which ends no other.
+        """Run many executions in one message; return for each its values or its error, which does not affect others.
 
-        A job is the names that it is fed, of `feeds`, and those it gives, as in `run`. InputError is for what
-        TF.js cannot hold.
+        A job consists of the names of its inputs, from `feeds`, and of its outputs, as in `run`. InputError is for
+        values that TF.js cannot hold.
         """
         wire, refused = self._convert_all(feeds)
         results: list[dict[str, Array] | RuntimeFailedError | InputError] = [
@@ -154,7 +153,7 @@ class BrowserRuntime(Runtime):
         return results
 
     async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
-        """Run once and let the values stay in the page, to be taken; what stayed there before is let go.
+        """Run once and keep the values in the page for `take`; earlier ones are disposed.
 
         RuntimeFailedError as in `run`.
         """
@@ -172,7 +171,7 @@ class BrowserRuntime(Runtime):
                 raise self._failed_job(failure)
 
     async def take(self, names: Sequence[str]) -> dict[str, Array]:
-        """Values that `hold` let stay, each once."""
+        """Return values that `hold` kept, each once."""
         session = self._session
         async with self._step("predict", "fetching values"):
             command = protocol.Take(
@@ -187,13 +186,13 @@ class BrowserRuntime(Runtime):
     async def exchange(
         self, step: str, doing: str, make: Callable[[Session], protocol.Command], wanted: type[_Reply]
     ) -> tuple[_Reply, dict[str, Array]]:
-        """One command that sends tensors back: its reply and these. RuntimeFailedError as in `run`."""
+        """Send a command that returns tensors; return its reply and the tensors. RuntimeFailedError as in `run`."""
         async with self._step(step, doing):
             reply = await self._request(make(self._session), wanted)
             return reply, tensors.decode(self._session.take_outputs())
 
     async def load(self, artifact: ArtifactInfo) -> None:
-        """Load another artifact into this page; the one before is let go."""
+        """Load a different artifact into this page; the present one is disposed."""
         await self._load(artifact)
 
     async def _ran(self, command: protocol.Run | protocol.Take) -> protocol.Ran:
@@ -208,7 +207,7 @@ class BrowserRuntime(Runtime):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked again: a prediction may fail and its page live on."""
+        """Tell whether the page can run again after an error."""
         return self._session.is_alive
 
     async def _predict(
@@ -250,9 +249,9 @@ class BrowserRuntime(Runtime):
         return outputs
 
     async def close(self) -> None:
-        """Close the page and everything it held."""
+        """Close the page and free everything in it."""
         if isinstance(self._artifact, Coroutine):
-            self._artifact.close()  # never awaited where the start failed first
+            self._artifact.close()  # never awaited if the start failed first
         await self._stack.aclose()
 
     async def _open(self, browser: Browser) -> protocol.Hello:
@@ -269,7 +268,7 @@ class BrowserRuntime(Runtime):
         return hello
 
     async def _wait_for_artifact(self, artifact: Awaitable[ArtifactInfo]) -> ArtifactInfo:
-        """The artifact, whose making has no time limit here, or the failure of the page meanwhile."""
+        """Return the artifact, which has no time limit here, or raise the failure of the page in the meantime."""
         started = time.perf_counter()
         self._artifact = making = asyncio.ensure_future(artifact)
         failing = asyncio.ensure_future(self._session.failed())
@@ -333,7 +332,7 @@ class BrowserRuntime(Runtime):
 
     @asynccontextmanager
     async def _step(self, name: str, doing: str) -> AsyncIterator[None]:
-        """Time a step, bound it, and turn whatever ends it into an error that names this runtime."""
+        """Measure and bound a step, and convert any failure to an error that names this runtime."""
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._host.timeout_s):
@@ -363,7 +362,7 @@ class BrowserRuntime(Runtime):
                 self._session.fail(RuntimeFailedError(f"The browser rejected a WebGPU shader: {said}", _SHADER_ADVICE))
 
     def _breaks(self, said: str) -> bool:
-        """Whether an operation was left out: its output would be what lay in memory, without an error."""
+        """Tell whether an operation did not run: its output would be arbitrary memory, without an error."""
         return self.id.kind == "webgpu" and said.startswith(_SHADER_REFUSED)
 
     def _said(self) -> str:

@@ -1,4 +1,4 @@
-"""Reads the proof that a page runs the requested backend and precision into an Environment, or rejects the page."""
+"""Checks that a page runs the requested backend and precision, and returns its Environment, or rejects the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import NoKernelError, PycheckError, RuntimeFailedError, RuntimeUn
 from ...protocol import FlagValue
 from ...types import Environment, RuntimeId
 
-#: The kind's backend in TF.js, and the flags that make the kind of it.
+#: The backend in TF.js of each kind, and the flags of the kind.
 KINDS: Mapping[str, tuple[str, Mapping[str, FlagValue]]] = {
     "cpu": ("cpu", {}),
     "wasm": ("wasm", {}),
@@ -21,13 +21,13 @@ KINDS: Mapping[str, tuple[str, Mapping[str, FlagValue]]] = {
     "webgl-f16": ("webgl", {"WEBGL_FORCE_F16_TEXTURES": True}),
     "webgpu": ("webgpu", {}),
 }
-#: Whether small tensors go to the CPU kernels, and up to which size, by backend.
+#: The flags by backend that send small tensors to CPU kernels, and the size limit.
 _FORWARDING = {
     "webgl": ("WEBGL_CPU_FORWARD", "CPU_HANDOFF_SIZE_THRESHOLD"),
     "webgpu": ("WEBGPU_CPU_FORWARD", "WEBGPU_CPU_HANDOFF_SIZE_THRESHOLD"),
 }
-#: What gives a headless Chromium the GPU of a Linux machine: without a display it draws WebGL in software, and of
-#: WebGPU's adapters it takes SwiftShader, since Vulkan does not start where it finds no surface to draw on.
+#: The advice for a headless Chromium on a Linux machine with a GPU: without a display it renders WebGL in software, and
+#: WebGPU selects SwiftShader, because Vulkan does not start without a surface.
 GPU_ON_LINUX = (
     "--browser-arg=--use-angle=vulkan --browser-arg=--enable-features=Vulkan --browser-arg=--disable-vulkan-surface"
 )
@@ -48,7 +48,7 @@ _NO_LAYER = re.compile(r"Unknown layer: (\w+)")
 
 
 def parse_flag(text: str) -> FlagValue:
-    """The value of ``--flag NAME=VALUE`` as TF.js reads it in an address: true, false, a number, else text."""
+    """Parse the value of ``--flag NAME=VALUE`` as TF.js reads it in an address: true, false, a number, else text."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):
@@ -73,15 +73,15 @@ def check_flags(flags: Mapping[str, FlagValue], known: Mapping[str, str]) -> Non
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a runtime was asked to be."""
+    """The request for a runtime."""
 
     id: RuntimeId
-    flags: Mapping[str, FlagValue]  # those of the kind and those of the user
+    flags: Mapping[str, FlagValue]  # flags of the kind and of the user
     platform: str
     sandbox: bool | None
     known_flags: Mapping[str, str]
-    renderer: str | None = None  # what draws, where the browser's launcher knows it and its pages are not told
-    engine: str = ""  # of the browser, where the runtime's name does not tell it
+    renderer: str | None = None  # the renderer, if the launcher knows it and the pages do not
+    engine: str = ""  # the engine of the browser, if the runtime's name does not contain it
 
 
 def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) -> Environment:
@@ -118,7 +118,7 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
 
 
 def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
-    """The error of a command that the page could not do, with what to do about it."""
+    """Make the error for a command that failed in the page, with the advice."""
     message = failed.message
     if failed.code == "unavailable":
         return RuntimeUnavailableError(message, _advice(id, message))
@@ -151,7 +151,7 @@ def _advice(id: RuntimeId, message: str) -> str:
 def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool | None, tuple[str, ...]]:
     """Return the renderer and whether it is a software renderer, with a note if the browser hides it.
 
-    WebKit tells every page the same: Source/WebCore/html/canvas/WebGLRenderingContextBase.cpp.
+    WebKit returns the same text to every page: Source/WebCore/html/canvas/WebGLRenderingContextBase.cpp.
     """
     if (asked.engine or asked.id.engine) != "webkit" or started.renderer != _WEBKIT_MASK:
         return started.renderer, started.software_renderer, ()
@@ -183,7 +183,7 @@ def _notes(asked: Asked, started: protocol.Started) -> list[str]:
             f"{what}: TF.js rejects software WebGL by default; pycheck sets SOFTWARE_WEBGL_ENABLED to allow it"
         )
     for name in started.flags_unknown:
-        if asked.known_flags.get(name) != "layers":  # tfjs-layers registers its own when a model is loaded
+        if asked.known_flags.get(name) != "layers":  # tfjs-layers registers its flags when a model is loaded
             notes.append(f"flag {name} has no effect here: it is for {asked.known_flags.get(name)}")
     return notes
 
@@ -194,7 +194,7 @@ def _float(bits: int) -> float:
 
 
 def _float_bits(significand: tuple[int, ...]) -> int | None:
-    """32 where 24 significant bits survive a product with 1, 16 where not even 12 do."""
+    """Return 32 if 24 significant bits survive a product with 1, 16 if not even 12 do."""
     twelve, twenty_four = (_float(bits) for bits in significand)
     if (twelve, twenty_four) == (2049.0, 16777215.0):
         return 32
@@ -204,7 +204,7 @@ def _float_bits(significand: tuple[int, ...]) -> int | None:
 def _half_floats(probes: protocol.Probes) -> tuple[str, ...]:
     """Describe how the driver rounds to float16 and handles overflow, because drivers differ.
 
-    Mesa's llvmpipe rounds toward zero, and says that OpenGL would rather not: lp_build_float_to_half in lp_bld_conv.c.
+    Mesa's llvmpipe rounds toward zero, although OpenGL recommends otherwise: lp_build_float_to_half in lp_bld_conv.c.
     """
     between, above = (_float(bits) for bits in probes.limits_float16)
     rounding = {2052.0: "to the nearest", 2050.0: "toward zero, with bias and up to twice the error"}
@@ -213,7 +213,7 @@ def _half_floats(probes: protocol.Probes) -> tuple[str, ...]:
 
 
 def _denormals(probes: protocol.Probes, float_bits: int | None) -> str | None:
-    """Whether denormals of the probed precision survive, both as a result and as an operand."""
+    """Tell whether denormals of the probed precision survive, both as a result and as an operand."""
     if float_bits is None:
         return None
     found = probes.denormals_float16 if float_bits == 16 else probes.denormals_float32

@@ -1,8 +1,8 @@
-"""Serves one page a runtime over loopback HTTP and talks to it: the only transport, for every browser.
+"""Serves one page for each runtime over loopback HTTP and talks to it, in the same way for every browser.
 
-Each session has an unguessable token in its path, and everything it may fetch lies below
-it: the harness, the files that the artifact's manifest names, the inputs of the batch at
-hand. Control messages go over one WebSocket, outputs come back by POST.
+Each session has an unguessable token in its path, and everything that it may fetch is below that path: the harness,
+the files that the artifact's manifest names, the inputs of the present batch. Control messages use one WebSocket;
+outputs are sent by POST.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _HARNESS = Path(__file__).parents[2] / "_harness"
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """The built page: where its files are and what it is made of."""
+    """The built page: the folder of its files, and its manifest."""
 
     folder: Path
     tfjs_version: str
     files: frozenset[str]
-    flags: Mapping[str, str]  # every flag of TF.js, and the package of TF.js that it belongs to
+    flags: Mapping[str, str]  # every flag of TF.js, and its package in TF.js
 
     @classmethod
     def read(cls, folder: Path = _HARNESS) -> Self:
-        """Read its manifest; RuntimeUnavailableError where it has not been built."""
+        """Read its manifest; RuntimeUnavailableError if it has not been built."""
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             return cls(folder, manifest["tfjs_version"], frozenset(manifest["files"]), manifest["flags"])
@@ -57,10 +57,10 @@ def _incomplete(file: Path, why: str) -> RuntimeFailedError:
 def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str, Path]:
     """Return the files of an artifact that the page may fetch: model.json and its shards, by URL path.
 
-    Whatever `model_file` is called, the page knows it as model.json.
+    The page always uses the name model.json, whatever the name of `model_file`.
 
-    Raises ArtifactFileError where it is missing or unreadable, or where a shard is missing
-    or lies outside the folder, links followed.
+    ArtifactFileError if a file is missing or unreadable, or if a shard is outside of the folder, after following
+    links.
     """
     manifest = folder / model_file
     try:
@@ -81,7 +81,7 @@ def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str,
 
 
 def _asked_for(name: str) -> str:
-    """The path that a browser asks for: TF.js saves ``./model.weights.bin``, and no browser sends the dot."""
+    """Return the path that a browser requests: TF.js saves ``./model.weights.bin``, and browsers omit the dot."""
     return urljoin("/", name).removeprefix("/")
 
 
@@ -123,7 +123,7 @@ class Server:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
-        """A new page's session; its address works for as long as this lasts."""
+        """Make a session for a new page; its address is valid within this context."""
         session = Session(self.origin)
         self._sessions[session.token] = session
         try:
@@ -143,7 +143,7 @@ class Server:
         http.refuse_foreign(request, self._host)
         try:
             response = await handler(request)
-        except ConnectionError:  # the page went away meanwhile; what that means its session tells
+        except ConnectionError:  # the page has gone in the meantime; its session reports that
             return web.Response()
         return response
 
@@ -152,7 +152,7 @@ class Server:
 
     @property
     def policy(self) -> str:
-        """The Content-Security-Policy of its pages."""
+        """Return the Content-Security-Policy of its pages."""
         return http.policy(self._host)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
@@ -165,17 +165,17 @@ class Server:
         return await self._send_harness(request, request.match_info["name"])
 
     async def _send_harness(self, request: web.Request, name: str) -> web.StreamResponse:
-        """A file of the page; without it the page would never say a word, so its absence ends the session."""
+        """Send a file of the page; a missing file ends the session, because the page could never connect."""
         session = self._session(request)
         file = self._harness.folder / name
         if name not in self._harness.files:
-            if file.suffix != ".map":  # which only a person's developer tools ask for
+            if file.suffix != ".map":  # only developer tools request it
                 session.fail(_incomplete(file, "its build does not list it"))
             raise web.HTTPNotFound
         try:
             return await self._send_file(request, file)
         except ConnectionError:
-            raise  # the page went away, which is told elsewhere
+            raise  # the page has gone, which its session reports
         except OSError as error:
             session.fail(_incomplete(file, error.strerror or str(error)))
             raise web.HTTPNotFound from None

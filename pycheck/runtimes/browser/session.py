@@ -1,4 +1,4 @@
-"""One page of one runtime, as the server knows it: its address, its WebSocket, its tensors in flight."""
+"""One page of one runtime on the server: its address, its WebSocket, its tensors in transfer."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ...types import Array
 
 _T = TypeVar("_T")
 
-#: How long a crash may take to be told after its effects are seen.
+#: The most seconds between the effects of a crash and its report.
 _GRACE_S = 0.5
-#: How long a page may take to hang up too; one that hangs does not.
+#: The most seconds for a page to close its connection; a page that hangs never does.
 _HANG_UP_S = 1.0
 
 
 class Session:
-    """One page: its address, its WebSocket, its files, and what it sends."""
+    """One page: its address, its WebSocket, its files, and the data that it sends."""
 
     def __init__(self, origin: str) -> None:
         self.token = secrets.token_urlsafe(32)
@@ -45,12 +45,12 @@ class Session:
         self._outputs: dict[str, _Upload] = {}
 
     def next_id(self) -> int:
-        """The id of the next command."""
+        """Return the id of the next command."""
         self._command_id += 1
         return self._command_id
 
     async def hello(self) -> protocol.Hello:
-        """Wait until the page is there; RuntimeFailedError if it fails first."""
+        """Wait until the page has connected; RuntimeFailedError if it fails first."""
         return await self._or_failure(self._hello)
 
     async def request(self, command: protocol.Command) -> protocol.Reply:
@@ -61,50 +61,50 @@ class Session:
         self._replies[command.id] = reply
         try:
             if not self._failure.done():
-                with suppress(ConnectionError):  # why it is gone is about to be told
+                with suppress(ConnectionError):  # the reason will be reported soon
                     await self._socket.send_str(protocol.encode(command))
             return await self._or_failure(reply)
         finally:
             del self._replies[command.id]
 
     def fail(self, error: Exception) -> None:
-        """End everything that waits for this page, with this error; the first one counts."""
+        """End everything that waits for this page with this error; the first error counts."""
         if not self._failure.done() and not self._closed:
             self._failure.set_exception(error)
 
     def fail_unless_explained(self, error: Exception) -> None:
-        """The same, a moment later, for what may be the mere effect of something that is about to be told."""
+        """Fail after a short time, unless a more exact error is reported until then."""
         asyncio.get_running_loop().call_later(_GRACE_S, self.fail, error)
 
     @property
     def is_alive(self) -> bool:
-        """Whether nothing has ended this page so far."""
+        """Tell whether this page has not failed."""
         return not self._failure.done()
 
     async def failed(self) -> None:
-        """Wait for this page to fail, and raise why."""
+        """Wait for this page to fail, and raise its error."""
         await asyncio.shield(self._failure)
 
     def offer_inputs(self, encoded: Encoded) -> str:
-        """Let the page fetch these tensors; the URL, relative to the page."""
+        """Offer these tensors to the page; return the URL, relative to the page."""
         name = str(self._command_id)
         self._inputs = {name: encoded}
         return f"inputs/{name}"
 
     def expect_outputs(self) -> str:
-        """Let the page send tensors; the URL, relative to the page."""
+        """Prepare to receive tensors from the page; return the URL, relative to the page."""
         name = str(self._command_id)
         self._outputs = {name: _Upload()}
         return f"outputs/{name}"
 
     def take_outputs(self) -> Array:
-        """The bytes that came, in one piece; nothing is kept."""
+        """Return the received bytes in one piece, and drop them."""
         (upload,) = self._outputs.values()
         self._inputs, self._outputs = {}, {}
         return upload.complete()
 
     async def close(self, next_url: str = "") -> None:
-        """Hang up; the page then goes to the next address of this server, or says that it is done."""
+        """Close the connection; the page then opens `next_url` on this server, or says that it has finished."""
         self.fail(RuntimeFailedError("The page was closed before it answered."))
         self._closed = True
         if self._socket is not None and not self._socket.closed:
@@ -117,10 +117,10 @@ class Session:
             self._failure.result()
         return future.result()
 
-    # ---------------------------------------------------------------- what the server calls
+    # ---------------------------------------------------------------- calls by the server
 
     async def serve_control(self, request: web.Request) -> web.StreamResponse:
-        """The WebSocket: one a session, for as long as the page lives."""
+        """Serve the WebSocket: one for each session, until the page ends."""
         if self._socket is not None:
             raise web.HTTPConflict(text="this page is already connected")
         socket = web.WebSocketResponse(compress=False, timeout=_HANG_UP_S)
@@ -136,13 +136,13 @@ class Session:
         return socket
 
     def inputs(self, name: str) -> Encoded:
-        """The tensors under a name; 404 where there are none."""
+        """Return the tensors with a name; 404 if there are none."""
         if name not in self._inputs:
             raise web.HTTPNotFound
         return self._inputs[name]
 
     async def receive_outputs(self, name: str, request: web.Request) -> None:
-        """One range of a safetensors file."""
+        """Receive one range of a safetensors file."""
         if name not in self._outputs:
             raise web.HTTPNotFound
         await self._outputs[name].receive(request)
@@ -158,12 +158,12 @@ class Session:
 
 
 def _mark_as_seen(failure: asyncio.Future[None]) -> None:
-    """Not every failure has a waiter, and asyncio would complain of one that nobody looked at."""
+    """Mark a failure as retrieved: nobody may wait for it, and asyncio would complain."""
     failure.exception()
 
 
 class _Upload:
-    """Bytes that arrive as ranges side by side, put where they belong as they come."""
+    """Bytes that arrive as parallel ranges, each written to its place."""
 
     def __init__(self) -> None:
         self._data: Array | None = None

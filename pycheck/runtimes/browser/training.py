@@ -1,4 +1,4 @@
-"""Training in a page: what is sent to it once, and what every step gives back."""
+"""Trains in a page: sends the data once, and receives the results of every step."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .page import BrowserRuntime
 from .session import Session
 
 _UPLOAD_STREAMS = 2
-#: Of a larger variable, an evenly spaced part is looked at in every step.
+#: Of a larger variable, every step returns evenly spaced elements.
 SEEN_ELEMENTS = 1 << 14
-#: Layers' results are sent in every step where they have at most so many elements together.
+#: Every step returns layers' results if they have at most so many elements together.
 ACTIVATION_ELEMENTS = 1 << 15
 
 
 def seen(value: Array) -> Array:
-    """The part of a variable or gradient that every step sends: all of it, or evenly spaced elements, flat."""
+    """Return the part of a variable or gradient that every step returns: all elements, or evenly spaced ones, flat."""
     flat = value.reshape(-1)
     return flat[:: max(1, -(-flat.size // SEEN_ELEMENTS))]
 
 
 @dataclass(frozen=True, slots=True)
 class PageVariable:
-    """A weight as the page has it, with its initial value."""
+    """A weight of the page, with its initial value."""
 
     name: str
     trainable: bool
@@ -37,7 +37,7 @@ class PageVariable:
 
 @dataclass(frozen=True, slots=True)
 class PageStep:
-    """What one step in the page gave: the seen parts, by variable in the page's order; activations by layer."""
+    """The results of one step: the sampled parts, by variable in the page's order; activations by layer."""
 
     loss: float
     gradients: tuple[Array, ...]
@@ -46,7 +46,7 @@ class PageStep:
 
 
 class PageTrainer:
-    """Trains the layers model that a started runtime has loaded."""
+    """Trains the layers model of a started runtime."""
 
     def __init__(self, runtime: BrowserRuntime) -> None:
         self.runtime = runtime
@@ -78,7 +78,7 @@ class PageTrainer:
         )
 
     async def steps(self, first: int, count: int, *, observe: bool = True) -> list[PageStep]:
-        """Train on consecutive batches; without `observe` only losses are given, and nothing else is kept."""
+        """Train on consecutive batches; without `observe` only losses are returned, and nothing else is kept."""
 
         def make(session: Session) -> protocol.Command:
             return protocol.Train(session.next_id(), first, count, observe, session.expect_outputs(), _UPLOAD_STREAMS)

@@ -1,6 +1,6 @@
-"""Phones and other computers on which a person has our page open, and how runs reach them.
+"""Phones and other computers on which a person has opened pycheck's page, and the connection to runs.
 
-`listener` is the process that the devices open; `link` is how every other process of pycheck reaches that one.
+`listener` is the process that the devices connect to; `link` is the connection of other pycheck processes to it.
 """
 
 from __future__ import annotations

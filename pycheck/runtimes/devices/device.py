@@ -1,4 +1,4 @@
-"""One device: the page that it has open, and the runs whose pages that page holds."""
+"""One device: its open page, and the pages of runs within it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ... import protocol
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What is known of a connected device. In a context that is not secure it has no WebGPU."""
+    """A connected device. If its context is not secure, it has no WebGPU."""
 
     name: str
     user_agent: str
@@ -22,7 +22,7 @@ class DeviceInfo:
 
 
 class Relay:
-    """One page of a run on a device: the run's own server, and when the device is gone."""
+    """One page of a run on a device: the run's own server, and an event for the loss of the device."""
 
     def __init__(self, device: Device, origin: str, token: str) -> None:
         self.device = device
@@ -33,13 +33,13 @@ class Relay:
         self.sockets: set[web.WebSocketResponse] = set()
 
     async def close(self) -> None:
-        """Hang up on the page."""
+        """Close the connections of the page."""
         for socket in list(self.sockets):
             await socket.close()
 
 
 class Device:
-    """A device, also while its connection is broken: its page comes back with the `key`."""
+    """A device, also while its connection is broken; its page reconnects with the `key`."""
 
     def __init__(self, remote: str) -> None:
         self.key = secrets.token_urlsafe(32)
@@ -55,17 +55,17 @@ class Device:
 
     @property
     def is_connected(self) -> bool:
-        """Whether its page is there."""
+        """Tell whether its page is connected."""
         return self.socket is not None and self.info is not None
 
     async def send(self, command: protocol.DeviceCommand) -> None:
-        """Tell its page; one that is gone need not know."""
+        """Send a command to its page; do nothing if the page has gone."""
         if self.socket is not None:
             with suppress(ConnectionError):
                 await self.socket.send_str(protocol.encode_for_device(command))
 
     def lost(self) -> None:
-        """Its page is gone, and the pages of runs with it."""
+        """Mark its page as gone, and with it the pages of runs."""
         self.socket = None
         for relay in self.relays:
             relay.lost.set()

@@ -1,7 +1,7 @@
-"""How a process of pycheck reaches the one that listens for devices: a loopback address and a secret, in a file.
+"""Connects processes of pycheck to the one that listens for devices: a loopback address and a secret in a file.
 
-The file lies in the cache folder and only its owner can read it. What is asked for goes over HTTP to 127.0.0.1,
-with the secret in a header.
+The file is in the cache folder and only its owner can read it. Requests use HTTP to 127.0.0.1, with the secret in a
+header.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LISTEN = "Run pycheck devices --listen in another terminal, and open its address
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where the process that listens is reached, and what lets one in."""
+    """The address of the listening process, and the secret for it."""
 
     port: int
     secret: str
@@ -45,12 +45,12 @@ class Link:
 
 
 def file() -> Path:
-    """One a user, wherever a run is started: what pycheck.toml says of the cache does not count."""
+    """Return the file of the link: one for each user, wherever a run starts, for any cache in pycheck.toml."""
     return Path(os.environ.get("PYCHECK_CACHE_DIR") or platformdirs.user_cache_dir("pycheck")) / "devices.json"
 
 
 def publish(port: int) -> Link:
-    """Let other processes know; UsageError where the cache folder cannot be written."""
+    """Write the link for other processes; UsageError if the cache folder cannot be written."""
     link = Link(port, secrets.token_urlsafe(32), __version__, os.getpid())
     target = file()
     beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
@@ -68,16 +68,16 @@ def publish(port: int) -> Link:
 
 
 def withdraw(link: Link) -> None:
-    """Take back what was published, unless another process has published since."""
+    """Remove the published link, unless a different process has published since."""
     if read() == link:
         with suppress(OSError):
             file().unlink()
 
 
 def read() -> Link | None:
-    """Read the published link; None if there is none, if it is another user's, or if its process has ended.
+    """Read the published link; None if there is none, if it is a different user's, or if its process has ended.
 
-    A port that is free again may be anybody's, who would be told the secret.
+    A port that is free again may belong to any process, which would receive the secret.
     """
     try:
         with file().open(encoding="utf-8") as stream:
@@ -85,7 +85,7 @@ def read() -> Link | None:
             if hasattr(os, "getuid"):
                 if os.fstat(stream.fileno()).st_uid != os.getuid():
                     return None
-                os.kill(link.pid, 0)  # refused where it is not there, or not this user's
+                os.kill(link.pid, 0)  # fails if it does not exist, or belongs to a different user
             return link
     except (OSError, ValueError, TypeError, OverflowError):
         return None
@@ -93,14 +93,14 @@ def read() -> Link | None:
 
 @asynccontextmanager
 async def opened(link: Link) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of the process that listens."""
+    """Return a client of the listening process."""
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_ANSWER_S)
     async with aiohttp.ClientSession(headers=link.headers, timeout=timeout) as client:
         yield client
 
 
 async def is_listening() -> bool:
-    """Whether a process listens for devices."""
+    """Tell whether a process listens for devices."""
     try:
         await connected()
     except RuntimeUnavailableError:
@@ -109,7 +109,7 @@ async def is_listening() -> bool:
 
 
 async def connected() -> tuple[DeviceInfo, ...]:
-    """The devices that are there; RuntimeUnavailableError where no process listens for them."""
+    """Return the connected devices; RuntimeUnavailableError if no process listens for them."""
     link = read()
     if link is None:
         raise RuntimeUnavailableError("pycheck devices --listen is not running.", LISTEN)
@@ -119,7 +119,7 @@ async def connected() -> tuple[DeviceInfo, ...]:
             "Stop pycheck devices --listen, and start it with this version.",
         )
     try:
-        limit = aiohttp.ClientTimeout(total=_ANSWER_S)  # it may be stopped, rather than gone
+        limit = aiohttp.ClientTimeout(total=_ANSWER_S)  # it may be stopped rather than ended
         async with opened(link) as client, client.get(link.url("devices"), timeout=limit) as answer:
             answer.raise_for_status()
             return tuple(DeviceInfo(**device) for device in await answer.json())

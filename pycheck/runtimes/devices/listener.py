@@ -1,8 +1,8 @@
-"""The process that devices open a page of, and that lends them to runs.
+"""The process that devices connect to, and that lends them to runs.
 
-Two servers. One is open to the network, at one address: it knows one-time addresses for device pages, and the
-addresses of the pages of runs that are going on, which it relays; below anything else there is nothing. The other, on
-127.0.0.1, lends devices to processes of pycheck, which show its secret.
+It has two servers. One is open to the network, at one address: it serves one-time addresses for device pages, and
+relays the addresses of pages of current runs; all other paths do not exist. The second, on 127.0.0.1, lends devices to
+processes of pycheck that present its secret.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .device import Device, DeviceInfo, Relay
 from .naming import choose
 from .relay import HEARTBEAT_S, pass_on
 
-#: A page that has connected says what it is within this, or is none of ours.
+#: The most seconds until a connected page identifies itself; otherwise it is not pycheck's.
 _ARRIVAL_S = 15.0
 _HANG_UP_S = 1.0
-#: The last word to a page when all ends; see js_harness/src/device.js.
+#: The reason in the close frame at the end; see js_harness/src/device.js.
 _ENDED = b"ended"
 _USED = (
     '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -43,21 +43,21 @@ _USED = (
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """The next device may open this address."""
+    """An event: the next device may open this address."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A device is there, for the first time or again."""
+    """An event: a device has connected, for the first time or again."""
 
     device: DeviceInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A device is gone: its page was closed, or its connection broke."""
+    """An event: a device has gone, because its page was closed or its connection broke."""
 
     device: DeviceInfo
 
@@ -66,11 +66,10 @@ Event = Invited | Joined | Left
 
 
 class Listener:
-    """Both servers, as an asynchronous context manager; `tell` hears what happens.
+    """Both servers, as an asynchronous context manager; `tell` receives events.
 
-    `host` is an address of this machine, `port` 0 a free one. Devices are called by `names`, in the order in which
-    they come, the first that is free; then by what their browsers say of them.
-    Raises UsageError where the address cannot be listened on.
+    `host` is an address of this machine, `port` 0 a free one. Devices get the first free of `names`, in the order in
+    which they connect; then a name from their browsers. UsageError if the address cannot be used.
     """
 
     url: str
@@ -81,8 +80,8 @@ class Listener:
         self._tell = tell
         self._stack = AsyncExitStack()
         self._invitation = ""
-        self._pages: dict[str, Device] = {}  # by the token of the address that each came by
-        self._relays: dict[str, Relay] = {}  # by the token of the run's page
+        self._pages: dict[str, Device] = {}  # by the token in the address of each
+        self._relays: dict[str, Relay] = {}  # by the token in the address of the run's page
 
     async def __aenter__(self) -> Self:
         self._harness = Harness.read()
@@ -140,7 +139,7 @@ class Listener:
         self.url = f"http://{self._host}/{self._invitation}/"
         self._tell(Invited(self.url))
 
-    # ---------------------------------------------------------------- what devices reach
+    # ---------------------------------------------------------------- paths for devices
 
     def _open_to_devices(self) -> web.Application:
         app = web.Application(middlewares=[self._guard])
@@ -149,7 +148,7 @@ class Listener:
                 web.get("/{token}/", self._page),
                 web.get("/{token}/control", self._control),
                 web.get("/{token}/harness/{name}", self._harness_file),
-                web.get("/{token}/{rest:.+}", self._nothing),  # but a relay takes it
+                web.get("/{token}/{rest:.+}", self._nothing),  # a relay accepts it
                 web.post("/{token}/{rest:.+}", self._nothing),
             ]
         )
@@ -165,7 +164,7 @@ class Listener:
                     raise web.HTTPNotFound
                 return await pass_on(relay, request, self._client, http.policy(self._host, framed=True))
             response = await handler(request)
-        except ConnectionError:  # the device went away meanwhile
+        except ConnectionError:  # the device has gone in the meantime
             return web.Response()
         return response
 
@@ -190,7 +189,7 @@ class Listener:
         return await http.send_file(request, self._harness.folder / name, self._headers(name))
 
     async def _control(self, request: web.Request) -> web.StreamResponse:
-        """The connection of a device's page, for as long as it is open."""
+        """Serve the connection of a device's page, while it is open."""
         token = request.match_info["token"]
         device = self._pages.get(token)
         if device is None:
@@ -206,7 +205,7 @@ class Listener:
         try:
             async with asyncio.timeout(_ARRIVAL_S):
                 arrived = protocol.decode_arrived(await socket.receive_str())
-        except (ValueError, TypeError, TimeoutError):  # none of our pages
+        except (ValueError, TypeError, TimeoutError):  # not a page of pycheck
             await socket.close()
             return socket
         await self._attend(device, arrived, socket)
@@ -214,13 +213,13 @@ class Listener:
 
     async def _attend(self, device: Device, arrived: protocol.Arrived, socket: web.WebSocketResponse) -> None:
         before, device.socket = device.socket, socket
-        if before is not None:  # its page knew sooner that the connection was broken
+        if before is not None:  # its page noticed first that the connection was broken
             for relay in device.relays:
                 relay.lost.set()
             await before.close()
         name = device.name or choose(arrived, self._names, [info.name for info in self.devices])
         for token, other in list(self._pages.items()):
-            if other is not device and other.name == name:  # gone; it cannot come back under this name
+            if other is not device and other.name == name:  # gone; it cannot reconnect with this name
                 del self._pages[token]
         device.info = DeviceInfo(name, arrived.user_agent, arrived.is_secure_context)
         await device.send(protocol.Welcome(name, device.key))
@@ -231,7 +230,7 @@ class Listener:
             device.lost()
             self._tell(Left(device.info))
 
-    # ---------------------------------------------------------------- what runs reach
+    # ---------------------------------------------------------------- paths for runs
 
     def _open_to_runs(self) -> web.Application:
         app = web.Application(middlewares=[self._check_secret])
@@ -250,7 +249,7 @@ class Listener:
         return web.json_response([asdict(info) for info in self.devices])
 
     async def _lend(self, request: web.Request) -> web.StreamResponse:
-        """Have a device open the page of a run, until the connection ends or the device is gone."""
+        """Make a device open the page of a run, until the connection ends or the device has gone."""
         run = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
         await run.prepare(request)
         asked = await run.receive_json()

@@ -1,4 +1,4 @@
-"""What a device is called: what the user says, else what its browser says of it."""
+"""Names devices: as the user says, else as the browser says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from ... import protocol
 
-#: Reduced user agents say K where a model was.
+#: Reduced user agents have K instead of the model.
 _NO_MODEL = re.compile(r"^(?:K|Mobile|Tablet|rv:.*|[a-z]{2}-[a-z]{2})$", re.I)
 _ANDROID_MODEL = re.compile(r"\bAndroid [\d.]+; ([^;)]+?)(?: Build/[^;)]*)?[;)]")
 _BROWSERS = (
@@ -31,12 +31,12 @@ _LONGEST = 32
 
 
 def system(user_agent: str) -> str:
-    """The operating system by the browser's account; empty where it is none that is known."""
+    """Return the operating system from the browser's user agent; empty if it is unknown."""
     return next((name for _, name, pattern in _SYSTEMS if pattern.search(user_agent)), "")
 
 
 def suggest(arrived: protocol.Arrived) -> str:
-    """Such as pixel-8, iphone, android or firefox-linux."""
+    """Suggest a name, such as pixel-8, iphone, android or firefox-linux."""
     agent = arrived.user_agent
     found = _ANDROID_MODEL.search(agent)
     model = arrived.model or (found[1] if found and not _NO_MODEL.match(found[1]) else "")
@@ -50,7 +50,7 @@ def suggest(arrived: protocol.Arrived) -> str:
 
 
 def choose(arrived: protocol.Arrived, given: Sequence[str], taken: Collection[str]) -> str:
-    """The first name given that is free, else what its browser suggests, with a number where that is taken."""
+    """Return the first given name that is free, else a suggestion, with a number if that is taken."""
     for name in given:
         if name not in taken:
             return name

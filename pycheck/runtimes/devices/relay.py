@@ -1,4 +1,4 @@
-"""Passes what the page of a run asks for on to the server of that run, and nothing else."""
+"""Relays requests of a run's page to the server of that run, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from yarl import URL
 from ..browser import http
 from .device import Relay
 
-#: A connection that answers no ping for so long is gone: a device that sleeps, or has left the network.
+#: A connection without an answer to a ping for so long is lost: the device sleeps, or has left the network.
 HEARTBEAT_S = 10.0
 _HANG_UP_S = 1.0
 
 
 async def pass_on(relay: Relay, request: web.Request, client: aiohttp.ClientSession, policy: str) -> web.StreamResponse:
-    """The answer of the run's server, under this server's policy; 502 where that server is gone."""
+    """Return the answer of the run's server, with this server's policy; 502 if that server has gone."""
     target = URL(relay.origin + request.raw_path, encoded=True)
     passed = {name: request.headers[name] for name in ("Content-Length",) if name in request.headers}
-    if "Origin" in request.headers:  # checked, and this server's
+    if "Origin" in request.headers:  # checked; these are for this server
         passed["Origin"] = relay.origin
     if request.headers.get("Upgrade", "").lower() == "websocket":
         return await _pass_messages(relay, request, client, target, passed)

@@ -1,4 +1,4 @@
-"""Ways to a browser: started by Playwright, started as a plain command, connected to, or opened by a person."""
+"""Opens browsers: starts them with Playwright or as a command, connects to them, or waits for a person to open one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ BY_HAND = "by-hand"
 def choose(
     engine: str, *, path: Path | None = None, address: str | None = None, headed: bool = False, sessions: Sessions
 ) -> Launcher:
-    """The way to an engine's browser: the address given, else the browser given, else Playwright's, else the system's.
+    """Choose how to open an engine's browser: by the given address, else the given browser, else one that is found.
 
-    Playwright drives every Chromium, and of the others only its own builds. Raises RuntimeUnavailableError where
-    there is no browser.
+    Playwright's own browsers come before the system's. Playwright drives every Chromium, but only its own builds of
+    the others. RuntimeUnavailableError if there is no browser.
     """
     if engine.startswith(DEVICE):
         return DeviceLauncher(engine.removeprefix(DEVICE))

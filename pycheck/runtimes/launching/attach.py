@@ -1,4 +1,4 @@
-"""A browser that a person has: a window of it that was opened by hand on our address, for as long as it stays open."""
+"""Uses a browser window that a person opened at pycheck's address, while it stays open."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..browser.session import Session
 from .base import NAMES, Browser, Launcher, LaunchOptions, Listener, Page, describe
 from .window import Sessions, Window, WindowPage, identify
 
-#: Shows an address to whoever is to open it.
+#: A function that shows an address to the person who opens it.
 Invite = Callable[[str], None]
 
 
 class AttachLauncher(Launcher):
-    """Asks for a window and waits until it is there."""
+    """Asks for a window and waits until it is open."""
 
     name = "opened by hand"
 
@@ -41,7 +41,7 @@ class AttachLauncher(Launcher):
 
 
 class AttachedBrowser(Browser):
-    """One window, whose pages come one after the other. One that was closed is asked for again."""
+    """One window, which shows one page after the other. If it was closed, the next page asks for it again."""
 
     def __init__(self, engine: str, sessions: Sessions, invite: Invite, timeout_s: float) -> None:
         self._engine = engine
@@ -60,11 +60,11 @@ class AttachedBrowser(Browser):
 
     @property
     def is_alive(self) -> bool:
-        """Until it is closed: a window that is gone is asked for again."""
+        """Return True until it is closed: a lost window is asked for again."""
         return not self._closed
 
     async def open_page(self, session: Session, said: Listener) -> Page:
-        """Send the window there, when it has done what it does."""
+        """Send the window to the page, once the present page has ended."""
         await self._turn.acquire()
         try:
             if self._window is None or self._window.session is None or not self._window.session.is_alive:
@@ -78,7 +78,7 @@ class AttachedBrowser(Browser):
         return WindowPage(window, self._turn.release, self._lose)
 
     async def close(self) -> None:
-        """Forget the window, which then says that it can be closed."""
+        """Release the window, which then says that it can be closed."""
         self._closed = True
         if self._window is not None:
             await self._window.close()

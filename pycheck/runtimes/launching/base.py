@@ -1,4 +1,4 @@
-"""The small interface that every way to a browser has."""
+"""Defines the interface of all ways to open a browser."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 from ...errors import RuntimeFailedError, RuntimeUnavailableError
 from ..browser.session import Session
 
-#: What people call the engines' browsers.
+#: The usual names of the engines' browsers.
 NAMES = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}
-#: What to do about a browser that is there and does not start in time.
+#: The advice for a browser that exists but does not start in time.
 SLOW_START = "Set a longer --timeout. To check whether the browser starts, run: pycheck doctor"
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """How a browser is to be started. `webgpu` asks for the one that WebGPU needs, which has flags of its own."""
+    """The options for the start of a browser. `webgpu` requests the browser with the flags for WebGPU."""
 
     headed: bool = False
     args: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class LaunchOptions:
 
 @dataclass(frozen=True, slots=True)
 class FoundBrowser:
-    """A browser on this machine. `source` says who put it there: given, Playwright or system."""
+    """A browser on this machine. `source` says where it comes from: given, Playwright or system."""
 
     path: Path
     source: str
@@ -37,13 +37,13 @@ class FoundBrowser:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleLine:
-    """What a page said on its console; `type` is error, warning or another of the console's own words."""
+    """A line of a page's console; `type` is error, warning or a different type of the console."""
 
     type: str
     text: str
 
 
-#: Told each line of a page's console, where the browser lets us hear it.
+#: A function that receives each line of a page's console, if the browser exposes it.
 Listener = Callable[[ConsoleLine], None]
 
 
@@ -52,23 +52,22 @@ class Page(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Close it, and its session; a page that hangs does not hold up its end."""
+        """Close the page and its session; a page that hangs does not delay this."""
 
     async def collect_garbage(self) -> None:  # noqa: B027  # whoever cannot ask leaves it to the browser
-        """Have its JavaScript engine free what nothing refers to any more."""
+        """Make its JavaScript engine free unused memory."""
 
 
 class Browser(ABC):
-    """A running browser, or what stands for one.
+    """A running browser, or a replacement for one.
 
-    `version` is the browser's own, `description` names it with how it runs and who started it. `sandbox` is
-    whether its own sandbox is on, `renderer` what is known here of a GPU that its pages may not be told;
-    None is unknown.
+    `version` is the browser's own; `description` names it, with how it runs and who started it. `sandbox` says whether
+    its own sandbox is on, and `renderer` is the GPU if it is known here and hidden from its pages; None is unknown.
     """
 
     version: str
     description: str
-    engine: str = ""  # where it is not the one that was asked for
+    engine: str = ""  # if it differs from the requested one
     source: str = ""
     path: Path | None = None
     sandbox: bool | None = None
@@ -77,50 +76,50 @@ class Browser(ABC):
     @property
     @abstractmethod
     def is_alive(self) -> bool:
-        """Whether pages can be opened."""
+        """Tell whether pages can be opened."""
 
     @property
     def pid(self) -> int | None:
-        """The browser's own process, not those of its pages; None where there is none or it does not tell."""
+        """Return the browser's own process, not those of its pages; None if there is none or it is unknown."""
         return None
 
     @abstractmethod
     async def open_page(self, session: Session, said: Listener) -> Page:
-        """Send a fresh page to the session's address.
+        """Open the session's address in a new page.
 
-        From then on the session is told of all that ends the page and that the browser lets us see: a crash, an
-        uncaught error, its closing, the end of the browser. RuntimeFailedError where no page opens.
+        From then on the session receives all events that end the page, if the browser reports them: a crash, an
+        uncaught error, its closing, the end of the browser. RuntimeFailedError if no page opens.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """End everything that was started; where nothing was, let go of it. Safe to call more than once."""
+        """End everything that was started, or only disconnect. It is safe to call this more than once."""
 
 
 class Launcher(ABC):
-    """One way to a browser of one engine. Making it finds the browser, or raises RuntimeUnavailableError."""
+    """One way to open a browser of one engine. Making it finds the browser, or raises RuntimeUnavailableError."""
 
-    #: How reports call it.
+    #: Its name in reports.
     name: str
 
     @property
     def found(self) -> FoundBrowser | None:
-        """The browser on this machine, for those that start one."""
+        """Return the browser on this machine, for launchers that start one."""
         return None
 
     @abstractmethod
     async def launch(self, options: LaunchOptions) -> Browser:
-        """A running browser.
+        """Start the browser.
 
-        Raises RuntimeUnavailableError with what the browser said, RuntimeTimeoutError where it says nothing.
+        RuntimeUnavailableError has the browser's message; RuntimeTimeoutError if it does not respond.
         """
 
     async def close(self) -> None:  # noqa: B027  # most share nothing
-        """Let go of what the launches shared, after their browsers have been closed."""
+        """Release resources that the launches shared, after their browsers were closed."""
 
 
 def given_browser(engine: str, path: Path) -> FoundBrowser:
-    """The browser that the user named, by its path or its command."""
+    """Return the browser that the user named, by its path or its command."""
     found = Path(shutil.which(path) or path).expanduser()
     if not found.is_file():
         option = "--browser-path" if engine == "chromium" else f"--browser-path {engine}=PATH"
@@ -129,12 +128,12 @@ def given_browser(engine: str, path: Path) -> FoundBrowser:
 
 
 def closed_error() -> RuntimeFailedError:
-    """The browser process is gone."""
+    """Make the error for a browser process that has ended."""
     return RuntimeFailedError(
         "The browser ended.", "It crashed or was killed. Run the command again, or name a different browser."
     )
 
 
 def describe(name: str, version: str, how: str, launcher: str) -> str:
-    """Such as "Firefox 153.7.0esr (under Xvfb, started by command)"."""
+    """Describe a browser, such as "Firefox 153.7.0esr (under Xvfb, started by command)"."""
     return f"{name} {version} ({how}, {launcher})"

@@ -1,7 +1,7 @@
-"""Browsers that are started as plain commands, which no debugger drives: a system's Firefox, WebKitGTK's MiniBrowser.
+"""Starts browsers as plain commands, without a debugger: a system's Firefox, WebKitGTK's MiniBrowser.
 
-As many processes run as pages are open at once, each with a profile of its own; one whose page has ended well takes
-the next page. A process that broke or does not answer is ended.
+There is one process for each open page, each with its own profile. A process whose page has ended without an error
+gets the next page; a process that failed or does not respond is ended.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ from .kept import Kept
 from .window import Sessions, Window, WindowPage
 
 _VERSION_TIMEOUT_S = 30.0
-#: Said on a console, as both browsers write it to their standard output.
+#: The format of console lines that both browsers write to their standard output.
 _CONSOLE = re.compile(r"^(?:.*CONSOLE (?:\w+ )?|console\.|JavaScript )(error|warn)(?:ing)?\b:?\s*(.*)", re.I)
-#: What bubblewrap, WebKitGTK's sandbox, says where the system does not let it make namespaces.
+#: The message of bubblewrap, WebKitGTK's sandbox, if the system forbids namespaces.
 _SANDBOX = re.compile(r"bwrap|bubblewrap|xdg-dbus-proxy|sandbox|namespace", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one engine's browser is run: `command(path, folder, options, sandbox)`, to which the address is added.
+    """How to run one engine's browser: `command(path, folder, options, sandbox)`, to which the address is added.
 
-    `sandboxes` are tried in turn: whether the browser's own sandbox is asked for, None where that is its own affair.
+    `sandboxes` are tried in turn: whether to request the browser's own sandbox, None if the browser decides.
     """
 
-    product: str  # in what --version says
+    product: str  # in the output of --version
     command: Callable[[Path, Path, LaunchOptions, bool | None, bool], Sequence[str | Path]]
     environment: Mapping[str, str]
     sandboxes: tuple[bool | None, ...]
     has_headless: bool
-    names_renderer: bool  # whether its pages are told the truth
+    names_renderer: bool  # whether its pages see the real renderer
 
 
 def _firefox(
@@ -71,7 +71,7 @@ def _firefox(
 def _webkit(
     path: Path, folder: Path, options: LaunchOptions, sandbox: bool | None, headless: bool
 ) -> Sequence[str | Path]:
-    # A dead end for every address but the server's.
+    # A proxy that does not exist, for every address except the server's.
     quiet = ("--proxy=http://127.0.0.1:9", "--ignore-host=127.0.0.1", "--enable-dns-prefetching=false")
     plain = ("--enable-page-cache=false", "--enable-write-console-messages-to-stdout=true")
     return (path, *(("--enable-sandbox",) if sandbox else ()), *quiet, *plain, *options.args)
@@ -99,7 +99,7 @@ ENGINES = tuple(_RECIPES)
 
 
 class CommandLauncher(Launcher):
-    """Starts a browser as a command on an address of our server."""
+    """Starts a browser as a command with an address of pycheck's server."""
 
     name = "started by command"
 
@@ -112,11 +112,11 @@ class CommandLauncher(Launcher):
 
     @property
     def found(self) -> FoundBrowser:
-        """The browser that it starts."""
+        """Return the browser that it starts."""
         return self._found
 
     async def launch(self, options: LaunchOptions) -> Browser:
-        """Start a first process, which then waits for a page."""
+        """Start a first process, which waits for a page."""
         recipe = _RECIPES[self._engine]
         display = await open_display(
             headed=options.headed, has_headless=recipe.has_headless, timeout_s=options.timeout_s
@@ -165,7 +165,7 @@ class CommandBrowser(Browser):
         self._closed = False
 
     async def start(self) -> None:
-        """Start a first process and learn the version."""
+        """Start a first process and read the version."""
         assert self.path is not None
         version = asyncio.ensure_future(ask_version(self.path, self._display))
         try:
@@ -179,16 +179,16 @@ class CommandBrowser(Browser):
 
     @property
     def is_alive(self) -> bool:
-        """Until it is closed: a process that ended is replaced when the next page is opened."""
+        """Return True until it is closed: the next page replaces a process that has ended."""
         return not self._closed
 
     @property
     def pid(self) -> int | None:
-        """The process that was started last."""
+        """Return the process that was started last."""
         return self._windows[-1].pid if self._windows else None
 
     async def open_page(self, session: Session, said: Listener) -> Page:
-        """Take a process that waits, or start one."""
+        """Use a process that waits, or start one."""
         window = self._idle.pop() if self._idle else await self._open_window()
         try:
             await window.go(session, said)
@@ -222,7 +222,10 @@ class CommandBrowser(Browser):
                 windows.remove(window)
 
     async def _open_window(self) -> _Process:
-        """A process that has arrived; a second one where the first ends as it starts, as WebKitGTK's rarely does."""
+        """Return a process that has connected.
+
+        Try a second one if the first ends early, as WebKitGTK's rarely does.
+        """
         try:
             return await self._start_window()
         except RuntimeUnavailableError:
@@ -255,11 +258,11 @@ class CommandBrowser(Browser):
         return self._recipe.command(self.path, folder, self._options, self.sandbox, self._display.headless)
 
     def _environment(self, folder: Path) -> Mapping[str, str]:
-        """Nothing of the user's is read, and what is written goes with the folder."""
+        """Return an environment without the user's files; everything is written below the folder."""
         places = {"HOME": "home", "TMPDIR": "tmp", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache"}
         places |= {"XDG_DATA_HOME": "data", "XDG_STATE_HOME": "state"}
         if self._display.server:
-            places["XDG_RUNTIME_DIR"] = "run"  # where a real display has its own socket
+            places["XDG_RUNTIME_DIR"] = "run"  # a real display has its socket there
         environment = {name: str(folder / place) for name, place in places.items()}
         for place in environment.values():
             Path(place).mkdir(mode=0o700)
@@ -301,7 +304,7 @@ async def ask_version(path: Path, display: Display) -> str | None:
 
 
 class _Process(Window):
-    """A window that is a browser process."""
+    """A window that is a separate browser process."""
 
     def __init__(self, sessions: Sessions, forget: Callable[[_Process], None]) -> None:
         super().__init__(sessions)
@@ -313,7 +316,7 @@ class _Process(Window):
         command: Callable[[Path], Sequence[str | Path]],
         environment: Callable[[Path], Mapping[str, str]],
     ) -> None:
-        """Run the command on the lobby's address, with a folder of its own."""
+        """Run the command with the lobby's address and a separate folder."""
         lobby = await self.enter_lobby()
         folder = Path(tempfile.mkdtemp(prefix="pycheck-browser-"))
         try:
@@ -326,17 +329,17 @@ class _Process(Window):
 
     @property
     def pid(self) -> int:
-        """The browser's own process; 0 before it runs."""
+        """Return the browser's own process; 0 before it runs."""
         return self._kept.pid if self._kept else 0
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is gone, or never was."""
+        """Tell whether the process has ended, or never started."""
         return self._kept is None or self._kept.ended.done()
 
     @property
     def said(self) -> str:
-        """The last that it said."""
+        """Return the last lines of its output."""
         return self._kept.said if self._kept else "it was not started"
 
     async def end(self) -> None:

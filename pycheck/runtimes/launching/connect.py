@@ -1,4 +1,4 @@
-"""A browser that runs already, here or elsewhere: behind a Playwright server or a DevTools address."""
+"""Connects to a running browser, here or on a different machine, through a Playwright server or a DevTools address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...errors import RuntimeTimeoutError, RuntimeUnavailableError
 from .base import NAMES, Browser, Launcher, LaunchOptions, describe
 from .playwright import Driver, PlaywrightBrowser
 
-#: Chromium's own protocol: a HTTP address that tells the WebSocket's, or that itself.
+#: Addresses of Chromium's own protocol: HTTP, which returns the WebSocket's address, or the WebSocket itself.
 _DEVTOOLS = re.compile(r"^https?://|^wss?://[^/]+/devtools/")
 
 
@@ -29,7 +29,7 @@ class ConnectLauncher(Launcher):
             )
 
     async def launch(self, options: LaunchOptions) -> Browser:
-        """Connect. A Playwright server's browser reaches our server through that connection, wherever it runs."""
+        """Connect. A Playwright server's browser reaches pycheck's server through that connection, on any machine."""
         from playwright.async_api import Error, TimeoutError
 
         kind = getattr(await self._driver.get(), self._engine)

@@ -1,4 +1,4 @@
-"""A device that a person has our page open on, lent by the process that listens for devices."""
+"""A device on which a person has opened pycheck's page, lent by the process that listens for devices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AWAKE = "Keep its page open and its screen on. If it does not reconnect, open t
 
 
 class DeviceLauncher(Launcher):
-    """Finds the device; the person has started its browser."""
+    """Finds the device, whose browser the person has started."""
 
     name = "opened by hand"
 
@@ -29,7 +29,7 @@ class DeviceLauncher(Launcher):
         self._device = name
 
     async def launch(self, options: LaunchOptions) -> Browser:
-        """The device's browser; RuntimeUnavailableError where nothing listens, or no such device is there."""
+        """Return the device's browser; RuntimeUnavailableError if nothing listens, or the device is not connected."""
         try:
             devices = await connected()
         except RuntimeUnavailableError as error:
@@ -47,7 +47,7 @@ class DeviceLauncher(Launcher):
 
 
 class DeviceBrowser(Browser):
-    """A device, for as long as its page stays open."""
+    """A device, while its page stays open."""
 
     def __init__(self, device: DeviceInfo) -> None:
         self._name = device.name
@@ -59,11 +59,11 @@ class DeviceBrowser(Browser):
 
     @property
     def is_alive(self) -> bool:
-        """Until it was seen to be gone; then it is looked for again."""
+        """Return True until the device is lost; then the next launch looks for it again."""
         return self._is_there
 
     async def open_page(self, session: Session, said: Listener) -> Page:
-        """Have the device open the session's page."""
+        """Make the device open the session's page."""
         link = links.read()
         if link is None:
             self._is_there = False
@@ -86,10 +86,10 @@ class DeviceBrowser(Browser):
         return DevicePage(stack, lent, watching)
 
     async def close(self) -> None:
-        """Nothing was started."""
+        """Do nothing, because nothing was started."""
 
     async def _watch(self, lent: aiohttp.ClientWebSocketResponse, session: Session) -> None:
-        """Tell the session when the device is gone."""
+        """Report the loss of the device to the session."""
         message = await lent.receive()
         self._is_there = False
         if message.type is WSMsgType.CLOSE and message.extra == "lost":

@@ -1,4 +1,4 @@
-"""Where a browser's window goes: the display that is there, an Xvfb of our own, or nowhere (headless)."""
+"""Chooses where a browser's window goes: the present display, a new Xvfb, or nowhere (headless)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ...errors import RuntimeTimeoutError, RuntimeUnavailableError
 from .kept import Kept
 
 _ADVICE = "Install Xvfb (Debian: apt-get install xvfb; Fedora: dnf install xorg-x11-server-Xvfb), or set DISPLAY."
-#: What Xvfb has no GPU for anyway is asked for by name, so that it can be said what it was.
+#: Xvfb has no GPU, so software rendering is requested by name, which reports can then show.
 SOFTWARE = {"LIBGL_ALWAYS_SOFTWARE": "1", "GALLIUM_DRIVER": "llvmpipe"}
-_WILD = 0xFFFF  # FamilyWild: the cookie opens whatever number the display has (X11/Xauth.h)
+_WILD = 0xFFFF  # FamilyWild: the cookie is valid for any display number (X11/Xauth.h)
 
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """What a browser needs in its environment, and how a report calls the place."""
+    """The environment variables of a display, and its name in reports."""
 
     headless: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
-    renderer: str | None = None  # what draws, where that was our choice
+    renderer: str | None = None  # the renderer, if pycheck chose it
     server: Kept | None = None
 
     @property
@@ -37,16 +37,16 @@ class Display:
         return "under Xvfb" if self.server else "headless" if self.headless else "headed"
 
     async def close(self) -> None:
-        """End the Xvfb, where there is one."""
+        """End the Xvfb, if there is one."""
         if self.server:
             await self.server.close()
 
 
 async def open_display(*, headed: bool, has_headless: bool, timeout_s: float) -> Display:
-    """The display that is there; without one an Xvfb, unless a person is to see the window.
+    """Return the present display; without one start an Xvfb, unless a person must see the window.
 
-    `has_headless` tells of a browser that can do without any, which on Linux has no WebGL then. Raises
-    RuntimeUnavailableError where there is no way.
+    `has_headless` says that the browser can run without a display, which on Linux means without WebGL.
+    RuntimeUnavailableError if no display is possible.
     """
     if sys.platform != "linux":
         return Display(headless=has_headless and not headed)
@@ -71,7 +71,7 @@ async def _start_xvfb(timeout_s: float) -> Display:
     authority = folder / "Xauthority"
     authority.write_bytes(_cookie())
     command = ("Xvfb", "-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp", "-noreset")
-    # -displayfd 1: it chooses a free number and says which
+    # -displayfd 1: it chooses a free number and prints it
     server = await Kept.start((*command, "-auth", authority), folder=folder, environment=SOFTWARE, gently=True)
     try:
         async with asyncio.timeout(timeout_s):
@@ -88,7 +88,7 @@ async def _start_xvfb(timeout_s: float) -> Display:
 
 
 def _cookie() -> bytes:
-    """An Xauthority file with one secret, without which nobody else on this machine may look at the screen."""
+    """Return an Xauthority file with one secret, without which no other user of this machine can read the screen."""
     name, secret = b"MIT-MAGIC-COOKIE-1", secrets.token_bytes(16)
-    fields = (b"", b"", name, secret)  # address, number
+    fields = (b"", b"", name, secret)  # the address and the number
     return struct.pack(">H", _WILD) + b"".join(struct.pack(">H", len(part)) + part for part in fields)

@@ -1,4 +1,4 @@
-"""Where a browser is looked for: the place that Playwright keeps its builds in, then those of the system."""
+"""Finds browsers: in Playwright's folder, then on the system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from ...errors import RuntimeUnavailableError
 from .base import NAMES, FoundBrowser, given_browser
 
-#: What WebKitGTK's small browser is in the folders of its library; none of them is on a PATH.
+#: The paths of WebKitGTK's small browser in the folders of its library, which are not on a PATH.
 _MINIBROWSERS = tuple(
     f"/usr/{folder}/{library}/MiniBrowser"
     for library in ("webkit2gtk-4.1", "webkitgtk-6.0", "webkit2gtk-4.0")
@@ -24,10 +24,10 @@ _MINIBROWSERS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the browsers of one engine may be, in order of preference.
+    """The possible places of an engine's browsers, in order of preference.
 
-    `builds` are folders of Playwright's, by name before the revision, and in them the executables; the names of
-    Chromium's changed with Playwright 1.57. `shells` are builds that can show nothing.
+    `builds` are folders of Playwright's, by name before the revision, and the executables within; the names of
+    Chromium's changed with Playwright 1.57. `shells` are builds without a window.
     """
 
     builds: tuple[str, ...]
@@ -84,7 +84,7 @@ PLACES = {
         mac=("Firefox",),
         windows=("Mozilla Firefox/firefox.exe",),
     ),
-    # Nothing can start a Safari with a profile of its own: a Mac has Playwright's build, or --connect.
+    # Safari cannot be started with a separate profile: a Mac needs Playwright's build, or --connect.
     "webkit": Places(
         builds=("webkit-",),
         executables=("pw_run.sh", "Playwright.exe"),
@@ -109,9 +109,9 @@ def advice(engine: str) -> str:
 
 
 def find_browser(explicit: Path | None = None, *, engine: str = "chromium", headed: bool = False) -> FoundBrowser:
-    """The browser to use: the one given, else Playwright's own build, else the system's.
+    """Return the browser to use: the given one, else Playwright's own build, else the system's.
 
-    Raises RuntimeUnavailableError, which says where it looked.
+    RuntimeUnavailableError says which places were tried.
     """
     if explicit is not None:
         return given_browser(engine, explicit)
@@ -128,7 +128,7 @@ def find_browser(explicit: Path | None = None, *, engine: str = "chromium", head
 
 
 def _playwright_builds(engine: str, looked: list[str], headed: bool) -> Iterator[Path]:
-    """Playwright's downloads: the one that this Playwright wants, then the newest; whole browsers before shells."""
+    """Yield Playwright's builds: that of this Playwright, then the newest; whole browsers before shells."""
     folder = playwright_folder()
     looked.append(str(folder))
     wanted = _wanted_revision(engine)
@@ -192,5 +192,5 @@ def _executable_of(bundle: Path, name: str) -> Path:
 
 
 def _shortened(places: list[Path]) -> list[str]:
-    """Places for a message, without naming a dozen folders of one library."""
+    """Return places for a message, without many folders of one library."""
     return [*map(str, places[:6]), *(["and similar places"] if len(places) > 6 else [])]

@@ -1,4 +1,4 @@
-"""What Firefox is told: to draw in WebGL where it has no GPU, and to talk to nobody but the page's server."""
+"""The preferences of Firefox: WebGL without a GPU, and no connections except to the page's server."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 Preference = bool | int | str
 
-#: Firefox on Linux asks for a GPU that it knows; software that draws correctly will do.
+#: Firefox on Linux requires a known GPU; these settings allow software rendering.
 _DRAWING: Mapping[str, Preference] = {
     "webgl.force-enabled": True,
     "gfx.x11-egl.force-enabled": True,
-    # The true name of what draws, and not "llvmpipe, or similar".
+    # The exact name of the renderer, instead of "llvmpipe, or similar".
     "webgl.sanitize-unmasked-renderer": False,
 }
-#: A dead end for every address but the loopback's, and no names at all: whatever else it may want to ask for,
-#: nothing leaves the machine. The rest only keeps it from trying.
+#: A proxy that does not exist for every address except the loopback's, and no name resolution: no request leaves the
+#: machine. The other settings only prevent attempts.
 _QUIET: Mapping[str, Preference] = {
     "network.proxy.type": 1,
     "network.proxy.http": "127.0.0.1",
@@ -61,13 +61,13 @@ _QUIET: Mapping[str, Preference] = {
     "toolkit.telemetry.server": "data:,",
     "toolkit.telemetry.unified": False,
 }
-#: Starts sooner and asks nothing of a person who is not there.
+#: Settings for a faster start without questions.
 _PLAIN: Mapping[str, Preference] = {
     "browser.aboutwelcome.enabled": False,
     "browser.newtab.preload": False,
     "browser.newtabpage.enabled": False,
     "browser.sessionstore.resume_from_crash": False,
-    "browser.sessionhistory.max_total_viewers": 0,  # a page that was left is gone
+    "browser.sessionhistory.max_total_viewers": 0,  # do not keep pages that were left
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.blankWindow": False,
     "browser.startup.firstrunSkipsHomepage": True,
@@ -91,12 +91,12 @@ _PLAIN: Mapping[str, Preference] = {
 
 
 def preferences(webgpu: bool) -> Mapping[str, Preference]:
-    """All of them; WebGPU is behind one of its own where it does not ship."""
+    """Return all preferences; if WebGPU is not enabled by default, one of them enables it."""
     return {**_DRAWING, **_QUIET, **_PLAIN, **({"dom.webgpu.enabled": True} if webgpu else {})}
 
 
 def write_profile(folder: Path, webgpu: bool) -> None:
-    """A fresh profile that has the preferences."""
+    """Write a new profile with the preferences."""
     folder.mkdir()
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences(webgpu).items()]
     (folder / "user.js").write_text("".join(lines), encoding="utf-8")

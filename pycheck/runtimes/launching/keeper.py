@@ -1,11 +1,11 @@
 """Runs one command for pycheck and ends all that it started, also when pycheck itself is killed.
 
-    python keeper.py SIGNAL FOLDER COMMAND...
+python keeper.py SIGNAL FOLDER COMMAND...
 
-A program of its own, in a session of its own, that imports nothing of ours. It prints the command's process id.
-When the command ends, or standard input does because pycheck let go of it or is gone, every process that the
-command has started is ended, those that left its process group too, and the folder is removed. The command gets
-SIGNAL (TERM or KILL) first, and KILL where it does not end on that. The exit code is the command's.
+It is a separate program in a separate session, and imports nothing of pycheck. It prints the command's process id.
+When the command ends, or standard input does because pycheck closed it or has ended, every process that the command
+has started is ended, including those that left its process group, and the folder is removed. The command gets SIGNAL
+(TERM or KILL) first, and KILL if it does not end. The exit code is that of the command.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-#: For a command that ends on TERM to do so.
+#: The seconds that a command has to end after TERM.
 _GRACE_S = 3.0
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -28,7 +28,7 @@ _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 def main() -> int:
     """Keep one command until its end."""
     how, folder, *command = sys.argv[1:]
-    # Ends on the end of standard input alone: a terminal's signals are for pycheck, which then lets go.
+    # Only the end of standard input ends it: signals of a terminal are for pycheck, which then closes the input.
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -61,7 +61,7 @@ def _usual_signals() -> None:
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of what the command's processes leave behind, so that it can be found (Linux)."""
+    """Become the parent of orphaned processes of the command, so that they can be found (Linux)."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -84,7 +84,7 @@ def _signal_group(pid: int, how: str) -> None:
 
 
 def _end_orphans() -> None:
-    """Kill and bury what was adopted, and what its death leaves, until there is none."""
+    """Kill and reap orphaned processes, and further ones that their end leaves, until there is none."""
     if sys.platform != "linux":
         return
     deadline = time.monotonic() + _GRACE_S

@@ -1,4 +1,4 @@
-"""A command of ours that runs under a keeper: what it says, when it ends, and its end."""
+"""A command that runs with a keeper: its output, its end, and the way to end it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from ...errors import RuntimeUnavailableError
 
 _KEEPER = Path(__file__).with_name("keeper.py")
-#: The keeper kills after 3 s what does not end; one that needs longer hangs itself.
+#: The keeper kills a command after 3 s; a keeper that needs longer than this hangs itself.
 _CLOSE_TIMEOUT_S = 10.0
 _LINES = 8
 _LONGEST_LINE = 1 << 20
 
 
 class Kept:
-    """A running command. `pid` is its own, `ended` is done when it and all that it started are gone."""
+    """A running command. `pid` is its own; `ended` is done when it and all processes that it started have ended."""
 
     def __init__(self, keeper: asyncio.subprocess.Process, folder: Path, listen: Callable[[str], None] | None) -> None:
         self.pid = 0
@@ -43,10 +43,10 @@ class Kept:
         gently: bool = False,
         listen: Callable[[str], None] | None = None,
     ) -> Kept:
-        """Run it, with `environment` added to ours; `folder` is its own and is removed with it.
+        """Run a command with `environment` added to the present one; `folder` belongs to it and is removed with it.
 
-        `gently` asks it to end before it is killed; `listen` is told every line that it says. Raises
-        RuntimeUnavailableError where it cannot be run.
+        `gently` asks it to end before it is killed; `listen` receives every line of its output.
+        RuntimeUnavailableError if it cannot run.
         """
         how = "TERM" if gently else "KILL"
         try:
@@ -77,11 +77,11 @@ class Kept:
 
     @property
     def said(self) -> str:
-        """The last lines that it said, for the end of a message."""
+        """Return the last lines of its output, for the end of a message."""
         return "; ".join(dict.fromkeys(self._lines))[:1000] or "it printed nothing"
 
     async def line(self, fits: Callable[[str], bool]) -> str | None:
-        """Wait for a line that fits; None where it ends without."""
+        """Wait for a line that matches; None if the command ends first."""
         while True:
             lines = list(self._lines)
             for line in lines:
@@ -95,7 +95,7 @@ class Kept:
             waiting.cancel()
 
     async def close(self) -> None:
-        """End it, and wait until all that it started is gone."""
+        """End it, and wait until all processes that it started have ended."""
         if self._keeper.stdin is not None:
             self._keeper.stdin.close()
         try:
@@ -124,7 +124,7 @@ class Kept:
         return await self._keeper.wait()
 
     async def _read_line(self, stream: asyncio.StreamReader) -> bytes:
-        """A line, or as much of it as is kept of one that never ends."""
+        """Read a line, or the first part of one that never ends."""
         try:
             return await stream.readuntil()
         except asyncio.IncompleteReadError as cut:

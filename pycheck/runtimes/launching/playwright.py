@@ -1,4 +1,4 @@
-"""Browsers that Playwright starts, with as few flags as will do, and watches."""
+"""Starts browsers with Playwright, with few flags, and observes them."""
 
 from __future__ import annotations
 
@@ -33,48 +33,48 @@ from .base import (
 from .display import Display, open_display
 from .finding import advice
 
-#: Headless Chromium renders in software by default; this gives its usual choice back, which is the
-#: GPU where there is one and SwiftShader where there is none. (headless_mode_switches.h in Chromium)
-#: On Linux without a display that is SwiftShader all the same: GPU_ON_LINUX in proof.py.
+#: Headless Chromium renders in software by default; this flag restores its usual choice, which is the GPU if there is
+#: one, else SwiftShader (headless_mode_switches.h in Chromium). On Linux without a display it is SwiftShader
+#: nevertheless: see GPU_ON_LINUX in proof.py.
 HEADLESS_ARGS = ("--enable-gpu",)
 #: Playwright's own defaults already keep background networking, updates and sync off.
 QUIET_ARGS = ("--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection")
-#: WebGPU on Linux and on software adapters is behind this.
+#: The flag that enables WebGPU on Linux and on software adapters.
 WEBGPU_ARGS = ("--enable-unsafe-webgpu",)
 
-#: What Chromium says when its sandbox is what keeps it from starting.
+#: Chromium's message if its sandbox prevents the start.
 _SANDBOX = re.compile(r"--no-sandbox is not supported|No usable sandbox|SUID sandbox helper|sandboxing failed", re.I)
 _PLAYWRIGHT_WORDS = ("<launching>", "<launched>", "Call log", "╔", "║", "╚")
-#: An orderly end takes well under a second; a browser that needs longer hangs.
+#: The most seconds for a browser to end, which usually takes less than one.
 _CLOSE_TIMEOUT_S = 10.0
 _CLEANUP_TIMEOUT_S = 5.0
-#: A page that does not close in time is left to the end of its browser.
+#: The most seconds for a page to close; otherwise it ends with its browser.
 _PAGE_CLOSE_TIMEOUT_S = 5.0
-#: Where Chromium makes a socket under its TMPDIR, and what a socket's path may have: 108 bytes with the end on
-#: Linux, 104 elsewhere (sun_path in unix(7) and in the manual pages of BSD).
+#: The path of Chromium's socket below its TMPDIR, and the longest path of a socket: 108 bytes including the terminator
+#: on Linux, 104 on other systems (sun_path in unix(7) and in the manual pages of BSD).
 _SOCKET = "/org.chromium.Chromium.XXXXXX/SingletonSocket"
 _SOCKET_PATH_BYTES = 103
 _SHORT_FOLDER = "/tmp"
-#: How long what ended a page may take to be told, after Playwright could not open it.
+#: The most seconds until the cause is reported, after Playwright could not open a page.
 _CAUSE_S = 1.0
 
 _CRASH_ADVICE = "It may have run out of memory. Try a smaller --batch-size, or fewer runtimes at a time."
 
 
 class Driver:
-    """Playwright's own process, started when first needed and shared by the launches of one host."""
+    """Playwright's own process, started on the first request and shared by the launches of one host."""
 
     def __init__(self) -> None:
         self._starting: asyncio.Task[Any] | None = None
 
     async def get(self) -> Any:
-        """The started playwright.async_api.Playwright; RuntimeUnavailableError where it does not start."""
+        """Return the started playwright.async_api.Playwright; RuntimeUnavailableError if it does not start."""
         self.start()
         assert self._starting is not None
         return await asyncio.shield(self._starting)
 
     def start(self) -> None:
-        """Begin to start it, without waiting."""
+        """Start it, without waiting."""
         if self._starting is None:
             self._starting = asyncio.ensure_future(_start_playwright())
 
@@ -91,21 +91,21 @@ async def _start_playwright() -> Any:
 
     try:
         return await async_playwright().start()
-    except Exception as error:  # it raises whatever its driver's start does
+    except Exception as error:  # the start of its driver may raise any error
         raise RuntimeUnavailableError(
             f"Playwright does not start: {error}", "Reinstall it: pip install --force-reinstall playwright"
         ) from None
 
 
 class PlaywrightPage(Page):
-    """A page in a context of its own."""
+    """A page in a separate context."""
 
     def __init__(self, context: Any, forget: Callable[[], None]) -> None:
         self.context = context
         self._forget = forget
 
     async def collect_garbage(self) -> None:
-        """Ask the engine to; where the page is gone its session has said so."""
+        """Make the engine free memory; if the page has gone, its session has reported that."""
         from playwright.async_api import Error
 
         with suppress(Error):
@@ -113,7 +113,7 @@ class PlaywrightPage(Page):
                 await page.request_gc()
 
     async def close(self) -> None:
-        """Close the context; one that is gone is closed."""
+        """Close the context, unless it has gone."""
         from playwright.async_api import Error
 
         self._forget()
@@ -123,7 +123,7 @@ class PlaywrightPage(Page):
 
 
 class PlaywrightBrowser(Browser):
-    """What Playwright holds, whoever started it."""
+    """A browser that Playwright drives, whoever started it."""
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle  # playwright.async_api.Browser
@@ -131,17 +131,17 @@ class PlaywrightBrowser(Browser):
 
     @property
     def is_alive(self) -> bool:
-        """Whether Playwright is connected to it."""
+        """Tell whether Playwright is connected to it."""
         return bool(self.handle.is_connected())
 
     async def open_page(self, session: Session, said: Listener) -> Page:
-        """A page in a fresh context, which shares nothing with the others."""
+        """Open a page in a new context, which shares nothing with others."""
         from playwright.async_api import Error
 
         try:
             return await self._open(session, said)
         except Error as error:
-            # Mostly because the page or the browser failed: prefer what those said.
+            # The usual reason is a failure of the page or the browser, whose message is better.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CAUSE_S):
                     await session.failed()
@@ -179,7 +179,7 @@ class PlaywrightBrowser(Browser):
         await page.goto(session.url, wait_until="commit", timeout=0)
 
     async def close(self) -> None:
-        """Let it go."""
+        """Disconnect."""
         await self._closed()
 
     async def _closed(self) -> bool:
@@ -206,11 +206,11 @@ class StartedBrowser(PlaywrightBrowser):
 
     @property
     def pid(self) -> int | None:
-        """The browser's own process; only Chromium tells it."""
+        """Return the browser's own process; only Chromium reports it."""
         return self._identity.pid
 
     async def close(self) -> None:
-        """End it; one that does not end in time is killed."""
+        """End it; a browser that does not end in time is killed."""
         if not await self._closed():
             if self.pid is not None:
                 with suppress(ProcessLookupError, PermissionError):
@@ -218,14 +218,14 @@ class StartedBrowser(PlaywrightBrowser):
             await self._closed()  # Playwright sees the process end, and removes its profile
         if self._identity.profile is not None:
             await _until_gone(self._identity.profile)
-        # What a browser that was killed, or Playwright on a busy machine, had no time to remove.
+        # Files that a killed browser, or Playwright on a busy machine, had no time to remove.
         for folder in (self._identity.profile, self._identity.socket_folder):
             if folder is not None:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 class PlaywrightLauncher(Launcher):
-    """Starts a Chromium of any maker, or a Firefox or WebKit of Playwright's own making."""
+    """Starts any Chromium, or Playwright's own Firefox or WebKit."""
 
     name = "started by Playwright"
 
@@ -238,11 +238,11 @@ class PlaywrightLauncher(Launcher):
 
     @property
     def found(self) -> FoundBrowser:
-        """The browser that it starts."""
+        """Return the browser that it starts."""
         return self._found
 
     async def launch(self, options: LaunchOptions) -> Browser:
-        """Start a browser with its sandbox, or without where it refuses to start with it."""
+        """Start a browser with its sandbox, or without it if it does not start with it."""
         playwright = await self._driver.get()
         for sandbox in (True, False):
             try:
@@ -267,7 +267,7 @@ class PlaywrightLauncher(Launcher):
             "headless": display.headless,
             "args": list(options.args),
             "timeout": options.timeout_s * 1000,
-            "handle_sigint": False,  # Ctrl-C comes to Python too, which ends the browser in order
+            "handle_sigint": False,  # Python receives Ctrl-C too, and closes the browser
         }
         if self._engine == "chromium":
             arguments["chromium_sandbox"] = sandbox
@@ -300,7 +300,7 @@ class PlaywrightLauncher(Launcher):
         return browser
 
     async def _display(self, options: LaunchOptions) -> Display:
-        """Headless has no WebGL in Firefox on Linux; the other two have it."""
+        """Choose the display: headless Firefox on Linux has no WebGL; the other two have it."""
         if self._engine != "firefox":
             return Display(headless=not options.headed)
         display = await open_display(headed=options.headed, has_headless=True, timeout_s=options.timeout_s)
@@ -309,13 +309,13 @@ class PlaywrightLauncher(Launcher):
 
 
 def _room_for_a_socket() -> dict[str, str]:
-    """Another TMPDIR for Chromium where ours is too long for the socket that it makes there."""
+    """Return a different TMPDIR for Chromium if the present one is too long for its socket."""
     too_long = len(os.fsencode(tempfile.gettempdir())) + len(_SOCKET) > _SOCKET_PATH_BYTES
     return {"TMPDIR": _SHORT_FOLDER} if too_long and os.access(_SHORT_FOLDER, os.W_OK) else {}
 
 
 async def _until_gone(folder: Path) -> None:
-    """Wait for Playwright, which removes what it made beside the end of a browser, and is itself ended next."""
+    """Wait until Playwright has removed its files after the end of a browser, because Playwright ends next."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_CLEANUP_TIMEOUT_S):
             while folder.exists():
@@ -324,11 +324,11 @@ async def _until_gone(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
-    """What it takes to end a browser that does not answer any more, and to clean up after it."""
+    """The data to end a browser that does not respond, and to clean up after it."""
 
     pid: int | None = None
     profile: Path | None = None
-    socket_folder: Path | None = None  # Chromium makes one beside the profile, on Linux
+    socket_folder: Path | None = None  # on Linux, Chromium makes a second folder beside the profile
 
 
 async def _identify(handle: Any) -> _Identity:
@@ -346,7 +346,7 @@ async def _identify(handle: Any) -> _Identity:
 
 
 def _said(message: str) -> str:
-    """The browser's own words within Playwright's account of them."""
+    """Return the browser's own output within Playwright's message."""
     lines = [re.sub(r"^\s*-?\s*(\[pid=\d+\])?(\[(out|err)\])?\s*", "", line) for line in message.splitlines()]
     said = [line for line in lines if line and not line.startswith(_PLAYWRIGHT_WORDS)]
     return "; ".join(dict.fromkeys(said))[:1000] or message[:1000]

@@ -1,4 +1,4 @@
-"""Whether a browser that was found starts, for those who may install what it lacks."""
+"""Tests whether a browser starts, for set-up code that can install its dependencies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def trial(engine: str, found: FoundBrowser) -> str:
 
 
 async def _ask(engine: str, found: FoundBrowser) -> str:
-    """A command is only asked what it is, on the display that its windows would go to."""
+    """Run the command's --version, on the display that its windows would use."""
     display = await open_display(headed=False, has_headless=engine == "firefox", timeout_s=_TIMEOUT_S)
     try:
         if await ask_version(found.path, display) is None:

@@ -1,7 +1,8 @@
-"""A browser window that goes from page to page of our server: to a runtime's, then back to wait for the next.
+"""A browser window that goes from page to page of pycheck's server: to a runtime's page, then back to wait.
 
-Where no debugger can open pages, a page itself has to go where it is told. It goes when its connection ends and
-the server's last word was an address. Between two runtimes it is in the lobby: the same page, with no runtime yet.
+Without a debugger that opens pages, a page itself has to open the next address: it does so when its connection ends
+and the reason in the close frame is an address. Between two runtimes it is in the lobby, the same page without a
+runtime.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from ...errors import RuntimeFailedError, RuntimeUnavailableError
 from ..browser.session import Session
 from .base import NAMES, ConsoleLine, Listener, Page
 
-#: Makes a session of the server.
+#: A function that makes a session of the server.
 Sessions = Callable[[], AbstractAsyncContextManager[Session]]
 
-#: A page that does not come back to the lobby in time hangs.
+#: The most seconds for a page to return to the lobby; otherwise it hangs.
 _RETURN_TIMEOUT_S = 5.0
 
 _ENGINES = (
-    ("webkit", re.compile(r"(?:CriOS|FxiOS|EdgiOS)/([\d.]+)")),  # every browser of an iPhone is WebKit
+    ("webkit", re.compile(r"(?:CriOS|FxiOS|EdgiOS)/([\d.]+)")),  # every browser on an iPhone is WebKit
     ("firefox", re.compile(r"\bFirefox/([\d.]+)")),
     ("chromium", re.compile(r"\b(?:Headless)?(?:Chrome|Chromium)/([\d.]+)")),
     ("webkit", re.compile(r"\bVersion/([\d.]+).* Safari/")),
@@ -33,7 +34,7 @@ _ENGINES = (
 
 
 def identify(user_agent: str) -> tuple[str, str]:
-    """Engine and version of a browser by its own account; empty where it is none that is known."""
+    """Return engine and version from a browser's user agent; empty if it is unknown."""
     for engine, pattern in _ENGINES:
         if match := pattern.search(user_agent):
             return engine, match[1]
@@ -41,7 +42,7 @@ def identify(user_agent: str) -> tuple[str, str]:
 
 
 class Window:
-    """One window. `session` is that of the page it is on."""
+    """One window. `session` is that of its present page."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -51,12 +52,12 @@ class Window:
         self._past = ""
 
     async def enter_lobby(self) -> Session:
-        """A new place to wait at; whoever opens its address is this window."""
+        """Make a new address to wait at; the window that opens it is this window."""
         self.session = session = await self._lobby.enter_async_context(self._sessions())
         return session
 
     async def arrived(self, engine: str) -> protocol.Hello:
-        """Wait for the window; RuntimeUnavailableError where another engine came."""
+        """Wait for the window; RuntimeUnavailableError if it has a different engine."""
         assert self.session is not None
         hello = await self.session.hello()
         found, _ = identify(hello.user_agent)
@@ -76,7 +77,7 @@ class Window:
         await self._lobby.aclose()
 
     async def back(self) -> bool:
-        """Leave a page for the lobby; False where the window does not come, and is of no use any more."""
+        """Leave a page for the lobby; False if the window does not respond and cannot be used any more."""
         left = self.session
         assert left is not None
         was_well, self._listener = left.is_alive, None
@@ -92,22 +93,22 @@ class Window:
         return True
 
     def lost(self, error: Exception) -> None:
-        """Tell whoever waits for its page that it is gone."""
+        """Report to the session of its page that the window has gone."""
         if self.session is not None:
             self.session.fail(error)
 
     def hear(self, line: ConsoleLine) -> None:
-        """Tell whoever listens to its page; the last words of the page before are none of its."""
+        """Pass a console line to the listener of its page; late lines of an earlier page are dropped."""
         if self._listener and not (self._past and self._past in line.text):
             self._listener(line)
 
     async def close(self) -> None:
-        """Forget it."""
+        """Release it."""
         await self._lobby.aclose()
 
 
 class WindowPage(Page):
-    """A runtime's page in a window, which is handed back, or given up, when the page is closed."""
+    """A runtime's page in a window, which is released, or given up, when the page is closed."""
 
     def __init__(self, window: Window, handed_back: Callable[[], None], given_up: Callable[[], object]) -> None:
         self._window = window

@@ -1,1 +1,1 @@
-"""TensorFlow in Python: the model itself and its artifact, in float32 and float64."""
+"""Runs the model and its artifact in Python with TensorFlow, in float32 and float64."""

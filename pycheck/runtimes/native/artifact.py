@@ -1,4 +1,4 @@
-"""Run the artifact itself in Python, in float32 and in true float64, whole or one point at a time."""
+"""Runs the artifact itself in Python, in float32 and in true float64, as a whole or one point at a time."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ T = TypeVar("T")
 
 
 class ArtifactRuntime(Runtime):
-    """`artifact:float32` or `artifact:float64`: the artifact's graph, its weights decoded as TF.js decodes them.
+    """`artifact:float32` or `artifact:float64`: the artifact's graph, with weights decoded as TF.js decodes them.
 
-    `artifact` may still be under way; `start` waits for it. All work of TensorFlow happens in
-    `executor`, on the CPU, and no operation is merged with another or computed ahead, so that a
-    value is the same whichever points are asked for beside it.
-    `layers` are the names of the model's Keras layers, where they are known (see `read_artifact`).
-    `like` is another runtime of the same artifact, started, which has read it.
+    `artifact` may not exist yet; `start` waits for it. All work of TensorFlow runs in `executor`, on the CPU. No
+    operation is merged with another one or computed in advance, so a value does not depend on the other points that
+    are fetched. `layers` are the names of the model's Keras layers, if known (see `read_artifact`). `like` is a
+    started runtime of the same artifact, which has read it.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class ArtifactRuntime(Runtime):
         self._session: Executable | None = None
 
     async def start(self) -> None:
-        """Wait for the artifact, read it, and probe what the kernels do."""
+        """Wait for the artifact, read it, and probe the kernels."""
         self._info = await self._artifact if isawaitable(self._artifact) else self._artifact
         self._session = await self._timed("load_artifact", self._load)
         from ...graphdef.float64.floors import float32_notes
@@ -66,60 +65,60 @@ class ArtifactRuntime(Runtime):
         return self._started().graph
 
     async def forget_weights(self) -> None:
-        """Free the graph that was read, which no other runtime needs from now on; the session has its own weights."""
+        """Free the graph that was read, if no other runtime needs it; the session has its own weights."""
         self._started().forget_weights()
         self._like = None
         await asyncio.get_running_loop().run_in_executor(self._executor, give_back)
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The artifact's points, in topological order."""
+        """Return the artifact's points, in topological order."""
         return self._started().graph.points
 
     @property
     def quantized(self) -> frozenset[str]:
-        """The points that read weights which the artifact keeps quantized."""
+        """Return the points that read weights which are quantized in the artifact."""
         return self._started().graph.quantized
 
     @property
     def in_float32(self) -> Mapping[str, tuple[str, ...]]:
-        """Points whose value depends on operations that ran in float32 inside of float64, with these operations."""
+        """Return points that depend on operations that run in float32 within float64, with these operations."""
         return self._started().in_float32
 
     @property
     def alone_in_float32(self) -> frozenset[str]:
-        """Points that are the result of such an operation."""
+        """Return points that are the result of such an operation."""
         return self._started().alone_in_float32
 
     def point_of(self, output: str) -> str:
-        """The point that an output of the artifact is; its own name where it is an input handed on."""
+        """Return the point of an output of the artifact; its own name if it is an input that is returned unchanged."""
         return self._started().graph.point_of(output)
 
     async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs by the model's names, complex ones as parts, for inputs by the model's names."""
+        """Compute outputs from inputs, both by the model's names; complex outputs become parts."""
         info = self._info
         feeds = {artifact_name: inputs[name] for name, artifact_name in info.input_names.items()}
         values = await self.run(feeds, list(info.output_names.values()))
         return {name: parts(values[artifact_name]) for name, artifact_name in info.output_names.items()}
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of `fetches`, computed from `feeds` alone.
+        """Compute `fetches` from `feeds` alone.
 
         Args:
-            feeds: Values by the name of a point, an input or an output of the artifact. Whatever `fetches`
-                need and `feeds` do not give is computed; what lies behind a fed point is not.
-            fetches: Names of points, inputs or outputs of the artifact.
+            feeds: Values by the name of a point, an input or an output of the artifact. Other values that `fetches`
+                need are computed; operations before a fed point do not run.
+            fetches: Names of points, inputs or outputs.
 
         Raises:
-            RuntimeFailedError: an operation fails on these values, or what it reads is not fed.
-            UsageError: a name is none of the artifact's.
+            RuntimeFailedError: an operation fails on these values, or an operand is not fed.
+            UsageError: the artifact does not have a name.
         """
         session = self._started()
         step = "predict" if "first_predict" in self.timings_s else "first_predict"
         return await self._timed(step, lambda: session.run(feeds, fetches))
 
     async def close(self) -> None:
-        """Let go of the graph."""
+        """Release the graph."""
         session, self._session = self._session, None
         if session:
             session.close()

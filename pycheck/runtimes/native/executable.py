@@ -14,9 +14,9 @@ from ...types import Array, RuntimeId
 
 
 class Executable:
-    """A graph in one precision, run from any of its points to any others. One thread at a time.
+    """A graph in one precision that runs from any of its points to any others. It is not thread-safe.
 
-    `graph` is what was given, which the session does not need; `forget_weights` frees what it holds.
+    `graph` is the given graph, which the session does not need; `forget_weights` frees its weights.
     """
 
     def __init__(self, id: RuntimeId, graph: ArtifactGraph) -> None:
@@ -46,9 +46,9 @@ class Executable:
         self.graph = replace(self.graph, graph_def=None)
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of `fetches`, computed from `feeds` alone; both are names of points, inputs or outputs.
+        """Compute `fetches` from `feeds` alone; both are names of points, inputs or outputs.
 
-        RuntimeFailedError: an operation fails on these values, or what it reads is not fed. UsageError: no such name.
+        RuntimeFailedError: an operation fails on these values, or an operand is not fed. UsageError: unknown name.
         """
         for name in (*feeds, *fetches):
             if name not in self._session.tensors:
@@ -63,7 +63,7 @@ class Executable:
             raise RuntimeFailedError(f"{self._id} failed on {shapes or 'nothing'}: {explain(error)}") from error
 
     def close(self) -> None:
-        """Free what TensorFlow holds."""
+        """Free the memory of TensorFlow."""
         self._session.close()
 
 

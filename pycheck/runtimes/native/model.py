@@ -1,4 +1,4 @@
-"""Run the model in Python, in float32 as its author does and in true float64."""
+"""Runs the model in Python, in float32 as its author does and in true float64."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TF_NOISE = re.compile(r"\s*\[(?:\[.*|Op:[^\]]*\])\s*")
 
 @dataclass(frozen=True, slots=True)
 class _Function:
-    """What a runtime calls, notes of how it was made, and its outputs that depend on what ran in float32."""
+    """The function of a runtime, notes about it, and its outputs that depend on operations in float32."""
 
     predict: Callable[[Tensors], Tensors]
     notes: tuple[str, ...] = ()
@@ -40,9 +40,9 @@ class _Function:
 class NativeRuntime(Runtime):
     """`native:float32` or `native:float64`.
 
-    `model` may still be loading; `start` waits for it. All work of TensorFlow happens in
-    `executor`. `timings_s` has the seconds of each step, `predict` without the first. With `in_shapes` the model is
-    traced again for the shapes of each batch, as Keras's own predict does.
+    `model` may still be loading; `start` waits for it. All work of TensorFlow runs in `executor`. `timings_s` has the
+    seconds of each step, `predict` without the first. With `in_shapes` the model is traced again for the shapes of
+    each batch, as Keras's own predict does.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class NativeRuntime(Runtime):
         self._predict: Callable[[Tensors], Tensors] | None = None
 
     async def start(self) -> None:
-        """Wait for the model, make its function, and probe what the kernels do."""
+        """Wait for the model, make its function, and probe the kernels."""
         model = await self._model if inspect.isawaitable(self._model) else self._model
         self.timings_s.update(model.timings_s)
         step = "make_float64" if self.id.kind == "float64" else "make_float32"
@@ -66,7 +66,10 @@ class NativeRuntime(Runtime):
         self.environment = await self._timed("probe", lambda: _environment(self.id.kind, model, made))
 
     async def predict(self, inputs: Tensors) -> Tensors:
-        """Outputs in float32 or, for `native:float64`, float64; complex ones as parts, other types as they are."""
+        """Compute outputs in float32, or float64 for `native:float64`.
+
+        Complex ones as parts, other types unchanged.
+        """
         if self._predict is None:
             raise RuntimeFailedError(f"{self.id} is not started.")
         predict = self._predict
@@ -75,12 +78,12 @@ class NativeRuntime(Runtime):
         return {name: parts(value) for name, value in outputs.items()}
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._predict = None
         self._in_shapes.clear()
 
     def _in_shapes_of(self, model: Model) -> Callable[[Tensors], Tensors]:
-        """A function that is made anew for inputs of shapes that it has not seen."""
+        """Return a function that traces the model again for new shapes of inputs."""
 
         def predict(inputs: Tensors) -> Tensors:
             shapes = tuple(array.shape for array in inputs.values())
@@ -124,7 +127,7 @@ class NativeRuntime(Runtime):
 
     async def _timed(self, step: str, work: Callable[[], T]) -> T:
         def timed() -> T:
-            begin = time.perf_counter()  # not before: the thread may be busy with something else
+            begin = time.perf_counter()  # measured from here, because the thread may be busy before
             try:
                 return work()
             finally:
@@ -157,7 +160,7 @@ def _environment(kind: str, model: Model, made: _Function) -> Environment:
 
 
 def _epsilon(keras_model: Any) -> float | None:
-    """The epsilon of the Keras that runs the model; a SavedModel has its own baked in."""
+    """Return the epsilon of the Keras that runs the model; in a SavedModel it is a constant."""
     if keras_model is None:
         return None
     if any(cls.__module__.startswith("tf_keras.") for cls in type(keras_model).__mro__):
@@ -169,9 +172,9 @@ def _epsilon(keras_model: Any) -> float | None:
     return float(keras.config.epsilon())
 
 
-@functools.cache  # TensorFlow warns of a function that is made again and again
+@functools.cache  # TensorFlow warns about functions that are created repeatedly
 def probe_float_bits(dtype: Any) -> int:
-    """The precision that an addition kernel keeps, found where 1 + 2**-p stops being 1."""
+    """Return the precision of an addition kernel: the p for which 1 + 2**-p becomes 1."""
     for bits, precision in ((64, 52), (32, 23), (16, 10)):
         if _run_kernel(lambda a, b: a + b, 1.0, 2.0**-precision, dtype) != 1.0:
             return bits
@@ -180,7 +183,7 @@ def probe_float_bits(dtype: Any) -> int:
 
 @functools.cache
 def probe_denormals(dtype: Any) -> str:
-    """Whether a product below the smallest normal number of `dtype` is kept or flushed to zero."""
+    """Tell whether a product below the smallest normal number of `dtype` is kept rather than flushed to zero."""
     import numpy as np
 
     smallest = float(np.finfo(dtype.as_numpy_dtype).tiny)
@@ -195,7 +198,7 @@ def _run_kernel(operation: Callable[[Any, Any], Any], a: float, b: float, dtype:
 
 
 def explain(error: Exception) -> str:
-    """TensorFlow's message in one line: the reason, and the operation (with its layer in the name) that gave it."""
+    """Return TensorFlow's message in one line: the reason, and the operation (with its layer in the name)."""
     if isinstance(error, PycheckError):
         return error.message
     text = str(error)
