@@ -73,8 +73,8 @@ __all__ = [
     "update_baseline",
 ]
 
-#: Where those names live. They are imported when they are first used, so that a test run with pycheck's plugin
-#: installed, and `pycheck --help`, need not wait for NumPy.
+#: The modules of these names. They are imported on first use, so that a test run with pycheck's plugin installed, and
+#: `pycheck --help`, need not import NumPy.
 _HOMES = ("errors", "results", "types", "api", "session")
 
 

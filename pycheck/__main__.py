@@ -1,4 +1,4 @@
-"""`python -m pycheck`, for whoever has no scripts folder on the path."""
+"""`python -m pycheck`, for users without a scripts folder on the path."""
 
 from .cli.main import main
 

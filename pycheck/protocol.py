@@ -1,10 +1,9 @@
-"""Every message between Python and the page, so that there is one place to change one.
+"""Defines every message between Python and the page.
 
-The page opens a WebSocket and says `Hello`. Python sends commands, one at a time a page;
-the page answers each with the reply of the same `id`, or with `Failed`. `Event` comes
-unasked. Messages are JSON objects with a `type`; tensors never travel here, they are
-safetensors bytes over HTTP, and a number that may not be finite is never JSON: flags
-say "Infinity" as a string and probes say their bits as unsigned integers.
+The page opens a WebSocket and sends `Hello`. Python sends commands, one at a time to a page; the page answers each
+with the reply of the same `id`, or with `Failed`. `Event` is not an answer. Messages are JSON objects with a `type`.
+Tensors are safetensors bytes over HTTP. Numbers that may not be finite are not JSON numbers: flags have "Infinity" as
+a string, and probes have their bits as unsigned integers.
 
 `js_harness/src/protocol.d.ts` is generated from this file by js_harness/generate_protocol.py.
 """
@@ -21,7 +20,7 @@ from .errors import RuntimeFailedError
 
 PROTOCOL_VERSION = 3
 
-#: What TF.js lets a flag be; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
+#: The types of TF.js's flags; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
 FlagValue = bool | int | float | str
 Dtype = Literal["float32", "int32", "bool", "complex64"]
 
@@ -45,7 +44,7 @@ class Start:
 class Load:
     """Load the model.json at `url`, which is relative to the page.
 
-    `cpu_kernels` are those that TF.js's CPU backend is to run instead of the active one; "*" is all.
+    TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all.
     """
 
     id: int
@@ -59,9 +58,8 @@ class Load:
 class Predict:
     """Fetch the input tensors, run the model, send the output tensors back.
 
-    `inputs` and `outputs` are the artifact's names in the artifact's order; the fetched
-    safetensors file names its tensors by `inputs`, the one sent back by `outputs`. It is
-    sent as up to `upload_streams` ranges side by side, which is what makes it fast.
+    `inputs` and `outputs` are the artifact's names in the artifact's order, and the names of tensors in the fetched
+    file and in the file that is sent back. That is sent as up to `upload_streams` parallel ranges, which is faster.
     """
 
     id: int
@@ -75,7 +73,7 @@ class Predict:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Job:
-    """One execution between points inside of the artifact: from the tensors named `inputs` to those named `outputs`."""
+    """One execution between points within the artifact: from the tensors named `inputs` to those named `outputs`."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -85,9 +83,9 @@ class Job:
 class Run:
     """Fetch tensors, named by points and inputs, then execute jobs on them one after the other.
 
-    The safetensors file that is sent back names an output ``0/name``, with the number of its
-    job. Without `outputs_url` nothing is sent: the outputs stay in the page under their own
-    names, and what stayed there before is let go. A job that fails does not end the others.
+    The safetensors file that is sent back names an output ``0/name``, with the number of its job. Without
+    `outputs_url` nothing is sent: the outputs stay in the page with their own names, and earlier ones are disposed. A
+    job that fails does not end the others.
     """
 
     id: int
@@ -100,7 +98,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Take:
-    """Send outputs back, under their names, that stayed in the page, and let go of them there."""
+    """Send outputs that stayed in the page, with their names, and dispose them there."""
 
     id: int
     names: tuple[str, ...]
@@ -111,7 +109,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Penalty:
-    """What is added to the loss for one weight: l1 times the sum of its magnitudes, l2 times that of its squares."""
+    """The penalty for one weight: l1 times the sum of its magnitudes, plus l2 times that of its squares."""
 
     weight: str
     l1: float
@@ -164,11 +162,11 @@ class Compile(PageRecipe):
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Train:
-    """Train on consecutive batches with TF.js's own trainOnBatch, the data again and again from its start.
+    """Train on consecutive batches with TF.js's own trainOnBatch, repeating the data.
 
-    With `observe`, each step's gradient before clipping, weights after it and layers' results are sent back as
-    one tensor ``step/0``, ``step/1``, ..., in this order; ``sizes`` are those of the layers' results by step,
-    ``loss`` the losses. Without, the losses alone.
+    With `observe`, each step's gradient before clipping, weights after it and layers' results are sent back as one
+    tensor ``step/0``, ``step/1``, ..., in this order; ``sizes`` are those of the layers' results by step, ``loss`` the
+    losses. Without, only the losses are sent.
     """
 
     id: int
@@ -188,7 +186,7 @@ Command = Start | Load | Predict | Run | Take | Compile | Train
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Hello:
-    """The first message: the page is there."""
+    """The first message: the page has connected."""
 
     protocol_version: int
     user_agent: str
@@ -197,13 +195,12 @@ class Hello:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Probes:
-    """What real kernels gave, as the bits of each float32, for Python to judge.
+    """Results of real kernels, as the bits of each float32, which Python interprets.
 
-    The kernel is an elementwise product of tensors too large for TF.js to hand to the CPU.
-    `significand` is 2049 x 1 and 16777215 x 1: 12 and 24 significant bits.
-    `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1; `denormals_float16` is
-    2^-14 x 0.5 and 2^-15 x 1. `limits_float16` is 2051 x 1, which lies between two half floats,
-    and 70000 x 1, which lies above them all.
+    The kernel is an elementwise product of tensors that are too large for TF.js's CPU forwarding. `significand` is
+    2049 x 1 and 16777215 x 1: 12 and 24 significant bits. `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1;
+    `denormals_float16` is 2^-14 x 0.5 and 2^-15 x 1. `limits_float16` is 2051 x 1, which lies between two half floats,
+    and 70000 x 1, which exceeds all of them.
     """
 
     significand: tuple[int, ...]
@@ -214,10 +211,10 @@ class Probes:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Started:
-    """The backend runs; what it is.
+    """The backend runs, with this environment.
 
-    `flags` are those in force, `flags_default` what each would be if none had been set,
-    `flags_unknown` those asked for that nothing loaded here has.
+    `flags` are the present values, `flags_default` the defaults, `flags_unknown` the requested flags that no loaded
+    module has.
     """
 
     id: int
@@ -237,7 +234,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class TensorDescription:
-    """A tensor as TF.js describes it; null is a dimension that it leaves open."""
+    """A tensor as TF.js describes it; null is an open dimension."""
 
     name: str
     dtype: str | None
@@ -246,7 +243,7 @@ class TensorDescription:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Loaded:
-    """The model is in the page."""
+    """The model is loaded."""
 
     id: int
     inputs: tuple[TensorDescription, ...]
@@ -259,8 +256,8 @@ class Loaded:
 class Predicted:
     """One batch is computed and its outputs have arrived.
 
-    Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
-    grows from batch to batch, something leaks. `cpu_kernels` are those of Load that were used so far.
+    Seconds are by the page's clock. `tensor_count` is the number of TF.js's tensors afterwards: if it grows from batch
+    to batch, tensors leak. `cpu_kernels` are those of Load that were used so far.
     """
 
     id: int
@@ -275,7 +272,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class JobFailure:
-    """Why the job of this number gave nothing."""
+    """The reason why the job with this number has no result."""
 
     job: int
     message: str
@@ -283,7 +280,10 @@ class JobFailure:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Ran:
-    """The jobs are done, or held outputs sent; `failed` lists the jobs that gave nothing. Seconds as in Predicted."""
+    """The jobs have run, or kept outputs were sent; `failed` lists the jobs without results.
+
+    Seconds as in Predicted.
+    """
 
     id: int
     failed: tuple[JobFailure, ...]
@@ -306,9 +306,9 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Trained:
-    """The steps are done. `layers` name those whose results were sent, in the order of their calls; seconds as above.
+    """The steps have run. `layers` name those whose results were sent, in the order of their calls; seconds as above.
 
-    `compute_s` is the steps with what was kept of each, until everything is read from the backend.
+    `compute_s` includes reading the kept tensors from the backend.
     """
 
     id: int
@@ -324,7 +324,7 @@ FailureCode = Literal["unavailable", "flag", "backend", "load", "predict", "trai
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Failed:
-    """A command failed. `unavailable`: this browser has no such thing; `gpu`: it broke or was lost."""
+    """A command failed. `unavailable`: this browser lacks the feature; `gpu`: the GPU failed or was lost."""
 
     id: int
     code: FailureCode
@@ -335,7 +335,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Event:
-    """Something that nobody asked for and that ends the runtime."""
+    """An event outside of commands, which ends the runtime."""
 
     code: Literal["context-lost", "device-lost", "gpu-error", "uncaught"]
     message: str
@@ -347,7 +347,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Arrived:
-    """The first message of the page that a device opens; `model` is the device's, where the browser tells it."""
+    """The first message of the page that a device opens; `model` is the device's, if the browser exposes it."""
 
     user_agent: str
     model: str | None
@@ -357,7 +357,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Welcome:
-    """What the device is called, and the key that lets its page come back when its connection broke."""
+    """The device's name, and the key with which its page reconnects after its connection broke."""
 
     name: str
     key: str
@@ -366,7 +366,7 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class OpenFrame:
-    """Open the page of a runtime, by its path on this server, in a frame of its own."""
+    """Open the page of a runtime, by its path on this server, in a separate frame."""
 
     path: str
     type: Literal["open-frame"] = "open-frame"
@@ -374,7 +374,7 @@ class OpenFrame:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class CloseFrame:
-    """Let go of the page of a runtime: it is done with, or what asked for it is gone."""
+    """Close the page of a runtime, because it has finished or its run has gone."""
 
     path: str
     type: Literal["close-frame"] = "close-frame"
@@ -396,7 +396,7 @@ _PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(Annotated[PageMessage, Fie
 
 
 def encode(message: Command | PageMessage) -> str:
-    """The message as JSON text."""
+    """Encode a message as JSON text."""
     adapter = _COMMAND if isinstance(message, COMMANDS) else _PAGE_MESSAGE
     return adapter.dump_json(message).decode()  # type: ignore[arg-type]
 
@@ -407,17 +407,17 @@ def encode_for_device(message: DeviceCommand) -> str:
 
 
 def decode_arrived(text: str) -> Arrived:
-    """Read the first message of the page of a device; ValueError where it is another."""
+    """Decode the first message of a device's page; ValueError for a different message."""
     return _ARRIVED.validate_json(text)
 
 
 def decode_command(text: str) -> Command:
-    """Read what Python sends; ValueError where it is no command."""
+    """Decode a message from Python; ValueError if it is not a command."""
     return _COMMAND.validate_json(text)
 
 
 def decode_page_message(text: str) -> PageMessage:
-    """Read what the page sends; RuntimeFailedError where it is no message of this protocol."""
+    """Decode a message from the page; RuntimeFailedError if it is not a message of this protocol."""
     try:
         return _PAGE_MESSAGE.validate_json(text)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What the public functions return: the data of a report, which prints itself and asserts that it passed."""
+"""The results of the public functions: the data of a report, which prints itself and asserts that it passed."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from .report.terminal import render_terminal
 
 
 class Report(types.Report):
-    """Everything that a run learned; `print` shows what the terminal shows."""
+    """The data of a run; `print` shows the terminal report."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, report: types.Report) -> Self:
-        """The same data."""
+        """Make it from the same data."""
         return cls(**{field.name: getattr(report, field.name) for field in fields(report)})
 
     def __str__(self) -> str:
-        """What the terminal shows, without colours and 80 columns wide."""
+        """Return the terminal report, without colours and 80 columns wide."""
         return render_terminal(self).rstrip()
 
     def assert_ok(self) -> None:
-        """AssertionError unless it passed: what differs, by how much and where, why, and what to do."""
-        __tracebackhide__ = True  # pytest shows the test, not this
+        """Raise AssertionError unless it passed; the text has the differences, their places, causes and next steps."""
+        __tracebackhide__ = True  # pytest shows the test instead of this frame
         if not self.passed:
             raise AssertionError(failure_text(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready data, `schema_version` 1."""
+        """Return the report as JSON-ready data, `schema_version` 1."""
         return report_to_dict(self)
 
 
@@ -50,14 +50,14 @@ class CheckReport(types.CheckReport):
 
     @classmethod
     def of(cls, check: types.CheckReport) -> Self:
-        """The same data, with its reports as `Report`."""
+        """Make it from the same data, with its reports as `Report`."""
         values = {field.name: getattr(check, field.name) for field in fields(check)}
         return cls(**{**values, "reports": tuple(map(Report.of, check.reports))})
 
     def __str__(self) -> str:
-        """What the terminal shows, without colours and 80 columns wide."""
+        """Return the terminal report, without colours and 80 columns wide."""
         return render_check(self).rstrip()
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready data, `schema_version` 1."""
+        """Return the report as JSON-ready data, `schema_version` 1."""
         return check_to_dict(self)

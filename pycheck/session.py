@@ -1,4 +1,4 @@
-"""A session: runs share browsers, in a thread of their own, so that callers need no event loop."""
+"""A session: runs share browsers, in a separate thread, so that callers need no event loop."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How long an interrupted run, or the end of the browsers, may take.
+#: The most seconds for the end of an interrupted run, or of the browsers.
 _GRACE_S = 30.0
 
 
 class Session:
-    """Compares and traces one model after the other in browsers that stay open in between.
+    """Compares and traces models in browsers that stay open between the calls.
 
     A context manager, which closes the browsers at its end. Browsers start when a run needs them.
     """
@@ -33,7 +33,7 @@ class Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workbench: Workbench | None = None
-        self._running: set[asyncio.Task[Any] | None] = set()  # of the loop's thread alone
+        self._running: set[asyncio.Task[Any] | None] = set()  # only used by the loop's thread
 
     def __enter__(self) -> Session:
         return self
@@ -96,7 +96,7 @@ class Session:
             raise
 
     def close(self) -> None:
-        """End the browsers and the thread; a run in another thread ends first, with CancelledError."""
+        """End the browsers and the thread; a run in a different thread ends first, with CancelledError."""
         with self._lock:
             loop, thread, workbench = self._loop, self._thread, self._workbench
             self._loop = self._thread = self._workbench = None

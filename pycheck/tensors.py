@@ -1,13 +1,11 @@
-"""Named tensors to and from safetensors bytes, without copying what need not be copied.
+"""Converts named tensors to and from safetensors bytes, with as few copies as possible.
 
-The layout is https://huggingface.co/docs/safetensors: eight bytes with the length of a JSON
-header, the header, then the data. The package's own functions copy every tensor on the way
-in and on the way out, so writing here gives views to be sent one after another, and reading
-gives views into the bytes that arrived; tests hold both to the package's answer.
+The layout is https://huggingface.co/docs/safetensors: eight bytes with the length of a JSON header, the header, then
+the data. The package's own functions copy every tensor in both directions. Writing here returns views to be sent one
+after the other, and reading returns views of the received bytes; tests compare both with the package.
 
-TF.js holds float32, int32, bool and complex64. `to_tfjs` turns what NumPy has into those and says
-what it did; a value that would change beyond rounding is an error. What compares complex numbers
-compares their `parts`.
+TF.js supports float32, int32, bool and complex64. `to_tfjs` converts NumPy arrays to these and describes the
+conversion; a value that would change beyond rounding is an error. Comparisons of complex numbers use their `parts`.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ _NAMES = {
     "complex64": "C64",
 }
 _DTYPES = {code: np.dtype(name).newbyteorder("<") for name, code in _NAMES.items()}
-#: The key of the metadata that says which tensors are texts, and of which shapes.
+#: The key of the metadata with the names and shapes of texts.
 TEXTS = "texts"
 _TEXT_KINDS = "OU"
 _PREFIX = 8  # bytes that hold the header's length
@@ -49,18 +47,20 @@ _INT32 = np.iinfo(np.int32)
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A safetensors file as the pieces it is made of; the pieces are views of the tensors."""
+    """A safetensors file as its pieces, which are views of the tensors."""
 
     parts: tuple[memoryview, ...]
     size_bytes: int
 
     def tobytes(self) -> bytes:
-        """The file in one piece, copied."""
+        """Return the file in one piece, as a copy."""
         return b"".join(self.parts)
 
 
 def encode(tensors: Tensors) -> Encoded:
-    """A safetensors file of named tensors; wide dtypes first, so that every tensor is aligned to its item size.
+    """Encode named tensors as a safetensors file.
+
+    Wide dtypes first, so that every tensor is aligned to its item size.
 
     safetensors has no type for text: arrays of str become the bytes of a JSON list in UTF-8, and the metadata `TEXTS`
     has their names and shapes, as JSON. `decode` is for numbers.
@@ -95,9 +95,9 @@ def _text_bytes(array: Array) -> Array:
 
 
 def decode(data: bytes | bytearray | memoryview | Array) -> dict[str, Array]:
-    """Named views into the bytes of a safetensors file, in the file's order.
+    """Return named views of the bytes of a safetensors file, in the file's order.
 
-    Raises RuntimeFailedError where the bytes are cut short or not safetensors.
+    RuntimeFailedError if the bytes are incomplete or not safetensors.
     """
     view = _bytes(data) if isinstance(data, np.ndarray) else memoryview(data).cast("B")
     if len(view) < _PREFIX:
@@ -116,10 +116,10 @@ def decode(data: bytes | bytearray | memoryview | Array) -> dict[str, Array]:
 
 
 def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
-    """The array as float32, int32, bool or complex64, and what was done to it where something was.
+    """Convert the array to float32, int32, bool or complex64; return also a description of the conversion, if any.
 
-    float64 is rounded to float32 and complex128 to complex64, as TF.js itself would; float16 is widened exactly;
-    integers must fit int32, or it is InputsFileError, as are bytes. Texts (str, also as objects) stay as they are.
+    float64 is rounded to float32 and complex128 to complex64, as in TF.js itself; float16 is widened exactly. Integers
+    must fit int32, or it is InputsFileError, as are bytes. Texts (str, also as objects) stay unchanged.
     """
     dtype = array.dtype
     if dtype.kind == "U" or (dtype.kind == "O" and all(isinstance(item, str) for item in array.ravel())):
@@ -130,7 +130,7 @@ def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
         return array.astype(np.complex64), f"{name}: complex128 rounded to complex64, because TF.js has no complex128"
     if dtype.kind == "f" and dtype.itemsize <= 8:
         verb = "widened" if dtype.itemsize < 4 else "rounded"
-        with np.errstate(over="ignore"):  # beyond float32 is infinite, in TF.js as here
+        with np.errstate(over="ignore"):  # a number above float32's range becomes infinite, as in TF.js
             return array.astype(
                 np.float32
             ), f"{name}: {dtype.name} {verb} to float32, because TF.js has no {dtype.name}"
@@ -156,7 +156,10 @@ def _to_int32(name: str, array: Array) -> tuple[Array, str | None]:
 
 
 def parts(array: Array) -> Array:
-    """View a complex array as real numbers, real and imaginary part on a new last axis. Others stay as they are."""
+    """View a complex array as real numbers, real and imaginary part on a new last axis.
+
+    Other arrays stay unchanged.
+    """
     if array.dtype.kind != "c":
         return array
     real = np.dtype(f"f{array.dtype.itemsize // 2}").newbyteorder(array.dtype.byteorder)

@@ -1,3 +1,3 @@
-"""The version, known without importing anything."""
+"""The version, available without imports."""
 
 __version__ = "0.1.0"

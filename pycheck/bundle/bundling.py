@@ -25,7 +25,7 @@ _MOST_TRIED = 8
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A point that errs by itself, and where."""
+    """A point that errs in isolation, and its wrong element."""
 
     point: TracePoint
     runtime: RuntimeId
@@ -41,22 +41,22 @@ async def bundle_source(
     candidates: Sequence[BrowserRuntime],
     executor: Executor,
 ) -> Report:
-    """The report with its `trace.bundle`: what is in the folder, or why there is none.
+    """Add `trace.bundle` to a report: the content of the folder, or the reason why there is none.
 
     Args:
-        report: One with a trace.
+        report: A report with a trace.
         folder: New or empty.
-        name: Of a point or a layer; None for the first source that errs alone too.
+        name: A point or a layer; None for the first source that also errs in isolation.
         single: artifact:float32, started.
-        draw: Gives so many samples of the model's inputs, by its names: those that were traced.
+        draw: Returns so many samples of the model's inputs, by its names: those that were traced.
         candidates: The runtimes of the trace, still open.
         executor: TensorFlow's one thread.
 
     Raises:
-        UsageError: there is no point and no layer of that name, or the folder cannot be written.
+        UsageError: there is no point and no layer with that name, or the folder cannot be written.
     """
     trace = report.trace
-    assert trace is not None and report.artifact is not None  # the caller has traced
+    assert trace is not None and report.artifact is not None  # the caller has run a trace
     if name is not None:
         _check_name(single.points, trace, name)
     open_ones = {candidate.id: candidate for candidate in candidates if candidate.is_alive}
@@ -89,7 +89,7 @@ async def _reproduced(
     candidate: BrowserRuntime,
     executor: Executor,
 ) -> Content | None:
-    """What goes into the bundle; None where the operation does not err by itself."""
+    """Return the content of the bundle; None if the operation does not err in isolation."""
     artifact = report.artifact
     assert artifact is not None
     point = next(point for point in single.points if point.name == source.point.name)
@@ -114,7 +114,7 @@ async def _reproduced(
 
 
 def _sources(trace: Trace, name: str | None) -> list[Source]:
-    """Those that move the outputs most first."""
+    """Return the sources with the largest effect on the outputs first."""
     return [
         Source(point, result.runtime) for point, result in trace.sources() if name in (None, point.name, point.layer)
     ]
@@ -141,7 +141,7 @@ def _why_not(trace: Trace, name: str | None, failures: Sequence[str]) -> str:
 
 
 def _amount(outcome: Outcome) -> str:
-    """``1 element`` or ``2 operands of 128 and 16 elements``."""
+    """Format the size of the operands: ``1 element`` or ``2 operands of 128 and 16 elements``."""
     sizes = [value.size for value in outcome.operands.values()]
     elements = f"{' and '.join(f'{size:,}' for size in sizes)} element{'' if sizes == [1] else 's'}"
     return elements if len(sizes) == 1 else f"{len(sizes)} operands of {elements}"

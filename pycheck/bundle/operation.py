@@ -21,13 +21,13 @@ from ..tracing.measuring import Expected, compare_point, pairs_elements
 from ..types import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, Array, ArtifactInfo, Comparison, NanPolicy
 from .shrinking import Operands, axes, shrunk
 
-#: What of a drift must be left on fewer operands, for it to be the same one.
+#: The share of a drift that must remain on smaller operands to count as the same drift.
 _SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation gives for its operands, complex values as parts: in Python in float32 and float64, in TF.js."""
+    """The results of an operation, complex values as parts: in Python in float32 and float64, and in TF.js."""
 
     operands: Mapping[str, Array]
     single: Array
@@ -49,12 +49,12 @@ class Operation:
         self._double = double
 
     async def run(self, operands: Operands) -> Outcome:
-        """RuntimeFailedError or InputError where Python or TF.js does not run it on these."""
+        """Run the operation. RuntimeFailedError or InputError if Python or TF.js cannot run it on these operands."""
         feeds = {self.cut.inputs[name]: value for name, value in operands.items()}
         single = (await self._single.run(feeds, [self.cut.output]))[self.cut.output]
         double = None
         if self._double:
-            with contextlib.suppress(RuntimeFailedError):  # float32 alone is the reference then
+            with contextlib.suppress(RuntimeFailedError):  # the reference is then float32
                 double = (await self._double.run(feeds, [self.cut.output]))[self.cut.output]
         (given,) = await self.candidate.run_jobs(operands, [(self.point.inputs, (self.point.name,))])
         if not isinstance(given, dict):
@@ -71,7 +71,7 @@ class Operation:
         return Outcome(operands, parts(single), double, parts(given[self.point.name]), comparison)
 
     async def smallest(self, whole: Outcome) -> Outcome:
-        """The same divergence on as few samples as may be, and where elements are paired on as few elements."""
+        """Find the same divergence on as few samples as possible, and if elementwise on as few elements."""
 
         async def still(operands: Operands) -> Outcome | None:
             try:
@@ -79,14 +79,14 @@ class Operation:
             except PycheckError:
                 if not self.candidate.is_alive:
                     raise
-                return None  # these do not fit together
+                return None  # these shapes do not fit together
             return outcome if _is_like(outcome.comparison, whole.comparison) else None
 
         if not whole.comparison.worst:
             return whole
         element = whole.comparison.worst[0]
         place = (element.sample, *element.index)[: whole.single.ndim]
-        # A layer's shapes, without the samples, are part of its model.
+        # A layer's shapes, except the sample axis, are part of its model.
         is_complex = any(value.dtype.kind == "c" for value in whole.operands.values())
         paired = self.cut.format == "graph" and pairs_elements(self.point.op) and not is_complex
         least = whole
@@ -98,7 +98,7 @@ class Operation:
 
 @asynccontextmanager
 async def alone(point: Point, cut: Cut, candidate: BrowserRuntime, executor: Executor) -> AsyncIterator[Operation]:
-    """The operation started in Python; ArtifactFileError and RuntimeFailedError where that cannot be done."""
+    """Start the operation in Python; ArtifactFileError and RuntimeFailedError if that is impossible."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pycheck-cut-")))
         for name, content in cut.files().items():
@@ -128,7 +128,7 @@ def _info(cut: Cut, folder: Path) -> ArtifactInfo:
 
 
 def _is_like(found: Comparison, first: Comparison) -> bool:
-    """Whether this is the divergence that was there first: of shape, of class, or of size."""
+    """Tell whether this is the same divergence as the first: of shape, of class, or of size."""
     if found.passed is not False:
         return False
     if first.shape_mismatch or found.shape_mismatch:

@@ -25,14 +25,14 @@ ENVIRONMENT_FILE = "environment.json"
 ISSUE_FILE = "issue.md"
 
 CDN = "https://cdn.jsdelivr.net/npm/@tensorflow/"
-#: GitHub takes issues of 65,536 characters.
+#: GitHub accepts issues of up to 65,536 characters.
 _MOST_INLINE = 50_000
 _MOST_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a bundle shows. `on_gpu` are the operands that a kernel before computed, which so lie on the GPU."""
+    """The content of a bundle. `on_gpu` are the operands that an earlier kernel computed, and which are on the GPU."""
 
     pycheck_version: str
     point: TracePoint
@@ -45,12 +45,12 @@ class Content:
 
     @property
     def tfjs_version(self) -> str:
-        """Such as 4.22.0."""
+        """Return the version of TF.js, such as 4.22.0."""
         return self.environment.library.rpartition(" ")[2]
 
 
 def bundle_files(content: Content) -> dict[str, bytes]:
-    """All files by name."""
+    """Return all files by name."""
     page = _page(content)
     outcome = content.outcome
     named = {f"input/{content.cut.inputs[name]}": value for name, value in outcome.operands.items()}
@@ -67,7 +67,7 @@ def bundle_files(content: Content) -> dict[str, bytes]:
 
 
 def scripts(content: Content) -> list[str]:
-    """Addresses of the scripts of TF.js, below the CDN."""
+    """Return the addresses of the scripts of TF.js, relative to the CDN."""
     backend = content.runtime.kind.removesuffix("-f16")
     loader = "layers" if content.cut.format == "layers" else "converter"
     packages = ("core", f"backend-{backend}", loader)
@@ -92,7 +92,7 @@ def _page(content: Content) -> str:
 
 
 def _loaded(script: str) -> str:
-    """A JavaScript expression that tells whether a script was loaded."""
+    """Return a JavaScript expression that tells whether a script was loaded."""
     if script == "tf-core.min.js":
         return "window.tf"
     if "backend" in script:
@@ -133,14 +133,14 @@ def _data(content: Content) -> dict[str, Any]:
 
 
 def _tensor(value: Array, *, wide: bool = False) -> dict[str, Any]:
-    """Shape, dtype and little-endian bytes; `wide` ones are float64, which holds all that is compared."""
+    """Return shape, dtype and little-endian bytes; `wide` ones are float64, which holds all compared values."""
     stored = np.ascontiguousarray(value, dtype=np.float64 if wide else value.dtype)
     data = stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
     return {"shape": list(value.shape), "dtype": stored.dtype.name, "data": base64.b64encode(data).decode()}
 
 
 def _environment(content: Content) -> dict[str, Any]:
-    """Nothing of the user's model but this operation, since it is to be shown."""
+    """Return the environment, without any part of the user's model except this operation, since it is published."""
     data: dict[str, Any] = encode(
         {
             "pycheck_version": content.pycheck_version,
@@ -166,7 +166,7 @@ def _title(content: Content) -> str:
 
 
 def _issue(content: Content, page: str) -> str:
-    """In the order of the template of github.com/tensorflow/tfjs."""
+    """Format the issue in the order of the template of github.com/tensorflow/tfjs."""
     environment = content.environment
     flags = ", ".join(f"{name}={value}" for name, value in environment.flags_set.items())
     inline = len(page) <= _MOST_INLINE
@@ -220,7 +220,7 @@ def _described(value: Array) -> str:
 
 
 def _table(outcome: Outcome) -> list[str]:
-    """The worst elements, or the shapes where these differ."""
+    """Format the worst elements, or the shapes if these differ."""
     if outcome.comparison.shape_mismatch:
         return [f"The shape is {list(outcome.given.shape)} and should be {list(outcome.single.shape)}."]
     rows = []
@@ -231,7 +231,7 @@ def _table(outcome: Outcome) -> list[str]:
 
 
 def _number(value: Any) -> str:
-    """As JavaScript writes it."""
+    """Format a number as JavaScript does."""
     if isinstance(value, np.bool_ | np.integer):
         return str(value)
     number = float(value)

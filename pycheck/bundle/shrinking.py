@@ -1,4 +1,4 @@
-"""Makes the operands of an operation smaller, axis by axis, as long as what is looked for is still there."""
+"""Shrinks the operands of an operation, axis by axis, while the divergence remains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis that several operands have: (operand, number of its axis), its size, and where the wrong element is."""
+    """An axis of several operands: (operand, number of its axis), its size, and the index of the wrong element."""
 
     places: tuple[tuple[str, int], ...]
     size: int
@@ -22,10 +22,10 @@ class Axis:
 
 
 def axes(operands: Operands, output_shape: tuple[int, ...], place: tuple[int, ...], *, paired: bool) -> Iterator[Axis]:
-    """Axes along which less may be enough, of an operation whose wrong element is at `place` of its output.
+    """Return the axes along which operands may be shrunk, for a wrong element at `place` of the output.
 
-    Where the operation pairs elements these are all axes, operands being aligned as NumPy broadcasts them; else
-    the first one, of the rows, where operands have it.
+    If the operation is elementwise, these are all axes, with operands aligned as in NumPy's broadcasting; otherwise
+    only the first axis, that of the rows, if operands have it.
     """
     for axis in range(len(output_shape) if paired else min(1, len(output_shape))):
         size = output_shape[axis]
@@ -41,7 +41,10 @@ def axes(operands: Operands, output_shape: tuple[int, ...], place: tuple[int, ..
 async def shrunk(
     operands: Operands, axis: Axis, still: Callable[[Operands], Awaitable[T | None]]
 ) -> tuple[Operands, T] | None:
-    """The shortest of a few windows around the wrong element for which `still` gives something; None for none."""
+    """Return the shortest of a few windows around the wrong element for which `still` returns a result.
+
+    None if none does.
+    """
     for start, stop in windows(axis.size, axis.focus):
         fewer = dict(operands)
         for name, at in axis.places:
@@ -52,7 +55,7 @@ async def shrunk(
 
 
 def windows(size: int, focus: int) -> Iterator[tuple[int, int]]:
-    """1, 2, 4, ... indices of `size` with `focus` among them, each window at a multiple of its length."""
+    """Yield 1, 2, 4, ... indices of `size` that include `focus`, each window at a multiple of its length."""
     length = 1
     while length < size:
         start = min(focus // length * length, size - length)

@@ -1,1 +1,1 @@
-"""The command line: commands, what the terminal shows while they work, exit codes. No logic."""
+"""The command line: commands, terminal output while they run, exit codes. It contains no logic."""

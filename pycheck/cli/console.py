@@ -35,7 +35,7 @@ class _Terminal(RichConsole):
 
 
 class Console:
-    """`verbosity` is -1 for the verdict alone, 0, or more for more."""
+    """The output of commands; `verbosity` is -1 for only the verdict, 0, or higher for more."""
 
     def __init__(self, *, verbosity: int = 0, no_color: bool = False) -> None:
         self._verbosity = verbosity
@@ -80,7 +80,7 @@ class Console:
     def note(self, text: str) -> None:
         """Print one line of progress on standard error."""
         if self._verbosity >= 0:
-            with suppress(BrokenPipeError):  # nobody reads it any more
+            with suppress(BrokenPipeError):  # the reader of the pipe has gone
                 print(text, file=sys.stderr, flush=True)
 
     def report(self, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""The examples and exit codes that stand below the help of a command."""
+"""The examples and exit codes below the help of a command."""
 
 from __future__ import annotations
 

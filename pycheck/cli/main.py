@@ -15,7 +15,7 @@ from .commands import app
 EXIT_USAGE = 2
 EXIT_BUG = 70
 
-#: What the machine lacks, rather than pycheck.
+#: Errors of the machine rather than of pycheck.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
     try:
         app(arguments, prog_name="pycheck")
         return 0
-    except SystemExit as done:  # how typer ends, usage errors included
+    except SystemExit as done:  # typer ends with it, also after usage errors
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except Interrupted as interrupted:
         print("pycheck: Interrupted. The browsers are closed.", file=sys.stderr, flush=True)
@@ -52,4 +52,4 @@ def run(arguments: list[str]) -> int:
 def main() -> None:
     """Run the `pycheck` command."""
     process.own = True
-    process.end(run(sys.argv[1:]))  # also because a TensorFlow call in its thread cannot be interrupted
+    process.end(run(sys.argv[1:]))  # a TensorFlow call in its thread cannot be interrupted

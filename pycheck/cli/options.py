@@ -1,6 +1,6 @@
-"""What commands take at the command line: the options of the table, and those that only a terminal has.
+"""The arguments of commands on the command line: the options of the table, and those only for a terminal.
 
-A command says which groups of the latter it takes, and `takes` puts all of them into its signature, as typer reads it.
+A command lists its groups of terminal options, and `takes` adds all options to its signature, which typer reads.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ TrainInputsPath = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Options that belong together, of the terminal alone."""
+    """Terminal options that belong together."""
 
     title: ClassVar[str]
     rare: ClassVar[tuple[str, ...]] = ()
@@ -91,7 +91,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Reports(Group):
-    """Where reports go."""
+    """The paths of reports."""
 
     title = "Reports"
     rare = ("junit", "markdown", "github")
@@ -104,7 +104,7 @@ class Reports(Group):
 
 @dataclass(frozen=True, slots=True)
 class Screen(Group):
-    """How much is printed at the terminal."""
+    """The amount of terminal output."""
 
     title = "Terminal"
     verbose: Verbose = 0
@@ -119,7 +119,7 @@ _LONG = ("compare", "trace", "train", "gradients", "convert")
 
 
 def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The command as typer reads it: `given` stands for the table's options of the command `name`.
+    """Decorate a command for typer: `given` stands for the table's options of the command `name`.
 
     A parameter that is a group stands for the options of that group.
     """
@@ -172,7 +172,7 @@ class LongCommand(TyperCommand):
         try:
             super().format_help(ctx, formatter)
         finally:
-            for option in rare:  # which a shell completes all the same
+            for option in rare:  # a shell can still complete it
                 vars(option)["hidden"] = False
 
 

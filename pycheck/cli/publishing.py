@@ -1,4 +1,4 @@
-"""Writing of reports: paths are checked before the work starts, files written after all are rendered."""
+"""Writes reports: paths are checked before the work starts, and files are written after all are rendered."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def _is_on_github(asked: bool | None) -> bool:
 
 
 def _tell_github(annotations: str, markdown: str) -> None:
-    """Annotate the run, on standard error, which GitHub reads too, and add to its step's summary.
+    """Annotate the run on standard error, which GitHub reads too, and add to its step's summary.
 
-    A summary that cannot be written costs nothing else.
+    If the summary cannot be written, there is only a warning.
     """
     from ..report.github import within_summary
 
@@ -116,4 +116,4 @@ def standard_output() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for data that is flushed at the end

@@ -1,1 +1,1 @@
-"""What a run can be told: one table of options, and what is read from it."""
+"""The options of a run: one table, and everything that is derived from it."""

@@ -1,4 +1,4 @@
-"""The kinds of values that are for all outputs, inputs or browsers, or for one of them by its name."""
+"""The kinds of values that apply to all outputs, inputs or browsers, or to one of them by its name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIZE = re.compile(r"(?:(?P<name>.+):)?(?P<sizes>\d+(?:x\d+)*)")
 
 
 class _ByName(Kind):
-    """A mapping by name, in which None is everything."""
+    """A mapping by name, in which None stands for all."""
 
     repeatable: ClassVar[bool] = True
 
@@ -26,7 +26,7 @@ class _ByName(Kind):
         return self.of_all(value)
 
     def of_all(self, value: Any) -> dict[str | None, Any]:
-        """From texts with a name in front, or one value for everything."""
+        """Read texts with a name in front, or one value for all."""
         found: dict[str | None, Any] = {}
         for item in value if isinstance(value, list | tuple) else [value]:
             name, rest = self.parts(str(item))
@@ -36,20 +36,20 @@ class _ByName(Kind):
         return found
 
     def parts(self, text: str) -> tuple[str, str]:
-        """The name and the value in one text."""
+        """Split a text into name and value."""
         name, _, rest = text.rpartition(":")
         return name, rest
 
     def of(self, name: str | None, value: Any) -> Any:
-        """One value."""
+        """Read one value."""
         raise NotImplementedError
 
     def text(self, value: Any) -> str:
-        """One value as a command line has it."""
+        """Format one value as on a command line."""
         raise NotImplementedError
 
     def words(self, flag: str, value: Mapping[str | None, Any]) -> list[str]:
-        # One word: a number may be negative.
+        # A single word, because a number may be negative.
         return [f"{flag}={'' if name is None else f'{name}:'}{self.text(item)}" for name, item in value.items()]
 
 
@@ -156,7 +156,7 @@ class _ByEngine(Kind):
         return tuple((engine, self.of(engine, item)) for engine, item in pairs)
 
     def pair(self, item: Any) -> tuple[str, Any]:
-        """The engine and its value in one text."""
+        """Split a text into engine and value."""
         if isinstance(item, tuple):
             return item[0], item[1]
         engine, separator, value = str(item).partition("=")
@@ -167,16 +167,16 @@ class _ByEngine(Kind):
         return "chromium", str(item)
 
     def of(self, engine: str, value: Any) -> Any:
-        """One value."""
+        """Read one value."""
         return str(value)
 
     def words(self, flag: str, value: Sequence[tuple[str, Any]]) -> list[str]:
-        # One word with its option, since a browser's argument begins with dashes itself.
+        # A single word with its option, because a browser's argument begins with dashes itself.
         return [f"{flag}={engine}={item}" for engine, item in value]
 
 
 class BrowserPaths(_ByEngine):
-    """Executables."""
+    """Paths of executables."""
 
     type: ClassVar[str] = "tuple[tuple[str, Path], ...]"
     keyword: ClassVar[str] = "str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]"
@@ -193,7 +193,7 @@ class BrowserPaths(_ByEngine):
 
 
 class BrowserArguments(_ByEngine):
-    """Arguments."""
+    """Arguments of browsers."""
 
     type: ClassVar[str] = "tuple[tuple[str, str], ...]"
     keyword: ClassVar[str] = "str | Sequence[str]"
@@ -201,7 +201,7 @@ class BrowserArguments(_ByEngine):
 
 
 class Addresses(_ByEngine):
-    """Where a browser runs already: ``ENGINE=ADDRESS``."""
+    """Addresses of running browsers: ``ENGINE=ADDRESS``."""
 
     type: ClassVar[str] = "tuple[tuple[str, str], ...]"
     keyword: ClassVar[str] = "Mapping[str, str]"

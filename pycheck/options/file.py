@@ -19,7 +19,7 @@ from ..errors import UsageError
 NAME = "pycheck.toml"
 _PYPROJECT, _TABLE = "pyproject.toml", ("tool", "pycheck")
 
-#: Where a value stands: names of tables and keys, and indices of arrays of tables.
+#: The place of a value: names of tables and keys, and indices of arrays of tables.
 Path_ = tuple[str | int, ...]
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
@@ -31,21 +31,21 @@ _TRIPLE = re.compile(r"\"\"\"|'''")
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """One file. `table` is what is ours in it; `lines` has the line of each key, counted from 1."""
+    """One file. `table` is pycheck's part of it; `lines` has the line of each key, counted from 1."""
 
     path: Path
     table: Mapping[str, Any]
     lines: Mapping[Path_, int] = field(default_factory=dict)
 
     def place(self, *keys: str | int) -> str:
-        """Where a key stands, as ``pycheck.toml:12: samples``; the nearest table that has a line, where it has none."""
+        """Name the place of a key: ``pycheck.toml:12: samples``; a key without a line has that of its table."""
         known = next((line for n in range(len(keys), 0, -1) if (line := self.lines.get(keys[:n]))), None)
         names = [str(key) for key in keys if isinstance(key, str)]
         where = f"{self.path}:{known}" if known else str(self.path)
         return f"{where}: {'.'.join(names)}" if names else where
 
     def typed(self, keys: Path_, value: Any, kind: Any) -> Any:
-        """The value as a `kind`; UsageError names the place."""
+        """Convert the value to a `kind`; UsageError names the place."""
         try:
             return TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
@@ -64,15 +64,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def find(folder: Path) -> SettingsFile | None:
-    """pycheck.toml of a folder, else the table [tool.pycheck] of its pyproject.toml, else those of the folder above.
+    """Find pycheck.toml in a folder, or [tool.pycheck] in its pyproject.toml, or those of the nearest folder above.
 
-    None where there is none up to the root. The path is relative where the folder itself has it and is relative. A file
-    names programs to start and code to import: one above that belongs to a stranger, or cannot be read, is passed over.
+    None if there is none up to the root. The path is relative if the folder is relative and has the file. A file names
+    programs to start and code to import, so a file above that belongs to a different user, or cannot be read, is
+    ignored.
     """
     for place in (folder, *folder.absolute().parents):
         for name in (NAME, _PYPROJECT):
             path = place / name
-            with suppress(OSError):  # a folder that may not be entered
+            with suppress(OSError):  # a folder without permission
                 if not path.is_file() or (name == _PYPROJECT and not _mentions_us(path)):
                     continue
                 if (place is folder or _is_trusted(path, folder)) and (file := read(path)).table:
@@ -81,20 +82,20 @@ def find(folder: Path) -> SettingsFile | None:
 
 
 def _is_trusted(path: Path, folder: Path) -> bool:
-    """Whether a file can be read, and it belongs to who runs this, to root, or to the owner of the working folder.
+    """Tell whether a file is readable and belongs to the user, to root, or to the owner of the working folder.
 
-    So has a link to it.
+    A link to the file must belong to one of these too.
     """
     if not os.access(path, os.R_OK):
         return False
-    if not hasattr(os, "getuid"):  # Windows, where no folder above is everybody's
+    if not hasattr(os, "getuid"):  # Windows, where no parent folder is writable by all users
         return True
     trusted = (os.getuid(), 0, folder.stat().st_uid)
     return path.stat().st_uid in trusted and path.lstat().st_uid in trusted
 
 
 def _mentions_us(path: Path) -> bool:
-    """Whether a project's file has a table of ours; one that belongs to others is not read any further."""
+    """Tell whether a project's file has a table of pycheck's; other files are ignored."""
     try:
         return b"pycheck" in path.read_bytes()
     except OSError:
@@ -118,21 +119,21 @@ def read(path: Path) -> SettingsFile:
 
 
 def _wrong(error: ValidationError) -> str:
-    """What is wrong, and where inside of the value."""
+    """Return the error of a value, and its place within the value."""
     first = error.errors()[0]
     inside = [str(part) for part in first["loc"] if not isinstance(part, str) or "[" not in part]
     return f"{'.'.join(inside)}: {first['msg']}" if len(inside) > 1 else str(first["msg"])
 
 
 def _lines(text: str) -> dict[Path_, int]:
-    """The line of every key and table header, for which the parser of TOML keeps none.
+    """Return the line of every key and table header, because the TOML parser does not keep them.
 
-    A small scan: what stands inside of an inline table has the line of the key that the table belongs to.
+    A key within an inline table has the line of the key of that table.
     """
     lines: dict[Path_, int] = {}
     counts: dict[Path_, int] = {}
     table: Path_ = ()
-    inside = ""  # the quotes of a text of several lines
+    inside = ""  # the quotes of a multi-line text
     for number, line in enumerate(text.splitlines(), 1):
         if inside:
             inside = "" if line.count(inside) % 2 else inside
@@ -151,7 +152,7 @@ def _lines(text: str) -> dict[Path_, int]:
 
 
 def _resolved(names: tuple[str, ...], counts: dict[Path_, int], *, is_array: bool) -> Path_:
-    """A header's names with the index of the table that each array of tables has reached."""
+    """Return a header's names with the index of the current table in each array of tables."""
     path: Path_ = ()
     for position, name in enumerate(names, 1):
         path = (*path, name)

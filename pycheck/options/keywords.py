@@ -1,4 +1,4 @@
-"""The keywords of the public functions: their signatures and documentation, and errors in Python's words."""
+"""Defines the keywords of the public functions: their signatures, their documentation, and errors with their names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .table import BY_NAME, Option, of_command
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: A command to type stays as it is.
+#: A command within a message stays unchanged.
 _COMMAND = re.compile(r"pycheck [a-z].*?(?=\. |$)", re.MULTILINE)
 _OPTION = re.compile(r"--(no-)?([a-z][a-z-]*)")
 _FLAGS = {option.option[2:]: option for option in BY_NAME.values()}
@@ -88,7 +88,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _documented(text: str, options: Iterable[Option]) -> str:
-    """A docstring with the options behind its own arguments."""
+    """Add the options to the arguments in a docstring."""
     head, marker, rest = text.partition("\nArgs:\n")
     arguments, separator, after = rest.partition("\n\n")
     return f"{head}{marker}{arguments}\n" + "\n".join(_explained(options)) + separator + after

@@ -1,6 +1,6 @@
-"""The value types of options: how the command line, a file, a variable and Python write each of them.
+"""The value types of options, and how the command line, a file, a variable and Python write each of them.
 
-Imported for ``pycheck --help``, and so without NumPy and pydantic.
+``pycheck --help`` imports this module, so it does not import NumPy and pydantic.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 
 class WrongValue(ValueError):
-    """A value that an option cannot have. `shown` is the part of it that is wrong."""
+    """The error for an invalid value of an option. `shown` is the wrong part of it."""
 
     def __init__(self, shown: object, problem: str, advice: str = "") -> None:
         super().__init__(problem)
@@ -29,7 +29,7 @@ class Kind:
     """A text. Subclasses are the other value types.
 
     `type` is that of the value in `Options` and `keyword` that of the keyword in Python, both as Python source; `file`
-    is what pydantic checks a file's value against. One that is `repeatable` is a list of texts at the command line.
+    is the type that pydantic checks in a file. A `repeatable` value is a list of texts on the command line.
     """
 
     type: ClassVar[str] = "str"
@@ -74,7 +74,7 @@ class Choice(Kind):
 
 
 class Policy(Choice):
-    """How to judge a NaN."""
+    """The treatment of a NaN."""
 
     type: ClassVar[str] = "NanPolicy"
 
@@ -86,7 +86,7 @@ class Policy(Choice):
 
 @dataclass(frozen=True, slots=True)
 class Whole(Kind):
-    """A whole number, at least 1 or as given."""
+    """An integer, at least 1 or as given."""
 
     type: ClassVar[str] = "int"
     keyword: ClassVar[str] = "int"
@@ -166,7 +166,7 @@ class Switch(Kind):
 
 
 class Texts(Kind):
-    """Several texts, of which one may come alone."""
+    """Several texts; a single one may be given without a list."""
 
     type: ClassVar[str] = "tuple[str, ...]"
     keyword: ClassVar[str] = "str | Sequence[str]"
@@ -178,7 +178,7 @@ class Texts(Kind):
         return tuple(dict.fromkeys(map(self.item, items)))
 
     def item(self, value: Any) -> Any:
-        """One of them."""
+        """Read one of them."""
         return str(value)
 
 
@@ -237,7 +237,7 @@ class FilePath(Kind):
 
 
 class Assignments(Kind):
-    """``NAME=VALUE``, several."""
+    """Several ``NAME=VALUE``."""
 
     type: ClassVar[str] = "tuple[tuple[str, str], ...]"
     keyword: ClassVar[str] = "Mapping[str, str | int | float | bool]"

@@ -1,4 +1,4 @@
-"""Options: what a call was given, then the environment, then pycheck.toml or [tool.pycheck], then the defaults."""
+"""Combines options: those of the call, the environment, pycheck.toml or [tool.pycheck], and the defaults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .values import Options, check, fitting
 
 _PREFIX = "PYCHECK_"
 
-#: Other keys of the file, which only pycheck check reads.
+#: Further keys of the file, which only pycheck check reads.
 CHECK_KEYS = (
     "models", "formats", "quantizations", "tfjs_versions", "tolerances", "budgets", "severity", "known", "baseline",
 )  # fmt: skip
@@ -32,10 +32,10 @@ def build(
     has_inputs: bool = False,
     command: str = "",
 ) -> Options:
-    """Options from what a call was given (None: not given), by name, and what lies below it.
+    """Build options from those of the call by name (None: not given), and from the levels below.
 
-    `beneath` is what several calls were given, as by a mark of pytest. With `has_inputs` the call has inputs, so that
-    none are made. UsageError names the value, where it stands, and the nearest right one.
+    `beneath` are options for several calls, such as those of a mark of pytest. `has_inputs` says that the call has
+    inputs, so that none are generated. UsageError names the value, its place, and the nearest valid one.
     """
     file = find(folder or Path())
     settings = from_file(file) if file else {}
@@ -51,7 +51,7 @@ def layered(
     has_inputs: bool = False,
     command: str = "",
 ) -> Options:
-    """Options from what `from_file` read, what the environment says and what a call was given."""
+    """Build options from the settings of `from_file`, the environment, and those of the call."""
     asked = _all_read(given)
     environment = dict(_from_environment(os.environ if environ is None else environ))
     values = fitting({**settings, **environment, **_all_read(beneath or {}), **asked}, asked.keys())
@@ -61,10 +61,10 @@ def layered(
 
 
 def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The settings in a table of a file by name, its own top level by default; `more` are others that it may have.
+    """Return the settings in a table of a file by name, by default its top level.
 
-    At the top these are the settings of every command; in the table of one model, those that a model may have.
-    UsageError for one that is unknown or wrong names its line.
+    `more` are further keys that it may have. The top level has the settings of every command; the table of a model has
+    those that a model may have. UsageError for an unknown or invalid one names its line.
     """
     table: Any = file.table
     for key in keys:
@@ -93,7 +93,7 @@ def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | No
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for variable, text in environ.items():
-        if not variable.startswith(_PREFIX) or not text:  # an empty one is as good as none
+        if not variable.startswith(_PREFIX) or not text:  # an empty variable counts as not set
             continue
         if not (option := BY_SETTING.get(variable.removeprefix(_PREFIX).lower())):
             names = [_PREFIX + setting.upper() for setting in BY_SETTING]

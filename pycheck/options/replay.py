@@ -1,4 +1,4 @@
-"""The command line that repeats a run, for reports."""
+"""Writes the command line that repeats a run, for reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .values import Options, refused
 
 
 def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:
-    """``pycheck compare MODEL INPUTS ...`` with every option that is not its default.
+    """Return ``pycheck compare MODEL INPUTS ...`` with every option that differs from its default.
 
     Empty if the model is not a file, the inputs are arrays, or the page is not pycheck's own: a command cannot name
     these.
@@ -22,7 +22,7 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
         return ""
     words = ["pycheck", command, str(model), *([] if inputs is None else [str(inputs)])]
     said = _said(options)
-    # What has no effect would be refused: it is a default of a file for others.
+    # An option without effect would be rejected; it is a default of a settings file for other models.
     said -= {name for name, *_ in refused(options, said, has_inputs=inputs is not None)}
     for option in OPTIONS:
         replayed = option.replayed or (option.name == "trace" and command == "compare")
@@ -32,7 +32,7 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
 
 
 def _said(options: Options) -> set[str]:
-    """What differs from the defaults, or from what the settings here would make of a command that says nothing."""
+    """Yield options that differ from the defaults, or from the settings that apply here."""
     plain = Options()
     try:
         here = build({})
@@ -40,5 +40,5 @@ def _said(options: Options) -> set[str]:
         here = plain
     names = [option.name for option in OPTIONS]
     differs = {n for n in names for other in (plain, here) if getattr(options, n) != getattr(other, n)}
-    # A batch that was not named may be smaller than the default.
+    # A batch size that was not given may be smaller than the default.
     return differs | ({"batch_size"} & options.named)

@@ -27,7 +27,7 @@ _LOADED = (*_COMPARED, *_TRAINED, "convert")
 _CONVERTED = (*_COMPARED, "convert")
 _JUDGED = (*_COMPARED, "convert", "report")
 
-#: Headings, in the order in which help has them.
+#: Headings, in the order of the help.
 _RUNTIMES = "Runtimes"
 _ARTIFACT = "Artifact"
 _MODEL = "Model"
@@ -67,7 +67,7 @@ class Option:
 
     @property
     def option(self) -> str:
-        """Return the option as the command line spells it."""
+        """Return the option as written on the command line."""
         return self.flag or "--" + self.name.replace("_", "-")
 
     @property
@@ -290,7 +290,7 @@ OPTIONS = (
     ),
 )  # fmt: skip
 
-#: Options of a training, which no settings file has.
+#: Options of a training, which settings files cannot contain.
 RECIPE = (
     Option(
         "loss", Kind(),

@@ -26,9 +26,10 @@ class BrowserChoice:
 class Options(Settings):
     """The options of a run. Times are in seconds, sizes in bytes.
 
-    `named` are those that somebody set, wherever: `train` leaves out runtimes that cannot train the model unless they
-    were named, and a batch that was not named is smaller where a sample takes much memory. `rules` are tolerances for
-    some outputs and runtimes. `page` is the folder of a page with another release of TF.js; `command` is what asked.
+    `named` are those that were set at any level: `train` leaves out runtimes that cannot train the model unless they
+    were named, and a batch size that was not named is smaller if a sample takes much memory. `rules` are tolerances
+    for some outputs and runtimes. `page` is the folder of a page with a different release of TF.js; `command` is the
+    command of the user.
     """
 
     named: frozenset[str] = field(default=frozenset(), compare=False)
@@ -56,15 +57,15 @@ _CONVERSION = ("format", "converter", "quantize", "keep_float")
 def check(options: Options, given: Collection[str], *, has_inputs: bool = False) -> None:
     """Raise UsageError for options that have no effect together.
 
-    `given` are the names that this one call was given: a file and the environment hold defaults for all calls, of
-    which each takes what fits.
+    `given` are the names in this call: a file and the environment hold defaults for all calls, of which each uses
+    those that apply.
     """
     for _, message, advice in refused(options, given, has_inputs=has_inputs):
         raise UsageError(message, advice)
 
 
 def refused(options: Options, given: Collection[str], *, has_inputs: bool = False) -> Iterator[tuple[str, str, str]]:
-    """Yield each option that has no effect as it was given: its name, the message and the advice."""
+    """Yield each given option that has no effect: its name, the message and the advice."""
     for name in MADE if has_inputs else ():
         if name in given:
             yield (
@@ -104,7 +105,7 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
 
 
 def fitting(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """Return the values without those defaults that contradict what was `given`."""
+    """Return the values without defaults that contradict `given`."""
     kept = dict(values)
     if kept.get("converter", "pycheck") != "pycheck" and "keep_float" not in given:
         kept.pop("keep_float", None)

@@ -54,7 +54,7 @@ class Row:
 
 
 def rows(report: Report) -> tuple[Row, ...]:
-    """The noise floor's rows, then every runtime's, in the order of the report."""
+    """Return the noise floor's rows, then every runtime's, in the order of the report."""
     floors = [_row(c) for c in report.comparisons if c.is_noise_floor]
     judged = [c for c in report.comparisons if not c.is_noise_floor]
     by_runtime: list[Row] = []
@@ -70,7 +70,7 @@ def rows(report: Report) -> tuple[Row, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One model on one runtime in a matrix: its first output that failed, or else the one nearest to its limit."""
+    """One model on one runtime in a matrix: its first failed output, or else the output nearest to its limit."""
 
     runtime: str
     text: str  # "pass 8 %", "NaN", "NO RUN"
@@ -78,7 +78,7 @@ class Cell:
 
 
 def cells(report: Report) -> Iterator[Cell]:
-    """One for each runtime, in the order of the report."""
+    """Return one cell for each runtime, in the order of the report."""
     judged = [row for row in rows(report) if row.result]
     for runtime in dict.fromkeys(row.runtime for row in judged):
         own = [row for row in judged if row.runtime == runtime]
@@ -141,14 +141,14 @@ def _nonfinite(c: Comparison) -> str:
     return " ".join(parts) or ABSENT
 
 
-#: More runtimes than this are counted in the headline, not named.
+#: The headline counts more runtimes than this instead of naming them.
 _MOST_NAMES = 3
 
 NONFINITE_LEGEND = "NaN/Inf: + introduced, - masked, ~ different kind of NaN/Inf"
 
 
 def headline(report: Report) -> str:
-    """One sentence under the verdict."""
+    """Return the sentence under the verdict."""
     if report.training is not None:
         return training.headline(report)
     judged = [c for c in report.comparisons if c.passed is not None]
@@ -221,7 +221,7 @@ def _ids(ids: Iterable[RuntimeId]) -> list[RuntimeId]:
 
 
 def context(report: Report) -> tuple[tuple[str, str], ...]:
-    """What was compared: label and text."""
+    """Return label and text of the compared model, artifact and inputs."""
     model, artifact, inputs = report.model, report.artifact, report.inputs
     lines = [("model", f"{printable(model.path)} ({model.format})")]
     if artifact:
@@ -240,14 +240,14 @@ def _inputs_text(report: Report) -> str:
     inputs, signature = report.inputs, report.model.signature
     if not signature.inputs:
         return "none, the model runs once"
-    origin = f"from {printable(inputs.path)}" if inputs.path else "made from the signature"
+    origin = f"from {printable(inputs.path)}" if inputs.path else "generated from the signature"
     if not signature.has_samples:
         return f"one value for each input, without a sample axis, {origin}"
     return f"{inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"
 
 
 def environments(report: Report) -> tuple[tuple[str, str], ...]:
-    """What the runtimes really were: what those of one engine share, each one's own, then their notes."""
+    """Return the environments of the runtimes: facts that an engine's runtimes share, own facts, then notes."""
     lines: list[tuple[str, str]] = []
     renderers: dict[str, RuntimeId] = {}
     for engine in dict.fromkeys(record.id.engine for record in report.runtimes):
@@ -259,13 +259,13 @@ def environments(report: Report) -> tuple[tuple[str, str], ...]:
             lines.append((engine, printable(", ".join(shared))))
         for record in records:
             own = [fact for fact in facts[record.id] if fact not in shared]
-            if own and own != [record.id.kind]:  # native:float32 is float32: no line for that
+            if own and own != [record.id.kind]:  # the kind alone, such as float32 of native:float32, needs no line
                 lines.append((str(record.id), printable(", ".join(own))))
     return (*lines, *_notes(report))
 
 
 def _notes(report: Report) -> Iterator[tuple[str, str]]:
-    """Each note once, with the runtimes that it is about."""
+    """Yield each note once, with its runtimes."""
     about: dict[str, list[RuntimeId]] = {}
     for record in report.runtimes:
         for note in record.environment.notes if record.environment else ():
@@ -275,7 +275,7 @@ def _notes(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
-    """The facts of one runtime; a renderer that an earlier one had is not spelled out again."""
+    """Return the facts of one runtime; a renderer of an earlier one is not repeated in full."""
     status = [] if record.status is RuntimeStatus.OK else [STATUS_WORDS[record.status]]
     e = record.environment
     if e is None:
@@ -298,13 +298,13 @@ def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
 
 
 def failures(report: Report) -> tuple[Comparison, ...]:
-    """The comparisons that failed the gate or would have, the worst kind first."""
+    """Return the comparisons that failed the gate or are excused, the worst kind first."""
     failed = [c for c in report.comparisons if c.failed or (c.nonfinite.changed and c.passed is not None)]
     return tuple(sorted(failed, key=lambda c: (not c.nonfinite.changed, -(c.share_used or 0.0))))
 
 
 def worst(c: Comparison, most: int) -> tuple[WorstElement, ...]:
-    """A few elements of each kind that there is, rather than many of the first."""
+    """Return a few elements of each kind, rather than many of the first kind."""
     by_kind = [[w for w in c.worst if w.kind == kind] for kind in KINDS if kind != "error" or c.drifted]
     chosen: list[WorstElement] = []
     for rank in range(most):
@@ -314,12 +314,12 @@ def worst(c: Comparison, most: int) -> tuple[WorstElement, ...]:
 
 
 def difference(w: WorstElement) -> str:
-    """The size of an error, or what kind of change it is."""
+    """Format the size of an error, or the kind of change."""
     return KINDS[w.kind] or short(abs(w.candidate - w.reference))
 
 
 def by_severity(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
-    """Findings under a title each, those that another one explains behind the others; only titles with findings."""
+    """Group findings by title, with those that are explained after the others; only titles with findings."""
     titles = ((Severity.ERROR, "Errors"), (Severity.WARNING, "Warnings"), (Severity.INFO, "Notes"))
     told = sorted(findings, key=lambda finding: bool(finding.explained_by))
     groups = [(title, tuple(f for f in told if f.severity is severity)) for severity, title in titles]

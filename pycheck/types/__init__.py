@@ -1,4 +1,4 @@
-"""The plain data that flows between the stages; imports nothing of ours."""
+"""The plain data that flows between the stages; imports nothing of pycheck."""
 
 from __future__ import annotations
 

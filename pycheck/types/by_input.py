@@ -1,4 +1,4 @@
-"""What is asked of made inputs, by input name; None is every input."""
+"""The ranges and sizes of generated inputs, by input name; None stands for every input."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ Sizes = Mapping[str | None, tuple[int, ...]]
 
 
 def size_text(values: Iterable[int]) -> str:
-    """As an option has it, such as ``224x224``."""
+    """Format sizes as on the command line, such as ``224x224``."""
     return "x".join(map(str, values))

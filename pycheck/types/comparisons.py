@@ -1,4 +1,4 @@
-"""How far two runtimes are apart."""
+"""The differences between two runtimes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from .names import RuntimeId
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What one output may differ by.
+    """The allowed difference of one output.
 
-    ``mode`` is "auto" (max_abs_error <= max_abs and rms_error <= rms), "explicit"
-    (NumPy's elementwise ``|c - r| <= atol + rtol * |r|``, and max_ulp where given)
-    or "exact" (integers and booleans: no difference at all).
-    `derivation` says in one line where the numbers come from.
+    ``mode`` is "auto" (max_abs_error <= max_abs and rms_error <= rms), "explicit" (NumPy's elementwise ``|c - r| <=
+    atol + rtol * |r|``, and max_ulp if given) or "exact" (integers and booleans: no difference at all). `derivation`
+    says in one line how the limits were derived.
     """
 
     mode: str
@@ -25,15 +24,15 @@ class Tolerance:
     atol: float | None = None
     max_ulp: float | None = None
     derivation: str = ""
-    small_count_factor: float = 1.0  # how much larger it is because the noise floor is of few values
+    small_count_factor: float = 1.0  # the factor because the noise floor comes from few values
 
 
 @dataclass(frozen=True, slots=True)
 class LimitUse:
-    """How much of one limit an error uses: `share` is 1 at the limit.
+    """The share of one limit that an error uses; it is 1 at the limit.
 
-    `of` is the limit: "max_abs" (or `atol` alone), "rms", "max_ulp" or "rtol". Under `rtol` each element has a limit
-    of its own: `error` is then the largest share of these, and `limit` is 1.
+    `of` is the limit: "max_abs" (or `atol` alone), "rms", "max_ulp" or "rtol". With `rtol`, each element has its own
+    limit: `error` is then the largest share of these, and `limit` is 1.
     """
 
     of: str
@@ -44,21 +43,21 @@ class LimitUse:
 
 @dataclass(frozen=True, slots=True)
 class WorstElement:
-    """One of the elements that differ most. `index` is within the sample; `sample` is in the whole input.
+    """One of the elements that differ most. `index` is within the sample; `sample` is an index of the whole input.
 
-    Of an output without a sample axis `index` is within the output, and `sample` is the first of the batch.
+    If the output has no sample axis, `index` is within the output, and `sample` is the first of the batch.
     """
 
     sample: int
     index: tuple[int, ...]
     reference: float
     candidate: float
-    kind: str  # "error", "introduced", "masked" or "class" (another change of class)
+    kind: str  # "error", "introduced", "masked" or "class" (a different change of class)
     has_sample_axis: bool = True
 
     @property
     def place(self) -> str:
-        """Where it is, in words: ``sample 3 [1, 2]``, or ``element [1, 2] of the batch from sample 32``."""
+        """Describe its place: ``sample 3 [1, 2]``, or ``element [1, 2] of the batch from sample 32``."""
         if self.has_sample_axis:
             return f"sample {self.sample}" + (f" {list(self.index)}" if self.index else "")
         element = f"element {list(self.index)}" if self.index else "the value"
@@ -66,13 +65,13 @@ class WorstElement:
 
     @property
     def sample_text(self) -> str:
-        """The sample for a table; of an output without a sample axis, the batch that is not the first."""
+        """Format the sample for a table; without a sample axis, the batch unless it is the first."""
         return str(self.sample) if self.has_sample_axis else f"batch from {self.sample}" if self.sample else "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Top1Flip:
-    """A sample whose largest class changed. `margin` is the reference's gap between the two classes."""
+    """A sample whose top-1 class changed. `margin` is the reference's difference between the two classes."""
 
     sample: int
     index: tuple[int, ...]  # position before the class axis, within the sample
@@ -83,10 +82,9 @@ class Top1Flip:
 
 @dataclass(frozen=True, slots=True)
 class PairingHint:
-    """Where another output of the same shape is what this one should have been paired with.
+    """A different output of the same shape that matches this one better.
 
-    Errors are RMS, of what the candidate calls `tensor` and of what it calls `fits`,
-    both against the reference's `tensor`.
+    Errors are RMS, of the candidate's `tensor` and of its `fits`, both against the reference's `tensor`.
     """
 
     candidate: RuntimeId
@@ -98,34 +96,34 @@ class PairingHint:
 
 @dataclass(frozen=True, slots=True)
 class NonfiniteCounts:
-    """The 4x4 class matrix, rows the reference, in the order of CLASSES."""
+    """The 4x4 class matrix; rows are the reference's classes, in the order of CLASSES."""
 
     reference: RuntimeId
     counts: tuple[tuple[int, ...], ...]
 
     @property
     def introduced(self) -> int:
-        """Elements finite in the reference and not in the candidate."""
+        """Count elements that are finite in the reference and not in the candidate."""
         return sum(self.counts[0][1:])
 
     @property
     def masked(self) -> int:
-        """Elements not finite in the reference and finite in the candidate."""
+        """Count elements that are not finite in the reference and finite in the candidate."""
         return sum(row[0] for row in self.counts[1:])
 
     @property
     def changed(self) -> int:
-        """Elements of any other class than the reference's."""
+        """Count elements whose class differs from the reference's."""
         return sum(n for i, row in enumerate(self.counts) for j, n in enumerate(row) if i != j)
 
 
 @dataclass(frozen=True, slots=True)
 class MagnitudeErrors:
-    """Errors of the pairs whose reference lies in ``[2**log2_magnitude, 2**(log2_magnitude + 1))``.
+    """Errors of the pairs whose reference is in ``[2**log2_magnitude, 2**(log2_magnitude + 1))``.
 
-    `ulp_histogram` counts them as `Comparison.ulp_histogram` does, but what is beyond 2**62 ULP with what
-    lies there. A `log2_magnitude` of None is 0 and what shares the unit of it: subnormals and the least normals;
-    magnitudes beyond 2**160 are counted with that.
+    `ulp_histogram` counts as `Comparison.ulp_histogram` does, but errors above 2**62 ULP are in the last entry. A
+    `log2_magnitude` of None stands for 0 and the numbers with the same unit: subnormals and the smallest normals.
+    Magnitudes above 2**160 are counted with that.
     """
 
     log2_magnitude: int | None
@@ -134,13 +132,12 @@ class MagnitudeErrors:
 
 @dataclass(frozen=True, slots=True)
 class SamplePicture:
-    """The worst sample of an image-like output, small: what Python has, what the candidate has, the difference.
+    """The worst sample of an image-like output, as small pictures: Python's, the candidate's, the difference.
 
-    The pictures are PNG in base64, at most 64 pixels on the longer side. In the first two `low` is black
-    and `high` is white, which are the least and the largest value of Python's sample; in the third
-    `largest_error` is brightest. A pixel is transparent where a value is not finite, in the third
-    where its class differs. `height`, `width` and `channels` are the sample's own, and
-    `changed_count` elements of it have another class.
+    The pictures are PNG in base64, at most 64 pixels on the longer side. In the first two, `low` is black and `high`
+    is white: the smallest and the largest value of Python's sample. In the third, `largest_error` is brightest. A
+    pixel is transparent if a value is not finite, in the third if its class differs. `height`, `width` and `channels`
+    are the sample's own, and `changed_count` of its elements have a different class.
     """
 
     sample: int
@@ -154,15 +151,15 @@ class SamplePicture:
     reference_png: str
     candidate_png: str
     difference_png: str
-    has_sample_axis: bool = True  # else it is the whole output for the batch from `sample`
+    has_sample_axis: bool = True  # if not, it is the whole output for the batch from `sample`
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One output of one candidate against the reference, over all samples.
 
-    Error metrics are over pairs finite on both sides and None when there is none. An output without a sample axis
-    is compared whole, batch by batch.
+    Error metrics are over pairs that are finite on both sides, and None if there is none. An output without a sample
+    axis is compared as a whole, batch by batch.
     """
 
     reference: RuntimeId
@@ -190,38 +187,38 @@ class Comparison:
     tolerance: Tolerance | None = None  # set by the gate
     drifted: bool = False  # set by the gate
     passed: bool | None = None  # set by the gate; None until then, and for the noise floor's own row
-    precision_bits: int = 32  # of the ULP that max_ulp_error counts in
+    precision_bits: int = 32  # the float bits of the ULP in max_ulp_error
     reference_rms: float | None = None  # root mean square of the reference, over finite pairs
-    noise_floor_count: float | None = None  # how many equal, independent errors the noise floor is worth
-    outside_count: int | None = None  # pairs beyond the explicit rtol and atol, or integers that differ
-    top1_count: int = 0  # rows whose largest class was compared
-    top1_flip_count: int = 0  # rows of them where it changed or became NaN; `top1_flips` lists a few
-    top1_certain: bool = True  # whether the rows are classes without doubt; else they may be a regression
-    outputs_sha256: str | None = None  # of the candidate's bytes, all samples in their order
-    error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # of pairs, the smallest magnitude first
+    noise_floor_count: float | None = None  # the effective number of independent errors in the noise floor
+    outside_count: int | None = None  # pairs that exceed the explicit rtol and atol, or integers that differ
+    top1_count: int = 0  # rows whose top-1 class was compared
+    top1_flip_count: int = 0  # rows in which it changed or became NaN; `top1_flips` lists a few
+    top1_certain: bool = True  # whether the rows are certainly classes; otherwise they may be a regression
+    outputs_sha256: str | None = None  # hash of the candidate's bytes, all samples in order
+    error_by_magnitude: tuple[MagnitudeErrors, ...] = ()  # for pairs, the smallest magnitude first
     floor_assumed_for: tuple[str, ...] = ()  # operations that the reference ran in float32: its floor is assumed
-    picture: SamplePicture | None = None  # where a sample looks like an image and an element differs
+    picture: SamplePicture | None = None  # if a sample looks like an image and an element differs
     has_sample_axis: bool = True
-    element_share: float | None = None  # of ``atol + rtol * |r|``, the element that uses the largest share of its own
-    limit_use: LimitUse | None = None  # set by the gate: of all limits, the one of which the largest share is used
-    excused: str | None = None  # set by the gate: why it fails nothing although it did not pass
+    element_share: float | None = None  # the largest share of its ``atol + rtol * |r|`` that an element uses
+    limit_use: LimitUse | None = None  # set by the gate: the limit with the largest used share
+    excused: str | None = None  # set by the gate: why its failure does not count
 
     @property
     def failed(self) -> bool:
-        """Whether it is a reason for the gate to fail: it did not pass, and is not excused."""
+        """Tell whether it is a reason for the gate to fail: it did not pass, and is not excused."""
         return self.passed is False and self.excused is None
 
     @property
     def share_used(self) -> float | None:
-        """The largest share of any limit that is used up: 1 is the limit itself. None where there is no limit."""
+        """Return the largest used share of any limit: 1 is the limit itself. None if there is no limit."""
         return self.limit_use.share if self.limit_use else None
 
     @property
     def share_or_inf(self) -> float:
-        """`share_used`, 0 without one; infinite for another shape or class, which no limit allows."""
+        """Return `share_used`, 0 without one; infinity for a different shape or class, which no limit allows."""
         return math.inf if self.shape_mismatch or self.nonfinite.changed else self.share_used or 0.0
 
     @property
     def is_noise_floor(self) -> bool:
-        """Whether this row tells what float32 costs in Python, which nothing judges."""
+        """Tell whether this row is the noise floor in Python, which is not judged."""
         return self.candidate.engine == self.reference.engine

@@ -1,4 +1,4 @@
-"""What was looked at beside the outputs: inputs, weights, epsilons."""
+"""Evidence besides the outputs: inputs, weights, epsilons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """A value that is far from its column's median; `robust_z` is how many times 1.4826 MAD."""
+    """A value far from its column's median; `robust_z` is the distance in units of 1.4826 MAD."""
 
     column: int
     sample: int
@@ -28,10 +28,9 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True)
 class InputScale:
-    """How large the finite values of one floating-point input are, over all samples.
+    """The scale of the finite values of one floating-point input, over all samples.
 
-    `largest` and `smallest` are those of the columns that vary; `constant_columns` do not, and are empty
-    where none does.
+    `largest` and `smallest` are the extremes among columns that vary; `constant_columns` are the others.
     """
 
     name: str
@@ -45,7 +44,7 @@ class InputScale:
 
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """Columns of an input (None: all) that name entries of a table, from `low` to below `high`, and what they hold."""
+    """Columns of an input (None: all) with indices of a table, from `low` to below `high`, and their range."""
 
     name: str
     columns: tuple[int, ...] | None
@@ -58,7 +57,7 @@ class IdRange:
     largest_sample: int
 
     def merge(self, later: Self) -> Self:
-        """Of both; the first sample of several."""
+        """Merge with a later range; the first sample of several counts."""
         lower, higher = later.smallest < self.smallest, later.largest > self.largest
         return replace(
             self,
@@ -73,7 +72,7 @@ class IdRange:
 class NonfiniteInput:
     """NaN and infinities of one input, in `sample_count` of its samples.
 
-    The first is at `index` of `sample`, which is its place in the whole input; `kind` is of CLASSES.
+    The first is at `index` of `sample`, which is an index of the whole input; `kind` is one of CLASSES.
     """
 
     name: str
@@ -83,12 +82,12 @@ class NonfiniteInput:
     sample: int
     index: tuple[int, ...]
     kind: str
-    has_sample_axis: bool = True  # else `sample` is 0 and `index` is within the whole input
+    has_sample_axis: bool = True  # if not, `sample` is 0 and `index` is within the whole input
 
 
 @dataclass(frozen=True, slots=True)
 class NonfiniteWeight:
-    """A weight tensor with NaN or infinities. `place` is "model" or "artifact"; `index` is of the first."""
+    """A weight tensor with NaN or infinities. `place` is "model" or "artifact"; `index` is that of the first."""
 
     place: str
     name: str
@@ -101,9 +100,9 @@ class NonfiniteWeight:
 
 @dataclass(frozen=True, slots=True)
 class Epsilon:
-    """What a normalization adds to a variance or a norm: in the model and in the artifact, where each tells.
+    """The number that a normalization adds to a variance or a norm: in the model and in the artifact, if known.
 
-    `in_tensors` is whether the artifact adds it in an operation of its own, so that half floats round the sum.
+    `in_tensors` says that the artifact adds it in a separate operation, so that half floats round the sum.
     """
 
     layer: str
@@ -113,7 +112,7 @@ class Epsilon:
 
     @property
     def differs(self) -> bool:
-        """Whether model and artifact have different ones, by more than a float16 rounds."""
+        """Tell whether model and artifact have different ones, by more than the rounding of float16."""
         if self.model is None or self.artifact is None:
             return False
         return abs(self.artifact - self.model) > 1e-3 * max(self.artifact, self.model)
@@ -123,10 +122,10 @@ class Epsilon:
 class ArtifactFault:
     """A layer or a node of an artifact that TF.js lacks, or computes differently than the artifact says.
 
-    `fault` is a clause such as "tfjs-layers ignores groups", `given` the argument as it stands there (``groups=2``),
-    `cure` a sentence. `backends` are those of TF.js concerned, none where all are. `broken` is whether a kernel of
-    these backends gives wrong values; else the model does not load or run there, or runs with another meaning.
-    `lacking` is whether `fault` ends with `op`, the name of what TF.js or these backends do not have.
+    `fault` is a clause such as "tfjs-layers ignores groups", `given` the argument in the artifact (``groups=2``),
+    `cure` a sentence. `backends` are the affected backends of TF.js; empty for all. `broken` says that a kernel of
+    these backends gives wrong values; otherwise the model does not load or run there, or runs with a different
+    meaning. `lacking` says that `fault` ends with `op`, the name of an operation that TF.js or these backends lack.
     """
 
     name: str
@@ -141,12 +140,12 @@ class ArtifactFault:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactDifferences:
-    """How the layers of an artifact that was given differ from those of the model.
+    """Differences between the layers of a given artifact and those of the model.
 
     `missing` and `extra` are layers with their classes; `changed` are clauses. `places` are the layers of the artifact
-    that compute something else, or from something else, `outputs` the model's outputs behind them that are wrong in
-    the artifact itself. `nonfinite` are those of them that differ in shape or in what is finite; None where the
-    artifact was not run in Python.
+    that compute differently or from different inputs. `outputs` are the outputs after them that are wrong in the
+    artifact itself. `nonfinite` are those of them that differ in shape or in NaN and infinity; None if the artifact
+    did not run in Python.
     """
 
     missing: tuple[tuple[str, str], ...]
@@ -161,9 +160,9 @@ class ArtifactDifferences:
 class OutOfRangeCast:
     """Numbers that a node of the model casts to an integer type which cannot hold them, on the first batch.
 
-    `low` to `high` are what the type holds in TensorFlow and in TF.js, whose integers have 32 bits; `value` is the one
-    farthest outside. `undefined` is whether TensorFlow has no result for it either. `outputs` are those that change in
-    Python if the cast gives something else for these numbers.
+    `low` to `high` is the range of the type in TensorFlow and in TF.js, whose integers have 32 bits; `value` is the
+    number farthest outside. `undefined` says that TensorFlow has no result for it either. `outputs` are those that
+    change in Python if the cast gives a different result for these numbers.
     """
 
     name: str
@@ -180,15 +179,15 @@ class OutOfRangeCast:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceCheck:
-    """The traced function that stands for Python held against the user's own `predict`, on the first batch.
+    """The comparison of the traced function, which is the reference, with the user's own `predict`, on the first batch.
 
-    `against` is that ("model.predict", "the signature"). `outcome` is "agrees"; "retraced": they differed, and the
-    function was traced again in the sizes of the run, which agrees; "undefined": a number is cast to a type that cannot
-    hold it, and with smaller inputs both agree; "differs"; "overridden": the class of the model has a predict of its
-    own; "random": two calls differ; "skipped". `tensors` are the outputs that differ, none where that is not known. The
-    one that differed most is `tensor`,
-    `layer` the first layer whose result differed, `reason` why the check was skipped or how shapes differ. Where the
-    function was traced again, `shape` is that of the first input with the sizes that have to be fixed, else None.
+    `against` names the latter ("model.predict", "the signature"). `outcome` is "agrees"; "retraced": they differed,
+    and the function was traced again with the sizes of the run, which agrees; "undefined": a number is cast to a type
+    that cannot hold it, and with smaller inputs both agree; "differs"; "overridden": the class of the model has its
+    own predict; "random": two calls differ; "skipped". `tensors` are the outputs that differ, empty if not known.
+    `tensor` is the one that differs most, `layer` the first layer whose result differs, `reason` why the check was
+    skipped or how shapes differ. If the function was traced again, `shape` is that of the first input with the sizes
+    that must be fixed, else None.
     """
 
     against: str
@@ -204,7 +203,7 @@ class ReferenceCheck:
 
 @dataclass(frozen=True, slots=True)
 class TrainingCall:
-    """A layer that the model calls with ``training=True``; `holds` is whether predict keeps to that."""
+    """A layer that the model calls with ``training=True``; `holds` says whether predict uses that too."""
 
     layer: str
     class_name: str
@@ -213,25 +212,25 @@ class TrainingCall:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a run beside its outputs, for those who explain them.
+    """All knowledge about a run besides its outputs.
 
-    `mended_by_epsilons` are the outputs that fail, and agree in Python if the artifact has the model's epsilons.
-    `inputs_of_outputs` has the inputs that each output is computed from, for outputs of which that is known.
-    `casts_inside` has the integer types that loops and branches behind an output cast floats to, which may not fit.
-    `precision` is "float16" or "bfloat16" if the model computes in that type in Python, the coarser one of both.
+    `mended_by_epsilons` are the failed outputs that agree in Python if the artifact has the model's epsilons.
+    `inputs_of_outputs` has the inputs that each output depends on, if known. `casts_inside` has the integer types of
+    casts within loops and branches before an output, which may overflow. `precision` is "float16" or "bfloat16" if the
+    model computes in that type in Python, the coarser one of both.
     """
 
     scales: tuple[InputScale, ...] = ()
     weights: tuple[NonfiniteWeight, ...] = ()
     epsilons: tuple[Epsilon, ...] = ()
-    bilinear_layers: tuple[str, ...] = ()  # of a layers artifact, which tfjs-layers resizes from pixel corners
-    faults: tuple[ArtifactFault, ...] = ()  # of the artifact, known before it runs
+    bilinear_layers: tuple[str, ...] = ()  # in a layers artifact, which tfjs-layers resizes from pixel corners
+    faults: tuple[ArtifactFault, ...] = ()  # in the artifact, known before it runs
     ids: tuple[IdRange, ...] = ()
     reference: ReferenceCheck | None = None
     training_calls: tuple[TrainingCall, ...] = ()
     precision: str | None = None
     mended_by_epsilons: tuple[str, ...] = ()
     casts: tuple[OutOfRangeCast, ...] = ()
-    differences: ArtifactDifferences | None = None  # of an artifact that was given; looked for where something fails
+    differences: ArtifactDifferences | None = None  # in a given artifact; searched if an output fails
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     casts_inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""One explained fact, and the verdict."""
+"""Findings, severities and the verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .names import RuntimeId
 
 
 class NanPolicy(StrEnum):
-    """What a non-finite divergence does."""
+    """The effect of a non-finite divergence."""
 
     FAIL = "fail"
     WARN = "warn"
@@ -19,7 +19,7 @@ class NanPolicy(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a finding matters; only an error fails the gate."""
+    """The importance of a finding; only an error fails the gate."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -47,7 +47,7 @@ class Finding:
 
     @property
     def page(self) -> str:
-        """Where its code is explained; ``pycheck explain CODE`` prints the same."""
+        """Return the address of the page about its code; ``pycheck explain CODE`` prints the same."""
         return f"docs/findings/{self.code}.md"
 
 
@@ -78,7 +78,7 @@ def together(findings: Sequence[Finding]) -> Finding:
 
 
 class Verdict(StrEnum):
-    """The answer to: may this be released?"""
+    """The answer to the question: may this be released?"""
 
     PASS = "pass"
     DRIFT = "drift"

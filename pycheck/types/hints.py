@@ -1,22 +1,25 @@
-"""What a model says of the values that it takes, input by input."""
+"""The values that a model expects of each input."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: How the values of an input are drawn.
-#: ids: whole numbers from `low` to below `high`, each of which names an entry of a table.
-#: keys: the `keys` of a lookup table, and now and then one that it does not have.
-#: whole, uniform: whole numbers, and any numbers, from `low` to below `high`.
+#: The ways to generate the values of an input:
+#: ids: integers from `low` to below `high`, each of which is an index of a table.
+#: keys: the `keys` of a lookup table, and now and then an unknown one.
+#: whole, uniform: integers, and any numbers, from `low` to below `high`.
 #: normal: around `mean` with the standard deviation `deviation`, one of each for every column.
 #: bins: numbers that fall into each of the intervals between `edges`, and beyond the outermost.
-#: mask: ones, then zeros; at least one one.
+#: mask: ones, then zeros; at least a single one.
 VALUE_KINDS = ("ids", "keys", "whole", "uniform", "normal", "bins", "mask")
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What some columns of an input hold; a column is one index of the last axis, None stands for the whole input."""
+    """The values of some columns of an input.
+
+    A column is one index of the last axis, None stands for the whole input.
+    """
 
     kind: str
     reason: str  # such as "rows of embedding"
@@ -27,17 +30,17 @@ class Values:
     deviation: tuple[float, ...] = ()
     edges: tuple[float, ...] = ()
     keys: tuple[int | float | str, ...] = ()
-    words: bool = False  # keys that the model finds by splitting a text
+    words: bool = False  # the model splits a text into keys
 
     @property
     def names_entries(self) -> bool:
-        """Whether a number stands for an entry of a table: its size means nothing."""
+        """Tell whether a number is an index of a table, so that its size has no meaning."""
         return self.kind in ("ids", "keys")
 
 
 @dataclass(frozen=True, slots=True)
 class Padding:
-    """A value that the model masks. `axis`, counted from the end, is the one along which samples end earlier."""
+    """A value that the model masks. `axis`, counted from the end, is the one along which samples are padded."""
 
     value: float
     axis: int
@@ -46,14 +49,14 @@ class Padding:
 
 @dataclass(frozen=True, slots=True)
 class InputHint:
-    """What the model says of one input; columns that no `values` name may hold anything."""
+    """The values that the model expects of one input; columns without `values` may hold anything."""
 
     values: tuple[Values, ...] = ()
     padding: Padding | None = None
 
     @property
     def entry_columns(self) -> tuple[int, ...] | None:
-        """The columns whose numbers stand for entries of a table; None where all do."""
+        """Return the columns that hold indices of tables; None for all columns."""
         named = [values.columns for values in self.values if values.names_entries]
         known = [columns for columns in named if columns is not None]
         return None if len(known) < len(named) else tuple(sorted({column for columns in known for column in columns}))

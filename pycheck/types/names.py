@@ -1,4 +1,4 @@
-"""What executes, and the arrays that go through it."""
+"""Names of runtimes, and the arrays that runtimes exchange."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ ENGINES = ("native", "artifact", *BROWSER_ENGINES)
 PYTHON_KINDS = ("float32", "float64")
 BROWSER_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
 
-#: The engine of a device is this and the device's name.
+#: The prefix of a device's engine, before the device's name.
 DEVICE = "device:"
 DEVICE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RuntimeId:
-    """Something that executes, written ``engine:kind``: ``chromium:webgl``, or ``device:pixel:webgl``."""
+    """A runtime, written ``engine:kind``: ``chromium:webgl``, or ``device:pixel:webgl``."""
 
     engine: str
     kind: str
 
     @classmethod
     def parse(cls, text: str) -> RuntimeId:
-        """Read ``engine:kind``; ValueError names what is unknown and what is known."""
+        """Parse ``engine:kind``; ValueError names the unknown part and the known names."""
         engine, _, kind = text.rpartition(":") if text.count(":") > 1 else text.partition(":")
         name = engine.removeprefix(DEVICE)
         if f"{engine}:" == DEVICE or (name != engine and not DEVICE_NAME.fullmatch(name)):
@@ -55,7 +55,7 @@ class RuntimeId:
 
     @property
     def is_on_device(self) -> bool:
-        """Whether it runs on a device, which is there while its page is open."""
+        """Tell whether it runs on a device, which is connected while its page is open."""
         return self.engine.startswith(DEVICE)
 
 
@@ -72,8 +72,8 @@ ARTIFACT_FLOAT64 = RuntimeId("artifact", "float64")
 class TensorSpec:
     """Name, NumPy dtype name and shape of a tensor; None is a dynamic dimension.
 
-    If it has a sample axis, that comes first; it is None, or the fixed batch of the model. A tensor without one
-    (a scalar, the boxes of one image, one long waveform) is one value, given and compared whole, batch by batch.
+    A sample axis comes first; it is None, or the fixed batch of the model. A tensor without one (a scalar, the boxes
+    of one image, one long waveform) is one value, which is given and compared as a whole, batch by batch.
     """
 
     name: str
@@ -83,32 +83,35 @@ class TensorSpec:
 
     @property
     def sample_shape(self) -> tuple[int | None, ...]:
-        """The shape of one sample; of a tensor without a sample axis, its own."""
+        """Return the shape of one sample; without a sample axis, the shape of the tensor."""
         return self.shape[1:] if self.has_sample_axis else self.shape
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a model takes and gives, in its own order."""
+    """The inputs and outputs of a model, in its own order."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
     @property
     def has_samples(self) -> bool:
-        """Whether some input has a sample axis; else the model runs once, on whole inputs or on none."""
+        """Tell whether an input has a sample axis.
+
+        Otherwise the model runs once, on whole inputs or without inputs.
+        """
         return any(spec.has_sample_axis for spec in self.inputs)
 
     @property
     def fixed_batch(self) -> int | None:
-        """The number of samples that the model takes at a time, if it takes no other number."""
+        """Return the number of samples in a batch, if the model accepts no other number."""
         return next((spec.shape[0] for spec in self.inputs if spec.has_sample_axis), None)
 
     @property
     def joins_samples(self) -> bool:
-        """Whether what separate samples give is known to fit together along the sample axis of each output.
+        """Tell whether the results of separate samples can certainly be joined along the sample axis of each output.
 
-        A size that is not known may depend on the values, such as how many boxes are found.
+        An unknown size may depend on the values, such as the number of detected boxes.
         """
         return self.fixed_batch is None and all(
             spec.has_sample_axis and None not in spec.sample_shape for spec in self.outputs

@@ -1,4 +1,4 @@
-"""How much a comparison would notice: what small faults in the weights do to the outputs."""
+"""The power of a comparison: the effect of small faults in the weights on the outputs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .names import RuntimeId
 
 @dataclass(frozen=True, slots=True)
 class OutputChange:
-    """How far one output moves when one weight tensor is wrong.
+    """The movement of one output when one weight tensor is wrong.
 
-    `rms` is the root mean square over all elements, `largest` the largest change. Both are in the output's own unit.
+    `rms` is the root mean square over all elements, `largest` the largest change, both in the output's own unit.
     `reference_at_largest` is the magnitude of the output at that element, `largest_relative` the largest change over
-    magnitude. A change that was estimated by projection has an `rms` only; the others are None.
+    magnitude. A change that was estimated by projection has only `rms`; the others are None.
     """
 
     output: str
@@ -25,7 +25,7 @@ class OutputChange:
 
 @dataclass(frozen=True, slots=True)
 class WeightPower:
-    """What a fault in one weight tensor of the artifact does.
+    """The effect of a fault in one weight tensor of the artifact.
 
     `method` is "perturbed" (the artifact ran with the fault), "projected" (estimated by random projections of the
     gradient) or "unknown". `reached` is whether any output depends on the tensor on these inputs: whether a fault of
@@ -45,7 +45,7 @@ class WeightPower:
 
 @dataclass(frozen=True, slots=True)
 class TableReach:
-    """How many rows of a table, such as an embedding, the inputs select; over `sample_count` samples."""
+    """The number of rows of a table, such as an embedding, that the inputs select; over `sample_count` samples."""
 
     name: str
     layer: str | None
@@ -55,7 +55,7 @@ class TableReach:
 
     @property
     def is_poor(self) -> bool:
-        """Whether the indices hardly vary: real ones select about as many rows as there are samples, or more."""
+        """Tell whether the indices hardly vary: real inputs select at least about as many rows as there are samples."""
         return 2 * self.reached_count < min(self.sample_count, self.row_count)
 
 
@@ -74,13 +74,13 @@ class DeadChannels:
 
     @property
     def is_poor(self) -> bool:
-        """Whether that is more than half of them."""
+        """Tell whether more than half of the channels are dead."""
         return 2 * len(self.dead) > self.channel_count
 
 
 @dataclass(frozen=True, slots=True)
 class PowerShare:
-    """Of the weight tensors that were measured, how many a fault of which one runtime's limits would notice."""
+    """The number of measured weight tensors, and of those whose fault the limits of one runtime would notice."""
 
     runtime: RuntimeId
     noticed_count: int
@@ -88,25 +88,25 @@ class PowerShare:
 
     @property
     def is_weak(self) -> bool:
-        """Whether that is less than half."""
+        """Tell whether less than half would be noticed."""
         return 2 * self.noticed_count < self.weight_count
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What share of small faults a comparison on these inputs would notice.
+    """The share of small faults that a comparison on these inputs would notice.
 
     Attributes:
         fault: The relative size of the fault: every element of one weight tensor is multiplied by 1 + `fault`.
-        sample_count: How many samples the changes were measured on.
+        sample_count: The number of samples that the changes were measured on.
         weights: The weight tensors of the artifact that a relative fault changes.
-        left_out_count: How many it does not change: those of zeros only, and of the large numbers of masks.
+        left_out_count: The number of tensors that it does not change: zeros only, and the large numbers of masks.
         tables: Tables that the model indexes.
         channels: The ReLUs that have dead channels.
-        shares: One for each runtime that was compared; the gate sets them.
-        note: Why something was not measured; empty if all was.
+        shares: One for each compared runtime; the gate sets them.
+        note: The reason why a part was not measured; empty if all was.
         failure: How the artifact contradicts itself, if TensorFlow cannot run it for that reason; else empty.
-        seconds: What measuring cost.
+        seconds: The time of the measurement.
     """
 
     fault: float
@@ -123,7 +123,7 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class SampleSpread:
-    """How far the samples of one output, or of one input, differ from the first one; 0 if all are equal.
+    """The largest difference of any sample of one output, or one input, from the first one; 0 if all are equal.
 
     `scale` is the largest finite magnitude.
     """

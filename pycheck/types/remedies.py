@@ -1,4 +1,4 @@
-"""What was tried against a failure."""
+"""The fixes that were tried for a failure."""
 
 from __future__ import annotations
 
@@ -10,24 +10,22 @@ from .names import RuntimeId
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one runtime gave, over all outputs. Where it gave nothing, `error` says why and the numbers are None."""
+    """The result of one runtime over all outputs. Without a result, `error` says why and the numbers are None."""
 
     verdict: Verdict
     max_abs_error: float | None
-    nonfinite_count: int | None  # elements of another class than in Python
+    nonfinite_count: int | None  # elements whose class differs from Python's
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """Something that was done otherwise on a runtime that failed, and what that gave on the same inputs.
+    """A fix that was tried on a runtime that failed, and its result on the same inputs.
 
     `kind` is "batch", "pairing", "conversion", "tensors", "quantization", "format", "flags", "operations", "epsilon",
-    "backend" or "inputs"; `change` says what is different. `after` is None where it could not be tried, and `note` then
-    says why
-    (`trial_count` 0 where nothing was); else it says what else there is to know, such as what the judgement was
-    against. `options` make the same change on the command line, `code` in the page or in the model; either may be
-    empty.
+    "backend" or "inputs"; `change` describes the change. `after` is None if it could not be tried; `note` then says
+    why (`trial_count` is 0 if nothing ran). Otherwise `note` has further information, such as the limits that were
+    used. `options` make the same change on the command line, `code` in the page or in the model; either may be empty.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What a command gives."""
+"""The results of commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .trainings import Training
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a run learned; the reports are rendered from this alone."""
+    """The data of a run; reports are rendered from this alone."""
 
     pycheck_version: str
     model: ModelInfo
@@ -25,16 +25,16 @@ class Report:
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
     verdict: Verdict
-    command: str = ""  # what reproduces this report
-    trace: Trace | None = None  # where it starts, when it was traced
-    training: Training | None = None  # how it trained, when it was trained
-    remedies: tuple[Remedy, ...] = ()  # what was tried against its failures: what worked first
-    name: str = ""  # of the variant, where the run is one of a check's
-    power: Power | None = None  # how many small faults the comparison would notice, if that was measured
+    command: str = ""  # the command that reproduces this report
+    trace: Trace | None = None  # if it was traced
+    training: Training | None = None  # if it was trained
+    remedies: tuple[Remedy, ...] = ()  # the fixes that were tried, those that work first
+    name: str = ""  # the name of the variant, if the run belongs to a check
+    power: Power | None = None  # the small faults that the comparison would notice, if measured
 
     @property
     def passed(self) -> bool:
-        """Whether the verdict is `pass`."""
+        """Tell whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
 
     def __repr__(self) -> str:
@@ -43,36 +43,36 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class VariantFailure:
-    """What kept one variant of a check from being judged: an error of its model, its inputs or its baseline."""
+    """The reason why one variant of a check was not judged: an error of its model, its inputs or its baseline."""
 
     name: str
     message: str
     advice: str
-    exit_code: int  # that of the error, see errors.py
+    exit_code: int  # the exit code of the error, see errors.py
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """A whole matrix: one report a variant, which is a model in one format and quantization, on its runtimes.
+    """A whole matrix: one report for each variant, which is a model in one format and quantization, on its runtimes.
 
-    `reports` have the names of their variants, in the order of the configuration. Budgets, known divergences and
-    the baseline have had their say in the findings and the verdict of each. `failures` are variants without a
-    report, and those whose report could not be held against the baseline. `findings` are about the configuration or
-    the check as a whole; an error among them fails the check.
+    `reports` have the names of their variants, in the order of the configuration; the findings and the verdict of each
+    take budgets, known divergences and the baseline into account. `failures` are variants without a report, and those
+    whose report could not be compared with the baseline. `findings` are about the configuration or the check as a
+    whole; an error among them fails the check.
     """
 
     pycheck_version: str
-    config: str  # the file that says what is checked
+    config: str  # the configuration file
     reports: tuple[Report, ...]
     failures: tuple[VariantFailure, ...]
     verdict: Verdict
     wall_s: float
-    command: str = ""  # what reproduces this report
+    command: str = ""  # the command that reproduces this report
     findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether the verdict is `pass`."""
+        """Tell whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Where a difference starts, inside of the artifact."""
+"""The results of a trace: the places in the artifact at which differences start."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from .comparisons import Comparison, WorstElement
 from .names import RuntimeId
 
-#: Operations that give what they read: alone they cannot err.
+#: Operations that copy their input, and cannot err in isolation.
 HANDING_ON = frozenset({"Dropout", "Identity", "PreventGradient", "Snapshot", "StopGradient"})
 
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """What an operation read where it went wrong.
+    """An operand of an operation at a wrong element.
 
-    `value` is the element that the wrong one was computed from, where the operation pairs them; the
-    rest is over the same sample, `smallest` and `largest` over its finite values.
+    `value` is the element at the same place, if the operation is elementwise; the rest is over the same sample,
+    `smallest` and `largest` over its finite values.
     """
 
     name: str
@@ -31,10 +31,10 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What the error of one source does to the outputs while all else is right.
+    """The effect of one source's error on the outputs while all other operations are right.
 
-    `tensor` is the output that it moves most, `share` how much of the limit of that it takes: infinite where it
-    changes what is finite, the shape (`reshapes`), or whole numbers and booleans, which have no tolerance (`flips`).
+    `tensor` is the output that moves most, `share` the share of its limit that it uses: infinite if it changes NaN or
+    infinity, the shape (`reshapes`), or integers and booleans, which have no tolerance (`flips`).
     """
 
     tensor: str
@@ -45,13 +45,13 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What lies between a point at which the artifact differs from its model and the points before it that agree.
+    """The operations between a point at which the artifact differs from its model and the points before it that agree.
 
-    `between` are the layers of the model there that no point of the artifact is known to be, with their classes.
-    `missing` and `extra` are layers and operations that only the model or only the artifact has, `changed` clauses of
-    operations that give other values than what they stand for: with the model's values behind them, the artifact's own
-    operation gives the model's value. `op` is that operation, empty where an output of the model lies behind the
-    point. `missing_layers` are those of `missing` that are layers.
+    `between` are the model's layers there that correspond to no known point of the artifact, with their classes.
+    `missing` and `extra` are layers and operations that only the model or only the artifact has. `changed` are clauses
+    about operations whose values differ from the model's: with the model's values instead, the artifact's next
+    operation gives the model's value. `op` is that operation, empty if the gap lies between the point and an output of
+    the model. `missing_layers` are those of `missing` that are layers.
     """
 
     op: str
@@ -63,7 +63,7 @@ class Gap:
 
     @property
     def is_established(self) -> bool:
-        """Whether it is known what differs there."""
+        """Tell whether the difference is known."""
         return bool(self.missing or self.extra or self.changed)
 
 
@@ -71,12 +71,11 @@ class Gap:
 class PointResult:
     """One point on one runtime.
 
-    `inherited` is the whole model run and this point looked at; `own` is the operation alone, run on
-    the values that artifact:float32 has there. `role` is "source" (it fails, and alone as well),
-    "passes-on" (it fails, alone it does not), "latent" (alone it fails, in the whole run it does not),
-    "ok" or "unknown" (nothing could be compared). `note` says why one of the two is missing.
-    `element` is the first wrong element of a source, and `operands` are what it was computed from. `effect` is
-    what its own error does to the outputs, None where that was not measured. `gap` is of `TracePoint.conversion`.
+    `inherited` compares the point in a run of the whole model; `own` compares the operation in isolation, on
+    artifact:float32's values. `role` is "source" (it fails, also in isolation), "passes-on" (it fails, but not in
+    isolation), "latent" (it fails only in isolation), "ok" or "unknown" (nothing was compared). `note` says why one of
+    the two is missing. `element` is the first wrong element of a source, and `operands` are its operands. `effect` is
+    the effect of its own error on the outputs, None if it was not measured. `gap` is for `TracePoint.conversion`.
     """
 
     runtime: RuntimeId
@@ -92,9 +91,9 @@ class PointResult:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where artifact:float32 itself makes infinity of finite operands, or NaN of others: the first of `count` elements.
+    """The first of `count` elements that artifact:float32 turns into infinity or NaN, from operands without these.
 
-    `element` has what artifact:float64 gives there as its reference, NaN where that cannot run.
+    `element` has the value of artifact:float64 as its reference, NaN if that cannot run.
     """
 
     element: WorstElement
@@ -104,7 +103,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """What share of an activation's result lies at each of its bounds, in artifact:float32."""
+    """The share of an activation's result at each of its bounds, in artifact:float32."""
 
     activation: str
     bounds: tuple[float, ...]
@@ -113,9 +112,9 @@ class Saturation:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """One output of the whole artifact, run twice on the same inputs, where the two differ.
+    """One output of the whole artifact whose two runs on the same inputs differ.
 
-    `element` is the one that differs most: the second run's value as its candidate, the first one's as its reference.
+    `element` is the one that differs most: the second run's value is its candidate, the first one's its reference.
     """
 
     runtime: RuntimeId
@@ -127,13 +126,13 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class TracePoint:
-    """One value inside the artifact: a node of a graph, a layer of a layers model.
+    """One value within the artifact: a node of a graph, a layer of a layers model.
 
-    `smallest` and `largest` are magnitudes of artifact:float32, finite and not 0. The headrooms are
-    how many times the largest half float (65504) the largest fits into, and how many times the smallest
-    is the smallest half float (2**-24): below 1 half floats lose it. `skipped` says why it was not traced.
-    `conversion` is looked for where an output of the artifact is not the model's in Python itself; its `own` is
-    the operation alone on the values that the model has there, its `note` what its files have that is not the model's.
+    `smallest` and `largest` are magnitudes of artifact:float32, finite and not 0. The headrooms are the ratio of the
+    largest half float (65504) to the largest, and of the smallest to the smallest half float (2**-24): below 1, half
+    floats lose the value. `skipped` says why the point was not traced. `conversion` is searched if an output of the
+    artifact differs from the model's in Python itself; its `own` is the operation in isolation on the model's values
+    there, its `note` the difference between the files.
     """
 
     name: str
@@ -152,14 +151,12 @@ class TracePoint:
     saturation: Saturation | None = None
     merged: tuple[str, ...] = ()  # layers before `layer` whose operations the converter merged into this one
     conversion: PointResult | None = None  # the artifact in Python against the model at this point
-    quantized: bool = False  # whether it reads weights that the artifact keeps in fewer bits
-    loops: tuple[
-        str, ...
-    ] = ()  # nodes of loops and branches that it is the first to show in numbers, and runs alone with
+    quantized: bool = False  # whether it reads quantized weights
+    loops: tuple[str, ...] = ()  # nodes of loops and branches that it is the first to show in numbers
 
     @property
     def operation(self) -> str:
-        """The operation, with the loops that are part of the point: ``TensorListStack of lstm/while``."""
+        """Return the operation, with the loops that are part of the point: ``TensorListStack of lstm/while``."""
         return f"{self.op} of {', '.join(self.loops)}" if self.loops else self.op
 
 
@@ -167,8 +164,8 @@ class TracePoint:
 class OutputSplit:
     """The error of one output in two parts.
 
-    `conversion` is the artifact in Python against the model in Python, None where the artifact is the
-    model; `backends` are the browsers against the artifact in Python.
+    `conversion` compares the artifact in Python with the model in Python, None if the artifact is the model;
+    `backends` compare the browsers with the artifact in Python.
     """
 
     tensor: str
@@ -178,7 +175,7 @@ class OutputSplit:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One source operation, cut out for a bug report: where it lies, or why there is none (`folder` is None)."""
+    """One source operation in a folder for a bug report, or the reason why there is none (`folder` is None)."""
 
     folder: str | None
     note: str
@@ -187,7 +184,7 @@ class Bundle:
 
 
 def _by_effect(source: tuple[object, PointResult]) -> float:
-    """What moves the outputs most is least; a shape that differs and cannot be passed on is before all."""
+    """Return a sort key: the largest effect comes first, before it a different shape that cannot be propagated."""
     result = source[1]
     if result.effect:
         return -1.0 * result.effect.share
@@ -196,42 +193,42 @@ def _by_effect(source: tuple[object, PointResult]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where errors begin: points of the artifact, in topological order, on a few samples.
+    """The points of the artifact, in topological order, compared on a few samples, and the sources of errors.
 
-    `samples` are the places of those in the whole input: the ones that failed, then the first ones. `notes` say
-    what the trace had to do without; `repeats` lists outputs that differ when the same is run again.
+    `samples` are the indices of the samples in the whole input: those that failed, then the first ones. `notes` are
+    limitations of the trace; `repeats` lists outputs that differ when the same runs again.
     """
 
     sample_count: int
     memory_bytes: int
-    group_count: int  # the points were looked at in so many groups, to keep within the memory
+    group_count: int  # the number of groups of points, which bound the memory
     points: tuple[TracePoint, ...]
     splits: tuple[OutputSplit, ...]
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
-    bundle: Bundle | None = None  # where one was asked for
+    bundle: Bundle | None = None  # if one was requested
 
     def sources(self) -> tuple[tuple[TracePoint, PointResult], ...]:
-        """Every source on every runtime: what moves the outputs most first, then those whose effect is not known.
+        """Return every source on every runtime: the largest effect on outputs first, then those with an unknown effect.
 
-        Of equal ones that comes first which the graph has first.
+        Equal ones are in the order of the graph.
         """
         found = [(point, result) for point in self.points for result in point.results if result.role == "source"]
         return tuple(sorted(found, key=_by_effect))
 
     def conversion_sources(self) -> tuple[tuple[TracePoint, PointResult], ...]:
-        """Every point where the artifact stops being its model, in the same order."""
+        """Return every point at which the artifact starts to differ from its model, in the same order."""
         found = [(p, p.conversion) for p in self.points if p.conversion and p.conversion.role == "source"]
         return tuple(sorted(found, key=_by_effect))
 
     def table(self) -> list[dict[str, Any]]:
-        """One flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.
+        """Return one flat row for every point and runtime, in topological order, as for ``pandas.DataFrame``.
 
         Keys: point, op, layer, dtype, shape, runtime, role, smallest, largest, overflow_headroom and
         underflow_headroom as in TracePoint and PointResult; with ``inherited_`` and ``own_`` before them passed,
-        max_abs_error, limit, introduced, masked and class_changed (elements whose class differs), None where
-        nothing was compared; note, which says why. A point without results has one row, its runtime None.
+        max_abs_error, limit, introduced, masked and class_changed (elements whose class differs), None if nothing was
+        compared; note, which says why. A point without results has one row, whose runtime is None.
         """
         return [_row(point, result) for point in self.points for result in point.results or (None,)]
 

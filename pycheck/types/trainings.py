@@ -1,4 +1,4 @@
-"""How a training went, step by step."""
+"""The course of a training, step by step."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .traces import Operand
 
 @dataclass(frozen=True, slots=True)
 class TrainingVariable:
-    """One trainable variable, or one moving statistic, as the model has it; `name` is ``layer/variable``.
+    """One trainable variable, or one moving statistic, in the model's form; `name` is ``layer/variable``.
 
-    `compared` is False where the artifact holds it in another form, or not at all.
+    `compared` is False if the artifact has it in a different form, or not at all.
     """
 
     name: str
@@ -25,7 +25,7 @@ class TrainingVariable:
 
 @dataclass(frozen=True, slots=True)
 class TrainingMoment:
-    """Something that happened first at one step (the first step is 0).
+    """The first step at which an event occurred (the first step is 0).
 
     `what` is "loss", "activation", "gradient" or "weight"; `name` is the layer or the variable, None for the loss.
     """
@@ -37,13 +37,14 @@ class TrainingMoment:
 
 @dataclass(frozen=True, slots=True)
 class TrainingCurves:
-    """What one runtime did, a number a step; None where it was not counted.
+    """The curves of one runtime, with one number for each step; None if it was not measured.
 
-    Steps are in order; by-variable curves are in the order of the training's variables. The gradient is that of the
-    loss before any clipping, weights are those after the step. `gradient_norm` is over all trainable variables, and
+    Steps are in order; curves by variable are in the order of the training's variables. The gradient is that of the
+    loss before any clipping; weights are those after the step. `gradient_norm` is over all trainable variables, and
     the largest magnitudes are over finite elements. `loss_error`, `gradient_error` and `weight_error` are shares of
-    what is allowed at that step, of the worst variable: above 1 the runtime has parted; None where the reference or
-    the runtime is not finite. `activation_error` is that of the worst layer, which tells where, not whether.
+    the limit at that step, for the worst variable: above 1 the runtime has diverged; None if the reference or the
+    runtime is not finite. `activation_error` is that of the worst layer, which locates a difference but does not
+    decide.
     """
 
     runtime: RuntimeId
@@ -73,15 +74,15 @@ class GradientComparison:
     allowed: float | None
     largest: float | None
     nonfinite: int
-    passed: bool | None = None  # set by the gate; None where the reference or the runtime is not finite
+    passed: bool | None = None  # set by the gate; None if the reference or the runtime is not finite
 
 
 @dataclass(frozen=True, slots=True)
 class PassOperation:
-    """One operation of the forward or backward pass in native:float32 that gives what is not finite.
+    """One operation of the forward or backward pass in native:float32 with a non-finite result.
 
     `phase` is "forward" or "backward"; `of` is the forward operation whose gradient a backward one belongs to.
-    `is_origin` is whether all that it reads is finite. `operands` are what it reads.
+    `is_origin` says that all of its operands are finite. `operands` are its operands.
     """
 
     name: str
@@ -99,7 +100,7 @@ class PassOperation:
 class PassCheck:
     """Forward and backward pass of one step, operation by operation, in native:float32.
 
-    `operations` are those with results that are not finite, in the order of computation.
+    `operations` are those with non-finite results, in the order of computation.
     """
 
     step: int
@@ -108,7 +109,7 @@ class PassCheck:
 
     @property
     def origins(self) -> tuple[PassOperation, ...]:
-        """Those that made NaN or infinity out of finite numbers."""
+        """Return the operations that turned finite numbers into NaN or infinity."""
         return tuple(operation for operation in self.operations if operation.is_origin)
 
 
@@ -116,8 +117,8 @@ class PassCheck:
 class Curvature:
     """The largest eigenvalue of the loss's Hessian before one step, by power iteration in float64.
 
-    Where it is `preconditioned` the Hessian is divided, from both sides, by the root of what an adaptive optimizer
-    divided that step by.
+    If it is `preconditioned`, the Hessian is divided from both sides by the root of the adaptive optimizer's divisor
+    of that step.
     """
 
     step: int
@@ -128,12 +129,12 @@ class Curvature:
 
 @dataclass(frozen=True, slots=True)
 class CureTrial:
-    """One cure, applied and trained again on every runtime.
+    """One fix, applied in a new training on every runtime.
 
-    `worked` is whether every runtime stayed finite, and together with the reference, for all steps; of a training that
-    broke, also whether they were apart only by an optimizer or loss that TF.js computes otherwise. Where the loss
-    `grew` to many times what it began with, nothing is cured. `losses` are the last ones by runtime; they are of
-    another loss, or of other data, where the cure changes these.
+    `worked` says that every runtime stayed finite, and agreed with the reference, for all steps. If the training had
+    failed, a runtime may also differ by an optimizer or loss that TF.js computes differently. If the loss `grew` to
+    many times its first value, the fix did not work. `losses` are the last ones by runtime; if the fix changes the
+    loss or the data, they cannot be compared.
     """
 
     name: str
@@ -149,10 +150,10 @@ class CureTrial:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a model trained, side by side.
+    """A training on all runtimes.
 
-    The curves are those of native:float32, native:float64 and the candidates; `passes` are of steps that went wrong,
-    `notes` say what the training had to do without.
+    The curves are those of native:float32, native:float64 and the candidates; `passes` are those of steps that failed,
+    `notes` are limitations of the training.
     """
 
     optimizer: str
@@ -168,5 +169,5 @@ class Training:
     notes: tuple[str, ...] = ()
 
     def of(self, runtime: RuntimeId) -> TrainingCurves | None:
-        """The curves of one runtime."""
+        """Return the curves of one runtime."""
         return next((curves for curves in self.curves if curves.runtime == runtime), None)

@@ -1,4 +1,4 @@
-"""Inputs made from the signature: seeded, in range, independent of the batch."""
+"""Inputs generated from the signature: seeded, in range, independent of the batch."""
 
 from __future__ import annotations
 
