@@ -9,13 +9,12 @@ export type Dtype = "float32" | "int32" | "bool" | "complex64";
 export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "predict" | "train" | "gpu" | "transfer";
 
 /**
- * What real kernels gave, as the bits of each float32, for Python to judge.
+ * Results of real kernels, as the bits of each float32, which Python interprets.
  *
- * The kernel is an elementwise product of tensors too large for TF.js to hand to the CPU.
- * `significand` is 2049 x 1 and 16777215 x 1: 12 and 24 significant bits.
- * `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1; `denormals_float16` is
- * 2^-14 x 0.5 and 2^-15 x 1. `limits_float16` is 2051 x 1, which lies between two half floats,
- * and 70000 x 1, which lies above them all.
+ * The kernel is an elementwise product of tensors that are too large for TF.js's CPU forwarding. `significand` is
+ * 2049 x 1 and 16777215 x 1: 12 and 24 significant bits. `denormals_float32` is 2^-126 x 0.5 and 2^-127 x 1;
+ * `denormals_float16` is 2^-14 x 0.5 and 2^-15 x 1. `limits_float16` is 2051 x 1, which lies between two half floats,
+ * and 70000 x 1, which exceeds all of them.
  */
 export interface Probes {
   significand: ReadonlyArray<number>;
@@ -25,7 +24,7 @@ export interface Probes {
 }
 
 /**
- * A tensor as TF.js describes it; null is a dimension that it leaves open.
+ * A tensor as TF.js describes it; null is an open dimension.
  */
 export interface TensorDescription {
   name: string;
@@ -34,7 +33,7 @@ export interface TensorDescription {
 }
 
 /**
- * One execution between points inside of the artifact: from the tensors named `inputs` to those named `outputs`.
+ * One execution between points within the artifact: from the tensors named `inputs` to those named `outputs`.
  */
 export interface Job {
   inputs: ReadonlyArray<string>;
@@ -42,7 +41,7 @@ export interface Job {
 }
 
 /**
- * Why the job of this number gave nothing.
+ * The reason why the job with this number has no result.
  */
 export interface JobFailure {
   job: number;
@@ -50,7 +49,7 @@ export interface JobFailure {
 }
 
 /**
- * What is added to the loss for one weight: l1 times the sum of its magnitudes, l2 times that of its squares.
+ * The penalty for one weight: l1 times the sum of its magnitudes, plus l2 times that of its squares.
  */
 export interface Penalty {
   weight: string;
@@ -71,7 +70,7 @@ export interface Start {
 /**
  * Load the model.json at `url`, which is relative to the page.
  *
- * `cpu_kernels` are those that TF.js's CPU backend is to run instead of the active one; "*" is all.
+ * TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all.
  */
 export interface Load {
   id: number;
@@ -84,9 +83,8 @@ export interface Load {
 /**
  * Fetch the input tensors, run the model, send the output tensors back.
  *
- * `inputs` and `outputs` are the artifact's names in the artifact's order; the fetched
- * safetensors file names its tensors by `inputs`, the one sent back by `outputs`. It is
- * sent as up to `upload_streams` ranges side by side, which is what makes it fast.
+ * `inputs` and `outputs` are the artifact's names in the artifact's order, and the names of tensors in the fetched
+ * file and in the file that is sent back. That is sent as up to `upload_streams` parallel ranges, which is faster.
  */
 export interface Predict {
   id: number;
@@ -101,9 +99,9 @@ export interface Predict {
 /**
  * Fetch tensors, named by points and inputs, then execute jobs on them one after the other.
  *
- * The safetensors file that is sent back names an output ``0/name``, with the number of its
- * job. Without `outputs_url` nothing is sent: the outputs stay in the page under their own
- * names, and what stayed there before is let go. A job that fails does not end the others.
+ * The safetensors file that is sent back names an output ``0/name``, with the number of its job. Without
+ * `outputs_url` nothing is sent: the outputs stay in the page with their own names, and earlier ones are disposed. A
+ * job that fails does not end the others.
  */
 export interface Run {
   id: number;
@@ -115,7 +113,7 @@ export interface Run {
 }
 
 /**
- * Send outputs back, under their names, that stayed in the page, and let go of them there.
+ * Send outputs that stayed in the page, with their names, and dispose them there.
  */
 export interface Take {
   id: number;
@@ -164,11 +162,11 @@ export interface Compile {
 }
 
 /**
- * Train on consecutive batches with TF.js's own trainOnBatch, the data again and again from its start.
+ * Train on consecutive batches with TF.js's own trainOnBatch, repeating the data.
  *
- * With `observe`, each step's gradient before clipping, weights after it and layers' results are sent back as
- * one tensor ``step/0``, ``step/1``, ..., in this order; ``sizes`` are those of the layers' results by step,
- * ``loss`` the losses. Without, the losses alone.
+ * With `observe`, each step's gradient before clipping, weights after it and layers' results are sent back as one
+ * tensor ``step/0``, ``step/1``, ..., in this order; ``sizes`` are those of the layers' results by step, ``loss`` the
+ * losses. Without, only the losses are sent.
  */
 export interface Train {
   id: number;
@@ -181,7 +179,7 @@ export interface Train {
 }
 
 /**
- * The first message: the page is there.
+ * The first message: the page has connected.
  */
 export interface Hello {
   protocol_version: number;
@@ -190,10 +188,10 @@ export interface Hello {
 }
 
 /**
- * The backend runs; what it is.
+ * The backend runs, with this environment.
  *
- * `flags` are those in force, `flags_default` what each would be if none had been set,
- * `flags_unknown` those asked for that nothing loaded here has.
+ * `flags` are the present values, `flags_default` the defaults, `flags_unknown` the requested flags that no loaded
+ * module has.
  */
 export interface Started {
   id: number;
@@ -212,7 +210,7 @@ export interface Started {
 }
 
 /**
- * The model is in the page.
+ * The model is loaded.
  */
 export interface Loaded {
   id: number;
@@ -225,8 +223,8 @@ export interface Loaded {
 /**
  * One batch is computed and its outputs have arrived.
  *
- * Seconds by the page's clock. `tensor_count` is what TF.js holds afterwards: where it
- * grows from batch to batch, something leaks. `cpu_kernels` are those of Load that were used so far.
+ * Seconds are by the page's clock. `tensor_count` is the number of TF.js's tensors afterwards: if it grows from batch
+ * to batch, tensors leak. `cpu_kernels` are those of Load that were used so far.
  */
 export interface Predicted {
   id: number;
@@ -240,7 +238,9 @@ export interface Predicted {
 }
 
 /**
- * The jobs are done, or held outputs sent; `failed` lists the jobs that gave nothing. Seconds as in Predicted.
+ * The jobs have run, or kept outputs were sent; `failed` lists the jobs without results.
+ *
+ * Seconds as in Predicted.
  */
 export interface Ran {
   id: number;
@@ -263,9 +263,9 @@ export interface Compiled {
 }
 
 /**
- * The steps are done. `layers` name those whose results were sent, in the order of their calls; seconds as above.
+ * The steps have run. `layers` name those whose results were sent, in the order of their calls; seconds as above.
  *
- * `compute_s` is the steps with what was kept of each, until everything is read from the backend.
+ * `compute_s` includes reading the kept tensors from the backend.
  */
 export interface Trained {
   id: number;
@@ -277,7 +277,7 @@ export interface Trained {
 }
 
 /**
- * A command failed. `unavailable`: this browser has no such thing; `gpu`: it broke or was lost.
+ * A command failed. `unavailable`: this browser lacks the feature; `gpu`: the GPU failed or was lost.
  */
 export interface Failed {
   id: number;
@@ -288,7 +288,7 @@ export interface Failed {
 }
 
 /**
- * Something that nobody asked for and that ends the runtime.
+ * An event outside of commands, which ends the runtime.
  */
 export interface Event {
   code: "context-lost" | "device-lost" | "gpu-error" | "uncaught";
@@ -297,7 +297,7 @@ export interface Event {
 }
 
 /**
- * The first message of the page that a device opens; `model` is the device's, where the browser tells it.
+ * The first message of the page that a device opens; `model` is the device's, if the browser exposes it.
  */
 export interface Arrived {
   user_agent: string;
@@ -307,7 +307,7 @@ export interface Arrived {
 }
 
 /**
- * What the device is called, and the key that lets its page come back when its connection broke.
+ * The device's name, and the key with which its page reconnects after its connection broke.
  */
 export interface Welcome {
   name: string;
@@ -316,7 +316,7 @@ export interface Welcome {
 }
 
 /**
- * Open the page of a runtime, by its path on this server, in a frame of its own.
+ * Open the page of a runtime, by its path on this server, in a separate frame.
  */
 export interface OpenFrame {
   path: string;
@@ -324,7 +324,7 @@ export interface OpenFrame {
 }
 
 /**
- * Let go of the page of a runtime: it is done with, or what asked for it is gone.
+ * Close the page of a runtime, because it has finished or its run has gone.
  */
 export interface CloseFrame {
   path: string;

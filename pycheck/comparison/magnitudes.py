@@ -55,7 +55,7 @@ class ErrorGrid:
 
 
 def add(a: Rows, b: Rows) -> Rows:
-    """The counts of both together."""
+    """Return the counts of both together."""
     rows: dict[int | None, tuple[int, ...]] = {}
     for row in (*a, *b):
         known = rows.get(row.log2_magnitude, ())

@@ -78,7 +78,7 @@ class Model:
         """
         try:
             return coarsest_float(self._frozen.graph_def)
-        except ConversionError:  # whoever needs the graph itself will say so
+        except ConversionError:  # a stage that needs the graph reports the error
             return None
 
     def in_shapes(self, tensors: Tensors, *, free_samples: bool = False) -> Model:
@@ -105,7 +105,7 @@ class Model:
         """Return the inputs that each output depends on; none without a frozen graph."""
         try:
             return inputs_of_outputs(self._frozen)
-        except ConversionError:  # whoever needs the graph itself will say so
+        except ConversionError:  # a stage that needs the graph reports the error
             return {}
 
     @property
@@ -113,7 +113,7 @@ class Model:
         """Return the integer types of casts within loops and branches before outputs; none without a frozen graph."""
         try:
             return casts_inside(self._frozen)
-        except ConversionError:  # whoever needs the graph itself will say so
+        except ConversionError:  # a stage that needs the graph reports the error
             return {}
 
     @property
@@ -135,7 +135,7 @@ class Model:
         """Return the sizes of the values inside of the model for one sample; of size 1 if unknown."""
         try:
             return activations(self._frozen)
-        except (ConversionError, ValueError):  # whoever needs the graph itself will say so
+        except (ConversionError, ValueError):  # a stage that needs the graph reports the error
             return Activations()
 
     def predict(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
@@ -183,7 +183,7 @@ class Model:
 
         try:
             return input_hints(self._frozen, self.info.signature, self.layer_tensors)
-        except ConversionError:  # whoever needs the graph itself will say so
+        except ConversionError:  # a stage that needs the graph reports the error
             return {}
         except Exception as error:  # TensorFlow may raise any error; the run continues without hints
             self.notes = (*self.notes, f"the expected values of the inputs are unknown: {one_line(error)}")

@@ -59,11 +59,11 @@ _NEVER_RUN = ("Assign", "Random", "Multinomial", "PyFunc", "Print", "WriteFile")
 
 
 def with_sample_axes(function: Any, signature: Signature, *, by_definition: bool) -> Signature:
-    """The signature with `has_sample_axis` decided for every tensor; see the rule above.
+    """Decide `has_sample_axis` for every tensor of a signature; see the rule above.
 
     Args:
         function: The ConcreteFunction that takes the inputs in order and returns a dict by output name.
-        signature: What it takes and gives; its shapes say which sizes are open.
+        signature: Its inputs and outputs; the shapes say which sizes are open.
         by_definition: Whether the first axis of every input is the sample, as in Keras.
     """
     return _Decision(function, signature, by_definition).signature()

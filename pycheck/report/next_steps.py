@@ -10,13 +10,13 @@ from . import cures
 from .view import missing_runtimes
 from .wording import printable
 
-#: More limits than this in one command help nobody.
+#: The most limits in one command.
 _MOST_LIMITS = 3
-#: Sound kernels take up to this many times a limit on unusual hardware; an error beyond is a fault until explained.
+#: Correct kernels use up to this many times a limit on unusual hardware; a larger error counts as a fault.
 _ORDINARY = 10.0
-#: Of an output's largest value: an error beyond is never harmless.
+#: The share of an output's largest value above which an error is never harmless.
 _SMALL_SHARE = 0.01
-#: Findings that explain a drift without naming a fault.
+#: Findings that explain a drift without a fault.
 _NO_FAULTS = frozenset({"own-drift", "accumulated-drift", "quantization-drift"})
 
 
@@ -45,7 +45,7 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
                 line = _with(line, "--atol", f"{tensor}:{limit}")
             steps.append(("allow the error, if it is harmless", line))
     trying = command if "--try-remedies" in command else f"{command} --try-remedies"
-    if cure:  # the last line is the one to follow
+    if cure:  # the last line is the most useful
         steps.append(cure)
     elif paired := _paired(report, command):
         steps.append(("compare with the right pairs", paired))
@@ -65,7 +65,7 @@ def _after_training(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
-    """The same for a live model or arrays."""
+    """Return the next steps for a live model or arrays, as calls."""
     failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.failed)
     steps: list[tuple[str, str]] = []
     if _browser_is_in_doubt(report):
@@ -77,7 +77,7 @@ def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def _browser_is_in_doubt(report: Report) -> bool:
-    """Whether a runtime did not start, or a browser ended: not where it refused what it was given, or was too slow."""
+    """Tell whether a runtime did not start, or a browser ended, except after a rejection or a timeout."""
     for record in report.runtimes:
         never_began = record.status is RuntimeStatus.TIMED_OUT and record.environment is None
         if record.id.kind != "float64" and (record.status is RuntimeStatus.UNAVAILABLE or never_began):
@@ -86,22 +86,22 @@ def _browser_is_in_doubt(report: Report) -> bool:
 
 
 def _paired(report: Report, command: str) -> str:
-    """The command with the options of output-pairing; empty if it takes none, or they are not the same for all."""
+    """Return the command with the options of output-pairing; empty if it takes none, or if runtimes disagree."""
     pairs = [f.evidence["pairs"] for f in report.findings if f.code == "output-pairing" and "pairs" in f.evidence]
-    if len(pairs) != 1 or "--tfjs-model" not in command:  # runtimes may disagree
+    if len(pairs) != 1 or "--tfjs-model" not in command:  # runtimes may suggest different pairs
         return ""
     return f"{command} {shlex.join(word for pair in pairs[0].items() for word in ('--map-output', '='.join(pair)))}"
 
 
 def _broke(report: Report) -> bool:
-    """Whether a runtime started and then failed, which a smaller batch or another conversion may cure."""
+    """Tell whether a runtime started and then failed, for which a smaller batch or a different conversion may help."""
     return any(record.status is RuntimeStatus.FAILED and record.environment for record in report.runtimes)
 
 
 def _is_ordinary(report: Report) -> bool:
-    """Whether all that is wrong is the size of errors, and none is more than backends usually differ by.
+    """Tell whether only sizes of errors fail, none by more than backends usually differ.
 
-    A fault needs a repair, and no tolerance.
+    A fault needs a repair instead of a tolerance.
     """
     failed = [c for c in report.comparisons if c.failed]
     causes = {code for f in report.findings if f.code == "drift" for code in f.explained_by}
@@ -115,7 +115,7 @@ def _is_ordinary(report: Report) -> bool:
 
 
 def _is_small(c: Comparison, *, quantized: bool) -> bool:
-    """Whether an error is a few times its limit and below a hundredth of the output's largest value."""
+    """Tell whether an error is a few times its limit and below a hundredth of the output's largest value."""
     if not c.drifted or c.tolerance is None or c.tolerance.mode == "exact" or c.nonfinite.changed:
         return False
     share = c.share_used or 0.0
@@ -124,7 +124,7 @@ def _is_small(c: Comparison, *, quantized: bool) -> bool:
 
 
 def _limits_that_pass(report: Report) -> dict[str, str]:
-    """The absolute tolerance of each drifted output that would let it pass."""
+    """Return the absolute tolerance of each drifted output that would let it pass."""
     largest: dict[str, float] = {}
     for c in report.comparisons:
         if c.drifted and c.failed and c.max_abs_error:
@@ -137,6 +137,6 @@ def _with(command: str, option: str, value: str) -> str:
 
 
 def _rounded_up(value: float) -> str:
-    """One significant digit, not below the value: ``2e-5``, ``0.02``, ``40``."""
+    """Format one significant digit, not below the value: ``2e-5``, ``0.02``, ``40``."""
     unit = 10.0 ** math.floor(math.log10(value))
     return f"{float(f'{math.ceil(value / unit) * unit:.0e}'):g}".replace("e-0", "e-").replace("e+", "e")

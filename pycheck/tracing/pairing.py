@@ -68,7 +68,7 @@ def _swapped(points: Sequence[Point], pairs: Mapping[str, str], graph_def: Any) 
 
 
 def _layers(layer_tensors: Mapping[str, str]) -> Iterator[str]:
-    """Names of layers, as far as calls of them were seen."""
+    """Yield the names of layers whose calls were recorded."""
     for name in layer_tensors:
         yield from (re.sub(r"[@:]\d+.*", "", part) for part in name.split("/"))
 

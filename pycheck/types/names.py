@@ -123,5 +123,5 @@ UNIT_ROUNDOFF = {"bfloat16": 2.0**-9, "float16": 2.0**-11, "float32": 2.0**-24}
 
 
 def is_exact(dtype: str) -> bool:
-    """Whether values of this type are booleans or whole numbers."""
+    """Tell whether values of this type are booleans or integers."""
     return dtype == "bool" or dtype.lstrip("u").startswith("int")

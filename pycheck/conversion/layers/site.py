@@ -189,7 +189,7 @@ class Site:
         return [compose(self, activation, linear[0])]
 
     def arguments(self, rule: Rule, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, str] | None]:
-        """The tfjs arguments, and the activation that has to follow as layers of its own, if any.
+        """Return the tfjs arguments, and the activation that must follow as separate layers, if any.
 
         Raises:
             RefusedError: an argument does not mean the same in tfjs-layers.

@@ -54,7 +54,7 @@ class PageTrainer:
         self.compute_s = 0.0
 
     async def compile(self, recipe: protocol.PageRecipe, inputs: Tensors, targets: Tensors) -> None:
-        """Send the data, by the artifact's names and in its order, and begin again from the artifact's weights."""
+        """Send the data, by the artifact's names and in its order, and start from the artifact's weights."""
         data = {f"x/{name}": tensors.to_tfjs(name, value)[0] for name, value in inputs.items()}
         data |= {f"y/{name}": tensors.to_tfjs(name, value)[0] for name, value in targets.items()}
 

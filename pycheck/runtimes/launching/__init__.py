@@ -15,7 +15,7 @@ from .finding import find_browser
 from .playwright import PlaywrightLauncher
 from .window import Sessions
 
-#: In the place of an address: a person opens the page.
+#: The value instead of an address if a person opens the page.
 BY_HAND = "by-hand"
 
 

@@ -70,8 +70,8 @@ class Executable:
 class ModelPoints:
     """`native:float64` or `native:float32` at points of an artifact.
 
-    `graph_def` is the model's frozen graph; `inputs` and `tensors` map the artifact's names of its inputs and of
-    its points to tensors of that.
+    `graph_def` is the model's frozen graph; `inputs` and `tensors` map the artifact's names of its inputs and points
+    to tensors of that graph.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class ModelPoints:
         self._executable: Executable | None = None
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Values of points, from values of the inputs. RuntimeFailedError: the model cannot be run like this."""
+        """Compute points from the inputs. RuntimeFailedError: the model cannot run on these."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, feeds, fetches)
 
     def _run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
@@ -106,7 +106,7 @@ class ModelPoints:
         return self._executable.run(feeds, fetches)
 
     async def close(self) -> None:
-        """Free what TensorFlow holds."""
+        """Free the memory of TensorFlow."""
         executable, self._executable = self._executable, None
         if executable:
             executable.close()
