@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -17,6 +17,7 @@ from .results import CheckReport, Report
 from .types import ArtifactInfo
 
 if TYPE_CHECKING:
+    from . import types
     from .checks import Plan
     from .options.settings import (
         CheckKeywords,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         TrainKeywords,
     )
     from .options.values import Options
+    from .workflow.pipeline import Workbench
 
 T = TypeVar("T")
 
@@ -59,10 +61,9 @@ def compare(
         ConversionError: The model cannot be converted.
         RuntimeFailedError: native:float32 failed, so that there is no reference.
     """
-    from .workflow import pipeline
 
     asked = asked_options(options, inputs)
-    return Report.of(_run(pipeline.compare(path_or(model), path_or(inputs), asked)))
+    return _report(lambda bench: bench.compare(path_or(model), path_or(inputs), asked))
 
 
 @accepts("trace")
@@ -84,10 +85,9 @@ def trace(
         What `compare` raises; ArtifactFileError and RuntimeFailedError where the artifact cannot be executed in
         Python.
     """
-    from .workflow import pipeline
 
     asked = asked_options({**options, "trace": True}, inputs)
-    return Report.of(_run(pipeline.trace(path_or(model), path_or(inputs), asked)))
+    return _report(lambda bench: bench.trace(path_or(model), path_or(inputs), asked))
 
 
 @accepts("train")
@@ -111,10 +111,9 @@ def train(
         What `compare` raises for bad input; UsageError for a model, an optimizer or a loss that one side lacks.
     """
     from .training.recipe import asked_recipe
-    from .workflow import pipeline
 
     recipe, asked = asked_recipe(options, asked_options)
-    return Report.of(_run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked)))
+    return _report(lambda bench: bench.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked))
 
 
 @accepts("gradients")
@@ -133,10 +132,9 @@ def gradients(
         model, inputs, targets: As in `train`.
     """
     from .training.recipe import asked_recipe
-    from .workflow import pipeline
 
     recipe, asked = asked_recipe(options, asked_options, gradients_only=True)
-    return Report.of(_run(pipeline.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked)))
+    return _report(lambda bench: bench.train(path_or(model), path_or(inputs), path_or(targets), recipe, asked))
 
 
 @accepts("report")
@@ -261,6 +259,12 @@ def asked_options(given: Mapping[str, Any], inputs: Any = None) -> Options:
 def path_or(value: Any) -> Any:
     """Convert a text to a path; return other values unchanged."""
     return Path(value) if isinstance(value, str | os.PathLike) else value
+
+
+def _report(work: Callable[[Workbench], Coroutine[Any, Any, types.Report]]) -> Report:
+    from .workflow.pipeline import alone
+
+    return Report.of(_run(alone(work)))
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -34,6 +34,7 @@ from .options import (
 if TYPE_CHECKING:
     from ..checks import Plan
     from ..types import CheckReport, Report
+    from ..workflow.pipeline import Workbench
     from .console import Console, Observer
 
 T = TypeVar("T")
@@ -67,20 +68,18 @@ def _root(
 @takes("compare")
 def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Run MODEL in Python and in real browsers on the same inputs, and compare the outputs."""
-    from ..workflow import pipeline
 
     options = build_options(given, inputs)
-    _publish(lambda observe: pipeline.compare(model, inputs, options, observe), reports, screen)
+    _publish(lambda bench, observe: bench.compare(model, inputs, options, observe), reports, screen)
 
 
 @app.command(epilog=examples.TRACE, cls=LongCommand)
 @takes("trace")
 def trace(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Compare, and find the operation in MODEL that introduces a difference, and its cause."""
-    from ..workflow import pipeline
 
     options = build_options({**given, "trace": True}, inputs)
-    _publish(lambda observe: pipeline.trace(model, inputs, options, observe), reports, screen)
+    _publish(lambda bench, observe: bench.trace(model, inputs, options, observe), reports, screen)
 
 
 @app.command()
@@ -163,10 +162,9 @@ def train(
 ) -> None:
     """Train MODEL in Python and in real browsers on the same batches, and compare losses, gradients and weights."""
     from ..training.recipe import asked_recipe
-    from ..workflow import pipeline
 
     recipe, options = asked_recipe(given, build_options)
-    _publish(lambda observe: pipeline.train(model, inputs, targets, recipe, options, observe), reports, screen)
+    _publish(lambda bench, observe: bench.train(model, inputs, targets, recipe, options, observe), reports, screen)
 
 
 @app.command(cls=LongCommand)
@@ -176,10 +174,9 @@ def gradients(
 ) -> None:
     """Compare MODEL's gradients on the first batch, and check each operation's forward and backward pass in Python."""
     from ..training.recipe import asked_recipe
-    from ..workflow import pipeline
 
     recipe, options = asked_recipe(given, build_options, gradients_only=True)
-    _publish(lambda observe: pipeline.train(model, inputs, targets, recipe, options, observe), reports, screen)
+    _publish(lambda bench, observe: bench.train(model, inputs, targets, recipe, options, observe), reports, screen)
 
 
 @app.command("inputs")
@@ -255,11 +252,14 @@ app.add_typer(tools.cache, name="cache")
 app.command(epilog=examples.DEVICES)(tools.devices)
 
 
-def _publish(work: Callable[[Observer], Coroutine[Any, Any, Report]], reports: Reports, screen: Screen) -> NoReturn:
+def _publish(
+    work: Callable[[Workbench, Observer], Coroutine[Any, Any, Report]], reports: Reports, screen: Screen
+) -> NoReturn:
     """Do the work, publish its report, and exit with its exit code."""
+    from ..workflow.pipeline import alone
     from .publishing import destinations, publish
 
     console, outputs = open_console(screen), destinations(reports)
     with console.progress() as observe:
-        report = interrupts.run(work(observe))
+        report = interrupts.run(alone(lambda bench: work(bench, observe)))
     raise typer.Exit(publish(report, outputs, console, github=reports.github))

@@ -14,8 +14,8 @@ from .limits import (
     ToleranceRule,
     auto_tolerance,
     precision_bits,
+    share,
     training_limit,
 )
 from .power import judge_power
-from .shares import share
 from .verdicts import assess, assess_gradient, check_exit_code, decide, decide_check, decide_training, exit_code

@@ -37,7 +37,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from ..errors import UsageError
-from ..types import UNIT_ROUNDOFF, Comparison, Environment, RuntimeId, Tolerance, is_exact
+from ..types import UNIT_ROUNDOFF, Comparison, Environment, LimitUse, RuntimeId, Tolerance, is_exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +211,30 @@ def tolerance_of(comparison: Comparison, options: ToleranceOptions) -> Tolerance
     if limits.elementwise and comparison.finite_count and comparison.outside_count is None:
         raise ValueError(f"{comparison.tensor} of {comparison.candidate} was measured without its rtol and atol")
     return limits.tolerance() or auto_tolerance(comparison)
+
+
+def share(error: float, limit: float) -> float:
+    """Compute the share of a limit that an error uses: 1 is the limit itself.
+
+    Infinity for an error above a limit of 0.
+    """
+    return error / limit if limit else math.inf if error else 0.0
+
+
+def uses(comparison: Comparison, tolerance: Tolerance) -> tuple[LimitUse, ...]:
+    """Compute the share of each limit of an output. Elements under `rtol` have their own limits.
+
+    Their largest share counts.
+    """
+    c, atol = comparison, tolerance.atol if tolerance.mode == "explicit" and not tolerance.rtol else None
+    found = (
+        ("max_abs", c.max_abs_error, tolerance.max_abs if atol is None else atol),
+        ("rms", c.rms_error, tolerance.rms),
+        ("max_ulp", c.max_ulp_error, tolerance.max_ulp),
+        ("rtol", c.element_share, 1.0 if tolerance.rtol else None),
+    )
+    return tuple(
+        LimitUse(of, error, limit, share(error, limit))
+        for of, error, limit in found
+        if error is not None and limit is not None
+    )

@@ -20,8 +20,7 @@ from ..types import (
     VariantFailure,
     Verdict,
 )
-from .limits import ToleranceOptions, tolerance_of
-from .shares import uses
+from .limits import ToleranceOptions, tolerance_of, uses
 
 
 def assess(

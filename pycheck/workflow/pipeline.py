@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ..inputs import from_arrays, open_inputs
 from ..options.replay import command_line
@@ -28,6 +28,8 @@ from .store import PendingRun, open_run, read_outputs, starts
 
 if TYPE_CHECKING:
     from ..training import RecipeText
+
+T = TypeVar("T")
 
 
 class Workbench:
@@ -73,7 +75,12 @@ class Workbench:
                 self._shared.slots.release()
 
     async def compare(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-        """Compare one model, as `pycheck.compare` does."""
+        """Run everything once.
+
+        `model` is a path or a live model; `inputs` is a path, arrays, or None to generate them. Errors: ModelFileError,
+        InputsFileError, ArtifactFileError, UsageError, ConversionError, and RuntimeFailedError if native:float32 itself
+        fails. A candidate that fails is in the report.
+        """
         options = _reproducible("compare", model, inputs, options)
         async with self.opened(model, options, observe, keeps_open=options.trace) as run:
             compared = await run.compare(inputs)
@@ -83,7 +90,11 @@ class Workbench:
             return (await self._with_remedies(run, compared)).report
 
     async def trace(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-        """Trace one model, as `pycheck.trace` does."""
+        """Compare, and trace every point of the artifact on the samples that failed.
+
+        Errors are those of `compare`, and ArtifactFileError and RuntimeFailedError if Python cannot run the artifact.
+        If a runtime fails, its results until then are kept.
+        """
         options = _reproducible("trace", model, inputs, options)
         explorer = options.model_explorer
         for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
@@ -110,7 +121,11 @@ class Workbench:
     async def train(
         self, model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = silent
     ) -> Report:
-        """Train one model, as `pycheck.train` does."""
+        """Train in Python and in the pages on the same batches; report where they diverge, what fails, and why.
+
+        `inputs` and `targets` are paths or arrays. Errors are those of `compare` for invalid input, and UsageError for
+        a model that Python or TF.js cannot train.
+        """
         from ..training import Bench, read_arrays, setup_of, train_run
 
         recipe.check()
@@ -156,37 +171,10 @@ class Workbench:
             yield run
 
 
-async def compare(model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-    """Run everything once.
-
-    `model` is a path or a live model; `inputs` is a path, arrays, or None to generate them. Errors: ModelFileError,
-    InputsFileError, ArtifactFileError, UsageError, ConversionError, and RuntimeFailedError if native:float32 itself
-    fails. A candidate that fails is in the report.
-    """
+async def alone(work: Callable[[Workbench], Awaitable[T]]) -> T:
+    """Do one piece of work in a workbench of its own."""
     async with Workbench() as bench:
-        return await bench.compare(model, inputs, options, observe)
-
-
-async def trace(model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-    """Compare, and trace every point of the artifact on the samples that failed.
-
-    Errors are those of `compare`, and ArtifactFileError and RuntimeFailedError if Python cannot run the artifact. If a
-    runtime fails, its results until then are kept.
-    """
-    async with Workbench() as bench:
-        return await bench.trace(model, inputs, options, observe)
-
-
-async def train(
-    model: Any, inputs: Any, targets: Any, recipe: RecipeText, options: Options, observe: Observer = silent
-) -> Report:
-    """Train in Python and in the pages on the same batches; report where they diverge, what fails, and why.
-
-    `inputs` and `targets` are paths or arrays. Errors are those of `compare` for invalid input, and UsageError for a
-    model that Python or TF.js cannot train.
-    """
-    async with Workbench() as bench:
-        return await bench.train(model, inputs, targets, recipe, options, observe)
+        return await work(bench)
 
 
 def rejudge(folder: Path, options: Options) -> Report:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import RuntimeFailedError
 from ..inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
@@ -36,9 +36,6 @@ from .lengthening import fitting_lengths
 from .python_artifact import PythonArtifact
 from .references import References
 from .store import PendingRun, SavedRun
-
-if TYPE_CHECKING:
-    pass
 
 #: The most bytes of values within the model in native:float64 for one batch, if no batch size is given. About four
 #: values of the largest size exist together, such as the input of a convolution, its result and the activation.

@@ -17,7 +17,7 @@ from pycheck.options.reading import build
 from pycheck.options.replay import command_line
 from pycheck.options.table import OPTIONS
 from pycheck.options.values import Options
-from pycheck.workflow import pipeline
+from pycheck.workflow.pipeline import Workbench
 
 MODEL, INPUTS = Path("a model.keras"), Path("inputs.npy")
 
@@ -66,11 +66,11 @@ def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, O
     """What the command line makes of it."""
     heard: list[tuple[Any, Any, Options]] = []
 
-    def compare(model: Any, inputs: Any, options: Options, observe: object) -> Coroutine[Any, Any, None]:
+    def compare(_: Workbench, model: Any, inputs: Any, options: Options, observe: object) -> Coroutine[Any, Any, None]:
         heard.append((model, inputs, options))
         raise UsageError("enough was heard")
 
-    monkeypatch.setattr(pipeline, "compare", compare)
+    monkeypatch.setattr(Workbench, "compare", compare)
     program, *arguments = shlex.split(line)
     assert (program, cli.run(arguments)) == ("pycheck", 2)
     return heard[0]

@@ -58,7 +58,9 @@ def options(*runtimes: str, **more: Any) -> Options:
 
 
 def compare(model: Path, options: Options, observe: Any = lambda *_: None, inputs: Path | None = None) -> Report:
-    return asyncio.run(pipeline.compare(model, inputs or model.with_name("x.npy"), options, observe))
+    return asyncio.run(
+        pipeline.alone(lambda bench: bench.compare(model, inputs or model.with_name("x.npy"), options, observe))
+    )
 
 
 def status(report: Report) -> dict[str, RuntimeStatus]:
@@ -114,7 +116,9 @@ def test_its_page_says_running_while_it_runs(model: Path, phone: Phone, tmp_path
 
     async def watched() -> Report:
         running = asyncio.ensure_future(
-            pipeline.compare(model, many, options("device:phone:cpu", batch_size=1), lambda *_: None)
+            pipeline.alone(
+                lambda bench: bench.compare(model, many, options("device:phone:cpu", batch_size=1), lambda *_: None)
+            )
         )
         while not running.done():
             seen.append(str(await phone.evaluate(_TEXT)))
@@ -127,7 +131,7 @@ def test_its_page_says_running_while_it_runs(model: Path, phone: Phone, tmp_path
 
 def test_a_trace_holds_several_pages_of_a_device_open(model: Path, phone: Phone) -> None:
     wanted = options("device:phone:cpu", "device:phone:webgl")
-    report = asyncio.run(pipeline.trace(model, model.with_name("x.npy"), wanted))
+    report = asyncio.run(pipeline.alone(lambda bench: bench.trace(model, model.with_name("x.npy"), wanted)))
     assert report.trace is not None
     assert {row["runtime"] for row in report.trace.table()} >= {"device:phone:cpu", "device:phone:webgl"}
 
@@ -143,7 +147,7 @@ def test_the_doctor_says_what_a_device_can_run(phone: Phone, monkeypatch: pytest
 def test_two_runs_at_once_share_a_device(model: Path, phone: Phone) -> None:
     async def both() -> list[Report]:
         wanted = options("device:phone:cpu")
-        runs = [pipeline.compare(model, model.with_name("x.npy"), wanted) for _ in range(2)]
+        runs = [pipeline.alone(lambda bench: bench.compare(model, model.with_name("x.npy"), wanted)) for _ in range(2)]
         return list(await asyncio.gather(*runs))
 
     assert [report.verdict for report in asyncio.run(both())] == ["pass", "pass"]
