@@ -148,10 +148,6 @@ def _keeps_no_infinity(s: Place) -> bool:
     return s.is_half and math.isinf(s.expected) and math.isnan(s.given)
 
 
-def _flushes(s: Place) -> bool:
-    return math.isfinite(s.given) and any(0.0 < abs(v) < _SMALLEST_NORMAL for v in (*s.values, s.expected))
-
-
 def _is_large_integer(s: Place) -> bool:
     dtype = s.comparison.dtype if s.comparison else ""
     large = any(abs(v) > _LARGEST_EXACT_INTEGER for v in (*s.values, s.expected))
@@ -264,7 +260,7 @@ RULES: Sequence[Explanation] = (
     ),
     (
         "denormal-flush",
-        _flushes,
+        lambda s: math.isfinite(s.given) and any(0.0 < abs(v) < _SMALLEST_NORMAL for v in (*s.values, s.expected)),
         "a number below 1.2e-38 is a denormal, which some runtimes flush to 0",
         "Scale the values up, compute with their logarithms, or use an epsilon above 1e-37.",
     ),

@@ -107,10 +107,6 @@ def _all_alike(case: Case, ended: Sequence[RuntimeRecord]) -> list[RuntimeRecord
     return failed if alike and not of_machine else []
 
 
-def _is_of_browser(reason: str) -> bool:
-    return any(words in reason for words in _OF_BROWSERS)
-
-
 def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     """Make one finding of runtimes that all fail with the same message: the artifact has the fault."""
     reason, advice = reason_of(records[0])
@@ -138,7 +134,7 @@ def _advice(case: Case, record: RuntimeRecord, reason: str) -> str:
     if case.is_traced_wrongly:
         return SEE_REFERENCE
     known = next((advice for words, advice in _KNOWN_FAILURES if words in reason), None)
-    if known is None and _is_of_browser(reason):
+    if known is None and any(words in reason for words in _OF_BROWSERS):
         return _BROWSER
     return known or _contradiction(case) or _UNKNOWN
 

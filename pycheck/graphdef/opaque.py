@@ -47,12 +47,8 @@ def opaque_tensors(nodes: Mapping[str, Any], order: Iterable[str]) -> frozenset[
     for name in order:
         node = nodes[name]
         types = output_types(node)
-        passed = node.op in _PASSING and bool(node.input) and _is_opaque(node.input[0], opaque)
+        passed = node.op in _PASSING and bool(node.input) and node.input[0].removesuffix(":0") in opaque
         for index, dtype in enumerate(types):
             if passed or dtype in handles or _FLOWS.get(node.op) == index:
                 opaque.add(name if index == 0 else f"{name}:{index}")
     return frozenset(opaque)
-
-
-def _is_opaque(ref: str, opaque: set[str]) -> bool:
-    return ref.removesuffix(":0") in opaque

@@ -112,10 +112,6 @@ def _pad(numbers: Array, padding: Padding, length: Callable[[int], int]) -> None
 # --- the kinds
 
 
-def _uniform(values: Values, at: _Draw) -> Array:
-    return np.asarray(at.generator.uniform(values.low, values.high, at.places.shape))
-
-
 def _whole(values: Values, at: _Draw) -> Array:
     return np.asarray(at.generator.integers(int(values.low), int(values.high), at.places.shape), np.float64)
 
@@ -197,7 +193,7 @@ _HOW: Mapping[str, Callable[[Values, _Draw], Array]] = {
     "ids": _ids,
     "keys": _keys,
     "whole": _whole,
-    "uniform": _uniform,
+    "uniform": lambda values, at: np.asarray(at.generator.uniform(values.low, values.high, at.places.shape)),
     "normal": _normal,
     "bins": _bins,
     "mask": _mask,

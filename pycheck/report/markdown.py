@@ -151,7 +151,9 @@ def _outputs(report: Report) -> Iterator[str]:
         c for c in _COLUMNS if c[1] not in ("top1", "nonfinite") or any(getattr(r, c[1]) != ABSENT for r in rows)
     ]
     cells = [
-        _cells(row, first, columns) for _, group in groupby(shown, lambda r: r.runtime) for first, row in _marked(group)
+        _cells(row, rank == 0, columns)
+        for _, group in groupby(shown, lambda r: r.runtime)
+        for rank, row in enumerate(group)
     ]
     yield "\n" + _table(["runtime", *(title for title, _ in columns)], cells, 3)
     if any(row.nonfinite != ABSENT for row in rows):
@@ -159,10 +161,6 @@ def _outputs(report: Report) -> Iterator[str]:
     yield from (f"\n{text(line)}" for line in view.excuses(report))
     if len(shown) < len(rows):
         yield f"\n{len(rows) - len(shown)} more rows are in the JSON and HTML reports."
-
-
-def _marked(group: Iterator[Row]) -> Iterator[tuple[bool, Row]]:
-    return ((rank == 0, row) for rank, row in enumerate(group))
 
 
 def _cells(row: Row, first: bool, columns: Sequence[tuple[str, str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,9 +124,5 @@ def _check_classes(targets: Tensors, signature: Signature) -> None:
 
 
 def _whole(inputs: Inputs) -> dict[str, Array]:
-    batches = list(_batches(inputs))
+    batches = [batch.tensors for batch in inputs.batches(1024)]
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-
-
-def _batches(inputs: Inputs) -> Iterator[Tensors]:
-    return (batch.tensors for batch in inputs.batches(1024))

@@ -164,10 +164,6 @@ def _negative(value: Any) -> Any:
     return [-v for v in value] if isinstance(value, list) else -value
 
 
-def _square(site: Site) -> Ref:
-    return site.emit("Multiply", {}, [site.input, site.input], site.output.shape)
-
-
 def _concatenate(site: Site) -> Ref:
     rank = len(site.output.shape)
     axis = getattr(site.layer, "axis", site.call.kwargs.get("axis"))
@@ -263,7 +259,7 @@ _HANDLERS: dict[str, Callable[[Site], Ref]] = {
     "ReLU": _relu_operation,
     "Reshape": _reshape,
     "Softmax": _softmax,
-    "Square": _square,
+    "Square": lambda site: site.emit("Multiply", {}, [site.input, site.input], site.output.shape),
     "Squeeze": _same_size,
     "Subtract": _subtract,
     "Transpose": _transpose,
