@@ -7,10 +7,9 @@ import json
 import mmap
 import struct
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..artifact.json_file import read_json
 from ..errors import ArtifactFileError, ModelFileError
@@ -28,7 +27,6 @@ _SAVE_WHOLE = "Save the whole model: model.save('model.keras')"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version and padding of an HDF5 global heap
 _ZIP_MAGIC = b"PK\x03\x04"
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +257,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _hash_file(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        for chunk in _chunks(file):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hash_artifact(path: Path) -> str:
@@ -285,8 +280,3 @@ def _hash_folder(path: Path) -> str:
         name = file.relative_to(path).as_posix().encode()
         digest.update(len(name).to_bytes(8, "big") + name + bytes.fromhex(_hash_file(file)))
     return digest.hexdigest()
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK_BYTES):
-        yield chunk
