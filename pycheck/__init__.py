@@ -78,7 +78,7 @@ __all__ = [
 _HOMES = ("errors", "results", "types", "api", "session")
 
 
-if not TYPE_CHECKING:  # to whom it would say that every name is there
+if not TYPE_CHECKING:  # for a type checker, every name would exist
 
     def __getattr__(name: str) -> Any:
         if name in __all__:

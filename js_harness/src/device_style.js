@@ -1,4 +1,4 @@
-// How the page of a device looks, on a phone first. The page's policy forbids style sheets by address and in the
+// The style of a device's page, made for phones first. The page's policy forbids style sheets by address and in the
 // document; one that a script makes is the script's.
 
 const CSS = `

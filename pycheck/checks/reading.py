@@ -131,7 +131,7 @@ class _Reader:
                 )
             seen[model.name] = model
 
-    # --- what judges
+    # --- tolerances, budgets, severities, known divergences
 
     def _tolerances(self) -> Iterator[ToleranceEntry]:
         for at, values in self._typed_entries("tolerances"):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Observer = Callable[[str, str, int, int], None]
 CheckObserver = Callable[[str, str, str, int, int], None]
 
-#: How a runtime's work ends; "done" and "failed" without a runtime are of the whole variant.
+#: The last steps of a runtime; "done" and "failed" without a runtime are those of the whole variant.
 _ENDS = ("ok", "unavailable", "failed", "timed_out")
 
 

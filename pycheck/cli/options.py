@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..options.values import Options
     from .console import Console
 
-#: What was given of the table's options, by name; the rest is left out.
+#: The given options of the table, by name; other options are left out.
 Given = dict[str, Any]
 
 JsonPath = Annotated[

@@ -32,7 +32,7 @@ _OF_SOURCE = "error if an output of that runtime fails, otherwise warning"
 _OF_CAUSE = "warning if an output fails or is not finite, otherwise info"
 
 CODES: Mapping[str, Code] = {
-    # The runtimes themselves.
+    # Runtimes.
     "runtime-unavailable": Code("a runtime could not be started", "error; warning for native:float64"),
     "runtime-failed": Code("a runtime started and then failed", "error; warning for native:float64"),
     "runtime-timed-out": Code("a runtime timed out", "error"),
@@ -47,7 +47,7 @@ CODES: Mapping[str, Code] = {
     "training-mode": Code("a layer is called with training=True", _WARNING),
     "software-renderer": Code("a GPU backend ran on a software renderer", _INFO),
     "cpu-forwarded": Code("the inputs are so small that TF.js computes on the CPU instead of the GPU", _INFO),
-    # What goes in.
+    # Inputs and weights.
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),
     "ids-out-of-table": Code("an input holds an index that is outside the table", _OF_CAUSE),
     "cast-out-of-range": Code("numbers are cast to an integer type that cannot hold them", _OF_CAUSE),
@@ -71,7 +71,7 @@ CODES: Mapping[str, Code] = {
     "noise-floor-high": Code("roundoff of float32 exceeds 1 % of the output in Python itself", _WARNING),
     "top1-flip": Code("the top-1 class changed", _WARNING),
     "argmax-tie": Code("the top-1 class changed between near ties", _INFO),
-    # What the comparison cannot see.
+    # Faults that the comparison cannot notice.
     "weak-comparison": Code("the comparison would notice fewer than half of small faults", _WARNING),
     "blind-inputs": Code(
         "the inputs do not reach a layer, rows of a table, or channels of a ReLU",
@@ -100,7 +100,7 @@ CODES: Mapping[str, Code] = {
         f"{_WARNING}; for an operation {_OF_SOURCE}",
         trace=True,
     ),
-    # What the configuration of a check and the baseline ask for.
+    # Checks and the baseline.
     "budget-exceeded": Code("a budget of the configuration is exceeded", _ERROR, check=True),
     "baseline-worse": Code("an output is worse than in the baseline", _ERROR, check=True),
     "baseline-better": Code("an output is better than in the baseline", _INFO, check=True),

@@ -41,7 +41,7 @@ class Effects:
         try:
             moved = await self._reference.run({**self._feeds, point: value}, list(dict.fromkeys(self._names.values())))
         except PycheckError:
-            return None  # what the wrong value leads to has no result in Python
+            return None  # Python cannot run with the wrong value
         return largest_effect(
             {output: compare(output, moved[name], self._outputs[output]) for output, name in self._names.items()}
         )

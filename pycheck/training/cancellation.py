@@ -19,7 +19,7 @@ from .native import NativeTrainer
 
 #: A sum is 0 if it is so many times smaller than the sum of magnitudes: float64 leaves about 1e-16 times that sum.
 _CANCELLED = 2.0**-30
-#: Gradients that are so many times smaller than the largest one are looked at.
+#: Gradients that are so many times smaller than the largest one are checked.
 _SMALL = 1e-5
 #: Operations whose result holds the elements of their first input.
 _PASSING = frozenset({"Identity", "Reshape", "Squeeze", "ExpandDims", "Transpose", "Neg"})
