@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import PycheckError
+from ..runtimes.native.artifact import ArtifactRuntime
 from ..types import Array, Comparison, Effect, PointResult, TracePoint
 from .asking import Asker
-from .expecting import Reference
 from .measuring import Expected
 
 #: The effects of so many sources of a runtime are measured, the largest errors first: each takes a run in Python.
@@ -24,7 +24,7 @@ class Effects:
 
     def __init__(
         self,
-        reference: Reference,
+        reference: ArtifactRuntime,
         feeds: Mapping[str, Array],
         names: Mapping[str, str],
         outputs: Mapping[str, Expected],

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
+from ..runtimes.native.artifact import ArtifactRuntime
 from ..types import HANDING_ON, Array, TracePoint
 from . import causes, groups
 from .measuring import Expected, described
-
-
-class Reference(Protocol):
-    """The artifact in Python: `artifact:float32` or `artifact:float64`."""
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """Return the artifact's points, in topological order."""
-
-    async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
-        """Compute the values of points from `feeds` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +51,8 @@ class Expectations:
 
     def __init__(
         self,
-        single: Reference,
-        double: Reference | None,
+        single: ArtifactRuntime,
+        double: ArtifactRuntime | None,
         feeds: Mapping[str, Array],
         *,
         skipped: Collection[str],

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
+from ..runtimes.native.artifact import ArtifactRuntime
 from ..tensors import parts
 from ..types import Array
-from .expecting import Reference, first_line
+from .expecting import first_line
 from .selecting import called_again
 
 _AT_ONCE = 24
@@ -40,7 +41,7 @@ class Probed:
 
 
 async def probe(
-    single: Reference, feeds: Mapping[str, Array], points: Sequence[Point], *, samples: int, is_graph: bool
+    single: ArtifactRuntime, feeds: Mapping[str, Array], points: Sequence[Point], *, samples: int, is_graph: bool
 ) -> Probed:
     """Run these points once on `feeds`, which are the artifact's inputs for so many samples."""
     skipped = {} if is_graph else called_again(single.points)
@@ -56,7 +57,7 @@ async def probe(
 
 
 async def _values(
-    single: Reference, feeds: Mapping[str, Array], names: Sequence[str], skipped: dict[str, str]
+    single: ArtifactRuntime, feeds: Mapping[str, Array], names: Sequence[str], skipped: dict[str, str]
 ) -> dict[str, Array]:
     """Return the values that can be fetched; after an error, fetch each alone to find the points that fail."""
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
+from ..runtimes.native.artifact import ArtifactRuntime
 from ..system.together import together
 from ..types import (
     ARTIFACT_FLOAT32,
@@ -26,7 +27,7 @@ from ..types import (
 from . import causes, groups
 from .asking import Asker, Candidate, Measured
 from .effects import Effects, worth_measuring
-from .expecting import Expectations, InFloat32, Reference, Work
+from .expecting import Expectations, InFloat32, Work
 from .measuring import in_samples, located, renumbered, role
 from .probing import Probed
 
@@ -50,8 +51,8 @@ class Tracer:
 
     def __init__(
         self,
-        single: Reference,
-        double: Reference | None,
+        single: ArtifactRuntime,
+        double: ArtifactRuntime | None,
         candidates: Sequence[Candidate],
         feeds: Mapping[str, Array],
         *,

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from .activations import same_in_tfjs
-from .target import Ref, RefusedError, Shape
+from .target import Ref, RefusedError
 
-
-class Site(Protocol):
-    """One call of a Keras layer that becomes calls of tfjs layers, as far as these functions need it."""
-
-    def emit(
-        self,
-        class_name: str,
-        config: Mapping[str, Any],
-        inputs: Sequence[Ref],
-        shape: Shape,
-        *,
-        part: str = "",
-        dtype: str = "float32",
-    ) -> Ref:
-        """Call one tfjs layer with one output."""
-
-    def note(self, text: str) -> None:
-        """Record how the layer was rewritten."""
+if TYPE_CHECKING:  # which composes activations with these functions
+    from .site import Site
 
 
 def activate(site: Site, name: str, x: Ref, part: str = "") -> Ref:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ... import protocol, tensors
 from ...errors import InputError, InputsFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
@@ -17,8 +17,11 @@ from ...types import Array, ArtifactInfo, RuntimeId, Tensors
 from ..base import Runtime
 from ..launching import Browser, ConsoleLine
 from . import proof
-from .server import Harness, Server, artifact_files
+from .server import artifact_files
 from .session import Session
+
+if TYPE_CHECKING:
+    from .host import BrowserHost
 
 #: The number of parallel ranges of one upload; benchmarks/transfer.py found it best.
 _UPLOAD_STREAMS = 4
@@ -33,17 +36,6 @@ PointJob = tuple[tuple[str, ...], tuple[str, ...]]
 _Reply = TypeVar("_Reply", bound=protocol.Reply)
 
 
-class Host(Protocol):
-    """The resources that the runtimes of a browser share."""
-
-    timeout_s: float
-    harness: Harness
-    server: Server
-
-    async def browser(self, kind: str) -> Browser:
-        """Return the running browser for a kind of runtime."""
-
-
 class BrowserRuntime(Runtime):
     """One backend of TF.js in a new page, with one model.
 
@@ -54,7 +46,7 @@ class BrowserRuntime(Runtime):
 
     def __init__(
         self,
-        host: Host,
+        host: BrowserHost,
         id: RuntimeId,
         artifact: Awaitable[ArtifactInfo] | None,
         flags: Mapping[str, FlagValue],
