@@ -5,42 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from ..artifact import Point
 from ..errors import InputError, RuntimeFailedError, RuntimeTimeoutError
 from ..gate import precision_bits
+from ..runtimes.browser.page import BrowserRuntime, PointJob
 from ..tensors import parts
-from ..types import Array, Comparison, Environment, NanPolicy, RuntimeId
+from ..types import Array, Comparison, NanPolicy
 from .expecting import Work, first_line
 from .groups import Segment
 from .measuring import LARGEST_HALF, Expected, compare_point
 
 Outcome = dict[str, Array] | RuntimeFailedError | InputError
-
-
-class Candidate(Protocol):
-    """A runtime that returns the values of points; see `BrowserRuntime`."""
-
-    id: RuntimeId
-    environment: Environment
-
-    @property
-    def is_alive(self) -> bool:
-        """Tell whether the runtime can run again after an error."""
-
-    async def run_jobs(
-        self, feeds: Mapping[str, Array], jobs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
-    ) -> list[Outcome]:
-        """Run parts of the artifact, each from names of `feeds` to names; return the values or the error of each."""
-
-    async def hold(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> None:
-        """Run the whole model once, and keep the values until they are taken or until the next run."""
-
-    async def take(self, names: Sequence[str]) -> dict[str, Array]:
-        """Return values that are kept, and drop them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +33,24 @@ class Measured:
 class Asker:
     """One runtime in a trace. It measures group by group, in order; `over` is the error that ended the runtime.
 
-    `feeds` are the artifact's inputs. `outputs` keeps the values of the points in `wanted`.
+    The runtime computes only while it has one of the `slots`, which are the cores of the machine. `feeds` are the
+    artifact's inputs. `outputs` keeps the values of the points in `wanted`.
     """
 
     def __init__(
-        self, candidate: Candidate, feeds: Mapping[str, Array], nan: NanPolicy, wanted: Collection[str]
+        self,
+        candidate: BrowserRuntime,
+        slots: asyncio.Semaphore,
+        feeds: Mapping[str, Array],
+        nan: NanPolicy,
+        wanted: Collection[str],
     ) -> None:
         self.id = candidate.id
         self.over: RuntimeFailedError | None = None
         self.outputs: dict[str, Array] = {}
         self._wanted = wanted
         self._candidate = candidate
+        self._slots = slots
         self._feeds = feeds
         self._nan = nan
         self._bits = precision_bits(candidate.id, candidate.environment)
@@ -76,7 +61,8 @@ class Asker:
         self._holds = False
         if self.over is None:
             try:
-                await self._candidate.hold(self._feeds, segment.names)
+                async with self._slots:
+                    await self._candidate.hold(self._feeds, segment.names)
                 self._holds = True
             except RuntimeFailedError as error:  # an operation cannot run; its group finds out which one
                 if self._is_over(error):
@@ -123,11 +109,12 @@ class Asker:
         """Return the values of these points in the whole run; add points that TF.js cannot return to `failed`."""
         if self._holds:
             try:
-                return await self._candidate.take(names)
+                async with self._slots:
+                    return await self._candidate.take(names)
             except RuntimeFailedError as error:  # one of them may be of a dtype that is not compared
                 if self._is_over(error):
                     raise
-        (outcome,) = await self._candidate.run_jobs(self._feeds, [(tuple(self._feeds), tuple(names))])
+        (outcome,) = await self._run(self._feeds, [(tuple(self._feeds), tuple(names))])
         if isinstance(outcome, dict):
             return outcome
         if len(names) == 1:
@@ -147,7 +134,7 @@ class Asker:
                 else:
                     points.append(point)
         feeds = {name: work.operands[name] for point in points for name in point.inputs}
-        outcomes = await self._candidate.run_jobs(feeds, [(point.inputs, (point.name,)) for point in points])
+        outcomes = await self._run(feeds, [(point.inputs, (point.name,)) for point in points])
         values: dict[str, Array] = {}
         for point, outcome in zip(points, outcomes, strict=True):
             if isinstance(outcome, dict):
@@ -177,7 +164,7 @@ class Asker:
         if self.over is not None:
             return None
         try:
-            (outcome,) = await self._candidate.run_jobs(feeds, [(tuple(feeds), (point.name,))])
+            (outcome,) = await self._run(feeds, [(tuple(feeds), (point.name,))])
         except RuntimeFailedError as error:
             if self._is_over(error):
                 self.over = error
@@ -187,6 +174,11 @@ class Asker:
     def compare(self, name: str, value: Array, expected: Expected) -> Comparison:
         """Compare a value of this runtime with the expected one, and judge it."""
         return compare_point(name, value, expected, self.id, precision_bits=self._bits, nan=self._nan)
+
+    async def _run(self, feeds: Mapping[str, Array], jobs: Sequence[PointJob]) -> list[Outcome]:
+        """Run parts of the artifact, each from names of `feeds` to names; return the values or the error of each."""
+        async with self._slots:
+            return await self._candidate.run_jobs(feeds, jobs)
 
     def _is_over(self, error: RuntimeFailedError) -> bool:
         """Tell whether an error ended the runtime; a single failed operation does not."""

@@ -17,7 +17,7 @@ from ..errors import RuntimeFailedError
 from ..gate import assess, decide
 from ..options.values import Options
 from ..runtimes.base import status_of
-from ..runtimes.browser.page import BrowserRuntime, PointJob
+from ..runtimes.browser.page import BrowserRuntime
 from ..tensors import parts
 from ..types import (
     ARTIFACT_FLOAT64,
@@ -34,7 +34,6 @@ from ..types import (
     Trace,
 )
 from . import selecting
-from .asking import Outcome
 from .expecting import InFloat32
 from .groups import fitting, usual_memory
 from .model_side import with_points_of
@@ -101,8 +100,9 @@ async def trace_run(
     tracer = Tracer(
         single,
         double,
-        [_Taken(candidate, slots) for candidate in candidates],
+        candidates,
         _fed(artifact, inputs),
+        slots=slots,
         samples=inputs.samples,
         is_graph=is_graph,
         memory_bytes=memory,
@@ -201,32 +201,6 @@ def _own_records(report: Report, references: TraceReferences) -> list[RuntimeRec
         records.append(RuntimeRecord(ARTIFACT_FLOAT64, RuntimeStatus.FAILED, None, {}, error))
     known = {record.id for record in report.runtimes}
     return [record for record in records if record.id not in known]
-
-
-class _Taken:
-    """A runtime that computes only while it has one of the machine's cores."""
-
-    def __init__(self, runtime: BrowserRuntime, slots: asyncio.Semaphore) -> None:
-        self.id = runtime.id
-        self.environment = runtime.environment
-        self._runtime = runtime
-        self._slots = slots
-
-    @property
-    def is_alive(self) -> bool:
-        return self._runtime.is_alive
-
-    async def run_jobs(self, feeds: Tensors, jobs: Sequence[PointJob]) -> list[Outcome]:
-        async with self._slots:
-            return await self._runtime.run_jobs(feeds, jobs)
-
-    async def hold(self, feeds: Tensors, fetches: Sequence[str]) -> None:
-        async with self._slots:
-            await self._runtime.hold(feeds, fetches)
-
-    async def take(self, names: Sequence[str]) -> dict[str, Array]:
-        async with self._slots:
-            return await self._runtime.take(names)
 
 
 def _with_conversion(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
+from ..runtimes.browser.page import BrowserRuntime
 from ..runtimes.native.artifact import ArtifactRuntime
 from ..system.together import together
 from ..types import (
@@ -25,7 +26,7 @@ from ..types import (
     TracePoint,
 )
 from . import causes, groups
-from .asking import Asker, Candidate, Measured
+from .asking import Asker, Measured
 from .effects import Effects, worth_measuring
 from .expecting import Expectations, InFloat32, Work
 from .measuring import in_samples, located, renumbered, role
@@ -53,9 +54,10 @@ class Tracer:
         self,
         single: ArtifactRuntime,
         double: ArtifactRuntime | None,
-        candidates: Sequence[Candidate],
+        candidates: Sequence[BrowserRuntime],
         feeds: Mapping[str, Array],
         *,
+        slots: asyncio.Semaphore,
         samples: Sequence[int],
         is_graph: bool,
         memory_bytes: int,
@@ -67,6 +69,7 @@ class Tracer:
         self._single = single
         self._double = double
         self._candidates = candidates
+        self._slots = slots
         self._askers: list[Asker] = []
         self._nan = nan
         self._feeds = feeds
@@ -85,7 +88,7 @@ class Tracer:
         its results until then are kept.
         """
         wanted = set(outputs.values())
-        self._askers = [Asker(candidate, self._feeds, self._nan, wanted) for candidate in self._candidates]
+        self._askers = [Asker(page, self._slots, self._feeds, self._nan, wanted) for page in self._candidates]
         self._skipped |= probed.skipped
         python = Expectations(
             self._single,

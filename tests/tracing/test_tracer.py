@@ -91,7 +91,7 @@ def trace(
     async def work() -> Traced:
         single, double = (Python(dtype, kernels, points) for dtype in ("float32", "float64"))
         tracer = Tracer(
-            single, double, pages, {"x": X}, samples=range(4), is_graph=False,
+            single, double, pages, {"x": X}, slots=asyncio.Semaphore(2), samples=range(4), is_graph=False,
             memory_bytes=memory_bytes, nan=NanPolicy.FAIL, advance=lambda *_: None,
         )  # fmt: skip
         async with asyncio.timeout(60):
