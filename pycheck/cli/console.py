@@ -210,8 +210,8 @@ def _inputs(report: Report) -> str:
         return "without inputs"
     origin = f"of {inputs.path}" if inputs.path else "that were generated"
     if not signature.has_samples:
-        return f"with one {'' if inputs.path else 'generated '}value of each "
-        f"input{f' of {inputs.path}' if inputs.path else ''}"
+        generated, of = ("", f" of {inputs.path}") if inputs.path else ("generated ", "")
+        return f"with one {generated}value of each input{of}"
     return f"with {inputs.sample_count:,} sample{'' if inputs.sample_count == 1 else 's'} {origin}"
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from pycheck.cli import main as cli
 from pycheck.errors import UsageError
 from pycheck.setup import doctor
 from pycheck.system.cache import Cache
-from pycheck.types import Array, RuntimeId
+from pycheck.types import Array, RuntimeId, Signature, TensorSpec
+from pycheck.workflow.converting import Converted
 
 from ..fake_runtimes import Fault
 from ..fakes import Fakes, dense
@@ -561,3 +563,18 @@ def test_the_schema_of_the_configuration_has_every_setting_that_a_file_may_have(
         entry.get("description") or name in ("models", "severity") or "items" in entry or "properties" in entry
         for name, entry in properties.items()
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [(None, "with one generated value of each input:"), ("x.npy", "with one value of each input of x.npy:")],
+)
+def test_an_artifact_without_samples_is_verified_on_one_value_of_each_input(
+    path: str | None, told: str, fakes: Fakes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    report = pycheck.compare(dense(), runtimes=["chromium:cpu"])
+    assert report.artifact is not None
+    whole = Signature((TensorSpec("x", "float32", (4,), has_sample_axis=False),), report.model.signature.outputs)
+    report = replace(report, model=replace(report.model, signature=whole), inputs=replace(report.inputs, path=path))
+    console.Console(no_color=True).artifact(Converted(report.artifact, report))
+    assert f"verified on chromium:cpu, {told}" in capfd.readouterr().out
