@@ -118,7 +118,7 @@ class Penalty:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class PageRecipe:
-    """How TF.js is to train, in its own words.
+    """The training recipe in the terms of TF.js.
 
     `settings` are Keras's names of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's
     name, or "formula" with a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen`, by the

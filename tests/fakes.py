@@ -18,11 +18,10 @@ from pycheck.conversion.writing import write_model_json
 from pycheck.errors import ConversionError
 from pycheck.model.kind import KERAS_OBJECT, ModelSource
 from pycheck.runtimes.base import Runtime
+from pycheck.runtimes.fake import LIBRARY, SOUND, FakeArtifact, FakeHost, FakeModel, FakeReference, Fault, Step
 from pycheck.types import Array, ArtifactInfo, ModelInfo, RuntimeId, Signature, TensorSpec
 from pycheck.workflow.lazy_model import Source
 from pycheck.workflow.pipeline import Workbench
-
-from .fake_runtimes import LIBRARY, SOUND, FakeArtifact, FakeHost, FakeModel, FakeReference, Fault, Step
 
 #: In the artifact's folder: which model it was made from.
 _MADE_FROM = "made_from.txt"

@@ -8,9 +8,9 @@ import pytest
 import pycheck
 from pycheck.errors import RuntimeFailedError, RuntimeUnavailableError
 from pycheck.options.table import OPTIONS
+from pycheck.runtimes.fake import Fault, drifting, giving
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Report, RuntimeStatus, Verdict
 
-from .fake_runtimes import Fault, drifting, giving
 from .fakes import Fakes, dense
 
 WEBGL = "chromium:webgl"

@@ -153,7 +153,7 @@ def ensure_browsers(report: Callable[[str], None]) -> Mapping[str, FoundBrowser]
 
 
 def _mend(problem_now: Callable[[], str], steps: Iterable[Step], report: Callable[[str], None]) -> str:
-    """Run one step after the other until there is no problem; return the remaining problem, or None."""
+    """Run one step after the other until there is no problem; return the remaining problem; empty if none."""
     problem = problem_now()
     if problem:
         report(problem)
@@ -225,7 +225,7 @@ def _is_ubuntu() -> bool:
 
 
 def _take(step: Step) -> str:
-    """Run the step's commands; return the error, or None."""
+    """Run the step's commands; return the error; empty if none."""
     prefix = _root_prefix() if step.as_root else ()
     if prefix is None:
         return "this needs root, but sudo is not installed or asks for a password"

@@ -38,7 +38,7 @@ class Workbench:
     An asynchronous context manager. A browser starts when the first run needs it and ends with the workbench.
     """
 
-    #: The factories of both sides of a run. Tests of judging and reporting replace them by fake ones.
+    #: The factories of both sides of a run. Tests of judging and reporting replace them by runtimes/fake.py.
     make_source: ClassVar[Callable[..., Source]] = Source
     make_host: ClassVar[Callable[..., BrowserHost]] = BrowserHost
 

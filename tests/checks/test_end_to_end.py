@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pycheck.runtimes.fake import Fault, drifting, giving
+
 from ..conftest import Cli
-from ..fake_runtimes import Fault, drifting, giving
 from ..fakes import Fakes, dense
 
 #: The same with another bias.

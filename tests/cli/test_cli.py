@@ -21,12 +21,12 @@ from pycheck import api
 from pycheck.cli import console
 from pycheck.cli import main as cli
 from pycheck.errors import UsageError
+from pycheck.runtimes.fake import Fault
 from pycheck.setup import doctor
 from pycheck.system.cache import Cache
 from pycheck.types import Array, RuntimeId, Signature, TensorSpec
 from pycheck.workflow.converting import Converted
 
-from ..fake_runtimes import Fault
 from ..fakes import Fakes, dense
 
 ROOT = Path(__file__).parents[2]

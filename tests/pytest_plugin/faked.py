@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from pycheck.errors import RuntimeUnavailableError
+from pycheck.runtimes.fake import SOUND, Fault, drifting, giving
 from pycheck.types import Array
 from pycheck.workflow.pipeline import Workbench
 
-from ..fake_runtimes import SOUND, Fault, drifting, giving
 from ..fakes import Fakes, dense, faking
 
 #: The output of each model, by its name.

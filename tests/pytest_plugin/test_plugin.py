@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ..fake_runtimes import drifting
+from pycheck.runtimes.fake import drifting
+
 from ..fakes import Fakes
 from .conftest import Suite
 

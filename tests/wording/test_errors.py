@@ -31,6 +31,7 @@ from pycheck.options.reading import build
 from pycheck.protocol import Failed
 from pycheck.report import pages
 from pycheck.runtimes.browser import proof
+from pycheck.runtimes.fake import Fault
 from pycheck.runtimes.launching import finding
 from pycheck.setup import releases
 from pycheck.system import folders, installed
@@ -40,7 +41,6 @@ from pycheck.types import RuntimeId, Signature, TensorSpec
 from pycheck.workflow import devices, store
 
 from ..conftest import Cli
-from ..fake_runtimes import Fault
 from ..fakes import Fakes
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pycheck.errors import RuntimeFailedError
+from pycheck.runtimes.fake import Fault, drifting, giving
 
 from ..conftest import Cli
-from ..fake_runtimes import Fault, drifting, giving
 from ..fakes import Fakes, chain
 
 TRACED = ("--runtime", "chromium:cpu", "--runtime", "chromium:webgl")

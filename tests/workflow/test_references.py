@@ -14,11 +14,10 @@ import pytest
 from pycheck.errors import ConversionError
 from pycheck.inputs import from_arrays
 from pycheck.runtimes.base import Runtime
+from pycheck.runtimes.fake import FakeModel, FakeReference, Step
 from pycheck.system.cache import Cache, Pending
 from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, Signature, Tensors, TensorSpec
 from pycheck.workflow.references import References
-
-from ..fake_runtimes import FakeModel, FakeReference, Step
 
 SIGNATURE = Signature((TensorSpec("x", "float32", (None, 3)),), (TensorSpec("y", "float32", (None, 3)),))
 

@@ -33,7 +33,7 @@ class Only:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one Keras class becomes the tfjs-layers class `target`.
+    """The rule by which one Keras class becomes the tfjs-layers class `target`.
 
     Attributes:
         passed: Arguments with the same name and meaning.

@@ -46,7 +46,7 @@ _SANDBOX = re.compile(r"bwrap|bubblewrap|xdg-dbus-proxy|sandbox|namespace", re.I
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to run one engine's browser: `command(path, folder, options, sandbox)`, to which the address is added.
+    """The command that runs one engine's browser: `command(path, folder, options, sandbox)`, and then the address.
 
     `sandboxes` are tried in turn: whether to request the browser's own sandbox, None if the browser decides.
     """

@@ -14,15 +14,15 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from pycheck.artifact import Point
-from pycheck.errors import InputError, RuntimeFailedError
-from pycheck.protocol import FlagValue
-from pycheck.runtimes.base import Runtime
-from pycheck.runtimes.browser import proof
-from pycheck.runtimes.browser.host import BrowserHost
-from pycheck.runtimes.browser.page import BrowserRuntime, PointJob
-from pycheck.runtimes.native.artifact import ArtifactRuntime
-from pycheck.types import Array, ArtifactInfo, Environment, RuntimeId, Signature, Tensors
+from ..artifact import Point
+from ..errors import InputError, RuntimeFailedError
+from ..protocol import FlagValue
+from ..types import Array, ArtifactInfo, Environment, RuntimeId, Signature, Tensors
+from .base import Runtime
+from .browser import proof
+from .browser.host import BrowserHost
+from .browser.page import BrowserRuntime, PointJob
+from .native.artifact import ArtifactRuntime
 
 LIBRARY = "fake 1"
 
