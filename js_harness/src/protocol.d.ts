@@ -130,7 +130,7 @@ export interface Take {
  * `seen_elements`, every so many-th is sent back in each step; layers' results are, where they all together have at
  * most `activation_elements`. The initial weights are sent to `outputs_url`, named by their index.
  *
- * How TF.js is to train, in its own words.
+ * The training recipe in the terms of TF.js.
  *
  * `settings` are Keras's names of an optimizer's arguments; without `epsilon` it takes TF.js's own. `loss` is TF.js's
  * name, or "formula" with a `program` for pycheck/training/formula.py's stack. Weights that are in `frozen`, by the

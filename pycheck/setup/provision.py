@@ -247,7 +247,7 @@ def _root_prefix() -> Sequence[str] | None:
 
 
 def _run(command: Sequence[str], timeout_s: float) -> str:
-    """Run without output; return None on success, else one line about the error."""
+    """Run without output; return one line about the error, empty on success."""
     try:
         process = subprocess.Popen(
             command,
