@@ -120,9 +120,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(gone)]
 
 
+def more(*cases: Any) -> list[Any]:
+    """Parameters of a test that are more of a kind: they run with `--exhaustive`. A tuple has several parameters."""
+    return [pytest.param(*(c if isinstance(c, tuple) else (c,)), marks=pytest.mark.exhaustive) for c in cases]
+
+
 @pytest.fixture
-def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Runs one command line, word by word, in this process, where TensorFlow is imported already."""
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cli:
+    """Runs one command line, word by word, in this process, where TensorFlow is imported already.
+
+    A real test gets the browsers that all tests share, unless it looks at the temporary files of a browser of its own.
+    """
+    if request.node.get_closest_marker("real") and "temporary" not in request.fixturenames:
+        from pycheck.workflow import pipeline
+
+        from .shared import through_session
+
+        for name in ("compare", "trace", "train"):
+            monkeypatch.setattr(pipeline, name, through_session(name))
 
     def run(*arguments: object) -> Said:
         from pycheck.cli import main as cli

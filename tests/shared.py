@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
 from pycheck import Session
 
 session = Session()
+
+
+def through_session(name: str) -> Callable[..., Any]:
+    """The function of the pipeline, in the browsers of the session."""
+
+    def run(*given: Any) -> Any:
+        return asyncio.to_thread(session.run, lambda bench: getattr(bench, name)(*given))
+
+    return run

@@ -10,6 +10,7 @@ import pytest
 
 from pycheck.model import identify, load
 
+from ..conftest import more
 from ..published import import_tensorflowjs
 from .conftest import relative_error
 
@@ -66,7 +67,7 @@ def _sequential(k: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("make", [_shared, _nested, _recurrent, _masked, _sequential])
+@pytest.mark.parametrize("make", [_shared, _nested, _masked, _sequential, *more(_recurrent)])
 def test_a_published_layers_model_gives_what_keras_gives(
     make: Any, tmp_path: Path, tensorflowjs: Any, execute: Any
 ) -> None:

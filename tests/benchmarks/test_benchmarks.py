@@ -45,6 +45,7 @@ def task(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Task:
     return benchmark.make_task(CASE, report, cache, bundle)
 
 
+@pytest.mark.exhaustive
 def test_a_second_compare_does_not_import_tensorflow(cache: Path) -> None:
     arguments = ("compare", MODEL, INPUTS, "-q", "--runtime=chromium:wasm")
     told = benchmark.pycheck(arguments, cache, code=benchmark.TELL_IMPORTS).stdout.splitlines()
@@ -70,6 +71,7 @@ def test_the_floor_predicts_the_same_inputs_on_the_backends_it_was_asked_for(tas
     assert {"browser", *(f"{backend}.predict" for backend in benchmark.BACKENDS)} <= set(json.loads(done.stdout))
 
 
+@pytest.mark.exhaustive
 def test_memory_does_not_grow_with_the_number_of_samples(cache: Path, tmp_path: Path) -> None:
     few, many = (_peaks(cache, tmp_path, count) for count in (200, 2000))
     assert many["python"] < few["python"] + SLACK_MB
@@ -87,6 +89,7 @@ def _peaks(cache: Path, folder: Path, count: int) -> dict[str, float]:
     return dict(measured.peak_mb)
 
 
+@pytest.mark.exhaustive
 def test_a_trace_is_measured_beside_the_compare_of_the_same_inputs() -> None:
     import trace_cost
 

@@ -20,6 +20,7 @@ from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.runtimes.launching.finding import find_browser
 from pycheck.types import Report
 
+from ..conftest import Cli
 from ..shared import session
 
 pytestmark = pytest.mark.real
@@ -237,14 +238,15 @@ def test_without_a_source_nothing_is_written_and_the_report_says_so(tmp_path: Pa
 
 
 def test_a_point_that_is_not_there_is_refused_with_the_nearest_and_one_that_is_no_source_with_the_sources(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, command: Cli
 ) -> None:
     files = [str(ROOT / "models" / name) for name in ("webgl_nan.keras", "webgl_nan_inputs.npy")]
-    command = ["trace", *files, "--runtime", "chromium:webgl", "--bundle", str(tmp_path / "bug"), "--bundle-point"]
-    assert cli.run([*command, "no_less_then_none"]) == 2
-    assert "The nearest: no_less_than_none" in capsys.readouterr().err
-    assert cli.run([*command, "conv1d"]) == 1
-    said = " ".join(capsys.readouterr().out.split())
+    words = ["trace", *files, "--runtime", "chromium:webgl", "--bundle", str(tmp_path / "bug"), "--bundle-point"]
+    refused = command(*words, "no_less_then_none")
+    assert refused.code == 2 and "The nearest: no_less_than_none" in refused.err
+    done = command(*words, "conv1d")
+    assert done.code == 1
+    said = " ".join(done.out.split())
     assert "nothing written: conv1d is not a source operation; the sources are" in said
     assert not (tmp_path / "bug").exists()
 

@@ -19,7 +19,6 @@ import pytest
 import pycheck
 from pycheck import api
 from pycheck.cli import console
-from pycheck.cli import main as cli
 from pycheck.errors import UsageError
 from pycheck.runtimes.fake import Fault
 from pycheck.setup import doctor
@@ -27,6 +26,7 @@ from pycheck.system.cache import Cache
 from pycheck.types import Array, RuntimeId, Signature, TensorSpec
 from pycheck.workflow.converting import Converted
 
+from ..conftest import Cli
 from ..fakes import Fakes, dense
 
 ROOT = Path(__file__).parents[2]
@@ -66,18 +66,10 @@ def model(fakes: Fakes, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Runs one command line in this process: exit code, standard output, standard error."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Cli) -> Cli:
+    """Runs one command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
-        return code, *capfd.readouterr()
-
-    return run
+    return command
 
 
 @pytest.fixture
@@ -440,6 +432,7 @@ def test_a_model_that_the_format_cannot_hold_exits_4_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real
 def test_doctor_names_every_runtime_and_what_it_runs_on(run: Callable[..., Any]) -> None:
     code, out, err = run("doctor", "--timeout", "60")
@@ -495,9 +488,10 @@ def test_doctor_says_how_chromium_finds_a_gpu_that_it_left_unused(monkeypatch: p
 
 @pytest.mark.real
 def test_doctor_says_what_to_do_where_no_browser_starts(run: Callable[..., Any]) -> None:
-    code, out, _ = run("doctor", "--browser-path", "/nowhere/chrome")
+    paths = [("--browser-path", f"{engine}=/nowhere/{engine}") for engine in ("chromium", "firefox", "webkit")]
+    code, out, _ = run("doctor", *(word for pair in paths for word in pair))
     assert code == 3
-    assert "/nowhere/chrome" in out
+    assert "/nowhere/chromium" in out
     assert "--browser-path" in out
 
 

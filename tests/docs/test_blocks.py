@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
@@ -20,7 +19,7 @@ from pycheck.checks import reading
 from pycheck.workflow import pipeline
 
 from ..conftest import Cli
-from ..shared import session
+from ..shared import through_session
 from . import samples
 from .blocks import (
     COMMANDS,
@@ -128,17 +127,8 @@ def scratch(tmp_path: Path, made: Path, request: Any, monkeypatch: Any) -> Itera
     if not block.shown:
         monkeypatch.setenv("PYCHECK_RUNTIMES", "chromium:cpu")
     for name in ("compare", "trace", "train"):
-        monkeypatch.setattr(pipeline, name, _shared(name))
+        monkeypatch.setattr(pipeline, name, through_session(name))
     yield tmp_path
-
-
-def _shared(name: str) -> Any:
-    """The function of the pipeline, in the browsers that all tests share."""
-
-    def run(*given: Any) -> Any:
-        return asyncio.to_thread(session.run, lambda bench: getattr(bench, name)(*given))
-
-    return run
 
 
 @pytest.mark.real

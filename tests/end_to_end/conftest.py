@@ -110,10 +110,8 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(
-    command: Cli, files: Files, cache_dir: Path, temporary: Path, work: Path, monkeypatch: pytest.MonkeyPatch
-) -> Cli:
-    """Runs one command line, in an empty directory and with an empty folder for temporary files."""
+def run(command: Cli, files: Files, cache_dir: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs one command line, in an empty directory."""
     monkeypatch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
     return command
 

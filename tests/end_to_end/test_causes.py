@@ -13,6 +13,7 @@ import pytest
 import pycheck
 from pycheck.types import Finding, Severity
 
+from ..conftest import more
 from ..shared import session
 
 pytestmark = pytest.mark.real
@@ -79,7 +80,7 @@ def with_arguments(layer: str, **arguments: Any) -> Callable[[dict[str, Any]], N
     return change
 
 
-@pytest.mark.parametrize("kind", ["BatchNormalization", "LayerNormalization"])
+@pytest.mark.parametrize("kind", ["LayerNormalization", *more("BatchNormalization")])
 def test_another_epsilon_is_the_one_cause_with_the_one_advice(kind: str, tmp_path: Path) -> None:
     model = normalized(kind)
     artifact = altered(model, tmp_path / "artifact", with_arguments("norm", epsilon=0.25))
@@ -107,7 +108,7 @@ def test_an_epsilon_that_does_no_harm_explains_nothing(tmp_path: Path) -> None:
     assert (drift.tensor, drift.explained_by) == ("b", ("artifact-differs",))
 
 
-@pytest.mark.parametrize(("dtype", "scale"), [("uint8", 300.0), ("int8", 300.0), ("int32", 1e11)])
+@pytest.mark.parametrize(("dtype", "scale"), [("int8", 300.0), *more(("uint8", 300.0), ("int32", 1e11))])
 def test_a_cast_that_does_not_fit_is_the_one_cause_with_the_one_advice(dtype: str, scale: float) -> None:
     import keras
 
@@ -141,10 +142,15 @@ def chained() -> Any:
     ("change", "words"),
     [
         (without_layer("cut"), "The layer cut (ReLU) of the model has no counterpart in the artifact."),
-        (without_layer("pool"), "The layer pool (MaxPooling2D) of the model has no counterpart in the artifact."),
-        (without_layer("norm"), "The layer norm (BatchNormalization) of the model has no counterpart in the artifact."),
-        (with_arguments("conv", activation="linear"), "conv (Conv2D): activation is linear, in the model tanh."),
         (with_arguments("pool", pool_size=[3, 3]), "pool (MaxPooling2D): pool_size is [3, 3], in the model [2, 2]."),
+        *more(
+            (without_layer("pool"), "The layer pool (MaxPooling2D) of the model has no counterpart in the artifact."),
+            (
+                without_layer("norm"),
+                "The layer norm (BatchNormalization) of the model has no counterpart in the artifact.",
+            ),
+            (with_arguments("conv", activation="linear"), "conv (Conv2D): activation is linear, in the model tanh."),
+        ),
     ],
 )
 def test_layers_that_are_not_the_models_are_the_one_cause_with_the_one_advice(
@@ -160,7 +166,7 @@ def test_layers_that_are_not_the_models_are_the_one_cause_with_the_one_advice(
         assert {finding.tensor for finding in told(report, "drift")} <= {"a"}
 
 
-@pytest.mark.parametrize("quantize", ["none", "uint8"])
+@pytest.mark.parametrize("quantize", ["uint8", *more("none")])
 def test_a_layer_that_does_nothing_here_explains_nothing_and_another_layer_does(quantize: str, tmp_path: Path) -> None:
     """The layer `cut` hands on positive numbers as they are: what fails has another cause than that it is gone."""
     import keras

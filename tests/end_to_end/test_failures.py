@@ -155,6 +155,7 @@ def test_a_browser_that_is_killed_is_told(
     assert error.startswith("chromium:cpu: The browser ended")
 
 
+@pytest.mark.exhaustive
 def test_a_page_that_is_killed_is_told(
     files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
 ) -> None:
@@ -166,6 +167,7 @@ def test_a_page_that_is_killed_is_told(
     assert error.startswith("chromium:cpu: The page crashed")
 
 
+@pytest.mark.exhaustive
 def test_a_page_that_hangs_is_given_up_after_the_timeout(
     files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
 ) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ..conftest import more
 from ..shared import session
 
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.parametrize("format", ["layers", "graph"])
+@pytest.mark.parametrize("format", ["graph", *more("layers")])
 def test_strides_beyond_the_kernel_are_right_on_wasm_and_no_kernel_is_called_broken(format: str) -> None:
     import keras
 

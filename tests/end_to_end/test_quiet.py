@@ -24,6 +24,7 @@ def test_a_trace_is_quiet_also_when_all_before_it_comes_from_the_cache(tmp_path:
     _is_quiet(command, environment)
 
 
+@pytest.mark.exhaustive
 def test_so_is_one_of_an_operation_whose_cost_tensorflow_cannot_estimate(tmp_path: Path) -> None:
     import tensorflow as tf
 

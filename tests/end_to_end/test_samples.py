@@ -8,6 +8,7 @@ import pytest
 
 import pycheck
 
+from ..conftest import more
 from ..shared import session
 
 pytestmark = pytest.mark.real
@@ -26,7 +27,7 @@ def _compare(name: str, **options: object) -> pycheck.Report:
     [
         ("cnn.keras", "layers"),
         ("two_io.keras", "graph"),
-        ("keras2.h5", "layers"),
+        *more(("keras2.h5", "layers")),
         *(
             pytest.param(*both, marks=pytest.mark.exhaustive)
             for both in (

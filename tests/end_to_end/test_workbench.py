@@ -53,6 +53,7 @@ def test_runs_side_by_side_and_after_a_failure_share_one_browser_and_keep_their_
     assert len(started) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_asks_for_another_browser_gets_one_of_its_own(started: list[BrowserHost]) -> None:
     plain = build({"runtimes": ["chromium:cpu"], "samples": 2})
     wide = build({"runtimes": ["chromium:cpu"], "samples": 2, "browser_args": ["--window-size=900,600"]})

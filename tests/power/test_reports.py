@@ -15,6 +15,7 @@ from pycheck.report.html import render_html
 from pycheck.report.junit import render_junit
 from pycheck.report.markdown import render_markdown
 
+from ..conftest import more
 from ..shared import session
 from .conftest import MODELS, Compare
 
@@ -124,7 +125,7 @@ def test_a_layer_behind_a_dead_relu_is_named() -> None:
         assert len(found.evidence["weights"]) == 2
 
 
-@pytest.mark.parametrize("format", ["layers", "graph"])
+@pytest.mark.parametrize("format", ["graph", *more("layers")])
 def test_dead_channels_of_a_living_layer_are_named_by_number(format: str) -> None:
     import keras
 
@@ -232,7 +233,7 @@ def test_the_json_report_reads_back(weak: Report, tmp_path: Path) -> None:
     assert report_from_dict(report_to_dict(weak)).power == weak.power
 
 
-@pytest.mark.parametrize("kind", ["signs", "rounded", "beside", "nan beside"])
+@pytest.mark.parametrize("kind", ["rounded", *more("signs", "beside", "nan beside")])
 def test_an_output_of_decisions_leaves_unknown_which_weights_the_inputs_reach(kind: str) -> None:
     import keras
 

@@ -137,6 +137,7 @@ def test_a_live_model_and_arrays_have_a_report_too(ran: Ran) -> None:
     assert (report.passed, report.command) == (True, "")
 
 
+@pytest.mark.exhaustive
 def test_the_example_passes(session: Callable[..., Ran]) -> None:
     example = session(_RUNTIMES, str(ROOT / "examples"), "-c", "pytest.ini", "-k", "two_io or half or known")
     assert re.search(r"= 4 passed", example.out), example.out

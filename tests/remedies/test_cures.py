@@ -32,6 +32,7 @@ def the_remedy(report: Report) -> Remedy:
     return remedy
 
 
+@pytest.mark.exhaustive
 def test_a_newcomer_follows_the_last_line_of_each_command_to_one_that_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Cli
 ) -> None:
@@ -82,6 +83,7 @@ def applied(remedy: Remedy, **names: Any) -> dict[str, Any]:
     return scope
 
 
+@pytest.mark.exhaustive
 def test_half_floats_hold_what_is_scaled_below_their_limit(only: Only) -> None:
     only("inputs")
     report = session.compare(
@@ -137,6 +139,7 @@ def test_an_epsilon_that_half_floats_lose_is_raised_in_a_copy_of_the_artifact_an
     assert not [f for f in again.findings if f.code == "reference-differs"]
 
 
+@pytest.mark.exhaustive
 def test_coarse_weights_are_made_finer(only: Only) -> None:
     only("quantization")
     report = session.compare(
@@ -290,6 +293,7 @@ def test_the_weight_that_quantization_ruins_is_found_and_left_out_and_float16_is
         assert again.verdict is pycheck.Verdict.PASS
 
 
+@pytest.mark.exhaustive
 def test_an_artifact_of_coarse_weights_that_was_given_is_converted_again_by_the_command_that_is_printed(
     only: Only, tmp_path: Path, command: Cli
 ) -> None:

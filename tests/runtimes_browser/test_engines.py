@@ -16,6 +16,7 @@ from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.launching.command import CommandBrowser
 from pycheck.types import Array, ArtifactInfo, RuntimeId
 
+from ..conftest import more
 from . import artifacts
 from .conftest import Run, ready
 
@@ -67,7 +68,7 @@ def test_a_kind_of_an_engine_computes_dense_and_relu_as_numpy_does(
         assert any(note.startswith("float16: rounded ") for note in environment.notes)
 
 
-@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("engine", [*more("firefox"), "webkit"])
 def test_webgpu_runs_or_is_unavailable_with_what_to_do(
     engine: str, run: Run[Any], host_of: HostOf, graph: ArtifactInfo, x: Array
 ) -> None:
@@ -100,7 +101,7 @@ def pids_of(browser: Any) -> tuple[int, ...]:
     return tuple(window.pid for window in browser._windows)
 
 
-@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("engine", [*more("firefox"), "webkit"])
 def test_runtimes_side_by_side_have_processes_of_their_own_which_later_ones_take_over(
     engine: str, run: Run[Any], graph: ArtifactInfo, x: Array
 ) -> None:

@@ -34,6 +34,7 @@ from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.browser.page import BrowserRuntime
 from pycheck.types import Array, ArtifactInfo, RuntimeId
 
+from ..conftest import more
 from . import artifacts
 from .conftest import Run, ready
 from .processes import nothing_left
@@ -153,7 +154,7 @@ def test_a_browser_that_is_killed_while_the_artifact_is_in_the_making_is_told_at
     run(scenario())
 
 
-@pytest.mark.parametrize("role", ["renderer", "browser"])
+@pytest.mark.parametrize("role", ["renderer", *more("browser")])
 def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothing(
     role: str, run: Run[Any], graph: ArtifactInfo, x: Array, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -523,6 +524,7 @@ import asyncio, sys
 from pathlib import Path
 from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.types import RuntimeId
+from ..conftest import more
 
 async def main():
     async with BrowserHost() as host, host.runtime(RuntimeId("chromium", "cpu"), None):

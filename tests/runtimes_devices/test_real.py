@@ -20,6 +20,7 @@ from pycheck.setup import doctor
 from pycheck.types import Report, RuntimeStatus
 from pycheck.workflow import pipeline
 
+from ..conftest import more
 from .conftest import TIMEOUT_S, Listening, Phone, until
 
 pytestmark = pytest.mark.real
@@ -188,7 +189,7 @@ def killed_while_running(model: Path, many: Path, end: Callable[[], object]) -> 
     return report
 
 
-@pytest.mark.parametrize("what", ["the device", "the process that listens"])
+@pytest.mark.parametrize("what", ["the device", *more("the process that listens")])
 def test_a_device_that_is_gone_in_the_middle_is_named_and_what_others_measured_is_kept(
     what: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from pycheck.types import ReferenceCheck, Tensors
 from pycheck.workflow.casts import out_of_range_casts
 from pycheck.workflow.reference_check import check_failure, check_reference, told
 
+from ..conftest import more
+
 pytestmark = pytest.mark.real
 
 Check = Callable[..., tuple[Model, Tensors, ReferenceCheck]]
@@ -85,8 +87,7 @@ def by_length(x: Any) -> Any:
     ("make", "inputs", "layer", "shape"),
     [
         (each_step, (4, 7, 5), "each", (None, 7, 5)),
-        (each_step, (2, 9, 5), "each", (None, 9, 5)),
-        (inside, (4, 7, 5), "each", (None, 7, 5)),
+        *more((each_step, (2, 9, 5), "each", (None, 9, 5)), (inside, (4, 7, 5), "each", (None, 7, 5))),
         (images, (3, 5, 6, 6, 2), "each", (None, 5, 6, 6, 2)),
         (lambda keras: own_layer(keras, by_length, None, 8), (6, 5, 8), "own", (None, 5, 8)),
         (lambda keras: own_layer(keras, centered, 8), (6, 8), "own", (6, 8)),
@@ -126,7 +127,7 @@ def test_a_model_that_fails_by_itself_has_no_other_reference(keras: Any) -> None
     assert check_failure(model, named(model, 2, 8)) is None
 
 
-@pytest.mark.parametrize("shape", [(4, 7, 5), (1, 1, 5), (2, 40, 5)])
+@pytest.mark.parametrize("shape", [(4, 7, 5), *more(((1, 1, 5),), ((2, 40, 5),))])
 def test_recurrent_layers_of_free_length_agree_in_both_kerases(
     keras: Any, tf_keras: Any, check: Check, shape: tuple[int, ...]
 ) -> None:

@@ -14,6 +14,7 @@ import pycheck
 from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.types import Finding, Report
 
+from ..conftest import more
 from ..published import import_tensorflowjs
 from ..shared import session
 
@@ -75,7 +76,10 @@ MADE: Mapping[str, Callable[[Path, Path], Path]] = {
 }
 
 
-@pytest.fixture(scope="module", params=MADE)
+ALWAYS = ("the model", "a published model.json, control flow v2")
+
+
+@pytest.fixture(scope="module", params=[*ALWAYS, *more(*(name for name in MADE if name not in ALWAYS))])
 def report(request: pytest.FixtureRequest, saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The trace on WebAssembly and WebGL."""
     x = np.random.default_rng(0).uniform(0.2, 1.0, (SAMPLES, 4)).astype(np.float32)

@@ -11,6 +11,7 @@ import pytest
 from pycheck.options.reading import build
 from pycheck.types import Verdict
 
+from ..conftest import more
 from .lab import Lab, Trained, seeded
 
 pytestmark = pytest.mark.real
@@ -53,7 +54,7 @@ def browsers(trained: Trained) -> list[str]:
     ("make", "kernel"),
     [
         (sentiment, "UnsortedSegmentSum"),
-        (picture, "Conv2DBackpropFilter"),
+        *more((picture, "Conv2DBackpropFilter")),
     ],
 )
 def test_it_is_left_out_of_the_defaults_with_a_note(make: Callable[[], Any], kernel: str) -> None:
@@ -77,7 +78,7 @@ def test_what_it_can_train_it_trains() -> None:
     assert done.report.verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize(("runtimes", "may"), [(("cpu", "wasm"), False), (("wasm",), True)], ids=["named", "alone"])
+@pytest.mark.parametrize(("runtimes", "may"), [(("cpu", "wasm"), False), *more((("wasm",), True))])
 def test_where_it_was_named_or_nothing_else_trains_it_fails(runtimes: tuple[str, ...], may: bool) -> None:
     with Lab(*(f"chromium:{kind}" for kind in runtimes), may_leave_out=may) as lab:
         done = trained(lab, sentiment)
