@@ -129,7 +129,7 @@ def pycheck(*arguments: str | Path, cache_dir: Path, temporary: Path) -> Iterato
     def watch() -> None:
         while popen.poll() is None:
             command.family = command.family | _descendants(popen.pid)  # others read it meanwhile
-            time.sleep(0.03)
+            time.sleep(0.1)  # each look reads all of /proc
 
     def read() -> None:
         assert popen.stderr is not None
