@@ -134,10 +134,9 @@ def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
     if request.node.get_closest_marker("real") and "temporary" not in request.fixturenames:
         from pycheck.workflow import pipeline
 
-        from .shared import through_session
+        from .shared import in_session
 
-        for name in ("compare", "trace", "train"):
-            monkeypatch.setattr(pipeline, name, through_session(name))
+        monkeypatch.setattr(pipeline, "alone", in_session)
 
     def run(*arguments: object) -> Said:
         from pycheck.cli import main as cli

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from pycheck import Session
+from pycheck.workflow.pipeline import Workbench
+
+T = TypeVar("T")
 
 session = Session()
 
 
-def through_session(name: str) -> Callable[..., Any]:
-    """The function of the pipeline, in the browsers of the session."""
-
-    def run(*given: Any) -> Any:
-        return asyncio.to_thread(session.run, lambda bench: getattr(bench, name)(*given))
-
-    return run
+async def in_session(work: Callable[[Workbench], Coroutine[Any, Any, T]]) -> T:
+    """Do the work as `pycheck.workflow.pipeline.alone` does, in the browsers of the session."""
+    return await asyncio.to_thread(session.run, work)

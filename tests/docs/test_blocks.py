@@ -19,7 +19,7 @@ from pycheck.checks import reading
 from pycheck.workflow import pipeline
 
 from ..conftest import Cli
-from ..shared import through_session
+from ..shared import in_session
 from . import samples
 from .blocks import (
     COMMANDS,
@@ -126,8 +126,7 @@ def scratch(tmp_path: Path, made: Path, request: Any, monkeypatch: Any) -> Itera
     monkeypatch.chdir(tmp_path)
     if not block.shown:
         monkeypatch.setenv("PYCHECK_RUNTIMES", "chromium:cpu")
-    for name in ("compare", "trace", "train"):
-        monkeypatch.setattr(pipeline, name, through_session(name))
+    monkeypatch.setattr(pipeline, "alone", in_session)
     yield tmp_path
 
 
