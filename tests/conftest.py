@@ -129,9 +129,9 @@ def more(*cases: Any) -> list[Any]:
 def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cli:
     """Runs one command line, word by word, in this process, where TensorFlow is imported already.
 
-    A real test gets the browsers that all tests share, unless it looks at the temporary files of a browser of its own.
+    A real test gets the browsers that all tests share, unless it has fake ones, or looks at the temporary files of one.
     """
-    if request.node.get_closest_marker("real") and "temporary" not in request.fixturenames:
+    if request.node.get_closest_marker("real") and not {"fakes", "temporary"} & set(request.fixturenames):
         from pycheck.workflow import pipeline
 
         from .shared import in_session

@@ -37,7 +37,6 @@ numpy.save("x.npy", numpy.random.default_rng(0).normal(size=(6, 4)).astype("floa
 _ABSENT = """
 import sys
 from importlib.machinery import PathFinder
-from .conftest import more
 find_spec = PathFinder.find_spec
 absent = ("tensorflow", "keras", "tf_keras", "tensorflowjs")
 PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in absent else find_spec(name, *rest)

@@ -96,11 +96,11 @@ def test_help_names_every_command_and_where_to_start_and_imports_nothing_heavy()
     assert done.stderr == "imported:\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_explains_every_option(command: str, run: Callable[..., Any]) -> None:
-    code, out, err = run(command, "--help")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_explains_every_option(name: str, run: Callable[..., Any]) -> None:
+    code, out, err = run(name, "--help")
     assert (code, err) == (0, "")
-    assert out == run(command, "-h")[1]
+    assert out == run(name, "-h")[1]
     text = out.replace("│", " ")
     assert re.search(r"Usage: pycheck \w+ ", text)
     options = re.findall(r"^ +(?:-\w, )?\s*(--[\w-]+)(.*)$", text, re.M)

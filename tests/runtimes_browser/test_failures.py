@@ -524,7 +524,6 @@ import asyncio, sys
 from pathlib import Path
 from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.types import RuntimeId
-from ..conftest import more
 
 async def main():
     async with BrowserHost() as host, host.runtime(RuntimeId("chromium", "cpu"), None):
