@@ -67,7 +67,7 @@ def _sequential(k: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("make", [_shared, _nested, _masked, _sequential, *more(_recurrent)])
+@pytest.mark.parametrize("make", [_shared, _nested, _sequential, *more(_masked, _recurrent)])
 def test_a_published_layers_model_gives_what_keras_gives(
     make: Any, tmp_path: Path, tensorflowjs: Any, execute: Any
 ) -> None:

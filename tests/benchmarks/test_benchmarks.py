@@ -66,6 +66,7 @@ def test_help_imports_neither_tensorflow_nor_playwright() -> None:
     assert not {"tensorflow", "keras", "playwright", "aiohttp"} & imported
 
 
+@pytest.mark.exhaustive
 def test_the_floor_predicts_the_same_inputs_on_the_backends_it_was_asked_for(task: Task) -> None:
     done = run([sys.executable, str(BENCHMARKS / "floor.py"), task.to_json(), "--no-native"])
     assert {"browser", *(f"{backend}.predict" for backend in benchmark.BACKENDS)} <= set(json.loads(done.stdout))

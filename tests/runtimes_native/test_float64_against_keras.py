@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ..conftest import more
 from .conftest import Both
 
 pytestmark = pytest.mark.real
@@ -85,7 +86,7 @@ def build(keras: Any, name: str) -> Any:
         "gru without reset_after",
         "convolutional lstm",
         "group normalization",
-        "mobilenet v2",
+        *more("mobilenet v2"),
     ],
 )
 def test_the_graph_in_float64_is_the_model_in_float64(keras: Any, both: Run, name: str) -> None:

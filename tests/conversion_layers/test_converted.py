@@ -1,20 +1,97 @@
-"""What conversion gives and what it raises."""
+"""What is converted computes in tfjs-layers what it computes in Keras, and the artifact says what it is.
+
+Layers, models and the table of layers stand in one module, since all of them run in one process of Node.
+"""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 
 import numpy as np
 import pytest
 
+from pycheck.artifact.layers.table import RULES
 from pycheck.conversion.layers import convert_layers, unsupported
+from pycheck.conversion.layers.site import plain
 from pycheck.errors import ConversionError
 
+from .cases import ALIKE
 from .conftest import Bench, randomize
-from .test_layers_alike import assert_alike
+from .models import MODELS
 
 pytestmark = pytest.mark.real
+
+
+@pytest.mark.parametrize("name", [case.name for case in ALIKE])
+def test_tfjs_computes_the_same(outcomes, name):
+    outcome = outcomes[name]
+    assert outcome.error is None, outcome.error
+    assert_alike(outcome)
+
+
+def assert_alike(outcome, tolerance=1e-5):
+    assert len(outcome.got) == len(outcome.expected)
+    for got, expected in zip(outcome.got, outcome.expected, strict=True):
+        assert got.shape == expected.shape
+        scale = float(np.abs(expected).max())
+        assert scale > 0 and np.isfinite(expected).all(), "the case shows nothing"
+        assert float(np.abs(got - expected).max()) <= tolerance * scale
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_model_computes_the_same(outcomes, name):
+    outcome = outcomes[name]
+    assert outcome.error is None, outcome.error
+    quantized = name.endswith("quantized_to_float16")
+    assert_alike(outcome, tolerance=1e-2 if quantized else 1e-5)
+
+
+def _arguments_tried(outcomes, class_name):
+    """Arguments of a class that some case sets to another value than the constructor's default."""
+    tried = set()
+    for case in ALIKE:
+        for layer in _all_layers(outcomes[case.name].model):
+            if type(layer).__name__ != class_name:
+                continue
+            parameters = {}
+            for base in reversed(type(layer).__mro__):
+                if "__init__" in vars(base):
+                    parameters |= inspect.signature(base.__init__).parameters
+            for name, value in layer.get_config().items():
+                default = parameters[name].default if name in parameters else inspect.Parameter.empty
+                function = getattr(layer, name, None)
+                if name.endswith("activation") and getattr(function, "__name__", None) == default:
+                    continue
+                if plain(value) != plain(default):
+                    tried.add(name)
+    return tried
+
+
+def _all_layers(model):
+    for layer in model.layers:
+        yield layer
+        for inner in ("layer", "forward_layer"):
+            if hasattr(layer, inner):
+                yield getattr(layer, inner)
+
+
+@pytest.mark.parametrize("class_name", sorted(set(RULES)))
+def test_every_argument_that_is_passed_on_is_tried_at_another_value_than_its_default(outcomes, class_name):
+    rule = RULES[class_name]
+    tried = _arguments_tried(outcomes, class_name)
+    renamed = set(rule.renamed.values())
+    named_alike = {name for name in rule.passed if name not in tried}
+    assert not named_alike
+    assert not rule.renamed or tried & (set(rule.renamed) | renamed)
+
+
+def test_nothing_that_the_converter_writes_is_said_to_be_misread(outcomes):
+    """A kernel that wasm gets wrong is another matter: the model is read as it was written."""
+    misread = {name: [fault for fault in outcome.faults if not fault.broken] for name, outcome in outcomes.items()}
+    assert len(misread) > 100
+    assert {name: faults for name, faults in misread.items() if faults} == {}
 
 
 @pytest.fixture(scope="module")
