@@ -12,9 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Node may have come as a Python package, whose commands lie beside python.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
-# One worker more than cores, since a worker often waits for a browser. Each has a TensorFlow and a browser of its own,
-# which is what bounds their number.
-PYTEST_ARGS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --dist loadfile
+# A worker a core, each with a TensorFlow and a browser of its own, which is what bounds their number.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 BENCH_ARGS ?=
 # Names of environments, such as oldest; none for all.
 ENVIRONMENTS_ARGS ?=
