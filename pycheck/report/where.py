@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..types import Comparison, PointResult, Report, Trace, TracePoint
+from ..types import Comparison, PointResult, Report, Trace, TracePoint, apart
 from .wording import ABSENT, LIMITS, count, full, names, printable, short, unlike
 
 _MOST_NAMES = 3
@@ -78,7 +78,8 @@ def _operands(result: PointResult) -> str:
 def nowhere(report: Report) -> str:
     """Return the sentence for a trace without a source."""
     told = [finding for finding in report.findings if finding.code == "accumulated-drift"]
-    suspects = dict.fromkeys(name for finding in told for name in finding.evidence.get("suspects", ()))
+    parts = [part for finding in told for part in apart(finding)]
+    suspects = dict.fromkeys(name for part in parts for name in part.evidence.get("suspects", ()))
     if any(finding.code == "output-pairing" for finding in report.findings) and not told:
         return "Outputs are paired with the wrong outputs, see output-pairing; no operation introduces an error"
     if suspects:

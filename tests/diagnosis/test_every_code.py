@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pycheck.diagnosis.codes import CODES
+from pycheck.diagnosis.codes import CODES, RUNTIMES
 from pycheck.types import Finding
 
 from .cases import OF_OUTPUTS, OF_RUNS, OF_SOURCES, OF_TRACES
@@ -37,6 +37,7 @@ def test_outputs_give_it(code: str, find: Find) -> None:
     assert code in findings
     told = [bool(finding.advice) != bool(finding.explained_by) for finding in findings[code]]
     assert all(told) and all(finding.summary.endswith(".") for finding in findings[code])
+    assert not any(RUNTIMES in finding.summary for given in findings.values() for finding in given)
 
 
 @pytest.mark.parametrize("code", OF_SOURCES)
