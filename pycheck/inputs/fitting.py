@@ -135,7 +135,9 @@ def _rank_advice(shape: tuple[int, ...], spec: TensorSpec) -> str:
         return "The last axis, of size 1, may be missing. Add it with array[..., numpy.newaxis]."
     if len(shape) == len(wanted) + 1 and shape[0] == 1 and _matches(shape[1:], wanted):
         return "The first axis may be superfluous. Remove it with array[0]."
-    return "The first axis is the sample." if spec.has_sample_axis else "This input has no sample axis: give one value."
+    return (
+        _size_advice(shape, wanted, spec) if spec.has_sample_axis else "This input has no sample axis: give one value."
+    )
 
 
 def _size_advice(shape: tuple[int, ...], wanted: tuple[int | None, ...], spec: TensorSpec) -> str:

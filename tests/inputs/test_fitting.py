@@ -43,8 +43,8 @@ def refusal(arrays: Any, signature: Signature) -> InputsFileError:
         ((4, 3), (4, 3), "array[numpy.newaxis]"),
         ((5, 4), (4, 1), "array[..., numpy.newaxis]"),
         ((1, 5, 4, 3), (4, 3), "array[0]"),
-        ((5,), (4, 3), "first axis is the sample"),
-        ((), (4, 3), "first axis is the sample"),
+        ((5,), (4, 3), "again with shape (samples, 4, 3)"),
+        ((), (4, 3), "again with shape (samples, 4, 3)"),
     ],
 )
 def test_a_wrong_rank_says_what_is_missing(given: tuple[int, ...], wanted: tuple[int, ...], advice: str) -> None:
