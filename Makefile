@@ -88,7 +88,7 @@ samples: $(PACKAGES) ## make models/ again from its script
 
 clean: ## remove everything that the other commands made
 	rm -rf $(VENV) node_modules .setup dist site pycheck/_harness
-	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@rm -rf $(VENV)

@@ -98,7 +98,15 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 def wait_until(page: Page, condition: str) -> None:
     """Wait, frame by frame, until the condition holds; Playwright's wait evaluates strings, which the page forbids."""
-    page.evaluate(f"async () => {{ while (!({condition})) await new Promise(requestAnimationFrame) }}")
+    page.evaluate(
+        f"""async () => {{
+          const end = performance.now() + 60_000;
+          while (!({condition})) {{
+            if (performance.now() > end) throw new Error("this did not happen within 60 s");
+            await new Promise(requestAnimationFrame);
+          }}
+        }}"""
+    )
 
 
 def unfold(page: Page) -> Page:
