@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycheck.errors import RuntimeFailedError
 from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.browser.page import COLLECT_EVERY
 from pycheck.runtimes.launching.playwright import PlaywrightPage
 from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
 
 from . import artifacts
-from .conftest import Run, ready
+from .conftest import TIMEOUT_S, Run, ready
 
 pytestmark = pytest.mark.real
 
@@ -129,6 +130,42 @@ def test_garbage_of_many_predictions_is_collected(
 
     run(predict_often())
     assert asked == [True, True]
+
+
+def test_a_page_that_a_runtime_left_shows_the_next_one_as_a_new_document(
+    run: Run[Any], graph: ArtifactInfo, x: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    visit = PlaywrightPage.visit
+
+    async def visit_and_mark(page: PlaywrightPage, *arguments: Any) -> None:
+        await visit(page, *arguments)
+        seen.append((page, await page.context.pages[0].evaluate("globalThis.mark ?? (globalThis.mark = 1, 'new')")))
+
+    monkeypatch.setattr(PlaywrightPage, "visit", visit_and_mark)
+
+    async def counts() -> list[int | None]:
+        counted = []
+        async with BrowserHost(timeout_s=TIMEOUT_S) as host:
+            for _ in range(3):
+                async with host.runtime(RuntimeId("chromium", "webgl"), ready(graph)) as runtime:
+                    await runtime.predict({"X": x})
+                    counted.append(runtime.tensor_count)
+            with pytest.raises(RuntimeFailedError, match="It failed"):
+                async with host.runtime(RuntimeId("chromium", "webgl"), ready(graph)) as runtime:
+                    await seen[-1][0].context.pages[0].evaluate("setTimeout(() => { throw new Error('It failed') })")
+                    while runtime.is_alive:
+                        await asyncio.sleep(0.01)
+                    await runtime.predict({"X": x})
+            async with host.runtime(RuntimeId("chromium", "webgl"), ready(graph)):
+                pass
+        return counted
+
+    assert run(counts()) == [2, 2, 2]  # the kernel and the bias
+    pages = [page for page, _ in seen]
+    assert pages[:4] == pages[:1] * 4
+    assert pages[4] is not pages[0]  # one that has failed shows no other
+    assert [mark for _, mark in seen] == ["new"] * 5
 
 
 def test_a_graph_with_a_loop_is_executed_asynchronously_and_leaves_nothing_behind(

@@ -274,6 +274,8 @@ def test_a_profile_that_playwright_has_no_time_to_remove_is_removed(
     class Handle:
         version = "1"
 
+        def on(self, event: str, listener: Any) -> None: ...
+
         async def close(self) -> None:
             """As of a busy machine: the browser ends, and its profile is still there."""
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +54,8 @@ _PAGE_CLOSE_TIMEOUT_S = 5.0
 _SOCKET = "/org.chromium.Chromium.XXXXXX/SingletonSocket"
 _SOCKET_PATH_BYTES = 103
 _SHORT_FOLDER = "/tmp"
+#: The most seconds for a page to show an empty document; otherwise it hangs.
+_BLANK_TIMEOUT_S = 2.0
 #: The most seconds until the cause is reported, after Playwright could not open a page.
 _CAUSE_S = 1.0
 
@@ -98,11 +99,36 @@ async def _start_playwright() -> Any:
 
 
 class PlaywrightPage(Page):
-    """A page in a separate context."""
+    """A page in a separate context, which shows one session after the other.
 
-    def __init__(self, context: Any, forget: Callable[[], None]) -> None:
+    A page for the next session costs half of a new one: the process, the compiled harness and the context stay, and the
+    document, with all that TF.js and the model were in it, is new.
+    """
+
+    def __init__(self, browser: PlaywrightBrowser, context: Any) -> None:
         self.context = context
-        self._forget = forget
+        self._browser = browser
+        self._session: Session | None = None
+
+    async def visit(self, session: Session, said: Listener) -> None:
+        """Open the session's address."""
+        self._session = session
+        page = await self.context.new_page() if not self.context.pages else self.context.pages[0]
+        self._listeners = {
+            "console": lambda message: said(ConsoleLine(message.type, message.text)),
+            "crash": lambda _: session.fail(RuntimeFailedError("The page crashed.", _CRASH_ADVICE)),
+            "pageerror": lambda error: session.fail(RuntimeFailedError(f"Uncaught error in the page: {error.message}")),
+            "close": lambda _: session.fail_unless_explained(RuntimeFailedError("The page was closed.")),
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
+        self._page = page
+        await page.goto(session.url, wait_until="commit", timeout=0)
+
+    def fail(self, error: Exception) -> None:
+        """Report to its session, if it shows one, that the page has gone."""
+        if self._session:
+            self._session.fail(error)
 
     async def collect_garbage(self) -> None:
         """Make the engine free memory; if the page has gone, its session has reported that."""
@@ -113,21 +139,44 @@ class PlaywrightPage(Page):
                 await page.request_gc()
 
     async def close(self) -> None:
+        """Leave the session. The browser keeps a page that responds for the next one, and closes any other."""
+        session, self._session = self._session, None
+        if session and session.is_alive and await self._is_blank():
+            self._browser.keep(self)
+        else:
+            await self.discard()
+
+    async def discard(self) -> None:
         """Close the context, unless it has gone."""
         from playwright.async_api import Error
 
-        self._forget()
+        self._browser.forget(self)
         with suppress(Error, TimeoutError):
             async with asyncio.timeout(_PAGE_CLOSE_TIMEOUT_S):
                 await self.context.close()
 
+    async def _is_blank(self) -> bool:
+        """Go to an empty document, which frees all that the session's document had; tell whether the page did."""
+        from playwright.async_api import Error
+
+        try:
+            for event, listener in self._listeners.items():
+                self._page.remove_listener(event, listener)
+            await self._page.goto("about:blank", timeout=_BLANK_TIMEOUT_S * 1000)
+        except (Error, KeyError):
+            return False
+        return True
+
 
 class PlaywrightBrowser(Browser):
-    """A browser that Playwright drives, whoever started it."""
+    """A browser that Playwright drives, whoever started it. It keeps pages that sessions have left for later ones."""
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle  # playwright.async_api.Browser
         self.version = handle.version
+        self._pages: list[PlaywrightPage] = []
+        self._idle: list[PlaywrightPage] = []
+        handle.on("disconnected", self._disconnected)
 
     @property
     def is_alive(self) -> bool:
@@ -135,11 +184,17 @@ class PlaywrightBrowser(Browser):
         return bool(self.handle.is_connected())
 
     async def open_page(self, session: Session, said: Listener) -> Page:
-        """Open a page in a new context, which shares nothing with others."""
+        """Show the session in a page that an earlier one has left, or else in a new context."""
         from playwright.async_api import Error
 
         try:
-            return await self._open(session, said)
+            while self._idle:
+                page = self._idle.pop()
+                with suppress(Error):  # it has crashed while nothing used it
+                    return await self._shown(page, session, said)
+            page = PlaywrightPage(self, await self.handle.new_context())
+            self._pages.append(page)
+            return await self._shown(page, session, said)
         except Error as error:
             # The usual reason is a failure of the page or the browser, whose message is better.
             with suppress(TimeoutError):
@@ -147,36 +202,27 @@ class PlaywrightBrowser(Browser):
                     await session.failed()
             raise RuntimeFailedError(f"The browser failed while opening a page: {error.message}") from None
 
-    async def _open(self, session: Session, said: Listener) -> Page:
-        def disconnected(_: Any) -> None:
-            session.fail(closed_error())
+    def _disconnected(self, _: object) -> None:
+        for page in self._pages:
+            page.fail(closed_error())
 
-        def forget() -> None:
-            with suppress(KeyError):  # closed before
-                self.handle.remove_listener("disconnected", disconnected)
-
-        self.handle.on("disconnected", disconnected)
+    async def _shown(self, page: PlaywrightPage, session: Session, said: Listener) -> PlaywrightPage:
         try:
-            opened = PlaywrightPage(await self.handle.new_context(), forget)
+            await page.visit(session, said)
         except BaseException:
-            forget()
+            await page.discard()
             raise
-        try:
-            await self._visit(opened.context, session, said)
-        except BaseException:
-            await opened.close()
-            raise
-        return opened
+        return page
 
-    async def _visit(self, context: Any, session: Session, said: Listener) -> None:
-        page = await context.new_page()
-        page.on("console", lambda message: said(ConsoleLine(message.type, message.text)))
-        page.on("crash", lambda _: session.fail(RuntimeFailedError("The page crashed.", _CRASH_ADVICE)))
-        page.on(
-            "pageerror", lambda error: session.fail(RuntimeFailedError(f"Uncaught error in the page: {error.message}"))
-        )
-        page.on("close", lambda _: session.fail_unless_explained(RuntimeFailedError("The page was closed.")))
-        await page.goto(session.url, wait_until="commit", timeout=0)
+    def keep(self, page: PlaywrightPage) -> None:
+        """Use this page, which shows an empty document, for a later session."""
+        self._idle.append(page)
+
+    def forget(self, page: PlaywrightPage) -> None:
+        """Use this page no more."""
+        for pages in (self._pages, self._idle):
+            if page in pages:
+                pages.remove(page)
 
     async def close(self) -> None:
         """Disconnect."""
