@@ -125,18 +125,20 @@ def more(*cases: Any) -> list[Any]:
     return [pytest.param(*(c if isinstance(c, tuple) else (c,)), marks=pytest.mark.exhaustive) for c in cases]
 
 
-@pytest.fixture
-def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cli:
-    """Runs one command line, word by word, in this process, where TensorFlow is imported already.
-
-    A real test gets the browsers that all tests share, unless it has fake ones, or looks at the temporary files of one.
-    """
+@pytest.fixture(autouse=True)
+def _shared_browsers(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Real tests share browsers, except one that has fake runtimes, or looks at the temporary files of a browser."""
     if request.node.get_closest_marker("real") and not {"fakes", "temporary"} & set(request.fixturenames):
         from pycheck.workflow import pipeline
 
         from .shared import in_session
 
         monkeypatch.setattr(pipeline, "alone", in_session)
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs one command line, word by word, in this process, where TensorFlow is imported already."""
 
     def run(*arguments: object) -> Said:
         from pycheck.cli import main as cli

@@ -85,6 +85,7 @@ def test_a_check_from_the_cache_is_held_against_the_baseline(place: Place) -> No
     assert check["verdict"] == "pass"
 
 
+@pytest.mark.exhaustive
 def test_the_baseline_is_accepted_again_from_the_cache(place: Place) -> None:
     accepted = place.folder / "pycheck-baseline.toml"
     before = accepted.read_text()

@@ -19,6 +19,7 @@ from ..system.cache import Cache
 from ..system.together import together
 from ..types import CheckReport, Report, VariantFailure
 from ..version import __version__
+from ..workflow import pipeline
 from ..workflow.pipeline import Workbench
 from . import accepting, baseline_file
 from .baseline_file import Baseline
@@ -89,7 +90,7 @@ async def check(
     started = time.perf_counter()
     config = plan.config
     accepted = open_baseline(config) if against_baseline else None
-    ran = await _run(config, plan.variants, observe)
+    ran = await pipeline.alone(lambda bench: _run(bench, config, plan.variants, observe))
     judge = Judge(config, accepted, today or datetime.date.today())
     failures = []
     for variant in plan.variants:
@@ -148,7 +149,7 @@ def accept(report: CheckReport, plan: Plan) -> str:
 
 
 async def _run(
-    config: Configuration, variants: Sequence[Variant], observe: Observer
+    bench: Workbench, config: Configuration, variants: Sequence[Variant], observe: Observer
 ) -> dict[str, Report | PycheckError]:
     outcomes: dict[str, Report | PycheckError] = {}
     at_once = asyncio.Semaphore(_AT_ONCE)
@@ -157,7 +158,7 @@ async def _run(
     for variant in variants:
         if variant not in timed:
             by_model.setdefault(variant.entry.name, []).append(variant)
-    async with Workbench() as bench, _pages(variants) as pages:
+    async with _pages(variants) as pages:
         _start_browsers(bench, variants)
 
         async def one(variant: Variant) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Collection
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from ..model import identify
 from ..model.kind import TFJS
 from ..options.values import Options
 from ..types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeStatus, Severity, Verdict
+from . import pipeline
 from .pipeline import Workbench
 from .run import Observer, silent
 
@@ -103,9 +103,13 @@ async def convert(
     if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
         raise UsageError(f"{model} is already a TF.js model.", f"To check it, run: pycheck compare {model}")
     options = replace(options, runtimes=(VERIFIER,), save_run=None, tfjs_model=None, power=False)
-    async with AsyncExitStack() as stack:
-        bench = await stack.enter_async_context(Workbench())
-        run = await stack.enter_async_context(bench.opened(model, options, observe))
+    return await pipeline.alone(lambda bench: _converted(bench, model, folder, options, observe, inputs, verify))
+
+
+async def _converted(
+    bench: Workbench, model: Any, folder: Path, options: Options, observe: Observer, inputs: Any, verify: bool
+) -> Converted:
+    async with bench.opened(model, options, observe) as run:
         if not verify:
             return Converted(_written(await run.setting.source.artifact(), folder), None)
         try:

@@ -67,7 +67,7 @@ def _sequential(k: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("make", [_shared, _nested, _sequential, *more(_masked, _recurrent)])
+@pytest.mark.parametrize("make", [_shared, _nested, *more(_sequential, _masked, _recurrent)])
 def test_a_published_layers_model_gives_what_keras_gives(
     make: Any, tmp_path: Path, tensorflowjs: Any, execute: Any
 ) -> None:
@@ -108,6 +108,7 @@ def test_calls_of_a_shared_layer_and_layers_of_a_nested_model_have_names(
     assert [p.name for p in points] == ["inner/one", "outer/two", "one_more"]
 
 
+@pytest.mark.exhaustive
 def test_a_mask_is_read_from_where_it_is_made(tmp_path: Path, tensorflowjs: Any, execute: Any) -> None:
     import tf_keras
 
@@ -129,8 +130,9 @@ def _published_graph(function: Any, specs: Any, folder: Path, **options: Any) ->
     return folder
 
 
-@pytest.mark.parametrize("control_flow_v2", [False, True])
-@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("control_flow_v2", "kind"), [(False, "float32"), (True, "float64"), *more((False, "float64"), (True, "float32"))]
+)
 def test_loops_and_branches_of_both_kinds_run(
     control_flow_v2: bool, kind: str, tmp_path: Path, tensorflowjs: Any, execute: Any
 ) -> None:

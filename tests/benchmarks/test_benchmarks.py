@@ -52,6 +52,7 @@ def test_a_second_compare_does_not_import_tensorflow(cache: Path) -> None:
     assert told[-1] == "imported"
 
 
+@pytest.mark.exhaustive
 def test_a_first_compare_is_told_to_import_tensorflow(tmp_path: Path) -> None:
     arguments = ("convert", MODEL, tmp_path / "out", "-q")
     told = benchmark.pycheck(arguments, tmp_path / "cache", code=benchmark.TELL_IMPORTS).stdout.splitlines()

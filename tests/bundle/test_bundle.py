@@ -161,6 +161,7 @@ def test_the_same_page_says_where_tfjs_is_right(relu: Made, tmp_path: Path) -> N
     assert "All 1 elements agree with TensorFlow" in text
 
 
+@pytest.mark.exhaustive
 def test_without_a_network_the_page_takes_tfjs_from_beside_it_or_says_that_it_lacks_it(
     relu: Made, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_the_text_for_an_issue_holds_all_that_a_maintainer_asks_for(relu: Made) 
     assert str(relu.folder.parent) not in text + (relu.folder / "environment.json").read_text()
 
 
+@pytest.mark.exhaustive
 def test_the_page_of_a_layer_has_its_weights_and_one_sample(dense: Made) -> None:
     text = printed(dense.folder / "index.html")
     assert re.search(r"^operation +Dense, of layer cut$", text, re.M)

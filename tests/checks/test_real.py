@@ -77,6 +77,7 @@ def test_from_init_to_a_changed_weight_that_fails_the_check(work: Path, models: 
     assert command("check", "--runtime", "chromium:cpu", *_TIMEOUT)[0] == 0
 
 
+@pytest.mark.exhaustive
 def test_two_checks_share_one_cache_at_once(work: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     _on('"chromium:cpu"')
     environ = os.environ | {"PYCHECK_CACHE_DIR": str(tmp_path_factory.mktemp("shared"))}

@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 
 from pycheck.checks import accepting, baseline_file, check, plan
-from pycheck.checks import matrix as run
 from pycheck.cli.console import MatrixProgress
 from pycheck.errors import ConversionError
 from pycheck.gate import check_exit_code
 from pycheck.options.values import Options
 from pycheck.types import CheckReport, Report, Severity, Verdict
+from pycheck.workflow import pipeline
 
 from .made import CPU, FIREFOX, LIMIT, WEBGL, comparison, report
 
@@ -46,7 +46,7 @@ def _check(folder: Path, text: str, reports: Mapping[str, Report | Exception], *
 
     (folder / "pycheck.toml").write_text(MODELS + text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "Workbench", Bench)
+        patch.setattr(pipeline, "Workbench", Bench)
         return asyncio.run(check(plan(folder / "pycheck.toml", given), today=TODAY))
 
 

@@ -17,6 +17,7 @@ from pycheck.conversion.layers import convert_layers, unsupported
 from pycheck.conversion.layers.site import plain
 from pycheck.errors import ConversionError
 
+from ..conftest import more
 from .cases import ALIKE
 from .conftest import Bench, randomize
 from .models import MODELS
@@ -193,8 +194,7 @@ def test_half_precision_weights_halve_the_shards(tmp_path, outcomes):
     ("name", "library"),
     [
         ("keras_2_convolutional_network", "keras"),
-        ("keras_2_convolutional_network", "tf_keras"),
-        ("keras_2_masked_text_classifier", "tf_keras"),
+        *more(("keras_2_convolutional_network", "tf_keras"), ("keras_2_masked_text_classifier", "tf_keras")),
     ],
 )
 def test_an_h5_file_of_keras_2_converts_as_either_library_loads_it(outcomes, tmp_path, name, library):

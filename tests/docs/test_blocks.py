@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,8 @@ import pytest
 import yaml
 
 from pycheck.checks import reading
-from pycheck.workflow import pipeline
 
 from ..conftest import Cli
-from ..shared import in_session
 from . import samples
 from .blocks import (
     COMMANDS,
@@ -35,7 +33,7 @@ from .blocks import (
 )
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
-#: In blocks that are more of a kind of which others run always.
+#: In blocks that take long, of a kind of which others run always.
 SLOW = ("--runtime chromium:webgpu", "--optimizer adam:0.001", "@pytest.mark.parametrize")
 #: What commands printed, all of a block and in all or few runtimes; some stand in two documents.
 _PRINTED: dict[tuple[str, bool], str] = {}
@@ -45,11 +43,21 @@ def of(*languages: str) -> list[Any]:
     """The blocks that are run, as parameters of a test."""
     found = [block for block in BLOCKS if block.language in languages and not block.not_run]
     marks = {True: [pytest.mark.exhaustive], False: []}
-    return [pytest.param(block, id=str(block), marks=marks[is_slow(block)]) for block in found]
+    return [pytest.param(block, id=str(block), marks=marks[is_more(block)]) for block in found]
 
 
-def is_slow(block: Block) -> bool:
-    return any(words in block.text for words in SLOW)
+def is_more(block: Block) -> bool:
+    """Whether others of its kind run always: README's, and of the other pages the first block with each command."""
+    if any(words in block.text for words in SLOW):
+        return True
+    if block.document.name == "README.md" or block.language not in ("sh", "python"):
+        return False
+    earlier = [one for one in BLOCKS[: BLOCKS.index(block)] if one.language == "sh" and not one.not_run]
+    return block.language == "python" or subcommands([block]) <= subcommands(earlier)
+
+
+def subcommands(blocks: Iterable[Block]) -> set[str]:
+    return {shlex.split(line)[1] for block in blocks for line in block.commands}
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
@@ -76,9 +84,8 @@ def test_a_command_line_is_one_that_pycheck_takes(document: Path, tmp_path: Path
 
 
 def test_every_command_runs() -> None:
-    always = [block for block in BLOCKS if block.language == "sh" and not block.not_run and not is_slow(block)]
-    run = {shlex.split(line)[1] for block in always for line in block.commands}
-    assert run == {command.name for command in COMMANDS.values()} - {"devices"}, "which need a device"
+    always = [block for block in BLOCKS if block.language == "sh" and not block.not_run and not is_more(block)]
+    assert subcommands(always) == {command.name for command in COMMANDS.values()} - {"devices"}, "which need a device"
 
 
 @pytest.mark.parametrize("block", of("toml"))
@@ -126,7 +133,6 @@ def scratch(tmp_path: Path, made: Path, request: Any, monkeypatch: Any) -> Itera
     monkeypatch.chdir(tmp_path)
     if not block.shown:
         monkeypatch.setenv("PYCHECK_RUNTIMES", "chromium:cpu")
-    monkeypatch.setattr(pipeline, "alone", in_session)
     yield tmp_path
 
 

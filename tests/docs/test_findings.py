@@ -17,12 +17,12 @@ from pycheck.diagnosis.codes import CODES
 DOCS = Path(__file__).parents[2] / "docs"
 #: Examples that are run here, in a real browser and without one; `python docs/make_findings.py` runs all.
 RUN_HERE = (
-    "runtime-unavailable", "weight-nonfinite", "nan-spread",
+    "runtime-unavailable", "weight-nonfinite",
     *(
         pytest.param(code, marks=pytest.mark.exhaustive)
         for code in (
-            "f16-overflow", "accumulated-drift", "cpu-forwarded", "denormal-flush", "input-scale", "resize-alignment",
-            "artifact-unsupported",
+            "nan-spread", "f16-overflow", "accumulated-drift", "cpu-forwarded", "denormal-flush", "input-scale",
+            "resize-alignment", "artifact-unsupported",
         )
     ),
 )  # fmt: skip

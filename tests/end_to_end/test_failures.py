@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ..conftest import Cli
+from ..conftest import Cli, more
 from .conftest import CPU, Files
 from .processes import PYCHECK, ROOT, Command, pycheck
 
@@ -194,7 +194,7 @@ def test_a_gpu_that_is_lost_ends_webgl_and_leaves_cpu_standing(
     assert _status(_report(report))["chromium:cpu"] == "ok"
 
 
-@pytest.mark.parametrize(("role", "said"), [("renderer", "The page crashed"), ("", "The browser ended")])
+@pytest.mark.parametrize(("role", "said"), [("renderer", "The page crashed"), *more(("", "The browser ended"))])
 def test_a_browser_that_is_killed_in_the_middle_of_a_trace_leaves_what_was_traced(
     role: str, said: str, cache_dir: Path, temporary: Path, tmp_path: Path
 ) -> None:
@@ -236,11 +236,13 @@ def _when(moment: str, command: Command) -> None:
     ("moment", "number", "group"),
     [
         ("tensorflow is imported", signal.SIGINT, True),
-        ("the browser starts", signal.SIGINT, True),
         ("the browser starts", signal.SIGTERM, False),
         ("it predicts", signal.SIGINT, True),
-        ("it predicts", signal.SIGINT, False),
-        ("it predicts", signal.SIGTERM, False),
+        *more(
+            ("the browser starts", signal.SIGINT, True),
+            ("it predicts", signal.SIGINT, False),
+            ("it predicts", signal.SIGTERM, False),
+        ),
     ],
     ids=lambda value: str(getattr(value, "name", value)),
 )
@@ -264,6 +266,7 @@ def test_an_interrupt_ends_everything_and_leaves_nothing(
     assert [*cache.glob("*/.*")] == []
 
 
+@pytest.mark.exhaustive
 def test_a_signal_to_the_process_and_then_to_its_group_is_one(
     files: Files, long: Path, cache_dir: Path, temporary: Path
 ) -> None:
@@ -296,7 +299,7 @@ def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
 # ------------------------------------------------------------------- readers that go away
 
 
-@pytest.mark.parametrize("options", [[], ["--json", "-"]], ids=["terminal", "json"])
+@pytest.mark.parametrize("options", [[], *more((["--json", "-"],))], ids=["terminal", "json"])
 def test_a_reader_that_stops_early_changes_nothing(
     options: list[str], files: Files, long: Path, cache_dir: Path, work: Path, temporary: Path
 ) -> None:

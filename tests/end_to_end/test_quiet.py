@@ -16,6 +16,7 @@ pytestmark = pytest.mark.real
 MODEL, INPUTS = ROOT / "models" / "webgl_nan.keras", ROOT / "models" / "webgl_nan_inputs.npy"
 
 
+@pytest.mark.exhaustive
 def test_a_trace_is_quiet_also_when_all_before_it_comes_from_the_cache(tmp_path: Path) -> None:
     command = [*PYCHECK, "trace", str(MODEL), str(INPUTS), "--runtime", "chromium:cpu"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYCHECK_CACHE_DIR": str(tmp_path)}

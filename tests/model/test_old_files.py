@@ -14,6 +14,8 @@ import pytest
 from pycheck.errors import ModelFileError
 from pycheck.model import Model, identify, load
 
+from ..conftest import more
+
 pytestmark = pytest.mark.real
 
 Change = Callable[[dict[str, Any]], None]
@@ -64,7 +66,7 @@ GRUS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("layer", GRUS)
-@pytest.mark.parametrize("version", ["2.0.8", None])
+@pytest.mark.parametrize("version", ["2.0.8", *more(None)])
 def test_a_gru_of_before_reset_after_computes_as_it_did(
     tf_keras: Any, tmp_path: Path, layer: str, version: str | None
 ) -> None:

@@ -13,6 +13,8 @@ import tf_keras
 from pycheck.errors import ModelFileError
 from pycheck.model import identify, load
 
+from ..conftest import more
+
 pytestmark = pytest.mark.real
 
 X = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
@@ -34,7 +36,7 @@ def nested(k: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("package", "make", "file"),
-    [(keras, lstm, "m.keras"), (keras, nested, "m.keras"), (tf_keras, lstm_of_keras2, "m.h5")],
+    [(keras, nested, "m.keras"), *more((keras, lstm, "m.keras"), (tf_keras, lstm_of_keras2, "m.h5"))],
 )
 def test_the_advice_saves_a_model_that_loads_and_begins_alike(
     package: Any, make: Any, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

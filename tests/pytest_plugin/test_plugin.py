@@ -348,6 +348,7 @@ class TestBaseline:
             line for line in before.splitlines() if line.startswith("[")
         ]
 
+    @pytest.mark.exhaustive
     @pytest.mark.real
     def test_workers_of_xdist_leave_it_to_the_controller(
         self, faked_process: Suite, faked: Suite, pytester: pytest.Pytester

@@ -102,6 +102,7 @@ def test_half_floats_hold_what_is_scaled_below_their_limit(only: Only) -> None:
     assert session.compare(MODELS / "half_overflow.keras", scaled, runtimes=["chromium:webgl-f16"]).passed
 
 
+@pytest.mark.exhaustive
 def test_an_outlier_is_clipped_by_the_lines_that_are_handed_out(only: Only) -> None:
     only("inputs")
     model, x = MODELS / "webgl_nan.keras", np.load(MODELS / "webgl_nan_inputs.npy")

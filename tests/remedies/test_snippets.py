@@ -70,6 +70,7 @@ def browser(handed_out: dict[str, Remedy]) -> Iterator[Browser]:
         yield browser
 
 
+@pytest.mark.exhaustive
 def test_flags_are_set_and_backends_are_active(browser: Browser, handed_out: dict[str, Remedy]) -> None:
     assert {remedy.kind for remedy in handed_out.values()} == {"flags", "backend"}
     assert len(handed_out) >= 8

@@ -18,6 +18,8 @@ from pycheck.report import render, render_check
 from pycheck.runtimes.launching.finding import find_browser
 from pycheck.types import CheckReport, Report, RuntimeId, RuntimeRecord
 
+from ..conftest import more
+
 pytestmark = pytest.mark.real
 
 Open = Callable[..., Page]
@@ -114,7 +116,7 @@ def unfold(page: Page) -> Page:
     return page
 
 
-@pytest.mark.parametrize("name", ["passing", "traced", "pictures", "mixed", "hostile"])
+@pytest.mark.parametrize("name", ["traced", "hostile", *more("passing", "pictures", "mixed")])
 def test_the_page_opens_from_a_file_without_a_request_or_a_complaint(
     name: str, reports: dict[str, Report], open_page: Open
 ) -> None:
@@ -124,7 +126,7 @@ def test_the_page_opens_from_a_file_without_a_request_or_a_complaint(
     assert page.evaluate("getComputedStyle(document.querySelector('.contents')).position") == "sticky"  # styles apply
 
 
-@pytest.mark.parametrize("name", ["traced", "pictures", "failing_runtime"])
+@pytest.mark.parametrize("name", ["traced", *more("pictures", "failing_runtime")])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_can_be_read_in_light_and_in_dark(
     name: str, scheme: str, reports: dict[str, Report], open_page: Open
@@ -202,8 +204,8 @@ def test_a_screen_reader_finds_landmarks_headings_in_order_and_names_of_tables(
     )
 
 
-@pytest.mark.parametrize("width", [320, 768])
-@pytest.mark.parametrize("name", ["traced", "many_outputs", "pictures"])
+@pytest.mark.parametrize("width", [320, *more(768)])
+@pytest.mark.parametrize("name", ["traced", "pictures", *more("many_outputs")])
 def test_nothing_is_cut_off_on_a_narrow_screen(
     name: str, width: int, reports: dict[str, Report], open_page: Open
 ) -> None:

@@ -35,7 +35,7 @@ def commands(host: BrowserHost, run: Run[Any]) -> CommandBrowser:
     return browser
 
 
-@pytest.mark.parametrize("format", ["layers", "graph"])
+@pytest.mark.parametrize("format", ["layers", *more("graph")])
 @pytest.mark.parametrize("kind", ["cpu", "wasm", "webgl", "webgl-f16"])
 @pytest.mark.parametrize("engine", OTHERS)
 def test_a_kind_of_an_engine_computes_dense_and_relu_as_numpy_does(
@@ -101,6 +101,7 @@ def pids_of(browser: Any) -> tuple[int, ...]:
     return tuple(window.pid for window in browser._windows)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("engine", [*more("firefox"), "webkit"])
 def test_runtimes_side_by_side_have_processes_of_their_own_which_later_ones_take_over(
     engine: str, run: Run[Any], graph: ArtifactInfo, x: Array

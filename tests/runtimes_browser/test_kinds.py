@@ -15,6 +15,7 @@ from pycheck.runtimes.browser.page import COLLECT_EVERY
 from pycheck.runtimes.launching.playwright import PlaywrightPage
 from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
 
+from ..conftest import more
 from . import artifacts
 from .conftest import TIMEOUT_S, Run, ready
 
@@ -28,7 +29,7 @@ async def predict(host: BrowserHost, kind: str, artifact: ArtifactInfo, inputs: 
         return await runtime.predict(inputs), runtime
 
 
-@pytest.mark.parametrize("format", ["layers", "graph"])
+@pytest.mark.parametrize("format", ["graph", *more("layers")])
 @pytest.mark.parametrize("kind", BROWSER_KINDS)
 def test_a_kind_computes_dense_and_relu_as_numpy_does(
     kind: str, format: str, run: Run[Any], host: BrowserHost, x: Array, request: pytest.FixtureRequest

@@ -110,6 +110,7 @@ def test_a_device_runs_the_kinds_in_turn_and_its_page_says_so(
     assert capfd.readouterr().out.startswith("device:phone Chromium")
 
 
+@pytest.mark.exhaustive
 def test_its_page_says_running_while_it_runs(model: Path, phone: Phone, tmp_path: Path) -> None:
     many = tmp_path / "many.npy"
     np.save(many, np.random.default_rng(1).normal(size=(80, 4)).astype(np.float32))
@@ -137,6 +138,7 @@ def test_a_trace_holds_several_pages_of_a_device_open(model: Path, phone: Phone)
     assert {row["runtime"] for row in report.trace.table()} >= {"device:phone:cpu", "device:phone:webgl"}
 
 
+@pytest.mark.exhaustive
 def test_the_doctor_says_what_a_device_can_run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "BROWSER_ENGINES", ())
     diagnosis = asyncio.run(doctor.examine(build({}, environ={}), lambda *_: None))
@@ -218,6 +220,7 @@ def test_a_device_that_is_gone_in_the_middle_is_named_and_what_others_measured_i
         assert "The device victim disconnected: pycheck devices --listen has ended" in error
 
 
+@pytest.mark.exhaustive
 def test_a_device_that_hangs_is_given_up_after_the_timeout_and_is_there_again_when_it_wakes(
     model: Path, phone: Phone
 ) -> None:

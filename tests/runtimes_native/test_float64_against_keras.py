@@ -83,10 +83,9 @@ def build(keras: Any, name: str) -> Any:
         "multi-head attention",
         "convolutions",
         "masked bidirectional",
-        "gru without reset_after",
         "convolutional lstm",
         "group normalization",
-        *more("mobilenet v2"),
+        *more("mobilenet v2", "gru without reset_after"),
     ],
 )
 def test_the_graph_in_float64_is_the_model_in_float64(keras: Any, both: Run, name: str) -> None:

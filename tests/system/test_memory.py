@@ -179,6 +179,7 @@ print(resident("VmRSS") - before, resident("VmHWM") - before)
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the largest resident size is read from /proc")
 def test_what_a_models_own_predict_takes_is_bounded_and_given_back() -> None:
     done = subprocess.run([sys.executable, "-c", PREDICT], capture_output=True, text=True, timeout=300, check=False)

@@ -13,6 +13,7 @@ from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.report.where import sources
 from pycheck.types import Report
 
+from ..conftest import more
 from ..shared import session
 from .fault_models import MODELS
 from .faults import Artifact, Bench, Fault, Outcome, faults_of
@@ -21,11 +22,10 @@ pytestmark = pytest.mark.real
 
 #: One of each kind of model, of which every so manieth fault is made; `python -m tests.tracing.faults` makes all.
 SUBSET = [
-    ("convolutional", "layers", 12),
     ("residual", "graph", 12),
     ("recurrent", "graph", 14),
-    ("attention", "graph", 14),
     ("several_inputs_and_outputs", "layers", 14),
+    *more(("convolutional", "layers", 12), ("attention", "graph", 14)),
 ]
 
 

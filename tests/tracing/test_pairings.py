@@ -68,6 +68,7 @@ def pairs_of(report: Report) -> dict[str, str]:
     return dict(word.split("=") for word in words[1::2])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("format", "kind"), [("graph", "three"), ("layers", "four")])
 def test_a_trace_explains_rotated_heads_once_and_what_it_says_makes_them_pass(
     heads: tuple[Any, Any, Path], format: str, kind: str

@@ -12,6 +12,7 @@ from pycheck.report import render
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.types import Report, Severity
 
+from ..conftest import more
 from ..published import import_tensorflowjs
 from ..shared import session
 from .conftest import RUNTIMES, Traced, healthy, points, two_sources, webgl_nan, with_role
@@ -74,7 +75,7 @@ def test_every_point_has_its_range_and_what_half_floats_would_make_of_it(nan: Re
     assert exponential.overflow_headroom < 1e-20
 
 
-@pytest.mark.parametrize("artifact_format", ["layers", "graph"])
+@pytest.mark.parametrize("artifact_format", ["layers", *more("graph")])
 def test_a_healthy_model_has_no_source_and_every_point_was_looked_at(traced: Traced, artifact_format: str) -> None:
     report = traced(healthy, format=artifact_format)
     assert report.passed

@@ -71,6 +71,7 @@ def test_it_is_left_out_of_the_defaults_with_a_note(make: Callable[[], Any], ker
     assert again.report.verdict is Verdict.PASS
 
 
+@pytest.mark.exhaustive
 def test_what_it_can_train_it_trains() -> None:
     with Lab("chromium:cpu", "chromium:wasm", may_leave_out=True) as lab:
         done = trained(lab, plain)
@@ -78,7 +79,7 @@ def test_what_it_can_train_it_trains() -> None:
     assert done.report.verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize(("runtimes", "may"), [(("cpu", "wasm"), False), *more((("wasm",), True))])
+@pytest.mark.parametrize(("runtimes", "may"), [*more((("cpu", "wasm"), False)), (("wasm",), True)])
 def test_where_it_was_named_or_nothing_else_trains_it_fails(runtimes: tuple[str, ...], may: bool) -> None:
     with Lab(*(f"chromium:{kind}" for kind in runtimes), may_leave_out=may) as lab:
         done = trained(lab, sentiment)
