@@ -101,6 +101,7 @@ def test_a_comparison_comes_from_the_cache(place: Place) -> None:
     assert json.loads(done.stdout)["verdict"] == "pass"
 
 
+@pytest.mark.exhaustive
 def test_a_saved_run_is_reported_and_judged_again(place: Place) -> None:
     assert place.without("report", "run").returncode == 0
     done = place.without("report", "run", "--atol", "0", "--rtol", "0", "--json", "-")

@@ -131,7 +131,7 @@ def _published_graph(function: Any, specs: Any, folder: Path, **options: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("control_flow_v2", "kind"), [(False, "float32"), (True, "float64"), *more((False, "float64"), (True, "float32"))]
+    ("control_flow_v2", "kind"), [(True, "float64"), *more((False, "float32"), (False, "float64"), (True, "float32"))]
 )
 def test_loops_and_branches_of_both_kinds_run(
     control_flow_v2: bool, kind: str, tmp_path: Path, tensorflowjs: Any, execute: Any

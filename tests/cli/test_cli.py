@@ -26,7 +26,7 @@ from pycheck.system.cache import Cache
 from pycheck.types import Array, RuntimeId, Signature, TensorSpec
 from pycheck.workflow.converting import Converted
 
-from ..conftest import Cli
+from ..conftest import Cli, more
 from ..fakes import Fakes, dense
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def test_help_of_compare_has_a_box_for_options_that_belong_together(run: Callabl
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["compare", "check", *more(*sorted({*COMMANDS} - {"compare", "check"}))])
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert _process(command, "--help").stderr == "imported:\n"
 
@@ -329,6 +329,7 @@ def test_a_saved_run_gives_the_same_verdict_and_numbers(saved: tuple[Path, Any],
     assert len(after["comparisons"]) == 4
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real
 def test_a_saved_run_is_reported_without_tensorflow_and_without_a_browser(saved: tuple[Path, Any]) -> None:
     done = _process("report", saved[0])

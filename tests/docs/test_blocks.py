@@ -48,12 +48,17 @@ def of(*languages: str) -> list[Any]:
 
 def is_more(block: Block) -> bool:
     """Whether others of its kind run always: README's, and of the other pages the first block with each command."""
-    if any(words in block.text for words in SLOW):
+    if is_slow(block):
         return True
     if block.document.name == "README.md" or block.language not in ("sh", "python"):
         return False
-    earlier = [one for one in BLOCKS[: BLOCKS.index(block)] if one.language == "sh" and not one.not_run]
+    before = BLOCKS[: BLOCKS.index(block)]
+    earlier = [one for one in before if one.language == "sh" and not one.not_run and not is_slow(one)]
     return block.language == "python" or subcommands([block]) <= subcommands(earlier)
+
+
+def is_slow(block: Block) -> bool:
+    return any(words in block.text for words in SLOW)
 
 
 def subcommands(blocks: Iterable[Block]) -> set[str]:

@@ -194,6 +194,7 @@ def test_a_gpu_that_is_lost_ends_webgl_and_leaves_cpu_standing(
     assert _status(_report(report))["chromium:cpu"] == "ok"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("role", "said"), [("renderer", "The page crashed"), *more(("", "The browser ended"))])
 def test_a_browser_that_is_killed_in_the_middle_of_a_trace_leaves_what_was_traced(
     role: str, said: str, cache_dir: Path, temporary: Path, tmp_path: Path
@@ -281,6 +282,7 @@ def test_a_signal_to_the_process_and_then_to_its_group_is_one(
         assert command.lines[-1].startswith("pycheck: Interrupted.")
 
 
+@pytest.mark.exhaustive
 def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
     files: Files, long: Path, cache_dir: Path, temporary: Path
 ) -> None:

@@ -63,6 +63,7 @@ def _wider(comparisons: Iterable[Comparison], factor: float) -> list[Comparison]
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("method", AGREEMENT)
 def test_power_agrees_with_faults_on_disk(
     method: str,

@@ -552,7 +552,7 @@ def test_a_temporary_folder_with_a_long_name_keeps_no_browser_from_starting(
     assert not list(folder.iterdir())
 
 
-@pytest.mark.parametrize("how", ["ctrl-c", "terminated", "killed"])
+@pytest.mark.parametrize("how", ["killed", *more("ctrl-c", "terminated")])
 def test_nothing_is_left_behind_when_python_is_ended_from_outside(how: str, temporary: Path) -> None:
     root = Path(__file__).parents[2]
     environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(root)}

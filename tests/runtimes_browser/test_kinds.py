@@ -149,16 +149,16 @@ def test_a_page_that_a_runtime_left_shows_the_next_one_as_a_new_document(
         counted = []
         async with BrowserHost(timeout_s=TIMEOUT_S) as host:
             for _ in range(3):
-                async with host.runtime(RuntimeId("chromium", "webgl"), ready(graph)) as runtime:
+                async with host.runtime(RuntimeId("chromium", "cpu"), ready(graph)) as runtime:
                     await runtime.predict({"X": x})
                     counted.append(runtime.tensor_count)
             with pytest.raises(RuntimeFailedError, match="It failed"):
-                async with host.runtime(RuntimeId("chromium", "webgl"), ready(graph)) as runtime:
+                async with host.runtime(RuntimeId("chromium", "cpu"), ready(graph)) as runtime:
                     await seen[-1][0].context.pages[0].evaluate("setTimeout(() => { throw new Error('It failed') })")
                     while runtime.is_alive:
                         await asyncio.sleep(0.01)
                     await runtime.predict({"X": x})
-            async with host.runtime(RuntimeId("chromium", "webgl"), ready(graph)):
+            async with host.runtime(RuntimeId("chromium", "cpu"), ready(graph)):
                 pass
         return counted
 

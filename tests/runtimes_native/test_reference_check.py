@@ -87,8 +87,11 @@ def by_length(x: Any) -> Any:
     ("make", "inputs", "layer", "shape"),
     [
         (each_step, (4, 7, 5), "each", (None, 7, 5)),
-        *more((each_step, (2, 9, 5), "each", (None, 9, 5)), (inside, (4, 7, 5), "each", (None, 7, 5))),
-        (images, (3, 5, 6, 6, 2), "each", (None, 5, 6, 6, 2)),
+        *more(
+            (each_step, (2, 9, 5), "each", (None, 9, 5)),
+            (inside, (4, 7, 5), "each", (None, 7, 5)),
+            (images, (3, 5, 6, 6, 2), "each", (None, 5, 6, 6, 2)),
+        ),
         (lambda keras: own_layer(keras, by_length, None, 8), (6, 5, 8), "own", (None, 5, 8)),
         (lambda keras: own_layer(keras, centered, 8), (6, 8), "own", (6, 8)),
     ],

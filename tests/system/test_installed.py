@@ -21,6 +21,8 @@ from pycheck.model import tensorflow_import
 from pycheck.setup.tensorflow_check import tensorflow_error
 from pycheck.system import installed, keras2, process, quiet
 
+from ..conftest import more
+
 pytestmark = pytest.mark.real
 
 Pretend = Callable[[Mapping[str, str]], None]
@@ -170,6 +172,7 @@ def _check_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) ->
     return asyncio.run(tensorflow_error())
 
 
+@pytest.mark.exhaustive
 def test_the_doctor_tells_a_tensorflow_that_imports_from_one_that_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,10 +216,16 @@ _HEADER = "import ctypes, os, signal, sys, threading\n"
     ("module", "seen", "advice"),
     [
         ("signal.raise_signal(signal.SIGILL)", "SIGILL", "need AVX"),
-        ("ctypes.string_at(0)", "SIGSEGV", "pip install --force-reinstall"),
-        ("ctypes.CDLL(None).memset(None, 1, 64)", "SIGSEGV", "pip install --force-reinstall"),
         ("os.write(2, b'F0000 compiled for AVX\\n'); os.abort()", "F0000 compiled for AVX", "pip"),
-        ("thread = threading.Thread(target=ctypes.string_at, args=(0,)); thread.start(); thread.join()", "SIGSEGV", ""),
+        *more(
+            ("ctypes.string_at(0)", "SIGSEGV", "pip install --force-reinstall"),
+            ("ctypes.CDLL(None).memset(None, 1, 64)", "SIGSEGV", "pip install --force-reinstall"),
+            (
+                "thread = threading.Thread(target=ctypes.string_at, args=(0,)); thread.start(); thread.join()",
+                "SIGSEGV",
+                "",
+            ),
+        ),
     ],
 )
 def test_a_command_tells_of_a_tensorflow_that_kills_the_process_and_ends_with_2(

@@ -80,6 +80,7 @@ print(size, int(peak.split()[1]) * 1024)
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the largest resident size is read from /proc")
 @pytest.mark.parametrize("format", [pytest.param("layers", marks=pytest.mark.exhaustive), "graph"])
 def test_the_peak_stays_within_its_bound(tmp_path: Path, format: str) -> None:

@@ -14,6 +14,7 @@ from pycheck.model import load
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.types import Finding, Report
 
+from ..conftest import more
 from .fault_models import MODELS
 from .faults import Artifact, Bench
 
@@ -122,11 +123,13 @@ def cause(report: Report) -> Finding:
     ("layers", "without", "words"),
     [
         (("tanh",), (), "The layer tanh (Activation) of the model has"),
-        (("relu",), (), "The layer relu (ReLU) of the model has"),
-        (("norm",), (), "The layer norm (BatchNormalization) of the model has"),
         (("relu", "norm"), ("relu",), "The layer norm (BatchNormalization) of the model has"),
         (("norm", "tanh"), (), "The layers norm (BatchNormalization) and tanh (Activation) of the model have"),
-        (("scale",), (), "The layer scale (Rescaling) of the model has"),
+        *more(
+            (("relu",), (), "The layer relu (ReLU) of the model has"),
+            (("norm",), (), "The layer norm (BatchNormalization) of the model has"),
+            (("scale",), (), "The layer scale (Rescaling) of the model has"),
+        ),
     ],
 )
 def test_a_layer_that_the_artifact_was_made_without_is_the_cause(
