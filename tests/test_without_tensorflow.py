@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from .conftest import more
@@ -24,14 +25,6 @@ power = false
 [[models]]
 path = "m.keras"
 inputs = "x.npy"
-"""
-_MODEL = """
-import keras, numpy
-keras.utils.set_random_seed(0)
-x = keras.Input((4,), name="x")
-keras.Model(x, keras.layers.Dense(3, name="y")(x)).save("m.keras")
-keras.Model(x, keras.layers.Dense(2, name="y")(x)).save("other.keras")
-numpy.save("x.npy", numpy.random.default_rng(0).normal(size=(6, 4)).astype("float32"))
 """
 #: Python finds no package of these names, as where they are not installed.
 _ABSENT = """
@@ -66,15 +59,26 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Made with TensorFlow: the models, a saved run, and the accepted release."""
+    import keras
+
+    from pycheck.cli import main as cli
+    from pycheck.workflow import pipeline
+
+    from .shared import in_session
+
     made = Place(tmp_path_factory.mktemp("place"))
     (made.folder / "pycheck.toml").write_text(_CONFIGURATION)
-    for words in (
-        ("-c", _MODEL),
-        ("-m", "pycheck", "baseline", "update"),
-        ("-m", "pycheck", "compare", "m.keras", "x.npy", "--runtime", "chromium:cpu", "--save-run", "run"),
-    ):
-        done = made.python(*words)
-        assert done.returncode == 0, done.stderr
+    keras.utils.set_random_seed(0)
+    x = keras.Input((4,), name="x")
+    keras.Model(x, keras.layers.Dense(3, name="y")(x)).save(made.folder / "m.keras")
+    keras.Model(x, keras.layers.Dense(2, name="y")(x)).save(made.folder / "other.keras")
+    np.save(made.folder / "x.npy", np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made.folder)
+        patch.setenv("PYCHECK_CACHE_DIR", str(made.folder / "cache"))
+        patch.setattr(pipeline, "alone", in_session)
+        assert cli.run(["baseline", "update"]) == 0
+        assert cli.run(["compare", "m.keras", "x.npy", "--runtime", "chromium:cpu", "--save-run", "run"]) == 0
     return made
 
 
@@ -95,6 +99,7 @@ def test_the_baseline_is_accepted_again_from_the_cache(place: Place) -> None:
     assert accepted.read_text() == before
 
 
+@pytest.mark.exhaustive
 def test_a_comparison_comes_from_the_cache(place: Place) -> None:
     done = place.without("compare", "m.keras", "x.npy", "--runtime", "chromium:cpu", "--json", "-")
     assert done.returncode == 0, done.stderr

@@ -151,6 +151,7 @@ def test_the_page_of_a_node_shows_the_divergence_with_nothing_but_scripts_of_tfj
     assert "1 of 1 elements differ: TensorFlow.js is wrong" in text
 
 
+@pytest.mark.exhaustive
 def test_the_same_page_says_where_tfjs_is_right(relu: Made, tmp_path: Path) -> None:
     page = (relu.folder / "index.html").read_text(encoding="utf-8")
     other = page.replace("backend-webgl", "backend-cpu").replace('"backend": "webgl"', '"backend": "cpu"')

@@ -142,8 +142,11 @@ def chained() -> Any:
     ("change", "words"),
     [
         (without_layer("cut"), "The layer cut (ReLU) of the model has no counterpart in the artifact."),
-        (with_arguments("pool", pool_size=[3, 3]), "pool (MaxPooling2D): pool_size is [3, 3], in the model [2, 2]."),
         *more(
+            (
+                with_arguments("pool", pool_size=[3, 3]),
+                "pool (MaxPooling2D): pool_size is [3, 3], in the model [2, 2].",
+            ),
             (without_layer("pool"), "The layer pool (MaxPooling2D) of the model has no counterpart in the artifact."),
             (
                 without_layer("norm"),

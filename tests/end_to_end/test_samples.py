@@ -81,6 +81,7 @@ def test_a_quantized_artifact_says_that_its_weights_are_what_drifts(quantize: st
     assert "quantization-drift" in {finding.code for finding in report.findings}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.exhaustive)])
 def test_a_model_of_half_precision_is_no_false_alarm(policy: str) -> None:
     import keras

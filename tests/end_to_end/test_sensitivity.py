@@ -59,6 +59,7 @@ def _passed(model: str, artifact: Path) -> dict[str, bool | None]:
     return {str(c.candidate): c.passed for c in report.comparisons if c.passed is not None}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("format", ["graph", *more("layers")])
 def test_an_artifact_that_nobody_touched_passes(tmp_path: Path, format: str) -> None:
     pycheck.convert(MODELS / "cnn.keras", tmp_path / "web", format=format, verify=False)

@@ -124,6 +124,7 @@ def test_every_kernel_at_once_gives_what_the_cpu_gives(
     assert run(_patched(browser, backend), _LISTS) == expected["lists"]
 
 
+@pytest.mark.exhaustive
 def test_complex_tensors_are_moved_as_two_parts(browser: Browser, expected: dict[str, Any]) -> None:
     for kernels in ((), ("FFT", "IFFT", "Real", "Imag", "ComplexAbs", "Complex", "Reshape", "Slice", "Concat")):
         page = _patched(browser, "webgl", kernels)

@@ -77,6 +77,7 @@ def test_half_float_textures_are_a_flag_that_is_not_tfjss_default(run: Run[Any],
     assert whole.flags["WEBGL_MAX_SIZE_FOR_NARROW_TEXTURE"] == "Infinity"
 
 
+@pytest.mark.exhaustive
 def test_kinds_run_side_by_side_in_one_browser(run: Run[Any], host: BrowserHost, graph: ArtifactInfo, x: Array) -> None:
     async def side_by_side() -> list[Any]:
         return await asyncio.gather(*(predict(host, kind, graph, {"X": x}) for kind in ("cpu", "wasm", "webgl")))
@@ -85,6 +86,7 @@ def test_kinds_run_side_by_side_in_one_browser(run: Run[Any], host: BrowserHost,
         np.testing.assert_allclose(outputs["Y"], artifacts.dense_expected(x), atol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_more_large_shards_than_a_browser_has_connections_are_loaded(
     run: Run[Any], host: BrowserHost, x: Array, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def browsers(trained: Trained) -> list[str]:
     return [str(record.id) for record in trained.report.runtimes if record.id.engine != "native"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("make", "kernel"),
     [

@@ -14,6 +14,8 @@ from pycheck.model import identify, load
 from pycheck.options.reading import build
 from pycheck.workflow.lengthening import Lengths, search
 
+from ..conftest import more
+
 pytestmark = pytest.mark.real
 
 
@@ -74,8 +76,8 @@ def test_images_are_lengthened_too(keras: Any, tail: Any, size: int) -> None:
         ((None, 6, 3), lambda L: [L.TimeDistributed(L.Bidirectional(L.LSTM(2)))], (8,)),
         ((None, 12, 1), lambda L: [L.Cropping2D((30, 0)), L.Conv2D(2, 1)], (64,)),
         ((None, 224, 1), lambda L: [L.Flatten(), L.Dense(2)], (224,)),
-        ((None, 80, 1), lambda L: [L.Flatten(), L.Dense(2)], (300,)),
         ((None, None, None, 1), lambda L: [L.Cropping3D(10), L.Conv3D(2, 1)], (32, 32, 32)),
+        *more(((None, 80, 1), lambda L: [L.Flatten(), L.Dense(2)], (300,))),
     ],
 )
 def test_one_free_side_is_a_length_and_three_are_small(
