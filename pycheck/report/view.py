@@ -84,9 +84,15 @@ def cells(report: Report) -> Iterator[Cell]:
         own = [row for row in judged if row.runtime == runtime]
         nearest = max(own, key=lambda row: (row.comparison.share_used or 0.0) if row.comparison else 0.0)
         row = next((row for row in own if row.failed), nearest)
-        share = row.comparison.share_used if row.comparison else None
-        text = "" if share is None or "NaN" in row.result else f" {percent(share)}"
-        yield Cell(runtime, f"{row.result}{text}", row.failed)
+        yield Cell(runtime, f"{row.result}{_share(row)}", row.failed)
+
+
+def _share(row: Row) -> str:
+    """Return the share of the limit that was used; empty if there is none, or if non-finite values fail anyway."""
+    c = row.comparison
+    if c is None or c.share_used is None or (c.failed and c.nonfinite.changed):
+        return ""
+    return f" {percent(c.share_used)}"
 
 
 def _row(c: Comparison) -> Row:
