@@ -15,6 +15,7 @@ from ..conftest import more
 pytestmark = pytest.mark.real
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "artifact_format"), [("cnn.keras", "layers"), *more(("recurrent.keras", "graph"))])
 def test_a_tfjs_model_is_checked_against_itself_in_python(
     name: str, artifact_format: str, converted: Any, tmp_path: Path

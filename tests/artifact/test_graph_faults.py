@@ -21,7 +21,6 @@ from pycheck.conversion.graph.kernel_repairs import KERNEL_REPAIRS
 from pycheck.conversion.graph.repairs import REPAIRS
 from pycheck.types import ArtifactFault
 
-from ..conftest import more
 from ..published import import_tensorflowjs
 from ..remedies.bare_page import bare_page, run, started
 
@@ -147,7 +146,8 @@ def _concerned(faults: tuple[ArtifactFault, ...], folder: Path, backend: str) ->
     return found
 
 
-@pytest.mark.parametrize("backend", ["cpu", *more("wasm")])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
 def test_what_is_said_to_be_wrong_is_wrong_and_nothing_else(
     folder: Path, faults: tuple[ArtifactFault, ...], given: dict[str, set[str]], backend: str
 ) -> None:

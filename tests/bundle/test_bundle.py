@@ -132,6 +132,7 @@ def inverse(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(session.trace(folder / "model", inputs, runtimes=["chromium:webgl"], bundle=bug, **OPTIONS), bug)
 
 
+@pytest.mark.exhaustive
 def test_the_page_of_complex_numbers_shows_both_parts(inverse: Made) -> None:
     text = printed(inverse.folder / "index.html")
     assert re.search(r"^operation +IFFT$", text, re.M)

@@ -80,6 +80,7 @@ def with_arguments(layer: str, **arguments: Any) -> Callable[[dict[str, Any]], N
     return change
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["LayerNormalization", *more("BatchNormalization")])
 def test_another_epsilon_is_the_one_cause_with_the_one_advice(kind: str, tmp_path: Path) -> None:
     model = normalized(kind)

@@ -110,6 +110,7 @@ def test_a_browser_that_never_answers_is_given_up_after_the_timeout(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.exhaustive
 def test_a_runtime_that_is_unavailable_leaves_the_others_standing(
     files: Files, run: Cli, work: Path, temporary: Path
 ) -> None:
@@ -144,6 +145,7 @@ def _fails_while_predicting(
     return _error(_report(report), runtime)
 
 
+@pytest.mark.exhaustive
 def test_a_browser_that_is_killed_is_told(
     files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def _sources(report: pycheck.Report, runtime: str) -> list[Finding]:
     return [f for f in report.findings if runtime in map(str, f.runtimes) and "ran_alone" in f.evidence]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", CODES)
 def test_the_trace_pins_it_to_the_layer_and_says_why(report: pycheck.Report, name: str, runtime: str) -> None:
@@ -103,6 +104,7 @@ def test_the_trace_pins_it_to_the_layer_and_says_why(report: pycheck.Report, nam
     assert found == ({(name, code)} if code else set())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_stands_before_and_behind_a_layer_is_not_blamed(report: pycheck.Report, runtime: str) -> None:
     named = {f.layer or "" for f in _sources(report, runtime)}
@@ -113,6 +115,7 @@ def test_what_stands_before_and_behind_a_layer_is_not_blamed(report: pycheck.Rep
     assert {name for name in named if name.startswith(("before_", "after_"))} <= beyond
 
 
+@pytest.mark.exhaustive
 def test_the_finding_shows_the_operand_that_caused_it(report: pycheck.Report) -> None:
     (found,) = (f for f in _sources(report, "chromium:webgl") if f.layer == "relu_of_minus_inf")
     assert list(found.evidence["operands"].values()) == [-INF]

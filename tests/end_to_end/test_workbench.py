@@ -32,6 +32,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[BrowserHost]:
     return hosts
 
 
+@pytest.mark.exhaustive
 def test_runs_side_by_side_and_after_a_failure_share_one_browser_and_keep_their_own_results(
     started: list[BrowserHost],
 ) -> None:

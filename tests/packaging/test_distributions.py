@@ -94,6 +94,7 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real
 def test_a_wheel_of_a_checkout_in_which_nothing_was_built_has_the_page(checkout: Path, tmp_path: Path) -> None:
     done = build(checkout, tmp_path / "dist", "-t", "wheel")

@@ -100,6 +100,7 @@ def test_inputs_are_changed_alike_in_python_and_in_the_page(browser: Browser) ->
             assert scope[variable].tolist() == expected
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["webgl", "wasm"])
 def test_kernels_run_on_the_cpu(browser: Browser, backend: str) -> None:
     page = bare_page(browser)

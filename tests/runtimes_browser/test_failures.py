@@ -204,6 +204,7 @@ def test_a_webgl_context_that_is_lost_is_told(run: Run[Any], host: BrowserHost, 
     assert took_s < AT_ONCE_S
 
 
+@pytest.mark.exhaustive
 def test_a_gpu_process_that_is_killed_is_told(run: Run[Any], graph: ArtifactInfo, x: Array) -> None:
     async def scenario() -> tuple[Any, float]:
         async with own_host() as host:
@@ -409,6 +410,7 @@ def test_webgpu_without_an_adapter_is_unavailable_and_says_what_to_do(
     assert "--browser-path" in error.advice
 
 
+@pytest.mark.exhaustive
 def test_webgl_that_is_off_is_unavailable(run: Run[Any]) -> None:
     async def scenario() -> PycheckError:
         async with own_host(browser_args=["--disable-3d-apis"]) as host:

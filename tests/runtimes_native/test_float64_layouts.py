@@ -89,6 +89,7 @@ def test_what_a_convolution_with_channels_first_gives_is_right_to_float64(keras:
     assert run.notes == () and run.in_float32 == {}
 
 
+@pytest.mark.exhaustive
 def test_solid_images_with_channels_first(keras: Any, tf: Any, both: Run) -> None:
     layers = keras.layers
     model = keras.Sequential([

@@ -183,6 +183,7 @@ def test_the_doctor_tells_a_tensorflow_that_imports_from_one_that_does_not(
     assert "pip install --force-reinstall" in broken.advice
 
 
+@pytest.mark.exhaustive
 def test_the_doctor_imports_nothing_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
     monkeypatch.chdir(tmp_path)

@@ -131,6 +131,7 @@ def faint_then_loud() -> tuple[Any, Any]:
     return model, np.random.default_rng(0).uniform(1e-6, 1e-5, size=(8, 200)).astype(np.float32)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real
 def test_the_culprit_of_a_real_model_comes_before_what_the_graph_has_first() -> None:
     model, inputs = faint_then_loud()

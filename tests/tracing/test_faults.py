@@ -23,9 +23,8 @@ pytestmark = pytest.mark.real
 #: One of each kind of model, of which every so manieth fault is made; `python -m tests.tracing.faults` makes all.
 SUBSET = [
     ("residual", "graph", 12),
-    ("recurrent", "graph", 14),
     ("several_inputs_and_outputs", "layers", 14),
-    *more(("convolutional", "layers", 12), ("attention", "graph", 14)),
+    *more(("convolutional", "layers", 12), ("recurrent", "graph", 14), ("attention", "graph", 14)),
 ]
 
 

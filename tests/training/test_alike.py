@@ -37,6 +37,7 @@ def test_a_plain_regression_trains_alike_on_three_backends(by_sgd: Trained) -> N
         assert set(curves.nonfinite_activations) == {0}
 
 
+@pytest.mark.exhaustive
 def test_a_page_keeps_nothing_of_the_trainings_before(lab: Lab) -> None:
     held = []
     for _ in range(3):

@@ -80,6 +80,7 @@ def test_what_it_can_train_it_trains() -> None:
     assert done.report.verdict is Verdict.PASS
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("runtimes", "may"), [(("wasm",), True), *more((("cpu", "wasm"), False))])
 def test_where_it_was_named_or_nothing_else_trains_it_fails(runtimes: tuple[str, ...], may: bool) -> None:
     with Lab(*(f"chromium:{kind}" for kind in runtimes), may_leave_out=may) as lab:
