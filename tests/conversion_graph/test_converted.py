@@ -123,6 +123,7 @@ def test_loops_stay_functions(outcomes):
     assert len(graph["library"]["function"]) == 2
 
 
+@pytest.mark.exhaustive
 def test_converting_twice_gives_the_same_bytes(tmp_path):
     import keras
 

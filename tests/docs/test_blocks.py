@@ -34,7 +34,13 @@ from .blocks import (
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 #: In blocks that take long, of a kind of which others run always.
-SLOW = ("--runtime chromium:webgpu", "--optimizer adam:0.001", "@pytest.mark.parametrize")
+SLOW = (
+    "--runtime chromium:webgpu",
+    "--optimizer adam:0.001",
+    "--try-remedies",
+    "pycheck doctor\n",
+    "@pytest.mark.parametrize",
+)
 #: What commands printed, all of a block and in all or few runtimes; some stand in two documents.
 _PRINTED: dict[tuple[str, bool], str] = {}
 
@@ -90,7 +96,8 @@ def test_a_command_line_is_one_that_pycheck_takes(document: Path, tmp_path: Path
 
 def test_every_command_runs() -> None:
     always = [block for block in BLOCKS if block.language == "sh" and not block.not_run and not is_more(block)]
-    assert subcommands(always) == {command.name for command in COMMANDS.values()} - {"devices"}, "which need a device"
+    others = {"devices", "doctor"}  # which need a device, and start every runtime of every engine
+    assert subcommands(always) == {command.name for command in COMMANDS.values()} - others
 
 
 @pytest.mark.parametrize("block", of("toml"))

@@ -84,6 +84,7 @@ def test_a_browser_that_does_not_start_is_unavailable_and_python_has_answered(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.exhaustive
 def test_a_browser_that_never_answers_is_given_up_after_the_timeout(
     files: Files, cache_dir: Path, temporary: Path, tmp_path: Path, long: Path
 ) -> None:
@@ -303,6 +304,7 @@ def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
 # ------------------------------------------------------------------- readers that go away
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("options", [[], *more((["--json", "-"],))], ids=["terminal", "json"])
 def test_a_reader_that_stops_early_changes_nothing(
     options: list[str], files: Files, long: Path, cache_dir: Path, work: Path, temporary: Path

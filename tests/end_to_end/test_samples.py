@@ -26,8 +26,7 @@ def _compare(name: str, **options: object) -> pycheck.Report:
     ("name", "format"),
     [
         ("cnn.keras", "layers"),
-        ("two_io.keras", "graph"),
-        *more(("keras2.h5", "layers")),
+        *more(("keras2.h5", "layers"), ("two_io.keras", "graph")),
         *(
             pytest.param(*both, marks=pytest.mark.exhaustive)
             for both in (

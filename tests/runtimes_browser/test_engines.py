@@ -36,7 +36,7 @@ def commands(host: BrowserHost, run: Run[Any]) -> CommandBrowser:
 
 
 @pytest.mark.parametrize("format", ["layers", *more("graph")])
-@pytest.mark.parametrize("kind", ["cpu", "wasm", "webgl", "webgl-f16"])
+@pytest.mark.parametrize("kind", ["cpu", "wasm", "webgl", *more("webgl-f16")])
 @pytest.mark.parametrize("engine", OTHERS)
 def test_a_kind_of_an_engine_computes_dense_and_relu_as_numpy_does(
     engine: str, kind: str, format: str, run: Run[Any], host_of: HostOf, x: Array, request: pytest.FixtureRequest

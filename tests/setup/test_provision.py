@@ -87,6 +87,7 @@ def test_a_browser_that_starts_is_taken_and_nothing_is_installed(machine: Machin
     assert machine.asked() == []
 
 
+@pytest.mark.exhaustive
 def test_without_a_browser_playwright_is_tried_and_then_the_package_manager(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

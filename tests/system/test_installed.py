@@ -190,6 +190,7 @@ def test_the_doctor_imports_nothing_from_the_working_folder(tmp_path: Path, monk
     assert asyncio.run(tensorflow_error()) is None
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("own", [True, False])
 def test_the_doctor_answers_as_compare_does_where_keras_has_another_backend(
     monkeypatch: pytest.MonkeyPatch, own: bool
