@@ -22,8 +22,9 @@ MODELS = Path(__file__).parents[2] / "models"
 
 
 def _browsers(known: list[int]) -> list[int]:
-    """The processes of browsers that this process has started since."""
-    return [pid for pid in descendants(os.getpid()) if pid not in known and "chromium" in command_of(pid)]
+    """The processes of browsers that this process has started since; the browser that tests share may start its own."""
+    others = {*known, *(pid for one in known for pid in descendants(one))}
+    return [pid for pid in descendants(os.getpid()) if pid not in others and "chromium" in command_of(pid)]
 
 
 def _all_gone(pids: list[int]) -> bool:
