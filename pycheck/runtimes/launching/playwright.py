@@ -162,8 +162,10 @@ class PlaywrightPage(Page):
         try:
             for event, listener in self._listeners.items():
                 self._page.remove_listener(event, listener)
-            await self._page.goto("about:blank", timeout=_BLANK_TIMEOUT_S * 1000)
-        except (Error, KeyError):
+            async with asyncio.timeout(_BLANK_TIMEOUT_S):
+                await self._page.goto("about:blank", timeout=0)
+                await self._page.request_gc()  # else weights stay, on the GPU too, until V8 needs the memory
+        except (Error, KeyError, TimeoutError):
             return False
         return True
 
