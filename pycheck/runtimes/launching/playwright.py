@@ -141,10 +141,14 @@ class PlaywrightPage(Page):
     async def close(self) -> None:
         """Leave the session. The browser keeps a page that responds for the next one, and closes any other."""
         session, self._session = self._session, None
-        if session and session.is_alive and await self._is_blank():
-            self._browser.keep(self)
-        else:
-            await self.discard()
+        can_show_another = False
+        try:
+            can_show_another = session is not None and session.is_alive and await self._is_blank()
+        finally:
+            if can_show_another:
+                self._browser.keep(self)
+            else:
+                await self.discard()
 
     async def discard(self) -> None:
         """Close the context, unless it has gone."""
