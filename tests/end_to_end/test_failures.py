@@ -285,7 +285,6 @@ def test_a_signal_to_the_process_and_then_to_its_group_is_one(
         assert command.lines[-1].startswith("pycheck: Interrupted.")
 
 
-@pytest.mark.exhaustive
 def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
     files: Files, long: Path, cache_dir: Path, temporary: Path
 ) -> None:

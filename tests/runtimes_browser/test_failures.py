@@ -158,8 +158,8 @@ def test_a_browser_that_is_killed_while_the_artifact_is_in_the_making_is_told_at
 def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothing(
     role: str, run: Run[Any], graph: ArtifactInfo, x: Array, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycheck.runtimes.launching.playwright._CLOSE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr("pycheck.runtimes.launching.playwright._PAGE_CLOSE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("pycheck.runtimes.launching.driven._CLOSE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("pycheck.runtimes.launching.driven._PAGE_CLOSE_TIMEOUT_S", 1.0)
     monkeypatch.setenv("TMPDIR", str(temporary))
     pids: list[int] = []
 

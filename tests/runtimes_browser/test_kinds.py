@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.async_api import Error as PlaywrightError
 
 from pycheck.errors import RuntimeFailedError
 from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.browser.page import COLLECT_EVERY
-from pycheck.runtimes.launching.playwright import PlaywrightPage
+from pycheck.runtimes.launching.driven import PlaywrightPage
 from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
 
 from ..conftest import more
@@ -120,9 +121,9 @@ def test_garbage_of_many_predictions_is_collected(
     collect = PlaywrightPage.collect_garbage
 
     async def collect_old(page: PlaywrightPage) -> None:
-        await page.context.pages[0].evaluate("globalThis.old = new WeakRef(new Array(1e6))")
+        await page.page.evaluate("globalThis.old = new WeakRef(new Array(1e6))")
         await collect(page)
-        asked.append(await page.context.pages[0].evaluate("globalThis.old.deref() === undefined"))
+        asked.append(await page.page.evaluate("globalThis.old.deref() === undefined"))
 
     monkeypatch.setattr(PlaywrightPage, "collect_garbage", collect_old)
 
@@ -143,7 +144,7 @@ def test_a_page_that_a_runtime_left_shows_the_next_one_as_a_new_document(
 
     async def visit_and_mark(page: PlaywrightPage, *arguments: Any) -> None:
         await visit(page, *arguments)
-        seen.append((page, await page.context.pages[0].evaluate("globalThis.mark ?? (globalThis.mark = 1, 'new')")))
+        seen.append((page, await page.page.evaluate("globalThis.mark ?? (globalThis.mark = 1, 'new')")))
 
     monkeypatch.setattr(PlaywrightPage, "visit", visit_and_mark)
 
@@ -156,10 +157,16 @@ def test_a_page_that_a_runtime_left_shows_the_next_one_as_a_new_document(
                     counted.append(runtime.tensor_count)
             with pytest.raises(RuntimeFailedError, match="It failed"):
                 async with host.runtime(RuntimeId("chromium", "cpu"), ready(graph)) as runtime:
-                    await seen[-1][0].context.pages[0].evaluate("setTimeout(() => { throw new Error('It failed') })")
+                    await seen[-1][0].page.evaluate("setTimeout(() => { throw new Error('It failed') })")
                     while runtime.is_alive:
                         await asyncio.sleep(0.01)
                     await runtime.predict({"X": x})
+            async with host.runtime(RuntimeId("chromium", "cpu"), ready(graph)):
+                pass
+            idle = seen[-1][0].page
+            async with idle.expect_event("crash"):
+                with pytest.raises(PlaywrightError):
+                    await idle.goto("chrome://crash")
             async with host.runtime(RuntimeId("chromium", "cpu"), ready(graph)):
                 pass
         return counted
@@ -167,8 +174,31 @@ def test_a_page_that_a_runtime_left_shows_the_next_one_as_a_new_document(
     assert run(counts()) == [2, 2, 2]  # the kernel and the bias
     pages = [page for page, _ in seen]
     assert pages[:4] == pages[:1] * 4
-    assert pages[4] is not pages[0]  # one that has failed shows no other
-    assert [mark for _, mark in seen] == ["new"] * 5
+    assert len({*pages[3:]}) == 3  # one that has failed or crashed shows no other
+    assert [mark for _, mark in seen] == ["new"] * 6
+
+
+def test_a_page_that_a_runtime_left_keeps_no_memory_of_it(
+    run: Run[Any], graph: ArtifactInfo, x: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visited: list[PlaywrightPage] = []
+    visit = PlaywrightPage.visit
+
+    async def visit_and_fill(page: PlaywrightPage, *arguments: Any) -> None:
+        await visit(page, *arguments)
+        await page.page.evaluate("globalThis.large = new Uint8Array(1e8).fill(1), 0")
+        visited.append(page)
+
+    monkeypatch.setattr(PlaywrightPage, "visit", visit_and_fill)
+
+    async def kept_bytes() -> float:
+        async with BrowserHost(timeout_s=TIMEOUT_S) as host:
+            async with host.runtime(RuntimeId("chromium", "cpu"), ready(graph)) as runtime:
+                await runtime.predict({"X": x})
+            devtools = await visited[0].page.context.new_cdp_session(visited[0].page)
+            return float((await devtools.send("Runtime.getHeapUsage"))["backingStorageSize"])
+
+    assert run(kept_bytes()) < 1e7
 
 
 def test_a_graph_with_a_loop_is_executed_asynchronously_and_leaves_nothing_behind(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import RuntimeTimeoutError, RuntimeUnavailableError
 from .base import NAMES, Browser, Launcher, LaunchOptions, describe
-from .playwright import Driver, PlaywrightBrowser
+from .driven import Driver, PlaywrightBrowser
 
 #: Addresses of Chromium's own protocol: HTTP, which returns the WebSocket's address, or the WebSocket itself.
 _DEVTOOLS = re.compile(r"^https?://|^wss?://[^/]+/devtools/")
