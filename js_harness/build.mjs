@@ -1,9 +1,11 @@
 // Builds the page into pycheck/_harness: one chunk a backend, the .wasm files, a manifest, the operations, the licences.
 
+import {existsSync} from 'node:fs';
 import {copyFile, mkdir, readdir, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {gzipSync} from 'node:zlib';
 
 import {build} from 'esbuild';
 
@@ -14,12 +16,17 @@ const require = createRequire(path.join(ROOT, 'package.json'));
 
 /** The packages whose flags a user may set; the backend each flag belongs to is the reader's business. */
 const FLAG_PACKAGES = ['core', 'converter', 'layers', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'];
+/** LiteRT.js's WebAssembly: plain, for WebGPU with JSPI, and for browsers without relaxed SIMD. */
+const LITERT_BUILDS = ['litert_wasm_internal', 'litert_wasm_jspi_internal', 'litert_wasm_compat_internal'];
 const WASM_FILES = ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm-threaded-simd.wasm'];
 
-const folderOf = (name) => path.join(ROOT, 'node_modules', ...name.split('/'));
+/** A package that the user's own folder lacks is installed beside the sources: see pycheck/setup/releases.py. */
+const MODULES = [path.join(ROOT, 'js_harness', 'node_modules'), path.join(ROOT, 'node_modules')];
+const folderOf = (name) => MODULES.map((folder) => path.join(folder, ...name.split('/'))).find(existsSync);
 const packageOf = async (name) => JSON.parse(await readFile(path.join(folderOf(name), 'package.json'), 'utf8'));
 
-async function bundle() {
+/** @param {string} litert LiteRT.js's version */
+async function bundle(litert) {
   const result = await build({
     entryPoints: ['main.js', 'courier.js', 'device.js'].map((file) => path.join(SOURCE, file)),
     outdir: TARGET,
@@ -33,6 +40,7 @@ async function bundle() {
     minifyWhitespace: true,
     legalComments: 'none',
     metafile: true,
+    define: {LITERT_VERSION: JSON.stringify(litert)},
     absWorkingDir: ROOT,
     external: ['fs', 'path', 'os', 'perf_hooks', 'worker_threads', 'crypto', 'util', 'string_decoder'],
     logLevel: 'warning',
@@ -91,14 +99,21 @@ async function collectNotices(metafile) {
 async function main() {
   await rm(TARGET, {recursive: true, force: true});
   await mkdir(TARGET, {recursive: true});
-  const metafile = await bundle();
+  const {version: litert} = await packageOf('@litertjs/core');
+  const metafile = await bundle(litert);
   for (const file of ['index.html', 'device.html']) await copyFile(path.join(SOURCE, file), path.join(TARGET, file));
   const wasm = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'));
   for (const file of WASM_FILES) await copyFile(path.join(wasm, file), path.join(TARGET, file));
+  // Compressed, for each has 9 MB; the server says so to the browser.
+  for (const name of LITERT_BUILDS) {
+    const source = path.join(folderOf('@litertjs/core'), 'wasm', name);
+    await copyFile(`${source}.js`, path.join(TARGET, `${name}.js`));
+    await writeFile(path.join(TARGET, `${name}.wasm.gz`), gzipSync(await readFile(`${source}.wasm`), {level: 9}));
+  }
   await writeFile(path.join(TARGET, 'THIRD_PARTY_NOTICES.txt'), await collectNotices(metafile));
   const files = (await readdir(TARGET)).sort();
   const {version} = await packageOf('@tensorflow/tfjs-core');
-  const manifest = {tfjs_version: version, files, flags: await findFlags()};
+  const manifest = {tfjs_version: version, litert_version: litert, files, flags: await findFlags()};
   await writeFile(path.join(TARGET, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   await writeFile(path.join(TARGET, 'operations.json'), `${JSON.stringify(await findOperations(), null, 2)}\n`);
   for (const file of files) console.log(`${String((await stat(path.join(TARGET, file))).size).padStart(9)} ${file}`);

@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from .errors import RuntimeFailedError
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 #: The types of TF.js's flags; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
 FlagValue = bool | int | float | str
@@ -32,23 +32,23 @@ _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Start:
-    """Set the flags, then start one backend of TF.js and prove that it runs."""
+    """Set the flags, then start one backend of TF.js, or one accelerator of LiteRT.js, and prove that it runs."""
 
     id: int
-    backend: Literal["cpu", "wasm", "webgl", "webgpu"]
+    backend: Literal["cpu", "wasm", "webgl", "webgpu", "litert-wasm", "litert-webgpu"]
     flags: Mapping[str, FlagValue]
     type: Literal["start"] = "start"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Load:
-    """Load the model.json at `url`, which is relative to the page.
+    """Load the model.json or the .tflite file at `url`, which is relative to the page.
 
     TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all.
     """
 
     id: int
-    format: Literal["layers", "graph"]
+    format: Literal["layers", "graph", "tflite"]
     url: str
     cpu_kernels: tuple[str, ...] = ()
     type: Literal["load"] = "load"
@@ -213,20 +213,21 @@ class Probes:
 class Started:
     """The backend runs, with this environment.
 
-    `flags` are the present values, `flags_default` the defaults, `flags_unknown` the requested flags that no loaded
-    module has.
+    `library` is such as "tfjs 4.22.0". `flags` are the present values, `flags_default` the defaults, and
+    `flags_unknown` the requested flags that no loaded module has.
     """
 
     id: int
-    tfjs_version: str
+    library: str
     backend: str
     renderer: str | None
     software_renderer: bool | None
-    epsilon: float
+    epsilon: float | None
     flags: Mapping[str, FlagValue]
     flags_default: Mapping[str, FlagValue]
     flags_unknown: tuple[str, ...]
     wasm_threads: int | None
+    wasm_simd: str
     probes: Probes
     notes: tuple[str, ...]
     type: Literal["started"] = "started"
@@ -243,12 +244,19 @@ class TensorDescription:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Loaded:
-    """The model is loaded."""
+    """The model is loaded.
+
+    LiteRT.js on WebGPU leaves operations that the GPU lacks to the CPU: `on_gpu` and `on_cpu` count them if there are
+    any, and `left_to_cpu` has each of these with the reason, such as "GATHER: Only support 1D indices".
+    """
 
     id: int
     inputs: tuple[TensorDescription, ...]
     outputs: tuple[TensorDescription, ...]
     tensor_count: int
+    on_gpu: int = 0
+    on_cpu: int = 0
+    left_to_cpu: tuple[str, ...] = ()
     type: Literal["loaded"] = "loaded"
 
 
@@ -261,7 +269,7 @@ class Predicted:
     """
 
     id: int
-    method: Literal["predict", "execute", "executeAsync"]
+    method: Literal["predict", "execute", "executeAsync", "run"]
     download_s: float
     compute_s: float
     upload_s: float
@@ -319,12 +327,16 @@ class Trained:
     type: Literal["trained"] = "trained"
 
 
-FailureCode = Literal["unavailable", "flag", "backend", "load", "predict", "train", "gpu", "transfer"]
+FailureCode = Literal["unavailable", "flag", "backend", "load", "fallback", "predict", "train", "gpu", "transfer"]
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Failed:
-    """A command failed. `unavailable`: this browser lacks the feature; `gpu`: the GPU failed or was lost."""
+    """A command failed.
+
+    `unavailable`: this browser lacks the feature. `fallback`: LiteRT.js would run on a different accelerator. `gpu`:
+    the GPU failed or was lost.
+    """
 
     id: int
     code: FailureCode

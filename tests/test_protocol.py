@@ -46,7 +46,7 @@ EXAMPLES = [
     protocol.Hello(1, "Mozilla/5.0"),
     protocol.Started(
         id=1,
-        tfjs_version="4.22.0",
+        library="tfjs 4.22.0",
         backend="webgl",
         renderer=None,
         software_renderer=None,
@@ -55,6 +55,7 @@ EXAMPLES = [
         flags_default={"WEBGL_PACK": True},
         flags_unknown=(),
         wasm_threads=None,
+        wasm_simd="without SIMD",
         probes=protocol.Probes((1157632000, 1266679807), (0, 0), (0, 0), (0, 0)),
         notes=(),
     ),

@@ -3,8 +3,9 @@
 import {backend as activeBackend} from '@tensorflow/tfjs-core';
 
 import {Failure} from './failure.js';
+import {describeDevice, requireWebGPU, SOFTWARE} from './webgpu.js';
 
-/** @typedef {(code: import('./protocol.d.ts').Event['code'], message: string) => void} Report */
+/** @typedef {import('./webgpu.js').Report} Report */
 /**
  * The renderer of a started backend. `check` throws if the GPU has failed since, which
  * TensorFlow.js does not check: it would return arbitrary memory.
@@ -24,15 +25,6 @@ import {Failure} from './failure.js';
  *   describe: (report: Report) => Promise<Description>,
  * }} Backend
  */
-
-/**
- * Fields that are missing from the WebGPU types that TensorFlow.js pins.
- * @typedef {{vendor: string, architecture: string, device: string, description: string, isFallbackAdapter?: boolean}} Info
- * @typedef {GPUDevice & {adapterInfo?: Info}} Device
- * @typedef {GPUAdapter & {info?: Info}} Adapter
- */
-
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|\bwarp\b/i;
 
 /** @returns {Description} */
 const plain = () => ({renderer: null, software: null, wasmThreads: null, notes: [], check: () => {}});
@@ -106,44 +98,12 @@ function errorName(gl, error) {
 }
 
 async function prepareWebGPU() {
-  if (!navigator.gpu) {
-    throw new Failure('unavailable', isSecureContext
-      ? 'this browser has no WebGPU (navigator.gpu is missing)'
-      : 'browsers have no WebGPU for a page that was opened over http from a different machine (no secure context)');
-  }
-  if (!(await navigator.gpu.requestAdapter())) {
-    throw new Failure('unavailable', 'this browser has WebGPU but provides no adapter');
-  }
+  await requireWebGPU();
   return {};
 }
 
 /** @param {Report} report @returns {Promise<Description>} */
 async function describeWebGPU(report) {
-  const {device} = /** @type {{device: Device}} */ (/** @type {unknown} */ (activeBackend()));
-  /** @type {string | null} */
-  let broken = null;
-  const breakWith = (/** @type {'device-lost' | 'gpu-error'} */ code, /** @type {string} */ message) => {
-    broken ??= message;
-    report(code, message);
-  };
-  void device.lost.then(({reason, message}) => {
-    breakWith('device-lost', `the WebGPU device was lost (${reason}): ${message}`);
-  });
-  // After an error WebGPU continues and returns zeros.
-  device.addEventListener('uncapturederror', (event) => {
-    const {error} = /** @type {GPUUncapturedErrorEvent} */ (event);
-    breakWith('gpu-error', `WebGPU reports ${error.constructor.name}: ${error.message}`);
-  });
-  const adapter = /** @type {Adapter | null} */ (await navigator.gpu.requestAdapter({powerPreference: 'high-performance'}));
-  const info = device.adapterInfo ?? adapter?.info;
-  const renderer = info ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ') : '';
-  const fallback = info?.isFallbackAdapter ?? false;
-  return {
-    ...plain(),
-    renderer: renderer || null,
-    software: fallback || SOFTWARE.test(renderer),
-    check: () => {
-      if (broken) throw new Failure('gpu', broken);
-    },
-  };
+  const {device} = /** @type {{device: import('./webgpu.js').Device}} */ (/** @type {unknown} */ (activeBackend()));
+  return {...plain(), ...await describeDevice(device, report)};
 }

@@ -35,7 +35,7 @@ export class Engine {
    * @returns {Promise<import('./protocol.d.ts').Started>}
    */
   async start({id, backend, flags: asked}) {
-    const {prepare, load: importBackend, describe} = BACKENDS[backend];
+    const {prepare, load: importBackend, describe} = BACKENDS[/** @type {keyof typeof BACKENDS} */ (backend)];
     flags.setBeforeImport({...(await prepare()), ...asked});
     // Converter and layers register their own flags, so they are imported after the flags are set.
     await Promise.all([importBackend(), import('@tensorflow/tfjs-converter')]);
@@ -48,7 +48,7 @@ export class Engine {
     return {
       type: 'started',
       id,
-      tfjs_version: core.version_core,
+      library: `tfjs ${core.version_core}`,
       backend: core.getBackend(),
       renderer: this.#backend.renderer,
       software_renderer: this.#backend.software,
@@ -57,6 +57,7 @@ export class Engine {
       flags_default: byDefault,
       flags_unknown: unknown,
       wasm_threads: this.#backend.wasmThreads,
+      wasm_simd: inForce.WASM_HAS_SIMD_SUPPORT ? 'with SIMD' : 'without SIMD',
       probes,
       notes: isSecureContext ? this.#backend.notes : [...this.#backend.notes, INSECURE],
     };
@@ -71,9 +72,10 @@ export class Engine {
     this.#training = undefined;
     this.#model?.layersModel?.dispose();
     await this.#cpuKernels.move(cpu_kernels);
-    this.#model = await this.#checked(load(format, url));
+    this.#model = await this.#checked(load(/** @type {'layers' | 'graph'} */ (format), url));
     const {inputs, outputs} = this.#model;
-    return {type: 'loaded', id, inputs, outputs, tensor_count: core.memory().numTensors};
+    const tensor_count = core.memory().numTensors;
+    return {type: 'loaded', id, inputs, outputs, tensor_count, on_gpu: 0, on_cpu: 0, left_to_cpu: []};
   }
 
   /**

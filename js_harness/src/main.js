@@ -8,13 +8,14 @@ import {say, show, showCommand} from './standing.js';
 /** @typedef {import('./protocol.d.ts').PageMessage} PageMessage */
 /** @typedef {import('./protocol.d.ts').Event} PageEvent */
 /** @typedef {import('./engine.js').Engine} Engine */
+/** @typedef {import('./litert.js').LitertEngine} LitertEngine */
 
 /** @type {import('./protocol.d.ts').ProtocolVersion} */
-const PROTOCOL_VERSION = 3;
+const PROTOCOL_VERSION = 4;
 
 const socket = new WebSocket(new URL('control', location.href.replace(/^http/, 'ws')));
 
-/** @type {Engine | undefined} */
+/** @type {Engine | LitertEngine | undefined} */
 let engine;
 
 /** @param {PageMessage} message */
@@ -31,8 +32,9 @@ function report(code, message) {
 /** @param {Command} command @returns {Promise<PageMessage>} */
 async function answer(command) {
   if (command.type === 'start') {
-    const {Engine} = await import('./engine.js');
-    engine = new Engine(report);
+    engine = command.backend.startsWith('litert-')
+      ? new (await import('./litert.js')).LitertEngine(report)
+      : new (await import('./engine.js')).Engine(report);
     return engine.start(command);
   }
   if (!engine) throw new Failure('backend', `no backend has been started, yet the command is ${command.type}`);
@@ -41,6 +43,9 @@ async function answer(command) {
       return engine.load(command);
     case 'predict':
       return engine.predict(command);
+  }
+  if (!('run' in engine)) throw new Failure('predict', `LiteRT.js has no command ${command.type}`);
+  switch (command.type) {
     case 'run':
       return engine.run(command);
     case 'take':

@@ -1,12 +1,12 @@
 // Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.
 
-export type ProtocolVersion = 3;
+export type ProtocolVersion = 4;
 
 export type FlagValue = boolean | number | string;
 
 export type Dtype = "float32" | "int32" | "bool" | "complex64";
 
-export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "predict" | "train" | "gpu" | "transfer";
+export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "fallback" | "predict" | "train" | "gpu" | "transfer";
 
 /**
  * Results of real kernels, as the bits of each float32, which Python interprets.
@@ -58,23 +58,23 @@ export interface Penalty {
 }
 
 /**
- * Set the flags, then start one backend of TF.js and prove that it runs.
+ * Set the flags, then start one backend of TF.js, or one accelerator of LiteRT.js, and prove that it runs.
  */
 export interface Start {
   id: number;
-  backend: "cpu" | "wasm" | "webgl" | "webgpu";
+  backend: "cpu" | "wasm" | "webgl" | "webgpu" | "litert-wasm" | "litert-webgpu";
   flags: Readonly<Record<string, boolean | number | string>>;
   type: "start";
 }
 
 /**
- * Load the model.json at `url`, which is relative to the page.
+ * Load the model.json or the .tflite file at `url`, which is relative to the page.
  *
  * TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all.
  */
 export interface Load {
   id: number;
-  format: "layers" | "graph";
+  format: "layers" | "graph" | "tflite";
   url: string;
   cpu_kernels: ReadonlyArray<string>;
   type: "load";
@@ -190,20 +190,21 @@ export interface Hello {
 /**
  * The backend runs, with this environment.
  *
- * `flags` are the present values, `flags_default` the defaults, `flags_unknown` the requested flags that no loaded
- * module has.
+ * `library` is such as "tfjs 4.22.0". `flags` are the present values, `flags_default` the defaults, and
+ * `flags_unknown` the requested flags that no loaded module has.
  */
 export interface Started {
   id: number;
-  tfjs_version: string;
+  library: string;
   backend: string;
   renderer: string | null;
   software_renderer: boolean | null;
-  epsilon: number;
+  epsilon: number | null;
   flags: Readonly<Record<string, boolean | number | string>>;
   flags_default: Readonly<Record<string, boolean | number | string>>;
   flags_unknown: ReadonlyArray<string>;
   wasm_threads: number | null;
+  wasm_simd: string;
   probes: Probes;
   notes: ReadonlyArray<string>;
   type: "started";
@@ -211,12 +212,18 @@ export interface Started {
 
 /**
  * The model is loaded.
+ *
+ * LiteRT.js on WebGPU leaves operations that the GPU lacks to the CPU: `on_gpu` and `on_cpu` count them if there are
+ * any, and `left_to_cpu` has each of these with the reason, such as "GATHER: Only support 1D indices".
  */
 export interface Loaded {
   id: number;
   inputs: ReadonlyArray<TensorDescription>;
   outputs: ReadonlyArray<TensorDescription>;
   tensor_count: number;
+  on_gpu: number;
+  on_cpu: number;
+  left_to_cpu: ReadonlyArray<string>;
   type: "loaded";
 }
 
@@ -228,7 +235,7 @@ export interface Loaded {
  */
 export interface Predicted {
   id: number;
-  method: "predict" | "execute" | "executeAsync";
+  method: "predict" | "execute" | "executeAsync" | "run";
   download_s: number;
   compute_s: number;
   upload_s: number;
@@ -277,11 +284,14 @@ export interface Trained {
 }
 
 /**
- * A command failed. `unavailable`: this browser lacks the feature; `gpu`: the GPU failed or was lost.
+ * A command failed.
+ *
+ * `unavailable`: this browser lacks the feature. `fallback`: LiteRT.js would run on a different accelerator. `gpu`:
+ * the GPU failed or was lost.
  */
 export interface Failed {
   id: number;
-  code: "unavailable" | "flag" | "backend" | "load" | "predict" | "train" | "gpu" | "transfer";
+  code: "unavailable" | "flag" | "backend" | "load" | "fallback" | "predict" | "train" | "gpu" | "transfer";
   message: string;
   stack: string;
   type: "failed";

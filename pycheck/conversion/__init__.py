@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..artifact.document import read_document
 from ..errors import ConversionError
@@ -51,6 +53,28 @@ def convert(
     return _to_graph(model, folder, quantize, keep_float, reason=f"tfjs-layers cannot take it: {'; '.join(obstacles)}")
 
 
+def convert_litert(
+    model: Model, folder: Path, shapes: Mapping[str, tuple[int, ...]], *, quantize: str = "none"
+) -> ArtifactInfo:
+    """Convert `model` into ``model.tflite`` in `folder`, which is absent or empty, for LiteRT.
+
+    Args:
+        model: A loaded model.
+        folder: The folder for the file.
+        shapes: The shape of each input by name, all dimensions fixed.
+        quantize: none, float16 or dynamic; see `convert_tflite`.
+
+    Raises:
+        ConversionError: LiteRT lacks operations or types of the model; the message names them.
+    """
+    from .tflite import MODEL_FILE, convert_tflite
+
+    zeros = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+    frozen, layers = model.in_shapes(zeros).frozen(), _layer_names(model.keras_model)
+    artifact = convert_tflite(frozen, model.info.signature, folder, shapes, quantize=quantize, layers=layers)
+    return _describe(model, folder, "tflite", quantize, "", artifact, MODEL_FILE)
+
+
 def _layers_obstacles(model: Model) -> Sequence[str]:
     if model.keras_model is None:
         return ["a SavedModel has no Keras layers"]
@@ -81,7 +105,13 @@ def _to_graph(model: Model, folder: Path, quantize: str, keep_float: Sequence[st
 
 
 def _describe(
-    model: Model, folder: Path, artifact_format: str, quantize: str, reason: str, artifact: Any
+    model: Model,
+    folder: Path,
+    artifact_format: str,
+    quantize: str,
+    reason: str,
+    artifact: Any,
+    model_file: str = "model.json",
 ) -> ArtifactInfo:
     """Describe an artifact; its inputs and outputs are in the order of the model's, in either format."""
     signature = model.info.signature
@@ -97,7 +127,8 @@ def _describe(
         input_names={spec.name: name for spec, name in zip(signature.inputs, artifact.inputs, strict=True)},
         output_names={spec.name: name for spec, name in zip(signature.outputs, artifact.outputs, strict=True)},
         notes=tuple(artifact.notes),
-        weights_sha256=read_document(folder).weights_sha256(),
+        model_file=model_file,
+        weights_sha256=read_document(folder).weights_sha256() if artifact_format != "tflite" else None,
     )
 
 

@@ -46,6 +46,7 @@ CODES: Mapping[str, Code] = {
     ),
     "training-mode": Code("a layer is called with training=True", _WARNING),
     "software-renderer": Code("a GPU backend ran on a software renderer", _INFO),
+    "left-to-cpu": Code("LiteRT.js runs operations on the CPU instead of the GPU", _WARNING),
     "cpu-forwarded": Code("the inputs are so small that TF.js computes on the CPU instead of the GPU", _INFO),
     # Inputs and weights.
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),

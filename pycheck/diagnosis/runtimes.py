@@ -209,4 +209,21 @@ def _threshold(record: RuntimeRecord) -> int | None:
     return int(flags.get(size_flag, default))
 
 
-RULES: tuple[Rule, ...] = (not_run, software_renderer, cpu_forwarded)
+def left_to_cpu(case: Case) -> Iterator[Finding]:
+    """Find left-to-cpu: operations that LiteRT.js leaves to the CPU, because its GPU code lacks them."""
+    for record in case.runtimes:
+        left = record.environment.left_to_cpu if record.environment else ()
+        if left:
+            yield finding(
+                "left-to-cpu",
+                severity=Severity.WARNING,
+                runtimes=(record.id,),
+                summary=f"{record.id} runs these operations on the CPU, because LiteRT.js has no WebGPU code for them: "
+                f"{'; '.join(left)}.",
+                evidence={"operations": list(left)},
+                advice="The GPU waits for the CPU at each of them, so measure whether litert-wasm is faster. A browser "
+                "without JSPI runs the whole model on the CPU.",
+            )
+
+
+RULES: tuple[Rule, ...] = (not_run, software_renderer, left_to_cpu, cpu_forwarded)

@@ -15,9 +15,12 @@ from typing import Any
 from .by_name import Addresses, BrowserArguments, BrowserPaths, Limits, RangesOfInputs, SizesOfInputs
 from .kinds import Assignments, Bytes, Choice, FilePath, Kind, Number, Policy, Runtimes, Seconds, Switch, Texts, Whole
 
-FORMATS = ("auto", "layers", "graph")
+FORMATS = ("auto", "layers", "graph", "tflite")
 CONVERTERS = ("pycheck", "tensorflowjs")
-QUANTIZATIONS = ("none", "float16", "uint16", "uint8")
+QUANTIZATIONS = ("none", "float16", "uint16", "uint8", "dynamic")
+#: The quantizations that only one of both libraries has.
+TFJS_QUANTIZATIONS = ("uint16", "uint8")
+LITERT_QUANTIZATIONS = ("dynamic",)
 
 #: Groups of commands.
 _COMPARED = ("compare", "trace")
@@ -111,9 +114,11 @@ OPTIONS = (
         in_model=True,
     ),
     Option(
-        "format", Choice(FORMATS), "Artifact format. auto selects layers if tfjs-layers has every layer, and graph "
-        "if not",
-        _ARTIFACT, _CONVERTED, "auto", "", 'Artifact format: "auto", "layers" or "graph".', in_model=True, common=True,
+        "format", Choice(FORMATS), "Artifact format for TF.js. auto selects layers if tfjs-layers has every layer, and "
+        "graph if not. tflite: only for LiteRT.js",
+        _ARTIFACT, _CONVERTED, "auto", "",
+        'Artifact format for TF.js: "auto", "layers" or "graph"; "tflite" is only for LiteRT.js.',
+        in_model=True, common=True,
     ),
     Option(
         "converter", Choice(CONVERTERS),
@@ -122,8 +127,11 @@ OPTIONS = (
         'Converter: "pycheck", or "tensorflowjs" for the published Python package of that name.', in_model=True,
     ),
     Option(
-        "quantize", Choice(QUANTIZATIONS), "Weight quantization of the artifact", _ARTIFACT, _CONVERTED, "none", "",
-        'Weight quantization: "none", "float16", "uint16" or "uint8".', in_model=True, common=True,
+        "quantize", Choice(QUANTIZATIONS),
+        "Weight quantization of the artifact: none, float16, uint16 or uint8 (TF.js), dynamic (LiteRT.js)",
+        _ARTIFACT, _CONVERTED, "none", "TYPE",
+        'Weight quantization: "none", "float16", "uint16" or "uint8" (TF.js), "dynamic" (LiteRT.js, int8).',
+        in_model=True, common=True,
     ),
     Option(
         "keep_float", Texts(),

@@ -9,8 +9,9 @@ from typing import Any
 
 from ..errors import UsageError
 from ..gate import ToleranceOptions, ToleranceRule
+from ..types import RuntimeId
 from .settings import Settings
-from .table import BY_NAME, MADE
+from .table import BY_NAME, LITERT_QUANTIZATIONS, MADE, TFJS_QUANTIZATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Options(Settings):
 
 
 DEFAULT_RUNTIMES = Options().runtimes
+#: The runtimes of ``--format tflite``.
+LITERT_RUNTIMES = (RuntimeId("chromium", "litert-wasm"), RuntimeId("chromium", "litert-webgpu"))
 
 #: Options of the conversion.
 _CONVERSION = ("format", "converter", "quantize", "keep_float")
@@ -100,13 +103,53 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
     if options.bundle_point and not options.bundle:
         told = "--bundle-point has no effect: --bundle is not given."
         yield "bundle_point", told, "Add --bundle DIR."
+    yield from _between_libraries(options, given)
     for engine in dict(options.browser_path).keys() & dict(options.connect).keys():
         yield "connect", f"{engine} has both --browser-path and --connect.", "Remove one of the two."
+
+
+def _between_libraries(options: Options, given: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield each option that is for TF.js or for LiteRT.js only, if no runtime, or not each, is of that library."""
+    of_tfjs = [str(runtime) for runtime in options.runtimes if not runtime.is_litert]
+    of_litert = [str(runtime) for runtime in options.runtimes if runtime.is_litert]
+    if options.format == "tflite" and of_tfjs:
+        yield (
+            "format",
+            f"--format tflite has no effect on {of_tfjs[0]}: TF.js loads layers or graph.",
+            "Name runtimes of LiteRT.js, such as --runtime chromium:litert-wasm, or remove --format.",
+        )
+    only_tfjs = ("format", "converter", "keep_float", "tfjs_model", "map_output", "flags", "cpu_kernels")
+    for name in only_tfjs if not of_tfjs else ():
+        if name in given and not (name == "format" and options.format == "tflite"):
+            option = BY_NAME[name].option
+            yield (
+                name,
+                f"{option} has no effect: it is for TF.js, and all runtimes are of LiteRT.js.",
+                f"Remove {option}, or add a runtime such as --runtime chromium:webgl.",
+            )
+    if options.trace and of_litert:
+        yield (
+            "trace",
+            f"pycheck cannot trace {of_litert[0]}: LiteRT.js gives no values within a model.",
+            "Trace runtimes of TF.js, such as --runtime chromium:webgl.",
+        )
+    for known, others, library in (
+        (LITERT_QUANTIZATIONS, of_tfjs, "LiteRT.js"),
+        (TFJS_QUANTIZATIONS, of_litert, "TF.js"),
+    ):
+        if options.quantize in known and others:
+            yield (
+                "quantize",
+                f"--quantize {options.quantize} is for {library} only, and {others[0]} is not of {library}.",
+                "Use --quantize float16 or none, or remove this runtime.",
+            )
 
 
 def fitting(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """Return the values without defaults that contradict `given`."""
     kept = dict(values)
+    if kept.get("format") == "tflite" and "runtimes" not in given:
+        kept["runtimes"] = LITERT_RUNTIMES
     if kept.get("converter", "pycheck") != "pycheck" and "keep_float" not in given:
         kept.pop("keep_float", None)
     for name, other in (("browser_path", "connect"), ("connect", "browser_path")):

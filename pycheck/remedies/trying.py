@@ -51,6 +51,8 @@ async def try_remedies(
     trials = Trials(trial, options, observe)
     found: list[Remedy] = []
     for failure in failures(report, options):
+        if failure.runtime.is_litert:  # every kind changes TF.js or its artifact
+            continue
         trials.begin_runtime(failure.runtime)
         for kind in KINDS:
             if kind.fits(failure):

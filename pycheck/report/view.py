@@ -228,9 +228,9 @@ def _ids(ids: Iterable[RuntimeId]) -> list[RuntimeId]:
 
 def context(report: Report) -> tuple[tuple[str, str], ...]:
     """Return label and text of the compared model, artifact and inputs."""
-    model, artifact, inputs = report.model, report.artifact, report.inputs
+    model, inputs = report.model, report.inputs
     lines = [("model", f"{printable(model.path)} ({model.format})")]
-    if artifact:
+    for artifact in report.artifacts:
         parts = [f"{artifact.format} format", size(artifact.size_bytes)]
         if artifact.quantization != "none":
             parts.append(f"weights in {artifact.quantization}")

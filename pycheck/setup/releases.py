@@ -25,6 +25,7 @@ _PACKAGES = tuple(
     for name in ("core", "converter", "layers", "backend-cpu", "backend-wasm", "backend-webgl", "backend-webgpu")
 )
 _ESBUILD = "^0.28.2"
+_LITERT = "@litertjs/core"
 _RELEASE = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 _NPM = (
     "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--no-package-lock",
@@ -108,13 +109,15 @@ def _built(place: Path, release: str, folder: Path | None) -> Path:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place / name)
     (place / "pycheck").mkdir(exist_ok=True)
+    beside = {"esbuild": _ESBUILD, _LITERT: Harness.read().litert_version}
     if folder is None:
-        _install(place, {**dict.fromkeys(_PACKAGES, release), "esbuild": _ESBUILD}, release)
+        _install(place, {**dict.fromkeys(_PACKAGES, release), **beside}, release)
     else:
         (place / "package.json").write_text('{"type": "module"}')
         (place / "node_modules").symlink_to(folder / "node_modules", target_is_directory=True)
-        if not (folder / "node_modules" / "esbuild").is_dir():
-            _install(place / "js_harness", {"esbuild": _ESBUILD}, release)
+        missing = {name: version for name, version in beside.items() if not (folder / "node_modules" / name).is_dir()}
+        if missing:
+            _install(place / "js_harness", missing, release)
     _run([node, "js_harness/build.mjs"], place, f"Cannot build the page with TF.js {release}")
     return place / "pycheck" / "_harness"
 

@@ -234,3 +234,10 @@ class Evidence:
     differences: ArtifactDifferences | None = None  # in a given artifact; searched if an output fails
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     casts_inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without_artifact(self) -> Evidence:
+        """Return what is known of the model and of the run, without that of its TF.js artifact."""
+        return replace(
+            self, epsilons=(), bilinear_layers=(), faults=(), mended_by_epsilons=(), differences=None,
+            weights=tuple(weight for weight in self.weights if weight.place == "model"),
+        )  # fmt: skip

@@ -19,7 +19,9 @@ CLASSES = ("finite", "nan", "+inf", "-inf")
 BROWSER_ENGINES = ("chromium", "firefox", "webkit")
 ENGINES = ("native", "artifact", *BROWSER_ENGINES)
 PYTHON_KINDS = ("float32", "float64")
-BROWSER_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
+TFJS_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
+LITERT_KINDS = ("litert-wasm", "litert-webgpu")
+BROWSER_KINDS = (*TFJS_KINDS, *LITERT_KINDS)
 
 #: The prefix of a device's engine, before the device's name.
 DEVICE = "device:"
@@ -52,6 +54,11 @@ class RuntimeId:
 
     def __str__(self) -> str:
         return f"{self.engine}:{self.kind}"
+
+    @property
+    def is_litert(self) -> bool:
+        """Tell whether LiteRT runs it, on a .tflite file; otherwise TF.js or TensorFlow does."""
+        return self.kind in LITERT_KINDS
 
     @property
     def is_on_device(self) -> bool:

@@ -15,7 +15,10 @@ from .trainings import Training
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The data of a run; reports are rendered from this alone."""
+    """The data of a run; reports are rendered from this alone.
+
+    `artifact` is what TF.js loads, `litert_artifact` what LiteRT loads; None if no runtime needs it.
+    """
 
     pycheck_version: str
     model: ModelInfo
@@ -31,11 +34,17 @@ class Report:
     remedies: tuple[Remedy, ...] = ()  # the fixes that were tried, those that work first
     name: str = ""  # the name of the variant, if the run belongs to a check
     power: Power | None = None  # the small faults that the comparison would notice, if measured
+    litert_artifact: ArtifactInfo | None = None
 
     @property
     def passed(self) -> bool:
         """Tell whether the verdict is `pass`."""
         return self.verdict is Verdict.PASS
+
+    @property
+    def artifacts(self) -> tuple[ArtifactInfo, ...]:
+        """Return what the runtimes load."""
+        return tuple(artifact for artifact in (self.artifact, self.litert_artifact) if artifact)
 
     def __repr__(self) -> str:
         return f"<Report of {self.name or self.model.path}: {self.verdict}>"

@@ -32,15 +32,15 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactInfo:
-    """The artifact that the browser loads: a folder with model.json and its weight shards.
+    """The artifact that the browser loads: a folder with model.json and its weight shards, or with a .tflite file.
 
     `inputs` and `outputs` name the artifact's own tensors, in the artifact's order.
     `input_names` and `output_names` map the model's names to the artifact's.
     """
 
     folder: Path
-    format: str  # "layers" or "graph"
-    quantization: str  # "none", "float16", "uint16", "uint8"
+    format: str  # "layers", "graph" or "tflite"
+    quantization: str  # "none", "float16", "uint16", "uint8"; of a tflite "none", "float16", "dynamic"
     size_bytes: int
     converter: str  # such as "pycheck 0.1.0, tensorflowjs 4.22.0"
     reason: str  # the reason for this format; empty if the user chose it
@@ -107,6 +107,7 @@ class Environment:
     flags: Mapping[str, Any] = field(default_factory=dict)  # backend flags in force
     flags_set: Mapping[str, Any] = field(default_factory=dict)  # flags that differ from TF.js's defaults
     cpu_kernels: tuple[str, ...] = ()  # kernels that ran on TF.js's CPU backend on request
+    left_to_cpu: tuple[str, ...] = ()  # operations that LiteRT.js ran on the CPU instead of the GPU, with the reason
     # For a runtime in float64: outputs after operations that had to run in float32, with these operations.
     in_float32: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # "float64: op X has no float64 kernel, ran in float32 (2 nodes)"

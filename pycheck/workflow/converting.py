@@ -27,13 +27,14 @@ from ..gate import exit_code
 from ..model import identify
 from ..model.kind import TFJS
 from ..options.values import Options
-from ..types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeStatus, Severity, Verdict
+from ..types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity, Verdict
 from . import pipeline
 from .pipeline import Workbench
 from .run import Observer, silent
 
-#: The backend with TF.js's plainest kernels, and the number of generated samples.
+#: The backend with TF.js's plainest kernels, LiteRT.js without a GPU, and the number of generated samples.
 VERIFIER = RuntimeId("chromium", "cpu")
+LITERT_VERIFIER = RuntimeId("chromium", "litert-wasm")
 VERIFYING_SAMPLES = 2
 
 _UNVERIFIED = "Convert without a check (--no-verify), or give other inputs (--inputs PATH)."
@@ -56,11 +57,12 @@ class Converted:
         """Return the reason why it is not verified; empty if it is, or if no verification was asked for."""
         if self.report is None or self.report.verdict is Verdict.PASS:
             return ""
-        error = next((record.error for record in self.report.runtimes if record.id == VERIFIER and record.error), None)
+        (verifier,) = _verifiers(self.report)
+        error = verifier.error
         if error:
             return f"no browser could run it: {error.splitlines()[0]}"
         worst = _worst(self.report)
-        return f"it fails the check on {VERIFIER}: {worst.summary if worst else self.report.verdict.value}"
+        return f"it fails the check on {verifier.id}: {worst.summary if worst else self.report.verdict.value}"
 
     @property
     def advice(self) -> str:
@@ -102,7 +104,8 @@ async def convert(
         )
     if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
         raise UsageError(f"{model} is already a TF.js model.", f"To check it, run: pycheck compare {model}")
-    options = replace(options, runtimes=(VERIFIER,), save_run=None, tfjs_model=None, power=False)
+    verifier = LITERT_VERIFIER if options.format == "tflite" else VERIFIER
+    options = replace(options, runtimes=(verifier,), save_run=None, tfjs_model=None, power=False)
     return await pipeline.alone(lambda bench: _converted(bench, model, folder, options, observe, inputs, verify))
 
 
@@ -111,29 +114,29 @@ async def _converted(
 ) -> Converted:
     async with bench.opened(model, options, observe) as run:
         if not verify:
-            return Converted(_written(await run.setting.source.artifact(), folder), None)
+            return Converted(_written(await run.convert(inputs), folder), None)
         try:
             report = (await run.compare(inputs)).report
         except (RuntimeFailedError, InputsFileError) as error:  # the model fails on these inputs even in Python
             raise type(error)(error.message, f"{error.advice} {_UNVERIFIED}".strip()) from error
-        artifact = report.artifact
-        assert artifact is not None  # a failed conversion has raised
+        (artifact,) = report.artifacts  # a failed conversion has raised
         _check_runs(report, artifact)
         return Converted(_written(artifact, folder), report)
 
 
 def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
-    """Raise ConversionError if TF.js does not run the artifact, or computes a different shape."""
-    record = next(record for record in report.runtimes if record.id == VERIFIER)
+    """Raise ConversionError if the library does not run the artifact, or computes a different shape."""
+    (record,) = _verifiers(report)
+    library = "LiteRT.js" if record.id.is_litert else "TF.js"
     if record.status is RuntimeStatus.FAILED:
-        failed = next((f for f in report.findings if VERIFIER in f.runtimes and f.severity is Severity.ERROR), None)
+        failed = next((f for f in report.findings if record.id in f.runtimes and f.severity is Severity.ERROR), None)
         if cause := _cause(report):
             raise ConversionError(
-                f"TF.js cannot run the {artifact.format} artifact: {failed.summary if failed else record.error}",
+                f"{library} cannot run the {artifact.format} artifact: {failed.summary if failed else record.error}",
                 f"{cause.summary} {cause.advice}",
             )
         raise ConversionError(
-            f"TF.js cannot run the {artifact.format} artifact: {failed.summary if failed else record.error}",
+            f"{library} cannot run the {artifact.format} artifact: {failed.summary if failed else record.error}",
             f"{failed.advice if failed else 'Try the other --format.'} "
             "If the inputs cause the failure, give other inputs: --inputs PATH",
         )
@@ -143,6 +146,10 @@ def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
             f"{wrong.shape_mismatch}.",
             "Try the other --format. To see the difference on your inputs, run: pycheck compare MODEL INPUTS",
         )
+
+
+def _verifiers(report: Report) -> list[RuntimeRecord]:
+    return [record for record in report.runtimes if record.id in (VERIFIER, LITERT_VERIFIER)]
 
 
 def _cause(report: Report) -> Finding | None:

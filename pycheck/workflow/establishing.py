@@ -51,8 +51,10 @@ async def established(
 
 async def _differences(source: Source, executor: Executor) -> ArtifactDifferences | None:
     """Compare the layers of a given artifact with those of a new conversion of the model."""
+    if not source.is_given:
+        return None
     artifact = await source.artifact()
-    if not source.is_given or artifact.format != "layers":
+    if artifact.format != "layers":
         return None
     model = await source.model()
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..comparison import Spread, Statistics, better_pairings, measure, merge, summarize
-from ..diagnosis import diagnose
+from ..diagnosis import by_severity, diagnose
 from ..gate import ToleranceOptions, assess, decide, judge_power, precision_bits
 from ..inputs import ids, nonfinite
 from ..inputs.scale import ScaleSketch
@@ -20,11 +20,13 @@ from ..types import (
     Batch,
     Comparison,
     Environment,
+    Finding,
     IdRange,
     InputHint,
     InputScale,
     NonfiniteInput,
     PairingHint,
+    Power,
     Report,
     RuntimeId,
     SampleSpread,
@@ -171,23 +173,12 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
     """Compare, diagnose and judge; the same for a live run and a saved one."""
     comparisons = assess(_summaries(saved, measurements), options=options.tolerance, nan=options.nan)
     power = judge_power(saved.power, comparisons) if saved.power else None
-    findings = diagnose(
-        comparisons,
-        runtimes=saved.runtimes,
-        model=saved.model,
-        artifact=saved.artifact,
-        nonfinite_inputs=saved.nonfinite_inputs,
-        input_elements=saved.input_elements,
-        pairing_hints=sorted(measurements.pairing_hints, key=lambda hint: saved.candidates.index(hint.candidate)),
-        nan=options.nan,
-        evidence=saved.evidence,
-        power=power,
-        spreads=measurements.spreads,
-    )
+    findings = _findings(saved, measurements, comparisons, power, options)
     return Report(
         pycheck_version=__version__,
         model=saved.model,
         artifact=saved.artifact,
+        litert_artifact=saved.litert_artifact,
         inputs=saved.inputs,
         runtimes=saved.runtimes,
         comparisons=comparisons,
@@ -196,6 +187,36 @@ def conclude(saved: SavedRun, measurements: Measurements, options: Options) -> R
         command=saved.command,
         power=power,
     )
+
+
+def _findings(
+    saved: SavedRun,
+    measurements: Measurements,
+    comparisons: tuple[Comparison, ...],
+    power: Power | None,
+    options: Options,
+) -> tuple[Finding, ...]:
+    """Diagnose the runtimes of each artifact as a case of its own: an error that all of them show is the artifact's."""
+    found: list[Finding] = []
+    for litert in sorted({runtime.is_litert for runtime in saved.candidates}):
+        own = {runtime for runtime in saved.candidates if runtime.is_litert is litert}
+        others = set(saved.candidates) - own
+        hints = [hint for hint in measurements.pairing_hints if hint.candidate in own]
+        findings = diagnose(
+            [c for c in comparisons if c.candidate not in others],
+            runtimes=[record for record in saved.runtimes if record.id not in others],
+            model=saved.model,
+            artifact=saved.litert_artifact if litert else saved.artifact,
+            nonfinite_inputs=saved.nonfinite_inputs,
+            input_elements=saved.input_elements,
+            pairing_hints=sorted(hints, key=lambda hint: saved.candidates.index(hint.candidate)),
+            nan=options.nan,
+            evidence=saved.evidence.without_artifact() if litert else saved.evidence,
+            power=None if litert and others else power,
+            spreads=measurements.spreads,
+        )
+        found += [finding for finding in findings if finding not in found]
+    return by_severity(found)
 
 
 def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -134,11 +134,13 @@ class Source:
         """Return the names of the Keras layers, also of nested models; empty if it is not a Keras model."""
         return frozenset((await self._card()).layers)
 
-    async def evidence(self) -> Evidence:
-        """Return the evidence that the model and its artifact give without a run."""
-        card, artifact = await self._card(), await self.artifact()
+    async def evidence(self, *, with_artifact: bool = True) -> Evidence:
+        """Return the evidence that the model, and its artifact for TF.js, give without a run."""
+        card, artifact = await self._card(), await self.artifact() if with_artifact else None
 
         def read() -> Evidence:
+            if artifact is None:
+                return Evidence(weights=card.weights)
             try:
                 found = ArtifactEvidence(artifact.folder / artifact.model_file, card.layers)
                 given = found.epsilons()
@@ -186,6 +188,10 @@ class Source:
     async def artifact(self) -> ArtifactInfo:
         """Return the artifact: the given one, or the model itself, or that in the cache, or a new conversion."""
         return await self._memo("artifact", self._convert)
+
+    async def litert_artifact(self, shapes: Mapping[str, tuple[int, ...]]) -> ArtifactInfo:
+        """Return the .tflite file of the model for these shapes of inputs: that in the cache, or a new conversion."""
+        return await self._memo("litert_artifact", lambda: self._convert_litert(shapes))
 
     @property
     def is_given(self) -> bool:
@@ -310,6 +316,25 @@ class Source:
 
         try:
             artifact = await self._in_thread(self.write_artifact, model, pending.folder / "artifact")
+        except BaseException:
+            pending.discard()
+            raise
+        (pending.folder / "artifact.json").write_bytes(_ARTIFACT.dump_json(artifact))
+        return replace(artifact, folder=pending.publish() / "artifact")
+
+    async def _convert_litert(self, shapes: Mapping[str, tuple[int, ...]]) -> ArtifactInfo:
+        from ..conversion import convert_litert
+
+        options, model_key = self._options, await self.cache_key()
+        key = model_key and content_key(model_key, "tflite", options.quantize, sorted(shapes.items()))
+        if key and (known := self._cache.read("artifact", key, _stored_artifact)):
+            return known
+        model = await self.model()
+        pending = self._cache.reserve("artifact", key)
+        try:
+            artifact = await self._in_thread(
+                lambda: convert_litert(model, pending.folder / "artifact", shapes, quantize=options.quantize)
+            )
         except BaseException:
             pending.discard()
             raise

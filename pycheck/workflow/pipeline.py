@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from ..errors import UsageError
 from ..inputs import from_arrays, open_inputs
 from ..options.replay import command_line
 from ..options.values import Options
@@ -129,6 +130,8 @@ class Workbench:
         from ..training import Bench, read_arrays, setup_of, train_run
 
         recipe.check()
+        if litert := [runtime for runtime in options.runtimes if runtime.is_litert]:
+            raise UsageError(f"{litert[0]} cannot train: LiteRT.js only predicts.", "Name runtimes of TF.js.")
         async with AsyncExitStack() as stack:
             cache = Cache(options.cache_dir, enabled=options.cache)
             stack.callback(cache.close)

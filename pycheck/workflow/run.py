@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from ..runtimes.browser.page import BrowserRuntime
 from ..system.cache import Cache
 from ..system.together import together
 from ..types import (
+    ArtifactInfo,
     Environment,
     Evidence,
     ModelInfo,
@@ -132,6 +133,15 @@ class Run:
         await self._python.close()
         await self._stack.aclose()
 
+    async def convert(self, given: Any) -> ArtifactInfo:
+        """Convert the model for the first runtime, without running anything; `given` as for `compare`."""
+        if not self._options.runtimes[0].is_litert:
+            return await self._source.artifact()
+        info = await self._source.info()
+        self._inputs = await self._open_inputs(given)
+        self._batch_size = await self._batch_size_of(info, self._inputs)
+        return await self._source.litert_artifact(self._litert_shapes(info))
+
     async def compare(self, given: Any) -> Compared:
         """Run everything on these inputs: a path, arrays, opened inputs, or None to generate them."""
         options, source = self._options, self._source
@@ -145,7 +155,7 @@ class Run:
         if options.tfjs_model:
             await source.artifact()
         self._shared.hosts.start(options)
-        batch_size = info.signature.fixed_batch or even_batch_size(await self._most_samples(), inputs.sample_count)
+        batch_size = await self._batch_size_of(info, inputs)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         hints = await source.input_hints()
         self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
@@ -155,18 +165,23 @@ class Run:
         )
         self._measured = measurements
         self._inputs, self._batch_size = inputs, batch_size
-        # The artifact comes first in the one TensorFlow thread, because the browsers wait for it.
-        self._artifact = asyncio.ensure_future(source.artifact())
+        # The artifacts come first in the one TensorFlow thread, because the browsers wait for them.
+        self._artifact = self._litert_artifact = None
+        if any(not runtime.is_litert for runtime in options.runtimes):
+            self._artifact = asyncio.ensure_future(source.artifact())
+        if any(runtime.is_litert for runtime in options.runtimes):
+            self._litert_artifact = asyncio.ensure_future(source.litert_artifact(self._litert_shapes(info)))
+        artifacts = [artifact for artifact in (self._artifact, self._litert_artifact) if artifact]
         preparing = [self._python.single()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)
-        powers = [self._measure_power(began_at)] if options.power else []
+        powers = [self._measure_power(began_at, self._artifact)] if options.power and self._artifact else []
         try:
-            await together([self._artifact, *candidates, *preparing, self._reference_batches(), *powers])
+            await together([*artifacts, *candidates, *preparing, self._reference_batches(), *powers])
         except RuntimeFailedError as error:
             await asyncio.to_thread(refuse_ids, inputs, hints, error)
             raise
         evidence = replace(
-            await source.evidence(),
+            await source.evidence(with_artifact=self._artifact is not None),
             scales=measurements.scales,
             ids=measurements.ids,
             reference=self._references.check,
@@ -182,6 +197,14 @@ class Run:
             self._pending.publish(saved)
         return Compared(self.setting, report, inputs, batch_size, self._references, self._kept, self._python)
 
+    async def _batch_size_of(self, info: ModelInfo, inputs: Inputs) -> int:
+        """Return the samples in a batch: 1 if LiteRT runs a model whose samples cannot be joined."""
+        if fixed := info.signature.fixed_batch:
+            return fixed
+        if not info.signature.joins_samples and any(runtime.is_litert for runtime in self._options.runtimes):
+            return 1
+        return even_batch_size(await self._most_samples(), inputs.sample_count)
+
     async def _most_samples(self) -> int:
         """Return the size of a batch: the given one, else as many samples as fit into memory."""
         asked = self._options.batch_size
@@ -193,7 +216,8 @@ class Run:
         inputs, measurements, options = self._inputs, self._measured, self._options
         return SavedRun(
             model=replace(info, signature=measurements.signature),
-            artifact=self._artifact.result(),
+            artifact=self._artifact.result() if self._artifact else None,
+            litert_artifact=self._litert_artifact.result() if self._litert_artifact else None,
             inputs=replace(inputs.info, ids=self._id_inputs),
             runtimes=(*self._references.records.values(), *(self._records[r] for r in options.runtimes)),
             candidates=options.runtimes,
@@ -224,6 +248,16 @@ class Run:
             hints=hints,
         )
         return replace(made, info=replace(made.info, notes=(*made.info.notes, *lengths.notes)))
+
+    def _litert_shapes(self, info: ModelInfo) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the inputs of a LiteRT file: one sample, if samples are independent."""
+        batch = next(iter(self._inputs.batches(self._batch_size)))
+        size = info.signature.fixed_batch or (1 if info.signature.joins_samples else self._batch_size)
+        return {
+            spec.name: (size, *batch.tensors[spec.name].shape[1:]) if spec.has_sample_axis
+            else tuple(batch.tensors[spec.name].shape)
+            for spec in info.signature.inputs
+        }  # fmt: skip
 
     def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
         done: dict[RuntimeId, int] = {}
@@ -258,12 +292,12 @@ class Run:
             computing.cancel()
             await asyncio.gather(computing, return_exceptions=True)
 
-    async def _measure_power(self, began_at: float) -> None:
+    async def _measure_power(self, began_at: float, making: Awaitable[ArtifactInfo]) -> None:
         """Measure the effect of weight errors on the outputs, while the browsers run and after the references."""
         from ..power import Allowance
         from .measured_power import find_power
 
-        artifact = await self._artifact
+        artifact = await making
         allowance = Allowance(began_at, lambda: self._left > 0)
         await self._references.done()
         graph = (await self._python.single()).graph if self._prepares_trace else None
@@ -281,7 +315,7 @@ class Run:
                 host = await self._shared.hosts.get(self._options, runtime_id.engine)
                 runtime = host.runtime(
                     runtime_id,
-                    self._artifact,
+                    self._litert_artifact if runtime_id.is_litert else self._artifact,
                     flags=dict(self._options.flags),
                     cpu_kernels=self._options.cpu_kernels,
                 )

@@ -86,6 +86,7 @@ class SavedRun:
     command: str
     evidence: Evidence = field(default_factory=Evidence)
     power: Power | None = None  # as measured, before the gate
+    litert_artifact: ArtifactInfo | None = None
     version: int = RUN_VERSION
 
 

@@ -553,7 +553,7 @@ def test_the_schema_of_the_configuration_has_every_setting_that_a_file_may_have(
     assert code == 0 and set(BY_SETTING) < set(properties)
     own = properties["models"]["items"]["properties"]
     assert {option.setting for option in OPTIONS if option.in_model} | {"path", "name", "inputs"} <= set(own)
-    assert properties["format"]["enum"] == ["auto", "layers", "graph"]
+    assert properties["format"]["enum"] == ["auto", "layers", "graph", "tflite"]
     assert all(
         entry.get("description") or name in ("models", "severity") or "items" in entry or "properties" in entry
         for name, entry in properties.items()

@@ -88,6 +88,7 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     ),
     "reference-differs": lambda: seen(Evidence(reference=ReferenceCheck("model.predict", "differs", "y", 0.5, 1.0))),
     "training-mode": lambda: seen(Evidence(training_calls=(TrainingCall("bn", "BatchNormalization", True),))),
+    "left-to-cpu": lambda: ran(left_to_cpu=("GATHER: Only support 1D indices",)),
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),

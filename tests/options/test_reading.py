@@ -8,7 +8,7 @@ import pytest
 from pycheck.errors import UsageError
 from pycheck.options.reading import build
 from pycheck.options.values import DEFAULT_RUNTIMES, Options
-from pycheck.types import NanPolicy, RuntimeId
+from pycheck.types import LITERT_KINDS, NanPolicy, RuntimeId
 
 
 def _build(folder: Path, environ: dict[str, str] | None = None, **given: Any) -> Options:
@@ -157,6 +157,12 @@ def test_a_file_is_found_in_the_folders_above_and_its_paths_are_beside_it(tmp_pa
         ({"trace_samples": 4}, False, "--trace-samples"),
         ({"bundle_point": "a"}, False, "Add --bundle DIR"),
         ({"browser_path": "/c", "connect": {"chromium": "by-hand"}}, False, "--browser-path and --connect"),
+        ({"format": "tflite", "runtimes": "chromium:cpu"}, False, "no effect on chromium:cpu"),
+        ({"format": "graph", "runtimes": "chromium:litert-wasm"}, False, "--format has no effect"),
+        ({"flags": {"WEBGL_PACK": "false"}, "runtimes": "chromium:litert-wasm"}, False, "--flag has no effect"),
+        ({"quantize": "dynamic"}, False, "--quantize dynamic is for LiteRT.js only"),
+        ({"quantize": "uint8", "runtimes": "chromium:litert-webgpu"}, False, "--quantize uint8 is for TF.js only"),
+        ({"trace": True, "runtimes": "chromium:litert-webgpu"}, False, "cannot trace chromium:litert-webgpu"),
     ],
 )
 def test_what_has_no_effect_together_is_refused(
@@ -165,6 +171,11 @@ def test_what_has_no_effect_together_is_refused(
     with pytest.raises(UsageError) as caught:
         build(given, folder=tmp_path, environ={}, has_inputs=has_inputs)
     assert named in str(caught.value)
+
+
+def test_a_format_of_litert_brings_its_runtimes(tmp_path: Path) -> None:
+    assert {runtime.kind for runtime in _build(tmp_path, format="tflite").runtimes} == set(LITERT_KINDS)
+    assert not any(runtime.is_litert for runtime in _build(tmp_path).runtimes)
 
 
 def test_what_a_call_is_given_goes_before_defaults_that_leave_no_place_for_it(tmp_path: Path) -> None:

@@ -60,8 +60,9 @@ class SpokenPage(Page):
         bits = [int(np.float32(number).view(np.uint32)) for number in (2049, 16777215)]
         probes = {"significand": bits, "denormals_float32": [1, 1], "denormals_float16": [1, 1]}
         return {
-            "tfjs_version": "4.22.0", "backend": command["backend"], "renderer": None, "software_renderer": None,
+            "library": "tfjs 4.22.0", "backend": command["backend"], "renderer": None, "software_renderer": None,
             "epsilon": 1e-7, "flags": command["flags"], "flags_default": {}, "flags_unknown": [], "wasm_threads": None,
+            "wasm_simd": "without SIMD",
             "probes": {**probes, "limits_float16": bits}, "notes": [],
         }  # fmt: skip
 

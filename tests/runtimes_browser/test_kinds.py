@@ -14,7 +14,7 @@ from pycheck.errors import RuntimeFailedError
 from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.browser.page import COLLECT_EVERY
 from pycheck.runtimes.launching.driven import PlaywrightPage
-from pycheck.types import BROWSER_KINDS, Array, ArtifactInfo, RuntimeId
+from pycheck.types import TFJS_KINDS, Array, ArtifactInfo, RuntimeId
 
 from ..conftest import more
 from . import artifacts
@@ -31,7 +31,7 @@ async def predict(host: BrowserHost, kind: str, artifact: ArtifactInfo, inputs: 
 
 
 @pytest.mark.parametrize("format", ["graph", *more("layers")])
-@pytest.mark.parametrize("kind", BROWSER_KINDS)
+@pytest.mark.parametrize("kind", TFJS_KINDS)
 def test_a_kind_computes_dense_and_relu_as_numpy_does(
     kind: str, format: str, run: Run[Any], host: BrowserHost, x: Array, request: pytest.FixtureRequest
 ) -> None:

@@ -22,7 +22,7 @@ def bits(*values: float) -> tuple[int, ...]:
 
 FLOAT32 = protocol.Probes(bits(2049, 16777215), bits(2.0**-127, 2.0**-127), bits(2.0**-15, 2.0**-15), bits(2051, 70000))
 FLOAT16 = protocol.Probes(bits(2048, float("inf")), bits(0, 0), bits(2.0**-15, 2.0**-15), bits(2052, float("inf")))
-STARTED = protocol.Started(1, "4.22.0", "webgl", "GPU", False, 1e-4, {}, {}, (), None, FLOAT32, ())
+STARTED = protocol.Started(1, "tfjs 4.22.0", "webgl", "GPU", False, 1e-4, {}, {}, (), None, "with SIMD", FLOAT32, ())
 
 
 def environment(kind: str, asked_flags: dict[str, FlagValue] | None = None, **changes: Any) -> Any:

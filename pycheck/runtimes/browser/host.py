@@ -68,7 +68,7 @@ class BrowserHost:
             self._stack.push_async_callback(self._launcher.close)
             self.server = await self._stack.enter_async_context(Server(self.harness))
             self._stack.push_async_callback(self._close_browsers)
-            first = {kind == "webgpu" for kind in self._kinds} or {False}
+            first = {kind.endswith("webgpu") for kind in self._kinds} or {False}
             starting = [self._browser_task(webgpu) for webgpu in first]
             self.version = (await asyncio.shield(starting[0])).version
         except BaseException:
@@ -106,7 +106,7 @@ class BrowserHost:
 
     async def browser(self, kind: str) -> Browser:
         """Return the running browser for a kind of runtime; start it again if it has ended."""
-        return await asyncio.shield(self._browser_task(kind == "webgpu"))
+        return await asyncio.shield(self._browser_task(kind.endswith("webgpu")))
 
     def _browser_task(self, webgpu: bool) -> asyncio.Task[Browser]:
         task = self._browsers.get(webgpu)

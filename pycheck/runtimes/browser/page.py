@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -76,7 +77,8 @@ class BrowserRuntime(Runtime):
         async with self._step("page", "opening a page"):
             hello = await self._open(browser)
         backend, _ = proof.KINDS[self.id.kind]
-        async with self._step("backend", f"starting TF.js's {backend} backend"):
+        starting = backend if self.id.is_litert else f"TF.js's {backend} backend"
+        async with self._step("backend", f"starting {starting}"):
             command = protocol.Start(self._session.next_id(), backend, self._flags)  # type: ignore[arg-type]
             started = await self._request(command, protocol.Started)
             asked = proof.Asked(
@@ -100,7 +102,7 @@ class BrowserRuntime(Runtime):
         info = self._info
         wire = dict(self._convert(name, artifact_name, inputs) for name, artifact_name in info.input_names.items())
         # In a graph, two outputs may be one node; layers outputs are paired by position.
-        wanted = tuple(dict.fromkeys(info.outputs)) if info.format == "graph" else info.outputs
+        wanted = info.outputs if info.format == "layers" else tuple(dict.fromkeys(info.outputs))
         outputs = await self._predict(wire, info.inputs, wanted, samples)
         return {name: tensors.parts(outputs[artifact_name]) for name, artifact_name in info.output_names.items()}
 
@@ -279,14 +281,18 @@ class BrowserRuntime(Runtime):
     async def _load(self, info: ArtifactInfo) -> None:
         self._info = info
         async with self._step("load", f"loading {info.folder / info.model_file}"):
-            self._session.artifact = await asyncio.to_thread(artifact_files, info.folder, info.model_file)
+            self._session.artifact = await asyncio.to_thread(artifact_files, info.folder, info.model_file, info.format)
             command = protocol.Load(
                 self._session.next_id(),
                 info.format,  # type: ignore[arg-type]
-                "artifact/model.json",
+                "artifact/model.tflite" if info.format == "tflite" else "artifact/model.json",
                 self._cpu_kernels,
             )
-            self.tensor_count = (await self._request(command, protocol.Loaded)).tensor_count
+            loaded = await self._request(command, protocol.Loaded)
+            self.tensor_count = loaded.tensor_count
+            self.environment = replace(self.environment, left_to_cpu=loaded.left_to_cpu)
+            if loaded.on_cpu:
+                self._note(f"{loaded.on_gpu} operations on the GPU, {loaded.on_cpu} on the CPU")
 
     def _convert_all(self, feeds: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, InputError]]:
         """Convert the inputs to types of TF.js; for those that it cannot hold, return the error."""
@@ -347,7 +353,7 @@ class BrowserRuntime(Runtime):
         return type(error)(f"{self.id}: {message}", error.advice)
 
     def _on_console(self, message: ConsoleLine) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and not _CHATTER.match(message.text):
             self._console.append(message.text)
             if self._breaks(message.text):
                 said = " ".join(message.text.split())[:_SHADER_ERROR_CHARACTERS]
@@ -355,7 +361,7 @@ class BrowserRuntime(Runtime):
 
     def _breaks(self, said: str) -> bool:
         """Tell whether an operation did not run: its output would be arbitrary memory, without an error."""
-        return self.id.kind == "webgpu" and said.startswith(_SHADER_REFUSED)
+        return self.id.kind.endswith("webgpu") and said.startswith(_SHADER_REFUSED)
 
     def _said(self) -> str:
         """Format the lines of the browser's console, for the end of a message."""
@@ -363,6 +369,8 @@ class BrowserRuntime(Runtime):
         return f" (the browser said: {'; '.join(lines)})" if lines else ""
 
 
+#: LiteRT.js logs its progress on the error channel.
+_CHATTER = re.compile(r"INFO: |WARNING: |%c\[LiteRT\]")
 _SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
 _SHADER_ERROR_CHARACTERS = 300
 _SHADER_ADVICE = "TF.js's WebGPU backend has no valid kernel for an operation of this model. Use a different backend."

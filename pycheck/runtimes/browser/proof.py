@@ -20,6 +20,8 @@ KINDS: Mapping[str, tuple[str, Mapping[str, FlagValue]]] = {
     "webgl": ("webgl", {}),
     "webgl-f16": ("webgl", {"WEBGL_FORCE_F16_TEXTURES": True}),
     "webgpu": ("webgpu", {}),
+    "litert-wasm": ("litert-wasm", {}),
+    "litert-webgpu": ("litert-webgpu", {}),
 }
 #: The flags by backend that send small tensors to CPU kernels, and the size limit.
 _FORWARDING = {
@@ -39,6 +41,9 @@ _WEBGPU_ADVICE = {
     "firefox": "Firefox needs a GPU driver with WebGPU support (Vulkan on Linux). Install one, or remove this runtime.",
     "webkit": "WebKit has WebGPU in Safari 26 and newer, but not on Linux. Remove this runtime.",
 }
+_FALLBACK_ADVICE = (
+    "LiteRT.js has no WebGPU kernel for an operation of this model. Remove this runtime, or replace the layer."
+)
 _DEVICE_ADVICE = "Update the device's browser, or remove this runtime."
 _INSECURE_ADVICE = "Set up a secure context as in docs/devices.md, or remove this runtime."
 _WEBKIT_MASK = "Apple GPU"
@@ -88,7 +93,7 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
     """Return the environment of a page; RuntimeFailedError if it differs from the request."""
     backend, _ = KINDS[asked.id.kind]
     if started.backend != backend:
-        raise RuntimeFailedError(f"TF.js runs the backend {started.backend} instead of {backend}.")
+        raise RuntimeFailedError(f"The page runs the backend {started.backend} instead of {backend}.")
     float_bits = _float_bits(started.probes.significand)
     if asked.id.kind == "webgl-f16" and float_bits != 16:
         raise RuntimeFailedError(
@@ -101,7 +106,7 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
     renderer, software, masked = _renderer(asked, started)
     changed = {n: v for n, v in started.flags.items() if started.flags_default.get(n) != v}
     return Environment(
-        library=f"tfjs {started.tfjs_version}",
+        library=started.library,
         platform=asked.platform,
         backend=started.backend,
         renderer=renderer,
@@ -124,6 +129,8 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
         return RuntimeUnavailableError(message, _advice(id, message))
     if failed.code == "flag":
         return UsageError(message)
+    if failed.code == "fallback":
+        return RuntimeFailedError(f"{message}.", _FALLBACK_ADVICE)
     if match := _NO_KERNEL.search(message):
         op, backend = match.groups()
         return NoKernelError(
@@ -142,7 +149,7 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
 def _advice(id: RuntimeId, message: str) -> str:
     if id.is_on_device:
         return _INSECURE_ADVICE if "no secure context" in message else _DEVICE_ADVICE
-    if id.kind == "webgpu":
+    if id.kind.endswith("webgpu"):
         return _WEBGPU_ADVICE[id.engine]
     option = "--browser-path" if id.engine == "chromium" else f"--browser-path {id.engine}=PATH"
     return f"Update the browser or its GPU driver, name a different browser with {option}, or remove this runtime."
@@ -166,9 +173,10 @@ def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool
 
 def _notes(asked: Asked, started: protocol.Started) -> list[str]:
     notes = list(started.notes)
-    if started.wasm_threads is not None:
-        simd = "with SIMD" if started.flags.get("WASM_HAS_SIMD_SUPPORT") else "without SIMD"
-        notes.append(f"WebAssembly {simd}, {started.wasm_threads} thread{'' if started.wasm_threads == 1 else 's'}")
+    if started.wasm_threads is not None and not asked.id.kind.endswith("webgpu"):
+        notes.append(
+            f"WebAssembly {started.wasm_simd}, {started.wasm_threads} thread{'' if started.wasm_threads == 1 else 's'}"
+        )
     if started.backend in _FORWARDING:
         forward, threshold = _FORWARDING[started.backend]
         if started.flags.get(forward):

@@ -31,6 +31,7 @@ class Harness:
 
     folder: Path
     tfjs_version: str
+    litert_version: str
     files: frozenset[str]
     flags: Mapping[str, str]  # every flag of TF.js, and its package in TF.js
 
@@ -39,12 +40,27 @@ class Harness:
         """Read its manifest; RuntimeUnavailableError if it has not been built."""
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            return cls(folder, manifest["tfjs_version"], frozenset(manifest["files"]), manifest["flags"])
+            return cls(
+                folder,
+                manifest["tfjs_version"],
+                manifest.get("litert_version", ""),  # a page of a different TF.js release has no LiteRT.js
+                frozenset(manifest["files"]),
+                manifest["flags"],
+            )
         except (OSError, ValueError, KeyError) as error:
             raise RuntimeUnavailableError(
                 f"The page that runs TF.js is not built: {folder / 'manifest.json'}: {error}.",
                 "In a checkout, run: npm ci && npm run build. If pycheck is installed, reinstall it.",
             ) from None
+
+    def find(self, name: str) -> tuple[Path, dict[str, str]] | None:
+        """Return the file that a page requests as `name`, with headers for it; None if the build does not list it.
+
+        Large files are kept compressed.
+        """
+        if f"{name}.gz" in self.files:
+            return self.folder / f"{name}.gz", {"Content-Encoding": "gzip"}
+        return (self.folder / name, {}) if name in self.files else None
 
 
 def _incomplete(file: Path, why: str) -> RuntimeFailedError:
@@ -54,15 +70,17 @@ def _incomplete(file: Path, why: str) -> RuntimeFailedError:
     )
 
 
-def artifact_files(folder: Path, model_file: str = "model.json") -> Mapping[str, Path]:
-    """Return the files of an artifact that the page may fetch: model.json and its shards, by URL path.
+def artifact_files(folder: Path, model_file: str = "model.json", format: str = "graph") -> Mapping[str, Path]:
+    """Return the files of an artifact that the page may fetch, by URL path: model.json and its shards, or a .tflite.
 
-    The page always uses the name model.json, whatever the name of `model_file`.
+    The page always uses the name model.json or model.tflite, whatever the name of `model_file`.
 
     ArtifactFileError if a file is missing or unreadable, or if a shard is outside of the folder, after following
     links.
     """
     manifest = folder / model_file
+    if format == "tflite":
+        return {"model.tflite": manifest}
     try:
         groups = json.loads(manifest.read_text(encoding="utf-8-sig")).get("weightsManifest", [])
         names = [str(name) for group in groups for name in group["paths"]]
@@ -167,13 +185,13 @@ class Server:
     async def _send_harness(self, request: web.Request, name: str) -> web.StreamResponse:
         """Send a file of the page; a missing file ends the session, because the page could never connect."""
         session = self._session(request)
-        file = self._harness.folder / name
-        if name not in self._harness.files:
-            if file.suffix != ".map":  # only developer tools request it
-                session.fail(_incomplete(file, "its build does not list it"))
+        if not (found := self._harness.find(name)):
+            if not name.endswith(".map"):  # only developer tools request it
+                session.fail(_incomplete(self._harness.folder / name, "its build does not list it"))
             raise web.HTTPNotFound
+        file, more = found
         try:
-            return await self._send_file(request, file)
+            return await http.send_file(request, file, {**self._headers(name), **more})
         except ConnectionError:
             raise  # the page has gone, which its session reports
         except OSError as error:

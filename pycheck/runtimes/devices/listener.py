@@ -184,9 +184,11 @@ class Listener:
 
     async def _harness_file(self, request: web.Request) -> web.StreamResponse:
         token, name = request.match_info["token"], request.match_info["name"]
-        if (token != self._invitation and token not in self._pages) or name not in self._harness.files:
+        found = self._harness.find(name)
+        if (token != self._invitation and token not in self._pages) or not found:
             raise web.HTTPNotFound
-        return await http.send_file(request, self._harness.folder / name, self._headers(name))
+        file, more = found
+        return await http.send_file(request, file, {**self._headers(name), **more})
 
     async def _control(self, request: web.Request) -> web.StreamResponse:
         """Serve the connection of a device's page, while it is open."""

@@ -1,0 +1,3 @@
+// Constants that build.mjs sets.
+
+declare const LITERT_VERSION: string;
