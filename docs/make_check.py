@@ -1,4 +1,4 @@
-"""Writes what can be generated of docs/check.md, and the JSON Schemas of a check and of pycheck.toml.
+"""Writes what can be generated of docs/check.md, and the JSON Schemas of a check, a migration and pycheck.toml.
 
 ``python docs/make_check.py``.
 """
@@ -13,10 +13,11 @@ from pathlib import Path
 from pycheck.checks.keys import MODEL_SETTINGS, SECTIONS, TOP, Key
 from pycheck.checks.schema import configuration_schema
 from pycheck.options.table import BY_SETTING
-from pycheck.report.json import check_schema
+from pycheck.report.json import check_schema, migration_schema
 
 PAGE = Path(__file__).parent / "check.md"
 SCHEMA = Path(__file__).parent / "check.schema.json"
+MIGRATION = Path(__file__).parent / "migration.schema.json"
 CONFIGURATION = Path(__file__).parent / "pycheck.schema.json"
 _BEGIN, _END = "<!-- generated: docs/make_check.py -->", "<!-- end of what is generated -->"
 
@@ -57,6 +58,11 @@ def schema() -> str:
     return json.dumps(check_schema(), indent=2) + "\n"
 
 
+def migration() -> str:
+    """The schema of a migration as it is written down."""
+    return json.dumps(migration_schema(), indent=2) + "\n"
+
+
 def configuration() -> str:
     """The schema of pycheck.toml as it is written down."""
     return json.dumps(configuration_schema(), indent=2) + "\n"
@@ -67,6 +73,7 @@ def main() -> None:
     CONFIGURATION.write_text(configuration(), encoding="utf-8")
     PAGE.write_text(with_reference(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     SCHEMA.write_text(schema(), encoding="utf-8")
+    MIGRATION.write_text(migration(), encoding="utf-8")
 
 
 if __name__ == "__main__":

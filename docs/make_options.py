@@ -39,6 +39,7 @@ KEYWORDS = {
     "check": "CheckKeywords",
     "gradients": "GradientsKeywords",
     "train": "TrainKeywords",
+    "migrate": "MigrateKeywords",
     "trace": "TraceKeywords",
     "compare": "CompareKeywords",
 }

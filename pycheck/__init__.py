@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import check, compare, convert, gradients, rejudge, trace, train, update_baseline
+    from .api import check, compare, convert, gradients, migrate, rejudge, trace, train, update_baseline
     from .errors import (
         ArtifactFileError,
         ConversionError,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         RuntimeUnavailableError,
         UsageError,
     )
-    from .results import CheckReport, Report
+    from .results import CheckReport, Migration, Report
     from .session import Session
     from .types import (
         ArtifactInfo,
@@ -51,6 +51,7 @@ __all__ = [
     "InputError",
     "InputsFileError",
     "InstallationError",
+    "Migration",
     "ModelFileError",
     "PycheckError",
     "Report",
@@ -67,6 +68,7 @@ __all__ = [
     "compare",
     "convert",
     "gradients",
+    "migrate",
     "rejudge",
     "trace",
     "train",

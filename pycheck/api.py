@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .errors import ConversionError, RuntimeUnavailableError
 from .options.keywords import accepts
-from .results import CheckReport, Report
+from .results import CheckReport, Migration, Report
 from .types import ArtifactInfo
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         CompareKeywords,
         ConvertKeywords,
         GradientsKeywords,
+        MigrateKeywords,
         RejudgeKeywords,
         TraceKeywords,
         TrainKeywords,
@@ -64,6 +65,32 @@ def compare(
 
     asked = asked_options(options, inputs)
     return _report(lambda bench: bench.compare(path_or(model), path_or(inputs), asked))
+
+
+@accepts("migrate")
+def migrate(
+    model: str | os.PathLike[str] | Any,
+    inputs: str | os.PathLike[str] | Arrays | None = None,
+    **options: Unpack[MigrateKeywords],
+) -> Migration:
+    """Run a model on TF.js and on LiteRT.js with the same inputs, and decide whether it can move.
+
+    Args:
+        model, inputs: As in `compare`.
+
+    Returns:
+        The decision with its reasons: each runtime of TF.js beside its counterpart of LiteRT.js, and LiteRT.js with
+        quantized weights. A library that cannot convert the model is in `unsupported`.
+
+    Raises:
+        What `compare` raises, except ConversionError.
+    """
+    from .workflow import migrating
+    from .workflow.pipeline import alone
+
+    asked = asked_options(options, inputs)
+    work = alone(lambda bench: migrating.migrate(bench, path_or(model), path_or(inputs), asked))
+    return Migration.of(_run(work))
 
 
 @accepts("trace")

@@ -8,7 +8,8 @@ from typing import Any, Self
 from . import types
 from .report.check_terminal import render_check
 from .report.failure import failure_text
-from .report.json import check_to_dict, report_to_dict
+from .report.json import check_to_dict, migration_to_dict, report_to_dict
+from .report.migration_terminal import render_migration_terminal
 from .report.terminal import render_terminal
 
 
@@ -61,3 +62,28 @@ class CheckReport(types.CheckReport):
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready data, `schema_version` 1."""
         return check_to_dict(self)
+
+
+class Migration(types.Migration):
+    """The result of `migrate`: whether the model can move from TF.js to LiteRT.js, and the reasons.
+
+    `report` is the run of both libraries with float32 weights; `pairs` has the decision for each TF.js runtime and its
+    counterpart; `unsupported` has the libraries into whose format the model cannot be converted; `variants` are the
+    quantized files for LiteRT.js, and `smallest` is the quantization of the smallest file that passes.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, migration: types.Migration) -> Self:
+        """Make it from the same data, with its report as `Report`."""
+        values = {field.name: getattr(migration, field.name) for field in fields(migration)}
+        return cls(**{**values, "report": Report.of(migration.report)})
+
+    def __str__(self) -> str:
+        """Return the terminal report, without colours and 80 columns wide."""
+        return render_migration_terminal(self).rstrip()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the migration as JSON-ready data, `schema_version` 1."""
+        return migration_to_dict(self)

@@ -19,6 +19,7 @@ from .options import (
     LongCommand,
     ModelPath,
     NoColor,
+    Pages,
     Reports,
     Screen,
     TargetsPath,
@@ -71,6 +72,21 @@ def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, report
 
     options = build_options(given, inputs)
     _publish(lambda bench, observe: bench.compare(model, inputs, options, observe), reports, screen)
+
+
+@app.command(epilog=examples.MIGRATE, cls=LongCommand)
+@takes("migrate")
+def migrate(model: ModelPath, inputs: InputsPath = None, *, given: Given, pages: Pages, screen: Screen) -> None:
+    """Run MODEL on TF.js and on LiteRT.js, and report whether it can move: answers, sizes, times, obstacles."""
+    from ..workflow import migrating
+    from ..workflow.pipeline import alone
+    from .publishing import destinations, publish_migration
+
+    options, outputs, console = build_options(given, inputs), destinations(pages), open_console(screen)
+    with console.progress() as observe:
+        work = alone(lambda bench: migrating.migrate(bench, model, inputs, options, observe))
+        migration = interrupts.run(work)
+    raise typer.Exit(publish_migration(migration, outputs, console))
 
 
 @app.command(epilog=examples.TRACE, cls=LongCommand)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from ..report.wording import used
-from ..types import CheckReport, Report
+from ..types import CheckReport, Migration, Report
 
 if TYPE_CHECKING:
     from ..setup.doctor import Diagnosis
@@ -88,6 +88,12 @@ class Console:
         from ..report.terminal import print_report
 
         print_report(report, self._out, verbosity=self._verbosity)
+
+    def migration(self, migration: Migration) -> None:
+        """Print the report of a migration on standard output."""
+        from ..report.migration_terminal import print_migration
+
+        print_migration(migration, self._out, verbosity=self._verbosity)
 
     @contextmanager
     def check_progress(self, runtimes: Mapping[str, int]) -> Iterator[CheckObserver]:

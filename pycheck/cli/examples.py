@@ -19,6 +19,21 @@ Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
 """
 
+MIGRATE = """
+Examples:
+
+  pycheck migrate model.keras inputs.npy
+
+  pycheck migrate model.keras inputs.npy --html migration.html
+
+  pycheck migrate model.keras inputs.npy --tfjs-model web/model.json
+
+  pycheck migrate model.h5 --runtime chromium:webgpu --runtime firefox:wasm
+
+Exit code: 0 every runtime can move; 1 one cannot; 2 usage, configuration or input error;
+3 a LiteRT.js runtime did not start or answer, or Python failed; 70 a bug in pycheck.
+"""
+
 TRACE = """
 Examples:
 

@@ -103,6 +103,17 @@ class Reports(Group):
 
 
 @dataclass(frozen=True, slots=True)
+class Pages(Group):
+    """The paths of the reports of a migration."""
+
+    title = "Reports"
+    rare = ("markdown",)
+    json: JsonPath = None
+    html: HtmlPath = None
+    markdown: MarkdownPath = None
+
+
+@dataclass(frozen=True, slots=True)
 class Screen(Group):
     """The amount of terminal output."""
 
@@ -115,7 +126,7 @@ class Screen(Group):
 _ALL = "pycheck.help-all"
 _RARE = {*Reports.rare, *(option.name for option in BY_NAME.values() if not option.common)}
 #: Commands with so many options that help shows the common ones first.
-_LONG = ("compare", "trace", "train", "gradients", "convert")
+_LONG = ("compare", "migrate", "trace", "train", "gradients", "convert")
 
 
 def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

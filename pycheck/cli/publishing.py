@@ -9,18 +9,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import UsageError
-from ..gate import check_exit_code, exit_code
-from ..report import render, render_check
-from ..types import CheckReport, Report
+from ..gate import check_exit_code, exit_code, migration_exit_code
+from ..report import render, render_check, render_migration
+from ..types import CheckReport, Migration, Report
 from .console import Console
-from .options import Reports
+from .options import Pages, Reports
 
 _ELSEWHERE = "Name a file in an existing folder that you can write to."
 
 
-def destinations(reports: Reports) -> dict[str, str]:
+def destinations(reports: Reports | Pages) -> dict[str, str]:
     """Return the path of each report, by kind, after checking that all can be written."""
-    paths = {"json": reports.json, "html": reports.html, "junit": reports.junit, "markdown": reports.markdown}
+    paths = {"json": reports.json, "html": reports.html, "markdown": reports.markdown}
+    paths |= {"junit": reports.junit} if isinstance(reports, Reports) else {}
     outputs = {kind: path for kind, path in paths.items() if path}
     for kind, path in outputs.items():
         if others := [f"--{other}" for other in outputs if outputs[other] == path and other != kind]:
@@ -64,6 +65,12 @@ def publish_check(check: CheckReport, outputs: dict[str, str], console: Console,
 
         _tell_github(render_check_annotations(check), render_check(check, "markdown"))
     return check_exit_code(check)
+
+
+def publish_migration(migration: Migration, outputs: dict[str, str], console: Console) -> int:
+    """Write and print the reports of a migration; return the exit code."""
+    _put({kind: render_migration(migration, kind) for kind in outputs}, outputs, lambda: console.migration(migration))
+    return migration_exit_code(migration)
 
 
 def _put(texts: dict[str, str], outputs: dict[str, str], show: Callable[[], None]) -> None:

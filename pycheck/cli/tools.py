@@ -61,9 +61,9 @@ def schema(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="report|check|config",
-            help="Schema of a report, of a check, or of pycheck.toml (default: report).",
-            autocompletion=lambda: ["report", "check", "config"],
+            metavar="report|check|migration|config",
+            help="Schema of a report, of a check, of a migration, or of pycheck.toml (default: report).",
+            autocompletion=lambda: ["report", "check", "migration", "config"],
         ),
     ] = "report",
 ) -> None:

@@ -14,8 +14,10 @@ from .limits import (
     ToleranceRule,
     auto_tolerance,
     precision_bits,
+    quantized_limits,
     share,
     training_limit,
 )
+from .migrations import decide_migration, decide_pair, migration_exit_code, passes_on, smallest_that_passes
 from .power import judge_power
 from .verdicts import assess, assess_gradient, check_exit_code, decide, decide_check, decide_training, exit_code

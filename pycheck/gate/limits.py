@@ -32,7 +32,7 @@ because GPUs may flush smaller numbers to 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -211,6 +211,18 @@ def tolerance_of(comparison: Comparison, options: ToleranceOptions) -> Tolerance
     if limits.elementwise and comparison.finite_count and comparison.outside_count is None:
         raise ValueError(f"{comparison.tensor} of {comparison.candidate} was measured without its rtol and atol")
     return limits.tolerance() or auto_tolerance(comparison)
+
+
+def quantized_limits(comparisons: Iterable[Comparison], options: ToleranceOptions) -> tuple[tuple[str, float], ...]:
+    """Return the absolute limit of each output for quantized weights: the upper bound, 1 % of its largest magnitude.
+
+    The automatic limits are multiples of float32's rounding error, which any quantization exceeds. Empty if limits are
+    given, which then apply.
+    """
+    if options.rtol or options.atol or options.max_ulp or options.rules:
+        return ()
+    scales = {c.tensor: c.reference_scale for c in comparisons if c.reference_scale}
+    return tuple((tensor, float(f"{AUTO.upper_bound * scale:.2g}")) for tensor, scale in scales.items())
 
 
 def share(error: float, limit: float) -> float:

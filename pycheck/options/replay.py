@@ -26,7 +26,7 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     said -= {name for name, *_ in refused(options, said, has_inputs=inputs is not None)}
     for option in OPTIONS:
         replayed = option.replayed or (option.name == "trace" and command == "compare")
-        if replayed and option.name in said:
+        if replayed and option.name in said and command in option.commands:
             words += option.kind.words(option.option, getattr(options, option.name))
     return shlex.join(words)
 

@@ -127,16 +127,35 @@ class TrainKeywords(GradientsKeywords, total=False):
     clipvalue: float | None
 
 
-class TraceKeywords(ConvertKeywords, total=False):
-    """Keywords of `trace`."""
+class MigrateKeywords(CheckKeywords, total=False):
+    """Keywords of `migrate`."""
 
-    runtimes: str | Sequence[str | RuntimeId] | None
     flags: Mapping[str, str | int | float | bool] | None
     batch_size: int | None
-    cpu_kernels: str | Sequence[str] | None
     power: bool | None
+    format: str | None
+    converter: str | None
     tfjs_model: str | os.PathLike[str] | None
     map_output: Mapping[str, str | int | float | bool] | None
+    signature: str | None
+    custom_objects: str | Sequence[str] | None
+    trust_model: bool | None
+    samples: int | None
+    seed: int | None
+    range: tuple[float, float] | Mapping[str, tuple[float, float]] | None
+    size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None
+    rtol: float | Mapping[str, float] | None
+    atol: float | Mapping[str, float] | None
+    max_ulp: float | Mapping[str, float] | None
+    nan: str | None
+
+
+class TraceKeywords(MigrateKeywords, total=False):
+    """Keywords of `trace`."""
+
+    cpu_kernels: str | Sequence[str] | None
+    quantize: str | None
+    keep_float: str | Sequence[str] | None
     layers: str | Sequence[str] | None
     trace_samples: int | None
     trace_memory: int | str | None
@@ -147,16 +166,12 @@ class TraceKeywords(ConvertKeywords, total=False):
     save_run: str | os.PathLike[str] | None
 
 
-class CompareKeywords(ConvertKeywords, total=False):
+class CompareKeywords(MigrateKeywords, total=False):
     """Keywords of `compare`."""
 
-    runtimes: str | Sequence[str | RuntimeId] | None
-    flags: Mapping[str, str | int | float | bool] | None
-    batch_size: int | None
     cpu_kernels: str | Sequence[str] | None
-    power: bool | None
-    tfjs_model: str | os.PathLike[str] | None
-    map_output: Mapping[str, str | int | float | bool] | None
+    quantize: str | None
+    keep_float: str | Sequence[str] | None
     trace: bool | None
     layers: str | Sequence[str] | None
     trace_samples: int | None

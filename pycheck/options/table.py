@@ -24,11 +24,13 @@ LITERT_QUANTIZATIONS = ("dynamic",)
 
 #: Groups of commands.
 _COMPARED = ("compare", "trace")
+_MIGRATED = ("migrate",)
 _TRAINED = ("train", "gradients")
-_RUN = (*_COMPARED, *_TRAINED, "check", "baseline")
-_LOADED = (*_COMPARED, *_TRAINED, "convert")
+_RUN = (*_COMPARED, *_MIGRATED, *_TRAINED, "check", "baseline")
+_LOADED = (*_COMPARED, *_MIGRATED, *_TRAINED, "convert")
 _CONVERTED = (*_COMPARED, "convert")
-_JUDGED = (*_COMPARED, "convert", "report")
+_MADE_FOR = (*_COMPARED, *_MIGRATED, "convert")
+_JUDGED = (*_COMPARED, *_MIGRATED, "convert", "report")
 
 #: Headings, in the order of the help.
 _RUNTIMES = "Runtimes"
@@ -87,18 +89,21 @@ class Option:
 
 OPTIONS = (
     Option(
-        "runtimes", Runtimes(), "Runtime to test, such as chromium:webgpu. Repeatable (default: cpu, webgl, wasm)",
+        "runtimes", Runtimes(),
+        "Runtime to test, such as chromium:webgpu. Repeatable (default: cpu, webgl, wasm; of migrate: wasm, webgl)",
         _RUNTIMES, _RUN, ("chromium:cpu", "chromium:webgl", "chromium:wasm"), "ID",
-        'Runtimes to test, such as ``"chromium:webgl"``; default: cpu, webgl and wasm in Chromium.',
+        'Runtimes to test, such as ``"chromium:webgl"``; default: cpu, webgl and wasm in Chromium; of `migrate` wasm '
+        "and webgl.",
         flag="--runtime", in_model=True, common=True,
     ),
     Option(
-        "flags", Assignments(), "Set a TF.js flag. Repeatable", _RUNTIMES, (*_COMPARED, *_TRAINED),
+        "flags", Assignments(), "Set a TF.js flag. Repeatable", _RUNTIMES, (*_COMPARED, *_MIGRATED, *_TRAINED),
         (), "NAME=VALUE", "TF.js flags to set, by name.", flag="--flag", in_model=True,
     ),
     Option(
-        "batch_size", Whole(), "Samples in a batch (default: 32, fewer if they are large)", _RUNTIMES,
-        (*_COMPARED, *_TRAINED), 32, "N", "Samples in a batch; default: 32, fewer if one sample takes much memory.",
+        "batch_size", Whole(), "Samples in a batch (default: 32, fewer if they are large; of migrate: 1)", _RUNTIMES,
+        (*_COMPARED, *_MIGRATED, *_TRAINED), 32, "N",
+        "Samples in a batch; default: 32, fewer if one sample takes much memory; of `migrate` 1.",
         in_model=True,
     ),
     Option(
@@ -109,21 +114,21 @@ OPTIONS = (
     ),
     Option(
         "power", Switch(), "Measure how many weight errors of 1 % the comparison would detect (default: yes)",
-        _RUNTIMES, _COMPARED, True, "",
+        _RUNTIMES, (*_COMPARED, *_MIGRATED), True, "",
         "Whether to measure how many weight errors of 1 % the comparison would detect: `Report.power`.",
         in_model=True,
     ),
     Option(
         "format", Choice(FORMATS), "Artifact format for TF.js. auto selects layers if tfjs-layers has every layer, and "
         "graph if not. tflite: only for LiteRT.js",
-        _ARTIFACT, _CONVERTED, "auto", "",
+        _ARTIFACT, _MADE_FOR, "auto", "",
         'Artifact format for TF.js: "auto", "layers" or "graph"; "tflite" is only for LiteRT.js.',
         in_model=True, common=True,
     ),
     Option(
         "converter", Choice(CONVERTERS),
         "Converter: pycheck, or the published Python package tensorflowjs 4.22, unmodified",
-        _ARTIFACT, _CONVERTED, "pycheck", "",
+        _ARTIFACT, _MADE_FOR, "pycheck", "",
         'Converter: "pycheck", or "tensorflowjs" for the published Python package of that name.', in_model=True,
     ),
     Option(
@@ -140,12 +145,13 @@ OPTIONS = (
         'Layers, weights or patterns of weights ("*/moving_variance") that stay float32.', in_model=True,
     ),
     Option(
-        "tfjs_model", FilePath(), "Check this model.json instead of converting", _ARTIFACT, _COMPARED, None, "PATH",
+        "tfjs_model", FilePath(), "Check this model.json instead of converting", _ARTIFACT,
+        (*_COMPARED, *_MIGRATED), None, "PATH",
         "An existing ``model.json`` to check instead of converting.", in_file=False, in_model=True, common=True,
     ),
     Option(
         "map_output", Assignments(), "Pair an output of the artifact with an output of MODEL. Repeatable", _ARTIFACT,
-        _COMPARED, (),
+        (*_COMPARED, *_MIGRATED), (),
         "TFJS=MODEL", "Output name in the artifact to output name in the model, for `tfjs_model`.", in_file=False,
         in_model=True,
     ),
@@ -163,24 +169,24 @@ OPTIONS = (
         "Whether to run code from the model file, such as Lambda layers.", in_model=True,
     ),
     Option(
-        "samples", Whole(), "Number of samples to generate", _MADE, _CONVERTED, 32, "N",
+        "samples", Whole(), "Number of samples to generate", _MADE, _MADE_FOR, 32, "N",
         "Number of samples to generate, if `inputs` is None.", in_model=True, common=True, shows_default=True,
     ),
     Option(
-        "seed", Whole(None), "Seed of the generated inputs", _MADE, _CONVERTED, 0, "S", "Seed of the generated inputs.",
+        "seed", Whole(None), "Seed of the generated inputs", _MADE, _MADE_FOR, 0, "S", "Seed of the generated inputs.",
         in_model=True, shows_default=True,
     ),
     Option(
         "range", RangesOfInputs(),
         "Range of all generated inputs, or of INPUT (default: read from the model, or 0:1). Repeatable", _MADE,
-        _CONVERTED, {}, "[INPUT:]LO:HI",
+        _MADE_FOR, {}, "[INPUT:]LO:HI",
         "Lowest and highest value of the generated inputs: of all, or by input name, ``{\"kinds\": (0, 12)}``.",
         in_model=True, common=True,
     ),
     Option(
         "size", SizesOfInputs(),
         "Free dimensions of generated inputs, such as 224x224 or audio:16000 (default: the size that the model needs). "
-        "Repeatable", _MADE, _CONVERTED, {}, "[INPUT:]N[xN]",
+        "Repeatable", _MADE, _MADE_FOR, {}, "[INPUT:]N[xN]",
         "Free dimensions of the generated inputs: of all, or by input name, ``{\"audio\": 16000, \"image\": (224, "
         "224)}``. "
         "None selects the size that the model needs.", in_model=True,

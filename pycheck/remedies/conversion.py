@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..gate import AUTO, share
+from ..gate import quantized_limits, share
 from ..types import Comparison, Outcome, Remedy, Verdict
 from .failure import Failure, failing
 from .searching import ExhaustedError
@@ -29,13 +29,9 @@ def fits_quantization(failure: Failure) -> bool:
 
 def allowance(failure: Failure) -> tuple[tuple[str, float], ...]:
     """Return the error allowed for quantization if no limit is given: 1 % of each output's scale, the upper bound."""
-    tolerance = failure.options.tolerance
-    if tolerance.rtol or tolerance.atol or tolerance.max_ulp or tolerance.rules:
-        return ()
     # The scale is that of the reference. If the runtime returned nothing, the noise floor has it.
     rows = (c for c in failure.report.comparisons if c.is_noise_floor or c.candidate == failure.runtime)
-    scales = {c.tensor: c.reference_scale for c in rows if c.reference_scale}
-    return tuple((tensor, float(f"{AUTO.upper_bound * scale:.2g}")) for tensor, scale in scales.items())
+    return quantized_limits(rows, failure.options.tolerance)
 
 
 def options_of(allowed: tuple[tuple[str, float], ...]) -> tuple[str, ...]:

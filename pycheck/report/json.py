@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from ..errors import InputError, UsageError
-from ..types import CheckReport, Report
+from ..types import CheckReport, Migration, Report
 from .codec import DecodeError, decode, encode, schema
+from .migration_view import headline
 
 SCHEMA_VERSION = 1
 
@@ -20,6 +21,16 @@ def report_to_dict(report: Report) -> dict[str, Any]:
 def check_to_dict(check: CheckReport) -> dict[str, Any]:
     """Convert a check to JSON-ready data; each of its reports is as `report_to_dict` returns it."""
     return {"schema_version": SCHEMA_VERSION, **encode(check)}
+
+
+def migration_to_dict(migration: Migration) -> dict[str, Any]:
+    """Convert a migration to JSON-ready data; its reports are as `report_to_dict` returns them."""
+    return {"schema_version": SCHEMA_VERSION, "headline": headline(migration), **encode(migration)}
+
+
+def render_migration_json(migration: Migration) -> str:
+    """Render a migration as JSON text."""
+    return json.dumps(migration_to_dict(migration), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def render_check_json(check: CheckReport) -> str:
@@ -59,6 +70,15 @@ def check_schema() -> dict[str, Any]:
     return {"$id": "pycheck-check-1", "title": "pycheck check", **_versioned(schema(CheckReport), "CheckReport")}
 
 
+def migration_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a migration, which docs/migration.schema.json contains."""
+    result = _versioned(schema(Migration), "Migration")
+    definition = result["$defs"]["Migration"]
+    definition["required"].insert(1, "headline")
+    definition["properties"]["headline"] = {"type": "string"}
+    return {"$id": "pycheck-migration-1", "title": "pycheck migration", **result}
+
+
 def _versioned(result: dict[str, Any], root: str) -> dict[str, Any]:
     definition = result["$defs"][root]
     definition["required"].insert(0, "schema_version")
@@ -67,8 +87,8 @@ def _versioned(result: dict[str, Any], root: str) -> dict[str, Any]:
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the schema of a "report" or a "check"; UsageError for a different name."""
-    known = {"report": report_schema, "check": check_schema}
+    """Return the schema of a "report", a "check" or a "migration"; UsageError for a different name."""
+    known = {"report": report_schema, "check": check_schema, "migration": migration_schema}
     if name not in known:
         raise UsageError(f"no schema is called {name!r}; known: {', '.join(known)}, config")
     return known[name]()

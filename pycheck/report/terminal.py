@@ -46,10 +46,10 @@ def report_parts(report: Report, width: int, verbosity: int) -> Iterator[Rendera
         _training(report, width, verbosity),
         _where_it_starts(report, width, verbosity),
         _cures(report, width, verbosity),
-        _findings(report, width, verbosity),
+        finding_parts(report, width, verbosity),
         _worst(report, verbosity),
-        _environments(report, width, verbosity),
-        _next(report),
+        environment_parts(report, width, verbosity),
+        step_parts(next_steps(report)),
     ):
         if section:
             yield from (gap, *section)
@@ -215,7 +215,8 @@ def _cures(report: Report, width: int, verbosity: int) -> list[RenderableType]:
 # --- findings, elements, next steps
 
 
-def _findings(report: Report, width: int, verbosity: int) -> list[RenderableType]:
+def finding_parts(report: Report, width: int, verbosity: int) -> list[RenderableType]:
+    """Return the findings by severity."""
     parts: list[RenderableType] = []
     for title, group in view.by_severity(report.findings):
         shown = group if verbosity > 0 else group[:_MOST_FINDINGS]
@@ -266,8 +267,8 @@ def _elements(elements: Sequence[WorstElement]) -> Table:
     return table
 
 
-def _next(report: Report) -> list[RenderableType]:
-    steps = next_steps(report)
+def step_parts(steps: Sequence[tuple[str, str]]) -> list[RenderableType]:
+    """Return next steps, each with its command in one line."""
     if not steps:
         return []
     lines: list[RenderableType] = []
@@ -276,7 +277,8 @@ def _next(report: Report) -> list[RenderableType]:
     return [_heading("Next steps"), *lines]
 
 
-def _environments(report: Report, width: int, verbosity: int) -> list[RenderableType]:
+def environment_parts(report: Report, width: int, verbosity: int) -> list[RenderableType]:
+    """Return the environments of the runtimes; verbose, with times and flags."""
     lines = list(view.environments(report))
     if verbosity > 0:
         for record in report.runtimes:

@@ -103,7 +103,7 @@ def _row(c: Comparison) -> Row:
         limit=_limit(c.tolerance),
         used=used(c.limit_use),
         ulp=short(c.max_ulp_error),
-        top1=ABSENT if c.top1_agreement is None or not c.top1_certain else _agreement(c),
+        top1=ABSENT if c.top1_agreement is None or not c.top1_certain else agreement(c),
         nonfinite=_nonfinite(c),
         result=_result(c),
         comparison=c,
@@ -133,7 +133,7 @@ def _limit(tolerance: Tolerance | None) -> str:
     return short(tolerance.atol) if tolerance.atol is not None else f"{tolerance.max_ulp:g}ulp"
 
 
-def _agreement(c: Comparison) -> str:
+def agreement(c: Comparison) -> str:
     """Format the share of rows that agree; 100 % only if all do."""
     if not c.top1_flip_count:
         return "100 %"

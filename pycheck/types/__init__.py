@@ -30,6 +30,7 @@ from .evidence import (
 )
 from .findings import Finding, NanPolicy, Severity, Verdict, apart, together
 from .hints import VALUE_KINDS, InputHint, Padding, Values
+from .migrations import Decision, Migration, QuantizedVariant, RuntimePair, Unsupported
 from .names import (
     ARTIFACT_FLOAT32,
     ARTIFACT_FLOAT64,

@@ -231,7 +231,7 @@ class Source:
         await asyncio.gather(*self._once.values(), return_exceptions=True)
 
     async def _memo(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
-        if self._base and name != "artifact":
+        if self._base and name not in ("artifact", "litert_artifact"):
             return await self._base._memo(name, make)
         if name not in self._once:
             self._once[name] = asyncio.ensure_future(make())

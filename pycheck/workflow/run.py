@@ -97,7 +97,8 @@ class Run:
     """The candidates of one run, in parallel, each compared batch by batch as its outputs come.
 
     `references` are those of an earlier run on the same inputs. With `keeps_open` the candidates stay open, to be
-    traced; with `prepares_trace` the artifact starts in Python, in float32, while they run.
+    traced; with `prepares_trace` the artifact starts in Python, in float32, while they run. With `is_timed` they start
+    after all work in Python, which would slow them down; `Workbench.one_at_a_time` runs them in turn.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Run:
         references: References | None = None,
         keeps_open: bool = False,
         prepares_trace: bool = False,
+        is_timed: bool = False,
     ) -> None:
         self.setting = setting
         self._options = options = setting.options
@@ -120,6 +122,7 @@ class Run:
         self._lent = references
         self._keeps_open = keeps_open
         self._prepares_trace = prepares_trace
+        self._is_timed = is_timed
         self._records: dict[RuntimeId, RuntimeRecord] = {}
         self._environments: dict[RuntimeId, Environment] = {}
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
@@ -176,7 +179,9 @@ class Run:
         candidates = map(self._candidate, options.runtimes)
         powers = [self._measure_power(began_at, self._artifact)] if options.power and self._artifact else []
         try:
-            await together([*artifacts, *candidates, *preparing, self._reference_batches(), *powers])
+            in_python = [*artifacts, *preparing, self._reference_batches(), *powers]
+            for works in [in_python, candidates] if self._is_timed else [[*in_python, *candidates]]:
+                await together(works)
         except RuntimeFailedError as error:
             await asyncio.to_thread(refuse_ids, inputs, hints, error)
             raise
@@ -298,7 +303,12 @@ class Run:
         from .measured_power import find_power
 
         artifact = await making
-        allowance = Allowance(began_at, lambda: self._left > 0)
+        # Without browsers that run meanwhile, it may take as long as the work before it.
+        allowance = (
+            Allowance(began_at, lambda: False, share=0.5)
+            if self._is_timed
+            else Allowance(began_at, lambda: self._left > 0)
+        )
         await self._references.done()
         graph = (await self._python.single()).graph if self._prepares_trace else None
         self._power = await find_power(
