@@ -37,7 +37,7 @@ def render_markdown(report: Report) -> str:
 def render_check_markdown(check: CheckReport) -> str:
     """Render a check: the matrix of variants by runtimes, then the reports that do not pass, folded."""
     lines = [f"## pycheck: {check_view.label(check)}", f"\n{text(check_view.headline(check))}\n", _matrix(check)]
-    lines += _section("### The check as a whole", _findings(check_view.findings(check)))
+    lines += _section("### The check as a whole", finding_lines(check_view.findings(check)))
     for failure in check.failures:
         lines += [f"\n### {code(failure.name)}\n", text(" ".join(failure.message.split()))]
         lines += [f"\n{text(line)}" for line in failure.advice.splitlines()]
@@ -48,7 +48,7 @@ def render_check_markdown(check: CheckReport) -> str:
         lines.append("\n### Findings of variants that pass\n")
         lines += [f"- {code(t.finding.code)} ({text(', '.join(t.variants))}): {text(t.finding.summary)}" for t in told]
     if check.command:
-        lines += ["\n### Reproduce\n", _block([check.command], "sh")]
+        lines += ["\n### Reproduce\n", block([check.command], "sh")]
     return "\n".join(lines) + "\n"
 
 
@@ -66,14 +66,14 @@ def code(value: str) -> str:
     return f"{fence}{pad}{plain}{pad}{fence}" if plain else ""
 
 
-def _block(lines: Sequence[str], language: str = "") -> str:
+def block(lines: Sequence[str], language: str = "") -> str:
     """Format lines as a block of code."""
     plain = [printable(line) for line in lines]
     fence = "`" * max(3, *(len(run) + 1 for line in plain for run in re.findall("`+", line)), 3)
     return "\n".join([f"{fence}{language}", *plain, fence])
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
     """Format a table whose first `left` columns are texts and whose others are numbers."""
     rule = ["---"] * left + ["---:"] * (len(header) - left)
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
@@ -93,7 +93,7 @@ def _matrix(check: CheckReport) -> str:
         for row in rows
     ]
     header = ["variant", *(_name(str(runtime)) for runtime in check_view.columns(check)), *(["all"] if whole else [])]
-    return "\n\n".join(filter(None, (_table(header, cells, len(header)), text(check_view.legend(check)))))
+    return "\n\n".join(filter(None, (table(header, cells, len(header)), text(check_view.legend(check)))))
 
 
 def _html(value: str) -> str:
@@ -125,7 +125,9 @@ def _report(report: Report, level: int) -> Iterator[str]:
         yield from _section(f"{mark}# {title}", lines)
     for title, group in view.by_severity(report.findings):
         folded = group[0].severity is Severity.INFO
-        yield from _folded(title, _findings(group)) if folded else _section(f"{mark}# {title}", _findings(group))
+        yield from (
+            _folded(title, finding_lines(group)) if folded else _section(f"{mark}# {title}", finding_lines(group))
+        )
     yield from _section(f"{mark}# Next steps", _next(report))
     yield from _folded("Environment", (f"- {text(name)}: {text(line)}" for name, line in view.environments(report)))
 
@@ -155,7 +157,7 @@ def _outputs(report: Report) -> Iterator[str]:
         for _, group in groupby(shown, lambda r: r.runtime)
         for rank, row in enumerate(group)
     ]
-    yield "\n" + _table(["runtime", *(title for title, _ in columns)], cells, 3)
+    yield "\n" + table(["runtime", *(title for title, _ in columns)], cells, 3)
     if any(row.nonfinite != ABSENT for row in rows):
         yield f"\n{text(view.NONFINITE_LEGEND)}"
     yield from (f"\n{text(line)}" for line in view.excuses(report))
@@ -205,7 +207,7 @@ def _training(report: Report) -> Iterator[str]:
         values = [text(getattr(row, name)) for _, name in training.COLUMNS[1:-1]]
         cells.append([_name(row.runtime), _cell(row.result, row.failed), *values])
     header = ["runtime", "result", *(title for title, _ in training.COLUMNS[1:-1])]
-    yield _table(header, cells, 2) + "\n"
+    yield table(header, cells, 2) + "\n"
     yield from (f"- {text(line)}" for line in training.pass_lines(report.training))
     for cure in training.cures(report.training):
         told = f"{cure.worked}, last loss {cure.losses}: {text(cure.description)}"
@@ -220,7 +222,7 @@ def _cures(report: Report) -> Iterator[str]:
         yield f"- {text(cure.runtimes)}: {text(cure.change)}"
         yield from (f"  - {line}" for line in (text(cure.effect), code(cure.command), text(cure.note)) if line)
         if cure.code:
-            yield _block(cure.code.splitlines(), "js")
+            yield block(cure.code.splitlines(), "js")
     if not found:
         yield "- none of those tried works"
     for runtime, tried in cures.without_success(report):
@@ -228,7 +230,8 @@ def _cures(report: Report) -> Iterator[str]:
     yield from (f"- not tried: {text(what)}" for what in cures.not_tried(report))
 
 
-def _findings(group: Sequence[Finding]) -> Iterator[str]:
+def finding_lines(group: Sequence[Finding]) -> Iterator[str]:
+    """Format findings as a list, each with its advice."""
     for finding in group[:_MOST_FAILURES]:
         yield f"- {code(finding.code)}: {text(finding.summary)}"
         advice, *copied = finding.advice.splitlines() or [""]
@@ -245,4 +248,4 @@ def _more(items: Sequence[object]) -> Iterator[str]:
 def _next(report: Report) -> Iterator[str]:
     steps = next_steps(report)
     if steps:
-        yield _block([line for reason, command in steps for line in (f"# {reason}", command)], "sh")
+        yield block([line for reason, command in steps for line in (f"# {reason}", command)], "sh")

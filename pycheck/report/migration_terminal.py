@@ -78,6 +78,9 @@ def _weights(migration: Migration, width: int) -> list[RenderableType]:
         styles = {3 + n: "red" if cell.failed else "green" for n, cell in enumerate(row.cells)}
         parts.append(grid.line(texts, styles | ({0: "bold"} if row.smallest else {})))
     parts += [layout.paragraph(text, width, style="dim") for text in migration_view.weights_remarks(migration)]
+    smallest = next((row.weights for row in rows if row.smallest), None)
+    if smallest:
+        parts.append(Text(f"Smallest file that passes: {smallest}"))
     return parts
 
 

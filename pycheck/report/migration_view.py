@@ -28,11 +28,13 @@ LABELS = {
     Decision.UNKNOWN: "NOT KNOWN",
 }
 TIMES = (
-    "size: the artifact, without the library. load: fetch and prepare it. first: the first prediction. steady: the "
-    "fastest prediction after it, per sample. One runtime ran at a time."
+    "answers: the result against Python, and the used share of its limit. size: the artifact, without the library. "
+    "load: fetch and prepare it. first: the first prediction. steady: the fastest prediction after it, per sample. One "
+    "runtime ran at a time."
 )
 #: Times that differ by less than this factor count as equal.
 _ABOUT = 1.1
+_DIFFERS = "differs from Python"
 #: Options that a conversion of the same model needs too.
 _OF_MODEL = ("--custom-objects", "--signature", "--trust-model")
 
@@ -112,7 +114,7 @@ def _file(migration: Migration) -> str:
     if chosen is None:
         return ""
     weights = _weights(migration.smallest or "none")
-    before = f", and {size(report.artifact.size_bytes)} for TF.js" if report.artifact else ""
+    before = f", that of TF.js has {size(report.artifact.size_bytes)}" if report.artifact else ""
     return f"the smallest file that passes has {size(chosen.size_bytes)} ({weights} weights){before}"
 
 
@@ -130,9 +132,9 @@ def _why(migration: Migration, pair: RuntimePair) -> str:
         return "has no file to run"
     if record.status is not RuntimeStatus.OK:
         here = " here" if record.status is RuntimeStatus.UNAVAILABLE else ""
-        return f"{view.STATUS_WORDS[record.status]}{here}"
+        return f"{view.STATUS_WORDS[record.status]}{here}{f' ({names(pair.codes)})' if pair.codes else ''}"
     if any(c.failed for c in report.comparisons if c.candidate == runtime):
-        return "differs from Python"
+        return _DIFFERS
     return f"has errors: {names(pair.codes)}"
 
 
@@ -192,7 +194,7 @@ def _sentence(migration: Migration, pair: RuntimePair) -> str:
     if pair.decision is Decision.UNKNOWN:
         return f"not known: {pair.litert} {_why(migration, pair)}"
     if pair.decision is Decision.STAY:
-        also = ", and so does TF.js" if cell and cell[1] and _why(migration, pair) == "differs from Python" else ""
+        also = ", and so does TF.js" if cell and cell[1] and _why(migration, pair) == _DIFFERS else ""
         lacking = _of_library(migration, "LiteRT.js")
         return (
             f"cannot move: {'LiteRT.js has no file to run' if lacking else f'LiteRT.js {_why(migration, pair)}'}{also}"
@@ -271,16 +273,13 @@ def _weight_row(
 
 
 def weights_remarks(migration: Migration) -> tuple[str, ...]:
-    """Return what the table of weights does not show: the limit, changed classes, and the smallest file."""
+    """Return what the table of weights does not show: the limit, and changed classes."""
     remarks = []
     if migration.variants:
         remarks.append(f"Limit of quantized weights: {_limit(migration)}.")
     for variant in migration.variants:
         flips = [f for f in variant.report.findings if f.code == "top1-flip"] if variant.report else []
         remarks += [f"{variant.quantization}: {f.summary}" for f in flips]
-    if migration.smallest and migration.variants:
-        where = "every runtime that can move"
-        remarks.append(f"The smallest file that passes on {where} has {_weights(migration.smallest)} weights.")
     return tuple(map(printable, remarks))
 
 

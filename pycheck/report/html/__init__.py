@@ -106,20 +106,28 @@ def _render(
     *,
     several: bool = False,
 ) -> str:
+    return page(
+        "page.html.j2",
+        [*overview.findings, *(f for s in sections for f in s.report.findings)],
+        title=title,
+        overview=overview,
+        sections=sections,
+        several=several,
+        matrix=matrix,
+        version=version,
+    )
+
+
+def page(template: str, findings: Iterable[Finding], **values: Any) -> str:
+    """Render a template with the style and the meanings of the codes of the findings; `values` are its variables."""
     style = _source("style.css")
-    found = [*overview.findings, *(f for s in sections for f in s.report.findings)]
-    codes = {f.code: page for f in found if (page := _page(f.code))}
+    codes = {f.code: meaning for f in findings if (meaning := _page(f.code))}
     return (
         _environment()
-        .get_template("page.html.j2")
+        .get_template(template)
         .render(
-            title=title,
-            overview=overview,
-            sections=sections,
-            several=several,
-            matrix=matrix,
+            **values,
             codes=dict(sorted(codes.items())),
-            version=version,
             style=Markup(style),
             style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
         )
