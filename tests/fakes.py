@@ -25,6 +25,8 @@ from pycheck.workflow.pipeline import Workbench
 
 #: In the artifact's folder: which model it was made from.
 _MADE_FROM = "made_from.txt"
+#: How much smaller than float32 LiteRT's weights are.
+_DIVISORS = {"none": 1, "float16": 2, "dynamic": 3, "int8": 4}
 
 
 def dense(
@@ -67,10 +69,16 @@ def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Signatu
 
 @dataclass
 class Fakes:
-    """What fake runs are made of: models by name, faults by runtime; `hosts` are those that runs started."""
+    """What fake runs are made of: models by name, faults by runtime; `hosts` are those that runs started.
+
+    `quantized` are models that LiteRT.js runs instead, by quantization; `refused` are errors of a conversion, by format
+    or by quantization for LiteRT.js.
+    """
 
     models: dict[str, FakeModel] = field(default_factory=dict)
     faults: dict[RuntimeId, Fault] = field(default_factory=dict)
+    quantized: dict[str, FakeModel] = field(default_factory=dict)
+    refused: dict[str, ConversionError] = field(default_factory=dict)
     hosts: list[FakeHost] = field(default_factory=list)
 
     def save(self, path: Path, model: FakeModel | None = None) -> Path:
@@ -179,26 +187,45 @@ class _FakeSource(Source):
         model = self._fakes.models[name]
         return _Loaded(model, ModelInfo(str(given.path), given.format, given.sha256, model.signature))
 
+    async def _convert_litert(self, *_: Any) -> ArtifactInfo:
+        """A file of the size of the weights."""
+        fake, quantize = (await self.model()).model, self._options.quantize
+        for what in ("tflite", quantize):
+            if what in self._fakes.refused:
+                raise self._fakes.refused[what]
+        folder = self._cache.reserve("artifact", None).folder
+        size = sum(value.nbytes for value in fake.weights.values()) // _DIVISORS[quantize]
+        (folder / "model.tflite").write_bytes(b"\0" * size)
+        (folder / _MADE_FROM).write_text(self._fakes.name_of(self._fakes.quantized.get(quantize, fake)))
+        return _described(fake, folder, "tflite", quantize, size)
+
     def write_artifact(self, model: Any, folder: Path) -> ArtifactInfo:
         fake, options = model.model, self._options
         format = "layers" if options.format == "auto" else options.format
+        if format in self._fakes.refused:
+            raise self._fakes.refused[format]
         fields = {"format": f"{format}-model", "modelTopology": _layers(fake) if format == "layers" else _graph(fake)}
         fields |= {} if format == "layers" else {"signature": _graph_signature(fake)}
         size = write_model_json(folder, fields, list(fake.weights.items()), options.quantize, options.keep_float)
         (folder / _MADE_FROM).write_text(self._fakes.name_of(fake))
-        inputs, outputs = ([spec.name for spec in side] for side in (fake.signature.inputs, fake.signature.outputs))
-        return ArtifactInfo(
-            folder,
-            format,
-            options.quantize,
-            size,
-            LIBRARY,
-            "",
-            tuple(inputs),
-            tuple(outputs),
-            {name: name for name in inputs},
-            {name: name for name in outputs},
-        )
+        return _described(fake, folder, format, options.quantize, size)
+
+
+def _described(model: FakeModel, folder: Path, format: str, quantization: str, size: int) -> ArtifactInfo:
+    inputs, outputs = ([spec.name for spec in side] for side in (model.signature.inputs, model.signature.outputs))
+    return ArtifactInfo(
+        folder,
+        format,
+        quantization,
+        size,
+        LIBRARY,
+        "",
+        tuple(inputs),
+        tuple(outputs),
+        {name: name for name in inputs},
+        {name: name for name in outputs},
+        model_file="model.tflite" if format == "tflite" else "model.json",
+    )
 
 
 def _layers(model: FakeModel) -> dict[str, Any]:

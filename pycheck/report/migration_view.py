@@ -34,7 +34,6 @@ TIMES = (
 )
 #: Times that differ by less than this factor count as equal.
 _ABOUT = 1.1
-_DIFFERS = "differs from Python"
 #: Options that a conversion of the same model needs too.
 _OF_MODEL = ("--custom-objects", "--signature", "--trust-model")
 
@@ -114,7 +113,7 @@ def _file(migration: Migration) -> str:
     if chosen is None:
         return ""
     weights = _weights(migration.smallest or "none")
-    before = f", that of TF.js has {size(report.artifact.size_bytes)}" if report.artifact else ""
+    before = f" instead of TF.js's {size(report.artifact.size_bytes)}" if report.artifact else ""
     return f"the smallest file that passes has {size(chosen.size_bytes)} ({weights} weights){before}"
 
 
@@ -127,15 +126,22 @@ def _smallest(migration: Migration) -> ArtifactInfo | None:
 def _why(migration: Migration, pair: RuntimePair) -> str:
     """Return the reason why a LiteRT.js runtime cannot move or is not known, as a predicate."""
     report, runtime = migration.report, pair.litert
+    codes = f" ({names(pair.codes)})" if pair.codes else ""
     record = _record(report, runtime)
     if record is None:
         return "has no file to run"
     if record.status is not RuntimeStatus.OK:
-        here = " here" if record.status is RuntimeStatus.UNAVAILABLE else ""
-        return f"{view.STATUS_WORDS[record.status]}{here}{f' ({names(pair.codes)})' if pair.codes else ''}"
-    if any(c.failed for c in report.comparisons if c.candidate == runtime):
-        return _DIFFERS
-    return f"has errors: {names(pair.codes)}"
+        return f"{_status(record)}{codes}"
+    return f"differs from Python{codes}" if _differs(report, runtime) else f"has errors{codes}"
+
+
+def _status(record: RuntimeRecord) -> str:
+    here = " here" if record.status is RuntimeStatus.UNAVAILABLE else ""
+    return f"{view.STATUS_WORDS[record.status]}{here}"
+
+
+def _differs(report: Report, runtime: RuntimeId) -> bool:
+    return any(c.failed for c in report.comparisons if c.candidate == runtime)
 
 
 def _weights(quantization: str) -> str:
@@ -190,22 +196,21 @@ def _cell(report: Report, runtime: RuntimeId) -> tuple[str, bool] | None:
 
 def _sentence(migration: Migration, pair: RuntimePair) -> str:
     report = migration.report
-    cell = _cell(report, pair.tfjs)
+    cell, before = _cell(report, pair.tfjs), _record(report, pair.tfjs)
     if pair.decision is Decision.UNKNOWN:
         return f"not known: {pair.litert} {_why(migration, pair)}"
     if pair.decision is Decision.STAY:
-        also = ", and so does TF.js" if cell and cell[1] and _why(migration, pair) == _DIFFERS else ""
-        lacking = _of_library(migration, "LiteRT.js")
-        return (
-            f"cannot move: {'LiteRT.js has no file to run' if lacking else f'LiteRT.js {_why(migration, pair)}'}{also}"
-        )
-    if cell is None:
-        before = "LiteRT.js agrees with Python; TF.js cannot load the model"
+        also = ", and so does TF.js" if _differs(report, pair.litert) and _differs(report, pair.tfjs) else ""
+        return f"cannot move: LiteRT.js {_why(migration, pair)}{also}"
+    if cell is None or before is None:
+        told = "LiteRT.js agrees with Python; TF.js has no artifact to run"
+    elif before.status is not RuntimeStatus.OK:
+        told = f"LiteRT.js agrees with Python; TF.js {_status(before)}"
     elif cell[1]:
-        before = f"LiteRT.js agrees with Python; TF.js does not ({cell[0]})"
+        told = f"LiteRT.js agrees with Python; TF.js does not ({cell[0]})"
     else:
-        before = "both agree with Python"
-    return "; ".join([f"can move: {before}", *_speed(report, pair)])
+        told = "both agree with Python"
+    return "; ".join([f"can move: {told}", *_speed(report, pair)])
 
 
 def _speed(report: Report, pair: RuntimePair) -> Iterator[str]:
@@ -312,7 +317,7 @@ def next_steps(migration: Migration) -> tuple[tuple[str, str], ...]:
         steps.append(("check the browsers", "pycheck doctor"))
     if not {"--html", "--json", "--markdown"} & set(command.split()):
         steps.append(("save the report", f"{command} --html migration.html"))
-    if differing := [p for p in migration.pairs if p.decision is Decision.STAY and _record(migration.report, p.litert)]:
+    if differing := [pair for pair in migration.pairs if _differs(migration.report, pair.litert)]:
         steps.append(("see every output of the two", _comparing(command, differing[0])))
     if migration.smallest:
         steps.append(("write the file for LiteRT.js", _converting(migration)))

@@ -31,6 +31,7 @@ make_options = script("make_options")
 #: The functions, and the commands that take the same options.
 FUNCTIONS = {
     "compare": pycheck.compare,
+    "migrate": pycheck.migrate,
     "trace": pycheck.trace,
     "train": pycheck.train,
     "gradients": pycheck.gradients,
