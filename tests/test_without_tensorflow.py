@@ -120,6 +120,7 @@ def test_a_saved_run_is_reported_and_judged_again(place: Place) -> None:
     [
         (("schema",), "schema_version"),
         (("schema", "check"), "schema_version"),
+        (("schema", "migration"), "schema_version"),
         (("explain", "drift"), "drift"),
         (("inputs", "x.npy"), "float32 [6, 4]"),
         (("--version",), "pycheck "),

@@ -27,7 +27,7 @@ def _lines(migration: Migration) -> Iterator[str]:
     yield ""
     for pair in found:
         yield f"- {code(pair.sides[0].runtime)} to {code(pair.sides[1].runtime)} {text(pair.sentence)}"
-    yield f"\n{text(migration_view.TIMES)}"
+    yield f"\n{text(migration_view.LEGEND)}"
     yield from _weights(migration)
     if obstacles := migration_view.obstacles(migration):
         yield "\n### Not supported\n"

@@ -58,7 +58,7 @@ def _pairs(pairs: Sequence[PairRows], width: int) -> list[RenderableType]:
         for side, row in zip(pair.sides, both, strict=True):
             parts.append(grid.line(row, {1: "bold red" if side.failed else "green"}))
         parts.append(layout.paragraph(pair.sentence, width, indent=2, style=_SENTENCES[pair.decision]))
-    parts.append(layout.paragraph(migration_view.TIMES, width, style="dim"))
+    parts.append(layout.paragraph(migration_view.LEGEND, width, style="dim"))
     return parts
 
 

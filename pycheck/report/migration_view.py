@@ -19,7 +19,7 @@ from ..types import (
 )
 from . import power as seeing
 from . import view
-from .wording import ABSENT, names, printable, short, size
+from .wording import ABSENT, duration, names, printable, short, size
 
 LABELS = {
     Decision.MOVE: "MOVE",
@@ -27,7 +27,7 @@ LABELS = {
     Decision.STAY: "DO NOT MOVE YET",
     Decision.UNKNOWN: "NOT KNOWN",
 }
-TIMES = (
+LEGEND = (
     "answers: the result against Python, and the used share of its limit. size: the artifact, without the library. "
     "load: fetch and prepare it. first: the first prediction. steady: the fastest prediction after it, per sample. One "
     "runtime ran at a time."
@@ -183,13 +183,6 @@ def _side(migration: Migration, runtime: RuntimeId) -> Side:
     )
 
 
-def duration(seconds: float | None) -> str:
-    """Format a time: ``0.12 ms``, ``38 ms``, ``1.2 s``."""
-    if seconds is None:
-        return ABSENT
-    return f"{short(seconds * 1e3)} ms" if seconds < 0.9995 else f"{short(seconds)} s"
-
-
 def _cell(report: Report, runtime: RuntimeId) -> tuple[str, bool] | None:
     return next(((cell.text, cell.failed) for cell in view.cells(report) if cell.runtime == str(runtime)), None)
 
@@ -298,9 +291,9 @@ def _limit(migration: Migration) -> str:
 
 def obstacles(migration: Migration) -> tuple[tuple[str, Unsupported], ...]:
     """Return a title and each obstacle of a conversion, with float32 weights first."""
-    found = [(f"{one.library} cannot load the model", one) for one in migration.unsupported]
+    found = [(one.library, one) for one in migration.unsupported]
     found += [
-        (f"LiteRT.js with {variant.quantization} weights", variant.unsupported)
+        (f"{variant.unsupported.library} with {variant.quantization} weights", variant.unsupported)
         for variant in migration.variants
         if variant.unsupported
     ]

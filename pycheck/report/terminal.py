@@ -48,6 +48,7 @@ def report_parts(report: Report, width: int, verbosity: int) -> Iterator[Rendera
         _cures(report, width, verbosity),
         finding_parts(report, width, verbosity),
         _worst(report, verbosity),
+        _times(report, width),
         environment_parts(report, width, verbosity),
         step_parts(next_steps(report)),
     ):
@@ -275,6 +276,12 @@ def step_parts(steps: Sequence[tuple[str, str]]) -> list[RenderableType]:
     for reason, command in steps:
         lines += [Text(f"  {reason}:"), layout.line(command, indent=4, style="bold")]
     return [_heading("Next steps"), *lines]
+
+
+def _times(report: Report, width: int) -> list[RenderableType]:
+    lines = view.times(report)
+    scope = ("steady is per sample; pycheck migrate measures one runtime at a time", "dim")
+    return [Text.assemble(("Times", "bold"), "  ", scope), layout.pairs(lines, width, indent=2)] if lines else []
 
 
 def environment_parts(report: Report, width: int, verbosity: int) -> list[RenderableType]:

@@ -19,7 +19,7 @@ from ..types import (
 )
 from . import power as seeing
 from . import training
-from .wording import ABSENT, count, names, percent, printable, short, size, used
+from .wording import ABSENT, count, duration, names, percent, printable, short, size, used
 
 LABELS = {
     Verdict.PASS: "PASS",
@@ -268,6 +268,19 @@ def environments(report: Report) -> tuple[tuple[str, str], ...]:
             if own and own != [record.id.kind]:  # the kind alone, such as float32 of native:float32, needs no line
                 lines.append((str(record.id), printable(", ".join(own))))
     return (*lines, *_notes(report))
+
+
+def times(report: Report) -> tuple[tuple[str, str], ...]:
+    """Return the times of each runtime, if runtimes of TF.js and of LiteRT.js ran; they may have run in parallel."""
+    if not (report.artifact and report.litert_artifact):
+        return ()
+    steps = (("load", "load"), ("first", "first_predict"), ("steady", "per_sample"))
+    found = {
+        str(r.id): [f"{title} {duration(r.timings_s[step])}" for title, step in steps if step in r.timings_s]
+        for r in report.runtimes
+        if r.id not in report.model.references
+    }
+    return tuple((runtime, ", ".join(parts)) for runtime, parts in found.items() if parts)
 
 
 def _notes(report: Report) -> Iterator[tuple[str, str]]:

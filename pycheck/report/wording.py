@@ -92,6 +92,13 @@ def size(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f} GB"
 
 
+def duration(seconds: float | None) -> str:
+    """Format a time: ``0.12 ms``, ``38 ms``, ``1.2 s``."""
+    if seconds is None:
+        return ABSENT
+    return f"{short(seconds * 1e3)} ms" if seconds < 0.9995 else f"{short(seconds)} s"
+
+
 def printable(text: str) -> str:
     """Remove control characters from a name: names come from files, which cannot be trusted."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -61,6 +61,11 @@ async def migrate(bench: Workbench, model: Any, inputs: Any, options: Options, o
     options = _of_migration(options, pairs)
     async with bench.opened(model, options, observe) as opened, bench.one_at_a_time():
         setting = opened.setting
+        if await setting.source.is_artifact():
+            raise UsageError(
+                f"{model} is already converted: pycheck migrate converts a model for both libraries.",
+                "Give the Keras model or SavedModel as MODEL, and your model.json with --tfjs-model PATH.",
+            )
         unsupported = [found async for found in _unsupported(setting, inputs)]
         lacking = {found.library for found in unsupported}
         runtimes = tuple(runtime for runtime in options.runtimes if _library(runtime) not in lacking)

@@ -114,6 +114,12 @@ def test_the_format_of_litert_is_no_format_for_tfjs(fakes: Fakes) -> None:
         _migrate(format="tflite")
 
 
+def test_an_artifact_is_no_model_to_convert(fakes: Fakes, tmp_path: Path) -> None:
+    pycheck.convert(fakes.save(tmp_path / "model.keras"), tmp_path / "web", verify=False)
+    with pytest.raises(UsageError, match="already converted"):
+        pycheck.migrate(tmp_path / "web" / "model.json", X)
+
+
 # --- what is decided
 
 

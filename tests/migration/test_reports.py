@@ -15,10 +15,10 @@ from syrupy.assertion import SnapshotAssertion
 
 import pycheck
 from pycheck.errors import ConversionError, RuntimeFailedError, RuntimeUnavailableError
-from pycheck.report import render_migration
+from pycheck.report import render_migration, view, wording
 from pycheck.report.html.migration import bars
 from pycheck.report.json import migration_schema
-from pycheck.report.migration_view import duration, headline, next_steps, pairs, weights
+from pycheck.report.migration_view import headline, next_steps, pairs, weights
 from pycheck.runtimes.fake import Fault, giving
 from pycheck.types import RuntimeStatus
 
@@ -113,7 +113,7 @@ def test_bars_are_relative_to_the_larger_of_a_pair(fakes: Fakes, model: Path) ->
     ("seconds", "text"), [(None, "-"), (1.2e-4, "0.12 ms"), (0.038, "38 ms"), (0.9999, "1 s"), (12.3, "12 s")]
 )
 def test_times_have_the_unit_that_reads_best(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
+    assert wording.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -181,3 +181,22 @@ def test_the_command_of_a_report_repeats_it(fakes: Fakes, model: Path) -> None:
 
 def _values(words: list[str]) -> dict[str, str]:
     return {name: value for name, value in itertools.pairwise(words) if name.startswith("--")}
+
+
+# --- compare with both libraries
+
+
+def test_a_comparison_of_both_libraries_has_sizes_and_times_of_each_runtime(fakes: Fakes, model: Path) -> None:
+    report = pycheck.compare(model, "x.npy", batch_size=2, runtimes=[WEBGL, LITERT_WASM])
+    assert [name for name, _ in view.times(report)] == [WEBGL, LITERT_WASM]
+    assert all("steady 1 ms" in text for _, text in view.times(report))
+    shown = str(report)
+    assert all(text in shown for _, text in view.times(report))
+    assert {wording.size(artifact.size_bytes) for artifact in report.artifacts} <= set(_words(shown))
+    alone = pycheck.compare(model, "x.npy", batch_size=2, runtimes=[WEBGL])
+    assert view.times(alone) == ()
+
+
+def _words(text: str) -> set[str]:
+    words = text.replace(",", "").split()
+    return {f"{number} {unit}" for number, unit in itertools.pairwise(words)}
