@@ -18,6 +18,6 @@ from .limits import (
     share,
     training_limit,
 )
-from .migrations import decide_migration, decide_pair, migration_exit_code, passes_on, smallest_that_passes
+from .migrations import decide_migration, decide_pair, judge_variant, migration_exit_code, smallest_that_passes
 from .power import judge_power
 from .verdicts import assess, assess_gradient, check_exit_code, decide, decide_check, decide_training, exit_code

@@ -29,20 +29,25 @@ _NOT_HERE = (RuntimeStatus.UNAVAILABLE, RuntimeStatus.TIMED_OUT)
 def decide_pair(report: Report, tfjs: RuntimeId, litert: RuntimeId) -> RuntimePair:
     """Decide about one pair; `report` has no record of a LiteRT.js runtime for which the model cannot be converted."""
     status = {record.id: record.status for record in report.runtimes}.get(litert)
-    codes = tuple(dict.fromkeys(finding.code for finding in errors_about(report, litert)))
+    codes = tuple(dict.fromkeys(finding.code for finding in _errors_about(report, litert)))
     if status in _NOT_HERE:
         return RuntimePair(tfjs, litert, Decision.UNKNOWN, codes)
-    return RuntimePair(tfjs, litert, Decision.MOVE if passes_on(report, litert) else Decision.STAY, codes)
+    return RuntimePair(tfjs, litert, Decision.MOVE if _passes_on(report, litert) else Decision.STAY, codes)
 
 
-def passes_on(report: Report, runtime: RuntimeId) -> bool:
+def judge_variant(quantization: str, report: Report, runtimes: Sequence[RuntimeId]) -> QuantizedVariant:
+    """Find the runtimes on which the model with quantized weights passes."""
+    return QuantizedVariant(quantization, report, passed=tuple(r for r in runtimes if _passes_on(report, r)))
+
+
+def _passes_on(report: Report, runtime: RuntimeId) -> bool:
     """Tell whether a runtime ran to its end, all of its outputs pass, and no finding about it is an error."""
     ran = any(record.id == runtime and record.status is RuntimeStatus.OK for record in report.runtimes)
     own = [c for c in report.comparisons if c.candidate == runtime]
-    return ran and bool(own) and not any(c.failed for c in own) and not errors_about(report, runtime)
+    return ran and bool(own) and not any(c.failed for c in own) and not _errors_about(report, runtime)
 
 
-def errors_about(report: Report, runtime: RuntimeId) -> tuple[Finding, ...]:
+def _errors_about(report: Report, runtime: RuntimeId) -> tuple[Finding, ...]:
     """Return the errors about a runtime, and those about the model as a whole."""
     return tuple(
         finding

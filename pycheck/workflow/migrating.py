@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import ConversionError, UsageError
-from ..gate import decide_migration, decide_pair, passes_on, quantized_limits, smallest_that_passes
+from ..gate import decide_migration, decide_pair, judge_variant, quantized_limits, smallest_that_passes
 from ..options.replay import command_line
 from ..options.table import LITERT_QUANTIZATIONS
 from ..options.values import Options
@@ -185,4 +185,4 @@ async def _variant(compared: Compared, quantization: str, runtimes: Sequence[Run
     finally:
         await run.close()
         await source.close()
-    return QuantizedVariant(quantization, report, passed=tuple(r for r in runtimes if passes_on(report, r)))
+    return judge_variant(quantization, report, runtimes)
