@@ -15,6 +15,7 @@ from ..types import (
     RuntimePair,
     RuntimeRecord,
     RuntimeStatus,
+    Severity,
     Unsupported,
 )
 from . import power as seeing
@@ -90,7 +91,8 @@ def headline(migration: Migration) -> str:
     parts = [_answer(migration)]
     if saved := _file(migration):
         parts.append(saved)
-    if weak := seeing.weakness(migration.report):
+    can = [pair.litert for pair in migration.pairs if pair.decision is Decision.MOVE]
+    if can and (weak := seeing.weakness_of(migration.report, can)):
         parts.append(weak)
     return "; ".join(parts)
 
@@ -203,7 +205,13 @@ def _sentence(migration: Migration, pair: RuntimePair) -> str:
         told = f"LiteRT.js agrees with Python; TF.js does not ({cell[0]})"
     else:
         told = "both agree with Python"
-    return "; ".join([f"can move: {told}", *_speed(report, pair)])
+    return "; ".join([f"can move: {told}", *_speed(report, pair), *_warnings(report, pair.litert)])
+
+
+def _warnings(report: Report, runtime: RuntimeId) -> Iterator[str]:
+    codes = [f.code for f in report.findings if f.severity is Severity.WARNING and runtime in f.runtimes]
+    if codes:
+        yield f"see {names(list(dict.fromkeys(codes)))}"
 
 
 def _speed(report: Report, pair: RuntimePair) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
-from ..types import Power, PowerShare, Report, Severity
+from ..types import Power, PowerShare, Report, RuntimeId, Severity
 from .wording import names, printable
 
 
@@ -23,7 +24,18 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
 
 def weakness(report: Report) -> str:
     """Return a remark on a pass that proves little; otherwise an empty text."""
-    reasons = list(_reasons(report)) if report.passed else []
+    return _weak(report) if report.passed else ""
+
+
+def weakness_of(report: Report, runtimes: Collection[RuntimeId]) -> str:
+    """Return a remark on these runtimes, which passed, if that proves little; otherwise an empty text."""
+    power = report.power
+    shares = tuple(share for share in power.shares if share.runtime in runtimes) if power else ()
+    return _weak(replace(report, power=replace(power, shares=shares) if power else None))
+
+
+def _weak(report: Report) -> str:
+    reasons = list(_reasons(report))
     return f"a weak test: {'; '.join(reasons)}" if reasons else ""
 
 

@@ -20,7 +20,7 @@ from pycheck.report.html.migration import bars
 from pycheck.report.json import migration_schema
 from pycheck.report.migration_view import headline, next_steps, pairs, weights
 from pycheck.runtimes.fake import Fault, giving
-from pycheck.types import RuntimeStatus
+from pycheck.types import Finding, Power, PowerShare, RuntimeId, RuntimeStatus, Severity
 
 from ..conftest import Cli
 from ..fakes import Fakes, dense
@@ -138,6 +138,24 @@ def test_times_on_a_software_renderer_are_marked(fakes: Fakes, model: Path) -> N
     ]
     on_wasm, on_gpu = pairs(replace(migration, report=replace(migration.report, runtimes=tuple(records))))
     assert "software renderer" in on_gpu.sentence and "software renderer" not in on_wasm.sentence
+
+
+def test_a_weak_test_and_warnings_count_if_they_are_about_litert(fakes: Fakes, model: Path) -> None:
+    def with_power(noticed_by_tfjs: int, noticed_by_litert: int, warned: str) -> pycheck.Migration:
+        shares = [
+            PowerShare(p.litert if is_litert else p.tfjs, weight_count=10, noticed_count=noticed)
+            for p in migration.pairs
+            for is_litert, noticed in ((False, noticed_by_tfjs), (True, noticed_by_litert))
+        ]
+        power = Power(0.01, 5, (), shares=tuple(shares))
+        warning = Finding("left-to-cpu", Severity.WARNING, "", "", runtimes=(RuntimeId.parse(warned),))
+        return replace(migration, report=replace(migration.report, power=power, findings=(warning,)))
+
+    migration = pycheck.migrate(model, "x.npy")
+    weak, strong = with_power(10, 1, LITERT_WEBGPU), with_power(1, 10, WEBGL)
+    assert "a weak test" in headline(weak) and "a weak test" not in headline(strong)
+    assert ["left-to-cpu" in pair.sentence for pair in pairs(weak)] == [False, True]
+    assert not any("left-to-cpu" in pair.sentence for pair in pairs(strong))
 
 
 def test_the_next_steps_are_commands_that_run(migration: pycheck.Migration, command: Cli) -> None:
