@@ -1,0 +1,23 @@
+"""Reads, checks, edits and cuts .tflite files, without TensorFlow."""
+
+from .checks import Obstacle, check_for_litert_js, obstacles, stateful_operations
+from .cutting import Cut, cut, with_outputs
+from .editing import adapt, own_outputs, sign
+from .model import Operation, Tensor, TfliteModel, read_tflite
+
+__all__ = [
+    "Cut",
+    "Obstacle",
+    "Operation",
+    "Tensor",
+    "TfliteModel",
+    "adapt",
+    "check_for_litert_js",
+    "cut",
+    "obstacles",
+    "own_outputs",
+    "read_tflite",
+    "sign",
+    "stateful_operations",
+    "with_outputs",
+]
