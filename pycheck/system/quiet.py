@@ -16,6 +16,7 @@ from typing import TextIO
 _NOISE = re.compile(
     rb"absl::InitializeLog|^[IW]\d{4} |Unable to register cu\w+ factory|computation placer already registered"
     rb"|oneDNN custom operations|optimized to use available CPU|rebuild TensorFlow|Could not find cuda drivers"
+    rb"|^INFO: (?:Created|Initialized) TensorFlow Lite"
     rb"|Could not find TensorRT|failed call to cuInit|Error loading CUDA libraries"
 )
 
@@ -63,11 +64,12 @@ def quiet_failure() -> Iterator[None]:
 
 
 @contextmanager
-def without_native_noise() -> Iterator[None]:
+def without_native_noise(*, of_failures: bool = True) -> Iterator[None]:
     """Hold back text on file descriptor 2; unless it is known noise, it is printed afterwards.
 
-    Python's own standard error (such as progress bars) still goes to the terminal. The descriptor belongs to the
-    process: use it from one thread at a time.
+    Without `of_failures`, nothing is printed if the work raises an error, because the error has the message. Python's
+    own standard error (such as progress bars) still goes to the terminal. The descriptor belongs to the process: use
+    it from one thread at a time.
     """
     try:
         terminal = os.dup(2)
@@ -81,6 +83,10 @@ def without_native_noise() -> Iterator[None]:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
+        except BaseException:
+            if not of_failures:
+                held_back.truncate(0)
+            raise
         finally:
             os.dup2(terminal, 2)
             if sys.stderr is bypass:

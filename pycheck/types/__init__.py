@@ -34,6 +34,7 @@ from .migrations import Decision, Migration, QuantizedVariant, RuntimePair, Unsu
 from .names import (
     ARTIFACT_FLOAT32,
     ARTIFACT_FLOAT64,
+    ARTIFACT_LITERT,
     BROWSER_ENGINES,
     BROWSER_KINDS,
     CLASSES,

@@ -19,6 +19,8 @@ CLASSES = ("finite", "nan", "+inf", "-inf")
 BROWSER_ENGINES = ("chromium", "firefox", "webkit")
 ENGINES = ("native", "artifact", *BROWSER_ENGINES)
 PYTHON_KINDS = ("float32", "float64")
+#: The artifact in Python: a TF.js model as a graph in either precision, or a .tflite file.
+ARTIFACT_KINDS = (*PYTHON_KINDS, "litert")
 TFJS_KINDS = ("cpu", "wasm", "webgl", "webgl-f16", "webgpu")
 LITERT_KINDS = ("litert-wasm", "litert-webgpu")
 BROWSER_KINDS = (*TFJS_KINDS, *LITERT_KINDS)
@@ -47,7 +49,7 @@ class RuntimeId:
             )
         if name == engine and engine not in ENGINES:
             raise ValueError(f"{text!r} has the unknown engine {engine!r}: use {', '.join(ENGINES)} or device:NAME")
-        kinds = PYTHON_KINDS if engine in ("native", "artifact") else BROWSER_KINDS
+        kinds = {"native": PYTHON_KINDS, "artifact": ARTIFACT_KINDS}.get(engine, BROWSER_KINDS)
         if kind not in kinds:
             raise ValueError(f"{text!r} has the unknown kind {kind!r}: {engine} has {', '.join(kinds)}")
         return cls(engine, kind)
@@ -58,7 +60,7 @@ class RuntimeId:
     @property
     def is_litert(self) -> bool:
         """Tell whether LiteRT runs it, on a .tflite file; otherwise TF.js or TensorFlow does."""
-        return self.kind in LITERT_KINDS
+        return self.kind == "litert" or self.kind in LITERT_KINDS
 
     @property
     def is_on_device(self) -> bool:
@@ -73,6 +75,9 @@ NATIVE_FLOAT64 = RuntimeId("native", "float64")
 ARTIFACT_FLOAT32 = RuntimeId("artifact", "float32")
 
 ARTIFACT_FLOAT64 = RuntimeId("artifact", "float64")
+
+#: A .tflite file in TensorFlow Lite's interpreter.
+ARTIFACT_LITERT = RuntimeId("artifact", "litert")
 
 
 @dataclass(frozen=True, slots=True)

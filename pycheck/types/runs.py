@@ -40,7 +40,7 @@ class ArtifactInfo:
 
     folder: Path
     format: str  # "layers", "graph" or "tflite"
-    quantization: str  # "none", "float16", "uint16", "uint8"; of a tflite "none", "float16", "dynamic"
+    quantization: str  # "none", "float16", "uint16", "uint8"; of a tflite also "dynamic", "int8"
     size_bytes: int
     converter: str  # such as "pycheck 0.1.0, tensorflowjs 4.22.0"
     reason: str  # the reason for this format; empty if the user chose it

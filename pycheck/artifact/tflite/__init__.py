@@ -3,12 +3,13 @@
 from .checks import Obstacle, check_for_litert_js, obstacles, stateful_operations
 from .cutting import Cut, cut, with_outputs
 from .editing import adapt, own_outputs, sign
-from .model import Operation, Tensor, TfliteModel, read_tflite
+from .model import Operation, Port, Tensor, TfliteModel, read_tflite
 
 __all__ = [
     "Cut",
     "Obstacle",
     "Operation",
+    "Port",
     "Tensor",
     "TfliteModel",
     "adapt",
