@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..artifact.document import read_document
 from ..errors import ConversionError
 from ..system import installed
-from ..types import ArtifactInfo
+from ..types import ArtifactInfo, Tensors
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -54,7 +54,12 @@ def convert(
 
 
 def convert_litert(
-    model: Model, folder: Path, shapes: Mapping[str, tuple[int, ...]], *, quantize: str = "none"
+    model: Model,
+    folder: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    quantize: str = "none",
+    samples: Iterable[Tensors] = (),
 ) -> ArtifactInfo:
     """Convert `model` into ``model.tflite`` in `folder`, which is absent or empty, for LiteRT.
 
@@ -62,7 +67,8 @@ def convert_litert(
         model: A loaded model.
         folder: The folder for the file.
         shapes: The shape of each input by name, all dimensions fixed.
-        quantize: none, float16 or dynamic; see `convert_tflite`.
+        quantize: none, float16, dynamic or int8; see `convert_tflite`.
+        samples: Inputs in these shapes, with which int8 is calibrated.
 
     Raises:
         ConversionError: LiteRT lacks operations or types of the model; the message names them.
@@ -71,7 +77,9 @@ def convert_litert(
 
     zeros = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
     frozen, layers = model.in_shapes(zeros).frozen(), _layer_names(model.keras_model)
-    artifact = convert_tflite(frozen, model.info.signature, folder, shapes, quantize=quantize, layers=layers)
+    artifact = convert_tflite(
+        frozen, model.info.signature, folder, shapes, quantize=quantize, samples=samples, layers=layers
+    )
     return _describe(model, folder, "tflite", quantize, "", artifact, MODEL_FILE)
 
 

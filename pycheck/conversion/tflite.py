@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..artifact.tflite import TfliteModel, obstacles, own_outputs, sign
 from ..errors import ConversionError
-from ..system.quiet import without_native_noise
-from ..types import Signature
+from ..types import Array, Signature, Tensors, TensorSpec
+from .tflite_converter import Job, Port, Refusal, convert_apart, convert_here
 
 if TYPE_CHECKING:
     from ..graphdef.body import Program
     from ..model import FrozenGraph
+    from .graph.rewriting import Rewrite
 
 MODEL_FILE = "model.tflite"
-QUANTIZATIONS = ("none", "float16", "dynamic")
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
 #: The types that LiteRT.js 2.5 reads and writes are float32, int32 and uint8 (datatypes.ts of @litertjs/core).
 _PAGE_TYPES = {"float32": "float32", "int32": "int32", "uint8": "int32", "bool": "int32", "int64": "int32"}
 _PAGE_TYPES |= {"float16": "float32", "float64": "float32", "bfloat16": "float32"}
 _PAGE_TYPES |= {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int32"}
 
-_LACKING = re.compile(r"^(?:Custom|Flex) ops: (.+)$", re.MULTILINE)
-_PLACE = re.compile(r'loc\((?:callsite\()?(?:fused\[)?"(\w+):?", ?"([^"]+)"')
-_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/-]*")
+#: The most names in a note.
+_MOST_NAMED = 4
+#: The converter's dynamic quantization leaves smaller weights in float32 (quantize_weights.cc).
+_SMALL = 1024
+_BORDER = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ def convert_tflite(
     shapes: Mapping[str, tuple[int, ...]],
     *,
     quantize: str = "none",
+    samples: Iterable[Tensors] = (),
     layers: Collection[str] = (),
 ) -> TfliteArtifact:
     """Write `frozen` as ``model.tflite`` into `folder`, which is absent or empty.
@@ -55,28 +60,41 @@ def convert_tflite(
         signature: Types and shapes of the inputs and outputs of `frozen`.
         folder: The folder for the file.
         shapes: The shape of each input by name, without free dimensions, because LiteRT.js accepts no others.
-        quantize: none, float16 (weights), or dynamic (weights in int8, activations where the kernel can).
+        quantize: none, float16 (weights), dynamic (weights in int8, activations where the kernel can), or int8
+            (weights and activations; inputs and outputs stay float32).
+        samples: Inputs by name in these shapes, from which int8 takes the ranges of activations.
         layers: The names of the model's Keras layers, for messages.
 
     Raises:
-        ConversionError: LiteRT lacks operations, which the message names with their layers; or a type has no
-            counterpart.
+        ConversionError: LiteRT lacks operations, which the message names with their layers; a type has no
+            counterpart; or the converter is killed.
     """
     if quantize not in QUANTIZATIONS:
         raise ConversionError(
             f"--quantize {quantize} is not for LiteRT files.", f"Use one of {', '.join(QUANTIZATIONS)}."
         )
-    program, notes = _prepared(frozen, signature)
-    content = _converted(program, signature, shapes, quantize, layers, notes)
-    inputs = _names([spec.name for spec in signature.inputs], "input")
-    outputs = _names([spec.name for spec in signature.outputs], "output")
+    for spec in (*signature.inputs, *signature.outputs):
+        page_type(spec.dtype)
+    given = [_in_order(sample, signature.inputs) for sample in samples] if quantize == "int8" else []
+    if quantize == "int8" and not given:
+        raise ConversionError("--quantize int8 needs inputs to calibrate with, and there are none.")
+    content, notes = _converted(frozen, signature, shapes, quantize, given, layers)
+    model = TfliteModel.of(content, "TensorFlow's result")
+    inputs, outputs = ([spec.name for spec in side] for side in (signature.inputs, signature.outputs))
+    sign(model, inputs, outputs)
+    notes += [
+        f"{outputs[position]}: copied by a RESHAPE, because LiteRT.js returns wrong values for an output that is an "
+        "input or an earlier output"
+        for position in own_outputs(model)
+    ]
+    _refuse(model)
+    notes += _kept_in_float(model, quantize, len(given))
+    if any(None in spec.shape for spec in signature.inputs):
+        fixed = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+        notes.append(f"shapes fixed for LiteRT.js: {fixed}")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_FILE).write_bytes(content)
-    fixed = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
-    free = any(None in spec.shape for spec in signature.inputs)
-    return TfliteArtifact(
-        len(content), inputs, outputs, (*notes, *([f"shapes fixed for LiteRT.js: {fixed}"] if free else []))
-    )
+    size = (folder / MODEL_FILE).write_bytes(model.to_bytes())
+    return TfliteArtifact(size, tuple(inputs), tuple(outputs), tuple(notes))
 
 
 def page_type(dtype: str) -> str:
@@ -89,115 +107,103 @@ def page_type(dtype: str) -> str:
     return _PAGE_TYPES[dtype]
 
 
-def _prepared(frozen: FrozenGraph, signature: Signature) -> tuple[Program, list[str]]:
-    """Simplify the graph as for TF.js, except that LiteRT has other operations, so nothing is rewritten yet."""
-    from ..graphdef.body import read_program
-    from ..graphdef.optimize import optimize
-    from .graph.simplify import simplify
-
-    for spec in (*signature.inputs, *signature.outputs):
-        page_type(spec.dtype)
-    program = read_program(frozen.graph_def, frozen.inputs.values(), frozen.outputs.values())
-    notes = simplify(program)
-    return optimize(program), [note.replace("TF.js", "LiteRT.js") for note in notes]
+def _in_order(sample: Tensors, specs: Sequence[TensorSpec]) -> list[Array]:
+    return [sample[spec.name].astype(page_type(spec.dtype)) for spec in specs]
 
 
 def _converted(
-    program: Program,
+    frozen: FrozenGraph,
     signature: Signature,
     shapes: Mapping[str, tuple[int, ...]],
     quantize: str,
+    samples: Sequence[Sequence[Array]],
     layers: Collection[str],
-    notes: list[str],
-) -> bytes:
-    """Convert; if LiteRT lacks operations, rewrite these as for TF.js and convert again."""
-    from ..graphdef.optimize import optimize
+) -> tuple[bytes, list[str]]:
+    """Return the file and notes. Operations that the converter lacks are rewritten as for TF.js, if that is known.
+
+    The graph is not optimized before: the converter fuses better what Keras wrote than what TensorFlow makes of it.
+    """
+    from ..graphdef.body import read_program
     from .graph.rewrites import REWRITES
     from .graph.rewriting import apply_rewrites
+    from .graph.simplify import simplify
 
-    outcome = _attempt(program, signature, shapes, quantize)
-    if isinstance(outcome, bytes):
-        return outcome
-    rewrites = {op: REWRITES[op] for op in _lacking(outcome) if op in REWRITES}
-    if rewrites and (more := apply_rewrites(program, rewrites)):
+    program = read_program(frozen.graph_def, frozen.inputs.values(), frozen.outputs.values())
+    notes = [note.replace("TF.js", "LiteRT.js") for note in simplify(program)]
+    while True:
+        job = _job(program, signature, shapes, quantize)
+        outcome = convert_apart(job, samples) if quantize == "int8" else convert_here(job)
+        if isinstance(outcome, bytes):
+            return outcome, notes
+        known = {op: REWRITES[op] for op, _ in outcome.lacking if op in REWRITES}
+        # The converter fuses some nodes of the same operation, such as the Erfc within a gelu.
+        named = {op: _only(rewrite, {node for _, node in outcome.lacking}) for op, rewrite in known.items()}
+        more = apply_rewrites(program, named) or apply_rewrites(program, known)
+        if not more:
+            raise ConversionError(
+                f"Cannot convert the model to LiteRT: {_explained(outcome, layers)}",
+                "Replace these layers, or compute this part outside of the model.",
+            )
         notes += more
-        outcome = _attempt(optimize(program), signature, shapes, quantize)
-    if isinstance(outcome, bytes):
-        return outcome
-    raise ConversionError(
-        f"Cannot convert the model to LiteRT: {_explained(outcome, layers)}",
-        "Replace these layers, or compute this part outside of the model.",
+
+
+def _only(rewrite: Rewrite, nodes: Collection[str]) -> Rewrite:
+    return replace(rewrite, applies=lambda site: site.node.name in nodes and rewrite.applies(site))
+
+
+def _job(program: Program, signature: Signature, shapes: Mapping[str, tuple[int, ...]], quantize: str) -> Job:
+    inputs = zip(program.main.inputs, signature.inputs, strict=True)
+    outputs = zip(program.main.outputs, signature.outputs, strict=True)
+    return Job(
+        program.graph_def().SerializeToString(),
+        tuple(Port(f"{name}:0", page_type(spec.dtype), tuple(shapes[spec.name])) for name, spec in inputs),
+        tuple(Port(ref if ":" in ref else f"{ref}:0", page_type(spec.dtype)) for ref, spec in outputs),
+        quantize,
     )
 
 
-def _attempt(
-    program: Program, signature: Signature, shapes: Mapping[str, tuple[int, ...]], quantize: str
-) -> bytes | str:
-    """Return the file, or the converter's message."""
-    import tensorflow as tf
-
-    function, owner = _function(program, signature, shapes)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
-    if quantize != "none":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    try:
-        with without_native_noise():
-            return bytes(converter.convert())
-    except Exception as error:  # the converter raises errors of its own, and those of MLIR
-        return str(error)
+def _refuse(model: TfliteModel) -> None:
+    """Raise ConversionError if LiteRT.js would not run the file, or would run it on wrong values."""
+    if found := [obstacle.what for obstacle in obstacles(model)]:
+        told = "\n".join(f"  {what}" for what in found)
+        raise ConversionError(
+            f"LiteRT.js cannot run the converted model:\n{told}", "Compute this part outside of the model."
+        )
 
 
-def _function(program: Program, signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, Any]:
-    """Return a ConcreteFunction with the signature's names, with types that a page has, and the module that owns it."""
-    import tensorflow as tf
-
-    graph_def = program.graph_def()
-    placeholders = [f"{name}:0" for name in program.main.inputs]
-    wanted = [ref if ":" in ref else f"{ref}:0" for ref in program.main.outputs]
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
-        types = [graph.get_tensor_by_name(name).dtype for name in placeholders]
-    names = _names([spec.name for spec in signature.inputs], "input")
-    outputs = _names([spec.name for spec in signature.outputs], "output")
-    specs = [
-        tf.TensorSpec(shapes[spec.name], page_type(spec.dtype), name=name)
-        for spec, name in zip(signature.inputs, names, strict=True)
+def _kept_in_float(model: TfliteModel, quantize: str, samples: int) -> list[str]:
+    """Return notes on the parts that stay in float32 nevertheless."""
+    tensors = model.tensors()
+    if quantize == "dynamic":
+        sizes = {t.name: prod(size or 0 for size in t.shape) for t in tensors if t.is_constant and t.dtype == "float32"}
+        kept = [t.name for t in tensors if sizes.get(t.name, 0) > 1 and len(t.shape) > 1]
+        small = all(sizes[name] < _SMALL for name in kept)
+        why = f"; the converter quantizes no weight below {_SMALL:,} elements" if small else ""
+        return [f"dynamic: {_named(kept, 'weight')} in float32{why}"] if kept else []
+    if quantize != "int8":
+        return []
+    floats = [
+        operation.op
+        for operation in model.operations()
+        if operation.op not in _BORDER and any(tensors[tensor].dtype == "float32" for tensor in operation.outputs)
     ]
-
-    def call(*given: Any) -> dict[str, Any]:
-        fed = {p: tf.cast(x, dtype) for p, x, dtype in zip(placeholders, given, types, strict=True)}
-        values = tf.graph_util.import_graph_def(graph_def, fed, wanted, name="")
-        return {
-            name: tf.cast(value, page_type(spec.dtype))
-            for name, value, spec in zip(outputs, values, signature.outputs, strict=True)
-        }
-
-    module = tf.Module()
-    module.serve = tf.function(call, autograph=False, input_signature=specs)
-    return module.serve.get_concrete_function(), module
+    kept = list(dict.fromkeys(floats))
+    stay = f"; {_named(kept, 'kind', ' of operations')} in float32" if kept else ""
+    return [f"int8: calibrated with {samples} sample{'' if samples == 1 else 's'}{stay}"]
 
 
-def _names(given: list[str], side: str) -> tuple[str, ...]:
-    """Return the model's names where TensorFlow accepts them in a signature, else names by position."""
-    whole = all(_NAME.fullmatch(name) for name in given) and len(set(given)) == len(given)
-    return tuple(given) if whole else tuple(f"{side}_{number}" for number in range(len(given)))
+def _named(names: Sequence[str], noun: str, of: str = "") -> str:
+    more = ", ..." if len(names) > _MOST_NAMED else ""
+    verb = "stays" if len(names) == 1 else "stay"
+    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}{of} ({', '.join(names[:_MOST_NAMED])}{more}) {verb}"
 
 
-def _lacking(message: str) -> list[str]:
-    return [name for found in _LACKING.findall(message) for name in re.split(r", ?", found.strip())]
-
-
-def _explained(message: str, layers: Collection[str]) -> str:
+def _explained(refusal: Refusal, layers: Collection[str]) -> str:
     """Name the operations that LiteRT lacks with their layers; else return the converter's first lines."""
     from .graph.support import Problem, describe_problems
 
-    names = {name.removeprefix("tf.") for name in _lacking(message)}
-    places = dict.fromkeys((op, node) for op, node in _PLACE.findall(message) if op in names)
-    problems = [Problem(op, node, "LiteRT has no such operation") for op, node in places]
-    problems += [Problem(op, op, "LiteRT has no such operation") for op in sorted(names - {op for op, _ in places})]
+    problems = [Problem(op, node or op, "LiteRT has no such operation") for op, node in refusal.lacking]
     if problems:
         return "\n" + describe_problems(problems, layers)
-    said = [line.strip() for line in message.splitlines() if line.strip()]
+    said = [line.strip() for line in refusal.message.splitlines() if line.strip()]
     return "; ".join(said[:2])[:500] + "."

@@ -17,10 +17,10 @@ from .kinds import Assignments, Bytes, Choice, FilePath, Kind, Number, Policy, R
 
 FORMATS = ("auto", "layers", "graph", "tflite")
 CONVERTERS = ("pycheck", "tensorflowjs")
-QUANTIZATIONS = ("none", "float16", "uint16", "uint8", "dynamic")
+QUANTIZATIONS = ("none", "float16", "uint16", "uint8", "dynamic", "int8")
 #: The quantizations that only one of both libraries has.
 TFJS_QUANTIZATIONS = ("uint16", "uint8")
-LITERT_QUANTIZATIONS = ("dynamic",)
+LITERT_QUANTIZATIONS = ("dynamic", "int8")
 
 #: Groups of commands.
 _COMPARED = ("compare", "trace")
@@ -133,9 +133,10 @@ OPTIONS = (
     ),
     Option(
         "quantize", Choice(QUANTIZATIONS),
-        "Weight quantization of the artifact: none, float16, uint16 or uint8 (TF.js), dynamic (LiteRT.js)",
+        "Quantization of the artifact: none, float16, uint16 or uint8 (TF.js), dynamic or int8 (LiteRT.js)",
         _ARTIFACT, _CONVERTED, "none", "TYPE",
-        'Weight quantization: "none", "float16", "uint16" or "uint8" (TF.js), "dynamic" (LiteRT.js, int8).',
+        'Quantization: "none", "float16", "uint16" or "uint8" (TF.js), "dynamic" (LiteRT.js: weights in int8) or '
+        '"int8" (LiteRT.js: also activations, calibrated with the inputs).',
         in_model=True, common=True,
     ),
     Option(

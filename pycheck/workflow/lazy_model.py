@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import itertools
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..artifact.evidence import ArtifactEvidence
 from ..conversion.existing import open_artifact
 from ..conversion.published_environment import PublishedConverter, find_published
 from ..errors import ArtifactFileError, InstallationError, UsageError
+from ..inputs import Inputs
 from ..model import ModelSource, identify
 from ..model.kind import TFJS
 from ..options.values import Options
@@ -28,13 +30,26 @@ from ..runtimes.base import Runtime
 from ..system import installed
 from ..system.cache import Cache, content_key
 from ..system.memory import give_back
-from ..types import ArtifactInfo, Epsilon, Evidence, InputHint, ModelInfo, NonfiniteWeight, RuntimeId, TrainingCall
+from ..types import (
+    ArtifactInfo,
+    Epsilon,
+    Evidence,
+    InputHint,
+    ModelInfo,
+    NonfiniteWeight,
+    RuntimeId,
+    Tensors,
+    TrainingCall,
+)
 
 if TYPE_CHECKING:
     from ..model import Model
     from ..runtimes.native.artifact import ArtifactRuntime
 
 T = TypeVar("T")
+
+#: The most samples that int8 is calibrated with; the ranges of activations change little with more.
+_CALIBRATING_SAMPLES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +204,12 @@ class Source:
         """Return the artifact: the given one, or the model itself, or that in the cache, or a new conversion."""
         return await self._memo("artifact", self._convert)
 
-    async def litert_artifact(self, shapes: Mapping[str, tuple[int, ...]]) -> ArtifactInfo:
-        """Return the .tflite file of the model for these shapes of inputs: that in the cache, or a new conversion."""
-        return await self._memo("litert_artifact", lambda: self._convert_litert(shapes))
+    async def litert_artifact(self, shapes: Mapping[str, tuple[int, ...]], inputs: Inputs) -> ArtifactInfo:
+        """Return the .tflite file of the model: that in the cache, or a new conversion.
+
+        `shapes` are those of its inputs; `inputs` calibrate int8.
+        """
+        return await self._memo("litert_artifact", lambda: self._convert_litert(shapes, inputs))
 
     @property
     def is_given(self) -> bool:
@@ -322,18 +340,26 @@ class Source:
         (pending.folder / "artifact.json").write_bytes(_ARTIFACT.dump_json(artifact))
         return replace(artifact, folder=pending.publish() / "artifact")
 
-    async def _convert_litert(self, shapes: Mapping[str, tuple[int, ...]]) -> ArtifactInfo:
+    async def _convert_litert(self, shapes: Mapping[str, tuple[int, ...]], inputs: Inputs) -> ArtifactInfo:
         from ..conversion import convert_litert
 
         options, model_key = self._options, await self.cache_key()
-        key = model_key and content_key(model_key, "tflite", options.quantize, sorted(shapes.items()))
+        is_calibrated = options.quantize == "int8"
+        calibration = [inputs.info.sha256, inputs.sample_count] if is_calibrated else []
+        key = model_key and content_key(model_key, "tflite", options.quantize, sorted(shapes.items()), *calibration)
         if key and (known := self._cache.read("artifact", key, _stored_artifact)):
             return known
         model = await self.model()
         pending = self._cache.reserve("artifact", key)
         try:
             artifact = await self._in_thread(
-                lambda: convert_litert(model, pending.folder / "artifact", shapes, quantize=options.quantize)
+                lambda: convert_litert(
+                    model,
+                    pending.folder / "artifact",
+                    shapes,
+                    quantize=options.quantize,
+                    samples=_calibrating(inputs, shapes) if is_calibrated else (),
+                )
             )
         except BaseException:
             pending.discard()
@@ -363,6 +389,14 @@ class Source:
             quantize=options.quantize,
             keep_float=options.keep_float if options.quantize != "none" else (),
         )
+
+
+def _calibrating(inputs: Inputs, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Tensors]:
+    """Yield the first samples in the shapes of the file."""
+    size = next((shape[0] for name, shape in shapes.items() if name not in inputs.whole), 1)
+    for batch in itertools.islice(inputs.batches(size), max(1, _CALIBRATING_SAMPLES // size)):
+        if all(batch.tensors[name].shape == shape for name, shape in shapes.items()):
+            yield batch.tensors
 
 
 async def _done(value: T) -> T:

@@ -143,7 +143,7 @@ class Run:
         info = await self._source.info()
         self._inputs = await self._open_inputs(given)
         self._batch_size = await self._batch_size_of(info, self._inputs)
-        return await self._source.litert_artifact(self._litert_shapes(info))
+        return await self._source.litert_artifact(self._litert_shapes(info), self._inputs)
 
     async def compare(self, given: Any) -> Compared:
         """Run everything on these inputs: a path, arrays, opened inputs, or None to generate them."""
@@ -173,7 +173,7 @@ class Run:
         if any(not runtime.is_litert for runtime in options.runtimes):
             self._artifact = asyncio.ensure_future(source.artifact())
         if any(runtime.is_litert for runtime in options.runtimes):
-            self._litert_artifact = asyncio.ensure_future(source.litert_artifact(self._litert_shapes(info)))
+            self._litert_artifact = asyncio.ensure_future(source.litert_artifact(self._litert_shapes(info), inputs))
         artifacts = [artifact for artifact in (self._artifact, self._litert_artifact) if artifact]
         preparing = [self._python.single()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)

@@ -1,0 +1,156 @@
+"""Every model becomes a .tflite file with the model's values in TensorFlow Lite, or an error that names the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycheck.artifact.tflite import adapt, cut, obstacles, read_tflite, with_outputs
+from pycheck.conversion import convert_litert
+from pycheck.errors import ConversionError
+from pycheck.model import load
+from pycheck.runtimes.native.litert import Kernels, TfliteInterpreter
+from pycheck.types import Array, ArtifactInfo, Tensors
+
+from ..conftest import more
+from . import models
+
+pytestmark = pytest.mark.real
+
+_QUANTIZED = {"none": 2e-6, "float16": 2e-3, "dynamic": 3e-2, "int8": 6e-2}
+
+
+@dataclass
+class Converted:
+    info: ArtifactInfo
+    file: Path
+    inputs: dict[str, Array]
+    expected: Tensors
+
+
+def convert(make: Callable[[], Any], folder: Path, quantize: str = "none", samples: int = 3) -> Converted:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    model = load(make())
+    inputs = models.made(model, samples)
+    shapes = {name: (1, *value.shape[1:]) for name, value in inputs.items()}
+    calibrating = [{name: value[i : i + 1] for name, value in inputs.items()} for i in range(samples)]
+    info = convert_litert(model, folder / "lite", shapes, quantize=quantize, samples=calibrating)
+    return Converted(info, folder / "lite" / info.model_file, inputs, model.predict(inputs))
+
+
+def largest_error(given: Tensors, expected: Tensors) -> float:
+    assert given.keys() == expected.keys()
+    for name, value in expected.items():
+        assert given[name].shape == value.shape
+    return max(float(np.abs(np.asarray(given[name], np.float64) - value).max()) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("kernels", list(Kernels))
+@pytest.mark.parametrize("name", models.MODELS)
+def test_the_file_gives_the_values_of_the_model(name: str, kernels: Kernels, tmp_path: Path) -> None:
+    done = convert(models.MODELS[name], tmp_path)
+    assert list(obstacles(read_tflite(done.file))) == []
+    assert largest_error(TfliteInterpreter(done.file, kernels).run(done.inputs), done.expected) < _QUANTIZED["none"]
+
+
+@pytest.mark.parametrize(
+    ("name", "quantize"),
+    [
+        ("wide", "float16"),
+        ("wide", "dynamic"),
+        ("convolution", "int8"),
+        *more(*((n, q) for n in ("dense", "several", "embedding", "wide") for q in ("float16", "dynamic", "int8"))),
+    ],
+)
+def test_quantized_files_are_near_the_model(name: str, quantize: str, tmp_path: Path) -> None:
+    done = convert(models.MODELS[name], tmp_path, quantize)
+    assert done.info.quantization == quantize
+    types = {port.name: read_tflite(done.file).tensors()[port.tensor].dtype for port in read_tflite(done.file).outputs}
+    assert set(types.values()) == {"float32"}
+    assert 0 < largest_error(TfliteInterpreter(done.file).run(done.inputs), done.expected) < _QUANTIZED[quantize]
+
+
+def test_int8_depends_on_the_samples_and_says_what_stays_in_float(tmp_path: Path) -> None:
+    few, many = (convert(models.returned, tmp_path / str(n), "int8", n) for n in (1, 40))
+    assert few.file.read_bytes() != many.file.read_bytes()
+    (note,) = [note for note in many.info.notes if note.startswith("int8:")]
+    assert "calibrated with 40 samples" in note
+    assert "RESHAPE" in note  # the copy of the input
+
+
+def test_a_loop_that_kills_the_converter_is_an_error_and_unrolled_it_converts(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="ended with SIG") as error:
+        convert(models.recurrent, tmp_path / "loop", "int8")
+    assert "unroll=True" in error.value.advice
+    done = convert(lambda: models.recurrent(unroll=True), tmp_path / "unrolled", "int8")
+    assert largest_error(TfliteInterpreter(done.file).run(done.inputs), done.expected) < _QUANTIZED["int8"]
+
+
+def test_names_are_the_models_own_in_its_order(tmp_path: Path) -> None:
+    done = convert(models.several, tmp_path)
+    file = read_tflite(done.file)
+    assert [port.name for port in file.inputs] == ["zeta", "alpha"]
+    assert {port.name: file.tensors()[port.tensor].shape for port in file.outputs} == {"z": (1, 5), "a": (1, 2)}
+    assert [port.name for port in read_tflite(convert(models.dense, tmp_path / "b").file).inputs] == ["the input"]
+
+
+def test_outputs_that_litert_js_would_return_wrong_are_copied_and_told(tmp_path: Path) -> None:
+    done = convert(models.returned, tmp_path)
+    assert sorted(note.partition(":")[0] for note in done.info.notes if "RESHAPE" in note) == ["echo", "second"]
+
+
+def test_only_nodes_that_litert_lacks_are_rewritten(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    done = convert(models.lacking, tmp_path)
+    assert "GELU" in [operation.op for operation in read_tflite(done.file).operations()]
+    (note,) = [note for note in done.info.notes if note.startswith("Erfc -> ")]
+    assert "(1 node;" in note
+    assert "error" not in capfd.readouterr().err  # of the first attempt
+
+
+def test_operations_that_litert_lacks_are_named_with_their_layer(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError) as error:
+        convert(models.lengths, tmp_path)
+    assert "AsString: LiteRT has no such operation, used by layer 'odd'" in error.value.message
+    assert not (tmp_path / "lite").exists()
+
+
+def test_a_size_that_depends_on_values_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="free shape"):
+        convert(models.positive, tmp_path)
+
+
+def test_a_note_names_weights_that_dynamic_quantization_leaves_in_float(tmp_path: Path) -> None:
+    (note,) = [note for note in convert(models.wide, tmp_path, "dynamic").info.notes if note.startswith("dynamic:")]
+    assert "1 weight (" in note
+    assert "small" in note
+
+
+@pytest.mark.parametrize("name", ["recurrent", "embedding", *more("convolution", "several", "dense")])
+def test_each_operation_alone_and_ranges_give_what_they_give_in_the_whole_model(name: str, tmp_path: Path) -> None:
+    done = convert(models.MODELS[name], tmp_path, samples=1)
+    whole = read_tflite(done.file)
+    count = len(whole.operations())
+    inside = [tensor for operation in whole.operations() for tensor in operation.outputs]
+    if name == "recurrent":  # a loop leaves results that nothing reads without memory
+        read = {tensor for operation in whole.operations() for tensor in operation.inputs}
+        inside = [tensor for tensor in inside if tensor in read]
+    probed = with_outputs(whole, inside)
+    (tmp_path / "probed.tflite").write_bytes(probed.model.to_bytes())
+    feeds = {port.name: done.inputs[own.name] for port, own in zip(probed.model.inputs, whole.inputs, strict=True)}
+    values = TfliteInterpreter(tmp_path / "probed.tflite").run(feeds) | feeds
+    for first, last in [*((index, index) for index in range(count)), (0, count - 1), (1, count - 2)]:
+        part = cut(whole, first, last)
+        adapt(part.model)
+        (tmp_path / "part.tflite").write_bytes(part.model.to_bytes())
+        given = {f"t{tensor}": values[f"t{tensor}"] for tensor in part.inputs}
+        for output, value in TfliteInterpreter(tmp_path / "part.tflite").run(given).items():
+            np.testing.assert_allclose(
+                np.asarray(value, np.float64), values[output], atol=2e-6, err_msg=f"{first} {last}"
+            )
