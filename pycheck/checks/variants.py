@@ -72,7 +72,9 @@ def _of(
     environ: Mapping[str, str] | None,
 ) -> Iterator[Variant]:
     settings = {**config.settings, **entry.settings}
-    if "tfjs_model" in settings or entry.path.name == "model.json":  # an artifact already has its format and weights
+    if (
+        "tfjs_model" in settings or entry.path.name == "model.json" or entry.path.suffix == ".tflite"
+    ):  # an artifact already has its format and weights
         if own := {"format", "quantize"} & entry.settings.keys():
             raise UsageError(f"{entry.place}: a given artifact has its format already. Remove {min(own)}.")
         dimensions = [{"format": "auto", "quantize": "none"}]

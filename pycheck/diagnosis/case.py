@@ -71,7 +71,7 @@ class Case:
     @property
     def is_artifact_alone(self) -> bool:
         """Tell whether MODEL is itself the artifact: Python then runs the same weights, without a conversion."""
-        return self.model is not None and self.model.format == "tfjs"
+        return self.model is not None and self.model.is_artifact
 
     @property
     def is_foreign(self) -> bool:

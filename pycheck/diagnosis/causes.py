@@ -137,7 +137,7 @@ def weight_nonfinite(case: Case) -> Iterator[Finding]:
 
 def _is_artifact(case: Case) -> bool:
     """Tell whether Python runs the artifact itself."""
-    return case.model is not None and case.model.format == "tfjs"
+    return case.model is not None and case.model.is_artifact
 
 
 def _of_layer(weight: NonfiniteWeight) -> str:
@@ -220,7 +220,7 @@ def _epsilon(
 
 def resize_alignment(case: Case) -> Iterator[Finding]:
     """Find resize-alignment: tfjs-layers aligns the corners of pixels, Keras their centers."""
-    if case.model is None or case.model.format == "tfjs" or not any(c.drifted for c in case.candidates):
+    if case.model is None or case.model.is_artifact or not any(c.drifted for c in case.candidates):
         return
     for layer in case.evidence.bilinear_layers:
         yield finding(

@@ -19,8 +19,6 @@ def foreign_file(path: Path, head: bytes) -> ModelFileError | None:
     """Return the error for a file of a known foreign format; None for an unknown format."""
     name = path.name.lower()
     suffix = path.suffix.lower()
-    if head[4:8] == b"TFL3":
-        return ModelFileError(f"{path} is a TensorFlow Lite model.", _SOURCE)
     if suffix == ".onnx":
         return ModelFileError(f"{path} is an ONNX model.", _SOURCE)
     if suffix in (".mlmodel", ".mlpackage"):

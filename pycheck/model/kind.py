@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact.json_file import read_json
+from ..artifact.tflite.flatbuffer import IDENTIFIER
 from ..errors import ArtifactFileError, ModelFileError
 from ..system.archives import ZIP_ERRORS
 from .foreign import foreign_archive, foreign_file, foreign_folder
@@ -20,9 +21,10 @@ KERAS_V3 = "keras-v3"
 KERAS_H5 = "keras-h5"
 SAVED_MODEL = "saved-model"
 TFJS = "tfjs"
+TFLITE = "tflite"
 KERAS_OBJECT = "keras-object"
 
-_ACCEPTED = "Give a Keras file (.keras, .h5, .hdf5), a SavedModel folder, or a TF.js model.json."
+_ACCEPTED = "Give a Keras file (.keras, .h5, .hdf5), a SavedModel folder, a TF.js model.json, or a .tflite file."
 _SAVE_WHOLE = "Save the whole model: model.save('model.keras')"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version and padding of an HDF5 global heap
@@ -37,7 +39,7 @@ class ModelSource:
     """
 
     path: Path
-    format: str  # keras-v3, keras-h5, saved-model or tfjs
+    format: str  # keras-v3, keras-h5, saved-model, tfjs or tflite
     sha256: str
 
 
@@ -65,6 +67,15 @@ def identify(path: Path) -> ModelSource:
         raise ModelFileError(f"{path} is empty (0 bytes).", "Copy the model again, or save it again.")
     file_format = _identify_file(path, head)
     return ModelSource(path, file_format, _hash_artifact(path) if file_format == TFJS else _hash_file(path))
+
+
+def is_tflite(path: Path) -> bool:
+    """Tell whether a path is a .tflite file; False if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == IDENTIFIER
+    except OSError:
+        return False
 
 
 def read_keras_config(source: ModelSource) -> dict[str, Any]:
@@ -125,6 +136,13 @@ def _identify_file(path: Path, head: bytes) -> str:
         return _identify_zip(path)
     if path.name == "saved_model.pb":
         raise ModelFileError(f"{path} is only one file of a SavedModel.", f"Give its folder: {path.parent}")
+    if head[4:8] == IDENTIFIER:
+        return TFLITE
+    if path.suffix == ".tflite":
+        raise ModelFileError(
+            f"{path} is not a .tflite file: bytes 4 to 8 are {head[4:8]!r}, not {IDENTIFIER!r}.",
+            "Copy the file again, or convert the model again.",
+        )
     if known := foreign_file(path, head):
         raise known
     if path.suffix == ".json" or head.lstrip()[:1] == b"{":

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..artifact.tflite import check_for_litert_js, read_tflite
 from ..errors import ModelFileError, UsageError
 from ..graphdef.side_effects import state_of
 from ..system.keras2 import import_tf_keras
@@ -33,6 +34,7 @@ from .safety import check_keras_config, check_saved_model, foreign_classes
 from .signatures import serving_tags
 from .tensorflow_import import import_tensorflow
 from .tfjs import load_tfjs
+from .tflite import load_tflite
 
 _UNKNOWN_CLASS = re.compile(
     r"Could not locate (?:class|function) '(?P<a>[^']+)'"
@@ -73,6 +75,8 @@ def load(
         loaded = _load_saved_model(model, trust, signature)
     elif model.format == sources.TFJS:
         loaded = load_tfjs(model)
+    elif model.format == sources.TFLITE:
+        loaded = load_tflite(model)
     else:
         loaded = _load_keras_file(model, custom_objects, trust)
     loaded.timings_s = {"import_tensorflow": imported - begin, "load_model": time.perf_counter() - imported}
@@ -83,6 +87,8 @@ def _refuse_early(source: ModelSource, trust: bool) -> None:
     """Reject a file before TensorFlow is imported, which takes seconds."""
     if source.format in (sources.KERAS_H5, sources.KERAS_V3) and not trust:
         check_keras_config(source, sources.read_keras_config(source))
+    if source.format == sources.TFLITE:
+        check_for_litert_js(read_tflite(source.path), str(source.path))
 
 
 def _load_object(model: Any) -> Model:

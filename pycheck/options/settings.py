@@ -30,6 +30,7 @@ class Settings:
     quantize: str = "none"
     keep_float: tuple[str, ...] = ()
     tfjs_model: Path | None = None
+    tflite_model: Path | None = None
     map_output: tuple[tuple[str, str], ...] = ()
     signature: str | None = None
     custom_objects: tuple[str, ...] = ()
@@ -156,6 +157,7 @@ class TraceKeywords(MigrateKeywords, total=False):
     cpu_kernels: str | Sequence[str] | None
     quantize: str | None
     keep_float: str | Sequence[str] | None
+    tflite_model: str | os.PathLike[str] | None
     layers: str | Sequence[str] | None
     trace_samples: int | None
     trace_memory: int | str | None
@@ -172,6 +174,7 @@ class CompareKeywords(MigrateKeywords, total=False):
     cpu_kernels: str | Sequence[str] | None
     quantize: str | None
     keep_float: str | Sequence[str] | None
+    tflite_model: str | os.PathLike[str] | None
     trace: bool | None
     layers: str | Sequence[str] | None
     trace_samples: int | None

@@ -151,9 +151,14 @@ OPTIONS = (
         "An existing ``model.json`` to check instead of converting.", in_file=False, in_model=True, common=True,
     ),
     Option(
+        "tflite_model", FilePath(), "Check this .tflite file on LiteRT.js instead of converting", _ARTIFACT, _COMPARED,
+        None, "PATH", "An existing ``.tflite`` file to check on LiteRT.js instead of converting.", in_file=False,
+        in_model=True,
+    ),
+    Option(
         "map_output", Assignments(), "Pair an output of the artifact with an output of MODEL. Repeatable", _ARTIFACT,
-        (*_COMPARED, *_MIGRATED), (),
-        "TFJS=MODEL", "Output name in the artifact to output name in the model, for `tfjs_model`.", in_file=False,
+        (*_COMPARED, *_MIGRATED), (), "TFJS=MODEL",
+        "Output name in the artifact to output name in the model, for `tfjs_model` or `tflite_model`.", in_file=False,
         in_model=True,
     ),
     Option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,10 @@ LITERT_RUNTIMES = (RuntimeId("chromium", "litert-wasm"), RuntimeId("chromium", "
 _CONVERSION = ("format", "converter", "quantize", "keep_float")
 
 
+#: Options that only runtimes of TF.js use.
+_ONLY_TFJS = ("format", "converter", "keep_float", "tfjs_model", "flags", "cpu_kernels")
+
+
 def check(options: Options, given: Collection[str], *, has_inputs: bool = False) -> None:
     """Raise UsageError for options that have no effect together.
 
@@ -84,9 +88,9 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
                 f"{option} has no effect: --tfjs-model gives an artifact, so pycheck does not convert the model.",
                 f"Remove {option} or --tfjs-model.",
             )
-    if options.map_output and not options.tfjs_model:
+    if options.map_output and not (options.tfjs_model or options.tflite_model):
         told = "--map-output has no effect: it is for an existing artifact, and --tfjs-model is not given."
-        yield "map_output", told, "Add --tfjs-model PATH."
+        yield "map_output", told, "Add --tfjs-model PATH or --tflite-model PATH."
     if "keep_float" in given and options.converter != "pycheck":
         yield (
             "keep_float",
@@ -118,8 +122,9 @@ def _between_libraries(options: Options, given: Collection[str]) -> Iterator[tup
             f"--format tflite has no effect on {of_tfjs[0]}: TF.js loads layers or graph.",
             "Name runtimes of LiteRT.js, such as --runtime chromium:litert-wasm, or remove --format.",
         )
-    only_tfjs = ("format", "converter", "keep_float", "tfjs_model", "map_output", "flags", "cpu_kernels")
-    for name in only_tfjs if not of_tfjs else ():
+    yield from _beside_a_tflite(options, given, of_tfjs, of_litert)
+    own = () if options.tflite_model else ("map_output",)
+    for name in (*_ONLY_TFJS, *own) if not of_tfjs else ():
         if name in given and not (name == "format" and options.format == "tflite"):
             option = BY_NAME[name].option
             yield (
@@ -145,10 +150,30 @@ def _between_libraries(options: Options, given: Collection[str]) -> Iterator[tup
             )
 
 
+def _beside_a_tflite(
+    options: Options, given: Collection[str], of_tfjs: Sequence[str], of_litert: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield options that have no effect with --tflite-model, or --tflite-model itself."""
+    if options.tflite_model and not of_litert:
+        yield (
+            "tflite_model",
+            f"--tflite-model has no effect: {of_tfjs[0]} is of TF.js, and no runtime is of LiteRT.js.",
+            "Add a runtime such as --runtime chromium:litert-wasm.",
+        )
+    for name in ("quantize", "format") if options.tflite_model and not of_tfjs else ():
+        if name in given:
+            option = BY_NAME[name].option
+            yield (
+                name,
+                f"{option} has no effect: --tflite-model gives an artifact, so pycheck does not convert the model.",
+                f"Remove {option} or --tflite-model.",
+            )
+
+
 def fitting(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """Return the values without defaults that contradict `given`."""
     kept = dict(values)
-    if kept.get("format") == "tflite" and "runtimes" not in given:
+    if (kept.get("format") == "tflite" or kept.get("tflite_model")) and "runtimes" not in given:
         kept["runtimes"] = LITERT_RUNTIMES
     if kept.get("converter", "pycheck") != "pycheck" and "keep_float" not in given:
         kept.pop("keep_float", None)

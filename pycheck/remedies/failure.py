@@ -42,7 +42,7 @@ class Failure:
     @property
     def has_model(self) -> bool:
         """Tell whether a model is given that can be converted again, not only its artifact."""
-        return self.report.model.format != "tfjs"
+        return not self.report.model.is_artifact
 
     @property
     def is_converted(self) -> bool:

@@ -120,7 +120,7 @@ async def trace_run(
     if references.failure:
         reason = f"artifact:float64 cannot run, so artifact:float32 is the reference: {references.failure.message}"
         trace = replace(trace, notes=(reason, *trace.notes))
-    if report.model.format != "tfjs":
+    if not report.model.is_artifact:
         trace = _with_conversion(trace, traced, artifact, report, inputs.size, inputs.classes)
         if any(split.conversion and not split.conversion.passed for split in trace.splits):
             trace = await with_points_of(

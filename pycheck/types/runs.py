@@ -8,12 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from .names import RuntimeId, Signature, Tensors
+from .names import ARTIFACT_LITERT, RuntimeId, Signature, Tensors
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The user's model. `format` is keras-v3, keras-h5, saved-model, keras-object or tfjs."""
+    """The user's model. `format` is keras-v3, keras-h5, saved-model, keras-object, tfjs or tflite."""
 
     path: str
     format: str
@@ -21,11 +21,18 @@ class ModelInfo:
     signature: Signature
 
     @property
+    def is_artifact(self) -> bool:
+        """Tell whether the model is itself an artifact, a TF.js model or a .tflite file, which Python runs."""
+        return self.format in ("tfjs", "tflite")
+
+    @property
     def references(self) -> tuple[RuntimeId, RuntimeId]:
         """Return the runtimes that candidates are compared with: float32 for classes, float64 for sizes of errors.
 
-        For a TF.js model, Python runs the artifact itself.
+        For a TF.js model, Python runs the artifact itself. A .tflite file has no float64: both are the same.
         """
+        if self.format == "tflite":
+            return ARTIFACT_LITERT, ARTIFACT_LITERT
         engine = "artifact" if self.format == "tfjs" else "native"
         return RuntimeId(engine, "float32"), RuntimeId(engine, "float64")
 

@@ -25,7 +25,7 @@ from typing import Any
 from ..errors import ConversionError, InputsFileError, RuntimeFailedError, UsageError
 from ..gate import exit_code
 from ..model import identify
-from ..model.kind import TFJS
+from ..model.kind import TFJS, TFLITE
 from ..options.values import Options
 from ..types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity, Verdict
 from . import pipeline
@@ -102,10 +102,12 @@ async def convert(
             f"Cannot write to {folder}: the folder exists and is not empty.",
             "Name a new folder. pycheck overwrites nothing.",
         )
-    if isinstance(model, Path) and (await asyncio.to_thread(identify, model)).format == TFJS:
-        raise UsageError(f"{model} is already a TF.js model.", f"To check it, run: pycheck compare {model}")
+    kind = (await asyncio.to_thread(identify, model)).format if isinstance(model, Path) else ""
+    if kind in (TFJS, TFLITE):
+        named = "TF.js model" if kind == TFJS else ".tflite file"
+        raise UsageError(f"{model} is already a {named}.", f"To check it, run: pycheck compare {model}")
     verifier = LITERT_VERIFIER if options.format == "tflite" else VERIFIER
-    options = replace(options, runtimes=(verifier,), save_run=None, tfjs_model=None, power=False)
+    options = replace(options, runtimes=(verifier,), save_run=None, tfjs_model=None, tflite_model=None, power=False)
     return await pipeline.alone(lambda bench: _converted(bench, model, folder, options, observe, inputs, verify))
 
 

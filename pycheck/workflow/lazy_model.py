@@ -19,18 +19,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter
 
 from ..artifact.evidence import ArtifactEvidence
-from ..conversion.existing import open_artifact
+from ..artifact.tflite import check_for_litert_js, read_tflite
+from ..conversion.existing import open_artifact, open_tflite
 from ..conversion.published_environment import PublishedConverter, find_published
 from ..errors import ArtifactFileError, InstallationError, UsageError
 from ..inputs import Inputs
 from ..model import ModelSource, identify
-from ..model.kind import TFJS
+from ..model.kind import TFJS, TFLITE
 from ..options.values import Options
 from ..runtimes.base import Runtime
 from ..system import installed
 from ..system.cache import Cache, content_key
 from ..system.memory import give_back
 from ..types import (
+    ARTIFACT_LITERT,
     ArtifactInfo,
     Epsilon,
     Evidence,
@@ -129,6 +131,14 @@ class Source:
         key = await self.cache_key()
         return key is not None and self._cache.find("model", key) is not None
 
+    async def check_tflite(self) -> None:
+        """Check a given .tflite file as far as that needs no model; ArtifactFileError if LiteRT.js cannot run it."""
+        if file := self._options.tflite_model:
+            await asyncio.to_thread(_check_tflite, file)
+        identity = await self._identity()
+        if identity and identity.format == TFLITE:
+            await asyncio.to_thread(_check_tflite, identity.path)
+
     async def info(self) -> ModelInfo:
         """Return format, hash and signature. ModelFileError if the file is not a model."""
         return (await self._card()).info
@@ -184,6 +194,10 @@ class Source:
 
     def runtime(self, id: RuntimeId, *, in_shapes: bool = False) -> Runtime:
         """Make a runtime of the model in Python, not started; see `NativeRuntime` for `in_shapes`."""
+        if id == ARTIFACT_LITERT:
+            from ..runtimes.native.litert import LitertRuntime
+
+            return LitertRuntime(self.own_artifact(), executor=self._executor)
         if id.engine == "artifact":
             from ..runtimes.native.artifact import ArtifactRuntime
 
@@ -211,15 +225,22 @@ class Source:
         """
         return await self._memo("litert_artifact", lambda: self._convert_litert(shapes, inputs))
 
+    async def given_tflite(self) -> ArtifactInfo | None:
+        """Return the .tflite file that was given beside the model, or is the model; None if there is none."""
+        if self._options.tflite_model:
+            return await self._memo("given_tflite", self._open_tflite)
+        identity = await self._identity()
+        return await self.own_artifact() if identity and identity.format == TFLITE else None
+
     @property
     def is_given(self) -> bool:
         """Tell whether the artifact was given in addition to the model."""
         return self._options.tfjs_model is not None
 
     async def is_artifact(self) -> bool:
-        """Tell whether MODEL is itself a TF.js model."""
+        """Tell whether MODEL is itself a TF.js model or a .tflite file."""
         identity = await self._identity()
-        return identity is not None and identity.format == TFJS
+        return identity is not None and identity.format in (TFJS, TFLITE)
 
     async def own_artifact(self) -> ArtifactInfo:
         """Return MODEL as an artifact, if it is one."""
@@ -249,7 +270,7 @@ class Source:
         await asyncio.gather(*self._once.values(), return_exceptions=True)
 
     async def _memo(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
-        if self._base and name not in ("artifact", "litert_artifact"):
+        if self._base and name not in ("artifact", "litert_artifact", "given_tflite"):
             return await self._base._memo(name, make)
         if name not in self._once:
             self._once[name] = asyncio.ensure_future(make())
@@ -301,13 +322,23 @@ class Source:
 
     async def _open_own(self) -> ArtifactInfo:
         options, path = self._options, Path(self._given)
-        if options.quantize != "none" or options.format != "auto" or options.converter != "pycheck":
+        is_tflite = (await self._identity() or ModelSource(path, TFJS, "")).format == TFLITE
+        formats = ("auto", "tflite") if is_tflite else ("auto",)
+        if options.quantize != "none" or options.format not in formats or options.converter != "pycheck":
+            named = ".tflite file" if is_tflite else "TF.js model"
             raise UsageError(
-                f"{path} is already a TF.js model, so pycheck does not convert it.",
+                f"{path} is already a {named}, so pycheck does not convert it.",
                 "Remove --format, --quantize and --converter, or give the model that it was converted from.",
             )
         signature = (await self.info()).signature
-        return await asyncio.to_thread(open_artifact, path, signature, reason="given as the model")
+        open_ = open_tflite if is_tflite else open_artifact
+        return await asyncio.to_thread(open_, path, signature, reason="given as the model")
+
+    async def _open_tflite(self) -> ArtifactInfo:
+        options, signature = self._options, (await self.info()).signature
+        assert options.tflite_model
+        pairs = {} if options.tfjs_model else dict(options.map_output)
+        return await asyncio.to_thread(open_tflite, options.tflite_model, signature, pairs)
 
     async def _published(self) -> PublishedConverter | None:
         """Return the published converter, if the options ask for it. InstallationError if it is not installed."""
@@ -321,7 +352,13 @@ class Source:
             info = await self.info()
             return await asyncio.to_thread(open_artifact, options.tfjs_model, info.signature, dict(options.map_output))
         if await self.is_artifact():
-            return await self.own_artifact()
+            own = await self.own_artifact()
+            if own.format == "tflite":
+                raise UsageError(
+                    f"Only LiteRT.js runs {self._given}: it is a .tflite file, not a TF.js model.",
+                    "Give the model that it was converted from as MODEL, and the file with --tflite-model.",
+                )
+            return own
         model_key = await self.cache_key()
         published = await self._published()
         key = model_key and content_key(
@@ -343,6 +380,8 @@ class Source:
     async def _convert_litert(self, shapes: Mapping[str, tuple[int, ...]], inputs: Inputs) -> ArtifactInfo:
         from ..conversion import convert_litert
 
+        if given := await self.given_tflite():
+            return given
         options, model_key = self._options, await self.cache_key()
         is_calibrated = options.quantize == "int8"
         calibration = [inputs.info.sha256, inputs.sample_count] if is_calibrated else []
@@ -397,6 +436,10 @@ def _calibrating(inputs: Inputs, shapes: Mapping[str, tuple[int, ...]]) -> Itera
     for batch in itertools.islice(inputs.batches(size), max(1, _CALIBRATING_SAMPLES // size)):
         if all(batch.tensors[name].shape == shape for name, shape in shapes.items()):
             yield batch.tensors
+
+
+def _check_tflite(file: Path) -> None:
+    check_for_litert_js(read_tflite(file), str(file))
 
 
 async def _done(value: T) -> T:

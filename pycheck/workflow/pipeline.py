@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ..errors import UsageError
 from ..inputs import from_arrays, open_inputs
+from ..model.kind import is_tflite
 from ..options.replay import command_line
-from ..options.values import Options
+from ..options.values import LITERT_RUNTIMES, Options
 from ..runtimes.browser.host import BrowserHost
 from ..system.cache import Cache
 from ..system.folders import check_new_folder, write_folder
@@ -160,6 +161,7 @@ class Workbench:
         self, model: Any, options: Options, observe: Observer, *, keeps_open: bool = False, prepares_trace: bool = False
     ) -> AsyncIterator[Run]:
         """Open a run of one model with its own resources, which are closed at the end in every case."""
+        options = _with_runtimes_for(model, options)
         async with AsyncExitStack() as stack:
             cache = Cache(options.cache_dir, enabled=options.cache)
             stack.callback(cache.close)
@@ -172,6 +174,20 @@ class Workbench:
             run = Run(setting, keep=keep, keeps_open=keeps_open, prepares_trace=prepares_trace)
             stack.push_async_callback(run.close)
             yield run
+
+
+def _with_runtimes_for(model: Any, options: Options) -> Options:
+    """Return the options with runtimes of LiteRT.js if MODEL is a .tflite file; UsageError if others were named."""
+    if not isinstance(model, Path) or not is_tflite(model):
+        return options
+    if "runtimes" not in options.named:
+        return replace(options, runtimes=LITERT_RUNTIMES)
+    if others := [runtime for runtime in options.runtimes if not runtime.is_litert]:
+        raise UsageError(
+            f"{others[0]} cannot run {model}: it is of TF.js, and a .tflite file runs on LiteRT.js.",
+            "Name runtimes of LiteRT.js, such as --runtime chromium:litert-wasm.",
+        )
+    return options
 
 
 async def alone(work: Callable[[Workbench], Awaitable[T]]) -> T:

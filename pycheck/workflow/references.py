@@ -132,7 +132,7 @@ class References:
         self.check = _CHECK.validate_json((entry / "reference_check.json").read_bytes())
         self.casts = _CASTS.validate_json((entry / "casts.json").read_bytes())
         self._store = OutputStore(entry)
-        for runtime in (self.class_runtime, self._double_runtime):
+        for runtime in dict.fromkeys((self.class_runtime, self._double_runtime)):
             self.records[runtime] = RuntimeRecord(
                 runtime, RuntimeStatus.OK, environments[str(runtime)], {"from_cache": 0.0}
             )
@@ -158,7 +158,7 @@ class References:
                 self._ready[batch.index].set_result(None)
             for runtime in runtimes:
                 self.records[runtime.id] = _record(runtime, self.check)
-        if key and len(runtimes) > 1:
+        if key and len(runtimes) == len({self.class_runtime, self._double_runtime}):
             (pending.folder / "reference_check.json").write_bytes(_CHECK.dump_json(self.check))
             (pending.folder / "casts.json").write_bytes(_CASTS.dump_json(self.casts))
             environments = {str(r): record.environment for r, record in self.records.items() if record.environment}
@@ -204,6 +204,8 @@ class References:
         single = await stack.enter_async_context(self._source.runtime(self.class_runtime, in_shapes=in_shapes))
         await self._predict(single, batch)
         self.records.pop(self._double_runtime, None)
+        if self._double_runtime == self.class_runtime:  # there is no float64
+            return [single]
         double = await self._first_double(stack, batch, in_shapes)
         return [single, double] if double else [single]
 

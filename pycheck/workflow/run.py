@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import RuntimeFailedError
+from ..conversion.existing import tflite_shapes
+from ..errors import InputsFileError, RuntimeFailedError
 from ..inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
 from ..options.values import Options
 from ..runtimes.base import status_of
@@ -130,6 +131,7 @@ class Run:
         self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor)
         self._left = len(options.runtimes)  # candidates that still run
         self._power: Power | None = None
+        self._given_batch: int | None = None  # of a given .tflite file
 
     async def close(self) -> None:
         """Close everything that stayed open."""
@@ -149,6 +151,7 @@ class Run:
         """Run everything on these inputs: a path, arrays, opened inputs, or None to generate them."""
         options, source = self._options, self._source
         began_at = time.perf_counter()
+        await source.check_tflite()
         # A browser starts only after model, inputs and artifact are checked; but if that needs TensorFlow, the browser
         # starts while TensorFlow is loaded.
         if not await source.is_known():
@@ -157,6 +160,7 @@ class Run:
         inputs = await self._open_inputs(given)
         if options.tfjs_model:
             await source.artifact()
+        self._given_batch = await self._check_given(inputs)
         self._shared.hosts.start(options)
         batch_size = await self._batch_size_of(info, inputs)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
@@ -202,9 +206,34 @@ class Run:
             self._pending.publish(saved)
         return Compared(self.setting, report, inputs, batch_size, self._references, self._kept, self._python)
 
+    async def _check_given(self, inputs: Inputs) -> int | None:
+        """Return the samples in a batch of a given .tflite file, if it has more than one; None otherwise.
+
+        InputsFileError if the inputs do not fit the file's fixed sizes.
+        """
+        if not (given := await self._source.given_tflite()):
+            return None
+        shapes = tflite_shapes(given)
+        first = next(iter(inputs.batches(1)))
+        for name, shape in shapes.items():
+            if first.tensors[name].shape[1:] != shape[1:]:
+                sizes = "x".join(map(str, shape[1:]))
+                raise InputsFileError(
+                    f"The input {name} has shape {list(first.tensors[name].shape[1:])} for a sample, and "
+                    f"{given.model_file} has {list(shape[1:])}.",
+                    f"Give inputs of this size, or generate them: --size {name}:{sizes}",
+                )
+        batch = next((shape[0] for name, shape in shapes.items() if name not in inputs.whole), 1)
+        if inputs.sample_count % batch:
+            raise InputsFileError(
+                f"{given.model_file} takes {batch} samples at a time, and there are {inputs.sample_count}.",
+                f"Give a multiple of {batch}, or convert the model with a batch of 1.",
+            )
+        return batch if batch > 1 else None
+
     async def _batch_size_of(self, info: ModelInfo, inputs: Inputs) -> int:
         """Return the samples in a batch: 1 if LiteRT runs a model whose samples cannot be joined."""
-        if fixed := info.signature.fixed_batch:
+        if fixed := self._given_batch or info.signature.fixed_batch:
             return fixed
         if not info.signature.joins_samples and any(runtime.is_litert for runtime in self._options.runtimes):
             return 1

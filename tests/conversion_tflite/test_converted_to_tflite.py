@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pycheck.artifact.tflite import adapt, cut, obstacles, read_tflite, with_outputs
+from pycheck.artifact.tflite.interpreter import Kernels, TfliteInterpreter
 from pycheck.conversion import convert_litert
 from pycheck.errors import ConversionError
 from pycheck.model import load
-from pycheck.runtimes.native.litert import Kernels, TfliteInterpreter
 from pycheck.types import Array, ArtifactInfo, Tensors
 
 from ..conftest import more

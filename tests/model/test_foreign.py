@@ -15,7 +15,7 @@ from pycheck.model import identify
 pytestmark = pytest.mark.real
 
 FILES = {
-    "m.tflite": (b"\x1c\0\0\0TFL3" + bytes(20), "TensorFlow Lite", "converted from"),
+    "m.tflite": (b"\x1c\0\0\0TFL2" + bytes(20), "not a .tflite file", "convert the model again"),
     "m.onnx": (b"\x08\x07\x12\x07pytorch", "ONNX", "converted from"),
     "m.mlmodel": (b"\x08\x01\x12", "Core ML", "converted from"),
     "m.pt": (pickle.dumps({"w": 1}), "PyTorch", "Convert it"),

@@ -60,6 +60,7 @@ EVERYTHING = build(
 #: What does not go with others of the artifact.
 CONVERTER = build({"converter": "tensorflowjs", "quantize": "uint8"}, environ={})
 GIVEN = build({"tfjs_model": "web/model.json", "map_output": [("Identity", "scores")]}, environ={})
+TFLITE = build({"tflite_model": "web/model.tflite", "map_output": [("Identity", "scores")]}, environ={})
 
 
 def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Options]:
@@ -77,7 +78,9 @@ def _understood(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, O
 
 
 @pytest.mark.parametrize(
-    "options", [Options(), EVERYTHING, CONVERTER, GIVEN], ids=["plain", "everything", "converter", "given"]
+    "options",
+    [Options(), EVERYTHING, CONVERTER, GIVEN, TFLITE],
+    ids=["plain", "everything", "converter", "given", "tflite"],
 )
 def test_the_command_asks_for_exactly_what_was_asked_for(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     model, inputs, heard = _understood(command_line("compare", MODEL, None, options), monkeypatch)
@@ -96,7 +99,7 @@ def test_what_shapes_made_inputs_is_not_said_beside_given_ones(monkeypatch: pyte
 def test_the_options_above_are_all_that_there_are() -> None:
     said = {
         f.name
-        for o in (EVERYTHING, CONVERTER, GIVEN)
+        for o in (EVERYTHING, CONVERTER, GIVEN, TFLITE)
         for f in fields(o)
         if getattr(o, f.name) != getattr(Options(), f.name)
     }

@@ -43,7 +43,8 @@ FUNCTIONS = {
 TEXTS: dict[str, str] = {
     "runtimes": "firefox:wasm", "flags": "WEBGL_PACK=false", "batch_size": "3", "cpu_kernels": "Relu", "power": "false",
     "format": "graph", "converter": "tensorflowjs", "quantize": "uint8", "keep_float": "bn", "tfjs_model": "/m.json",
-    "map_output": "a=b", "signature": "encode", "custom_objects": "m:f", "trust_model": "true", "samples": "7",
+    "tflite_model": "/m.tflite", "map_output": "a=b", "signature": "encode",
+    "custom_objects": "m:f", "trust_model": "true", "samples": "7",
     "seed": "7", "range": "-1:1", "size": "x:8", "rtol": "1e-3", "atol": "y:1e-3", "max_ulp": "64", "nan": "warn",
     "trace": "true", "layers": "conv", "trace_samples": "2", "trace_memory": "1MiB", "try_remedies": "true",
     "bundle": "/b", "bundle_point": "conv", "model_explorer": "/e", "timeout_s": "20", "headed": "true",

@@ -20,6 +20,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from pycheck.artifact.json_file import read_json
+from pycheck.artifact.tflite import TfliteModel, check_for_litert_js
 from pycheck.conversion.existing import open_artifact
 from pycheck.conversion.writing import write_model_json
 from pycheck.errors import InternalError, PycheckError, RuntimeFailedError
@@ -40,6 +41,7 @@ from pycheck.training.recipe import Recipe, RecipeText, parse_loss, parse_optimi
 from pycheck.types import RuntimeId, Signature, TensorSpec
 from pycheck.workflow import devices, store
 
+from ..artifact.tflite_files import Step, Value, built, chain
 from ..conftest import Cli
 from ..fakes import Fakes
 
@@ -116,6 +118,8 @@ WRONG: tuple[dict[str, Any], ...] = (
     {"browser_path": "opera=/usr/bin/opera"},
     {"tfjs_model": ""},
     {"tfjs_model": "model.json", "quantize": "uint8"},
+    {"tflite_model": "m.tflite", "quantize": "int8"},
+    {"tflite_model": "m.tflite", "runtimes": "chromium:cpu"},
     {"map_output": {"a": "b"}},
     {"keep_float": "bn"},
     {"keep_float": "bn", "quantize": "uint8", "converter": "tensorflowjs"},
@@ -285,7 +289,7 @@ def test_files_that_are_no_models(words: Words, file: File, tmp_path: Path, snap
         tmp_path / "none.keras",
         tmp_path / "empty",
         file("zero.keras", b""),
-        file("m.tflite", b"\x1c\x00\x00\x00TFL3"),
+        file("m.tflite", b"\x1c\x00\x00\x00TFL2"),
         file("m.onnx", b"\x08\x03"),
         file("m.pt", b"PK"),
         file("m.pkl", b"\x80\x04"),
@@ -313,6 +317,22 @@ def test_files_that_are_no_models(words: Words, file: File, tmp_path: Path, snap
         folder("parent", "best.keras"),
     ):
         words.of(lambda path=path: identify(path))  # type: ignore[misc]
+    assert str(words) == snapshot
+
+
+def test_tflite_files(words: Words, snapshot: SnapshotAssertion) -> None:
+    whole = chain().to_bytes()
+    free = built([Value("x", shape=(None, 4)), Value("y", shape=(None, 4))], [Step("NEG", (0,), (1,))], [0], [1])
+    echo = built([Value("x"), Value("y")], [Step("NEG", (0,), (1,))], [0], [1, 0])
+    handle = [Value("x"), Value("handle", "resource", ()), Value("read"), Value("y")]
+    steps = [Step("VAR_HANDLE", (), (1,)), Step("READ_VARIABLE", (1,), (2,)), Step("ADD", (0, 2), (3,))]
+    outside = chain()
+    outside.root.subgraphs[0].operators[1].inputs = [99]
+    for content in (b"hello world", whole[: len(whole) // 2], whole[:-20], outside.to_bytes()):
+        words.of(lambda content=content: TfliteModel.of(content, "m.tflite"))  # type: ignore[misc]
+    models = (chain("int64"), chain("string"), chain(middle="Erfc"), chain(middle="FlexErfc"), free, echo)
+    for model in (*models, built(handle, steps, [0], [3])):
+        words.of(lambda model=model: check_for_litert_js(model, "m.tflite"))  # type: ignore[misc]
     assert str(words) == snapshot
 
 

@@ -12,7 +12,8 @@ from .model import Operation, Port, Tensor, TfliteModel
 #: The most operations that a message names.
 _MOST_NAMED = 4
 _STATEFUL = frozenset({"resource", "variant"})
-_AGAIN = "Convert the model again: pycheck convert MODEL FOLDER --format tflite"
+_COMMAND = "pycheck convert MODEL FOLDER --format tflite"
+_AGAIN = f"Convert the model again: {_COMMAND}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ def obstacles(model: TfliteModel) -> Iterator[Obstacle]:
     yield from _shared(model)
 
 
+def state_notes(model: TfliteModel) -> tuple[str, ...]:
+    """Return a note on operations whose state makes results depend on earlier runs; empty without such operations."""
+    found = stateful_operations(model)
+    if not found:
+        return ()
+    return (f"{', '.join(found)}: keeps a state from run to run. Python resets it before each run, LiteRT.js cannot",)
+
+
 def stateful_operations(model: TfliteModel) -> tuple[str, ...]:
     """Return operations that keep a state from run to run, such as UNIDIRECTIONAL_SEQUENCE_LSTM."""
     tensors = model.tensors()
@@ -62,7 +71,10 @@ def _shared(model: TfliteModel) -> Iterator[Obstacle]:
     inputs = {port.tensor: port.name for port in model.inputs}
     seen: dict[int, str] = {}
     advice = f"{_AGAIN} (it copies such outputs)"
+    tensors = model.tensors()
     for port in model.outputs:
+        if tensors[port.tensor].dtype not in PAGE_TYPES:
+            continue  # its type is told
         if port.tensor in inputs:
             what = f"the output {port.name} is the input {inputs[port.tensor]}"
             yield Obstacle(f"{what}, and LiteRT.js then returns arbitrary memory for all outputs", advice)
@@ -120,7 +132,7 @@ def _of_port(side: str, port: Port, tensor: Tensor) -> Iterator[Obstacle]:
         shape = ", ".join("None" if size is None else str(size) for size in tensor.shape)
         yield Obstacle(
             f"{where} has the free shape [{shape}]; LiteRT.js needs fixed sizes",
-            f"Convert the model again with fixed sizes and batch 1. {_AGAIN.partition(': ')[2]} (it fixes them)",
+            f"Convert the model again with fixed sizes and a batch of 1: {_COMMAND} (it fixes them)",
         )
 
 

@@ -73,7 +73,7 @@ def unpack(content: bytes, name: str) -> Any:
                 buffer.offset = buffer.size = 0
     except _DAMAGE as error:
         raise ArtifactFileError(
-            f"{name} is damaged or cut short at {len(content):,} bytes: its flatbuffer cannot be read ({error}).",
+            f"{name} is damaged: its flatbuffer refers to parts beyond its {len(content):,} bytes, or to none.",
             _AGAIN,
         ) from error
     return model

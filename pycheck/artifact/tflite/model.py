@@ -29,7 +29,8 @@ class Tensor:
     """A tensor of a subgraph. `dtype` is the schema's type in lower case, such as float32, string or resource.
 
     A dimension is None if it is free. `is_constant` tensors are weights; `is_variable` ones keep their value from run
-    to run. `quantization` has scale and zero point if one pair holds for the whole tensor.
+    to run. `quantization` has scale and zero point if one pair holds for the whole tensor; `is_quantized` is also true
+    for one pair for each channel.
     """
 
     index: int
@@ -39,6 +40,7 @@ class Tensor:
     is_constant: bool = False
     is_variable: bool = False
     quantization: tuple[float, int] | None = None
+    is_quantized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,22 @@ class TfliteModel:
         """Return the outputs, as for `inputs`."""
         return self._ports("outputs")
 
+    @property
+    def description(self) -> str:
+        """Return the text by which the converter names itself; empty if there is none."""
+        return text(self.root.description).rstrip(".")
+
+    @property
+    def quantization(self) -> str:
+        """Return how the file stores numbers: int8 (or uint8) also for activations, dynamic for weights, or float16."""
+        tensors = [tensor for subgraph in range(self.subgraph_count) for tensor in self.tensors(subgraph)]
+        small = [tensor for tensor in tensors if tensor.dtype in ("int8", "uint8", "int4")]
+        if any(tensor.quantization and not tensor.is_constant for tensor in small):
+            return "int8"
+        if any(tensor.is_constant and tensor.is_quantized for tensor in small):
+            return "dynamic"
+        return "float16" if any(tensor.is_constant and tensor.dtype == "float16" for tensor in tensors) else "none"
+
     def constant(self, tensor: int, subgraph: int = 0) -> Array | None:
         """Return the values of a weight; None if it is not constant, or has no NumPy type."""
         found = self.root.subgraphs[subgraph].tensors[tensor]
@@ -150,6 +168,7 @@ class TfliteModel:
             data_of(self.root, tensor) is not None,
             bool(tensor.isVariable),
             _quantization(tensor.quantization),
+            tensor.quantization is not None and tensor.quantization.scale is not None,
         )
 
     def _operation(self, index: int, operator: Any) -> Operation:

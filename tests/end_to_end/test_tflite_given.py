@@ -1,0 +1,130 @@
+"""A .tflite file that is given: beside its model, or as the model; a bad one ends the run before a browser starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import tensorflow as tf
+
+import pycheck
+from pycheck.artifact.tflite import read_tflite
+from pycheck.conversion.existing import open_tflite
+from pycheck.model import identify, load
+from pycheck.workflow.browsers import Hosts
+
+from ..conversion_tflite import models
+from ..shared import session
+
+pytestmark = pytest.mark.real
+
+WASM = "chromium:litert-wasm"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Has several.keras, its file lite/model.tflite, and a file of batch 4 by TensorFlow alone, four.tflite."""
+    folder = tmp_path_factory.mktemp("tflite")
+    keras.utils.set_random_seed(2)
+    models.several().save(folder / "several.keras")
+    pycheck.convert(folder / "several.keras", folder / "lite", format="tflite", verify=False)
+    model = models.dense()
+    model.save(folder / "dense.keras")
+    function = tf.function(model, input_signature=[tf.TensorSpec((4, 8))]).get_concrete_function()
+    (folder / "four.tflite").write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+    return folder
+
+
+@pytest.fixture
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("a browser starts")
+
+    monkeypatch.setattr(Hosts, "start", fail)
+
+
+def test_a_file_as_the_model_runs_on_litert_js_against_the_interpreter(folder: Path) -> None:
+    report = session.compare(folder / "lite" / "model.tflite", runtimes=WASM, samples=5)
+    assert report.passed, report.findings
+    assert {str(c.reference) for c in report.comparisons} == {"artifact:litert"}
+    assert [str(record.id) for record in report.runtimes] == ["artifact:litert", WASM]
+    assert [spec.name for spec in report.model.signature.inputs] == ["zeta", "alpha"]
+    assert report.inputs.sample_count == 5
+    again = session.compare(folder / "lite" / "model.tflite", runtimes=WASM, samples=5)
+    assert "from_cache" in again.runtimes[0].timings_s
+
+
+def test_a_file_beside_its_model_is_paired_by_name(folder: Path) -> None:
+    report = session.compare(
+        folder / "several.keras", tflite_model=folder / "lite" / "model.tflite", runtimes=WASM, samples=3
+    )
+    assert report.passed, report.findings
+    assert report.litert_artifact
+    assert report.litert_artifact.reason == "given with --tflite-model"
+    assert report.litert_artifact.input_names == {"zeta": "zeta", "alpha": "alpha"}
+
+
+def test_names_that_differ_are_paired_by_order(folder: Path) -> None:
+    info = open_tflite(folder / "four.tflite", load(identify(folder / "dense.keras")).info.signature)
+    assert list(info.input_names) == ["the input"]
+    assert list(info.output_names) == ["scores"]
+    assert info.quantization == "none"
+
+
+def test_a_fixed_batch_of_the_file_is_the_batch_of_the_run(folder: Path) -> None:
+    with pytest.raises(pycheck.InputsFileError, match="takes 4 samples at a time, and there are 6"):
+        session.compare(folder / "dense.keras", tflite_model=folder / "four.tflite", runtimes=WASM, samples=6)
+    report = session.compare(folder / "dense.keras", tflite_model=folder / "four.tflite", runtimes=WASM, samples=8)
+    assert report.passed, report.findings
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda content: content[: len(content) // 2], "is damaged"),
+        (lambda content: content[:-40], "is damaged"),
+        (lambda content: content[:4] + b"TFL2" + content[8:], "bytes 4 to 8"),
+    ],
+)
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_damaged_file_never_reaches_a_browser(
+    folder: Path, tmp_path: Path, no_browser: None, make: Callable[[bytes], bytes], told: str, beside: bool
+) -> None:
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(make((folder / "lite" / "model.tflite").read_bytes()))
+    with pytest.raises((pycheck.ArtifactFileError, pycheck.ModelFileError), match=told):
+        if beside:
+            pycheck.compare(folder / "several.keras", tflite_model=bad, runtimes=WASM)
+        else:
+            pycheck.compare(bad, runtimes=WASM)
+
+
+def test_a_version_that_tensorflow_lite_lacks_is_an_error(folder: Path, tmp_path: Path) -> None:
+    model = read_tflite(folder / "lite" / "model.tflite")
+    model.root.operatorCodes[0].version = 99
+    (tmp_path / "new.tflite").write_bytes(model.to_bytes())
+    with pytest.raises(pycheck.ArtifactFileError, match="version '99'"):
+        session.compare(tmp_path / "new.tflite", runtimes=WASM)
+
+
+def test_a_file_with_variables_is_refused(tmp_path: Path, no_browser: None) -> None:
+    model = models.dense()
+    function = tf.function(model, input_signature=[tf.TensorSpec((1, 8))]).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)  # which keeps Keras 3's variables
+    (tmp_path / "m.tflite").write_bytes(converter.convert())
+    assert "READ_VARIABLE" in [operation.op for operation in read_tflite(tmp_path / "m.tflite").operations()]
+    with pytest.raises(pycheck.ArtifactFileError, match="variables are not frozen"):
+        pycheck.compare(tmp_path / "m.tflite")
+
+
+def test_runtimes_of_tfjs_and_conversions_are_refused(folder: Path, no_browser: None) -> None:
+    file = folder / "lite" / "model.tflite"
+    with pytest.raises(pycheck.UsageError, match="chromium:cpu cannot run"):
+        pycheck.compare(file, runtimes="chromium:cpu")
+    with pytest.raises(pycheck.UsageError, match=r"already a \.tflite file"):
+        pycheck.compare(file, runtimes=WASM, quantize="float16")
+    with pytest.raises(pycheck.UsageError, match=r"already a \.tflite file"):
+        pycheck.convert(file, folder / "again")
