@@ -6,6 +6,7 @@ The converter ends the process with SIGSEGV when it quantizes a loop to int8, so
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -63,6 +64,8 @@ def convert_here(job: Job, samples: Iterable[Sequence[Array]] = ()) -> bytes | R
     """Convert in this process; `samples` are inputs in order, with which int8 is calibrated."""
     import tensorflow as tf
 
+    # Its preferred way, with the object that owns the function, leaves the variables of Keras 3 in the file.
+    logging.getLogger("absl").addFilter(_is_no_advice)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([_function(job)])
     if job.quantize != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -111,6 +114,10 @@ def _killed(done: subprocess.CompletedProcess[str], quantize: str) -> Conversion
         if by_signal
         else "Use --quantize dynamic.",
     )
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return "trackable_obj" not in record.getMessage()
 
 
 def _lacking(error: Exception) -> Iterator[tuple[str, str]]:

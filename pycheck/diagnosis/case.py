@@ -10,6 +10,7 @@ from ..types import (
     ArtifactInfo,
     Comparison,
     Evidence,
+    FaultyPart,
     Finding,
     ModelInfo,
     NanPolicy,
@@ -27,6 +28,14 @@ from ..types import (
 
 #: The advice of a finding that is an effect of reference-differs.
 SEE_REFERENCE = "The cause is in Python: see reference-differs."
+
+
+#: What TensorFlow Lite in Python gives for an output that failed on LiteRT.js.
+_BESIDE_PYTHON = {
+    FaultyPart.FILE: "TensorFlow Lite in Python gives this error too, so the file is wrong, not the browser.",
+    FaultyPart.XNNPACK: "TensorFlow Lite in Python gives this error only with XNNPACK, so the file is right.",
+    FaultyPart.BROWSER: "TensorFlow Lite in Python runs this file without the error, so the file is right.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,11 @@ class Case:
     def is_artifact_alone(self) -> bool:
         """Tell whether MODEL is itself the artifact: Python then runs the same weights, without a conversion."""
         return self.model is not None and self.model.is_artifact
+
+    def beside_python(self, tensor: str) -> str:
+        """Return a sentence on an output that failed on LiteRT.js, if the same file ran in Python; else nothing."""
+        part = self.evidence.faulty_parts.get(tensor)
+        return f" {_BESIDE_PYTHON[part]}" if part else ""
 
     @property
     def is_foreign(self) -> bool:

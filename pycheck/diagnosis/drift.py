@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from ..types import Comparison, Finding, Severity, Tolerance
+from ..types import Comparison, FaultyPart, Finding, Severity, Tolerance
 from .case import SEE_REFERENCE, Case, Rule, are, elements, lighter, listed, number, percent, place, times, unlike
 from .codes import RUNTIMES, finding
 
@@ -81,10 +81,14 @@ def shared_drift(case: Case) -> Iterator[Finding]:
     paired_wrongly = {hint.tensor for hint in case.pairing_hints}
     for tensor in dict.fromkeys(c.tensor for c in case.candidates):
         rows = [c for c in case.candidates if c.tensor == tensor and c.precision_bits != 16 and c.rms_error is not None]
-        enough = len(rows) >= (1 if quantization != "none" else 2)
-        if tensor in paired_wrongly or not enough or not all(c.drifted for c in rows) or not _alike(rows):
+        part = case.evidence.faulty_parts.get(tensor)
+        if part is FaultyPart.FILE:
+            rows = [c for c in rows if c.drifted]
+        enough = len(rows) >= (1 if quantization != "none" or part is FaultyPart.FILE else 2)
+        shared = part is FaultyPart.FILE or (not part and all(c.drifted for c in rows) and enough and _alike(rows))
+        if tensor in paired_wrongly or not enough or not shared:
             continue
-        yield _quantized(tensor, rows, quantization) if quantization != "none" else _converted(case, tensor, rows)
+        yield _quantized(case, tensor, rows) if quantization != "none" else _converted(case, tensor, rows)
 
 
 def _alike(rows: Sequence[Comparison]) -> bool:
@@ -103,22 +107,48 @@ def _same_worst(a: Comparison, b: Comparison) -> bool:
     return all(abs(x.candidate - y.candidate) <= _ALIKE * abs(x.candidate - x.reference) for x, y in pairs)
 
 
-def _quantized(tensor: str, rows: Sequence[Comparison], quantization: str) -> Finding:
-    names = [c.candidate for c in rows]
+def _quantized(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
+    names, quantization = [c.candidate for c in rows], case.quantization
     return finding(
         "quantization-drift",
         Severity.ERROR,
         runtimes=names,
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {'differs from Python' if len(rows) == 1 else 'show the same error'} "
-        f"({_errors(rows)}), as expected of weights quantized to {quantization}.",
+        f"({_errors(rows)}), as expected of weights quantized to {quantization}.{_of_quantized(case, tensor)}",
         advice=f"Measure the accuracy on your data. If it is too low, use --quantize {lighter(quantization)}; "
         "otherwise allow the error with --atol.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},
     )
 
 
+def _of_quantized(case: Case, tensor: str) -> str:
+    if case.evidence.faulty_parts.get(tensor) is not FaultyPart.FILE:
+        return ""
+    return " TensorFlow Lite in Python gives this error too, so it is in the file, not in the browser."
+
+
+def _in_file(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
+    """Make the finding for a .tflite file that differs from its model in Python itself."""
+    names = [c.candidate for c in rows]
+    return finding(
+        "conversion-drift",
+        Severity.ERROR,
+        runtimes=names,
+        tensor=tensor,
+        summary=f"{tensor}: {listed(names)} {'differs' if len(rows) == 1 else 'differ'} from Python ({_errors(rows)}). "
+        f"{case.beside_python(tensor).strip()}",
+        advice=SEE_REFERENCE
+        if case.reference_explains(tensor)
+        else "The fault is in the conversion or the weights: convert the model again"
+        + (", with pycheck instead of --tflite-model." if case.is_foreign else "."),
+        evidence=_shared_evidence(rows),
+    )
+
+
 def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
+    if tensor in case.evidence.faulty_parts:
+        return _in_file(case, tensor, rows)
     effect = (
         "TF.js and Python compute this artifact differently"
         if case.is_artifact_alone
@@ -168,7 +198,8 @@ def drift(case: Case) -> Iterator[Finding]:
                 Severity.ERROR,
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
-                summary=f"{c.tensor} on {RUNTIMES}: {_excess(c, c.tolerance)}.{_two_answers(case, c)}",
+                summary=f"{c.tensor} on {RUNTIMES}: {_excess(c, c.tolerance)}.{_two_answers(case, c)}"
+                f"{case.beside_python(c.tensor)}",
                 advice=_drift_advice(case, c),
                 evidence={
                     "max_abs_error": c.max_abs_error,
@@ -235,6 +266,9 @@ def _drift_advice(case: Case, c: Comparison) -> str:
         )
     if c.precision_bits == 16:
         return "A float16 has about three decimal digits. If these are enough, allow the error with --atol or --rtol."
+    if (part := case.evidence.faulty_parts.get(c.tensor)) and part is not FaultyPart.FILE:
+        whose = "XNNPACK" if part is FaultyPart.XNNPACK else "LiteRT.js"
+        return f"A kernel of {whose} is suspect: try a different accelerator, or a different version of LiteRT.js."
     if others and not any(o.drifted for o in others):
         return f"Only {c.candidate} differs, so a kernel of that backend is suspect: pycheck trace names it."
     return "No cause is known. pycheck trace names the operation that introduces the error."

@@ -15,6 +15,7 @@ from ..types import (
     Report,
     RuntimeRecord,
     Severity,
+    Tolerance,
     Training,
     TrainingCurves,
     VariantFailure,
@@ -31,9 +32,13 @@ def assess(
 
 
 def _assess(comparison: Comparison, options: ToleranceOptions, nan: NanPolicy) -> Comparison:
+    return judged(comparison, tolerance_of(comparison, options), nan)
+
+
+def judged(comparison: Comparison, tolerance: Tolerance, nan: NanPolicy = NanPolicy.FAIL) -> Comparison:
+    """Judge a comparison by a tolerance; a different shape always fails."""
     if comparison.shape_mismatch:
         return replace(comparison, passed=False)
-    tolerance = tolerance_of(comparison, options)
     found = uses(comparison, tolerance)
     outside = tolerance.mode == "explicit" and bool(comparison.outside_count)
     drifted = outside or any(use.error > use.limit for use in found)

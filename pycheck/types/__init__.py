@@ -19,6 +19,7 @@ from .evidence import (
     Column,
     Epsilon,
     Evidence,
+    FaultyPart,
     IdRange,
     InputScale,
     NonfiniteInput,

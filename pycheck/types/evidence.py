@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Self
 
 
@@ -210,14 +211,27 @@ class TrainingCall:
     holds: bool
 
 
+class FaultyPart(StrEnum):
+    """The part of a run on LiteRT.js in which the error of an output begins, found by running the file in Python.
+
+    FILE: TensorFlow Lite's own kernels give it too. XNNPACK: only XNNPACK's kernels do, which LiteRT.js has too.
+    BROWSER: TensorFlow Lite does not give it.
+    """
+
+    FILE = "file"
+    XNNPACK = "xnnpack"
+    BROWSER = "browser"
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All knowledge about a run besides its outputs.
 
     `mended_by_epsilons` are the failed outputs that agree in Python if the artifact has the model's epsilons.
-    `inputs_of_outputs` has the inputs that each output depends on, if known. `casts_inside` has the integer types of
-    casts within loops and branches before an output, which may overflow. `precision` is "float16" or "bfloat16" if the
-    model computes in that type in Python, the coarser one of both.
+    `faulty_parts` has the outputs that failed on LiteRT.js, if the file runs in Python. `inputs_of_outputs` has the
+    inputs that each output depends on, if known. `casts_inside` has the integer types of casts within loops and
+    branches before an output, which may overflow. `precision` is "float16" or "bfloat16" if the model computes in that
+    type in Python, the coarser one of both.
     """
 
     scales: tuple[InputScale, ...] = ()
@@ -234,6 +248,7 @@ class Evidence:
     differences: ArtifactDifferences | None = None  # in a given artifact; searched if an output fails
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     casts_inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    faulty_parts: Mapping[str, FaultyPart] = field(default_factory=dict)
 
     def without_artifact(self) -> Evidence:
         """Return what is known of the model and of the run, without that of its TF.js artifact."""

@@ -30,6 +30,7 @@ from ..types import (
 from .lazy_model import Source
 from .reference_check import agreeing
 from .references import ReferenceBatch, References
+from .tflite_check import faulty_parts
 
 _IN_PYTHON = frozenset({"native", "artifact"})
 _HALF_BITS = 16
@@ -46,6 +47,8 @@ async def established(
         evidence = replace(evidence, mended_by_epsilons=await _mended(wrong, failed, source, references, executor))
     if (failed or ended) and (found := await _differences(source, executor)):
         evidence = replace(evidence, differences=await _effective(found, report, source, references, executor))
+    if parts := await faulty_parts(report, source, references, executor):
+        evidence = replace(evidence, faulty_parts=parts)
     return evidence
 
 

@@ -211,7 +211,7 @@ def _findings(
             input_elements=saved.input_elements,
             pairing_hints=sorted(hints, key=lambda hint: saved.candidates.index(hint.candidate)),
             nan=options.nan,
-            evidence=saved.evidence.without_artifact() if litert else saved.evidence,
+            evidence=saved.evidence.without_artifact() if litert else replace(saved.evidence, faulty_parts={}),
             power=None if litert and others else power,
             spreads=measurements.spreads,
         )

@@ -10,6 +10,7 @@ import pytest
 from pycheck.types import (
     ArtifactInfo,
     Evidence,
+    FaultyPart,
     Finding,
     ModelInfo,
     OutOfRangeCast,
@@ -42,6 +43,35 @@ def test_drift_names_the_criterion_that_failed_worst_and_how_many_times(find: Fi
     assert finding.summary.startswith("y on chromium:webgl: RMS error 0.00707, ")
     assert "times the" in finding.summary
     assert finding.evidence["rms_error"] > finding.evidence["rms_tolerance"]
+
+
+WASM = "chromium:litert-wasm"
+
+
+def test_a_file_that_is_wrong_in_python_too_is_the_fault_of_the_conversion(find: Find) -> None:
+    evidence = Evidence(faulty_parts={"y": FaultyPart.FILE})
+    findings = find(REFERENCE, {WASM: off(0.01)}, evidence=evidence)
+    assert set(findings) == {"drift", "conversion-drift"}
+    assert "the file is wrong, not the browser" in findings["conversion-drift"][0].summary
+    assert findings["drift"][0].explained_by == ("conversion-drift",)
+    quantized = find(REFERENCE, {WASM: off(0.01)}, evidence=evidence, artifact=artifact("int8"))
+    assert set(quantized) == {"drift", "quantization-drift"}
+    assert "the file is wrong, not the browser" not in quantized["quantization-drift"][0].summary
+    mixed = find(REFERENCE, {WASM: off(0.01), "chromium:litert-webgpu": off(0.0)}, evidence=evidence)
+    assert [str(runtime) for runtime in mixed["conversion-drift"][0].runtimes] == [WASM]
+
+
+@pytest.mark.parametrize(("part", "suspect"), [(FaultyPart.BROWSER, "LiteRT.js"), (FaultyPart.XNNPACK, "XNNPACK")])
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_a_file_that_is_right_in_python_makes_a_kernel_the_suspect(
+    find: Find, part: FaultyPart, suspect: str, quantization: str
+) -> None:
+    both = {WASM: off(0.01), "chromium:litert-webgpu": off(0.01, 1)}
+    evidence = Evidence(faulty_parts={"y": part})
+    findings = find(REFERENCE, both, evidence=evidence, artifact=artifact(quantization))
+    assert set(findings) == {"drift"}
+    assert "the file is right" in findings["drift"][0].summary
+    assert f"A kernel of {suspect} is suspect" in findings["drift"][0].advice
 
 
 def test_one_drifting_backend_among_right_ones_is_the_suspect(find: Find) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -128,3 +129,37 @@ def test_runtimes_of_tfjs_and_conversions_are_refused(folder: Path, no_browser: 
         pycheck.compare(file, runtimes=WASM, quantize="float16")
     with pytest.raises(pycheck.UsageError, match=r"already a \.tflite file"):
         pycheck.convert(file, folder / "again")
+
+
+def test_a_wrong_weight_of_the_file_is_the_fault_of_the_file_with_one_runtime_alone(
+    folder: Path, tmp_path: Path
+) -> None:
+    model = read_tflite(folder / "lite" / "model.tflite")
+    weight = next(t for t in model.tensors() if t.is_constant and t.dtype == "float32" and len(t.shape) == 2)
+    values = model.constant(weight.index)
+    assert values is not None
+    buffer = model.root.subgraphs[0].tensors[weight.index].buffer
+    model.root.buffers[buffer].data = np.frombuffer((values * np.float32(1.01)).tobytes(), np.uint8)
+    (tmp_path / "wrong.tflite").write_bytes(model.to_bytes())
+    report = session.compare(folder / "several.keras", tflite_model=tmp_path / "wrong.tflite", runtimes=WASM)
+    assert not report.passed
+    (found,) = [finding for finding in report.findings if finding.code == "conversion-drift"]
+    assert "the file is wrong, not the browser" in found.summary
+    right = {c.tensor for c in report.comparisons if c.passed}
+    assert right == {"z", "a"} - {found.tensor}
+
+
+def test_quantized_weights_are_told_with_one_runtime_alone(folder: Path, tmp_path: Path) -> None:
+    report = session.compare(folder / "dense.keras", runtimes=WASM, quantize="float16")
+    assert not report.passed
+    (found,) = [finding for finding in report.findings if finding.code == "quantization-drift"]
+    assert "in the file, not in the browser" in found.summary
+
+
+def test_a_browser_that_loses_nan_is_told_from_the_file(tmp_path: Path) -> None:
+    x = keras.Input((4,), name="x")
+    keras.Model(x, keras.layers.Dense(3, activation="tanh", name="y")(x)).save(tmp_path / "m.keras")
+    inputs = np.full((2, 4), np.nan, np.float32)
+    report = session.compare(tmp_path / "m.keras", {"x": inputs}, runtimes="chromium:litert-webgpu")
+    (found,) = [finding for finding in report.findings if finding.code == "nan-masked"]
+    assert "so the file is right" in found.summary
