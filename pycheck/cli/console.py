@@ -34,6 +34,10 @@ class _Terminal(RichConsole):
         raise
 
 
+#: The function in JavaScript that loads each format.
+_LOADED_BY = {"layers": "tf.loadLayersModel", "graph": "tf.loadGraphModel", "tflite": "LiteRT.js's loadAndCompile"}
+
+
 class Console:
     """The output of commands; `verbosity` is -1 for only the verdict, 0, or higher for more."""
 
@@ -119,10 +123,9 @@ class Console:
         lines = [f"{artifact.format} model, {artifact.size_bytes / 1e6:.2f} MB, in {artifact.folder}"]
         lines += [f"  why {artifact.format}: {artifact.reason}"] if artifact.reason else []
         lines += [f"  {note}" for note in artifact.notes]
-        load = "tf.loadLayersModel" if artifact.format == "layers" else "tf.loadGraphModel"
-        lines += [f"  load it with {load}('{artifact.model_file}')"]
+        lines += [f"  load it with {_LOADED_BY[artifact.format]}('{artifact.model_file}')"]
         if artifact.quantization != "none":
-            lines += [f"  weights quantized to {artifact.quantization}"]
+            lines += [f"  {'' if artifact.quantization == 'int8' else 'weights '}quantized to {artifact.quantization}"]
         lines += [f"  {line}" for line in _verification(converted)]
         print("\n".join(lines))
 

@@ -267,6 +267,8 @@ def _drift_advice(case: Case, c: Comparison) -> str:
     if c.precision_bits == 16:
         return "A float16 has about three decimal digits. If these are enough, allow the error with --atol or --rtol."
     if (part := case.evidence.faulty_parts.get(c.tensor)) and part is not FaultyPart.FILE:
+        if case.artifact and case.artifact.quantization == "int8":
+            return "Correct kernels for int8 differ by a quantization step. If the error is one, allow it with --atol."
         whose = "XNNPACK" if part is FaultyPart.XNNPACK else "LiteRT.js"
         return f"A kernel of {whose} is suspect: try a different accelerator, or a different version of LiteRT.js."
     if others and not any(o.drifted for o in others):

@@ -8,12 +8,15 @@ from math import prod
 from ..artifact.tflite import Port, Tensor, TfliteModel
 from ..artifact.tflite.interpreter import TfliteInterpreter
 from ..errors import ConversionError
-from ..types import Array, InputHint, ModelInfo, Signature, Tensors, TensorSpec
+from ..types import Array, InputHint, ModelInfo, Signature, Tensors, TensorSpec, Values
 from .graph import FrozenGraph
 from .graph_facts import Activations
 from .kind import ModelSource
 from .loaded import Model
 from .own_predict import OwnPredict
+
+#: Operations between an input and a GATHER, as converters write an Embedding: a negative index counts from the end.
+_KEEPING = frozenset({"ADD", "CAST", "LESS", "RESHAPE", "SELECT", "SELECT_V2"})
 
 
 class TfliteFile(Model):
@@ -63,8 +66,8 @@ class TfliteFile(Model):
 
     @property
     def input_hints(self) -> Mapping[str, InputHint]:
-        """Return no hints, because the graph of TensorFlow is not known."""
-        return {}
+        """Return the inputs that are indices of a table of the file."""
+        return _hints(self._interpreter.model)
 
     @property
     def activations(self) -> Activations:
@@ -83,6 +86,20 @@ class TfliteFile(Model):
     def predict(self, tensors: Tensors) -> dict[str, Array]:
         """Compute outputs by name from inputs by name."""
         return self._interpreter.run(tensors)
+
+
+def _hints(model: TfliteModel) -> dict[str, InputHint]:
+    """Follow each input through operations that keep indices, to a GATHER from a weight."""
+    tensors, found = model.tensors(), {}
+    for port in model.inputs:
+        held = {port.tensor}
+        for operation in model.operations():
+            if operation.op in _KEEPING and held.intersection(operation.inputs):
+                held.update(operation.outputs)
+            elif operation.op == "GATHER" and operation.inputs[1] in held and tensors[operation.inputs[0]].is_constant:
+                rows = tensors[operation.inputs[0]].shape[0] or 0
+                found[port.name] = InputHint((Values("ids", "rows of a table", high=float(rows)),))
+    return found
 
 
 def load_tflite(source: ModelSource) -> TfliteFile:

@@ -173,8 +173,11 @@ def _beside_a_tflite(
 def fitting(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """Return the values without defaults that contradict `given`."""
     kept = dict(values)
-    if (kept.get("format") == "tflite" or kept.get("tflite_model")) and "runtimes" not in given:
-        kept["runtimes"] = LITERT_RUNTIMES
+    if "runtimes" not in given:
+        of_litert = [runtime.is_litert for runtime in kept.get("runtimes", DEFAULT_RUNTIMES)]
+        only = kept.get("format") == "tflite" and not all(of_litert)
+        if only or (kept.get("tflite_model") and not any(of_litert)):
+            kept["runtimes"] = LITERT_RUNTIMES
     if kept.get("converter", "pycheck") != "pycheck" and "keep_float" not in given:
         kept.pop("keep_float", None)
     for name, other in (("browser_path", "connect"), ("connect", "browser_path")):

@@ -78,8 +78,8 @@ class Converted:
 
 
 def few_samples(options: Options, given: Collection[str]) -> Options:
-    """Return the options of a verification: only a few samples, unless their number is given."""
-    return options if "samples" in given else replace(options, samples=VERIFYING_SAMPLES)
+    """Return the options of a verification: few samples, unless their number is given, or they calibrate int8."""
+    return options if "samples" in given or options.quantize == "int8" else replace(options, samples=VERIFYING_SAMPLES)
 
 
 async def convert(

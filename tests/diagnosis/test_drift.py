@@ -62,7 +62,7 @@ def test_a_file_that_is_wrong_in_python_too_is_the_fault_of_the_conversion(find:
 
 
 @pytest.mark.parametrize(("part", "suspect"), [(FaultyPart.BROWSER, "LiteRT.js"), (FaultyPart.XNNPACK, "XNNPACK")])
-@pytest.mark.parametrize("quantization", ["none", "int8"])
+@pytest.mark.parametrize("quantization", ["none", "float16"])
 def test_a_file_that_is_right_in_python_makes_a_kernel_the_suspect(
     find: Find, part: FaultyPart, suspect: str, quantization: str
 ) -> None:
@@ -72,6 +72,8 @@ def test_a_file_that_is_right_in_python_makes_a_kernel_the_suspect(
     assert set(findings) == {"drift"}
     assert "the file is right" in findings["drift"][0].summary
     assert f"A kernel of {suspect} is suspect" in findings["drift"][0].advice
+    (of_int8,) = find(REFERENCE, both, evidence=evidence, artifact=artifact("int8"))["drift"]
+    assert "quantization step" in of_int8.advice
 
 
 def test_one_drifting_backend_among_right_ones_is_the_suspect(find: Find) -> None:

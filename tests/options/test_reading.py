@@ -176,6 +176,18 @@ def test_what_has_no_effect_together_is_refused(
     assert named in str(caught.value)
 
 
+def test_a_file_for_litert_brings_its_runtimes_if_there_are_none(tmp_path: Path) -> None:
+    assert [str(runtime) for runtime in _build(tmp_path, tflite_model="m.tflite").runtimes] == [
+        "chromium:litert-wasm",
+        "chromium:litert-webgpu",
+    ]
+    (tmp_path / "pycheck.toml").write_text('runtimes = ["chromium:webgl", "firefox:litert-wasm"]')
+    assert [str(runtime) for runtime in _build(tmp_path, tflite_model="m.tflite").runtimes] == [
+        "chromium:webgl",
+        "firefox:litert-wasm",
+    ]
+
+
 def test_a_format_of_litert_brings_its_runtimes(tmp_path: Path) -> None:
     assert {runtime.kind for runtime in _build(tmp_path, format="tflite").runtimes} == set(LITERT_KINDS)
     assert not any(runtime.is_litert for runtime in _build(tmp_path).runtimes)
