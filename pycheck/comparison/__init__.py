@@ -2,13 +2,14 @@
 
 `measure` reduces one batch of one output to `Statistics`, `merge` joins those of two batches, and `summarize` turns
 them into the `Comparison` of the report. `screen` is a fast `measure` of finite values, for the many tensors that are
-right.
+right. `changed` compares two results of one runtime.
 """
 
 from __future__ import annotations
 
 from .measure import measure
 from .pairing import better_pairings
+from .repeated import Changed, changed
 from .screen import screen
 from .spread import Spread
 from .statistics import Statistics, merge

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..types import (
+    AnswerLimits,
     ArtifactInfo,
     Comparison,
     Evidence,
@@ -18,7 +19,7 @@ from ..types import (
     SampleSpread,
     Severity,
 )
-from . import causes, drift, faults, ids, nonfinite, pairings, reference, runtimes, top1
+from . import causes, drift, faults, ids, nonfinite, pairings, reference, repeats, runtimes, top1
 from . import power as seeing
 from .case import Case, Rule
 from .linking import linked
@@ -28,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     *faults.RULES,
     *reference.RULES,
     *runtimes.RULES,
+    *repeats.RULES,
     *pairings.RULES,
     *nonfinite.RULES,
     *drift.RULES,
@@ -53,13 +55,14 @@ def diagnose(
     evidence: Evidence | None = None,
     power: Power | None = None,
     spreads: Iterable[SampleSpread] = (),
+    answer_limits: Iterable[AnswerLimits] = (),
 ) -> tuple[Finding, ...]:
     """Return the findings of a run, the most severe first.
 
     `comparisons` have been through `gate.assess`, the noise floor's own rows among them.
     `nonfinite_inputs` are the inputs that hold NaN or Inf; `input_elements` is the number of
     elements of each input in one batch; `evidence` is all further knowledge of the run. `power` has been through
-    `gate.judge_power`; `spreads` are of the outputs in Python.
+    `gate.judge_power`; `spreads` are of the outputs in Python; `answer_limits` are of the answers that changed.
     """
     case = Case(
         comparisons=tuple(comparisons),
@@ -73,6 +76,7 @@ def diagnose(
         evidence=evidence or Evidence(),
         power=power,
         spreads=tuple(spreads),
+        answer_limits={(limits.runtime, limits.tensor): limits for limits in answer_limits},
     )
     return by_severity(linked(finding for rule in RULES for finding in rule(case)))
 

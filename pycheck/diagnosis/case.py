@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..types import (
+    AnswerLimits,
     ArtifactInfo,
     Comparison,
     Evidence,
@@ -53,6 +54,7 @@ class Case:
     evidence: Evidence = field(default_factory=Evidence)
     power: Power | None = None
     spreads: tuple[SampleSpread, ...] = ()
+    answer_limits: Mapping[tuple[RuntimeId, str], AnswerLimits] = field(default_factory=dict)
 
     @property
     def is_traced_wrongly(self) -> bool:

@@ -29,6 +29,7 @@ class Code:
 _ERROR, _WARNING, _INFO = "error", "warning", "info"
 _OF_NAN = "error; warning under --nan warn"
 _OF_SOURCE = "error if an output of that runtime fails, otherwise warning"
+_OF_REPEAT = "error if the verdict depends on the run, otherwise warning"
 _OF_CAUSE = "warning if an output fails or is not finite, otherwise info"
 
 CODES: Mapping[str, Code] = {
@@ -98,9 +99,9 @@ CODES: Mapping[str, Code] = {
     "activation-saturated": Code("an activation is saturated", _OF_CAUSE, trace=True),
     "nondeterministic": Code(
         "random numbers, or differences between two runs on one runtime",
-        f"{_WARNING}; for an operation {_OF_SOURCE}",
-        trace=True,
+        f"{_OF_REPEAT}; for an operation {_OF_SOURCE}",
     ),
+    "stale-state": Code("a result depends on earlier predictions of the same page", _OF_REPEAT),
     # Checks and the baseline.
     "budget-exceeded": Code("a budget of the configuration is exceeded", _ERROR, check=True),
     "baseline-worse": Code("an output is worse than in the baseline", _ERROR, check=True),

@@ -36,9 +36,13 @@ _OF_OUTPUTS: Mapping[str, frozenset[str]] = {
     "epsilon-mismatch": _ANY,
     "ids-out-of-table": _SYMPTOMS | {"conversion-drift"},
     "input-nonfinite": frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "native-overflow"}),
+    "nondeterministic": _SYMPTOMS,
+    "stale-state": _SYMPTOMS,
     "native-overflow": frozenset({"nan-introduced", "nan-masked", "nonfinite-changed", "accumulated-drift"}),
     "drift": frozenset({"top1-flip"}),
 }
+#: Codes of an answer that changed; such a finding is a cause only if the change decides the verdict.
+_OF_REPEATS = ("nondeterministic", "stale-state")
 #: Symptoms of a point whose epsilon underflows in float16.
 _OF_LOST_EPSILON = frozenset(
     {"division-by-zero", "f16-overflow", "f16-underflow", "nan-introduced", "nonfinite-changed"}
@@ -98,6 +102,8 @@ def explains_output(cause: Finding, symptom: Finding) -> bool:
         same = symptom.tensor in cause.evidence.get("nonfinite", cause.evidence.get("outputs", ()))
     if symptom.code == "noise-floor-high":
         return same and bool(cause.evidence["undefined"])
+    if cause.code in _OF_REPEATS and not (_is_of_repeat(cause) and cause.severity is Severity.ERROR):
+        return False
     if symptom.tensor in cause.evidence.get("agreed", ()):
         return False
     if cause.code == "native-overflow":
@@ -121,6 +127,11 @@ def _changed(finding: Finding) -> int:
 def is_of_point(finding: Finding) -> bool:
     """Tell whether a finding is about a point inside the artifact, not about an output."""
     return "op" in finding.evidence
+
+
+def _is_of_repeat(finding: Finding) -> bool:
+    """Tell whether a finding is about a comparison whose first batch gave a different answer again."""
+    return finding.code in _OF_REPEATS and "iteration" in finding.evidence
 
 
 def _covers(cause: Finding, symptom: Finding) -> bool:
@@ -200,8 +211,8 @@ def _weight(cause: Finding, symptom: Finding, reach: Reach) -> bool:
 def _random(cause: Finding, symptom: Finding, reach: Reach) -> bool:
     """Let a random model explain every symptom of its output."""
     is_model = any(r.engine == "artifact" for r in cause.runtimes) and "changed_count" in cause.evidence
-    shows = cause.code == "nondeterministic" and symptom.code in _ANY and not is_of_point(symptom)
-    return is_model and shows and symptom.tensor == cause.tensor
+    shows = (symptom.code in _ANY and not is_of_point(symptom)) or _is_of_repeat(symptom)
+    return is_model and cause.code == "nondeterministic" and shows and symptom.tensor == cause.tensor
 
 
 def _epsilon(cause: Finding, symptom: Finding, reach: Reach) -> bool:

@@ -60,7 +60,7 @@ def diagnose_trace(
         *accumulated(trace, comparisons, outputs),
         *(_origin(point, aside, known) for point in trace.points if point.origin),
         *_saturated(trace, aside),
-        *_nondeterministic(trace),
+        *_nondeterministic(trace, known),
     )
 
 
@@ -186,10 +186,13 @@ def _saturated(trace: Trace, severity: Severity) -> Iterator[Finding]:
         )
 
 
-def _nondeterministic(trace: Trace) -> Iterator[Finding]:
-    """Find nondeterministic: two runs on the same inputs differ."""
+def _nondeterministic(trace: Trace, known: Collection[Finding]) -> Iterator[Finding]:
+    """Find nondeterministic: two runs on the same inputs differ, which the comparison did not report already."""
     by_model = {repeat.tensor for repeat in trace.repeats if repeat.runtime.engine == "artifact"}
+    reported = {(f.tensor, r) for f in known if f.code in ("nondeterministic", "stale-state") for r in f.runtimes}
     for repeat in trace.repeats:
+        if (repeat.tensor, repeat.runtime) in reported:
+            continue
         first, second = repeat.element.reference, repeat.element.candidate
         yield finding(
             "nondeterministic",

@@ -20,4 +20,5 @@ from .limits import (
 )
 from .migrations import decide_migration, decide_pair, judge_variant, migration_exit_code, smallest_that_passes
 from .power import judge_power
+from .repeats import judge_answers
 from .verdicts import assess, assess_gradient, check_exit_code, decide, decide_check, decide_training, exit_code, judged

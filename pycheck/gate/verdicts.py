@@ -40,9 +40,7 @@ def judged(comparison: Comparison, tolerance: Tolerance, nan: NanPolicy = NanPol
     if comparison.shape_mismatch:
         return replace(comparison, passed=False)
     found = uses(comparison, tolerance)
-    outside = tolerance.mode == "explicit" and bool(comparison.outside_count)
-    drifted = outside or any(use.error > use.limit for use in found)
-    diverged = nan is NanPolicy.FAIL and comparison.nonfinite.changed > 0
+    drifted, diverged = exceeds(comparison, tolerance, nan)
     return replace(
         comparison,
         tolerance=tolerance,
@@ -50,6 +48,13 @@ def judged(comparison: Comparison, tolerance: Tolerance, nan: NanPolicy = NanPol
         passed=not (drifted or diverged),
         limit_use=max(found, key=lambda use: use.share, default=None),
     )
+
+
+def exceeds(comparison: Comparison, tolerance: Tolerance, nan: NanPolicy) -> tuple[bool, bool]:
+    """Tell whether a comparison of equal shapes drifts, and whether its NaN and infinities differ and count."""
+    outside = tolerance.mode == "explicit" and bool(comparison.outside_count)
+    drifted = outside or any(use.error > use.limit for use in uses(comparison, tolerance))
+    return drifted, nan is NanPolicy.FAIL and comparison.nonfinite.changed > 0
 
 
 def decide(

@@ -71,7 +71,9 @@ class Fault:
     """The faults of a fake runtime; by default there are none.
 
     `change` alters the value of `step`, or of every step. `error` is raised, or with `hangs` the call never returns,
-    `at` the start, a prediction, or a run between steps. `seconds_per_sample` is the reported time of a sample.
+    `at` the start, a prediction, or a run between steps; in predictions only from number `since` of a page on.
+    `kept` adds this share of the mean of the prediction before to the outputs. `seconds_per_sample` is the reported
+    time of a sample.
     """
 
     change: Callable[[Array], Array] | None = None
@@ -80,6 +82,8 @@ class Fault:
     hangs: bool = False
     at: Literal["start", "predict", "run"] = "predict"
     seconds_per_sample: float = 1e-3
+    since: int = 1
+    kept: float = 0.0
 
     async def meet(self, step: Literal["start", "predict", "run"]) -> None:
         """Fail or hang if this is the step for it."""
@@ -230,6 +234,7 @@ class FakePage(BrowserRuntime):
         self._fault = fault
         self._dtype = np.float16 if id.kind == "webgl-f16" else np.float32
         self._held: dict[str, Array] = {}
+        self._means: dict[str, float] = {}
         self._model_of = host.model_of
 
     async def start(self) -> None:
@@ -250,12 +255,17 @@ class FakePage(BrowserRuntime):
         if self._artifact is not None:
             self._model = self._model_of(await asyncio.shield(asyncio.ensure_future(self._artifact)))
 
-    async def predict(self, inputs: Tensors, *, samples: int = 1) -> Tensors:
+    async def predict(self, inputs: Tensors, *, samples: int = 1, timed: bool = True) -> Tensors:
         """Compute the outputs in the precision of this kind."""
+        self._predictions += 1
+        fault = self._fault if self._predictions >= self._fault.since else SOUND
         async with self._step("predict", "predicting"):
             wire = dict(self._convert(spec.name, spec.name, inputs) for spec in self._model.signature.inputs)
-            await self._fault.meet("predict")
-            outputs = self._model.predict(wire, self._dtype, self._fault)
+            await fault.meet("predict")
+            outputs = self._model.predict(wire, self._dtype, fault)
+        if self._fault.kept:
+            before, self._means = self._means, {name: float(value.mean()) for name, value in outputs.items()}
+            outputs = {name: value + self._fault.kept * before.get(name, 0.0) for name, value in outputs.items()}
         self.timings_s.setdefault("first_predict", 0.0)
         self.timings_s["per_sample"] = self._fault.seconds_per_sample
         return {name: _rounded(value, np.float32) for name, value in outputs.items()}

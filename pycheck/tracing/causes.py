@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ..artifact import Point
+from ..comparison import changed
 from ..tensors import parts
 from ..types import Array, Origin, Repeat, RuntimeId, Saturation, WorstElement
 from .measuring import in_samples, operands_of, pairs_elements
@@ -112,20 +113,6 @@ def repeats(
         if name not in first or name not in again:
             continue
         one, two = parts(first[name]), parts(again[name])
-        if one.shape != two.shape or not (changed := _differs(one, two)).any():
-            continue
-        with np.errstate(invalid="ignore", over="ignore"):
-            distance = np.abs(two.astype(np.float64) - one.astype(np.float64))
-        distance = np.where(changed, np.nan_to_num(distance, nan=np.inf, posinf=np.inf), -1.0)
-        place = tuple(int(i) for i in np.unravel_index(np.argmax(distance), distance.shape))
-        values = float(one[place]), float(two[place])
-        element = WorstElement(place[0] if place else 0, place[1:], *values, "error")
-        yield Repeat(runtime, tensor, int(changed.sum()), one.size, in_samples(element, samples, one.shape))
-
-
-def _differs(one: Array, two: Array) -> Array:
-    """Tell for each element whether the two arrays differ; 0 and -0 differ, two NaN are equal."""
-    if one.dtype.kind != "f":
-        return np.asarray(one != two)
-    alike = (one == two) & (np.signbit(one) == np.signbit(two))
-    return np.asarray(~(alike | (np.isnan(one) & np.isnan(two))))
+        if one.shape == two.shape and (found := changed(one, two)):
+            element = in_samples(found.element, samples, one.shape)
+            yield Repeat(runtime, tensor, found.count, found.element_count, element)

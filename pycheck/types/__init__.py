@@ -14,8 +14,10 @@ from .comparisons import (
     WorstElement,
 )
 from .evidence import (
+    AnswerLimits,
     ArtifactDifferences,
     ArtifactFault,
+    ChangedAnswer,
     Column,
     Epsilon,
     Evidence,

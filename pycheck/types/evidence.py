@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
+from .comparisons import WorstElement
+from .names import NATIVE_FLOAT32, RuntimeId
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -224,6 +227,51 @@ class FaultyPart(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedAnswer:
+    """An output of the first batch that changed, in any bit, when a runtime predicted that batch again.
+
+    `element` is the one that changed most: its reference is the first value, its candidate the later one; None if the
+    two shapes differ, which `shapes` then has. `iteration` is the number of the later prediction in the page, from 1.
+    `after` says what the page predicted in between: "itself" (nothing), "batches" (all others) or "shape" (one sample
+    alone). `is_repeatable` says that two more predictions, directly afterwards, agree with each other.
+    """
+
+    tensor: str
+    changed_count: int
+    element_count: int
+    element: WorstElement | None
+    shapes: str = ""
+    runtime: RuntimeId = NATIVE_FLOAT32
+    iteration: int = 0
+    after: str = "itself"
+    is_repeatable: bool = True
+
+    @property
+    def max_change(self) -> float | None:
+        """Return the largest change; NaN if it is a change to or from a NaN, None if the shapes differ."""
+        return None if self.element is None else abs(self.element.candidate - self.element.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """Whether the answers of a runtime to the first batch are within the limits of an output.
+
+    `first` is about the first answer, `again` about all later ones, `change` about the differences between them.
+    """
+
+    runtime: RuntimeId
+    tensor: str
+    first: bool
+    again: bool
+    change: bool
+
+    @property
+    def is_decisive(self) -> bool:
+        """Tell whether the change decides the verdict, or is itself larger than a limit."""
+        return self.first != self.again or not (self.first or self.change)
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All knowledge about a run besides its outputs.
 
@@ -249,6 +297,7 @@ class Evidence:
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     casts_inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     faulty_parts: Mapping[str, FaultyPart] = field(default_factory=dict)
+    changed_answers: tuple[ChangedAnswer, ...] = ()
 
     def without_artifact(self) -> Evidence:
         """Return what is known of the model and of the run, without that of its TF.js artifact."""

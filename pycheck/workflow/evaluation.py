@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from ..comparison import Spread, Statistics, better_pairings, measure, merge, summarize
 from ..diagnosis import by_severity, diagnose
-from ..gate import ToleranceOptions, assess, decide, judge_power, precision_bits
+from ..gate import ToleranceOptions, assess, decide, judge_answers, judge_power, precision_bits
 from ..inputs import ids, nonfinite
 from ..inputs.scale import ScaleSketch
 from ..options.values import Options
 from ..types import (
     NATIVE_FLOAT32,
+    AnswerLimits,
     Array,
     Batch,
     Comparison,
@@ -66,6 +68,7 @@ class Measurements:
         self.pairing_hints: list[PairingHint] = []
         self._digests: dict[tuple[RuntimeId, str], hashlib._Hash] = {}
         self._spreads: dict[str, Spread] = {}
+        self._answers: dict[tuple[RuntimeId, str], list[Statistics]] = {}
 
     def add_inputs(self, batch: Batch) -> None:
         """Measure a batch of inputs: non-finite values, scales, and the size of the largest batch."""
@@ -123,27 +126,47 @@ class Measurements:
         self, runtime: RuntimeId, outputs: Tensors, size: Tensors, classes: Tensors, start: int, count: int
     ) -> None:
         """Measure one batch of a candidate: `count` samples from `start`."""
-        bits = precision_bits(runtime, self._environment_of(runtime))
         if start == 0 and len(outputs) > 1:
             self.pairing_hints += better_pairings(runtime, outputs, size)
         into = self.statistics.setdefault(runtime, {})
         self._digest(runtime, outputs)
         for name, reference in size.items():
-            limits = self._tolerance.of(name, runtime)
-            if reference.shape != classes[name].shape:  # the shape depends on values, which differ in float64
-                reference = classes[name]
-            measured = measure(
-                outputs[name],
-                reference,
-                classes[name],
-                start=start,
-                rtol=limits.rtol,
-                atol=limits.atol,
-                precision_bits=bits,
-                has_sample_axis=self._has_rows(name, classes[name], count),
-                name=name,
-            )
+            measured = self._measure(runtime, name, outputs[name], reference, classes[name], start, count)
             _merge_into(into, name, measured)
+
+    def add_answer(
+        self, runtime: RuntimeId, first: Tensors, again: Tensors, size: Tensors, classes: Tensors, count: int
+    ) -> None:
+        """Measure a later answer to the first batch, of `count` samples, and its change from the first answer."""
+        for name, reference in size.items():
+            answers = self._answers.setdefault((runtime, name), [])
+            if not answers:
+                answers.append(self._measure(runtime, name, first[name], reference, classes[name], 0, count))
+            answers.append(self._measure(runtime, name, again[name], reference, classes[name], 0, count))
+            answers.append(self._measure(runtime, name, again[name], first[name], first[name], 0, count))
+
+    def answers(self, runtime: RuntimeId, tensor: str) -> tuple[Statistics, list[Statistics], list[Statistics]]:
+        """Return the measurements of the first answer, of the later answers, and of their changes."""
+        first, *later = self._answers[runtime, tensor]
+        return first, later[::2], later[1::2]
+
+    def _measure(
+        self, runtime: RuntimeId, name: str, output: Array, reference: Array, classes: Array, start: int, count: int
+    ) -> Statistics:
+        limits = self._tolerance.of(name, runtime)
+        if reference.shape != classes.shape:  # the shape depends on values, which differ in float64
+            reference = classes
+        return measure(
+            output,
+            reference,
+            classes,
+            start=start,
+            rtol=limits.rtol,
+            atol=limits.atol,
+            precision_bits=precision_bits(runtime, self._environment_of(runtime)),
+            has_sample_axis=self._has_rows(name, classes, count),
+            name=name,
+        )
 
     def _has_rows(self, name: str, reference: Array, count: int) -> bool:
         """Tell whether an output has one row for each sample, as its signature says."""
@@ -198,6 +221,7 @@ def _findings(
 ) -> tuple[Finding, ...]:
     """Diagnose the runtimes of each artifact as a case of its own: an error that all of them show is the artifact's."""
     found: list[Finding] = []
+    answer_limits = _answer_limits(saved, measurements, comparisons, options)
     for litert in sorted({runtime.is_litert for runtime in saved.candidates}):
         own = {runtime for runtime in saved.candidates if runtime.is_litert is litert}
         others = set(saved.candidates) - own
@@ -214,6 +238,7 @@ def _findings(
             evidence=saved.evidence.without_artifact() if litert else replace(saved.evidence, faulty_parts={}),
             power=None if litert and others else power,
             spreads=measurements.spreads,
+            answer_limits=answer_limits,
         )
         found += [finding for finding in findings if finding not in found]
     return by_severity(found)
@@ -248,6 +273,31 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
         for spec in outputs
         if spec.name in statistics
     )
+
+
+def _answer_limits(
+    saved: SavedRun, measurements: Measurements, comparisons: tuple[Comparison, ...], options: Options
+) -> list[AnswerLimits]:
+    """Judge the answers that changed by the limits of the whole run."""
+    single, _ = saved.model.references
+    runs = {(c.candidate, c.tensor): c for c in comparisons}
+    found: list[AnswerLimits] = []
+    for answer in saved.evidence.changed_answers:
+        summary = partial(
+            summarize, tensor=answer.tensor, reference=measurements.size_runtime, candidate=answer.runtime,
+            class_reference=single,
+        )  # fmt: skip
+        first, again, changes = measurements.answers(answer.runtime, answer.tensor)
+        judged = judge_answers(
+            runs[answer.runtime, answer.tensor],
+            summary(first),
+            [*map(summary, again)],
+            [*map(summary, changes)],
+            options=options.tolerance,
+            nan=options.nan,
+        )
+        found.append(judged)
+    return found
 
 
 def _merge_into(into: dict[str, Statistics], name: str, measured: Statistics) -> None:

@@ -25,6 +25,7 @@ from .browsers import Hosts
 from .evaluation import Measurements, conclude
 from .further import bundled, traced, with_remedies
 from .lazy_model import Source
+from .repeating import ANSWERS
 from .run import Compared, Observer, Run, Setting, Shared, silent
 from .store import PendingRun, open_run, read_outputs, starts
 
@@ -218,6 +219,13 @@ def rejudge(folder: Path, options: Options) -> Report:
             if candidate in whole or store.has(candidate, index):  # a runtime that failed has its earlier batches
                 outputs = read_outputs(saved, store, candidate, index)
                 measurements.add(candidate, outputs, size, classes, start, count)
+    for candidate in dict.fromkeys(answer.runtime for answer in saved.evidence.changed_answers):
+        first = read_outputs(saved, store, candidate, 0)
+        classes = read_outputs(saved, store, class_runtime, 0)
+        size = classes if size_runtime == class_runtime else read_outputs(saved, store, size_runtime, 0)
+        for number in range(ANSWERS):
+            again = read_outputs(saved, store, candidate, len(saved.batch_sizes) + number)
+            measurements.add_answer(candidate, first, again, size, classes, saved.batch_sizes[0])
     return conclude(saved, measurements, options)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from ..system.cache import Cache
 from ..system.together import together
 from ..types import (
     ArtifactInfo,
+    Batch,
+    ChangedAnswer,
     Environment,
     Evidence,
     ModelInfo,
@@ -29,6 +33,7 @@ from ..types import (
     RuntimeId,
     RuntimeRecord,
     RuntimeStatus,
+    Tensors,
 )
 from .browsers import Hosts
 from .establishing import established
@@ -37,6 +42,7 @@ from .lazy_model import Source
 from .lengthening import fitting_lengths
 from .python_artifact import PythonArtifact
 from .references import References
+from .repeating import Predicted, changed_answers
 from .store import PendingRun, SavedRun
 
 #: The most bytes of values within the model in native:float64 for one batch, if no batch size is given. About four
@@ -126,6 +132,7 @@ class Run:
         self._is_timed = is_timed
         self._records: dict[RuntimeId, RuntimeRecord] = {}
         self._environments: dict[RuntimeId, Environment] = {}
+        self._changed: dict[RuntimeId, tuple[ChangedAnswer, ...]] = {}
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
         self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor)
@@ -195,6 +202,7 @@ class Run:
             ids=measurements.ids,
             reference=self._references.check,
             casts=self._references.casts,
+            changed_answers=tuple(chain.from_iterable(self._changed.get(r, ()) for r in options.runtimes)),
         )
         saved = self._saved(info, evidence)
         report = conclude(saved, measurements, options)
@@ -378,14 +386,36 @@ class Run:
 
     async def _predict_all(self, runtime: BrowserRuntime) -> None:
         self._environments[runtime.id] = runtime.environment
-        done = 0
+        first: tuple[Batch, Tensors] | None = None
+        sizes: list[int] = []
         for batch in self._inputs.batches(self._batch_size):
             outputs = await runtime.predict(batch.tensors, samples=batch.size)
+            first = first or (batch, outputs)
+            sizes.append(batch.size)
             reference = await self._references.batch(batch.index)
             await asyncio.to_thread(
                 self._measured.add, runtime.id, outputs, reference.size, reference.classes, batch.start, batch.size
             )
             if self._keep:
                 await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
-            done += batch.size
-            self._observe(str(runtime.id), "running", done, self._inputs.sample_count)
+            self._observe(str(runtime.id), "running", sum(sizes), self._inputs.sample_count)
+        assert first is not None
+        self._observe(str(runtime.id), "repeating", sum(sizes), self._inputs.sample_count)
+        predicted = Predicted(*first, predictions=len(sizes), is_resized=len(set(sizes)) > 1)
+        receive = partial(self._receive_again, runtime.id, predicted)
+        self._changed[runtime.id] = await changed_answers(runtime, self._measured.signature, predicted, receive)
+
+    async def _receive_again(self, runtime: RuntimeId, first: Predicted, number: int, answer: Tensors) -> None:
+        """Measure and keep a later answer to the first batch."""
+        reference = await self._references.batch(first.batch.index)
+        await asyncio.to_thread(
+            self._measured.add_answer,
+            runtime,
+            first.outputs,
+            answer,
+            reference.size,
+            reference.classes,
+            first.batch.size,
+        )
+        if self._keep:
+            await asyncio.to_thread(self._keep.write, runtime, first.predictions + number, answer)

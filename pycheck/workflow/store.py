@@ -2,6 +2,8 @@
 
 DIR/run.json                             model, artifact, inputs, runtimes, batch sizes
 DIR/outputs/chromium-webgl/000000.safetensors
+
+If a runtime gave a different answer to the first batch again, its later answers have the numbers after the last batch.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pycheck.types import (
     ArtifactDifferences,
     ArtifactFault,
     ArtifactInfo,
+    ChangedAnswer,
     Column,
     Environment,
     Epsilon,
@@ -104,6 +105,13 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "epsilon-mismatch": lambda: seen(Evidence(epsilons=(Epsilon("norm", 1e-3, 1e-5),))),
     "activation-saturated": lambda: traced(
         Trace(1, 1, 1, (TracePoint("p", "Relu", None, (), saturation=Saturation("relu", (0.0,), (1.0,))),), ())
+    ),
+    "stale-state": lambda: diagnose(
+        (),
+        runtimes=(RuntimeRecord(CPU, RuntimeStatus.OK, None, {}),),
+        evidence=Evidence(
+            changed_answers=(ChangedAnswer("y", 3, 3, WorstElement(0, (0,), 1.0, 2.0, "error"), "", CPU, 2),)
+        ),
     ),
     "nondeterministic": lambda: traced(
         Trace(1, 1, 1, (), (), repeats=(Repeat(CPU, "y", 1, 2, WorstElement(0, (0,), 1.0, 2.0, "error")),))

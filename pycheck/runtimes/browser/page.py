@@ -94,16 +94,17 @@ class BrowserRuntime(Runtime):
         if self._artifact is not None:
             await self._load(await self._wait_for_artifact(self._artifact))
 
-    async def predict(self, inputs: Tensors, *, samples: int = 1) -> Tensors:
+    async def predict(self, inputs: Tensors, *, samples: int = 1, timed: bool = True) -> Tensors:
         """Compute outputs for `samples` samples of inputs, by the model's names; complex outputs become parts.
 
-        float64 and int64 are converted to types of TF.js, which `environment.notes` then says.
+        float64 and int64 are converted to types of TF.js, which `environment.notes` then says. If it is not `timed`,
+        per_sample stays as it is.
         """
         info = self._info
         wire = dict(self._convert(name, artifact_name, inputs) for name, artifact_name in info.input_names.items())
         # In a graph, two outputs may be one node; layers outputs are paired by position.
         wanted = info.outputs if info.format == "layers" else tuple(dict.fromkeys(info.outputs))
-        outputs = await self._predict(wire, info.inputs, wanted, samples)
+        outputs = await self._predict(wire, info.inputs, wanted, samples if timed else None)
         return {name: tensors.parts(outputs[artifact_name]) for name, artifact_name in info.output_names.items()}
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
@@ -205,7 +206,7 @@ class BrowserRuntime(Runtime):
         return self._session.is_alive
 
     async def _predict(
-        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...], samples: int
+        self, wire: Mapping[str, Array], inputs: tuple[str, ...], wanted: tuple[str, ...], samples: int | None
     ) -> dict[str, Array]:
         first = "first_predict" not in self.timings_s
         started = time.perf_counter()
@@ -226,14 +227,14 @@ class BrowserRuntime(Runtime):
         if self._predictions % COLLECT_EVERY == 0:
             async with self._step("predict", "collecting garbage"):
                 await self._page.collect_garbage()
-        if not first:
+        if samples and not first:
             per_sample = max(0.0, took - predicted.download_s - predicted.upload_s) / samples
             self.timings_s["per_sample"] = min(per_sample, self.timings_s.get("per_sample", per_sample))
         self.environment = replace(self.environment, cpu_kernels=predicted.cpu_kernels)
         if first:
             self.timings_s["first_predict"] = took
             if predicted.method == "executeAsync":
-                self._note(
+                self.note(
                     "run with executeAsync, because the graph has control flow, lookup tables or shapes that depend on "
                     "values"
                 )
@@ -310,10 +311,11 @@ class BrowserRuntime(Runtime):
             raise InputsFileError(f"The input {name!r} is missing. Given are: {', '.join(inputs) or 'none'}.")
         array, note = tensors.to_tfjs(name, inputs[name])
         if note:
-            self._note(note)
+            self.note(note)
         return artifact_name, array
 
-    def _note(self, note: str) -> None:
+    def note(self, note: str) -> None:
+        """Add a note about this run to `environment`, once."""
         if note not in self.environment.notes:
             self.environment = replace(self.environment, notes=(*self.environment.notes, note))
 
