@@ -101,13 +101,13 @@ SOUND = Fault()
 
 
 def drifting(by: float, *, sample: int = 0, step: str | None = None) -> Fault:
-    """Make a fault that adds `by` to one sample of a step, or of every step."""
-    return Fault(lambda value: _with_sample(value, sample, value[sample] + by), step)
+    """Make a fault that adds `by` to one sample of a step, or of every step; smaller batches are right."""
+    return Fault(lambda value: _with_sample(value, sample, lambda row: row + by), step)
 
 
 def giving(number: float, *, sample: int = 0, step: str | None = None) -> Fault:
     """Make a fault that sets one sample of a step, or of every step, to this number, such as NaN."""
-    return Fault(lambda value: _with_sample(value, sample, np.full_like(value[sample], number)), step)
+    return Fault(lambda value: _with_sample(value, sample, lambda row: np.full_like(row, number)), step)
 
 
 class FakeReference(Runtime):
@@ -307,7 +307,7 @@ def _rounded(value: Array, dtype: type[np.floating[Any]]) -> Array:
     return value.astype(dtype) if value.dtype.kind == "f" else value
 
 
-def _with_sample(value: Array, sample: int, row: Array) -> Array:
+def _with_sample(value: Array, sample: int, change: Callable[[Array], Array]) -> Array:
     copy = value.copy()
-    copy[sample] = row
+    copy[sample : sample + 1] = change(copy[sample : sample + 1])
     return copy

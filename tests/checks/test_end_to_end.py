@@ -134,8 +134,9 @@ def test_compare_reads_the_common_settings_of_a_configuration_and_leaves_the_res
         (drifting(0.5), 1, "drift"),
         (giving(np.nan), 1, "nan-introduced"),
         (Fault(hangs=True), 3, "runtime-timed-out"),
+        (Fault(lambda value: value + np.float32(0.5), since=2), 1, "stale-state"),
     ],
-    ids=["drift", "nan", "hangs"],
+    ids=["drift", "nan", "hangs", "right once"],
 )
 def test_what_one_runtime_gets_wrong_is_the_exit_code_and_in_every_report(
     fault: Fault, code: int, finding: str, work: Path, fakes: Fakes, command: Cli
@@ -157,6 +158,18 @@ def test_a_known_divergence_is_excused_with_its_reason_until_it_expires(work: Pa
     assert (code, "a driver bug" in out) == (0, True)
     _on('"chromium:cpu", "chromium:webgl"', known.format("2020-01-01"))
     assert command("check").code == 1
+
+
+def test_a_known_change_of_the_answer_is_excused(work: Path, fakes: Fakes, command: Cli) -> None:
+    fakes.break_("chromium:webgl", Fault(lambda value: value + np.float32(0.5), since=2))
+    _on('"chromium:webgl"')
+    assert command("check").code == 1
+    _on(
+        '"chromium:webgl"',
+        '[[known]]\ncode = "stale-state"\noutput = "y"\nreason = "a driver bug"\nexpires = 2999-01-01\n',
+    )
+    code, out, _ = command("check")
+    assert (code, "a driver bug" in out) == (0, True)
 
 
 def test_a_runtime_that_became_worse_fails_against_the_baseline(work: Path, fakes: Fakes, command: Cli) -> None:

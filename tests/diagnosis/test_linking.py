@@ -174,6 +174,17 @@ def test_a_model_that_gives_something_else_each_time_explains_what_its_output_sh
     assert causes_of(finding(code), random) == ("nondeterministic",)
     assert causes_of(finding(code, tensor="z"), random) == ()
     assert causes_of(finding(code), finding("nondeterministic", WEBGL, changed_count=3)) == ()
+    assert causes_of(finding("nondeterministic", iteration=2), random) == ("nondeterministic",)
+
+
+@pytest.mark.parametrize("code", ["nondeterministic", "stale-state"])
+def test_an_answer_that_changed_explains_its_output_if_it_decides_the_verdict(code: str) -> None:
+    changed = finding(code, iteration=2)
+    for symptom in ("drift", "top1-flip", "nan-introduced", "shape-mismatch"):
+        assert causes_of(finding(symptom), changed) == (code,)
+    assert causes_of(finding("drift", tensor="z"), changed) == ()
+    assert causes_of(finding("drift", RuntimeId("chromium", "wasm")), changed) == ()
+    assert causes_of(finding("drift"), replace(changed, severity=Severity.WARNING)) == ()
 
 
 @pytest.mark.parametrize("code", ["nan-introduced", "nan-masked", "nonfinite-changed", "shape-mismatch"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pycheck.runtimes.fake import drifting
+from pycheck.runtimes.fake import Fault, drifting
 
 from ..fakes import Fakes
 from .conftest import Suite
@@ -52,6 +52,13 @@ def test_a_test_runs_once_for_every_model_and_runtime(faked: Suite, asked: Asked
     result.assert_outcomes(passed=5, failed=1)
     result.stdout.re_match_lines([r".*\[chromium:webgl-drifting\.keras\] FAILED.*"])
     assert [call["runtimes"] for call in asked()].count(["firefox:wasm"]) == 2
+
+
+def test_an_answer_that_changes_later_fails_the_test(faked: Suite, fakes: Fakes) -> None:
+    fakes.break_("chromium:cpu", Fault(lambda value: value + 0.5, since=2))
+    result = faked(ONE, "--pycheck-runtimes=chromium:cpu")
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines([r"E +error stale-state: scores on chromium:cpu: .*"])
 
 
 def test_the_singular_that_people_type_first_is_the_same_option(faked: Suite, asked: Asked) -> None:

@@ -226,3 +226,10 @@ def test_a_trace_reports_it_once(fakes: Fakes) -> None:
     fakes.break_(WEBGL, CASES["chance"][0]())
     report = pycheck.trace(dense(), X, runtimes=[WEBGL])
     assert len([f for f in _changed(report) if str(f.runtimes[0]) == WEBGL]) == 1
+
+
+def test_a_converted_artifact_is_verified_in_this_way_too(fakes: Fakes, tmp_path: Path, command: Cli) -> None:
+    fakes.save(tmp_path / "m.keras")
+    fakes.break_("chromium:cpu", CASES["right once, one batch"][0]())
+    said = command("convert", tmp_path / "m.keras", tmp_path / "web")
+    assert said.code == 1 and "prediction 2" in said.out
