@@ -33,7 +33,7 @@ def _is_random(case: Case, tensor: str) -> bool:
 
 def _finding(case: Case, answer: ChangedAnswer, limits: AnswerLimits | None) -> Finding:
     element = answer.element
-    chance = not answer.is_repeatable
+    chance = answer.is_random
     return finding(
         "nondeterministic" if chance else "stale-state",
         Severity.ERROR if limits and limits.is_decisive else Severity.WARNING,
@@ -41,12 +41,13 @@ def _finding(case: Case, answer: ChangedAnswer, limits: AnswerLimits | None) -> 
         tensor=answer.tensor,
         summary=f"{answer.tensor} on {answer.runtime}: the first batch gives a different result in prediction "
         f"{answer.iteration}, {_AFTER[answer.after]}: {_how(case, answer)}. "
-        f"{_REPEATABLE[answer.is_repeatable]}{_judged(limits)}",
+        f"{_STATE[answer.is_restored, answer.is_repeatable]}{_judged(limits)}",
         advice=_of_chance(limits) if chance else _of_state(answer),
         evidence={
             "iteration": answer.iteration,
             "after": answer.after,
             "is_repeatable": answer.is_repeatable,
+            "is_restored": answer.is_restored,
             "changed_count": answer.changed_count,
             "element_count": answer.element_count,
             "max_change": answer.max_change,
@@ -58,10 +59,16 @@ def _finding(case: Case, answer: ChangedAnswer, limits: AnswerLimits | None) -> 
     )
 
 
-_REPEATABLE = {
-    True: "Two more predictions directly afterwards agree with each other, so the result depends on earlier "
+_RESTORED = (
+    "After the artifact is loaded again, the first result returns, so the result depends on earlier predictions."
+)
+#: By whether loading the artifact again restores the first result, and whether the later one repeats itself.
+_STATE = {
+    (True, True): _RESTORED,
+    (True, False): _RESTORED,
+    (False, True): "Two more predictions directly afterwards agree with each other, so the result depends on earlier "
     "predictions.",
-    False: "Two more predictions directly afterwards differ too, so the result varies from run to run.",
+    (False, False): "Two more predictions directly afterwards differ too, so the result varies from run to run.",
 }
 
 
@@ -100,10 +107,15 @@ def _of_chance(limits: AnswerLimits | None) -> str:
 
 
 def _of_state(answer: ChangedAnswer) -> str:
+    if answer.is_restored:
+        return (
+            "The loaded artifact keeps values between predictions, for example in an LSTM with stateful=True. Convert "
+            "the model without this state, or load the artifact again before each prediction."
+        )
     library = "LiteRT.js" if answer.runtime.is_litert else "TF.js"
     return (
         f"Run a different browser and a different backend: if they pass, {library} or the driver keeps values of "
-        "earlier predictions. Use the backend that passes, or load the model again before each prediction."
+        "earlier predictions. Use a backend that passes, or open the page again for each prediction."
     )
 
 

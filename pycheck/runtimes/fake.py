@@ -72,8 +72,8 @@ class Fault:
 
     `change` alters the value of `step`, or of every step. `error` is raised, or with `hangs` the call never returns,
     `at` the start, a prediction, or a run between steps; in predictions only from number `since` of a page on.
-    `kept` adds this share of the mean of the prediction before to the outputs. `seconds_per_sample` is the reported
-    time of a sample.
+    `kept` adds this share of the mean of all outputs since loading to the outputs. `seconds_per_sample` is the
+    reported time of a sample.
     """
 
     change: Callable[[Array], Array] | None = None
@@ -264,8 +264,10 @@ class FakePage(BrowserRuntime):
             await fault.meet("predict")
             outputs = self._model.predict(wire, self._dtype, fault)
         if self._fault.kept:
-            before, self._means = self._means, {name: float(value.mean()) for name, value in outputs.items()}
-            outputs = {name: value + self._fault.kept * before.get(name, 0.0) for name, value in outputs.items()}
+            for name, value in outputs.items():
+                before = self._means.get(name, 0.0)
+                self._means[name] = before + float(np.abs(value).mean())
+                outputs[name] = value + np.float32(self._fault.kept * before)
         self.timings_s.setdefault("first_predict", 0.0)
         self.timings_s["per_sample"] = self._fault.seconds_per_sample
         return {name: _rounded(value, np.float32) for name, value in outputs.items()}
@@ -291,6 +293,10 @@ class FakePage(BrowserRuntime):
     def _run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         values = self._model.run(feeds, fetches, self._dtype, self._fault)
         return {name: _rounded(value, np.float32) for name, value in values.items()}
+
+    async def reload(self) -> None:
+        """Drop the state of earlier predictions."""
+        self._means = {}
 
     @property
     def is_alive(self) -> bool:

@@ -233,7 +233,8 @@ class ChangedAnswer:
     `element` is the one that changed most: its reference is the first value, its candidate the later one; None if the
     two shapes differ, which `shapes` then has. `iteration` is the number of the later prediction in the page, from 1.
     `after` says what the page predicted in between: "itself" (nothing), "batches" (all others) or "shape" (one sample
-    alone). `is_repeatable` says that two more predictions, directly afterwards, agree with each other.
+    alone). `is_repeatable` says that two more predictions, directly afterwards, agree with each other; `is_restored`
+    that the first value returns after the artifact is loaded again.
     """
 
     tensor: str
@@ -245,6 +246,12 @@ class ChangedAnswer:
     iteration: int = 0
     after: str = "itself"
     is_repeatable: bool = True
+    is_restored: bool = False
+
+    @property
+    def is_random(self) -> bool:
+        """Tell whether earlier predictions do not explain the change."""
+        return not (self.is_repeatable or self.is_restored)
 
     @property
     def max_change(self) -> float | None:

@@ -12,7 +12,7 @@ from ..runtimes.browser.page import BrowserRuntime
 from ..types import Array, Batch, ChangedAnswer, Signature, Tensors, WorstElement
 
 #: How often an answer that changed is asked for: once after other predictions, twice directly after itself. Two
-#: predictions directly after the same batch start from the same state, so they differ only if chance has a part.
+#: predictions directly after the same batch start from the same state, unless the state grows.
 ANSWERS = 3
 
 
@@ -38,7 +38,8 @@ async def changed_answers(
     """Predict the first batch again, and return the outputs that are not the same in every bit.
 
     Without a change, that is one batch, and one sample and one batch more if the model takes any number of samples and
-    had only batches of one size. After a change, `receive` gets the answers, ANSWERS of them with their numbers from 0.
+    had only batches of one size. After a change, `receive` gets the answers, ANSWERS of them with their numbers from 0;
+    then the artifact is loaded again and predicts the batch once more.
     RuntimeFailedError names the repeat.
     """
     batch, iteration = first.batch, first.predictions + 1
@@ -62,9 +63,16 @@ async def changed_answers(
         if number > 1:
             varying = await asyncio.to_thread(_changes, signature, batch, before, answer)
         await receive(number, answer)
+    answer = await _after_reload(runtime, batch, iteration + ANSWERS)
+    restoring = await asyncio.to_thread(_changes, signature, batch, first.outputs, answer)
     return tuple(
         replace(
-            found[name], runtime=runtime.id, iteration=iterations[name], after=after, is_repeatable=name not in varying
+            found[name],
+            runtime=runtime.id,
+            iteration=iterations[name],
+            after=after,
+            is_repeatable=name not in varying,
+            is_restored=name not in restoring,
         )
         for name in (spec.name for spec in signature.outputs)
         if name in found
@@ -82,6 +90,14 @@ async def _again(runtime: BrowserRuntime, batch: Batch, iteration: int) -> Tenso
         return await runtime.predict(batch.tensors, samples=batch.size)
     except RuntimeFailedError as error:
         raise _named(runtime, error, "The first batch was predicted again", iteration) from error
+
+
+async def _after_reload(runtime: BrowserRuntime, batch: Batch, iteration: int) -> Tensors:
+    try:
+        await runtime.reload()
+    except RuntimeFailedError as error:
+        raise _named(runtime, error, "The artifact was loaded again", iteration) from error
+    return await _again(runtime, batch, iteration)
 
 
 async def _predict_one_sample(runtime: BrowserRuntime, batch: Batch, iteration: int) -> None:

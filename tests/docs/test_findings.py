@@ -17,7 +17,7 @@ from pycheck.diagnosis.codes import CODES
 DOCS = Path(__file__).parents[2] / "docs"
 #: Examples that are run here, in a real browser and without one; `python docs/make_findings.py` runs all.
 RUN_HERE = (
-    "runtime-unavailable", "weight-nonfinite",
+    "runtime-unavailable", "weight-nonfinite", "stale-state",
     *(
         pytest.param(code, marks=pytest.mark.exhaustive)
         for code in (

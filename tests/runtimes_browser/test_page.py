@@ -59,6 +59,15 @@ def test_outputs_come_back_by_the_models_names_and_times_are_told(on_page: Any, 
     assert (environment.library, environment.backend, environment.float_bits) == ("tfjs 4.22.0", "cpu", 32)
 
 
+def test_a_prediction_that_is_not_timed_gives_no_time_of_a_sample(on_page: Any, x: Array) -> None:
+    async def work(runtime: BrowserRuntime) -> Any:
+        for _ in range(2):
+            await runtime.predict({"X": x}, samples=len(x), timed=False)
+        return dict(runtime.timings_s)
+
+    assert "first_predict" in (timings := on_page(work)) and "per_sample" not in timings
+
+
 def test_float64_is_rounded_with_a_note_and_a_missing_input_is_named(on_page: Any, x: Array) -> None:
     async def work(runtime: BrowserRuntime) -> Any:
         await runtime.predict({"X": x.astype(np.float64)})

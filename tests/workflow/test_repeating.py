@@ -114,6 +114,7 @@ def test_a_changed_answer_has_its_code_its_iteration_and_its_weight(fakes: Fakes
     assert (found.code, found.severity, found.tensor, *map(str, found.runtimes)) == (code, severity, "y", WEBGL)
     told = found.evidence
     assert (told["iteration"], told["after"], told["changed_count"]) == (iteration, after, 3 * batch_size)
+    assert told["is_restored"] is case.startswith("kept")
     assert told["max_change"] == pytest.approx(abs(told["again"] - told["first"]))
     assert report.verdict is not Verdict.PASS if severity is Severity.ERROR else report.verdict is Verdict.PASS
 

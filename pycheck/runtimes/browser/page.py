@@ -190,6 +190,10 @@ class BrowserRuntime(Runtime):
         """Load a different artifact into this page; the present one is disposed."""
         await self._load(artifact)
 
+    async def reload(self) -> None:
+        """Load the present artifact again, as a page does that starts anew with the same backend."""
+        await self._load(self._info)
+
     async def _ran(self, command: protocol.Run | protocol.Take) -> protocol.Ran:
         ran = await self._request(command, protocol.Ran)
         self._count("transfer_to_page", ran.download_s)
