@@ -138,7 +138,8 @@ def test_a_model_that_draws_random_numbers_is_told_of_every_runtime(traced: Trac
     found = {str(r): f for f in report.findings for r in f.runtimes if f.code == "nondeterministic"}
     assert set(found) == {"artifact:float32", "chromium:cpu"}
     assert "16 of 16 elements are different" in found["chromium:cpu"].summary
-    assert "draws random numbers" in found["chromium:cpu"].advice
+    assert "draws random numbers" in found["artifact:float32"].advice
+    assert found["chromium:cpu"].explained_by == ("nondeterministic",)
 
 
 @pytest.mark.real

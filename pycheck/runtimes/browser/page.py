@@ -297,7 +297,7 @@ class BrowserRuntime(Runtime):
             self.tensor_count = loaded.tensor_count
             self.environment = replace(self.environment, left_to_cpu=loaded.left_to_cpu)
             if loaded.on_cpu:
-                self._note(f"{loaded.on_gpu} operations on the GPU, {loaded.on_cpu} on the CPU")
+                self.note(f"{loaded.on_gpu} operations on the GPU, {loaded.on_cpu} on the CPU")
 
     def _convert_all(self, feeds: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, InputError]]:
         """Convert the inputs to types of TF.js; for those that it cannot hold, return the error."""
