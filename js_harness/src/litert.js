@@ -133,7 +133,9 @@ export class LitertEngine {
    * @param {Uint8Array} file
    */
   async #compile(file) {
-    const model = await loadAndCompile(file, {accelerator: this.#accelerator});
+    const model = await loadAndCompile(file, {accelerator: this.#accelerator}).catch((error) => {
+      throw this.#watch.explained(error);
+    });
     if (this.#watch.failure) {
       model.delete();
       throw new Failure('load', this.#watch.failure);

@@ -2,6 +2,7 @@
 // ran on the GPU. `isFullyAccelerated` is true as well if WebAssembly takes every operation that the GPU lacks.
 
 const UNRUN = /unresolved custom op: *(\S*?)\.?$|Failed to allocate tensors/m;
+const CAUSE = /^ERROR: |delegate that only supports static-sized tensors/;
 const LEFT_HEAD = /operations are not supported by GPU delegate/;
 const LEFT = /^([A-Z][A-Z0-9_]*): (.+)$/;
 const SHARE = /(?:(\d+|No) operations will run on the GPU, and (?:the remaining|all) (\d+) operations? will run on the CPU)/;
@@ -42,6 +43,16 @@ export class Watch {
     const line = this.#lines.find((text) => UNRUN.test(text));
     const operation = line && UNRUN.exec(line)?.[1];
     return operation ? `LiteRT.js has no operation ${operation}` : line ?? '';
+  }
+
+  /**
+   * Adds what LiteRT.js said to an error that it threw, which has only places in its source.
+   * @param {unknown} error
+   */
+  explained(error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const causes = new Set(this.#lines.filter((line) => CAUSE.test(line)));
+    return new Error(causes.size ? `${message} (the browser said: ${[...causes].join('; ')})` : message, {cause: error});
   }
 
   /**

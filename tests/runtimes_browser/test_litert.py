@@ -131,3 +131,22 @@ def test_a_file_that_litert_cannot_read_fails_with_the_reason(run: Run[Any], hos
 
     with pytest.raises(RuntimeFailedError, match="Failed to load model"):
         run(load_it())
+
+
+def test_a_loop_that_computes_a_size_fails_on_webgpu_with_its_cause_and_runs_unrolled(
+    run: Run[Any], host: BrowserHost, tmp_path: Path
+) -> None:
+    def steps(unroll: bool) -> Any:
+        x = keras.Input((4, 3), name="x")
+        return keras.Model(x, L.LSTM(2, return_sequences=True, unroll=unroll)(x))
+
+    async def predict(model: Any, folder: Path) -> Tensors:
+        inputs = drawn(model, 1)
+        async with started(host, "litert-webgpu", converted(model, folder, inputs)) as runtime:
+            return await runtime.predict(inputs)
+
+    with pytest.raises(RuntimeFailedError, match=r"static-sized tensors.*tensor#\d+") as failed:
+        run(predict(steps(False), tmp_path / "loop"))
+    assert failed.value.message.count("static-sized") == 1 and "unroll=True" in failed.value.advice
+    (outputs,) = run(predict(steps(True), tmp_path / "unrolled")).values()
+    assert outputs.shape == (1, 4, 2)

@@ -165,6 +165,13 @@ def test_a_flag_that_tfjs_does_not_have_is_refused_with_the_nearest() -> None:
         ("gpu", "WebGL reports OUT_OF_MEMORY", RuntimeFailedError, "--batch-size"),
         ("predict", "Kernel 'Einsum' not registered for backend 'wasm'", NoKernelError, "replace the layer"),
         ("load", "Unknown layer: Foo. This may be due to", RuntimeFailedError, "--format graph"),
+        (
+            "load",
+            "litert_web.cc:245 (the browser said: WARNING: Attempting to use a delegate that only supports "
+            "static-sized tensors with a graph that has dynamic-sized tensors (tensor#14 is a dynamic-sized tensor).)",
+            RuntimeFailedError,
+            "unroll=True",
+        ),
         ("predict", "anything else", RuntimeFailedError, ""),
     ],
 )

@@ -50,6 +50,13 @@ _WEBKIT_MASK = "Apple GPU"
 _NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
 _NO_OP = re.compile(r"Unknown op '(\w+)'")
 _NO_LAYER = re.compile(r"Unknown layer: (\w+)")
+_DYNAMIC = re.compile(
+    r"Attempting to use a delegate that only supports static-sized tensors.*is a dynamic-sized tensor\)"
+)
+_DYNAMIC_ADVICE = (
+    "An LSTM or a GRU with return_sequences=True becomes a loop with such tensors. Use litert-wasm, or convert a copy "
+    "of the model with unroll=True in this layer."
+)
 
 
 def parse_flag(text: str) -> FlagValue:
@@ -142,6 +149,9 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
     if match := _NO_LAYER.search(message):
         advice = "Convert the model to the graph format: --format graph"
         return RuntimeFailedError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
+    if match := _DYNAMIC.search(message):
+        reason = "LiteRT.js's WebGPU code needs tensors of a fixed size, and this model computes the size of one"
+        return RuntimeFailedError(f"{reason} (the browser said: {match[0]}).", _DYNAMIC_ADVICE)
     advice = "The GPU failed. Try a smaller --batch-size." if failed.code == "gpu" else ""
     return RuntimeFailedError(message, advice)
 
