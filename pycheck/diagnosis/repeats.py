@@ -9,9 +9,9 @@ from .case import Case, Rule, are, elements, place, unlike
 from .codes import finding
 
 _AFTER = {
-    "itself": "directly after the first prediction",
+    "itself": "directly after the first result",
     "batches": "after the other batches",
-    "shape": "after a batch of one sample",
+    "shape": "after all batches and one sample alone",
 }
 
 
@@ -41,13 +41,14 @@ def _finding(case: Case, answer: ChangedAnswer, limits: AnswerLimits | None) -> 
         tensor=answer.tensor,
         summary=f"{answer.tensor} on {answer.runtime}: the first batch gives a different result in prediction "
         f"{answer.iteration}, {_AFTER[answer.after]}: {_how(case, answer)}. "
-        f"{_STATE[answer.is_restored, answer.is_repeatable]}{_judged(limits)}",
+        f"{_state(answer)}{_judged(limits)}",
         advice=_of_chance(limits) if chance else _of_state(answer),
         evidence={
             "iteration": answer.iteration,
             "after": answer.after,
             "is_repeatable": answer.is_repeatable,
             "is_restored": answer.is_restored,
+            "is_by_shape": answer.is_by_shape,
             "changed_count": answer.changed_count,
             "element_count": answer.element_count,
             "max_change": answer.max_change,
@@ -70,6 +71,15 @@ _STATE = {
     "predictions.",
     (False, False): "Two more predictions directly afterwards differ too, so the result varies from run to run.",
 }
+
+
+def _state(answer: ChangedAnswer) -> str:
+    if answer.is_by_shape:
+        return (
+            "After the artifact is loaded again, the first result returns, and it changes only after one sample alone, "
+            "so the result depends on a change of the batch size."
+        )
+    return _STATE[answer.is_restored, answer.is_repeatable]
 
 
 def _how(case: Case, answer: ChangedAnswer) -> str:
@@ -107,6 +117,10 @@ def _of_chance(limits: AnswerLimits | None) -> str:
 
 
 def _of_state(answer: ChangedAnswer) -> str:
+    if answer.is_by_shape:
+        return (
+            "Predict only batches of one size in a page, or load the artifact again before a batch of a different size."
+        )
     if answer.is_restored:
         return (
             "The loaded artifact keeps values between predictions, for example in an LSTM with stateful=True. Convert "

@@ -72,8 +72,8 @@ class Fault:
 
     `change` alters the value of `step`, or of every step. `error` is raised, or with `hangs` the call never returns,
     `at` the start, a prediction, or a run between steps; in predictions only from number `since` of a page on.
-    `kept` adds this share of the mean of all outputs since loading to the outputs. `seconds_per_sample` is the
-    reported time of a sample.
+    `kept` adds this share of the mean of all outputs since loading to the outputs; `resized` is added once batches had
+    two sizes since loading. `seconds_per_sample` is the reported time of a sample.
     """
 
     change: Callable[[Array], Array] | None = None
@@ -84,6 +84,7 @@ class Fault:
     seconds_per_sample: float = 1e-3
     since: int = 1
     kept: float = 0.0
+    resized: float = 0.0
 
     async def meet(self, step: Literal["start", "predict", "run"]) -> None:
         """Fail or hang if this is the step for it."""
@@ -235,6 +236,7 @@ class FakePage(BrowserRuntime):
         self._dtype = np.float16 if id.kind == "webgl-f16" else np.float32
         self._held: dict[str, Array] = {}
         self._means: dict[str, float] = {}
+        self._sizes: set[int] = set()
         self._model_of = host.model_of
 
     async def start(self) -> None:
@@ -263,6 +265,9 @@ class FakePage(BrowserRuntime):
             wire = dict(self._convert(spec.name, spec.name, inputs) for spec in self._model.signature.inputs)
             await fault.meet("predict")
             outputs = self._model.predict(wire, self._dtype, fault)
+        self._sizes.add(samples)
+        if self._fault.resized and len(self._sizes) > 1:
+            outputs = {name: value + np.float32(self._fault.resized) for name, value in outputs.items()}
         if self._fault.kept:
             for name, value in outputs.items():
                 before = self._means.get(name, 0.0)
@@ -297,6 +302,7 @@ class FakePage(BrowserRuntime):
     async def reload(self) -> None:
         """Drop the state of earlier predictions."""
         self._means = {}
+        self._sizes = set()
 
     @property
     def is_alive(self) -> bool:

@@ -1,4 +1,4 @@
-"""Predicts the first batch again after the last one, and after a change of shape, and finds answers that changed."""
+"""Predicts the first batch again, after the last one and a change of shape, and finds answers that changed."""
 
 from __future__ import annotations
 
@@ -37,20 +37,19 @@ async def changed_answers(
 ) -> tuple[ChangedAnswer, ...]:
     """Predict the first batch again, and return the outputs that are not the same in every bit.
 
-    Without a change, that is one batch, and one sample and one batch more if the model takes any number of samples and
+    Before it, the first sample is predicted alone, to change the shape, if the model takes any number of samples and
     had only batches of one size. After a change, `receive` gets the answers, ANSWERS of them with their numbers from 0;
-    then the artifact is loaded again and predicts the batch once more.
-    RuntimeFailedError names the repeat.
+    then the artifact is loaded again and predicts the batch once more. If that restores an answer, three predictions
+    tell whether the change of shape alone changes it. RuntimeFailedError names the repeat.
     """
     batch, iteration = first.batch, first.predictions + 1
     after = "batches" if first.predictions > 1 else "itself"
+    if not first.is_resized and _takes_one_sample(runtime, signature, batch):
+        if await _predict_one_sample(runtime, batch, iteration):
+            after = "shape"
+        iteration += 1
     answer = await _again(runtime, batch, iteration)
     found = await asyncio.to_thread(_changes, signature, batch, first.outputs, answer)
-    if not found and not first.is_resized and _takes_one_sample(runtime, signature, batch):
-        await _predict_one_sample(runtime, batch, iteration + 1)
-        after, iteration = "shape", iteration + 2
-        answer = await _again(runtime, batch, iteration)
-        found = await asyncio.to_thread(_changes, signature, batch, first.outputs, answer)
     if not found:
         return ()
     iterations = dict.fromkeys(found, iteration)
@@ -63,8 +62,11 @@ async def changed_answers(
         if number > 1:
             varying = await asyncio.to_thread(_changes, signature, batch, before, answer)
         await receive(number, answer)
-    answer = await _after_reload(runtime, batch, iteration + ANSWERS)
+    iteration += ANSWERS
+    answer = await _after_reload(runtime, batch, iteration)
     restoring = await asyncio.to_thread(_changes, signature, batch, first.outputs, answer)
+    restored = found.keys() - restoring
+    by_shape = await _by_shape(runtime, signature, first, iteration + 1) if restored and after == "shape" else set()
     return tuple(
         replace(
             found[name],
@@ -72,11 +74,25 @@ async def changed_answers(
             iteration=iterations[name],
             after=after,
             is_repeatable=name not in varying,
-            is_restored=name not in restoring,
+            is_restored=name in restored,
+            is_by_shape=name in restored & by_shape,
         )
         for name in (spec.name for spec in signature.outputs)
         if name in found
     )
+
+
+async def _by_shape(runtime: BrowserRuntime, signature: Signature, first: Predicted, iteration: int) -> set[str]:
+    """Return the outputs that stay the same when the batch is repeated, and change after one sample alone.
+
+    The artifact has just been loaded again and has predicted the batch once.
+    """
+    same = await _again(runtime, first.batch, iteration)
+    by_repeat = await asyncio.to_thread(_changes, signature, first.batch, first.outputs, same)
+    await _predict_one_sample(runtime, first.batch, iteration + 1)
+    resized = await _again(runtime, first.batch, iteration + 2)
+    changes = await asyncio.to_thread(_changes, signature, first.batch, first.outputs, resized)
+    return changes.keys() - by_repeat.keys()
 
 
 def _takes_one_sample(runtime: BrowserRuntime, signature: Signature, batch: Batch) -> bool:
@@ -100,8 +116,8 @@ async def _after_reload(runtime: BrowserRuntime, batch: Batch, iteration: int) -
     return await _again(runtime, batch, iteration)
 
 
-async def _predict_one_sample(runtime: BrowserRuntime, batch: Batch, iteration: int) -> None:
-    """Predict the first sample alone. A model that does not take it keeps its results, and the report notes it."""
+async def _predict_one_sample(runtime: BrowserRuntime, batch: Batch, iteration: int) -> bool:
+    """Predict the first sample alone. If the model does not take it, return False, and the report notes it."""
     sample = {name: value if name in batch.whole else value[:1] for name, value in batch.tensors.items()}
     try:
         await runtime.predict(sample, samples=1, timed=False)
@@ -110,6 +126,8 @@ async def _predict_one_sample(runtime: BrowserRuntime, batch: Batch, iteration: 
         if isinstance(error, RuntimeTimeoutError) or not runtime.is_alive:
             raise named from error
         runtime.note(named.message.removeprefix(f"{runtime.id}: "))
+        return False
+    return True
 
 
 def _named(runtime: BrowserRuntime, error: RuntimeFailedError, doing: str, iteration: int) -> RuntimeFailedError:

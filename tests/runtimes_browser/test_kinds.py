@@ -113,6 +113,31 @@ def test_no_tensor_is_left_behind_from_batch_to_batch(
             assert run(counts(kind, artifact)) == [2, 2, 2, 2]  # the kernel and the bias
 
 
+@pytest.mark.exhaustive
+def test_a_batch_size_that_returns_compiles_no_program_again(
+    run: Run[Any], host: BrowserHost, layers: ArtifactInfo, x: Array
+) -> None:
+    """The time of one sample of a run of one batch comes from a batch that returns after one sample alone."""
+    count = """() => {
+      globalThis.linked = 0;
+      const link = WebGL2RenderingContext.prototype.linkProgram;
+      WebGL2RenderingContext.prototype.linkProgram = function (program) { linked++; return link.call(this, program); };
+    }"""
+
+    async def linked() -> list[int]:
+        counts = []
+        async with host.runtime(RuntimeId("chromium", "webgl"), ready(layers)) as runtime:
+            page = runtime._page.page
+            await page.evaluate(count)
+            for batch in (x, x[:1], x):
+                await runtime.predict(dict.fromkeys(layers.input_names, batch), samples=len(batch))
+                counts.append(await page.evaluate("globalThis.linked"))
+        return counts
+
+    first, other, again = run(linked())
+    assert 0 < first < other == again
+
+
 def test_garbage_of_many_predictions_is_collected(
     run: Run[Any], host: BrowserHost, layers: ArtifactInfo, x: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:

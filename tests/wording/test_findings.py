@@ -15,12 +15,13 @@ from pycheck.checks.accepting import accept
 from pycheck.checks.budgets import judge
 from pycheck.checks.configuration import BaselineSettings
 from pycheck.checks.judging import unused
+from pycheck.diagnosis import diagnose
 from pycheck.diagnosis.codes import CODES
 from pycheck.diagnosis.explanations import NATIVE_RULES, RULES
 from pycheck.gate import ToleranceOptions
 from pycheck.gate.budgets import Budget
 from pycheck.gate.policy import Selector
-from pycheck.types import Finding
+from pycheck.types import ChangedAnswer, Evidence, Finding, RuntimeRecord, RuntimeStatus, WorstElement
 
 from ..checks import made
 from ..diagnosis import test_accumulated as accumulated
@@ -75,6 +76,17 @@ def _of_baseline(code: str) -> list[Finding]:
     return [finding for finding in against_baseline() if finding.code == code]
 
 
+def _stale() -> Iterable[Finding]:
+    answer = ChangedAnswer("y", 3, 3, WorstElement(0, (0,), 1.0, 2.0, "error"), "", made.CPU, 2)
+    for changed in (
+        answer,
+        replace(answer, iteration=7, after="batches", is_restored=True),
+        replace(answer, iteration=3, after="shape", is_restored=True, is_by_shape=True),
+    ):
+        record = RuntimeRecord(made.CPU, RuntimeStatus.OK, None, {})
+        yield from diagnose((), runtimes=(record,), evidence=Evidence(changed_answers=(changed,)))
+
+
 def _budgets() -> Iterable[Finding]:
     budget = Budget(Selector(), "pycheck.toml:3", 1e-7, 1e-8, 1.0, 1e-8, 0.99999, 1000)
     return judge(made.report([made.comparison(made.CPU, flips=1)]), [budget]).findings
@@ -90,6 +102,7 @@ CASES: dict[str, Callable[[], Iterable[Finding]]] = {
     **{code: lambda code=code: _output(code) for code in OF_OUTPUTS},  # type: ignore[misc]
     **{code: lambda code=code: _source(code) for code in OF_SOURCES},  # type: ignore[misc]
     "accumulated-drift": _accumulated,
+    "stale-state": _stale,
     "broken-kernel": lambda: [found_broken(np.zeros_like(VALUES)), found_broken(-VALUES)],
     **{
         code: lambda code=code: _of_baseline(code)  # type: ignore[misc]

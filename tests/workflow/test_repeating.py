@@ -44,8 +44,8 @@ def _moved(by: float) -> Fault:
 
 
 def _chance(by: float) -> Fault:
-    """No change in the first prediction, then one in two of every three."""
-    drawn = itertools.cycle([0.0, by, by / 2])
+    """No change in the first prediction, then a different one each time."""
+    drawn = itertools.chain([0.0], itertools.cycle([by, 2 * by]))
     return Fault(lambda value: value + np.asarray(next(drawn), value.dtype))
 
 
@@ -66,10 +66,10 @@ def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize(
     ("batch_size", "sizes"),
-    [(6, [6, 6, 1, 6]), (3, [3, 3, 3, 1, 3]), (1, [1] * 7)],
+    [(6, [6, 1, 6]), (3, [3, 3, 1, 3]), (1, [1] * 7)],
     ids=["one batch", "several", "single samples"],
 )
-def test_a_sound_runtime_costs_one_batch_or_two(
+def test_a_sound_runtime_costs_one_batch_and_one_sample(
     fakes: Fakes, predicted: list[int], batch_size: int, sizes: list[int]
 ) -> None:
     report = _compare(batch_size=batch_size)
@@ -90,18 +90,24 @@ def test_a_model_of_one_shape_gets_no_other(fakes: Fakes, predicted: list[int], 
         signature = replace(signature, inputs=(TensorSpec("x", "float32", (6, 4)),))
     else:
         signature = replace(signature, outputs=(TensorSpec("y", "float32", (None, None)),))
-    assert not _changed(_compare(replace(model, signature=signature)))
+    model = replace(model, signature=signature)
+    assert not _changed(_compare(model))
     assert predicted == [6, 6]
+    fakes.break_(WEBGL, replace(_moved(LARGE), since=2))
+    (found,) = _changed(_compare(model))
+    assert (found.evidence["iteration"], found.evidence["after"]) == (2, "itself")
 
 
 CASES: dict[str, tuple[Callable[[], Fault], int, str, Severity, int, str]] = {
-    "right once, one batch": (lambda: replace(_moved(LARGE), since=2), 6, "stale-state", Severity.ERROR, 2, "itself"),
-    "right once": (lambda: replace(_moved(LARGE), since=3), 3, "stale-state", Severity.ERROR, 3, "batches"),
-    "after a shape": (lambda: replace(_moved(LARGE), since=4), 6, "stale-state", Severity.ERROR, 4, "shape"),
-    "kept": (lambda: Fault(kept=1.0), 3, "stale-state", Severity.ERROR, 3, "batches"),
-    "kept, within": (lambda: Fault(kept=SMALL), 3, "stale-state", Severity.WARNING, 3, "batches"),
-    "chance": (lambda: _chance(LARGE), 3, "nondeterministic", Severity.ERROR, 3, "batches"),
-    "chance, within": (lambda: _chance(SMALL), 6, "nondeterministic", Severity.WARNING, 2, "itself"),
+    "right once, one batch": (lambda: replace(_moved(LARGE), since=2), 6, "stale-state", Severity.ERROR, 3, "shape"),
+    "right once": (lambda: replace(_moved(LARGE), since=3), 3, "stale-state", Severity.ERROR, 4, "shape"),
+    "right once, samples": (lambda: replace(_moved(LARGE), since=7), 1, "stale-state", Severity.ERROR, 7, "batches"),
+    "resized": (lambda: Fault(resized=LARGE), 6, "stale-state", Severity.ERROR, 3, "shape"),
+    "resized, several": (lambda: Fault(resized=LARGE), 3, "stale-state", Severity.ERROR, 4, "shape"),
+    "kept": (lambda: Fault(kept=1.0), 3, "stale-state", Severity.ERROR, 4, "shape"),
+    "kept, within": (lambda: Fault(kept=SMALL), 3, "stale-state", Severity.WARNING, 4, "shape"),
+    "chance": (lambda: _chance(LARGE), 3, "nondeterministic", Severity.ERROR, 4, "shape"),
+    "chance, within": (lambda: _chance(SMALL), 6, "nondeterministic", Severity.WARNING, 3, "shape"),
 }
 
 
@@ -114,9 +120,20 @@ def test_a_changed_answer_has_its_code_its_iteration_and_its_weight(fakes: Fakes
     assert (found.code, found.severity, found.tensor, *map(str, found.runtimes)) == (code, severity, "y", WEBGL)
     told = found.evidence
     assert (told["iteration"], told["after"], told["changed_count"]) == (iteration, after, 3 * batch_size)
-    assert told["is_restored"] is case.startswith("kept")
+    assert told["is_restored"] is case.startswith(("kept", "resized"))
+    assert told["is_by_shape"] is case.startswith("resized")
     assert told["max_change"] == pytest.approx(abs(told["again"] - told["first"]))
     assert report.verdict is not Verdict.PASS if severity is Severity.ERROR else report.verdict is Verdict.PASS
+
+
+def test_only_a_change_that_the_artifact_loses_costs_further_predictions(fakes: Fakes, predicted: list[int]) -> None:
+    fakes.break_(WEBGL, replace(_moved(LARGE), since=2))
+    assert _changed(_compare())
+    assert predicted == [6, 1, 6, 6, 6, 6]
+    predicted.clear()
+    fakes.break_(WEBGL, Fault(resized=LARGE))
+    assert _changed(_compare())
+    assert predicted == [6, 1, 6, 6, 6, 6, 6, 1, 6]
 
 
 def test_it_explains_the_drift_that_it_causes(fakes: Fakes) -> None:
@@ -159,11 +176,11 @@ def test_a_shape_that_changes_is_told(fakes: Fakes) -> None:
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
-        (Fault(error=RuntimeFailedError("the GPU was lost"), since=2), RuntimeStatus.FAILED),
+        (Fault(error=RuntimeFailedError("the GPU was lost"), since=3), RuntimeStatus.FAILED),
         (Fault(hangs=True, since=2), RuntimeStatus.TIMED_OUT),
         (Fault(hangs=True, since=3), RuntimeStatus.TIMED_OUT),
     ],
-    ids=["fails", "hangs", "hangs after the change of shape"],
+    ids=["fails", "hangs in the change of shape", "hangs"],
 )
 def test_a_runtime_that_fails_in_the_repeat_says_so(fakes: Fakes, fault: Fault, status: RuntimeStatus) -> None:
     fakes.break_(WEBGL, fault)
@@ -184,7 +201,10 @@ def test_a_model_that_takes_no_single_sample_passes_with_a_note(fakes: Fakes) ->
     report = _compare()
     record = next(record for record in report.runtimes if str(record.id) == WEBGL)
     assert report.verdict is Verdict.PASS and record.environment
-    assert any("(prediction 3)" in note and "Size(12)" in note for note in record.environment.notes)
+    assert any("(prediction 2)" in note and "Size(12)" in note for note in record.environment.notes)
+    fakes.break_(WEBGL, Fault(refuse, kept=1.0))
+    (found,) = _changed(_compare())
+    assert (found.evidence["iteration"], found.evidence["after"]) == (3, "itself")
 
 
 @pytest.mark.parametrize("case", ["right once, one batch", "kept, within", "chance"])
@@ -233,4 +253,4 @@ def test_a_converted_artifact_is_verified_in_this_way_too(fakes: Fakes, tmp_path
     fakes.save(tmp_path / "m.keras")
     fakes.break_("chromium:cpu", CASES["right once, one batch"][0]())
     said = command("convert", tmp_path / "m.keras", tmp_path / "web")
-    assert said.code == 1 and "prediction 2" in said.out
+    assert said.code == 1 and "prediction 3" in said.out
