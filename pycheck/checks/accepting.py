@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import UsageError
-from ..types import Environment, Report, TensorSpec
-from .baseline_file import DIGEST_LENGTH, Baseline, OutputFacts, VariantFacts
+from ..types import ArtifactInfo, Environment, Report, TensorSpec
+from .baseline_file import DIGEST_LENGTH, NO_ARTIFACT, Baseline, OutputFacts, VariantFacts
 
 
 def facts(report: Report) -> VariantFacts:
     """Extract the facts of a report that the baseline keeps."""
-    signature, artifact = report.model.signature, report.artifact
+    signature, artifact, tflite = report.model.signature, report.artifact, report.litert_artifact
     runtimes: dict[str, dict[str, OutputFacts]] = {}
     for c in report.comparisons:
         runtimes.setdefault(str(c.candidate), {})[c.tensor] = OutputFacts(
@@ -23,18 +23,23 @@ def facts(report: Report) -> VariantFacts:
             nonfinite=c.nonfinite.changed,
             float_bits=c.precision_bits,
         )
-    weights = artifact.weights_sha256 if artifact else None
     return VariantFacts(
-        artifact=artifact.format if artifact else "none",
+        artifact=artifact.format if artifact else NO_ARTIFACT,
         artifact_bytes=artifact.size_bytes if artifact else 0,
         inputs=tuple(map(_spec, signature.inputs)),
         inputs_sha256=report.inputs.sha256[:DIGEST_LENGTH],
         model_sha256=report.model.sha256[:DIGEST_LENGTH],
         outputs=tuple(map(_spec, signature.outputs)),
         samples=report.inputs.sample_count,
-        weights_sha256=weights and weights[:DIGEST_LENGTH],
+        weights_sha256=_digest(artifact),
+        tflite_bytes=tflite.size_bytes if tflite else None,
+        tflite_sha256=_digest(tflite),
         runtimes=runtimes,
     )
+
+
+def _digest(artifact: ArtifactInfo | None) -> str | None:
+    return artifact.weights_sha256[:DIGEST_LENGTH] if artifact and artifact.weights_sha256 else None
 
 
 def _spec(spec: TensorSpec) -> str:
@@ -74,8 +79,19 @@ def accept(old: Baseline | None, reports: Sequence[Report], *, pycheck: str) -> 
                     "Update the whole baseline: pycheck baseline update",
                 )
         if fresh and mismatch(name, kept, fresh) is None and kept.model_sha256 == fresh.model_sha256:
-            accepted[name] = replace(fresh, runtimes={**kept.runtimes, **fresh.runtimes})
+            accepted[name] = _merged(kept, fresh)
     return Baseline(pycheck, {**old.environment, **now}, {**old.variants, **accepted})
+
+
+def _merged(kept: VariantFacts, fresh: VariantFacts) -> VariantFacts:
+    """Add runtimes, and the artifact of the library without a runtime in `fresh`, from an earlier entry."""
+    merged = replace(fresh, runtimes={**kept.runtimes, **fresh.runtimes})
+    if fresh.artifact == NO_ARTIFACT:
+        tfjs = (kept.artifact, kept.artifact_bytes, kept.weights_sha256)
+        merged = replace(merged, artifact=tfjs[0], artifact_bytes=tfjs[1], weights_sha256=tfjs[2])
+    if fresh.tflite_bytes is None:
+        merged = replace(merged, tflite_bytes=kept.tflite_bytes, tflite_sha256=kept.tflite_sha256)
+    return merged
 
 
 def _listed(facts: Mapping[str, str]) -> str:

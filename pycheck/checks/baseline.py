@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from ..diagnosis.codes import finding
 from ..report.wording import names, short
-from ..types import UNIT_ROUNDOFF, Comparison, Finding, Report, Severity
+from ..types import UNIT_ROUNDOFF, Comparison, Finding, Report, RuntimeId, Severity
 from .accepting import environment, facts, mismatch, shortened
-from .baseline_file import Baseline, OutputFacts, VariantFacts
+from .baseline_file import NO_ARTIFACT, Baseline, OutputFacts, VariantFacts
 from .configuration import BaselineSettings
 
 #: Errors below this many unit roundoffs of the output's largest magnitude never count as regressions.
@@ -28,7 +28,7 @@ class Held:
 class Change:
     """One fact that differs from the baseline. `runtimes` are the affected ones; empty means all."""
 
-    fact: str  # "model", "artifact", "tfjs", "tensorflow", "browser", "gpu", "python", "flags", "size", "outputs"
+    fact: str  # a key of _WORDS
     was: str
     now: str
     runtimes: tuple[str, ...] = ()
@@ -39,7 +39,10 @@ _WORDS = {
     "artifact": "the artifact's format",
     "weights": "the artifact's weights",
     "size": "the artifact's size",
+    "tflite": "the .tflite file",
+    "tflite-size": "the .tflite file's size",
     "tfjs": "TF.js",
+    "litert": "LiteRT.js",
     "tensorflow": "TensorFlow",
     "browser": "the browser",
     "python": "Python",
@@ -142,23 +145,19 @@ def _since(c: Comparison, changes: tuple[Change, ...]) -> str:
     """Name the changes since the baseline that may be the cause."""
     causes = [_WORDS[change.fact] for change in changes if _concerns(change, c) and change.fact in _CAUSES]
     if not causes:
-        return "Model, artifact, TF.js, browser and GPU are the same as in the baseline."
+        library = "LiteRT.js" if c.candidate.is_litert else "TF.js"
+        return f"Model, artifact, {library}, browser and GPU are the same as in the baseline."
     return f"Changed since the baseline: {names(list(dict.fromkeys(causes)), most=len(_CAUSES))}."
 
 
 #: Facts that can change the results of a browser.
-_CAUSES = ("model", "artifact", "weights", "tfjs", "tensorflow", "browser", "gpu", "flags")
+_CAUSES = ("model", "artifact", "weights", "tflite", "tfjs", "litert", "tensorflow", "browser", "gpu", "flags")
 
 
 def _changes(report: Report, baseline: Baseline, then: VariantFacts, now: VariantFacts) -> Iterator[Change]:
     if then.model_sha256 != now.model_sha256:
         yield Change("model", then.model_sha256, now.model_sha256)
-    if then.artifact != now.artifact:
-        yield Change("artifact", then.artifact, now.artifact)
-    elif then.weights_sha256 and now.weights_sha256 and then.weights_sha256 != now.weights_sha256:
-        yield Change("weights", then.weights_sha256, now.weights_sha256)
-    if then.artifact_bytes != now.artifact_bytes:
-        yield Change("size", f"{then.artifact_bytes:,} bytes", f"{now.artifact_bytes:,} bytes")
+    yield from _artifact_changes(report, then, now)
     found: dict[Change, list[str]] = {}
     for runtime, is_ in environment(report).items():
         was = baseline.environment.get(runtime)
@@ -170,9 +169,27 @@ def _changes(report: Report, baseline: Baseline, then: VariantFacts, now: Varian
         yield replace(change, runtimes=tuple(runtimes))
 
 
+def _artifact_changes(report: Report, then: VariantFacts, now: VariantFacts) -> Iterator[Change]:
+    """Yield changes of what the runtimes load; that of a library without a runtime in one of both is not compared."""
+    candidates = dict.fromkeys(c.candidate for c in _judged(report))
+    of_litert = tuple(str(runtime) for runtime in candidates if runtime.is_litert)
+    of_tfjs = tuple(str(runtime) for runtime in candidates if not runtime.is_litert) if of_litert else ()
+    if NO_ARTIFACT not in (then.artifact, now.artifact):
+        if then.artifact != now.artifact:
+            yield Change("artifact", then.artifact, now.artifact, of_tfjs)
+        elif then.weights_sha256 and now.weights_sha256 and then.weights_sha256 != now.weights_sha256:
+            yield Change("weights", then.weights_sha256, now.weights_sha256, of_tfjs)
+        if then.artifact_bytes != now.artifact_bytes:
+            yield Change("size", f"{then.artifact_bytes:,} bytes", f"{now.artifact_bytes:,} bytes", of_tfjs)
+    if then.tflite_sha256 and now.tflite_sha256 and then.tflite_sha256 != now.tflite_sha256:
+        yield Change("tflite", then.tflite_sha256, now.tflite_sha256, of_litert)
+    if then.tflite_bytes and now.tflite_bytes and then.tflite_bytes != now.tflite_bytes:
+        yield Change("tflite-size", f"{then.tflite_bytes:,} bytes", f"{now.tflite_bytes:,} bytes", of_litert)
+
+
 def _fact(runtime: str, fact: str) -> str:
     in_python = runtime.startswith(("native:", "artifact:"))
-    library = "tensorflow" if in_python else "tfjs"
+    library = "tensorflow" if in_python else "litert" if RuntimeId.parse(runtime).is_litert else "tfjs"
     platform = "python" if in_python else "browser"
     return {"library": library, "platform": platform, "renderer": "gpu", "flags": "flags"}[fact]
 
@@ -180,7 +197,7 @@ def _fact(runtime: str, fact: str) -> str:
 def _changed(change: Change) -> Finding:
     about = f" ({names(change.runtimes, most=len(change.runtimes))})" if change.runtimes else ""
     was, now = change.was, change.now
-    if change.fact == "weights":
+    if change.fact in ("weights", "tflite"):
         was, now = shortened(was), f"SHA-256 {shortened(now)}"
     word = _WORDS[change.fact]
     return finding(

@@ -23,6 +23,8 @@ _UPDATE = "Write it again from results that pass: pycheck baseline update"
 _DIGITS = 3
 #: The number of hexadecimal digits of a digest; so many identify one.
 DIGEST_LENGTH = 16
+#: The format of an artifact of TF.js that no runtime needs.
+NO_ARTIFACT = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,11 @@ class OutputFacts:
 
 @dataclass(frozen=True, slots=True)
 class VariantFacts:
-    """One variant: its model, inputs and artifact, and the results of each output on each runtime."""
+    """One variant: its model, inputs and artifacts, and the results of each output on each runtime.
+
+    `artifact`, `artifact_bytes` and `weights_sha256` are of TF.js's artifact, "none" and 0 without one; `tflite_bytes`
+    and `tflite_sha256` are of LiteRT.js's file.
+    """
 
     artifact: str
     artifact_bytes: int
@@ -48,7 +54,9 @@ class VariantFacts:
     model_sha256: str
     outputs: tuple[str, ...]
     samples: int
-    weights_sha256: str | None = None  # of the artifact
+    weights_sha256: str | None = None  # of TF.js's artifact
+    tflite_bytes: int | None = None
+    tflite_sha256: str | None = None
     runtimes: Mapping[str, Mapping[str, OutputFacts]] = field(default_factory=dict)
 
 

@@ -53,6 +53,7 @@ def _exceeded(held: Held) -> Finding:
             "budget": "artifact_size" if held.name == "artifact_bytes" else held.name,
             "value": held.value,
             "limit": held.limit,
+            **({"artifact": held.artifact} if held.artifact else {}),
         },
     )
 
@@ -62,7 +63,7 @@ def _text(held: Held) -> str:
     where = f"{held.comparison.tensor} on {held.runtime}: " if held.comparison else ""
     first, second = unlike(value, limit)
     if held.name == "artifact_bytes":
-        return f"The artifact has {size(int(value))}; the budget is {size(int(limit))}."
+        return f"The {held.artifact} artifact has {size(int(value))}; the budget is {size(int(limit))}."
     if held.name == "top1_agreement":
         return f"{where}top-1 agreement is {100 * value:.4f} %; the budget is at least {100 * limit:.4f} %."
     if held.name == "latency":

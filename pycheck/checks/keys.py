@@ -65,7 +65,7 @@ BUDGET: Mapping[str, Key] = {
     "max_ulp_error": Key(float, "number", "Largest error in units in the last place."),
     "error_of_scale": Key(float, "share", "Largest absolute error as a share of the output's largest magnitude."),
     "top1_agreement": Key(float, "share", "Smallest top-1 agreement with Python."),
-    "artifact_size": Key(int | str, "size", "Largest artifact: a number of bytes, or text such as `5MB`."),
+    "artifact_size": Key(int | str, "size", "Largest artifact that a runtime loads: bytes, or text such as `5MB`."),
     "latency": Key(float, "number", "Largest latency, as a multiple of that of the runtime `against`."),
     "against": Key(str, "runtime", "The runtime that `latency` is a multiple of."),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,8 +137,15 @@ def _describe(
         output_names={spec.name: name for spec, name in zip(signature.outputs, artifact.outputs, strict=True)},
         notes=tuple(artifact.notes),
         model_file=model_file,
-        weights_sha256=read_document(folder).weights_sha256() if artifact_format != "tflite" else None,
+        weights_sha256=_digest(folder, model_file),
     )
+
+
+def _digest(folder: Path, model_file: str) -> str:
+    """Return the SHA-256 of the weights of a model.json, or of a whole .tflite file."""
+    if model_file.endswith(".tflite"):
+        return hashlib.sha256((folder / model_file).read_bytes()).hexdigest()
+    return read_document(folder).weights_sha256()
 
 
 def _versions() -> str:

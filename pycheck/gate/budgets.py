@@ -29,7 +29,7 @@ class Budget:
 class Held:
     """One number of a report and its limit in a budget; `name` is the name of the limit in `Budget`.
 
-    `seconds` are the times for one sample on `runtime` and on the runtime that its latency is relative to.
+    `artifact` is the format of the artifact that it is about. `seconds` are the times for one sample on `runtime` and on the runtime that its latency is relative to.
     """
 
     budget: Budget
@@ -39,6 +39,7 @@ class Held:
     exceeds: bool
     comparison: Comparison | None = None
     runtime: RuntimeId | None = None
+    artifact: str = ""
     seconds: tuple[float, float] = (0.0, 0.0)
 
 
@@ -53,9 +54,15 @@ def hold(report: Report, budgets: Sequence[Budget]) -> tuple[Held, ...]:
 
 
 def _artifact(report: Report, budget: Budget) -> Iterator[Held]:
-    if budget.artifact_bytes is not None and report.artifact:
-        found, limit = report.artifact.size_bytes, budget.artifact_bytes
-        yield Held(budget, "artifact_bytes", found, limit, found > limit)
+    """Compare each artifact that a runtime of the budget loads."""
+    if (limit := budget.artifact_bytes) is None:
+        return
+    for artifact, is_litert in ((report.artifact, False), (report.litert_artifact, True)):
+        in_browsers = [r.id for r in report.runtimes if r.id.engine not in ("native", "artifact")]
+        loading = [runtime for runtime in in_browsers if runtime.is_litert == is_litert]
+        if artifact and any(map(budget.where.takes_runtime, loading)):
+            found = artifact.size_bytes
+            yield Held(budget, "artifact_bytes", found, limit, found > limit, artifact=artifact.format)
 
 
 def _outputs(report: Report, budget: Budget) -> Iterator[Held]:

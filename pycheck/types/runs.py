@@ -57,7 +57,7 @@ class ArtifactInfo:
     output_names: Mapping[str, str]
     notes: tuple[str, ...] = ()  # rewrites for the report, such as "Erfc -> 1 - Erf (2 nodes)"
     model_file: str = "model.json"
-    weights_sha256: str | None = None
+    weights_sha256: str | None = None  # of the weights in a model.json, of a whole .tflite file
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,3 +143,12 @@ def shared_drift(runtimes: Sequence[RuntimeId]) -> Finding:
 
 def renamed(made: Report, name: str) -> Report:
     return replace(made, name=name)
+
+
+LITERT = RuntimeId("chromium", "litert-wasm")
+
+
+def with_tflite(made: Report, *, size_bytes: int = 9_000, sha256: str = "ef" * 32, tfjs: bool = True) -> Report:
+    """The report with a .tflite file, and without TF.js's artifact if no runtime is of TF.js."""
+    tflite = replace(made.artifact, format="tflite", size_bytes=size_bytes, weights_sha256=sha256)  # type: ignore[type-var]
+    return replace(made, litert_artifact=tflite, artifact=made.artifact if tfjs else None)

@@ -14,7 +14,7 @@ from pycheck.checks.configuration import BaselineSettings
 from pycheck.errors import InputError, PycheckError, UsageError
 from pycheck.types import InputsInfo, Report, Severity, Signature, TensorSpec
 
-from .made import CPU, FIREFOX, WEBGL, comparison, renamed, report
+from .made import CPU, FIREFOX, LITERT, WEBGL, comparison, renamed, report, with_tflite
 
 SETTINGS = BaselineSettings(Path("pycheck-baseline.toml"))
 
@@ -183,3 +183,47 @@ def test_half_floats_where_float32_was_accepted_are_a_loss_and_the_other_way_rou
     assert "baseline-worse" in _codes(half, _accepted(single))
     assert "baseline-better" in _codes(single, _accepted(half))
     assert "baseline-worse" not in _codes(report([replace(comparison(CPU, 5e-4), precision_bits=16)]), _accepted(half))
+
+
+# --- LiteRT.js beside TF.js
+
+BOTH = [comparison(CPU), comparison(LITERT)]
+
+
+def test_a_tflite_file_that_changed_is_told_of_the_runtimes_that_load_it() -> None:
+    before = with_tflite(report(BOTH))
+    after = with_tflite(report([comparison(CPU), comparison(LITERT, 9e-7)]), sha256="fe" * 32, size_bytes=9_004)
+    held = hold(after, _accepted(before), SETTINGS)
+    changed = {f.evidence["fact"]: f.evidence["about"] for f in held.findings if f.code == "baseline-changed"}
+    assert changed == {"tflite": [str(LITERT)], "tflite-size": [str(LITERT)]}
+    (worse,) = (f for f in held.findings if f.code == "baseline-worse")
+    assert worse.evidence["changed"] == ["tflite", "tflite-size"]
+
+
+def test_the_library_of_a_litert_runtime_is_not_tfjs() -> None:
+    before = with_tflite(report([comparison(LITERT)]), tfjs=False)
+    newer = tuple(
+        replace(r, environment=replace(r.environment, library="litert 3.0.0"))
+        if r.environment and r.id == LITERT
+        else r
+        for r in before.runtimes
+    )
+    found = hold(replace(before, runtimes=newer), _accepted(before), SETTINGS).findings
+    assert [f.evidence["fact"] for f in found if "fact" in f.evidence] == ["litert"]
+
+
+def test_one_library_alone_is_compared_and_accepted_without_the_other_ones_artifact() -> None:
+    whole = with_tflite(report(BOTH))
+    alone = with_tflite(report([comparison(LITERT)]), tfjs=False)
+    assert _codes(alone, _accepted(whole)) == {}
+    kept = accept(_accepted(whole), [alone], pycheck="0.1.0").variants["m"]
+    assert kept == _accepted(whole).variants["m"]
+    assert (kept.artifact, kept.artifact_bytes, kept.tflite_bytes) == ("layers", 12_000, 9_000)
+    of_tfjs = accept(_accepted(whole), [report([comparison(CPU)])], pycheck="0.1.0").variants["m"]
+    assert of_tfjs == kept
+
+
+def test_a_file_from_before_litert_is_read_and_says_nothing_of_tflite(tmp_path: Path) -> None:
+    write(tmp_path / "b.toml", _accepted(report([comparison(CPU)])))
+    assert "tflite" not in (tmp_path / "b.toml").read_text()
+    assert _codes(with_tflite(report(BOTH)), read(tmp_path / "b.toml")) == {"baseline-missing": Severity.WARNING}

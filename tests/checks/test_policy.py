@@ -16,7 +16,7 @@ from pycheck.gate.budgets import Budget
 from pycheck.gate.policy import Known, Selector
 from pycheck.types import Finding, Report, Severity, Verdict
 
-from .made import CPU, FIREFOX, LIMIT, WASM, WEBGL, comparison, report, shared_drift
+from .made import CPU, FIREFOX, LIMIT, LITERT, WASM, WEBGL, comparison, report, shared_drift, with_tflite
 
 TODAY = datetime.date(2026, 7, 1)
 
@@ -184,3 +184,17 @@ def test_latency_is_held_against_another_runtime_of_the_same_run() -> None:
     assert "4 times" in found.summary
     assert judge(timed, [_budget(latency=5.0, against=WASM)]).findings == ()
     assert judge(made, [_budget(latency=5.0, against=WASM)]).used == ()
+
+
+def test_the_artifact_of_each_library_is_held_to_its_size() -> None:
+    made = with_tflite(report([comparison(CPU), comparison(LITERT)]), size_bytes=9_000)
+
+    def exceeding(size: int, runtime: str = "*") -> dict[str, float]:
+        found = judge(made, [_budget(artifact_bytes=size, runtime=runtime)]).findings
+        return {f.evidence["artifact"]: f.evidence["value"] for f in found}
+
+    assert exceeding(12_000) == {}
+    assert exceeding(10_000) == {"layers": 12_000}
+    assert exceeding(1_000) == {"layers": 12_000, "tflite": 9_000}
+    assert exceeding(1_000, "*:litert-*") == {"tflite": 9_000}
+    assert exceeding(1_000, "chromium:cpu") == {"layers": 12_000}
