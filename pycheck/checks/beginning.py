@@ -166,11 +166,12 @@ _HEAD = """\
 # What pycheck check runs, and when it fails: see docs/check.md.
 
 # Runtimes: chromium, firefox and webkit, each with cpu, wasm, webgl, webgl-f16 (float16, as on some phones) and
-# webgpu. pycheck doctor lists those that start here.
+# webgpu of TF.js, litert-wasm and litert-webgpu of LiteRT.js. pycheck doctor lists those that start here.
 runtimes = [{runtimes}]
 
 # Formats and quantizations of the artifact. Each combination is checked.
 # formats = ["layers", "graph"]
+# formats = ["auto", "tflite"]  # tflite: for LiteRT.js
 # quantizations = ["none", "float16"]
 
 # Generated inputs, for models without inputs.

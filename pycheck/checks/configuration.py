@@ -14,7 +14,10 @@ from ..gate.policy import Known, Selector
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model. `settings` are its own, as the options read them; paths can be opened from the current folder."""
+    """One model. `settings` are its own, as the options read them; paths can be opened from the current folder.
+
+    `places` are those of formats and quantizations, of the model or of all models.
+    """
 
     name: str
     path: Path
@@ -24,6 +27,7 @@ class ModelEntry:
     releases: tuple[str, ...]  # of TF.js: versions and folders
     settings: Mapping[str, Any]
     place: str
+    places: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,14 @@ _SELECTOR: Mapping[str, Key] = {
 }
 
 TOP: Mapping[str, Key] = {
-    "formats": Key(_TEXTS, "list", "Artifact formats: `auto`, `layers`, `graph`. Each is a variant of every model."),
+    "formats": Key(
+        _TEXTS, "list", "Artifact formats: `auto`, `layers`, `graph`; `tflite` for LiteRT.js. Each is a variant."
+    ),
     "quantizations": Key(
-        _TEXTS, "list", "Weight quantizations: `none`, `float16`, `uint16`, `uint8`. Each is a variant too."
+        _TEXTS,
+        "list",
+        "Weight quantizations: `none`, `float16`, `uint16` and `uint8` (TF.js), `dynamic` (LiteRT.js). Each is a "
+        "variant too, on the runtimes that have it.",
     ),
     "tfjs_versions": Key(
         _TEXTS, "list", "Releases of TF.js: versions such as `4.21.0`, or npm folders. Each is a variant too."

@@ -101,6 +101,7 @@ class _Reader:
                 releases=chosen["tfjs_versions"],
                 settings=settings,
                 place=self._file.place(*at),
+                places={key: self._file.place(*(at if key in table else ()), key) for key in keys.TOP},
             )
 
     def _choices(self, at: Path_, table: Mapping[str, Any], key: str) -> tuple[str, ...]:

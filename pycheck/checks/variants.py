@@ -13,12 +13,13 @@ from typing import Any
 from ..errors import UsageError
 from ..gate import ToleranceRule
 from ..options.file import NAME, nearest
-from ..options.reading import layered
+from ..options.reading import layered, named
 from ..options.replay import command_line
 from ..options.table import BY_NAME
-from ..options.values import Options
+from ..options.values import DEFAULT_RUNTIMES, LITERT_RUNTIMES, ONLY_TFJS, Options, quantizes
 from ..runtimes.browser.server import Harness
 from ..setup.releases import release_of
+from ..types import RuntimeId
 from .configuration import Configuration, ModelEntry
 
 
@@ -26,6 +27,7 @@ from .configuration import Configuration, ModelEntry
 class Variant:
     """One row. `name` is the model's name and its format, quantization and release of TF.js, if not the default.
 
+    `options.runtimes` are those of its library, and none if the call asks for others.
     `release` is the name of the release in the configuration or the command line; None is the release that comes with
     pycheck. `accepted_as` is the name of the same variant with that release, which the baseline uses.
     """
@@ -56,7 +58,14 @@ def expand(
         if not any(_fits(variant, pattern) for variant in variants):
             known = dict.fromkeys(name for variant in variants for name in (variant.entry.name, variant.name))
             raise UsageError(f"{config.file} has no model {pattern!r}.", nearest(pattern, known))
-    chosen = [v for v in variants if not only or any(_fits(v, pattern) for pattern in only)]
+    named_ones = [v for v in variants if not only or any(_fits(v, pattern) for pattern in only)]
+    chosen = [v for v in named_ones if v.options.runtimes]
+    if not chosen:
+        raise UsageError(
+            f"No runtime is left for {', '.join(v.name for v in named_ones)}.",
+            "A tflite variant runs in LiteRT.js, the other formats run in TF.js, and some quantizations are of one "
+            "library. Change --runtime, --quantize, --tfjs-version or their PYCHECK_ variables.",
+        )
     return tuple(replace(v, options=replace(v.options, command=reproducing(config, v, given))) for v in chosen)
 
 
@@ -72,18 +81,21 @@ def _of(
     environ: Mapping[str, str] | None,
 ) -> Iterator[Variant]:
     settings = {**config.settings, **entry.settings}
+    splits = "tflite" in entry.formats and entry.path.suffix != ".tflite"
     if (
         "tfjs_model" in settings or entry.path.name == "model.json" or entry.path.suffix == ".tflite"
     ):  # an artifact already has its format and weights
         if own := {"format", "quantize"} & entry.settings.keys():
             raise UsageError(f"{entry.place}: a given artifact has its format already. Remove {min(own)}.")
-        dimensions = [{"format": "auto", "quantize": "none"}]
+        dimensions, splits = [{"format": "auto", "quantize": "none"}], splits and "tfjs_model" not in settings
     else:
         formats = [{"format": value} for value in entry.formats] or [{}]
         quantizations = [{"quantize": value} for value in entry.quantizations] or [{}]
         dimensions = [{**f, **q} for f in formats for q in quantizations]
+        dimensions = [d for d in dimensions if _is_possible(settings, d, splits=splits)]
+        _check_possible(entry, settings, dimensions)
     for chosen in dimensions:
-        options = layered({**settings, **chosen}, given, environ=environ)
+        options = _options({**settings, **chosen}, given, environ, splits=splits)
         parts = [entry.name]
         parts += [options.format] if options.format != "auto" else []
         parts += [options.quantize] if options.quantize != "none" else []
@@ -94,9 +106,65 @@ def _of(
             if t.where.takes_variant(name)
         )
         options = replace(options, rules=rules)
-        for release in releases or entry.releases or (None,):
+        only_litert = all(runtime.is_litert for runtime in options.runtimes)
+        if only_litert and releases:
+            options = replace(options, runtimes=())
+        for release in (None,) if only_litert else releases or entry.releases or (None,):
             suffix = _suffix(release) if release else ""
             yield Variant(name + suffix, entry, options, release if suffix else None, name)
+
+
+def _options(
+    settings: Mapping[str, Any], given: Mapping[str, Any], environ: Mapping[str, str] | None, *, splits: bool
+) -> Options:
+    """Build the options of a variant, with the runtimes that fit its format and quantization."""
+    above = named({}, given, environ=environ)
+    runtimes = _runtimes({**settings, **above}, splits=splits, may_add="runtimes" not in above)
+    if not runtimes:
+        merged = {**settings, **above}
+        return Options(runtimes=(), **{name: merged[name] for name in ("format", "quantize") if name in merged})
+    if splits and all(runtime.is_litert for runtime in runtimes):
+        given = {name: value for name, value in given.items() if name not in ONLY_TFJS}
+    return layered(settings, {**given, "runtimes": runtimes}, environ=environ)
+
+
+def _runtimes(settings: Mapping[str, Any], *, splits: bool, may_add: bool = True) -> tuple[RuntimeId, ...]:
+    """Return the runtimes of the settings that load their format and have their quantization.
+
+    With `splits`, formats other than tflite are only for TF.js. If no runtime is of the library of the format and
+    `may_add`, the runtimes are those that the library has by default.
+    """
+    runtimes: tuple[RuntimeId, ...] = settings.get("runtimes", DEFAULT_RUNTIMES)
+    is_tflite = settings.get("format") == "tflite"
+    if is_tflite or splits:
+        of_library = tuple(runtime for runtime in runtimes if runtime.is_litert == is_tflite)
+        by_default = LITERT_RUNTIMES if is_tflite else DEFAULT_RUNTIMES
+        runtimes = of_library or (by_default if may_add else ())
+    return tuple(runtime for runtime in runtimes if quantizes(runtime, settings.get("quantize", "none")))
+
+
+def _is_possible(settings: Mapping[str, Any], chosen: Mapping[str, str], *, splits: bool) -> bool:
+    """Tell whether a runtime of the configuration loads this format with this quantization."""
+    runtimes = _runtimes({**settings, **chosen}, splits=splits)
+    if chosen.get("format") in ("layers", "graph"):
+        runtimes = tuple(runtime for runtime in runtimes if not runtime.is_litert)
+    return bool(runtimes)
+
+
+def _check_possible(entry: ModelEntry, settings: Mapping[str, Any], possible: Sequence[Mapping[str, str]]) -> None:
+    """Raise UsageError for a format or a quantization that no variant has."""
+    advice = (
+        "TF.js loads layers and graph, with none, float16, uint16 or uint8; LiteRT.js loads tflite, with none, float16 "
+        'or dynamic. Change runtimes, or add "tflite" to formats.'
+    )
+    for value in entry.formats:
+        if not any(chosen.get("format") == value for chosen in possible):
+            what = f"{entry.places['formats']}: no runtime of {entry.name} loads the format {value!r}"
+            raise UsageError(f"{what} with a quantization that it has.", advice)
+    for value in entry.quantizations or (() if possible else (settings.get("quantize", "none"),)):
+        if not any(chosen.get("quantize", value) == value for chosen in possible):
+            place = entry.places["quantizations"] if entry.quantizations else entry.place
+            raise UsageError(f"{place}: no runtime of {entry.name} has the quantization {value!r}.", advice)
 
 
 def _suffix(release: str) -> str:

@@ -29,7 +29,8 @@ class Budget:
 class Held:
     """One number of a report and its limit in a budget; `name` is the name of the limit in `Budget`.
 
-    `artifact` is the format of the artifact that it is about. `seconds` are the times for one sample on `runtime` and on the runtime that its latency is relative to.
+    `artifact` is the format of the artifact that it is about. `seconds` are the times for one sample on `runtime` and
+    on the runtime that its latency is relative to.
     """
 
     budget: Budget

@@ -52,12 +52,25 @@ def layered(
     command: str = "",
 ) -> Options:
     """Build options from the settings of `from_file`, the environment, and those of the call."""
-    asked = _all_read(given)
-    environment = dict(_from_environment(os.environ if environ is None else environ))
-    values = fitting({**settings, **environment, **_all_read(beneath or {}), **asked}, asked.keys())
+    asked = {name for name, value in given.items() if value is not None}
+    values = fitting(named(settings, given, beneath=beneath, environ=environ), asked)
     options = Options(**values, named=frozenset(values), command=command)
-    check(options, asked.keys(), has_inputs=has_inputs)
+    check(options, asked, has_inputs=has_inputs)
     return options
+
+
+def named(
+    settings: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    beneath: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return every option that a level sets, by name, with the value of the highest level; the parameters are those of
+    `layered`.
+    """
+    environment = dict(_from_environment(os.environ if environ is None else environ))
+    return {**settings, **environment, **_all_read(beneath or {}), **_all_read(given)}
 
 
 def from_file(file: SettingsFile, keys: Path_ = (), more: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -55,10 +55,8 @@ LITERT_RUNTIMES = (RuntimeId("chromium", "litert-wasm"), RuntimeId("chromium", "
 
 #: Options of the conversion.
 _CONVERSION = ("format", "converter", "quantize", "keep_float")
-
-
-#: Options that only runtimes of TF.js use.
-_ONLY_TFJS = ("format", "converter", "keep_float", "tfjs_model", "flags", "cpu_kernels")
+#: Options that have an effect on TF.js or its artifact only. A format may also be LiteRT.js's.
+ONLY_TFJS = ("converter", "keep_float", "tfjs_model", "flags", "cpu_kernels")
 
 
 def check(options: Options, given: Collection[str], *, has_inputs: bool = False) -> None:
@@ -124,7 +122,7 @@ def _between_libraries(options: Options, given: Collection[str]) -> Iterator[tup
         )
     yield from _beside_a_tflite(options, given, of_tfjs, of_litert)
     own = () if options.tflite_model else ("map_output",)
-    for name in (*_ONLY_TFJS, *own) if not of_tfjs else ():
+    for name in ("format", *ONLY_TFJS, *own) if not of_tfjs else ():
         if name in given and not (name == "format" and options.format == "tflite"):
             option = BY_NAME[name].option
             yield (
@@ -168,15 +166,19 @@ def _beside_a_tflite(
                 f"{option} has no effect: --tflite-model gives an artifact, so pycheck does not convert the model.",
                 f"Remove {option} or --tflite-model.",
             )
+def quantizes(runtime: RuntimeId, quantize: str) -> bool:
+    """Tell whether the library of a runtime has this quantization."""
+    return quantize not in (TFJS_QUANTIZATIONS if runtime.is_litert else LITERT_QUANTIZATIONS)
 
 
 def fitting(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """Return the values without defaults that contradict `given`."""
     kept = dict(values)
     if "runtimes" not in given:
-        of_litert = [runtime.is_litert for runtime in kept.get("runtimes", DEFAULT_RUNTIMES)]
-        only = kept.get("format") == "tflite" and not all(of_litert)
-        if only or (kept.get("tflite_model") and not any(of_litert)):
+        of_litert = tuple(runtime for runtime in kept.get("runtimes", DEFAULT_RUNTIMES) if runtime.is_litert)
+        if kept.get("format") == "tflite":
+            kept["runtimes"] = of_litert or LITERT_RUNTIMES
+        elif kept.get("tflite_model") and not of_litert:
             kept["runtimes"] = LITERT_RUNTIMES
     if kept.get("converter", "pycheck") != "pycheck" and "keep_float" not in given:
         kept.pop("keep_float", None)

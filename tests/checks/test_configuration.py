@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,3 +174,92 @@ def test_each_variant_has_the_command_that_runs_it_alone(tmp_path: Path) -> None
     config = _load(tmp_path, MODEL + '[[tolerances]]\nruntime = "firefox:*"\natol = 1\n')
     (variant,) = expand(config, {}, environ={})
     assert variant.options.command == f"pycheck check m --config {tmp_path}/pycheck.toml"
+
+
+# --- LiteRT.js beside TF.js
+
+RUNTIMES = 'runtimes = ["chromium:webgl", "firefox:litert-wasm"]\n'
+WEBGL, LITERT = RuntimeId("chromium", "webgl"), RuntimeId("firefox", "litert-wasm")
+
+
+def _runtimes(folder: Path, text: str, given: dict[str, Any] | None = None, *only: str) -> dict[str, tuple[str, ...]]:
+    """The runtimes of each variant, by its name."""
+    variants = expand(_load(folder, text), given or {}, only, environ={})
+    return {v.name: tuple(map(str, v.options.runtimes)) for v in variants}
+
+
+def test_the_tflite_variant_runs_in_litert_and_the_others_in_tfjs(tmp_path: Path) -> None:
+    text = RUNTIMES + MODEL + 'formats = ["auto", "tflite"]\n'
+    assert _runtimes(tmp_path, text) == {"m": (str(WEBGL),), "m/tflite": (str(LITERT),)}
+
+
+def test_a_library_without_a_runtime_of_its_own_has_its_defaults(tmp_path: Path) -> None:
+    text = MODEL + 'formats = ["graph", "tflite"]\n'
+    litert = ("chromium:litert-wasm", "chromium:litert-webgpu")
+    assert _runtimes(tmp_path, text) == {
+        "m/graph": ("chromium:cpu", "chromium:webgl", "chromium:wasm"), "m/tflite": litert,
+    }  # fmt: skip
+    assert _runtimes(tmp_path, f'runtimes = ["{LITERT}"]\n' + text)["m/graph"][0] == "chromium:cpu"
+    assert _runtimes(tmp_path, 'format = "tflite"\n' + RUNTIMES + MODEL) == {"m/tflite": (str(LITERT),)}
+
+
+def test_without_formats_one_variant_runs_in_both_libraries(tmp_path: Path) -> None:
+    assert _runtimes(tmp_path, RUNTIMES + MODEL) == {"m": (str(WEBGL), str(LITERT))}
+    text = RUNTIMES + 'quantizations = ["none", "uint8", "dynamic"]\n' + MODEL
+    assert _runtimes(tmp_path, text) == {
+        "m": (str(WEBGL), str(LITERT)), "m/uint8": (str(WEBGL),), "m/dynamic": (str(LITERT),),
+    }  # fmt: skip
+
+
+def test_a_quantization_that_a_format_does_not_have_is_no_variant_of_it(tmp_path: Path) -> None:
+    text = RUNTIMES + 'quantizations = ["none", "uint8", "dynamic"]\n' + MODEL + 'formats = ["layers", "tflite"]\n'
+    assert list(_runtimes(tmp_path, text)) == ["m/layers", "m/layers/uint8", "m/tflite", "m/tflite/dynamic"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ('quantizations = ["none", "dynamic"]\n' + MODEL, ":1: quantizations", "'dynamic'"),
+        (MODEL + 'quantizations = ["uint8"]\nformats = ["layers", "tflite"]\n', ":4: models.formats", "'tflite'"),
+        (MODEL + 'quantizations = ["dynamic"]\nformats = ["auto", "tflite"]\n', ":4: models.formats", "'auto'"),
+        (f'runtimes = ["{LITERT}"]\n' + MODEL + 'formats = ["layers"]\n', ":4: models.formats", "'layers'"),
+        (MODEL + 'quantize = "dynamic"\n', ":1: models", "'dynamic'"),
+    ],
+)
+def test_a_format_or_quantization_that_no_runtime_has_is_told_with_its_line(
+    tmp_path: Path, text: str, place: str, said: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        _runtimes(tmp_path, text)
+    assert f"pycheck.toml{place}" in caught.value.message
+    assert said in caught.value.message
+
+
+def test_runtimes_of_the_call_choose_the_variants_of_their_library(tmp_path: Path) -> None:
+    text = RUNTIMES + MODEL + 'formats = ["auto", "tflite"]\n'
+    asked = {"runtimes": ["webkit:litert-wasm"]}
+    assert _runtimes(tmp_path, text, asked) == {"m/tflite": ("webkit:litert-wasm",)}
+    assert _runtimes(tmp_path, text, {"runtimes": ["webkit:wasm"]}) == {"m": ("webkit:wasm",)}
+    with pytest.raises(UsageError, match="No runtime is left for m/tflite"):
+        _runtimes(tmp_path, text, {"runtimes": ["webkit:wasm"]}, "m/tflite")
+    assert list(_runtimes(tmp_path, text, {"flags": {"WEBGL_PACK": False}})) == ["m", "m/tflite"]
+
+
+def test_a_release_of_tfjs_is_no_variant_of_a_tflite_file(tmp_path: Path) -> None:
+    text = RUNTIMES + 'tfjs_versions = ["4.20.0"]\n' + MODEL + 'formats = ["auto", "tflite"]\n'
+    assert list(_runtimes(tmp_path, text)) == ["m/tfjs-4.20.0", "m/tflite"]
+    variants = expand(_load(tmp_path, text), {}, releases=["4.19.0"], environ={})
+    assert [v.name for v in variants] == ["m/tfjs-4.19.0"]
+
+
+def test_the_command_of_a_variant_of_either_library_runs_it_alone(tmp_path: Path) -> None:
+    text = RUNTIMES + 'quantizations = ["dynamic", "uint8"]\n' + MODEL + 'formats = ["auto", "tflite"]\n'
+    for variant in expand(_load(tmp_path, text), {}, environ={}):
+        _, command, model, *words = shlex.split(variant.options.command)
+        assert (command, model) == ("compare", str(tmp_path / "m.keras"))
+        pairs = list(zip(words[::2], words[1::2], strict=True))
+        assert ("--runtime", str(variant.options.runtimes[0])) in pairs
+        assert ("--quantize", variant.options.quantize) in pairs
+        assert (("--format", "tflite") in pairs) == (variant.options.format == "tflite")
+    (only,) = expand(_load(tmp_path, text), {"runtimes": [str(WEBGL)], "quantize": "none"}, environ={})
+    assert only.options.command == f"pycheck compare {tmp_path}/m.keras --runtime {WEBGL}"
