@@ -196,8 +196,10 @@ class _FakeSource(Source):
         folder = self._cache.reserve("artifact", None).folder
         size = sum(value.nbytes for value in fake.weights.values()) // _DIVISORS[quantize]
         (folder / "model.tflite").write_bytes(b"\0" * size)
-        (folder / _MADE_FROM).write_text(self._fakes.name_of(self._fakes.quantized.get(quantize, fake)))
-        return _described(fake, folder, "tflite", quantize, size)
+        name = self._fakes.name_of(self._fakes.quantized.get(quantize, fake))
+        (folder / _MADE_FROM).write_text(name)
+        digest = hashlib.sha256(f"{name} {quantize}".encode()).hexdigest()
+        return replace(_described(fake, folder, "tflite", quantize, size), weights_sha256=digest)
 
     def write_artifact(self, model: Any, folder: Path) -> ArtifactInfo:
         fake, options = model.model, self._options

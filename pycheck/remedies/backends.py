@@ -1,8 +1,10 @@
-"""Fix: a different backend of the same browser, preferably one that already ran."""
+"""Fix: a different backend of TF.js, or accelerator of LiteRT.js, in the same browser; preferably one that ran."""
 
 from __future__ import annotations
 
-from ..types import Outcome, Remedy, RuntimeId, Verdict
+from collections.abc import Sequence
+
+from ..types import LITERT_KINDS, Outcome, Remedy, RuntimeId, Verdict
 from .failure import Failure, outcome
 from .trial import Trial
 from .trials import Trials
@@ -20,7 +22,8 @@ def fits(failure: Failure) -> bool:
 
 async def cure(failure: Failure, trials: Trials) -> Remedy:
     """Return the fastest backend that passes; if none of those that ran passes, try the others."""
-    ran = _ran(failure)
+    outcomes = known_outcomes(failure, [RuntimeId(failure.runtime.engine, kind) for kind in _kinds(failure)])
+    ran = {runtime.kind: gave for runtime, gave in outcomes.items()}
     for kind, gave in ran.items():
         if gave.verdict is Verdict.PASS:
             return _remedy(failure, kind, gave, trials.count)
@@ -38,22 +41,23 @@ async def cure(failure: Failure, trials: Trials) -> Remedy:
 
 def _kinds(failure: Failure) -> list[str]:
     own = failure.runtime.kind
-    return [kind for kind in _PREFERENCE if kind not in (own, _SAME_DEVICE.get(own))]
+    preference = LITERT_KINDS if failure.runtime.is_litert else _PREFERENCE
+    return [kind for kind in preference if kind not in (own, _SAME_DEVICE.get(own))]
 
 
-def _ran(failure: Failure) -> dict[str, Outcome]:
-    known = {record.id for record in failure.report.runtimes}
-    runtimes = [(kind, RuntimeId(failure.runtime.engine, kind)) for kind in _kinds(failure)]
-    return {kind: outcome(failure.report, runtime, failure.options) for kind, runtime in runtimes if runtime in known}
+def known_outcomes(failure: Failure, runtimes: Sequence[RuntimeId]) -> dict[RuntimeId, Outcome]:
+    """Return the results of those runtimes that ran beside the one that failed."""
+    ran = {record.id for record in failure.report.runtimes}
+    return {runtime: outcome(failure.report, runtime, failure.options) for runtime in runtimes if runtime in ran}
 
 
 def _remedy(failure: Failure, kind: str, gave: Outcome, trial_count: int) -> Remedy:
     runtime = RuntimeId(failure.runtime.engine, kind)
+    change, code = f"another backend: {kind}", f"await tf.setBackend('{kind}');"
+    if runtime.is_litert:
+        accelerator = kind.removeprefix("litert-")
+        change = f"another accelerator: {accelerator}"
+        code = f"const model = await loadAndCompile('model.tflite', {{accelerator: '{accelerator}'}});"
     return failure.remedy(
-        "backend",
-        f"another backend: {kind}",
-        gave,
-        trial_count=trial_count,
-        options=("--runtime", str(runtime)),
-        code=f"await tf.setBackend('{kind}');",
+        "backend", change, gave, trial_count=trial_count, options=("--runtime", str(runtime)), code=code
     )

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..gate import quantized_limits, share
+from ..options.table import QUANTIZATIONS
 from ..types import Comparison, Outcome, Remedy, Verdict
 from .failure import Failure, failing
 from .searching import ExhaustedError
 from .trial import Trial
 from .trials import Trials
 
-#: Quantizations from the coarsest to the finest, for weights without large outliers.
+#: Quantizations of TF.js from the coarsest to the finest, for weights without large outliers; then those of LiteRT.js.
 _QUANTIZATIONS = ("uint8", "uint16", "float16", "none")
+_LITERT_QUANTIZATIONS = tuple(name for name in ("int8", "dynamic", "float16", "none") if name in QUANTIZATIONS)
+#: Quantizations that are more than a type of the weights.
+_METHODS = {"none": "weights in float32", "dynamic": "dynamic quantization", "int8": "int8 quantization"}
 #: Finer quantizations for any weights; uint16 is not finer if a few weights are large.
 _SAFER = {"uint8": ("float16", "none"), "uint16": ("float16", "none"), "float16": ("none",)}
 #: A fix that needs a wider limit must reduce the error below this share of the error before.
@@ -47,7 +51,8 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
     quantized more finely: the trials convert the model with pycheck instead.
     """
     given, anew = failure.quantization, not failure.is_converted
-    finer = _QUANTIZATIONS[_QUANTIZATIONS.index(given) + 1 : -1]
+    ladder = _LITERT_QUANTIZATIONS if failure.runtime.is_litert else _QUANTIZATIONS
+    finer = ladder[ladder.index(given) + 1 : -1]
 
     def trial(quantize: str) -> Trial:
         return Trial(failure.together, quantize=quantize, anew=anew)
@@ -61,7 +66,8 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
         notes = [*([in_place_of(failure)] if anew else []), *([judged] if allowed else [])]
         return failure.remedy(
             "quantization",
-            f"weights in {_type(quantize)} instead of {given}{', converted with pycheck' if anew else ''}",
+            f"{_METHODS.get(quantize, f'weights in {quantize}')} instead of {given}"
+            f"{', converted with pycheck' if anew else ''}",
             gave,
             trial_count=trials.count,
             options=("--quantize", quantize, *options_of(allowed)),

@@ -22,7 +22,10 @@ from ..types import (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One runtime that failed, in the report of its run. `together` are all runtimes that failed in the run."""
+    """One runtime that failed, in the report of its run.
+
+    `together` are all runtimes of the same library that failed in the run: they load the same artifact.
+    """
 
     report: Report
     options: Options
@@ -47,17 +50,18 @@ class Failure:
     @property
     def is_converted(self) -> bool:
         """Tell whether the artifact was converted in this run, so that it can be converted differently."""
-        return self.options.tfjs_model is None and self.has_model
+        return self.has_model and (self.runtime.is_litert or self.options.tfjs_model is None)
 
     @property
     def is_foreign(self) -> bool:
         """Tell whether a different converter made the artifact, although pycheck can convert the model."""
-        return self.has_model and (self.options.tfjs_model is not None or self.options.converter != "pycheck")
+        by_another = self.options.tfjs_model is not None or self.options.converter != "pycheck"
+        return self.has_model and by_another and not self.runtime.is_litert
 
     @property
     def quantization(self) -> str:
         """Return the quantization of the artifact, whichever converter made it."""
-        artifact = self.report.artifact
+        artifact = self.report.litert_artifact if self.runtime.is_litert else self.report.artifact
         return self.options.quantize if artifact is None or self.is_converted else artifact.quantization
 
     @property
@@ -108,8 +112,11 @@ def failures(report: Report, options: Options) -> tuple[Failure, ...]:
     failing = {c.candidate for c in report.comparisons if c.passed is False}
     failing |= {r.id for r in report.runtimes if r.status is RuntimeStatus.FAILED and r.environment}
     failing -= {r.id for r in report.runtimes if r.status in (RuntimeStatus.TIMED_OUT, RuntimeStatus.UNAVAILABLE)}
-    together = tuple(runtime for runtime in options.runtimes if runtime in failing)
-    return tuple(Failure(report, options, runtime, together) for runtime in together)
+    failed = [runtime for runtime in options.runtimes if runtime in failing]
+    return tuple(
+        Failure(report, options, runtime, tuple(other for other in failed if other.is_litert == runtime.is_litert))
+        for runtime in failed
+    )
 
 
 def failing(report: Report, runtime: RuntimeId) -> tuple[Comparison, ...]:

@@ -45,19 +45,25 @@ async def _clipped(failure: Failure, trials: Trials, outliers: Mapping[str, floa
         "; ".join(f"the input {name} clipped to -{limit:g}..{limit:g}" for name, limit in limits),
         gave,
         trial_count=trials.count,
-        code="\n".join(_clip(name, f"{limit:g}") for name, limit in limits),
+        code="\n".join(_clip(name, f"{limit:g}", in_litert=failure.runtime.is_litert) for name, limit in limits),
         note=_JUDGED + _incomplete(found),
     )
 
 
-def _clip(name: str, limit: str) -> str:
+def _clip(name: str, limit: str, *, in_litert: bool = False) -> str:
+    """Return the lines for Python and JavaScript: for a tensor of TF.js, or the typed array of a LiteRT.js tensor."""
     name = _identifier(name)
-    return _both(name, f"np.clip({name}, -{limit}, {limit})", f"tf.clipByValue({name}, -{limit}, {limit})")
+    javascript = f"tf.clipByValue({name}, -{limit}, {limit})"
+    if in_litert:
+        javascript = f"{name}.map((value) => Math.min(Math.max(value, -{limit}), {limit}))"
+    return _both(name, f"np.clip({name}, -{limit}, {limit})", javascript)
 
 
-def _times(name: str, factor: str) -> str:
+def _times(name: str, factor: str, *, in_litert: bool = False) -> str:
+    """Return the lines for Python and JavaScript, as `_clip`."""
     name = _identifier(name)
-    return _both(name, f"{factor} * {name}", f"tf.mul({name}, {factor})")
+    javascript = f"{name}.map((value) => {factor} * value)" if in_litert else f"tf.mul({name}, {factor})"
+    return _both(name, f"{factor} * {name}", javascript)
 
 
 def _both(name: str, python: str, javascript: str) -> str:
@@ -86,7 +92,7 @@ async def _scaled(failure: Failure, trials: Trials) -> Remedy:
         "; ".join(f"the input {name} {down_to}times {factor:g}{reach.get(name, '')}" for name in names),
         gave,
         trial_count=trials.count,
-        code="\n".join(_times(name, f"{factor:g}") for name in names),
+        code="\n".join(_times(name, f"{factor:g}", in_litert=failure.runtime.is_litert) for name in names),
         note=f"{_JUDGED}; train the model with the same change, or add its inverse to the next layer"
         + _incomplete(found),
     )

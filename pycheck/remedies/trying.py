@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..options.values import Options
 from ..types import Remedy, Report
-from . import backends, batches, conversion, epsilons, flags, inputs, operations, pairing, tensors
+from . import backends, batches, conversion, epsilons, flags, inputs, libraries, operations, pairing, tensors
 from .advice import advised
 from .failure import Failure, failures
 from .searching import ExhaustedError
@@ -17,11 +17,15 @@ from .trials import Observer, Trials
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of fix: a check whether it fits a failure, and a search for the smallest change that works."""
+    """One kind of fix: a check whether it fits a failure, and a search for the smallest change that works.
+
+    `in_litert` tells whether it changes more than TF.js and its artifact, so that it is for LiteRT.js too.
+    """
 
     name: str
     fits: Callable[[Failure], bool]
     cure: Callable[[Failure, Trials], Awaitable[Remedy | None]]
+    in_litert: bool = False
 
 
 #: Kinds in the order of advice: the smallest change for users of the model comes first.
@@ -30,13 +34,14 @@ KINDS: tuple[Kind, ...] = (
     Kind("pairing", pairing.fits, pairing.cure),
     Kind("conversion", conversion.fits_anew, conversion.cure_anew),
     Kind("tensors", tensors.fits, tensors.cure),
-    Kind("quantization", conversion.fits_quantization, conversion.cure_quantization),
+    Kind("quantization", conversion.fits_quantization, conversion.cure_quantization, in_litert=True),
     Kind("format", conversion.fits_format, conversion.cure_format),
     Kind("flags", flags.fits, flags.cure),
     Kind("operations", operations.fits, operations.cure),
     Kind("epsilon", epsilons.fits, epsilons.cure),
-    Kind("backend", backends.fits, backends.cure),
-    Kind("inputs", inputs.fits, inputs.cure),
+    Kind("backend", backends.fits, backends.cure, in_litert=True),
+    Kind("library", libraries.fits, libraries.cure, in_litert=True),
+    Kind("inputs", inputs.fits, inputs.cure, in_litert=True),
 )
 
 
@@ -51,11 +56,9 @@ async def try_remedies(
     trials = Trials(trial, options, observe)
     found: list[Remedy] = []
     for failure in failures(report, options):
-        if failure.runtime.is_litert:  # every kind changes TF.js or its artifact
-            continue
         trials.begin_runtime(failure.runtime)
         for kind in KINDS:
-            if kind.fits(failure):
+            if (kind.in_litert or not failure.runtime.is_litert) and kind.fits(failure):
                 found += await _searched(kind, failure, trials)
         found += conversion.not_tried(failure)
     remedies = tuple(sorted(found, key=lambda remedy: (not remedy.worked, "--atol" in remedy.options)))

@@ -55,11 +55,11 @@ class Cure:
 
 
 def cures(report: Report) -> tuple[Cure, ...]:
-    """Return the fixes that work, in the order of the report; the same change on several runtimes is one."""
-    groups: dict[tuple[str, str], list[Remedy]] = {}
+    """Return the fixes that work, in the order of the report; the same change and code on several runtimes is one."""
+    groups: dict[tuple[str, str, str], list[Remedy]] = {}
     for remedy in report.remedies:
         if remedy.worked:
-            groups.setdefault((remedy.kind, remedy.change), []).append(remedy)
+            groups.setdefault((remedy.kind, remedy.change, remedy.code), []).append(remedy)
     return tuple(
         Cure(
             names([r.runtime for r in group]),
@@ -69,7 +69,7 @@ def cures(report: Report) -> tuple[Cure, ...]:
             "\n".join(printable(line) for line in group[0].code.splitlines()),
             printable(group[0].note),
         )
-        for (_, change), group in groups.items()
+        for (_, change, _), group in groups.items()
     )
 
 
@@ -115,8 +115,8 @@ def check(report: Report, command: str) -> tuple[str, str] | None:
 def _changed(command: str, report: Report, chosen: dict[RuntimeId, Remedy]) -> str:
     added: dict[tuple[str, str], None] = {}
     for remedy in chosen.values():
-        if remedy.kind != "backend":
-            added |= dict.fromkeys(zip(remedy.options[::2], remedy.options[1::2], strict=True))
+        pairs = zip(remedy.options[::2], remedy.options[1::2], strict=True)
+        added |= dict.fromkeys(pair for pair in pairs if pair[0] != "--runtime")
     superseded = {option: True for option, _ in added if option in _SINGLE}
     kinds = {remedy.kind for remedy in chosen.values()}
     if kinds & _CONVERTS:
@@ -124,7 +124,7 @@ def _changed(command: str, report: Report, chosen: dict[RuntimeId, Remedy]) -> s
     if kinds & _CONVERTS_WITH_PYCHECK:
         superseded |= {"--converter": True}
     words = list(_without(shlex.split(command), OF_TRACE | superseded))
-    if replaced := {runtime: r.options[1] for runtime, r in chosen.items() if r.kind == "backend"}:
+    if replaced := {runtime: r.options[1] for runtime, r in chosen.items() if r.options[0] == "--runtime"}:
         candidates = dict.fromkeys(c.candidate for c in report.comparisons if not c.is_noise_floor)
         left = dict.fromkeys(replaced.get(runtime, str(runtime)) for runtime in (*candidates, *replaced))
         words = [*_without(words, {"--runtime": True}), *(text for runtime in left for text in ("--runtime", runtime))]

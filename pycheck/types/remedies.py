@@ -23,9 +23,10 @@ class Remedy:
     """A fix that was tried on a runtime that failed, and its result on the same inputs.
 
     `kind` is "batch", "pairing", "conversion", "tensors", "quantization", "format", "flags", "operations", "epsilon",
-    "backend" or "inputs"; `change` describes the change. `after` is None if it could not be tried; `note` then says
-    why (`trial_count` is 0 if nothing ran). Otherwise `note` has further information, such as the limits that were
-    used. `options` make the same change on the command line, `code` in the page or in the model; either may be empty.
+    "backend", "library" or "inputs"; `change` describes the change. `after` is None if it could not be tried; `note`
+    then says why (`trial_count` is 0 if nothing ran). Otherwise `note` has further information, such as the limits that
+    were used. `options` make the same change on the command line, `code` in the page or in the model; either may be
+    empty.
     """
 
     kind: str

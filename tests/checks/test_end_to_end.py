@@ -178,3 +178,34 @@ def test_a_runtime_that_became_worse_fails_against_the_baseline(work: Path, fake
     fakes.break_("chromium:cpu", drifting(1e-4))
     code, out, _ = command("check")
     assert (code, "baseline-worse" in out) == (1, True)
+
+
+def test_both_libraries_are_checked_accepted_and_shown_in_every_form(work: Path, fakes: Fakes, command: Cli) -> None:
+    _on('"chromium:cpu", "chromium:litert-wasm", "chromium:litert-webgpu"', 'formats = ["auto", "tflite"]')
+    forms = [w for kind in ("json", "html", "junit", "markdown") for w in (f"--{kind}", f"check.{kind}")]
+    code, out, _ = command("check", *forms)
+    assert code == 0
+    lines = out.splitlines()
+    head = next(i for i, line in enumerate(lines) if line.split() == ["chromium"])
+    assert lines[head + 1].split() == ["cpu", "litert-wasm", "litert-webgpu"]
+    assert [line.split() for line in lines[head + 2 : head + 4]] == [
+        ["m", "pass", "-", "-"], ["m/tflite", "-", "pass", "pass"],
+    ]  # fmt: skip
+    for kind in ("json", "html", "junit", "markdown"):
+        assert "litert-webgpu" in Path(f"check.{kind}").read_text()
+    assert command("baseline", "update")[0] == 0
+    assert command("check")[0] == 0
+
+    fakes.break_("chromium:litert-webgpu", drifting(0.5))
+    code, out, _ = command("check")
+    assert (code, "DRIFT  m/tflite fails" in out) == (1, True)
+    assert "pycheck compare m.keras" in out and "pycheck trace m.keras" not in out
+    assert command("check", "--runtime", "chromium:cpu")[0] == 0
+    assert command("check", "m/tflite", "--runtime", "chromium:litert-wasm")[0] == 0
+
+
+def test_an_impossible_format_is_told_with_its_line_before_anything_runs(work: Path, command: Cli) -> None:
+    _on('"chromium:cpu"', 'quantizations = ["none", "dynamic"]')
+    code, out, err = command("check")
+    assert (code, out) == (2, "")
+    assert "pycheck.toml:2: quantizations" in err and "starting" not in err
