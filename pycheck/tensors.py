@@ -115,11 +115,12 @@ def decode(data: bytes | bytearray | memoryview | Array) -> dict[str, Array]:
         raise RuntimeFailedError(f"Cannot read tensor data: it is not safetensors: {error!r}.") from None
 
 
-def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
+def to_tfjs(name: str, array: Array, library: str = "TF.js") -> tuple[Array, str | None]:
     """Convert the array to float32, int32, bool or complex64; return also a description of the conversion, if any.
 
     float64 is rounded to float32 and complex128 to complex64, as in TF.js itself; float16 is widened exactly. Integers
-    must fit int32, or it is InputsFileError, as are bytes. Texts (str, also as objects) stay unchanged.
+    must fit int32, or it is InputsFileError, as are bytes. Texts (str, also as objects) stay unchanged. The description
+    and the errors name `library`.
     """
     dtype = array.dtype
     if dtype.kind == "U" or (dtype.kind == "O" and all(isinstance(item, str) for item in array.ravel())):
@@ -127,32 +128,34 @@ def to_tfjs(name: str, array: Array) -> tuple[Array, str | None]:
     if dtype in (np.float32, np.int32, np.bool_, np.complex64):
         return array, None
     if dtype == np.complex128:
-        return array.astype(np.complex64), f"{name}: complex128 rounded to complex64, because TF.js has no complex128"
+        return array.astype(
+            np.complex64
+        ), f"{name}: complex128 rounded to complex64, because {library} has no complex128"
     if dtype.kind == "f" and dtype.itemsize <= 8:
         verb = "widened" if dtype.itemsize < 4 else "rounded"
         with np.errstate(over="ignore"):  # a number above float32's range becomes infinite, as in TF.js
             return array.astype(
                 np.float32
-            ), f"{name}: {dtype.name} {verb} to float32, because TF.js has no {dtype.name}"
+            ), f"{name}: {dtype.name} {verb} to float32, because {library} has no {dtype.name}"
     if dtype.kind in "iu":
-        return _to_int32(name, array)
+        return _to_int32(name, array, library)
     raise InputsFileError(
-        f"Input {name!r} has dtype {dtype}, which TF.js does not have.",
+        f"Input {name!r} has dtype {dtype}, which {library} does not have.",
         "Convert it to float32, int32 or bool: array.astype('float32')",
     )
 
 
-def _to_int32(name: str, array: Array) -> tuple[Array, str | None]:
+def _to_int32(name: str, array: Array, library: str) -> tuple[Array, str | None]:
     if array.size and array.dtype.itemsize >= 4:
         low, high = int(array.min()), int(array.max())
         if low < _INT32.min or high > _INT32.max:
             value = low if low < _INT32.min else high
             raise InputsFileError(
-                f"Input {name!r} has the value {value}, which does not fit into int32, the type of TF.js for "
+                f"Input {name!r} has the value {value}, which does not fit into int32, the type of {library} for "
                 f"{array.dtype.name}.",
                 f"Give values between {_INT32.min} and {_INT32.max}.",
             )
-    return array.astype(np.int32), f"{name}: {array.dtype.name} as int32, because TF.js has no {array.dtype.name}"
+    return array.astype(np.int32), f"{name}: {array.dtype.name} as int32, because {library} has no {array.dtype.name}"
 
 
 def parts(array: Array) -> Array:

@@ -145,8 +145,7 @@ def _since(c: Comparison, changes: tuple[Change, ...]) -> str:
     """Name the changes since the baseline that may be the cause."""
     causes = [_WORDS[change.fact] for change in changes if _concerns(change, c) and change.fact in _CAUSES]
     if not causes:
-        library = "LiteRT.js" if c.candidate.is_litert else "TF.js"
-        return f"Model, artifact, {library}, browser and GPU are the same as in the baseline."
+        return f"Model, artifact, {c.candidate.library}, browser and GPU are the same as in the baseline."
     return f"Changed since the baseline: {names(list(dict.fromkeys(causes)), most=len(_CAUSES))}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..diagnosis.case import unlike
+from ..diagnosis.case import closer_look, unlike
 from ..diagnosis.codes import finding
 from ..gate.budgets import Budget, Held, hold
 from ..report.wording import short, size
@@ -21,7 +21,6 @@ _ADVICE = {
     "artifact_bytes": "Quantize the weights (quantizations in pycheck.toml), or use a smaller model.",
     "top1_agreement": "The report lists the samples whose top-1 class changed, with the margin of each.",
     "latency": "Run again on an idle machine: other processes slow a browser down.",
-    **dict.fromkeys(_ERRORS, "pycheck trace names the operation that introduces the error."),
 }
 
 
@@ -48,7 +47,8 @@ def _exceeded(held: Held) -> Finding:
         runtimes=[held.runtime] if held.runtime else [],
         tensor=c.tensor if c else None,
         summary=_text(held),
-        advice=f"{_ADVICE[held.name]} The budget is in {held.budget.place}.",
+        advice=f"{closer_look(c.candidate) if c and held.name in _ERRORS else _ADVICE[held.name]} "
+        f"The budget is in {held.budget.place}.",
         evidence={
             "budget": "artifact_size" if held.name == "artifact_bytes" else held.name,
             "value": held.value,

@@ -120,6 +120,11 @@ class Case:
         ]
 
     @property
+    def is_of_litert(self) -> bool:
+        """Tell whether its runtimes are those of LiteRT.js; a case has the runtimes of one library."""
+        return any(runtime.is_litert for runtime in self.browsers)
+
+    @property
     def browsers(self) -> list[RuntimeId]:
         """Return the runtimes that are neither the model nor the artifact in Python."""
         return [record.id for record in self.runtimes if record.id.engine not in ("native", "artifact")]
@@ -204,7 +209,16 @@ def effect_of(result: PointResult) -> str:
 
 def lighter(quantization: str) -> str:
     """Return the values of --quantize that cost less accuracy."""
-    return "float16 or none" if "uint8" in quantization else "none"
+    if quantization == "int8":
+        return "dynamic, float16 or none"
+    return "float16 or none" if "uint8" in quantization or quantization == "dynamic" else "none"
+
+
+def closer_look(runtime: RuntimeId) -> str:
+    """Return the sentence that says how to find the operation, or a fix if the runtime cannot be traced."""
+    if runtime.is_traceable:
+        return "pycheck trace names the operation that introduces the error."
+    return "--try-remedies searches for a fix."
 
 
 def elements(count: int, total: int | None = None) -> str:

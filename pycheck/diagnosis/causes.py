@@ -247,7 +247,7 @@ def cast_out_of_range(case: Case) -> Iterator[Finding]:
             layer=cast.layer,
             summary=f"{cast.name} (Cast to {cast.dtype}{of}): {elements(cast.count, cast.element_count)} on the first "
             f"batch {are(cast.count)} outside the range {cast.low} to {cast.high}, such as {number(cast.value)}. "
-            f"{_of_cast(cast)}",
+            f"{_of_cast(cast, case.is_of_litert)}",
             advice=advice if cast.outputs else "No change is needed for these inputs.",
             evidence={
                 "node": cast.name,
@@ -268,8 +268,12 @@ def _is_agreed(case: Case, cast: OutOfRangeCast, output: str) -> bool:
     return cast.dtype in _NARROW and any(c.passed for c in rows)
 
 
-def _of_cast(cast: OutOfRangeCast) -> str:
-    return _result(cast) if cast.outputs else f"{_result(cast)} {_NO_EFFECT}"
+def _of_cast(cast: OutOfRangeCast, is_of_litert: bool) -> str:
+    result = _IN_LITERT if is_of_litert else _result(cast)
+    return result if cast.outputs else f"{result} {_NO_EFFECT}"
+
+
+_IN_LITERT = "TensorFlow, and LiteRT.js's kernels, may give different results for such a cast."
 
 
 def _result(cast: OutOfRangeCast) -> str:

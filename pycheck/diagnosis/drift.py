@@ -6,7 +6,21 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..types import Comparison, FaultyPart, Finding, Severity, Tolerance
-from .case import SEE_REFERENCE, Case, Rule, are, elements, lighter, listed, number, percent, place, times, unlike
+from .case import (
+    SEE_REFERENCE,
+    Case,
+    Rule,
+    are,
+    closer_look,
+    elements,
+    lighter,
+    listed,
+    number,
+    percent,
+    place,
+    times,
+    unlike,
+)
 from .codes import RUNTIMES, finding
 
 #: Runtimes show the same error if their RMS errors differ by less than this share and, at shared worst elements,
@@ -45,6 +59,9 @@ def shape_mismatch(case: Case) -> Iterator[Finding]:
                 advice="A value is at the threshold that decides the shape, or an earlier operation errs: pycheck "
                 "trace names it."
                 if free
+                else "The conversion to a .tflite file changes the shape: compare on a runtime of TF.js, such as "
+                "chromium:wasm, too."
+                if c.candidate.is_litert
                 else "Check that the artifact was made from this model, and pair its outputs with "
                 "--map-output TFJS=MODEL.",
                 evidence={"shapes": c.shape_mismatch},
@@ -167,7 +184,11 @@ def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         "MODEL and the artifact with --tfjs-model."
         if case.is_artifact_alone
         else "The fault is in the conversion or the weights, not in a backend: "
-        "convert the model again, or try a different --format.",
+        + (
+            "compare on a runtime of TF.js, such as chromium:wasm, too."
+            if case.is_of_litert
+            else "convert the model again, or try a different --format."
+        ),
         evidence=_shared_evidence(rows),
     )
 
@@ -272,8 +293,11 @@ def _drift_advice(case: Case, c: Comparison) -> str:
         whose = "XNNPACK" if part is FaultyPart.XNNPACK else "LiteRT.js"
         return f"A kernel of {whose} is suspect: try a different accelerator, or a different version of LiteRT.js."
     if others and not any(o.drifted for o in others):
-        return f"Only {c.candidate} differs, so a kernel of that backend is suspect: pycheck trace names it."
-    return "No cause is known. pycheck trace names the operation that introduces the error."
+        suspect = f"Only {c.candidate} differs, so a kernel of that backend is suspect"
+        if c.candidate.is_traceable:
+            return f"{suspect}: pycheck trace names it."
+        return f"{suspect}. {closer_look(c.candidate)}"
+    return f"No cause is known. {closer_look(c.candidate)}"
 
 
 def _is_high(error: float | None, scale: float | None) -> bool:
@@ -283,8 +307,8 @@ def _is_high(error: float | None, scale: float | None) -> bool:
 def _floor_advice(case: Case, c: Comparison) -> str:
     if half := case.evidence.precision:
         return (
-            f"The model computes in {half} in Python and in float32 in TF.js. To get the same values in both, save "
-            "the model with the dtype policy float32."
+            f"The model computes in {half} in Python and in float32 in the browser. To get the same values in both, "
+            "save the model with the dtype policy float32."
         )
     if possible := case.possible_cast(c.tensor):
         return possible

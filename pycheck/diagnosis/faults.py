@@ -14,7 +14,7 @@ _MOST_NAMED = 5
 
 def concerns(fault: ArtifactFault, runtime: RuntimeId) -> bool:
     """Tell whether a fault is about the backend of this runtime."""
-    if runtime.engine in ("native", "artifact") or "litert" in runtime.kind:
+    if runtime.engine in ("native", "artifact") or runtime.is_litert:
         return False
     return not fault.backends or runtime.kind.removesuffix("-f16") in fault.backends
 

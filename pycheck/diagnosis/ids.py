@@ -9,6 +9,8 @@ from .case import Case, Rule, number
 from .causes import severity_of_cause
 from .codes import finding
 
+_OF_TFJS = "Outside the table, TF.js reads zeros on webgl and webgpu, and fails on cpu and wasm. "
+
 
 def ids_out_of_table(case: Case) -> Iterator[Finding]:
     """Find ids-out-of-table: an index that is outside the table."""
@@ -23,8 +25,8 @@ def ids_out_of_table(case: Case) -> Iterator[Finding]:
             tensor=ids.name,
             summary=f"The input {ids.name} holds {number(value)} in sample {sample}, but {ids.reason} have the indices "
             f"{ids.low} to {ids.high - 1}.",
-            advice=f"Give indices from {ids.low} to {ids.high - 1}. Outside the table, TF.js reads zeros on webgl and "
-            "webgpu, and fails on cpu and wasm. Keras 3 counts a negative index from the end.",
+            advice=f"Give indices from {ids.low} to {ids.high - 1}. {'' if case.is_of_litert else _OF_TFJS}"
+            "Keras 3 counts a negative index from the end.",
             evidence={
                 "outputs": case.outputs_of(ids.name),
                 "columns": None if ids.columns is None else list(ids.columns),

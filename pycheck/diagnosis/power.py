@@ -63,7 +63,7 @@ def _weak_advice(case: Case, power: Power, *, given: bool) -> str:
     if (half := case.evidence.precision) and not given:
         return (
             f"The limits are wide because the model computes in {half} in Python. Save it with the dtype policy "
-            "float32 and compare that file: TF.js always computes in float32."
+            "float32 and compare that file: the browser always computes in float32."
         )
     if given:
         return "The given limits are wide: omit --rtol, --atol and --max-ulp, or set smaller ones."

@@ -44,6 +44,7 @@ _GIVEN = (
     "No cause is known beyond this message. Convert the model again: pycheck convert MODEL FOLDER also runs the result."
 )
 _CONVERTED = "No cause is known beyond this message. Try a different --format."
+_LITERT = "No cause is known beyond this message. Compare on a runtime of TF.js, such as chromium:wasm, too."
 _ONE_FORMAT = (
     "No cause is known beyond this message. The layers format is not possible for this model: replace the operation "
     "that the message names."
@@ -116,7 +117,13 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
         advice = SEE_REFERENCE
     reason_of_format = case.artifact.reason if case.artifact else ""
     given = case.is_foreign
-    converted = _ONE_FORMAT if reason_of_format.startswith("tfjs-layers cannot take it") else _CONVERTED
+    converted = (
+        _LITERT
+        if case.is_of_litert
+        else _ONE_FORMAT
+        if reason_of_format.startswith("tfjs-layers cannot take it")
+        else _CONVERTED
+    )
     return finding(
         "runtime-failed",
         Severity.ERROR,

@@ -63,11 +63,11 @@ def parametrizes(node: pytest.Item | pytest.Function, name: str) -> bool:
 
 
 def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
-    """Return the runtimes that a test runs on; CollectError if they are not valid."""
+    """Return the runtimes that a test runs on, for the format tflite those of LiteRT.js; CollectError if not valid."""
     try:
         keywords = _keywords(node)
-        runtimes = {"runtimes": keywords["runtimes"]} if "runtimes" in keywords else {}
-        return build(runtimes, folder=node.config.rootpath).runtimes
+        told = {name: keywords[name] for name in ("runtimes", "format") if name in keywords}
+        return build({}, beneath=told, folder=node.config.rootpath).runtimes
     except PycheckError as error:
         raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from error
 
@@ -75,9 +75,9 @@ def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
 def asked(request: pytest.FixtureRequest, what: str, given: Mapping[str, Any], inputs: Any) -> Asked:
     """Return all options of a call; UsageError names the wrong one and the nearest valid one."""
     beneath = _keywords(request.node)
-    if "pycheck_runtime" in request.fixturenames:
-        beneath["runtimes"] = (request.getfixturevalue("pycheck_runtime"),)
     own = _checked(f"pycheck.{what}", given, (*(option.name for option in of_command(what)), _OWN))
+    if "pycheck_runtime" in request.fixturenames:
+        own.setdefault("runtimes", (request.getfixturevalue("pycheck_runtime"),))
     if what == "trace":
         own["trace"] = True
     allow_unavailable = bool(own.pop(_OWN, beneath.pop(_OWN, False)))

@@ -50,7 +50,7 @@ class Summary:
         if not self._cells or self._config.getoption("verbose") < 0:
             return
         models = sorted({model for model, _ in self._cells})  # tests may finish in any order
-        runtimes = sorted({runtime for _, runtime in self._cells})
+        runtimes = sorted({runtime for _, runtime in self._cells}, key=_by_engine_and_library)
         columns = [["model", *models]]
         for runtime in runtimes:
             found = (self._cells.get((model, runtime)) for model in models)
@@ -65,3 +65,8 @@ class Summary:
             terminalreporter.write_line(line, **({} if rank == 0 else {"red" if failed else "green": True}))
         if self._said:
             terminalreporter.write_line(self._said)
+
+
+def _by_engine_and_library(runtime: str) -> tuple[str, bool, str]:
+    engine, _, kind = runtime.rpartition(":")
+    return engine, kind.startswith("litert-"), kind

@@ -63,6 +63,11 @@ class RuntimeId:
         return self.kind == "litert" or self.kind in LITERT_KINDS
 
     @property
+    def library(self) -> str:
+        """Return the library that runs a model on it, if it is a runtime of a browser."""
+        return "LiteRT.js" if self.is_litert else "TF.js"
+
+    @property
     def is_traceable(self) -> bool:
         """Tell whether it gives values within a model, so that `pycheck trace` can find an operation."""
         return not self.is_litert

@@ -129,7 +129,7 @@ async def _converted(
 def _check_runs(report: Report, artifact: ArtifactInfo) -> None:
     """Raise ConversionError if the library does not run the artifact, or computes a different shape."""
     (record,) = _verifiers(report)
-    library = "LiteRT.js" if record.id.is_litert else "TF.js"
+    library = record.id.library
     if record.status is RuntimeStatus.FAILED:
         failed = next((f for f in report.findings if record.id in f.runtimes and f.severity is Severity.ERROR), None)
         if cause := _cause(report):

@@ -101,3 +101,25 @@ def test_another_release_of_tfjs_is_a_variant_that_is_held_against_the_same_base
     assert report["findings"] == [f for f in report["findings"] if not f["code"].startswith("baseline-")]
     code, out, _ = command("check", "--tfjs-version", "4", *_TIMEOUT)
     assert code == 2
+
+
+def test_both_libraries_in_one_configuration_are_accepted_and_a_changed_tflite_file_is_noticed(
+    work: Path, models: Path, command: Cli
+) -> None:
+    text = 'formats = ["auto", "tflite"]\nquantizations = ["none", "float16"]\n[[tolerances]]\natol = 0.01'
+    _on('"chromium:wasm", "chromium:litert-wasm"', text)
+    names = ["m", "m/float16", "m/tflite", "m/tflite/float16"]
+    assert command("baseline", "update", *_TIMEOUT)[0] == 0
+    for cache in ((), ("--no-cache",)):  # the file is the same when it is converted again
+        assert command("check", "--json", "check.json", *cache, *_TIMEOUT)[0] == 0
+        reports = json.loads(Path("check.json").read_text())["reports"]
+        assert [r["name"] for r in reports] == names
+        assert not [f for r in reports for f in r["findings"] if f["code"].startswith("baseline-")]
+    libraries = {r["runtimes"][-1]["environment"]["library"].partition(" ")[0] for r in reports}
+    assert libraries == {"tfjs", "litert"}
+
+    shutil.copy(models / "other.keras", work / "m.keras")
+    assert command("check", "m/tflite", "--json", "check.json", *_TIMEOUT)[0] == 1
+    (report,) = json.loads(Path("check.json").read_text())["reports"]
+    facts = {f["evidence"].get("fact"): f["evidence"] for f in report["findings"] if f["code"] == "baseline-changed"}
+    assert facts["tflite"]["about"] == ["chromium:litert-wasm"]

@@ -85,6 +85,31 @@ def test_the_summary_is_the_matrix_of_models_by_runtimes(faked: Suite) -> None:
     )
 
 
+def test_litert_is_a_column_of_the_matrix_and_a_tflite_test_runs_on_it_alone(faked: Suite, asked: Asked) -> None:
+    tests = """
+        import pytest
+
+        def test_both(pycheck_runtime, pycheck_compare):
+            pycheck_compare("sound.keras", "inputs.npy").assert_ok()
+
+        @pytest.mark.pycheck(format="tflite", quantize="dynamic")
+        def test_one(pycheck_runtime, pycheck_compare):
+            pycheck_compare("sound.keras", "inputs.npy").assert_ok()
+
+        @pytest.mark.pycheck(runtimes=["chromium:webgl"])
+        def test_none(pycheck_runtime, pycheck_compare):
+            with pytest.raises(Exception, match="TF.js loads layers or graph"):
+                pycheck_compare("sound.keras", "inputs.npy", format="tflite")
+    """
+    result = faked(tests, "--pycheck-runtimes=chromium:webgl,chromium:litert-wasm")
+    result.assert_outcomes(passed=4)
+    result.stdout.re_match_lines([r"model +chromium:webgl +chromium:litert-wasm"])
+    ran = [(call["runtimes"], call["quantize"]) for call in asked()]
+    assert ran == [
+        (["chromium:webgl"], "none"), (["chromium:litert-wasm"], "none"), (["chromium:litert-wasm"], "dynamic"),
+    ]  # fmt: skip
+
+
 def test_a_failure_can_be_acted_upon(faked: Suite) -> None:
     result = faked(MATRIX, "--pycheck-runtimes=chromium:webgl", "--pycheck-report-dir=reports")
     said = [line.removeprefix("E").strip() for line in result.stdout.lines if line.startswith("E ")]

@@ -83,7 +83,7 @@ def test_a_device_runs_the_kinds_in_turn_and_its_page_says_so(
         if runtime.startswith("device:"):
             seen.append(f"{runtime} {step}")
 
-    kinds = ("cpu", "webgl", "webgl-f16", "wasm")
+    kinds = ("cpu", "webgl", "webgl-f16", "wasm", "litert-wasm")
     wanted = options(*(f"device:phone:{kind}" for kind in kinds), save_run=tmp_path / "run")
     report = compare(model, wanted, observe)
     assert report.verdict == "pass"
@@ -101,7 +101,7 @@ def test_a_device_runs_the_kinds_in_turn_and_its_page_says_so(
     assert all(kind in page for kind in kinds)
 
     for kind in ("json", "html", "junit", "markdown"):
-        assert "device:phone:webgl-f16" in render(report, kind)
+        assert all(f"device:phone:{name}" in render(report, kind) for name in ("webgl-f16", "litert-wasm"))
     again = pipeline.rejudge(tmp_path / "run", options("device:phone:cpu"))
     assert again.comparisons == report.comparisons
 

@@ -313,7 +313,7 @@ class BrowserRuntime(Runtime):
     def _convert(self, name: str, artifact_name: str, inputs: Tensors) -> tuple[str, Array]:
         if name not in inputs:
             raise InputsFileError(f"The input {name!r} is missing. Given are: {', '.join(inputs) or 'none'}.")
-        array, note = tensors.to_tfjs(name, inputs[name])
+        array, note = tensors.to_tfjs(name, inputs[name], self.id.library)
         if note:
             self.note(note)
         return artifact_name, array
@@ -363,7 +363,8 @@ class BrowserRuntime(Runtime):
             self._console.append(message.text)
             if self._breaks(message.text):
                 said = " ".join(message.text.split())[:_SHADER_ERROR_CHARACTERS]
-                self._session.fail(RuntimeFailedError(f"The browser rejected a WebGPU shader: {said}", _SHADER_ADVICE))
+                advice = f"{self.id.library}{_SHADER_ADVICE}"
+                self._session.fail(RuntimeFailedError(f"The browser rejected a WebGPU shader: {said}", advice))
 
     def _breaks(self, said: str) -> bool:
         """Tell whether an operation did not run: its output would be arbitrary memory, without an error."""
@@ -379,4 +380,4 @@ class BrowserRuntime(Runtime):
 _CHATTER = re.compile(r"INFO: |WARNING: |%c\[LiteRT\]")
 _SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
 _SHADER_ERROR_CHARACTERS = 300
-_SHADER_ADVICE = "TF.js's WebGPU backend has no valid kernel for an operation of this model. Use a different backend."
+_SHADER_ADVICE = "'s WebGPU code has no valid kernel for an operation of this model. Use a different backend."
