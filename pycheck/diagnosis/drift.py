@@ -132,7 +132,9 @@ def _quantized(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         runtimes=names,
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {'differs from Python' if len(rows) == 1 else 'show the same error'} "
-        f"({_errors(rows)}), as expected of weights quantized to {quantization}.{_of_quantized(case, tensor)}",
+        f"({_errors(rows)}), as expected of "
+        f"{f'{quantization} quantization' if rows[0].candidate.is_litert else f'weights quantized to {quantization}'}."
+        f"{_of_quantized(case, tensor)}",
         advice=f"Measure the accuracy on your data. If it is too low, use --quantize {lighter(quantization)}; "
         "otherwise allow the error with --atol.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},

@@ -100,6 +100,15 @@ def test_inputs_are_changed_alike_in_python_and_in_the_page(browser: Browser) ->
             assert scope[variable].tolist() == expected
 
 
+@pytest.mark.parametrize(("code", "expected"), [(_clip, [-2, 0.5, 2]), (_times, [-8, 1, 6])])
+def test_typed_arrays_of_litert_are_changed_alike(browser: Browser, code: Any, expected: list[float]) -> None:
+    _, javascript = code("x", "2", in_litert=True).splitlines()
+    page = browser.new_page()
+    given = f"let x = new Float32Array([-4, 0.5, 3]);\n{javascript}\nreturn [...x];"
+    assert run(page, given) == expected
+    page.close()
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["webgl", "wasm"])
 def test_kernels_run_on_the_cpu(browser: Browser, backend: str) -> None:

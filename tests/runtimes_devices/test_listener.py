@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import stat
 import subprocess
 import sys
@@ -306,6 +307,17 @@ def test_a_runs_page_is_relayed_for_as_long_as_it_is_lent(visit: Any) -> None:
     assert (status, user_agent) == (200, "a phone")
     assert "frame-ancestors 'self'" in policy
     assert "frame-src 'none'" in policy
+
+
+def test_a_file_that_is_kept_compressed_is_relayed_as_such(visit: Any) -> None:
+    name = "litert_wasm_internal.wasm"
+
+    async def ask(hall: Hall) -> bytes:
+        async with lent(hall) as (_, _, url), hall.client.get(f"{url}harness/{name}") as answer:
+            assert answer.content_type == "application/wasm"
+            return bytes(await answer.read())
+
+    assert visit(ask) == gzip.decompress((Harness.read().folder / f"{name}.gz").read_bytes())
 
 
 def test_tensors_of_many_megabytes_pass_both_ways_unchanged(visit: Any) -> None:
