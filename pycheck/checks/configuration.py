@@ -10,6 +10,7 @@ from typing import Any
 from ..gate import OutputLimits
 from ..gate.budgets import Budget
 from ..gate.policy import Known, Selector
+from ..setup.releases import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class ModelEntry:
     inputs: Path | None
     formats: tuple[str, ...]
     quantizations: tuple[str, ...]
-    releases: tuple[str, ...]  # of TF.js: versions and folders
+    releases: tuple[Release, ...]
     settings: Mapping[str, Any]
     place: str
     places: Mapping[str, str]

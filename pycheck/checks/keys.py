@@ -44,6 +44,9 @@ TOP: Mapping[str, Key] = {
     "tfjs_versions": Key(
         _TEXTS, "list", "Releases of TF.js: versions such as `4.21.0`, or npm folders. Each is a variant too."
     ),
+    "litert_versions": Key(
+        _TEXTS, "list", "Releases of LiteRT.js: versions such as `2.5.2`, or npm folders. Each is a variant too."
+    ),
 }
 
 #: The common settings that a model may also have.

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InternalError, PycheckError, UsageError
 from ..gate import decide_check
-from ..setup.releases import page_with
+from ..setup.releases import Release, page_with
 from ..system.cache import Cache
 from ..system.together import together
 from ..types import CheckReport, Report, VariantFailure
@@ -62,12 +62,12 @@ def plan(
     given: Mapping[str, Any],
     only: Sequence[str] = (),
     *,
-    releases: Sequence[str] = (),
+    releases: Sequence[Release] = (),
     command: str = "",
 ) -> Plan:
     """Read the configuration in `path`, by default the nearest one above the current folder, and plan the variants.
 
-    `given` and `releases` (of TF.js) are those of the call; they override the file. UsageError names the wrong entry
+    `given` and `releases` are those of the call; they override the file. UsageError names the wrong entry
     and its line.
     """
     config = load(path)
@@ -135,7 +135,8 @@ def accept(report: CheckReport, plan: Plan) -> str:
     reports = [r for r in report.reports if r.name in own]
     if not reports:
         raise UsageError(
-            "Cannot update the baseline: it is of the TF.js that pycheck contains, and no variant ran with that."
+            "Cannot update the baseline: it is of TF.js and LiteRT.js as pycheck contains them, and no variant ran "
+            "with these."
         )
     old = baseline_file.read(file) if not plan.whole and file.exists() else None
     baseline_file.write(file, accepting.accept(old, reports, pycheck=__version__))
@@ -190,16 +191,17 @@ def _start_browsers(bench: Workbench, variants: Sequence[Variant]) -> None:
 
 
 class _Pages:
-    """The pages with other releases of TF.js, each built once."""
+    """The pages with other releases of TF.js or LiteRT.js, each built once."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._building: dict[str, asyncio.Task[Path]] = {}
+        self._building: dict[Release, asyncio.Task[Path]] = {}
 
-    async def of(self, release: str) -> Path:
+    async def of(self, release: Release) -> Path:
         """Return the folder of a page; PycheckError if it cannot be built."""
         if release not in self._building:
-            self._building[release] = asyncio.create_task(asyncio.to_thread(page_with, release, self._cache))
+            building = asyncio.to_thread(page_with, release.text, self._cache, release.library)
+            self._building[release] = asyncio.create_task(building)
         return await asyncio.shield(self._building[release])
 
 
@@ -219,9 +221,9 @@ async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: O
     options = variant.options
     try:
         if variant.release:
-            observe(variant.name, "tfjs", "building", 0, 0)
+            observe(variant.name, variant.release.library.key, "building", 0, 0)
             options = replace(options, page=await pages.of(variant.release))
-            observe(variant.name, "tfjs", "ok", 0, 0)
+            observe(variant.name, variant.release.library.key, "ok", 0, 0)
         report = await bench.compare(variant.entry.path, variant.entry.inputs, options, tell)
     except PycheckError as error:
         observe(variant.name, "", "failed", 0, 0)

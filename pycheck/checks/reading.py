@@ -17,13 +17,14 @@ from ..options.file import NAME, Path_, SettingsFile, find, nearest, read
 from ..options.kinds import parse_size
 from ..options.reading import from_file
 from ..options.table import FORMATS, MADE, QUANTIZATIONS
-from ..setup.releases import release_of
+from ..setup.releases import LITERT, TFJS, Library, Release, release_of
 from ..types import RuntimeId
 from . import keys
 from .configuration import BaselineSettings, Configuration, ModelEntry, ToleranceEntry
 from .keys import LEVELS, SECTIONS, Key
 
 DEFAULT_BASELINE = "pycheck-baseline.toml"
+_VERSIONS = {f"{library.key}_versions": library for library in (TFJS, LITERT)}
 
 
 def load(path: Path | None = None) -> Configuration:
@@ -98,7 +99,7 @@ class _Reader:
                 inputs=self._folder / Path(inputs).expanduser() if inputs else None,
                 formats=chosen["formats"],
                 quantizations=chosen["quantizations"],
-                releases=chosen["tfjs_versions"],
+                releases=tuple(Release(library, text) for key, library in _VERSIONS.items() for text in chosen[key]),
                 settings=settings,
                 place=self._file.place(*at),
                 places={key: self._file.place(*(at if key in table else ()), key) for key in keys.TOP},
@@ -106,18 +107,18 @@ class _Reader:
 
     def _choices(self, at: Path_, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
         values: tuple[str, ...] = self._file.typed(at, table.get(key, []), keys.TOP[key].kind)
-        if key == "tfjs_versions":
-            return tuple(dict.fromkeys(self._release(at, value) for value in values))
+        if key in _VERSIONS:
+            return tuple(dict.fromkeys(self._release(at, value, _VERSIONS[key]) for value in values))
         known = FORMATS if key == "formats" else QUANTIZATIONS
         for value in values:
             if value not in known:
                 raise UsageError(f"{self._file.place(*at)}: {value!r} is unknown.", nearest(value, known))
         return tuple(dict.fromkeys(values))
 
-    def _release(self, at: Path_, text: str) -> str:
+    def _release(self, at: Path_, text: str, library: Library) -> str:
         folder = self._folder / Path(text).expanduser()
         try:
-            release_of(found := str(folder) if folder.is_dir() else text)
+            release_of(found := str(folder) if folder.is_dir() else text, library)
         except UsageError as error:
             raise UsageError(f"{self._file.place(*at)}: {error.message}", error.advice) from error
         return found

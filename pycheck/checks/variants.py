@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,25 +17,24 @@ from ..options.reading import layered, named
 from ..options.replay import command_line
 from ..options.table import BY_NAME
 from ..options.values import DEFAULT_RUNTIMES, LITERT_RUNTIMES, ONLY_TFJS, Options, quantizes
-from ..runtimes.browser.server import Harness
-from ..setup.releases import release_of
+from ..setup.releases import LITERT, Release
 from ..types import RuntimeId
 from .configuration import Configuration, ModelEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One row. `name` is the model's name and its format, quantization and release of TF.js, if not the default.
+    """One row. `name` is the model's name and its format, quantization and release of a library, if not the default.
 
     `options.runtimes` are those of its library, and none if the call asks for others.
-    `release` is the name of the release in the configuration or the command line; None is the release that comes with
-    pycheck. `accepted_as` is the name of the same variant with that release, which the baseline uses.
+    `release` is that of the configuration or the command line; None are the releases that come with pycheck.
+    `accepted_as` is the name of the same variant with these, which the baseline uses.
     """
 
     name: str
     entry: ModelEntry
     options: Options
-    release: str | None
+    release: Release | None
     accepted_as: str
 
 
@@ -44,12 +43,12 @@ def expand(
     given: Mapping[str, Any],
     only: Sequence[str] = (),
     *,
-    releases: Sequence[str] = (),
+    releases: Sequence[Release] = (),
     environ: Mapping[str, str] | None = None,
 ) -> tuple[Variant, ...]:
     """List every variant, or those whose model or own name matches one of the patterns `only`.
 
-    `given` and `releases` (of TF.js) are those of the call. UsageError for a pattern without a match, and for two
+    `given` and `releases` are those of the call. UsageError for a pattern without a match, and for two
     variants of the same name.
     """
     variants = tuple(v for entry in config.models for v in _of(config, entry, given, releases, environ))
@@ -64,7 +63,7 @@ def expand(
         raise UsageError(
             f"No runtime is left for {', '.join(v.name for v in named_ones)}.",
             "A tflite variant runs in LiteRT.js, the other formats run in TF.js, and some quantizations are of one "
-            "library. Change --runtime, --quantize, --tfjs-version or their PYCHECK_ variables.",
+            "library. Change --runtime, --quantize, --tfjs-version, --litert-version or their PYCHECK_ variables.",
         )
     return tuple(replace(v, options=replace(v.options, command=reproducing(config, v, given))) for v in chosen)
 
@@ -77,7 +76,7 @@ def _of(
     config: Configuration,
     entry: ModelEntry,
     given: Mapping[str, Any],
-    releases: Sequence[str],
+    releases: Sequence[Release],
     environ: Mapping[str, str] | None,
 ) -> Iterator[Variant]:
     settings = {**config.settings, **entry.settings}
@@ -106,11 +105,11 @@ def _of(
             if t.where.takes_variant(name)
         )
         options = replace(options, rules=rules)
-        only_litert = all(runtime.is_litert for runtime in options.runtimes)
-        if only_litert and releases:
+        fitting = [r for r in releases or entry.releases if any(map(_library_of(r), options.runtimes))]
+        if releases and not fitting:
             options = replace(options, runtimes=())
-        for release in (None,) if only_litert else releases or entry.releases or (None,):
-            suffix = _suffix(release) if release else ""
+        for release in fitting or (None,):
+            suffix = f"/{release.library.key}-{release.version}" if release and not release.is_own else ""
             yield Variant(name + suffix, entry, options, release if suffix else None, name)
 
 
@@ -167,9 +166,9 @@ def _check_possible(entry: ModelEntry, settings: Mapping[str, Any], possible: Se
             raise UsageError(f"{place}: no runtime of {entry.name} has the quantization {value!r}.", advice)
 
 
-def _suffix(release: str) -> str:
-    version = release_of(release)
-    return "" if version == Harness.read().tfjs_version and version == release else f"/tfjs-{version}"
+def _library_of(release: Release) -> Callable[[RuntimeId], bool]:
+    """Return whether a runtime is of the library of a release."""
+    return lambda runtime: runtime.is_litert == (release.library == LITERT)
 
 
 def _check_names(variants: Sequence[Variant]) -> None:
@@ -187,7 +186,7 @@ def reproducing(config: Configuration, variant: Variant, given: Mapping[str, Any
     """Return the command that gives the same report: compare if it has an option for every setting, else check."""
     if variant.options.rules or variant.release:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
-        release = ["--tfjs-version", variant.release] if variant.release else []
+        release = [variant.release.library.option, variant.release.text] if variant.release else []
         said = (BY_NAME[name] for name, value in given.items() if value is not None)
         words = [w for option in said for w in option.kind.words(option.option, getattr(variant.options, option.name))]
         return shlex.join(["pycheck", "check", variant.name, *where, *release, *words])

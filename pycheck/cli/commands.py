@@ -16,6 +16,7 @@ from .options import (
     Given,
     InputsPath,
     JsonPath,
+    LitertVersions,
     LongCommand,
     ModelPath,
     NoColor,
@@ -34,6 +35,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..checks import Plan
+    from ..setup.releases import Release
     from ..types import CheckReport, Report
     from ..workflow.pipeline import Workbench
     from .console import Console, Observer
@@ -120,16 +122,20 @@ def check(
     *,
     config: ConfigPath = None,
     tfjs_versions: TfjsVersions = None,
+    litert_versions: LitertVersions = None,
     given: Given,
     reports: Reports,
     screen: Screen,
 ) -> None:
     """Run all models and variants of pycheck.toml, and check them against their budgets and the baseline."""
+    from ..setup.releases import LITERT, TFJS, Release
     from .publishing import destinations, publish_check
 
     console = open_console(screen)
+    releases = [Release(TFJS, text) for text in tfjs_versions or ()]
+    releases += [Release(LITERT, text) for text in litert_versions or ()]
     outputs = destinations(reports)
-    _, report = _check(config, models, given, console, releases=tfjs_versions or ())
+    _, report = _check(config, models, given, console, releases=releases)
     raise typer.Exit(publish_check(report, outputs, console, github=reports.github))
 
 
@@ -161,7 +167,7 @@ def _check(
     given: Given,
     console: Console,
     *,
-    releases: Sequence[str] = (),
+    releases: Sequence[Release] = (),
     against_baseline: bool = True,
 ) -> tuple[Plan, CheckReport]:
     from .. import checks

@@ -68,6 +68,14 @@ TfjsVersions = Annotated[
         help="Run with this release of TF.js, from npm or from a folder with its node_modules. Repeatable.",
     ),
 ]
+LitertVersions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--litert-version",
+        metavar="X.Y.Z|DIR",
+        help="Run with this release of LiteRT.js, from npm or from a folder with its node_modules. Repeatable.",
+    ),
+]
 VariantNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="MODEL", help="Names of models or variants, with * as a wildcard (default: all)."),

@@ -19,7 +19,8 @@ _PREFIX = "PYCHECK_"
 
 #: Further keys of the file, which only pycheck check reads.
 CHECK_KEYS = (
-    "models", "formats", "quantizations", "tfjs_versions", "tolerances", "budgets", "severity", "known", "baseline",
+    "models", "formats", "quantizations", "tfjs_versions", "litert_versions", "tolerances", "budgets", "severity",
+    "known", "baseline",
 )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def matrix(node: pytest.Item) -> tuple[RuntimeId, ...]:
     """Return the runtimes that a test runs on, for the format tflite those of LiteRT.js; CollectError if not valid."""
     try:
         keywords = _keywords(node)
-        told = {name: keywords[name] for name in ("runtimes", "format") if name in keywords}
+        told = {name: value for name, value in keywords.items() if name in ("runtimes", "format")}
         return build({}, beneath=told, folder=node.config.rootpath).runtimes
     except PycheckError as error:
         raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from error

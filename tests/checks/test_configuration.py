@@ -15,6 +15,8 @@ from pycheck.checks.variants import expand
 from pycheck.errors import UsageError
 from pycheck.gate import OutputLimits
 from pycheck.gate.policy import Selector
+from pycheck.setup.releases import LITERT as LITERTJS
+from pycheck.setup.releases import TFJS, Release
 from pycheck.types import RuntimeId
 
 MODEL = '[[models]]\npath = "m.keras"\n'
@@ -248,8 +250,16 @@ def test_runtimes_of_the_call_choose_the_variants_of_their_library(tmp_path: Pat
 def test_a_release_of_tfjs_is_no_variant_of_a_tflite_file(tmp_path: Path) -> None:
     text = RUNTIMES + 'tfjs_versions = ["4.20.0"]\n' + MODEL + 'formats = ["auto", "tflite"]\n'
     assert list(_runtimes(tmp_path, text)) == ["m/tfjs-4.20.0", "m/tflite"]
-    variants = expand(_load(tmp_path, text), {}, releases=["4.19.0"], environ={})
+    variants = expand(_load(tmp_path, text), {}, releases=[Release(TFJS, "4.19.0")], environ={})
     assert [v.name for v in variants] == ["m/tfjs-4.19.0"]
+
+
+def test_a_release_of_litert_is_a_variant_of_what_runs_in_litert(tmp_path: Path) -> None:
+    text = RUNTIMES + 'litert_versions = ["2.4.0"]\n' + MODEL + 'formats = ["auto", "tflite"]\n'
+    assert list(_runtimes(tmp_path, text)) == ["m", "m/tflite/litert-2.4.0"]
+    (variant,) = expand(_load(tmp_path, text), {}, releases=[Release(LITERTJS, "2.3.0")], environ={})
+    assert (variant.name, variant.accepted_as) == ("m/tflite/litert-2.3.0", "m/tflite")
+    assert variant.options.command.endswith("--litert-version 2.3.0")
 
 
 def test_the_command_of_a_variant_of_either_library_runs_it_alone(tmp_path: Path) -> None:

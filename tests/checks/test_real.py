@@ -103,6 +103,16 @@ def test_another_release_of_tfjs_is_a_variant_that_is_held_against_the_same_base
     assert code == 2
 
 
+@pytest.mark.exhaustive
+def test_another_release_of_litert_runs_the_tflite_variants(work: Path, command: Cli) -> None:
+    _on('"chromium:cpu", "chromium:litert-wasm"', 'formats = ["auto", "tflite"]')
+    assert command("baseline", "update", *_TIMEOUT)[0] == 0
+    assert command("check", "--litert-version", str(ROOT), "--json", "check.json", *_TIMEOUT)[0] == 0
+    (report,) = json.loads(Path("check.json").read_text())["reports"]
+    assert report["name"].startswith("m/tflite/litert-")
+    assert report["findings"] == [f for f in report["findings"] if not f["code"].startswith("baseline-")]
+
+
 def test_both_libraries_in_one_configuration_are_accepted_and_a_changed_tflite_file_is_noticed(
     work: Path, models: Path, command: Cli
 ) -> None:

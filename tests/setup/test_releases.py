@@ -11,7 +11,7 @@ import pytest
 from pycheck.errors import RuntimeUnavailableError, UsageError
 from pycheck.runtimes.browser.server import Harness
 from pycheck.setup import releases
-from pycheck.setup.releases import page_with, release_of
+from pycheck.setup.releases import LITERT, page_with, release_of
 from pycheck.system.cache import Cache
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +21,7 @@ def test_a_version_or_a_folder_that_npm_filled_names_a_release() -> None:
     assert release_of("4.21.0") == "4.21.0"
     assert release_of("4.23.0-rc.0") == "4.23.0-rc.0"
     assert release_of(str(ROOT)) == Harness.read().tfjs_version
+    assert release_of(str(ROOT), LITERT) == Harness.read().litert_version
 
 
 @pytest.mark.parametrize("text", ["latest", "4.21", "^4.21.0", "4.21.0 --registry=x", "no/folder"])
@@ -37,6 +38,7 @@ def test_a_folder_without_tfjs_is_told_what_to_install(tmp_path: Path) -> None:
 def test_the_release_that_comes_with_pycheck_is_not_built_again(tmp_path: Path) -> None:
     own = Harness.read()
     assert page_with(own.tfjs_version, Cache(tmp_path)) == own.folder
+    assert page_with(own.litert_version, Cache(tmp_path), LITERT) == own.folder
 
 
 @pytest.mark.real
@@ -93,3 +95,9 @@ def test_the_versions_of_every_package_are_those_asked_for(tmp_path: Path, monke
         page_with("4.21.0", Cache(tmp_path / "cache"))
     wanted = json.loads((tmp_path / "package.json").read_text())["dependencies"]
     assert {version for name, version in wanted.items() if name.startswith("@tensorflow/")} == {"4.21.0"}
+    assert wanted["@litertjs/core"] == Harness.read().litert_version
+    with pytest.raises(RuntimeUnavailableError):
+        page_with("2.5.2", Cache(tmp_path / "cache"), LITERT)
+    wanted = json.loads((tmp_path / "package.json").read_text())["dependencies"]
+    assert wanted["@litertjs/core"] == "2.5.2"
+    assert wanted["@tensorflow/tfjs-core"] == Harness.read().tfjs_version
