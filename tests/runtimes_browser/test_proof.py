@@ -186,3 +186,15 @@ def test_a_failure_becomes_the_error_of_its_kind_with_what_to_do(
 def test_a_missing_kernel_is_named_with_its_backend() -> None:
     failed = protocol.Failed(1, "predict", "Kernel 'Einsum' not registered for backend 'wasm'", "")
     assert "wasm backend has no kernel for Einsum" in proof.failure(RuntimeId("chromium", "wasm"), failed).message
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ("ERROR: [a/litert_web.cc:245]\n└ ERROR: [b/model_next.h:70]", ["litert_web.cc:245 and model_next.h:70"]),
+        ("Failed to load\n└ ERROR: [b/model_next.h:70]", ["Failed to load", "model_next.h:70"]),
+    ],
+)
+def test_a_message_of_litert_is_one_line(message: str, wanted: list[str]) -> None:
+    found = proof.failure(RuntimeId("chromium", "litert-webgpu"), protocol.Failed(1, "load", message, ""))
+    assert "\n" not in found.message and all(part in found.message for part in wanted)

@@ -49,6 +49,7 @@ _INSECURE_ADVICE = "Set up a secure context as in docs/devices.md, or remove thi
 _WEBKIT_MASK = "Apple GPU"
 _NO_KERNEL = re.compile(r"Kernel '(\w+)' not registered for backend '(\w+)'")
 _NO_OP = re.compile(r"Unknown op '(\w+)'")
+_LITERT_PLACE = re.compile(r"ERROR: \[(?:.*/)?([^/]+:\d+)\]")
 _NO_LAYER = re.compile(r"Unknown layer: (\w+)")
 _DYNAMIC = re.compile(
     r"Attempting to use a delegate that only supports static-sized tensors.*is a dynamic-sized tensor\)"
@@ -131,7 +132,7 @@ def environment(asked: Asked, hello: protocol.Hello, started: protocol.Started) 
 
 def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
     """Make the error for a command that failed in the page, with the advice."""
-    message = failed.message
+    message = _of_litert(failed.message) if id.is_litert else failed.message
     if failed.code == "unavailable":
         return RuntimeUnavailableError(message, _advice(id, message))
     if failed.code == "flag":
@@ -154,6 +155,15 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
         return RuntimeFailedError(f"{reason} (the browser said: {match[0]}).", _DYNAMIC_ADVICE)
     advice = "The GPU failed. Try a smaller --batch-size." if failed.code == "gpu" else ""
     return RuntimeFailedError(message, advice)
+
+
+def _of_litert(message: str) -> str:
+    """Return a message of LiteRT.js in one line; it often consists of places in its source code alone."""
+    lines = [line.strip(" └") for line in message.splitlines()]
+    places = [found[1] for line in lines if (found := _LITERT_PLACE.fullmatch(line))]
+    if len(places) == len(lines):
+        return f"LiteRT.js failed without a reason, at {' and '.join(places)}."
+    return "; ".join(lines)
 
 
 def _advice(id: RuntimeId, message: str) -> str:
