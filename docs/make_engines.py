@@ -184,9 +184,9 @@ def _times(check: Mapping[str, Any]) -> str:
     rows = [(engine, f"{seconds:.0f}") for engine, seconds in work.items() if seconds]
     return (
         "## Duration\n\n"
-        "The seconds that the pages of each engine worked: opening the page, starting the library, loading, predicting. As "
-        "many pages run in parallel as the machine has cores, so they slow each other down. An engine alone takes "
-        "less time.\n\n"
+        "The seconds that the pages of each engine worked: opening the page, starting the library, loading, "
+        "predicting. As many pages run in parallel as the machine has cores, so they slow each other down. An engine "
+        "alone takes less time.\n\n"
         f"{_table(('engine', 's'), rows)}\n"
         f"The whole check took {wall:.0f} s, {wall / pages:.2f} times the sum.\n"
     )
