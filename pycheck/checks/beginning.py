@@ -169,9 +169,8 @@ _HEAD = """\
 # webgpu of TF.js, litert-wasm and litert-webgpu of LiteRT.js. pycheck doctor lists those that start here.
 runtimes = [{runtimes}]
 
-# Formats and quantizations of the artifact. Each combination is checked.
-# formats = ["layers", "graph"]
-# formats = ["auto", "tflite"]  # tflite: for LiteRT.js
+# Formats and quantizations of the artifact: layers and graph for TF.js, tflite for LiteRT.js. Each combination is checked.
+# formats = ["layers", "graph", "tflite"]
 # quantizations = ["none", "float16"]
 
 # Generated inputs, for models without inputs.

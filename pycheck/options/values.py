@@ -166,6 +166,8 @@ def _beside_a_tflite(
                 f"{option} has no effect: --tflite-model gives an artifact, so pycheck does not convert the model.",
                 f"Remove {option} or --tflite-model.",
             )
+
+
 def quantizes(runtime: RuntimeId, quantize: str) -> bool:
     """Tell whether the library of a runtime has this quantization."""
     return quantize not in (TFJS_QUANTIZATIONS if runtime.is_litert else LITERT_QUANTIZATIONS)
