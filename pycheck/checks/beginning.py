@@ -169,7 +169,7 @@ _HEAD = """\
 # webgpu of TF.js, litert-wasm and litert-webgpu of LiteRT.js. pycheck doctor lists those that start here.
 runtimes = [{runtimes}]
 
-# Formats and quantizations of the artifact: layers and graph for TF.js, tflite for LiteRT.js. Each combination is checked.
+# Formats and quantizations of the artifact, each combination: layers and graph for TF.js, tflite for LiteRT.js.
 # formats = ["layers", "graph", "tflite"]
 # quantizations = ["none", "float16"]
 

@@ -80,6 +80,7 @@ def test_columns_of_one_input_have_tables_of_their_own(keras: Any) -> None:
     ("take", "expected"),
     [
         (lambda tf, x: tf.unstack(tf.cast(x, tf.int32), axis=-1)[1], {(1,): (0, 7)}),
+        (lambda tf, x: tf.unstack(tf.cast(x, tf.int32), axis=1)[2], {(2,): (0, 7)}),
         (lambda tf, x: tf.split(tf.cast(x, tf.int32), [1, 2, 1], axis=1)[1], {(1, 2): (0, 7)}),
         (lambda tf, x: tf.cast(x[..., -1:], tf.int32), {(3,): (0, 7)}),
         (lambda tf, x: tf.cast(x[:, tf.newaxis, ::2], tf.int64), {(0, 2): (0, 7)}),

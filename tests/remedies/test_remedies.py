@@ -16,9 +16,22 @@ from pycheck.remedies import trying as remedies_run
 from pycheck.remedies.failure import Failure
 from pycheck.remedies.trials import Trials
 from pycheck.report import render
+from pycheck.report.cures import cures
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.report.next_steps import next_steps
-from pycheck.types import NATIVE_FLOAT32, NATIVE_FLOAT64, Finding, Remedy, Report, RuntimeId, Severity, Verdict
+from pycheck.types import (
+    NATIVE_FLOAT32,
+    NATIVE_FLOAT64,
+    Finding,
+    PointResult,
+    Remedy,
+    Report,
+    RuntimeId,
+    Severity,
+    Trace,
+    TracePoint,
+    Verdict,
+)
 
 from .conftest import Bench, report
 
@@ -54,6 +67,14 @@ def test_the_one_flag_that_cures_is_named_and_not_the_one_that_turns_off_everyth
 def test_two_flags_that_cure_together_are_both_named() -> None:
     remedy = turns_off("WEBGL_PACK_CLIP", "WEBGL_CONV_IM2COL").remedies()["flags"]
     assert set(remedy.options[1::2]) == {"WEBGL_PACK_CLIP=false", "WEBGL_CONV_IM2COL=false"}
+
+
+def test_the_flags_of_the_operations_that_a_trace_found_are_tried_first() -> None:
+    source = TracePoint("y", "ClipByValue", None, (), results=(PointResult(WEBGL, "source", None, None),))
+    failed = replace(report({"chromium:webgl": "nan"}), trace=Trace(1, 0, 1, (source,), ()))
+    bench = Bench(failed, lambda trial: ("WEBGL_PACK_CLIP", "false") in trial.flags)
+    remedy = bench.remedies()["flags"]
+    assert (remedy.options, remedy.trial_count) == (("--flag", "WEBGL_PACK_CLIP=false"), 1)
 
 
 def test_a_flag_outside_of_the_family_is_tried_after_it() -> None:
@@ -488,6 +509,15 @@ def cured() -> Report:
     )
     failed = report({"chromium:cpu": "pass", "chromium:webgl": "nan"}, findings=findings)
     return Bench(failed, lambda trial: ("WEBGL_PACK_CLIP", "false") in trial.flags).tried()
+
+
+def test_one_change_with_a_code_for_each_backend_is_told_with_the_code_and_the_options_of_each() -> None:
+    failed = report({"chromium:webgl": "nan", "chromium:wasm": "nan"})
+    tried = Bench(failed, lambda trial: "Relu" in trial.cpu_kernels or trial.cpu_kernels == ("*",)).tried()
+    first, second = (remedy for remedy in tried.remedies if remedy.kind == "operations")
+    assert first.change == second.change and first.code != second.code
+    told = [(cure.runtimes, cure.command, cure.code) for cure in cures(tried) if cure.change == first.change]
+    assert told == [(str(r.runtime), shlex.join(r.options), r.code) for r in (first, second)]
 
 
 def test_the_verdict_stays_that_of_the_run_without_remedies() -> None:

@@ -198,6 +198,23 @@ def test_nodes_of_an_exported_graph_are_paired_from_the_first_layer_on() -> None
 
 
 @pytest.mark.real
+def test_nodes_of_an_exported_graph_that_are_in_no_layer_are_paired_by_all_their_scopes() -> None:
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, (None, 2), name="x")
+        for scope in ("encoder", "decoder"):
+            with tf.name_scope(scope):
+                x = tf.nn.relu(x, name="Relu")
+    prefix = "StatefulPartitionedCall"
+    points = [point(f"{prefix}/encoder/Relu", "x"), point(f"{prefix}/decoder_1/Relu", f"{prefix}/encoder/Relu")]
+    assert pair_nodes(points, graph.as_graph_def(), {}) == {
+        f"{prefix}/encoder/Relu": "encoder/Relu:0",
+        f"{prefix}/decoder_1/Relu": "decoder/Relu:0",
+    }
+
+
+@pytest.mark.real
 def test_a_layer_that_was_written_anew_is_paired_by_what_leaves_it() -> None:
     import tensorflow as tf
 

@@ -12,7 +12,7 @@ from pycheck.errors import RuntimeFailedError
 from pycheck.runtimes.fake import Fault, drifting, giving
 
 from ..conftest import Cli
-from ..fakes import Fakes, chain
+from ..fakes import Fakes, chain, dense
 
 TRACED = ("--runtime", "chromium:cpu", "--runtime", "chromium:webgl")
 
@@ -55,6 +55,17 @@ def test_nan_that_begins_inside_is_told_with_its_step(work: Path, fakes: Fakes, 
     assert (code, report["verdict"]) == (1, "nan_divergence")
     sources = [f["layer"] for f in report["findings"] if "ran_alone" in f["evidence"]]
     assert sources == ["hidden"]
+
+
+def test_a_source_explains_what_is_behind_it_and_no_other_output(work: Path, fakes: Fakes, command: Cli) -> None:
+    fakes.save(work, dense(outputs={"bad": 3, "off": 2}))
+    fakes.break_("chromium:webgl", Fault(lambda value: value * np.nan if value.shape[1] == 3 else value + 0.5))
+    code, out, _ = command("trace", "m.keras", "x.npy", *TRACED, "--json", "-")
+    findings = json.loads(out)["findings"]
+    source = {f["tensor"]: f["code"] for f in findings if "ran_alone" in f["evidence"]}
+    assert code == 1 and source["bad"] != source["off"]
+    behind = {f["tensor"]: f["explained_by"] for f in findings if f["code"] in ("nan-introduced", "drift")}
+    assert behind == {name: [source[name]] for name in ("bad", "off")}
 
 
 def test_a_runtime_that_fails_in_a_trace_keeps_what_it_gave_before(work: Path, fakes: Fakes, command: Cli) -> None:

@@ -41,6 +41,13 @@ def test_nan_and_infinity_are_counted_and_the_first_is_named(tmp_path: Path) -> 
     assert "sample 1500 [2]" in found.findings[0].summary
 
 
+def test_the_smallest_and_the_largest_magnitude_are_of_finite_values_that_are_not_0(tmp_path: Path) -> None:
+    (array,) = hygiene.examine(save(tmp_path, [[0.0, -0.25], [np.inf, 0.5], [np.nan, 0.3]])).arrays
+    assert (array.smallest, array.largest) == (0.25, 0.5)
+    (array,) = hygiene.examine(save(tmp_path, np.zeros((3, 2)))).arrays
+    assert (array.smallest, array.largest) == (None, None)
+
+
 def test_an_outlier_and_unlike_columns_are_of_the_scale(tmp_path: Path) -> None:
     x = table()
     x[7, 1] = 1e6
