@@ -7,12 +7,10 @@ signature, the artifact and the native results, TensorFlow is never imported.
 from __future__ import annotations
 
 import asyncio
-import functools
-import hashlib
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,13 +20,12 @@ from ..artifact.evidence import ArtifactEvidence
 from ..artifact.tflite import check_for_litert_js, read_tflite
 from ..conversion.existing import open_artifact, open_tflite
 from ..conversion.published_environment import PublishedConverter, find_published
-from ..errors import ArtifactFileError, InstallationError, UsageError
+from ..errors import ArtifactFileError, UsageError
 from ..inputs import Inputs
 from ..model import ModelSource, identify
 from ..model.kind import TFJS, TFLITE
 from ..options.values import Options
 from ..runtimes.base import Runtime
-from ..system import installed
 from ..system.cache import Cache, content_key
 from ..system.memory import give_back
 from ..types import (
@@ -38,11 +35,11 @@ from ..types import (
     Evidence,
     InputHint,
     ModelInfo,
-    NonfiniteWeight,
     RuntimeId,
     Tensors,
-    TrainingCall,
 )
+from .model_card import ModelCard, card_of, stored_card
+from .versions import own_code, published_converter, versions
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -54,55 +51,7 @@ T = TypeVar("T")
 _CALIBRATING_SAMPLES = 128
 
 
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """The facts about a model in the cache."""
-
-    info: ModelInfo
-    input_hints: dict[str, InputHint]
-    layers: tuple[str, ...]
-    epsilons: dict[str, float]  # by layer
-    weights: tuple[NonfiniteWeight, ...]
-    training_calls: tuple[TrainingCall, ...] = ()
-    largest_activation: int = 1  # elements for one sample
-    precision: str | None = None  # a float type coarser than float32
-    inputs_of_outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    casts_inside: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-_CARD = TypeAdapter(_Card)
 _ARTIFACT = TypeAdapter(ArtifactInfo)
-
-
-@functools.cache
-def _own_code() -> str:
-    """Return a digest of pycheck's code, because a version does not identify the state of a checkout."""
-    files = sorted(Path(__file__).parents[1].rglob("*.py"))
-    return content_key([(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files])
-
-
-def _versions(cache: Cache) -> dict[str, str]:
-    """Return the installed versions; without TensorFlow those of the last run that filled the cache."""
-    versions = installed.versions()
-    if installed.find("tensorflow") is None:
-        return cache.noted("versions") or versions
-    cache.note("versions", versions)
-    return versions
-
-
-def published_converter(cache: Cache) -> PublishedConverter:
-    """Return the published converter; if it is not installed, the one whose results are in the cache.
-
-    InstallationError if there is neither.
-    """
-    try:
-        found = find_published(cache)
-    except InstallationError:
-        if noted := cache.noted("converter"):
-            return PublishedConverter(**noted)
-        raise
-    cache.note("converter", asdict(found))
-    return found
 
 
 class Source:
@@ -259,8 +208,8 @@ class Source:
             identity.sha256,
             self._options.signature,
             self._options.trust_model,
-            _versions(self._cache),  # different versions may convert or compute differently
-            _own_code(),
+            versions(self._cache),  # different versions may convert or compute differently
+            own_code(),
         )
 
     async def close(self) -> None:
@@ -305,18 +254,18 @@ class Source:
             signature=options.signature,
         )
 
-    async def _card(self) -> _Card:
+    async def _card(self) -> ModelCard:
         return await self._memo("card", self._find_card)
 
-    async def _find_card(self) -> _Card:
+    async def _find_card(self) -> ModelCard:
         key = await self.cache_key()
-        if key and (card := self._cache.read("model", key, _stored_card)):
+        if key and (card := self._cache.read("model", key, stored_card)):
             return replace(card, info=replace(card.info, path=str(self._given)))
         model = await self.model()
-        card = await self._in_thread(_card_of, model)
+        card = await self._in_thread(card_of, model)
         if key:
             pending = self._cache.reserve("model", key)
-            (pending.folder / "model.json").write_bytes(_CARD.dump_json(card))
+            card.write(pending.folder)
             pending.publish()
         return card
 
@@ -446,27 +395,5 @@ async def _done(value: T) -> T:
     return value
 
 
-def _stored_card(entry: Path) -> _Card:
-    return _CARD.validate_json((entry / "model.json").read_bytes())
-
-
 def _stored_artifact(entry: Path) -> ArtifactInfo:
     return replace(_ARTIFACT.validate_json((entry / "artifact.json").read_bytes()), folder=entry / "artifact")
-
-
-def _card_of(model: Model) -> _Card:
-    from ..model.evidence import epsilons, layers_of, nonfinite_weights, training_calls
-
-    keras_model = model.keras_model
-    return _Card(
-        model.info,
-        dict(model.input_hints),
-        tuple(dict.fromkeys(str(layer.name) for layer in layers_of(keras_model))),
-        epsilons(keras_model),
-        nonfinite_weights(keras_model),
-        training_calls(keras_model, model.training_calls),
-        model.activations.largest,
-        model.precision,
-        dict(model.inputs_of_outputs),
-        dict(model.casts_inside),
-    )

@@ -13,9 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..conversion.existing import tflite_shapes
-from ..errors import InputsFileError, RuntimeFailedError
-from ..inputs import Inputs, even_batch_size, from_arrays, make_inputs, open_inputs, refuse_ids
+from ..errors import RuntimeFailedError
+from ..inputs import Inputs, from_arrays, make_inputs, open_inputs, refuse_ids
 from ..options.values import Options
 from ..runtimes.base import status_of
 from ..runtimes.browser.page import BrowserRuntime
@@ -35,6 +34,7 @@ from ..types import (
     RuntimeStatus,
     Tensors,
 )
+from .batching import batch_size_of, litert_shapes
 from .browsers import Hosts
 from .establishing import established
 from .evaluation import Measurements, conclude
@@ -44,11 +44,6 @@ from .python_artifact import PythonArtifact
 from .references import References
 from .repeating import Predicted, changed_answers
 from .store import PendingRun, SavedRun
-
-#: The most bytes of values within the model in native:float64 for one batch, if no batch size is given. About four
-#: values of the largest size exist together, such as the input of a convolution, its result and the activation.
-_BATCH_BYTES = 1 << 28
-_BYTES_PER_ELEMENT = 4 * 8
 
 #: A function that receives progress: runtime, the current step, finished samples, all samples.
 Observer = Callable[[str, str, int, int], None]
@@ -138,7 +133,6 @@ class Run:
         self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor)
         self._left = len(options.runtimes)  # candidates that still run
         self._power: Power | None = None
-        self._given_batch: int | None = None  # of a given .tflite file
 
     async def close(self) -> None:
         """Close everything that stayed open."""
@@ -150,9 +144,9 @@ class Run:
         if not self._options.runtimes[0].is_litert:
             return await self._source.artifact()
         info = await self._source.info()
-        self._inputs = await self._open_inputs(given)
-        self._batch_size = await self._batch_size_of(info, self._inputs)
-        return await self._source.litert_artifact(self._litert_shapes(info), self._inputs)
+        inputs = await self._open_inputs(given)
+        batch_size = await batch_size_of(self._source, self._options, inputs)
+        return await self._source.litert_artifact(litert_shapes(info.signature, inputs, batch_size), inputs)
 
     async def compare(self, given: Any) -> Compared:
         """Run everything on these inputs: a path, arrays, opened inputs, or None to generate them."""
@@ -167,9 +161,8 @@ class Run:
         inputs = await self._open_inputs(given)
         if options.tfjs_model:
             await source.artifact()
-        self._given_batch = await self._check_given(inputs)
+        batch_size = await batch_size_of(source, options, inputs)
         self._shared.hosts.start(options)
-        batch_size = await self._batch_size_of(info, inputs)
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         hints = await source.input_hints()
         self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
@@ -184,7 +177,8 @@ class Run:
         if any(not runtime.is_litert for runtime in options.runtimes):
             self._artifact = asyncio.ensure_future(source.artifact())
         if any(runtime.is_litert for runtime in options.runtimes):
-            self._litert_artifact = asyncio.ensure_future(source.litert_artifact(self._litert_shapes(info), inputs))
+            shapes = litert_shapes(info.signature, inputs, batch_size)
+            self._litert_artifact = asyncio.ensure_future(source.litert_artifact(shapes, inputs))
         artifacts = [artifact for artifact in (self._artifact, self._litert_artifact) if artifact]
         preparing = [self._python.single()] if self._prepares_trace else []
         candidates = map(self._candidate, options.runtimes)
@@ -213,46 +207,6 @@ class Run:
         if self._pending:
             self._pending.publish(saved)
         return Compared(self.setting, report, inputs, batch_size, self._references, self._kept, self._python)
-
-    async def _check_given(self, inputs: Inputs) -> int | None:
-        """Return the samples in a batch of a given .tflite file, if it has more than one; None otherwise.
-
-        InputsFileError if the inputs do not fit the file's fixed sizes.
-        """
-        if not (given := await self._source.given_tflite()):
-            return None
-        shapes = tflite_shapes(given)
-        first = next(iter(inputs.batches(1)))
-        for name, shape in shapes.items():
-            if first.tensors[name].shape[1:] != shape[1:]:
-                sizes = "x".join(map(str, shape[1:]))
-                raise InputsFileError(
-                    f"The input {name} has shape {list(first.tensors[name].shape[1:])} for a sample, and "
-                    f"{given.model_file} has {list(shape[1:])}.",
-                    f"Give inputs of this size, or generate them: --size {name}:{sizes}",
-                )
-        batch = next((shape[0] for name, shape in shapes.items() if name not in inputs.whole), 1)
-        if inputs.sample_count % batch:
-            raise InputsFileError(
-                f"{given.model_file} takes {batch} samples at a time, and there are {inputs.sample_count}.",
-                f"Give a multiple of {batch}, or convert the model with a batch of 1.",
-            )
-        return batch if batch > 1 else None
-
-    async def _batch_size_of(self, info: ModelInfo, inputs: Inputs) -> int:
-        """Return the samples in a batch: 1 if LiteRT runs a model whose samples cannot be joined."""
-        if fixed := self._given_batch or info.signature.fixed_batch:
-            return fixed
-        if not info.signature.joins_samples and any(runtime.is_litert for runtime in self._options.runtimes):
-            return 1
-        return even_batch_size(await self._most_samples(), inputs.sample_count)
-
-    async def _most_samples(self) -> int:
-        """Return the size of a batch: the given one, else as many samples as fit into memory."""
-        asked = self._options.batch_size
-        if "batch_size" in self._options.named:
-            return asked
-        return min(asked, max(1, _BATCH_BYTES // (await self._source.largest_activation() * _BYTES_PER_ELEMENT)))
 
     def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
         inputs, measurements, options = self._inputs, self._measured, self._options
@@ -290,16 +244,6 @@ class Run:
             hints=hints,
         )
         return replace(made, info=replace(made.info, notes=(*made.info.notes, *lengths.notes)))
-
-    def _litert_shapes(self, info: ModelInfo) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the inputs of a LiteRT file: one sample, if samples are independent."""
-        batch = next(iter(self._inputs.batches(self._batch_size)))
-        size = info.signature.fixed_batch or (1 if info.signature.joins_samples else self._batch_size)
-        return {
-            spec.name: (size, *batch.tensors[spec.name].shape[1:]) if spec.has_sample_axis
-            else tuple(batch.tensors[spec.name].shape)
-            for spec in info.signature.inputs
-        }  # fmt: skip
 
     def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
         done: dict[RuntimeId, int] = {}

@@ -20,7 +20,7 @@ from pycheck.model import identify, load
 from pycheck.model.tensorflow_import import import_tensorflow
 from pycheck.options.reading import build
 from pycheck.system.cache import ENVIRONMENTS, Cache
-from pycheck.workflow import lazy_model as source
+from pycheck.workflow import versions
 
 pytestmark = pytest.mark.real
 
@@ -157,11 +157,11 @@ def test_an_environment_that_no_longer_answers_is_made_again(
 def test_what_it_made_before_is_found_when_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend_to_install(monkeypatch)
     with pytest.raises(InstallationError):
-        source.published_converter(Cache(tmp_path))
+        versions.published_converter(Cache(tmp_path))
     made = install_published(Cache(tmp_path), lambda _: None)
-    assert source.published_converter(Cache(tmp_path)) == made
+    assert versions.published_converter(Cache(tmp_path)) == made
     shutil.rmtree(tmp_path / ENVIRONMENTS)
-    assert source.published_converter(Cache(tmp_path)) == made
+    assert versions.published_converter(Cache(tmp_path)) == made
     monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
     with pytest.raises(InstallationError, match="pycheck doctor --install tensorflowjs"):
         pycheck.compare(SAMPLES / "keras2.h5", converter="tensorflowjs", samples=2)

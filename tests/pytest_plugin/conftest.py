@@ -15,7 +15,7 @@ import pytest
 from pycheck.conversion.published_environment import PublishedConverter
 from pycheck.pytest_plugin import accepted, calls, settings  # noqa: F401
 from pycheck.report import html, view  # noqa: F401
-from pycheck.workflow import lazy_model
+from pycheck.workflow import versions
 
 from ..fakes import Fakes
 from .faked import faked as faking
@@ -55,7 +55,7 @@ def fakes(pytester: pytest.Pytester) -> Iterator[Fakes]:
 def faked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, fakes: Fakes) -> Suite:
     """The same in this process, where nothing is started."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    monkeypatch.setattr(lazy_model, "find_published", lambda cache: PublishedConverter("python", "4.22.0", "2.19.0"))
+    monkeypatch.setattr(versions, "find_published", lambda cache: PublishedConverter("python", "4.22.0", "2.19.0"))
 
     def run(tests: str, *arguments: str | Path) -> pytest.RunResult:
         pytester.makepyfile(test_models=tests)

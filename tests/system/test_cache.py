@@ -138,14 +138,14 @@ def test_a_note_is_kept_beside_the_entries_and_replaced(tmp_path):
 
 def test_without_tensorflow_the_cache_is_read_as_of_the_versions_that_filled_it(tmp_path, monkeypatch):
     from pycheck.system import installed
-    from pycheck.workflow import lazy_model as source
+    from pycheck.workflow import versions
 
     cache = Cache(tmp_path)
-    with_tensorflow = source._versions(cache)
+    with_tensorflow = versions.versions(cache)
     assert installed.find("tensorflow").name in with_tensorflow
     monkeypatch.setattr(installed, "find", lambda module: None)
-    assert source._versions(cache) == with_tensorflow
-    assert source._versions(Cache(tmp_path / "empty")) == installed.versions()
+    assert versions.versions(cache) == with_tensorflow
+    assert versions.versions(Cache(tmp_path / "empty")) == installed.versions()
 
 
 def test_an_entry_that_cannot_be_read_back_is_removed_and_its_place_is_free(tmp_path: Path) -> None:
