@@ -44,13 +44,15 @@ class Start:
 class Load:
     """Load the model.json or the .tflite file at `url`, which is relative to the page.
 
-    TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all.
+    TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all. With
+    `may_use_cpu`, LiteRT.js may run the whole model on the CPU although WebGPU is requested; without, it is an error.
     """
 
     id: int
     format: Literal["layers", "graph", "tflite"]
     url: str
     cpu_kernels: tuple[str, ...] = ()
+    may_use_cpu: bool = False
     type: Literal["load"] = "load"
 
 
@@ -265,7 +267,8 @@ class Predicted:
     """One batch is computed and its outputs have arrived.
 
     Seconds are by the page's clock. `tensor_count` is the number of TF.js's tensors afterwards: if it grows from batch
-    to batch, tensors leak. `cpu_kernels` are those of Load that were used so far.
+    to batch, tensors leak. `cpu_kernels` are those of Load that were used so far. `ran_on_cpu` tells whether
+    LiteRT.js ran nothing on the GPU although WebGPU is requested.
     """
 
     id: int
@@ -275,6 +278,7 @@ class Predicted:
     upload_s: float
     tensor_count: int
     cpu_kernels: tuple[str, ...] = ()
+    ran_on_cpu: bool = False
     type: Literal["predicted"] = "predicted"
 
 

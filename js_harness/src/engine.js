@@ -95,6 +95,7 @@ export class Engine {
       id: command.id,
       method,
       cpu_kernels: this.#cpuKernels.used,
+      ran_on_cpu: false,
       download_s: (downloaded - start) / 1000,
       compute_s: (computed - downloaded) / 1000,
       upload_s: (performance.now() - computed) / 1000,

@@ -22,6 +22,7 @@ export class LitertEngine {
   #accelerator = 'wasm';
   /** @type {Compiled | undefined} */
   #model;
+  #mayUseCpu = false;
   #check = () => {};
   #report;
   #watch = new Watch();
@@ -75,7 +76,8 @@ export class LitertEngine {
    * @param {import('./protocol.d.ts').Load} command
    * @returns {Promise<import('./protocol.d.ts').Loaded>}
    */
-  async load({id, url}) {
+  async load({id, url, may_use_cpu}) {
+    this.#mayUseCpu = may_use_cpu ?? false;
     this.#model?.delete();
     this.#model = undefined;
     const response = await fetch(url);
@@ -83,7 +85,7 @@ export class LitertEngine {
     this.#watch.reset();
     this.#model = await this.#checked(this.#compile(new Uint8Array(await response.arrayBuffer())));
     const {operations, onGpu, onCpu} = this.#watch.left;
-    if (this.#accelerator === 'webgpu' && onCpu && !onGpu) {
+    if (this.#accelerator === 'webgpu' && onCpu && !onGpu && !this.#mayUseCpu) {
       throw new Failure('fallback', `LiteRT.js runs no operation of this model on the GPU: ${operations.join('; ')}`);
     }
     const describe = (/** @type {Details} */ {name, dtype, shape}) => ({name, dtype, shape: [...shape]});
@@ -111,7 +113,8 @@ export class LitertEngine {
     const downloaded = performance.now();
     this.#watch.dispatches = 0;
     const outputs = await this.#checked(run(this.#model, given, command.outputs));
-    if (this.#accelerator === 'webgpu' && !this.#watch.dispatches) {
+    const ranOnCpu = this.#accelerator === 'webgpu' && !this.#watch.dispatches;
+    if (ranOnCpu && !this.#mayUseCpu) {
       throw new Failure('fallback', 'LiteRT.js ran this model on the CPU although WebGPU was requested');
     }
     const computed = performance.now();
@@ -121,6 +124,7 @@ export class LitertEngine {
       id: command.id,
       method: 'run',
       cpu_kernels: [],
+      ran_on_cpu: ranOnCpu,
       download_s: (downloaded - start) / 1000,
       compute_s: (computed - downloaded) / 1000,
       upload_s: (performance.now() - computed) / 1000,
@@ -141,7 +145,7 @@ export class LitertEngine {
       throw new Failure('load', this.#watch.failure);
     }
     const {accelerator} = model.options;
-    if (accelerator !== this.#accelerator) {
+    if (accelerator !== this.#accelerator && !this.#mayUseCpu) {
       model.delete();
       throw new Failure('fallback', `LiteRT.js runs this model on ${accelerator} instead of ${this.#accelerator}`);
     }

@@ -70,13 +70,15 @@ export interface Start {
 /**
  * Load the model.json or the .tflite file at `url`, which is relative to the page.
  *
- * TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all.
+ * TF.js's CPU backend runs the kernels in `cpu_kernels` instead of the active one; "*" stands for all. With
+ * `may_use_cpu`, LiteRT.js may run the whole model on the CPU although WebGPU is requested; without, it is an error.
  */
 export interface Load {
   id: number;
   format: "layers" | "graph" | "tflite";
   url: string;
   cpu_kernels: ReadonlyArray<string>;
+  may_use_cpu: boolean;
   type: "load";
 }
 
@@ -231,7 +233,8 @@ export interface Loaded {
  * One batch is computed and its outputs have arrived.
  *
  * Seconds are by the page's clock. `tensor_count` is the number of TF.js's tensors afterwards: if it grows from batch
- * to batch, tensors leak. `cpu_kernels` are those of Load that were used so far.
+ * to batch, tensors leak. `cpu_kernels` are those of Load that were used so far. `ran_on_cpu` tells whether
+ * LiteRT.js ran nothing on the GPU although WebGPU is requested.
  */
 export interface Predicted {
   id: number;
@@ -241,6 +244,7 @@ export interface Predicted {
   upload_s: number;
   tensor_count: number;
   cpu_kernels: ReadonlyArray<string>;
+  ran_on_cpu: boolean;
   type: "predicted";
 }
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from ..artifact import Point
 from ..artifact.cutting import cut_out
 from ..artifact.document import read_document
 from ..errors import PycheckError, UsageError
+from ..runtimes.browser.litert_parts import LitertParts
 from ..runtimes.browser.page import BrowserRuntime
 from ..runtimes.native.artifact import ArtifactRuntime
+from ..runtimes.native.litert_points import LitertPoints
 from ..system.folders import write_folder
-from ..types import Array, Bundle, Report, RuntimeId, Tensors, Trace, TracePoint
+from ..types import Array, ArtifactInfo, Bundle, Report, RuntimeId, Tensors, Trace, TracePoint
+from .litert import litert_files, reproduced_litert
 from .operation import Outcome, alone
 from .page import PAGE_FILE, Content, bundle_files
 
@@ -36,7 +38,7 @@ async def bundle_source(
     folder: Path,
     *,
     name: str | None,
-    single: ArtifactRuntime,
+    single: Callable[[bool], Awaitable[ArtifactRuntime | LitertPoints]],
     draw: Callable[[int], Awaitable[Tensors]],
     candidates: Sequence[BrowserRuntime],
     executor: Executor,
@@ -47,7 +49,7 @@ async def bundle_source(
         report: A report with a trace.
         folder: New or empty.
         name: A point or a layer; None for the first source that also errs in isolation.
-        single: artifact:float32, started.
+        single: Returns the artifact in Python, started: that of LiteRT if its argument is true.
         draw: Returns so many samples of the model's inputs, by its names: those that were traced.
         candidates: The runtimes of the trace, still open.
         executor: TensorFlow's one thread.
@@ -56,42 +58,62 @@ async def bundle_source(
         UsageError: there is no point and no layer with that name, or the folder cannot be written.
     """
     trace = report.trace
-    assert trace is not None and report.artifact is not None  # the caller has run a trace
+    assert trace is not None  # the caller has run a trace
     if name is not None:
-        _check_name(single.points, trace, name)
+        _check_name(trace, name)
     open_ones = {candidate.id: candidate for candidate in candidates if candidate.is_alive}
     found = [source for source in _sources(trace, name) if source.runtime in open_ones]
     failures: list[str] = []
-    feeds: dict[str, Array] | None = None
+    drawn: Tensors | None = None
     for source in found[:_MOST_TRIED]:
-        if feeds is None:
-            drawn = await draw(trace.sample_count)
-            feeds = {report.artifact.input_names[name]: value for name, value in drawn.items()}
+        drawn = drawn or await draw(trace.sample_count)
+        page = open_ones[source.runtime]
         try:
-            content = await _reproduced(report, source, single, feeds, open_ones[source.runtime], executor)
+            python = await single(source.runtime.is_litert)
+            if isinstance(python, LitertPoints):
+                made = await _reproduced_litert(report, source, python, drawn, page)
+            else:
+                made = await _reproduced(report, source, python, drawn, page, executor)
         except PycheckError as error:
             failures.append(f"{source.point.name}: {error.message}")
             continue
-        if content is None:
+        if made is None:
             failures.append(f"{source.point.name}: the operation does not err in isolation, on Python's values")
             continue
-        write_folder("--bundle", folder, bundle_files(content))
-        note = f"{folder / PAGE_FILE} shows {source.point.op} in isolation, on {_amount(content.outcome)}"
+        files, outcome = made
+        write_folder("--bundle", folder, files)
+        note = f"{folder / PAGE_FILE} shows {source.point.op} in isolation, on {_amount(outcome)}"
         return _with(report, Bundle(str(folder), note, source.point.name, source.runtime))
     return _with(report, Bundle(None, _why_not(trace, name, failures)))
+
+
+def _fed(artifact: ArtifactInfo, drawn: Tensors) -> dict[str, Array]:
+    return {artifact.input_names[name]: value for name, value in drawn.items()}
+
+
+async def _reproduced_litert(
+    report: Report, source: Source, single: LitertPoints, drawn: Tensors, candidate: BrowserRuntime
+) -> tuple[dict[str, bytes], Outcome] | None:
+    """Return the files and the result of an operation of a .tflite file, as `_reproduced` does."""
+    artifact = report.litert_artifact
+    assert artifact is not None
+    with LitertParts(candidate, single.graph, artifact) as parts:
+        content = await reproduced_litert(report.pycheck_version, source.point, single, _fed(artifact, drawn), parts)
+    return (litert_files(content), content.outcome) if content else None
 
 
 async def _reproduced(
     report: Report,
     source: Source,
     single: ArtifactRuntime,
-    feeds: Mapping[str, Array],
+    drawn: Tensors,
     candidate: BrowserRuntime,
     executor: Executor,
-) -> Content | None:
-    """Return the content of the bundle; None if the operation does not err in isolation."""
+) -> tuple[dict[str, bytes], Outcome] | None:
+    """Return the files of the bundle and the result that they show; None if the operation does not err in isolation."""
     artifact = report.artifact
     assert artifact is not None
+    feeds = _fed(artifact, drawn)
     point = next(point for point in single.points if point.name == source.point.name)
     operands = await single.run(feeds, point.inputs)
     cut = cut_out(read_document(artifact.folder / artifact.model_file), point, operands)
@@ -101,7 +123,7 @@ async def _reproduced(
             return None
         outcome = await operation.smallest(whole)
     on_gpu = tuple(name for name in point.inputs if name not in artifact.inputs)
-    return Content(
+    content = Content(
         report.pycheck_version,
         source.point,
         candidate.id,
@@ -111,6 +133,7 @@ async def _reproduced(
         outcome,
         on_gpu,
     )
+    return bundle_files(content), outcome
 
 
 def _sources(trace: Trace, name: str | None) -> list[Source]:
@@ -120,8 +143,8 @@ def _sources(trace: Trace, name: str | None) -> list[Source]:
     ]
 
 
-def _check_name(points: Sequence[Point], trace: Trace, name: str) -> None:
-    known = dict.fromkeys(n for p in points for n in (p.layer, p.name) if n)
+def _check_name(trace: Trace, name: str) -> None:
+    known = dict.fromkeys(n for p in trace.points for n in (p.layer, p.name) if n)
     if name not in known:
         near = get_close_matches(name, known, n=_MOST_NEAR, cutoff=0.5)
         sources = [source.point.name for source in _sources(trace, None)]

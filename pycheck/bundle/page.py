@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -16,7 +17,7 @@ from .. import tensors
 from ..artifact.cut import Cut
 from ..report.codec import encode
 from ..report.wording import printable
-from ..types import Array, Environment, RuntimeId, TracePoint
+from ..types import Array, Comparison, Environment, RuntimeId, TracePoint
 from .operation import Outcome
 
 PAGE_FILE = "index.html"
@@ -49,6 +50,18 @@ class Content:
         return self.environment.library.rpartition(" ")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names in a page: of the library, in full and in tables, and of its reference in Python."""
+
+    library: str
+    short: str
+    reference: str
+
+
+TFJS = Names("TensorFlow.js", "TF.js", "TensorFlow")
+
+
 def bundle_files(content: Content) -> dict[str, bytes]:
     """Return all files by name."""
     page = _page(content)
@@ -74,21 +87,30 @@ def scripts(content: Content) -> list[str]:
     return [f"tfjs-{package}@{content.tfjs_version}/dist/tf-{package}.min.js" for package in packages]
 
 
+def filled(title: str, scripts: str, data: Mapping[str, Any], run: str, names: Names) -> str:
+    """Fill the page: the tags of its scripts, the data, and the file with its functions start and run."""
+    folder = files(__package__)
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    for mark, text in (
+        ("%TITLE%", html.escape(title)),
+        ("%SCRIPTS%", scripts),
+        ("%RUN%", (folder / run).read_text(encoding="utf-8").rstrip()),
+        ("%LIBRARY%", names.library),
+        ("%SHORT%", names.short),
+        ("%REFERENCE%", names.reference),
+        ("%DATA%", json.dumps(data, allow_nan=False).replace("<", "\\u003c")),
+    ):
+        page = page.replace(mark, text)
+    return page
+
+
 def _page(content: Content) -> str:
-    template = (files(__package__) / "page.html").read_text(encoding="utf-8")
-    tags = []
+    tags = ["<!-- Without a network: put these files of the npm packages beside this page. -->"]
     for script in scripts(content):
         local = script.rpartition("/")[2]
         tags.append(f'<script src="{CDN}{script}"></script>')
         tags.append(f"<script>{_loaded(local)} || document.write('<script src=\"{local}\"><\\/script>');</script>")
-    data = json.dumps(_data(content), allow_nan=False).replace("<", "\\u003c")
-    for mark, text in (
-        ("%TITLE%", html.escape(_title(content))),
-        ("%SCRIPTS%", "\n".join(tags)),
-        ("%DATA%", data),
-    ):
-        template = template.replace(mark, text)
-    return template
+    return filled(_title(content), "\n".join(tags), _data(content), "run_tfjs.js", TFJS)
 
 
 def _loaded(script: str) -> str:
@@ -106,7 +128,7 @@ def _data(content: Content) -> dict[str, Any]:
     inputs = []
     for name, value in outcome.operands.items():
         given, _ = tensors.to_tfjs(name, value)
-        inputs.append({"name": cut.inputs[name], "from": name, "onGpu": name in content.on_gpu, **_tensor(given)})
+        inputs.append({"name": cut.inputs[name], "from": name, "onGpu": name in content.on_gpu, **tensor_data(given)})
     precise = outcome.double if outcome.double is not None and outcome.double.shape == outcome.single.shape else None
     tolerance = outcome.comparison.tolerance
     limit = tolerance.max_abs if tolerance and tolerance.max_abs is not None else 0.0
@@ -126,13 +148,13 @@ def _data(content: Content) -> dict[str, Any]:
         "inputs": inputs,
         "output": cut.output,
         "limit": limit if math.isfinite(limit) else None,
-        "tensorflow": _tensor(outcome.single, wide=True),
-        "tensorflowFloat64": None if precise is None else _tensor(precise, wide=True),
-        "reported": _tensor(outcome.given, wide=True),
+        "tensorflow": tensor_data(outcome.single, wide=True),
+        "tensorflowFloat64": None if precise is None else tensor_data(precise, wide=True),
+        "reported": tensor_data(outcome.given, wide=True),
     }
 
 
-def _tensor(value: Array, *, wide: bool = False) -> dict[str, Any]:
+def tensor_data(value: Array, *, wide: bool = False) -> dict[str, Any]:
     """Return shape, dtype and little-endian bytes; `wide` ones are float64, which holds all compared values."""
     stored = np.ascontiguousarray(value, dtype=np.float64 if wide else value.dtype)
     data = stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes()
@@ -155,14 +177,18 @@ def _environment(content: Content) -> dict[str, Any]:
     return data
 
 
-def _title(content: Content) -> str:
-    comparison = content.outcome.comparison
-    what = "has a different shape" if comparison.shape_mismatch else "differs from TensorFlow"
+def title(point: TracePoint, runtime: RuntimeId, comparison: Comparison, names: Names = TFJS) -> str:
+    """Return a sentence on the divergence, without a full stop."""
+    what = "has a different shape" if comparison.shape_mismatch else f"differs from {names.reference}"
     if comparison.nonfinite.introduced:
-        what = "gives NaN or infinity, TensorFlow does not"
+        what = f"gives NaN or infinity, {names.reference} does not"
     elif comparison.nonfinite.changed:
-        what = "gives different NaN or infinity than TensorFlow"
-    return f"{content.point.op} on {content.runtime.kind} {what}"
+        what = f"gives different NaN or infinity than {names.reference}"
+    return f"{point.op} on {runtime.kind} {what}"
+
+
+def _title(content: Content) -> str:
+    return title(content.point, content.runtime, content.outcome.comparison)
 
 
 def _issue(content: Content, page: str) -> str:
@@ -185,9 +211,9 @@ def _issue(content: Content, page: str) -> str:
         "",
         f"`{content.point.op}` with the attributes `{json.dumps(encode(dict(content.cut.attributes)))}`, on:",
         "",
-        *(f"- `{printable(content.cut.inputs[n])}`: {_described(v)}" for n, v in content.outcome.operands.items()),
+        *(f"- `{printable(content.cut.inputs[n])}`: {described(v)}" for n, v in content.outcome.operands.items()),
         "",
-        *_table(content.outcome),
+        *table(content.outcome),
         "",
         "**Describe the expected behavior**",
         "",
@@ -213,24 +239,25 @@ def _issue(content: Content, page: str) -> str:
     return "\n".join(lines)
 
 
-def _described(value: Array) -> str:
-    listed = ", ".join(_number(v) for v in tensors.parts(value).reshape(-1)[:_MOST_LISTED])
+def described(value: Array) -> str:
+    """Format the type, the shape and the first values."""
+    listed = ", ".join(number(v) for v in tensors.parts(value).reshape(-1)[:_MOST_LISTED])
     more = ", ..." if value.size > _MOST_LISTED else ""
     return f"{value.dtype.name} {list(value.shape)} = {listed}{more}"
 
 
-def _table(outcome: Outcome) -> list[str]:
+def table(outcome: Outcome, names: Names = TFJS) -> list[str]:
     """Format the worst elements, or the shapes if these differ."""
     if outcome.comparison.shape_mismatch:
         return [f"The shape is {list(outcome.given.shape)} and should be {list(outcome.single.shape)}."]
     rows = []
     for element in outcome.comparison.worst[:_MOST_LISTED]:
         place = (element.sample, *element.index)[: outcome.single.ndim]
-        rows.append(f"| {list(place)} | {_number(outcome.single[place])} | {_number(outcome.given[place])} |")
-    return ["| element | TensorFlow | TensorFlow.js |", "| --- | --- | --- |", *rows]
+        rows.append(f"| {list(place)} | {number(outcome.single[place])} | {number(outcome.given[place])} |")
+    return [f"| element | {names.reference} | {names.library} |", "| --- | --- | --- |", *rows]
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
     """Format a number as JavaScript does."""
     if isinstance(value, np.bool_ | np.integer):
         return str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..diagnosis.case import closer_look, unlike
+from ..diagnosis.case import CLOSER_LOOK, unlike
 from ..diagnosis.codes import finding
 from ..gate.budgets import Budget, Held, hold
 from ..report.wording import short, size
@@ -47,7 +47,7 @@ def _exceeded(held: Held) -> Finding:
         runtimes=[held.runtime] if held.runtime else [],
         tensor=c.tensor if c else None,
         summary=_text(held),
-        advice=f"{closer_look(c.candidate) if c and held.name in _ERRORS else _ADVICE[held.name]} "
+        advice=f"{CLOSER_LOOK if c and held.name in _ERRORS else _ADVICE[held.name]} "
         f"The budget is in {held.budget.place}.",
         evidence={
             "budget": "artifact_size" if held.name == "artifact_bytes" else held.name,

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..types import HANDING_ON, Comparison, Finding, OutputSplit, PointResult, RuntimeId, Severity, Trace, TracePoint
+from ..types import (
+    HANDING_ON,
+    Comparison,
+    Finding,
+    Hidden,
+    OutputSplit,
+    PointResult,
+    RuntimeId,
+    Severity,
+    Trace,
+    TracePoint,
+)
 from .case import listed, named, percent, place, times, unlike
 from .codes import RUNTIMES, finding
 
@@ -167,6 +178,8 @@ def _why(
     first: _Step | None,
     suspects: Sequence[_Step],
 ) -> _Told:
+    if hidden := next((h for h in trace.hidden if (h.tensor, h.runtime) == (c.tensor, c.candidate)), None):
+        return _together(trace, hidden)
     if first is not None and suspects:
         return _untraced(first, suspects)
     if conversion is not None and conversion.nonfinite.changed and not conversion.drifted:
@@ -214,6 +227,23 @@ def _why(
         f"{f' ({own} of its limit)' if own else ''}. The failure depends on the batch size, on samples that were not "
         "traced, or on chance.",
         "Trace more samples: --trace-samples N.",
+    )
+
+
+def _together(trace: Trace, hidden: Hidden) -> _Told:
+    points = {point.name: point for point in trace.points}
+    what = (
+        f"The output is right on {RUNTIMES} if the file returns the results of its operations too, so LiteRT.js errs "
+        "only if it may fuse operations or reuse their memory."
+    )
+    if hidden.first and hidden.last:
+        ends = [named(points[name]) for name in dict.fromkeys((hidden.first, hidden.last))]
+        what += f" The smallest part of the file that is wrong goes from {' to '.join(ends)}."
+    return _Told(
+        "hidden",
+        what,
+        "Use a different accelerator, or a different version of LiteRT.js. Until then, return the results within this "
+        "part as further outputs of the file.",
     )
 
 

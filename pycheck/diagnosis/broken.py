@@ -20,7 +20,7 @@ _STEPS = frozenset({"Ceil", "Floor", "FloorDiv", "FloorMod", "Mod", "Round", "Si
 #: Sums and products of two numbers, which stay finite if both are below `_MODERATE`.
 _PLAIN = frozenset({"Add", "AddV2", "Mul", "Multiply", "Neg", "Sub", "Subtract", "Square", "SquaredDifference"})
 _MODERATE = 1e18
-_ON_CPU = ", or run this kernel on the CPU"
+ON_CPU = ", or run this kernel on the CPU"
 
 
 def gives_only_zeros(op: str, comparison: Comparison | None) -> bool:
@@ -73,4 +73,4 @@ def right_elsewhere(point: TracePoint, result: PointResult) -> str:
 def without_cpu(advice: str, point: TracePoint, result: PointResult) -> str:
     """Remove TF.js's CPU kernel from the advice if that kernel errs too."""
     errs = any(other.runtime.kind == "cpu" and other.role in ("source", "latent") for other in point.results)
-    return advice.replace(_ON_CPU, "") if errs or result.runtime.kind == "cpu" else advice
+    return advice.replace(ON_CPU, "") if errs or result.runtime.kind == "cpu" else advice

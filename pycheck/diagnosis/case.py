@@ -214,11 +214,7 @@ def lighter(quantization: str) -> str:
     return "float16 or none" if "uint8" in quantization or quantization == "dynamic" else "none"
 
 
-def closer_look(runtime: RuntimeId) -> str:
-    """Return the sentence that says how to find the operation, or a fix if the runtime cannot be traced."""
-    if runtime.is_traceable:
-        return "pycheck trace names the operation that introduces the error."
-    return "--try-remedies searches for a fix."
+CLOSER_LOOK = "pycheck trace names the operation that introduces the error."
 
 
 def elements(count: int, total: int | None = None) -> str:

@@ -7,11 +7,11 @@ from itertools import combinations
 
 from ..types import Comparison, FaultyPart, Finding, Severity, Tolerance
 from .case import (
+    CLOSER_LOOK,
     SEE_REFERENCE,
     Case,
     Rule,
     are,
-    closer_look,
     elements,
     lighter,
     listed,
@@ -295,11 +295,8 @@ def _drift_advice(case: Case, c: Comparison) -> str:
         whose = "XNNPACK" if part is FaultyPart.XNNPACK else "LiteRT.js"
         return f"A kernel of {whose} is suspect: try a different accelerator, or a different version of LiteRT.js."
     if others and not any(o.drifted for o in others):
-        suspect = f"Only {c.candidate} differs, so a kernel of that backend is suspect"
-        if c.candidate.is_traceable:
-            return f"{suspect}: pycheck trace names it."
-        return f"{suspect}. {closer_look(c.candidate)}"
-    return f"No cause is known. {closer_look(c.candidate)}"
+        return f"Only {c.candidate} differs, so a kernel of that backend is suspect: pycheck trace names it."
+    return f"No cause is known. {CLOSER_LOOK}"
 
 
 def _is_high(error: float | None, scale: float | None) -> bool:

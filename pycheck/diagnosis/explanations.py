@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..types import CLASSES, Comparison, Operand
-from .broken import computes_otherwise, gives_only_zeros, makes_nan
+from .broken import ON_CPU, computes_otherwise, gives_only_zeros, makes_nan
 from .case import number
 
 _LARGEST_HALF = 65504.0
@@ -177,7 +177,7 @@ RULES: Sequence[Explanation] = (
     (
         "nondeterministic",
         lambda s: s.op.startswith(("Random", "StatelessRandom")) or s.op in ("Multinomial", "TruncatedNormal"),
-        "Python and TF.js draw different random numbers, even with the same seed",
+        "Python and {library} draw different random numbers, even with the same seed",
         "End the model before this operation, or make the random numbers an input of the model.",
     ),
     (
@@ -243,7 +243,7 @@ RULES: Sequence[Explanation] = (
     (
         "cast-out-of-range",
         _does_not_fit,
-        "the integer type cannot hold the number, and TF.js converts it differently",
+        "the integer type cannot hold the number, and {library} converts it differently",
         "Clip the values to the range of the type before the cast.",
     ),
     (
@@ -279,7 +279,7 @@ RULES: Sequence[Explanation] = (
     (
         "broken-kernel",
         lambda s: s.ran_alone and makes_nan(s.op, s.operands, s.comparison),
-        "TF.js's {backend} kernel gives NaN or infinity for finite inputs",
+        "{library}'s {backend} kernel gives NaN or infinity for finite inputs",
         "Use another backend, or run this kernel on the CPU.",
     ),
     (
@@ -315,25 +315,25 @@ RULES: Sequence[Explanation] = (
     (
         "own-drift",
         _transforms_on_a_gpu,
-        "TF.js's {backend} kernel sums sines and cosines that the GPU computes with few digits",
+        "{library}'s {backend} kernel sums sines and cosines that the GPU computes with few digits",
         "Use another backend, or compute the Fourier transform outside the model.",
     ),
     (
         "broken-kernel",
         lambda s: gives_only_zeros(s.op, s.comparison),
-        "TF.js's {backend} kernel returns only zeros",
+        "{library}'s {backend} kernel returns only zeros",
         "Use another backend, or run this kernel on the CPU.",
     ),
     (
         "broken-kernel",
         lambda s: s.ran_alone and computes_otherwise(s.op, s.comparison),
-        "TF.js's {backend} kernel computes a different result",
+        "{library}'s {backend} kernel computes a different result",
         "Use another backend, or run this kernel on the CPU.",
     ),
     (
         "own-drift",
         lambda s: True,
-        "TF.js's {backend} kernel is less exact than float32 in Python",
+        "{library}'s {backend} kernel is less exact than float32 in Python",
         "No cause is known. If the error matters, use another backend, or run this kernel on the CPU.",
     ),
 )
@@ -386,8 +386,12 @@ def explanation(place: Place) -> Explanation:
     """Return the rule that applies, with the name of the backend in its texts."""
     rules = RULES if place.comparison else NATIVE_RULES
     code, applies, what, advice = next(rule for rule in rules if rule[1](place))
-    backend = place.comparison.candidate.kind.removesuffix("-f16") if place.comparison else ""
-    return code, applies, what.format(backend=backend), advice.format(backend=backend)
+    runtime = place.comparison.candidate if place.comparison else None
+    backend = runtime.kind.removesuffix("-f16").removeprefix("litert-") if runtime else ""
+    names = {"backend": backend, "library": runtime.library if runtime else ""}
+    if runtime and runtime.is_litert:  # which has accelerators, and no option that moves one kernel to the CPU
+        advice = advice.replace(ON_CPU, "").replace("another backend", "another accelerator")
+    return code, applies, what.format(**names), advice.format(**names)
 
 
 def of_operands(operands: Sequence[Operand]) -> str:

@@ -160,8 +160,7 @@ def _introduced_advice(case: Case, c: Comparison, first: WorstElement | None) ->
             "Rescale it."
         )
     where = f" in sample {first.sample}" if first else ""
-    look = f"Look for infinity, a division by 0 or a logarithm of 0{where}"
-    return f"{look}: pycheck trace names the operation." if c.candidate.is_traceable else f"{look}."
+    return f"Look for infinity, a division by 0 or a logarithm of 0{where}: pycheck trace names the operation."
 
 
 def nonfinite_changed(case: Case) -> Iterator[Finding]:

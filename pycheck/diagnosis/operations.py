@@ -16,6 +16,7 @@ from ..types import (
     Trace,
     TracePoint,
 )
+from ..types.operations import tensorflow_name
 from .accumulated import accumulated, moves_an_output
 from .broken import right_elsewhere, without_cpu
 from .case import Case, are, effect_of, elements, listed, named, number, place, unlike
@@ -88,7 +89,9 @@ def explain(point: TracePoint, result: PointResult) -> tuple[str, str]:
 
 def _place(point: TracePoint, result: PointResult, comparison: Comparison) -> Place:
     expected, given = (result.element.reference, result.element.candidate) if result.element else (math.nan, math.nan)
-    return Place(point.op, result.operands, expected, given, comparison, ran_alone=comparison is result.own)
+    return Place(
+        tensorflow_name(point.op), result.operands, expected, given, comparison, ran_alone=comparison is result.own
+    )
 
 
 def _source(
@@ -103,7 +106,7 @@ def _source(
             tensor=point.name,
             layer=point.layer,
             summary=f"{where} gives a different shape than Python: {comparison.shape_mismatch}.",
-            advice="TF.js computes this operation differently: replace it in the model.",
+            advice=f"{result.runtime.library} computes this operation differently: replace it in the model.",
             evidence={"op": point.op, "shapes": comparison.shape_mismatch},
         )
     code, _, what, advice = explanation(_place(point, result, comparison))
@@ -140,7 +143,9 @@ def _origin(point: TracePoint, severity: Severity, known: Collection[Finding]) -
     assert point.origin is not None
     element, operands = point.origin.element, point.origin.operands
     infinite = any(o.infinity_count if o.value is None else math.isinf(o.value) for o in operands)
-    code, _, what, advice = explanation(Place(point.op, operands, element.reference, element.candidate))
+    code, _, what, advice = explanation(
+        Place(tensorflow_name(point.op), operands, element.reference, element.candidate)
+    )
     weight = next((f.tensor for f in known if f.code == "weight-nonfinite" and f.layer == point.layer), None)
     read = f"its weight {weight}" if weight else "infinity" if infinite else "finite numbers"
     if weight:

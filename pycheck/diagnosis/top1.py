@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..types import Comparison, Finding, Severity, Top1Flip
-from .case import Case, Rule, closer_look, lighter, number
+from .case import CLOSER_LOOK, Case, Rule, lighter, number
 from .codes import RUNTIMES, finding
 
 
@@ -71,7 +71,7 @@ def _fix(case: Case, c: Comparison) -> str:
         return f"use --quantize {lighter(case.quantization)}, or measure the accuracy on your data"
     if c.precision_bits == 16:
         return "measure the accuracy in float16 on your data, or use wasm on such devices"
-    return closer_look(c.candidate).removesuffix(".")
+    return CLOSER_LOOK.removesuffix(".")
 
 
 def _rows(c: Comparison) -> str:

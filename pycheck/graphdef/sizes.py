@@ -36,6 +36,17 @@ def value_bytes(graph_def: Any, shapes: Mapping[str, tuple[int, ...]]) -> int:
     )
 
 
+def known_shapes(graph_def: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all tensors of a graph that have no free dimension, by their names."""
+    graph = _imported(without_large_constants(graph_def, ()).graph_def, {})
+    return {
+        tensor.name: tuple(tensor.shape)
+        for operation in graph.get_operations()
+        for tensor in operation.outputs
+        if tensor.shape.is_fully_defined()
+    }
+
+
 def _imported(graph_def: Any, shapes: Mapping[str, tuple[int, ...]]) -> Any:
     """Return the graph with these shapes of its placeholders, by name, and of all nodes that depend on them."""
     shaped = type(graph_def)()

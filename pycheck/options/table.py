@@ -253,7 +253,8 @@ OPTIONS = (
         "bundle", FilePath(), "Write the first faulty operation, cut out with its inputs, as a page for a bug report",
         _HANDED, ("trace",), None, "DIR",
         "New or empty folder for the first faulty operation, cut out with the inputs on which it fails: a page that "
-        "needs only TF.js, the tensors, and a text for an issue. `trace.bundle` of the report describes it.",
+        "needs only TF.js or LiteRT.js, the tensors, and a text for an issue. `trace.bundle` of the report describes "
+        "it.",
         in_file=False, common=True, replayed=False,
     ),
     Option(

@@ -130,12 +130,6 @@ def _between_libraries(options: Options, given: Collection[str]) -> Iterator[tup
                 f"{option} has no effect: it is for TF.js, and all runtimes are of LiteRT.js.",
                 f"Remove {option}, or add a runtime such as --runtime chromium:webgl.",
             )
-    if options.trace and (opaque := [runtime for runtime in options.runtimes if not runtime.is_traceable]):
-        yield (
-            "trace",
-            f"pycheck cannot trace {opaque[0]}: LiteRT.js gives no values within a model.",
-            "Trace runtimes of TF.js, such as --runtime chromium:webgl.",
-        )
     for known, others, library in (
         (LITERT_QUANTIZATIONS, of_tfjs, "LiteRT.js"),
         (TFJS_QUANTIZATIONS, of_litert, "TF.js"),

@@ -49,8 +49,8 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
         steps.append(cure)
     elif paired := _paired(report, command):
         steps.append(("compare with the right pairs", paired))
-    elif runs and report.trace is None and any(c.failed and c.candidate.is_traceable for c in report.comparisons):
-        line = _traceable(trying, report).replace("pycheck compare", "pycheck trace", 1)
+    elif runs and failed and report.trace is None:
+        line = trying.replace("pycheck compare", "pycheck trace", 1)
         steps.append(("find the operation and fixes", line))
     elif (failed or _broke(report)) and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
         steps.append(("search for fixes", trying))
@@ -66,15 +66,13 @@ def _after_training(report: Report) -> tuple[tuple[str, str], ...]:
 
 def _next_calls(report: Report) -> tuple[tuple[str, str], ...]:
     """Return the next steps for a live model or arrays, as calls."""
-    failed = dict.fromkeys(c.candidate for c in report.comparisons if c.failed)
-    traceable = [str(runtime) for runtime in failed if runtime.is_traceable]
+    failed = dict.fromkeys(str(c.candidate) for c in report.comparisons if c.failed)
     steps: list[tuple[str, str]] = []
     if _browser_is_in_doubt(report):
         steps.append(("check the browsers", "pycheck doctor"))
     if failed and report.trace is None and not report.remedies:
-        call = f"(model, inputs, runtimes={traceable or list(map(str, failed))}, try_remedies=True)"
-        trace = ("find the operation and fixes", f"pycheck.trace{call}")
-        steps.append(trace if traceable else ("search for fixes", f"pycheck.compare{call}"))
+        call = f"pycheck.trace(model, inputs, runtimes={list(failed)}, try_remedies=True)"
+        steps.append(("find the operation and fixes", call))
     return tuple(steps)
 
 
@@ -93,13 +91,6 @@ def _paired(report: Report, command: str) -> str:
     if len(pairs) != 1 or "--tfjs-model" not in command:  # runtimes may suggest different pairs
         return ""
     return f"{command} {shlex.join(word for pair in pairs[0].items() for word in ('--map-output', '='.join(pair)))}"
-
-
-def _traceable(command: str, report: Report) -> str:
-    """Return the command without the runtimes that cannot be traced."""
-    for runtime in dict.fromkeys(c.candidate for c in report.comparisons if not c.candidate.is_traceable):
-        command = command.replace(f" --runtime {runtime}", "", 1)
-    return command
 
 
 def _broke(report: Report) -> bool:

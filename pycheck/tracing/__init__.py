@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from .references import TraceReferences, start_references
 from .selecting import of_layers, worst_samples
-from .trace import TraceInputs, trace_run
+from .trace import TraceInputs, joined, trace_run

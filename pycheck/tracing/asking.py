@@ -11,6 +11,7 @@ import numpy as np
 from ..artifact import Point
 from ..errors import InputError, RuntimeFailedError, RuntimeTimeoutError
 from ..gate import precision_bits
+from ..runtimes.browser.litert_parts import LitertParts
 from ..runtimes.browser.page import BrowserRuntime, PointJob
 from ..tensors import parts
 from ..types import Array, Comparison, NanPolicy
@@ -39,7 +40,7 @@ class Asker:
 
     def __init__(
         self,
-        candidate: BrowserRuntime,
+        candidate: BrowserRuntime | LitertParts,
         slots: asyncio.Semaphore,
         feeds: Mapping[str, Array],
         nan: NanPolicy,
@@ -54,7 +55,16 @@ class Asker:
         self._feeds = feeds
         self._nan = nan
         self._bits = precision_bits(candidate.id, candidate.environment)
+        self._library = candidate.id.library
         self._holds = False
+
+    @property
+    def runs_outputs_alone(self) -> bool:
+        """Tell whether `outputs` come from a run in which nothing else is returned, because that may change them.
+
+        LiteRT.js fuses operations whose results are not outputs.
+        """
+        return isinstance(self._candidate, LitertParts)
 
     async def begin(self, segment: Segment) -> None:
         """Run the whole model once for all groups of a segment."""
@@ -79,7 +89,8 @@ class Asker:
         except RuntimeFailedError as error:
             self.over = error
             return {}
-        self.outputs |= {name: value for name, value in values.items() if name in self._wanted}
+        if not self.runs_outputs_alone:
+            self.outputs |= {name: value for name, value in values.items() if name in self._wanted}
         measuring = asyncio.ensure_future(self._compare_all(values, work.inherited))
         try:
             own, notes = await self._own(work)
@@ -100,13 +111,17 @@ class Asker:
         if self.over is None and names:
             self._holds = False
             try:
-                return await self._inherited(names, {})
+                if not isinstance(self._candidate, LitertParts):
+                    return await self._inherited(names, {})
+                async with self._slots:
+                    values = await self._candidate.whole(self._feeds)
+                return {name: values[name] for name in names}
             except RuntimeFailedError as error:
                 self.over = error
         return {}
 
     async def _inherited(self, names: Sequence[str], failed: dict[str, str]) -> dict[str, Array]:
-        """Return the values of these points in the whole run; add points that TF.js cannot return to `failed`."""
+        """Return the values of these points in the whole run; add points that cannot be returned to `failed`."""
         if self._holds:
             try:
                 async with self._slots:
@@ -118,7 +133,7 @@ class Asker:
         if isinstance(outcome, dict):
             return outcome
         if len(names) == 1:
-            failed[names[0]] = f"TF.js cannot return its value: {first_line(outcome)}"
+            failed[names[0]] = f"{self._library} cannot return its value: {first_line(outcome)}"
             return {}
         middle = len(names) // 2
         return {**await self._inherited(names[:middle], failed), **await self._inherited(names[middle:], failed)}
@@ -139,10 +154,12 @@ class Asker:
         for point, outcome in zip(points, outcomes, strict=True):
             if isinstance(outcome, dict):
                 values |= outcome
+                if isinstance(self._candidate, LitertParts) and point.name in self._candidate.on_cpu:
+                    notes[point.name] = "in isolation the CPU ran it, because LiteRT.js has no WebGPU code for it"
             elif isinstance(outcome, InputError):
                 notes[point.name] = f"not run in isolation: {first_line(outcome)}"
             else:
-                notes[point.name] = f"TF.js cannot run it in isolation: {first_line(outcome)}"
+                notes[point.name] = f"{self._library} cannot run it in isolation: {first_line(outcome)}"
         return await self._compare_all(values, work.own), notes
 
     def _beyond_half(self, point: Point, operands: Mapping[str, Array]) -> list[str]:
@@ -158,7 +175,7 @@ class Asker:
     async def value_of(self, point: Point, operands: Mapping[str, Array] | None) -> Array | None:
         """Run an operation on these operands, or in the whole run if they are None.
 
-        None if TF.js cannot return the value.
+        None if the runtime cannot return the value.
         """
         feeds = self._feeds if operands is None else operands
         if self.over is not None:

@@ -45,7 +45,8 @@ class Sides:
 
     `model` returns values for the `points` that are in `paired`. `artifact` is compared with it; the error of `single`
     against `artifact`, which is that of float32, is the noise floor. `model_id` and `artifact_id` name the two
-    runtimes: in float64, or in float32 if one of the two cannot run in float64.
+    runtimes: in float64, or in float32 if one of the two cannot run in float64. If the artifact has no float64 but the
+    model has, the error of `rounded`, the model in float32, is the noise floor in the whole run.
     """
 
     model: Side
@@ -58,6 +59,7 @@ class Sides:
     outputs: Mapping[str, str]  # by the model's name, the point of each output
     feeds: Mapping[str, Array]
     in_float32: Collection[str] = ()  # points of the artifact after operations that have no float64 kernel
+    rounded: Side | None = None
     _inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -161,9 +163,14 @@ class _Conversion:
         sides, names = self._sides, [point.name for point in points]
         expected = await self._values(sides.model, sides.feeds, names)
         given = await self._values(sides.artifact, sides.feeds, list(expected))
-        single = given if sides.artifact is sides.single else await self._values(sides.single, sides.feeds, list(given))
+        if sides.rounded:
+            exact, single = expected, await self._values(sides.rounded, sides.feeds, list(given))
+        elif sides.artifact is sides.single:
+            exact, single = given, given
+        else:
+            exact, single = given, await self._values(sides.single, sides.feeds, list(given))
         return {
-            name: self._compare(name, value, expected[name], self._floor(name, single.get(name), value))
+            name: self._compare(name, value, expected[name], self._floor(name, single.get(name), exact[name]))
             for name, value in given.items()
         }
 
@@ -182,7 +189,7 @@ class _Conversion:
         }
 
     def _floor(self, name: str, single: Array | None, double: Array) -> Statistics | None:
-        """Measure the error of float32 in the artifact at a point; None if it is not known."""
+        """Measure the error of float32 at a point; None if it is not known."""
         if single is None or single is double or name in self._sides.in_float32:
             return None
         return Expected(single, double).floor

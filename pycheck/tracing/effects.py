@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import PycheckError
 from ..runtimes.native.artifact import ArtifactRuntime
+from ..runtimes.native.litert_points import LitertPoints
 from ..types import Array, Comparison, Effect, PointResult, TracePoint
 from .asking import Asker
 from .measuring import Expected
@@ -24,7 +25,7 @@ class Effects:
 
     def __init__(
         self,
-        reference: ArtifactRuntime,
+        reference: ArtifactRuntime | LitertPoints,
         feeds: Mapping[str, Array],
         names: Mapping[str, str],
         outputs: Mapping[str, Expected],

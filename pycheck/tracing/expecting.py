@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from ..artifact import Point
 from ..errors import RuntimeFailedError
 from ..runtimes.native.artifact import ArtifactRuntime
+from ..runtimes.native.litert_points import LitertPoints
 from ..types import HANDING_ON, Array, TracePoint
 from . import causes, groups
-from .measuring import Expected, described
+from .measuring import Expected, allowed_error, described
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Expectations:
 
     def __init__(
         self,
-        single: ArtifactRuntime,
+        single: ArtifactRuntime | LitertPoints,
         double: ArtifactRuntime | None,
         feeds: Mapping[str, Array],
         *,
@@ -91,7 +92,11 @@ class Expectations:
             {name: self.expected(name, single[name], double.get(name)) for name in names},
             {
                 point.name: Expected(
-                    single[point.name], alone[point.name], is_measured=self._in_float32.is_measured(point)
+                    single[point.name],
+                    alone[point.name],
+                    is_measured=self._in_float32.is_measured(point),
+                    reference=self._single.id,
+                    allowed=allowed_error(self._coarse, point.name, single[point.name]),
                 )
                 for point in points
                 if point.name in alone
@@ -101,7 +106,14 @@ class Expectations:
 
     def expected(self, name: str, single: Array, double: Array | None) -> Expected:
         """Return Python's value at a point, or an output, of the whole artifact."""
-        return Expected(single, double, is_measured=name not in self._in_float32.behind)
+        is_measured = name not in self._in_float32.behind
+        allowed = allowed_error({name: 0.0, **self._coarse}, name, single) if self._coarse else None
+        return Expected(single, double, is_measured=is_measured, reference=self._single.id, allowed=allowed)
+
+    @property
+    def _coarse(self) -> Mapping[str, float]:
+        """Return the points that LiteRT computes in integers, with the distance of two neighboring values."""
+        return self._single.graph.coarse if isinstance(self._single, LitertPoints) else {}
 
     def _keep(
         self,

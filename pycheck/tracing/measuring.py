@@ -14,7 +14,7 @@ import numpy as np
 
 from ..artifact import Point
 from ..comparison import Statistics, measure, screen, summarize
-from ..gate import assess
+from ..gate import AUTO, ToleranceOptions, assess
 from ..tensors import parts
 from ..types import (
     ARTIFACT_FLOAT32,
@@ -28,6 +28,7 @@ from ..types import (
     TracePoint,
     WorstElement,
 )
+from ..types.operations import tensorflow_name
 
 LARGEST_HALF = 65504.0
 SMALLEST_HALF = 2.0**-24
@@ -47,6 +48,8 @@ _ELEMENTWISE = frozenset(
 )
 
 _WORST = 3
+#: More than one step between quantized values, because a step is rounded itself.
+_STEPS = 1.001
 
 
 class Expected:
@@ -54,10 +57,21 @@ class Expected:
 
     The reference of all runtimes is prepared once. The float64 value is left out if its shape differs, which happens
     if the shape depends on values. `is_measured` is False if artifact:float64 computes a part in float32: then there
-    is no noise floor.
+    is no noise floor. `reference` is the runtime of `single`. Of a value that depends on integers instead of floats,
+    `allowed` is the error that kernels may make which round differently.
     """
 
-    def __init__(self, single: Array, double: Array | None, *, is_measured: bool = True) -> None:
+    def __init__(
+        self,
+        single: Array,
+        double: Array | None,
+        *,
+        is_measured: bool = True,
+        reference: RuntimeId = ARTIFACT_FLOAT32,
+        allowed: float | None = None,
+    ) -> None:
+        self.reference = reference
+        self.allowed = allowed
         self._is_measured = is_measured
         single, double = parts(single), None if double is None else parts(double)
         self.single = single
@@ -71,6 +85,18 @@ class Expected:
         if not self.has_double or not self._is_measured:
             return None
         return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST, drawn=False)
+
+
+def allowed_error(coarse: Mapping[str, float], name: str, value: Array) -> float | None:
+    """Return the error that kernels in integers may make, because they round to different neighbors.
+
+    1 % of the largest value, as for outputs of quantized files, or one step if that is more. None for points that are
+    not in `coarse`, which has the steps, and for integers that stand for themselves.
+    """
+    if name not in coarse or value.dtype.kind != "f":
+        return None
+    largest = float(np.abs(value[np.isfinite(value)]).max(initial=0.0))
+    return max(AUTO.upper_bound * largest, _STEPS * coarse[name])
 
 
 def compare_point(
@@ -87,15 +113,16 @@ def compare_point(
         summary = summarize(
             statistics,
             tensor=name,
-            reference=ARTIFACT_FLOAT64 if expected.has_double else ARTIFACT_FLOAT32,
+            reference=ARTIFACT_FLOAT64 if expected.has_double else expected.reference,
             candidate=runtime,
-            class_reference=ARTIFACT_FLOAT32,
+            class_reference=expected.reference,
             noise_floor=expected.floor,
         )
-        (assessed,) = assess([summary], nan=nan)
+        options = None if expected.allowed is None else ToleranceOptions(atol={None: expected.allowed})
+        (assessed,) = assess([summary], options=options, nan=nan)
         return assessed
 
-    if expected.screened is not None:
+    if expected.screened is not None and expected.allowed is None:
         quick = screen(candidate, expected.size, known=expected.screened)
         if quick is not None:
             comparison = judged(replace(quick, precision_bits=precision_bits))
@@ -103,7 +130,14 @@ def compare_point(
                 return comparison
     return judged(
         measure(
-            candidate, expected.size, expected.single, start=0, top_k=_WORST, precision_bits=precision_bits, drawn=False
+            candidate,
+            expected.size,
+            expected.single,
+            start=0,
+            top_k=_WORST,
+            precision_bits=precision_bits,
+            drawn=False,
+            atol=expected.allowed,
         )
     )
 
@@ -190,7 +224,7 @@ def in_samples(element: WorstElement, samples: Sequence[int], shape: tuple[int, 
 
 def pairs_elements(op: str) -> bool:
     """Tell whether an operation is elementwise."""
-    return op in _ELEMENTWISE
+    return tensorflow_name(op) in _ELEMENTWISE
 
 
 def operands_of(

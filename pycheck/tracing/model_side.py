@@ -8,17 +8,21 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import PycheckError
 from ..options.values import Options
 from ..runtimes.native.executable import ModelPoints
-from ..types import ARTIFACT_FLOAT32, ARTIFACT_FLOAT64, NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, Trace
-from .conversion import Converted, Sides, trace_conversion
+from ..runtimes.native.litert_points import LitertPoints
+from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, ArtifactInfo, RuntimeId, Trace
+from .conversion import Converted, Side, Sides, trace_conversion
 from .differences import differences
 from .gaps import Between, with_gaps
 from .model_graph import ModelGraph
 from .pairing import pair_layers, pair_nodes
 from .probing import Probed
 from .references import TraceReferences
+from .tflite_pairing import InBatches, file_shapes, pair_operations
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -71,30 +75,39 @@ async def _explained(found: Converted, model: Model, artifact: ArtifactInfo, ref
 
 
 async def _start_sides(
-    model: Model,
+    whole: Model,
     artifact: ArtifactInfo,
     references: TraceReferences,
     feeds: Mapping[str, Array],
     stack: AsyncExitStack,
 ) -> tuple[Sides, Between]:
-    """Start both sides, in float64 if that runs, else in float32; `stack` closes them.
+    """Start both sides, in float64 if that runs, else in float32; a .tflite file is in its own types.
 
-    `feeds` are the artifact's inputs. ConversionError if the model cannot become a graph of constants.
+    `stack` closes them. `feeds` are the artifact's inputs. ConversionError if the model cannot become a graph of
+    constants.
     """
 
     single, double, executor = references.single, references.double, references.executor
 
+    shapes = file_shapes(single.graph) if isinstance(single, LitertPoints) else {}
+
     def read() -> Between:
         from ..model.evidence import layers_of
 
+        model = whole
+        if shapes:  # the graph that was converted, with the sizes of the file
+            model = whole.in_shapes({n: np.zeros(shapes[theirs]) for n, theirs in artifact.input_names.items()})
         frozen = model.frozen()
-        if artifact.format == "layers":
+        outputs = {single.point_of(artifact.output_names[name]): tensor for name, tensor in frozen.outputs.items()}
+        if isinstance(single, LitertPoints):
+            pairs = pair_operations(single.graph, frozen.graph_def, outputs)
+        elif artifact.format == "layers":
             pairs = pair_layers(single.points, model.layer_tensors)
         else:
             pairs = pair_nodes(single.points, frozen.graph_def, model.layer_tensors)
         inputs = {artifact.input_names[name]: tensor for name, tensor in frozen.inputs.items()}
-        for name, tensor in frozen.outputs.items():
-            pairs.setdefault(single.point_of(artifact.output_names[name]), tensor)
+        for name, tensor in outputs.items():
+            pairs.setdefault(name, tensor)
         known = {point.name for point in single.points}
         known_pairs = {name: tensor for name, tensor in pairs.items() if name in known}
         classes = {str(layer.name): type(layer).__name__ for layer in layers_of(model.keras_model)}
@@ -102,15 +115,21 @@ async def _start_sides(
         return Between(graph, known_pairs, inputs, frozen.outputs)
 
     between = await asyncio.get_running_loop().run_in_executor(executor, read)
-    ids = (NATIVE_FLOAT64, ARTIFACT_FLOAT64) if double else (NATIVE_FLOAT32, ARTIFACT_FLOAT32)
+    is_exact = double is not None or isinstance(single, LitertPoints)
+    ids = (NATIVE_FLOAT64 if is_exact else NATIVE_FLOAT32, (double or single).id)
     known = {point.name for point in single.points}
     last = {name: single.point_of(theirs) for name, theirs in artifact.output_names.items()}
     outputs = {name: point for name, point in last.items() if point in known}  # without inputs that are also outputs
     own = {tensor: tensor for tensor in (*between.graph.unpaired, *between.outputs.values())}
-    points = ModelPoints(ids[0], between.graph.graph_def, between.inputs, {**between.pairs, **own}, executor=executor)
-    stack.push_async_callback(points.close)
+    tensors = {**between.pairs, **own}
+
+    def in_kind(id: RuntimeId) -> Side:
+        points = ModelPoints(id, between.graph.graph_def, between.inputs, tensors, executor=executor)
+        stack.push_async_callback(points.close)
+        return InBatches(points, shapes) if shapes else points
+
     sides = Sides(
-        model=points,
+        model=in_kind(ids[0]),
         artifact=double or single,
         single=single,
         model_id=ids[0],
@@ -120,5 +139,6 @@ async def _start_sides(
         outputs=outputs,
         feeds=feeds,
         in_float32=double.in_float32 if double else (),
+        rounded=in_kind(NATIVE_FLOAT32) if shapes else None,
     )
     return sides, between

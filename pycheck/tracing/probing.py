@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..artifact import Point
 from ..errors import RuntimeFailedError
 from ..runtimes.native.artifact import ArtifactRuntime
+from ..runtimes.native.litert_points import LitertPoints
 from ..tensors import parts
 from ..types import Array
 from .expecting import first_line
@@ -41,7 +42,12 @@ class Probed:
 
 
 async def probe(
-    single: ArtifactRuntime, feeds: Mapping[str, Array], points: Sequence[Point], *, samples: int, is_graph: bool
+    single: ArtifactRuntime | LitertPoints,
+    feeds: Mapping[str, Array],
+    points: Sequence[Point],
+    *,
+    samples: int,
+    is_graph: bool,
 ) -> Probed:
     """Run these points once on `feeds`, which are the artifact's inputs for so many samples."""
     skipped = {} if is_graph else called_again(single.points)
@@ -57,7 +63,7 @@ async def probe(
 
 
 async def _values(
-    single: ArtifactRuntime, feeds: Mapping[str, Array], names: Sequence[str], skipped: dict[str, str]
+    single: ArtifactRuntime | LitertPoints, feeds: Mapping[str, Array], names: Sequence[str], skipped: dict[str, str]
 ) -> dict[str, Array]:
     """Return the values that can be fetched; after an error, fetch each alone to find the points that fail."""
     try:

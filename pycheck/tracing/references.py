@@ -8,16 +8,19 @@ from dataclasses import dataclass
 
 from ..errors import ArtifactFileError, PycheckError, RuntimeFailedError
 from ..runtimes.native.artifact import ArtifactRuntime
+from ..runtimes.native.litert_points import LitertPoints
 
 
 @dataclass(frozen=True, slots=True)
 class TraceReferences:
     """The artifact in Python, started. If `double` is None, `failure` says why artifact:float64 cannot run.
 
+    A .tflite file has no float64, and no failure.
+
     `executor` is TensorFlow's one thread.
     """
 
-    single: ArtifactRuntime
+    single: ArtifactRuntime | LitertPoints
     double: ArtifactRuntime | None
     failure: PycheckError | None
     executor: Executor

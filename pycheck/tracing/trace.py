@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ from ..errors import RuntimeFailedError
 from ..gate import assess, decide
 from ..options.values import Options
 from ..runtimes.base import status_of
+from ..runtimes.browser.litert_parts import LitertParts
 from ..runtimes.browser.page import BrowserRuntime
+from ..runtimes.native.litert_points import LitertPoints
 from ..tensors import parts
 from ..types import (
     ARTIFACT_FLOAT64,
@@ -81,36 +84,44 @@ async def trace_run(
     samples, or more if the model needs it. `candidates` have loaded the artifact. With `only_failed`, the points that
     a failed output depends on are traced, else all; if `options.layers` is given, only those of these layers.
     """
-    assert report.artifact is not None  # a comparison has an artifact
-    artifact, swapped = rightly_paired(report.artifact, report)
     single, double = references.single, references.double
+    is_tflite = isinstance(single, LitertPoints)
+    given = report.litert_artifact if is_tflite else report.artifact
+    assert given is not None  # a comparison has an artifact
+    compared = [c for c in report.comparisons if c.candidate.is_litert == is_tflite]
+    artifact, swapped = rightly_paired(given, report, compared)
     is_graph = artifact.format == "graph"
     points = single.points
     if only_failed:
-        failed = {artifact.output_names[c.tensor] for c in report.comparisons if c.passed is False}
+        failed = {artifact.output_names[c.tensor] for c in compared if c.passed is False}
         points = selecting.upstream(points, [single.point_of(name) for name in failed])
     if options.layers:
         points = selecting.of_layers(points, options.layers)
     first = await draw(1)
-    probed = await probe(single, _fed(artifact, first), points, samples=len(first.samples), is_graph=is_graph)
+    has_calls = artifact.format == "layers"
+    probed = await probe(single, _fed(artifact, first), points, samples=len(first.samples), is_graph=not has_calls)
     elements = probed.elements(max(len(first.samples), options.trace_samples or 1))
     memory = options.trace_memory or usual_memory(probed.points, elements, runtimes=len(candidates))
     wanted = options.trace_samples or usual_samples(probed, memory, runtimes=len(candidates))
     inputs = await draw(wanted)
-    tracer = Tracer(
-        single,
-        double,
-        candidates,
-        _fed(artifact, inputs),
-        slots=slots,
-        samples=inputs.samples,
-        is_graph=is_graph,
-        memory_bytes=memory,
-        nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
-        advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
-        in_float32=InFloat32(double.in_float32, double.alone_in_float32) if double else None,
-    )
-    traced = await tracer.trace(artifact.output_names, probed)
+    with ExitStack() as stack:
+        pages: Sequence[BrowserRuntime | LitertParts] = candidates
+        if isinstance(single, LitertPoints):
+            pages = [stack.enter_context(LitertParts(page, single.graph, artifact)) for page in candidates]
+        tracer = Tracer(
+            single,
+            double,
+            pages,
+            _fed(artifact, inputs),
+            slots=slots,
+            samples=inputs.samples,
+            is_graph=is_graph,
+            memory_bytes=memory,
+            nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
+            advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
+            in_float32=InFloat32(double.in_float32, double.alone_in_float32) if double else None,
+        )
+        traced = await tracer.trace(artifact.output_names, probed)
     trace = traced.trace
     if swapped:
         reason = (
@@ -134,7 +145,7 @@ async def trace_run(
             )
     records = (*(_record(record, traced.failures) for record in report.runtimes), *_own_records(report, references))
     outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
-    comparisons = [c for c in report.comparisons if c.tensor not in swapped]
+    comparisons = [c for c in compared if c.tensor not in swapped]
     found = diagnose_trace(trace, records, comparisons, outputs, report.findings, artifact.quantization)
     told = (*found, *without_traced(report.findings, found))
     findings = by_severity(linked(told, _reach(single.points, outputs)))
@@ -144,6 +155,19 @@ async def trace_run(
         findings=findings,
         verdict=decide(report.comparisons, runtimes=records, findings=findings, nan=options.nan),
         trace=trace,
+    )
+
+
+def joined(first: Trace, second: Trace) -> Trace:
+    """Join the traces of two artifacts of one model: the points of the first come first."""
+    return replace(
+        first,
+        group_count=first.group_count + second.group_count,
+        points=(*first.points, *second.points),
+        splits=(*first.splits, *second.splits),
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
+        repeats=(*first.repeats, *second.repeats),
+        hidden=(*first.hidden, *second.hidden),
     )
 
 
@@ -164,9 +188,14 @@ async def _as_referenced(
     return await loop.run_in_executor(references.executor, loaded.in_shapes, inputs.tensors)
 
 
-def rightly_paired(artifact: ArtifactInfo, report: Report) -> tuple[ArtifactInfo, frozenset[str]]:
-    """Pair the outputs of the artifact as all runtimes of the comparison suggest; return also the changed outputs."""
-    ran = {c.candidate for c in report.comparisons if not c.is_noise_floor}
+def rightly_paired(
+    artifact: ArtifactInfo, report: Report, comparisons: Sequence[Comparison]
+) -> tuple[ArtifactInfo, frozenset[str]]:
+    """Pair the outputs of the artifact as all runtimes of the comparison suggest; return also the changed outputs.
+
+    `comparisons` are those of the runtimes that ran this artifact.
+    """
+    ran = {c.candidate for c in comparisons if not c.is_noise_floor}
     names, swapped = dict(artifact.output_names), frozenset[str]()
     for found in report.findings:
         evidence = found.evidence
@@ -206,14 +235,15 @@ def _own_records(report: Report, references: TraceReferences) -> list[RuntimeRec
 def _with_conversion(
     trace: Trace, traced: Traced, artifact: ArtifactInfo, report: Report, size: Tensors, classes: Tensors
 ) -> Trace:
-    """Add the conversion error of each output: the artifact in float64 against the model."""
+    """Add the conversion error of each output: the artifact in Python against the model."""
     splits = []
     for split in trace.splits:
         if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
             splits.append(split)  # the shape depends on values, or more samples than these were computed
             continue
         value = parts(traced.outputs[artifact.output_names[split.tensor]])
-        conversion = _conversion(split.tensor, value, report, size[split.tensor], classes[split.tensor])
+        names = split.tensor, traced.reference
+        conversion = _conversion(*names, value, report, size[split.tensor], classes[split.tensor])
         splits.append(replace(split, conversion=conversion))
     return replace(trace, splits=tuple(splits))
 
@@ -223,7 +253,9 @@ def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:
     return shape
 
 
-def _conversion(tensor: str, value: Array, report: Report, size: Array, classes: Array) -> Comparison:
+def _conversion(
+    tensor: str, candidate: RuntimeId, value: Array, report: Report, size: Array, classes: Array
+) -> Comparison:
     single, double = report.model.references
     known = size.dtype == "float64" or size.dtype.kind in "biu"
     is_assumed = any(c.tensor == tensor and c.floor_assumed_for for c in report.comparisons)
@@ -236,7 +268,7 @@ def _conversion(tensor: str, value: Array, report: Report, size: Array, classes:
                 measure(value, size, classes, start=0, drawn=False, has_sample_axis=sampled),
                 tensor=tensor,
                 reference=double if known else single,
-                candidate=ARTIFACT_FLOAT64,
+                candidate=candidate,
                 class_reference=single,
                 noise_floor=floor,
             )

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 
 from ..artifact import Point
 from ..errors import RuntimeFailedError
+from ..runtimes.browser.litert_parts import LitertParts
 from ..runtimes.browser.page import BrowserRuntime
 from ..runtimes.native.artifact import ArtifactRuntime
+from ..runtimes.native.litert_points import LitertPoints
 from ..system.together import together
 from ..types import (
-    ARTIFACT_FLOAT32,
     HANDING_ON,
     Array,
     Comparison,
     Effect,
+    Hidden,
     NanPolicy,
     OutputSplit,
     PointResult,
@@ -29,6 +31,7 @@ from . import causes, groups
 from .asking import Asker, Measured
 from .effects import Effects, worth_measuring
 from .expecting import Expectations, InFloat32, Work
+from .hidden import wrong_together
 from .measuring import in_samples, located, renumbered, role
 from .probing import Probed
 
@@ -39,7 +42,8 @@ class Traced:
 
     trace: Trace
     failures: Mapping[RuntimeId, RuntimeFailedError]
-    outputs: Mapping[str, Array]  # of artifact:float64, or artifact:float32 if that cannot run; by the artifact's names
+    reference: RuntimeId  # artifact:float64; artifact:float32 if that cannot run; artifact:litert
+    outputs: Mapping[str, Array]  # of the reference, by the artifact's names
 
 
 class Tracer:
@@ -52,9 +56,9 @@ class Tracer:
 
     def __init__(
         self,
-        single: ArtifactRuntime,
+        single: ArtifactRuntime | LitertPoints,
         double: ArtifactRuntime | None,
-        candidates: Sequence[BrowserRuntime],
+        candidates: Sequence[BrowserRuntime | LitertParts],
         feeds: Mapping[str, Array],
         *,
         slots: asyncio.Semaphore,
@@ -116,9 +120,11 @@ class Tracer:
             samples=self._samples,
             notes=tuple(python.notes),
             repeats=repeats,
+            hidden=await self._hidden(outputs, python),
         )
         values = {name: single if double is None else double for name, (single, double) in python.outputs.items()}
-        return Traced(trace, {asker.id: asker.over for asker in self._askers if asker.over}, values)
+        failures = {asker.id: asker.over for asker in self._askers if asker.over}
+        return Traced(trace, failures, (self._double or self._single).id, values)
 
     async def _run(self, plan: groups.Plan, python: Expectations) -> None:
         """Run the whole plan, with one task for Python and one for each runtime; the first error ends the others."""
@@ -201,7 +207,7 @@ class Tracer:
         for asker in self._askers:
             for output, name in outputs.items():
                 result = self._results.get((name, asker.id))
-                comparison = result.inherited if result else None
+                comparison = result.inherited if result and not asker.runs_outputs_alone else None
                 if comparison is None and name in asker.outputs:
                     comparison = asker.compare(name, asker.outputs[name], python.expected(name, *python.outputs[name]))
                 if comparison:
@@ -215,9 +221,26 @@ class Tracer:
         again, *others = await asyncio.gather(
             self._single.run(self._feeds, names), *(asker.once_more(names) for asker in self._askers)
         )
-        found = [*causes.repeats(ARTIFACT_FLOAT32, outputs, first, again, self._samples)]
+        found = [*causes.repeats(self._single.id, outputs, first, again, self._samples)]
         for asker, other in zip(self._askers, others, strict=True):
             found += causes.repeats(asker.id, outputs, asker.outputs, other, self._samples)
+        return tuple(found)
+
+    async def _hidden(self, outputs: Mapping[str, str], python: Expectations) -> tuple[Hidden, ...]:
+        """Find the outputs that are wrong, but right in the run that returns the values of all points."""
+        found = []
+        for asker in self._askers:
+            for output, name in outputs.items() if isinstance(self._single, LitertPoints) else ():
+                result = self._results.get((name, asker.id))
+                if name not in asker.outputs or result is None or not (result.inherited and result.inherited.passed):
+                    continue
+                if (
+                    asker.compare(name, asker.outputs[name], python.expected(name, *python.outputs[name])).passed
+                    is False
+                ):
+                    assert isinstance(self._single, LitertPoints)
+                    ends = await wrong_together(asker, self._single, self._feeds, python, name)
+                    found.append(Hidden(asker.id, output, *(ends or (None, None))))
         return tuple(found)
 
     async def _with_effects(

@@ -66,6 +66,7 @@ from .traces import (
     Bundle,
     Effect,
     Gap,
+    Hidden,
     Operand,
     Origin,
     OutputSplit,

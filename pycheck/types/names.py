@@ -68,11 +68,6 @@ class RuntimeId:
         return "LiteRT.js" if self.is_litert else "TF.js"
 
     @property
-    def is_traceable(self) -> bool:
-        """Tell whether it gives values within a model, so that `pycheck trace` can find an operation."""
-        return not self.is_litert
-
-    @property
     def is_on_device(self) -> bool:
         """Tell whether it runs on a device, which is connected while its page is open."""
         return self.engine.startswith(DEVICE)

@@ -125,6 +125,20 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """An output that is wrong on a runtime, but right if values before it are returned too.
+
+    `first` and `last` are the points of the smallest range of operations that is wrong as one file, in which nothing
+    within the range is returned; None if there is no such range.
+    """
+
+    runtime: RuntimeId
+    tensor: str
+    first: str | None
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TracePoint:
     """One value within the artifact: a node of a graph, a layer of a layers model.
 
@@ -196,7 +210,8 @@ class Trace:
     """The points of the artifact, in topological order, compared on a few samples, and the sources of errors.
 
     `samples` are the indices of the samples in the whole input: those that failed, then the first ones. `notes` are
-    limitations of the trace; `repeats` lists outputs that differ when the same runs again.
+    limitations of the trace; `repeats` lists outputs that differ when the same runs again, `hidden` those whose error
+    vanishes when values before them are returned.
     """
 
     sample_count: int
@@ -207,6 +222,7 @@ class Trace:
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     repeats: tuple[Repeat, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
     bundle: Bundle | None = None  # if one was requested
 
     def sources(self) -> tuple[tuple[TracePoint, PointResult], ...]:

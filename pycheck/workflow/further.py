@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..artifact.epsilons import with_epsilons
+from ..conversion.existing import tflite_shapes
 from ..errors import RuntimeFailedError
 from ..inputs import altered, refuse_ids
 from ..types import ArtifactInfo, Report, RuntimeId, Tensors
@@ -19,6 +20,8 @@ from .run import Compared, Run, Setting
 
 if TYPE_CHECKING:
     from ..remedies import Trial
+    from ..runtimes.native.artifact import ArtifactRuntime
+    from ..runtimes.native.litert_points import LitertPoints
     from ..tracing import TraceInputs
 
 #: TF.js's WebGL (128) and WebGPU (1000) backends compute tensors with fewer elements on the CPU.
@@ -27,18 +30,29 @@ _FORWARDED_BELOW = 1000
 
 async def traced(compared: Compared, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Compared:
     """Add the trace of the runtimes that ran to their end."""
+    for is_litert in (False, True):
+        if any(runtime.is_litert == is_litert for runtime in runtimes):
+            compared = await _traced(compared, runtimes, is_litert=is_litert, only_failed=only_failed)
+    return compared
+
+
+async def _traced(
+    compared: Compared, runtimes: Collection[RuntimeId], *, is_litert: bool, only_failed: bool
+) -> Compared:
+    """Trace the artifact of one of the two libraries, and add it to the trace of the other."""
     setting = compared.setting
-    references = await compared.python.references()
-    from ..tracing import trace_run
+    references = await (compared.python.of_litert() if is_litert else compared.python.references())
+    from ..tracing import joined, trace_run
 
     options, source = setting.options, setting.source
+    candidates = [r for r in options.runtimes if r in runtimes and r in compared.pages and r.is_litert == is_litert]
     try:
         report = await trace_run(
             compared.report,
             references=references,
             model=source.model,
             draw=lambda count: _trace_inputs(compared, count),
-            candidates=[compared.pages[r] for r in options.runtimes if r in runtimes and r in compared.pages],
+            candidates=[compared.pages[runtime] for runtime in candidates],
             only_failed=only_failed,
             slots=setting.shared.slots,
             options=options,
@@ -47,6 +61,8 @@ async def traced(compared: Compared, runtimes: Collection[RuntimeId], *, only_fa
     except RuntimeFailedError as error:
         await asyncio.to_thread(refuse_ids, compared.inputs, await source.input_hints(), error)
         raise
+    if compared.report.trace and report.trace:
+        report = replace(report, trace=joined(compared.report.trace, report.trace))
     return replace(compared, report=report)
 
 
@@ -57,11 +73,15 @@ async def bundled(compared: Compared, folder: Path) -> Compared:
     async def draw(count: int) -> Tensors:
         return (await _trace_inputs(compared, count)).tensors
 
+    async def single(is_litert: bool) -> ArtifactRuntime | LitertPoints:
+        references = compared.python.of_litert() if is_litert else compared.python.references()
+        return (await references).single
+
     report = await bundle_source(
         compared.report,
         folder,
         name=compared.setting.options.bundle_point,
-        single=(await compared.python.references()).single,
+        single=single,
         draw=draw,
         candidates=list(compared.pages.values()),
         executor=compared.setting.shared.executor,
@@ -113,7 +133,7 @@ async def _trace_inputs(compared: Compared, count: int) -> TraceInputs:
 
     report, source = compared.report, compared.inputs
     signature, total = report.model.signature, source.sample_count
-    fixed = signature.fixed_batch
+    fixed = signature.fixed_batch or await _file_batch(compared)
     # With fewer samples, TF.js would compute on the CPU instead of the GPU.
     count = max(count, -(-_FORWARDED_BELOW // _largest_input(compared)))
     samples = worst_samples(report.comparisons, count=1 if fixed else count, total=total)
@@ -137,6 +157,14 @@ async def _trace_inputs(compared: Compared, count: int) -> TraceInputs:
         _joined(classes, reference.classes.keys() - sampled),
         samples,
     )
+
+
+async def _file_batch(compared: Compared) -> int | None:
+    """Return the samples in a batch of a given .tflite file, if it takes more than one."""
+    if not (given := await compared.setting.source.given_tflite()):
+        return None
+    batches = [shape[0] for name, shape in tflite_shapes(given).items() if name not in compared.inputs.whole]
+    return batches[0] if batches and batches[0] > 1 else None
 
 
 def _largest_input(compared: Compared) -> int:

@@ -181,11 +181,6 @@ def _with_runtimes_for(model: Any, options: Options) -> Options:
     """Return the options with runtimes of LiteRT.js if MODEL is a .tflite file; UsageError if others were named."""
     if not isinstance(model, Path) or not is_tflite(model):
         return options
-    if options.trace:
-        raise UsageError(
-            f"pycheck cannot trace {model}: LiteRT.js gives no values within a .tflite file.",
-            "Trace the model that it was converted from, on runtimes of TF.js.",
-        )
     if "runtimes" not in options.named:
         return replace(options, runtimes=LITERT_RUNTIMES)
     if others := [runtime for runtime in options.runtimes if not runtime.is_litert]:

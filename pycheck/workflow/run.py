@@ -130,7 +130,7 @@ class Run:
         self._changed: dict[RuntimeId, tuple[ChangedAnswer, ...]] = {}
         self._kept: dict[RuntimeId, BrowserRuntime] = {}
         self._stack = AsyncExitStack()
-        self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor)
+        self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor, self._made_litert)
         self._left = len(options.runtimes)  # candidates that still run
         self._power: Power | None = None
 
@@ -138,6 +138,10 @@ class Run:
         """Close everything that stayed open."""
         await self._python.close()
         await self._stack.aclose()
+
+    async def _made_litert(self) -> ArtifactInfo:
+        assert self._litert_artifact  # one of the runtimes is of LiteRT.js
+        return await self._litert_artifact
 
     async def convert(self, given: Any) -> ArtifactInfo:
         """Convert the model for the first runtime, without running anything; `given` as for `compare`."""
@@ -180,7 +184,7 @@ class Run:
             shapes = litert_shapes(info.signature, inputs, batch_size)
             self._litert_artifact = asyncio.ensure_future(source.litert_artifact(shapes, inputs))
         artifacts = [artifact for artifact in (self._artifact, self._litert_artifact) if artifact]
-        preparing = [self._python.single()] if self._prepares_trace else []
+        preparing = [self._python.single()] if self._prepares_trace and self._artifact else []
         candidates = map(self._candidate, options.runtimes)
         powers = [self._measure_power(began_at, self._artifact)] if options.power and self._artifact else []
         try:

@@ -11,14 +11,14 @@ from pycheck.artifact.tflite import (
     TfliteModel,
     adapt,
     check_for_litert_js,
-    cut,
     obstacles,
     own_outputs,
+    part,
     read_tflite,
     sign,
     stateful_operations,
-    with_outputs,
 )
+from pycheck.artifact.tflite.points import tflite_graph
 from pycheck.errors import ArtifactFileError
 
 from .tflite_files import Step, Value, built, chain
@@ -104,8 +104,8 @@ def test_overwritten_bytes_end_in_an_error_or_in_a_model() -> None:
 def test_an_index_without_its_part_is_refused(change: object, told: str) -> None:
     model = chain()
     for vector in ("inputs", "outputs"):
-        for part in (model.root.subgraphs[0], *model.root.subgraphs[0].operators):
-            setattr(part, vector, np.array(getattr(part, vector), np.int32))
+        for holder in (model.root.subgraphs[0], *model.root.subgraphs[0].operators):
+            setattr(holder, vector, np.array(getattr(holder, vector), np.int32))
     assert callable(change)
     change(model.root)
     with pytest.raises(ArtifactFileError, match=told):
@@ -167,22 +167,21 @@ def test_the_border_gets_types_of_litert_js() -> None:
     assert list(obstacles(again)) == []
 
 
-def test_a_cut_has_only_the_weights_and_tensors_that_it_needs() -> None:
+def test_a_part_has_only_the_weights_and_tensors_that_it_needs() -> None:
     whole = chain()
-    part = cut(whole, 1, 2)
-    again = TfliteModel.of(part.model.to_bytes())
-    assert (part.inputs, part.outputs) == ((2,), (4,))
-    assert [port.name for port in (*again.inputs, *again.outputs)] == ["t2", "t4"]
+    again = TfliteModel.of(part(whole, {0: "x", 2: "first"}, {4: "y"}).to_bytes())
+    assert [port.name for port in (*again.inputs, *again.outputs)] == ["first", "y"]  # x is not read
     assert [tensor.name for tensor in again.tensors()] == ["a", "b", "y"]
     assert len(again.root.buffers) == 1
     assert [operation.op for operation in whole.operations()] == ["ADD", "NEG", "NEG"]  # unchanged
-    assert cut(whole, 0, 0).inputs == (0,)  # not the weight
+    assert [port.name for port in part(whole, {0: "x"}, {2: "first"}).inputs] == ["x"]  # not the weight
+    with pytest.raises(ValueError, match="the input 0 is not given"):
+        part(whole, {3: "second"}, {2: "first"})
 
 
 def test_values_within_become_further_outputs() -> None:
-    whole = with_outputs(chain(), [2, 3, 4])
-    assert whole.outputs == (4, 2, 3)
-    assert [port.name for port in TfliteModel.of(whole.model.to_bytes()).outputs] == ["t4", "t2", "t3"]
+    whole = part(chain(), {0: "x"}, {4: "y", 2: "first", 3: "second"})
+    assert [port.name for port in TfliteModel.of(whole.to_bytes()).outputs] == ["y", "first", "second"]
 
 
 def test_operations_that_keep_a_state_are_named() -> None:
@@ -190,3 +189,30 @@ def test_operations_that_keep_a_state_are_named() -> None:
     assert stateful_operations(model) == ()
     model.root.subgraphs[0].tensors[2].isVariable = True
     assert stateful_operations(model) == ("NEG",)
+
+
+def test_points_are_results_of_operations_by_their_first_node_and_the_layers_of_all() -> None:
+    tensors = [
+        Value("x"), Value("w", value=np.ones((1, 4), np.float16), dtype="float16"), Value("w/float"),
+        Value("net/relu/Relu;net/norm/mul;net/conv/conv1"), Value("net/relu/Relu"), Value("unread"), Value("Identity"),
+    ]  # fmt: skip
+    steps = [
+        Step("DEQUANTIZE", (1,), (2,)),
+        Step("ADD", (0, 2), (3,)),
+        Step("NEG", (3,), (4,)),
+        Step("NEG", (3,), (5,)),
+        Step("SOFTMAX", (4,), (6,)),
+    ]
+    model = built(tensors, steps, [0], [6])
+    sign(model, ["x"], ["y"])
+    graph = tflite_graph(model, ["conv", "norm", "relu", "y"])
+    assert [(p.name, p.op, p.inputs, p.layer, p.merged) for p in graph.points] == [
+        ("net/relu/Relu", "ADD", ("x",), "relu", ("conv", "norm")),
+        ("net/relu/Relu#2", "NEG", ("net/relu/Relu",), "relu", ()),
+        ("y", "SOFTMAX", ("net/relu/Relu#2",), "y", ()),
+    ]
+    assert graph.points[-1].activation == "softmax"
+    assert graph.quantized == {"net/relu/Relu"} and graph.coarse == {}
+    part = TfliteModel.of(graph.part(["net/relu/Relu"], ["y"]).to_bytes())
+    assert [operation.op for operation in part.operations()] == ["NEG", "SOFTMAX"]
+    assert [port.name for port in (*part.inputs, *part.outputs)] == ["net/relu/Relu", "y"]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pycheck import tensors
+from pycheck.bundle.litert import CDN as LITERT_CDN
 from pycheck.bundle.page import CDN
 from pycheck.cli import main as cli
 from pycheck.report import render
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "node_modules" / "@tensorflow"
+LITERT = ROOT / "node_modules" / "@litertjs"
 OPTIONS: dict[str, Any] = {"timeout_s": 120.0, "cache": False}
 
 
@@ -50,10 +52,11 @@ def printed(page: Path, *, network: bool = True) -> str:
     from playwright.sync_api import Route, sync_playwright
 
     def answer(route: Route) -> None:
-        name, _, path = route.request.url.removeprefix(CDN).partition("@")
-        file = PACKAGES / name / path.partition("/")[2]
-        version = json.loads((PACKAGES / name / "package.json").read_text())["version"] if file.is_file() else None
-        if network and route.request.url.startswith(CDN) and path.startswith(f"{version}/"):
+        cdn, packages = (LITERT_CDN, LITERT) if route.request.url.startswith(LITERT_CDN) else (CDN, PACKAGES)
+        name, _, path = route.request.url.removeprefix(cdn).partition("@")
+        file = packages / name / path.partition("/")[2]
+        version = json.loads((packages / name / "package.json").read_text())["version"] if file.is_file() else None
+        if network and route.request.url.startswith(cdn) and path.startswith(f"{version}/"):
             route.fulfill(path=file, headers={"Access-Control-Allow-Origin": "*"})
         else:
             route.abort()
@@ -111,6 +114,46 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("pool") / "bug"
     report = session.trace(model, inputs, format="graph", runtimes=["chromium:wasm"], bundle=folder, **OPTIONS)
     return Made(report, folder)
+
+
+@pytest.fixture(scope="module")
+def maximum(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A NaN in a maximum of a .tflite file, which XNNPACK keeps and TensorFlow Lite's own kernel drops."""
+    import keras
+
+    x = keras.Input((4,), name="x")
+    half = keras.layers.Rescaling(0.5, name="half")(x)
+    model = keras.Model(x, keras.layers.Dense(2, name="y")(keras.ops.maximum(half, 0.4)))
+    inputs = np.random.default_rng(0).uniform(0.5, 1.0, size=(3, 4)).astype(np.float32)
+    inputs[1, 2] = np.nan
+    folder = tmp_path_factory.mktemp("maximum") / "bug"
+    report = session.trace(model, inputs, runtimes=["chromium:litert-wasm"], bundle=folder, **OPTIONS)
+    return Made(report, folder)
+
+
+def test_the_page_of_a_tflite_operation_shows_the_divergence_with_nothing_but_litert_js(
+    maximum: Made, tmp_path: Path
+) -> None:
+    assert maximum.report.trace is not None and maximum.report.trace.bundle is not None
+    bundle = maximum.report.trace.bundle
+    assert bundle.folder == str(maximum.folder), bundle.note
+    assert sorted(file.name for file in maximum.folder.iterdir()) == [
+        "environment.json",
+        "index.html",
+        "issue.md",
+        "model.tflite",
+        "tensors.safetensors",
+    ]
+    shutil.copy(maximum.folder / "index.html", tmp_path / "alone.html")
+    text = printed(tmp_path / "alone.html")
+    assert "operation   MAXIMUM" in text
+    assert "LiteRT.js   2." in text and ", wasm" in text
+    assert "elements differ" in text and "LiteRT.js is wrong in this browser" in text
+    assert "LiteRT.js could not be loaded" in printed(tmp_path / "alone.html", network=False)
+    assert maximum.issue.startswith("# MAXIMUM on litert-wasm")
+    found = maximum.tensors()
+    assert {name for name in found if not name.startswith("input/")} == {"tensorflow_lite", "litert_js"}
+    assert found["litert_js"].shape == (1, 4)  # the batch with the wrong element
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.artifact.tflite import adapt, cut, obstacles, read_tflite, with_outputs
+from pycheck.artifact.tflite import obstacles, read_tflite
 from pycheck.artifact.tflite.interpreter import Kernels, TfliteInterpreter
+from pycheck.artifact.tflite.points import tflite_graph
 from pycheck.conversion import convert_litert
 from pycheck.errors import ConversionError
 from pycheck.model import load
@@ -138,22 +139,17 @@ def test_a_note_names_weights_that_dynamic_quantization_leaves_in_float(tmp_path
 @pytest.mark.parametrize("name", ["recurrent", "embedding", *more("convolution", "several", "dense")])
 def test_each_operation_alone_and_ranges_give_what_they_give_in_the_whole_model(name: str, tmp_path: Path) -> None:
     done = convert(models.MODELS[name], tmp_path, samples=1)
-    whole = read_tflite(done.file)
-    count = len(whole.operations())
-    inside = [tensor for operation in whole.operations() for tensor in operation.outputs]
-    if name == "recurrent":  # a loop leaves results that nothing reads without memory
-        read = {tensor for operation in whole.operations() for tensor in operation.inputs}
-        inside = [tensor for tensor in inside if tensor in read]
-    probed = with_outputs(whole, inside)
-    (tmp_path / "probed.tflite").write_bytes(probed.model.to_bytes())
-    feeds = {port.name: done.inputs[own.name] for port, own in zip(probed.model.inputs, whole.inputs, strict=True)}
-    values = TfliteInterpreter(tmp_path / "probed.tflite").run(feeds) | feeds
-    for first, last in [*((index, index) for index in range(count)), (0, count - 1), (1, count - 2)]:
-        part = cut(whole, first, last)
-        adapt(part.model)
-        (tmp_path / "part.tflite").write_bytes(part.model.to_bytes())
-        given = {f"t{tensor}": values[f"t{tensor}"] for tensor in part.inputs}
-        for output, value in TfliteInterpreter(tmp_path / "part.tflite").run(given).items():
+    graph = tflite_graph(read_tflite(done.file))
+    points = graph.points
+    feeds = {port.name: done.inputs[port.name] for port in graph.model.inputs}
+    values = TfliteInterpreter(graph.part(feeds, [point.name for point in points])).run(feeds) | feeds
+    last = len(points) - 1
+    for first, end in [*((index, index) for index in range(last + 1)), (0, last), (1, last - 1)]:
+        within = {point.name for point in points[first : end + 1]}
+        given = {name for point in points[first : end + 1] for name in point.inputs} - within
+        results = TfliteInterpreter(graph.part(given, within)).run({name: values[name] for name in given})
+        assert set(results) == within
+        for output, value in results.items():
             np.testing.assert_allclose(
-                np.asarray(value, np.float64), values[output], atol=2e-6, err_msg=f"{first} {last}"
+                np.asarray(value, np.float64), values[output], atol=2e-6, err_msg=f"{first} {end}"
             )

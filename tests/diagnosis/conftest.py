@@ -90,15 +90,16 @@ def found_source(
     beside: float = 1.0,
     bits: int = 32,
     dtype: str = "f4",
+    runtime: RuntimeId = WEBGL,
 ) -> Finding:
-    """The finding of one operation that errs alone on WebGL; `beside` is an element that it has right."""
+    """The finding of one operation that errs alone on a runtime; `beside` is an element that it has right."""
     reference, candidate = np.array([[expected, beside]], dtype), np.array([[given, beside]], dtype)
     measured = measure(candidate, reference, reference, start=0, precision_bits=bits)
-    row = summarize(measured, tensor="p", reference=PYTHON, candidate=WEBGL, class_reference=PYTHON)
+    row = summarize(measured, tensor="p", reference=PYTHON, candidate=runtime, class_reference=PYTHON)
     (own,) = assess([row])
     read = tuple(o if isinstance(o, Operand) else operand(o) for o in operands)
     element = WorstElement(0, (0,), expected, given, "error")
-    result = PointResult(WEBGL, "source", own, own, None, element, read)
+    result = PointResult(runtime, "source", own, own, None, element, read)
     (finding,) = diagnose_trace(trace_of(TracePoint("p", op, "layer", ("x",), results=(result,))), (), ())
     return finding
 

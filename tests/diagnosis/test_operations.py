@@ -9,6 +9,7 @@ import pytest
 
 from pycheck.diagnosis.case import unlike
 from pycheck.types import Finding, Operand, RuntimeId, Severity
+from pycheck.types.operations import tensorflow_name
 
 Found = Callable[..., Finding]
 
@@ -127,3 +128,35 @@ def test_two_numbers_that_differ_are_written_with_digits_enough_to_tell(
     given: float, expected: float, texts: tuple[str, str]
 ) -> None:
     assert unlike(given, expected) == texts
+
+
+@pytest.mark.parametrize(
+    ("op", "name"),
+    [
+        ("ADD", "AddV2"),
+        ("LEAKY_RELU", "LeakyRelu"),
+        ("FULLY_CONNECTED", "MatMul"),
+        ("SOFTMAX", "Softmax"),
+        ("Conv2D", "Conv2D"),
+        ("RFFT", "RFFT"),
+    ],
+)
+def test_rules_know_an_operation_of_litert_by_tensorflows_name(op: str, name: str) -> None:
+    assert tensorflow_name(op) == name
+
+
+@pytest.mark.parametrize(
+    ("code", "op", "values", "expected", "given"),
+    [
+        ("division-by-zero", "DIV", (0.0, 0.0), NAN, 1.0),
+        ("nan-masked", "RELU6", (NAN,), NAN, 0.0),
+        ("own-drift", "FULLY_CONNECTED", (), 0.5, 0.6),
+    ],
+)
+def test_a_source_on_litert_js_has_the_same_codes_and_names_its_library(
+    source: Found, code: str, op: str, values: tuple[float, ...], expected: float, given: float
+) -> None:
+    finding = source(op, values, expected, given, runtime=RuntimeId("chromium", "litert-wasm"))
+    assert finding.code == code
+    assert "TF.js" not in finding.summary + finding.advice
+    assert "on the CPU" not in finding.advice

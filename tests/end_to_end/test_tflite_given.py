@@ -125,8 +125,6 @@ def test_runtimes_of_tfjs_and_conversions_are_refused(folder: Path, no_browser: 
     file = folder / "lite" / "model.tflite"
     with pytest.raises(pycheck.UsageError, match="chromium:cpu cannot run"):
         pycheck.compare(file, runtimes="chromium:cpu")
-    with pytest.raises(pycheck.UsageError, match="cannot trace"):
-        pycheck.trace(file)
     with pytest.raises(pycheck.UsageError, match=r"already a \.tflite file"):
         pycheck.compare(file, runtimes=WASM, quantize="float16")
     with pytest.raises(pycheck.UsageError, match=r"already a \.tflite file"):

@@ -165,7 +165,6 @@ def test_a_file_is_found_in_the_folders_above_and_its_paths_are_beside_it(tmp_pa
         ({"flags": {"WEBGL_PACK": "false"}, "runtimes": "chromium:litert-wasm"}, False, "--flag has no effect"),
         ({"quantize": "dynamic"}, False, "--quantize dynamic is for LiteRT.js only"),
         ({"quantize": "uint8", "runtimes": "chromium:litert-webgpu"}, False, "--quantize uint8 is for TF.js only"),
-        ({"trace": True, "runtimes": "chromium:litert-webgpu"}, False, "cannot trace chromium:litert-webgpu"),
     ],
 )
 def test_what_has_no_effect_together_is_refused(

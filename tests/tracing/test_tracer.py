@@ -15,7 +15,7 @@ from pycheck.tracing.asking import Outcome
 from pycheck.tracing.measuring import role
 from pycheck.tracing.probing import probe
 from pycheck.tracing.tracer import Traced, Tracer
-from pycheck.types import Array, Environment, NanPolicy, RuntimeId, Trace
+from pycheck.types import ARTIFACT_FLOAT32, Array, Environment, NanPolicy, RuntimeId, Trace
 
 #: x -> twice -> root -> negated, the middle one of which a backend gets wrong.
 POINTS = tuple(
@@ -28,6 +28,8 @@ X = np.linspace(1.0, 2.0, 24, dtype=np.float32).reshape(4, 6)
 
 class Python:
     """Executes the points in one precision."""
+
+    id = ARTIFACT_FLOAT32
 
     def __init__(
         self,

@@ -1,9 +1,8 @@
-"""Cuts operations out of a .tflite model as models of their own, or returns values within it."""
+"""Cuts operations out of a .tflite model as a model of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,51 +11,34 @@ from .editing import sign
 from .model import TfliteModel, bodies, indices
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A part of a model as a model. `inputs` and `outputs` are its tensors in the whole model, in its own order."""
+def part(model: TfliteModel, given: Mapping[int, str], wanted: Mapping[int, str]) -> TfliteModel:
+    """Return the operations that compute the tensors `wanted` from `given`, as a model with these names.
 
-    model: TfliteModel
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-def cut(model: TfliteModel, first: int, last: int) -> Cut:
-    """Return the operations `first` to `last`, inclusive, of the first subgraph.
-
-    Its inputs are the values that these operations read and do not compute; its outputs are the values that later
-    operations or the outputs of the model read. Weights and the bodies of loops stay. The signature names each tensor
-    by `tensor_name`.
+    Both are tensors of the first subgraph. An input that no such operation reads is left out; weights and the bodies
+    of loops stay. ValueError if an operation reads an input of the model that is not given.
     """
-    operations = model.operations()[first : last + 1]
-    later = {tensor for operation in model.operations()[last + 1 :] for tensor in operation.inputs}
-    later |= set(indices(model.root.subgraphs[0].outputs))
-    computed = dict.fromkeys(tensor for operation in operations for tensor in operation.outputs)
-    constant = {tensor.index for tensor in model.tensors() if tensor.is_constant}
-    read = dict.fromkeys(tensor for operation in operations for tensor in operation.inputs)
-    inputs = tuple(tensor for tensor in read if tensor not in computed and tensor not in constant)
-    outputs = tuple(tensor for tensor in computed if tensor in later) or tuple(computed)
-    part = model.copy()
-    _keep(part, range(first, last + 1), inputs, outputs)
-    sign(part, [tensor_name(tensor) for tensor in inputs], [tensor_name(tensor) for tensor in outputs])
-    return Cut(part, inputs, outputs)
-
-
-def with_outputs(model: TfliteModel, tensors: Sequence[int]) -> Cut:
-    """Return the whole model with these tensors of its first subgraph as outputs after its own."""
-    whole = model.copy()
-    graph = whole.root.subgraphs[0]
-    own = indices(graph.outputs)
-    outputs = (*own, *(tensor for tensor in tensors if tensor not in own))
-    graph.outputs = np.array(outputs, np.int32)
-    inputs = indices(graph.inputs)
-    sign(whole, [tensor_name(tensor) for tensor in inputs], [tensor_name(tensor) for tensor in outputs])
-    return Cut(whole, inputs, outputs)
-
-
-def tensor_name(tensor: int) -> str:
-    """Return the name of a tensor in the signature of a cut."""
-    return f"t{tensor}"
+    operations = model.operations()
+    makers = {tensor: operation for operation in operations for tensor in operation.outputs}
+    free = {port.tensor for port in model.inputs} - set(given)
+    read = dict[int, None]()
+    kept = set[int]()
+    pending = list(wanted)
+    while pending:
+        tensor = pending.pop()
+        if tensor in free:
+            raise ValueError(f"the input {tensor} is not given")
+        operation = makers.get(tensor)
+        if tensor in given and tensor not in wanted:
+            read[tensor] = None
+        elif operation is not None and operation.index not in kept:
+            kept.add(operation.index)
+            read |= {other: None for other in operation.inputs if other in given}
+            pending += [other for other in operation.inputs if other not in given]
+    inputs, outputs = [tensor for tensor in given if tensor in read], list(wanted)
+    made = model.copy()
+    _keep(made, sorted(kept), inputs, outputs)
+    sign(made, [given[tensor] for tensor in inputs], [wanted[tensor] for tensor in outputs])
+    return made
 
 
 def _keep(model: TfliteModel, kept: Iterable[int], inputs: Sequence[int], outputs: Sequence[int]) -> None:

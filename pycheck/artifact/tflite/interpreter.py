@@ -14,7 +14,7 @@ from ...errors import ArtifactFileError, InstallationError, RuntimeFailedError
 from ...system.quiet import without_native_noise
 from ...types import Array, Tensors
 from .checks import state_notes
-from .model import Port, read_tflite
+from .model import Port, TfliteModel, read_tflite
 
 
 class Kernels(StrEnum):
@@ -25,18 +25,20 @@ class Kernels(StrEnum):
 
 
 class TfliteInterpreter:
-    """One file, ready to run; not thread-safe. ArtifactFileError if the interpreter refuses it."""
+    """One file, or one model in memory, ready to run; not thread-safe. ArtifactFileError if it is refused."""
 
-    def __init__(self, file: Path, kernels: Kernels = Kernels.BUILTIN) -> None:
-        self.model = read_tflite(file)
+    def __init__(self, file: Path | TfliteModel, kernels: Kernels = Kernels.BUILTIN) -> None:
+        self.model = file if isinstance(file, TfliteModel) else read_tflite(file)
         self.notes = state_notes(self.model)
+        given = {"model_content": file.to_bytes()} if isinstance(file, TfliteModel) else {"model_path": str(file)}
         try:
-            self._interpreter = _interpreter(str(file), kernels)
+            self._interpreter = _interpreter(given, kernels)
             with without_native_noise():
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
+            name = "a part of the model" if isinstance(file, TfliteModel) else file
             raise ArtifactFileError(
-                f"TensorFlow Lite cannot load {file}: {_one_line(error)}.",
+                f"TensorFlow Lite cannot load {name}: {_one_line(error)}.",
                 "Update TensorFlow if a newer version wrote the file, or convert the model again.",
             ) from error
 
@@ -55,6 +57,8 @@ class TfliteInterpreter:
         parts = [self._run_part(inputs, part, shapes) for part in range(count)]
         if count == 1:
             return parts[0]
+        if numbers := [name for name, value in parts[0].items() if not value.ndim]:
+            raise RuntimeFailedError(f"{numbers[0]} has no axis along which the results of {count} runs can be joined.")
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _run_part(self, inputs: Tensors, part: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
@@ -77,7 +81,7 @@ class TfliteInterpreter:
         return tuple(size or 1 for size in self.model.tensors()[port.tensor].shape)
 
 
-def _interpreter(file: str, kernels: Kernels) -> Any:
+def _interpreter(given: Mapping[str, Any], kernels: Kernels) -> Any:
     import tensorflow as tf
 
     if not hasattr(tf.lite, "Interpreter"):
@@ -89,7 +93,7 @@ def _interpreter(file: str, kernels: Kernels) -> Any:
     resolver = types.AUTO if kernels is Kernels.XNNPACK else types.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     with warnings.catch_warnings(), without_native_noise():
         warnings.simplefilter("ignore")  # the class is deprecated in favor of the package ai_edge_litert
-        return tf.lite.Interpreter(file, experimental_op_resolver_type=resolver)
+        return tf.lite.Interpreter(**given, experimental_op_resolver_type=resolver)
 
 
 def _parts(value: Array, shape: tuple[int, ...]) -> int:

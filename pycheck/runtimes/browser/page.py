@@ -63,6 +63,7 @@ class BrowserRuntime(Runtime):
         self._stack = AsyncExitStack()
         self._console: deque[str] = deque(maxlen=_CONSOLE_LINES)
         self._predictions = 0
+        self._ran_on_cpu = False
 
     async def start(self) -> None:
         """Open a page, start and check the backend, then wait for the artifact and load it."""
@@ -194,6 +195,19 @@ class BrowserRuntime(Runtime):
         """Load the present artifact again, as a page does that starts anew with the same backend."""
         await self._load(self._info)
 
+    async def run_part(self, part: ArtifactInfo, inputs: Tensors) -> tuple[Tensors, bool]:
+        """Load a part of a .tflite file and run it; return its outputs, and whether the CPU ran it instead of the GPU.
+
+        The names are those of the part. Neither the environment nor the time of a sample is that of the artifact.
+        """
+        environment, times = self.environment, dict(self.timings_s)
+        try:
+            await self._load(part, may_use_cpu=True)
+            outputs = await self.predict(inputs)
+            return outputs, self._ran_on_cpu
+        finally:
+            self.environment, self.timings_s = environment, times
+
     async def _ran(self, command: protocol.Run | protocol.Take) -> protocol.Ran:
         ran = await self._request(command, protocol.Ran)
         self._count("transfer_to_page", ran.download_s)
@@ -234,6 +248,7 @@ class BrowserRuntime(Runtime):
         if samples and not first:
             per_sample = max(0.0, took - predicted.download_s - predicted.upload_s) / samples
             self.timings_s["per_sample"] = min(per_sample, self.timings_s.get("per_sample", per_sample))
+        self._ran_on_cpu = predicted.ran_on_cpu
         self.environment = replace(self.environment, cpu_kernels=predicted.cpu_kernels)
         if first:
             self.timings_s["first_predict"] = took
@@ -283,7 +298,7 @@ class BrowserRuntime(Runtime):
             failing.cancel()
             self.timings_s["artifact"] = time.perf_counter() - started
 
-    async def _load(self, info: ArtifactInfo) -> None:
+    async def _load(self, info: ArtifactInfo, *, may_use_cpu: bool = False) -> None:
         self._info = info
         async with self._step("load", f"loading {info.folder / info.model_file}"):
             self._session.artifact = await asyncio.to_thread(artifact_files, info.folder, info.model_file, info.format)
@@ -292,6 +307,7 @@ class BrowserRuntime(Runtime):
                 info.format,  # type: ignore[arg-type]
                 "artifact/model.tflite" if info.format == "tflite" else "artifact/model.json",
                 self._cpu_kernels,
+                may_use_cpu,
             )
             loaded = await self._request(command, protocol.Loaded)
             self.tensor_count = loaded.tensor_count

@@ -43,7 +43,7 @@ class LitertRuntime(Runtime):
         self._info = info = await self._artifact if isawaitable(self._artifact) else self._artifact
         file = info.folder / info.model_file
         self._loaded = await self._timed("load_artifact", lambda: TfliteInterpreter(file, self._kernels))
-        self.environment = _environment(self._kernels, self._loaded.notes)
+        self.environment = litert_environment(self._kernels, self._loaded.notes)
 
     async def predict(self, inputs: Tensors) -> Tensors:
         """Compute outputs from inputs, both by the model's names."""
@@ -70,7 +70,8 @@ class LitertRuntime(Runtime):
         return await asyncio.get_running_loop().run_in_executor(self._executor, timed)
 
 
-def _environment(kernels: Kernels, notes: tuple[str, ...]) -> Environment:
+def litert_environment(kernels: Kernels = Kernels.BUILTIN, notes: tuple[str, ...] = ()) -> Environment:
+    """Describe TensorFlow Lite in Python."""
     import tensorflow as tf
 
     return Environment(
