@@ -1,12 +1,12 @@
 """Prints what the factors of the auto tolerance rest on: sound artifacts, and some off by a tenth of a percent.
 
-    python benchmarks/calibrate.py [--quick]
+    python benchmarks/calibrate.py [--quick] [--runtime PATTERN]... [--model PATTERN]...
 
-Every sample that passes, and MobileNetV2 with random weights, in every format that it can
-take, on every backend: its largest and its RMS error as multiples of the noise floor. Then
-the same with one kernel of the artifact multiplied by 1.001, for the first, the middle and
-the last kernel. The limits (24 and 6 times the noise floor, see pycheck/gate/limits.py) have to
-lie above every row of the first table and below every row of the second.
+Every sample that passes, and MobileNetV2 with random weights, in every format that it can take, on every backend of
+TF.js, and as a .tflite file on LiteRT.js: its largest and its RMS error as multiples of the noise floor. Then the same
+with one kernel of the artifact multiplied by 1.001, for the first, the middle and the last kernel. The limits (24 and 6
+times the noise floor, see pycheck/gate/limits.py) have to lie above every row of the first table and below every row of
+the second.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,22 +25,32 @@ from typing import Any
 import numpy as np
 
 import pycheck
+from pycheck.artifact.tflite import TfliteModel, read_tflite
 from pycheck.gate import AUTO
 
 MODELS = Path(__file__).parents[1] / "models"
 SAMPLES = ("cnn.keras", "keras2.h5", "two_io.keras", "recurrent.keras", "attention.keras", "half_overflow.keras")
-BACKENDS = tuple(f"chromium:{kind}" for kind in ("cpu", "wasm", "webgl", "webgpu"))
+MOBILENET = "mobilenet_v2.keras"
+TFJS = tuple(f"chromium:{kind}" for kind in ("cpu", "wasm", "webgl", "webgpu"))
+LITERT = ("chromium:litert-wasm", "chromium:litert-webgpu")
+QUICK = ("chromium:cpu", "chromium:wasm", "chromium:litert-wasm")
+FACTOR = np.float32(1.001)
 BYTES = {"float32": 4, "int32": 4, "bool": 1}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One model with inputs, in one format, as an artifact on disk."""
+    """One model with inputs, in one format, as an artifact on disk: a folder, or a .tflite file."""
 
     name: str
     model: Path
     inputs: Path
     artifact: Path
+
+    @property
+    def is_tflite(self) -> bool:
+        """Tell whether LiteRT.js runs it."""
+        return self.artifact.suffix == ".tflite"
 
 
 @dataclass(frozen=True)
@@ -55,14 +67,21 @@ class Row:
 def main() -> int:
     """Print both tables; exit 1 when a limit does not part them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the image classifier on cpu and wasm alone")
-    quick = parser.parse_args().quick
-    backends = BACKENDS[:2] if quick else BACKENDS
-    with tempfile.TemporaryDirectory(prefix="pycheck-calibrate-") as scratch:
-        cases = _cases(Path(scratch), quick)
-        sound = [row for case in cases for row in _rows(case, case.name, backends)]
+    parser.add_argument("--quick", action="store_true", help="the image classifier on cpu, wasm and litert-wasm alone")
+    parser.add_argument(
+        "--runtime", action="append", metavar="PATTERN", help="these backends alone, such as '*:litert-*'"
+    )
+    parser.add_argument("--model", action="append", metavar="PATTERN", help="these models alone, such as cnn.keras")
+    given = parser.parse_args()
+    backends = _chosen(QUICK if given.quick else (*TFJS, *LITERT), given.runtime)
+    models = _chosen(SAMPLES[:1] if given.quick else (*SAMPLES, MOBILENET), given.model)
+    if not backends or not models:
+        parser.error("no backend or no model has such a name")
+    with tempfile.TemporaryDirectory(prefix="pycheck-calibrate-") as scratch, pycheck.Session() as session:
+        cases = _cases(Path(scratch), models, backends)
+        sound = [row for case in cases for row in _rows(session, case, backends)]
         _print("sound artifacts", sound)
-        faulty = [row for case in cases for name, copy in _faults(case) for row in _worst(_rows(copy, name, backends))]
+        faulty = [row for case in cases for copy in _faults(case) for row in _worst(_rows(session, copy, backends))]
         _print("one kernel multiplied by 1.001", faulty)
     print(
         f"limits: largest {AUTO.max_factor:g}, RMS {AUTO.rms_factor:g} times the noise floor\n"
@@ -75,21 +94,27 @@ def main() -> int:
     return bool(wrong)
 
 
-def _cases(scratch: Path, quick: bool) -> list[Case]:
-    pairs = [
-        (MODELS / name, next(MODELS.glob(f"{Path(name).stem}_inputs.*"))) for name in SAMPLES[: 1 if quick else None]
-    ]
-    if not quick:
-        pairs.append(_mobilenet(scratch))
+def _chosen(names: Sequence[str], patterns: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _cases(scratch: Path, models: Sequence[str], backends: Sequence[str]) -> list[Case]:
     cases = []
-    for model, inputs in pairs:
-        for form in ("layers", "graph"):
-            folder = scratch / f"{model.stem}-{form}"
+    formats = ("layers", "graph") if set(backends) & set(TFJS) else ()
+    formats += ("tflite",) if set(backends) & set(LITERT) else ()
+    for name in models:
+        stem = Path(name).stem
+        model, inputs = (
+            _mobilenet(scratch) if name == MOBILENET else (MODELS / name, next(MODELS.glob(f"{stem}_inputs.*")))
+        )
+        for form in formats:
+            folder = scratch / f"{stem}-{form}"
             try:
-                pycheck.convert(model, folder, format=form)
+                pycheck.convert(model, folder, format=form, verify=False)
             except pycheck.ConversionError:
                 continue  # tfjs-layers lacks a layer of it
-            cases.append(Case(f"{model.stem} {form}", model, inputs, folder))
+            artifact = folder / "model.tflite" if form == "tflite" else folder
+            cases.append(Case(f"{stem} {form}", model, inputs, artifact))
     return cases
 
 
@@ -97,23 +122,57 @@ def _mobilenet(scratch: Path) -> tuple[Path, Path]:
     sys.path.insert(0, str(MODELS))
     import make_models
 
-    path = scratch / "mobilenet_v2.keras"
+    path = scratch / MOBILENET
     make_models.mobilenet_v2().save(path)
     inputs = scratch / "mobilenet_v2_inputs.npy"
     np.save(inputs, make_models.photographs(0, 2))
     return path, inputs
 
 
-def _faults(case: Case) -> list[tuple[str, Case]]:
-    """Copies of an artifact, each with one kernel scaled."""
+def _faults(case: Case) -> list[Case]:
+    """Return copies of an artifact, each with one kernel scaled."""
+    return _faulty_files(case) if case.is_tflite else _faulty_folders(case)
+
+
+def _places(kernels: Sequence[Any]) -> list[Any]:
+    """Return the first, the middle and the last."""
+    return list(dict.fromkeys(kernels[place] for place in (0, len(kernels) // 2, -1)))
+
+
+def _faulty_files(case: Case) -> list[Case]:
+    model = read_tflite(case.artifact)
+    kernels = [
+        (graph, tensor.index)
+        for graph in range(model.subgraph_count)
+        for tensor in model.tensors(graph)
+        if tensor.is_constant and tensor.dtype == "float32"
+        and len(tensor.shape) > 1 and prod(size or 0 for size in tensor.shape) > 8
+    ]  # fmt: skip
+    copies = []
+    for place, (graph, tensor) in enumerate(_places(kernels)):
+        file = case.artifact.with_name(f"scaled-{place}.tflite")
+        file.write_bytes(_scaled_tensor(model, graph, tensor).to_bytes())
+        copies.append(replace(case, name=f"{case.name} {model.tensors(graph)[tensor].name}", artifact=file))
+    return copies
+
+
+def _scaled_tensor(model: TfliteModel, graph: int, tensor: int) -> TfliteModel:
+    copy = model.copy()
+    values = copy.constant(tensor, graph)
+    assert values is not None
+    buffer = copy.root.buffers[copy.root.subgraphs[graph].tensors[tensor].buffer]
+    buffer.data = np.frombuffer((values * FACTOR).tobytes(), np.uint8)
+    return copy
+
+
+def _faulty_folders(case: Case) -> list[Case]:
     document = json.loads((case.artifact / "model.json").read_text())
     weights = [entry for group in document["weightsManifest"] for entry in group["weights"]]
     kernels = [e["name"] for e in weights if len(e["shape"]) > 1 and e["dtype"] == "float32" and prod(e["shape"]) > 8]
-    chosen = dict.fromkeys(kernels[place] for place in (0, len(kernels) // 2, -1))
-    return [(f"{case.name} {name}", _scaled(case, document, name, place)) for place, name in enumerate(chosen)]
+    return [_scaled_folder(case, document, name, place) for place, name in enumerate(_places(kernels))]
 
 
-def _scaled(case: Case, document: dict[str, Any], name: str, place: int) -> Case:
+def _scaled_folder(case: Case, document: dict[str, Any], name: str, place: int) -> Case:
     folder = case.artifact.with_name(f"{case.artifact.name}-{place}")
     folder.mkdir()
     (folder / "model.json").write_text(json.dumps(document))
@@ -124,24 +183,31 @@ def _scaled(case: Case, document: dict[str, Any], name: str, place: int) -> Case
             size = prod(entry["shape"]) * BYTES[entry["dtype"]]
             if entry["name"] == name:
                 values = np.frombuffer(data, np.float32, size // 4, offset)
-                values *= np.float32(1.001)
+                values *= FACTOR
             offset += size
         start = 0
         for path in group["paths"]:
             end = start + (case.artifact / path).stat().st_size
             (folder / path).write_bytes(data[start:end])
             start = end
-    return Case(case.name, case.model, case.inputs, folder)
+    return replace(case, name=f"{case.name} {name}", artifact=folder)
 
 
-def _rows(case: Case, name: str, backends: tuple[str, ...]) -> list[Row]:
-    report = pycheck.compare(case.model, case.inputs, tfjs_model=case.artifact, runtimes=backends)
+def _rows(session: pycheck.Session, case: Case, backends: Sequence[str]) -> list[Row]:
+    runtimes = [backend for backend in backends if (backend in LITERT) is case.is_tflite]
+    if not runtimes:
+        return []
+    artifact: dict[str, Any] = {"tflite_model" if case.is_tflite else "tfjs_model": case.artifact}
+    report = session.compare(case.model, case.inputs, runtimes=runtimes, power=False, **artifact)
+    for record in report.runtimes:
+        if record.failed:
+            print(f"{case.name} does not run on {record.id}: {str(record.error).splitlines()[0]}", file=sys.stderr)
     rows = []
     for c in report.comparisons:
         if c.passed is None or not c.noise_floor or not c.noise_floor_rms:
             continue
         assert c.max_abs_error is not None and c.rms_error is not None
-        label = f"{name} {c.tensor}" if len(report.model.signature.outputs) > 1 else name
+        label = f"{case.name} {c.tensor}" if len(report.model.signature.outputs) > 1 else case.name
         rows.append(
             Row(label, str(c.candidate), c.max_abs_error / c.noise_floor, c.rms_error / c.noise_floor_rms, c.passed)
         )
@@ -155,9 +221,9 @@ def _worst(rows: list[Row]) -> list[Row]:
 
 
 def _print(title: str, rows: list[Row]) -> None:
-    print(f"\n{title}\n{'':64} {'largest':>10} {'RMS':>10}  (times the noise floor)")
+    print(f"\n{title}\n{'':69} {'largest':>10} {'RMS':>10}  (times the noise floor)")
     for row in rows:
-        print(f"{row.name[:46]:46} {row.backend:17} {row.largest:10.2f} {row.rms:10.2f}")
+        print(f"{row.name[:46]:46} {row.backend:22} {row.largest:10.2f} {row.rms:10.2f}")
     sys.stdout.flush()
 
 
