@@ -226,7 +226,7 @@ def left_to_cpu(case: Case) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 runtimes=(record.id,),
                 summary=f"{record.id} runs these operations on the CPU, because LiteRT.js has no WebGPU code for them: "
-                f"{'; '.join(left)}.",
+                f"{'; '.join(reason.rstrip('.') for reason in left)}.",
                 evidence={"operations": list(left)},
                 advice="The GPU waits for the CPU at each of them, so measure whether litert-wasm is faster. A browser "
                 "without JSPI runs the whole model on the CPU.",

@@ -94,6 +94,14 @@ def test_runtimes_on_one_software_renderer_share_a_finding() -> None:
     assert finding.summary.endswith("not on a GPU: SwiftShader.")
 
 
+def test_operations_that_are_left_to_the_cpu_end_in_one_full_stop_whatever_the_library_says() -> None:
+    litert = RuntimeId("chromium", "litert-webgpu")
+    (finding,) = findings(ran(litert, left_to_cpu=("WHILE: Operation is not supported.", "GATHER: Only 1D indices")))
+    assert finding.summary.endswith(": WHILE: Operation is not supported; GATHER: Only 1D indices.")
+    (finding,) = findings(ran(litert, left_to_cpu=("WHILE: Operation is not supported.",)))
+    assert finding.summary.endswith(": WHILE: Operation is not supported.")
+
+
 def test_a_hardware_renderer_is_no_finding() -> None:
     assert findings(ran(WEBGL, renderer="NVIDIA H100", software_renderer=False)) == ()
 
