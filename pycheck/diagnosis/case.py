@@ -36,6 +36,8 @@ _BESIDE_PYTHON = {
     FaultyPart.FILE: "TensorFlow Lite in Python gives this error too, so the file is wrong, not the browser.",
     FaultyPart.XNNPACK: "TensorFlow Lite in Python gives this error only with XNNPACK, so the file is right.",
     FaultyPart.BROWSER: "TensorFlow Lite in Python runs this file without the error, so the file is right.",
+    FaultyPart.MOSTLY_BROWSER: "TensorFlow Lite in Python gives less than half of this error with the same file, so "
+    "most of it is LiteRT.js's.",
 }
 
 
@@ -84,9 +86,13 @@ class Case:
         """Tell whether MODEL is itself the artifact: Python then runs the same weights, without a conversion."""
         return self.model is not None and self.model.is_artifact
 
-    def beside_python(self, tensor: str) -> str:
+    def faulty_part(self, c: Comparison) -> FaultyPart | None:
+        """Return where the error of an output on LiteRT.js begins; None if that is not measured."""
+        return self.evidence.faulty_parts.get(c.tensor, {}).get(str(c.candidate))
+
+    def beside_python(self, c: Comparison) -> str:
         """Return a sentence on an output that failed on LiteRT.js, if the same file ran in Python; else nothing."""
-        part = self.evidence.faulty_parts.get(tensor)
+        part = self.faulty_part(c)
         return f" {_BESIDE_PYTHON[part]}" if part else ""
 
     @property

@@ -98,11 +98,12 @@ def shared_drift(case: Case) -> Iterator[Finding]:
     paired_wrongly = {hint.tensor for hint in case.pairing_hints}
     for tensor in dict.fromkeys(c.tensor for c in case.candidates):
         rows = [c for c in case.candidates if c.tensor == tensor and c.precision_bits != 16 and c.rms_error is not None]
-        part = case.evidence.faulty_parts.get(tensor)
-        if part is FaultyPart.FILE:
-            rows = [c for c in rows if c.drifted]
-        enough = len(rows) >= (1 if quantization != "none" or part is FaultyPart.FILE else 2)
-        shared = part is FaultyPart.FILE or (not part and all(c.drifted for c in rows) and enough and _alike(rows))
+        if tensor in case.evidence.faulty_parts:
+            rows = [c for c in rows if c.drifted and case.faulty_part(c) is FaultyPart.FILE]
+            enough = shared = bool(rows)
+        else:
+            enough = len(rows) >= (1 if quantization != "none" else 2)
+            shared = all(c.drifted for c in rows) and enough and _alike(rows)
         if tensor in paired_wrongly or not enough or not shared:
             continue
         yield _quantized(case, tensor, rows) if quantization != "none" else _converted(case, tensor, rows)
@@ -131,18 +132,24 @@ def _quantized(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         Severity.ERROR,
         runtimes=names,
         tensor=tensor,
-        summary=f"{tensor}: {listed(names)} {'differs from Python' if len(rows) == 1 else 'show the same error'} "
+        summary=f"{tensor}: {listed(names)} {_together(rows)} "
         f"({_errors(rows)}), as expected of "
         f"{f'{quantization} quantization' if rows[0].candidate.is_litert else f'weights quantized to {quantization}'}."
-        f"{_of_quantized(case, tensor)}",
+        f"{_of_quantized(case, rows)}",
         advice=f"Measure the accuracy on your data. If it is too low, use --quantize {lighter(quantization)}; "
         "otherwise allow the error with --atol.",
         evidence=_shared_evidence(rows) | {"quantization": quantization},
     )
 
 
-def _of_quantized(case: Case, tensor: str) -> str:
-    if case.evidence.faulty_parts.get(tensor) is not FaultyPart.FILE:
+def _together(rows: Sequence[Comparison]) -> str:
+    if len(rows) == 1:
+        return "differs from Python"
+    return "show the same error" if _alike(rows) else "differ from Python"
+
+
+def _of_quantized(case: Case, rows: Sequence[Comparison]) -> str:
+    if case.faulty_part(rows[0]) is not FaultyPart.FILE:
         return ""
     return " TensorFlow Lite in Python gives this error too, so it is in the file, not in the browser."
 
@@ -156,7 +163,7 @@ def _in_file(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         runtimes=names,
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {'differs' if len(rows) == 1 else 'differ'} from Python ({_errors(rows)}). "
-        f"{case.beside_python(tensor).strip()}",
+        f"{case.beside_python(rows[0]).strip()}",
         advice=SEE_REFERENCE
         if case.reference_explains(tensor)
         else "The fault is in the conversion or the weights: convert the model again"
@@ -222,7 +229,7 @@ def drift(case: Case) -> Iterator[Finding]:
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor} on {RUNTIMES}: {_excess(c, c.tolerance)}.{_two_answers(case, c)}"
-                f"{case.beside_python(c.tensor)}",
+                f"{case.beside_python(c)}",
                 advice=_drift_advice(case, c),
                 evidence={
                     "max_abs_error": c.max_abs_error,
@@ -256,6 +263,12 @@ def _two_answers(case: Case, c: Comparison) -> str:
     return f" In Python itself, {executions} differ by {number(error)}, so the limit proves little."
 
 
+#: Why correct kernels for quantized weights differ from each other.
+_OF_ROUNDED = {
+    "int8": "Correct kernels for int8 differ by a quantization step. If the error is one,",
+    "dynamic": "Correct kernels for dynamic weights differ: those of the CPU round their inputs to int8, and those of "
+    "WebGPU compute in float32. If your application accepts the error,",
+}
 _ERRORS = {"max_abs": "largest error", "rms": "RMS error", "max_ulp": "largest ULP error"}
 
 
@@ -289,9 +302,10 @@ def _drift_advice(case: Case, c: Comparison) -> str:
         )
     if c.precision_bits == 16:
         return "A float16 has about three decimal digits. If these are enough, allow the error with --atol or --rtol."
-    if (part := case.evidence.faulty_parts.get(c.tensor)) and part is not FaultyPart.FILE:
-        if case.artifact and case.artifact.quantization == "int8":
-            return "Correct kernels for int8 differ by a quantization step. If the error is one, allow it with --atol."
+    if (part := case.faulty_part(c)) and part is not FaultyPart.FILE:
+        rounding = _OF_ROUNDED.get(case.artifact.quantization) if case.artifact else None
+        if rounding and part is not FaultyPart.MOSTLY_BROWSER:
+            return f"{rounding} allow it with --atol."
         whose = "XNNPACK" if part is FaultyPart.XNNPACK else "LiteRT.js"
         return f"A kernel of {whose} is suspect: try a different accelerator, or a different version of LiteRT.js."
     if others and not any(o.drifted for o in others):

@@ -126,7 +126,7 @@ def nan_masked(case: Case) -> Iterator[Finding]:
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(c.nonfinite.masked, c.element_count)} {are(c.nonfinite.masked)} NaN or "
                 f"infinite on {c.nonfinite.reference} but finite on {RUNTIMES}{_at(first)}."
-                f"{case.beside_python(c.tensor)}",
+                f"{case.beside_python(c)}",
                 advice="Remove the NaN or infinity in the model: the browser hides the fault.",
                 evidence=_evidence(c, first),
             )
@@ -146,7 +146,7 @@ def nan_introduced(case: Case) -> Iterator[Finding]:
             runtimes=(c.candidate,),
             tensor=c.tensor,
             summary=f"{c.tensor}: {elements(c.nonfinite.introduced, c.element_count)} {are(c.nonfinite.introduced)} "
-            f"finite in Python but not on {RUNTIMES} ({kinds}){_at(first)}.{case.beside_python(c.tensor)}",
+            f"finite in Python but not on {RUNTIMES} ({kinds}){_at(first)}.{case.beside_python(c)}",
             advice=_introduced_advice(case, c, first),
             evidence=_evidence(c, first),
         )
@@ -175,7 +175,7 @@ def nonfinite_changed(case: Case) -> Iterator[Finding]:
                 runtimes=(c.candidate,),
                 tensor=c.tensor,
                 summary=f"{c.tensor}: {elements(changed, c.element_count)} {are(changed)} not finite in Python, and of "
-                f"a different kind (NaN, +Inf, -Inf) on {RUNTIMES}{_at(first)}.{case.beside_python(c.tensor)}",
+                f"a different kind (NaN, +Inf, -Inf) on {RUNTIMES}{_at(first)}.{case.beside_python(c)}",
                 advice="Clip the values before they overflow: JavaScript that tests for NaN or infinity takes a "
                 "different branch.",
                 evidence=_evidence(c, first),

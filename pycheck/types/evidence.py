@@ -218,12 +218,13 @@ class FaultyPart(StrEnum):
     """The part of a run on LiteRT.js in which the error of an output begins, found by running the file in Python.
 
     FILE: TensorFlow Lite's own kernels give it too. XNNPACK: only XNNPACK's kernels do, which LiteRT.js has too.
-    BROWSER: TensorFlow Lite does not give it.
+    BROWSER: TensorFlow Lite does not give it. MOSTLY_BROWSER: TensorFlow Lite fails as well, with a much smaller error.
     """
 
     FILE = "file"
     XNNPACK = "xnnpack"
     BROWSER = "browser"
+    MOSTLY_BROWSER = "mostly-browser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,10 +286,10 @@ class Evidence:
     """All knowledge about a run besides its outputs.
 
     `mended_by_epsilons` are the failed outputs that agree in Python if the artifact has the model's epsilons.
-    `faulty_parts` has the outputs that failed on LiteRT.js, if the file runs in Python. `inputs_of_outputs` has the
-    inputs that each output depends on, if known. `casts_inside` has the integer types of casts within loops and
-    branches before an output, which may overflow. `precision` is "float16" or "bfloat16" if the model computes in that
-    type in Python, the coarser one of both.
+    `faulty_parts` has the outputs that failed on LiteRT.js, and there the runtimes on which they failed, if the file
+    runs in Python. `inputs_of_outputs` has the inputs that each output depends on, if known. `casts_inside` has the
+    integer types of casts within loops and branches before an output, which may overflow. `precision` is "float16" or
+    "bfloat16" if the model computes in that type in Python, the coarser one of both.
     """
 
     scales: tuple[InputScale, ...] = ()
@@ -305,7 +306,7 @@ class Evidence:
     differences: ArtifactDifferences | None = None  # in a given artifact; searched if an output fails
     inputs_of_outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     casts_inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    faulty_parts: Mapping[str, FaultyPart] = field(default_factory=dict)
+    faulty_parts: Mapping[str, Mapping[str, FaultyPart]] = field(default_factory=dict)
     changed_answers: tuple[ChangedAnswer, ...] = ()
 
     def without_artifact(self) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from ..artifact.tflite.interpreter import Kernels
@@ -16,48 +16,63 @@ from .references import ReferenceBatch, References
 
 #: The most batches to run again: those with the largest errors.
 _MOST_BATCHES = 4
-_HALF_BITS = 16
+#: An error in Python that is smaller than this share of the browser's does not explain it.
+_LEAST_SHARE = 0.5
 
 
 async def faulty_parts(
     report: Report, source: Source, references: References, executor: Executor
-) -> Mapping[str, FaultyPart]:
-    """Return where the error of each output that failed on LiteRT.js begins; empty if that cannot be measured.
+) -> Mapping[str, Mapping[str, FaultyPart]]:
+    """Return where the error of each output that failed on LiteRT.js begins, by output and runtime.
 
     The outputs of TensorFlow Lite are judged by the limits of the browser's, on the batches with the largest errors.
+    The result is empty if that cannot be measured.
     """
     failed = _failed(report)
     artifact = report.litert_artifact
     if not failed or artifact is None:
         return {}
     await source.tensorflow()
-    batches = [batch for batch in references.again() if _holds(batch, failed.values())][:_MOST_BATCHES]
+    batches = [batch for batch in references.again() if _holds(batch, failed)][:_MOST_BATCHES]
     expected = [await references.batch(batch.index) for batch in batches]
-    wrong: dict[Kernels, set[str]] = {}
+    python: dict[Kernels, list[Comparison | None]] = {}
     try:
         for kernels in Kernels:
             outputs = await _outputs(artifact, kernels, batches, executor)
-            wrong[kernels] = {name for name, c in failed.items() if _fails(c, batches, outputs, expected)}
+            python[kernels] = [_compared(c, batches, outputs, expected) for c in failed]
     except PycheckError:  # a file that Python cannot run tells nothing about the browser
         return {}
-    return {
-        name: FaultyPart.FILE
-        if name in wrong[Kernels.BUILTIN]
-        else FaultyPart.XNNPACK
-        if name in wrong[Kernels.XNNPACK]
-        else FaultyPart.BROWSER
-        for name in failed
+    parts: dict[str, dict[str, FaultyPart]] = {}
+    for c, builtin, xnnpack in zip(failed, python[Kernels.BUILTIN], python[Kernels.XNNPACK], strict=True):
+        samples = {sample for batch in batches for sample in range(batch.start, batch.start + batch.size)}
+        parts.setdefault(c.tensor, {})[str(c.candidate)] = faulty_part(c, builtin, xnnpack, samples)
+    return parts
+
+
+def faulty_part(
+    browser: Comparison, builtin: Comparison | None, xnnpack: Comparison | None, samples: Collection[int]
+) -> FaultyPart:
+    """Return where the error of an output begins; both results of Python are of `samples` alone."""
+    errors = [abs(w.candidate - w.reference) for w in browser.worst if w.kind == "error" and w.sample in samples]
+    needed = _LEAST_SHARE * max(errors, default=0.0)
+    failed = {
+        part: python
+        for part, python in ((FaultyPart.FILE, builtin), (FaultyPart.XNNPACK, xnnpack))
+        if python is not None and python.passed is False
     }
+    for part, python in failed.items():
+        if python.max_abs_error is None or python.max_abs_error >= needed:
+            return part
+    return FaultyPart.MOSTLY_BROWSER if failed else FaultyPart.BROWSER
 
 
-def _failed(report: Report) -> dict[str, Comparison]:
-    """Return a failed comparison of each output on LiteRT.js, in full precision if there is one."""
-    found: dict[str, Comparison] = {}
-    for c in report.comparisons:
-        is_failed = c.passed is False and c.candidate.is_litert and not c.is_noise_floor and not c.shape_mismatch
-        if is_failed and (c.tensor not in found or found[c.tensor].precision_bits == _HALF_BITS):
-            found[c.tensor] = c
-    return found
+def _failed(report: Report) -> tuple[Comparison, ...]:
+    """Return the failed comparisons of LiteRT.js that have values to compare."""
+    return tuple(
+        c
+        for c in report.comparisons
+        if c.passed is False and c.candidate.is_litert and not c.is_noise_floor and not c.shape_mismatch
+    )
 
 
 def _holds(batch: Batch, failed: Iterable[Comparison]) -> bool:
@@ -73,10 +88,10 @@ async def _outputs(
         return [await runtime.predict(batch.tensors) for batch in batches]
 
 
-def _fails(
+def _compared(
     c: Comparison, batches: Sequence[Batch], outputs: Sequence[Tensors], expected: Sequence[ReferenceBatch]
-) -> bool:
-    """Judge an output of TensorFlow Lite by the limits of the failed comparison `c`."""
+) -> Comparison | None:
+    """Judge an output of TensorFlow Lite by the limits of the failed comparison `c`; None if it has no limits."""
     measured: Statistics | None = None
     limits = c.tolerance
     for batch, given, reference in zip(batches, outputs, expected, strict=True):
@@ -95,8 +110,8 @@ def _fails(
         )
         measured = merge(measured, found) if measured else found
     if measured is None or limits is None:
-        return False
+        return None
     summary = summarize(
         measured, tensor=c.tensor, reference=c.reference, candidate=ARTIFACT_LITERT, class_reference=c.reference
     )
-    return judged(summary, limits).passed is False
+    return judged(summary, limits)

@@ -49,7 +49,7 @@ WASM = "chromium:litert-wasm"
 
 
 def test_a_file_that_is_wrong_in_python_too_is_the_fault_of_the_conversion(find: Find) -> None:
-    evidence = Evidence(faulty_parts={"y": FaultyPart.FILE})
+    evidence = Evidence(faulty_parts={"y": {WASM: FaultyPart.FILE}})
     findings = find(REFERENCE, {WASM: off(0.01)}, evidence=evidence)
     assert set(findings) == {"drift", "conversion-drift"}
     assert "the file is wrong, not the browser" in findings["conversion-drift"][0].summary
@@ -61,19 +61,36 @@ def test_a_file_that_is_wrong_in_python_too_is_the_fault_of_the_conversion(find:
     assert [str(runtime) for runtime in mixed["conversion-drift"][0].runtimes] == [WASM]
 
 
+def test_a_browser_with_a_larger_error_than_python_is_the_suspect_beside_one_with_the_error_of_the_file(
+    find: Find,
+) -> None:
+    webgpu = "chromium:litert-webgpu"
+    evidence = Evidence(faulty_parts={"y": {WASM: FaultyPart.FILE, webgpu: FaultyPart.MOSTLY_BROWSER}})
+    both = {WASM: off(0.01), webgpu: off(0.5, 1)}
+    for quantization in ("none", "dynamic", "int8"):
+        findings = find(REFERENCE, both, evidence=evidence, artifact=artifact(quantization))
+        (shared,) = findings["conversion-drift" if quantization == "none" else "quantization-drift"]
+        assert [str(runtime) for runtime in shared.runtimes] == [WASM]
+        (larger,) = (found for found in findings["drift"] if str(found.runtimes[0]) == webgpu)
+        assert not larger.explained_by
+        assert "A kernel of LiteRT.js is suspect" in (larger.advice or "")
+
+
 @pytest.mark.parametrize(("part", "suspect"), [(FaultyPart.BROWSER, "LiteRT.js"), (FaultyPart.XNNPACK, "XNNPACK")])
 @pytest.mark.parametrize("quantization", ["none", "float16"])
 def test_a_file_that_is_right_in_python_makes_a_kernel_the_suspect(
     find: Find, part: FaultyPart, suspect: str, quantization: str
 ) -> None:
     both = {WASM: off(0.01), "chromium:litert-webgpu": off(0.01, 1)}
-    evidence = Evidence(faulty_parts={"y": part})
+    evidence = Evidence(faulty_parts={"y": dict.fromkeys(both, part)})
     findings = find(REFERENCE, both, evidence=evidence, artifact=artifact(quantization))
     assert set(findings) == {"drift"}
     assert "the file is right" in findings["drift"][0].summary
     assert f"A kernel of {suspect} is suspect" in findings["drift"][0].advice
     (of_int8,) = find(REFERENCE, both, evidence=evidence, artifact=artifact("int8"))["drift"]
     assert "quantization step" in of_int8.advice
+    (of_dynamic,) = find(REFERENCE, both, evidence=evidence, artifact=artifact("dynamic"))["drift"]
+    assert "dynamic weights differ" in of_dynamic.advice
 
 
 def test_one_drifting_backend_among_right_ones_is_the_suspect(find: Find) -> None:
