@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..types import (
     ArtifactInfo,
     Decision,
+    Finding,
     Migration,
     Report,
     RuntimeId,
@@ -279,14 +280,22 @@ def _weight_row(
 
 
 def weights_remarks(migration: Migration) -> tuple[str, ...]:
-    """Return what the table of weights does not show: the limit, and changed classes."""
+    """Return what the table of weights does not show: the limit, changed classes, and errors of other causes."""
     remarks = []
+    can = {pair.litert for pair in migration.pairs if pair.decision is Decision.MOVE}
     if migration.variants:
         remarks.append(f"Limit of quantized weights: {_limit(migration)}.")
     for variant in migration.variants:
-        flips = [f for f in variant.report.findings if f.code == "top1-flip"] if variant.report else []
-        remarks += [f"{variant.quantization}: {f.summary}" for f in flips]
+        found = variant.report.findings if variant.report else ()
+        remarks += [f"{variant.quantization}: {f.summary}" for f in found if f.code == "top1-flip"]
+        remarks += [f"{variant.quantization}: {f.summary} {f.advice or ''}".rstrip() for f in found if _is_new(f, can)]
     return tuple(map(printable, remarks))
+
+
+def _is_new(finding: Finding, can: Collection[RuntimeId]) -> bool:
+    """Tell whether an error with quantized weights has a cause that neither quantization nor float32 explains."""
+    is_error = finding.severity is Severity.ERROR and not finding.explained_by
+    return is_error and finding.code != "quantization-drift" and set(finding.runtimes) <= set(can)
 
 
 def _limit(migration: Migration) -> str:

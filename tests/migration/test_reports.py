@@ -18,9 +18,9 @@ from pycheck.errors import ConversionError, RuntimeFailedError, RuntimeUnavailab
 from pycheck.report import render_migration, view, wording
 from pycheck.report.html.migration import bars
 from pycheck.report.json import migration_schema
-from pycheck.report.migration_view import headline, next_steps, pairs, weights
+from pycheck.report.migration_view import headline, next_steps, pairs, weights, weights_remarks
 from pycheck.runtimes.fake import Fault, giving
-from pycheck.types import Finding, Power, PowerShare, RuntimeId, RuntimeStatus, Severity
+from pycheck.types import Decision, Finding, Power, PowerShare, RuntimeId, RuntimeStatus, Severity
 
 from ..conftest import Cli
 from ..fakes import Fakes, dense
@@ -218,3 +218,18 @@ def test_a_comparison_of_both_libraries_has_sizes_and_times_of_each_runtime(fake
 def _words(text: str) -> set[str]:
     words = text.replace(",", "").split()
     return {f"{number} {unit}" for number, unit in itertools.pairwise(words)}
+
+
+def test_an_error_of_quantized_weights_that_quantization_does_not_explain_is_told(model: Path, fakes: Fakes) -> None:
+    migration = pycheck.migrate(model, "x.npy")
+    variant = migration.variants[0]
+    assert variant.report
+    webgpu = (RuntimeId.parse(LITERT_WEBGPU),)
+    kernel = Finding("drift", Severity.ERROR, "y differs on the GPU.", "A kernel is suspect.", webgpu)
+    of_weights = replace(kernel, code="quantization-drift", summary="y differs by quantization.")
+    explained = replace(kernel, summary="y differs on both.", explained_by=("quantization-drift",))
+    report = replace(variant.report, findings=(of_weights, explained, kernel))
+    told = weights_remarks(replace(migration, variants=(replace(variant, report=report),)))
+    assert told[1:] == ("float16: y differs on the GPU. A kernel is suspect.",)
+    stay = tuple(replace(pair, decision=Decision.STAY) for pair in migration.pairs)
+    assert len(weights_remarks(replace(migration, variants=(replace(variant, report=report),), pairs=stay))) == 1
