@@ -4,3 +4,4 @@ from __future__ import annotations
 
 from .measure import Allowance, measure_power
 from .meter import FAULT
+from .portions import MOST_SAMPLES

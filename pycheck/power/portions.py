@@ -9,7 +9,8 @@ import numpy as np
 
 from ..types import Batch, Tensors
 
-_MOST_SAMPLES = 4
+#: The most samples on which a fault is measured.
+MOST_SAMPLES = 4
 _MOST_ELEMENTS = 1 << 20  # elements of all inputs together, which keeps the values within the model small
 #: The most bytes of all values within the model; a backward pass holds all of them.
 _MOST_BYTES = 1 << 27
@@ -23,7 +24,7 @@ class Portion:
     rows: slice
 
 
-def parts(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Iterator[tuple[Tensors, int]]:
+def parts(batch: Batch, *, fixed: bool, most: int = MOST_SAMPLES) -> Iterator[tuple[Tensors, int]]:
     """Split the batch into parts of few samples, each with the number of samples up to its end.
 
     One part if it must be whole.
@@ -38,7 +39,7 @@ def parts(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Iterator[t
         yield {n: v[start:end] if n in sampled else v for n, v in batch.tensors.items()}, batch.start + end
 
 
-def few_samples(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Tensors:
+def few_samples(batch: Batch, *, fixed: bool, most: int = MOST_SAMPLES) -> Tensors:
     """Take at most `most` samples from all over the batch; all samples if the model takes no other number."""
     sampled = {name: value for name, value in batch.tensors.items() if name not in batch.whole}
     if fixed or not sampled:
@@ -49,7 +50,7 @@ def few_samples(batch: Batch, *, fixed: bool, most: int = _MOST_SAMPLES) -> Tens
 
 def _sample_count(batch: Batch, most: int) -> int:
     elements = sum(value.size for name, value in batch.tensors.items() if name not in batch.whole) // batch.size
-    return max(1, min(batch.size, most, _MOST_SAMPLES, _MOST_ELEMENTS // max(elements, 1)))
+    return max(1, min(batch.size, most, MOST_SAMPLES, _MOST_ELEMENTS // max(elements, 1)))
 
 
 def samples_at_once(bytes_of_one: int) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from ..artifact import ArtifactGraph
-from ..power import Allowance, measure_power
+from ..power import MOST_SAMPLES, Allowance, measure_power
 from ..system.cache import Cache, content_key
 from ..system.memory import give_back
 from ..types import ArtifactInfo, Power
@@ -19,7 +20,7 @@ from .references import References
 
 _POWER = TypeAdapter(Power)
 #: A part of the key, to be increased if more is measured.
-_RECIPE = 2
+_RECIPE = 3
 
 
 async def find_power(
@@ -33,6 +34,8 @@ async def find_power(
 ) -> Power:
     """Measure the effect of an error in each weight on the outputs, on the inputs of `references`.
 
+    A migration runs one sample at a time, and the effect of an error on one sample may be small by chance. So several
+    samples run together if their results can certainly be joined.
     `graph` is the graph of the artifact if it was already read.
     """
     key = await references.cache_key()
@@ -46,7 +49,7 @@ async def find_power(
     await source.tensorflow()
     power = await measure_power(
         artifact,
-        references.again,
+        partial(references.again, MOST_SAMPLES if signature.joins_samples else 1),
         executor=executor,
         allowance=allowance,
         layers=layers,

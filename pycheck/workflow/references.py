@@ -106,9 +106,9 @@ class References:
         """Wait for the last batch, and until the runtimes have freed their memory."""
         await asyncio.shield(self._closed)
 
-    def again(self) -> Iterator[Batch]:
-        """Yield the inputs from the beginning, in the same batches."""
-        return self._inputs.batches(self._batch_size)
+    def again(self, at_least: int = 1) -> Iterator[Batch]:
+        """Yield the inputs from the beginning, in the same batches unless these are smaller than `at_least`."""
+        return self._inputs.batches(max(self._batch_size, at_least))
 
     async def batch(self, index: int) -> ReferenceBatch:
         """Return one batch as soon as both native runtimes have computed it."""

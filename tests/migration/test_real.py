@@ -27,6 +27,7 @@ def test_a_model_moves_with_the_size_and_the_times_of_both_libraries(kind: str) 
     migration = pycheck.migrate(model, X, runtimes=[f"chromium:{kind}"])
     assert migration.decision is Decision.MOVE
     report = migration.report
+    assert report.power and report.power.sample_count == len(X)  # a migration runs one sample at a time
     assert [artifact.format for artifact in report.artifacts] == ["layers", "tflite"]
     for record in report.runtimes[2:]:
         assert all(record.timings_s[step] > 0 for step in ("load", "first_predict", "per_sample"))
