@@ -67,9 +67,12 @@ def _weak_advice(case: Case, power: Power, *, given: bool) -> str:
         )
     if given:
         return "The given limits are wide: omit --rtol, --atol and --max-ulp, or set smaller ones."
+    weak = {share.runtime for share in power.shares if share.is_weak}
+    halves = [r for r in dict.fromkeys(c.candidate for c in case.candidates if c.precision_bits == 16) if r in weak]
+    wide = f" The limits of {listed(halves)} are wide: compare in float32 too." if halves else ""
     return (
         "A fault in these weights changes the outputs by less than the limits. Give inputs like those of your "
-        "application as INPUTS. The limits of webgl-f16 are wide: compare on webgl too."
+        f"application as INPUTS.{wide}"
     )
 
 

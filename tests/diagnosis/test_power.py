@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from pycheck.diagnosis import diagnose
-from pycheck.types import DeadChannels, Finding, ModelInfo, Power, Signature, TableReach, TensorSpec, WeightPower
+from pycheck.types import (
+    DeadChannels,
+    Finding,
+    ModelInfo,
+    Power,
+    PowerShare,
+    RuntimeId,
+    Signature,
+    TableReach,
+    TensorSpec,
+    WeightPower,
+)
 
 Find = Callable[..., dict[str, list[Finding]]]
 
@@ -71,3 +82,17 @@ def test_channels_of_one_outer_layer_are_told_apart_by_their_nodes() -> None:
         "1 of the 4 channels of m/inner/block_2/Relu6 (channel 2 is 0 in all 8 samples) and "
         "1 of the 4 channels of relu (channel 1 is 0 in all 8 samples). "
     )
+
+
+def test_only_a_weak_runtime_in_float16_is_advised_to_compare_in_float32(find: Find) -> None:
+    wasm, half = "chromium:wasm", "chromium:webgl-f16"
+    same = {runtime: np.ones((4, 3), np.float32) for runtime in (wasm, half)}
+
+    def advice(*weak: str) -> str:
+        shares = tuple(PowerShare(RuntimeId.parse(r), 0 if r in weak else 3, 3) for r in same)
+        (found,) = find(np.ones((4, 3)), same, power=Power(0.01, 1, (), shares=shares))["weak-comparison"]
+        return found.advice
+
+    assert f"The limits of {half} are wide" in advice(wasm, half)
+    assert f"The limits of {half} are wide" in advice(half)
+    assert "wide" not in advice(wasm)
