@@ -28,7 +28,7 @@ HARNESS := pycheck/_harness/manifest.json
 BROWSERS := .setup/browsers
 SETUP := $(PACKAGES) $(HARNESS) $(BROWSERS)
 
-HARNESS_SOURCES := package.json $(wildcard js_harness/*.mjs js_harness/*.json) \
+HARNESS_SOURCES := package.json $(wildcard js_harness/*.mjs js_harness/*.json) js_harness/pack.py \
 	$(shell find js_harness/src -type f 2>/dev/null) pycheck/remedies/run_on_cpu.js
 
 # What was found once may have been removed since; and where others rely on the outcome, no engine may be missing.

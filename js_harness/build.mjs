@@ -1,5 +1,8 @@
 // Builds the page into pycheck/_harness: one chunk a backend, the .wasm files, a manifest, the operations, the licences.
+// The manifest names the file that holds each file of the page: scripts and TF.js's .wasm files are compressed with gzip,
+// and what LiteRT.js loads is in one archive, which Python packs (pack.py).
 
+import {execFileSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {copyFile, mkdir, readdir, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
@@ -18,6 +21,7 @@ const require = createRequire(path.join(ROOT, 'package.json'));
 const FLAG_PACKAGES = ['core', 'converter', 'layers', 'backend-cpu', 'backend-wasm', 'backend-webgl', 'backend-webgpu'];
 /** LiteRT.js's WebAssembly: plain, for WebGPU with JSPI, and for browsers without relaxed SIMD. */
 const LITERT_BUILDS = ['litert_wasm_internal', 'litert_wasm_jspi_internal', 'litert_wasm_compat_internal'];
+const LITERT_ARCHIVE = 'litert.tar.xz';
 const WASM_FILES = ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm-threaded-simd.wasm'];
 
 /** A package that the user's own folder lacks is installed beside the sources: see pycheck/setup/releases.py. */
@@ -96,27 +100,46 @@ async function collectNotices(metafile) {
   return blocks.join(`\n${'-'.repeat(80)}\n\n`);
 }
 
+/** Compresses all that is in the folder; returns each file with the file that holds it. */
+async function compress() {
+  const held = [];
+  for (const file of await readdir(TARGET)) {
+    const whole = path.join(TARGET, file);
+    await writeFile(`${whole}.gz`, gzipSync(await readFile(whole), {level: 9}));
+    await rm(whole);
+    held.push([file, `${file}.gz`]);
+  }
+  return held;
+}
+
+/** Packs what LiteRT.js loads: its builds have 9 MB each, and differ little. */
+function packLitert() {
+  const names = LITERT_BUILDS.flatMap((name) => [`${name}.js`, `${name}.wasm`]);
+  const sources = names.map((name) => path.join(folderOf('@litertjs/core'), 'wasm', name));
+  const script = path.join(ROOT, 'js_harness', 'pack.py');
+  execFileSync(process.env.PYTHON || 'python3', [script, path.join(TARGET, LITERT_ARCHIVE), ...sources], {stdio: 'inherit'});
+  return names.map((name) => [name, LITERT_ARCHIVE]);
+}
+
 async function main() {
   await rm(TARGET, {recursive: true, force: true});
   await mkdir(TARGET, {recursive: true});
   const {version: litert} = await packageOf('@litertjs/core');
   const metafile = await bundle(litert);
-  for (const file of ['index.html', 'device.html']) await copyFile(path.join(SOURCE, file), path.join(TARGET, file));
   const wasm = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'));
   for (const file of WASM_FILES) await copyFile(path.join(wasm, file), path.join(TARGET, file));
-  // Compressed, for each has 9 MB; the server says so to the browser.
-  for (const name of LITERT_BUILDS) {
-    const source = path.join(folderOf('@litertjs/core'), 'wasm', name);
-    await copyFile(`${source}.js`, path.join(TARGET, `${name}.js`));
-    await writeFile(path.join(TARGET, `${name}.wasm.gz`), gzipSync(await readFile(`${source}.wasm`), {level: 9}));
-  }
+  const compressed = await compress();
+  for (const file of ['index.html', 'device.html']) await copyFile(path.join(SOURCE, file), path.join(TARGET, file));
   await writeFile(path.join(TARGET, 'THIRD_PARTY_NOTICES.txt'), await collectNotices(metafile));
-  const files = (await readdir(TARGET)).sort();
+  const plain = (await readdir(TARGET)).filter((file) => !file.endsWith('.gz')).map((file) => [file, file]);
+  const files = Object.fromEntries([...plain, ...compressed, ...packLitert()].sort());
   const {version} = await packageOf('@tensorflow/tfjs-core');
   const manifest = {tfjs_version: version, litert_version: litert, files, flags: await findFlags()};
   await writeFile(path.join(TARGET, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   await writeFile(path.join(TARGET, 'operations.json'), `${JSON.stringify(await findOperations(), null, 2)}\n`);
-  for (const file of files) console.log(`${String((await stat(path.join(TARGET, file))).size).padStart(9)} ${file}`);
+  for (const file of (await readdir(TARGET)).sort()) {
+    console.log(`${String((await stat(path.join(TARGET, file))).size).padStart(9)} ${file}`);
+  }
 }
 
 await main();

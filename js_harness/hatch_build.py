@@ -106,6 +106,7 @@ def _sources(root: Path) -> list[Path]:
     return [
         *own,
         root / "js_harness" / "build.mjs",
+        root / "js_harness" / "pack.py",
         root / "package.json",
         *(root / "pycheck" / "remedies").glob("*.js"),
     ]
@@ -146,9 +147,8 @@ def _run(root: Path, program: str, *arguments: str) -> None:
     found = shutil.which(program, path=path)
     if found is None:
         raise RuntimeError(f"{program} is not installed. Install Node 22, or run: pip install '{_NODE_PACKAGE}'")
-    done = subprocess.run(
-        [found, *arguments], cwd=root, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, "PATH": path, "PYTHON": sys.executable}
+    done = subprocess.run([found, *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise RuntimeError(f"The page that runs TF.js cannot be built: {program} {' '.join(arguments)}: {said}")

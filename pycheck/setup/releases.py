@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import RuntimeUnavailableError, UsageError
-from ..runtimes.browser.server import Harness
+from ..runtimes.browser.harness import Harness
 from ..system.cache import Cache, content_key
 
 
@@ -122,7 +123,11 @@ def _sources() -> Path:
 
 def _parts() -> dict[str, Path]:
     """Return the files that the page is built from, by their paths in a checkout."""
-    own = [_sources() / "build.mjs", *(path for path in (_sources() / "src").rglob("*") if path.is_file())]
+    own = [
+        _sources() / "build.mjs",
+        _sources() / "pack.py",
+        *(path for path in (_sources() / "src").rglob("*") if path.is_file()),
+    ]
     parts = {f"js_harness/{path.relative_to(_sources()).as_posix()}": path for path in own}
     for folder in sorted(path for path in _HERE.iterdir() if path.is_dir() and not path.name.startswith("_")):
         parts |= {f"pycheck/{path.relative_to(_HERE).as_posix()}": path for path in folder.rglob("*.js")}
@@ -189,8 +194,9 @@ def _program(name: str, library: Library, release: str) -> str:
 def _run(words: Sequence[str], place: Path, failed: str, library: Library) -> None:
     try:
         done = subprocess.run(
-            words, cwd=place, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
-        )
+            words, cwd=place, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True,
+            timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeUnavailableError(f"{failed}: {error}.") from error
     if done.returncode:

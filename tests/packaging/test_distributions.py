@@ -21,8 +21,8 @@ from pycheck.version import __version__
 from ..scripts import script
 
 ROOT = Path(__file__).parents[2]
-HARNESS = {"pycheck/_harness/index.html", "pycheck/_harness/main.js", "pycheck/_harness/manifest.json"}
-WASM = "pycheck/_harness/tfjs-backend-wasm-simd.wasm"
+HARNESS = {"pycheck/_harness/index.html", "pycheck/_harness/main.js.gz", "pycheck/_harness/manifest.json"}
+WASM = {"pycheck/_harness/tfjs-backend-wasm-simd.wasm.gz", "pycheck/_harness/litert.tar.xz"}
 
 
 def build(
@@ -55,7 +55,7 @@ def names_in(wheel: Path) -> set[str]:
 def test_the_wheel_has_the_harness_and_the_types_and_nothing_but_the_package(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     names = names_in(wheel)
-    assert {*HARNESS, WASM, "pycheck/py.typed", "pycheck/remedies/run_on_cpu.js"} <= names
+    assert {*HARNESS, *WASM, "pycheck/py.typed", "pycheck/remedies/run_on_cpu.js"} <= names
     assert {name.split("/")[0] for name in names} == {"pycheck", f"pycheck-{__version__}.dist-info"}
 
 
@@ -100,7 +100,7 @@ def test_a_wheel_of_a_checkout_in_which_nothing_was_built_has_the_page(checkout:
     done = build(checkout, tmp_path / "dist", "-t", "wheel")
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    assert {*HARNESS, WASM, "pycheck/_harness/operations.json"} <= names_in(wheel)
+    assert {*HARNESS, *WASM, "pycheck/_harness/operations.json"} <= names_in(wheel)
 
 
 def python_without_node(place: Path) -> Path:

@@ -280,11 +280,11 @@ def test_a_file_of_the_page_that_is_missing_is_told_at_once(name: str, how: str,
         async with own_host() as host:
             file = next(file for file in host.harness.files if file.removeprefix("chunk-").startswith(name))
             folder = shutil.copytree(host.harness.folder, tmp_path / "harness")
-            files = host.harness.files
+            files = dict(host.harness.files)
             if how == "removed":
-                (folder / file).unlink()
+                (folder / files[file]).unlink()
             else:
-                files -= {file}
+                del files[file]
             host.server._harness = replace(host.harness, folder=folder, files=files)
             started = time.monotonic()
             with pytest.raises(RuntimeFailedError) as caught:

@@ -12,7 +12,7 @@ from pycheck import protocol
 from pycheck.errors import NoKernelError, RuntimeFailedError, RuntimeUnavailableError, UsageError
 from pycheck.protocol import FlagValue
 from pycheck.runtimes.browser import proof
-from pycheck.runtimes.browser.server import Harness
+from pycheck.runtimes.browser.harness import Harness
 from pycheck.types import RuntimeId
 
 

@@ -14,8 +14,9 @@ import pytest
 from yarl import URL
 
 from pycheck import tensors
-from pycheck.errors import ArtifactFileError, RuntimeUnavailableError
-from pycheck.runtimes.browser.server import Harness, Server, artifact_files
+from pycheck.errors import ArtifactFileError
+from pycheck.runtimes.browser.harness import Harness
+from pycheck.runtimes.browser.server import Server, artifact_files
 from pycheck.runtimes.browser.session import Session
 from pycheck.types import ArtifactInfo
 
@@ -283,16 +284,3 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str | None) -> Non
         (tmp_path / "model.json").write_text(text)
     with pytest.raises(ArtifactFileError, match=r"is not a TF\.js model"):
         artifact_files(tmp_path)
-
-
-def test_a_harness_that_is_not_built_is_unavailable_and_says_how_to_build_it(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeUnavailableError, match="not built") as caught:
-        Harness.read(tmp_path)
-    assert "npm run build" in caught.value.advice
-
-
-def test_the_harness_carries_what_it_serves_and_the_notices_of_what_it_contains() -> None:
-    harness = Harness.read()
-    assert all((harness.folder / name).is_file() for name in harness.files)
-    notices = (harness.folder / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf-8")
-    assert f"@tensorflow/tfjs-core {harness.tfjs_version}" in notices

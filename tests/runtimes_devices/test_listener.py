@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import stat
 import subprocess
 import sys
@@ -19,7 +18,8 @@ import pytest
 
 from pycheck import protocol, tensors
 from pycheck.errors import RuntimeFailedError, RuntimeUnavailableError, UsageError
-from pycheck.runtimes.browser.server import Harness, Server
+from pycheck.runtimes.browser.harness import Harness
+from pycheck.runtimes.browser.server import Server
 from pycheck.runtimes.browser.session import Session
 from pycheck.runtimes.devices import Event, Left, Listener, connected, link
 from pycheck.runtimes.launching import LaunchOptions, choose
@@ -309,15 +309,19 @@ def test_a_runs_page_is_relayed_for_as_long_as_it_is_lent(visit: Any) -> None:
     assert "frame-src 'none'" in policy
 
 
-def test_a_file_that_is_kept_compressed_is_relayed_as_such(visit: Any) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_webassembly_is_relayed_in_an_encoding_that_the_device_accepts(visit: Any, encoding: str) -> None:
     name = "litert_wasm_internal.wasm"
 
-    async def ask(hall: Hall) -> bytes:
-        async with lent(hall) as (_, _, url), hall.client.get(f"{url}harness/{name}") as answer:
+    async def ask(hall: Hall) -> tuple[str | None, bytes]:
+        headers = {"Accept-Encoding": encoding}
+        async with lent(hall) as (_, _, url), hall.client.get(f"{url}harness/{name}", headers=headers) as answer:
             assert answer.content_type == "application/wasm"
-            return bytes(await answer.read())
+            return answer.headers.get("Content-Encoding"), bytes(await answer.read())
 
-    assert visit(ask) == gzip.decompress((Harness.read().folder / f"{name}.gz").read_bytes())
+    used, content = visit(ask)
+    assert used == (encoding if encoding == "gzip" else None)
+    assert content == Harness.read().content(name)
 
 
 def test_tensors_of_many_megabytes_pass_both_ways_unchanged(visit: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pycheck.errors import RuntimeUnavailableError, UsageError
-from pycheck.runtimes.browser.server import Harness
+from pycheck.runtimes.browser.harness import Harness
 from pycheck.setup import releases
 from pycheck.setup.releases import LITERT, page_with, release_of
 from pycheck.system.cache import Cache
@@ -47,7 +47,8 @@ def test_a_page_is_built_from_the_packages_of_a_folder_once(tmp_path: Path, monk
     page = page_with(str(ROOT), cache)
     harness = Harness.read(page)
     assert harness.tfjs_version == Harness.read().tfjs_version
-    assert all((page / name).is_file() for name in harness.files)
+    assert all(harness.content(name) for name in harness.files)
+    assert {path.name for path in page.iterdir()} >= set(harness.files.values())
     monkeypatch.setenv("PATH", str(tmp_path))
     assert page_with(str(ROOT), cache) == page
 

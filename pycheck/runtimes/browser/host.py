@@ -12,8 +12,9 @@ from ...protocol import FlagValue
 from ...types import BROWSER_KINDS, ArtifactInfo, RuntimeId
 from ..launching import Browser, FoundBrowser, LaunchOptions, choose
 from . import proof
+from .harness import Harness
 from .page import BrowserRuntime
-from .server import Harness, Server
+from .server import Server
 
 #: The most seconds for the start of a browser; one that hangs ends with Playwright, which ends all its processes.
 _START_GRACE_S = 5.0

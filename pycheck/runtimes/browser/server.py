@@ -7,10 +7,10 @@ outputs are sent by POST.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import urljoin
@@ -18,56 +18,10 @@ from urllib.parse import urljoin
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ...errors import ArtifactFileError, RuntimeFailedError, RuntimeUnavailableError
+from ...errors import ArtifactFileError, PycheckError
 from . import http
+from .harness import Harness, incomplete
 from .session import Session
-
-_HARNESS = Path(__file__).parents[2] / "_harness"
-
-
-@dataclass(frozen=True, slots=True)
-class Harness:
-    """The built page: the folder of its files, and its manifest."""
-
-    folder: Path
-    tfjs_version: str
-    litert_version: str
-    files: frozenset[str]
-    flags: Mapping[str, str]  # every flag of TF.js, and its package in TF.js
-
-    @classmethod
-    def read(cls, folder: Path = _HARNESS) -> Self:
-        """Read its manifest; RuntimeUnavailableError if it has not been built."""
-        try:
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            return cls(
-                folder,
-                manifest["tfjs_version"],
-                manifest.get("litert_version", ""),  # a page of a different TF.js release has no LiteRT.js
-                frozenset(manifest["files"]),
-                manifest["flags"],
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise RuntimeUnavailableError(
-                f"The page that runs TF.js is not built: {folder / 'manifest.json'}: {error}.",
-                "In a checkout, run: npm ci && npm run build. If pycheck is installed, reinstall it.",
-            ) from None
-
-    def find(self, name: str) -> tuple[Path, dict[str, str]] | None:
-        """Return the file that a page requests as `name`, with headers for it; None if the build does not list it.
-
-        Large files are kept compressed.
-        """
-        if f"{name}.gz" in self.files:
-            return self.folder / f"{name}.gz", {"Content-Encoding": "gzip"}
-        return (self.folder / name, {}) if name in self.files else None
-
-
-def _incomplete(file: Path, why: str) -> RuntimeFailedError:
-    return RuntimeFailedError(
-        f"Cannot read a file of the page that runs TF.js: {file}: {why}.",
-        "In a checkout, run: npm run build. If pycheck is installed, reinstall it.",
-    )
 
 
 def artifact_files(folder: Path, model_file: str = "model.json", format: str = "graph") -> Mapping[str, Path]:
@@ -185,18 +139,16 @@ class Server:
     async def _send_harness(self, request: web.Request, name: str) -> web.StreamResponse:
         """Send a file of the page; a missing file ends the session, because the page could never connect."""
         session = self._session(request)
-        if not (found := self._harness.find(name)):
-            if not name.endswith(".map"):  # only developer tools request it
-                session.fail(_incomplete(self._harness.folder / name, "its build does not list it"))
-            raise web.HTTPNotFound
-        file, more = found
         try:
-            return await http.send_file(request, file, {**self._headers(name), **more})
-        except ConnectionError:
-            raise  # the page has gone, which its session reports
-        except OSError as error:
-            session.fail(_incomplete(file, error.strerror or str(error)))
+            content = await asyncio.to_thread(self._harness.content, name)
+        except PycheckError as error:
+            session.fail(error)
             raise web.HTTPNotFound from None
+        if content is None:
+            if not name.endswith(".map"):  # only developer tools request it
+                session.fail(incomplete(self._harness.folder / name, "its build does not list it"))
+            raise web.HTTPNotFound
+        return web.Response(body=content, headers=self._headers(name))
 
     async def _artifact_file(self, request: web.Request) -> web.StreamResponse:
         path = self._session(request).artifact.get(request.match_info["name"])

@@ -22,7 +22,7 @@ from aiohttp.typedefs import Handler
 from ... import protocol
 from ...errors import UsageError
 from ..browser import http
-from ..browser.server import Harness
+from ..browser.harness import Harness
 from . import link as links
 from .device import Device, DeviceInfo, Relay
 from .naming import choose
@@ -180,15 +180,19 @@ class Listener:
             return web.Response(status=410, text=_USED, headers=self._headers("used.html"))
         if token != self._invitation:
             raise web.HTTPNotFound
-        return await http.send_file(request, self._harness.folder / "device.html", self._headers("device.html"))
+        return await self._send_harness("device.html")
 
     async def _harness_file(self, request: web.Request) -> web.StreamResponse:
         token, name = request.match_info["token"], request.match_info["name"]
-        found = self._harness.find(name)
-        if (token != self._invitation and token not in self._pages) or not found:
+        if token != self._invitation and token not in self._pages:
             raise web.HTTPNotFound
-        file, more = found
-        return await http.send_file(request, file, {**self._headers(name), **more})
+        return await self._send_harness(name)
+
+    async def _send_harness(self, name: str) -> web.StreamResponse:
+        content = await asyncio.to_thread(self._harness.content, name)
+        if content is None:
+            raise web.HTTPNotFound
+        return web.Response(body=content, headers=self._headers(name))
 
     async def _control(self, request: web.Request) -> web.StreamResponse:
         """Serve the connection of a device's page, while it is open."""

@@ -30,10 +30,11 @@ async def pass_on(relay: Relay, request: web.Request, client: aiohttp.ClientSess
     try:
         async with client.request(request.method, target, headers=passed, data=body) as answer:
             response = web.StreamResponse(status=answer.status, headers=http.headers("", policy))
-            if encoding := answer.headers.get("Content-Encoding"):  # the client does not decompress
-                response.headers["Content-Encoding"] = encoding
             response.content_type = answer.content_type
-            response.content_length = answer.content_length
+            if answer.content_type == "application/wasm":  # up to 9 MB, a third when compressed
+                response.enable_compression()
+            else:
+                response.content_length = answer.content_length
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
                 await response.write(chunk)
