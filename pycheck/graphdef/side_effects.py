@@ -152,12 +152,17 @@ def _keep(nodes: Any, refs: Iterable[str]) -> None:
     nodes.extend(kept)
 
 
+#: The readers of each node, by its name: their position in the graph, the input that reads it, and the reader.
+Readers = Mapping[str, Sequence[tuple[int, int, Any]]]
+
+
 class Uses:
     """The nodes that receive a handle, through Identity and the arguments of functions."""
 
     def __init__(self, graph_def: Any) -> None:
-        self._top = graph_def.node
+        self._top = _readers(graph_def.node)
         self._functions = {function.signature.name: function for function in graph_def.library.function}
+        self._within: dict[str, Readers] = {}  # the readers in a function, by its name
         self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
 
     def of(self, handle: str) -> tuple[tuple[str, str], ...]:
@@ -174,27 +179,41 @@ class Uses:
         argument = function.signature.input_arg[index].name
         if (name, argument) not in self._known:
             self._known[name, argument] = ()  # a recursive call adds nothing
-            self._known[name, argument] = tuple(self._in(function.node_def, argument))
+            if name not in self._within:
+                self._within[name] = _readers(function.node_def)
+            self._known[name, argument] = tuple(self._in(self._within[name], argument))
         return self._known[name, argument]
 
-    def _in(self, nodes: Any, source: str) -> Iterator[Any]:
-        """Yield the nodes."""
-        aliases = {source}
-        grew = True
-        while grew:
-            more = {n.name for n in nodes if n.op == "Identity" and _name(n.input[0]) in aliases}
-            grew = not more <= aliases
-            aliases |= more
-        for node in nodes:
-            places = [index for index, ref in enumerate(node.input) if ref[:1] != "^" and _name(ref) in aliases]
+    def _in(self, readers: Readers, source: str) -> Iterator[Any]:
+        """Yield the nodes, in the order of the graph."""
+        found: dict[
+            int, tuple[Any, list[int]]
+        ] = {}  # nodes by their positions, with the inputs that receive the handle
+        aliases, pending = {source}, [source]
+        while pending:
+            for position, index, node in readers.get(pending.pop(), ()):
+                found.setdefault(position, (node, []))[1].append(index)
+                if node.op == "Identity" and node.name not in aliases:
+                    aliases.add(node.name)
+                    pending.append(node.name)
+        for _, (node, places) in sorted(found.items(), key=lambda item: item[0]):
             called = [name for name in _called(node) if name in self._functions]
             if called:
                 skipped = 1 if node.op in ("If", "StatelessIf", "Case", "StatelessCase") else 0
                 for name in called:
-                    for index in places:
+                    for index in sorted(places):
                         yield from self._in_function(name, index - skipped)
-            elif places and node.op != "Identity":
+            elif node.op != "Identity":
                 yield node
+
+
+def _readers(nodes: Any) -> Readers:
+    readers: dict[str, list[tuple[int, int, Any]]] = {}
+    for position, node in enumerate(nodes):
+        for index, ref in enumerate(node.input):
+            if ref[:1] != "^":
+                readers.setdefault(_name(ref), []).append((position, index, node))
+    return readers
 
 
 def _called(node: Any) -> Iterator[str]:
