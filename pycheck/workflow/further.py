@@ -15,7 +15,7 @@ from ..artifact.epsilons import with_epsilons
 from ..conversion.existing import tflite_shapes
 from ..errors import RuntimeFailedError
 from ..inputs import altered, refuse_ids
-from ..types import ArtifactInfo, Report, RuntimeId, Tensors
+from ..types import ArtifactInfo, Report, RuntimeId, RuntimeStatus, Tensors
 from .run import Compared, Run, Setting
 
 if TYPE_CHECKING:
@@ -101,7 +101,11 @@ async def with_remedies(compared: Compared) -> Compared:
 
 
 async def _trial(compared: Compared, trial: Trial) -> Report:
-    """Repeat the run with one change, and return its result."""
+    """Repeat the run with one change, and return its result.
+
+    A trial is judged by its comparisons, which the repeat of the first batch does not change. Only if a runtime failed,
+    it may have failed in the repeat.
+    """
     setting = compared.setting
     options = trial.options(setting.options)
     source, inputs = setting.source, compared.inputs
@@ -112,7 +116,8 @@ async def _trial(compared: Compared, trial: Trial) -> Report:
     if trial.changes_inputs:
         inputs = altered(inputs, factors=dict(trial.factors), limits=dict(trial.limits))
     references = None if trial.recomputes else compared.references
-    run = Run(Setting(options, source, setting.cache, setting.shared), references=references)
+    repeats = any(record.status is not RuntimeStatus.OK for record in compared.report.runtimes)
+    run = Run(Setting(options, source, setting.cache, setting.shared), references=references, repeats=repeats)
     try:
         return (await run.compare(inputs)).report
     finally:

@@ -100,7 +100,8 @@ class Run:
 
     `references` are those of an earlier run on the same inputs. With `keeps_open` the candidates stay open, to be
     traced; with `prepares_trace` the artifact starts in Python, in float32, while they run. With `is_timed` they start
-    after all work in Python, which would slow them down; `Workbench.one_at_a_time` runs them in turn.
+    after all work in Python, which would slow them down; `Workbench.one_at_a_time` runs them in turn. Without `repeats`
+    no candidate predicts its first batch again.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Run:
         keeps_open: bool = False,
         prepares_trace: bool = False,
         is_timed: bool = False,
+        repeats: bool = True,
     ) -> None:
         self.setting = setting
         self._options = options = setting.options
@@ -125,6 +127,7 @@ class Run:
         self._keeps_open = keeps_open
         self._prepares_trace = prepares_trace
         self._is_timed = is_timed
+        self._repeats = repeats
         self._records: dict[RuntimeId, RuntimeRecord] = {}
         self._environments: dict[RuntimeId, Environment] = {}
         self._changed: dict[RuntimeId, tuple[ChangedAnswer, ...]] = {}
@@ -348,6 +351,8 @@ class Run:
                 await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
             self._observe(str(runtime.id), "running", sum(sizes), self._inputs.sample_count)
         assert first is not None
+        if not self._repeats:
+            return
         self._observe(str(runtime.id), "repeating", sum(sizes), self._inputs.sample_count)
         predicted = Predicted(*first, predictions=len(sizes), is_resized=len(set(sizes)) > 1)
         receive = partial(self._receive_again, runtime.id, predicted)

@@ -191,6 +191,17 @@ def test_a_runtime_that_fails_in_the_repeat_says_so(fakes: Fakes, fault: Fault, 
     assert record.error.startswith(f"{WEBGL}: ") and record.error.count(WEBGL) == 1
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["wrong", "failed in the repeat"])
+def test_a_trial_of_a_fix_repeats_the_first_batch_if_a_runtime_failed(
+    fakes: Fakes, predicted: list[int], fails: bool
+) -> None:
+    fakes.break_(WEBGL, Fault(error=RuntimeFailedError("the GPU was lost"), since=3) if fails else _moved(LARGE))
+    report = _compare(try_remedies=True)
+    assert any(remedy.trial_count for remedy in report.remedies)
+    assert predicted[:3] == [6, 1, 6] and 6 in predicted[3:]
+    assert (1 in predicted[3:]) is fails
+
+
 def test_a_model_that_takes_no_single_sample_passes_with_a_note(fakes: Fakes) -> None:
     def refuse(value: Array) -> Array:
         if len(value) == 1:
