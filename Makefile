@@ -66,6 +66,8 @@ types: $(PACKAGES) $(NODE_PACKAGES)
 js-test: $(NODE_PACKAGES)
 	$(WITH_NODE) npm run --silent test
 
+# Each process imports hundreds of modules, so Python keeps what it compiles, whatever the environment says.
+py-test: export PYTHONDONTWRITEBYTECODE =
 py-test: $(SETUP)
 	$(WITH_NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
