@@ -135,9 +135,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     saved = tmp_path_factory.mktemp("saved")
     bench.add("control flow", lambda: saved_and_loaded(models.ControlFlow(), saved / "control_flow"))
     for name, group in operations.GROUPS.items():
-        for backend in BACKENDS:
-            names = [key for key in group.functions if backend == "cpu" or key not in group.cpu_only]
-            serving = operations.Serving(group, names)
-            folder = saved / f"{name}_{backend}"
-            bench.add(f"{name} on {backend}", lambda s=serving, f=folder: saved_and_loaded(s, f), (backend,))
+        for part, backends in operations.PARTS.items():
+            if names := operations.names_of(group, part):
+                serving, folder = operations.Serving(group, names), saved / f"{name}, {part}"
+                bench.add(f"{name}, {part}", lambda s=serving, f=folder: saved_and_loaded(s, f), backends)
     return bench.run()

@@ -93,6 +93,24 @@ def residual_product() -> Any:
     return keras.Model(x, [L.Dense(4, use_bias=False)(x) + x, L.ReLU()(L.Dense(4)(x) + x)])
 
 
+def inverted_residuals() -> Any:
+    """What MobileNetV2 repeats: a product by 1x1, by depth, by 1x1 without an activation, and the input added to it."""
+    x = image = keras.Input((16, 16, 3), name="image")
+    for strides in (2, 1):
+        y = L.ReLU(6.0)(L.BatchNormalization()(L.Conv2D(18, 1, padding="same", use_bias=False)(x)))
+        if strides == 2:
+            y = L.ZeroPadding2D(((0, 1), (0, 1)))(y)
+        by_depth = L.DepthwiseConv2D(3, strides=strides, padding="same" if strides == 1 else "valid", use_bias=False)
+        y = L.ReLU(6.0)(L.BatchNormalization()(by_depth(y)))
+        y = L.BatchNormalization()(L.Conv2D(6, 1, padding="same", use_bias=False)(y))
+        x = L.Add()([x, y]) if strides == 1 else y
+    return keras.Model(image, L.Dense(4, activation="softmax")(L.GlobalAveragePooling2D()(x)))
+
+
+def mobilenet() -> Any:
+    return keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, weights=None)
+
+
 def keras_2() -> Any:
     """A Keras 2 model with what the fusions look for: batch norms behind convolutions, PReLU, recurrence."""
     import tf_keras
@@ -179,7 +197,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     ),
     "masking, unrolled": lambda: chain((7, 3), L.Masking(), L.LSTM(4, unroll=True)),
     "masking": lambda: chain((7, 3), L.Masking(), L.LSTM(4)),
-    "mobilenet": lambda: keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, weights=None),
+    "mobilenet, two of its blocks": inverted_residuals,
     "nested models": nested,
     "normalization": lambda: chain((4,), L.Normalization(mean=[1.0, 2, 3, 4], variance=[1.0, 0.5, 2, 3])),
     "padding, cropping, permuting": lambda: chain(

@@ -189,6 +189,14 @@ GROUPS: dict[str, Group] = {
     "volumes": Group((5, 6, 4, 3), tf.float32, VOLUMES),
 }
 
+#: A group is converted in two parts, each once for all backends that run it.
+PARTS: dict[str, tuple[str, ...]] = {"both": ("cpu", "wasm"), "cpu alone": ("cpu",)}
+
+
+def names_of(group: Group, part: str) -> list[str]:
+    """The functions of a part, in the order of its outputs."""
+    return [name for name in group.functions if (name in group.cpu_only) == (part == "cpu alone")]
+
 
 class Serving(tf.Module):
     """The functions as one signature, an output for each."""

@@ -11,9 +11,11 @@ import re
 import numpy as np
 import pytest
 
-from .conftest import BACKENDS, assert_alike
-from .models import MODELS, chain, randomize
-from .operations import GROUPS
+from pycheck.model import load
+
+from .conftest import BACKENDS, Bench, assert_alike
+from .models import MODELS, chain, mobilenet, randomize
+from .operations import GROUPS, names_of
 
 pytestmark = pytest.mark.real
 
@@ -24,6 +26,16 @@ def test_the_model_computes_the_same(outcomes, name, backend):
     outcome = outcomes[name]
     assert backend not in outcome.errors, outcome.errors[backend]
     for output in outcome.expected:
+        assert_alike(outcome, backend, output)
+
+
+@pytest.mark.exhaustive
+def test_a_whole_mobilenet_computes_the_same(tmp_path):
+    bench = Bench(tmp_path)
+    bench.add("mobilenet", lambda: load(randomize(mobilenet())))
+    outcome = bench.run()["mobilenet"]
+    for backend in BACKENDS:
+        (output,) = outcome.expected
         assert_alike(outcome, backend, output)
 
 
@@ -48,9 +60,9 @@ CASES = [
 
 @pytest.mark.parametrize(("group", "backend", "name"), CASES)
 def test_the_operation_computes_the_same(outcomes, group, backend, name):
-    members = GROUPS[group]
-    names = [key for key in members.functions if backend == "cpu" or key not in members.cpu_only]
-    assert_alike(outcomes[f"{group} on {backend}"], backend, f"output_{names.index(name)}")
+    part = "cpu alone" if name in GROUPS[group].cpu_only else "both"
+    position = names_of(GROUPS[group], part).index(name)
+    assert_alike(outcomes[f"{group}, {part}"], backend, f"output_{position}")
 
 
 def topology(outcome):
@@ -103,7 +115,7 @@ def test_einsum_is_gone_so_that_attention_runs_on_wasm(outcomes):
 
 
 def test_an_operation_that_a_backend_lacks_is_noted(outcomes):
-    notes = " ".join(outcomes["floats on cpu"].artifact.notes)
+    notes = " ".join(outcomes["floats, cpu alone"].artifact.notes)
     assert "the wasm backend of TF.js has no kernel for" in notes and "RFFT" in notes
 
 
@@ -128,7 +140,6 @@ def test_converting_twice_gives_the_same_bytes(tmp_path):
     import keras
 
     from pycheck.conversion import convert
-    from pycheck.model import load
 
     def converted(name):
         keras.utils.clear_session()
@@ -153,7 +164,6 @@ def test_a_tensor_that_half_floats_cannot_hold_is_kept_and_noted(tmp_path):
     from keras import layers as L
 
     from pycheck.conversion import convert
-    from pycheck.model import load
 
     model = chain((4,), L.Dense(3, name="large"), L.Dense(2, name="small"))
     model.get_layer("large").kernel.assign(np.full((4, 3), 1e5, np.float32))
@@ -167,7 +177,6 @@ def test_another_precision_than_float32_is_noted(tmp_path, precision):
     from keras import layers as L
 
     from pycheck.conversion import convert
-    from pycheck.model import load
 
     model = chain((4,), L.Dense(3, dtype=keras.DTypePolicy(precision)))
     artifact = convert(load(model), tmp_path / "out", format="graph")
