@@ -34,24 +34,23 @@ def decisions(source: str, name: str = "") -> Iterator[str]:
     tree = ast.parse(source)
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
-        text = ast.unparse(node) if isinstance(node, ast.expr) else ""
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Verdict":
             parent = parents[node]
             words = isinstance(parent, ast.Dict) and node in parent.keys
             if not isinstance(parent, ast.Compare) and not words:
-                yield f"makes {text}"
+                yield f"makes {ast.unparse(node)}"
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             if called == "Verdict":
-                yield f"makes {text}"
+                yield f"makes {ast.unparse(node)}"
             if called not in OTHERS:
                 yield from (f"sets {k.arg} in {called}" for k in node.keywords if k.arg in GATES_OWN)
             if called.endswith((".divide", ".true_divide")) and LIMIT.search(" ".join(map(ast.unparse, node.args[1:]))):
-                yield f"divides: {text}"
+                yield f"divides: {ast.unparse(node)}"
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in GATES_OWN:
-            yield f"sets {text}"
+            yield f"sets {ast.unparse(node)}"
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and LIMIT.search(ast.unparse(node.right)):
-            yield from [f"divides: {text}"] if (name, text) not in MEASURED else []
+            yield from [f"divides: {text}"] if (name, text := ast.unparse(node)) not in MEASURED else []
 
 
 def test_no_module_outside_of_the_gate_decides_what_passes() -> None:
