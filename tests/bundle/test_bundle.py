@@ -101,8 +101,7 @@ def dense(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(report, folder)
 
 
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def nan_in_a_pool() -> tuple[Any, np.ndarray]:
     """A NaN in one pooling window, which TF.js's WebAssembly makes -Inf: an operation that pairs no elements."""
     import keras
 
@@ -111,6 +110,12 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Made:
     model = keras.Model(x, keras.layers.MaxPooling2D(2, name="pool")(half))
     inputs = np.random.default_rng(0).uniform(0.5, 1.0, size=(6, 8, 8, 2)).astype(np.float32)
     inputs[3, 2, 2, 0] = np.nan
+    return model, inputs
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    model, inputs = nan_in_a_pool()
     folder = tmp_path_factory.mktemp("pool") / "bug"
     report = session.trace(model, inputs, format="graph", runtimes=["chromium:wasm"], bundle=folder, **OPTIONS)
     return Made(report, folder)
@@ -287,14 +292,17 @@ def test_without_a_source_nothing_is_written_and_the_report_says_so(tmp_path: Pa
 def test_a_point_that_is_not_there_is_refused_with_the_nearest_and_one_that_is_no_source_with_the_sources(
     tmp_path: Path, command: Cli
 ) -> None:
-    files = [str(ROOT / "models" / name) for name in ("webgl_nan.keras", "webgl_nan_inputs.npy")]
-    words = ["trace", *files, "--runtime", "chromium:webgl", "--bundle", str(tmp_path / "bug"), "--bundle-point"]
-    refused = command(*words, "no_less_then_none")
-    assert refused.code == 2 and "The nearest: no_less_than_none" in refused.err
-    done = command(*words, "conv1d")
+    model, inputs = nan_in_a_pool()
+    model.save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", inputs)
+    files = [tmp_path / "m.keras", tmp_path / "x.npy"]
+    words = ["trace", *files, "--runtime", "chromium:wasm", "--bundle", tmp_path / "bug", "--bundle-point"]
+    refused = command(*words, "poool")
+    assert refused.code == 2 and "The nearest: pool" in refused.err
+    done = command(*words, "half")
     assert done.code == 1
     said = " ".join(done.out.split())
-    assert "nothing written: conv1d is not a source operation; the sources are" in said
+    assert "nothing written: half is not a source operation; the sources are" in said
     assert not (tmp_path / "bug").exists()
 
 

@@ -38,6 +38,7 @@ SLOW = (
     "--runtime chromium:webgpu",
     "--optimizer adam:0.001",
     "--try-remedies",
+    "pycheck migrate models/cnn.keras",
     "pycheck doctor\n",
     "@pytest.mark.parametrize",
 )

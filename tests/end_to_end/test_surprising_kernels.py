@@ -25,7 +25,7 @@ from ..shared import session
 pytestmark = pytest.mark.real
 
 NAN, INF = math.nan, math.inf
-SAMPLES, WIDTH = 4, 256
+SAMPLES, WIDTH = 1, 256
 RUNTIMES = ("chromium:cpu", "chromium:wasm", "chromium:webgl", "chromium:webgl-f16")
 
 
