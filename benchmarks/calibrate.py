@@ -73,8 +73,8 @@ def main() -> int:
     )
     parser.add_argument("--model", action="append", metavar="PATTERN", help="these models alone, such as cnn.keras")
     given = parser.parse_args()
-    backends = _chosen(QUICK if given.quick else (*TFJS, *LITERT), given.runtime)
-    models = _chosen(SAMPLES[:1] if given.quick else (*SAMPLES, MOBILENET), given.model)
+    backends = chosen(QUICK if given.quick else (*TFJS, *LITERT), given.runtime)
+    models = chosen(SAMPLES[:1] if given.quick else (*SAMPLES, MOBILENET), given.model)
     if not backends or not models:
         parser.error("no backend or no model has such a name")
     with tempfile.TemporaryDirectory(prefix="pycheck-calibrate-") as scratch, pycheck.Session() as session:
@@ -94,7 +94,8 @@ def main() -> int:
     return bool(wrong)
 
 
-def _chosen(names: Sequence[str], patterns: Sequence[str] | None) -> tuple[str, ...]:
+def chosen(names: Sequence[str], patterns: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names that one of the patterns matches; all without patterns."""
     return tuple(name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
@@ -104,9 +105,7 @@ def _cases(scratch: Path, models: Sequence[str], backends: Sequence[str]) -> lis
     formats += ("tflite",) if set(backends) & set(LITERT) else ()
     for name in models:
         stem = Path(name).stem
-        model, inputs = (
-            _mobilenet(scratch) if name == MOBILENET else (MODELS / name, next(MODELS.glob(f"{stem}_inputs.*")))
-        )
+        model, inputs = of_name(scratch, name)
         for form in formats:
             folder = scratch / f"{stem}-{form}"
             try:
@@ -116,6 +115,13 @@ def _cases(scratch: Path, models: Sequence[str], backends: Sequence[str]) -> lis
             artifact = folder / "model.tflite" if form == "tflite" else folder
             cases.append(Case(f"{stem} {form}", model, inputs, artifact))
     return cases
+
+
+def of_name(scratch: Path, name: str) -> tuple[Path, Path]:
+    """Return a model and its inputs; MobileNetV2 is made in `scratch`."""
+    if name == MOBILENET:
+        return _mobilenet(scratch)
+    return MODELS / name, next(MODELS.glob(f"{Path(name).stem}_inputs.*"))
 
 
 def _mobilenet(scratch: Path) -> tuple[Path, Path]:
@@ -134,7 +140,7 @@ def _faults(case: Case) -> list[Case]:
     return _faulty_files(case) if case.is_tflite else _faulty_folders(case)
 
 
-def _places(kernels: Sequence[Any]) -> list[Any]:
+def places(kernels: Sequence[Any]) -> list[Any]:
     """Return the first, the middle and the last."""
     return list(dict.fromkeys(kernels[place] for place in (0, len(kernels) // 2, -1)))
 
@@ -149,7 +155,7 @@ def _faulty_files(case: Case) -> list[Case]:
         and len(tensor.shape) > 1 and prod(size or 0 for size in tensor.shape) > 8
     ]  # fmt: skip
     copies = []
-    for place, (graph, tensor) in enumerate(_places(kernels)):
+    for place, (graph, tensor) in enumerate(places(kernels)):
         file = case.artifact.with_name(f"scaled-{place}.tflite")
         file.write_bytes(_scaled_tensor(model, graph, tensor).to_bytes())
         copies.append(replace(case, name=f"{case.name} {model.tensors(graph)[tensor].name}", artifact=file))
@@ -169,7 +175,7 @@ def _faulty_folders(case: Case) -> list[Case]:
     document = json.loads((case.artifact / "model.json").read_text())
     weights = [entry for group in document["weightsManifest"] for entry in group["weights"]]
     kernels = [e["name"] for e in weights if len(e["shape"]) > 1 and e["dtype"] == "float32" and prod(e["shape"]) > 8]
-    return [_scaled_folder(case, document, name, place) for place, name in enumerate(_places(kernels))]
+    return [_scaled_folder(case, document, name, place) for place, name in enumerate(places(kernels))]
 
 
 def _scaled_folder(case: Case, document: dict[str, Any], name: str, place: int) -> Case:

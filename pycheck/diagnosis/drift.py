@@ -106,7 +106,45 @@ def shared_drift(case: Case) -> Iterator[Finding]:
             shared = all(c.drifted for c in rows) and enough and _alike(rows)
         if tensor in paired_wrongly or not enough or not shared:
             continue
-        yield _quantized(case, tensor, rows) if quantization != "none" else _converted(case, tensor, rows)
+        is_explained = all(c.quantization_noise is None or c.quantization_noise.rms is None for c in rows)
+        yield (_quantized if quantization != "none" and is_explained else _converted)(case, tensor, rows)
+
+
+def quantization_cost(case: Case) -> Iterator[Finding]:
+    """Find quantization-drift: an error above the limits of float32 that rounding by quantization explains."""
+    if case.quantization == "none":
+        return
+    for tensor in dict.fromkeys(c.tensor for c in case.candidates):
+        rows = [
+            c
+            for c in case.candidates
+            if c.tensor == tensor and c.passed and c.quantization_noise and c.tolerance and c.tolerance.mode == "auto"
+        ]
+        if rows:
+            yield _costs(case, tensor, rows)
+
+
+def _costs(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
+    is_measured = all(c.quantization_noise and c.quantization_noise.rms is not None for c in rows)
+    return finding(
+        "quantization-drift",
+        Severity.WARNING,
+        runtimes=[c.candidate for c in rows],
+        tensor=tensor,
+        summary=f"{tensor}: {_by(case)} changes the output ({_errors(rows)}). "
+        + (
+            "Rounding explains this error."
+            if is_measured
+            else "The error that rounding makes could not be measured, so the limit is 1 % of the largest value."
+        ),
+        advice="Measure the accuracy on your data. If it is too low, use --quantize "
+        f"{lighter(case.quantization)}. To set a limit of your own, use --atol.",
+        evidence=_shared_evidence(rows) | {"quantization": case.quantization},
+    )
+
+
+def _by(case: Case) -> str:
+    return f"{case.quantization} quantization" if case.is_of_litert else f"weights quantized to {case.quantization}"
 
 
 def _alike(rows: Sequence[Comparison]) -> bool:
@@ -133,8 +171,7 @@ def _quantized(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         runtimes=names,
         tensor=tensor,
         summary=f"{tensor}: {listed(names)} {_together(rows)} "
-        f"({_errors(rows)}), as expected of "
-        f"{f'{quantization} quantization' if rows[0].candidate.is_litert else f'weights quantized to {quantization}'}."
+        f"({_errors(rows)}), as expected of {_by(case)}."
         f"{_of_quantized(case, rows)}",
         advice=f"Measure the accuracy on your data. If it is too low, use --quantize {lighter(quantization)}; "
         "otherwise allow the error with --atol.",
@@ -162,10 +199,13 @@ def _in_file(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         Severity.ERROR,
         runtimes=names,
         tensor=tensor,
-        summary=f"{tensor}: {listed(names)} {'differs' if len(rows) == 1 else 'differ'} from Python ({_errors(rows)}). "
-        f"{case.beside_python(rows[0]).strip()}",
+        summary=f"{tensor}: {listed(names)} {'differs' if len(rows) == 1 else 'differ'} from Python ({_errors(rows)})"
+        f"{_more_than_rounding(case, rows)}. {case.beside_python(rows[0]).strip()}",
         advice=SEE_REFERENCE
         if case.reference_explains(tensor)
+        else "The fault is in the weights, or in the ranges of the calibration: convert the model again with inputs "
+        "like yours."
+        if case.quantization == "int8"
         else "The fault is in the conversion or the weights: convert the model again"
         + (", with pycheck instead of --tflite-model." if case.is_foreign else "."),
         evidence=_shared_evidence(rows),
@@ -186,7 +226,7 @@ def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         runtimes=[c.candidate for c in rows],
         tensor=tensor,
         summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with each other, but not with Python "
-        f"({_errors(rows)}): {effect}.",
+        f"({_errors(rows)}){_more_than_rounding(case, rows)}: {effect}.",
         advice=SEE_REFERENCE
         if case.reference_explains(tensor)
         else "pycheck trace names the operation. To see whether Python or TF.js is right, give the source model as "
@@ -200,6 +240,14 @@ def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
         ),
         evidence=_shared_evidence(rows),
     )
+
+
+def _more_than_rounding(case: Case, rows: Sequence[Comparison]) -> str:
+    """Return a clause on an error that rounding does not explain; empty if nothing is quantized."""
+    shares = [c.share_used for c in rows if c.share_used is not None and c.quantization_noise]
+    if case.quantization == "none" or not shares:
+        return ""
+    return f", {times(max(shares))} times the limit for {_by(case)}"
 
 
 def _largest(rows: Sequence[Comparison]) -> float:
@@ -263,12 +311,6 @@ def _two_answers(case: Case, c: Comparison) -> str:
     return f" In Python itself, {executions} differ by {number(error)}, so the limit proves little."
 
 
-#: Why correct kernels for quantized weights differ from each other.
-_OF_ROUNDED = {
-    "int8": "Correct kernels for int8 differ by a quantization step. If the error is one,",
-    "dynamic": "Correct kernels for dynamic weights differ: those of the CPU round their inputs to int8, and those of "
-    "WebGPU compute in float32. If your application accepts the error,",
-}
 _ERRORS = {"max_abs": "largest error", "rms": "RMS error", "max_ulp": "largest ULP error"}
 
 
@@ -303,9 +345,6 @@ def _drift_advice(case: Case, c: Comparison) -> str:
     if c.precision_bits == 16:
         return "A float16 has about three decimal digits. If these are enough, allow the error with --atol or --rtol."
     if (part := case.faulty_part(c)) and part is not FaultyPart.FILE:
-        rounding = _OF_ROUNDED.get(case.artifact.quantization) if case.artifact else None
-        if rounding and part is not FaultyPart.MOSTLY_BROWSER:
-            return f"{rounding} allow it with --atol."
         whose = "XNNPACK" if part is FaultyPart.XNNPACK else "LiteRT.js"
         return f"A kernel of {whose} is suspect: try a different accelerator, or a different version of LiteRT.js."
     if others and not any(o.drifted for o in others):
@@ -348,4 +387,4 @@ def noise_floor_high(case: Case) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Rule, ...] = (shape_mismatch, empty_output, shared_drift, drift, noise_floor_high)
+RULES: tuple[Rule, ...] = (shape_mismatch, empty_output, shared_drift, quantization_cost, drift, noise_floor_high)

@@ -18,16 +18,20 @@ def top1_changes(case: Case) -> Iterator[Finding]:
     for c in case.candidates:
         if not c.top1_flips:
             continue
-        noise, widest = _noise(c), c.top1_flips[0]
+        noise, widest = _noise(case, c), c.top1_flips[0]
         if widest.margin <= noise and not c.top1_certain:
             continue
         yield _tie(c, widest, noise) if widest.margin <= noise else _flip(case, c, widest, noise)
 
 
-def _noise(c: Comparison) -> float:
-    """Return the distance below which two classes may change places within the tolerance."""
+def _noise(case: Case, c: Comparison) -> float:
+    """Return the distance below which two classes may change places within the tolerance.
+
+    Users see the changes that quantization makes, so its part of the tolerance does not count.
+    """
     limit = c.tolerance.max_abs if c.tolerance and c.tolerance.max_abs is not None else c.noise_floor
-    return 2.0 * (limit or 0.0)
+    quantization = c.tolerance.quantization if c.tolerance and case.quantization != "none" else 0.0
+    return 2.0 * max((limit or 0.0) - quantization, 0.0)
 
 
 def _tie(c: Comparison, flip: Top1Flip, noise: float) -> Finding:

@@ -25,6 +25,11 @@ element, 1.6 for ten, about 1 for many. n is the *effective* number: a few domin
 The upper bound is 1 % of the output's largest magnitude, for any noise floor. An output behind an operation that ran in
 float32 within the float64 reference has no measured noise floor. One is assumed, as if float64 could not run at all.
 
+A quantized artifact has a second noise: the error that rounding its weights, and its values inside the model, makes.
+pycheck measures it in Python (pycheck/workflow/quantization.py). A multiple of it (`AUTO`) is added to both limits,
+also beyond the upper bound, because a correct runtime cannot be more exact than the artifact. If it cannot be measured,
+the upper bound is the limit.
+
 No limit is below the candidate's smallest normal number in float32 (the spacing of subnormal numbers in half floats),
 because GPUs may flush smaller numbers to 0.
 """
@@ -33,11 +38,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ..errors import UsageError
-from ..types import UNIT_ROUNDOFF, Comparison, Environment, LimitUse, RuntimeId, Tolerance, is_exact
+from ..types import UNIT_ROUNDOFF, Comparison, Environment, LimitUse, QuantizationNoise, RuntimeId, Tolerance, is_exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class AutoConstants:
     small_count_exponent: float = 2.0  # factors grow by 10**(this / effective count)
     unknown_floor_roundoffs: float = 32.0  # of RMS and scale, if no noise floor was measured
     upper_bound: float = 0.01  # of the reference's largest magnitude
+    quantization_factor: float = 3.0  # times the noise of quantization: three standard deviations
     training_floors: float = 3.0  # times the noise floor of a training, beyond the upper bound as well
 
 
@@ -173,12 +179,31 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     else:
         derivation = f"{constants.max_roundoffs:g} unit roundoffs of float{bits} at the output's largest value"
     least = _UNDERFLOW[bits]
-    return Tolerance(
+    tolerance = Tolerance(
         "auto",
         max_abs=max(min(limit, upper), least),
         rms=max(min(rms_limit, upper), least),
         derivation=derivation,
         small_count_factor=widened,
+    )
+    return _with_quantization(tolerance, c.quantization_noise, upper, constants) if c.quantization_noise else tolerance
+
+
+def _with_quantization(
+    tolerance: Tolerance, noise: QuantizationNoise, upper: float, constants: AutoConstants
+) -> Tolerance:
+    """Return the tolerance of a quantized artifact; `upper` is the limit if its noise could not be measured."""
+    if noise.largest is None or noise.rms is None:
+        bound = f"{100 * constants.upper_bound:g} % of the output's largest value"
+        why = "because the error that quantization makes could not be measured"
+        return replace(tolerance, max_abs=upper, rms=upper, derivation=f"{bound}, {why}", quantization=upper)
+    factor = constants.quantization_factor * 10.0 ** (constants.small_count_exponent / max(noise.count, 1.0))
+    return replace(
+        tolerance,
+        max_abs=(tolerance.max_abs or 0.0) + factor * noise.largest,
+        rms=(tolerance.rms or 0.0) + factor * noise.rms,
+        derivation=f"{tolerance.derivation}, and {_number(factor)} times the error that quantization makes",
+        quantization=factor * noise.largest,
     )
 
 

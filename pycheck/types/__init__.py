@@ -8,6 +8,7 @@ from .comparisons import (
     MagnitudeErrors,
     NonfiniteCounts,
     PairingHint,
+    QuantizationNoise,
     SamplePicture,
     Tolerance,
     Top1Flip,

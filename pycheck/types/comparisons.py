@@ -25,6 +25,22 @@ class Tolerance:
     max_ulp: float | None = None
     derivation: str = ""
     small_count_factor: float = 1.0  # the factor because the noise floor comes from few values
+    quantization: float = 0.0  # the part of max_abs that is for the error of quantization
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationNoise:
+    """The error that rounding by quantization makes in one output, measured in Python on inputs of the run.
+
+    `largest` and `rms` are its largest magnitude and its root mean square; None if Python cannot measure it.
+    `count` is the effective number of independent errors. `is_litert` tells of which artifact: LiteRT.js's or TF.js's.
+    """
+
+    tensor: str
+    is_litert: bool
+    largest: float | None
+    rms: float | None
+    count: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +206,7 @@ class Comparison:
     precision_bits: int = 32  # the float bits of the ULP in max_ulp_error
     reference_rms: float | None = None  # root mean square of the reference, over finite pairs
     noise_floor_count: float | None = None  # the effective number of independent errors in the noise floor
+    quantization_noise: QuantizationNoise | None = None  # of a quantized artifact; measured if float32's limits fail
     outside_count: int | None = None  # pairs that exceed the explicit rtol and atol, or integers that differ
     top1_count: int = 0  # rows whose top-1 class was compared
     top1_flip_count: int = 0  # rows in which it changed or became NaN; `top1_flips` lists a few

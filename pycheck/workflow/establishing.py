@@ -28,12 +28,21 @@ from ..types import (
     Tensors,
 )
 from .lazy_model import Source
+from .quantization import quantization_noise
 from .reference_check import agreeing
 from .references import ReferenceBatch, References
 from .tflite_check import faulty_parts
 
 _IN_PYTHON = frozenset({"native", "artifact"})
 _HALF_BITS = 16
+
+
+async def with_noise(
+    report: Report, evidence: Evidence, source: Source, references: References, executor: Executor
+) -> Evidence:
+    """Add the noise of quantization for outputs that fail by the limits of float32."""
+    noise = await quantization_noise(report, source, references, executor)
+    return replace(evidence, quantization_noise=noise) if noise else evidence
 
 
 async def established(

@@ -253,6 +253,7 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
     in_float32 = reference.in_float32 if reference else {}
     by_runtime: dict[RuntimeId, Mapping[str, Statistics]] = {single: measurements.floor}
     by_runtime |= {runtime: measurements.statistics.get(runtime, {}) for runtime in saved.candidates}
+    noises = {(noise.is_litert, noise.tensor): noise for noise in saved.evidence.quantization_noise}
     return tuple(
         replace(
             summarize(
@@ -268,6 +269,7 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
             floor_assumed_for=in_float32.get(spec.name, ()),
             outputs_sha256=measurements.digest(runtime, spec.name),
             has_sample_axis=spec.has_sample_axis,
+            quantization_noise=None if runtime == single else noises.get((runtime.is_litert, spec.name)),
         )
         for runtime, statistics in by_runtime.items()
         for spec in outputs

@@ -25,6 +25,7 @@ from .browsers import Hosts
 from .evaluation import Measurements, conclude
 from .further import bundled, traced, with_remedies
 from .lazy_model import Source
+from .quantization import not_measured
 from .repeating import ANSWERS
 from .run import Compared, Observer, Run, Setting, Shared, silent
 from .store import PendingRun, open_run, read_outputs, starts
@@ -221,7 +222,12 @@ def rejudge(folder: Path, options: Options) -> Report:
         for number in range(ANSWERS):
             again = read_outputs(saved, store, candidate, len(saved.batch_sizes) + number)
             measurements.add_answer(candidate, first, again, size, classes, saved.batch_sizes[0])
-    return conclude(saved, measurements, options)
+    report = conclude(saved, measurements, options)
+    if noise := not_measured(report):  # the limits of the run were given
+        measured = (*saved.evidence.quantization_noise, *noise)
+        saved = replace(saved, evidence=replace(saved.evidence, quantization_noise=measured))
+        report = conclude(saved, measurements, options)
+    return report
 
 
 def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:

@@ -36,7 +36,7 @@ from ..types import (
 )
 from .batching import batch_size_of, litert_shapes
 from .browsers import Hosts
-from .establishing import established
+from .establishing import established, with_noise
 from .evaluation import Measurements, conclude
 from .lazy_model import Source
 from .lengthening import fitting_lengths
@@ -207,10 +207,11 @@ class Run:
         )
         saved = self._saved(info, evidence)
         report = conclude(saved, measurements, options)
-        more = await established(report, evidence, source, self._references, self._shared.executor)
-        if more is not evidence:
-            saved = replace(saved, evidence=more)
-            report = conclude(saved, measurements, options)
+        for look in (with_noise, established):
+            more = await look(report, saved.evidence, source, self._references, self._shared.executor)
+            if more is not saved.evidence:
+                saved = replace(saved, evidence=more)
+                report = conclude(saved, measurements, options)
         if self._pending:
             self._pending.publish(saved)
         return Compared(self.setting, report, inputs, batch_size, self._references, self._kept, self._python)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...types import Array
 from .flatbuffer import schema
 from .model import TfliteModel, builtin, dtype_of, indices, sizes, text
 
@@ -14,6 +15,8 @@ from .model import TfliteModel, builtin, dtype_of, indices, sizes, text
 PAGE_TYPES = frozenset({"float32", "int32", "uint8"})
 _FLOATS = frozenset({"float16", "float64", "bfloat16"})
 KEY = "serving_default"
+#: The options of operations that share a class.
+_OPTIONS = {"MAXIMUM": "MaximumMinimum", "MINIMUM": "MaximumMinimum"}
 
 
 def sign(model: TfliteModel, inputs: Sequence[str], outputs: Sequence[str], key: str = KEY) -> None:
@@ -56,10 +59,11 @@ def own_outputs(model: TfliteModel) -> tuple[int, ...]:
     outputs = list(indices(graph.outputs))
     for position in positions:
         source = graph.tensors[outputs[position]]
-        target = _add_tensor(model, f"{text(source.name)}/copy_{position}", source.type, sizes(source.shape))
+        target = add_tensor(graph, f"{text(source.name)}/copy_{position}", source.type, sizes(source.shape))
         graph.tensors[target].quantization = source.quantization
-        shape = _add_constant(model, f"{text(source.name)}/shape_{position}", sizes(source.shape))
-        _append(model, "RESHAPE", [outputs[position], shape], target, newShape=np.array(sizes(source.shape), np.int32))
+        size = np.array(sizes(source.shape), np.int32)
+        shape = add_constant(model, graph, f"{text(source.name)}/shape_{position}", size)
+        _append(model, "RESHAPE", [outputs[position], shape], target, newShape=size)
         outputs[position] = target
     _set_ports(model, "outputs", outputs)
     return positions
@@ -76,14 +80,14 @@ def adapt(model: TfliteModel) -> None:
     for position, tensor in enumerate(inputs):
         if (wanted := _page_type(graph.tensors[tensor])) is not None:
             found = graph.tensors[tensor]
-            inputs[position] = _add_tensor(model, f"{text(found.name)}/given", wanted, sizes(found.shape))
-            begin.append(_cast(model, inputs[position], tensor, "QUANTIZE" if _is_quantized(found) else "CAST"))
+            inputs[position] = add_tensor(graph, f"{text(found.name)}/given", wanted, sizes(found.shape))
+            begin.append(_cast(model, inputs[position], tensor, "QUANTIZE" if is_quantized(found) else "CAST"))
     outputs = list(indices(graph.outputs))
     for position, tensor in enumerate(outputs):
         if (wanted := _page_type(graph.tensors[tensor])) is not None:
             found = graph.tensors[tensor]
-            outputs[position] = _add_tensor(model, f"{text(found.name)}/returned", wanted, sizes(found.shape))
-            op = "DEQUANTIZE" if _is_quantized(found) else "CAST"
+            outputs[position] = add_tensor(graph, f"{text(found.name)}/returned", wanted, sizes(found.shape))
+            op = "DEQUANTIZE" if is_quantized(found) else "CAST"
             graph.operators = [*(graph.operators or ()), _cast(model, tensor, outputs[position], op)]
     graph.operators = [*begin, *(graph.operators or ())]
     _set_ports(model, "inputs", inputs)
@@ -94,12 +98,13 @@ def _page_type(tensor: Any) -> int | None:
     """Return the type that replaces a tensor's at the border; None if it can stay."""
     if dtype_of(tensor) in PAGE_TYPES:
         return None
-    is_float = dtype_of(tensor) in _FLOATS or _is_quantized(tensor)
+    is_float = dtype_of(tensor) in _FLOATS or is_quantized(tensor)
     types = schema().TensorType
     return int(types.FLOAT32 if is_float else types.INT32)
 
 
-def _is_quantized(tensor: Any) -> bool:
+def is_quantized(tensor: Any) -> bool:
+    """Tell whether the values of a tensor of the flatbuffer stand for others, by a scale."""
     found = tensor.quantization
     return found is not None and found.scale is not None and len(found.scale) > 0
 
@@ -119,20 +124,21 @@ def _set_ports(model: TfliteModel, side: str, tensors: Sequence[int]) -> None:
 def _cast(model: TfliteModel, source: int, target: int, op: str) -> Any:
     tensors = model.root.subgraphs[0].tensors
     types = {"inDataType": tensors[source].type, "outDataType": tensors[target].type} if op == "CAST" else {}
-    return _operator(model, op, [source], target, **types)
+    return make_operator(model, op, [source], target, **types)
 
 
 def _append(model: TfliteModel, op: str, inputs: Sequence[int], output: int, **options: Any) -> None:
     graph = model.root.subgraphs[0]
-    graph.operators = [*(graph.operators or ()), _operator(model, op, inputs, output, **options)]
+    graph.operators = [*(graph.operators or ()), make_operator(model, op, inputs, output, **options)]
 
 
-def _operator(model: TfliteModel, op: str, inputs: Sequence[int], output: int, **options: Any) -> Any:
+def make_operator(model: TfliteModel, op: str, inputs: Sequence[int], output: int, **options: Any) -> Any:
+    """Make an operation with one output; it is not yet a part of a graph."""
     classes = schema()
     made = classes.OperatorT()
     made.opcodeIndex = _code(model, getattr(classes.BuiltinOperator, op))
     made.inputs, made.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
-    kind = f"{op.capitalize()}Options"
+    kind = f"{_OPTIONS.get(op, op.capitalize())}Options"
     made.builtinOptionsType = getattr(classes.BuiltinOptions, kind)
     made.builtinOptions = getattr(classes, f"{kind}T")()
     for name, value in options.items():
@@ -150,17 +156,24 @@ def _code(model: TfliteModel, number: int) -> int:
     return len(model.root.operatorCodes) - 1
 
 
-def _add_tensor(model: TfliteModel, name: str, dtype: int, shape: Sequence[int], buffer: int = 0) -> int:
-    tensor, graph = schema().TensorT(), model.root.subgraphs[0]
+def add_tensor(graph: Any, name: str, dtype: int, shape: Sequence[int], buffer: int = 0) -> int:
+    """Add a tensor to a subgraph of the flatbuffer; return its index."""
+    tensor = schema().TensorT()
     tensor.name, tensor.type, tensor.buffer, tensor.hasRank = name.encode(), dtype, buffer, True
     tensor.shape = np.array(shape, np.int32)
     graph.tensors = [*(graph.tensors or ()), tensor]
     return len(graph.tensors) - 1
 
 
-def _add_constant(model: TfliteModel, name: str, values: Sequence[int]) -> int:
+def add_constant(model: TfliteModel, graph: Any, name: str, values: Array) -> int:
+    """Add a weight to a subgraph of the flatbuffer; return its index."""
+    dtype = getattr(schema().TensorType, values.dtype.name.upper())
+    return add_tensor(graph, name, dtype, values.shape, add_buffer(model, values))
+
+
+def add_buffer(model: TfliteModel, values: Array) -> int:
+    """Add the bytes of a weight to the file; return their index."""
     buffer = schema().BufferT()
-    buffer.data = np.frombuffer(np.array(values, np.int32).tobytes(), np.uint8)
+    buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
     model.root.buffers = [*model.root.buffers, buffer]
-    index = len(model.root.buffers) - 1
-    return _add_tensor(model, name, schema().TensorType.INT32, [len(values)], index)
+    return len(model.root.buffers) - 1
