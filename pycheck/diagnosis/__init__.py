@@ -19,7 +19,7 @@ from ..types import (
     SampleSpread,
     Severity,
 )
-from . import causes, drift, faults, ids, nonfinite, pairings, reference, repeats, runtimes, top1
+from . import causes, drift, faults, ids, nonfinite, pairings, reference, repeats, runtimes, shared, top1
 from . import power as seeing
 from .case import Case, Rule
 from .linking import linked
@@ -32,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     *repeats.RULES,
     *pairings.RULES,
     *nonfinite.RULES,
+    *shared.RULES,
     *drift.RULES,
     *top1.RULES,
     *ids.RULES,

@@ -68,7 +68,9 @@ CODES: Mapping[str, Code] = {
     "output-pairing": Code("outputs look swapped", _ERROR),
     "drift": Code("finite values differ by more than the tolerance", _ERROR),
     "conversion-drift": Code("every runtime shows the same error: the artifact is wrong", _ERROR),
-    "quantization-drift": Code("every runtime shows the same error: the weights were quantized", _ERROR),
+    "quantization-drift": Code(
+        "quantization changes the output by more than roundoff", "error, warning if rounding explains it"
+    ),
     "resize-alignment": Code("a resize samples different pixels", _OF_SOURCE),
     "noise-floor-high": Code("roundoff of float32 exceeds 1 % of the output in Python itself", _WARNING),
     "top1-flip": Code("the top-1 class changed", _WARNING),

@@ -27,8 +27,9 @@ float32 within the float64 reference has no measured noise floor. One is assumed
 
 A quantized artifact has a second noise: the error that rounding its weights, and its values inside the model, makes.
 pycheck measures it in Python (pycheck/workflow/quantization.py). A multiple of it (`AUTO`) is added to both limits,
-also beyond the upper bound, because a correct runtime cannot be more exact than the artifact. If it cannot be measured,
-the upper bound is the limit.
+because a correct runtime cannot be more exact than the artifact. The upper bound is then 10 %: an artifact with larger
+errors does not answer as the model does, even if rounding explains them. If the noise cannot be measured, 1 % is the
+limit.
 
 No limit is below the candidate's smallest normal number in float32 (the spacing of subnormal numbers in half floats),
 because GPUs may flush smaller numbers to 0.
@@ -64,6 +65,7 @@ class AutoConstants:
     unknown_floor_roundoffs: float = 32.0  # of RMS and scale, if no noise floor was measured
     upper_bound: float = 0.01  # of the reference's largest magnitude
     quantization_factor: float = 3.0  # times the noise of quantization: three standard deviations
+    quantization_bound: float = 0.1  # of the reference's largest magnitude, for quantized artifacts
     training_floors: float = 3.0  # times the noise floor of a training, beyond the upper bound as well
 
 
@@ -186,24 +188,30 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
         derivation=derivation,
         small_count_factor=widened,
     )
-    return _with_quantization(tolerance, c.quantization_noise, upper, constants) if c.quantization_noise else tolerance
+    return _with_quantization(tolerance, c.quantization_noise, scale, constants) if c.quantization_noise else tolerance
 
 
 def _with_quantization(
-    tolerance: Tolerance, noise: QuantizationNoise, upper: float, constants: AutoConstants
+    tolerance: Tolerance, noise: QuantizationNoise, scale: float, constants: AutoConstants
 ) -> Tolerance:
-    """Return the tolerance of a quantized artifact; `upper` is the limit if its noise could not be measured."""
+    """Return the tolerance of a quantized artifact; `scale` is the output's largest magnitude."""
     if noise.largest is None or noise.rms is None:
+        upper = constants.upper_bound * scale
         bound = f"{100 * constants.upper_bound:g} % of the output's largest value"
         why = "because the error that quantization makes could not be measured"
         return replace(tolerance, max_abs=upper, rms=upper, derivation=f"{bound}, {why}", quantization=upper)
     factor = constants.quantization_factor * 10.0 ** (constants.small_count_exponent / max(noise.count, 1.0))
+    by_rounding, upper = factor * noise.largest, constants.quantization_bound * scale
+    max_abs, rms = tolerance.max_abs or 0.0, tolerance.rms or 0.0
+    derivation = f"{tolerance.derivation}, and {_number(factor)} times the error that quantization makes"
+    if max_abs + by_rounding > upper:
+        derivation = f"upper bound, {100 * constants.quantization_bound:g} % of the output's largest value"
     return replace(
         tolerance,
-        max_abs=(tolerance.max_abs or 0.0) + factor * noise.largest,
-        rms=(tolerance.rms or 0.0) + factor * noise.rms,
-        derivation=f"{tolerance.derivation}, and {_number(factor)} times the error that quantization makes",
-        quantization=factor * noise.largest,
+        max_abs=max(min(max_abs + by_rounding, upper), max_abs),
+        rms=max(min(rms + factor * noise.rms, upper), rms),
+        derivation=derivation,
+        quantization=by_rounding,
     )
 
 

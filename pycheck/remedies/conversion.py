@@ -44,7 +44,7 @@ def options_of(allowed: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
 
 
 async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
-    """Find the coarsest finer quantization that passes, else the safest that passes with the limits of `allowance`.
+    """Find the coarsest finer quantization that passes within `allowance`, else the safest that passes with its limits.
 
     float16 is safer than uint16 of the same size, because in uint16 a few large values take the precision from all
     others. Weights without quantization come last, because the user wants a small file. A given artifact cannot be
@@ -76,7 +76,7 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
 
     for quantize in finer:
         gave = await trials.outcome(trial(quantize), failure.runtime)
-        if gave.verdict is Verdict.PASS:
+        if gave.verdict is Verdict.PASS and _is_allowed(gave, allowance(failure)):
             return remedy(quantize, gave)
     for quantize in reversed(finer):
         gave, allowed = await within(failure, trials, trial(quantize))
@@ -85,6 +85,11 @@ async def cure_quantization(failure: Failure, trials: Trials) -> Remedy:
                 quantize, gave, allowed, is_whole_right=bool(allowed) and await _passes(whole, failure, trials)
             )
     return remedy("none", await trials.outcome(whole, failure.runtime))
+
+
+def _is_allowed(gave: Outcome, allowed: tuple[tuple[str, float], ...]) -> bool:
+    """Tell whether an error is within the allowance; an outcome that passes may use more, by the noise of rounding."""
+    return not allowed or (gave.max_abs_error or 0.0) <= max(limit for _, limit in allowed)
 
 
 async def _passes(trial: Trial, failure: Failure, trials: Trials) -> bool:

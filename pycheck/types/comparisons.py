@@ -25,7 +25,7 @@ class Tolerance:
     max_ulp: float | None = None
     derivation: str = ""
     small_count_factor: float = 1.0  # the factor because the noise floor comes from few values
-    quantization: float = 0.0  # the part of max_abs that is for the error of quantization
+    quantization: float = 0.0  # an error that quantization explains, which may be larger than max_abs
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pycheck.types import (
     Operand,
     Origin,
     PointResult,
+    QuantizationNoise,
     RuntimeId,
     Trace,
     TracePoint,
@@ -37,6 +39,7 @@ def found(
     single: Array | None = None,
     nan: NanPolicy = NanPolicy.FAIL,
     tolerance: ToleranceOptions | None = None,
+    noise: QuantizationNoise | None = None,
     **facts: Any,
 ) -> dict[str, list[Finding]]:
     """The findings by code, for one output named y."""
@@ -50,16 +53,15 @@ def found(
     for name, candidate in candidates.items():
         bits = 16 if name.endswith("f16") else 32
         limits = (tolerance or ToleranceOptions()).of("y")
-        rows.append(
-            summarize(
-                measure(candidate, reference, single, start=0, precision_bits=bits, rtol=limits.rtol, atol=limits.atol),
-                tensor="y",
-                reference=NATIVE_FLOAT64,
-                candidate=RuntimeId.parse(name),
-                class_reference=NATIVE_FLOAT32,
-                noise_floor=floor,
-            )
+        row = summarize(
+            measure(candidate, reference, single, start=0, precision_bits=bits, rtol=limits.rtol, atol=limits.atol),
+            tensor="y",
+            reference=NATIVE_FLOAT64,
+            candidate=RuntimeId.parse(name),
+            class_reference=NATIVE_FLOAT32,
+            noise_floor=floor,
         )
+        rows.append(replace(row, quantization_noise=noise))
     by_code: dict[str, list[Finding]] = {}
     for finding in diagnose(assess(rows, options=tolerance, nan=nan), nan=nan, **facts):
         by_code.setdefault(finding.code, []).append(finding)

@@ -15,6 +15,7 @@ from pycheck.types import (
     ModelInfo,
     OutOfRangeCast,
     PairingHint,
+    QuantizationNoise,
     ReferenceCheck,
     RuntimeId,
     RuntimeRecord,
@@ -352,3 +353,45 @@ def test_a_drift_behind_an_undefined_cast_says_what_python_itself_differs_by(
     single = (REFERENCE * factor).astype(np.float32)
     findings = find(REFERENCE, {"chromium:cpu": off(0.3)}, single=single, evidence=Evidence(casts=(CAST,)))
     assert ("float32 and float64 differ by" in findings["drift"][0].summary) == is_told
+
+
+NOISE = QuantizationNoise("y", True, largest=0.01, rms=0.005, count=400.0)
+
+
+def test_what_rounding_explains_is_the_cost_of_quantization(find: Find) -> None:
+    findings = find(REFERENCE, {WASM: off(0.01)}, noise=NOISE, artifact=artifact("int8"))
+    assert set(findings) == {"quantization-drift"}
+    (cost,) = findings["quantization-drift"]
+    assert cost.severity is Severity.WARNING
+    assert "Rounding explains" in cost.summary
+
+
+def test_what_rounding_does_not_explain_is_in_the_file(find: Find) -> None:
+    evidence = Evidence(faulty_parts={"y": {WASM: FaultyPart.FILE}})
+    findings = find(REFERENCE, {WASM: off(0.05)}, noise=NOISE, evidence=evidence, artifact=artifact("int8"))
+    assert set(findings) == {"drift", "conversion-drift"}
+    assert "times the limit for int8 quantization" in findings["conversion-drift"][0].summary
+    assert "calibration" in (findings["conversion-drift"][0].advice or "")
+    browsers = {name: off(0.05) for name in BROWSERS}
+    findings = find(REFERENCE, browsers, noise=replace(NOISE, is_litert=False), artifact=artifact("uint8"))
+    assert set(findings) == {"drift", "conversion-drift"}
+
+
+def test_a_quantization_that_ruins_the_answer_is_an_error_although_rounding_explains_it(find: Find) -> None:
+    coarse = replace(NOISE, largest=0.3, rms=0.2)
+    evidence = Evidence(faulty_parts={"y": {WASM: FaultyPart.FILE}})
+    findings = find(REFERENCE, {WASM: off(0.5)}, noise=coarse, evidence=evidence, artifact=artifact("int8"))
+    assert set(findings) == {"drift", "quantization-drift"}
+    assert findings["quantization-drift"][0].severity is Severity.ERROR
+
+
+def test_a_browser_that_errs_more_than_rounding_is_the_suspect(find: Find) -> None:
+    evidence = Evidence(faulty_parts={"y": {WASM: FaultyPart.BROWSER}})
+    findings = find(REFERENCE, {WASM: off(0.05)}, noise=NOISE, evidence=evidence, artifact=artifact("int8"))
+    assert set(findings) == {"drift"}
+    assert "A kernel of LiteRT.js is suspect" in findings["drift"][0].advice
+
+
+def test_the_rounding_of_a_file_that_is_the_model_costs_nothing(find: Find) -> None:
+    alone = ModelInfo("m.tflite", "tflite", "ab" * 32, Signature((), (TensorSpec("y", "float32", (None, 3, 4)),)))
+    assert not find(REFERENCE, {WASM: off(0.01)}, noise=NOISE, artifact=artifact("int8"), model=alone)

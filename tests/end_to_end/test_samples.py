@@ -75,12 +75,19 @@ def test_the_half_float_sample_overflows_in_half_floats_alone() -> None:
 @pytest.mark.parametrize(
     "quantize", ["uint8", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("float16", "uint16"))]
 )
-def test_a_quantized_artifact_says_that_its_weights_are_what_drifts(quantize: str) -> None:
+def test_a_quantized_artifact_passes_with_the_error_of_its_rounding_and_fails_by_a_limit_that_is_given(
+    quantize: str,
+) -> None:
     report = _compare("cnn.keras", runtimes=["chromium:cpu", "chromium:wasm"], quantize=quantize)
     assert report.artifact is not None
     assert report.artifact.quantization == quantize
-    assert report.verdict is pycheck.Verdict.DRIFT
-    assert "quantization-drift" in {finding.code for finding in report.findings}
+    assert report.verdict is pycheck.Verdict.PASS
+    (cost,) = [finding for finding in report.findings if finding.code == "quantization-drift"]
+    assert cost.severity == "warning" and len(cost.runtimes) == 2
+    strict = _compare("cnn.keras", runtimes=["chromium:cpu", "chromium:wasm"], quantize=quantize, atol=1e-6)
+    assert strict.verdict is pycheck.Verdict.DRIFT
+    (error,) = [finding for finding in strict.findings if finding.code == "quantization-drift"]
+    assert error.severity == "error"
 
 
 @pytest.mark.exhaustive

@@ -30,6 +30,7 @@ from pycheck.types import (
     InputsInfo,
     ModelInfo,
     NanPolicy,
+    QuantizationNoise,
     Report,
     RuntimeId,
     RuntimeRecord,
@@ -350,3 +351,46 @@ def test_a_rule_sets_the_limits_of_the_runtimes_and_outputs_that_fit_and_the_las
     assert options.of("scores", chromium) == OutputLimits(rtol=1e-2)
     assert options.of("scores", firefox).tolerance() is None
     assert options.of("other", firefox) == OutputLimits(rtol=1e-2)
+
+
+def quantized(compare: Compare, error: float, noise: QuantizationNoise | None) -> Comparison:
+    """An output of size 1 with one error in every element."""
+    reference = np.sin(np.arange(400.0)).reshape(40, 10)
+    return replace(compare(reference + error, reference), quantization_noise=noise)
+
+
+NOISE = QuantizationNoise("y", False, largest=0.01, rms=0.005, count=400.0)
+
+
+def test_the_error_that_quantization_makes_is_allowed_and_a_larger_one_is_not(compare: Compare) -> None:
+    (fits, exceeds, bare), _ = judge(
+        [quantized(compare, 0.014, NOISE), quantized(compare, 0.016, NOISE), quantized(compare, 0.014, None)]
+    )
+    assert (fits.passed, exceeds.passed, bare.passed) == (True, False, False)
+    assert fits.tolerance.quantization == pytest.approx(3 * 0.01, rel=0.02)
+    assert exceeds.limit_use.of == "rms"
+
+
+def test_no_quantization_may_cost_a_tenth_of_the_largest_value(compare: Compare) -> None:
+    coarse = replace(NOISE, largest=0.3, rms=0.2)
+    (fits, exceeds), _ = judge([quantized(compare, 0.09, coarse), quantized(compare, 0.11, coarse)])
+    assert (fits.passed, exceeds.passed) == (True, False)
+    assert "upper bound, 10 %" in exceeds.tolerance.derivation
+    assert exceeds.tolerance.quantization > 0.11  # rounding explains it nevertheless
+
+
+def test_a_noise_that_could_not_be_measured_allows_1_percent(compare: Compare) -> None:
+    unknown = QuantizationNoise("y", True, None, None)
+    (fits, exceeds), _ = judge([quantized(compare, 0.009, unknown), quantized(compare, 0.011, unknown)])
+    assert (fits.passed, exceeds.passed) == (True, False)
+
+
+def test_the_noise_of_few_values_allows_more(compare: Compare) -> None:
+    few = replace(NOISE, count=4.0)
+    (many, alone), _ = judge([quantized(compare, 0.03, NOISE), quantized(compare, 0.03, few)])
+    assert (many.passed, alone.passed) == (False, True)
+
+
+def test_a_given_tolerance_replaces_that_of_quantization(compare: Compare) -> None:
+    given = assess([quantized(compare, 0.014, NOISE)], options=ToleranceOptions(max_ulp={None: 1.0}))
+    assert given[0].passed is False
