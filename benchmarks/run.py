@@ -29,9 +29,10 @@ from page import ROOT, Task, build_bundle
 from processes import Measured, run
 from rich.console import Console
 from rich.table import Table
+from runtime_cost import section_runtimes
 from trace_cost import section_trace
 
-SECTIONS = ("compare", "trace", "imports", "memory", "transfer", "matrix")
+SECTIONS = ("compare", "runtimes", "trace", "imports", "memory", "transfer", "matrix")
 
 
 def compare(
@@ -272,6 +273,7 @@ def main() -> None:
     describe_machine(console)
     sections = {
         "compare": partial(section_compare, against=options.against and options.against.resolve()),
+        "runtimes": section_runtimes,
         "trace": section_trace,
         "imports": partial(section_imports, against=None),
         "memory": partial(section_memory, against=None),
