@@ -69,7 +69,7 @@ CODES: Mapping[str, Code] = {
     "drift": Code("finite values differ by more than the tolerance", _ERROR),
     "conversion-drift": Code("every runtime shows the same error: the artifact is wrong", _ERROR),
     "quantization-drift": Code(
-        "quantization changes the output by more than roundoff", "error, warning if rounding explains it"
+        "quantization changes the output by more than roundoff", "error, warning or info if rounding explains it"
     ),
     "resize-alignment": Code("a resize samples different pixels", _OF_SOURCE),
     "noise-floor-high": Code("roundoff of float32 exceeds 1 % of the output in Python itself", _WARNING),

@@ -12,6 +12,8 @@ from .codes import finding
 #: Runtimes show the same error if their RMS errors differ by less than this share and, at shared worst elements,
 #: their values differ from one another by less than this share of the error.
 _ALIKE = 0.1
+#: An error of quantization up to this share of the largest value is usual.
+_SMALL = 0.01
 
 
 def shared_drift(case: Case) -> Iterator[Finding]:
@@ -57,12 +59,13 @@ def quantization_cost(case: Case) -> Iterator[Finding]:
 
 def _costs(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
     is_measured = all(c.quantization_noise and c.quantization_noise.rms is not None for c in rows)
+    is_small = all((c.max_abs_error or 0.0) <= _SMALL * (c.reference_scale or 0.0) for c in rows)
     return finding(
         "quantization-drift",
-        Severity.WARNING,
+        Severity.INFO if is_small else Severity.WARNING,
         runtimes=[c.candidate for c in rows],
         tensor=tensor,
-        summary=f"{tensor}: {_by(case, rows)} changes the output ({_errors(rows)}). "
+        summary=f"{tensor}: {case.quantization} quantization changes the output ({_errors(rows)}). "
         + (
             "Rounding explains this error."
             if is_measured
