@@ -24,6 +24,11 @@ const LITERT_BUILDS = ['litert_wasm_internal', 'litert_wasm_jspi_internal', 'lit
 const LITERT_ARCHIVE = 'litert.tar.xz';
 const WASM_FILES = ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm-threaded-simd.wasm'];
 
+/** TF.js for the modules of users' apps: the instance of the page, as one module, and each backend. */
+const TFJS = ['tfjs', 'tfjs-backend-cpu', 'tfjs-backend-wasm', 'tfjs-backend-webgl', 'tfjs-backend-webgpu'].map((name) =>
+  path.join(SOURCE, 'for_apps', `${name}.js`),
+);
+
 /** A package that the user's own folder lacks is installed beside the sources: see pycheck/setup/releases.py. */
 const MODULES = [path.join(ROOT, 'js_harness', 'node_modules'), path.join(ROOT, 'node_modules')];
 const folderOf = (name) => MODULES.map((folder) => path.join(folder, ...name.split('/'))).find(existsSync);
@@ -32,7 +37,9 @@ const packageOf = async (name) => JSON.parse(await readFile(path.join(folderOf(n
 /** @param {string} litert LiteRT.js's version */
 async function bundle(litert) {
   const result = await build({
-    entryPoints: ['main.js', 'courier.js', 'device.js'].map((file) => path.join(SOURCE, file)),
+    entryPoints: [...['main.js', 'courier.js', 'device.js'].map((file) => path.join(SOURCE, file)), ...TFJS],
+    outbase: SOURCE,
+    entryNames: '[name]',
     outdir: TARGET,
     bundle: true,
     splitting: true,

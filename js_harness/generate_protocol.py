@@ -17,7 +17,15 @@ from pycheck import protocol
 TARGET = Path(__file__).parent / "src" / "protocol.d.ts"
 HEAD = "// Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.\n"
 SCALARS = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-PARTS = (protocol.Probes, protocol.TensorDescription, protocol.Job, protocol.JobFailure, protocol.Penalty)
+PARTS = (
+    protocol.Probes,
+    protocol.TensorDescription,
+    protocol.Job,
+    protocol.JobFailure,
+    protocol.Penalty,
+    protocol.FileOffer,
+    protocol.FileResult,
+)
 
 
 def typescript(hint: Any) -> str:

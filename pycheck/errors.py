@@ -6,8 +6,9 @@ PycheckError                      exit code
 ├── InputError                    2   a file or an array that cannot be used
 │   ├── ModelFileError            2   not a model, truncated, weights only, custom layer unknown
 │   ├── InputsFileError           2   not inputs, truncated, wrong shape, dtype or name
-│   └── ArtifactFileError         2   a TF.js model.json or its shards
-│       └── NotExecutableError    2   a valid artifact that TensorFlow cannot run
+│   ├── ArtifactFileError         2   a TF.js model.json or its shards
+│   │   └── NotExecutableError    2   a valid artifact that TensorFlow cannot run
+│   └── AppCodeError              2   the user's own code does not load, or has no such function
 ├── RuntimeFailedError            3   a runtime started and then failed
 │   ├── NoKernelError             3   its backend lacks a kernel that the model needs
 │   ├── RuntimeUnavailableError   3   a runtime could not be started here
@@ -72,6 +73,10 @@ class ArtifactFileError(InputError):
 
 class NotExecutableError(ArtifactFileError):
     """TensorFlow in Python cannot run the artifact; TF.js may."""
+
+
+class AppCodeError(InputError):
+    """The user's own code, which makes inputs of files, does not load, or has no such function."""
 
 
 class RuntimeFailedError(PycheckError):

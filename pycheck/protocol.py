@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from .errors import RuntimeFailedError
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 #: The types of TF.js's flags; Infinity and NaN are the strings "Infinity", "-Infinity", "NaN".
 FlagValue = bool | int | float | str
@@ -180,7 +180,41 @@ class Train:
     type: Literal["train"] = "train"
 
 
-Command = Start | Load | Predict | Run | Take | Compile | Train
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class FileOffer:
+    """A file of the user's: its own name, its media type, and its URL, which is relative to the page."""
+
+    name: str
+    media_type: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Prepare:
+    """Call the function `export` of the user's module for files, one after the other: ``function(file, tf)``.
+
+    It returns a tensor of one sample or an object of them, perhaps as a promise. One tensor gets the only name in
+    `names`; the keys of an object must be these names. The page answers after the first file that ends `batch_s`
+    seconds or `batch_bytes` bytes of tensors; its answer may therefore have fewer files than it was given. The
+    safetensors file that is sent back names a tensor ``0/name``, with the number of its file. A file that fails does
+    not end the others. A file that has no result after `file_timeout_s` seconds fails; so does a module that has not
+    loaded by then.
+    """
+
+    id: int
+    module_url: str
+    export: str
+    names: tuple[str, ...]
+    files: tuple[FileOffer, ...]
+    file_timeout_s: float
+    batch_s: float
+    batch_bytes: int
+    outputs_url: str
+    upload_streams: int
+    type: Literal["prepare"] = "prepare"
+
+
+Command = Start | Load | Predict | Run | Take | Compile | Train | Prepare
 
 
 # ------------------------------------------------------------------ the page to Python
@@ -331,7 +365,41 @@ class Trained:
     type: Literal["trained"] = "trained"
 
 
-FailureCode = Literal["unavailable", "flag", "backend", "load", "fallback", "predict", "train", "gpu", "transfer"]
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class FileResult:
+    """What became of one file.
+
+    `failure` is a code of pycheck.types.FileFailure, or null if the file has tensors, and `message` describes it.
+    `leaked_tensors` is the number of tensors that exist in addition afterwards, without those that were returned.
+    """
+
+    failure: Literal["unreadable", "threw", "network", "timeout", "result"] | None
+    message: str
+    leaked_tensors: int
+    compute_s: float
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Prepared:
+    """The first files of Prepare are done, and their tensors have arrived; seconds as in Predicted.
+
+    `backend` is the backend of TF.js that the function used. `requested` lists addresses that the module requested, and
+    that the page's policy refused.
+    """
+
+    id: int
+    files: tuple[FileResult, ...]
+    backend: str
+    requested: tuple[str, ...]
+    download_s: float
+    upload_s: float
+    tensor_count: int
+    type: Literal["prepared"] = "prepared"
+
+
+FailureCode = Literal[
+    "unavailable", "flag", "backend", "load", "fallback", "predict", "train", "gpu", "transfer", "app"
+]
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -339,7 +407,7 @@ class Failed:
     """A command failed.
 
     `unavailable`: this browser lacks the feature. `fallback`: LiteRT.js would run on a different accelerator. `gpu`:
-    the GPU failed or was lost.
+    the GPU failed or was lost. `app`: the user's module does not load, or lacks the export.
     """
 
     id: int
@@ -398,12 +466,12 @@ class CloseFrame:
 
 DeviceCommand = Welcome | OpenFrame | CloseFrame
 
-Reply = Started | Loaded | Predicted | Ran | Compiled | Trained | Failed
-PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Failed | Event
+Reply = Started | Loaded | Predicted | Ran | Compiled | Trained | Prepared | Failed
+PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Prepared | Failed | Event
 
-COMMANDS = (Start, Load, Predict, Run, Take, Compile, Train)
+COMMANDS = (Start, Load, Predict, Run, Take, Compile, Train, Prepare)
 DEVICE_COMMANDS = (Welcome, OpenFrame, CloseFrame)
-PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Ran, Compiled, Trained, Failed, Event)
+PAGE_MESSAGES = (Hello, Started, Loaded, Predicted, Ran, Compiled, Trained, Prepared, Failed, Event)
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 _DEVICE_COMMAND: TypeAdapter[DeviceCommand] = TypeAdapter(Annotated[DeviceCommand, Field(discriminator="type")])

@@ -181,6 +181,15 @@ export class Engine {
     };
   }
 
+  /**
+   * @param {import('./protocol.d.ts').Prepare} command
+   * @returns {Promise<import('./protocol.d.ts').Prepared>}
+   */
+  async prepare(command) {
+    const {prepare} = await import('./prepare.js');
+    return this.#checked(prepare(command));
+  }
+
   #loaded() {
     if (!this.#model) throw new Failure('predict', 'no model has been loaded');
     return this.#model;

@@ -5,6 +5,7 @@
 /** @type {Record<import('./protocol.d.ts').Command['type'], FailureCode>} */
 const CODES = {
   start: 'backend', load: 'load', predict: 'predict', run: 'predict', take: 'predict', compile: 'train', train: 'train',
+  prepare: 'app',
 };
 
 export class Failure extends Error {

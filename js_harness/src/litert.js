@@ -133,6 +133,15 @@ export class LitertEngine {
   }
 
   /**
+   * @param {import('./protocol.d.ts').Prepare} command
+   * @returns {Promise<import('./protocol.d.ts').Prepared>}
+   */
+  async prepare(command) {
+    const {prepare} = await import('./prepare.js');
+    return this.#checked(prepare(command));
+  }
+
+  /**
    * LiteRT.js falls back to WebAssembly, or computes nothing, with a line on the console; that is an error here.
    * @param {Uint8Array} file
    */

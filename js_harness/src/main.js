@@ -11,7 +11,7 @@ import {say, show, showCommand} from './standing.js';
 /** @typedef {import('./litert.js').LitertEngine} LitertEngine */
 
 /** @type {import('./protocol.d.ts').ProtocolVersion} */
-const PROTOCOL_VERSION = 4;
+const PROTOCOL_VERSION = 5;
 
 const socket = new WebSocket(new URL('control', location.href.replace(/^http/, 'ws')));
 
@@ -43,6 +43,8 @@ async function answer(command) {
       return engine.load(command);
     case 'predict':
       return engine.predict(command);
+    case 'prepare':
+      return engine.prepare(command);
   }
   if (!('run' in engine)) throw new Failure('predict', `LiteRT.js has no command ${command.type}`);
   switch (command.type) {

@@ -290,7 +290,7 @@ function readAll(names, tensors, prefix = '') {
  * Reads a tensor with data(), because dataSync() returns zeros on WebGPU without an error.
  * @param {string} name @param {Tensor | undefined} result @returns {Promise<NamedTensor>}
  */
-async function read(name, result) {
+export async function read(name, result) {
   if (!result) throw new Error(`the model returned no output '${name}'`);
   const {shape} = result;
   const dtype = /** @type {import('./protocol.d.ts').Dtype} */ (result.dtype);

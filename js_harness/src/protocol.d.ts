@@ -1,12 +1,12 @@
 // Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.
 
-export type ProtocolVersion = 4;
+export type ProtocolVersion = 5;
 
 export type FlagValue = boolean | number | string;
 
 export type Dtype = "float32" | "int32" | "bool" | "complex64";
 
-export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "fallback" | "predict" | "train" | "gpu" | "transfer";
+export type FailureCode = "unavailable" | "flag" | "backend" | "load" | "fallback" | "predict" | "train" | "gpu" | "transfer" | "app";
 
 /**
  * Results of real kernels, as the bits of each float32, which Python interprets.
@@ -55,6 +55,28 @@ export interface Penalty {
   weight: string;
   l1: number;
   l2: number;
+}
+
+/**
+ * A file of the user's: its own name, its media type, and its URL, which is relative to the page.
+ */
+export interface FileOffer {
+  name: string;
+  media_type: string;
+  url: string;
+}
+
+/**
+ * What became of one file.
+ *
+ * `failure` is a code of pycheck.types.FileFailure, or null if the file has tensors, and `message` describes it.
+ * `leaked_tensors` is the number of tensors that exist in addition afterwards, without those that were returned.
+ */
+export interface FileResult {
+  failure: "unreadable" | "threw" | "network" | "timeout" | "result" | null;
+  message: string;
+  leaked_tensors: number;
+  compute_s: number;
 }
 
 /**
@@ -181,6 +203,30 @@ export interface Train {
 }
 
 /**
+ * Call the function `export` of the user's module for files, one after the other: ``function(file, tf)``.
+ *
+ * It returns a tensor of one sample or an object of them, perhaps as a promise. One tensor gets the only name in
+ * `names`; the keys of an object must be these names. The page answers after the first file that ends `batch_s`
+ * seconds or `batch_bytes` bytes of tensors; its answer may therefore have fewer files than it was given. The
+ * safetensors file that is sent back names a tensor ``0/name``, with the number of its file. A file that fails does
+ * not end the others. A file that has no result after `file_timeout_s` seconds fails; so does a module that has not
+ * loaded by then.
+ */
+export interface Prepare {
+  id: number;
+  module_url: string;
+  export: string;
+  names: ReadonlyArray<string>;
+  files: ReadonlyArray<FileOffer>;
+  file_timeout_s: number;
+  batch_s: number;
+  batch_bytes: number;
+  outputs_url: string;
+  upload_streams: number;
+  type: "prepare";
+}
+
+/**
  * The first message: the page has connected.
  */
 export interface Hello {
@@ -288,14 +334,31 @@ export interface Trained {
 }
 
 /**
+ * The first files of Prepare are done, and their tensors have arrived; seconds as in Predicted.
+ *
+ * `backend` is the backend of TF.js that the function used. `requested` lists addresses that the module requested, and
+ * that the page's policy refused.
+ */
+export interface Prepared {
+  id: number;
+  files: ReadonlyArray<FileResult>;
+  backend: string;
+  requested: ReadonlyArray<string>;
+  download_s: number;
+  upload_s: number;
+  tensor_count: number;
+  type: "prepared";
+}
+
+/**
  * A command failed.
  *
  * `unavailable`: this browser lacks the feature. `fallback`: LiteRT.js would run on a different accelerator. `gpu`:
- * the GPU failed or was lost.
+ * the GPU failed or was lost. `app`: the user's module does not load, or lacks the export.
  */
 export interface Failed {
   id: number;
-  code: "unavailable" | "flag" | "backend" | "load" | "fallback" | "predict" | "train" | "gpu" | "transfer";
+  code: "unavailable" | "flag" | "backend" | "load" | "fallback" | "predict" | "train" | "gpu" | "transfer" | "app";
   message: string;
   stack: string;
   type: "failed";
@@ -345,8 +408,8 @@ export interface CloseFrame {
   type: "close-frame";
 }
 
-export type Command = Start | Load | Predict | Run | Take | Compile | Train;
+export type Command = Start | Load | Predict | Run | Take | Compile | Train | Prepare;
 
-export type PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Failed | Event;
+export type PageMessage = Hello | Started | Loaded | Predicted | Ran | Compiled | Trained | Prepared | Failed | Event;
 
 export type DeviceCommand = Welcome | OpenFrame | CloseFrame;

@@ -6,7 +6,7 @@
 /** @type {Record<Command['type'], string>} */
 const DOING = {
   start: 'starting', load: 'loading the model', predict: 'predicting', run: 'tracing', take: 'tracing',
-  compile: 'preparing to train', train: 'training',
+  compile: 'preparing to train', train: 'training', prepare: 'preparing files',
 };
 
 let kind = '';

@@ -17,6 +17,11 @@ export async function download(url) {
   return decode(await couriers.send(`GET ${url}`, {url: absolute(url)}));
 }
 
+/** @param {string} url @returns {Promise<ArrayBuffer>} the bytes of a file of the user's */
+export function downloadFile(url) {
+  return couriers.send(`GET ${url}`, {url: absolute(url)});
+}
+
 /** @param {string} url @param {ReadonlyArray<NamedTensor>} tensors @param {number} streams at most */
 export async function upload(url, tensors, streams) {
   const {parts, size} = encode(tensors);

@@ -17,7 +17,7 @@ import numpy as np
 from ..artifact import Point
 from ..errors import InputError, RuntimeFailedError
 from ..protocol import FlagValue
-from ..types import Array, ArtifactInfo, Environment, RuntimeId, Signature, Tensors
+from ..types import AppCode, Array, ArtifactInfo, Environment, RuntimeId, Signature, Tensors
 from .base import Runtime
 from .browser import proof
 from .browser.host import BrowserHost
@@ -214,9 +214,10 @@ class FakeHost(BrowserHost):
         *,
         flags: Mapping[str, FlagValue] | None = None,
         cpu_kernels: Sequence[str] = (),
+        app: Sequence[AppCode] = (),
     ) -> FakePage:
         """Make a runtime of this host, not started."""
-        return FakePage(self, id, artifact, flags or {}, cpu_kernels, self._faults.get(id, SOUND))
+        return FakePage(self, id, artifact, flags or {}, cpu_kernels, app, self._faults.get(id, SOUND))
 
 
 class FakePage(BrowserRuntime):
@@ -229,9 +230,10 @@ class FakePage(BrowserRuntime):
         artifact: Awaitable[ArtifactInfo] | None,
         flags: Mapping[str, FlagValue],
         cpu_kernels: Sequence[str],
+        app: Sequence[AppCode],
         fault: Fault,
     ) -> None:
-        super().__init__(host, id, artifact, flags, cpu_kernels)
+        super().__init__(host, id, artifact, flags, cpu_kernels, app)
         self._fault = fault
         self._dtype = np.float16 if id.kind == "webgl-f16" else np.float32
         self._held: dict[str, Array] = {}

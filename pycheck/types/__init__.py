@@ -59,6 +59,7 @@ from .names import (
     is_exact,
 )
 from .power import DeadChannels, OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
+from .prepared import AppCode, AppFile, FileFailure, FileFailureCode, Prepared, PreparedFile
 from .remedies import Outcome, Remedy
 from .reports import CheckReport, Report, VariantFailure
 from .runs import ArtifactInfo, Batch, Environment, InputsInfo, ModelInfo, RuntimeRecord, RuntimeStatus

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from ...protocol import FlagValue
-from ...types import BROWSER_KINDS, ArtifactInfo, RuntimeId
+from ...types import BROWSER_KINDS, AppCode, ArtifactInfo, RuntimeId
 from ..launching import Browser, FoundBrowser, LaunchOptions, choose
 from . import proof
 from .harness import Harness
@@ -92,18 +92,20 @@ class BrowserHost:
         *,
         flags: Mapping[str, FlagValue] | None = None,
         cpu_kernels: Sequence[str] = (),
+        app: Sequence[AppCode] = (),
     ) -> BrowserRuntime:
         """Make a runtime of this browser, not started; `artifact` may be shared, and may not exist yet.
 
         Without an artifact it only starts and checks its environment, and cannot predict. `flags` are TF.js's
         (WEBGL_PACK); a string is read as a number or a boolean if possible. TF.js's CPU backend runs the kernels in
-        `cpu_kernels` ("*" for all). UsageError for a flag that TF.js does not have.
+        `cpu_kernels` ("*" for all). `app` is the user's JavaScript for `BrowserRuntime.prepare`. UsageError for a flag
+        that TF.js does not have.
         """
         if id.engine != self.engine or id.kind not in BROWSER_KINDS:
             raise ValueError(f"A {self.engine} host cannot run {id}.")
         parsed = {name: proof.parse_flag(v) if isinstance(v, str) else v for name, v in (flags or {}).items()}
         proof.check_flags(parsed, self.harness.flags)
-        return BrowserRuntime(self, id, artifact, parsed, cpu_kernels)
+        return BrowserRuntime(self, id, artifact, parsed, cpu_kernels, app)
 
     async def browser(self, kind: str) -> Browser:
         """Return the running browser for a kind of runtime; start it again if it has ended."""

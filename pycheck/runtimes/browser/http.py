@@ -9,19 +9,31 @@ from aiohttp import web
 
 #: The bytes of one write: with more, asyncio copies the rest of a partial write; with fewer, calls dominate.
 CHUNK_BYTES = 256 * 1024
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".cjs": "text/javascript",
+    ".wasm": "application/wasm",
+    ".json": "application/json",
+}
+#: Images and sounds that the user's own code makes of its files, and never of an address of a network.
+_LOCAL = "'self' data: blob:"
 
 
-def policy(host: str, *, framed: bool = False, frames: bool = False) -> str:
+def policy(host: str, *, framed: bool = False, frames: bool = False, import_map: str = "") -> str:
     """Return the Content-Security-Policy: only this origin; 'wasm-unsafe-eval' compiles WebAssembly, not scripts.
 
-    `framed` allows a page of this origin to hold the page in a frame, `frames` allows the page to hold such frames.
+    `import_map` is the hash of the import map of a page with the user's own code, which may make images, sounds and
+    data of its files. `framed` allows a page of this origin to hold the page in a frame, `frames` allows the page to
+    hold such frames.
     """
     rules = {
         "default-src": "'none'",
-        "script-src": "'self' 'wasm-unsafe-eval'",
-        "connect-src": f"'self' ws://{host}",
-        "img-src": "data:",
+        "script-src": f"'self' 'wasm-unsafe-eval' {import_map}".strip(),
+        "connect-src": f"'self' ws://{host}{' data: blob:' if import_map else ''}",
+        "img-src": _LOCAL if import_map else "data:",
+        **({"media-src": _LOCAL} if import_map else {}),
         "frame-src": "'self'" if frames else "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",

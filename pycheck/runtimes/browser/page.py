@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ... import protocol, tensors
 from ...errors import InputError, InputsFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
 from ...protocol import FlagValue
-from ...types import Array, ArtifactInfo, RuntimeId, Tensors
+from ...types import AppCode, AppFile, Array, ArtifactInfo, Prepared, RuntimeId, Tensors
 from ..base import Runtime
 from ..launching import Browser, ConsoleLine
 from . import proof
+from .app import App
+from .console import Console
+from .preparing import PagePreparer
 from .server import artifact_files
 from .session import Session
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 #: The number of parallel ranges of one upload; benchmarks/transfer.py found it best.
 _UPLOAD_STREAMS = 4
-_CONSOLE_LINES = 5
 #: The number of predictions after which the page's garbage is collected. V8 waits for tens of megabytes, so the memory
 #: of a page would grow with the number of samples, although it keeps none of them.
 COLLECT_EVERY = 32
@@ -52,16 +53,20 @@ class BrowserRuntime(Runtime):
         artifact: Awaitable[ArtifactInfo] | None,
         flags: Mapping[str, FlagValue],
         cpu_kernels: Sequence[str] = (),
+        app: Sequence[AppCode] = (),
     ) -> None:
         self.id = id
         self.timings_s: dict[str, float] = {}
         self.tensor_count: int | None = None  # the tensors of TF.js after the last step
+        self.timeout_s = host.timeout_s  # of each step
         self._host = host
         self._artifact = artifact
         self._flags = {**flags, **proof.KINDS[id.kind][1]}
         self._cpu_kernels = () if id.kind == "cpu" else tuple(cpu_kernels)
+        self._app = tuple(app)
+        self._preparers: dict[AppCode, PagePreparer] = {}
         self._stack = AsyncExitStack()
-        self._console: deque[str] = deque(maxlen=_CONSOLE_LINES)
+        self._console = Console(id)
         self._predictions = 0
         self._ran_on_cpu = False
 
@@ -143,7 +148,7 @@ class BrowserRuntime(Runtime):
             )
             ran = await self._ran(command)
             outputs = tensors.decode(session.take_outputs())
-        failed = {failure.job: self._failed_job(failure) for failure in ran.failed}
+        failed = {failure.job: self._explained(RuntimeFailedError(failure.message)) for failure in ran.failed}
         for sent, number in enumerate(numbers):
             results[number] = failed.get(sent) or {name: outputs[f"{sent}/{name}"] for name in jobs[number][1]}
         return results
@@ -164,7 +169,7 @@ class BrowserRuntime(Runtime):
                 upload_streams=_UPLOAD_STREAMS,
             )
             for failure in (await self._ran(command)).failed:
-                raise self._failed_job(failure)
+                raise self._explained(RuntimeFailedError(failure.message))
 
     async def take(self, names: Sequence[str]) -> dict[str, Array]:
         """Return values that `hold` kept, each once."""
@@ -178,6 +183,22 @@ class BrowserRuntime(Runtime):
             )
             await self._ran(command)
             return tensors.decode(session.take_outputs())
+
+    async def prepare(
+        self, code: AppCode, files: Sequence[Path | AppFile], names: Sequence[str], *, file_timeout_s: float = 30.0
+    ) -> Prepared:
+        """Make one sample of each file with the user's JavaScript, which the runtime was made with.
+
+        `names` are the inputs that it returns. One tensor belongs to the only name; the keys of an object must be the
+        names. All samples have the shape and dtype of the first one that this runtime made with the code; a file with
+        different ones has failed, as has one without a result after `file_timeout_s` seconds, which half of the step's
+        timeout bounds. The page keeps no file and no sample, so for a flat memory here, too, give some files at a time.
+
+        TF.js has the backend of the runtime; beside LiteRT.js it is the CPU. AppCodeError: the module does not load, or
+        has no such function. RuntimeTimeoutError: the function blocks the page, or three files in sequence timed out.
+        """
+        preparer = self._preparers.setdefault(code, PagePreparer(self, self._session, code))
+        return await preparer.prepare(files, names, min(file_timeout_s, self.timeout_s / 2))
 
     async def exchange(
         self, step: str, doing: str, make: Callable[[Session], protocol.Command], wanted: type[_Reply]
@@ -214,9 +235,6 @@ class BrowserRuntime(Runtime):
         self._count("transfer_from_page", ran.upload_s)
         self.tensor_count = ran.tensor_count
         return ran
-
-    def _failed_job(self, failure: protocol.JobFailure) -> RuntimeFailedError:
-        return self._explained(RuntimeFailedError(failure.message))
 
     @property
     def is_alive(self) -> bool:
@@ -271,6 +289,7 @@ class BrowserRuntime(Runtime):
     async def _open(self, browser: Browser) -> protocol.Hello:
         session = await self._stack.enter_async_context(self._host.server.session())
         self._session = session
+        session.app = await asyncio.to_thread(App, self._app) if self._app else None
         self._page = await browser.open_page(session, self._on_console)
         self._stack.push_async_callback(self._page.close)
         hello = await session.hello()
@@ -355,11 +374,11 @@ class BrowserRuntime(Runtime):
         """Measure and bound a step, and convert any failure to an error that names this runtime."""
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._host.timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 yield
         except TimeoutError:
             raise RuntimeTimeoutError(
-                f"{self.id}: no answer within {self._host.timeout_s:g} s while {doing}{self._said()}.",
+                f"{self.id}: no answer within {self.timeout_s:g} s while {doing}{self._console.said()}.",
                 "Set a longer --timeout, or a smaller --batch-size.",
             ) from None
         except RuntimeFailedError as error:
@@ -370,30 +389,10 @@ class BrowserRuntime(Runtime):
     def _explained(self, error: RuntimeFailedError) -> RuntimeFailedError:
         if error.message.startswith(str(self.id)):
             return error
-        said = "" if "the browser said" in error.message else self._said()
+        said = "" if "the browser said" in error.message else self._console.said()
         message = f"{error.message.removesuffix('.')}{said}." if said else error.message
         return type(error)(f"{self.id}: {message}", error.advice)
 
-    def _on_console(self, message: ConsoleLine) -> None:
-        if message.type in ("error", "warning") and not _CHATTER.match(message.text):
-            self._console.append(message.text)
-            if self._breaks(message.text):
-                said = " ".join(message.text.split())[:_SHADER_ERROR_CHARACTERS]
-                advice = f"{self.id.library}{_SHADER_ADVICE}"
-                self._session.fail(RuntimeFailedError(f"The browser rejected a WebGPU shader: {said}", advice))
-
-    def _breaks(self, said: str) -> bool:
-        """Tell whether an operation did not run: its output would be arbitrary memory, without an error."""
-        return self.id.kind.endswith("webgpu") and said.startswith(_SHADER_REFUSED)
-
-    def _said(self) -> str:
-        """Format the lines of the browser's console, for the end of a message."""
-        lines = [line for line in dict.fromkeys(self._console) if "feature override from URL" not in line]
-        return f" (the browser said: {'; '.join(lines)})" if lines else ""
-
-
-#: LiteRT.js logs its progress on the error channel.
-_CHATTER = re.compile(r"INFO: |WARNING: |%c\[LiteRT\]")
-_SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
-_SHADER_ERROR_CHARACTERS = 300
-_SHADER_ADVICE = "'s WebGPU code has no valid kernel for an operation of this model. Use a different backend."
+    def _on_console(self, line: ConsoleLine) -> None:
+        if failure := self._console.add(line):
+            self._session.fail(failure)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ... import protocol
-from ...errors import NoKernelError, PycheckError, RuntimeFailedError, RuntimeUnavailableError, UsageError
+from ...errors import AppCodeError, NoKernelError, PycheckError, RuntimeFailedError, RuntimeUnavailableError, UsageError
 from ...protocol import FlagValue
 from ...types import Environment, RuntimeId
 
@@ -137,6 +137,8 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
         return RuntimeUnavailableError(message, _advice(id, message))
     if failed.code == "flag":
         return UsageError(message)
+    if failed.code == "app":
+        return AppCodeError(failed.message)
     if failed.code == "fallback":
         return RuntimeFailedError(f"{message}.", _FALLBACK_ADVICE)
     if match := _NO_KERNEL.search(message):

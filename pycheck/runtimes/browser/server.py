@@ -75,6 +75,8 @@ class Server:
                 web.get("/{token}/control", self._control),
                 web.get("/{token}/harness/{name}", self._harness_file),
                 web.get("/{token}/artifact/{name:.+}", self._artifact_file),
+                web.get("/{token}/app/{path:.+}", self._app_file),
+                web.get("/{token}/files/{name}", self._user_file),
                 web.get("/{token}/inputs/{name}", self._send_inputs),
                 web.post("/{token}/outputs/{name}", self._receive_outputs),
             ]
@@ -128,7 +130,12 @@ class Server:
         return http.policy(self._host)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        return await self._send_harness(request, "index.html")
+        response = await self._send_harness(request, "index.html")
+        if (app := self._session(request).app) and response.text:
+            html, map_hash = app.page(response.text)
+            headers = http.headers("index.html", http.policy(self._host, import_map=map_hash))
+            return web.Response(body=html.encode(), headers=headers)
+        return response
 
     async def _control(self, request: web.Request) -> web.StreamResponse:
         return await self._session(request).serve_control(request)
@@ -136,7 +143,7 @@ class Server:
     async def _harness_file(self, request: web.Request) -> web.StreamResponse:
         return await self._send_harness(request, request.match_info["name"])
 
-    async def _send_harness(self, request: web.Request, name: str) -> web.StreamResponse:
+    async def _send_harness(self, request: web.Request, name: str) -> web.Response:
         """Send a file of the page; a missing file ends the session, because the page could never connect."""
         session = self._session(request)
         try:
@@ -155,6 +162,25 @@ class Server:
         if path is None:
             raise web.HTTPNotFound
         return await self._send_file(request, path)
+
+    async def _app_file(self, request: web.Request) -> web.StreamResponse:
+        app = self._session(request).app
+        is_script = request.headers.get("Sec-Fetch-Dest") == "script"
+        path = await asyncio.to_thread(app.file, request.match_info["path"], is_script=is_script) if app else None
+        if path is None:
+            raise web.HTTPNotFound
+        return await self._send_file(request, path)
+
+    async def _user_file(self, request: web.Request) -> web.StreamResponse:
+        file = self._session(request).file(request.match_info["name"])
+        if isinstance(file, bytes):
+            return web.Response(body=file, headers=self._headers(""))
+        try:
+            return await http.send_file(request, file, self._headers(""))
+        except OSError as error:
+            if isinstance(error, ConnectionError):
+                raise
+            raise web.HTTPNotFound(text=error.strerror) from None
 
     async def _send_file(self, request: web.Request, path: Path) -> web.StreamResponse:
         return await http.send_file(request, path, self._headers(path.name))

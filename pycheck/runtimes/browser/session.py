@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from ... import protocol
 from ...errors import RuntimeFailedError
 from ...tensors import Encoded
 from ...types import Array
+from .app import App
 
 _T = TypeVar("_T")
 
@@ -33,6 +34,8 @@ class Session:
         self.token = secrets.token_urlsafe(32)
         self.url = f"{origin}/{self.token}/"
         self.artifact: Mapping[str, Path] = {}
+        self.app: App | None = None  # the user's own JavaScript
+        self.last_file: int | None = None  # the number of the file that the page requested last
         loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[protocol.Hello] = loop.create_future()
         self._failure: asyncio.Future[None] = loop.create_future()
@@ -42,6 +45,7 @@ class Session:
         self._closed = False
         self._command_id = 0
         self._inputs: dict[str, Encoded] = {}
+        self._files: dict[str, Path | bytes] = {}
         self._outputs: dict[str, _Upload] = {}
 
     def next_id(self) -> int:
@@ -90,6 +94,12 @@ class Session:
         name = str(self._command_id)
         self._inputs = {name: encoded}
         return f"inputs/{name}"
+
+    def offer_files(self, files: Sequence[Path | bytes]) -> list[str]:
+        """Offer the user's files to the page instead of earlier ones; return the URLs, relative to the page."""
+        self.last_file = None
+        self._files = {f"{self._command_id}-{number}": file for number, file in enumerate(files)}
+        return [f"files/{name}" for name in self._files]
 
     def expect_outputs(self) -> str:
         """Prepare to receive tensors from the page; return the URL, relative to the page."""
@@ -140,6 +150,13 @@ class Session:
         if name not in self._inputs:
             raise web.HTTPNotFound
         return self._inputs[name]
+
+    def file(self, name: str) -> Path | bytes:
+        """Return the user's file with a name; 404 if there is none."""
+        if name not in self._files:
+            raise web.HTTPNotFound
+        self.last_file = int(name.rpartition("-")[2])
+        return self._files[name]
 
     async def receive_outputs(self, name: str, request: web.Request) -> None:
         """Receive one range of a safetensors file."""

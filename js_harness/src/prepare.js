@@ -1,0 +1,182 @@
+// Turns files into tensors with a function of the user's app, and names each way in which that may fail.
+
+import * as tf from './for_apps/tfjs.js';
+
+import {AppWatch, told} from './app_watch.js';
+import {Failure} from './failure.js';
+import {read} from './model.js';
+import {ARRAYS} from './safetensors.js';
+import {downloadFile, upload} from './transfer.js';
+
+/** @typedef {import('./protocol.d.ts').Prepare} Prepare */
+/** @typedef {import('./protocol.d.ts').FileResult} FileResult */
+/** @typedef {import('./protocol.d.ts').FileOffer} FileOffer */
+/** @typedef {import('./safetensors.js').NamedTensor} NamedTensor */
+/** @typedef {(file: File, library: typeof tf) => unknown} AppFunction */
+/** @typedef {{result: FileResult, tensors: NamedTensor[]}} Outcome */
+
+const watch = new AppWatch();
+/** The backend that the module chose itself, if any: a module runs only once, and chooses it for all files. */
+let chosenBackend = '';
+
+/** The error of one file, which does not end the others. */
+class FileError extends Error {
+  /** @param {NonNullable<FileResult['failure']>} code @param {string} message */
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * @param {Prepare} command
+ * @returns {Promise<import('./protocol.d.ts').Prepared>}
+ */
+export async function prepare(command) {
+  const own = await startBackend();
+  try {
+    const run = await loadFunction(command);
+    /** @type {Outcome[]} */
+    const outcomes = [];
+    const start = performance.now();
+    let [bytes, download_s] = [0, 0];
+    for (const offer of command.files) {
+      const before = performance.now();
+      const file = await fetchFile(offer).catch(asFileError);
+      download_s += (performance.now() - before) / 1000;
+      const outcome = await prepareFile(run, file, command.names, command.file_timeout_s);
+      outcomes.push(outcome);
+      bytes += outcome.tensors.reduce((sum, {data}) => sum + data.byteLength, 0);
+      if (bytes >= command.batch_bytes || performance.now() - start >= command.batch_s * 1000) break;
+    }
+    const tensors = outcomes.flatMap(({tensors}, index) =>
+      tensors.map((tensor) => ({...tensor, name: `${index}/${tensor.name}`})),
+    );
+    const prepared = performance.now();
+    await upload(command.outputs_url, tensors, command.upload_streams);
+    return {
+      type: 'prepared',
+      id: command.id,
+      files: outcomes.map(({result}) => result),
+      backend: tf.getBackend(),
+      requested: watch.takeRequested(),
+      download_s,
+      upload_s: (performance.now() - prepared) / 1000,
+      tensor_count: tf.memory().numTensors,
+    };
+  } finally {
+    chosenBackend = tf.getBackend() === own ? '' : tf.getBackend();
+    if (chosenBackend) await tf.setBackend(own);
+  }
+}
+
+/** Returns the backend of the page; a page of LiteRT.js has none, so that TensorFlow.js runs on the CPU. */
+async function startBackend() {
+  if (!tf.getBackend()) {
+    await import('@tensorflow/tfjs-backend-cpu');
+    await tf.setBackend('cpu');
+  }
+  const own = tf.getBackend();
+  if (chosenBackend) await tf.setBackend(chosenBackend);
+  return own;
+}
+
+/** @param {Prepare} command @returns {Promise<AppFunction>} */
+async function loadFunction({module_url, export: wanted, file_timeout_s}) {
+  const url = new URL(module_url, location.href).href;
+  const late = () => new Failure('app', `it has not loaded after ${file_timeout_s} s`);
+  const module = await watch.during(import(/* @vite-ignore */ url), file_timeout_s, late).catch(async (error) => {
+    if (error instanceof Failure) throw error;
+    throw new Failure('app', `${told(error)}${error instanceof SyntaxError ? await watch.place(url) : ''}`);
+  });
+  const found = module[wanted];
+  if (typeof found === 'function') return found;
+  const names = Object.keys(module).filter((name) => typeof module[name] === 'function');
+  const has = names.length ? `the functions that it exports are: ${names.join(', ')}` : 'it exports no function';
+  throw new Failure('app', wanted in module ? `its export '${wanted}' is not a function` : `no export '${wanted}'; ${has}`);
+}
+
+/** @param {FileOffer} offer */
+async function fetchFile({name, media_type, url}) {
+  return new File([await downloadFile(url)], name, {type: media_type});
+}
+
+/** @param {unknown} error */
+function asFileError(error) {
+  return new FileError('unreadable', error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * @param {AppFunction} run @param {File | FileError} file @param {readonly string[]} names @param {number} timeout_s
+ * @returns {Promise<Outcome>}
+ */
+export async function prepareFile(run, file, names, timeout_s) {
+  const before = tf.memory().numTensors;
+  const start = performance.now();
+  /** @type {NamedTensor[]} */
+  let tensors = [];
+  /** @type {FileError | null} */
+  let failure = null;
+  try {
+    if (file instanceof FileError) throw file;
+    const late = () => new FileError('timeout', `no result after ${timeout_s} s`);
+    const returned = await watch.during(Promise.resolve().then(() => run(file, tf)), timeout_s, late);
+    tensors = await readResult(returned, names);
+  } catch (error) {
+    failure = error instanceof FileError ? error : thrown(error);
+  }
+  const leaked = failure?.code === 'timeout' ? 0 : tf.memory().numTensors - before;
+  const compute_s = (performance.now() - start) / 1000;
+  const result = {failure: failure?.code ?? null, message: failure?.message ?? '', leaked_tensors: leaked, compute_s};
+  return {tensors, result};
+}
+
+/** @param {unknown} error */
+function thrown(error) {
+  const refused = watch.refusedNow;
+  if (!refused.length) return new FileError('threw', told(error));
+  return new FileError('network', `${told(error)}; before, it requested ${refused.join(', ')}`);
+}
+
+/** @param {unknown} returned @param {readonly string[]} names @returns {Promise<NamedTensor[]>} */
+async function readResult(returned, names) {
+  const named = byName(returned, names);
+  try {
+    return await Promise.all(named.map(([name, value]) => read(name, checked(name, value))));
+  } finally {
+    for (const [, value] of named) if (value instanceof tf.Tensor) value.dispose();
+  }
+}
+
+/** @param {unknown} returned @param {readonly string[]} names @returns {[string, unknown][]} */
+function byName(returned, names) {
+  if (returned instanceof tf.Tensor) {
+    if (names.length === 1) return [[names[0], returned]];
+    returned.dispose();
+    throw new FileError('result', `it returned one tensor, and the names are ${names.join(', ')}: return an object`);
+  }
+  if (Object.prototype.toString.call(returned) !== '[object Object]') {
+    throw new FileError('result', `it returned ${kindOf(returned)} instead of a tensor`);
+  }
+  const given = Object.entries(/** @type {object} */ (returned));
+  const keys = given.map(([key]) => key);
+  if (names.every((name) => keys.includes(name)) && keys.length === names.length) return given;
+  for (const [, value] of given) if (value instanceof tf.Tensor) value.dispose();
+  const said = keys.length ? `the names ${keys.join(', ')}` : 'no name';
+  throw new FileError('result', `it returned an object with ${said}, and the names are ${names.join(', ')}`);
+}
+
+/** @param {string} name @param {unknown} value @returns {import('@tensorflow/tfjs-core').Tensor} */
+function checked(name, value) {
+  if (!(value instanceof tf.Tensor)) throw new FileError('result', `'${name}' is ${kindOf(value)} instead of a tensor`);
+  if (value.isDisposed) throw new FileError('result', `'${name}' is a tensor that it has disposed`);
+  if (value.dtype in ARRAYS) return value;
+  throw new FileError('result', `'${name}' has dtype ${value.dtype}: return ${Object.keys(ARRAYS).join(', ')}`);
+}
+
+/** @param {unknown} value */
+function kindOf(value) {
+  if (value === undefined || value === null) return String(value);
+  const [, kind] = /** @type {RegExpMatchArray} */ (Object.prototype.toString.call(value).match(/ (.*)\]/));
+  return typeof value === 'object' ? `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}` : `a ${typeof value}`;
+}
