@@ -1,6 +1,7 @@
 // The page's entry: it connects to Python by the page's own address and executes its commands.
 // It does not import TensorFlow.js: flags must be set before a backend's modules run.
 
+import {watch} from './app_watch.js';
 import {Failure} from './failure.js';
 import {say, show, showCommand} from './standing.js';
 
@@ -82,5 +83,9 @@ socket.addEventListener('close', ({reason}) => {
   if (reason.startsWith('/')) location.replace(new URL(reason, location.origin));
   else say('pycheck has ended this page; it can be closed');
 });
-addEventListener('error', (event) => report('uncaught', event.message));
-addEventListener('unhandledrejection', (event) => report('uncaught', String(event.reason?.message ?? event.reason)));
+addEventListener('error', (event) => {
+  if (!watch.takes(event)) report('uncaught', event.message);
+});
+addEventListener('unhandledrejection', (event) => {
+  if (!watch.takes(event)) report('uncaught', String(event.reason?.message ?? event.reason));
+});

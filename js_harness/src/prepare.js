@@ -2,7 +2,7 @@
 
 import * as tf from './for_apps/tfjs.js';
 
-import {AppWatch, told} from './app_watch.js';
+import {told, watch} from './app_watch.js';
 import {Failure} from './failure.js';
 import {read} from './model.js';
 import {ARRAYS} from './safetensors.js';
@@ -15,7 +15,6 @@ import {downloadFile, upload} from './transfer.js';
 /** @typedef {(file: File, library: typeof tf) => unknown} AppFunction */
 /** @typedef {{result: FileResult, tensors: NamedTensor[]}} Outcome */
 
-const watch = new AppWatch();
 /** The backend that the module chose itself, if any: a module runs only once, and chooses it for all files. */
 let chosenBackend = '';
 
@@ -87,13 +86,19 @@ async function loadFunction({module_url, export: wanted, file_timeout_s}) {
   const late = () => new Failure('app', `it has not loaded after ${file_timeout_s} s`);
   const module = await watch.during(import(/* @vite-ignore */ url), file_timeout_s, late).catch(async (error) => {
     if (error instanceof Failure) throw error;
-    throw new Failure('app', `${told(error)}${error instanceof SyntaxError ? await watch.place(url) : ''}`);
+    const place = error instanceof SyntaxError ? await watch.place(url) : '';
+    throw new Failure('app', `${told(error, place)}${requests(await watch.requestedNow())}`);
   });
   const found = module[wanted];
   if (typeof found === 'function') return found;
   const names = Object.keys(module).filter((name) => typeof module[name] === 'function');
   const has = names.length ? `the functions that it exports are: ${names.join(', ')}` : 'it exports no function';
-  throw new Failure('app', wanted in module ? `its export '${wanted}' is not a function` : `no export '${wanted}'; ${has}`);
+  throw new Failure('app', `${wanted in module ? `its export '${wanted}' is not a function` : `it has no export '${wanted}'`}; ${has}`);
+}
+
+/** @param {string[]} addresses */
+function requests(addresses) {
+  return addresses.length ? `; it requested ${addresses.join(', ')}, and the page has no network` : '';
 }
 
 /** @param {FileOffer} offer */
@@ -120,10 +125,10 @@ export async function prepareFile(run, file, names, timeout_s) {
   try {
     if (file instanceof FileError) throw file;
     const late = () => new FileError('timeout', `no result after ${timeout_s} s`);
-    const returned = await watch.during(Promise.resolve().then(() => run(file, tf)), timeout_s, late);
-    tensors = await readResult(returned, names);
+    const reading = Promise.resolve(file).then((given) => run(given, tf)).then((returned) => readResult(returned, names));
+    tensors = await watch.during(reading, timeout_s, late);
   } catch (error) {
-    failure = error instanceof FileError ? error : thrown(error);
+    failure = error instanceof FileError ? error : await thrown(error);
   }
   const leaked = failure?.code === 'timeout' ? 0 : tf.memory().numTensors - before;
   const compute_s = (performance.now() - start) / 1000;
@@ -132,10 +137,9 @@ export async function prepareFile(run, file, names, timeout_s) {
 }
 
 /** @param {unknown} error */
-function thrown(error) {
-  const refused = watch.refusedNow;
-  if (!refused.length) return new FileError('threw', told(error));
-  return new FileError('network', `${told(error)}; before, it requested ${refused.join(', ')}`);
+async function thrown(error) {
+  const requested = await watch.requestedNow();
+  return new FileError(requested.length ? 'network' : 'threw', told(error) + requests(requested));
 }
 
 /** @param {unknown} returned @param {readonly string[]} names @returns {Promise<NamedTensor[]>} */

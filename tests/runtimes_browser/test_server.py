@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,10 +17,11 @@ from yarl import URL
 
 from pycheck import tensors
 from pycheck.errors import ArtifactFileError
+from pycheck.runtimes.browser.app import App
 from pycheck.runtimes.browser.harness import Harness
 from pycheck.runtimes.browser.server import Server, artifact_files
 from pycheck.runtimes.browser.session import Session
-from pycheck.types import ArtifactInfo
+from pycheck.types import AppCode, ArtifactInfo
 
 from .conftest import Run
 
@@ -200,6 +203,90 @@ def test_every_answer_forbids_what_is_not_of_this_origin(visit: Any, graph: Arti
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
         assert "Cross-Origin-Opener-Policy" not in headers  # threads would run that most sites do not have
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """An app of one module; a file that is not of it lies above its folder."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "prep.js").write_text("export default 1;")
+    (tmp_path / "secret.txt").write_text("secret")
+    return App([AppCode(tmp_path / "web" / "prep.js")])
+
+
+def test_a_page_without_an_app_is_served_as_it_was_built(visit: Any) -> None:
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> tuple[bytes, str, int]:
+        async with client.get(session.url) as page, client.get(f"{session.url}app/0/prep.js") as module:
+            return await page.read(), page.headers["Content-Security-Policy"], module.status
+
+    content, policy, status = visit(ask)
+    assert content == Harness.read().content("index.html")
+    assert "sha256" not in policy and "blob:" not in policy
+    assert status == 404
+
+
+def test_a_page_with_an_app_allows_its_import_map_and_no_other_inline_script(visit: Any, app: App) -> None:
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> tuple[str, str]:
+        session.app = app
+        async with client.get(session.url) as page:
+            return await page.text(), page.headers["Content-Security-Policy"]
+
+    html, policy = visit(ask)
+    text = html.split('<script type="importmap">')[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["script-src"] == f"'self' 'wasm-unsafe-eval' 'sha256-{digest}'"
+    assert rules["img-src"] == rules["media-src"] == "'self' data: blob:"
+    assert rules["connect-src"].startswith("'self' ws://127.0.0.1:")
+    assert not any("*" in rule or "http:" in rule or "https:" in rule for rule in rules.values())
+
+
+APP_ESCAPES = [
+    "app/0/../../secret.txt",
+    "app/0/..%2fsecret.txt",
+    "app/0/%2e%2e%2fsecret.txt",
+    "app/0//etc/passwd",
+    "app/..%2f..%2fsecret.txt",
+    "app/1/secret.txt",
+    "files/0-0",
+    "files/..%2fsecret.txt",
+]
+
+
+@pytest.mark.parametrize("path", APP_ESCAPES)
+def test_only_files_of_the_app_s_folder_are_served(visit: Any, path: str, app: App) -> None:
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> list[int]:
+        session.app = app
+        statuses = []
+        for url in (f"{session.url}app/0/prep.js", f"{session.url}{path}"):
+            async with client.get(URL(url, encoded=True)) as response:
+                statuses.append(response.status)
+                assert "secret" not in await response.text()
+        return statuses
+
+    assert visit(ask) == [200, 404]
+
+
+def test_the_user_s_files_are_served_until_the_next_ones_are_offered(visit: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"from a path")
+
+    async def ask(client: aiohttp.ClientSession, server: Server, session: Session) -> list[tuple[int, bytes]]:
+        session.next_id()
+        first = session.offer_files([path, b"bytes", tmp_path / "gone.txt"])
+        answers = []
+        for url in first:
+            async with client.get(session.url + url) as response:
+                answers.append((response.status, await response.read()))
+        session.next_id()
+        session.offer_files([b"later"])
+        async with client.get(session.url + first[0]) as response:
+            answers.append((response.status, b""))
+        return answers
+
+    assert visit(ask) == [
+        (200, b"from a path"), (200, b"bytes"), (404, b"No such file or directory"), (404, b""),
+    ]  # fmt: skip
 
 
 def upload(visit: Any, *ranges: tuple[str, bytes]) -> Any:

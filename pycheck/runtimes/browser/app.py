@@ -26,11 +26,10 @@ class App:
 
     def __init__(self, codes: Sequence[AppCode]) -> None:
         self._modules = {code: _module(code) for code in codes}
-        folders: dict[Path, None] = {}
-        for module in self._modules.values():
-            packages = (folder / "node_modules" for folder in module.parents)
-            folders |= dict.fromkeys([module.parent, *(folder.resolve() for folder in packages if folder.is_dir())])
-        self._roots = tuple(folders)
+        folders = dict.fromkeys(module.parent for module in self._modules.values())
+        above = (folder / "node_modules" for module in self._modules.values() for folder in module.parents)
+        folders |= dict.fromkeys(folder.resolve() for folder in above if folder.is_dir())
+        self._roots = tuple(folder for folder in folders if not folders.keys() & set(folder.parents))
         self._map: ImportMap = read_imports(self._roots, list(self._modules.values()))
         #: The reasons why files that the page requested are not served.
         self.refused: list[Refusal] = []
@@ -60,19 +59,19 @@ class App:
         if number == "refused" and rest in self._map.refused:
             return self._map.refused[rest]
         if not number.isdecimal() or int(number) >= len(self._roots):
-            return Refusal(f"It requests {path}, which is outside of the module's folder.")
+            return Refusal(f"The app requests {path}, which is outside of the module's folder.")
         asked = self._roots[int(number)] / rest
         file = asked.resolve()
         within = next((root for root in self._roots if file.is_relative_to(root)), None)
         if within is None:
-            return Refusal(f"It requests {asked}, which is outside of the module's folder.")
+            return Refusal(f"The app requests {asked}, which is outside of the module's folder.")
         if not file.is_file():
-            return Refusal(f"It requests {asked}, which does not exist.")
+            return Refusal(f"The app requests {asked}, which does not exist.")
         if any(part.startswith(".") and part != ".pnpm" for part in file.relative_to(within).parts):
-            return Refusal(f"It requests {asked}, which is hidden.")
+            return Refusal(f"The app requests {asked}, which is hidden.")
         if is_script and file.suffix not in _MODULE_SUFFIXES:
             return Refusal(
-                f"It imports {asked}, and browsers import JavaScript only.",
+                f"The app imports {asked}, and browsers import JavaScript only.",
                 "Compile the module with a bundler, or fetch the file: fetch(new URL('FILE', import.meta.url)).",
             )
         return file

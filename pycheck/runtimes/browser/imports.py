@@ -32,7 +32,7 @@ TFJS = {
 _CONDITIONS = ("browser", "import", "module", "module-sync", "default")
 _SUFFIXES = ("", ".js", ".mjs", "/index.js", "/index.mjs")
 _STATIC = re.compile(r"""(?:^|[^\w$.])(?:import|export)\s*(?:[\w$*{},\s]*?[\s}*]from\s*)?["']([^"'\n]+)["']""")
-_DYNAMIC = re.compile(r"""(?:^|[^\w$.])import\s*\(\s*(?:/\*.*?\*/\s*)?["'`]([^"'`$\n]+)["'`]""")
+_DYNAMIC = re.compile(r"""(?:^|[^\w$.])import\s*\(\s*(?:/\*.*?\*/\s*)?["'`]([^"'`$\n]+)["'`]\s*[),]""")
 _IS_MODULE = re.compile(r"""(?:^|[;}\n])\s*(?:import\s*[\w{*"'$]|export\s*[\w{*])""")
 _IS_COMMONJS = re.compile(r"\bmodule\.exports\b|\bexports\.\w|\brequire\s*\(|\bdefine\.amd\b")
 #: The most modules that are read; an app that has more is better bundled.
@@ -99,7 +99,15 @@ def _resolve(roots: Sequence[Path], importer: Path, specifier: str, found: Impor
     """Add the entry of one import, if it needs one; return the file, if it is a module of the user's."""
     if specifier.startswith(("./", "../")):
         return _resolve_relative(roots, importer, specifier, found)
-    if specifier.startswith("/") or ":" in specifier or specifier in TFJS:
+    if specifier.startswith(("https://", "http://", "//")):
+        found.imports[specifier] = found.refuse(
+            Refusal(
+                f"{importer} imports {specifier}, and the page has no network.",
+                "Install the package beside the module with npm, and import it by its name.",
+            )
+        )
+        return None
+    if specifier.startswith("/") or specifier.endswith("/") or ":" in specifier or specifier in TFJS:
         return None
     scope = found.scopes.setdefault(_scope(roots, importer), {})
     outcome = _package_file(importer, specifier)
@@ -198,7 +206,7 @@ def _exported(exports: Any, subpath: str) -> str | None:
     table = exports if isinstance(exports, dict) and any(key.startswith(".") for key in exports) else {".": exports}
     if subpath in table:
         return _by_condition(table[subpath], "")
-    patterns = sorted((key for key in table if "*" in key), key=lambda key: -len(key.split("*")[0]))
+    patterns = sorted((key for key in table if "*" in key), key=lambda key: (-key.index("*"), -len(key)))
     for key in patterns:
         head, tail = key.split("*", 1)
         if subpath.startswith(head) and subpath.endswith(tail) and len(subpath) >= len(key):

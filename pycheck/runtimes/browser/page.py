@@ -191,14 +191,15 @@ class BrowserRuntime(Runtime):
 
         `names` are the inputs that it returns. One tensor belongs to the only name; the keys of an object must be the
         names. All samples have the shape and dtype of the first one that this runtime made with the code; a file with
-        different ones has failed, as has one without a result after `file_timeout_s` seconds, which half of the step's
-        timeout bounds. The page keeps no file and no sample, so for a flat memory here, too, give some files at a time.
+        different ones has failed, as has one without a result after `file_timeout_s` seconds, at most a quarter of the
+        step's timeout. If the code blocks the page, the page is opened again. The page keeps no file and no sample, so
+        for a flat memory here, too, give some files at a time.
 
         TF.js has the backend of the runtime; beside LiteRT.js it is the CPU. AppCodeError: the module does not load, or
-        has no such function. RuntimeTimeoutError: the function blocks the page, or three files in sequence timed out.
+        has no such function. RuntimeTimeoutError: three files in sequence timed out.
         """
-        preparer = self._preparers.setdefault(code, PagePreparer(self, self._session, code))
-        return await preparer.prepare(files, names, min(file_timeout_s, self.timeout_s / 2))
+        preparer = self._preparers.setdefault(code, PagePreparer(self, code))
+        return await preparer.prepare(files, names, min(file_timeout_s, self.timeout_s / 4))
 
     async def exchange(
         self, step: str, doing: str, make: Callable[[Session], protocol.Command], wanted: type[_Reply]

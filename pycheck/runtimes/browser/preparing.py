@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from ... import protocol
 from ...errors import AppCodeError, RuntimeTimeoutError
 from ...types import AppCode, AppFile, Array, FileFailure, Prepared, PreparedFile
+from .imports import Refusal
 from .session import Session
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ _UPLOAD_STREAMS = 2
 #: The most files of one message. A page answers earlier, after the first file that ends so many bytes of tensors.
 _BATCH_FILES = 64
 _BATCH_BYTES = 32 << 20
+#: A page that has no result is blocked if it is silent for so much longer than the time of a file.
+_GRACE_SHARE, _LEAST_GRACE_S = 0.5, 2.0
 #: After so many files in sequence without a result, the others would hardly have one.
 _TIMEOUTS = 3
 #: Types that Python does not know everywhere, since it reads the system's tables.
@@ -38,15 +42,23 @@ _MEDIA_TYPES = {
 }
 
 
+class _BlockedError(Exception):
+    """The function blocks the page at the file with this number in its message."""
+
+    def __init__(self, file: int, waited_s: float) -> None:
+        super().__init__(file)
+        self.file = file
+        self.waited_s = waited_s
+        self.failure = FileFailure("timeout", f"it blocked the page for {waited_s:g} s")
+
+
 class PagePreparer:
     """Prepares files with one function of the user's app; all samples must have the shapes of the first."""
 
-    def __init__(self, runtime: BrowserRuntime, session: Session, code: AppCode) -> None:
-        if session.app is None:
-            raise ValueError(f"{runtime.id} was made without {code.module}.")
+    _session: Session  # of the last message
+
+    def __init__(self, runtime: BrowserRuntime, code: AppCode) -> None:
         self._runtime = runtime
-        self._session = session
-        self._app = session.app
         self._code = code
         self._first: tuple[str, dict[str, str]] | None = None  # the first file, and its tensors in words
 
@@ -55,12 +67,23 @@ class PagePreparer:
         given = [file if isinstance(file, AppFile) else AppFile(file.name, file) for file in files]
         done: list[PreparedFile] = []
         samples: dict[str, list[Array]] = {name: [] for name in names}
+        blocking: dict[int, PreparedFile] = {}  # by their positions
         download_s = upload_s = 0.0
-        while len(done) < len(given):
-            reply, tensors = await self._batch(given[len(done) : len(done) + _BATCH_FILES], names, file_timeout_s)
+        while (at := len(done)) < len(given):
+            self._check_timeouts(done)
+            if at in blocking:
+                done.append(blocking[at])
+                continue
+            end = min([at + _BATCH_FILES, *(position for position in blocking if position > at)])
+            try:
+                reply, tensors = await self._batch(given[at:end], names, file_timeout_s)
+            except _BlockedError as error:  # the samples of the files before it are lost with the page
+                blocking[at + error.file] = PreparedFile(given[at + error.file].name, error.waited_s, 0, error.failure)
+                await self._open_again()
+                continue
             download_s, upload_s = download_s + reply.download_s, upload_s + reply.upload_s
             for number, result in enumerate(reply.files):
-                name = given[len(done)].name
+                name = given[at + number].name
                 made = {key: tensors[f"{number}/{key}"] for key in names} if result.failure is None else {}
                 failure = FileFailure(result.failure, result.message) if result.failure else self._differs(name, made)
                 done.append(PreparedFile(name, result.compute_s, result.leaked_tensors, failure))
@@ -68,58 +91,80 @@ class PagePreparer:
                     for key, array in made.items():
                         samples[key].append(array.copy())  # a view would keep the message with all others
             self._note(reply)
-            self._check_timeouts(done)
+        self._check_timeouts(done)
         stacked = {name: np.stack(arrays) for name, arrays in samples.items() if arrays}
         return Prepared(tuple(done), stacked, download_s, upload_s)
 
     async def _batch(
         self, files: Sequence[AppFile], names: Sequence[str], file_timeout_s: float
     ) -> tuple[protocol.Prepared, dict[str, Array]]:
-        def make(session: Session) -> protocol.Command:
-            id = session.next_id()
-            urls = session.offer_files([file.content for file in files])
-            offers = [
+        waited_s = file_timeout_s + max(_LEAST_GRACE_S, file_timeout_s * _GRACE_SHARE)
+        try:
+            async with asyncio.timeout(None) as patience:
+
+                def make(session: Session) -> protocol.Command:
+                    self._session = session
+                    session.on_progress = lambda: patience.reschedule(asyncio.get_running_loop().time() + waited_s)
+                    session.on_progress()
+                    return self._command(session, files, names, file_timeout_s)
+
+                return await self._runtime.exchange("prepare", "preparing files", make, protocol.Prepared)
+        except AppCodeError as error:
+            raise self._unusable(error) from None
+        except TimeoutError:
+            if self._session.last_file is not None:
+                raise _BlockedError(self._session.last_file, waited_s) from None
+            blocked = RuntimeTimeoutError(
+                f"{self._runtime.id}: {self._code.module} blocks the page while it loads: no answer within "
+                f"{waited_s:g} s.",
+                "Look for a loop without an end outside of its functions.",
+            )
+            self._session.fail(blocked)
+            raise blocked from None
+        finally:
+            self._session.on_progress = lambda: None
+
+    def _command(
+        self, session: Session, files: Sequence[AppFile], names: Sequence[str], file_timeout_s: float
+    ) -> protocol.Prepare:
+        if session.app is None:
+            raise ValueError(f"{self._runtime.id} was made without {self._code.module}.")
+        session.app.refused.clear()
+        id = session.next_id()
+        urls = session.offer_files([file.content for file in files])
+        return protocol.Prepare(
+            id=id,
+            module_url=session.app.url(self._code),
+            export=self._code.export,
+            names=tuple(names),
+            files=tuple(
                 protocol.FileOffer(file.name, _media_type(file.name), url)
                 for file, url in zip(files, urls, strict=True)
-            ]
-            return protocol.Prepare(
-                id=id,
-                module_url=self._app.url(self._code),
-                export=self._code.export,
-                names=tuple(names),
-                files=tuple(offers),
-                file_timeout_s=file_timeout_s,
-                batch_s=file_timeout_s / 2,  # a step of the runtime has at least twice file_timeout_s
-                batch_bytes=_BATCH_BYTES,
-                outputs_url=session.expect_outputs(),
-                upload_streams=_UPLOAD_STREAMS,
-            )
-
-        self._app.refused.clear()
-        try:
-            return await self._runtime.exchange("prepare", "preparing files", make, protocol.Prepared)
-        except AppCodeError as error:
-            raise self._not_loaded(error) from None
-        except RuntimeTimeoutError as error:
-            raise self._blocked(error, files) from None
-
-    def _not_loaded(self, error: AppCodeError) -> AppCodeError:
-        refused = self._app.refused
-        reasons = " ".join(refusal.message for refusal in refused) or f"{error.message.removesuffix('.')}."
-        advice = "\n".join(dict.fromkeys(refusal.advice for refusal in refused if refusal.advice))
-        return AppCodeError(f"{self._code.module} does not load in the browser: {reasons}", advice)
-
-    def _blocked(self, error: RuntimeTimeoutError, files: Sequence[AppFile]) -> RuntimeTimeoutError:
-        """Return the error of code that blocks the page, which therefore can do nothing else; its page is dead."""
-        last = self._session.last_file
-        where = "before it requested a file" if last is None else f"at {files[last].name}"
-        blocked = RuntimeTimeoutError(
-            f"{self._runtime.id}: {self._code.module} blocks the page {where}: no answer within "
-            f"{self._runtime.timeout_s:g} s.",
-            "Look for a loop without an end. If the code only needs more time, set a longer --timeout.",
+            ),
+            file_timeout_s=file_timeout_s,
+            batch_s=file_timeout_s,  # to load the module, these seconds and the last file take less than a step
+            batch_bytes=_BATCH_BYTES,
+            outputs_url=session.expect_outputs(),
+            upload_streams=_UPLOAD_STREAMS,
         )
-        self._session.fail(blocked)
-        return blocked
+
+    @property
+    def _refused(self) -> Sequence[Refusal]:
+        return self._session.app.refused if self._session.app else []
+
+    def _unusable(self, error: AppCodeError) -> AppCodeError:
+        reasons = " ".join(refusal.message for refusal in self._refused) or f"{error.message.removesuffix('.')}."
+        advice = "\n".join(dict.fromkeys(refusal.advice for refusal in self._refused if refusal.advice))
+        return AppCodeError(f"{self._code.module} cannot be used in the browser: {reasons}", advice)
+
+    async def _open_again(self) -> None:
+        """Open a new page, because the present one is blocked and can do nothing else; the notes stay."""
+        runtime = self._runtime
+        notes = runtime.environment.notes
+        await runtime.close()
+        await runtime.start()
+        for note in (*notes, f"{self._code.module.name} blocked the page, which was opened again"):
+            runtime.note(note)
 
     def _differs(self, name: str, made: dict[str, Array]) -> FileFailure | None:
         """Return the failure of a sample whose shapes or dtypes differ from the first file's."""
@@ -141,6 +186,8 @@ class PagePreparer:
             runtime.note(f"{module} chose TF.js's {reply.backend} backend")
         for address in reply.requested:
             runtime.note(f"{module} requested {address}; the page has no network")
+        for refusal in self._refused:
+            runtime.note(refusal.message)
 
     def _check_timeouts(self, done: Sequence[PreparedFile]) -> None:
         last = done[-_TIMEOUTS:]
@@ -148,7 +195,8 @@ class PagePreparer:
             raise RuntimeTimeoutError(
                 f"{self._runtime.id}: {self._code.module} gave no result for {_TIMEOUTS} files in sequence: "
                 f"{', '.join(file.name for file in last)}.",
-                "Look for a promise that never resolves. If the code only needs more time, set a longer --timeout.",
+                "Look for a loop without an end, or a promise that never resolves. If it needs more time, set a longer "
+                "--timeout.",
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,8 @@ class Session:
         self.artifact: Mapping[str, Path] = {}
         self.app: App | None = None  # the user's own JavaScript
         self.last_file: int | None = None  # the number of the file that the page requested last
+        #: Called when the page requests a file, and when it begins to send outputs.
+        self.on_progress: Callable[[], None] = lambda: None
         loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[protocol.Hello] = loop.create_future()
         self._failure: asyncio.Future[None] = loop.create_future()
@@ -156,12 +158,14 @@ class Session:
         if name not in self._files:
             raise web.HTTPNotFound
         self.last_file = int(name.rpartition("-")[2])
+        self.on_progress()
         return self._files[name]
 
     async def receive_outputs(self, name: str, request: web.Request) -> None:
         """Receive one range of a safetensors file."""
         if name not in self._outputs:
             raise web.HTTPNotFound
+        self.on_progress()
         await self._outputs[name].receive(request)
 
     def _receive(self, message: protocol.PageMessage) -> None:
