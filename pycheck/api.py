@@ -284,7 +284,9 @@ def asked_options(given: Mapping[str, Any], inputs: Any = None) -> Options:
 
 
 def path_or(value: Any) -> Any:
-    """Convert a text to a path; return other values unchanged."""
+    """Convert a text to a path, and a list of texts to paths; return other values unchanged."""
+    if isinstance(value, list | tuple) and value and all(isinstance(item, str | os.PathLike) for item in value):
+        return [Path(item) for item in value]
     return Path(value) if isinstance(value, str | os.PathLike) else value
 
 

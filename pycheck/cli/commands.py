@@ -15,6 +15,7 @@ from .options import (
     ConfigPath,
     Given,
     InputsPath,
+    InputsPaths,
     JsonPath,
     LitertVersions,
     LongCommand,
@@ -29,6 +30,7 @@ from .options import (
     VariantNames,
     build_options,
     command_line,
+    one_or_all,
     open_console,
     takes,
 )
@@ -69,11 +71,11 @@ def _root(
 
 @app.command(epilog=examples.COMPARE, cls=LongCommand)
 @takes("compare")
-def compare(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
+def compare(model: ModelPath, inputs: InputsPaths = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Run MODEL in Python and in real browsers on the same inputs, and compare the outputs."""
 
-    options = build_options(given, inputs)
-    _publish(lambda bench, observe: bench.compare(model, inputs, options, observe), reports, screen)
+    options = build_options(given, inputs or None)
+    _publish(lambda bench, observe: bench.compare(model, one_or_all(inputs), options, observe), reports, screen)
 
 
 @app.command(epilog=examples.MIGRATE, cls=LongCommand)
@@ -93,11 +95,11 @@ def migrate(model: ModelPath, inputs: InputsPath = None, *, given: Given, pages:
 
 @app.command(epilog=examples.TRACE, cls=LongCommand)
 @takes("trace")
-def trace(model: ModelPath, inputs: InputsPath = None, *, given: Given, reports: Reports, screen: Screen) -> None:
+def trace(model: ModelPath, inputs: InputsPaths = None, *, given: Given, reports: Reports, screen: Screen) -> None:
     """Compare, and find the operation in MODEL that introduces a difference, and its cause."""
 
-    options = build_options({**given, "trace": True}, inputs)
-    _publish(lambda bench, observe: bench.trace(model, inputs, options, observe), reports, screen)
+    options = build_options({**given, "trace": True}, inputs or None)
+    _publish(lambda bench, observe: bench.trace(model, one_or_all(inputs), options, observe), reports, screen)
 
 
 @app.command()

@@ -52,6 +52,14 @@ InputsPath = Annotated[
         metavar="INPUTS", help="Inputs: .npy, .npz, .safetensors or .json (default: generated from a seed)."
     ),
 ]
+InputsPaths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="INPUTS",
+        help="Inputs: a .npy, .npz, .safetensors or .json file; or files that are one sample each, with --preprocess: "
+        "a folder, a pattern or files (default: generated from a seed).",
+    ),
+]
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
@@ -255,11 +263,16 @@ def command_line() -> str:
     return shlex.join(["pycheck", *sys.argv[1:]])
 
 
-def build_options(given: Mapping[str, Any], inputs: Path | None = None) -> Options:
+def build_options(given: Mapping[str, Any], inputs: object = None) -> Options:
     """Build the options of a run from those that were given; UsageError names an invalid one."""
     from ..options.reading import build
 
     return build(given, has_inputs=inputs is not None, command=command_line())
+
+
+def one_or_all(inputs: list[Path] | None) -> Path | list[Path] | None:
+    """Return INPUTS: a path, several, or None for none."""
+    return inputs[0] if inputs and len(inputs) == 1 else inputs or None
 
 
 def open_console(screen: Screen) -> Console:

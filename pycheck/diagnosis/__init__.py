@@ -23,6 +23,7 @@ from . import causes, drift, faults, ids, nonfinite, pairings, reference, repeat
 from . import power as seeing
 from .case import Case, Rule
 from .linking import linked
+from .pipelines import diagnose_pipeline
 
 #: In the order in which their findings are read: rules whose findings make others irrelevant come first.
 RULES: tuple[Rule, ...] = (

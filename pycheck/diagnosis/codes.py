@@ -49,6 +49,13 @@ CODES: Mapping[str, Code] = {
     "software-renderer": Code("a GPU backend ran on a software renderer", _INFO),
     "left-to-cpu": Code("LiteRT.js runs operations on the CPU instead of the GPU", _WARNING),
     "cpu-forwarded": Code("the inputs are so small that TF.js computes on the CPU instead of the GPU", _INFO),
+    # The way from a file to the input.
+    "preprocessing-differs": Code(
+        "the page makes a different input of a file than Python", "error if the answer changes, otherwise info"
+    ),
+    "file-fails": Code(
+        "a file cannot be preprocessed", "error if only a page fails, warning if Python fails"
+    ),
     # Inputs and weights.
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),
     "ids-out-of-table": Code("an input holds an index that is outside the table", _OF_CAUSE),

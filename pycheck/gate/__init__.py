@@ -19,6 +19,7 @@ from .limits import (
     training_limit,
 )
 from .migrations import decide_migration, decide_pair, judge_variant, migration_exit_code, smallest_that_passes
+from .pipelines import judge_pipeline, pipeline_limit
 from .power import judge_power
 from .repeats import judge_answers
 from .verdicts import assess, assess_gradient, check_exit_code, decide, decide_check, decide_training, exit_code, judged

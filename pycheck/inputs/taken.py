@@ -41,6 +41,11 @@ def from_arrays(arrays: Any, signature: Signature) -> Inputs:
     return _inputs(columns, signature, "<arrays>", digest.hexdigest())
 
 
+def from_columns(columns: tuple[Column, ...], signature: Signature, path: str, sha256: str) -> Inputs:
+    """Make inputs of columns that are at hand; `path` names their origin."""
+    return _inputs(columns, signature, path, sha256)
+
+
 def _columns_of(arrays: Any, signature: Signature) -> tuple[Column, ...]:
     if isinstance(arrays, Mapping):
         return tuple(_array_column(str(name), array) for name, array in arrays.items())

@@ -236,6 +236,14 @@ class FilePath(Kind):
         return folder / value
 
 
+class Code(Kind):
+    """A function of the user's: ``FILE:NAME``, or a name that is no file."""
+
+    def beside(self, folder: Path, value: str) -> str:
+        """Make the path of the file relative to the folder of its settings file."""
+        return str(folder / value) if "/" in value or (folder / value.rpartition(":")[0]).is_file() else value
+
+
 class Assignments(Kind):
     """Several ``NAME=VALUE``."""
 

@@ -18,9 +18,11 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     Empty if the model is not a file, the inputs are arrays, or the page is not pycheck's own: a command cannot name
     these.
     """
-    if not isinstance(model, Path) or not (inputs is None or isinstance(inputs, Path)) or options.page:
+    paths = [inputs] if isinstance(inputs, Path) else [] if inputs is None else inputs
+    is_told = isinstance(paths, list | tuple) and all(isinstance(path, Path) for path in paths)
+    if not isinstance(model, Path) or not is_told or options.page:
         return ""
-    words = ["pycheck", command, str(model), *([] if inputs is None else [str(inputs)])]
+    words = ["pycheck", command, str(model), *map(str, paths)]
     said = _said(options)
     # An option without effect would be rejected; it is a default of a settings file for other models.
     said -= {name for name, *_ in refused(options, said, has_inputs=inputs is not None)}

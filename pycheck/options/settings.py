@@ -35,6 +35,8 @@ class Settings:
     signature: str | None = None
     custom_objects: tuple[str, ...] = ()
     trust_model: bool = False
+    preprocess: str | None = None
+    js_preprocess: str | None = None
     samples: int = 32
     seed: int = 0
     range: Ranges = field(default_factory=dict)
@@ -158,6 +160,8 @@ class TraceKeywords(MigrateKeywords, total=False):
     quantize: str | None
     keep_float: str | Sequence[str] | None
     tflite_model: str | os.PathLike[str] | None
+    preprocess: str | None
+    js_preprocess: str | None
     layers: str | Sequence[str] | None
     trace_samples: int | None
     trace_memory: int | str | None
@@ -175,6 +179,8 @@ class CompareKeywords(MigrateKeywords, total=False):
     quantize: str | None
     keep_float: str | Sequence[str] | None
     tflite_model: str | os.PathLike[str] | None
+    preprocess: str | None
+    js_preprocess: str | None
     trace: bool | None
     layers: str | Sequence[str] | None
     trace_samples: int | None

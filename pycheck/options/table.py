@@ -13,7 +13,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from .by_name import Addresses, BrowserArguments, BrowserPaths, Limits, RangesOfInputs, SizesOfInputs
-from .kinds import Assignments, Bytes, Choice, FilePath, Kind, Number, Policy, Runtimes, Seconds, Switch, Texts, Whole
+from .kinds import (
+    Assignments,
+    Bytes,
+    Choice,
+    Code,
+    FilePath,
+    Kind,
+    Number,
+    Policy,
+    Runtimes,
+    Seconds,
+    Switch,
+    Texts,
+    Whole,
+)
 
 FORMATS = ("auto", "layers", "graph", "tflite")
 CONVERTERS = ("pycheck", "tensorflowjs")
@@ -37,6 +51,7 @@ _RUNTIMES = "Runtimes"
 _ARTIFACT = "Artifact"
 _MODEL = "Model"
 _MADE = "Generated inputs (without INPUTS)"
+_FILES = "Files as INPUTS"
 _PASSES = "Tolerances"
 _TRACING = "Tracing and fixes"
 _HANDED = "Exports"
@@ -173,6 +188,23 @@ OPTIONS = (
     Option(
         "trust_model", Switch(), "Run code from the model file, such as Lambda layers", _MODEL, _LOADED, False, "",
         "Whether to run code from the model file, such as Lambda layers.", in_model=True,
+    ),
+    Option(
+        "preprocess", Code(),
+        "How a file of INPUTS becomes an input in Python: a function of its path, or a recipe for images: tf, caffe, "
+        "torch, rescale or raw, perhaps after center-crop+ or letterbox+",
+        _FILES, _COMPARED, None, "FILE.py:NAME",
+        'How a file becomes an input in Python: a function of its path, ``"FILE.py:NAME"`` or ``"module:name"``, or a '
+        'recipe for images: "tf", "caffe", "torch", "rescale" or "raw", perhaps after "center-crop+" or "letterbox+".',
+        in_model=True, common=True,
+    ),
+    Option(
+        "js_preprocess", Code(),
+        "How your page makes an input of the same file: an ES module whose default export, or NAME, takes (blob, tf)",
+        _FILES, _COMPARED, None, "FILE.js[:NAME]",
+        "How your page makes an input of the same file: an ES module whose default export, or ``NAME``, takes "
+        "``(blob, tf)`` and gives a tensor of one sample, or named ones.",
+        in_model=True, common=True,
     ),
     Option(
         "samples", Whole(), "Number of samples to generate", _MADE, _MADE_FOR, 32, "N",

@@ -78,6 +78,11 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
                 f"--{name} has no effect: it is for generated inputs, and inputs are given.",
                 f"Remove --{name} or the inputs.",
             )
+    for name in ("preprocess", "js_preprocess") if not has_inputs else ():
+        if name in given:
+            option = BY_NAME[name].option
+            told = f"{option} has no effect: it is for files, and INPUTS are not given."
+            yield name, told, f"Give a folder of files as INPUTS, or remove {option}."
     for name in _CONVERSION if options.tfjs_model else ():
         if name in given:
             option = BY_NAME[name].option

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ..types import CheckReport, Finding, Report, Severity
-from . import check_view, cures, mismatch, training, view, where
+from . import check_view, cures, mismatch, pipeline, training, view, where
 from .next_steps import next_steps
 from .view import Row
 from .wording import ABSENT, printable
@@ -114,6 +114,7 @@ def _report(report: Report, level: int) -> Iterator[str]:
         yield f"- {label}: {text(line)}" if label else f"  - {text(line)}"
     yield from _outputs(report)
     for title, lines in (
+        ("From the file to the answer", _pipeline(report)),
         ("Training", _training(report)),
         ("Outputs that differ", _failures(report)),
         (
@@ -130,6 +131,17 @@ def _report(report: Report, level: int) -> Iterator[str]:
         )
     yield from _section(f"{mark}# Next steps", _next(report))
     yield from _folded("Environment", (f"- {text(name)}: {text(line)}" for name, line in view.environments(report)))
+
+
+def _pipeline(report: Report) -> Iterator[str]:
+    if report.pipeline is None or not report.pipeline.rows:
+        return
+    header = [title for title, _ in pipeline.COLUMNS]
+    rows = [[text(getattr(row, name)) for _, name in pipeline.COLUMNS] for row in pipeline.rows(report.pipeline)]
+    yield table(header, rows, 1)
+    if files := pipeline.files(report.pipeline):
+        yield "\nFiles that change most:\n"
+        yield table(pipeline.FILE_COLUMNS, [[text(cell) for cell in row] for row in files], 2)
 
 
 def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..types import Finding, Report, Severity, WorstElement
-from . import cures, layout, training, view, where, wording
+from . import cures, layout, pipeline, training, view, where, wording
 from .layout import capture, text_console
 from .next_steps import next_steps
 from .view import Row
@@ -43,6 +43,7 @@ def report_parts(report: Report, width: int, verbosity: int) -> Iterator[Rendera
     yield from (gap, layout.pairs(view.context(report), width))
     for section in (
         _table(report, width, verbosity),
+        _pipeline(report, width, verbosity),
         _training(report, width, verbosity),
         _where_it_starts(report, width, verbosity),
         _cures(report, width, verbosity),
@@ -123,6 +124,26 @@ def _shown(rows: Sequence[Row], verbosity: int) -> tuple[Sequence[Row], int]:
     tensors = {row.tensor for row in shown}
     shown = [row for row in rows if row in shown or (not row.result and row.tensor in tensors)]
     return shown, len(rows) - len(shown)
+
+
+# --- from the files to the answers
+
+
+def _pipeline(report: Report, width: int, verbosity: int) -> list[RenderableType]:
+    if report.pipeline is None or not report.pipeline.rows:
+        return []
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title, name in pipeline.COLUMNS:
+        table.add_column(title, no_wrap=name in ("runtime", "result"))
+    for row in pipeline.rows(report.pipeline):
+        cells = [Text(getattr(row, name)) for _, name in pipeline.COLUMNS]
+        cells[-1].stylize("bold red" if row.failed else "green")
+        table.add_row(*cells)
+    told = Text.assemble(("From the file to the answer", "bold"), "  ", ("largest change of the output", "dim"))
+    parts: list[RenderableType] = [layout.paragraph(told, width), table]
+    if files := pipeline.files(report.pipeline, *([len(report.pipeline.rows[0].files)] if verbosity > 0 else [])):
+        parts += [Text(), _heading("Files that change most"), *_rows(pipeline.FILE_COLUMNS, files)]
+    return parts
 
 
 # --- training

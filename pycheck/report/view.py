@@ -17,8 +17,8 @@ from ..types import (
     Verdict,
     WorstElement,
 )
+from . import pipeline, training
 from . import power as seeing
-from . import training
 from .wording import ABSENT, count, duration, names, percent, printable, short, size, used
 
 LABELS = {
@@ -159,6 +159,9 @@ def headline(report: Report) -> str:
         return training.headline(report)
     judged = [c for c in report.comparisons if c.passed is not None]
     missing = missing_runtimes(report)
+    of_files = pipeline.headline(report)
+    if of_files and not missing and not any(c.failed for c in judged):
+        return of_files
     if report.verdict is Verdict.PASS:
         excused = {c.candidate for c in judged if c.excused}
         ran = [i for i in _ids(c.candidate for c in judged) if i not in excused]
@@ -238,6 +241,9 @@ def context(report: Report) -> tuple[tuple[str, str], ...]:
         lines += [("", printable(note)) for note in artifact.notes]
     lines.append(("inputs", _inputs_text(report)))
     lines += [("", printable(note)) for note in inputs.notes]
+    lines += [
+        (label, printable(text)) for label, text in (pipeline.context(report.pipeline) if report.pipeline else ())
+    ]
     lines += seeing.lines(report)
     return (*lines, *(training.context(report.training) if report.training else ()))
 

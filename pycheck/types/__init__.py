@@ -58,6 +58,18 @@ from .names import (
     TensorSpec,
     is_exact,
 )
+from .pipelines import (
+    ALL_FILES,
+    FailedFile,
+    FileShares,
+    InputDifference,
+    OutputShares,
+    Pipeline,
+    PipelineCause,
+    PipelineRow,
+    SampleFile,
+    SampleFiles,
+)
 from .power import DeadChannels, OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
 from .prepared import AppCode, AppFile, FileFailure, FileFailureCode, Prepared, PreparedFile
 from .remedies import Outcome, Remedy

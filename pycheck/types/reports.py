@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .comparisons import Comparison
 from .findings import Finding, Verdict
+from .pipelines import Pipeline
 from .power import Power
 from .remedies import Remedy
 from .runs import ArtifactInfo, InputsInfo, ModelInfo, RuntimeRecord
@@ -35,6 +36,7 @@ class Report:
     name: str = ""  # the name of the variant, if the run belongs to a check
     power: Power | None = None  # the small faults that the comparison would notice, if measured
     litert_artifact: ArtifactInfo | None = None
+    pipeline: Pipeline | None = None  # if the inputs are files that pages preprocess too
 
     @property
     def passed(self) -> bool:

@@ -23,6 +23,7 @@ from ..system.folders import check_new_folder, write_folder
 from ..types import Report, RuntimeStatus
 from .browsers import Hosts
 from .evaluation import Measurements, conclude
+from .from_files import compared_from
 from .further import bundled, traced, with_remedies
 from .lazy_model import Source
 from .quantization import not_measured
@@ -87,7 +88,7 @@ class Workbench:
         """
         options = _reproducible("compare", model, inputs, options)
         async with self.opened(model, options, observe, keeps_open=options.trace) as run:
-            compared = await run.compare(inputs)
+            compared = await compared_from(run, inputs)
             failed = {c.candidate for c in compared.report.comparisons if c.passed is False}
             if options.trace and failed:
                 compared = await traced(compared, failed, only_failed=True)
@@ -105,7 +106,7 @@ class Workbench:
             if folder:
                 check_new_folder(option, folder)
         async with self.opened(model, options, observe, keeps_open=True, prepares_trace=True) as run:
-            compared = await traced(await run.compare(inputs), set(options.runtimes), only_failed=False)
+            compared = await traced(await compared_from(run, inputs), set(options.runtimes), only_failed=False)
             if options.bundle:
                 compared = await bundled(compared, options.bundle)
             report = (await self._with_remedies(run, compared)).report

@@ -43,7 +43,7 @@ from .lengthening import fitting_lengths
 from .python_artifact import PythonArtifact
 from .references import References
 from .repeating import Predicted, changed_answers
-from .store import PendingRun, SavedRun
+from .store import OutputStore, PendingRun, SavedRun
 
 #: A function that receives progress: runtime, the current step, finished samples, all samples.
 Observer = Callable[[str, str, int, int], None]
@@ -98,7 +98,8 @@ class Compared:
 class Run:
     """The candidates of one run, in parallel, each compared batch by batch as its outputs come.
 
-    `references` are those of an earlier run on the same inputs. With `keeps_open` the candidates stay open, to be
+    `outputs` keeps the raw outputs of all runtimes, as `keep` does for a run that is saved. `references` are those of
+    an earlier run on the same inputs. With `keeps_open` the candidates stay open, to be
     traced; with `prepares_trace` the artifact starts in Python, in float32, while they run. With `is_timed` they start
     after all work in Python, which would slow them down; `Workbench.one_at_a_time` runs them in turn. Without `repeats`
     no candidate predicts its first batch again.
@@ -109,6 +110,7 @@ class Run:
         setting: Setting,
         *,
         keep: PendingRun | None = None,
+        outputs: OutputStore | None = None,
         references: References | None = None,
         keeps_open: bool = False,
         prepares_trace: bool = False,
@@ -122,7 +124,7 @@ class Run:
         self._shared = setting.shared
         self._observe = setting.observe
         self._pending = keep
-        self._keep = keep.outputs if keep else None
+        self._keep = keep.outputs if keep else outputs
         self._lent = references
         self._keeps_open = keeps_open
         self._prepares_trace = prepares_trace
@@ -136,6 +138,11 @@ class Run:
         self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor, self._made_litert)
         self._left = len(options.runtimes)  # candidates that still run
         self._power: Power | None = None
+
+    def keep_outputs(self, beside: OutputStore) -> OutputStore:
+        """Keep the raw outputs of all runtimes: where the run is saved, or else in `beside`."""
+        self._keep = self._keep or beside
+        return self._keep
 
     async def close(self) -> None:
         """Close everything that stayed open."""

@@ -127,6 +127,7 @@ class PendingRun:
             (self._target / "run.json").unlink(missing_ok=True)
             shutil.rmtree(self._target / "outputs", ignore_errors=True)
             (self._folder / "outputs").rename(self._target / "outputs")
+            self.outputs.folder = self._target / "outputs"
             (self._folder / "run.json").rename(self._target / "run.json")
         except OSError as error:
             raise UsageError(

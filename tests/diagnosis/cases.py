@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pycheck.diagnosis import diagnose
+from pycheck.diagnosis import diagnose, diagnose_pipeline
 from pycheck.diagnosis.operations import diagnose_trace
 from pycheck.types import (
     ArtifactDifferences,
@@ -20,14 +20,21 @@ from pycheck.types import (
     Environment,
     Epsilon,
     Evidence,
+    FailedFile,
+    FileShares,
     Finding,
     IdRange,
+    InputDifference,
     InputScale,
     NonfiniteInput,
     NonfiniteWeight,
     Operand,
     OutOfRangeCast,
+    OutputShares,
     PairingHint,
+    Pipeline,
+    PipelineCause,
+    PipelineRow,
     Power,
     PowerShare,
     ReferenceCheck,
@@ -50,6 +57,26 @@ ONE = np.ones((2, 3))
 CLASSES_OF_A = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
 TIED = np.array([[0.4, 0.4 - 1e-8, 0.2]])
 UINT8 = ArtifactInfo(Path("a"), "layers", "uint8", 1, "", "", (), (), {}, {})
+PIPELINE = Pipeline(
+    "prep.py:load",
+    "prep.js",
+    9,
+    (FailedFile("bad.jpg", CPU, "Error: The source image could not be decoded"),),
+    (
+        PipelineRow(
+            CPU,
+            (InputDifference("image", 1.99, 0.67, 1.0, False),),
+            (OutputShares("kind", 0.5, 0.02, 0.066, 1e-8, 2.4e-8, 0.02, 0.066),),
+            (FileShares("a.jpg", 0.7, 0.066, 2.4e-8, 0.066, 4, 3), FileShares("b.jpg", 0.6, 0.05, 2e-8, 0.05, 1, 1)),
+            8,
+            1,
+            1,
+            False,
+            (PipelineCause("channels-swapped", "RGB", "BGR", 0.67, 0.01),),
+            0.01,
+        ),
+    ),
+)
 NEAR_NAN = Operand("row", None, 1.0, 2.0, nan_count=1, infinity_count=0)
 
 
@@ -92,6 +119,8 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "left-to-cpu": lambda: ran(left_to_cpu=("GATHER: Only support 1D indices",)),
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
+    "preprocessing-differs": lambda: list(diagnose_pipeline(PIPELINE)),
+    "file-fails": lambda: list(diagnose_pipeline(PIPELINE)),
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),
     "input-scale": lambda: seen(Evidence((InputScale("x", 2, Column(0, 5e3), Column(1, 1.0), None),))),

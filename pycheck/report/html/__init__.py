@@ -19,7 +19,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...types import CLASSES, CheckReport, Comparison, Finding, Report, Severity, WorstElement
-from .. import check_view, cures, training, view, where, wording
+from .. import check_view, cures, pipeline, training, view, where, wording
 from ..next_steps import next_steps
 from ..pages import read_page
 from ..wording import ABSENT
@@ -153,6 +153,7 @@ def _environment() -> Environment:
         "charts": charts,
         "curves": curves,
         "variables": variables,
+        "pipeline": pipeline,
         "training": training,
         "training_states": content.STATE_OF_TRAINING,
         "depth": depth,

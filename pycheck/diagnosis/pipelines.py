@@ -1,0 +1,106 @@
+"""Finds files whose answer differs because Python and the page preprocess them differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..types import ALL_FILES, FailedFile, Finding, Pipeline, PipelineRow, Severity
+from .case import listed, number, percent
+from .codes import finding
+
+_MOST_FILES = 3
+
+
+def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
+    """Yield preprocessing-differs for each page, and file-fails."""
+    for row in pipeline.rows:
+        if row.passed is False or not all(difference.identical for difference in row.inputs):
+            yield _differs(row)
+    yield from _failed(pipeline.failed)
+
+
+def _differs(row: PipelineRow) -> Finding:
+    failed = row.passed is False
+    worst = [file.name for file in row.files[:_MOST_FILES]]
+    return finding(
+        "preprocessing-differs",
+        Severity.ERROR if failed else Severity.INFO,
+        runtimes=(row.runtime,),
+        summary=f"{row.runtime}: {_inputs(row)}. {_effect(row)}{_causes(row)}",
+        advice=f"Preprocess in the page as in Python. Files that change most: {listed(worst)}." if failed else "",
+        evidence={
+            "changed": row.changed_count,
+            "decided": row.decided_count,
+            "changed_by_preprocessing": row.changed_by_preprocessing,
+            "causes": [cause.code for cause in row.causes],
+            "files": worst,
+        },
+    )
+
+
+def _inputs(row: PipelineRow) -> str:
+    texts = [
+        f"the page's {each.tensor} differs from Python's by up to {number(each.max_abs)} (RMS {number(each.rms)}, "
+        f"largest value {number(each.scale)})"
+        for each in row.inputs
+        if not each.identical
+    ]
+    return listed(texts) if texts else "the page's inputs equal Python's"
+
+
+def _effect(row: PipelineRow) -> str:
+    if not row.outputs:
+        return ""
+    worst = max(row.outputs, key=lambda output: output.both_max / (output.scale or 1.0))
+    share = percent(worst.both_max / worst.scale) if worst.scale else number(worst.both_max)
+    changed = f"{worst.tensor} changes by up to {share} of its largest value"
+    if not row.decided_count:
+        return f"{changed}: {_blame(worst.preprocessing_max, worst.runtime_max)}."
+    files = f"{row.changed_count} of {row.decided_count} files get a different class"
+    by = f", {row.changed_by_preprocessing} by the input alone" if row.changed_count else ""
+    return f"{files}{by}; {changed}: {_blame(worst.preprocessing_max, worst.runtime_max)}."
+
+
+def _blame(preprocessing: float, runtime: float) -> str:
+    return f"{number(preprocessing)} by the input, {number(runtime)} by the runtime"
+
+
+def _causes(row: PipelineRow) -> str:
+    if not row.causes:
+        return ""
+    texts = [f"{cause.page} for {cause.python}" for cause in row.causes]
+    left = f" Without them, an RMS difference of {number(row.unexplained_rms)} remains." if row.unexplained_rms else ""
+    return f" The page has {listed(texts)}.{left}"
+
+
+def _failed(failed: Iterable[FailedFile]) -> Iterator[Finding]:
+    by_file: dict[str, list[FailedFile]] = {}
+    for each in failed:
+        by_file.setdefault(each.name, []).append(each)
+    for name, sides in by_file.items():
+        in_python = [each for each in sides if each.runtime is None]
+        pages = [each.runtime for each in sides if each.runtime is not None]
+        where = "Python" if not pages else f"{'Python and ' if in_python else ''}{listed(pages)}"
+        both = bool(in_python and pages)
+        if name == ALL_FILES:
+            yield from map(_dead, sides)
+            continue
+        yield finding(
+            "file-fails",
+            Severity.WARNING if both or not pages else Severity.ERROR,
+            runtimes=pages,
+            summary=f"{name}: {where} cannot preprocess it: {sides[0].message}. It was left out.",
+            advice="Remove the file." if both else "Your users may send such files: handle them on both sides.",
+            evidence={"file": name, "message": sides[0].message},
+        )
+
+
+def _dead(side: FailedFile) -> Finding:
+    return finding(
+        "file-fails",
+        Severity.ERROR,
+        runtimes=() if side.runtime is None else (side.runtime,),
+        summary=f"The page of {side.runtime} ended while it preprocessed: {side.message}. Its input was not compared.",
+        advice="Open the page of your application in this browser with the same files.",
+        evidence={"file": "", "message": side.message},
+    )

@@ -1,0 +1,6 @@
+"""How a file becomes an input of the model: the user's code, or a known recipe."""
+
+from __future__ import annotations
+
+from .code import Preprocess, load_preprocess
+from .recipes import RECIPES

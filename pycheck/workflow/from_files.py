@@ -1,0 +1,253 @@
+"""Compares from the files on: Python and each page preprocess every file, and both run the model on both inputs."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..diagnosis import by_severity, diagnose_pipeline
+from ..errors import InputsFileError, PycheckError, RuntimeFailedError, UsageError
+from ..gate import decide, judge_pipeline
+from ..inputs import Inputs, Spool, are_samples, from_columns, list_files, sample_of
+from ..options.values import Options
+from ..preprocessing import Preprocess, load_preprocess
+from ..types import (
+    ALL_FILES,
+    AppCode,
+    AppFile,
+    FailedFile,
+    Pipeline,
+    PipelineRow,
+    Report,
+    RuntimeId,
+    RuntimeStatus,
+    SampleFile,
+    SampleFiles,
+    Signature,
+)
+from .run import Compared, Run, Setting
+from .split import FourRuns, split
+from .store import OutputStore
+
+#: A function that receives progress: finished files, all files.
+Advance = Callable[[int, int], None]
+
+#: The files of one request to a page.
+_AT_ONCE = 32
+_NO_PREPROCESS = "Add --preprocess FILE.py:FUNCTION, or the name of a recipe: tf, caffe, torch or rescale."
+
+
+@dataclass(slots=True)
+class Side:
+    """The samples that one side made of the files: `numbers` has the file of each, `failed` the other files."""
+
+    spool: Spool
+    numbers: list[int] = field(default_factory=list)
+    failed: list[FailedFile] = field(default_factory=list)
+
+    def inputs(self, files: Sequence[int], signature: Signature, path: str) -> Inputs:
+        """Return the samples of these files."""
+        places = {number: place for place, number in enumerate(self.numbers)}
+        chosen = [places[number] for number in files]
+        return from_columns(self.spool.columns(chosen), signature, path, self.spool.digest(chosen))
+
+
+@asynccontextmanager
+async def prepared(setting: Setting, files: SampleFiles) -> AsyncIterator[Prepared]:
+    """Preprocess all files in Python and, with --js-preprocess, in a page of each runtime.
+
+    Errors: UsageError and InputsFileError if there is no code, or it works for no file.
+    """
+    with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
+        python = await _in_python(setting, files, Path(folder, "python"))
+        pages: dict[RuntimeId, Side] = {}
+        dead: list[FailedFile] = []
+        if setting.options.js_preprocess:
+            setting.shared.hosts.start(setting.options)
+            for place, runtime in enumerate(setting.options.runtimes):
+                try:
+                    pages[runtime] = await _in_page(setting, files, runtime, Path(folder, str(place)))
+                except RuntimeFailedError as error:
+                    dead.append(FailedFile(ALL_FILES, runtime, error.message.rstrip(".")))
+        yield Prepared(files, python, pages, dead, Path(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The files as inputs, made by Python and by the page of each runtime; `folder` is for whatever is temporary."""
+
+    files: SampleFiles
+    python: Side
+    pages: dict[RuntimeId, Side]
+    dead: list[FailedFile]  # runtimes whose page ended before it had preprocessed all files
+    folder: Path
+
+    @property
+    def common(self) -> list[int]:
+        """Return the files that all sides can preprocess."""
+        sides = [set(side.numbers) for side in self.pages.values()]
+        return [number for number in self.python.numbers if all(number in side for side in sides)]
+
+    @property
+    def failed(self) -> tuple[FailedFile, ...]:
+        """Return the others, with the reasons."""
+        return (*self.dead, *(failed for side in (self.python, *self.pages.values()) for failed in side.failed))
+
+    @property
+    def path(self) -> str:
+        """Return the text for the origin of the inputs."""
+        return ", ".join(map(str, self.files.given[:3])) + (", ..." if len(self.files.given) > 3 else "")
+
+
+async def compared_from(run: Run, given: Any) -> Compared:
+    """Compare on `given`: a path or paths, arrays, or None to generate the inputs; see `Workbench.compare`."""
+    options = run.setting.options
+    paths = [given] if isinstance(given, Path) else given if _are_paths(given) else []
+    if not are_samples(paths, has_code=options.preprocess is not None or options.js_preprocess is not None):
+        return await run.compare(given)
+    async with prepared(run.setting, list_files(paths)) as ready:
+        return await _compare_files(run, ready)
+
+
+def _are_paths(given: Any) -> bool:
+    return isinstance(given, list | tuple) and bool(given) and all(isinstance(item, Path) for item in given)
+
+
+async def _compare_files(run: Run, ready: Prepared) -> Compared:
+    """Run the model on Python's inputs and, in Python and in each runtime, on the inputs of its page."""
+    setting, options = run.setting, run.setting.options
+    signature = (await setting.source.info()).signature
+    common = ready.common
+    if not common:
+        raise InputsFileError(
+            f"No file can be preprocessed both in Python and in the browsers. {_first(ready.failed)}",
+            "Call the functions with one of the files first.",
+        )
+    inputs = ready.python.inputs(common, signature, ready.path)
+    outputs = run.keep_outputs(OutputStore(ready.folder / "outputs"))
+    compared = await run.compare(inputs)
+    ran = {record.id for record in compared.report.runtimes if record.status is RuntimeStatus.OK}
+    rows: list[PipelineRow] = []
+    for runtime, side in ready.pages.items():
+        if runtime not in ran:
+            continue
+        of_page = side.inputs(common, signature, f"{ready.path} in {runtime}")
+        same = of_page.info.sha256 == inputs.info.sha256
+        theirs = outputs if same else OutputStore(ready.folder / f"outputs {len(rows)}")
+        if not same and await _run_on(setting, runtime, of_page, theirs) is not RuntimeStatus.OK:
+            continue
+        names = [ready.files.files[number].name for number in common]
+        four = FourRuns(compared, runtime, names, of_page, outputs, theirs)
+        rows.append(await asyncio.to_thread(split, four))
+    pipeline = Pipeline(
+        preprocess=str(options.preprocess),
+        js_preprocess=str(options.js_preprocess or ""),
+        file_count=len(ready.files.files),
+        failed=ready.failed,
+        rows=tuple(rows),
+    )
+    return replace(compared, report=_judged(compared.report, judge_pipeline(pipeline, options.tolerance), options))
+
+
+def _judged(report: Report, pipeline: Pipeline, options: Options) -> Report:
+    """Add the pipeline to the report of the model on Python's input, and decide again."""
+    findings = by_severity([*report.findings, *diagnose_pipeline(pipeline)])
+    verdict = decide(report.comparisons, runtimes=report.runtimes, findings=findings, nan=options.nan)
+    return replace(report, pipeline=pipeline, findings=findings, verdict=verdict)
+
+
+async def _run_on(setting: Setting, runtime: RuntimeId, inputs: Inputs, outputs: OutputStore) -> RuntimeStatus:
+    """Run Python and one runtime on the inputs of its page, and keep what they give."""
+    options = replace(setting.options, runtimes=(runtime,), power=False, save_run=None)
+
+    def observe(name: str, step: str, done: int, total: int) -> None:
+        setting.observe(f"{name} on the page's input", step, done, total)
+
+    run = Run(replace(setting, options=options, observe=observe), outputs=outputs, repeats=False)
+    try:
+        report = (await run.compare(inputs)).report
+    finally:
+        await run.close()
+    return next(record.status for record in report.runtimes if record.id == runtime)
+
+
+async def _in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side:
+    """Preprocess in the thread of TensorFlow, which the user's code may use."""
+    text = setting.options.preprocess
+    if text is None:
+        raise UsageError(
+            f"{files.given[0]}: pycheck does not know how such a file becomes an input of the model.", _NO_PREPROCESS
+        )
+    signature = (await setting.source.info()).signature
+    await setting.source.tensorflow()
+    loop, executor = asyncio.get_running_loop(), setting.shared.executor
+    function = await loop.run_in_executor(executor, load_preprocess, text, signature)
+    advance = partial(setting.observe, "Python", "preprocessing")
+    side = await loop.run_in_executor(executor, made_by, function, files.files, signature, Spool(folder), advance)
+    if not side.numbers:
+        raise InputsFileError(
+            f"--preprocess {text} gives an input for none of the {len(files.files)} files. {_first(side.failed)}",
+            "Call the function with one of the files in Python first.",
+        )
+    return side
+
+
+def made_by(
+    function: Preprocess, files: Sequence[SampleFile], signature: Signature, spool: Spool, advance: Advance
+) -> Side:
+    """Call the user's function with each file; one that raises fails alone."""
+    side = Side(spool)
+    for number, file in enumerate(files):
+        try:
+            spool.add(sample_of(function(file.path), signature))
+            side.numbers.append(number)
+        except Exception as error:
+            message = error.message if isinstance(error, PycheckError) else f"{type(error).__name__}: {error}"
+            side.failed.append(FailedFile(file.name, None, message.rstrip(".")))
+        advance(number + 1, len(files))
+    return side
+
+
+async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, folder: Path) -> Side:
+    """Preprocess in a page of a runtime, with its backend, some files at a time."""
+    options = setting.options
+    signature = (await setting.source.info()).signature
+    module, _, export = str(options.js_preprocess).rpartition(":") if _has_export(options.js_preprocess) else (
+        str(options.js_preprocess), "", "default",
+    )  # fmt: skip
+    code = AppCode(Path(module), export)
+    names = [spec.name for spec in signature.inputs]
+    side = Side(Spool(folder))
+    host = await setting.shared.hosts.get(options, runtime_id.engine)
+    runtime = host.runtime(runtime_id, None, flags=dict(options.flags), app=(code,))
+    async with setting.shared.hosts.turn(runtime_id), setting.shared.slots, runtime:
+        for start in range(0, len(files.files), _AT_ONCE):
+            some = files.files[start : start + _AT_ONCE]
+            made = await runtime.prepare(code, [AppFile(file.name, file.path) for file in some], names)
+            worked = {position: row for row, position in enumerate(made.worked)}
+            for position, file in enumerate(made.files):
+                if file.failure is None:
+                    row = worked[position]
+                    sample = {name: array[row] for name, array in made.tensors.items()}
+                    side.spool.add(sample_of(sample, signature))
+                    side.numbers.append(start + position)
+                else:
+                    side.failed.append(FailedFile(file.name, runtime_id, file.failure.message.rstrip(".")))
+            setting.observe(str(runtime_id), "preprocessing", start + len(some), len(files.files))
+    return side
+
+
+def _has_export(text: str | None) -> bool:
+    """Tell whether ``web/prep.js:load`` names an export; a Windows drive is none."""
+    tail = str(text).rpartition(":")[2]
+    return ":" in str(text) and not any(sign in tail for sign in "/\\.")
+
+
+def _first(failed: Sequence[FailedFile]) -> str:
+    return f"{failed[0].name}: {failed[0].message}." if failed else ""

@@ -1,0 +1,152 @@
+"""From files to answers, for real: the same bytes in Python and in a page, each with code of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import PIL.Image
+import pytest
+
+import pycheck
+
+from ..conftest import Cli, more
+from ..shared import session
+
+pytestmark = pytest.mark.real
+
+CPU = "chromium:cpu"
+RIGHT = """
+export default async function (blob, tf) {
+  const image = await createImageBitmap(blob);
+  return tf.tidy(() => tf.browser.fromPixels(image).toFloat().resizeBilinear([16, 16], false, true).div(127.5).sub(1));
+}
+export async function swapped(blob, tf) {
+  const image = await createImageBitmap(blob);
+  const right = tf.browser.fromPixels(image).toFloat().resizeBilinear([16, 16], false, true);
+  return right.reverse(2).div(255);
+}
+export async function refuses(blob, tf) {
+  if (blob.name.endsWith('1.png')) throw new Error('no such picture');
+  return tf.tidy(() => tf.zeros([16, 16, 3]));
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Has m.keras, prep.js, and photos: 0.png to 5.png."""
+    folder = tmp_path_factory.mktemp("files")
+    keras.utils.set_random_seed(1)
+    image = keras.Input((16, 16, 3), name="image")
+    features = keras.layers.Flatten()(keras.layers.Conv2D(6, 3, strides=2, activation="relu")(image))
+    keras.Model(image, keras.layers.Dense(5, activation="softmax", name="kind")(features)).save(folder / "m.keras")
+    (folder / "photos").mkdir()
+    random = np.random.default_rng(0)
+    for number in range(6):
+        small = PIL.Image.fromarray(random.integers(0, 256, (5, 6, 3)).astype(np.uint8))
+        small.resize((48, 40), PIL.Image.Resampling.BICUBIC).save(folder / "photos" / f"{number}.png")
+    (folder / "prep.js").write_text(RIGHT)
+    return folder
+
+
+def _compare(folder: Path, js: str | None = "", **options: object) -> pycheck.Report:
+    page = {} if js is None else {"js_preprocess": f"{folder / 'prep.js'}{js}"}
+    given = {"preprocess": "tf", "runtimes": CPU, "power": False, **page, **options}
+    return session.compare(folder / "m.keras", folder / "photos", **given)  # type: ignore[arg-type]
+
+
+def test_the_same_preprocessing_on_both_sides_passes(folder: Path) -> None:
+    report = _compare(folder)
+    assert report.passed, report.findings
+    assert report.pipeline is not None
+    (row,) = report.pipeline.rows
+    assert row.passed and (row.decided_count, row.changed_count) == (6, 0)
+    assert row.inputs[0].max_abs < 1e-5  # both resize in float32
+    assert row.outputs[0].both_max < 1e-5
+
+
+def test_the_blame_is_split_between_input_and_runtime(folder: Path) -> None:
+    report = _compare(folder, ":swapped")
+    assert not report.passed
+    assert all(c.passed for c in report.comparisons if not c.is_noise_floor)  # the model itself is right
+    assert report.pipeline is not None
+    (row,) = report.pipeline.rows
+    (kind,) = row.outputs
+    assert row.passed is False
+    assert kind.preprocessing_max > 0.01 > 1e-5 > kind.runtime_max
+    assert kind.both_max == pytest.approx(kind.preprocessing_max, rel=1e-3)
+    assert row.changed_count == row.changed_by_preprocessing
+    assert [file.both_max for file in row.files] == sorted(
+        (file.both_max for file in row.files), reverse=True
+    ) or row.changed_count
+    (found,) = [finding for finding in report.findings if finding.code == "preprocessing-differs"]
+    assert found.severity == "error" and row.files[0].name in str(found.advice)
+
+
+def test_a_file_that_one_side_refuses_is_left_out_on_both(folder: Path) -> None:
+    report = _compare(folder, ":refuses")
+    assert report.pipeline is not None
+    assert [(failed.name, str(failed.runtime)) for failed in report.pipeline.failed] == [("1.png", CPU)]
+    assert report.pipeline.rows[0].decided_count == 5 == report.inputs.sample_count
+    (found,) = [finding for finding in report.findings if finding.code == "file-fails"]
+    assert found.severity == "error" and "no such picture" in found.summary
+
+
+@pytest.mark.parametrize("runtime", ["chromium:litert-wasm", *more("firefox:wasm", "webkit:cpu", "chromium:webgl")])
+def test_each_runtime_has_its_own_input(folder: Path, runtime: str) -> None:
+    report = _compare(folder, runtimes=[runtime])
+    assert report.passed, report.findings
+    assert report.pipeline is not None
+    assert [str(row.runtime) for row in report.pipeline.rows] == [runtime]
+
+
+def test_files_without_a_page_are_only_inputs(folder: Path) -> None:
+    report = _compare(folder, None)
+    assert report.passed and report.inputs.sample_count == 6
+    assert report.pipeline is not None and not report.pipeline.rows
+
+
+def test_the_command_takes_files_one_by_one_and_its_report_repeats_it(
+    folder: Path, command: Cli, tmp_path: Path
+) -> None:
+    photos = [folder / "photos" / f"{number}.png" for number in (3, 1)]
+    options = ["--preprocess", "tf", "--js-preprocess", f"{folder / 'prep.js'}:swapped", "--runtime", CPU]
+    told = command(
+        "compare", folder / "m.keras", *photos, *options, "--json", tmp_path / "r.json", "--save-run", tmp_path / "run"
+    )
+    assert told.code == 1
+    assert "From the file to the answer" in told.out
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [file["name"] for file in report["pipeline"]["rows"][0]["files"]] in (["3.png", "1.png"], ["1.png", "3.png"])
+    assert all(str(photo) in report["command"] for photo in photos)
+    assert "--js-preprocess" in report["command"]
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "js", "what"),
+    [
+        (None, None, "does not know how such a file"),
+        ("prep.py:load", None, "gives an input for none of the 6 files"),
+        ("tf", ":missing", "missing"),
+    ],
+)
+def test_code_that_cannot_be_used_ends_the_run_with_what_is_wrong(
+    folder: Path, tmp_path: Path, command: Cli, preprocess: str | None, js: str | None, what: str
+) -> None:
+    (tmp_path / "prep.py").write_text("def load(path): raise ValueError('not today')\n")
+    options = ["--preprocess", str(tmp_path / preprocess) if preprocess != "tf" else "tf"] if preprocess else []
+    options += [] if js is None else ["--js-preprocess", f"{folder / 'prep.js'}{js}"]
+    told = command("compare", folder / "m.keras", folder / "photos", "--runtime", CPU, *options)
+    assert told.code in (2, 3) and what in f"{told.out} {told.err}".replace("\n", " ")
+
+
+def test_a_page_that_blocks_is_named_and_the_model_is_compared_nevertheless(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "prep.js").write_text("export default () => { for (;;); }")
+    report = _compare(folder, js_preprocess=tmp_path / "prep.js", timeout_s=4)
+    assert not report.passed and report.pipeline is not None and not report.pipeline.rows
+    assert all(c.passed for c in report.comparisons if not c.is_noise_floor)
+    (found,) = [finding for finding in report.findings if finding.code == "file-fails"]
+    assert "blocks the page" in found.summary
