@@ -59,6 +59,7 @@ EVERYTHING = build(
 )
 #: What does not go with others of the artifact.
 CONVERTER = build({"converter": "tensorflowjs", "quantize": "uint8"}, environ={})
+FILES = build({"preprocess": "torch", "js_preprocess": "web/prep.js:load"}, has_inputs=True, environ={})
 GIVEN = build({"tfjs_model": "web/model.json", "map_output": [("Identity", "scores")]}, environ={})
 TFLITE = build({"tflite_model": "web/model.tflite", "map_output": [("Identity", "scores")]}, environ={})
 
@@ -96,10 +97,18 @@ def test_what_shapes_made_inputs_is_not_said_beside_given_ones(monkeypatch: pyte
     )
 
 
+def test_files_are_asked_for_one_by_one_with_the_code_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [Path("a 1.png"), Path("b.png")]
+    model, inputs, heard = _understood(command_line("compare", MODEL, photos, FILES), monkeypatch)
+    assert (model, inputs) == (MODEL, photos)
+    assert replace(heard, command="", cache_dir=None) == replace(FILES, cache_dir=None)
+    assert "preprocess" not in command_line("compare", MODEL, None, FILES)
+
+
 def test_the_options_above_are_all_that_there_are() -> None:
     said = {
         f.name
-        for o in (EVERYTHING, CONVERTER, GIVEN, TFLITE)
+        for o in (EVERYTHING, CONVERTER, FILES, GIVEN, TFLITE)
         for f in fields(o)
         if getattr(o, f.name) != getattr(Options(), f.name)
     }

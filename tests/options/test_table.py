@@ -49,7 +49,7 @@ TEXTS: dict[str, str] = {
     "trace": "true", "layers": "conv", "trace_samples": "2", "trace_memory": "1MiB", "try_remedies": "true",
     "bundle": "/b", "bundle_point": "conv", "model_explorer": "/e", "timeout_s": "20", "headed": "true",
     "browser_path": "firefox=/f", "browser_args": "--a", "connect": "webkit=by-hand", "save_run": "/r",
-    "cache": "false", "cache_dir": "/c",
+    "cache": "false", "cache_dir": "/c", "preprocess": "torch", "js_preprocess": "/web/prep.js:load",
 }  # fmt: skip
 #: What makes no sense without another.
 WITH: dict[str, dict[str, str]] = {
@@ -60,6 +60,8 @@ WITH: dict[str, dict[str, str]] = {
     "trace_memory": {"trace": "true"},
     "bundle_point": {"bundle": "/b"},
 }
+#: What makes no sense without INPUTS.
+OF_FILES = ("preprocess", "js_preprocess")
 
 
 def _value(option: Option, text: str) -> Any:
@@ -80,7 +82,8 @@ def _toml(option: Option, text: str) -> str:
 def _options(option: Option) -> Options:
     """What the option's text comes to."""
     given = {name: _value(_named(name), text) for name, text in WITH.get(option.name, {}).items()}
-    return build(given | {option.name: _value(option, TEXTS[option.name])}, folder=Path("/"), environ={})
+    value, is_of_files = _value(option, TEXTS[option.name]), option.name in OF_FILES
+    return build(given | {option.name: value}, folder=Path("/"), environ={}, has_inputs=is_of_files)
 
 
 def _named(name: str) -> Option:
@@ -105,7 +108,8 @@ def test_a_value_is_read_and_said_again(option: Option) -> None:
     options = _options(option)
     assert getattr(options, option.name) != getattr(Options(), option.name)
     if option.replayed:
-        words = shlex.split(command_line("compare", Path("m.keras"), None, options))
+        inputs = Path("photos") if option.name in OF_FILES else None
+        words = shlex.split(command_line("compare", Path("m.keras"), inputs, options))
         flags = (option.option, f"--no-{option.option[2:]}")
         assert any(word.partition("=")[0] in flags for word in words)
 
