@@ -17,7 +17,7 @@ from pycheck.types import AppCode, AppFile, ArtifactInfo, FileFailure, Prepared,
 from ..conftest import more
 from . import artifacts
 from .conftest import Run, ready
-from .media import png, wav
+from .media import JPEG, JPEG_COLOR, png, wav
 
 pytestmark = pytest.mark.real
 
@@ -144,6 +144,14 @@ def test_each_way_to_decode_an_image_works(engine: str, way: str, prepare: Any, 
     prepared, _ = prepare(code, runtime=f"{engine}:cpu")
     np.testing.assert_array_equal(prepared.tensors["x"], [PIXELS])
     assert prepared.tensors["x"].dtype == np.int32
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_jpeg_is_decoded_up_to_the_rounding_of_decoders(engine: str, prepare: Any, tmp_path: Path) -> None:
+    code = write(tmp_path, **{"prep.js": f"export default async (blob, tf) => {{ {DECODERS['bitmap']} }}"})
+    prepared, _ = prepare(code, [AppFile("photo.jpg", JPEG)], runtime=f"{engine}:cpu")
+    assert prepared.tensors["x"].shape == (1, 8, 16, 3)
+    assert np.abs(prepared.tensors["x"] - JPEG_COLOR).max() <= 2
 
 
 @pytest.mark.parametrize("context", ["new OfflineAudioContext(1, 1, 16000)", "new AudioContext({sampleRate: 16000})"])

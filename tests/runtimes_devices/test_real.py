@@ -16,11 +16,13 @@ from pycheck.gate import exit_code
 from pycheck.options.reading import build
 from pycheck.options.values import Options
 from pycheck.report import render
+from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.setup import doctor
-from pycheck.types import Report, RuntimeStatus
+from pycheck.types import AppCode, AppFile, Report, RuntimeId, RuntimeStatus
 from pycheck.workflow import pipeline
 
 from ..conftest import more
+from ..runtimes_browser.media import png
 from .conftest import TIMEOUT_S, Listening, Phone, until
 
 pytestmark = pytest.mark.real
@@ -136,6 +138,30 @@ def test_a_trace_holds_several_pages_of_a_device_open(model: Path, phone: Phone)
     report = asyncio.run(pipeline.alone(lambda bench: bench.trace(model, model.with_name("x.npy"), wanted)))
     assert report.trace is not None
     assert {row["runtime"] for row in report.trace.table()} >= {"device:phone:cpu", "device:phone:webgl"}
+
+
+def test_a_device_prepares_files_with_the_users_own_javascript(phone: Phone, tmp_path: Path) -> None:
+    files = {
+        "prep.js": "import {scale} from 'scale'; import {browser} from '@tensorflow/tfjs';"
+        "export default async (blob) => browser.fromPixels(await createImageBitmap(blob)).div(scale);",
+        "node_modules/scale/index.js": "export const scale = 255;",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code = AppCode(tmp_path / "prep.js")
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+
+    async def prepare() -> Any:
+        async with (
+            BrowserHost("device:phone", timeout_s=TIMEOUT_S) as host,
+            host.runtime(RuntimeId("device:phone", "cpu"), None, app=[code]) as page,
+        ):
+            return await page.prepare(code, [AppFile("a.png", png(pixels)), AppFile("b.png", b"")], ["x"])
+
+    prepared = asyncio.run(prepare())
+    np.testing.assert_allclose(prepared.tensors["x"], [pixels / 255], atol=1e-6)
+    assert [file.failure is None for file in prepared.files] == [True, False]
 
 
 @pytest.mark.exhaustive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from aiohttp import web
@@ -40,6 +41,12 @@ def policy(host: str, *, framed: bool = False, frames: bool = False, import_map:
         "frame-ancestors": "'self'" if framed else "'none'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def import_map_in(policy: str) -> str:
+    """Return the hash of the import map that a policy allows; empty if it allows none."""
+    found = re.search(r"'sha256-[A-Za-z0-9+/=]+'", policy)
+    return found[0] if found else ""
 
 
 def headers(name: str, policy: str) -> dict[str, str]:

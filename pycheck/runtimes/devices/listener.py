@@ -162,7 +162,7 @@ class Listener:
             if relay is not None:
                 if request.remote != relay.device.remote:
                     raise web.HTTPNotFound
-                return await pass_on(relay, request, self._client, http.policy(self._host, framed=True))
+                return await pass_on(relay, request, self._client, self._host)
             response = await handler(request)
         except ConnectionError:  # the device has gone in the meantime
             return web.Response()
