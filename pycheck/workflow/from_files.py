@@ -105,14 +105,21 @@ class Prepared:
         return ", ".join(map(str, self.files.given[:3])) + (", ..." if len(self.files.given) > 3 else "")
 
 
-async def compared_from(run: Run, given: Any) -> Compared:
-    """Compare on `given`: a path or paths, arrays, or None to generate the inputs; see `Workbench.compare`."""
-    options = run.setting.options
+@asynccontextmanager
+async def as_inputs(setting: Setting, given: Any) -> AsyncIterator[Any]:
+    """Preprocess `given` if it is files, and keep the samples until the end; yield anything else as it is."""
+    options = setting.options
     paths = [given] if isinstance(given, Path) else given if _are_paths(given) else []
-    if not are_samples(paths, has_code=options.preprocess is not None or options.js_preprocess is not None):
-        return await run.compare(given)
-    async with prepared(run.setting, list_files(paths)) as ready:
-        return await _compare_files(run, ready)
+    if are_samples(paths, has_code=options.preprocess is not None or options.js_preprocess is not None):
+        async with prepared(setting, list_files(paths)) as ready:
+            yield ready
+    else:
+        yield given
+
+
+async def compared_from(run: Run, given: Any) -> Compared:
+    """Compare on what `as_inputs` yields."""
+    return await (_compare_files(run, given) if isinstance(given, Prepared) else run.compare(given))
 
 
 def _are_paths(given: Any) -> bool:

@@ -23,7 +23,7 @@ from ..system.folders import check_new_folder, write_folder
 from ..types import Report, RuntimeStatus
 from .browsers import Hosts
 from .evaluation import Measurements, conclude
-from .from_files import compared_from
+from .from_files import as_inputs, compared_from
 from .further import bundled, traced, with_remedies
 from .lazy_model import Source
 from .quantization import not_measured
@@ -87,8 +87,11 @@ class Workbench:
         fails. A candidate that fails is in the report.
         """
         options = _reproducible("compare", model, inputs, options)
-        async with self.opened(model, options, observe, keeps_open=options.trace) as run:
-            compared = await compared_from(run, inputs)
+        async with (
+            self.opened(model, options, observe, keeps_open=options.trace) as run,
+            as_inputs(run.setting, inputs) as given,
+        ):
+            compared = await compared_from(run, given)
             failed = {c.candidate for c in compared.report.comparisons if c.passed is False}
             if options.trace and failed:
                 compared = await traced(compared, failed, only_failed=True)
@@ -105,8 +108,11 @@ class Workbench:
         for option, folder in (("--bundle", options.bundle), ("--model-explorer", explorer)):
             if folder:
                 check_new_folder(option, folder)
-        async with self.opened(model, options, observe, keeps_open=True, prepares_trace=True) as run:
-            compared = await traced(await compared_from(run, inputs), set(options.runtimes), only_failed=False)
+        async with (
+            self.opened(model, options, observe, keeps_open=True, prepares_trace=True) as run,
+            as_inputs(run.setting, inputs) as given,
+        ):
+            compared = await traced(await compared_from(run, given), set(options.runtimes), only_failed=False)
             if options.bundle:
                 compared = await bundled(compared, options.bundle)
             report = (await self._with_remedies(run, compared)).report

@@ -149,4 +149,12 @@ def test_a_page_that_blocks_is_named_and_the_model_is_compared_nevertheless(fold
     assert not report.passed and report.pipeline is not None and not report.pipeline.rows
     assert all(c.passed for c in report.comparisons if not c.is_noise_floor)
     (found,) = [finding for finding in report.findings if finding.code == "file-fails"]
-    assert "blocks the page" in found.summary
+    assert "prep.js" in found.summary and "Its input was not compared" in found.summary
+
+
+def test_a_trace_and_fixes_read_the_samples_again(folder: Path) -> None:
+    report = session.trace(
+        folder / "m.keras", folder / "photos", preprocess="tf", js_preprocess=f"{folder / 'prep.js'}:swapped",
+        runtimes=CPU, atol=1e-12, rtol=0, try_remedies=True,
+    )  # fmt: skip
+    assert report.trace is not None and report.pipeline is not None and report.remedies
