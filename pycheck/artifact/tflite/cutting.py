@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,17 +36,15 @@ def part(model: TfliteModel, given: Mapping[int, str], wanted: Mapping[int, str]
             read |= {other: None for other in operation.inputs if other in given}
             pending += [other for other in operation.inputs if other not in given]
     inputs, outputs = [tensor for tensor in given if tensor in read], list(wanted)
-    made = model.copy()
-    _keep(made, sorted(kept), inputs, outputs)
+    made = _kept(model, sorted(kept), inputs, outputs)
     sign(made, [given[tensor] for tensor in inputs], [wanted[tensor] for tensor in outputs])
     return made
 
 
-def _keep(model: TfliteModel, kept: Iterable[int], inputs: Sequence[int], outputs: Sequence[int]) -> None:
-    """Remove all other operations, and everything that only they use."""
-    root = model.root
-    graph = root.subgraphs[0]
-    graph.operators = [graph.operators[index] for index in kept]
+def _kept(model: TfliteModel, kept: Iterable[int], inputs: Sequence[int], outputs: Sequence[int]) -> TfliteModel:
+    """Return a model of these operations and what they use. Only these are copied: there may be thousands of others."""
+    root, graph = copy.copy(model.root), copy.copy(model.root.subgraphs[0])
+    graph.operators = copy.deepcopy([graph.operators[index] for index in kept])
     fields = ("inputs", "outputs", "intermediates")
     used = {t for operator in graph.operators for field in fields for t in indices(getattr(operator, field)) if t >= 0}
     new = _renumbered(used | set(inputs) | set(outputs))
@@ -53,12 +52,13 @@ def _keep(model: TfliteModel, kept: Iterable[int], inputs: Sequence[int], output
         for field in fields:
             if getattr(operator, field) is not None:
                 setattr(operator, field, _mapped(indices(getattr(operator, field)), new))
-    graph.tensors = [graph.tensors[tensor] for tensor in new]
+    graph.tensors = [copy.copy(graph.tensors[tensor]) for tensor in new]
     graph.inputs, graph.outputs = _mapped(inputs, new), _mapped(outputs, new)
-    if not any(True for operator in graph.operators for _ in bodies(operator)):
-        root.subgraphs = root.subgraphs[:1]
+    calls = any(True for operator in graph.operators for _ in bodies(operator))
+    root.subgraphs = [graph, *(copy.deepcopy(root.subgraphs[1:]) if calls else ())]
     root.metadata = root.metadataBuffer = None
     _drop_unused(root)
+    return TfliteModel(root)
 
 
 def _drop_unused(root: Any) -> None:
