@@ -53,6 +53,12 @@ def convolution() -> Any:
     )
 
 
+def echoed() -> Any:
+    """A convolution whose input is an output too."""
+    model = convolution()
+    return keras.Model(model.input, {"y": model.output, "echo": model.input})
+
+
 def recurrent(*, unroll: bool = False) -> Any:
     x = keras.Input((6, 4), name="x")
     return keras.Model(x, layers.Dense(2, name="y")(layers.LSTM(5, unroll=unroll)(x)))

@@ -38,7 +38,7 @@ SLOW = (
     "--runtime chromium:webgpu",
     "--optimizer adam:0.001",
     "--try-remedies",
-    "pycheck migrate models/cnn.keras",
+    "pycheck migrate",
     "pycheck doctor\n",
     "@pytest.mark.parametrize",
 )
@@ -97,7 +97,8 @@ def test_a_command_line_is_one_that_pycheck_takes(document: Path, tmp_path: Path
 
 def test_every_command_runs() -> None:
     always = [block for block in BLOCKS if block.language == "sh" and not block.not_run and not is_more(block)]
-    others = {"devices", "doctor"}  # which need a device, and start every runtime of every engine
+    # These need a device, start every runtime of every engine, and run in tests/migration/test_real.py.
+    others = {"devices", "doctor", "migrate"}
     assert subcommands(always) == {command.name for command in COMMANDS.values()} - others
 
 
