@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
+from .causes import Explained, find_causes
 from .code import Preprocess, load_preprocess
 from .recipes import RECIPES

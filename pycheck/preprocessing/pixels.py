@@ -21,14 +21,14 @@ def decode(path: Path, *, upright: bool = True, background: int | None = 0) -> A
         InputsFileError: Pillow cannot decode the file.
         InstallationError: Pillow is not installed.
     """
-    image = _open(path)
+    image = open_image(path)
     try:
         if upright:
-            image = _pillow().ImageOps.exif_transpose(image)
+            image = pillow().ImageOps.exif_transpose(image)
         if background is not None and ("A" in image.getbands() or "transparency" in image.info):
             image = image.convert("RGBA")
-            below = _pillow().Image.new("RGBA", image.size, (background,) * 3 + (255,))
-            image = _pillow().Image.alpha_composite(below, image)
+            below = pillow().Image.new("RGBA", image.size, (background,) * 3 + (255,))
+            image = pillow().Image.alpha_composite(below, image)
         return np.asarray(image.convert("RGB"), np.float32)
     except (OSError, ValueError, SyntaxError) as error:
         raise InputsFileError(f"Cannot decode {path}: {error}.") from error
@@ -36,7 +36,7 @@ def decode(path: Path, *, upright: bool = True, background: int | None = 0) -> A
 
 def orientation(path: Path) -> int:
     """Return the EXIF orientation, 1 to 8; 1 is upright."""
-    return int(_open(path).getexif().get(0x0112, 1))
+    return int(open_image(path).getexif().get(0x0112, 1))
 
 
 def resize(pixels: Array, height: int, width: int) -> Array:
@@ -56,9 +56,10 @@ def _weights(size: int, wanted: int) -> tuple[Array, Array, Array]:
     return first, np.minimum(first + 1, size - 1), (at - first).astype(np.float32)
 
 
-def _open(path: Path) -> Any:
+def open_image(path: Path) -> Any:
+    """Open an image with Pillow, the first of an animation; InputsFileError if it cannot be decoded."""
     try:
-        image = _pillow().Image.open(path)
+        image = pillow().Image.open(path)
         image.seek(0)
         image.load()
     except (OSError, ValueError, SyntaxError) as error:  # UnidentifiedImageError is an OSError
@@ -67,7 +68,8 @@ def _open(path: Path) -> Any:
     return image
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """Return the package PIL; InstallationError if it is not installed."""
     try:
         import PIL.Image
         import PIL.ImageOps

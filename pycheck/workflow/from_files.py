@@ -31,6 +31,7 @@ from ..types import (
     SampleFiles,
     Signature,
 )
+from .explaining import with_causes
 from .run import Compared, Run, Setting
 from .split import FourRuns, split
 from .store import OutputStore
@@ -149,9 +150,10 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         theirs = outputs if same else OutputStore(ready.folder / f"outputs {len(rows)}")
         if not same and await _run_on(setting, runtime, of_page, theirs) is not RuntimeStatus.OK:
             continue
-        names = [ready.files.files[number].name for number in common]
-        four = FourRuns(compared, runtime, names, of_page, outputs, theirs)
-        rows.append(await asyncio.to_thread(split, four))
+        used = [ready.files.files[number] for number in common]
+        four = FourRuns(compared, runtime, [file.name for file in used], of_page, outputs, theirs)
+        row = await asyncio.to_thread(split, four)
+        rows.append(await asyncio.to_thread(with_causes, row, used, inputs, of_page))
     pipeline = Pipeline(
         preprocess=str(options.preprocess),
         js_preprocess=str(options.js_preprocess or ""),
