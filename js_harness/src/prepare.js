@@ -83,7 +83,7 @@ async function startBackend() {
 /** @param {Prepare} command @returns {Promise<AppFunction>} */
 async function loadFunction({module_url, export: wanted, file_timeout_s}) {
   const url = new URL(module_url, location.href).href;
-  const late = () => new Failure('app', `it has not loaded after ${file_timeout_s} s`);
+  const late = () => new Failure('app', `it has not loaded within ${file_timeout_s} s`);
   const module = await watch.during(import(/* @vite-ignore */ url), file_timeout_s, late).catch(async (error) => {
     if (error instanceof Failure) throw error;
     const place = error instanceof SyntaxError ? await watch.place(url) : '';
@@ -124,7 +124,7 @@ export async function prepareFile(run, file, names, timeout_s) {
   let failure = null;
   try {
     if (file instanceof FileError) throw file;
-    const late = () => new FileError('timeout', `no result after ${timeout_s} s`);
+    const late = () => new FileError('timeout', `the function gave no result within ${timeout_s} s`);
     const reading = Promise.resolve(file).then((given) => run(given, tf)).then((returned) => readResult(returned, names));
     tensors = await watch.during(reading, timeout_s, late);
   } catch (error) {
@@ -157,23 +157,23 @@ function byName(returned, names) {
   if (returned instanceof tf.Tensor) {
     if (names.length === 1) return [[names[0], returned]];
     returned.dispose();
-    throw new FileError('result', `it returned one tensor, and the names are ${names.join(', ')}: return an object`);
+    throw new FileError('result', `the function returned one tensor, and the inputs are ${names.join(', ')}: return an object of them`);
   }
   if (Object.prototype.toString.call(returned) !== '[object Object]') {
-    throw new FileError('result', `it returned ${kindOf(returned)} instead of a tensor`);
+    throw new FileError('result', `the function returned ${kindOf(returned)} instead of a tensor`);
   }
   const given = Object.entries(/** @type {object} */ (returned));
   const keys = given.map(([key]) => key);
   if (names.every((name) => keys.includes(name)) && keys.length === names.length) return given;
   for (const [, value] of given) if (value instanceof tf.Tensor) value.dispose();
   const said = keys.length ? `the names ${keys.join(', ')}` : 'no name';
-  throw new FileError('result', `it returned an object with ${said}, and the names are ${names.join(', ')}`);
+  throw new FileError('result', `the function returned an object with ${said}, and the inputs are ${names.join(', ')}`);
 }
 
 /** @param {string} name @param {unknown} value @returns {import('@tensorflow/tfjs-core').Tensor} */
 function checked(name, value) {
   if (!(value instanceof tf.Tensor)) throw new FileError('result', `'${name}' is ${kindOf(value)} instead of a tensor`);
-  if (value.isDisposed) throw new FileError('result', `'${name}' is a tensor that it has disposed`);
+  if (value.isDisposed) throw new FileError('result', `'${name}' is a disposed tensor`);
   if (value.dtype in ARRAYS) return value;
   throw new FileError('result', `'${name}' has dtype ${value.dtype}: return ${Object.keys(ARRAYS).join(', ')}`);
 }

@@ -53,8 +53,8 @@ class SpokenPage(Page):
 
     async def _made(self, command: Reply) -> Reply:
         answer: Callable[[Reply], Awaitable[Reply]] = getattr(self, f"_{command['type']}")
-        return {"type": {"start": "started", "load": "loaded", "predict": "predicted"}.get(command["type"], "ran"),
-                **await answer(command)}  # fmt: skip
+        names = {"start": "started", "load": "loaded", "predict": "predicted", "prepare": "prepared"}
+        return {"type": names.get(command["type"], "ran"), **await answer(command)}
 
     async def _start(self, command: Reply) -> Reply:
         bits = [int(np.float32(number).view(np.uint32)) for number in (2049, 16777215)]
@@ -99,6 +99,24 @@ class SpokenPage(Page):
     async def _take(self, command: Reply) -> Reply:
         await self._send(command["outputs_url"], {name: self._held.pop(name) for name in command["names"]})
         return {"failed": [], **self._times()}
+
+    async def _prepare(self, command: Reply) -> Reply:
+        """Of each text file its length, as many times as it says; at most two files a message."""
+        results, values = [], {}
+        for number, file in enumerate(command["files"][:2]):
+            async with self._client.get(self._url + file["url"]) as response:
+                text = await response.text()
+            bad = text == "bad"
+            results.append(
+                {"failure": "threw" if bad else None, "message": text, "leaked_tensors": len(text), "compute_s": 0.5}
+            )
+            if not bad:
+                values |= {f"{number}/{name}": np.full(int(text), len(text), np.float32) for name in command["names"]}
+        await self._send(command["outputs_url"], values)
+        return {
+            "files": results, "backend": "cpu", "requested": [],
+            "download_s": 0.25, "upload_s": 0.125, "tensor_count": 2,
+        }  # fmt: skip
 
     def _times(self) -> Reply:
         return {"download_s": 0.25, "compute_s": 0.5, "upload_s": 0.125, "tensor_count": 2}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pycheck.errors import InputsFileError, RuntimeFailedError, RuntimeTimeoutError
+from pycheck.errors import AppCodeError, InputsFileError, RuntimeFailedError, RuntimeTimeoutError
 from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.browser.page import BrowserRuntime
-from pycheck.types import Array, ArtifactInfo, RuntimeId
+from pycheck.types import AppCode, AppFile, Array, ArtifactInfo, RuntimeId
 
 from .artifacts import dense_expected
 from .conftest import Run, ready
@@ -33,12 +34,14 @@ def launcher(monkeypatch: pytest.MonkeyPatch) -> SpokenLauncher:
 def on_page(run: Run[Any], graph: ArtifactInfo, launcher: SpokenLauncher) -> Callable[..., Any]:
     """Starts a runtime and does something with it."""
 
-    def do(work: Doing, *, timeout_s: float = 30.0, kind: str = "cpu", **answers: Answer) -> Any:
+    def do(
+        work: Doing, *, timeout_s: float = 30.0, kind: str = "cpu", app: Sequence[AppCode] = (), **answers: Answer
+    ) -> Any:
         launcher.answers |= answers
 
         async def scenario() -> Any:
             id = RuntimeId("chromium", kind)
-            async with BrowserHost(timeout_s=timeout_s) as host, host.runtime(id, ready(graph)) as runtime:
+            async with BrowserHost(timeout_s=timeout_s) as host, host.runtime(id, ready(graph), app=app) as runtime:
                 return await work(runtime)
 
         return run(scenario())
@@ -145,3 +148,56 @@ def test_runtimes_of_a_host_share_a_browser_and_one_that_ended_is_started_again(
             assert len(launcher.browsers) == 2
 
     run(scenario())
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> AppCode:
+    """A module of an app, which no browser runs here."""
+    module = tmp_path / "prep.js"
+    module.write_text("import gone from 'gone';")
+    return AppCode(module)
+
+
+def texts(*contents: str) -> list[AppFile]:
+    return [AppFile(f"{number}.txt", content.encode()) for number, content in enumerate(contents)]
+
+
+def test_the_samples_of_several_messages_are_one_array_and_files_that_fail_are_left_out(
+    on_page: Any, code: AppCode
+) -> None:
+    async def work(runtime: BrowserRuntime) -> Any:
+        return await runtime.prepare(code, texts("3", "bad", "03", "003", "4", "3"), ["x", "y"])
+
+    prepared = on_page(work, app=[code])
+    assert prepared.worked == (0, 2, 3, 5)
+    for name in ("x", "y"):
+        np.testing.assert_array_equal(prepared.tensors[name], np.full((4, 3), 1) * [[1], [2], [3], [1]])
+    assert [file.leaked_tensors for file in prepared.files] == [1, 3, 2, 3, 1, 1]
+    assert [file.failure and file.failure.code for file in prepared.files] == [
+        None, "threw", None, None, "differs", None,
+    ]  # fmt: skip
+    assert prepared.files[4].failure.message.startswith("'x' is float32[4], but float32[3] for 0.txt")
+    assert (prepared.download_s, prepared.upload_s) == (0.75, 0.375)
+
+
+def test_no_file_gives_no_sample(on_page: Any, code: AppCode) -> None:
+    prepared = on_page(lambda runtime: runtime.prepare(code, [], ["x"]), app=[code])
+    assert (prepared.files, prepared.tensors) == ((), {})
+
+
+def test_a_page_is_told_names_media_types_and_times_within_the_step(on_page: Any, code: AppCode) -> None:
+    made: list[Any] = []
+    files = [AppFile(f"a{suffix}", b"1") for suffix in (".JPG", ".png", ".webp", ".flac", ".json", "")]
+
+    def prepare(command: dict[str, Any]) -> dict[str, Any]:
+        made.append(command)
+        return {"type": "failed", "code": "app", "message": "no", "stack": ""}
+
+    with pytest.raises(AppCodeError):
+        on_page(lambda runtime: runtime.prepare(code, files, ["x"]), app=[code], timeout_s=20.0, prepare=prepare)
+    (command,) = made
+    assert [file["media_type"] for file in command["files"]] == [
+        "image/jpeg", "image/png", "image/webp", "audio/flac", "application/json", "application/octet-stream",
+    ]  # fmt: skip
+    assert (command["module_url"], command["export"], command["names"]) == ("app/0/prep.js", "default", ["x"])
+    assert command["file_timeout_s"] * 3 < 20.0  # loading, a batch and the last file

@@ -427,7 +427,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     "no default": ({"prep.js": "export const f = () => 1, b = 2;"}, r"no export 'default'; .*: f\.$"),
     "no function": ({"prep.js": "export default 3;"}, "'default' is not a function"),
     "throws": ({"prep.js": "\nthrow new TypeError('no config');"}, r"TypeError: no config \(prep\.js:2"),
-    "never": ({"prep.js": f"await new Promise(() => {{}});\n{ONE}"}, "it has not loaded after 1 s"),
+    "never": ({"prep.js": f"await new Promise(() => {{}});\n{ONE}"}, "it has not loaded within 1 s"),
     "CommonJS": (
         {
             "prep.js": f"import _ from 'old';\n{ONE}",

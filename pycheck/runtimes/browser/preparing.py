@@ -49,7 +49,7 @@ class _BlockedError(Exception):
         super().__init__(file)
         self.file = file
         self.waited_s = waited_s
-        self.failure = FileFailure("timeout", f"it blocked the page for {waited_s:g} s")
+        self.failure = FileFailure("timeout", f"the function blocked the page for {waited_s:g} s")
 
 
 class PagePreparer:
@@ -60,7 +60,7 @@ class PagePreparer:
     def __init__(self, runtime: BrowserRuntime, code: AppCode) -> None:
         self._runtime = runtime
         self._code = code
-        self._first: tuple[str, dict[str, str]] | None = None  # the first file, and its tensors in words
+        self._first: dict[str, tuple[str, str]] = {}  # dtype and shape of the first sample by name, and its file
 
     async def prepare(self, files: Sequence[Path | AppFile], names: Sequence[str], file_timeout_s: float) -> Prepared:
         """Prepare all files, in as many messages as they need; see `BrowserRuntime.prepare`."""
@@ -169,14 +169,16 @@ class PagePreparer:
     def _differs(self, name: str, made: dict[str, Array]) -> FileFailure | None:
         """Return the failure of a sample whose shapes or dtypes differ from the first file's."""
         shapes = {key: f"{array.dtype.name}{list(array.shape)}" for key, array in made.items()}
-        self._first = self._first or (name, shapes)
-        first_name, first = self._first
+        firsts = {key: self._first.get(key, (shape, name)) for key, shape in shapes.items()}
         differing = [
-            f"{key!r} is {shape}, but {first[key]} for {first_name}"
+            f"{key!r} is {shape}, but {firsts[key][0]} for {firsts[key][1]}"
             for key, shape in shapes.items()
-            if shape != first[key]
+            if shape != firsts[key][0]
         ]
-        return FileFailure("differs", "; ".join(differing)) if differing else None
+        if differing:
+            return FileFailure("differs", "; ".join(differing))
+        self._first |= firsts
+        return None
 
     def _note(self, reply: protocol.Prepared) -> None:
         runtime, module = self._runtime, self._code.module.name
