@@ -58,7 +58,6 @@ class BrowserRuntime(Runtime):
         self.id = id
         self.timings_s: dict[str, float] = {}
         self.tensor_count: int | None = None  # the tensors of TF.js after the last step
-        self.timeout_s = host.timeout_s  # of each step
         self._host = host
         self._artifact = artifact
         self._flags = {**flags, **proof.KINDS[id.kind][1]}
@@ -199,7 +198,7 @@ class BrowserRuntime(Runtime):
         has no such function. RuntimeTimeoutError: three files in sequence timed out.
         """
         preparer = self._preparers.setdefault(code, PagePreparer(self, code))
-        return await preparer.prepare(files, names, min(file_timeout_s, self.timeout_s / 4))
+        return await preparer.prepare(files, names, min(file_timeout_s, self._host.timeout_s / 4))
 
     async def exchange(
         self, step: str, doing: str, make: Callable[[Session], protocol.Command], wanted: type[_Reply]
@@ -375,11 +374,11 @@ class BrowserRuntime(Runtime):
         """Measure and bound a step, and convert any failure to an error that names this runtime."""
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(self._host.timeout_s):
                 yield
         except TimeoutError:
             raise RuntimeTimeoutError(
-                f"{self.id}: no answer within {self.timeout_s:g} s while {doing}{self._console.said()}.",
+                f"{self.id}: no answer within {self._host.timeout_s:g} s while {doing}{self._console.said()}.",
                 "Set a longer --timeout, or a smaller --batch-size.",
             ) from None
         except RuntimeFailedError as error:
