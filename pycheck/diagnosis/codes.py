@@ -30,6 +30,7 @@ _ERROR, _WARNING, _INFO = "error", "warning", "info"
 _OF_NAN = "error; warning under --nan warn"
 _OF_SOURCE = "error if an output of that runtime fails, otherwise warning"
 _OF_REPEAT = "error if the verdict depends on the run, otherwise warning"
+_OF_INPUT = "error if the answer changes, otherwise info"
 _OF_CAUSE = "warning if an output fails or is not finite, otherwise info"
 
 CODES: Mapping[str, Code] = {
@@ -51,8 +52,19 @@ CODES: Mapping[str, Code] = {
     "cpu-forwarded": Code("the inputs are so small that TF.js computes on the CPU instead of the GPU", _INFO),
     # The way from a file to the input.
     "preprocessing-differs": Code(
-        "the page makes a different input of a file than Python", "error if the answer changes, otherwise info"
+        "the page makes a different input of a file than Python", _OF_INPUT
     ),
+    "channels-swapped": Code("the page has the channels in a different order", _OF_INPUT),
+    "pixel-scale": Code("the page scales pixels differently", _OF_INPUT),
+    "pixel-range": Code("the page rounds or clips pixels differently", _OF_INPUT),
+    "resize-differs": Code("the page resizes images differently", _OF_INPUT),
+    "crop-differs": Code("the page uses a different part of the image", _OF_INPUT),
+    "image-orientation": Code("only one side applies the EXIF orientation", _OF_INPUT),
+    "image-flipped": Code("the page flips, turns or transposes the image", _OF_INPUT),
+    "channels-first": Code("the page has the channels on a different axis", _OF_INPUT),
+    "alpha-differs": Code("transparent pixels have different colors", _OF_INPUT),
+    "color-differs": Code("the page converts colors differently", _OF_INPUT),
+    "decoder-differs": Code("the decoders give slightly different pixels", _INFO),
     "file-fails": Code(
         "a file cannot be preprocessed", "error if only a page fails, warning if Python fails"
     ),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ..types import ALL_FILES, FailedFile, Finding, Pipeline, PipelineRow, Severity
 from .case import listed, number, percent
 from .codes import finding
+from .pipeline_causes import diagnose_causes
 
 _MOST_FILES = 3
 
@@ -16,6 +17,7 @@ def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
     for row in pipeline.rows:
         if row.passed is False or not all(difference.identical for difference in row.inputs):
             yield _differs(row)
+            yield from diagnose_causes(row)
     yield from _failed(pipeline.failed)
 
 

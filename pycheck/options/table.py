@@ -200,10 +200,11 @@ OPTIONS = (
     ),
     Option(
         "js_preprocess", Code(),
-        "How your page makes an input of the same file: an ES module whose default export, or NAME, takes (blob, tf)",
+        "How your page makes an input of the same file: an ES module whose default export, or NAME, takes (blob, tf); "
+        "or a recipe",
         _FILES, _COMPARED, None, "FILE.js[:NAME]",
         "How your page makes an input of the same file: an ES module whose default export, or ``NAME``, takes "
-        "``(blob, tf)`` and gives a tensor of one sample, or named ones.",
+        "``(blob, tf)`` and gives a tensor of one sample, or named ones; or a recipe.",
         in_model=True, common=True,
     ),
     Option(

@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from .causes import Explained, find_causes
 from .code import Preprocess, load_preprocess
-from .recipes import RECIPES
+from .javascript import recipe_module
+from .recipes import RECIPES, is_recipe

@@ -55,7 +55,19 @@ def is_recipe(text: str) -> bool:
 
 def recipe(text: str, signature: Signature) -> Callable[[Path], Array]:
     """Return the function of a recipe for a model with one image as its input; UsageError for another model."""
+    place, scale = parts(text)
+    height, width, channels = size_of(text, signature)
+    return lambda path: scaled(placed(decode(path), place, height, width), RECIPES[scale], channels)
+
+
+def parts(text: str) -> tuple[str, str]:
+    """Return geometry and scale of a recipe."""
     *geometry, scale = text.split("+")
+    return (geometry[0] if geometry else "stretch"), scale
+
+
+def size_of(text: str, signature: Signature) -> tuple[int, int, int]:
+    """Return height, width and channels of the model's one image; UsageError for another model."""
     specs = [spec for spec in signature.inputs if len(spec.shape) == 4]
     if len(signature.inputs) != 1 or not specs or specs[0].shape[3] not in (1, 3):
         raise UsageError(
@@ -69,20 +81,19 @@ def recipe(text: str, signature: Signature) -> Callable[[Path], Array]:
             f"--preprocess {text} needs the size of the image, which {specs[0].name} leaves free.",
             "Write a function: --preprocess FILE.py:FUNCTION.",
         )
-    place = geometry[0] if geometry else "stretch"
-    return lambda path: scaled(placed(decode(path), place, height, width), RECIPES[scale], channels or 3)
+    return height, width, channels or 3
 
 
 def placed(pixels: Array, geometry: str, height: int, width: int) -> Array:
     """Bring pixels (height, width, 3) to a size: stretched, cropped in the middle, or whole with black beside."""
     if geometry == "center-crop":
         side = min(pixels.shape[0] / height, pixels.shape[1] / width)
-        crop = round(side * height), round(side * width)
+        crop = int(side * height + 0.5), int(side * width + 0.5)
         top, left = (pixels.shape[0] - crop[0]) // 2, (pixels.shape[1] - crop[1]) // 2
         return resize(pixels[top : top + crop[0], left : left + crop[1]], height, width)
     if geometry == "letterbox":
         side = min(height / pixels.shape[0], width / pixels.shape[1])
-        inner = max(1, round(side * pixels.shape[0])), max(1, round(side * pixels.shape[1]))
+        inner = max(1, int(side * pixels.shape[0] + 0.5)), max(1, int(side * pixels.shape[1] + 0.5))
         made = np.zeros((height, width, 3), np.float32)
         top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
         made[top : top + inner[0], left : left + inner[1]] = resize(pixels, *inner)

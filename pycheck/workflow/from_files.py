@@ -16,7 +16,7 @@ from ..errors import InputsFileError, PycheckError, RuntimeFailedError, UsageErr
 from ..gate import decide, judge_pipeline
 from ..inputs import Inputs, Spool, are_samples, from_columns, list_files, sample_of
 from ..options.values import Options
-from ..preprocessing import Preprocess, load_preprocess
+from ..preprocessing import Preprocess, is_recipe, load_preprocess, recipe_module
 from ..types import (
     ALL_FILES,
     AppCode,
@@ -227,10 +227,7 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
     """Preprocess in a page of a runtime, with its backend, some files at a time."""
     options = setting.options
     signature = (await setting.source.info()).signature
-    module, _, export = str(options.js_preprocess).rpartition(":") if _has_export(options.js_preprocess) else (
-        str(options.js_preprocess), "", "default",
-    )  # fmt: skip
-    code = AppCode(Path(module), export)
+    code = _page_code(str(options.js_preprocess), signature, folder)
     names = [spec.name for spec in signature.inputs]
     side = Side(Spool(folder))
     host = await setting.shared.hosts.get(options, runtime_id.engine)
@@ -252,10 +249,16 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
     return side
 
 
-def _has_export(text: str | None) -> bool:
-    """Tell whether ``web/prep.js:load`` names an export; a Windows drive is none."""
-    tail = str(text).rpartition(":")[2]
-    return ":" in str(text) and not any(sign in tail for sign in "/\\.")
+def _page_code(text: str, signature: Signature, folder: Path) -> AppCode:
+    """Return the user's module and export, or a module that is written for a recipe."""
+    if is_recipe(text):
+        folder.mkdir(parents=True, exist_ok=True)
+        module = folder / f"{text.replace('+', '-')}.js"
+        module.write_text(recipe_module(text, signature), encoding="utf-8")
+        return AppCode(module)
+    file, colon, export = text.rpartition(":")
+    is_export = bool(colon) and not any(sign in export for sign in "/\\.")  # a Windows drive is none
+    return AppCode(Path(file), export) if is_export else AppCode(Path(text))
 
 
 def _first(failed: Sequence[FailedFile]) -> str:

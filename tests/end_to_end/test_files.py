@@ -158,3 +158,36 @@ def test_a_trace_and_fixes_read_the_samples_again(folder: Path) -> None:
         runtimes=CPU, atol=1e-12, rtol=0, try_remedies=True,
     )  # fmt: skip
     assert report.trace is not None and report.pipeline is not None and report.remedies
+
+
+@pytest.mark.parametrize(
+    ("recipe", "runtime"),
+    [
+        ("center-crop+torch", CPU),
+        *more(
+            *((name, CPU) for name in ("tf", "rescale", "raw", "letterbox+caffe", "letterbox+tf", "center-crop+raw")),
+            ("letterbox+torch", "firefox:cpu"), ("center-crop+caffe", "webkit:cpu"), ("tf", "chromium:webgl"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_recipe_gives_the_same_input_in_python_and_in_javascript(
+    folder: Path, tmp_path: Path, recipe: str, runtime: str
+) -> None:
+    half = PIL.Image.open(folder / "photos" / "0.png").convert("RGBA")
+    half.putalpha(PIL.Image.linear_gradient("L").resize(half.size))
+    (tmp_path / "photos").mkdir()
+    half.save(tmp_path / "photos" / "half.png")
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    photo = PIL.Image.open(folder / "photos" / "1.png")  # WebKit turns a JPEG, but no PNG
+    photo.save(tmp_path / "photos" / "turned.jpg", exif=exif, quality=100, subsampling=0)
+    report = session.compare(
+        folder / "m.keras", [folder / "photos", tmp_path / "photos"], preprocess=recipe, js_preprocess=recipe,
+        runtimes=runtime, power=False,
+    )  # fmt: skip
+    assert report.pipeline is not None and not report.pipeline.failed
+    (row,) = report.pipeline.rows
+    step = {"tf": 1 / 127.5, "rescale": 1 / 255, "torch": 1 / 255 / 0.224}.get(recipe.rpartition("+")[2], 1.0)
+    # A canvas rounds where it lays transparent pixels on black, and decoders of JPEG differ a little.
+    assert row.inputs[0].max_abs < 4.0 * step
+    assert row.inputs[0].rms < 0.5 * step
