@@ -112,7 +112,7 @@ async function compress() {
   const held = [];
   for (const file of await readdir(TARGET)) {
     const whole = path.join(TARGET, file);
-    await writeFile(`${whole}.gz`, gzipSync(await readFile(whole), {level: 9}));
+    await writeFile(`${whole}.gz`, gzipSync(await readFile(whole), {level: 6}));
     await rm(whole);
     held.push([file, `${file}.gz`]);
   }

@@ -33,8 +33,7 @@ _TOLD = {
     ),
     "image-orientation": (
         "the EXIF orientation is applied on one side only",
-        "Browsers turn the image upright. In Python call PIL.ImageOps.exif_transpose(image), or in the page "
-        "createImageBitmap(blob, {imageOrientation: 'none'}).",
+        "Browsers turn the image upright. In Python, call PIL.ImageOps.exif_transpose(image) before anything else.",
     ),
     "image-flipped": (
         "the image is flipped, turned or transposed",

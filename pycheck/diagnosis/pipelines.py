@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..types import ALL_FILES, FailedFile, Finding, Pipeline, PipelineRow, Severity
+from ..types import ALL_FILES, FailedFile, Finding, InputDifference, Pipeline, PipelineRow, Severity
 from .case import listed, number, percent
 from .codes import finding
 from .pipeline_causes import diagnose_causes
 
 _MOST_FILES = 3
+#: A difference of inputs up to this share of the largest value is roundoff of float32.
+_ROUNDOFF = 2.0**-20
 
 
 def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
     """Yield preprocessing-differs for each page, and file-fails."""
     for row in pipeline.rows:
-        if row.passed is False or not all(difference.identical for difference in row.inputs):
+        if row.passed is False or not all(map(_is_roundoff, row.inputs)):
             yield _differs(row)
             yield from diagnose_causes(row)
     yield from _failed(pipeline.failed)
+
+
+def _is_roundoff(difference: InputDifference) -> bool:
+    return difference.max_abs <= _ROUNDOFF * difference.scale
 
 
 def _differs(row: PipelineRow) -> Finding:

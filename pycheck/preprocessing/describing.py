@@ -93,10 +93,20 @@ class Search:
             found = self._refined(found)
             if not found.beats(before):
                 break
+        found = self._plain(found)
         if found.error / self._spread > _TOO_MUCH**0.5:
             return None
         pixels, values = self._pairs(found.description)
         return Scored(fitted(pixels, values, self._ends, found.description), found.error)
+
+    def _plain(self, found: Scored) -> Scored:
+        """Leave a turn out if the EXIF orientation explains it as well, as when all photos have the same one."""
+        if found.description.layout == 0:
+            return found
+        straight = replace(found.description, layout=0)
+        others = [self._scored(each) for each in _makings(straight, "upright", self._choices.uprights)]
+        best = min(others, key=lambda each: each.error)
+        return found if found.beats(best) else best
 
     def _first(self, start: Description) -> list[Kernel]:
         kernels = [start.making.kernel, *(kernel for kernel in _COARSE if kernel in self._choices.kernels)]

@@ -82,7 +82,7 @@ def context(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
     left_out = len({failed.name for failed in pipeline.failed} - {ALL_FILES})
     if left_out:
         lines.append(("", f"{left_out} of {pipeline.file_count} files cannot be preprocessed, and are left out"))
-    return tuple(lines)
+    return (*lines, *(("", note) for note in pipeline.notes))
 
 
 def headline(report: Report) -> str | None:

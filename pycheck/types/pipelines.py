@@ -129,7 +129,7 @@ class Pipeline:
     """From the files to the answers: how Python and the pages preprocess, and what that changes.
 
     `preprocess` and `js_preprocess` name the code. `failed` are files that a side cannot preprocess: they are left out
-    on all sides.
+    on all sides. `notes` are remarks on the code of the page, such as tensors that it does not dispose.
     """
 
     preprocess: str
@@ -137,3 +137,4 @@ class Pipeline:
     file_count: int
     failed: tuple[FailedFile, ...]
     rows: tuple[PipelineRow, ...]
+    notes: tuple[str, ...] = ()

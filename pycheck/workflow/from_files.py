@@ -24,6 +24,7 @@ from ..types import (
     FailedFile,
     Pipeline,
     PipelineRow,
+    PreparedFile,
     Report,
     RuntimeId,
     RuntimeStatus,
@@ -51,6 +52,7 @@ class Side:
     spool: Spool
     numbers: list[int] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def inputs(self, files: Sequence[int], signature: Signature, path: str) -> Inputs:
         """Return the samples of these files."""
@@ -160,6 +162,7 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         file_count=len(ready.files.files),
         failed=ready.failed,
         rows=tuple(rows),
+        notes=tuple(note for side in ready.pages.values() for note in side.notes),
     )
     return replace(compared, report=_judged(compared.report, judge_pipeline(pipeline, options.tolerance), options))
 
@@ -233,10 +236,12 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
     host = await setting.shared.hosts.get(options, runtime_id.engine)
     runtime = host.runtime(runtime_id, None, flags=dict(options.flags), app=(code,))
     async with setting.shared.hosts.turn(runtime_id), setting.shared.slots, runtime:
+        leaks: list[PreparedFile] = []
         for start in range(0, len(files.files), _AT_ONCE):
             some = files.files[start : start + _AT_ONCE]
             made = await runtime.prepare(code, [AppFile(file.name, file.path) for file in some], names)
             worked = {position: row for row, position in enumerate(made.worked)}
+            leaks += [file for file in made.files if file.leaked_tensors]
             for position, file in enumerate(made.files):
                 if file.failure is None:
                     row = worked[position]
@@ -246,6 +251,13 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
                 else:
                     side.failed.append(FailedFile(file.name, runtime_id, file.failure.message.rstrip(".")))
             setting.observe(str(runtime_id), "preprocessing", start + len(some), len(files.files))
+        side.notes += [f"{runtime_id}: {note}" for note in runtime.environment.notes if code.module.name in note]
+        if leaks:
+            side.notes.append(
+                f"{runtime_id}: {code.module.name} does not dispose {leaks[0].leaked_tensors} "
+                f"tensor{'' if leaks[0].leaked_tensors == 1 else 's'} for {leaks[0].name}, and leaks with {len(leaks)} of "
+                f"{len(files.files)} files; use tf.tidy"
+            )
     return side
 
 
