@@ -253,10 +253,10 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
             setting.observe(str(runtime_id), "preprocessing", start + len(some), len(files.files))
         side.notes += [f"{runtime_id}: {note}" for note in runtime.environment.notes if code.module.name in note]
         if leaks:
+            first, count = leaks[0], f"{len(leaks)} of {len(files.files)}"
             side.notes.append(
-                f"{runtime_id}: {code.module.name} does not dispose {leaks[0].leaked_tensors} "
-                f"tensor{'' if leaks[0].leaked_tensors == 1 else 's'} for {leaks[0].name}, and leaks with {len(leaks)} of "
-                f"{len(files.files)} files; use tf.tidy"
+                f"{runtime_id}: {code.module.name} leaks tensors ({first.leaked_tensors} for {first.name}, and some for "
+                f"{count} files): use tf.tidy"
             )
     return side
 

@@ -57,6 +57,10 @@ ONE = np.ones((2, 3))
 CLASSES_OF_A = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
 TIED = np.array([[0.4, 0.4 - 1e-8, 0.2]])
 UINT8 = ArtifactInfo(Path("a"), "layers", "uint8", 1, "", "", (), (), {}, {})
+OF_CAUSES = (
+    "channels-swapped", "pixel-scale", "pixel-range", "resize-differs", "crop-differs", "image-orientation",
+    "image-flipped", "channels-first", "alpha-differs", "color-differs", "decoder-differs",
+)  # fmt: skip
 PIPELINE = Pipeline(
     "prep.py:load",
     "prep.js",
@@ -72,7 +76,7 @@ PIPELINE = Pipeline(
             1,
             1,
             False,
-            (PipelineCause("channels-swapped", "RGB", "BGR", 0.67, 0.01),),
+            tuple(PipelineCause(code, "RGB", "BGR", 0.67, 0.01) for code in OF_CAUSES),
             0.01,
         ),
     ),
@@ -119,8 +123,7 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "left-to-cpu": lambda: ran(left_to_cpu=("GATHER: Only support 1D indices",)),
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
-    "preprocessing-differs": lambda: list(diagnose_pipeline(PIPELINE)),
-    "file-fails": lambda: list(diagnose_pipeline(PIPELINE)),
+    **dict.fromkeys(("preprocessing-differs", "file-fails", *OF_CAUSES), lambda: list(diagnose_pipeline(PIPELINE))),
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),
     "input-scale": lambda: seen(Evidence((InputScale("x", 2, Column(0, 5e3), Column(1, 1.0), None),))),

@@ -80,7 +80,7 @@ def test_the_blame_is_split_between_input_and_runtime(folder: Path) -> None:
     assert kind.both_max == pytest.approx(kind.preprocessing_max, rel=1e-3)
     assert row.changed_count == row.changed_by_preprocessing
     assert {cause.code for cause in row.causes} == {"channels-swapped", "pixel-scale"}
-    assert "does not dispose" in report.pipeline.notes[0] and "6 of 6 files" in report.pipeline.notes[0]
+    assert "leaks tensors" in report.pipeline.notes[0] and "6 of 6 files" in report.pipeline.notes[0]
     assert [file.both_max for file in row.files] == sorted(
         (file.both_max for file in row.files), reverse=True
     ) or row.changed_count
