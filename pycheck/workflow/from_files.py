@@ -255,8 +255,8 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
         if leaks:
             first, count = leaks[0], f"{len(leaks)} of {len(files.files)}"
             side.notes.append(
-                f"{runtime_id}: {code.module.name} leaks tensors ({first.leaked_tensors} for {first.name}, and some for "
-                f"{count} files): use tf.tidy"
+                f"{runtime_id}: {code.module.name} leaks tensors ({first.leaked_tensors} for {first.name}, and some "
+                f"for {count} files): use tf.tidy"
             )
     return side
 
