@@ -49,6 +49,8 @@ def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
     nothing = Explained((), before)
     if forms[0] is None or forms[1] is None or python.dtype.kind not in "biuf" or page.dtype.kind not in "biuf":
         return nothing
+    if not (np.ptp(python) and np.ptp(page)):  # one color, whatever the file is
+        return nothing
     same_size = python[0].size == page[0].size and forms[0].channels == forms[1].channels
     if not before or not same_size or not (np.isfinite(python).all() and np.isfinite(page).all()):
         return nothing

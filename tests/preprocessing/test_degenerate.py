@@ -1,4 +1,4 @@
-"""Photos that all lie on the same side: the EXIF orientation explains it, not a rotation on either side."""
+"""Cases in which several explanations fit, or none: photos that all lie on one side, a page of one color."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ def test_an_orientation_that_all_photos_share_is_no_rotation(tmp_path: Path) -> 
     )  # fmt: skip
     (cause,) = find_causes(files, page, python).causes
     assert (cause.code, cause.python) == ("image-orientation", "EXIF orientation applied")
+
+
+def test_a_page_of_one_color_is_explained_by_nothing(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    PIL.Image.fromarray(pixels).save(tmp_path / "a.png")
+    python = resize(decode(tmp_path / "a.png"), 16, 16)[None]
+    for page in (np.zeros_like(python), np.full_like(python, 7.0)):
+        found = find_causes([tmp_path / "a.png"], python, page)
+        assert not found.causes and found.unexplained_rms > 0
