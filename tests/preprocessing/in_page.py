@@ -14,27 +14,33 @@ from .steps import SCALES, SIZE, Steps
 
 
 def javascript(steps: Steps) -> str | None:
-    """Return the module of an app that does the steps; None if TF.js and browsers have no function for one of them."""
+    """Return the function of an app that does the steps; None if browsers have no function for one of them."""
     library, _, centers = steps.resize.partition(" ")
     if library not in ("bilinear", "nearest") or (steps.place == "resize, crop" and any(steps.shift)):
         return None
-    if steps.alpha == "ignored" or steps.color == "linear" or not steps.upright:
+    if not steps.upright:  # browsers apply the EXIF orientation whatever imageOrientation says
+        return None
+    if steps.color in ("linear", "gamma") or (steps.alpha == "ignored" and steps.color == "stored"):
         return None
     resize = {"bilinear": "resizeBilinear", "nearest": "resizeNearestNeighbor"}[library]
     flags = f"{str(centers == 'aligned').lower()}, {str(centers == 'half').lower()}"
     mean, divisor = SCALES[steps.scale]
+    options = {"colorSpaceConversion": "none"} if steps.color == "stored" else {}
+    background = (
+        ""
+        if steps.alpha == "ignored"
+        else (f"context.fillStyle = '{steps.alpha}'; context.fillRect(0, 0, bitmap.width, bitmap.height);")
+    )
     lines = [
-        "const bitmap = await createImageBitmap(blob);",
+        f"const bitmap = await createImageBitmap(blob, {options});",
         "const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);",
         "const context = canvas.getContext('2d');",
-        f"context.fillStyle = '{steps.alpha}'; context.fillRect(0, 0, bitmap.width, bitmap.height);",
+        background,
         "context.drawImage(bitmap, 0, 0);",
         "const data = context.getImageData(0, 0, canvas.width, canvas.height);",
         "return tf.tidy(() => {",
         "let x = tf.browser.fromPixels(data).toFloat();",
     ]
-    if steps.color == "gamma":
-        lines.append("x = x.div(255).pow(2.2).mul(255);")
     lines += _placing(steps, lambda value, height, width: f"tf.image.{resize}({value}, [{height}, {width}], {flags})")
     if steps.rounding != "none":
         lines.append({"round": "x = x.add(0.5).floor();", "floor": "x = x.floor();"}[steps.rounding])
@@ -57,7 +63,7 @@ def javascript(steps: Steps) -> str | None:
     if steps.first:
         lines.append(f"x = x.transpose([2, 0, 1]).reshape([{SIZE}, {SIZE}, 3]);")
     body = "\n  ".join([*lines, "return x;", "});"])
-    return f"export default async (blob, tf) => {{\n  {body}\n}};\n"
+    return f"async (blob, tf) => {{\n  {body}\n}};\n"
 
 
 def _placing(steps: Steps, resize: object) -> list[str]:
@@ -95,13 +101,22 @@ def _placing(steps: Steps, resize: object) -> list[str]:
     return [f"x = {make('x', SIZE, SIZE)};"]
 
 
-async def in_browser(host: BrowserHost, engine: str, code: str, files: Sequence[Path], folder: Path) -> Array:
-    """Return the inputs that a page of the engine makes of the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+async def in_page(engine: str, pipelines: Sequence[Steps], files: Sequence[Path], folder: Path) -> list[Array]:
+    """Return the inputs that one page of an engine makes of the files by each pipeline."""
     module = folder / "prep.js"
-    module.write_text(code, encoding="utf-8")
-    app = AppCode(module)
-    async with host.runtime(RuntimeId(engine, "cpu"), None, app=[app]) as page:
-        prepared = await page.prepare(app, [AppFile(file.name, file) for file in files], ["x"])
-    assert not [file.failure for file in prepared.files if file.failure]
-    return np.asarray(prepared.tensors["x"])
+    codes = [javascript(steps) for steps in pipelines]
+    module.write_text(
+        "".join(f"export const p{number} = {code}" for number, code in enumerate(codes)), encoding="utf-8"
+    )
+    apps = [AppCode(module, f"p{number}") for number in range(len(codes))]
+    made = []
+    async with (
+        BrowserHost(engine, timeout_s=120) as host,
+        host.runtime(RuntimeId(engine, "cpu"), None, app=apps) as page,
+    ):
+        for app in apps:
+            prepared = await page.prepare(app, [AppFile(file.name, file) for file in files], ["x"])
+            failed = [file.failure.message for file in prepared.files if file.failure]
+            assert not failed, failed
+            made.append(np.asarray(prepared.tensors["x"]))
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from pycheck.preprocessing import find_causes
 
-from .faults import FAULTS, RIGHT, Case, cases, inputs, outcome, table
+from ..conftest import more
+from .faults import FAULTS, RIGHT, Case, Outcome, cases, inputs, outcome, outcomes_in
 from .photos import write_photos
 
 EVERY = cases()
@@ -32,6 +34,11 @@ def fault(title: str) -> Case:
     return next(case for case in EVERY if case.title == title)
 
 
+def missed(outcomes: Sequence[Outcome]) -> str:
+    """The lines of those that are not exact."""
+    return "\n".join(str(each) for each in outcomes if not each.exact)
+
+
 @pytest.mark.parametrize(
     "title",
     [
@@ -51,7 +58,25 @@ def test_a_fault_is_named_exactly(files: list[Path], title: str) -> None:
 @pytest.mark.exhaustive
 def test_at_least_95_percent_of_all_faults_are_named_exactly(files: list[Path]) -> None:
     outcomes = [outcome(case, files) for case in EVERY if case.faults]
-    assert np.mean([each.exact for each in outcomes]) >= 0.95, table(outcomes)
+    assert np.mean([each.exact for each in outcomes]) >= 0.95, missed(outcomes)
+
+
+#: Of the kinds that TF.js and browsers have functions for.
+REAL = ("stretch: BGR", "crop: nearest", "letterbox: 0 to 255", "crop: on white", "stretch: right", "letterbox: right")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("engine", "some"), [("chromium", REAL), *more(*((engine, None) for engine in ("chromium", "firefox", "webkit")))]
+)
+def test_faults_of_a_real_page_are_named_and_a_right_page_is_not_blamed(
+    files: list[Path], tmp_path: Path, engine: str, some: tuple[str, ...] | None
+) -> None:
+    chosen = [case for case in EVERY if some is None or case.title in some]
+    outcomes = outcomes_in(engine, chosen, files, tmp_path)
+    assert len(outcomes) == len(some) if some else len(outcomes) > 40
+    assert not [str(each) for each in outcomes if not each.case.faults and each.explained.causes]
+    assert np.mean([each.exact for each in outcomes]) >= 0.95, missed(outcomes)
 
 
 def test_undoing_all_causes_leaves_the_rounding_of_floats(files: list[Path]) -> None:
