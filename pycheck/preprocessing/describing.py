@@ -97,7 +97,8 @@ class Search:
         if found.error / self._spread > _TOO_MUCH**0.5:
             return None
         pixels, values = self._pairs(found.description)
-        return Scored(fitted(pixels, values, self._ends, found.description), found.error)
+        made = fitted(pixels, values, self._ends, found.description)
+        return Scored(made, found.error) if all(made.scale) else None  # a constant channel follows from no pixel
 
     def _plain(self, found: Scored) -> Scored:
         """Leave a turn out if the EXIF orientation explains it as well, as when all photos have the same one."""

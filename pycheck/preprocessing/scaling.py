@@ -13,7 +13,7 @@ from .description import MIXES, Description
 from .recipes import RECIPES
 
 #: A simpler description is taken if its error, in steps of a byte, is larger by no more than this ...
-_SAME_BYTES = 0.03
+_SAME_BYTES = 0.06
 #: ... or by this share.
 _SAME_SHARE = 0.05
 #: The share of values at the limit of a clipped input, at least.
@@ -27,6 +27,16 @@ KNOWN: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     )
     for name, recipe in RECIPES.items()
 }
+#: Others that are often written: scale and offset of all channels.
+_COMMON = (
+    (1 / 255, -0.5),
+    (1 / 128, -1.0),
+    (1 / 256, 0.0),
+    (1 / 128, 0.0),
+    (1.0, -127.5),
+    (1.0, -128.0),
+    (2 / 255, 0.0),
+)
 
 
 def limits(values: Array) -> tuple[float | None, float | None]:
@@ -47,9 +57,9 @@ def unexplained(pixels: Array, values: Array, ends: tuple[float | None, float | 
     inside = np.isfinite(pixels[:, 0])
     whole = bool(inside.all())
     x, y = (pixels, values) if whole else (pixels[inside], values[inside])
-    if len(y) < 8:
+    total = float(np.square(values - values.mean(axis=0)).sum(dtype=np.float64))
+    if len(y) < 8 or not total > 0:
         return 1.0
-    total = float(np.square(values - values.mean(axis=0)).sum(dtype=np.float64)) or 1e-30
     rest = 0.0 if whole else _border_rest(values[~inside])
     if ends == (None, None):
         weights, offsets = _least_squares(x, y)
@@ -67,8 +77,8 @@ def unexplained_each(pixels: Array, values: Array) -> Array:
     """Return the same share for many values (cases, n, channels), without limits: (cases,)."""
     inside = np.isfinite(pixels[:, 0])
     x, y = pixels[inside].astype(np.float64), values[:, inside].astype(np.float64)
-    total = np.square(values - values.mean(axis=1, keepdims=True)).sum(axis=(1, 2)) + 1e-30
-    if len(x) < 8:
+    total = np.square(values - values.mean(axis=1, keepdims=True)).sum(axis=(1, 2))
+    if len(x) < 8 or not (total > 0).all():
         return np.ones(len(values))
     rest = np.square(y - y.mean(axis=1, keepdims=True)).sum(axis=(1, 2))
     basis, scales, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
@@ -180,6 +190,8 @@ def _simpler(
         if all(name in "RGB" for name in mix):
             order = ["RGB".index(name) for name in mix]
             yield tuple(scale[k] for k in order), tuple(offset[k] for k in order)
+    for factor, start_at in _COMMON:
+        yield (factor,) * count, (start_at,) * count
     one, shift, _ = _line(np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs]))
     yield (one,) * count, (shift,) * count
 

@@ -116,3 +116,12 @@ def test_inputs_that_have_nothing_in_common_have_no_cause(files: list[Path]) -> 
     found = find_causes(files, python, page)
     assert found.causes == ()
     assert found.unexplained_rms == pytest.approx(np.sqrt(1 / 6), rel=0.01)
+
+
+@pytest.mark.parametrize("channels", [slice(None), slice(1)])
+def test_a_constant_page_has_no_cause(files: list[Path], channels: slice) -> None:
+    python = inputs(RIGHT["stretch"], files)
+    page = python.copy()
+    page[..., channels] = 0
+    assert find_causes(files, python, page).causes == ()
+    assert find_causes(files, page, python).causes == ()
