@@ -72,8 +72,8 @@ def _finding(row: PipelineRow, cause: PipelineCause) -> Finding:
         cause.code,
         Severity.ERROR if row.passed is False and cause.code != "decoder-differs" else Severity.INFO,
         runtimes=(row.runtime,),
-        summary=f"{row.runtime}: {what}. Python: {cause.python}. Page: {cause.page}. Without this difference, the RMS "
-        f"difference of the input falls from {number(cause.before)} to {number(cause.after)}.",
+        summary=f"{row.runtime}: {what}. Python: {cause.python}. Page: {cause.page}. Without the other causes, undoing "
+        f"this one lowers the RMS difference of the input from {number(cause.before)} to {number(cause.after)}.",
         advice=advice,
         evidence={"python": cause.python, "page": cause.page, "before": cause.before, "after": cause.after},
     )

@@ -93,8 +93,8 @@ class FileShares:
 class PipelineCause:
     """One difference between the two preprocessings, proven by undoing it: the error of the input falls.
 
-    `code` is that of the finding. `python` and `page` say what each side does. `before` and `after` are RMS errors of
-    the input over all files, with all differences and with all but this one undone.
+    `code` is that of the finding. `python` and `page` say what each side does. `before` and `after` are RMS differences
+    of the input, with all other causes undone, and with this one undone too.
     """
 
     code: str
