@@ -80,13 +80,13 @@ class Listening:
 class Phone:
     """A headless Chromium on an address. What its page says is read over DevTools, as a person would read it."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, *more: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         self._folder = folder
         sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
         options = ("--headless", "--remote-debugging-port=0", "--window-size=390,844", "--no-first-run")
         self.process = subprocess.Popen(
-            [find_browser().path, *options, *sandbox, f"--user-data-dir={folder}", address],
+            [find_browser().path, *options, *more, *sandbox, f"--user-data-dir={folder}", address],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

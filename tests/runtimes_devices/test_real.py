@@ -17,6 +17,7 @@ from pycheck.options.reading import build
 from pycheck.options.values import Options
 from pycheck.report import render
 from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.runtimes.launching.playwright import WEBGPU_ARGS
 from pycheck.setup import doctor
 from pycheck.types import AppCode, AppFile, Report, RuntimeId, RuntimeStatus
 from pycheck.workflow import pipeline
@@ -46,7 +47,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def phone(listening: Listening, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     """A phone that has opened the address, and is called phone."""
-    with Phone(tmp_path_factory.mktemp("phone"), listening.address()) as phone:
+    with Phone(tmp_path_factory.mktemp("phone"), listening.address(), *WEBGPU_ARGS) as phone:
         listening.wait("device:phone connected: Chromium")
         yield phone
 
@@ -262,3 +263,11 @@ def test_a_device_that_hangs_is_given_up_after_the_timeout_and_is_there_again_wh
     assert status(report)["device:phone:cpu"] == "timed_out"
     assert "no answer within 2 s" in str(report.runtimes[-1].error)
     assert compare(model, options("device:phone:cpu")).verdict == "pass"
+
+
+@pytest.mark.exhaustive
+def test_litert_js_runs_on_the_gpu_of_a_device(model: Path, phone: Phone) -> None:
+    report = compare(model, options("device:phone:litert-webgpu"))
+    assert report.passed, [record.error for record in report.runtimes]
+    (record,) = [record for record in report.runtimes if record.id.is_litert]
+    assert record.environment is not None and record.environment.renderer
