@@ -65,6 +65,11 @@ def _weak_advice(case: Case, power: Power, *, given: bool) -> str:
             f"The limits are wide because the model computes in {half} in Python. Save it with the dtype policy "
             "float32 and compare that file: the browser always computes in float32."
         )
+    if any(c.tolerance and c.tolerance.quantization for c in case.candidates):
+        return (
+            "The limits allow for the error that quantization makes, which hides small faults. Compare without "
+            "--quantize, too: the browser runs the same kernels."
+        )
     if given:
         return "The given limits are wide: omit --rtol, --atol and --max-ulp, or set smaller ones."
     weak = {share.runtime for share in power.shares if share.is_weak}

@@ -71,6 +71,12 @@ def weak() -> Report:
     return session.compare(MODELS / "two_io.keras", MODELS / "two_io_inputs.npz", runtimes=CPU, rtol=1e6, atol=1e6)
 
 
+def test_quantization_hides_small_faults_and_the_advice_says_so() -> None:
+    report = session.compare(MODELS / "cnn.keras", MODELS / "cnn_inputs.npy", runtimes=CPU, quantize="uint8")
+    assert report.passed
+    assert "without --quantize" in str(_finding(report, "weak-comparison").advice)
+
+
 def test_wide_limits_that_were_given_make_a_weak_pass(weak: Report) -> None:
     assert weak.passed
     assert "a weak test: a fault of 1 % would be noticed in none of the 9 weight tensors" in " ".join(str(weak).split())
