@@ -82,15 +82,15 @@ def _rounds_values(artifact: ArtifactInfo) -> bool:
 def _batches(references: References, rows: Sequence[Comparison]) -> list[Batch]:
     """Return the batches with the elements that differ most, and then others, up to `_MOST_SAMPLES`."""
     worst = {element.sample for c in rows for element in c.worst}
-    batches = list(references.again())
-    batches.sort(key=lambda batch: not any(batch.start <= s < batch.start + batch.size for s in worst))
-    count, chosen = 0, list[Batch]()
-    for batch in batches:
-        if chosen and count + batch.size > _MOST_SAMPLES:
+    places = [(batch.index, range(batch.start, batch.start + batch.size)) for batch in references.again()]
+    places.sort(key=lambda place: worst.isdisjoint(place[1]))
+    count, chosen = 0, set[int]()
+    for index, samples in places:
+        if chosen and count + len(samples) > _MOST_SAMPLES:
             break
-        count += batch.size
-        chosen.append(batch)
-    return chosen
+        count += len(samples)
+        chosen.add(index)
+    return [batch for batch in references.again() if batch.index in chosen]  # never all of them in memory
 
 
 async def _noises(
