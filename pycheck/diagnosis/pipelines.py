@@ -108,7 +108,7 @@ def _dead(side: FailedFile) -> Finding:
         "file-fails",
         Severity.ERROR,
         runtimes=() if side.runtime is None else (side.runtime,),
-        summary=f"The page of {side.runtime} ended while it preprocessed: {side.message}. Its input was not compared.",
+        summary=f"The page of {side.runtime} made no input to compare: {side.message.rstrip('.')}.",
         advice="Open the page of your application in this browser with the same files.",
         evidence={"file": "", "message": side.message},
     )

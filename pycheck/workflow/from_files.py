@@ -88,7 +88,7 @@ class Prepared:
     files: SampleFiles
     python: Side
     pages: dict[RuntimeId, Side]
-    dead: list[FailedFile]  # runtimes whose page ended before it had preprocessed all files
+    dead: list[FailedFile]  # runtimes whose page made no input of its own that the model runs on
     folder: Path
 
     @property
@@ -147,10 +147,15 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
     for runtime, side in ready.pages.items():
         if runtime not in ran:
             continue
-        of_page = side.inputs(common, signature, f"{ready.path} in {runtime}")
+        try:
+            of_page = side.inputs(common, signature, f"{ready.path} in {runtime}")
+        except InputsFileError as error:
+            ready.dead.append(FailedFile(ALL_FILES, runtime, f"its input does not fit the model: {error.message}"))
+            continue
         same = of_page.info.sha256 == inputs.info.sha256
         theirs = outputs if same else OutputStore(ready.folder / f"outputs {len(rows)}")
-        if not same and await _run_on(setting, runtime, of_page, theirs) is not RuntimeStatus.OK:
+        if not same and (failed := await _run_on(setting, runtime, of_page, theirs)):
+            ready.dead.append(FailedFile(ALL_FILES, runtime, f"the model failed on its input: {failed}"))
             continue
         used = [ready.files.files[number] for number in common]
         four = FourRuns(compared, runtime, [file.name for file in used], of_page, outputs, theirs)
@@ -174,8 +179,8 @@ def _judged(report: Report, pipeline: Pipeline, options: Options) -> Report:
     return replace(report, pipeline=pipeline, findings=findings, verdict=verdict)
 
 
-async def _run_on(setting: Setting, runtime: RuntimeId, inputs: Inputs, outputs: OutputStore) -> RuntimeStatus:
-    """Run Python and one runtime on the inputs of its page, and keep what they give."""
+async def _run_on(setting: Setting, runtime: RuntimeId, inputs: Inputs, outputs: OutputStore) -> str:
+    """Run Python and one runtime on the inputs of its page, and keep what they give; return why that failed, or ""."""
     options = replace(setting.options, runtimes=(runtime,), power=False, save_run=None)
 
     def observe(name: str, step: str, done: int, total: int) -> None:
@@ -186,7 +191,8 @@ async def _run_on(setting: Setting, runtime: RuntimeId, inputs: Inputs, outputs:
         report = (await run.compare(inputs)).report
     finally:
         await run.close()
-    return next(record.status for record in report.runtimes if record.id == runtime)
+    record = next(record for record in report.runtimes if record.id == runtime)
+    return "" if record.status is RuntimeStatus.OK else record.error or record.status.value
 
 
 async def _in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side:

@@ -69,7 +69,9 @@ class _Output:
 def split(four: FourRuns) -> PipelineRow:
     """Measure the differences of the inputs, and what they and the runtime change, over all files."""
     report = four.compared.report
-    decided = {c.tensor for c in report.comparisons if c.candidate == four.runtime and c.top1_count}
+    own = [c for c in report.comparisons if c.candidate == four.runtime]
+    # The decision of an output counts as changed only beyond the limit of the model itself: roundoff decides ties.
+    decided = {c.tensor: (c.tolerance.max_abs if c.tolerance else None) or 0.0 for c in own if c.top1_count}
     inputs: dict[str, _Error] = {}
     scales: dict[str, float] = {}
     first_input = next(iter(four.page.columns))
@@ -84,7 +86,7 @@ def split(four: FourRuns) -> PipelineRow:
             scales[name] = max(scales.get(name, 0.0), float(np.abs(expected.astype(np.float64)).max(initial=0.0)))
         of_files += _rms_of_samples(page[first_input], mine[first_input])
         for name in runs[0]:
-            _add_output(results.setdefault(name, _Output()), [run[name] for run in runs], name in decided)
+            _add_output(results.setdefault(name, _Output()), [run[name] for run in runs], decided.get(name))
     return PipelineRow(
         four.runtime,
         tuple(
@@ -111,8 +113,11 @@ def _batches(four: FourRuns) -> Iterator[tuple[Tensors, Tensors, list[Tensors]]]
         yield mine.tensors, page.tensors, runs
 
 
-def _add_output(result: _Output, runs: Sequence[Array], is_decided: bool) -> None:
-    """Add one batch of an output: of Python and the runtime on Python's input, and of both on the page's."""
+def _add_output(result: _Output, runs: Sequence[Array], tie: float | None) -> None:
+    """Add one batch of an output: of Python and the runtime on Python's input, and of both on the page's.
+
+    `tie` is the largest change of a sample that leaves its decision as it is; None if the output decides nothing.
+    """
     python, in_browser, python_on_page, page = runs
     largest = [
         error.add(other, python) for error, other in zip(result.errors, (python_on_page, in_browser, page), strict=True)
@@ -120,9 +125,14 @@ def _add_output(result: _Output, runs: Sequence[Array], is_decided: bool) -> Non
     result.by_file += zip(*(values.tolist() for values in largest), strict=True)
     finite = np.abs(python.astype(np.float64))[np.isfinite(python)]
     result.scale = max(result.scale, float(finite.max(initial=0.0)))
-    if is_decided and python.ndim == 2 and python.shape == page.shape == python_on_page.shape:
-        decisions = (each.argmax(axis=-1).tolist() for each in (python, python_on_page, page))
-        result.decisions += zip(*decisions, strict=True)
+    if tie is not None and python.ndim == 2 and python.shape == page.shape == python_on_page.shape:
+        mine = python.argmax(axis=-1)
+        on_page, _, both = largest
+        others = (
+            np.where(change > tie, other.argmax(axis=-1), mine)
+            for change, other in ((on_page, python_on_page), (both, page))
+        )
+        result.decisions += zip(mine.tolist(), *(other.tolist() for other in others), strict=True)
 
 
 def _rms_of_samples(page: Array, mine: Array) -> list[float]:

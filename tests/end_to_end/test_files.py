@@ -151,7 +151,7 @@ def test_a_page_that_blocks_is_named_and_the_model_is_compared_nevertheless(fold
     assert not report.passed and report.pipeline is not None and not report.pipeline.rows
     assert all(c.passed for c in report.comparisons if not c.is_noise_floor)
     (found,) = [finding for finding in report.findings if finding.code == "file-fails"]
-    assert "prep.js" in found.summary and "Its input was not compared" in found.summary
+    assert "prep.js" in found.summary and "made no input to compare" in found.summary
 
 
 def test_a_trace_and_fixes_read_the_samples_again(folder: Path) -> None:
@@ -193,3 +193,22 @@ def test_a_recipe_gives_the_same_input_in_python_and_in_javascript(
     # A canvas rounds where it lays transparent pixels on black, and decoders of JPEG differ a little.
     assert row.inputs[0].max_abs < 4.0 * step
     assert row.inputs[0].rms < 0.5 * step
+
+
+def test_a_page_whose_input_does_not_fit_the_model_is_an_error_of_that_page(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "prep.js").write_text("export default (blob, tf) => tf.zeros([8, 8, 3]);")
+    report = _compare(folder, js_preprocess=tmp_path / "prep.js")
+    assert not report.passed and report.pipeline is not None and not report.pipeline.rows
+    (found,) = [finding for finding in report.findings if finding.code == "file-fails"]
+    assert found.severity == "error" and "does not fit the model" in found.summary and "8, 8, 3" in found.summary
+
+
+def test_a_model_that_fails_on_the_input_of_a_page_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failed(*_: object) -> str:
+        return "the GPU is gone"
+
+    monkeypatch.setattr("pycheck.workflow.from_files._run_on", failed)
+    report = _compare(folder, ":swapped")
+    assert not report.passed
+    (found,) = [finding for finding in report.findings if finding.code == "file-fails"]
+    assert "the GPU is gone" in found.summary
