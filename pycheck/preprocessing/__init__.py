@@ -1,8 +1,8 @@
-"""How a file becomes an input of the model: the user's code, or a known recipe."""
+"""How a file becomes an input of the model: the user's code, or a known recipe; why two inputs of a file differ."""
 
 from __future__ import annotations
 
-from .causes import Explained, find_causes
+from .by_name import is_recipe, recipe_module
 from .code import Preprocess, load_preprocess
-from .javascript import recipe_module
-from .recipes import RECIPES, is_recipe
+from .explained import Explained
+from .finding import find_causes

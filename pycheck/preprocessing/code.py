@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..types import Signature
-from .recipes import is_recipe, recipe
+from .by_name import is_recipe, recipe
 
 #: Takes the path of a file; gives the array of one sample, or arrays by input name.
 Preprocess = Callable[[Path], Any]

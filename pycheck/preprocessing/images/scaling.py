@@ -8,7 +8,7 @@ from itertools import permutations
 
 import numpy as np
 
-from ..types import Array
+from ...types import Array
 from .description import MIXES, Description
 from .recipes import RECIPES
 

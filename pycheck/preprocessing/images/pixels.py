@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputsFileError, InstallationError
-from ..types import Array
+from ...errors import InputsFileError, InstallationError
+from ...types import Array
 
 
 def decode(path: Path, *, upright: bool = True, background: int | None = 0) -> Array:

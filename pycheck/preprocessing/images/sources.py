@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Array
+from ...types import Array
 from .pixels import open_image, pillow
 
 #: What becomes of transparent pixels: colors as stored; the same but black where nothing is visible, as a canvas has

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..types import Array
+from ...types import Array
 from .placing import Placement, part_of
 from .resampling import Kernel, resample, taps_of, to_bytes
 from .sources import ALPHAS, CURVES

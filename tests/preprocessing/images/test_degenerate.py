@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from pycheck.preprocessing.causes import find_causes
-from pycheck.preprocessing.pixels import decode, resize
+from pycheck.preprocessing.images import find_causes
+from pycheck.preprocessing.images.pixels import decode, resize
 
 
 def test_an_orientation_that_all_photos_share_is_no_rotation(tmp_path: Path) -> None:

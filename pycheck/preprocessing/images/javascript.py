@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..types import Signature
+from ...types import Signature
 from .recipes import RECIPES, Scaling, parts, size_of
 
 _DECODE = """\

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..types import Array
+from ...types import Array
 from .description import Description, HasPlanes, Making
 from .placing import Placement, part_of
 from .resampling import Kernel, Window, resample, taps_of

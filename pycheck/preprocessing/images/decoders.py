@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..types import PipelineCause
+from ...types import PipelineCause
 from .description import Description
 from .proving import Proof
 

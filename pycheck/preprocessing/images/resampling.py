@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..types import Array
+from ...types import Array
 
 #: More source pixels than this for a new one are cheaper as a product of matrices.
 _FEW_TAPS = 6

@@ -1,6 +1,6 @@
 """Puts faults into a right pipeline, alone and in pairs, and says how many of them pycheck names exactly.
 
-python -m tests.preprocessing.faults prints the table.
+python -m tests.preprocessing.images.faults prints the table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from pycheck.preprocessing.causes import Explained, find_causes
+from pycheck.preprocessing.explained import Explained
+from pycheck.preprocessing.images import find_causes
 from pycheck.types import Array
 
 from .in_page import in_page, javascript

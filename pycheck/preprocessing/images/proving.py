@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..types import Array
+from ...types import Array
 from .description import Description, Form, HasPlanes, Making, laid_out, made_pixels, numbers, view
 
 #: An error must become smaller by this factor, and by this many steps of a byte (RMS), or the difference is no cause.

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UsageError
-from ..types import Array, Signature
+from ...errors import UsageError
+from ...types import Array, Signature
 from .pixels import decode, resize
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pycheck.preprocessing import find_causes
 
-from ..conftest import more
+from ...conftest import more
 from .faults import FAULTS, RIGHT, Case, Outcome, cases, inputs, outcome, outcomes_in
 from .photos import write_photos
 

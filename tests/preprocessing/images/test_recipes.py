@@ -9,8 +9,8 @@ import PIL.Image
 import pytest
 
 from pycheck.errors import InputsFileError
-from pycheck.preprocessing.pixels import decode, resize
-from pycheck.preprocessing.recipes import RECIPES, placed, recipe, scaled
+from pycheck.preprocessing.images.pixels import decode, resize
+from pycheck.preprocessing.images.recipes import RECIPES, placed, recipe, scaled
 from pycheck.types import Signature, TensorSpec
 
 

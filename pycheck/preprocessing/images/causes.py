@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputsFileError, InstallationError
-from ..types import Array, PipelineCause
+from ...errors import InputsFileError, InstallationError
+from ...types import Array, PipelineCause
+from ..explained import Explained
 from .decoders import decoder_cause
 from .describing import Choices, Scored, Search
 from .description import Description, Form
@@ -26,14 +27,6 @@ _FEWEST_SEARCHED = 3
 _MOST_SEARCHED = 12
 #: A description with a larger error (RMS, in steps of a byte) is left if Python and the page explain each other better.
 _VAGUE_BYTES = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """The proven causes, and the RMS error of the input after all are undone."""
-
-    causes: tuple[PipelineCause, ...]
-    unexplained_rms: float
 
 
 def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:

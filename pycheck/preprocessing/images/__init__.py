@@ -1,0 +1,7 @@
+"""Images: the known recipes for them, and the causes of a difference between two inputs of an image."""
+
+from __future__ import annotations
+
+from .causes import find_causes
+from .javascript import recipe_module
+from .recipes import is_recipe, recipe
