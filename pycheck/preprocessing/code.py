@@ -19,8 +19,8 @@ from .by_name import is_recipe, recipe
 Preprocess = Callable[[Path], Any]
 
 _FORM = (
-    "Write --preprocess FILE.py:FUNCTION or package.module:FUNCTION, or the name of a recipe: tf, caffe, torch or "
-    "rescale."
+    "Write --preprocess FILE.py:FUNCTION or package.module:FUNCTION, or a recipe: tf, caffe, torch or rescale for "
+    "images, waveform(rate=16000) or log-mel(rate=16000) for sounds, vocabulary(FILE) for texts."
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -42,7 +43,10 @@ Advance = Callable[[int, int], None]
 
 #: The files of one request to a page.
 _AT_ONCE = 32
-_NO_PREPROCESS = "Add --preprocess FILE.py:FUNCTION, or the name of a recipe: tf, caffe, torch or rescale."
+_NO_PREPROCESS = (
+    "Add --preprocess FILE.py:FUNCTION, or a recipe: tf, caffe, torch or rescale for images, waveform(rate=16000) or "
+    "log-mel(rate=16000) for sounds, vocabulary(FILE) for texts."
+)
 
 
 @dataclass(slots=True)
@@ -271,7 +275,7 @@ def _page_code(text: str, signature: Signature, folder: Path) -> AppCode:
     """Return the user's module and export, or a module that is written for a recipe."""
     if is_recipe(text):
         folder.mkdir(parents=True, exist_ok=True)
-        module = folder / f"{text.replace('+', '-')}.js"
+        module = folder / f"{re.sub(r'[^0-9A-Za-z.]+', '-', text).strip('-')[:60]}.js"
         module.write_text(recipe_module(text, signature), encoding="utf-8")
         return AppCode(module)
     file, colon, export = text.rpartition(":")

@@ -1,0 +1,6 @@
+"""Sounds: the known recipes for them, and the causes of a difference between two inputs of a sound."""
+
+from __future__ import annotations
+
+from .javascript import recipe_module
+from .recipes import is_recipe, recipe
