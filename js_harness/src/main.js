@@ -12,7 +12,7 @@ import {say, show, showCommand} from './standing.js';
 /** @typedef {import('./litert.js').LitertEngine} LitertEngine */
 
 /** @type {import('./protocol.d.ts').ProtocolVersion} */
-const PROTOCOL_VERSION = 5;
+const PROTOCOL_VERSION = 6;
 
 const socket = new WebSocket(new URL('control', location.href.replace(/^http/, 'ws')));
 

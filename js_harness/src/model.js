@@ -262,7 +262,7 @@ function found(name, given) {
  * @param {(value: Tensor) => Tensor} [place] moves the tensor to its place, or each part of a complex tensor
  * @returns {Tensor}
  */
-function toTensor(name, given, place = (value) => value) {
+export function toTensor(name, given, place = (value) => value) {
   const {data, shape, dtype} = found(name, given);
   if (dtype !== 'complex64') return place(tensor(data, shape, dtype));
   const [real, imaginary] = [0, 1].map((part) => place(tensor(data.filter((_, at) => at % 2 === part), shape, 'float32')));

@@ -1,31 +1,25 @@
-// Turns files into tensors with a function of the user's app, and names each way in which that may fail.
+// Turns files into tensors, or outputs into decisions, with a function of the user's app, and names each way in which that may
+// fail.
 
 import * as tf from './for_apps/tfjs.js';
 
 import {told, watch} from './app_watch.js';
+import {toJson} from './decision.js';
 import {Failure} from './failure.js';
-import {read} from './model.js';
-import {ARRAYS} from './safetensors.js';
+import {FileError, kindOf} from './file_error.js';
+import {read, toTensor} from './model.js';
+import {ARRAYS, decode} from './safetensors.js';
 import {downloadFile, upload} from './transfer.js';
 
 /** @typedef {import('./protocol.d.ts').Prepare} Prepare */
 /** @typedef {import('./protocol.d.ts').FileResult} FileResult */
 /** @typedef {import('./protocol.d.ts').FileOffer} FileOffer */
 /** @typedef {import('./safetensors.js').NamedTensor} NamedTensor */
-/** @typedef {(file: File, library: typeof tf) => unknown} AppFunction */
+/** @typedef {(given: any, library: typeof tf) => unknown} AppFunction takes a file, or outputs */
 /** @typedef {{result: FileResult, tensors: NamedTensor[]}} Outcome */
 
 /** The backend that the module chose itself, if any: a module runs only once, and chooses it for all files. */
 let chosenBackend = '';
-
-/** The error of one file, which does not end the others. */
-class FileError extends Error {
-  /** @param {NonNullable<FileResult['failure']>} code @param {string} message */
-  constructor(code, message) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /**
  * @param {Prepare} command
@@ -43,9 +37,9 @@ export async function prepare(command) {
       const before = performance.now();
       const file = await fetchFile(offer).catch(asFileError);
       download_s += (performance.now() - before) / 1000;
-      const outcome = await prepareFile(run, file, command.names, command.file_timeout_s);
+      const outcome = await prepareFile(run, file, command);
       outcomes.push(outcome);
-      bytes += outcome.tensors.reduce((sum, {data}) => sum + data.byteLength, 0);
+      bytes += outcome.tensors.reduce((sum, {data}) => sum + data.byteLength, outcome.result.decision?.length ?? 0);
       if (bytes >= command.batch_bytes || performance.now() - start >= command.batch_s * 1000) break;
     }
     const tensors = outcomes.flatMap(({tensors}, index) =>
@@ -111,29 +105,47 @@ function asFileError(error) {
   return new FileError('unreadable', error instanceof Error ? error.message : String(error));
 }
 
-/**
- * @param {AppFunction} run @param {File | FileError} file @param {readonly string[]} names @param {number} timeout_s
- * @returns {Promise<Outcome>}
- */
-export async function prepareFile(run, file, names, timeout_s) {
+/** @param {AppFunction} run @param {File | FileError} file @param {Prepare} command @returns {Promise<Outcome>} */
+async function prepareFile(run, file, {names, makes, file_timeout_s: timeout_s}) {
   const before = tf.memory().numTensors;
   const start = performance.now();
   /** @type {NamedTensor[]} */
   let tensors = [];
+  /** @type {string | null} */
+  let decision = null;
   /** @type {FileError | null} */
   let failure = null;
   try {
     if (file instanceof FileError) throw file;
     const late = () => new FileError('timeout', `the function gave no result within ${timeout_s} s`);
-    const reading = Promise.resolve(file).then((given) => run(given, tf)).then((returned) => readResult(returned, names));
-    tensors = await watch.during(reading, timeout_s, late);
+    if (makes === 'decision') {
+      decision = await watch.during(decide(run, file, names), timeout_s, late);
+    } else {
+      const reading = Promise.resolve(file).then((given) => run(given, tf)).then((returned) => readResult(returned, names));
+      tensors = await watch.during(reading, timeout_s, late);
+    }
   } catch (error) {
     failure = error instanceof FileError ? error : await thrown(error);
   }
   const leaked = failure?.code === 'timeout' ? 0 : tf.memory().numTensors - before;
   const compute_s = (performance.now() - start) / 1000;
-  const result = {failure: failure?.code ?? null, message: failure?.message ?? '', leaked_tensors: leaked, compute_s};
-  return {tensors, result};
+  const told = {failure: failure?.code ?? null, message: failure?.message ?? ''};
+  return {tensors, result: {...told, leaked_tensors: leaked, compute_s, decision}};
+}
+
+/**
+ * Calls the function with the outputs of one sample, which it may dispose.
+ * @param {AppFunction} run @param {File} file @param {readonly string[]} names @returns {Promise<string>}
+ */
+async function decide(run, file, names) {
+  const given = decode(await file.arrayBuffer());
+  const tensors = names.map((name) => toTensor(name, given));
+  try {
+    const outputs = names.length === 1 ? tensors[0] : Object.fromEntries(names.map((name, index) => [name, tensors[index]]));
+    return toJson(await run(outputs, tf));
+  } finally {
+    for (const tensor of tensors) if (!tensor.isDisposed) tensor.dispose();
+  }
 }
 
 /** @param {unknown} error */
@@ -176,11 +188,4 @@ function checked(name, value) {
   if (value.isDisposed) throw new FileError('result', `'${name}' is a disposed tensor`);
   if (value.dtype in ARRAYS) return value;
   throw new FileError('result', `'${name}' has dtype ${value.dtype}: return ${Object.keys(ARRAYS).join(', ')}`);
-}
-
-/** @param {unknown} value */
-function kindOf(value) {
-  if (value === undefined || value === null) return String(value);
-  const [, kind] = /** @type {RegExpMatchArray} */ (Object.prototype.toString.call(value).match(/ (.*)\]/));
-  return typeof value === 'object' ? `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}` : `a ${typeof value}`;
 }

@@ -1,6 +1,6 @@
 // Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.
 
-export type ProtocolVersion = 5;
+export type ProtocolVersion = 6;
 
 export type FlagValue = boolean | number | string;
 
@@ -71,12 +71,14 @@ export interface FileOffer {
  *
  * `failure` is a code of pycheck.types.FileFailure, or null if the file has tensors, and `message` describes it.
  * `leaked_tensors` is the number of tensors that exist in addition afterwards, without those that were returned.
+ * `decision` is JSON, in which numbers may be NaN, Infinity and -Infinity, as Python's json writes them.
  */
 export interface FileResult {
   failure: "unreadable" | "threw" | "network" | "timeout" | "result" | null;
   message: string;
   leaked_tensors: number;
   compute_s: number;
+  decision: string | null;
 }
 
 /**
@@ -205,12 +207,16 @@ export interface Train {
 /**
  * Call the function `export` of the user's module for files, one after the other: ``function(file, tf)``.
  *
- * It returns a tensor of one sample or an object of them, perhaps as a promise. One tensor gets the only name in
+ * If it makes a sample, it returns a tensor of one sample or an object of them, perhaps as a promise. One tensor gets the only name in
  * `names`; the keys of an object must be these names. The page answers after the first file that ends `batch_s`
  * seconds or `batch_bytes` bytes of tensors; its answer may therefore have fewer files than it was given. The
  * safetensors file that is sent back names a tensor ``0/name``, with the number of its file. A file that fails does
  * not end the others. A file that has no result after `file_timeout_s` seconds fails; so does a module that has not
  * loaded by then.
+ *
+ * If it makes a decision, each file is a safetensors file with the outputs of one sample, and the call is
+ * ``function(outputs, tf)``: the tensor of the only name, or an object of tensors by the names. What it returns is
+ * sent back as JSON, and no tensor is.
  */
 export interface Prepare {
   id: number;
@@ -223,6 +229,7 @@ export interface Prepare {
   batch_bytes: number;
   outputs_url: string;
   upload_streams: number;
+  makes: "sample" | "decision";
   type: "prepare";
 }
 

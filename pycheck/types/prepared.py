@@ -34,7 +34,7 @@ class FileFailure:
 
     `unreadable`: the file cannot be read. `threw`: the function threw, or rejected. `network`: it threw after it had
     asked for an address that is not of the page. `timeout`: it gave no result in time. `result`: it returned something
-    different from tensors with the requested names. `differs`: its tensors have a shape or dtype that differs from the
+    different from tensors with the requested names, or from JSON. `differs`: its tensors have a shape or dtype that differs from the
     first file's.
     """
 
@@ -44,12 +44,16 @@ class FileFailure:
 
 @dataclass(frozen=True, slots=True)
 class PreparedFile:
-    """One file: the seconds of the function, the tensors that it did not dispose, and its failure, if it has one."""
+    """One file: the seconds of the function, the tensors that it did not dispose, and its failure, if it has one.
+
+    `decision` is the JSON of the decision, if one was made; it may hold NaN and Infinity.
+    """
 
     name: str
     compute_s: float
     leaked_tensors: int
     failure: FileFailure | None = None
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

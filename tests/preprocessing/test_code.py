@@ -59,3 +59,11 @@ def test_what_is_no_function_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_recipe_is_for_images_of_a_known_size(signature: Signature, what: str) -> None:
     with pytest.raises(UsageError, match=what):
         load_preprocess("tf", signature)
+
+
+def test_a_file_may_define_a_dataclass(tmp_path: Path) -> None:
+    (tmp_path / "prep.py").write_text(
+        "from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n"
+        "def load(path): return A(3).x\n"
+    )
+    assert load_preprocess(f"{tmp_path / 'prep.py'}:load", IMAGE)(Path("abc")) == 3

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ... import protocol, tensors
 from ...errors import InputError, InputsFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
 from ...protocol import FlagValue
-from ...types import AppCode, AppFile, Array, ArtifactInfo, Prepared, RuntimeId, Tensors
+from ...types import AppCode, AppFile, Array, ArtifactInfo, Prepared, PreparedFile, RuntimeId, Tensors
 from ..base import Runtime
 from ..launching import Browser, ConsoleLine
 from . import proof
@@ -64,6 +64,7 @@ class BrowserRuntime(Runtime):
         self._cpu_kernels = () if id.kind == "cpu" else tuple(cpu_kernels)
         self._app = tuple(app)
         self._preparers: dict[AppCode, PagePreparer] = {}
+        self._deciders: dict[AppCode, PagePreparer] = {}
         self._stack = AsyncExitStack()
         self._console = Console(id)
         self._predictions = 0
@@ -199,6 +200,16 @@ class BrowserRuntime(Runtime):
         """
         preparer = self._preparers.setdefault(code, PagePreparer(self, code))
         return await preparer.prepare(files, names, min(file_timeout_s, self._host.timeout_s / 4))
+
+    async def decide(
+        self, code: AppCode, outputs: Sequence[AppFile], names: Sequence[str], *, file_timeout_s: float = 30.0
+    ) -> tuple[PreparedFile, ...]:
+        """Make a decision of the outputs of each sample with the user's JavaScript, as `prepare` makes samples.
+
+        The content of a file is a safetensors file with outputs that TF.js can hold, by `names`.
+        """
+        preparer = self._deciders.setdefault(code, PagePreparer(self, code, "decision"))
+        return (await preparer.prepare(outputs, names, min(file_timeout_s, self._host.timeout_s / 4))).files
 
     async def exchange(
         self, step: str, doing: str, make: Callable[[Session], protocol.Command], wanted: type[_Reply]

@@ -1,4 +1,4 @@
-"""Prepares files in a page: calls a function of the user's app for each, and receives the tensors of its samples."""
+"""Prepares files in a page: calls a function of the user's app for each, and receives its samples or decisions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -23,6 +23,8 @@ _UPLOAD_STREAMS = 2
 #: The most files of one message. A page answers earlier, after the first file that ends so many bytes of tensors.
 _BATCH_FILES = 64
 _BATCH_BYTES = 32 << 20
+#: The same for decisions, which come as text in one message of at most 4 MiB.
+_BATCH_DECISIONS = 1 << 20
 #: A page that has no result is blocked if it is silent for so much longer than the time of a file.
 _GRACE_SHARE, _LEAST_GRACE_S = 0.5, 2.0
 #: After so many files in sequence without a result, the others would hardly have one.
@@ -53,20 +55,25 @@ class _BlockedError(Exception):
 
 
 class PagePreparer:
-    """Prepares files with one function of the user's app; all samples must have the shapes of the first."""
+    """Prepares files with one function of the user's app; all samples must have the shapes of the first.
+
+    If it `makes` decisions, the files are the outputs of samples.
+    """
 
     _session: Session  # of the last message
 
-    def __init__(self, runtime: BrowserRuntime, code: AppCode) -> None:
+    def __init__(self, runtime: BrowserRuntime, code: AppCode, makes: Literal["sample", "decision"] = "sample") -> None:
         self._runtime = runtime
         self._code = code
+        self._makes = makes
         self._first: dict[str, tuple[str, str]] = {}  # dtype and shape of the first sample by name, and its file
 
     async def prepare(self, files: Sequence[Path | AppFile], names: Sequence[str], file_timeout_s: float) -> Prepared:
         """Prepare all files, in as many messages as they need; see `BrowserRuntime.prepare`."""
         given = [file if isinstance(file, AppFile) else AppFile(file.name, file) for file in files]
         done: list[PreparedFile] = []
-        samples: dict[str, list[Array]] = {name: [] for name in names}
+        sent = names if self._makes == "sample" else ()
+        samples: dict[str, list[Array]] = {name: [] for name in sent}
         blocking: dict[int, PreparedFile] = {}  # by their positions
         download_s = upload_s = 0.0
         while (at := len(done)) < len(given):
@@ -84,9 +91,9 @@ class PagePreparer:
             download_s, upload_s = download_s + reply.download_s, upload_s + reply.upload_s
             for number, result in enumerate(reply.files):
                 name = given[at + number].name
-                made = {key: tensors[f"{number}/{key}"] for key in names} if result.failure is None else {}
+                made = {key: tensors[f"{number}/{key}"] for key in sent} if result.failure is None else {}
                 failure = FileFailure(result.failure, result.message) if result.failure else self._differs(name, made)
-                done.append(PreparedFile(name, result.compute_s, result.leaked_tensors, failure))
+                done.append(PreparedFile(name, result.compute_s, result.leaked_tensors, failure, result.decision))
                 if failure is None:
                     for key, array in made.items():
                         samples[key].append(array.copy())  # a view would keep the message with all others
@@ -143,9 +150,10 @@ class PagePreparer:
             ),
             file_timeout_s=file_timeout_s,
             batch_s=file_timeout_s,  # to load the module, these seconds and the last file take less than a step
-            batch_bytes=_BATCH_BYTES,
+            batch_bytes=_BATCH_BYTES if self._makes == "sample" else _BATCH_DECISIONS,
             outputs_url=session.expect_outputs(),
             upload_streams=_UPLOAD_STREAMS,
+            makes=self._makes,
         )
 
     @property
