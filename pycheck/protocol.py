@@ -193,12 +193,12 @@ class FileOffer:
 class Prepare:
     """Call the function `export` of the user's module for files, one after the other: ``function(file, tf)``.
 
-    If it makes a sample, it returns a tensor of one sample or an object of them, perhaps as a promise. One tensor gets the only name in
-    `names`; the keys of an object must be these names. The page answers after the first file that ends `batch_s`
-    seconds or `batch_bytes` bytes of tensors; its answer may therefore have fewer files than it was given. The
-    safetensors file that is sent back names a tensor ``0/name``, with the number of its file. A file that fails does
-    not end the others. A file that has no result after `file_timeout_s` seconds fails; so does a module that has not
-    loaded by then.
+    If it makes a sample, it returns a tensor of one sample or an object of them, perhaps as a promise. One tensor gets
+    the only name in `names`; the keys of an object must be these names. The page answers after the first file that ends
+    `batch_s` seconds or `batch_bytes` bytes of tensors; its answer may therefore have fewer files than it was given.
+    The safetensors file that is sent back names a tensor ``0/name``, with the number of its file. A file that fails
+    does not end the others. A file that has no result after `file_timeout_s` seconds fails; so does a module that has
+    not loaded by then.
 
     If it makes a decision, each file is a safetensors file with the outputs of one sample, and the call is
     ``function(outputs, tf)``: the tensor of the only name, or an object of tensors by the names. What it returns is

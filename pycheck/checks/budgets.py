@@ -20,6 +20,7 @@ _ERRORS = {
 _ADVICE = {
     "artifact_bytes": "Quantize the weights (quantizations in pycheck.toml), or use a smaller model.",
     "top1_agreement": "The report lists the samples whose top-1 class changed, with the margin of each.",
+    "decisions_changed": "The report lists the files, with both decisions and the part that changes them.",
     "latency": "Run again on an idle machine: other processes slow a browser down.",
 }
 
@@ -66,6 +67,11 @@ def _text(held: Held) -> str:
         return f"The {held.artifact} artifact has {size(int(value))}; the budget is {size(int(limit))}."
     if held.name == "top1_agreement":
         return f"{where}top-1 agreement is {100 * value:.4f} %; the budget is at least {100 * limit:.4f} %."
+    if held.name == "decisions_changed":
+        return (
+            f"{100 * value:.4g} % of the files get another decision on {held.runtime}; the budget is at most "
+            f"{100 * limit:.4g} %."
+        )
     if held.name == "latency":
         seconds, base = held.seconds
         return (

@@ -73,6 +73,9 @@ BUDGET: Mapping[str, Key] = {
     "max_ulp_error": Key(float, "number", "Largest error in units in the last place."),
     "error_of_scale": Key(float, "share", "Largest absolute error as a share of the output's largest magnitude."),
     "top1_agreement": Key(float, "share", "Smallest top-1 agreement with Python."),
+    "decisions_changed": Key(
+        float, "share", "Largest share of files that get another class or decision in the page; 0 allows none."
+    ),
     "artifact_size": Key(int | str, "size", "Largest artifact that a runtime loads: bytes, or text such as `5MB`."),
     "latency": Key(float, "number", "Largest latency, as a multiple of that of the runtime `against`."),
     "against": Key(str, "runtime", "The runtime that `latency` is a multiple of."),

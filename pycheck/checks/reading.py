@@ -149,6 +149,9 @@ class _Reader:
             for name in limits:
                 if name not in ("artifact_size", "against"):
                     self._at_least_0(at, name, limits)
+            if (share := limits.get("decisions_changed", 0.0)) > 1:
+                place = self._file.place(*at, "decisions_changed")
+                raise UsageError(f"{place}: {share:g} must be a share of the files, at most 1.")
             if not limits.keys() - {"against"}:
                 raise UsageError(
                     f"{self._file.place(*at)}: the budget has no limit.", "Set a limit, such as max_abs_error = 1e-4"

@@ -65,8 +65,11 @@ CODES: Mapping[str, Code] = {
     "alpha-differs": Code("transparent pixels have different colors", _OF_INPUT),
     "color-differs": Code("the page converts colors differently", _OF_INPUT),
     "decoder-differs": Code("the decoders give slightly different pixels", _INFO),
+    "decisions-differ": Code(
+        "the page decides otherwise than Python", "error if users get another decision, otherwise warning"
+    ),
     "file-fails": Code(
-        "a file cannot be preprocessed", "error if only a page fails, warning if Python fails"
+        "a file cannot be preprocessed or postprocessed", "error if only a page fails, warning if Python fails"
     ),
     # Inputs and weights.
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ..types import ALL_FILES, FailedFile, Finding, InputDifference, Pipeline, PipelineRow, Severity
 from .case import listed, number, percent
 from .codes import finding
+from .decided import diagnose_decisions
 from .pipeline_causes import diagnose_causes
 
 _MOST_FILES = 3
@@ -15,11 +16,12 @@ _ROUNDOFF = 2.0**-20
 
 
 def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
-    """Yield preprocessing-differs for each page, and file-fails."""
+    """Yield preprocessing-differs and decisions-differ for each page, and file-fails."""
     for row in pipeline.rows:
-        if row.passed is False or not all(map(_is_roundoff, row.inputs)):
-            yield _differs(row)
+        if not all(map(_is_roundoff, row.inputs)) or (row.passed is False and not pipeline.postprocess):
+            yield _differs(row, pipeline)
             yield from diagnose_causes(row)
+    yield from diagnose_decisions(pipeline)
     yield from _failed(pipeline.failed)
 
 
@@ -27,14 +29,16 @@ def _is_roundoff(difference: InputDifference) -> bool:
     return difference.max_abs <= _ROUNDOFF * difference.scale
 
 
-def _differs(row: PipelineRow) -> Finding:
-    failed = row.passed is False
+def _differs(row: PipelineRow, pipeline: Pipeline) -> Finding:
+    # With a postprocessing, the page may fail although its input changes no decision.
+    matters = not pipeline.postprocess or row.changed_by_preprocessing or not row.changed_count
+    failed = row.passed is False and bool(matters)
     worst = [file.name for file in row.files[:_MOST_FILES]]
     return finding(
         "preprocessing-differs",
         Severity.ERROR if failed else Severity.INFO,
         runtimes=(row.runtime,),
-        summary=f"{row.runtime}: {_inputs(row)}. {_effect(row)}{_causes(row)}",
+        summary=f"{row.runtime}: {_inputs(row)}. {_effect(row, pipeline.decision)}{_causes(row)}",
         advice=f"Preprocess in the page as in Python. Files that change most: {listed(worst)}." if failed else "",
         evidence={
             "changed": row.changed_count,
@@ -56,7 +60,7 @@ def _inputs(row: PipelineRow) -> str:
     return listed(texts) if texts else "the page's inputs equal Python's"
 
 
-def _effect(row: PipelineRow) -> str:
+def _effect(row: PipelineRow, decision: str) -> str:
     if not row.outputs:
         return ""
     worst = max(row.outputs, key=lambda output: output.both_max / (output.scale or 1.0))
@@ -64,7 +68,7 @@ def _effect(row: PipelineRow) -> str:
     changed = f"{worst.tensor} changes by up to {share} of its largest value"
     if not row.decided_count:
         return f"{changed}: {_blame(worst.preprocessing_max, worst.runtime_max)}."
-    files = f"{row.changed_count} of {row.decided_count} files get a different class"
+    files = f"{row.changed_count} of {row.decided_count} files get a different {decision}"
     by = f", {row.changed_by_preprocessing} by the input alone" if row.changed_count else ""
     return f"{files}{by}; {changed}: {_blame(worst.preprocessing_max, worst.runtime_max)}."
 
@@ -82,10 +86,10 @@ def _causes(row: PipelineRow) -> str:
 
 
 def _failed(failed: Iterable[FailedFile]) -> Iterator[Finding]:
-    by_file: dict[str, list[FailedFile]] = {}
+    by_file: dict[tuple[str, str], list[FailedFile]] = {}
     for each in failed:
-        by_file.setdefault(each.name, []).append(each)
-    for name, sides in by_file.items():
+        by_file.setdefault((each.name, each.step), []).append(each)
+    for (name, step), sides in by_file.items():
         in_python = [each for each in sides if each.runtime is None]
         pages = [each.runtime for each in sides if each.runtime is not None]
         where = "Python" if not pages else f"{'Python and ' if in_python else ''}{listed(pages)}"
@@ -93,22 +97,25 @@ def _failed(failed: Iterable[FailedFile]) -> Iterator[Finding]:
         if name == ALL_FILES:
             yield from map(_dead, sides)
             continue
+        decides = step == "postprocess"
+        told = f"cannot {step} {'its outputs' if decides else 'it'}: {sides[0].message}"
         yield finding(
             "file-fails",
             Severity.WARNING if both or not pages else Severity.ERROR,
             runtimes=pages,
-            summary=f"{name}: {where} cannot preprocess it: {sides[0].message}. It was left out.",
+            summary=f"{name}: {where} {told}. {'It has no decision' if decides else 'It was left out'}.",
             advice="Remove the file." if both else "Your users may send such files: handle them on both sides.",
             evidence={"file": name, "message": sides[0].message},
         )
 
 
 def _dead(side: FailedFile) -> Finding:
+    made = "input" if side.step == "preprocess" else "decision"
     return finding(
         "file-fails",
         Severity.ERROR,
         runtimes=() if side.runtime is None else (side.runtime,),
-        summary=f"The page of {side.runtime} made no input to compare: {side.message.rstrip('.')}.",
+        summary=f"The page of {side.runtime} made no {made} to compare: {side.message.rstrip('.')}.",
         advice="Open the page of your application in this browser with the same files.",
         evidence={"file": "", "message": side.message},
     )

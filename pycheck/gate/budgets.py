@@ -21,6 +21,7 @@ class Budget:
     error_of_scale: float | None = None
     top1_agreement: float | None = None
     artifact_bytes: int | None = None
+    decisions_changed: float | None = None
     latency: float | None = None
     against: RuntimeId | None = None
 
@@ -50,7 +51,12 @@ def hold(report: Report, budgets: Sequence[Budget]) -> tuple[Held, ...]:
         held
         for budget in budgets
         if budget.where.takes_variant(report.name)
-        for held in (*_artifact(report, budget), *_outputs(report, budget), *_latency(report, budget))
+        for held in (
+            *_artifact(report, budget),
+            *_outputs(report, budget),
+            *_decisions(report, budget),
+            *_latency(report, budget),
+        )
     )
 
 
@@ -82,6 +88,15 @@ def _outputs(report: Report, budget: Budget) -> Iterator[Held]:
         least, agreement = budget.top1_agreement, c.top1_agreement
         if least is not None and agreement is not None:
             yield Held(budget, "top1_agreement", agreement, least, agreement < least, c, c.candidate)
+
+
+def _decisions(report: Report, budget: Budget) -> Iterator[Held]:
+    """Compare the share of files that get another class or decision in the page of each runtime."""
+    limit = budget.decisions_changed
+    for row in report.pipeline.rows if report.pipeline and limit is not None else ():
+        share = row.changed_share
+        if share is not None and limit is not None and budget.where.takes_runtime(row.runtime):
+            yield Held(budget, "decisions_changed", share, limit, share > limit, runtime=row.runtime)
 
 
 def _of_scale(c: Comparison) -> float | None:

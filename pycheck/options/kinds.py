@@ -126,6 +126,19 @@ class Number(Kind):
         return [flag, number_text(value)]
 
 
+class Share(Number):
+    """A share from 0 to 1."""
+
+    def read(self, value: Any) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 <= number <= 1:
+            raise WrongValue(value, "the value must be a share from 0 to 1")
+        return number
+
+
 class Seconds(Number):
     """A time."""
 
@@ -238,6 +251,9 @@ class FilePath(Kind):
 
 class Code(Kind):
     """A function of the user's: ``FILE:NAME``, or a name that is no file."""
+
+    def read(self, value: Any) -> str:
+        return str(value)
 
     def beside(self, folder: Path, value: str) -> str:
         """Make the path of the file relative to the folder of its settings file."""

@@ -37,6 +37,8 @@ class Settings:
     trust_model: bool = False
     preprocess: str | None = None
     js_preprocess: str | None = None
+    postprocess: str | None = None
+    js_postprocess: str | None = None
     samples: int = 32
     seed: int = 0
     range: Ranges = field(default_factory=dict)
@@ -44,6 +46,7 @@ class Settings:
     rtol: Mapping[str | None, float] = field(default_factory=dict)
     atol: Mapping[str | None, float] = field(default_factory=dict)
     max_ulp: Mapping[str | None, float] = field(default_factory=dict)
+    decisions_changed: float = 0.0
     nan: NanPolicy = NanPolicy.FAIL
     trace: bool = False
     layers: tuple[str, ...] = ()
@@ -162,6 +165,9 @@ class TraceKeywords(MigrateKeywords, total=False):
     tflite_model: str | os.PathLike[str] | None
     preprocess: str | None
     js_preprocess: str | None
+    postprocess: str | None
+    js_postprocess: str | None
+    decisions_changed: float | None
     layers: str | Sequence[str] | None
     trace_samples: int | None
     trace_memory: int | str | None
@@ -181,6 +187,9 @@ class CompareKeywords(MigrateKeywords, total=False):
     tflite_model: str | os.PathLike[str] | None
     preprocess: str | None
     js_preprocess: str | None
+    postprocess: str | None
+    js_postprocess: str | None
+    decisions_changed: float | None
     trace: bool | None
     layers: str | Sequence[str] | None
     trace_samples: int | None

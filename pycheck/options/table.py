@@ -24,6 +24,7 @@ from .kinds import (
     Policy,
     Runtimes,
     Seconds,
+    Share,
     Switch,
     Texts,
     Whole,
@@ -208,6 +209,24 @@ OPTIONS = (
         in_model=True, common=True,
     ),
     Option(
+        "postprocess", Code(),
+        "What your application decides from the outputs of one file, in Python: a function of the array, or of a dict "
+        "of arrays, with a batch axis of 1. It returns a label, boxes, a text or other JSON",
+        _FILES, _COMPARED, None, "FILE.py:NAME",
+        "What your application decides from the outputs of one file, in Python: a function of the array, or of a dict "
+        "of arrays by output name, with a batch axis of 1. It returns a label, boxes, a text or other JSON.",
+        in_model=True, common=True,
+    ),
+    Option(
+        "js_postprocess", Code(),
+        "The same of your page: an ES module whose default export, or NAME, takes (outputs, tf) (default: the function "
+        "of --postprocess)",
+        _FILES, _COMPARED, None, "FILE.js[:NAME]",
+        "The same of your page: an ES module whose default export, or ``NAME``, takes ``(outputs, tf)``; default: the "
+        "function of `postprocess`.",
+        in_model=True, common=True,
+    ),
+    Option(
         "samples", Whole(), "Number of samples to generate", _MADE, _MADE_FOR, 32, "N",
         "Number of samples to generate, if `inputs` is None.", in_model=True, common=True, shows_default=True,
     ),
@@ -244,6 +263,12 @@ OPTIONS = (
     Option(
         "max_ulp", Limits(), "Largest error in units in the last place (ULP)", _PASSES, _JUDGED, {}, "[OUTPUT:]N",
         "Largest error in units in the last place (ULP) of the candidate's precision.", in_model=True,
+    ),
+    Option(
+        "decisions_changed", Share(),
+        "Largest share of files that may get another class or decision, from 0 to 1", _PASSES, _COMPARED, 0.0, "SHARE",
+        "Largest share of files that may get another class or decision, from 0 to 1.",
+        in_model=True, shows_default=True,
     ),
     Option(
         "nan", Policy(("fail", "warn", "ignore")), "How to judge a NaN or Inf that only one side has", _PASSES,

@@ -55,6 +55,8 @@ LITERT_RUNTIMES = (RuntimeId("chromium", "litert-wasm"), RuntimeId("chromium", "
 
 #: Options of the conversion.
 _CONVERSION = ("format", "converter", "quantize", "keep_float")
+#: Options that have an effect on files as INPUTS only.
+OF_FILES = ("preprocess", "js_preprocess", "postprocess", "js_postprocess", "decisions_changed")
 #: Options that have an effect on TF.js or its artifact only. A format may also be LiteRT.js's.
 ONLY_TFJS = ("converter", "keep_float", "tfjs_model", "flags", "cpu_kernels")
 
@@ -78,11 +80,7 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
                 f"--{name} has no effect: it is for generated inputs, and inputs are given.",
                 f"Remove --{name} or the inputs.",
             )
-    for name in ("preprocess", "js_preprocess") if not has_inputs else ():
-        if name in given:
-            option = BY_NAME[name].option
-            told = f"{option} has no effect: it is for files, and INPUTS are not given."
-            yield name, told, f"Give a folder of files as INPUTS, or remove {option}."
+    yield from _of_files(options, given, has_inputs=has_inputs)
     for name in _CONVERSION if options.tfjs_model else ():
         if name in given:
             option = BY_NAME[name].option
@@ -113,6 +111,18 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
     yield from _between_libraries(options, given)
     for engine in dict(options.browser_path).keys() & dict(options.connect).keys():
         yield "connect", f"{engine} has both --browser-path and --connect.", "Remove one of the two."
+
+
+def _of_files(options: Options, given: Collection[str], *, has_inputs: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield each option that is for files without any, and the page's function without that of Python."""
+    for name in OF_FILES if not has_inputs else ():
+        if name in given:
+            option = BY_NAME[name].option
+            told = f"{option} has no effect: it is for files, and INPUTS are not given."
+            yield name, told, f"Give a folder of files as INPUTS, or remove {option}."
+    if "js_postprocess" in given and not options.postprocess:
+        told = "--js-postprocess has no effect: there is no decision of Python to compare with."
+        yield "js_postprocess", told, "Add --postprocess FILE.py:FUNCTION."
 
 
 def _between_libraries(options: Options, given: Collection[str]) -> Iterator[tuple[str, str, str]]:

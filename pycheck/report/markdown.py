@@ -136,12 +136,16 @@ def _report(report: Report, level: int) -> Iterator[str]:
 def _pipeline(report: Report) -> Iterator[str]:
     if report.pipeline is None or not report.pipeline.rows:
         return
-    header = [title for title, _ in pipeline.COLUMNS]
-    rows = [[text(getattr(row, name)) for _, name in pipeline.COLUMNS] for row in pipeline.rows(report.pipeline)]
+    if decisions := pipeline.decisions(report.pipeline):
+        yield table(pipeline.DECISION_COLUMNS, [[text(cell) for cell in row] for row in decisions], 1)
+        yield "\nLargest change of the output:\n"
+    columns = pipeline.columns(report.pipeline)
+    header = [title for title, _ in columns]
+    rows = [[text(getattr(row, name)) for _, name in columns] for row in pipeline.rows(report.pipeline)]
     yield table(header, rows, 1)
     if files := pipeline.files(report.pipeline):
         yield "\nFiles that change most:\n"
-        yield table(pipeline.FILE_COLUMNS, [[text(cell) for cell in row] for row in files], 2)
+        yield table(pipeline.file_columns(report.pipeline), [[text(cell) for cell in row] for row in files], 2)
 
 
 def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..types import ALL_FILES, OutputShares, Pipeline, PipelineRow, Report
+from ..types import ALL_FILES, FileShares, OutputShares, Pipeline, PipelineRow, Report
 from .wording import ABSENT, names, short
 
-COLUMNS = (
+_COLUMNS = (
     ("page of", "runtime"),
     ("input", "input"),
     ("output", "output"),
@@ -17,8 +17,23 @@ COLUMNS = (
     ("other class", "changed"),
     ("result", "result"),
 )
-FILE_COLUMNS = ("page of", "file", "input", "by input", "by runtime", "by both", "class")
+#: Of the decisions of a postprocessing, which take the place of the classes.
+DECISION_COLUMNS = ("page of", "other decision", "by preprocessing", "by runtime", "by postprocessing")
+_FILE_COLUMNS = ("page of", "file", "input", "by input", "by runtime", "by both", "class", "margin")
+_DECISION_FILE_COLUMNS = ("page of", "file", "in Python", "in the page", "difference", "by")
 _MOST_FILES = 4
+#: The most characters of a decision, and of how two differ, in a table.
+_DECISION, _DIFFERENCE = 32, 72
+
+
+def columns(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
+    """Return the title and the field of each column of `rows`."""
+    return tuple(column for column in _COLUMNS if column[1] != "changed" or not pipeline.postprocess)
+
+
+def file_columns(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return the titles of `files`."""
+    return _DECISION_FILE_COLUMNS if pipeline.postprocess else _FILE_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +72,124 @@ def _row(row: PipelineRow, output: OutputShares, is_first: bool) -> Row:
     )
 
 
-def files(pipeline: Pipeline, most: int = _MOST_FILES) -> tuple[tuple[str, ...], ...]:
-    """Return the files that change most on pages that fail."""
+def decisions(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+    """Return the number of files that get another decision, by page and part; none without a postprocessing."""
     return tuple(
         (
-            str(row.runtime) if number == 0 else "",
-            file.name,
-            short(file.input_rms),
-            short(file.preprocessing_max),
-            short(file.runtime_max),
-            short(file.both_max),
-            f"{file.decision} -> {file.page_decision}" if file.changed else ABSENT,
+            str(row.runtime),
+            f"{row.changed_count} of {row.decided_count}",
+            str(row.changed_by_preprocessing) if pipeline.js_preprocess else ABSENT,
+            str(row.changed_by_runtime),
+            ABSENT if row.changed_by_postprocessing is None else str(row.changed_by_postprocessing),
         )
         for row in pipeline.rows
-        if row.passed is False
-        for number, file in enumerate(row.files[:most])
+        if pipeline.postprocess
     )
+
+
+def files(pipeline: Pipeline, most: int = _MOST_FILES) -> tuple[tuple[str, ...], ...]:
+    """Return the files that change most on pages that fail, or where a file gets another decision."""
+    found = []
+    for row in pipeline.rows:
+        changed = [file for file in row.files if file.change or file.by] if pipeline.postprocess else row.files
+        if row.passed is False or row.changed_count or row.changed_by_postprocessing:
+            for number, file in enumerate(changed[:most]):
+                cells = _decision_cells(file) if pipeline.postprocess else _class_cells(file)
+                found.append((str(row.runtime) if number == 0 else "", file.name, *cells))
+    return tuple(found)
+
+
+def _class_cells(file: FileShares) -> tuple[str, ...]:
+    return (
+        short(file.input_rms),
+        short(file.preprocessing_max),
+        short(file.runtime_max),
+        short(file.both_max),
+        file.change or ABSENT,
+        short(file.margin),
+    )
+
+
+def _decision_cells(file: FileShares) -> tuple[str, ...]:
+    together = "all together" if file.change else ABSENT
+    return (
+        _cut(str(file.decision), _DECISION),
+        _cut(str(file.page_decision), _DECISION),
+        _cut(file.change, _DIFFERENCE) or "none in the end",
+        ", ".join(file.by) or together,
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def context(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
     """Return label and text of the code on both sides."""
     page = f"; in the page {pipeline.js_preprocess}" if pipeline.js_preprocess else ""
     lines = [("preprocess", f"{pipeline.preprocess}{page}")]
-    left_out = len({failed.name for failed in pipeline.failed} - {ALL_FILES})
+    left_out = {failed.name for failed in pipeline.failed if failed.step == "preprocess"} - {ALL_FILES}
     if left_out:
-        lines.append(("", f"{left_out} of {pipeline.file_count} files cannot be preprocessed, and are left out"))
+        lines.append(("", f"{len(left_out)} of {pipeline.file_count} files cannot be preprocessed, and are left out"))
+    if pipeline.postprocess:
+        page = f"; in the page {pipeline.js_postprocess}" if pipeline.js_postprocess else ", also of the page's outputs"
+        lines.append(("postprocess", f"{pipeline.postprocess}{page}"))
+    undecided = {failed.name for failed in pipeline.failed if failed.step == "postprocess"} - {ALL_FILES}
+    if undecided:
+        lines.append(("", f"{len(undecided)} of {pipeline.file_count} files cannot be postprocessed"))
+    lines += [
+        ("", f"{row.runtime}: roundoff alone changes the {pipeline.decision} of {_files(row.roundoff_count)}, which do "
+             "not count")
+        for row in pipeline.rows
+        if row.roundoff_count
+    ]  # fmt: skip
     return (*lines, *(("", note) for note in pipeline.notes))
+
+
+def changes(report: Report) -> bool:
+    """Tell whether a file gets another class or decision, and more of them than are allowed."""
+    rows = report.pipeline.rows if report.pipeline else ()
+    return any(row.passed is False and row.changed_count for row in rows)
 
 
 def headline(report: Report) -> str | None:
     """Return the sentence about the answers of files; None if there is none."""
-    judged = [row for row in report.pipeline.rows if row.passed is not None] if report.pipeline else []
+    pipeline = report.pipeline
+    judged = [row for row in pipeline.rows if row.passed is not None] if pipeline else []
     failed = [row for row in judged if not row.passed]
-    if not judged:
+    if not judged or pipeline is None:
         return None
-    if not failed:
-        count = max(row.decided_count for row in judged)
-        same = f"the same class for all {count} files" if count else "the same answers"
-        return f"{names([row.runtime for row in judged])} {'gives' if len(judged) == 1 else 'give'} {same}"
-    worst = max(failed, key=lambda row: row.changed_count)
-    if not worst.changed_count:
+    worst = max(failed or judged, key=lambda row: row.changed_count)
+    if worst.changed_count:
+        allowed = "" if failed else ", which is within the allowed share"
+        return f"{_changed(worst, pipeline)}{allowed}"
+    if failed:
         return f"the input that {names([row.runtime for row in failed])} makes of a file changes the answer"
-    return (
-        f"{worst.changed_count} of {worst.decided_count} files get a different class on {worst.runtime}, "
-        f"{worst.changed_by_preprocessing} of them by its preprocessing alone"
-    )
+    on, give = names([row.runtime for row in judged]), "gives" if len(judged) == 1 else "give"
+    if pipeline.postprocess and not all(row.decided_count for row in judged):
+        undecided = names([row.runtime for row in judged if not row.decided_count])
+        return f"no file has a decision on {undecided}"
+    count, least = (choose(row.decided_count for row in judged) for choose in (max, min))
+    if not count:
+        return f"{on} {give} the same answers"
+    left_out = f"{least} of {_files(pipeline.file_count)}"
+    return f"{on} {give} the same {pipeline.decision} for {_all(count) if least == pipeline.file_count else left_out}"
+
+
+def _changed(row: PipelineRow, pipeline: Pipeline) -> str:
+    """Say how many files get another decision, and how many of them by each part alone."""
+    parts = [f"{row.changed_by_preprocessing} by its preprocessing"] if pipeline.js_preprocess else []
+    parts.append(f"{row.changed_by_runtime} by the runtime")
+    if row.changed_by_postprocessing is not None:
+        parts.append(f"{row.changed_by_postprocessing} by its postprocessing")
+    get = "gets" if row.decided_count == 1 else "get"
+    told = f"{row.changed_count} of {_files(row.decided_count)} {get} a different {pipeline.decision} on {row.runtime}"
+    return f"{told}: {', '.join(parts)}"
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _all(count: int) -> str:
+    return "the only file" if count == 1 else f"all {count} files"

@@ -133,16 +133,20 @@ def _pipeline(report: Report, width: int, verbosity: int) -> list[RenderableType
     if report.pipeline is None or not report.pipeline.rows:
         return []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title, name in pipeline.COLUMNS:
+    columns = pipeline.columns(report.pipeline)
+    for title, name in columns:
         table.add_column(title, no_wrap=name in ("runtime", "result"))
     for row in pipeline.rows(report.pipeline):
-        cells = [Text(getattr(row, name)) for _, name in pipeline.COLUMNS]
+        cells = [Text(getattr(row, name)) for _, name in columns]
         cells[-1].stylize("bold red" if row.failed else "green")
         table.add_row(*cells)
+    parts: list[RenderableType] = []
+    if decisions := pipeline.decisions(report.pipeline):
+        parts += [_heading("Files with another decision"), *_rows(pipeline.DECISION_COLUMNS, decisions), Text()]
     told = Text.assemble(("From the file to the answer", "bold"), "  ", ("largest change of the output", "dim"))
-    parts: list[RenderableType] = [layout.paragraph(told, width), table]
+    parts += [layout.paragraph(told, width), table]
     if files := pipeline.files(report.pipeline, *([len(report.pipeline.rows[0].files)] if verbosity > 0 else [])):
-        parts += [Text(), _heading("Files that change most"), *_rows(pipeline.FILE_COLUMNS, files)]
+        parts += [Text(), _heading("Files that change most"), *_rows(pipeline.file_columns(report.pipeline), files)]
     return parts
 
 

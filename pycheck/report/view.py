@@ -159,9 +159,15 @@ def headline(report: Report) -> str:
         return training.headline(report)
     judged = [c for c in report.comparisons if c.passed is not None]
     missing = missing_runtimes(report)
-    of_files = pipeline.headline(report)
-    if of_files and not missing and not any(c.failed for c in judged):
-        return of_files
+    if (of_files := pipeline.headline(report)) and not missing:
+        if not any(c.failed for c in judged):
+            return of_files
+        if pipeline.changes(report):
+            return f"{of_files}; {_of_runtimes(report, judged, missing)}"
+    return _of_runtimes(report, judged, missing)
+
+
+def _of_runtimes(report: Report, judged: list[Comparison], missing: Sequence[RuntimeId]) -> str:
     if report.verdict is Verdict.PASS:
         excused = {c.candidate for c in judged if c.excused}
         ran = [i for i in _ids(c.candidate for c in judged) if i not in excused]

@@ -60,10 +60,12 @@ from .names import (
 )
 from .pipelines import (
     ALL_FILES,
+    PARTS,
     FailedFile,
     FileShares,
     InputDifference,
     OutputShares,
+    Part,
     Pipeline,
     PipelineCause,
     PipelineRow,

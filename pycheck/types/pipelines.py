@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from .names import RuntimeId
 
 #: The name in a FailedFile if a side fails for all files.
 ALL_FILES = "all files"
+
+#: A part of the way from a file to a decision that differs between Python and a page.
+Part = Literal["preprocessing", "runtime", "postprocessing"]
+PARTS: tuple[Part, ...] = ("preprocessing", "runtime", "postprocessing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,15 @@ class SampleFiles:
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """A file that one side cannot preprocess: Python (`runtime` is None), or the page of a runtime."""
+    """A file that one side cannot preprocess: Python (`runtime` is None), or the page of a runtime.
+
+    If the `step` is postprocess, it cannot make a decision of the outputs.
+    """
 
     name: str
     runtime: RuntimeId | None
     message: str
+    step: Literal["preprocess", "postprocess"] = "preprocess"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,11 @@ class OutputShares:
 class FileShares:
     """The same for one file, of the output that changes most in relation to its scale.
 
-    `input_rms` is the RMS difference of the first input. Decisions are the top-1 classes, None if the output has none.
+    `input_rms` is the RMS difference of the first input. Decisions are the top-1 classes, or what the postprocessing
+    makes of the outputs: a text as it is, other JSON as text that is cut after some length; None if there is none.
+    `change` says how the page's decision differs, and is empty if it is the same, or differs by roundoff alone. `by`
+    are the parts that change the decision alone, with all others as in Python. `margin` is how much the score of
+    Python's class exceeds that of the page's class in Python.
     """
 
     name: str
@@ -80,13 +93,11 @@ class FileShares:
     preprocessing_max: float
     runtime_max: float
     both_max: float
-    decision: int | None = None
-    page_decision: int | None = None
-
-    @property
-    def changed(self) -> bool:
-        """Tell whether the page decides otherwise than Python."""
-        return self.decision != self.page_decision
+    decision: int | str | None = None
+    page_decision: int | str | None = None
+    change: str = ""
+    by: tuple[Part, ...] = ()
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,9 @@ class PipelineRow:
     """The page of one runtime against Python, over the files that both sides preprocess.
 
     `files` are those that change most, worst first; `changed_count` of `decided_count` files have another decision in
-    the page, and `changed_by_preprocessing` of them by its input alone.
+    the page. The other counts are of files that get another decision by one part alone, with all others as in Python;
+    `changed_by_postprocessing` is None if the page has no postprocessing of its own. `roundoff_count` files do not
+    count: they have another decision because outputs that are equal up to the tolerance lie on both sides of a border.
     """
 
     runtime: RuntimeId
@@ -122,14 +135,24 @@ class PipelineRow:
     passed: bool | None = None  # set by the gate
     causes: tuple[PipelineCause, ...] = ()
     unexplained_rms: float | None = None  # of the input, after all causes are undone; None if none was looked for
+    changed_by_runtime: int = 0
+    changed_by_postprocessing: int | None = None
+    roundoff_count: int = 0
+
+    @property
+    def changed_share(self) -> float | None:
+        """Return the share of files with another decision; None if no file has a decision."""
+        return self.changed_count / self.decided_count if self.decided_count else None
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """From the files to the answers: how Python and the pages preprocess, and what that changes.
 
-    `preprocess` and `js_preprocess` name the code. `failed` are files that a side cannot preprocess: they are left out
-    on all sides. `notes` are remarks on the code of the page, such as tensors that it does not dispose.
+    `preprocess` and the others name the code. Without `js_preprocess` the pages have Python's inputs, and without
+    `js_postprocess` Python decides of their outputs. `failed` are files that a side cannot preprocess, which are left
+    out on all sides, or cannot postprocess, which have no decision. `notes` are remarks on the code of the page, such
+    as tensors that it does not dispose.
     """
 
     preprocess: str
@@ -138,3 +161,10 @@ class Pipeline:
     failed: tuple[FailedFile, ...]
     rows: tuple[PipelineRow, ...]
     notes: tuple[str, ...] = ()
+    postprocess: str = ""
+    js_postprocess: str = ""
+
+    @property
+    def decision(self) -> str:
+        """Return the word for a decision: it is the class if there is no postprocessing."""
+        return "decision" if self.postprocess else "class"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from .names import Array
 
@@ -18,6 +18,13 @@ class AppCode:
 
     module: Path
     export: str = "default"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read ``FILE.js`` or ``FILE.js:NAME``."""
+        file, colon, export = text.rpartition(":")
+        is_export = bool(colon) and not any(sign in export for sign in "/\\.")  # a Windows drive is none
+        return cls(Path(file), export) if is_export else cls(Path(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,8 @@ class FileFailure:
 
     `unreadable`: the file cannot be read. `threw`: the function threw, or rejected. `network`: it threw after it had
     asked for an address that is not of the page. `timeout`: it gave no result in time. `result`: it returned something
-    different from tensors with the requested names, or from JSON. `differs`: its tensors have a shape or dtype that differs from the
-    first file's.
+    different from tensors with the requested names, or from JSON. `differs`: its tensors have a shape or dtype that
+    differs from the first file's.
     """
 
     code: FileFailureCode

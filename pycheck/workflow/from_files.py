@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,6 +33,7 @@ from ..types import (
     SampleFiles,
     Signature,
 )
+from .deciding import Decided, Deciding, decide_files, load_deciding
 from .explaining import with_causes
 from .run import Compared, Run, Setting
 from .split import FourRuns, split
@@ -71,6 +72,7 @@ async def prepared(setting: Setting, files: SampleFiles) -> AsyncIterator[Prepar
 
     Errors: UsageError and InputsFileError if there is no code, or it works for no file.
     """
+    deciding = load_deciding(setting.options.postprocess, setting.options.js_postprocess)
     with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
         python = await _in_python(setting, files, Path(folder, "python"))
         pages: dict[RuntimeId, Side] = {}
@@ -82,7 +84,7 @@ async def prepared(setting: Setting, files: SampleFiles) -> AsyncIterator[Prepar
                     pages[runtime] = await _in_page(setting, files, runtime, Path(folder, str(place)))
                 except RuntimeFailedError as error:
                     dead.append(FailedFile(ALL_FILES, runtime, error.message.rstrip(".")))
-        yield Prepared(files, python, pages, dead, Path(folder))
+        yield Prepared(files, python, pages, dead, Path(folder), deciding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,17 @@ class Prepared:
     pages: dict[RuntimeId, Side]
     dead: list[FailedFile]  # runtimes whose page made no input of its own that the model runs on
     folder: Path
+    deciding: Deciding | None = None
 
     @property
     def common(self) -> list[int]:
         """Return the files that all sides can preprocess."""
         sides = [set(side.numbers) for side in self.pages.values()]
         return [number for number in self.python.numbers if all(number in side for side in sides)]
+
+    def sides(self, runtimes: Sequence[RuntimeId]) -> Mapping[RuntimeId, Side]:
+        """Return the inputs of each page; without code of the page they are Python's, if decisions are compared."""
+        return self.pages or (dict.fromkeys(runtimes, self.python) if self.deciding and not self.dead else {})
 
     @property
     def failed(self) -> tuple[FailedFile, ...]:
@@ -120,6 +127,11 @@ async def as_inputs(setting: Setting, given: Any) -> AsyncIterator[Any]:
     if are_samples(paths, has_code=options.preprocess is not None or options.js_preprocess is not None):
         async with prepared(setting, list_files(paths)) as ready:
             yield ready
+    elif options.postprocess:
+        raise UsageError(
+            f"--postprocess {options.postprocess} is for files as INPUTS, each one sample.",
+            "Give a folder of files with --preprocess, or remove --postprocess.",
+        )
     else:
         yield given
 
@@ -148,7 +160,11 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
     compared = await run.compare(inputs)
     ran = {record.id for record in compared.report.runtimes if record.status is RuntimeStatus.OK}
     rows: list[PipelineRow] = []
-    for runtime, side in ready.pages.items():
+    failed: list[FailedFile] = []
+    notes = [note for side in ready.pages.values() for note in side.notes]
+    used = [ready.files.files[number] for number in common]
+    names = [file.name for file in used]
+    for runtime, side in ready.sides(options.runtimes).items():
         if runtime not in ran:
             continue
         try:
@@ -158,22 +174,28 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
             continue
         same = of_page.info.sha256 == inputs.info.sha256
         theirs = outputs if same else OutputStore(ready.folder / f"outputs {len(rows)}")
-        if not same and (failed := await _run_on(setting, runtime, of_page, theirs)):
-            ready.dead.append(FailedFile(ALL_FILES, runtime, f"the model failed on its input: {failed}"))
+        if not same and (why := await _run_on(setting, runtime, of_page, theirs)):
+            ready.dead.append(FailedFile(ALL_FILES, runtime, f"the model failed on its input: {why}"))
             continue
-        used = [ready.files.files[number] for number in common]
-        four = FourRuns(compared, runtime, [file.name for file in used], of_page, outputs, theirs)
-        row = await asyncio.to_thread(split, four)
+        own = ready.deciding is not None and ready.deciding.page is not None
+        four = FourRuns(compared, runtime, names, of_page, outputs, theirs, decides=own)
+        decided = await decide_files(setting, four, ready.deciding) if ready.deciding else Decided()
+        failed += decided.failed
+        notes += decided.notes
+        row = await asyncio.to_thread(split, four, decided.files if ready.deciding else None)
         rows.append(await asyncio.to_thread(with_causes, row, used, inputs, of_page))
     pipeline = Pipeline(
         preprocess=str(options.preprocess),
         js_preprocess=str(options.js_preprocess or ""),
         file_count=len(ready.files.files),
-        failed=ready.failed,
+        failed=(*ready.failed, *dict.fromkeys(failed)),
         rows=tuple(rows),
-        notes=tuple(note for side in ready.pages.values() for note in side.notes),
+        notes=tuple(notes),
+        postprocess=options.postprocess or "",
+        js_postprocess=options.js_postprocess or "",
     )
-    return replace(compared, report=_judged(compared.report, judge_pipeline(pipeline, options.tolerance), options))
+    judged = judge_pipeline(pipeline, options.tolerance, options.decisions_changed)
+    return replace(compared, report=_judged(compared.report, judged, options))
 
 
 def _judged(report: Report, pipeline: Pipeline, options: Options) -> Report:
@@ -278,9 +300,7 @@ def _page_code(text: str, signature: Signature, folder: Path) -> AppCode:
         module = folder / f"{re.sub(r'[^0-9A-Za-z.]+', '-', text).strip('-')[:60]}.js"
         module.write_text(recipe_module(text, signature), encoding="utf-8")
         return AppCode(module)
-    file, colon, export = text.rpartition(":")
-    is_export = bool(colon) and not any(sign in export for sign in "/\\.")  # a Windows drive is none
-    return AppCode(Path(file), export) if is_export else AppCode(Path(text))
+    return AppCode.of(text)
 
 
 def _first(failed: Sequence[FailedFile]) -> str:

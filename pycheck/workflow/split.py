@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..inputs import Inputs
-from ..types import Array, FileShares, InputDifference, OutputShares, PipelineRow, RuntimeId, Tensors
+from ..types import PARTS, Array, FileShares, InputDifference, OutputShares, Part, PipelineRow, RuntimeId, Tensors
 from .run import Compared
 from .store import OutputStore
 
@@ -19,7 +19,10 @@ _MOST_FILES = 20
 
 @dataclass(frozen=True, slots=True)
 class FourRuns:
-    """The results of Python and of one runtime: on Python's input (`outputs`), and on the page's (`theirs`)."""
+    """The results of Python and of one runtime: on Python's input (`outputs`), and on the page's (`theirs`).
+
+    `decides`: the page has a postprocessing of its own.
+    """
 
     compared: Compared
     runtime: RuntimeId
@@ -27,6 +30,22 @@ class FourRuns:
     page: Inputs
     outputs: OutputStore
     theirs: OutputStore
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileDecision:
+    """The decisions of a file as short values, how that of the page differs, and the parts that change it alone.
+
+    `is_roundoff`: it differs because outputs that are equal up to the tolerance lie on both sides of a border.
+    """
+
+    python: int | str
+    page: int | str
+    change: str = ""
+    by: tuple[Part, ...] = ()
+    is_roundoff: bool = False
+    margin: float | None = None
 
 
 @dataclass(slots=True)
@@ -61,13 +80,16 @@ class _Output:
 
     errors: tuple[_Error, _Error, _Error] = field(default_factory=lambda: (_Error(), _Error(), _Error()))
     by_file: list[tuple[float, float, float]] = field(default_factory=list)
-    #: Python's decision, that of Python on the page's input, and the page's.
-    decisions: list[tuple[int, int, int]] = field(default_factory=list)
+    decisions: list[FileDecision] = field(default_factory=list)
     scale: float = 0.0
 
 
-def split(four: FourRuns) -> PipelineRow:
-    """Measure the differences of the inputs, and what they and the runtime change, over all files."""
+def split(four: FourRuns, decisions: Sequence[FileDecision | None] | None = None) -> PipelineRow:
+    """Measure the differences of the inputs, and what they and the runtime change, over all files.
+
+    `decisions` are those of the postprocessing by file, None for a file without one; without, they are the top-1
+    classes.
+    """
     report = four.compared.report
     own = [c for c in report.comparisons if c.candidate == four.runtime]
     # The decision of an output counts as changed only beyond the limit of the model itself: roundoff decides ties.
@@ -87,6 +109,11 @@ def split(four: FourRuns) -> PipelineRow:
         of_files += _rms_of_samples(page[first_input], mine[first_input])
         for name in runs[0]:
             _add_output(results.setdefault(name, _Output()), [run[name] for run in runs], decided.get(name))
+    if decisions is None:
+        classes = next((result.decisions for result in results.values() if result.decisions), [])
+        decisions = classes if len(classes) == len(four.names) else [None] * len(four.names)
+    made = [decision for decision in decisions if decision]
+    changed_by = {part: sum(part in decision.by for decision in made) for part in PARTS}
     return PipelineRow(
         four.runtime,
         tuple(
@@ -94,8 +121,13 @@ def split(four: FourRuns) -> PipelineRow:
             for name, error in inputs.items()
         ),
         tuple(_shares(name, result) for name, result in results.items()),
-        _files(four.names, of_files, results),
-        *_counts(results),
+        _files(four.names, of_files, results, decisions),
+        decided_count=len(made),
+        changed_count=sum(bool(decision.change) for decision in made),
+        changed_by_preprocessing=changed_by["preprocessing"],
+        changed_by_runtime=changed_by["runtime"],
+        changed_by_postprocessing=changed_by["postprocessing"] if four.decides else None,
+        roundoff_count=sum(decision.is_roundoff for decision in made),
     )
 
 
@@ -119,20 +151,28 @@ def _add_output(result: _Output, runs: Sequence[Array], tie: float | None) -> No
     `tie` is the largest change of a sample that leaves its decision as it is; None if the output decides nothing.
     """
     python, in_browser, python_on_page, page = runs
-    largest = [
-        error.add(other, python) for error, other in zip(result.errors, (python_on_page, in_browser, page), strict=True)
-    ]
+    parts = (python_on_page, in_browser, page)
+    largest = [error.add(other, python) for error, other in zip(result.errors, parts, strict=True)]
     result.by_file += zip(*(values.tolist() for values in largest), strict=True)
     finite = np.abs(python.astype(np.float64))[np.isfinite(python)]
     result.scale = max(result.scale, float(finite.max(initial=0.0)))
-    if tie is not None and python.ndim == 2 and python.shape == page.shape == python_on_page.shape:
-        mine = python.argmax(axis=-1)
-        on_page, _, both = largest
-        others = (
-            np.where(change > tie, other.argmax(axis=-1), mine)
-            for change, other in ((on_page, python_on_page), (both, page))
-        )
-        result.decisions += zip(mine.tolist(), *(other.tolist() for other in others), strict=True)
+    if tie is not None and python.ndim == 2 and all(run.shape == python.shape for run in runs):
+        result.decisions += _classes(python, parts, largest, tie)
+
+
+def _classes(python: Array, parts: Sequence[Array], changes: Sequence[Array], tie: float) -> Iterator[FileDecision]:
+    """Yield the top-1 decisions of a batch; `parts` are Python on the page's input, the browser, and both."""
+    mine = python.argmax(axis=-1)
+    differs = [other.argmax(axis=-1) != mine for other in parts]
+    counts = [differing & (change > tie) for differing, change in zip(differs, changes, strict=True)]
+    classes = parts[2].argmax(axis=-1)
+    for row, (one, other) in enumerate(zip(mine.tolist(), classes.tolist(), strict=True)):
+        alone: list[Part] = [part for part, count in zip(PARTS, counts[:2], strict=False) if count[row]]
+        if counts[2][row]:
+            margin = float(python[row, one] - python[row, other])
+            yield FileDecision(one, other, f"{one} -> {other}", tuple(alone), margin=margin)
+        else:
+            yield FileDecision(one, one, "", tuple(alone), is_roundoff=bool(differs[2][row]))
 
 
 def _rms_of_samples(page: Array, mine: Array) -> list[float]:
@@ -156,23 +196,27 @@ def _shares(name: str, result: _Output) -> OutputShares:
     )
 
 
-def _files(names: Sequence[str], inputs: Sequence[float], results: Mapping[str, _Output]) -> tuple[FileShares, ...]:
+def _files(
+    names: Sequence[str],
+    inputs: Sequence[float],
+    results: Mapping[str, _Output],
+    decisions: Sequence[FileDecision | None],
+) -> tuple[FileShares, ...]:
     """Return the files that change most, by the output that changes most in relation to its scale."""
     outputs = [result for result in results.values() if len(result.by_file) == len(names)]
-    decided = next((result.decisions for result in results.values() if len(result.decisions) == len(names)), None)
     found = []
-    for number, name in enumerate(names):
+    for number, (name, decided) in enumerate(zip(names, decisions, strict=True)):
         worst = max(outputs, key=lambda result: result.by_file[number][2] / (result.scale or 1.0), default=None)
-        largest = worst.by_file[number] if worst else (0.0, 0.0, 0.0)
-        mine, _, page = decided[number] if decided else (None, None, None)
-        found.append(FileShares(name, inputs[number], *largest, decision=mine, page_decision=page))
-    found.sort(key=lambda file: (file.changed, file.both_max), reverse=True)
+        file = FileShares(name, inputs[number], *(worst.by_file[number] if worst else (0.0, 0.0, 0.0)))
+        if decided:
+            file = replace(
+                file,
+                decision=decided.python,
+                page_decision=decided.page,
+                change=decided.change,
+                by=decided.by,
+                margin=decided.margin,
+            )
+        found.append(file)
+    found.sort(key=lambda file: (bool(file.change), len(file.by), file.both_max), reverse=True)
     return tuple(found[:_MOST_FILES])
-
-
-def _counts(results: Mapping[str, _Output]) -> tuple[int, int, int]:
-    """Return the files with a decision, those where the page decides otherwise, and those where its input suffices."""
-    decisions = next((result.decisions for result in results.values() if result.decisions), [])
-    changed = sum(mine != page for mine, _, page in decisions)
-    by_input = sum(mine != on_page for mine, on_page, _ in decisions)
-    return len(decisions), changed, by_input

@@ -71,7 +71,10 @@ PIPELINE = Pipeline(
             CPU,
             (InputDifference("image", 1.99, 0.67, 1.0, False),),
             (OutputShares("kind", 0.5, 0.02, 0.066, 1e-8, 2.4e-8, 0.02, 0.066),),
-            (FileShares("a.jpg", 0.7, 0.066, 2.4e-8, 0.066, 4, 3), FileShares("b.jpg", 0.6, 0.05, 2e-8, 0.05, 1, 1)),
+            (
+                FileShares("a.jpg", 0.7, 0.066, 2.4e-8, 0.066, 4, 3, "4 -> 3"),
+                FileShares("b.jpg", 0.6, 0.05, 2e-8, 0.05, 1, 1),
+            ),
             8,
             1,
             1,
@@ -81,6 +84,20 @@ PIPELINE = Pipeline(
         ),
     ),
 )
+DECIDED = Pipeline(
+    "prep.py:load",
+    "prep.js",
+    9,
+    (),
+    (
+        PipelineRow(
+            CPU, (), (), (FileShares("a.jpg", 0, 0, 0, 0, "cat", "dog", "cat -> dog", ("postprocessing",)),), 8, 1, 0,
+            passed=False, changed_by_postprocessing=2,
+        ),
+    ),
+    postprocess="post.py:decide",
+    js_postprocess="post.js",
+)  # fmt: skip
 NEAR_NAN = Operand("row", None, 1.0, 2.0, nan_count=1, infinity_count=0)
 
 
@@ -124,6 +141,7 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
     **dict.fromkeys(("preprocessing-differs", "file-fails", *OF_CAUSES), lambda: list(diagnose_pipeline(PIPELINE))),
+    "decisions-differ": lambda: list(diagnose_pipeline(DECIDED)),
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),
     "input-scale": lambda: seen(Evidence((InputScale("x", 2, Column(0, 5e3), Column(1, 1.0), None),))),

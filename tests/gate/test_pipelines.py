@@ -31,6 +31,17 @@ def test_another_decision_fails_however_small_the_change() -> None:
     assert _passed(replace(ROW, changed_count=1)) is False
 
 
+def test_a_share_of_other_decisions_may_be_allowed() -> None:
+    pipeline = Pipeline("p", "j", 8, (), (replace(ROW, changed_count=2),))
+    passed = [judge_pipeline(pipeline, ToleranceOptions(), share).rows[0].passed for share in (0.0, 0.2, 0.25, 1.0)]
+    assert passed == [False, False, True, True]
+
+
+def test_without_inputs_of_the_page_the_comparison_judges_the_outputs() -> None:
+    pipeline = Pipeline("p", "", 8, (), (_changed(0.5),), postprocess="post.py:decide")
+    assert judge_pipeline(pipeline, ToleranceOptions()).rows[0].passed is True
+
+
 def test_a_given_limit_replaces_that_of_1_percent() -> None:
     assert _passed(_changed(0.5), ToleranceOptions(atol={None: 1.0})) is True
     assert _passed(_changed(0.015), ToleranceOptions(atol={"y": 0.01})) is False

@@ -59,7 +59,17 @@ EVERYTHING = build(
 )
 #: What does not go with others of the artifact.
 CONVERTER = build({"converter": "tensorflowjs", "quantize": "uint8"}, environ={})
-FILES = build({"preprocess": "torch", "js_preprocess": "web/prep.js:load"}, has_inputs=True, environ={})
+FILES = build(
+    {
+        "preprocess": "torch",
+        "js_preprocess": "web/prep.js:load",
+        "postprocess": "app/post.py:decide",
+        "js_postprocess": "web/post.js",
+        "decisions_changed": 0.25,
+    },
+    has_inputs=True,
+    environ={},
+)
 GIVEN = build({"tfjs_model": "web/model.json", "map_output": [("Identity", "scores")]}, environ={})
 TFLITE = build({"tflite_model": "web/model.tflite", "map_output": [("Identity", "scores")]}, environ={})
 

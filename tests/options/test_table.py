@@ -20,7 +20,7 @@ from pycheck.options.reading import build
 from pycheck.options.replay import command_line
 from pycheck.options.settings import Settings
 from pycheck.options.table import OPTIONS, RECIPE, Option, of_command
-from pycheck.options.values import Options
+from pycheck.options.values import OF_FILES, Options
 from pycheck.pytest_plugin import settings as plugin
 from pycheck.report.cures import OF_TRACE
 
@@ -50,6 +50,7 @@ TEXTS: dict[str, str] = {
     "bundle": "/b", "bundle_point": "conv", "model_explorer": "/e", "timeout_s": "20", "headed": "true",
     "browser_path": "firefox=/f", "browser_args": "--a", "connect": "webkit=by-hand", "save_run": "/r",
     "cache": "false", "cache_dir": "/c", "preprocess": "torch", "js_preprocess": "/web/prep.js:load",
+    "postprocess": "/app/post.py:decide", "js_postprocess": "/web/post.js", "decisions_changed": "0.25",
 }  # fmt: skip
 #: What makes no sense without another.
 WITH: dict[str, dict[str, str]] = {
@@ -59,9 +60,8 @@ WITH: dict[str, dict[str, str]] = {
     "trace_samples": {"trace": "true"},
     "trace_memory": {"trace": "true"},
     "bundle_point": {"bundle": "/b"},
+    "js_postprocess": {"postprocess": "/app/post.py:decide"},
 }
-#: What makes no sense without INPUTS.
-OF_FILES = ("preprocess", "js_preprocess")
 
 
 def _value(option: Option, text: str) -> Any:
