@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,10 @@ from .direct import Itself, guessed
 from .placing import PLACEMENTS
 from .proving import Proof, prove
 from .resampling import Kernel
-from .sources import ALPHAS, CURVES, Source
+from .sides import MOST_SEARCHED, choices_of, searched, start_of
+from .sources import Source
 from .words import words
 
-#: Files that are searched: as many as have these pixels together, but not fewer than three.
-_SEARCHED_PIXELS = 16e6
-_FEWEST_SEARCHED = 3
-_MOST_SEARCHED = 12
 #: A description with a larger error (RMS, in steps of a byte) is left if Python and the page explain each other better.
 _VAGUE_BYTES = 6.0
 
@@ -67,16 +63,9 @@ def _by_files(
         sources = [Source(file) for file in files]
     except (InstallationError, OSError, ValueError, SyntaxError):  # not an image, or none that Pillow knows
         return None
-    searched = _searched([source.pixel_count for source in sources])
-    some = [sources[number] for number in searched]
-    uprights = (True, False) if any(source.turned for source in some) else (True,)
-    choices = Choices(
-        uprights=uprights,
-        alphas=ALPHAS if any(source.has_alpha for source in some) else (),
-        managed=(False, True) if any(source.has_colors for source in some) else (),
-        curves=CURVES,
-    )
-    made = _described(some, (sides[0][searched], sides[1][searched]), forms, choices, _start(forms[0]))
+    chosen = searched([source.pixel_count for source in sources])
+    some = [sources[number] for number in chosen]
+    made = _described(some, (sides[0][chosen], sides[1][chosen]), forms, choices_of(some), start_of(forms[0]))
     if made is None:
         return None
     python, page = made
@@ -94,9 +83,9 @@ def _by_one_another(sides: tuple[Array, Array], forms: tuple[Form, Form], before
     python, page = sides
     start = guessed(python, forms[0])
     sources = [Itself(sample, forms[0], start) for sample in python]
-    searched = np.linspace(0, len(sources) - 1, min(len(sources), _MOST_SEARCHED)).astype(int)
+    chosen = np.linspace(0, len(sources) - 1, min(len(sources), MOST_SEARCHED)).astype(int)
     choices = Choices(kernels=(Kernel("nearest"),), placements=PLACEMENTS[:1], roundings=())
-    found = Search([sources[k] for k in searched], page[searched], forms[1], choices).best(start)
+    found = Search([sources[k] for k in chosen], page[chosen], forms[1], choices).best(start)
     if found is None:
         return None
     proof = prove(sources, sides, forms, (start, found.description))
@@ -117,26 +106,6 @@ def _described(
         python.description, enough=1.05 * min(python.error, _VAGUE_BYTES / 3)
     )
     return None if page is None else (python, page)
-
-
-def _start(form: Form) -> Description:
-    """Return what is likely for a form."""
-    mix = ("R", "G", "B") if form.channels == 3 else ("gray (0.299 R + 0.587 G + 0.114 B)",)
-    ones = (1.0,) * form.channels
-    return replace(Description(), first=form.first, mix=mix, scale=ones, offset=(0.0,) * form.channels)
-
-
-def _searched(pixel_counts: Sequence[int]) -> list[int]:
-    """Return the files to search in: spread over all, until they have too many pixels."""
-    order = np.linspace(0, len(pixel_counts) - 1, min(len(pixel_counts), _MOST_SEARCHED)).astype(int)
-    chosen: list[int] = []
-    total = 0
-    for number in order[np.argsort(np.arange(len(order)) * 7 % max(len(order), 1), kind="stable")]:
-        total += pixel_counts[number]
-        if total > _SEARCHED_PIXELS and len(chosen) >= _FEWEST_SEARCHED:
-            continue
-        chosen.append(int(number))
-    return sorted(chosen)
 
 
 def _explained(proof: Proof, python: Description, page: Description) -> Explained:

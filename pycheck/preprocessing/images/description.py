@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from ...types import Array
-from .placing import Placement, part_of
-from .resampling import Kernel, resample, taps_of, to_bytes
+from .placing import Placement, part_of, resized_of
+from .resampling import Kernel, is_rows_first, resample, taps_of, to_bytes
 from .sources import ALPHAS, CURVES
 
 #: What a channel of the input is made of: R, G or B, or a weighted sum of the three.
@@ -85,6 +85,10 @@ class Description:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 
+    def weights(self, name: str) -> tuple[float, float, float]:
+        """Return the shares of R, G and B in a channel that `mix` names."""
+        return MIXES[name]
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -153,11 +157,13 @@ def placed(
     down, across = part_of(making.placement, (planes.shape[1], planes.shape[2]), size)
     in_rows = (rows >= down.place) & (rows < down.place + down.size)
     in_columns = (columns >= across.place) & (columns < across.place + across.size)
+    rounds = making.rounding == ROUNDINGS[1] and making.kernel.antialias
     inner = resample(
         planes,
         taps_of(making.kernel, down.window, down.size).at(rows[in_rows] - down.place),
         taps_of(making.kernel, across.window, across.size).at(columns[in_columns] - across.place),
-        rounds=making.rounding == ROUNDINGS[1] and making.kernel.antialias,
+        rounds=rounds,
+        rows_first=rounds and is_rows_first(*resized_of((down, across), (planes.shape[1], planes.shape[2]))),
     )
     if making.rounding == ROUNDINGS[1]:
         inner = to_bytes(inner)

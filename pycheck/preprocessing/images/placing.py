@@ -85,6 +85,19 @@ def part_of(placement: Placement, image: tuple[int, int], wanted: tuple[int, int
     return rows, columns
 
 
+def resized_of(parts: tuple[Part, Part], image: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return height and width of what is resized: before, and after.
+
+    If the input is cut out of a larger, resized image, that is the whole image; otherwise it is the part that is read.
+    """
+    before, after = [], []
+    for part, size in zip(parts, image, strict=True):
+        length = size if part.window.end - part.window.first > part.window.length else part.window.length
+        before.append(round(length))
+        after.append(round(part.size * length / part.window.length))
+    return (before[0], before[1]), (after[0], after[1])
+
+
 def _window(placement: Placement, axis: int, size: int, wanted: int, ratio: float) -> Window:
     shift = placement.shift[axis]
     if placement.zoom == 1:

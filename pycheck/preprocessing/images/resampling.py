@@ -59,11 +59,15 @@ KERNELS = (
 )
 
 
-def resample(planes: Array, rows: _Taps, columns: _Taps, *, rounds: bool = False) -> Array:
+def resample(planes: Array, rows: _Taps, columns: _Taps, *, rounds: bool = False, rows_first: bool = False) -> Array:
     """Resize planes (channels, height, width) to float32 (channels, rows, columns).
 
-    `rounds`: bytes are made after each axis, columns first, as Pillow does.
+    `rounds`: bytes are made after each axis, as Pillow does, of the columns first or with `rows_first` of the rows.
     """
+    if rows_first:
+        turned = resample(planes.transpose(0, 2, 1), columns, rows, rounds=rounds)
+        return turned.transpose(0, 2, 1)
+    rows, columns = (taps.of_pillow() if rounds else taps.of_floats() for taps in (rows, columns))
     needed = np.unique(rows.index)
     moved = _Taps(np.searchsorted(needed, rows.index), rows.weight)
     across = _along_columns(planes[:, needed] if len(needed) < planes.shape[1] else planes, columns)
@@ -74,17 +78,38 @@ def resample(planes: Array, rows: _Taps, columns: _Taps, *, rounds: bool = False
     return to_bytes(made) if rounds else made
 
 
+def is_rows_first(image: tuple[int, int], resized: tuple[int, int]) -> bool:
+    """Tell whether Pillow resizes the rows before the columns: height and width of the image, and of the new one.
+
+    Pillow 13 does so if the height shrinks by more than twice as many pixels as the width; older ones never do. This
+    was measured on 300 random sizes.
+    """
+    return knows_rows_first() and image[0] > resized[0] and image[0] - resized[0] > 2 * (image[1] - resized[1])
+
+
+@lru_cache(maxsize=1)
+def knows_rows_first() -> bool:
+    """Tell whether this Pillow ever resizes the rows first."""
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 40)).astype(np.uint8)
+    taps = [taps_of(Kernel("bilinear", antialias=True), Window(0.0, size, 0, size), 20) for size in pixels.shape]
+    made = np.asarray(Image.fromarray(pixels).resize((20, 20), Image.Resampling.BILINEAR))
+    wrong = [np.abs(resample(pixels[None], *taps, rounds=True, rows_first=first)[0] - made).sum() for first in (0, 1)]
+    return bool(wrong[1] < wrong[0])
+
+
 def to_bytes(values: Array) -> Array:
     """Round to whole numbers from 0 to 255, halves up as Pillow does."""
-    return np.asarray(np.clip(np.floor(values + np.float32(0.5)), 0, 255), np.float32)
+    return np.asarray(np.clip(np.floor(values + values.dtype.type(0.5)), 0, 255), np.float32)
 
 
 def _along_columns(planes: Array, taps: _Taps) -> Array:
     if taps.index.shape[1] > _FEW_TAPS:
-        matrix = np.zeros((planes.shape[2], len(taps.index)), np.float32)
+        matrix = np.zeros((planes.shape[2], len(taps.index)), taps.weight.dtype)
         np.add.at(matrix, (taps.index, np.arange(len(taps.index))[:, None]), taps.weight)
-        return np.asarray(planes.astype(np.float32, copy=False) @ matrix, np.float32)
-    made = np.zeros((*planes.shape[:2], len(taps.index)), np.float32)
+        return np.asarray(planes.astype(taps.weight.dtype, copy=False) @ matrix)
+    made = np.zeros((*planes.shape[:2], len(taps.index)), taps.weight.dtype)
     for place in range(taps.index.shape[1]):
         made += planes[:, :, taps.index[:, place]] * taps.weight[:, place]
     return made
@@ -101,6 +126,14 @@ class _Taps:
         """Return those of some new pixels."""
         return self if places is None else _Taps(self.index[places], self.weight[places])
 
+    def of_floats(self) -> _Taps:
+        """Return them in float32."""
+        return _Taps(self.index, self.weight.astype(np.float32))
+
+    def of_pillow(self) -> _Taps:
+        """Return them as Pillow has them, with 22 bits after the point (Resample.c): ties then round as there."""
+        return _Taps(self.index, np.round(self.weight * 2**22) / 2**22)
+
 
 @lru_cache(maxsize=256)
 def taps_of(kernel: Kernel, window: Window, wanted: int) -> _Taps:
@@ -116,7 +149,7 @@ def taps_of(kernel: Kernel, window: Window, wanted: int) -> _Taps:
     if kernel.method == "nearest":
         shift = 0.0 if kernel.centers == "plain" else 0.5
         index = np.floor(at + shift + 1e-6).astype(int)[:, None]
-        return _Taps(np.clip(index, window.first, window.end - 1), np.ones((wanted, 1), np.float32))
+        return _Taps(np.clip(index, window.first, window.end - 1), np.ones((wanted, 1)))
     widening = max(scale, 1.0) if kernel.antialias else 1.0
     radius = _RADII[kernel.method] * widening + (0.5 if kernel.method == "area" else 0.0)
     count = int(np.ceil(2 * radius)) + 1
@@ -129,7 +162,7 @@ def taps_of(kernel: Kernel, window: Window, wanted: int) -> _Taps:
     index[lost] = np.clip(np.round(at[lost]), window.first, window.end - 1)[:, None].astype(int)
     total[lost] = 1.0
     used = np.abs(weight).max(axis=0) > 0
-    return _Taps(np.clip(index, window.first, window.end - 1)[:, used], (weight / total)[:, used].astype(np.float32))
+    return _Taps(np.clip(index, window.first, window.end - 1)[:, used], (weight / total)[:, used])
 
 
 def _cubic(a: float) -> Callable[[Array, float], Array]:

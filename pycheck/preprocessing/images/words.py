@@ -79,3 +79,15 @@ _WORDS: dict[str, Callable[[Description], str]] = {
     "alpha-differs": lambda side: f"transparency {side.making.alpha}",
     "color-differs": _color,
 }
+
+
+def sentence(description: Description, seen: frozenset[str]) -> str:
+    """Describe a side in one line; `seen` has the parts of the decoding that the files can tell."""
+    making = description.making
+    said = [_placement(description), str(making.kernel), _range(description), _mix(description), _scale(description)]
+    said += [LAYOUTS[description.layout]] if description.layout else []
+    said += ["channels first"] if description.first else []
+    said += ["EXIF orientation " + ("applied" if making.upright else "ignored")] if "upright" in seen else []
+    said += [f"transparency {making.alpha}"] if "alpha" in seen else []
+    said += [_color(description)] if "managed" in seen or making.curve != CURVES[0] else []
+    return "; ".join(said)

@@ -1,0 +1,5 @@
+"""Writes the code that makes the inputs that a description tells of, for the page and for Python."""
+
+from __future__ import annotations
+
+from .javascript import decoding_module, javascript

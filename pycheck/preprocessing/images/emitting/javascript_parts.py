@@ -1,0 +1,182 @@
+"""The functions in JavaScript that emitted modules are made of."""
+
+from __future__ import annotations
+
+#: {options} are those of createImageBitmap, {before} and {background} lines that some descriptions need.
+DECODE = """\
+async function decode(blob) {{
+  const bitmap = await createImageBitmap({blob}{options});
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext('2d', {{willReadFrequently: true}});
+{background}\
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}}
+"""
+
+BACKGROUND = """\
+  context.fillStyle = '{color}';
+  context.fillRect(0, 0, canvas.width, canvas.height);
+"""
+
+#: The same where the colors of transparent pixels stay as they are, which a canvas forgets.
+DECODE_STRAIGHT = """\
+async function decode(blob) {{
+  const bitmap = await createImageBitmap({blob}, {{premultiplyAlpha: 'none'}});
+  const {{width, height}} = bitmap;
+  // A canvas forgets the colors of transparent pixels; a texture keeps them.
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl');
+  const texture = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
+  const pixels = new Uint8Array(4 * width * height);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  bitmap.close();
+  const opaque = new Uint8ClampedArray(pixels.buffer).map((value, at) => (at % 4 === 3 ? 255 : value));
+  return new ImageData(opaque, width, height);
+}}
+"""
+
+#: {what} is cut out of the file: {segments} of a JPEG, {chunks} of a PNG.
+STRIPPED = """\
+/** Cuts {what} out of a JPEG or PNG: browsers apply it, and Python does not. */
+async function stripped(blob) {{
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const view = new DataView(bytes.buffer);
+  const kept = [];
+  let at = 0;
+  const keep = (end, is_kept = true) => {{
+    if (is_kept) kept.push(bytes.subarray(at, end));
+    at = end;
+  }};
+  if (bytes.length > 4 && view.getUint16(0) === 0xffd8) {{
+    keep(2);
+    while (at + 4 < bytes.length && view.getUint16(at) !== 0xffda) {{
+      keep(at + 2 + view.getUint16(at + 2), !{segments}.includes(view.getUint16(at)));
+    }}
+  }} else if (bytes.length > 8 && view.getUint32(0) === 0x89504e47) {{
+    keep(8);
+    while (at + 12 <= bytes.length) {{
+      const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+      keep(at + 12 + view.getUint32(at), !{chunks}.includes(name));
+    }}
+  }}
+  keep(bytes.length);
+  return new Blob(kept, {{type: blob.type}});
+}}
+"""
+
+#: {kernel} is a function of the distance in old pixels, divided by `widening`; {center} the place of a new pixel.
+TAPS = """\
+/** Returns for each new pixel the first old one that it is made of, and their weights. */
+function taps({{start, length, first, end, wanted}}) {{
+  const scale = length / wanted;
+  const widening = {widening};
+  const reach = {reach};
+  return Array.from({{length: wanted}}, (_, place) => {{
+    const center = {center};
+    const low = Math.max(first, Math.ceil(center - reach));
+    const high = Math.min(end - 1, Math.floor(center + reach));
+    const weights = [];
+    for (let at = low; at <= high; at++) weights.push({kernel});
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    // A new pixel beyond the edge takes the pixel at the edge.
+    if (Math.abs(sum) < 1e-9) return {{low: Math.min(Math.max(Math.round(center), first), end - 1), weights: [1]}};
+    return {{low, weights: weights.map((weight) => {normalized})}};
+  }});
+}}
+"""
+
+TAPS_NEAREST = """\
+/** Returns for each new pixel the old one that it is a copy of, in the form of a weighted sum. */
+function taps({{start, length, first, end, wanted}}) {{
+  const scale = length / wanted;
+  return Array.from({{length: wanted}}, (_, place) => {{
+    const center = {center};
+    return {{low: Math.min(Math.max(Math.floor(center + {shift} + 1e-6), first), end - 1), weights: [1]}};
+  }});
+}}
+"""
+
+#: {order} are lines about what Pillow does; {pixels} are the bytes of the image, or its light.
+RESIZE = """\
+/** Resizes an ImageData to float32 [rows, columns, 3]{remark}. */
+function resize({{data, width, height}}, down, across) {{
+  const [rows, columns] = [taps(down), taps(across)];
+{order}\
+  const narrow = along({pixels}, columns, height, [width * 4, 4], [columns.length * 3, 3]);
+  return Float32Array.from(along(narrow, rows, columns.length, [3, columns.length * 3], [3, columns.length * 3]));
+}}
+
+/** Sums up along one axis for `count` lines; the strides of lines and of places are those of old and of new pixels. */
+function along(data, taps, count, [line, place], [newLine, newPlace]) {{
+  const made = new Float64Array(count * taps.length * 3);
+  for (let at = 0; at < count; at++) {{
+    taps.forEach(({{low, weights}}, wanted) => {{
+      for (let channel = 0; channel < 3; channel++) {{
+        let sum = 0;
+        for (let k = 0; k < weights.length; k++) sum += weights[k] * data[at * line + (low + k) * place + channel];
+        made[at * newLine + wanted * newPlace + channel] = {round};
+      }}
+    }});
+  }}
+  return made;
+}}
+"""
+ROWS_FIRST = """\
+  // Pillow 13 resizes the rows first if the height shrinks by more than twice as many pixels as the width.
+  const lost = ({length, first, end, wanted}) => Math.round(Math.max(end - first, length) * (1 - wanted / length));
+  if (lost(down) > Math.max(0, 2 * lost(across))) {
+    const low = along(data, rows, width, [4, width * 4], [3, width * 3]);
+    return Float32Array.from(along(low, columns, rows.length, [width * 3, 3], [columns.length * 3, 3]));
+  }
+"""
+CURVES = {
+    "linear light": "x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4",
+    "gamma 2.2": "x ** 2.2",
+    "gamma 1/2.2": "x ** (1 / 2.2)",
+}
+CURVE = """\
+// The light of each byte.
+const levels = Float64Array.from({{length: 256}}, (_, byte) => {{
+  const x = byte / 255;
+  return 255 * ({curve});
+}});
+"""
+
+#: Weight of an old pixel `at`, as a function of its distance.
+KERNELS = {
+    "bilinear": "Math.max(0, 1 - Math.abs(at - center) / widening)",
+    "bicubic": "cubic((at - center) / widening, -0.5)",
+    "sharp-bicubic": "cubic((at - center) / widening, -0.75)",
+    "lanczos": "lanczos((at - center) / widening)",
+    "area": ("Math.max(0, Math.min(at - center + 0.5, widening / 2) - Math.max(at - center - 0.5, -widening / 2))"),
+    "box": "(at - center) / widening >= -0.5 && (at - center) / widening < 0.5 ? 1 : 0",
+}
+REACHES = {
+    "bilinear": "widening",
+    "bicubic": "2 * widening",
+    "sharp-bicubic": "2 * widening",
+    "lanczos": "3 * widening",
+    "area": "widening / 2 + 0.5",
+    "box": "widening / 2",
+}
+FUNCTIONS = {
+    "cubic": """\
+function cubic(distance, a) {
+  const x = Math.abs(distance);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+""",
+    "lanczos": """\
+function lanczos(x) {
+  const sinc = (value) => (value === 0 ? 1 : Math.sin(Math.PI * value) / (Math.PI * value));
+  return Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+""",
+}

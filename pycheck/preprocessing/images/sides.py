@@ -1,0 +1,96 @@
+"""Describes how one side makes its inputs of image files: what the search may choose from, and where it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputsFileError
+from ...types import Array
+from .describing import Choices, Search
+from .description import Description, Form
+from .sources import ALPHAS, CURVES, Source
+
+#: Files that are searched: as many as have these pixels together, but not fewer than three.
+_SEARCHED_PIXELS = 16e6
+_FEWEST_SEARCHED = 3
+MOST_SEARCHED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """How one side makes its inputs: samples of the shape `shape`.
+
+    `error` is the RMS error of the description, in steps of a byte. `seen` has the parts that the files can tell:
+    ``upright`` if one has an EXIF orientation, ``alpha`` if one is transparent, ``managed`` if one has a color profile.
+    """
+
+    description: Description
+    shape: tuple[int, ...]
+    error: float
+    seen: frozenset[str]
+
+    @property
+    def form(self) -> Form:
+        """Return the form of a sample."""
+        form = Form.of(self.shape)
+        assert form is not None  # `describe` makes no side of other samples
+        return form
+
+
+def describe(files: Sequence[Path], samples: Array) -> Side | None:
+    """Describe samples (files, ...) that one side made of image files; None if no description fits.
+
+    InputsFileError if Pillow cannot decode a file.
+    """
+    samples = np.asarray(samples)
+    form = Form.of(samples.shape[1:])
+    if form is None or samples.dtype.kind not in "biuf" or not np.isfinite(samples).all() or not np.ptp(samples):
+        return None
+    try:
+        sources = [Source(file) for file in files]
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputsFileError(f"Pillow cannot read an image: {error}.") from error
+    chosen = searched([source.pixel_count for source in sources])
+    some = [sources[number] for number in chosen]
+    found = Search(some, samples[chosen], form, choices_of(some)).best(start_of(form))
+    for source in sources:
+        source.forget()
+    if found is None:
+        return None
+    seen = {"upright": "turned", "alpha": "has_alpha", "managed": "has_colors"}
+    told = frozenset(part for part, fact in seen.items() if any(getattr(source, fact) for source in some))
+    return Side(found.description, samples.shape[1:], found.error, told)
+
+
+def choices_of(sources: Sequence[Source]) -> Choices:
+    """Return what a search in these files may choose from: what no file can tell is left as it is."""
+    return Choices(
+        uprights=(True, False) if any(source.turned for source in sources) else (True,),
+        alphas=ALPHAS if any(source.has_alpha for source in sources) else (),
+        managed=(False, True) if any(source.has_colors for source in sources) else (),
+        curves=CURVES,
+    )
+
+
+def start_of(form: Form) -> Description:
+    """Return what is likely for a form."""
+    mix = ("R", "G", "B") if form.channels == 3 else ("gray (0.299 R + 0.587 G + 0.114 B)",)
+    ones = (1.0,) * form.channels
+    return replace(Description(), first=form.first, mix=mix, scale=ones, offset=(0.0,) * form.channels)
+
+
+def searched(pixel_counts: Sequence[int]) -> list[int]:
+    """Return the files to search in: spread over all, until they have too many pixels."""
+    order = np.linspace(0, len(pixel_counts) - 1, min(len(pixel_counts), MOST_SEARCHED)).astype(int)
+    chosen: list[int] = []
+    total = 0
+    for number in order[np.argsort(np.arange(len(order)) * 7 % max(len(order), 1), kind="stable")]:
+        total += pixel_counts[number]
+        if total > _SEARCHED_PIXELS and len(chosen) >= _FEWEST_SEARCHED:
+            continue
+        chosen.append(int(number))
+    return sorted(chosen)
