@@ -13,6 +13,7 @@ PycheckError                      exit code
 │   ├── NoKernelError             3   its backend lacks a kernel that the model needs
 │   ├── RuntimeUnavailableError   3   a runtime could not be started here
 │   └── RuntimeTimeoutError       3   no answer within --timeout
+├── NoCodeError                   1   no code was found that preprocesses as the other side does
 ├── ConversionError               4   the model cannot become an artifact
 └── InternalError                70   a bug in pycheck, in one model of several
 
@@ -77,6 +78,12 @@ class NotExecutableError(ArtifactFileError):
 
 class AppCodeError(InputError):
     """The user's own code, which makes inputs of files, does not load, or has no such function."""
+
+
+class NoCodeError(PycheckError):
+    """No code was found that preprocesses as the other side does."""
+
+    exit_code = 1
 
 
 class RuntimeFailedError(PycheckError):

@@ -10,7 +10,7 @@ import typer
 
 from ..system import interrupts
 from ..version import __version__
-from . import examples, tools
+from . import emitted, examples, tools
 from .options import (
     ConfigPath,
     Given,
@@ -270,6 +270,7 @@ def convert(
     raise typer.Exit(converted.exit_code)
 
 
+app.command("preprocess", epilog=examples.PREPROCESS, cls=LongCommand)(emitted.preprocess)
 for command in (tools.explain, tools.schema, tools.doctor):
     app.command()(command)
 app.add_typer(tools.cache, name="cache")

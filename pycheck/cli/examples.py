@@ -50,6 +50,17 @@ Examples:
 Exit code: that of pycheck compare.
 """
 
+PREPROCESS = """
+Examples:
+
+  pycheck preprocess model.keras photos/ --preprocess app/prep.py:load --emit js --out web/prep.js
+
+  pycheck preprocess model.keras photos/ --preprocess center-crop+torch --emit js
+
+Exit code: 0 the code does the same; 1 no such code was found; 2 usage or input error; 3 no browser ran it;
+70 a bug in pycheck.
+"""
+
 CHECK = """
 Examples:
 

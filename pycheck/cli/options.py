@@ -142,7 +142,7 @@ class Screen(Group):
 _ALL = "pycheck.help-all"
 _RARE = {*Reports.rare, *(option.name for option in BY_NAME.values() if not option.common)}
 #: Commands with so many options that help shows the common ones first.
-_LONG = ("compare", "migrate", "trace", "train", "gradients", "convert")
+_LONG = ("compare", "migrate", "trace", "train", "gradients", "convert", "preprocess")
 
 
 def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -29,11 +29,12 @@ def destinations(reports: Reports | Pages) -> dict[str, str]:
             raise UsageError(f"--{kind} and {', '.join(others)} both name {where}.", "Give each report its own file.")
     for kind, path in outputs.items():
         if path != "-":
-            _check_writable(f"--{kind} {path}", Path(path))
+            check_writable(f"--{kind} {path}", Path(path))
     return outputs
 
 
-def _check_writable(option: str, path: Path) -> None:
+def check_writable(option: str, path: Path) -> None:
+    """Raise UsageError if a file cannot be written; it is left as it is."""
     existed = path.exists()
     try:
         with path.open("ab"):

@@ -6,6 +6,7 @@ No other package decides this. A policy never overwrites a measurement: a failed
 
 from __future__ import annotations
 
+from .emitted import judge_emitted
 from .limits import (
     AUTO,
     AutoConstants,

@@ -42,7 +42,11 @@ _COMPARED = ("compare", "trace")
 _MIGRATED = ("migrate",)
 _TRAINED = ("train", "gradients")
 _RUN = (*_COMPARED, *_MIGRATED, *_TRAINED, "check", "baseline")
-_LOADED = (*_COMPARED, *_MIGRATED, *_TRAINED, "convert")
+#: The command that writes the code of the other side.
+_EMITTED = ("preprocess",)
+_LOADED = (*_COMPARED, *_MIGRATED, *_TRAINED, "convert", *_EMITTED)
+_PREPARED = (*_COMPARED, *_EMITTED)
+_STARTED = (*_RUN, "convert", "doctor", *_EMITTED)
 _CONVERTED = (*_COMPARED, "convert")
 _MADE_FOR = (*_COMPARED, *_MIGRATED, "convert")
 _JUDGED = (*_COMPARED, *_MIGRATED, "convert", "report")
@@ -106,8 +110,9 @@ class Option:
 OPTIONS = (
     Option(
         "runtimes", Runtimes(),
-        "Runtime to test, such as chromium:webgpu. Repeatable (default: cpu, webgl, wasm; of migrate: wasm, webgl)",
-        _RUNTIMES, _RUN, ("chromium:cpu", "chromium:webgl", "chromium:wasm"), "ID",
+        "Runtime to test, such as chromium:webgpu. Repeatable (default: cpu, webgl, wasm; of migrate: wasm, webgl; of "
+        "preprocess: cpu in each browser)",
+        _RUNTIMES, (*_RUN, *_EMITTED), ("chromium:cpu", "chromium:webgl", "chromium:wasm"), "ID",
         'Runtimes to test, such as ``"chromium:webgl"``; default: cpu, webgl and wasm in Chromium; of `migrate` wasm '
         "and webgl.",
         flag="--runtime", in_model=True, common=True,
@@ -194,7 +199,7 @@ OPTIONS = (
         "preprocess", Code(),
         "How a file of INPUTS becomes an input in Python: a function of its path, or a recipe for images: tf, caffe, "
         "torch, rescale or raw, perhaps after center-crop+ or letterbox+",
-        _FILES, _COMPARED, None, "FILE.py:NAME",
+        _FILES, _PREPARED, None, "FILE.py:NAME",
         'How a file becomes an input in Python: a function of its path, ``"FILE.py:NAME"`` or ``"module:name"``, or a '
         'recipe for images: "tf", "caffe", "torch", "rescale" or "raw", perhaps after "center-crop+" or "letterbox+".',
         in_model=True, common=True,
@@ -203,7 +208,7 @@ OPTIONS = (
         "js_preprocess", Code(),
         "How your page makes an input of the same file: an ES module whose default export, or NAME, takes (blob, tf); "
         "or a recipe",
-        _FILES, _COMPARED, None, "FILE.js[:NAME]",
+        _FILES, _PREPARED, None, "FILE.js[:NAME]",
         "How your page makes an input of the same file: an ES module whose default export, or ``NAME``, takes "
         "``(blob, tf)`` and gives a tensor of one sample, or named ones; or a recipe.",
         in_model=True, common=True,
@@ -328,29 +333,29 @@ OPTIONS = (
     ),
     Option(
         "timeout_s", Seconds(), "Seconds to wait for each answer of a browser", _BROWSERS,
-        (*_RUN, "convert", "doctor"), 300.0, "S", "Seconds to wait for each answer of a browser.",
+        _STARTED, 300.0, "S", "Seconds to wait for each answer of a browser.",
         flag="--timeout", key="timeout", shows_default=True,
     ),
     Option(
-        "headed", Switch(), "Show the browser's window", _BROWSERS, (*_RUN, "convert", "doctor"), False, "",
+        "headed", Switch(), "Show the browser's window", _BROWSERS, _STARTED, False, "",
         "Whether to show the browser's window.",
     ),
     Option(
         "browser_path", BrowserPaths(),
         "Executable of Chromium, or of another engine as in firefox=PATH, webkit=PATH. Repeatable", _BROWSERS,
-        (*_RUN, "convert", "doctor"), (), "[ENGINE=]PATH",
+        _STARTED, (), "[ENGINE=]PATH",
         'Executable of Chromium, or of several engines: ``{"firefox": "/usr/bin/firefox"}``.',
     ),
     Option(
         "browser_args", BrowserArguments(), "Argument for Chromium, or for another engine as in firefox=--width=800. "
         "Repeatable", _BROWSERS,
-        (*_RUN, "convert", "doctor"), (), "[ENGINE=]ARG",
+        _STARTED, (), "[ENGINE=]ARG",
         'Arguments for Chromium, or for another engine as in ``"firefox=--width=800"``.', flag="--browser-arg",
     ),
     Option(
         "connect", Addresses(),
         "Use a running browser: ws:// of a Playwright server, http:// of Chromium's DevTools, or by-hand to open the "
-        "page yourself. Repeatable", _BROWSERS, (*_RUN, "convert", "doctor"), (), "ENGINE=ADDRESS",
+        "page yourself. Repeatable", _BROWSERS, _STARTED, (), "ENGINE=ADDRESS",
         "Addresses of running browsers, by engine: of a Playwright server (``ws://``), of Chromium's DevTools "
         '(``http://``), or "by-hand" to open the page yourself.',
     ),
@@ -360,7 +365,7 @@ OPTIONS = (
     ),
     Option(
         "cache", Switch(), "Read earlier artifacts and Python results from the cache, and add new ones (default: yes)",
-        _KEPT, (*_RUN, "convert"), True, "",
+        _KEPT, (*_RUN, "convert", *_EMITTED), True, "",
         "Whether to read artifacts and Python results from the cache, and to add new ones.",
     ),
     Option(

@@ -262,7 +262,7 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
     """Preprocess in a page of a runtime, with its backend, some files at a time."""
     options = setting.options
     signature = (await setting.source.info()).signature
-    code = _page_code(str(options.js_preprocess), signature, folder)
+    code = page_code(str(options.js_preprocess), signature, folder)
     names = [spec.name for spec in signature.inputs]
     side = Side(Spool(folder))
     host = await setting.shared.hosts.get(options, runtime_id.engine)
@@ -293,7 +293,7 @@ async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, 
     return side
 
 
-def _page_code(text: str, signature: Signature, folder: Path) -> AppCode:
+def page_code(text: str, signature: Signature, folder: Path) -> AppCode:
     """Return the user's module and export, or a module that is written for a recipe."""
     if is_recipe(text):
         folder.mkdir(parents=True, exist_ok=True)

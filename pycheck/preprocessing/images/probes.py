@@ -19,7 +19,7 @@ _PRIMARIES = {
 
 
 def write_probes(photo: Path, folder: Path) -> list[Path]:
-    """Write variants of a photo: wide, tall, lying on its side with an EXIF orientation, transparent, with a profile."""
+    """Write variants of a photo: wide, tall, lying (EXIF orientation), transparent, with a color profile."""
     folder.mkdir(parents=True, exist_ok=True)
     image = open_image(photo).convert("RGB")
     image.thumbnail((_SIDE, _SIDE))

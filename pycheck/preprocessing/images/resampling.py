@@ -95,7 +95,9 @@ def knows_rows_first() -> bool:
     pixels = np.random.default_rng(0).integers(0, 256, (90, 40)).astype(np.uint8)
     taps = [taps_of(Kernel("bilinear", antialias=True), Window(0.0, size, 0, size), 20) for size in pixels.shape]
     made = np.asarray(Image.fromarray(pixels).resize((20, 20), Image.Resampling.BILINEAR))
-    wrong = [np.abs(resample(pixels[None], *taps, rounds=True, rows_first=first)[0] - made).sum() for first in (0, 1)]
+    wrong = [
+        np.abs(resample(pixels[None], *taps, rounds=True, rows_first=first)[0] - made).sum() for first in (False, True)
+    ]
     return bool(wrong[1] < wrong[0])
 
 
@@ -139,23 +141,26 @@ class _Taps:
 def taps_of(kernel: Kernel, window: Window, wanted: int) -> _Taps:
     """Return what each of `wanted` new pixels is made of; weights sum to 1 also at the edges."""
     new = np.arange(wanted, dtype=np.float64)
-    scale = window.length / wanted
+    start, scale = window.start, window.length / wanted
     if kernel.centers == "half":
-        at = window.start + (new + 0.5) * scale - 0.5
+        at = start + (new + 0.5) * scale - 0.5
     elif kernel.centers == "plain":
-        at = window.start + new * scale
+        at = start + new * scale
     else:
-        at = window.start + new * ((window.length - 1) / max(wanted - 1, 1))
+        at = start + new * ((window.length - 1) / max(wanted - 1, 1))
     if kernel.method == "nearest":
         shift = 0.0 if kernel.centers == "plain" else 0.5
         index = np.floor(at + shift + 1e-6).astype(int)[:, None]
         return _Taps(np.clip(index, window.first, window.end - 1), np.ones((wanted, 1)))
     widening = max(scale, 1.0) if kernel.antialias else 1.0
     radius = _RADII[kernel.method] * widening + (0.5 if kernel.method == "area" else 0.0)
-    count = int(np.ceil(2 * radius)) + 1
-    index = np.floor(at - radius).astype(int)[:, None] + np.arange(count)
-    weight = _FUNCTIONS[kernel.method](index - at[:, None], widening)
-    weight[(index < window.first) | (index >= window.end)] = 0.0
+    count = int(np.ceil(2 * radius)) + 2
+    # In the order of Pillow's sums, so that the same pixels lie at the edge of a box.
+    center = start + (new + 0.5) * scale if kernel.centers == "half" else at + 0.5
+    low, high = (np.floor(center + side * radius + 0.5)[:, None] for side in (-1, 1))
+    index = low.astype(int) + np.arange(count)
+    weight = _FUNCTIONS[kernel.method](index - center[:, None] + 0.5, widening)
+    weight[(index < window.first) | (index >= np.minimum(high, window.end))] = 0.0
     total = weight.sum(axis=1, keepdims=True)
     lost = np.abs(total[:, 0]) < 1e-9  # a new pixel beyond the edge takes the pixel at the edge
     weight[lost] = (np.arange(count) == 0).astype(float)
@@ -167,7 +172,7 @@ def taps_of(kernel: Kernel, window: Window, wanted: int) -> _Taps:
 
 def _cubic(a: float) -> Callable[[Array, float], Array]:
     def weights(distance: Array, widening: float) -> Array:
-        x = np.abs(distance) / widening
+        x = np.abs(distance) * (1 / widening)
         near = ((a + 2) * x - (a + 3)) * x * x + 1
         far = (((x - 5) * x + 8) * x - 4) * a
         return np.asarray(np.where(x < 1, near, np.where(x < 2, far, 0.0)))
@@ -176,12 +181,12 @@ def _cubic(a: float) -> Callable[[Array, float], Array]:
 
 
 def _triangle(distance: Array, widening: float) -> Array:
-    return np.asarray(np.maximum(0.0, 1 - np.abs(distance) / widening))
+    return np.asarray(np.maximum(0.0, 1 - np.abs(distance) * (1 / widening)))
 
 
 def _box(distance: Array, widening: float) -> Array:
-    x = distance / widening
-    return np.asarray(((x >= -0.5) & (x < 0.5)).astype(float))
+    x = distance * (1 / widening)
+    return np.asarray(((x > -0.5) & (x <= 0.5)).astype(float))
 
 
 def _overlap(distance: Array, widening: float) -> Array:
@@ -191,7 +196,7 @@ def _overlap(distance: Array, widening: float) -> Array:
 
 
 def _lanczos(distance: Array, widening: float) -> Array:
-    x = distance / widening
+    x = distance * (1 / widening)
     return np.asarray(np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0))
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputsFileError
-from ...types import Array
+from ...types import Array, Signature
 from .describing import Choices, Search
-from .description import Description, Form
+from .description import MIXES, Description, Form, Making
+from .placing import Placement
+from .recipes import RECIPES, parts, size_of
 from .sources import ALPHAS, CURVES, Source
 
 #: Files that are searched: as many as have these pixels together, but not fewer than three.
@@ -32,6 +34,11 @@ class Side:
     shape: tuple[int, ...]
     error: float
     seen: frozenset[str]
+
+    @property
+    def byte(self) -> float:
+        """Return the size of a step of a byte in the input."""
+        return float(np.mean(np.abs(self.description.scale)))
 
     @property
     def form(self) -> Form:
@@ -64,6 +71,26 @@ def describe(files: Sequence[Path], samples: Array) -> Side | None:
     seen = {"upright": "turned", "alpha": "has_alpha", "managed": "has_colors"}
     told = frozenset(part for part, fact in seen.items() if any(getattr(source, fact) for source in some))
     return Side(found.description, samples.shape[1:], found.error, told)
+
+
+def of_recipe(text: str, signature: Signature) -> Side | None:
+    """Return the description of a recipe; None for gray of channels that are scaled differently."""
+    place, scale = parts(text)
+    height, width, channels = size_of(text, signature)
+    scaling = RECIPES[scale]
+    if channels == 1 and (len(set(scaling.factor)) > 1 or scaling.channels != "RGB"):
+        return None
+    kind = {"center-crop": "crop"}.get(place, place)
+    placement = Placement(kind, fill=(0.0, 0.0, 0.0) if kind == "letterbox" else ())
+    offsets = tuple(-mean * factor for mean, factor in zip(scaling.mean, scaling.factor, strict=True))
+    if channels == 1:
+        mix: tuple[str, ...] = start_of(Form(height, width, 1)).mix
+        offsets = (sum(share * value for share, value in zip(MIXES[mix[0]], offsets, strict=True)),)
+    else:
+        mix = tuple(scaling.channels)
+    making = Making(alpha=ALPHAS[2], placement=placement)
+    made = Description(making, mix=mix, scale=scaling.factor[:channels], offset=offsets)
+    return Side(made, (height, width, channels), 0.0, frozenset({"upright", "alpha", "managed"}))
 
 
 def choices_of(sources: Sequence[Source]) -> Choices:

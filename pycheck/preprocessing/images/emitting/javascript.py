@@ -32,13 +32,17 @@ def javascript(side: Side, origin: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def decoding_module(side: Side) -> str:
-    """Return a module that gives the decoded pixels: RGBA, each packed into an int32, (height, width)."""
+def decoding_module(side: Side, count: int) -> str:
+    """Return a module that gives the decoded pixels: RGBA, each packed into an int32, (height, width).
+
+    It exports its function `count` times, as d0, d1 and so on: results of one export have one shape.
+    """
     lines = [
-        "export default async function (blob, tf) {",
+        "async function pixels(blob, tf) {",
         "  const {data, width, height} = await decode(blob);",
         "  return tf.tensor2d(new Int32Array(data.buffer, 0, width * height), [height, width], 'int32');",
         "}",
+        f"export {{{', '.join(f'pixels as d{number}' for number in range(count))}}};",
         *_decoding(side),
     ]
     return "\n".join(lines) + "\n"
@@ -226,12 +230,12 @@ def _functions(side: Side) -> Iterator[str]:
 
 def _taps(kernel: Kernel, *, pillow: bool) -> str:
     center = {
-        "half": "start + (place + 0.5) * scale - 0.5",
-        "plain": "start + place * scale",
-        "aligned": "start + (place * (length - 1)) / Math.max(wanted - 1, 1)",
+        "half": "start + (place + 0.5) * scale",
+        "plain": "start + place * scale + 0.5",
+        "aligned": "start + (place * (length - 1)) / Math.max(wanted - 1, 1) + 0.5",
     }[kernel.centers]
     if kernel.method == "nearest":
-        return parts.TAPS_NEAREST.format(center=center, shift=0 if kernel.centers == "plain" else 0.5)
+        return parts.TAPS_NEAREST.format(center=center, shift=0.5 if kernel.centers == "plain" else 0)
     return parts.TAPS.format(
         center=center,
         widening="Math.max(scale, 1); // antialiasing" if kernel.antialias else "1",

@@ -20,24 +20,34 @@ BACKGROUND = """\
   context.fillRect(0, 0, canvas.width, canvas.height);
 """
 
-#: The same where the colors of transparent pixels stay as they are, which a canvas forgets.
+#: Decodes an image whose transparent pixels keep their colors.
 DECODE_STRAIGHT = """\
 async function decode(blob) {{
-  const bitmap = await createImageBitmap({blob}, {{premultiplyAlpha: 'none'}});
+  const bitmap = await createImageBitmap({blob});
   const {{width, height}} = bitmap;
-  // A canvas forgets the colors of transparent pixels; a texture keeps them.
-  const gl = new OffscreenCanvas(1, 1).getContext('webgl');
+  const context = new OffscreenCanvas(width, height).getContext('2d', {{willReadFrequently: true}});
+  context.drawImage(bitmap, 0, 0);
+  const image = context.getImageData(0, 0, width, height);
+  if (image.data.every((value, at) => at % 4 !== 3 || value === 255)) return image;
+  return new ImageData(await straight({blob}, width, height), width, height);
+}}
+
+/** Returns the colors of transparent pixels, which a canvas forgets, and a texture of WebGL keeps. */
+async function straight(blob, width, height) {{
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  await image.decode();
+  const gl = Object.assign(document.createElement('canvas'), {{width: 1, height: 1}}).getContext('webgl');
   const texture = gl.createTexture();
   gl.bindTexture(gl.TEXTURE_2D, texture);
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, image);
+  URL.revokeObjectURL(image.src);
   gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
   gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
   const pixels = new Uint8Array(4 * width * height);
   gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
   gl.getExtension('WEBGL_lose_context')?.loseContext();
-  bitmap.close();
-  const opaque = new Uint8ClampedArray(pixels.buffer).map((value, at) => (at % 4 === 3 ? 255 : value));
-  return new ImageData(opaque, width, height);
+  return new Uint8ClampedArray(pixels.buffer).map((value, at) => (at % 4 === 3 ? 255 : value));
 }}
 """
 
@@ -66,11 +76,12 @@ async function stripped(blob) {{
     }}
   }}
   keep(bytes.length);
-  return new Blob(kept, {{type: blob.type}});
+  // In one part: Firefox reads the kind of the file from the first.
+  return new Blob([await new Blob(kept).arrayBuffer()], {{type: blob.type}});
 }}
 """
 
-#: {kernel} is a function of the distance in old pixels, divided by `widening`; {center} the place of a new pixel.
+#: {kernel} is a function of `distance`, in old pixels, and of `widening`; {center} the place of a new pixel.
 TAPS = """\
 /** Returns for each new pixel the first old one that it is made of, and their weights. */
 function taps({{start, length, first, end, wanted}}) {{
@@ -79,13 +90,16 @@ function taps({{start, length, first, end, wanted}}) {{
   const reach = {reach};
   return Array.from({{length: wanted}}, (_, place) => {{
     const center = {center};
-    const low = Math.max(first, Math.ceil(center - reach));
-    const high = Math.min(end - 1, Math.floor(center + reach));
+    const low = Math.max(first, Math.floor(center - reach + 0.5));
+    const high = Math.min(end, Math.floor(center + reach + 0.5));
     const weights = [];
-    for (let at = low; at <= high; at++) weights.push({kernel});
+    for (let at = low; at < high; at++) {{
+      const distance = at - center + 0.5;
+      weights.push({kernel});
+    }}
     const sum = weights.reduce((total, weight) => total + weight, 0);
     // A new pixel beyond the edge takes the pixel at the edge.
-    if (Math.abs(sum) < 1e-9) return {{low: Math.min(Math.max(Math.round(center), first), end - 1), weights: [1]}};
+    if (Math.abs(sum) < 1e-9) return {{low: Math.min(Math.max(Math.floor(center), first), end - 1), weights: [1]}};
     return {{low, weights: weights.map((weight) => {normalized})}};
   }});
 }}
@@ -97,7 +111,7 @@ function taps({{start, length, first, end, wanted}}) {{
   const scale = length / wanted;
   return Array.from({{length: wanted}}, (_, place) => {{
     const center = {center};
-    return {{low: Math.min(Math.max(Math.floor(center + {shift} + 1e-6), first), end - 1), weights: [1]}};
+    return {{low: Math.min(Math.max(Math.floor(center - {shift} + 1e-6), first), end - 1), weights: [1]}};
   }});
 }}
 """
@@ -150,12 +164,12 @@ const levels = Float64Array.from({{length: 256}}, (_, byte) => {{
 
 #: Weight of an old pixel `at`, as a function of its distance.
 KERNELS = {
-    "bilinear": "Math.max(0, 1 - Math.abs(at - center) / widening)",
-    "bicubic": "cubic((at - center) / widening, -0.5)",
-    "sharp-bicubic": "cubic((at - center) / widening, -0.75)",
-    "lanczos": "lanczos((at - center) / widening)",
-    "area": ("Math.max(0, Math.min(at - center + 0.5, widening / 2) - Math.max(at - center - 0.5, -widening / 2))"),
-    "box": "(at - center) / widening >= -0.5 && (at - center) / widening < 0.5 ? 1 : 0",
+    "bilinear": "Math.max(0, 1 - Math.abs(distance) * (1 / widening))",
+    "bicubic": "cubic(distance * (1 / widening), -0.5)",
+    "sharp-bicubic": "cubic(distance * (1 / widening), -0.75)",
+    "lanczos": "lanczos(distance * (1 / widening))",
+    "area": "Math.max(0, Math.min(distance + 0.5, widening / 2) - Math.max(distance - 0.5, -widening / 2))",
+    "box": "distance * (1 / widening) > -0.5 && distance * (1 / widening) <= 0.5 ? 1 : 0",
 }
 REACHES = {
     "bilinear": "widening",

@@ -1,0 +1,92 @@
+"""The command that writes the preprocessing of one side as code of the other side."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import UsageError
+from ..system import interrupts
+from .options import Given, JsonPath, ModelPath, Screen, build_options, open_console, takes
+
+if TYPE_CHECKING:
+    from ..types import Emitted
+
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILES", help="Images to prove the code on: a folder, a pattern or files.")
+]
+Emit = Annotated[
+    str,
+    typer.Option(
+        "--emit",
+        metavar="js",
+        help="js: write --preprocess as JavaScript for the page.",
+        autocompletion=lambda: ["js"],
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="PATH", help="File for the code (default: standard output). It is replaced."),
+]
+Unproven = Annotated[bool, typer.Option("--unproven", help="Write the code even if its proof fails.")]
+
+
+@takes("preprocess")
+def preprocess(
+    model: ModelPath,
+    files: Files,
+    *,
+    emit: Emit,
+    out: Out = None,
+    unproven: Unproven = False,
+    json: JsonPath = None,
+    given: Given,
+    screen: Screen,
+) -> None:
+    """Write the preprocessing of Python as JavaScript for the page, and prove that both do the same.
+
+    The proof runs the code on FILES in each browser that starts, on the CPU unless --runtime names others. Only the
+    decoders of images may differ.
+    """
+    from ..report.emitted import emitted_json, print_emitted
+    from ..workflow import emitting
+    from ..workflow.pipeline import alone
+    from .publishing import check_writable
+
+    language = _language(emit)
+    for option, path in (("--out", out), ("--json", json)):
+        if path is not None and str(path) != "-":
+            check_writable(f"{option} {path}", Path(path))
+    options, console = build_options(given, files), open_console(screen)
+    with console.progress() as observe:
+        work = alone(lambda bench: emitting.emit(bench, model, files, language, options, observe))
+        made = interrupts.run(work)
+    written = made.passed or unproven
+    if json:
+        text = emitted_json(made)
+        if json == "-":
+            print(text)
+        else:
+            Path(json).write_text(text + "\n", encoding="utf-8")
+    if out is not None and written:
+        out.write_text(made.code, encoding="utf-8")
+    to_screen = sys.stdout if out is not None and json != "-" else sys.stderr
+    print_emitted(made, to_screen, out if written else None, verbose=screen.verbose > 0, no_color=screen.no_color)
+    if out is None and json != "-" and written:
+        print(made.code, end="")
+    raise typer.Exit(_exit_code(made))
+
+
+def _language(text: str) -> Literal["js"]:
+    if text == "js":
+        return "js"
+    raise UsageError(f"--emit {text}: pycheck writes js.", "Write --emit js.")
+
+
+def _exit_code(made: Emitted) -> int:
+    if made.passed:
+        return 0
+    return 1 if any(not proof.missing for proof in made.proofs) else 3

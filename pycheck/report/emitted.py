@@ -1,0 +1,124 @@
+"""Prints emitted code's proof: for each runtime the difference of the inputs, and what the decoders share of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from ..types import Emitted, EmittedFile, EmittedProof
+from .codec import encode
+from .layout import capture, hanging, line, paragraph
+from .wording import short
+
+_COLUMNS = ("runtime", "input RMS", "largest", "decoder", "rest", "result")
+_MOST_NAMED = 3
+
+
+def emitted_json(made: Emitted) -> str:
+    """Return everything as JSON, with the code."""
+    return json.dumps(encode(made), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def print_emitted(made: Emitted, file: TextIO, out: Path | None, *, verbose: bool, no_color: bool) -> None:
+    """Print what the code does and the proof of each runtime; `out` is the file that was written."""
+    console = Console(file=file, no_color=no_color or None, highlight=False)
+    side = "Python" if made.language == "js" else "The page"
+    parts = [hanging(Text(f"{side} ({made.origin}): ", "bold"), f"{made.described}.", console.width)]
+    ran = [proof for proof in made.proofs if not proof.missing]
+    if ran:
+        parts += [Text(), *_table(ran)]
+    for proof in made.proofs:
+        if proof.missing:
+            parts.append(paragraph(f"{proof.runtime}: not proven here: {proof.missing}.", console.width))
+    parts.append(Text())
+    parts += [paragraph(text, console.width) for text in _remarks(made, verbose)]
+    parts += [paragraph(text, console.width, style=style) for text, style in _conclusion(made, out)]
+    file.write(capture(parts, console))
+
+
+def _table(proofs: list[EmittedProof]) -> Iterator[Text]:
+    rows = [_COLUMNS, *(_row(proof) for proof in proofs)]
+    widths = [max(len(row[place]) for row in rows) + 2 for place in range(len(_COLUMNS))]
+    for number, row in enumerate(rows):
+        cells = "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield line(cells, style="bold" if number == 0 else "" if proofs[number - 1].passed else "red")
+
+
+def _row(proof: EmittedProof) -> tuple[str, ...]:
+    files = [file for file in proof.files if not file.own]
+    return (
+        str(proof.runtime),
+        short(_rms([file.input_rms for file in files])),
+        short(max((file.input_max for file in files), default=0.0)),
+        _bytes([file.decoder_rms for file in files]),
+        _bytes([file.rest_rms for file in files]),
+        "the same" if proof.passed else "DIFFERS",
+    )
+
+
+def _rms(values: list[float]) -> float:
+    return math.sqrt(sum(value * value for value in values) / len(values)) if values else 0.0
+
+
+def _bytes(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "unknown"
+    rms = _rms(known)
+    return "0" if rms < 5e-4 else f"{rms:.2g} of 255" if math.isfinite(rms) else "other size"
+
+
+def _remarks(made: Emitted, verbose: bool) -> Iterator[str]:
+    yield (
+        "decoder: RMS difference of the decoded pixels from Pillow's. rest: of the input, if Python takes the pixels "
+        "that the page decodes."
+    )
+    counts = {len([file for file in proof.files if not file.own]) for proof in made.proofs if proof.files}
+    if counts and max(counts) < made.file_count:
+        yield f"Proven on {max(counts)} of {made.file_count} files, spread over all."
+    for proof in made.proofs:
+        for failure in proof.failed[:_MOST_NAMED]:
+            yield f"{proof.runtime}: {failure}."
+        wrong = [file for file in proof.files if not file.passed and not file.own]
+        if wrong:
+            yield f"{proof.runtime} differs for {_named(wrong)}."
+        if proof.without:
+            other = "JavaScript" if made.language == "js" else "Python"
+            yield f"{proof.runtime}: the {other} does not do this part: {'; '.join(proof.without)}."
+        own = [file for file in proof.files if file.own and not file.passed]
+        if own:
+            yield f"{proof.runtime} differs for files that pycheck made of yours: {_named(own)}."
+        for file in proof.files if verbose else ():
+            yield f"{proof.runtime} {_named([file])}"
+
+
+def _named(files: list[EmittedFile]) -> str:
+    told = [
+        f"{file.name} (decoder {_bytes([file.decoder_rms])}, rest {_bytes([file.rest_rms])})"
+        for file in files[:_MOST_NAMED]
+    ]
+    more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
+    return ", ".join(told) + more
+
+
+def _conclusion(made: Emitted, out: Path | None) -> Iterator[tuple[str, str]]:
+    if made.passed and out:
+        yield f"{out} does the same.", "green"
+    elif made.passed:
+        yield "The code does the same.", "green"
+    elif out:
+        yield f"{out} does not do the same. It was written because of --unproven.", "red"
+    else:
+        yield "The code does not do the same, and was not written. To write it, add --unproven.", "red"
+    if made.error is not None and made.error > 0.05 and not made.passed:
+        yield (
+            f"The description of {made.origin} is not exact: a difference of {made.error:.2g} of 255 (RMS) has no "
+            "equivalent.",
+            "",
+        )

@@ -1,0 +1,146 @@
+"""Proves emitted code in a browser: the input of each file against Python's, and what the decoders share of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import PycheckError, RuntimeFailedError
+from ..inputs import sample_of
+from ..preprocessing import Preprocess, find_causes
+from ..preprocessing.images import decoded, emitting
+from ..preprocessing.images.sides import Side
+from ..preprocessing.images.sources import Source
+from ..runtimes.browser.page import BrowserRuntime
+from ..types import AppCode, AppFile, Array, EmittedFile, EmittedProof, RuntimeId, SampleFile, Signature
+from .run import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A file; `own` if pycheck made it."""
+
+    file: SampleFile
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Python's side of a proof: the function that makes an input of a file, in the thread of TensorFlow."""
+
+    setting: Setting
+    signature: Signature
+    function: Preprocess
+    files: tuple[Sample, ...]
+    folder: Path
+
+    async def in_python(self, paths: Sequence[Path]) -> list[Array | str]:
+        """Return the input of each file, or the reason why there is none."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.setting.shared.executor, lambda: [self._made(path) for path in paths])
+
+    def _made(self, path: Path) -> Array | str:
+        try:
+            (made,) = sample_of(self.function(path), self.signature).values()
+            return made
+        except Exception as error:
+            return error.message if isinstance(error, PycheckError) else f"{type(error).__name__}: {error}"
+
+
+async def prove(
+    bench: Bench, runtime: RuntimeId, code: AppCode, side: Side, inputs: Sequence[Array | str]
+) -> EmittedProof:
+    """Compare the inputs that a page makes with Python's (`inputs`); a browser that does not start is in the proof."""
+    module = bench.folder / f"decoding {runtime}.js".replace(":", " ")
+    module.write_text(emitting.decoding_module(side, len(bench.files)), encoding="utf-8")
+    decoding = [AppCode(module, f"d{number}") for number in range(len(bench.files))]
+    options = bench.setting.options
+    try:
+        host = await bench.setting.shared.hosts.get(options, runtime.engine)
+        page = host.runtime(runtime, None, flags=dict(options.flags), app=(code, *decoding))
+        async with bench.setting.shared.hosts.turn(runtime), bench.setting.shared.slots, page:
+            return await _in_page(bench, page, code, decoding, side, inputs)
+    except RuntimeFailedError as error:
+        return EmittedProof(runtime, missing=error.message.rstrip("."))
+
+
+async def _in_page(
+    bench: Bench,
+    page: BrowserRuntime,
+    code: AppCode,
+    decoding: Sequence[AppCode],
+    side: Side,
+    inputs: Sequence[Array | str],
+) -> EmittedProof:
+    names = [spec.name for spec in bench.signature.inputs]
+    found: list[EmittedFile] = []
+    failed: list[str] = []
+    pages: dict[int, Array] = {}
+    for number, (sample, mine) in enumerate(zip(bench.files, inputs, strict=True)):
+        bench.setting.observe(str(page.id), "proving", number + 1, len(bench.files))
+        if isinstance(mine, str):
+            continue
+        file = AppFile(sample.file.name, sample.file.path)
+        made = await page.prepare(code, [file], names)
+        if (failure := made.files[0].failure) is not None:
+            failed += [] if sample.own else [f"{file.name}: {failure.message.rstrip('.')}"]
+            continue
+        (page_input,) = sample_of({name: array[0] for name, array in made.tensors.items()}, bench.signature).values()
+        pages[number] = page_input
+        pixels = await _decoded(page, decoding[number], file)
+        found.append(await _measured(bench, sample, mine, page_input, pixels, side, f"{page.id} {number}"))
+    without = await asyncio.to_thread(_without, bench, inputs, pages, found)
+    return EmittedProof(page.id, tuple(found), failed=tuple(failed), without=without)
+
+
+async def _decoded(page: BrowserRuntime, decoding: AppCode, file: AppFile) -> Array | None:
+    made = await page.prepare(decoding, [file], ["pixels"])
+    return None if made.files[0].failure else decoded.unpacked(np.asarray(made.tensors["pixels"])[0])
+
+
+async def _measured(
+    bench: Bench, sample: Sample, mine: Array, page: Array, pixels: Array | None, side: Side, name: str
+) -> EmittedFile:
+    """Measure one file; Python's input of the pixels that the page decodes is what remains without the decoder."""
+    apart = None if pixels is None else decoded.against_pillow(pixels, sample.file.path, side.description)
+    whole = _difference(page, mine)
+    rest: tuple[float, float] | None = whole
+    if pixels is not None and apart is not None and apart.largest:
+        same = bench.folder / f"{name} {Path(sample.file.name).stem}.png".replace(":", " ")
+        decoded.save_opaque(pixels, same)
+        (of_page,) = await bench.in_python([same])
+        same.unlink()
+        rest = None if isinstance(of_page, str) else _difference(page, of_page)
+    return EmittedFile(
+        sample.file.name, sample.own, Source(sample.file.path).lossy, *whole,
+        decoder_rms=None if apart is None else apart.rms, decoder_max=None if apart is None else apart.largest,
+        rest_rms=None if rest is None else rest[0] / side.byte, rest_max=None if rest is None else rest[1] / side.byte,
+    )  # fmt: skip
+
+
+def _difference(page: Array, mine: Array) -> tuple[float, float]:
+    """Return RMS and largest difference; infinite for other shapes."""
+    if page.shape != mine.shape:
+        return np.inf, np.inf
+    error = np.abs(page.astype(np.float64) - mine)
+    return float(np.sqrt(np.mean(np.square(error)))), float(error.max(initial=0.0))
+
+
+def _without(
+    bench: Bench, inputs: Sequence[Array | str], pages: dict[int, Array], found: Sequence[EmittedFile]
+) -> tuple[str, ...]:
+    """Name the parts of Python's preprocessing that the page does not do, if the inputs differ visibly."""
+    numbers = [number for number in pages if pages[number].shape == np.shape(inputs[number])]
+    if not numbers or max((file.rest_rms or 0.0) + (file.decoder_rms or 0.0) for file in found) < 1:
+        return ()
+    mine = np.stack([np.asarray(inputs[number]) for number in numbers])
+    explained = find_causes(
+        [bench.files[number].file.path for number in numbers], mine, np.stack([pages[number] for number in numbers])
+    )
+    return tuple(
+        f"{cause.python} (the page: {cause.page})" for cause in explained.causes if cause.code != "decoder-differs"
+    )

@@ -1,0 +1,101 @@
+"""The preprocessing of Python as code of the page, proven in real browsers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ..conftest import Cli, more
+from ..preprocessing.images.faults import RIGHT
+from ..preprocessing.images.photos import write_photos
+
+pytestmark = pytest.mark.real
+
+PREP = """
+import numpy as np
+from PIL import Image, ImageFilter
+from tests.preprocessing.images.faults import RIGHT
+
+right = RIGHT
+
+def load(path):
+    return np.asarray(Image.open(path).convert("RGB").resize((96, 96), Image.BILINEAR), np.float32) / 127.5 - 1
+
+def blurred(path):
+    image = Image.open(path).convert("RGB").resize((96, 96)).filter(ImageFilter.GaussianBlur(3))
+    return np.asarray(image, np.float32) / 255
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Has m.keras, prep.py and photos."""
+    folder = tmp_path_factory.mktemp("emitting")
+    image = keras.Input((96, 96, 3), name="image")
+    keras.Model(image, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(image))).save(folder / "m.keras")
+    write_photos(folder / "photos", 0.5)
+    functions = "".join(f"{name} = RIGHT[{name!r}]\n" for name in RIGHT)
+    (folder / "prep.py").write_text(PREP + functions)
+    return folder
+
+
+def test_a_function_becomes_javascript_that_gives_the_same_bits(folder: Path, tmp_path: Path, command: Cli) -> None:
+    told = command(
+        "preprocess", folder / "m.keras", folder / "photos", "--preprocess", f"{folder / 'prep.py'}:load",
+        "--emit", "js", "--out", tmp_path / "prep.js", "--json", tmp_path / "r.json", "--runtime", "chromium:cpu",
+    )  # fmt: skip
+    assert told.code == 0, told
+    assert f"{tmp_path / 'prep.js'} does the same." in told.out.replace("\n", " ")
+    made = json.loads((tmp_path / "r.json").read_text())
+    assert made["code"] == (tmp_path / "prep.js").read_text()
+    assert "bilinear, antialiased" in made["described"] and "EXIF orientation ignored" in made["described"]
+    (proof,) = made["proofs"]
+    assert len([file for file in proof["files"] if file["own"]]) == 5
+    for file in proof["files"]:
+        assert file["passed"] and file["rest_rms"] < 1e-3, file
+        assert file["lossy"] or file["input_max"] < 1e-6, file
+
+
+def test_what_has_no_equivalent_is_an_error_and_nothing_is_written(folder: Path, tmp_path: Path, command: Cli) -> None:
+    line = [
+        "preprocess", folder / "m.keras", folder / "photos", "--preprocess", f"{folder / 'prep.py'}:blurred",
+        "--emit", "js", "--out", tmp_path / "prep.js", "--runtime", "chromium:cpu",
+    ]  # fmt: skip
+    told = command(*line)
+    assert told.code == 1 and not (tmp_path / "prep.js").exists()
+    assert "DIFFERS" in told.out and "has no equivalent" in told.out.replace("\n", " ")
+    assert command(*line, "--unproven").code == 1
+    assert "export default" in (tmp_path / "prep.js").read_text()
+
+
+@pytest.mark.parametrize("engine", more("chromium", "firefox", "webkit"))
+def test_every_right_pipeline_becomes_javascript(folder: Path, command: Cli, engine: str) -> None:
+    for name in RIGHT:
+        told = command(
+            "preprocess", folder / "m.keras", folder / "photos", "--preprocess", f"{folder / 'prep.py'}:{name}",
+            "--emit", "js", "--json", "-", "--runtime", f"{engine}:cpu",
+        )  # fmt: skip
+        assert told.code == 0, (name, told.out)
+        (proof,) = json.loads(told.out)["proofs"]
+        rest = np.array([file["rest_rms"] for file in proof["files"]])
+        print(
+            engine, name, f"rest at most {rest.max():.2g}, decoder {max(f['decoder_rms'] for f in proof['files']):.2g}"
+        )
+        assert rest.max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("extra", "what"),
+    [
+        ([], "needs the code that it is to be like"),
+        (["--preprocess", "tf", "--js-preprocess", "tf"], "has no effect"),
+        (["--preprocess", "prep.js"], "names no function and no recipe"),
+    ],
+)
+def test_a_command_that_cannot_work_says_why(folder: Path, command: Cli, extra: list[str], what: str) -> None:
+    told = command("preprocess", folder / "m.keras", folder / "photos", "--emit", "js", *extra)
+    assert told.code in (1, 2) and what in told.err.replace("\n", " ")

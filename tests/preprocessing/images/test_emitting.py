@@ -1,0 +1,61 @@
+"""A side is described to the last bit, also where Pillow rounds; the code that is written has no more than it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from pycheck.preprocessing.images.emitting import javascript
+from pycheck.preprocessing.images.resampling import Kernel, Window, is_rows_first, resample, taps_of
+from pycheck.preprocessing.images.sides import describe, of_recipe
+from pycheck.types import Signature, TensorSpec
+
+from .faults import RIGHT, inputs
+from .photos import write_photos
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_photos(tmp_path_factory.mktemp("photos") / "photos", 0.5)
+
+
+@pytest.mark.parametrize("method", ["BILINEAR", "BICUBIC", "LANCZOS", "BOX"])
+def test_a_resize_has_the_bits_of_pillow_whichever_axis_is_first(method: str) -> None:
+    random = np.random.default_rng(0)
+    kernel = Kernel(method.lower(), antialias=True)
+    orders = set()
+    for _ in range(20):
+        old, new = (tuple(int(size) for size in random.integers(20, 200, 2)) for _ in range(2))
+        pixels = random.integers(0, 256, old).astype(np.uint8)
+        taps = [taps_of(kernel, Window(0.0, size, 0, size), wanted) for size, wanted in zip(old, new, strict=True)]
+        first = is_rows_first(old, new)  # type: ignore[arg-type]
+        made = resample(pixels[None], *taps, rounds=True, rows_first=first)[0]
+        wanted = PIL.Image.fromarray(pixels).resize(new[::-1], PIL.Image.Resampling[method])
+        np.testing.assert_array_equal(made, np.asarray(wanted), f"{old} to {new}")
+        orders.add(first)
+    assert False in orders
+
+
+@pytest.mark.parametrize("name", ["pillow", "letterbox", "white"])
+def test_a_side_is_described_to_the_roundoff_of_floats(files: list[Path], name: str) -> None:
+    side = describe(files, inputs(RIGHT[name], files))
+    assert side is not None and side.error < 1e-3 and side.seen == {"upright", "alpha", "managed"}
+
+
+def test_what_is_no_image_has_no_description(files: list[Path]) -> None:
+    assert describe(files, np.random.default_rng(0).normal(size=(len(files), 64, 64, 3))) is None
+    assert describe(files, np.zeros((len(files), 64, 64, 3))) is None
+    assert describe(files, np.ones((len(files), 7))) is None
+
+
+def test_the_code_of_a_recipe_is_that_of_tfjs_and_needs_no_resampler() -> None:
+    signature = Signature((TensorSpec("image", "float32", (None, 24, 32, 3), has_sample_axis=True),), ())
+    side = of_recipe("center-crop+caffe", signature)
+    assert side is not None
+    code = javascript(side, "center-crop+caffe")
+    assert "tf.image.resizeBilinear" in code and "function taps" not in code
+    assert "pixels = pixels.reverse(-1); // BGR" in code
+    assert "pixels = pixels.sub([103.939, 116.779, 123.68]);" in code
