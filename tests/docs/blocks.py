@@ -124,4 +124,5 @@ def parse(line: str) -> None:
     with command.make_context("pycheck", words) as context:
         given = {name: value for name, value in context.params.items() if name in BY_NAME and value not in (None, ())}
         trains = command.name in ("train", "gradients")
-        asked_recipe(given, build) if trains else build(given, has_inputs=bool(context.params.get("inputs")))
+        has_inputs = bool(context.params.get("inputs") or context.params.get("files"))
+        asked_recipe(given, build) if trains else build(given, has_inputs=has_inputs)

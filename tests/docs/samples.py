@@ -10,11 +10,21 @@ import numpy as np
 
 import pycheck
 
+from ..preprocessing.images.photos import photo
 from .blocks import ROOT
 
 #: What pycheck init and pycheck check find.
 DEFAULT = ("model.keras", "model_inputs.npy")
 _CONFIGURATION = 'runtimes = ["chromium:cpu"]\n[[models]]\npath = "model.keras"\ninputs = "model_inputs.npy"\n'
+
+_PREP_PY = """
+import numpy as np
+from PIL import Image
+
+def load(path):
+    image = Image.open(path).convert("RGB").resize((64, 64), Image.BILINEAR)
+    return np.asarray(image, np.float32) / 127.5 - 1
+"""
 
 
 def make(folder: Path) -> None:
@@ -52,6 +62,22 @@ def make(folder: Path) -> None:
         image = tf.compat.v1.placeholder(tf.float32, [None, 224, 224, 3], name="input")
         tf.reduce_mean(image, axis=(1, 2), name="scores")
     (folder / "frozen.pb").write_bytes(graph.as_graph_def().SerializeToString())
+
+    _photos(folder)
+
+
+def _photos(folder: Path) -> None:
+    """A classifier of images, photos for it, and the code of both sides."""
+    import keras
+
+    image = keras.Input((64, 64, 3), name="image")
+    kind = keras.layers.Dense(3, "softmax", name="kind")(keras.layers.GlobalAveragePooling2D()(image))
+    keras.Model(image, kind).save(folder / "classifier.keras")
+    (folder / "photos").mkdir()
+    for number in range(3):
+        photo(160, 120, number).save(folder / "photos" / f"{number}.jpg", quality=90)
+    (folder / "app").mkdir()
+    (folder / "app" / "prep.py").write_text(_PREP_PY)
 
 
 def copy_named(text: str, samples: Path, into: Path) -> None:
