@@ -21,7 +21,7 @@ from .plain import Json
 
 _BOXES = ("box", "bbox", "boundingBox", "bounding_box")
 _LABELS = ("label", "class", "className", "class_name", "classId", "class_id", "category", "categoryName", "name")
-_SCORES = ("score", "confidence", "probability")
+SCORES = ("score", "confidence", "probability")
 #: The names of two corners, and those of a corner and a size.
 _CORNERS = (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("left", "top", "right", "bottom"))
 _SIZES = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"),
@@ -101,7 +101,7 @@ def _of_object(item: Json) -> _Found | None:
     if len(numbers) != 4 or not all(map(_is_number, numbers)):
         return None
     label = next((name for name in _LABELS if name in item), None)
-    left_out = {place, label, *_SCORES, *(used if place is None else ())}
+    left_out = {place, label, *SCORES, *(used if place is None else ())}
     rest = {name: value for name, value in item.items() if name not in left_out}
     return _Found(tuple(map(float, numbers)), is_size, not used, item[label] if label else None, rest)
 

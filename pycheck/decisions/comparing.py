@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ..types import Array
-from .boxes import Box, boxes_of, matched, overlaps
+from .boxes import SCORES, Box, boxes_of, matched, overlaps
 from .plain import Json, as_text
 from .texts import text_difference
 from .words import brief, change, count, kind
@@ -27,8 +27,8 @@ _MOST_PLACES = 3
 def difference(python: Json, page: Json) -> str:
     """Say how the decision of a page differs from that of Python; "" if they are the same.
 
-    Text and booleans must be equal, and whole numbers, too. NaN equals NaN. Boxes match by overlap and label, in any
-    order. Lists and objects are compared item by item.
+    Text and booleans must be equal, and whole numbers, too. Scores may differ by 0.01. NaN equals NaN. Boxes match by
+    overlap and label, in any order. Lists and objects are compared item by item.
     """
     found = list(_differences(python, page, ""))
     told = "; ".join(_told(*each) for each in found[:_MOST_PLACES])
@@ -62,6 +62,11 @@ def _of_objects(python: Mapping[str, Json], page: Mapping[str, Json], place: str
             yield inner, f"{brief(python[key])} -> missing"
         elif key not in python:
             yield inner, f"missing -> {brief(page[key])}"
+        elif key in SCORES and kind(python[key]) == kind(page[key]) == "number":
+            if not _same(
+                float(python[key]), float(page[key]), 1.0
+            ):  # a share of 1, which JSON may have as a whole number
+                yield inner, change(python[key], page[key])
         else:
             yield from _differences(python[key], page[key], inner)
 

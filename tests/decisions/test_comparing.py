@@ -40,6 +40,10 @@ NAN = math.nan
         (1e-9, 3e-9, ""),
         ({"label": "cat", "score": 0.91}, {"label": "cat", "score": 0.912}, ""),
         ({"label": "cat", "score": 0.91}, {"label": "dog", "score": 0.4}, "label: cat -> dog; score: 0.91 -> 0.4"),
+        # Scores are shares of 1: that of a class that nearly nobody sees may double.
+        ([{"className": "cat", "probability": 2e-3}], [{"className": "cat", "probability": 4e-3}], ""),
+        ({"label": "cat", "score": 1}, {"label": "cat", "score": 0.995}, ""),
+        ({"label": "cat", "score": 0.91}, {"label": "cat", "score": 2.3}, "score: 0.91 -> 2.3"),
         ({"label": "cat"}, {}, "label: cat -> missing"),
         ({}, {"label": "cat"}, "label: missing -> cat"),
         (["cat", "dog"], ["dog", "cat"], "[0]: cat -> dog; [1]: dog -> cat"),

@@ -56,6 +56,25 @@ def test_traced(pycheck_trace):
     report = pycheck_trace(MODELS / "webgl_nan.keras", MODELS / "webgl_nan_inputs.npy", layers=["no_less_than_none"])
     report.assert_ok()
 
+@pytest.mark.pycheck(runtimes=["chromium:cpu"], preprocess="code.py:load", postprocess="code.py:decide")
+@pytest.mark.parametrize("allowed", [0.0, 1.0])
+def test_files_and_decisions(allowed, pycheck_compare, tmp_path):
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="scores")])
+    code = "export default async (file, tf) => tf.tensor((await file.text()).split(' ').map(Number))"
+    (tmp_path / "prep.js").write_text(code)
+    (tmp_path / "post.js").write_text("export default async (y) => (await y.data())[0] < -1e9 ? 'low' : 'high'")
+    (tmp_path / "files").mkdir()
+    for number in range(4):
+        (tmp_path / "files" / f"{{number}}.txt").write_text(f"{{number - 1.5}} {{1.5 - number}}")
+    js = dict(js_preprocess=str(tmp_path / "prep.js"), js_postprocess=str(tmp_path / "post.js"))
+    report = pycheck_compare(model, tmp_path / "files", decisions_changed=allowed, **js)
+    assert report.pipeline.rows[0].changed_by_postprocessing > 0
+    report.assert_ok()
+
 @pytest.mark.pycheck(runtimes=["chromium:cpu"])
 def test_live_model_and_arrays(pycheck_compare):
     import keras
@@ -63,6 +82,15 @@ def test_live_model_and_arrays(pycheck_compare):
 
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="scores")])
     pycheck_compare(model, np.ones((5, 4), np.float32)).assert_ok()
+"""
+_CODE = """
+import numpy as np
+
+def load(path):
+    return np.array(path.read_text().split(), np.float32)
+
+def decide(scores):
+    return "high" if scores[0, 0] > 0 else "low"
 """
 _RUNTIMES = "--pycheck-runtimes=chromium:cpu,chromium:webgl"
 
@@ -95,6 +123,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ran]:
         (folder / "pytest.ini").write_text("[pytest]\n")
         (folder / "conftest.py").write_text(_CONFTEST)
         (folder / "test_models.py").write_text(_SUITE)
+        (folder / "code.py").write_text(_CODE)
         command = [sys.executable, "-m", "pytest", *loaded(), "-p", "no:cacheprovider", "--pycheck-report-dir=reports"]
         done = subprocess.run(
             [*command, *arguments],
@@ -115,7 +144,7 @@ def ran(session: Callable[..., Ran]) -> Ran:
 
 
 def test_the_model_that_browsers_get_wrong_fails_there_and_nothing_else_does(ran: Ran) -> None:
-    assert re.search(r"2 failed, 4 passed", ran.out), ran.out
+    assert re.search(r"3 failed, 5 passed", ran.out), ran.out
     assert re.search(r"^FAILED test_models\.py::test_model\[chromium:webgl-webgl_nan\]", ran.out, re.MULTILINE)
     assert re.search(r"^\S+two_io\.keras +pass \d+ % +pass \d+ %$", ran.out, re.MULTILINE)
     assert re.search(r"^\S+webgl_nan\.keras +pass \d+ % +NaN$", ran.out, re.MULTILINE)
@@ -123,6 +152,14 @@ def test_the_model_that_browsers_get_wrong_fails_there_and_nothing_else_does(ran
 
 def test_a_session_has_one_browser_an_engine(ran: Ran) -> None:
     assert [line.split()[1] for line in ran.browsers] == ["chromium"]
+
+
+def test_a_test_of_files_fails_by_the_decisions_of_its_page_unless_they_are_allowed(ran: Ran) -> None:
+    assert re.search(r"^FAILED test_models\.py::test_files_and_decisions\[0\.0\]", ran.out, re.MULTILINE)
+    told = (
+        r"^E +(AssertionError: ERROR: \d of 4 files get|error decisions-differ: chromium:cpu: \d of 4 files get) a diff"
+    )
+    assert len(re.findall(told, ran.out, re.MULTILINE)) == 2
 
 
 def test_a_trace_says_where_it_starts(ran: Ran) -> None:
@@ -146,7 +183,7 @@ def test_the_example_passes(session: Callable[..., Ran]) -> None:
 @pytest.mark.exhaustive  # what workers hand over is tried in test_plugin.py, without browsers
 def test_workers_of_xdist_have_a_browser_each_and_come_to_the_same(session: Callable[..., Ran], ran: Ran) -> None:
     shared = session(_RUNTIMES, "-n", "2")
-    assert re.search(r"2 failed, 4 passed", shared.out), shared.out
+    assert re.search(r"3 failed, 5 passed", shared.out), shared.out
     workers = [line.split()[0] for line in shared.browsers]
     assert len(workers) == len(set(workers)) <= 2
     assert _results(shared) == _results(ran)

@@ -101,16 +101,23 @@ class SpokenPage(Page):
         return {"failed": [], **self._times()}
 
     async def _prepare(self, command: Reply) -> Reply:
-        """Of each text file its length, as many times as it says; at most two files a message."""
+        """Of each text file its length, as many times as it says; at most two files a message.
+
+        A decision is the text of the file.
+        """
         results, values = [], {}
+        decides = command["makes"] == "decision"
         for number, file in enumerate(command["files"][:2]):
             async with self._client.get(self._url + file["url"]) as response:
                 text = await response.text()
             bad = text == "bad"
             results.append(
-                {"failure": "threw" if bad else None, "message": text, "leaked_tensors": len(text), "compute_s": 0.5}
-            )
-            if not bad:
+                {
+                    "failure": "threw" if bad else None, "message": text, "leaked_tensors": len(text), "compute_s": 0.5,
+                    "decision": text if decides and not bad else None,
+                }
+            )  # fmt: skip
+            if not bad and not decides:
                 values |= {f"{number}/{name}": np.full(int(text), len(text), np.float32) for name in command["names"]}
         await self._send(command["outputs_url"], values)
         return {

@@ -180,6 +180,15 @@ def test_the_samples_of_several_messages_are_one_array_and_files_that_fail_are_l
     assert (prepared.download_s, prepared.upload_s) == (0.75, 0.375)
 
 
+def test_decisions_come_as_text_and_no_tensor_with_them(on_page: Any, code: AppCode) -> None:
+    async def work(runtime: BrowserRuntime) -> Any:
+        return await runtime.decide(code, texts('"cat"', "bad", '{"score":NaN}'), ["y"])
+
+    files = on_page(work, app=[code])
+    assert [file.decision for file in files] == ['"cat"', None, '{"score":NaN}']
+    assert [file.failure and file.failure.code for file in files] == [None, "threw", None]
+
+
 def test_no_file_gives_no_sample(on_page: Any, code: AppCode) -> None:
     prepared = on_page(lambda runtime: runtime.prepare(code, [], ["x"]), app=[code])
     assert (prepared.files, prepared.tensors) == ((), {})
