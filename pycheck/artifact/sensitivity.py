@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..graphdef.gradients import safe_gradients
 from ..graphdef.large_constants import without_large_constants
 from ..graphdef.refs import node_of
 from ..graphdef.session import OWN, held, hold_again, plain_execution
@@ -74,7 +75,8 @@ class SensitivitySession:
         self._session.close()
         with self._placed():
             try:
-                self._add_gradients()
+                with safe_gradients():
+                    self._add_gradients()
             finally:
                 self._session = tf.compat.v1.Session(graph=self._graph, config=plain_execution())
                 hold_again(self._session, values)

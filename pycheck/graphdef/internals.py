@@ -26,6 +26,7 @@ try:
         tensor_util,
     )
     from tensorflow.python.framework.function_def_to_graph import function_def_to_graph, function_def_to_graph_def
+    from tensorflow.python.framework.ops import gradient_registry
     from tensorflow.python.grappler import cluster, tf_optimizer
     from tensorflow.python.grappler import item as grappler_item
     from tensorflow.python.util import nest

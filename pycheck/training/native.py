@@ -112,15 +112,22 @@ class NativeTrainer:
         """Compute the loss, its gradients and the layers' activations, as tensors."""
         import tensorflow as tf
 
+        from ..graphdef.gradients import safe_gradients
+
         with tf.GradientTape() as tape:
             outputs, activations = self._forward(inputs)
             loss = self._loss(outputs, targets)
-        gradients = tape.gradient(loss, self._trainable_values(), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        with safe_gradients():
+            gradients = tape.gradient(
+                loss, self._trainable_values(), unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
         return loss, [tf.convert_to_tensor(gradient) for gradient in gradients], activations
 
     def hessian_vector(self, inputs: Tensors, targets: Tensors, vector: Sequence[Array]) -> list[Array]:
         """Multiply the Hessian of the loss with a vector, both by variable (Pearlmutter, 1994)."""
         import tensorflow as tf
+
+        from ..graphdef.gradients import safe_gradients
 
         if not hasattr(self, "_hvp"):
 
@@ -128,12 +135,11 @@ class NativeTrainer:
                 with tf.GradientTape() as outer:
                     _, gradients, _ = self.loss_and_gradients(flat, wanted)
                     along = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradients, direction, strict=True)])
-                return [
-                    tf.convert_to_tensor(g)
-                    for g in outer.gradient(
+                with safe_gradients():
+                    products = outer.gradient(
                         along, self._trainable_values(), unconnected_gradients=tf.UnconnectedGradients.ZERO
                     )
-                ]
+                return [tf.convert_to_tensor(each) for each in products]
 
             self._hvp = tf.function(product, autograph=False, reduce_retracing=True)
         values = [tf.constant(value, self._dtype) for value in vector]
