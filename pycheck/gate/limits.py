@@ -67,6 +67,7 @@ class AutoConstants:
     quantization_factor: float = 3.0  # times the noise of quantization: three standard deviations
     quantization_bound: float = 0.1  # of the reference's largest magnitude, for quantized artifacts
     training_floors: float = 3.0  # times the noise floor of a training, beyond the upper bound as well
+    summation_deviations: float = 5.0  # of the error of a sequential sum: the largest of a million elements
 
 
 AUTO = AutoConstants()
@@ -220,10 +221,11 @@ def _number(factor: float) -> str:
     return f"{factor:.3g}" if factor < 1000.0 else f"{factor:,.0f}"
 
 
-def training_limit(*, floor: float, scale: float, count: int, steps: int, half: bool) -> float:
+def training_limit(*, floor: float, scale: float, count: int, steps: int, half: bool, summation: float = 0.0) -> float:
     """Compute the largest error allowed for one tensor of a training after so many steps.
 
-    `floor` and `scale` are the largest so far, of `count` values; `half` is for half floats. See
+    `floor` and `scale` are the largest so far, of `count` values; `half` is for half floats; `summation` is the
+    standard deviation of the error of a sequential sum, in unit roundoffs of the scale. See
     pycheck/training/measure.py for the formula.
     """
     bits = 16 if half else 32
@@ -232,7 +234,8 @@ def training_limit(*, floor: float, scale: float, count: int, steps: int, half: 
     by_floor = min(AUTO.max_factor * luck * coarser * floor, AUTO.upper_bound * scale)
     roundoffs = AUTO.max_roundoffs * coarser * UNIT_ROUNDOFF["float32"]
     by_size = roundoffs * math.sqrt(max(steps, 1)) * scale
-    return max(by_floor, AUTO.training_floors * coarser * floor, by_size, _UNDERFLOW[32])
+    by_sum = AUTO.summation_deviations * coarser * UNIT_ROUNDOFF["float32"] * summation * scale
+    return max(by_floor, AUTO.training_floors * coarser * floor, by_size, by_sum, _UNDERFLOW[32])
 
 
 def tolerance_of(comparison: Comparison, options: ToleranceOptions) -> Tolerance:

@@ -34,6 +34,7 @@ from .keras_models import require_scales
 from .measure import CurveBuilder, Floor, Observed
 from .native import Step, joined
 from .setup import Ready, Setup, page_recipe, pair, prepare
+from .sums import summation_errors
 
 T = TypeVar("T")
 
@@ -181,6 +182,10 @@ class _Race:
         self._kept: dict[RuntimeId, list[Observed]] = {NATIVE_FLOAT32: [], NATIVE_FLOAT64: []}
 
     async def run(self) -> Outcome:
+        ready = self._ready
+        self._floor = Floor(
+            await self._bench.in_thread(lambda: summation_errors(ready.single, *ready.setup.plan.batch(0)))
+        )
         await asyncio.gather(*(self._open(runtime) for runtime in self._runtimes))
         variables = tuple(
             replace(v, compared=all(lane.pairs[i] is not None for lane in self._pages.values()))

@@ -94,7 +94,7 @@ class Explainer:
         """Compute the curves of a page with a different reference."""
         outcome = self._outcome
         floor, builder = (
-            Floor(),
+            Floor(outcome.floor.summation),
             CurveBuilder(runtime, outcome.ready.variables, half=runtime.kind == "webgl-f16"),
         )
         known = outcome.trajectories

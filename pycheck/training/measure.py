@@ -3,12 +3,14 @@
 The allowed error of a runtime grows with the steps. The noise floor of a variable is the largest error of
 native:float32 against native:float64 so far; its scale is the largest magnitude so far. The allowed error is
 
-    max(min(24 L C F, 0.01 S), 3 C F, 32 C u sqrt(t + 1) S)
+    max(min(24 L C F, 0.01 S), 3 C F, 32 C u sqrt(t + 1) S, 5 C u E S)
 
 with the floor F, the scale S, float32's unit roundoff u = 2**-24, the step t and the constants of the gate
 (pycheck/gate/limits.py). The first term is 24 times the floor, times the factor L = 10**(2 / n) for the n numbers so
 far, but at most 1 % of the scale. The second term keeps it above the error of float32 itself. The third is 32 unit
-roundoffs, which grow like a random walk, because the errors of single steps add up. C is 1, or 2**13 for half floats.
+roundoffs, which grow like a random walk, because the errors of single steps add up. The last is for gradients that sum
+many terms: E is the error of a sequential sum in unit roundoffs of its result (pycheck/training/sums.py). C is 1, or
+2**13 for half floats.
 """
 
 from __future__ import annotations
@@ -50,9 +52,13 @@ Key = tuple[str, int | str]
 
 
 class Floor:
-    """The largest error of native:float32 and the largest magnitude so far, for all runtimes."""
+    """The largest error of native:float32 and the largest magnitude so far, for all runtimes.
 
-    def __init__(self) -> None:
+    `summation` has the error of a sequential sum for each variable's gradient, in unit roundoffs of its scale.
+    """
+
+    def __init__(self, summation: Mapping[int, float] | None = None) -> None:
+        self.summation = summation or {}
         self._errors: dict[Key, float] = {}
         self._scales: dict[Key, float] = {}
         self._counts: dict[Key, int] = {}
@@ -76,12 +82,14 @@ class Floor:
 
     def allowed(self, key: Key, half: bool) -> float:
         """Compute the largest error that a tensor may have at the step that was added last."""
+        what, index = key
         return training_limit(
             floor=self._errors.get(key, 0.0),
             scale=self._scales.get(key, 0.0),
             count=self._counts.get(key, 1),
             steps=self._steps,
             half=half,
+            summation=self.summation.get(index, 0.0) if what == "gradient" and isinstance(index, int) else 0.0,
         )
 
 

@@ -127,3 +127,37 @@ def test_dropout_is_off_with_a_note_and_moving_statistics_are_compared(lab: Lab)
     moving = [v for v in training.variables if not v.trainable]
     assert [v.name for v in moving] == ["norm/moving_mean", "norm/moving_variance"]
     assert all(v.compared for v in training.variables)
+
+
+def network_of_pixels(keras: Any, side: int) -> Any:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((side, side, 3))
+    wide = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    narrow = keras.layers.Conv2D(8, 1, padding="same", activation="relu")(wide)
+    answer = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(narrow))
+    return keras.Model(image, answer)
+
+
+def test_gradients_that_sum_many_pixels_one_after_the_other_are_roundoff_on_webgl(wide_lab: Lab) -> None:
+    """WebGL's sum of 147,456 terms, which nearly cancel, has an error that no sum in blocks has."""
+    import keras
+
+    rng = np.random.default_rng(0)
+    x, y = rng.random((16, 96, 96, 3), np.float32), np.eye(3, dtype=np.float32)[rng.integers(0, 3, 16)]
+    model = network_of_pixels(keras, 96)
+    trained = wide_lab.train(model, x, y, optimizer="sgd:0.01", loss="categorical_crossentropy", steps=1)
+    assert trained.report.training is not None
+    rows = [row for row in trained.report.training.gradients if str(row.runtime) == "chromium:webgl"]
+    assert len(rows) == 6 and all(row.passed for row in rows)
+
+
+def test_a_strided_pointwise_convolution_of_few_channels_does_not_end_the_process(lab: Lab) -> None:
+    """Its gradient in oneDNN overruns the heap within a few steps on processors with AVX-512."""
+    import keras
+
+    rng = np.random.default_rng(0)
+    image = keras.Input((60, 60, 3))
+    answer = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 1, strides=2)(image))
+    x, y = rng.random((6, 60, 60, 3), np.float32), rng.random((6, 8), np.float32)
+    trained = lab.train(keras.Model(image, answer), x, y, optimizer="sgd:0.1", loss="mse", steps=60)
+    assert trained.report.passed
