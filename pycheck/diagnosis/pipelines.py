@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ..types import ALL_FILES, FailedFile, Finding, InputDifference, Pipeline, PipelineRow, Severity
 from .case import listed, number, percent
@@ -17,12 +17,13 @@ _ROUNDOFF = 2.0**-20
 
 def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
     """Yield preprocessing-differs and decisions-differ for each page, and file-fails."""
+    yield from diagnose_decisions(pipeline)
     for row in pipeline.rows:
-        if not all(map(_is_roundoff, row.inputs)) or (row.passed is False and not pipeline.postprocess):
+        is_told = pipeline.postprocess and row.changed_count  # by decisions-differ
+        if not all(map(_is_roundoff, row.inputs)) or (row.passed is False and not is_told):
             yield _differs(row, pipeline)
             yield from diagnose_causes(row)
-    yield from diagnose_decisions(pipeline)
-    yield from _failed(pipeline.failed)
+    yield from _failed(pipeline)
 
 
 def _is_roundoff(difference: InputDifference) -> bool:
@@ -85,9 +86,9 @@ def _causes(row: PipelineRow) -> str:
     return f" The page has {listed(texts)}.{left}"
 
 
-def _failed(failed: Iterable[FailedFile]) -> Iterator[Finding]:
+def _failed(pipeline: Pipeline) -> Iterator[Finding]:
     by_file: dict[tuple[str, str], list[FailedFile]] = {}
-    for each in failed:
+    for each in pipeline.failed:
         by_file.setdefault((each.name, each.step), []).append(each)
     for (name, step), sides in by_file.items():
         in_python = [each for each in sides if each.runtime is None]
@@ -95,7 +96,7 @@ def _failed(failed: Iterable[FailedFile]) -> Iterator[Finding]:
         where = "Python" if not pages else f"{'Python and ' if in_python else ''}{listed(pages)}"
         both = bool(in_python and pages)
         if name == ALL_FILES:
-            yield from map(_dead, sides)
+            yield from (_dead(side, pipeline) for side in sides)
             continue
         decides = step == "postprocess"
         told = f"cannot {step} {'its outputs' if decides else 'it'}: {sides[0].message}"
@@ -109,13 +110,19 @@ def _failed(failed: Iterable[FailedFile]) -> Iterator[Finding]:
         )
 
 
-def _dead(side: FailedFile) -> Finding:
-    made = "input" if side.step == "preprocess" else "decision"
+def _dead(side: FailedFile, pipeline: Pipeline) -> Finding:
+    message = side.message.rstrip(".")
+    if side.step == "preprocess":
+        told = f"The page of {side.runtime} made no input to compare: {message}."
+        advice = "Open the page of your application in this browser with the same files."
+    else:
+        told = f"{pipeline.js_postprocess} decides of no file on {side.runtime}: {message}."
+        advice = "Call the function with the outputs of one file in the page of your application."
     return finding(
         "file-fails",
         Severity.ERROR,
         runtimes=() if side.runtime is None else (side.runtime,),
-        summary=f"The page of {side.runtime} made no {made} to compare: {side.message.rstrip('.')}.",
-        advice="Open the page of your application in this browser with the same files.",
+        summary=told,
+        advice=advice,
         evidence={"file": "", "message": side.message},
     )

@@ -115,9 +115,12 @@ async def _decide_all(
     loop, executor = asyncio.get_running_loop(), setting.shared.executor
     limits = _limits(four)
     for batch in four.compared.inputs.batches(four.compared.batch_size):
-        runs = [await asyncio.to_thread(_samples, four, run, batch) for run in range(4)]
+        different = (_PYTHON, _BROWSER) if four.theirs is four.outputs else range(4)
+        runs = [await asyncio.to_thread(_samples, four, run, batch) for run in different]
         names = four.names[batch.start : batch.start + batch.size]
         python = await loop.run_in_executor(executor, _of_python, function, runs)
+        if len(runs) < 4:  # the page has Python's input
+            runs, python = [*runs, *runs], [*python, *python]
         own = [await page.decide(names, runs[run]) for run in (_PYTHON, _PAGE)] if page else []
         for number, name in enumerate(names):
             mine, theirs = [run[number] for run in python], [run[number] for run in own]

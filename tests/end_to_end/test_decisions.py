@@ -185,7 +185,7 @@ def test_a_page_that_throws_for_one_file_is_named_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        ("export default () => undefined;", "made no decision to compare: the function returned undefined"),
+        ("export default () => undefined;", "decides of no file on chromium:cpu: the function returned undefined"),
         *more(
             ("export default () => { for (;;); }", "post.js gave no result for 3 files in sequence"),
             ("export default () => fetch('https://example.com/');", "https://example.com/"),
