@@ -257,7 +257,8 @@ class Code(Kind):
 
     def beside(self, folder: Path, value: str) -> str:
         """Make the path of the file relative to the folder of its settings file."""
-        return str(folder / value) if "/" in value or (folder / value.rpartition(":")[0]).is_file() else value
+        is_file = any((folder / name).is_file() for name in (value, value.rpartition(":")[0]))
+        return str(folder / value) if "/" in value or is_file else value
 
 
 class Assignments(Kind):

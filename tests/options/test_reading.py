@@ -144,6 +144,19 @@ def test_a_file_is_found_in_the_folders_above_and_its_paths_are_beside_it(tmp_pa
     assert _build(below).samples == 6
 
 
+def test_code_of_a_file_is_beside_it_and_a_recipe_is_none(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for name in ("prep.py", "post.js"):
+        (tmp_path / name).touch()
+    (tmp_path / "pycheck.toml").write_text(
+        'preprocess = "prep.py:load"\njs_preprocess = "tf"\n'
+        'postprocess = "app.post:decide"\njs_postprocess = "post.js"\n'
+    )
+    options = _build(tmp_path / "below")
+    assert (options.preprocess, options.js_preprocess) == (str(tmp_path / "prep.py:load"), "tf")
+    assert (options.postprocess, options.js_postprocess) == ("app.post:decide", str(tmp_path / "post.js"))
+
+
 @pytest.mark.parametrize(
     ("given", "has_inputs", "named"),
     [
