@@ -119,13 +119,25 @@ async function compress() {
   return held;
 }
 
-/** Packs what LiteRT.js loads: its builds have 9 MB each, and differ little. */
-function packLitert() {
+/**
+ * Packs what LiteRT.js loads: its builds have 9 MB each, and differ little. An archive of the same release is copied, since
+ * packing takes most of the time.
+ * @param {string} version
+ */
+async function packLitert(version) {
   const names = LITERT_BUILDS.flatMap((name) => [`${name}.js`, `${name}.wasm`]);
+  const archive = path.join(TARGET, LITERT_ARCHIVE);
+  const {LITERT_ARCHIVE: packed, LITERT_ARCHIVE_VERSION: known} = process.env;
+  if (packed && known === version) await copyFile(packed, archive);
+  else packFiles(archive, names);
+  return names.map((name) => [name, LITERT_ARCHIVE]);
+}
+
+/** @param {string} archive @param {string[]} names */
+function packFiles(archive, names) {
   const sources = names.map((name) => path.join(folderOf('@litertjs/core'), 'wasm', name));
   const script = path.join(ROOT, 'js_harness', 'pack.py');
-  execFileSync(process.env.PYTHON || 'python3', [script, path.join(TARGET, LITERT_ARCHIVE), ...sources], {stdio: 'inherit'});
-  return names.map((name) => [name, LITERT_ARCHIVE]);
+  execFileSync(process.env.PYTHON || 'python3', [script, archive, ...sources], {stdio: 'inherit'});
 }
 
 async function main() {
@@ -139,7 +151,7 @@ async function main() {
   for (const file of ['index.html', 'device.html']) await copyFile(path.join(SOURCE, file), path.join(TARGET, file));
   await writeFile(path.join(TARGET, 'THIRD_PARTY_NOTICES.txt'), await collectNotices(metafile));
   const plain = (await readdir(TARGET)).filter((file) => !file.endsWith('.gz')).map((file) => [file, file]);
-  const files = Object.fromEntries([...plain, ...compressed, ...packLitert()].sort());
+  const files = Object.fromEntries([...plain, ...compressed, ...(await packLitert(litert))].sort());
   const {version} = await packageOf('@tensorflow/tfjs-core');
   const manifest = {tfjs_version: version, litert_version: litert, files, flags: await findFlags()};
   await writeFile(path.join(TARGET, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);

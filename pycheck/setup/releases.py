@@ -192,9 +192,11 @@ def _program(name: str, library: Library, release: str) -> str:
 
 
 def _run(words: Sequence[str], place: Path, failed: str, library: Library) -> None:
+    own = Harness.read()
+    kept = {"LITERT_ARCHIVE": str(own.folder / "litert.tar.xz"), "LITERT_ARCHIVE_VERSION": own.litert_version}
     try:
         done = subprocess.run(
-            words, cwd=place, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True,
+            words, cwd=place, env={**os.environ, "PYTHON": sys.executable, **kept}, capture_output=True, text=True,
             timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:

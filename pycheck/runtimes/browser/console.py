@@ -14,6 +14,8 @@ _LINES = 5
 _CHATTER = re.compile(r"INFO: |WARNING: |%c\[LiteRT\]")
 _SHADER_REFUSED = ("Error while parsing WGSL", "[Invalid ShaderModule", "[Invalid ComputePipeline")
 _SHADER_ERROR_CHARACTERS = 300
+#: Abseil's fatal log: the WebAssembly of the library has aborted, and the page would wait for it until the timeout.
+_ABORTED = re.compile(r"F\d{4} [\d:.]+ +\d+ (\S+\] .+)", re.DOTALL)
 _SHADER_ADVICE = "'s WebGPU code has no valid kernel for an operation of this model. Use a different backend."
 
 
@@ -28,6 +30,11 @@ class Console:
         """Add a line; return the failure that it means, if any."""
         if line.type not in ("error", "warning") or _CHATTER.match(line.text):
             return None
+        if aborted := _ABORTED.match(line.text):
+            return RuntimeFailedError(
+                f"{self._id.library} aborted: {' '.join(aborted[1].split())}.",
+                f"{self._id.library} cannot run this model here. Use a different backend, or a different version.",
+            )
         self._last.append(line.text)
         if not self._breaks(line.text):
             return None

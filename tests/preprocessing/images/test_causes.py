@@ -43,11 +43,9 @@ def missed(outcomes: Sequence[Outcome]) -> str:
     "title",
     [
         "stretch: BGR",
-        "letterbox: 0 to 255",
         "crop: 7/8",
-        "stretch: plain",
-        "letterbox: half turn",
         "stretch: lying",
+        *more("letterbox: 0 to 255", "stretch: plain", "letterbox: half turn"),
     ],
 )
 def test_a_fault_is_named_exactly(files: list[Path], title: str) -> None:
