@@ -22,9 +22,9 @@ Emit = Annotated[
     str,
     typer.Option(
         "--emit",
-        metavar="js",
-        help="js: write --preprocess as JavaScript for the page.",
-        autocompletion=lambda: ["js"],
+        metavar="js|python",
+        help="js: write --preprocess as JavaScript for the page; python: write --js-preprocess as Python.",
+        autocompletion=lambda: ["js", "python"],
     ),
 ]
 Out = Annotated[
@@ -46,7 +46,7 @@ def preprocess(
     given: Given,
     screen: Screen,
 ) -> None:
-    """Write the preprocessing of Python as JavaScript for the page, and prove that both do the same.
+    """Write the preprocessing of Python for the page, or the page's for Python, and prove that both do the same.
 
     The proof runs the code on FILES in each browser that starts, on the CPU unless --runtime names others. Only the
     decoders of images may differ.
@@ -80,10 +80,12 @@ def preprocess(
     raise typer.Exit(_exit_code(made))
 
 
-def _language(text: str) -> Literal["js"]:
+def _language(text: str) -> Literal["js", "python"]:
     if text == "js":
         return "js"
-    raise UsageError(f"--emit {text}: pycheck writes js.", "Write --emit js.")
+    if text == "python":
+        return "python"
+    raise UsageError(f"--emit {text}: pycheck writes js and python.", "Write --emit js or --emit python.")
 
 
 def _exit_code(made: Emitted) -> int:

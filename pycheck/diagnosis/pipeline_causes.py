@@ -25,7 +25,7 @@ _TOLD = {
     "resize-differs": (
         "the resize takes different pixels",
         "Resize as Python does. In TF.js, tf.image.resize is tf.image.resizeBilinear(image, size, false, true), whose "
-        "last argument is halfPixelCenters. TF.js has no antialiasing, so train without it (antialias=False).",
+        "last argument is halfPixelCenters. TF.js has no antialiasing: pycheck preprocess --emit js writes it.",
     ),
     "crop-differs": (
         "a different part of the image is used",

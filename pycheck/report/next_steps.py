@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shlex
 
@@ -33,6 +34,8 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     steps: list[tuple[str, str]] = []
     if _browser_is_in_doubt(report):
         steps.append(("check the browsers", "pycheck doctor"))
+    if written := _preprocessing(report, command):
+        steps.append(("write the preprocessing of the page", written))
     if report.verdict is Verdict.PASS and not {"--json", "--html", "--junit", "--markdown"} & set(command.split()):
         steps.append(("save the report", _with(command, "--json", "report.json")))
     if runs and "--save-run" not in command and failed and not cure:
@@ -55,6 +58,21 @@ def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
     elif (failed or _broke(report)) and trying != command and command.startswith(("pycheck compare", "pycheck trace")):
         steps.append(("search for fixes", trying))
     return tuple((reason, printable(line)) for reason, line in steps)
+
+
+def _preprocessing(report: Report, command: str) -> str:
+    """Return the command that writes the page's code from Python's; empty if the inputs have no cause of that."""
+    pipeline = report.pipeline
+    causes = {cause.code for row in pipeline.rows for cause in row.causes} if pipeline else set()
+    words = shlex.split(command)
+    if not causes - {"decoder-differs"} or pipeline is None or words[:1] != ["pycheck"]:
+        return ""
+    given = list(itertools.takewhile(lambda word: not word.startswith("-"), words[2:]))
+    if len(given) < 2:  # options stand before the files
+        given = [report.model.path, "FILES"]
+    return shlex.join(
+        ["pycheck", "preprocess", *given, "--preprocess", pipeline.preprocess, "--emit", "js", "--out", "prep.js"]
+    )
 
 
 def _after_training(report: Report) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputsFileError, NoCodeError, UsageError
+from ..errors import InputsFileError, NoCodeError, RuntimeFailedError, UsageError
 from ..gate import judge_emitted
 from ..inputs import list_files
 from ..options.values import Options
@@ -20,12 +20,15 @@ from ..preprocessing.images import emitting, probes, recipes, sides
 from ..preprocessing.images.sides import Side
 from ..preprocessing.images.words import sentence
 from ..types import AppCode, Array, Emitted, EmittedProof, Language, RuntimeId, SampleFile, Signature
+from .from_files import page_code
 from .pipeline import Workbench
-from .proving import Bench, Sample, prove
+from .proving import Bench, Sample, inputs_of_page, prove
 from .run import Observer, Setting, silent
 
 #: The most files of the user that are read.
 _MOST_FILES = 24
+#: Up to this error, in steps of a byte (RMS), a description is exact.
+_EXACT_BYTES = 0.05
 _ENGINES = ("chromium", "firefox", "webkit")
 
 
@@ -75,7 +78,7 @@ async def emit(
             files = (*(Sample(file, False) for file in chosen), *(Sample(file, True) for file in own))
             work = _Work(run.setting, signature, files, len(listed.files), Path(folder))
             run.setting.shared.hosts.start(options)
-            made = await _as_javascript(work)
+            made = await (_as_javascript(work) if language == "js" else _as_python(work))
     return judge_emitted(made)
 
 
@@ -108,7 +111,7 @@ def _own_files(chosen: Sequence[SampleFile], folder: Path) -> list[SampleFile]:
 
 async def _as_javascript(work: _Work) -> Emitted:
     origin = str(work.options.preprocess)
-    bench = await _bench(work, load_preprocess, origin)
+    bench = await _bench(work, origin)
     inputs = await bench.in_python([file.file.path for file in work.files])
     described = await asyncio.to_thread(_side, work, origin, inputs)
     module = work.folder / "emitted.js"
@@ -118,6 +121,32 @@ async def _as_javascript(work: _Work) -> Emitted:
         *(prove(bench, runtime, AppCode(module), described, inputs) for runtime in work.options.runtimes)
     )
     return _emitted("js", origin, described, code, work, proofs)
+
+
+async def _as_python(work: _Work) -> Emitted:
+    origin = str(work.options.js_preprocess)
+    page = page_code(origin, work.signature, work.folder)
+    described = await asyncio.to_thread(_side, work, origin, await _in_a_page(work, page))
+    module = work.folder / "emitted.py"
+    code = emitting.python(described, origin)
+    module.write_text(code, encoding="utf-8")
+    bench = await _bench(work, f"{module}:load")
+    inputs = await bench.in_python([file.file.path for file in work.files])
+    proofs = await asyncio.gather(
+        *(prove(bench, runtime, page, described, inputs) for runtime in work.options.runtimes)
+    )
+    return _emitted("python", origin, described, code, work, proofs)
+
+
+async def _in_a_page(work: _Work, code: AppCode) -> list[Array | str]:
+    """Return the inputs that the page of the first runtime that starts makes of the files."""
+    missing: list[RuntimeFailedError] = []
+    for runtime in work.options.runtimes:
+        try:
+            return await inputs_of_page(work.setting, work.signature, runtime, code, work.files)
+        except RuntimeFailedError as error:
+            missing.append(error)
+    raise missing[0]
 
 
 def _side(work: _Work, origin: str, inputs: Sequence[Array | str]) -> Side:
@@ -133,7 +162,7 @@ def _side(work: _Work, origin: str, inputs: Sequence[Array | str]) -> Side:
             f"{origin} gives an input for none of the files. {next(each for each in inputs if isinstance(each, str))}",
             "Call the function with one of the files first.",
         )
-    found = sides.describe([file.file.path for file, _ in good], np.stack([made for _, made in good]))
+    found = _described(good)
     if found is None:
         raise NoCodeError(
             f"pycheck finds no description of {origin}: its input is no image that is decoded, cropped or resized, and "
@@ -143,11 +172,23 @@ def _side(work: _Work, origin: str, inputs: Sequence[Array | str]) -> Side:
     return found
 
 
-async def _bench(work: _Work, load: Any, text: str) -> Bench:
-    """Return what the proof needs of Python; `load` makes the function there."""
+def _described(good: Sequence[tuple[Sample, Array]]) -> Side | None:
+    """Describe the inputs; if transparency alone has no description, the other parts keep theirs."""
+    found = sides.describe([sample.file.path for sample, _ in good], np.stack([made for _, made in good]))
+    if found is None or found.error <= _EXACT_BYTES or "alpha" not in found.seen:
+        return found
+    opaque = [(sample, made) for sample, made in good if not sides.is_transparent(sample.file.path)]
+    if not opaque:
+        return found
+    other = sides.describe([sample.file.path for sample, _ in opaque], np.stack([made for _, made in opaque]))
+    return found if other is None or other.error > found.error / 2 else sides.with_alpha_of(other, found)
+
+
+async def _bench(work: _Work, text: str) -> Bench:
+    """Return what the proof needs of Python: the function that `text` names."""
     await work.setting.source.tensorflow()
     loop, executor = asyncio.get_running_loop(), work.setting.shared.executor
-    function = await loop.run_in_executor(executor, load, text, work.signature)
+    function = await loop.run_in_executor(executor, load_preprocess, text, work.signature)
     return Bench(work.setting, work.signature, function, work.files, work.folder)
 
 

@@ -51,6 +51,28 @@ class Bench:
             return error.message if isinstance(error, PycheckError) else f"{type(error).__name__}: {error}"
 
 
+async def inputs_of_page(
+    setting: Setting, signature: Signature, runtime: RuntimeId, code: AppCode, files: Sequence[Sample]
+) -> list[Array | str]:
+    """Return the input that a page makes of each file, or the reason why there is none; errors are those of a start."""
+    host = await setting.shared.hosts.get(setting.options, runtime.engine)
+    page = host.runtime(runtime, None, flags=dict(setting.options.flags), app=(code,))
+    made: list[Array | str] = []
+    async with setting.shared.hosts.turn(runtime), setting.shared.slots, page:
+        for number, sample in enumerate(files):
+            made.append(await _input(page, code, AppFile(sample.file.name, sample.file.path), signature))
+            setting.observe(str(runtime), "preprocessing", number + 1, len(files))
+    return made
+
+
+async def _input(page: BrowserRuntime, code: AppCode, file: AppFile, signature: Signature) -> Array | str:
+    made = await page.prepare(code, [file], [spec.name for spec in signature.inputs])
+    if (failure := made.files[0].failure) is not None:
+        return f"{file.name}: {failure.message.rstrip('.')}"
+    (found,) = sample_of({name: array[0] for name, array in made.tensors.items()}, signature).values()
+    return found
+
+
 async def prove(
     bench: Bench, runtime: RuntimeId, code: AppCode, side: Side, inputs: Sequence[Array | str]
 ) -> EmittedProof:
@@ -76,7 +98,6 @@ async def _in_page(
     side: Side,
     inputs: Sequence[Array | str],
 ) -> EmittedProof:
-    names = [spec.name for spec in bench.signature.inputs]
     found: list[EmittedFile] = []
     failed: list[str] = []
     pages: dict[int, Array] = {}
@@ -85,11 +106,10 @@ async def _in_page(
         if isinstance(mine, str):
             continue
         file = AppFile(sample.file.name, sample.file.path)
-        made = await page.prepare(code, [file], names)
-        if (failure := made.files[0].failure) is not None:
-            failed += [] if sample.own else [f"{file.name}: {failure.message.rstrip('.')}"]
+        page_input = await _input(page, code, file, bench.signature)
+        if isinstance(page_input, str):
+            failed += [] if sample.own else [page_input]
             continue
-        (page_input,) = sample_of({name: array[0] for name, array in made.tensors.items()}, bench.signature).values()
         pages[number] = page_input
         pixels = await _decoded(page, decoding[number], file)
         found.append(await _measured(bench, sample, mine, page_input, pixels, side, f"{page.id} {number}"))

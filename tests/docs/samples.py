@@ -26,6 +26,13 @@ def load(path):
     return np.asarray(image, np.float32) / 127.5 - 1
 """
 
+_PAGE_JS = """
+export default async function (blob, tf) {
+  const image = await createImageBitmap(blob);
+  return tf.tidy(() => tf.image.resizeBilinear(tf.browser.fromPixels(image), [64, 64], false, true).div(255));
+}
+"""
+
 
 def make(folder: Path) -> None:
     """Write all of them; the model takes features (4) and gives scores (1), and so do its copies of other names."""
@@ -78,6 +85,7 @@ def _photos(folder: Path) -> None:
         photo(160, 120, number).save(folder / "photos" / f"{number}.jpg", quality=90)
     (folder / "app").mkdir()
     (folder / "app" / "prep.py").write_text(_PREP_PY)
+    (folder / "web" / "page.js").write_text(_PAGE_JS)
 
 
 def copy_named(text: str, samples: Path, into: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ..conftest import Cli, more
 from ..preprocessing.images.faults import RIGHT
+from ..preprocessing.images.in_page import javascript
 from ..preprocessing.images.photos import write_photos
 
 pytestmark = pytest.mark.real
@@ -70,6 +71,29 @@ def test_what_has_no_equivalent_is_an_error_and_nothing_is_written(folder: Path,
     assert "DIFFERS" in told.out and "has no equivalent" in told.out.replace("\n", " ")
     assert command(*line, "--unproven").code == 1
     assert "export default" in (tmp_path / "prep.js").read_text()
+
+
+def test_a_page_becomes_python_that_gives_the_same(folder: Path, tmp_path: Path, command: Cli) -> None:
+    (tmp_path / "page.js").write_text(f"export default {javascript(RIGHT['letterbox'])}")
+    told = command(
+        "preprocess", folder / "m.keras", folder / "photos", "--js-preprocess", tmp_path / "page.js",
+        "--emit", "python", "--out", tmp_path / "prep.py", "--runtime", "chromium:cpu",
+    )  # fmt: skip
+    assert told.code == 0, told.out
+    compile((tmp_path / "prep.py").read_text(), "prep.py", "exec")
+
+
+@pytest.mark.parametrize("engine", more("chromium", "firefox", "webkit"))
+def test_every_page_becomes_python(folder: Path, tmp_path: Path, command: Cli, engine: str) -> None:
+    for name, steps in RIGHT.items():
+        if (code := javascript(steps)) is None:
+            continue
+        (tmp_path / f"{name}.js").write_text(f"export default {code}")
+        told = command(
+            "preprocess", folder / "m.keras", folder / "photos", "--js-preprocess", tmp_path / f"{name}.js",
+            "--emit", "python", "--json", "-", "--runtime", f"{engine}:cpu",
+        )  # fmt: skip
+        assert told.code == 0, (name, told.err)
 
 
 @pytest.mark.parametrize("engine", more("chromium", "firefox", "webkit"))

@@ -93,6 +93,17 @@ def of_recipe(text: str, signature: Signature) -> Side | None:
     return Side(made, (height, width, channels), 0.0, frozenset({"upright", "alpha", "managed"}))
 
 
+def is_transparent(file: Path) -> bool:
+    """Tell whether an image has transparent pixels."""
+    return Source(file).has_alpha
+
+
+def with_alpha_of(side: Side, other: Side) -> Side:
+    """Return a side that treats transparency as another one does."""
+    making = replace(side.description.making, alpha=other.description.making.alpha)
+    return replace(side, description=replace(side.description, making=making), seen=side.seen | {"alpha"})
+
+
 def choices_of(sources: Sequence[Source]) -> Choices:
     """Return what a search in these files may choose from: what no file can tell is left as it is."""
     return Choices(

@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 from .javascript import decoding_module, javascript
+from .python import python

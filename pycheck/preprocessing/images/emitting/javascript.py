@@ -253,7 +253,7 @@ def _decoding(side: Side) -> Iterator[str]:
     alpha = making.alpha if "alpha" in side.seen else ALPHAS[2]
     blob = "await stripped(blob)" if cuts_turn or cuts_colors else "blob"
     turned = "as it is stored" if cuts_turn else "upright"
-    yield f"/** Decodes an image, {turned}, with transparent pixels {_ALPHA_WORDS[alpha]}. */"
+    yield f"/** Decodes an image, {turned}, with transparent pixels {ALPHA_WORDS[alpha]}. */"
     if alpha == ALPHAS[0]:
         yield parts.DECODE_STRAIGHT.format(blob=blob)
     else:
@@ -272,7 +272,7 @@ def _decoding(side: Side) -> Iterator[str]:
         )
 
 
-_ALPHA_WORDS = {
+ALPHA_WORDS = {
     ALPHAS[0]: "in their own colors",
     ALPHAS[1]: "in their own colors, or black if nothing is visible",
     ALPHAS[2]: "on black",
