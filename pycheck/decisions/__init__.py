@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .comparing import difference
+from .comparing import difference, summary
 from .plain import Json, as_json, as_text, from_text
 from .words import brief

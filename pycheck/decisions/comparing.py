@@ -16,6 +16,8 @@ from .words import brief, change, count, kind
 
 #: Two boxes are the same if they overlap by at least so much (IoU) and have the same label.
 LEAST_OVERLAP = 0.5
+#: Two boxes that overlap less are not one that moved.
+_LEAST_MOVED = 0.2
 #: Numbers with a fraction are the same up to this share of the larger one, or of the largest in their list. It is the
 #: share by which an output may change, too.
 RELATIVE = 0.01
@@ -110,7 +112,7 @@ def _box_difference(python: Sequence[Box], page: Sequence[Box]) -> str:
         return found
 
     same = pairs((overlap >= LEAST_OVERLAP) & same_label)
-    relabeled, moved = pairs(overlap >= LEAST_OVERLAP), pairs((overlap > 0) & same_label)
+    relabeled, moved = pairs(overlap >= LEAST_OVERLAP), pairs((overlap >= _LEAST_MOVED) & same_label)
     lost, added = int(left.sum()), int(right.sum())
     parts = [f"{count(lost, 'box', 'boxes')} lost"] if lost else []
     parts += [f"{count(added, 'box', 'boxes')} added"] if added else []
@@ -121,6 +123,16 @@ def _box_difference(python: Sequence[Box], page: Sequence[Box]) -> str:
     rest = [told for one, other in same if (told := difference(dict(python[one].rest), dict(page[other].rest)))]
     parts += [f"{count(len(rest), 'box', 'boxes')} with another {rest[0]}"] if rest else []
     return ", ".join(parts)
+
+
+def summary(value: Json) -> str:
+    """Format a decision in a few words: boxes by their number and labels, anything else by its text."""
+    boxes = boxes_of(value, [])
+    if boxes is None or not boxes[0]:
+        return brief(value)
+    labels = Counter(brief(box.label) for box in boxes[0] if box.label is not None)
+    told = ", ".join(f"{number} {label}" for label, number in labels.most_common(_MOST_PLACES))
+    return f"{count(len(boxes[0]), 'box', 'boxes')}{f': {told}' if told else ''}"
 
 
 def _label(box: Box) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from .words import change, count
 
 #: A text of at most so many characters and words, on one line, is shown as a label.
-_LABEL_CHARACTERS, _LABEL_WORDS = 40, 4
+_LABEL_CHARACTERS, _LABEL_WORDS = 32, 4
 #: Longer texts are compared by words, because the distance of n characters takes n * n steps.
 _MOST_CHARACTERS = 5_000
 

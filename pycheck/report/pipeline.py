@@ -113,8 +113,7 @@ def _class_cells(file: FileShares) -> tuple[str, ...]:
 def _decision_cells(file: FileShares) -> tuple[str, ...]:
     together = "all together" if file.change else ABSENT
     return (
-        _cut(str(file.decision), _DECISION),
-        _cut(str(file.page_decision), _DECISION),
+        *(_cut(text, _DECISION) for text in file.shown),
         _cut(file.change, _DIFFERENCE) or "none in the end",
         ", ".join(file.by) or together,
     )

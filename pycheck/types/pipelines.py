@@ -83,6 +83,7 @@ class FileShares:
 
     `input_rms` is the RMS difference of the first input. Decisions are the top-1 classes, or what the postprocessing
     makes of the outputs: a text as it is, other JSON as text that is cut after some length; None if there is none.
+    `shown` are both in a few words.
     `change` says how the page's decision differs, and is empty if it is the same, or differs by roundoff alone. `by`
     are the parts that change the decision alone, with all others as in Python. `margin` is how much the score of
     Python's class exceeds that of the page's class in Python.
@@ -95,6 +96,7 @@ class FileShares:
     both_max: float
     decision: int | str | None = None
     page_decision: int | str | None = None
+    shown: tuple[str, str] = ("", "")
     change: str = ""
     by: tuple[Part, ...] = ()
     margin: float | None = None

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..decisions import as_json, brief, difference, from_text
+from ..decisions import as_json, brief, difference, from_text, summary
 from ..errors import AppCodeError, InputsFileError, RuntimeFailedError, UsageError
 from ..gate import ToleranceOptions
 from ..gate.limits import tolerance_of
@@ -150,7 +150,8 @@ def _file_decision(python: Sequence[Any], page: Sequence[Any], near: Sequence[bo
     change = difference(mine, theirs)
     is_roundoff = bool(change) and near[_PAGE] and not difference(python[_PAGE], theirs)
     one, other = (brief(value, _MOST_CHARACTERS) for value in (mine, theirs))
-    return FileDecision(one, other, "" if is_roundoff else change, tuple(alone), is_roundoff)
+    shown = (summary(mine), summary(theirs))
+    return FileDecision(one, other, "" if is_roundoff else change, tuple(alone), is_roundoff, shown=shown)
 
 
 def _samples(four: FourRuns, run: int, batch: Batch) -> list[Tensors]:

@@ -46,6 +46,7 @@ class FileDecision:
     by: tuple[Part, ...] = ()
     is_roundoff: bool = False
     margin: float | None = None
+    shown: tuple[str, str] = ("", "")
 
 
 @dataclass(slots=True)
@@ -213,6 +214,7 @@ def _files(
                 file,
                 decision=decided.python,
                 page_decision=decided.page,
+                shown=decided.shown,
                 change=decided.change,
                 by=decided.by,
                 margin=decided.margin,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycheck.decisions import as_json, as_text, brief, difference, from_text
+from pycheck.decisions import as_json, as_text, brief, difference, from_text, summary
 from pycheck.decisions.texts import edit_distance
 
 NAN = math.nan
@@ -24,6 +24,11 @@ NAN = math.nan
         ("cat", "cat", ""),
         ("cat", "dog", "cat -> dog"),
         ("golden retriever", "tabby", "golden retriever -> tabby"),
+        (
+            "the quick brown fox jumps over it",
+            "the quick brown fax jumps over it",
+            "text differs by 1 of 33 characters",
+        ),
         ("a " * 30, "a " * 29 + "b ", "text differs by 1 of 60 characters"),
         ("", "cat", '"" -> cat'),
         (3, 4, "3 -> 4"),
@@ -72,6 +77,7 @@ def _box(x: float, label: Any = "cat", size: float = 10.0, **more: Any) -> dict[
         ([], [_box(0)], "1 box added"),
         ([_box(0)], [_box(4.2)], "1 moved: IoU 0.41"),
         ([_box(0), _box(30)], [_box(0), _box(34.2)], "1 moved: IoU 0.41"),
+        ([_box(0)], [_box(8)], "1 box lost, 1 box added"),  # IoU 0.11
         ([_box(0)], [_box(1, "dog")], "1 box cat -> dog"),
         ([_box(0, 3)], [_box(1, 3.0)], ""),
         ([_box(0, track=1)], [_box(0, track=2)], "1 box with another track: 1 -> 2"),
@@ -231,6 +237,8 @@ def test_nan_and_infinity_stay_what_they_are() -> None:
 
 
 def test_a_decision_is_shown_in_a_line() -> None:
+    assert summary([_box(0), _box(1, "dog"), _box(2)]) == "3 boxes: 2 cat, 1 dog"
+    assert (summary({"boxes": [[0, 0, 1, 1]]}), summary([]), summary("cat")) == ("1 box", "[]", "cat")
     assert brief("a cat\nand a dog") == "a cat and a dog"
     assert brief({"score": 0.123456789}) == '{"score":0.1235}'
     assert len(brief("x" * 100)) == 60

@@ -72,7 +72,7 @@ PIPELINE = Pipeline(
             (InputDifference("image", 1.99, 0.67, 1.0, False),),
             (OutputShares("kind", 0.5, 0.02, 0.066, 1e-8, 2.4e-8, 0.02, 0.066),),
             (
-                FileShares("a.jpg", 0.7, 0.066, 2.4e-8, 0.066, 4, 3, "4 -> 3"),
+                FileShares("a.jpg", 0.7, 0.066, 2.4e-8, 0.066, 4, 3, change="4 -> 3"),
                 FileShares("b.jpg", 0.6, 0.05, 2e-8, 0.05, 1, 1),
             ),
             8,
@@ -91,8 +91,9 @@ DECIDED = Pipeline(
     (),
     (
         PipelineRow(
-            CPU, (), (), (FileShares("a.jpg", 0, 0, 0, 0, "cat", "dog", "cat -> dog", ("postprocessing",)),), 8, 1, 0,
-            passed=False, changed_by_postprocessing=2,
+            CPU, (), (),
+            (FileShares("a.jpg", 0, 0, 0, 0, "cat", "dog", ("cat", "dog"), "cat -> dog", ("postprocessing",)),),
+            8, 1, 0, passed=False, changed_by_postprocessing=2,
         ),
     ),
     postprocess="post.py:decide",
