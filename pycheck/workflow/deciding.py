@@ -93,6 +93,11 @@ async def decide_files(setting: Setting, four: FourRuns, deciding: Deciding) -> 
         return Decided([None] * len(four.names), [_failure(ALL_FILES, four.runtime, error.message)])
     if not any(decided.files):
         _refuse_none(setting, four, decided)
+    different = {file.python: file.shown[0] for file in decided.files if file}
+    if len(different) == 1 and len(four.names) > 1:
+        (only,) = different.values()
+        told = "only files with other decisions can show another order of labels"
+        decided.notes.append(f"all files get the same decision in Python, {only}: {told}")
     return decided
 
 

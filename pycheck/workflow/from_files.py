@@ -190,7 +190,7 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         file_count=len(ready.files.files),
         failed=(*ready.failed, *dict.fromkeys(failed)),
         rows=tuple(rows),
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
         postprocess=options.postprocess or "",
         js_postprocess=options.js_postprocess or "",
     )

@@ -44,6 +44,9 @@ def never(y):
 def odd(y):
     return {1, 2}
 
+def above_all(y):
+    return False
+
 def above(y):
     return bool(y[0, 0] > above.border)
 """
@@ -100,6 +103,13 @@ def test_a_runtime_that_changes_decisions_is_blamed(work: Path, fakes: Fakes, co
 def test_several_outputs_are_given_by_name(work: Path, fakes: Fakes) -> None:
     fakes.save(work / "m.keras", dense(outputs={"scores": 3, "box": 4}))
     assert _row(_compare(work, "by_name")).files[0].decision == '[["box",1,4],["scores",1,3]]'
+
+
+def test_decisions_that_are_all_the_same_are_told(work: Path, fakes: Fakes) -> None:
+    report = _compare(work, "above_all", runtimes=[CPU, "chromium:wasm"])
+    assert report.pipeline is not None and report.passed
+    (note,) = report.pipeline.notes  # once for both runtimes
+    assert note.startswith("all files get the same decision in Python, false: ")
 
 
 def test_a_file_that_the_function_refuses_is_named_and_the_others_go_on(work: Path) -> None:
