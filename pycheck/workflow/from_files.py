@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..diagnosis import by_severity, diagnose_pipeline
 from ..errors import InputsFileError, PycheckError, RuntimeFailedError, UsageError
@@ -41,6 +41,8 @@ from .store import OutputStore
 
 #: A function that receives progress: finished files, all files.
 Advance = Callable[[int, int], None]
+
+T = TypeVar("T")
 
 #: The files of one request to a page.
 _AT_ONCE = 32
@@ -74,17 +76,46 @@ async def prepared(setting: Setting, files: SampleFiles) -> AsyncIterator[Prepar
     """
     deciding = load_deciding(setting.options.postprocess, setting.options.js_postprocess)
     with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
-        python = await _in_python(setting, files, Path(folder, "python"))
-        pages: dict[RuntimeId, Side] = {}
-        dead: list[FailedFile] = []
-        if setting.options.js_preprocess:
+        runtimes = setting.options.runtimes if setting.options.js_preprocess else ()
+        if runtimes:
             setting.shared.hosts.start(setting.options)
-            for place, runtime in enumerate(setting.options.runtimes):
-                try:
-                    pages[runtime] = await _in_page(setting, files, runtime, Path(folder, str(place)))
-                except RuntimeFailedError as error:
-                    dead.append(FailedFile(ALL_FILES, runtime, error.message.rstrip(".")))
+        # At the same time: the thread of TensorFlow works for Python, and the processes of browsers for the pages.
+        python, *sides = await _together(
+            in_python(setting, files, Path(folder, "python")),
+            *(
+                _in_page_or_failed(setting, files, runtime, Path(folder, str(at)))
+                for at, runtime in enumerate(runtimes)
+            ),
+        )
+        pages = {runtime: side for runtime, side in zip(runtimes, sides, strict=True) if isinstance(side, Side)}
+        dead = [side for side in sides if isinstance(side, FailedFile)]
+        assert isinstance(python, Side)
         yield Prepared(files, python, pages, dead, Path(folder), deciding)
+
+
+async def _together(*works: Coroutine[Any, Any, T]) -> list[T]:
+    """Wait for all; the first error cancels the others, which end before it is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:  # in this order: Python's error first, if several fail
+            if task in done:
+                task.result()
+        return [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _in_page_or_failed(
+    setting: Setting, files: SampleFiles, runtime: RuntimeId, folder: Path
+) -> Side | FailedFile:
+    """Preprocess in a page of a runtime; a runtime that fails is no error of the run."""
+    try:
+        return await in_page(setting, files, runtime, folder)
+    except RuntimeFailedError as error:
+        return FailedFile(ALL_FILES, runtime, error.message.rstrip("."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +252,7 @@ async def _run_on(setting: Setting, runtime: RuntimeId, inputs: Inputs, outputs:
     return "" if record.status is RuntimeStatus.OK else record.error or record.status.value
 
 
-async def _in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side:
+async def in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side:
     """Preprocess in the thread of TensorFlow, which the user's code may use."""
     text = setting.options.preprocess
     if text is None:
@@ -232,8 +263,20 @@ async def _in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side
     await setting.source.tensorflow()
     loop, executor = asyncio.get_running_loop(), setting.shared.executor
     function = await loop.run_in_executor(executor, load_preprocess, text, signature)
-    advance = partial(setting.observe, "Python", "preprocessing")
-    side = await loop.run_in_executor(executor, made_by, function, files.files, signature, Spool(folder), advance)
+    stopped = threading.Event()
+
+    def advance(done: int, total: int) -> None:
+        if stopped.is_set():  # a page has failed, and with it the run
+            raise asyncio.CancelledError
+        setting.observe("Python", "preprocessing", done, total)
+
+    work = loop.run_in_executor(executor, made_by, function, files.files, signature, Spool(folder), advance)
+    try:
+        side = await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stopped.set()
+        await asyncio.wait([work])  # the thread writes into the folder until then
+        raise
     if not side.numbers:
         raise InputsFileError(
             f"--preprocess {text} gives an input for none of the {len(files.files)} files. {_first(side.failed)}",
@@ -258,7 +301,7 @@ def made_by(
     return side
 
 
-async def _in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, folder: Path) -> Side:
+async def in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, folder: Path) -> Side:
     """Preprocess in a page of a runtime, with its backend, some files at a time."""
     options = setting.options
     signature = (await setting.source.info()).signature

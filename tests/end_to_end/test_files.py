@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ import PIL.Image
 import pytest
 
 import pycheck
+from pycheck.workflow import from_files
 
 from ..conftest import Cli, more
 from ..shared import session
@@ -193,6 +197,26 @@ def test_a_recipe_gives_the_same_input_in_python_and_in_javascript(
     # A canvas rounds where it lays transparent pixels on black, and decoders of JPEG differ a little.
     assert row.inputs[0].max_abs < 4.0 * step
     assert row.inputs[0].rms < 0.5 * step
+
+
+def test_python_and_the_page_preprocess_at_the_same_time(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's function waits for the page to begin: one after the other, it would wait in vain."""
+    began, real = threading.Event(), from_files.in_page
+
+    async def in_page(*arguments: Any) -> Any:
+        began.set()
+        return await real(*arguments)
+
+    monkeypatch.setattr(from_files, "in_page", in_page)
+    monkeypatch.setattr(builtins, "page_began", began, raising=False)
+    (tmp_path / "waits.py").write_text(
+        "import builtins, numpy\n\ndef load(path):\n    assert builtins.page_began.wait(30)\n"
+        "    return numpy.zeros((16, 16, 3), 'float32')\n"
+    )
+    report = _compare(folder, preprocess=f"{tmp_path / 'waits.py'}:load")
+    assert report.pipeline is not None and not report.pipeline.failed
 
 
 def test_a_page_whose_input_does_not_fit_the_model_is_an_error_of_that_page(folder: Path, tmp_path: Path) -> None:
