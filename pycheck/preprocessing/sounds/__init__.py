@@ -2,5 +2,7 @@
 
 from __future__ import annotations
 
+from .causes import find_causes
+from .decoding import is_sound
 from .javascript import recipe_module
 from .recipes import is_recipe, recipe

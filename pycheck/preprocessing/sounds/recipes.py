@@ -131,6 +131,17 @@ def made_for(text: str, signature: Signature) -> Waveform | Spectrogram:
     return _spectrogram(text, settings, (int(sizes[0] or 0), int(sizes[1] or 0)), shape)
 
 
+def made_for_size(text: str, sizes: tuple[int, int]) -> Spectrogram | None:
+    """Return a known spectrogram of frames and frequencies; None if frequencies of the FFT have another number."""
+    settings = {**LOG_MEL, **SPECTROGRAMS[text]}
+    if settings["scale"] != "linear":
+        settings["mels"] = sizes[1]
+    try:
+        return _spectrogram(text, settings, sizes, sizes)
+    except UsageError:
+        return None
+
+
 def _spectrogram(text: str, settings: Mapping[str, Any], sizes: tuple[int, int], shape: tuple[int, ...]) -> Spectrogram:
     rate, window, hop = (int(settings[key]) for key in ("rate", "window", "hop"))
     fft = int(settings["fft"] or 2 ** int(np.ceil(np.log2(window))))

@@ -71,10 +71,11 @@ class Levels:
     deviation: float = 1.0
 
 
-def magnitudes(signal: Array, frames: Frames, count: int) -> Array:
-    """Return the magnitudes of `count` frames: float64 (frames, fft // 2 + 1)."""
+def magnitudes(signal: Array, frames: Frames, count: int, rows: Array | None = None) -> Array:
+    """Return the magnitudes of `count` frames, or of some `rows` of them: float64 (frames, fft // 2 + 1)."""
     padded = _padded(signal, frames, count)
-    cut = np.lib.stride_tricks.sliding_window_view(padded, frames.window)[:: frames.hop][:count]
+    rows = np.arange(count) if rows is None else rows
+    cut = np.lib.stride_tricks.sliding_window_view(padded, frames.window)[rows * frames.hop]
     return np.asarray(np.abs(np.fft.rfft(cut * taper(frames.taper, frames.window), frames.fft)))
 
 
@@ -82,7 +83,10 @@ def banded(values: Array, bands: Bands, fft: int, rate: float) -> Array:
     """Sum magnitudes or powers (frames, frequencies) over the triangles: (frames, bands)."""
     if bands.scale == "linear":
         return values[:, : bands.count]
-    return np.asarray(values @ triangles(bands, fft, rate))
+    made = np.empty((len(values), bands.count))
+    for band, (first, weights) in enumerate(_slopes(bands, fft, rate)):  # most weights are zero
+        made[:, band] = np.einsum("ij,j->i", values[:, first : first + len(weights)], weights)
+    return made
 
 
 def leveled(energies: Array, levels: Levels) -> Array:
@@ -117,6 +121,17 @@ def triangles(bands: Bands, fft: int, rate: float) -> Array:
         ends = to_hz(np.linspace(to_mel(np.array(bands.fmin)), to_mel(np.array(bands.fmax)), bands.count + 2))
         made = made * (2 / (ends[2:] - ends[:-2]))
     return np.asarray(made)
+
+
+@lru_cache(256)
+def _slopes(bands: Bands, fft: int, rate: float) -> list[tuple[int, Array]]:
+    """Return the first frequency of each triangle, and its weights from there to the last one that is not zero."""
+    found = []
+    for weights in triangles(bands, fft, rate).T:
+        inside = np.flatnonzero(weights)
+        first, end = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
+        found.append((first, weights[first:end].copy()))
+    return found
 
 
 @lru_cache(256)

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
+from .causes import are_ids, find_causes
 from .javascript import recipe_module
 from .recipes import is_recipe, recipe

@@ -1,0 +1,198 @@
+"""Finds why the page's inputs of sounds differ from Python's: both are described by their files, and that is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputsFileError, InstallationError
+from ...types import Array, PipelineCause
+from ..explained import Explained
+from ..proof import proven
+from .description import Description, Source, Spectrum, made
+from .parts import PARTS
+from .recipes import SPECTROGRAMS, made_for_size
+from .relating import related
+from .spectrograms import SpectrogramSearch
+from .waveforms import Scored, WaveformSearch
+from .words import words
+
+#: Files that are searched.
+_SEARCHED = 5
+#: A difference whose share of the RMS of the input (of a spectrogram: of its deviation) is smaller is no cause.
+_LEAST = 2e-3
+#: What another filter of a resampler leaves, as a share.
+_FILTER = (1e-3, 0.25)
+
+
+def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
+    """Explain the difference between the inputs that Python and the page made of sound files, one for each file.
+
+    An input is a waveform, or a spectrogram with time and frequency in any order; axes of one do not matter.
+    """
+    nothing = Explained((), _rms(python, page))
+    sides = _squeezed(python), _squeezed(page)
+    if not all(_is_usable(side) for side in sides) or sides[0].ndim != sides[1].ndim or sides[0].size != sides[1].size:
+        return nothing
+    if not nothing.unexplained_rms:
+        return nothing
+    try:
+        sources = [Source(file) for file in files]
+    except (InputsFileError, InstallationError):
+        return nothing
+    searched = _spread_over(sources)
+    descriptions = _described([sources[k] for k in searched], (sides[0][searched], sides[1][searched]))
+    if descriptions is None:
+        return nothing
+    return _explained(sources, sides, descriptions)
+
+
+def _described(sources: Sequence[Source], sides: tuple[Array, Array]) -> tuple[Description, Description] | None:
+    """Return the descriptions of Python's inputs and of the page's, which differ as little as they can."""
+    python, page = sides
+    if python.ndim == 2:
+        start = Description(rate=None if len({source.sound.rate for source in sources}) > 1 else sources[0].sound.rate)
+        first: Scored | None = WaveformSearch(sources, python).best(start)
+        second = first and WaveformSearch(sources, page).best(first.description, 1.05 * first.error)
+    else:
+        search = SpectrogramSearch(sources, python)
+        first = search.best(list(_starts(python.shape[1:])))
+        second = first and SpectrogramSearch(sources, page).best([first.description], 1.05 * first.error)
+    if first is None or second is None:
+        return None
+    size = _size(page)
+
+    def error(description: Description) -> float:
+        rests = [
+            np.mean((made(source, description, wanted.shape) - wanted) ** 2) if _fits(description, wanted) else np.inf
+            for source, wanted in zip(sources, page, strict=True)
+        ]
+        return float(np.sqrt(np.mean(rests))) / size
+
+    return first.description, related(second.description, first.description, error)
+
+
+def _fits(description: Description, wanted: Array) -> bool:
+    spectrum = description.spectrum
+    return spectrum is None or spectrum.bands.count == wanted.shape[0 if spectrum.first else 1]
+
+
+def _starts(shape: tuple[int, ...]) -> Iterator[Description]:
+    """Yield the known recipes for a spectrogram of a shape."""
+    for name in SPECTROGRAMS:
+        for first, sizes in ((False, (shape[0], shape[1])), (True, (shape[1], shape[0]))):
+            recipe = made_for_size(name, sizes)
+            if recipe is not None:
+                spectrum = Spectrum(recipe.frames, recipe.bands, recipe.levels, first=first)
+                yield Description(rate=recipe.waveform.rate, spectrum=spectrum)
+
+
+def _explained(
+    sources: Sequence[Source], sides: tuple[Array, Array], descriptions: tuple[Description, Description]
+) -> Explained:
+    bench = _Bench(sources, sides, descriptions)
+    python, page = descriptions
+    codes = [part.code for part in PARTS if part.undo(page, python) != page]
+    found = proven(codes, bench.error, _LEAST * _size(sides[0]))
+    undone = frozenset(each.code for each in found)
+    causes = [PipelineCause(each.code, *words(each.code, python, page), each.before, each.after) for each in found]
+    unexplained = bench.error(undone)
+    other = None if "resampler-differs" in undone else _resampler(bench, undone, unexplained, python)
+    if other is not None:
+        causes.append(other)
+        unexplained = other.after
+    return Explained(tuple(causes), unexplained)
+
+
+def _resampler(bench: _Bench, undone: frozenset[str], unexplained: float, python: Description) -> PipelineCause | None:
+    """Return the cause if only files of another rate leave something: then the filters of the resamplers differ."""
+    if python.rate is None:
+        return None
+    squares = bench.rests(undone)
+    is_resampled = [source.sound.rate != python.rate for source in bench.sources]
+    changed = [rest for rest, other in zip(squares, is_resampled, strict=True) if other]
+    kept = [rest for rest, other in zip(squares, is_resampled, strict=True) if not other]
+    if not changed:
+        return None
+    size, rest = (float(np.sqrt(np.mean(each))) if each else 0.0 for each in (changed, kept))
+    share = size / _size(bench.sides[0])
+    if not _FILTER[0] < share < _FILTER[1] or not kept or rest > size / 3:
+        return None
+    after = (sum(kept) / len(squares)) ** 0.5
+    return PipelineCause(
+        "resampler-differs", "the resampler of Python",
+        f"another filter: {100 * share:.2g} % apart (RMS), only in files of another sample rate", unexplained, after,
+    )  # fmt: skip
+
+
+class _Bench:
+    """Makes the page's inputs with some differences undone, and compares them with Python's."""
+
+    def __init__(
+        self, sources: Sequence[Source], sides: tuple[Array, Array], descriptions: tuple[Description, Description]
+    ) -> None:
+        self.sources, self.sides = sources, sides
+        self._python, self._page = descriptions
+        self._own = [made(source, self._page, each.shape) for source, each in zip(sources, sides[1], strict=True)]
+        self._spread = float(np.std(self._own)) or 1.0
+
+    def error(self, undone: frozenset[str]) -> float:
+        """Return the RMS error of the input."""
+        return float(np.sqrt(np.mean(self.rests(undone))))
+
+    def rests(self, undone: frozenset[str]) -> list[float]:
+        """Return the mean square error of each file."""
+        wanted = self._page
+        for part in PARTS:
+            if part.code in undone:
+                wanted = part.undo(wanted, self._python)
+        is_turned = _first(wanted) != _first(self._page)
+        shapes = [each.shape[::-1] if is_turned else each.shape for each in self.sides[1]]
+        again = [made(source, wanted, shape) for source, shape in zip(self.sources, shapes, strict=True)]
+        factor = float(np.std(again)) / self._spread
+        found = []
+        for new, own, page, python in zip(again, self._own, *self.sides[::-1], strict=True):
+            rest = (page - own) * factor
+            value = new + (rest.T if is_turned else rest)
+            found.append(float(np.mean((value.reshape(-1) - python.reshape(-1)) ** 2)))
+        return found
+
+
+def _first(description: Description) -> bool:
+    return description.spectrum is not None and description.spectrum.first
+
+
+def _spread_over(sources: Sequence[Source]) -> list[int]:
+    """Return the files to search in: those of different rates and channels first."""
+    kinds: dict[tuple[int, bool], list[int]] = {}
+    for number, source in enumerate(sources):
+        kinds.setdefault((source.sound.rate, source.is_stereo), []).append(number)
+    chosen: list[int] = []
+    while len(chosen) < min(_SEARCHED, len(sources)):
+        for numbers in kinds.values():
+            if numbers and len(chosen) < _SEARCHED:
+                chosen.append(numbers.pop(0))
+    return sorted(chosen)
+
+
+def _squeezed(samples: Array) -> Array:
+    sizes = [size for size in samples.shape[1:] if size != 1]
+    return samples.reshape(len(samples), *sizes).astype(np.float64)
+
+
+def _is_usable(side: Array) -> bool:
+    return side.ndim in (2, 3) and min(side.shape[1:]) > 3 and bool(np.isfinite(side).all()) and bool(np.ptp(side))
+
+
+def _size(samples: Array) -> float:
+    """Return the RMS of waveforms, or the deviation of spectrograms."""
+    square = np.mean(np.square(samples - samples.mean() if samples.ndim == 3 else samples))
+    return float(np.sqrt(square)) or 1.0
+
+
+def _rms(python: Array, page: Array) -> float:
+    if python.size != page.size:
+        return float("inf")
+    return float(np.sqrt(np.mean(np.square(page.astype(np.float64).reshape(python.shape) - python))))

@@ -1,0 +1,103 @@
+"""Says a description of the page in the terms of Python's: as few differences as describe the page as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from .description import NORMALS, Description
+from .levels import step_of, with_slope
+from .parts import FINE, spectrum_of
+from .spectra import LOGS, Levels
+
+#: The error of a description may grow by this factor, and by this share, when it loses a difference.
+_FACTOR, _SHARE = 1.1, 1e-4
+_NEAR = 4e-3
+#: Full scales of integers.
+_GAINS = (32768.0, 32767.0, 1 / 32768, 1 / 32767, 128.0, 2.0, 0.5)
+
+
+def related(page: Description, python: Description, error: Callable[[Description], float]) -> Description:
+    """Return the description of the page that differs least from Python's; `error` measures it on the page's inputs."""
+    limit = _limit(error(page))
+    for option in _relevel(page, python):
+        if error(option) <= limit:
+            page = option
+            break
+    for undo in FINE:
+        option = undo(page, python)
+        if option != page and error(option) <= limit:
+            page = option
+    return page
+
+
+def _limit(error: float) -> float:
+    return error * _FACTOR + _SHARE
+
+
+def _relevel(page: Description, python: Description) -> Iterator[Description]:
+    """Yield the page's levels in the terms of Python's: the same with a gain, another base, another scale."""
+    if page.spectrum is None or python.spectrum is None:
+        return
+    mine, theirs = page.spectrum.levels, python.spectrum.levels
+    if NORMALS[0] not in (page.spectrum.normal, python.spectrum.normal):
+        yield _with(page, theirs)
+        return
+    yield _with(page, theirs)
+    if (mine.log == "none") != (theirs.log == "none"):
+        return
+    slope, offset = step_of(mine.log, mine.power) / mine.deviation, -mine.mean / mine.deviation
+    their_slope = step_of(theirs.log, theirs.power) / theirs.deviation
+    their_offset = -theirs.mean / theirs.deviation
+    if mine.log == "none" and mine.power == theirs.power and not offset:
+        gain = abs(slope / their_slope) ** (1 / mine.power)
+        near = next((each for each in _GAINS if abs(gain / each - 1) < _NEAR), None)
+        if near:
+            yield replace(_with(page, theirs), gain=near)
+    if mine.log != "none":
+        yield from _gained(page, theirs, slope, offset, their_slope, their_offset)
+    for log in LOGS if mine.log != "none" else ("none",):
+        if log == "none" and mine.log != "none":
+            continue
+        step = step_of(log, mine.power)
+        if abs(slope / (step / theirs.deviation) - 1) < _NEAR:  # only the base differs, perhaps with the mean
+            base = replace(mine, log=log, deviation=theirs.deviation, top=mine.top)
+            yield _with(page, replace(base, mean=theirs.mean))
+            yield _with(page, replace(base, mean=-offset * theirs.deviation))
+    top = mine.top and mine.top / mine.deviation
+    yield _with(page, with_slope(replace(mine, log=theirs.log, top=top), slope, offset))
+
+
+def _gained(
+    page: Description, theirs: Levels, slope: float, offset: float, their_slope: float, their_offset: float
+) -> Iterator[Description]:
+    mine = spectrum_of(page).levels
+    for log in LOGS:
+        if log == "none":
+            continue
+        levels = replace(theirs, log=log, power=mine.power)
+        own_slope = step_of(log, mine.power) / theirs.deviation
+        if abs(slope / own_slope - 1) > _NEAR:
+            continue
+        apart = (offset - their_offset) / (slope * mine.power)
+        gain = float(np.exp(np.clip(apart, -40, 40)))
+        near = next((each for each in _GAINS if abs(np.log(gain / each)) < 0.01), None)
+        shows = _shown(mine, theirs, gain)
+        if near or (shows and abs(np.log(gain)) > 0.02):
+            yield replace(_with(page, levels), gain=near or gain)
+            if near and not shows:
+                kept = replace(levels, add=mine.add * near**mine.power, floor=mine.floor * near**mine.power)
+                yield replace(_with(page, kept), gain=near)
+
+
+def _shown(mine: Levels, theirs: Levels, gain: float) -> bool:
+    """Tell whether what is added, or the floor, has moved with the gain."""
+    pairs = [(mine.add, theirs.add), (mine.floor, theirs.floor)]
+    known = [(a, b) for a, b in pairs if a and b]
+    return bool(known) and all(abs(np.log(b / a) / mine.power - np.log(gain)) < 0.1 for a, b in known)
+
+
+def _with(page: Description, levels: Levels) -> Description:
+    return replace(page, spectrum=replace(spectrum_of(page), levels=levels))

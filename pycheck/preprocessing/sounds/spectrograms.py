@@ -1,0 +1,356 @@
+"""Searches how given spectrograms were made of given sound files."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...types import Array
+from .description import (
+    ANCHORS,
+    LOUDNESSES,
+    METHODS,
+    MIXES,
+    NORMALS,
+    Description,
+    Source,
+    Spectrum,
+    energies,
+    normalized,
+    spectra,
+    with_frames,
+)
+from .levels import fit_levels, quick_curve, quick_error
+from .pace import paces
+from .spectra import CENTERS, NORMS, SCALES, TAPERS, Bands, Frames, Levels, leveled
+from .waveforms import RATES, Scored
+
+#: Sets of magnitudes that are kept.
+_KEPT = 24
+#: Frames of a sample that are looked at.
+_LOOKED_AT = 48
+#: What pipelines have.
+_WINDOWS = (200, 240, 255, 256, 320, 400, 440, 480, 512, 551, 600, 640, 800, 882, 1024, 1103, 1200, 2048, 4096)
+_HOPS = (64, 80, 100, 110, 128, 160, 200, 220, 221, 240, 256, 320, 400, 441, 480, 512, 1024)
+_LOWS = (0.0, 20.0, 30.0, 40.0, 50.0, 60.0, 64.0, 80.0, 100.0, 125.0, 133.3333, 150.0, 200.0, 300.0)
+_HIGHS = (3400.0, 3500.0, 3700.0, 3800.0, 4000.0, 5000.0, 5512.5, 6000.0, 7000.0, 7500.0, 7600.0, 7700.0, 7800.0,
+          8000.0, 10000.0, 11000.0, 11025.0, 12000.0, 14000.0, 16000.0, 20000.0, 22050.0, 24000.0)  # fmt: skip
+#: An error below this share of the deviation leaves nothing to search for; beyond the other nothing is described.
+_EXACT, _TOO_MUCH = 2e-3, 0.5
+_CLOSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A description with the share of the variance that it leaves."""
+
+    description: Description
+    rest: float
+
+
+class SpectrogramSearch:
+    """Searches for one side: `samples` (files, rows, columns) are its inputs, one for each source."""
+
+    def __init__(self, sources: Sequence[Source], samples: Array) -> None:
+        self._sources = sources
+        self._samples = np.asarray(samples, np.float64)
+        self._spread = float(self._samples.std()) or 1.0
+        self._spectra: OrderedDict[tuple[Description, int, bool], list[Array]] = OrderedDict()
+        self._mixes = MIXES[:3] if any(source.is_stereo for source in sources) else MIXES[:1]
+
+    def best(self, start: Sequence[Description], enough: float = _EXACT) -> Scored | None:
+        """Return the best description, as near to the first of `start` as it can be; None if none describes them."""
+        enough = max(enough, _EXACT)
+        found = min((self.leveled(each) for each in self._laid(start)), key=lambda each: each.error)
+        if found.error > enough:
+            found = self._nearest(found, enough, _of(start[0]).levels)
+        if found.error > max(enough, _CLOSE / 2):
+            for each in self._guesses():
+                other = self._nearest(self._refined(self.leveled(each), enough), enough, _of(start[0]).levels)
+                if other.beats(found):
+                    found = other
+                if found.error < max(enough, _CLOSE / 2):
+                    break
+        return found if found.error < _TOO_MUCH else None
+
+    def leveled(self, description: Description) -> Scored:
+        """Return a description with fitted levels, as a logarithm and without one, whichever is nearer."""
+        spectrum = _of(description)
+        values = self._values(spectrum.first)
+        made = self._energies(description, values[0].shape[0], None)
+        if spectrum.normal != NORMALS[0]:
+            return self._normal(description, made, values)
+        fits = [fit_levels(made, values, spectrum.levels.power, (log,)) for log in ("e", "none")]
+        fit = min(fits, key=lambda each: each.error)
+        return Scored(replace(description, spectrum=replace(spectrum, levels=fit.levels)), fit.error)
+
+    def _normal(self, description: Description, made: Sequence[Array], values: Sequence[Array]) -> Scored:
+        """Fit what is before the normalization, of which only the curve matters: what is added, and the range."""
+        spectrum = _of(description)
+        best: Scored | None = None
+        for log in ("e", "10", "2", "db", "none") if spectrum.normal == NORMALS[4] else ("e", "none"):
+            for add in (0.0, *(10.0 ** np.arange(-12, 1))) if log != "none" else (0.0,):
+                for top in _tops(values, spectrum.normal):
+                    levels = Levels(spectrum.levels.power, log, add, top=top)
+                    with np.errstate(all="ignore"):
+                        rests = [
+                            np.mean((normalized(leveled(each, levels), spectrum.normal) - value) ** 2)
+                            for each, value in zip(made, values, strict=True)
+                        ]
+                    error = float(np.sqrt(np.mean(rests))) / self._spread
+                    if np.isfinite(error) and (best is None or error < best.error * 0.9):
+                        best = Scored(replace(description, spectrum=replace(spectrum, levels=levels)), error)
+        return best or Scored(description, float("inf"))
+
+    def _laid(self, start: Sequence[Description]) -> Iterator[Description]:
+        """Yield the descriptions in both orders of the axes, with the normalization that the samples show."""
+        rows, columns = self._samples.shape[1:]
+        for each in start:
+            spectrum = _of(each)
+            for first in dict.fromkeys((spectrum.first, not spectrum.first)):
+                count = rows if first else columns
+                if spectrum.bands.scale == "linear" and count not in (
+                    spectrum.frames.fft // 2 + 1,
+                    spectrum.frames.fft // 2,
+                ):
+                    continue
+                made = replace(spectrum, first=first, bands=replace(spectrum.bands, count=count))
+                yield replace(each, spectrum=replace(made, normal=self._shown(first)))
+
+    def _shown(self, first: bool) -> str:
+        """Return the normalization that all samples show."""
+        values = self._values(first)
+        near = 2e-3
+        if all(abs(each.mean(axis=0)).max() < near and abs(each.std(axis=0) - 1).max() < 0.02 for each in values):
+            return NORMALS[2]
+        if all(abs(each.mean()) < near and abs(each.std() - 1) < 0.01 for each in values):
+            return NORMALS[1]
+        if all(abs(each.min()) < 1e-6 and abs(each.max() - 1) < 1e-6 for each in values):
+            return NORMALS[3]
+        return NORMALS[4] if all(abs(each.max()) < 1e-4 for each in values) else NORMALS[0]
+
+    def _nearest(self, found: Scored, enough: float, levels: Levels) -> Scored:
+        """Change the one part that helps most, fit the levels again, and so on: few faults are few changes."""
+        for _ in range(6):
+            if found.error <= enough:
+                break
+            spectrum = _of(found.description)
+            # Levels that were fitted to a wrong description hide what is wrong, so those of the start are tried too.
+            bases = dict.fromkeys(
+                (found.description, replace(found.description, spectrum=replace(spectrum, levels=levels)))
+            )
+            starts = [_Tried(base, self._rest(base)) for base in bases]
+            tried = [self._better(start, options(start.description)) for options in self._options() for start in starts]
+            fitted = self.leveled(min(tried, key=lambda each: each.rest).description)
+            if not fitted.beats(found):
+                break
+            found = fitted
+        return found
+
+    def _refined(self, found: Scored, enough: float) -> Scored:
+        """Change one part after the other, fit the levels again, and so on."""
+        for _ in range(4):
+            if found.error <= enough:
+                break
+            tried = _Tried(found.description, self._rest(found.description))
+            for options in self._options():
+                tried = self._better(tried, options(tried.description))
+            fitted = self.leveled(tried.description)
+            if not fitted.beats(found):
+                break
+            found = fitted
+        return found
+
+    def _options(self) -> Iterator[Callable[[Description], Iterable[Description]]]:
+        """Yield what may change, the coarse parts first."""
+        yield self._powers
+        yield self._rates
+        yield lambda d: [with_frames(d, hop=hop) for hop in _HOPS]
+        yield self._bands
+        yield self._windows
+        yield self._bands
+        yield self._places
+        yield lambda d: [with_frames(d, taper=name) for name in TAPERS]
+        yield self._waves
+
+    def _powers(self, d: Description) -> list[Description]:
+        spectrum = _of(d)
+        return [
+            replace(d, spectrum=replace(spectrum, levels=replace(spectrum.levels, power=power, add=0.0, floor=0.0)))
+            for power in (1, 2)
+        ]
+
+    def _rates(self, d: Description) -> list[Description]:
+        rates = (*RATES, None)
+        spectrum = _of(d)
+        # At another rate with the same bands in Hz, and with those for a rate that the samples do not have.
+        made = [replace(d, rate=rate) for rate in rates]
+        made += [
+            replace(d, rate=rate, spectrum=replace(spectrum, nominal=spectrum.nominal or d.rate)) for rate in rates
+        ]
+        made += [replace(d, spectrum=replace(spectrum, nominal=rate)) for rate in rates]
+        half = [
+            replace(each, spectrum=replace(_of(each), bands=replace(_of(each).bands, fmax=each.rate / 2)))
+            for each in made
+            if each.rate
+        ]
+        return made + half
+
+    def _bands(self, d: Description) -> Iterator[Description]:
+        spectrum = _of(d)
+        bands = spectrum.bands
+        if bands.scale == "linear":
+            return
+        changed = [replace(bands, scale=scale, norm=norm) for scale in SCALES[1:] for norm in NORMS]
+        changed += [replace(bands, fmin=low) for low in _LOWS]
+        limit = (spectrum.nominal or d.rate or 48000) / 2
+        changed += [replace(bands, fmax=high) for high in (*_HIGHS, limit) if high <= limit]
+        changed += [
+            replace(bands, fmin=low, fmax=high) for low in (0.0, 20.0, 125.0) for high in (7500.0, 8000.0, limit)
+        ]
+        changed += [
+            replace(bands, scale=scale, norm=norm, fmax=high)
+            for scale in SCALES[1:] for norm in NORMS for high in (7500.0, 7600.0, limit)
+        ]  # fmt: skip
+        for each in changed:
+            yield replace(d, spectrum=replace(spectrum, bands=each))
+
+    def _windows(self, d: Description) -> Iterator[Description]:
+        frames = _of(d).frames
+        is_linear = _of(d).bands.scale == "linear"
+        for window in (*_WINDOWS, frames.fft, frames.fft // 2):
+            for fft in (
+                (frames.fft,) if is_linear else (frames.fft, _power_of_two(window), window, 2 * _power_of_two(window))
+            ):
+                if window <= fft:
+                    yield with_frames(d, window=window, fft=fft)
+
+    def _places(self, d: Description) -> list[Description]:
+        frames = _of(d).frames
+        made = [with_frames(d, center=center) for center in CENTERS]
+        made += [replace(d, anchor=anchor, shift=0) for anchor in ANCHORS]
+        half = frames.window // 2
+        shifts = {
+            0,
+            -half,
+            half,
+            -(frames.fft // 2),
+            frames.hop,
+            -frames.hop,
+            *(d.shift + k * frames.hop // 4 for k in range(-4, 5)),
+        }
+        return made + [replace(d, shift=shift) for shift in sorted(shifts)]
+
+    def _waves(self, d: Description) -> list[Description]:
+        made = [replace(d, mix=mix) for mix in self._mixes]
+        made += [replace(d, method=method) for method in METHODS]
+        return made + [replace(d, loudness=loudness) for loudness in LOUDNESSES]
+
+    def _better(self, tried: _Tried, others: Iterable[Description]) -> _Tried:
+        best = tried
+        for other in dict.fromkeys(others):
+            if other != tried.description and (rest := self._rest(other)) < 0.85 * tried.rest and rest < best.rest:
+                best = _Tried(other, rest)
+        return best
+
+    def _rest(self, description: Description) -> float:
+        """Return the share of the variance that a description leaves, by its curve, at some frames."""
+        spectrum = _of(description)
+        if spectrum.frames.window > spectrum.frames.fft:
+            return 1.0
+        values = self._values(spectrum.first)
+        rows = _some(values[0].shape[0])
+        made = self._energies(description, values[0].shape[0], rows)
+        some = [each[rows] for each in values]
+        if made[0].shape != some[0].shape:
+            return 1.0
+        known = spectrum.levels.add or spectrum.levels.floor or spectrum.levels.log == "none"
+        is_own = spectrum.normal != NORMALS[0]
+        pairs = list(zip(made, some, strict=True)) if is_own else [(np.concatenate(made), np.concatenate(some))]
+        if spectrum.normal == NORMALS[2]:
+            pairs = [(_by_band(x), y) for x, y in pairs]
+        if known and not is_own:
+            return float(np.mean([quick_curve(x, y, spectrum.levels) for x, y in pairs]))
+        rests = [float(np.mean([quick_error(x, y, is_log=is_log) for x, y in pairs])) for is_log in (True, False)]
+        return rests[0] if spectrum.normal == NORMALS[2] else min(rests)
+
+    def _energies(self, description: Description, count: int, rows: Array | None) -> list[Array]:
+        """Return energies in bands of each file; the magnitudes are kept for the next bands."""
+        key = replace(description, spectrum=Spectrum(_of(description).frames)), count, rows is None
+        if key not in self._spectra:
+            self._spectra[key] = [spectra(source, description, count, rows) for source in self._sources]
+            if len(self._spectra) > _KEPT:
+                self._spectra.popitem(last=False)
+        self._spectra.move_to_end(key)
+        return [
+            energies(source, description, each) for source, each in zip(self._sources, self._spectra[key], strict=True)
+        ]
+
+    def _values(self, first: bool) -> list[Array]:
+        return [each.T if first else each for each in self._samples]
+
+    def _guesses(self) -> Iterator[Description]:
+        """Yield descriptions found without a start: by how the loudness goes, then by the bands."""
+        tried: list[_Tried] = []
+        for first in (False, True):
+            values = self._values(first)
+            for hop, rate, center in paces(self._sources, values):
+                for base in self._starts(hop, rate, center, values[0].shape[1], first):
+                    tried.append(_Tried(base, self._rest(base)))
+        tried.sort(key=lambda each: each.rest)
+        yield from (each.description for each in tried[:3])
+
+    def _starts(self, hop: int, rate: int | None, center: str, count: int, first: bool) -> Iterator[Description]:
+        normal = self._shown(first)
+        nominal = rate or 16000
+        for window in dict.fromkeys((hop * 2, hop * 5 // 2, hop * 4)):
+            fft = _power_of_two(window)
+            frames = Frames(window, hop, fft, center=center)
+            highs = [high for high in (3800.0, 7600.0, 11025.0, 16000.0, nominal / 2) if high <= nominal / 2]
+            for power in (1, 2):
+                levels = Levels(power)
+                for scale in ("tf", "slaney"):
+                    for high in dict.fromkeys(highs):
+                        for low in (0.0, 125.0):
+                            bands = Bands(count, scale, "slaney" if scale == "slaney" else "none", low, high)
+                            yield Description(rate=rate, spectrum=Spectrum(frames, bands, levels, None, normal, first))
+        for fft in (2 * (count - 1), 2 * count):
+            for window in dict.fromkeys((fft, fft - 1, hop * 2, hop * 5 // 2)):
+                if 0 < window <= fft:
+                    for power in (1, 2):
+                        frames = Frames(window, hop, fft, center=center)
+                        spectrum = Spectrum(frames, Bands(count, "linear"), Levels(power), None, normal, first)
+                        yield Description(rate=rate, spectrum=spectrum)
+
+
+def _by_band(values: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(values + 1e-12)
+        return np.asarray(np.exp((logs - logs.mean(axis=0)) / (logs.std(axis=0) + 1e-12)))
+
+
+def _of(description: Description) -> Spectrum:
+    assert description.spectrum is not None
+    return description.spectrum
+
+
+def _some(count: int) -> Array:
+    """Return frames, uneven ones."""
+    if count <= _LOOKED_AT:
+        return np.arange(count)
+    at = np.linspace(0, count - 1, _LOOKED_AT)
+    return np.unique(np.clip(np.round(at + 0.9 * np.sin(at * 12.9898)), 0, count - 1).astype(int))
+
+
+def _power_of_two(count: int) -> int:
+    return 1 << max(count - 1, 1).bit_length()
+
+
+def _tops(values: Sequence[Array], normal: str) -> tuple[float | None, ...]:
+    if normal != NORMALS[4]:
+        return (None, 80.0 / 10 * np.log(10), 8.0 * np.log(10))
+    low = min(float(each.min()) for each in values)
+    return (None, -low) if sum(np.mean(each < low + 1e-6) > 0.002 for each in values) else (None,)

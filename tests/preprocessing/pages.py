@@ -1,0 +1,34 @@
+"""Runs functions of an app in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.types import AppCode, AppFile, Array, RuntimeId
+
+
+def in_page(engine: str, functions: Sequence[str], files: Sequence[Path], folder: Path) -> list[Array]:
+    """Return the inputs that a page of an engine makes of the files by each function of (blob, tf)."""
+    return asyncio.run(_in_page(engine, functions, files, folder))
+
+
+async def _in_page(engine: str, functions: Sequence[str], files: Sequence[Path], folder: Path) -> list[Array]:
+    module = folder / "prep.js"
+    module.write_text("".join(f"export const p{k} = {code};\n" for k, code in enumerate(functions)), encoding="utf-8")
+    apps = [AppCode(module, f"p{number}") for number in range(len(functions))]
+    made = []
+    async with (
+        BrowserHost(engine, timeout_s=120) as host,
+        host.runtime(RuntimeId(engine, "cpu"), None, app=apps) as page,
+    ):
+        for app in apps:
+            prepared = await page.prepare(app, [AppFile(file.name, file) for file in files], ["x"])
+            failed = [file.failure.message for file in prepared.files if file.failure]
+            assert not failed, failed
+            made.append(np.asarray(prepared.tensors["x"]))
+    return made
