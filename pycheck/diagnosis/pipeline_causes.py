@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 from ..types import Finding, PipelineCause, PipelineRow, Severity
 from .case import number
+from .causes_of_sounds import SOUNDS
+from .causes_of_texts import TEXTS
 from .codes import finding
 
 #: What differs, and what to change in the page; the clauses of both sides follow "Python: ..., page: ...".
 _TOLD = {
+    **SOUNDS,
+    **TEXTS,
     "channels-swapped": (
         "the channels are in a different order",
         "Reverse the last axis in the page: tensor.reverse(-1).",

@@ -60,6 +60,10 @@ UINT8 = ArtifactInfo(Path("a"), "layers", "uint8", 1, "", "", (), (), {}, {})
 OF_CAUSES = (
     "channels-swapped", "pixel-scale", "pixel-range", "resize-differs", "crop-differs", "image-orientation",
     "image-flipped", "channels-first", "alpha-differs", "color-differs", "decoder-differs",
+    "sample-rate-differs", "resampler-differs", "audio-channels-differ", "audio-position-differs", "audio-scale",
+    "window-differs", "frames-differ", "mel-differs", "log-differs", "spectrogram-scale", "axes-transposed",
+    "tokens-shifted", "padding-differs", "truncation-differs", "tokens-reversed", "lower-case-differs",
+    "punctuation-differs", "unknown-words-differ",
 )  # fmt: skip
 PIPELINE = Pipeline(
     "prep.py:load",

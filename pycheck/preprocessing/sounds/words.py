@@ -21,6 +21,7 @@ _ANCHORS = {
     "start, zeros on both sides": "from the first sample, zeros on both sides of a short file",
     "center, zeros at the end": "the middle of the file, zeros at the end of a short file",
 }
+_ARTICLES = {"peak of 1": "a", "RMS of 1": "an"}
 _SCALES = {"linear": "no mel scale", "tf": "HTK scale of TensorFlow", "htk": "HTK scale", "slaney": "Slaney scale"}
 
 
@@ -48,7 +49,7 @@ def _scale(side: Description) -> str:
     said = []
     if side.loudness != LOUDNESSES[0]:
         size = f" times {number(side.gain)}" if abs(side.gain - 1) > 1e-3 else ""
-        said.append(f"each file scaled to a {side.loudness}{size}")
+        said.append(f"each file scaled to {_ARTICLES[side.loudness]} {side.loudness}{size}")
     elif side.gain in (32768.0, 32767.0):
         said.append("integers of 16 bits, -32768 to 32767")
     elif abs(side.gain - 1) > 1e-6:
@@ -62,7 +63,7 @@ def _scale(side: Description) -> str:
 
 def _window(side: Description) -> str:
     frames = spectrum_of(side).frames
-    return f"{frames.taper} window of {frames.window} samples, FFT of {frames.fft}"
+    return f"{frames.taper.capitalize()} window of {frames.window} samples, FFT of {frames.fft}"
 
 
 def _frames(side: Description) -> str:

@@ -20,7 +20,9 @@ from .recipes import PUNCTUATION
 _LEAST_SHARE = 0.35
 #: A rule for a form of words holds if this share of them differs.
 _MOST = 0.9
-#: How much larger the share of another layout must be.
+#: The share of words that may have another id than the same word elsewhere.
+_MOST_CONFLICTS = 0.15
+#: How many more words must have the id of Python in another layout, as a share.
 _BETTER = 0.01
 #: A text that is not split by any known rule: its words are the ids of Python.
 _IDS = "the ids of Python"
@@ -63,7 +65,8 @@ def _of_texts(texts: Sequence[str], rows: Array) -> list[tuple[Layout, list[list
         if all(pair is not None for pair in pairs) and any(words):
             found.append((_conflicts(pairs, words, layout.padding), layout, words))
     found.sort(key=lambda each: each[0])
-    return [(layout, words) for conflicts, layout, words in found[:3] if conflicts <= found[0][0]]
+    most = _MOST_CONFLICTS * sum(min(len(each), rows.shape[1]) for each in found[0][2]) if found else 0
+    return [(layout, words) for conflicts, layout, words in found[:3] if conflicts <= min(found[0][0], most)]
 
 
 def _of_ids(rows: Array) -> tuple[Layout, list[list[str]]]:
@@ -108,7 +111,8 @@ class _Page:
     layout: Layout
     shift: int
     words: tuple[list[list[str]], list[list[str]]]
-    share: float
+    count: int  # words with the id of Python, plus the shift
+    share: float  # of the words that Python shows
 
 
 def _of_page(
@@ -116,6 +120,7 @@ def _of_page(
 ) -> _Page | None:
     """Return the layout of the page in which most words have the id of Python, plus the same number."""
     best: _Page | None = None
+    ids = {_plain(word): number for word, number in ids.items()} | ids
     for layout, own in _page_layouts(rows, python, words, texts):
         pairs = [layout.words(row, each) for row, each in zip(rows, own, strict=True)]
         if any(pair is None for pair in pairs):
@@ -129,8 +134,8 @@ def _of_page(
         if not apart:
             continue
         shift, count = max(apart.items(), key=lambda each: (each[1], each[0] == 0))
-        found = _Page(layout, shift, (words, own), count / sum(apart.values()))
-        if best is None or found.share > best.share + _BETTER:
+        found = _Page(layout, shift, (words, own), count, count / sum(apart.values()))
+        if best is None or found.count > best.count * (1 + _BETTER):
             best = found
     return best if best is not None and best.share >= _LEAST_SHARE else None
 
@@ -256,6 +261,9 @@ class _Made:
         rule = next((code for code in self._rules if self._has(word, code)), "")
         return rule or (_WORDS[2] if any(is_unknown) else "")
 
+    def _both_unknown(self, python: int, page: int) -> bool:
+        return page == self._unknown[1] and python in (self._unknown[0], page - self._shift)
+
     def _has(self, word: str, code: str) -> bool:
         """Tell whether a word has the form that a rule is about."""
         return word != word.lower() if code == _WORDS[0] else bool(re.search(PUNCTUATION, word))
@@ -269,7 +277,7 @@ class _Made:
                 self._ids[1][word] != python + self._shift
                 for word in self._ids[1]
                 if self._has(word, code) and (python := self._ids[0].get(word)) is not None
-                and not (python == self._unknown[0] and self._ids[1][word] == self._unknown[1])
+                and not self._both_unknown(python, self._ids[1][word])
                 and not (self._has(word, other))
             ]  # fmt: skip
             if len(apart) > 1 and np.mean(apart) >= _MOST:
@@ -317,8 +325,8 @@ class _Made:
         ]
         if code in rule:
             keeps = self._keeps(code)
-            said = [f"{rule[code][not (side == keeps)]}: {text}" for side, text in enumerate(said)]
-        return said[0], f"{said[1]}, and {len(counts) - 1} other words differ" if len(counts) > 1 else said[1]
+            said = [f"{rule[code][side != keeps]}: {text}" for side, text in enumerate(said)]
+        return said[0], f"{said[1]}, and {_other(len(counts) - 1)}" if len(counts) > 1 else said[1]
 
     def _keeps(self, code: str) -> int:
         """Return the side that keeps capitals or punctuation: there, fewer such words have the id of the plain word."""
@@ -336,7 +344,7 @@ class _Made:
         known = [
             (word, number) for word, number in self._ids[0].items() if self._ids[1].get(word) == number + self._shift
         ]
-        return max(known, key=lambda each: len(each[0]), default=("?", 0))
+        return max(known, key=lambda each: (_plain(each[0]) == each[0], len(each[0])), default=("?", 0))
 
 
 def _unknown(ids: dict[str, int]) -> int | None:
@@ -346,6 +354,10 @@ def _unknown(ids: dict[str, int]) -> int | None:
         return None
     number, count = counts.most_common(1)[0]
     return number if count > 1 else None
+
+
+def _other(count: int) -> str:
+    return "another word differs" if count == 1 else f"{count} other words differ"
 
 
 def _plain(word: str) -> str:

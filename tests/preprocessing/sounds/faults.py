@@ -1,6 +1,6 @@
 """Puts faults into right pipelines for sounds, alone and in pairs, and says how many of them pycheck names exactly.
 
-python -m tests.preprocessing.sounds.faults prints the table; with --engine chromium, firefox or webkit the page is real.
+python -m tests.preprocessing.sounds.faults prints the table; with --engine the page is real.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _fault(title: str, codes: str, said: str, of: str, **change: Any) -> Fault:
 
 
 FAULTS: tuple[Fault, ...] = (
-    _fault("not resampled", "sample-rate-differs", "the rate of each file", f"{WAVES}, yamnet, whisper, plain", resample="none"),
+    _fault("not resampled", "sample-rate-differs", "of each file", f"{WAVES}, yamnet, whisper, plain", resample="none"),
     _fault("at 44100", "sample-rate-differs", "44100", WAVES, rate=44100),
     _fault("at 8000", "sample-rate-differs", "8000", "wave, plain", rate=8000),
     _fault("at 16000", "sample-rate-differs", "16000", "long wave", rate=16000),
@@ -89,9 +89,9 @@ FAULTS: tuple[Fault, ...] = (
     _fault("zeros in front", "audio-position-differs", "front of a short", "wave, long wave", place="front"),
     _fault("37 later", "audio-position-differs", "sample 37", WAVES, shift=37),
     _fault("500 earlier", "audio-position-differs", "500 zeros", WAVES, shift=-500),
-    _fault("Hamming", "window-differs", "hamming", f"{MELS}, plain", taper="hamming"),
+    _fault("Hamming", "window-differs", "Hamming", f"{MELS}, plain", taper="hamming"),
     _fault("symmetric Hann", "window-differs", "symmetric", "plain", taper="hann symmetric"),
-    _fault("rectangular", "window-differs", "rectangular", f"{MELS}, plain", taper="boxcar"),
+    _fault("rectangular", "window-differs", "Rectangular", f"{MELS}, plain", taper="boxcar"),
     _fault("window of 512", "window-differs", "512", "yamnet, own", window=512),
     _fault("FFT of 1024", "window-differs", "1024", "yamnet", fft=1024),
     _fault("hop of 128", "frames-differ", "128", "yamnet, whisper", hop=128),

@@ -1,0 +1,65 @@
+"""Each fault of a page is named from the inputs of sounds alone, and a right page is never blamed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pycheck.preprocessing import find_causes
+
+from .faults import FAULTS, RIGHT, cases, inputs, outcome
+from .sounds import write_sounds
+
+EVERY = cases()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_sounds(tmp_path_factory.mktemp("sounds") / "sounds")
+
+
+def test_the_yardstick_has_faults_of_every_kind_alone_and_in_pairs() -> None:
+    assert len(FAULTS) >= 40
+    assert len({code for fault in FAULTS for code in fault.codes}) == 11
+    assert sum(len(case.faults) == 2 for case in EVERY) >= 40
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "wave: not resampled",
+        "wave: clipped + 37 later",
+        "yamnet: log10",
+        "whisper: HTK",
+        "plain: transposed",
+        "librosa: hop of 256 + left",
+    ],
+)
+def test_a_fault_is_named_exactly(files: list[Path], title: str) -> None:
+    found = outcome(next(case for case in EVERY if case.title == title), files)
+    assert found.exact, str(found)
+    assert found.explained.unexplained_rms < 1e-4
+
+
+@pytest.mark.exhaustive
+def test_at_least_95_percent_of_all_faults_are_named_exactly(files: list[Path]) -> None:
+    outcomes = [outcome(case, files) for case in EVERY if case.faults]
+    assert np.mean([each.exact for each in outcomes]) >= 0.95, [str(each) for each in outcomes if not each.exact]
+
+
+@pytest.mark.parametrize("name", ["wave", "yamnet"])
+def test_noise_of_another_float_arithmetic_is_no_cause(files: list[Path], name: str) -> None:
+    python = inputs(RIGHT[name], files)
+    page = python + np.random.default_rng(0).normal(size=python.shape).astype(np.float32) * 1e-4 * python.std()
+    assert find_causes(files, python, page).causes == ()
+
+
+def test_inputs_that_follow_from_no_sound_have_no_cause(files: list[Path]) -> None:
+    python, page = np.random.default_rng(0).normal(size=(2, len(files), 4000)).astype(np.float32)
+    assert find_causes(files, python, page).causes == ()
+    right = inputs(RIGHT["wave"], files)
+    for other in (np.zeros_like(right), np.random.default_rng(1).normal(size=right.shape)):
+        found = find_causes(files, right, other)
+        assert found.causes == () and found.unexplained_rms > 0.01
