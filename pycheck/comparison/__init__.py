@@ -7,6 +7,7 @@ right. `changed` compares two results of one runtime.
 
 from __future__ import annotations
 
+from .input_pictures import input_picture
 from .measure import measure
 from .pairing import better_pairings
 from .repeated import Changed, changed

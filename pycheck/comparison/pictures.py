@@ -67,9 +67,9 @@ class Picture:
             high=self.high,
             largest_error=self.largest_error,
             changed_count=self.changed_count,
-            reference_png=_png(np.frombuffer(self.reference, np.uint8).reshape(shape)),
-            candidate_png=_png(np.frombuffer(self.candidate, np.uint8).reshape(shape)),
-            difference_png=_png(_coloured(np.frombuffer(self.difference, np.uint8).reshape(shape[:2]))),
+            reference_png=png(np.frombuffer(self.reference, np.uint8).reshape(shape)),
+            candidate_png=png(np.frombuffer(self.candidate, np.uint8).reshape(shape)),
+            difference_png=png(_coloured(np.frombuffer(self.difference, np.uint8).reshape(shape[:2]))),
             has_sample_axis=self.has_sample_axis,
         )
 
@@ -224,7 +224,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # grey, grey and opacity, RGB, RGB and opacity
 
 
-def _png(pixels: Array) -> str:
+def png(pixels: Array) -> str:
     """Return the PNG in base64 of rows x columns x bands bytes; an opacity of 255 everywhere is left out."""
     rows, columns, bands = pixels.shape
     if bands in (2, 4) and (pixels[..., -1] == 255).all():

@@ -65,6 +65,7 @@ from .pipelines import (
     FailedFile,
     FileShares,
     InputDifference,
+    InputPicture,
     OutputShares,
     Part,
     Pipeline,

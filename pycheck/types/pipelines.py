@@ -118,6 +118,27 @@ class PipelineCause:
 
 
 @dataclass(frozen=True, slots=True)
+class InputPicture:
+    """The first input of one file in Python and in the page, and their difference, as small pictures.
+
+    They are PNG in base64, at most 80 pixels on the longer side. In the first two, `low` is black and `high` is white:
+    the smallest and the largest value in Python. In the third, black is no difference, and differences are `factor`
+    times as bright. `kind` is ``image`` for images and spectrograms, and ``wave`` for one axis of values.
+    """
+
+    file: str
+    kind: Literal["image", "wave"]
+    shape: tuple[int, ...]
+    low: float
+    high: float
+    factor: float
+    largest: float
+    python_png: str
+    page_png: str
+    difference_png: str
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineRow:
     """The page of one runtime against Python, over the files that both sides preprocess.
 
@@ -140,6 +161,7 @@ class PipelineRow:
     changed_by_runtime: int = 0
     changed_by_postprocessing: int | None = None
     roundoff_count: int = 0
+    pictures: tuple[InputPicture, ...] = ()  # of the files that change most; an earlier page may have the same
 
     @property
     def changed_share(self) -> float | None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from ..comparison import input_picture
 from ..inputs import Inputs
 from ..preprocessing import find_causes
 from ..types import Array, PipelineRow, SampleFile
 
 #: The most files that are read for it, which bounds the memory.
 _MOST_FILES = 16
+#: The most files with pictures, which bounds the report.
+_MOST_PICTURES = 4
+#: The differences of inputs of two pages that are alike differ by at most this share.
+_ALIKE = 0.01
 
 
 def with_causes(row: PipelineRow, files: Sequence[SampleFile], python: Inputs, page: Inputs) -> PipelineRow:
@@ -24,6 +30,30 @@ def with_causes(row: PipelineRow, files: Sequence[SampleFile], python: Inputs, p
     paths = [files[place].path for place in chosen]
     explained = find_causes(paths, _samples(python, tensor, chosen), _samples(page, tensor, chosen))
     return replace(row, causes=explained.causes, unexplained_rms=explained.unexplained_rms)
+
+
+def with_pictures(
+    row: PipelineRow, names: Sequence[str], python: Inputs, page: Inputs, earlier: Sequence[PipelineRow]
+) -> PipelineRow:
+    """Add pictures of the files that change most; none if an earlier page made the same inputs."""
+    tensor = next((each.tensor for each in row.inputs if not each.identical), None)
+    if tensor is None or any(_same_inputs(row, other) for other in earlier):
+        return row
+    places = {name: place for place, name in enumerate(names)}
+    chosen = [(file.name, places[file.name]) for file in row.files[:_MOST_PICTURES] if file.input_rms]
+    order = sorted(place for _, place in chosen)
+    mine, other = (_samples(side, tensor, order) for side in (python, page)) if order else ((), ())
+    at = {place: number for number, place in enumerate(order)}
+    drawn = [input_picture(name, mine[at[place]], other[at[place]]) for name, place in chosen]
+    return replace(row, pictures=tuple(picture for picture in drawn if picture is not None))
+
+
+def _same_inputs(row: PipelineRow, other: PipelineRow) -> bool:
+    """Tell whether two pages make the same inputs, up to what their backends round differently."""
+    mine, theirs = ({file.name: file.input_rms for file in each.files} for each in (row, other))
+    return bool(other.pictures) and all(
+        name in theirs and math.isclose(value, theirs[name], rel_tol=_ALIKE) for name, value in mine.items()
+    )
 
 
 def _chosen(row: PipelineRow, names: Sequence[str]) -> list[int]:

@@ -34,7 +34,7 @@ from ..types import (
     Signature,
 )
 from .deciding import Decided, Deciding, decide_files, load_deciding
-from .explaining import with_causes
+from .explaining import with_causes, with_pictures
 from .run import Compared, Run, Setting
 from .split import FourRuns, split
 from .store import OutputStore
@@ -214,7 +214,9 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         failed += decided.failed
         notes += decided.notes
         row = await asyncio.to_thread(split, four, decided.files if ready.deciding else None)
-        rows.append(await asyncio.to_thread(with_causes, row, used, inputs, of_page))
+        row = await asyncio.to_thread(with_causes, row, used, inputs, of_page)
+        names = [file.name for file in used]
+        rows.append(await asyncio.to_thread(with_pictures, row, names, inputs, of_page, rows))
     pipeline = Pipeline(
         preprocess=str(options.preprocess),
         js_preprocess=str(options.js_preprocess or ""),

@@ -121,13 +121,17 @@ def test_the_command_takes_files_one_by_one_and_its_report_repeats_it(
     photos = [folder / "photos" / f"{number}.png" for number in (3, 1)]
     options = ["--preprocess", "tf", "--js-preprocess", f"{folder / 'prep.js'}:swapped", "--runtime", CPU]
     told = command(
-        "compare", folder / "m.keras", *photos, *options, "--json", tmp_path / "r.json", "--save-run", tmp_path / "run"
-    )
+        "compare", folder / "m.keras", *photos, *options, "--json", tmp_path / "r.json", "--save-run", tmp_path / "run",
+        "--html", tmp_path / "r.html",
+    )  # fmt: skip
     assert told.code == 1
     assert "From the file to the answer" in told.out
     report = json.loads((tmp_path / "r.json").read_text())
     assert [file["name"] for file in report["pipeline"]["rows"][0]["files"]] in (["3.png", "1.png"], ["1.png", "3.png"])
     assert all(str(photo) in report["command"] for photo in photos)
+    page = (tmp_path / "r.html").read_text()
+    for alt in ("3.png as the model gets it in Python", f"1.png as the model gets it in the page of {CPU}"):
+        assert f'alt="{alt}"' in page
     assert "--js-preprocess" in report["command"]
 
 
