@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -33,6 +33,7 @@ from .curvature import Snapshot, preconditioner
 from .keras_models import require_scales
 from .measure import CurveBuilder, Floor, Observed
 from .native import Step, joined
+from .roundoff import with_roundoff
 from .setup import Ready, Setup, page_recipe, pair, prepare
 from .sums import summation_errors
 
@@ -54,7 +55,8 @@ class Outcome:
 
     `before_failure` are the weights of native:float32 before its first step that was not finite. `trajectories` are
     all observed steps of each runtime, to explain differences with; empty if they are too large to keep. `notes` name
-    the runtimes that were left out, with the reason.
+    the runtimes that were left out, with the reason. `moved` are trainings of float32 with moved weights, if there are
+    some (roundoff.py).
     """
 
     ready: Ready
@@ -68,6 +70,7 @@ class Outcome:
     trajectories: Mapping[RuntimeId, tuple[Observed, ...]]
     epsilons: Mapping[RuntimeId, float]
     notes: tuple[str, ...] = ()
+    moved: tuple[Sequence[Observed], ...] = ()
 
     def of(self, runtime: RuntimeId) -> TrainingCurves | None:
         """Return the curves of one runtime."""
@@ -122,7 +125,8 @@ class Bench:
         runtimes = () if alone else self._runtimes
         if runtimes:
             require_scales(ready.single.model)
-        return await _Race(self, ready, runtimes).run()
+        outcome = await _Race(self, ready, runtimes).run()
+        return await self.in_thread(lambda: with_roundoff(outcome))
 
     async def page(self, runtime: RuntimeId, ready: Ready) -> PageTrainer:
         """Return the page of a runtime with this training's artifact loaded; the first call opens the page."""

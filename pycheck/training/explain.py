@@ -9,10 +9,11 @@ import numpy as np
 
 from ..diagnosis.training import Explanation
 from ..runtimes.browser.training import seen
-from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, RuntimeId, TrainingCurves
+from ..types import RuntimeId, TrainingCurves
 from .bench import Outcome
-from .measure import CurveBuilder, Floor, Observed
+from .measure import Observed
 from .native import KERAS_EPSILON, Rules
+from .roundoff import judge
 from .setup import variant
 from .tfjs_losses import tfjs_loss
 from .tfjs_optimizers import TfjsRule
@@ -92,17 +93,7 @@ class Explainer:
 
     def _against(self, runtime: RuntimeId, reference: list[Observed]) -> TrainingCurves:
         """Compute the curves of a page with a different reference."""
-        outcome = self._outcome
-        floor, builder = (
-            Floor(outcome.floor.summation),
-            CurveBuilder(runtime, outcome.ready.variables, half=runtime.kind == "webgl-f16"),
-        )
-        known = outcome.trajectories
-        steps = zip(known[NATIVE_FLOAT32], known[NATIVE_FLOAT64], known[runtime], reference, strict=False)
-        for single, double, page, other in steps:
-            floor.add(single, double)
-            builder.add(page, other, floor)
-        return builder.curves()
+        return judge(self._outcome, runtime, reference, self._outcome.moved)[0]
 
 
 def _share(curves: TrainingCurves) -> float:

@@ -1,7 +1,8 @@
 """Turns steps into curves: magnitudes, counts of NaN, and errors against native:float64, step by step.
 
 The allowed error of a runtime grows with the steps. The noise floor of a variable is the largest error of
-native:float32 against native:float64 so far; its scale is the largest magnitude so far. The allowed error is
+native:float32, and of trainings with moved weights (roundoff.py), against native:float64 so far. Its scale is the
+largest magnitude so far. The allowed error is
 
     max(min(24 L C F, 0.01 S), 3 C F, 32 C u sqrt(t + 1) S, 5 C u E S)
 
@@ -65,12 +66,12 @@ class Floor:
         self._steps = 0
         self.finite = True
 
-    def add(self, single: Observed, double: Observed) -> None:
-        """Add a step of native:float32 and native:float64.
+    def add(self, single: Observed, double: Observed, moved: Sequence[Observed] = ()) -> None:
+        """Add a step of native:float32 and native:float64, and of trainings in float32 with moved weights.
 
         After a step that is not finite, nothing is compared any more.
         """
-        for key, ours, theirs in _pairs(single, double):
+        for key, ours, theirs in (pair for other in (single, *moved) for pair in _pairs(other, double)):
             if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
                 self.finite &= key[0] == "activation"  # infinity in a layer does not always reach the loss
                 continue

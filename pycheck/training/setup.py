@@ -74,6 +74,12 @@ def prepare(setup: Setup, folder: Path) -> Ready:
     return Ready(setup, single, double, artifact, variables, put, notes)
 
 
+def single_again(ready: Ready) -> NativeTrainer:
+    """Make one more trainer of native:float32."""
+    copy32, _ = trainable_copy(ready.setup.model, "float32", ready.setup.change)
+    return NativeTrainer(copy32, ready.setup.recipe, ready.penalties)
+
+
 def variant(ready: Ready, rules: Rules) -> NativeTrainer:
     """Make a trainer of native:float64 with different rules."""
     copy64, _ = trainable_copy(ready.setup.model, "float64", ready.setup.change)
