@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from pycheck.preprocessing import Explained, find_causes
 from pycheck.types import Array
 
+from ..pages import in_page
+from .javascript import javascript
 from .sounds import write_sounds
 from .steps import Steps
 
@@ -173,12 +176,14 @@ class Outcome:
     case: Case
     explained: Explained
     seconds: float
+    real: bool = False  # the browser has a resampler of its own, which may be named too
 
     @property
     def exact(self) -> bool:
         """Tell whether the codes are those of the faults, and the words too."""
         said = " | ".join(cause.page for cause in self.explained.causes)
-        return self.named == self.case.codes and all(fault.said in said for fault in self.case.faults)
+        own = frozenset({"resampler-differs"} if self.real else ())
+        return self.named - own == self.case.codes - own and all(fault.said in said for fault in self.case.faults)
 
     @property
     def named(self) -> frozenset[str]:
@@ -203,6 +208,14 @@ def outcome(case: Case, files: Sequence[Path], python: Array | None = None, page
     return Outcome(case, find_causes(files, python, page), time.process_time() - start)
 
 
+def outcomes_in(engine: str, some: Sequence[Case], files: Sequence[Path], folder: Path) -> list[Outcome]:
+    """Return the outcomes of the cases that are written in JavaScript, with the inputs of a real page."""
+    rates = {file.name: soundfile.info(file).samplerate for file in files}
+    able = [(case, code) for case in some if (code := javascript(case.page, rates))]
+    pages = in_page(engine, [code for _, code in able], files, folder)
+    return [replace(outcome(case, files, page=page), real=True) for (case, _), page in zip(able, pages, strict=True)]
+
+
 def summary(outcomes: Sequence[Outcome]) -> str:
     right = [each for each in outcomes if not each.case.faults]
     lines = []
@@ -210,21 +223,24 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         some = [each for each in outcomes if len(each.case.faults) == count]
         if some:
             lines.append(f"{title}: {sum(each.exact for each in some)} of {len(some)} named exactly")
-    lines.append(f"right pipelines: {sum(bool(each.explained.causes) for each in right)} of {len(right)} have a cause")
+    blamed = sum(not each.exact for each in right)
+    lines.append(f"right pipelines: {blamed} of {len(right)} have a cause")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="cases whose title has this text")
+    parser.add_argument("--engine", default="", help="chromium, firefox or webkit: the page is real")
     options = parser.parse_args()
-    made = []
+    some = [case for case in cases() if options.only in case.title]
     with tempfile.TemporaryDirectory() as folder:
         files = write_sounds(Path(folder, "sounds"))
-        for case in cases():
-            if options.only in case.title:
-                made.append(outcome(case, files))
-                print(made[-1], flush=True)
+        made = outcomes_in(options.engine, some, files, Path(folder)) if options.engine else []
+        print(*made, sep="\n")
+        for case in () if options.engine else some:
+            made.append(outcome(case, files))
+            print(made[-1], flush=True)
     print(summary(made))
 
 

@@ -95,7 +95,7 @@ class Steps:
         cut = np.stack([wave[k * self.hop : k * self.hop + self.window] * weights for k in range(self.frames)])
         values = np.abs(np.fft.rfft(cut, self.fft)) ** self.power
         if self.mel != "none":
-            values = values @ self._triangles()
+            values = values @ self.triangles()
         values = values[:, : self.bands]
         values = np.maximum(values + self.add, self.floor)
         if self.log != "none":
@@ -117,7 +117,7 @@ class Steps:
             return values - values.max()
         return (values - self.mean) / self.deviation
 
-    def _triangles(self) -> np.ndarray:
+    def triangles(self) -> np.ndarray:
         rate = self.nominal or self.rate
         at = np.linspace(0, rate / 2, self.fft // 2 + 1)
         mel, hz = (_slaney, _from_slaney) if self.mel == "slaney" else (_htk, _from_htk)
