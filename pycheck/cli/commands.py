@@ -271,6 +271,7 @@ def convert(
 
 
 app.command("preprocess", epilog=examples.PREPROCESS, cls=LongCommand)(emitted.preprocess)
+app.command("decoders")(emitted.decoders)
 for command in (tools.explain, tools.schema, tools.doctor):
     app.command()(command)
 app.add_typer(tools.cache, name="cache")

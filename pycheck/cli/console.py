@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from ..report.wording import used
-from ..types import CheckReport, Migration, Report
+from ..types import CheckReport, Decoders, Migration, Report
 
 if TYPE_CHECKING:
     from ..setup.doctor import Diagnosis
@@ -128,6 +128,12 @@ class Console:
             lines += [f"  {'' if artifact.quantization == 'int8' else 'weights '}quantized to {artifact.quantization}"]
         lines += [f"  {line}" for line in _verification(converted)]
         print("\n".join(lines))
+
+    def decoders(self, found: Decoders) -> None:
+        """Print what the decoders of browsers make of files."""
+        from ..report.decoders import print_decoders
+
+        print_decoders(found, self._out)
 
     def markdown(self, text: str) -> None:
         """Print Markdown: formatted on a terminal, as plain text into a file or pipe."""

@@ -1,4 +1,4 @@
-"""The command that writes the preprocessing of one side as code of the other side."""
+"""The commands about files on both sides: the code of the other side, and what the decoders make of a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from ..system import interrupts
-from .options import Given, JsonPath, ModelPath, Screen, build_options, open_console, takes
+from .options import Given, JsonPath, MarkdownPath, ModelPath, Screen, build_options, open_console, takes
 
 if TYPE_CHECKING:
     from ..types import Emitted
@@ -78,6 +78,35 @@ def preprocess(
     if out is None and json != "-" and written:
         print(made.code, end="")
     raise typer.Exit(_exit_code(made))
+
+
+@takes("decoders")
+def decoders(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="Images and sounds: a folder, a pattern or files.")
+    ],
+    *,
+    json: JsonPath = None,
+    markdown: MarkdownPath = None,
+    given: Given,
+    screen: Screen,
+) -> None:
+    """Decode FILES in each browser as a page does, and compare the pixels and samples with Pillow and soundfile."""
+    from ..report.decoders import decoders_json, decoders_markdown
+    from ..workflow import pipeline
+    from ..workflow.decoders import compare_decoders
+    from .publishing import check_writable, put
+
+    options, console = build_options(given, files), open_console(screen)
+    outputs = {kind: path for kind, path in (("json", json), ("markdown", markdown)) if path}
+    for kind, path in outputs.items():
+        if path != "-":
+            check_writable(f"--{kind} {path}", Path(path))
+    with console.progress() as observe:
+        found = interrupts.run(pipeline.alone(lambda bench: compare_decoders(bench, files, options, observe)))
+    texts = {"json": decoders_json(found), "markdown": decoders_markdown(found)}
+    put(texts, outputs, lambda: console.decoders(found))
+    raise typer.Exit(3 if all(engine.missing for engine in found.engines) else 0)
 
 
 def _language(text: str) -> Literal["js", "python"]:

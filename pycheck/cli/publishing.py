@@ -50,7 +50,7 @@ def publish(report: Report, outputs: dict[str, str], console: Console, *, github
 
     `github`: whether to annotate the run in GitHub Actions; None: if the variable GITHUB_ACTIONS is set.
     """
-    _put({kind: render(report, kind) for kind in outputs}, outputs, lambda: console.report(report))
+    put({kind: render(report, kind) for kind in outputs}, outputs, lambda: console.report(report))
     if _is_on_github(github):
         from ..report.github import render_annotations
 
@@ -60,7 +60,7 @@ def publish(report: Report, outputs: dict[str, str], console: Console, *, github
 
 def publish_check(check: CheckReport, outputs: dict[str, str], console: Console, *, github: bool | None = None) -> int:
     """Write and print the reports of a check; return the exit code."""
-    _put({kind: render_check(check, kind) for kind in outputs}, outputs, lambda: console.check(check))
+    put({kind: render_check(check, kind) for kind in outputs}, outputs, lambda: console.check(check))
     if _is_on_github(github):
         from ..report.github import render_check_annotations
 
@@ -70,11 +70,12 @@ def publish_check(check: CheckReport, outputs: dict[str, str], console: Console,
 
 def publish_migration(migration: Migration, outputs: dict[str, str], console: Console) -> int:
     """Write and print the reports of a migration; return the exit code."""
-    _put({kind: render_migration(migration, kind) for kind in outputs}, outputs, lambda: console.migration(migration))
+    put({kind: render_migration(migration, kind) for kind in outputs}, outputs, lambda: console.migration(migration))
     return migration_exit_code(migration)
 
 
-def _put(texts: dict[str, str], outputs: dict[str, str], show: Callable[[], None]) -> None:
+def put(texts: dict[str, str], outputs: dict[str, str], show: Callable[[], None]) -> None:
+    """Write texts to their paths by kind; call `show` for standard output, unless a text has it."""
     for kind, path in outputs.items():
         if path != "-":
             _write(f"--{kind} {path}", Path(path), texts[kind])

@@ -46,7 +46,7 @@ _RUN = (*_COMPARED, *_MIGRATED, *_TRAINED, "check", "baseline")
 _EMITTED = ("preprocess",)
 _LOADED = (*_COMPARED, *_MIGRATED, *_TRAINED, "convert", *_EMITTED)
 _PREPARED = (*_COMPARED, *_EMITTED)
-_STARTED = (*_RUN, "convert", "doctor", *_EMITTED)
+_STARTED = (*_RUN, "convert", "doctor", "decoders", *_EMITTED)
 _CONVERTED = (*_COMPARED, "convert")
 _MADE_FOR = (*_COMPARED, *_MIGRATED, "convert")
 _JUDGED = (*_COMPARED, *_MIGRATED, "convert", "report")
@@ -111,8 +111,8 @@ OPTIONS = (
     Option(
         "runtimes", Runtimes(),
         "Runtime to test, such as chromium:webgpu. Repeatable (default: cpu, webgl, wasm; of migrate: wasm, webgl; of "
-        "preprocess: cpu in each browser)",
-        _RUNTIMES, (*_RUN, *_EMITTED), ("chromium:cpu", "chromium:webgl", "chromium:wasm"), "ID",
+        "preprocess and decoders: cpu in each browser)",
+        _RUNTIMES, (*_RUN, *_EMITTED, "decoders"), ("chromium:cpu", "chromium:webgl", "chromium:wasm"), "ID",
         'Runtimes to test, such as ``"chromium:webgl"``; default: cpu, webgl and wasm in Chromium; of `migrate` wasm '
         "and webgl.",
         flag="--runtime", in_model=True, common=True,

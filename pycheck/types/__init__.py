@@ -14,6 +14,7 @@ from .comparisons import (
     Top1Flip,
     WorstElement,
 )
+from .decoders import DecodedFile, Decoders, EngineDecoders
 from .emitted import Emitted, EmittedFile, EmittedProof, Language
 from .evidence import (
     AnswerLimits,

@@ -64,6 +64,11 @@ class Workbench:
         finally:
             self._shared.executor.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def hosts(self) -> Hosts:
+        """Return the browsers."""
+        return self._shared.hosts
+
     def start_browsers(self, options: Options) -> None:
         """Start the browsers for a run with these options in advance, without waiting for them."""
         self._shared.hosts.start(options)

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import soundfile
 
 from ..conftest import Cli, more
 from ..preprocessing.images.faults import RIGHT
@@ -123,3 +124,23 @@ def test_every_right_pipeline_becomes_javascript(folder: Path, command: Cli, eng
 def test_a_command_that_cannot_work_says_why(folder: Path, command: Cli, extra: list[str], what: str) -> None:
     told = command("preprocess", folder / "m.keras", folder / "photos", "--emit", "js", *extra)
     assert told.code in (1, 2) and what in told.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("runtimes", [["chromium:cpu"], *more(["firefox:cpu", "webkit:cpu"])])
+def test_decoders_of_browsers_are_compared_with_those_of_python(
+    folder: Path, tmp_path: Path, command: Cli, runtimes: list[str]
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.sin(np.arange(4000) / 9) / 2, 16000)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    files = [*(folder / "photos").iterdir(), tmp_path / "a.wav", tmp_path / "broken.png"]
+    told = command("decoders", *files, "--json", "-", *(f"--runtime={runtime}" for runtime in runtimes))
+    assert told.code == 0, told.err
+    for engine in json.loads(told.out)["engines"]:
+        found = {Path(file["name"]).name: file for file in engine["files"]}
+        assert len(found) == len(files) - 1
+        for name in ("i_plain.png", "h_gray.png"):
+            assert found[name]["largest"] == 0 and not found[name]["failure"], found[name]
+        assert found["e_turned.jpg"]["facts"] == ["orientation applied"]
+        assert "profile applied" in found["j_profile.png"]["facts"]
+        assert "invisible colors lost" in found["g_clear.png"]["facts"]
+        assert found["a.wav"]["largest"] < 1e-4 and found["a.wav"]["kind"] == "WAV, 16000 Hz"

@@ -81,3 +81,35 @@ _PRIMARIES = {
     b"gXYZ": (0.2919, 0.6922, 0.0419),
     b"bXYZ": (0.1572, 0.0666, 0.7841),
 }
+
+
+def write_kinds(folder: Path) -> list[Path]:
+    """Write one image of each kind that decoders treat in their own way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = photo(240, 181, 1)
+    clear = write_photos(folder / "photos", 0.5)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(folder / "baseline.jpg", quality=90, subsampling=0)
+    image.save(folder / "subsampled.jpg", quality=90, subsampling=2)
+    image.save(folder / "progressive.jpg", quality=80, subsampling=2, progressive=True)
+    image.save(folder / "turned.jpg", quality=90, exif=exif)
+    image.save(folder / "profile.jpg", quality=90, subsampling=0, icc_profile=_wide_profile())
+    image.convert("L").save(folder / "gray.jpg", quality=90)
+    image.convert("CMYK").save(folder / "cmyk.jpg", quality=90)
+    image.save(folder / "plain.png")
+    image.save(folder / "turned.png", exif=exif)
+    image.save(folder / "profile.png", icc_profile=_wide_profile())
+    image.quantize(64).save(folder / "palette.png")
+    gray = np.asarray(image.convert("L"), np.uint16) * 257
+    Image.fromarray(gray).save(folder / "gray_16_bit.png")
+    image.save(folder / "lossy.webp", quality=85)
+    image.save(folder / "lossless.webp", lossless=True)
+    image.quantize(64).save(folder / "palette.gif")
+    transparent = Image.open(next(file for file in clear if file.name == "g_clear.png"))
+    transparent.save(folder / "transparent.png")
+    transparent.save(folder / "transparent.webp", lossless=True, exact=True)
+    for file in clear:
+        file.unlink()
+    (folder / "photos").rmdir()
+    return sorted(folder.iterdir())
