@@ -1,4 +1,4 @@
-"""Writes the page's types of the messages, js_harness/src/protocol.d.ts, from pycheck/protocol.py.
+"""Writes the page's types of the messages, js_harness/src/protocol.d.ts, from pycheck/protocol/.
 
 Run as ``python js_harness/generate_protocol.py`` after a change of the protocol; a test
 fails while the two differ.
@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pycheck import protocol
 
 TARGET = Path(__file__).parent / "src" / "protocol.d.ts"
-HEAD = "// Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.\n"
+HEAD = "// Generated from pycheck/protocol/ by js_harness/generate_protocol.py. Do not edit.\n"
 SCALARS = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
 PARTS = (
     protocol.Probes,

@@ -1,4 +1,4 @@
-// Generated from pycheck/protocol.py by js_harness/generate_protocol.py. Do not edit.
+// Generated from pycheck/protocol/ by js_harness/generate_protocol.py. Do not edit.
 
 export type ProtocolVersion = 6;
 
