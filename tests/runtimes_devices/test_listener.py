@@ -88,7 +88,7 @@ def test_without_the_token_there_is_nothing(visit: Any, path: str) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ["harness/manifest.json", "harness/..%2fprotocol.py", "artifact/model.json", "inputs/1", "outputs/1", "anything"],
+    ["harness/manifest.json", "harness/..%2ftensors.py", "artifact/model.json", "inputs/1", "outputs/1", "anything"],
 )
 def test_the_address_for_a_device_has_its_page_and_nothing_else(visit: Any, rest: str) -> None:
     async def ask(hall: Hall) -> list[int]:
