@@ -9,6 +9,7 @@ from .wording import ABSENT, names, short
 
 _COLUMNS = (
     ("page of", "runtime"),
+    ("decoded", "decoded"),
     ("input", "input"),
     ("output", "output"),
     ("by input", "by_input"),
@@ -28,7 +29,9 @@ _DECISION, _DIFFERENCE = 32, 72
 
 def columns(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
     """Return the title and the field of each column of `rows`."""
-    return tuple(column for column in _COLUMNS if column[1] != "changed" or not pipeline.postprocess)
+    left_out = {"changed"} if pipeline.postprocess else set()
+    left_out |= set() if any(row.decoded for row in pipeline.rows) else {"decoded"}
+    return tuple(column for column in _COLUMNS if column[1] not in left_out)
 
 
 def file_columns(pipeline: Pipeline) -> tuple[str, ...]:
@@ -38,9 +41,10 @@ def file_columns(pipeline: Pipeline) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A page as text: RMS of the input's difference, the largest changes of an output, the files that change class."""
+    """A page as text: the decoders' difference, RMS of the input's, largest changes of an output, changed classes."""
 
     runtime: str
+    decoded: str
     input: str
     output: str
     by_input: str
@@ -61,6 +65,7 @@ def _row(row: PipelineRow, output: OutputShares, is_first: bool) -> Row:
     changed = f"{row.changed_count} of {row.decided_count}" if row.decided_count else ABSENT
     return Row(
         str(row.runtime) if is_first else "",
+        _decoded(row) if is_first else "",
         (", ".join(short(each.rms) for each in differing) or "equal") if is_first else "",
         output.tensor,
         short(output.preprocessing_max),
@@ -70,6 +75,14 @@ def _row(row: PipelineRow, output: OutputShares, is_first: bool) -> Row:
         ("pass" if row.passed else "DIFFERS") if is_first else "",
         row.passed is False,
     )
+
+
+def _decoded(row: PipelineRow) -> str:
+    """Return the worst difference of the decoders: of 255 for images, of 1 for sounds."""
+    if not row.decoded:
+        return ABSENT
+    worst = max(row.decoded, key=lambda file: file.rms)
+    return short(worst.rms) if worst.largest else "equal"
 
 
 def decisions(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:

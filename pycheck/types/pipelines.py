@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .decoders import DecodedFile
 from .names import RuntimeId
 
 #: The name in a FailedFile if a side fails for all files.
@@ -162,6 +163,7 @@ class PipelineRow:
     changed_by_postprocessing: int | None = None
     roundoff_count: int = 0
     pictures: tuple[InputPicture, ...] = ()  # of the files that change most; an earlier page may have the same
+    decoded: tuple[DecodedFile, ...] = ()  # the same files, as the engine decodes them
 
     @property
     def changed_share(self) -> float | None:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputsFileError, PycheckError, RuntimeFailedError
+from ..errors import InputsFileError, InstallationError, PycheckError, RuntimeFailedError
 from ..inputs import list_files
 from ..options.values import Options
 from ..preprocessing.engine_decoders import compare_decoded, decoding_module
@@ -20,8 +21,10 @@ from ..preprocessing.sounds import is_sound
 from ..runtimes.browser.page import BrowserRuntime
 from ..types import BROWSER_ENGINES, AppCode, AppFile, DecodedFile, Decoders, EngineDecoders, RuntimeId, SampleFile
 from .browsers import Hosts
-from .pipeline import Workbench
-from .run import Observer
+from .run import Observer, Setting
+
+if TYPE_CHECKING:
+    from .pipeline import Workbench
 
 
 async def compare_decoders(bench: Workbench, given: Sequence[Path], options: Options, observe: Observer) -> Decoders:
@@ -60,19 +63,32 @@ def _decodable(files: Sequence[SampleFile]) -> list[SampleFile]:
 async def _in_engine(
     hosts: Hosts, runtime: RuntimeId, module: Path, files: Sequence[SampleFile], options: Options, observe: Observer
 ) -> EngineDecoders:
-    engine = runtime.engine
     codes = [AppCode(module, f"d{number}") for number in range(len(files))]
     try:
-        host = await hosts.get(options, engine)
+        host = await hosts.get(options, runtime.engine)
         page = host.runtime(runtime, None, app=codes)
-        async with page:
+        async with hosts.turn(runtime), page:
             found = []
             for number, (file, code) in enumerate(zip(files, codes, strict=True)):
                 found.append(await _decoded(page, code, file))
-                observe(engine, "decoding", number + 1, len(files))
-            return EngineDecoders(engine, page.environment.platform or "", files=tuple(found))
+                observe(runtime.engine, "decoding", number + 1, len(files))
+            return EngineDecoders(runtime.engine, page.environment.platform or "", files=tuple(found))
     except RuntimeFailedError as error:
-        return EngineDecoders(engine, missing=error.message.rstrip("."))
+        return EngineDecoders(runtime.engine, missing=error.message.rstrip("."))
+
+
+async def decoded_by(setting: Setting, engine: str, files: Sequence[SampleFile]) -> tuple[DecodedFile, ...]:
+    """Decode files of a run in a further page of an engine; none if Python decodes none, or the page does not run."""
+    try:
+        known = await asyncio.to_thread(_decodable, files)
+    except (InputsFileError, InstallationError):  # texts, or files that only the user's own code reads
+        return ()
+    with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
+        module = Path(folder, "decode.js")
+        module.write_text(decoding_module([(file.name, file.path) for file in known]), encoding="utf-8")
+        hosts, options = setting.shared.hosts, setting.options
+        made = await _in_engine(hosts, RuntimeId(engine, "cpu"), module, known, options, setting.observe)
+    return tuple(file for file in made.files if not file.failure)
 
 
 async def _decoded(page: BrowserRuntime, code: AppCode, file: SampleFile) -> DecodedFile:

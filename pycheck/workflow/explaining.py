@@ -17,6 +17,8 @@ from ..types import Array, PipelineRow, SampleFile
 _MOST_FILES = 16
 #: The most files with pictures, which bounds the report.
 _MOST_PICTURES = 4
+#: A difference of inputs up to this share of the largest value is roundoff of float32.
+_ROUNDOFF = 2.0**-20
 #: The differences of inputs of two pages that are alike differ by at most this share.
 _ALIKE = 0.01
 
@@ -40,12 +42,19 @@ def with_pictures(
     if tensor is None or any(_same_inputs(row, other) for other in earlier):
         return row
     places = {name: place for place, name in enumerate(names)}
-    chosen = [(file.name, places[file.name]) for file in row.files[:_MOST_PICTURES] if file.input_rms]
+    chosen = [(name, places[name]) for name in files_to_show(row)]
     order = sorted(place for _, place in chosen)
     mine, other = (_samples(side, tensor, order) for side in (python, page)) if order else ((), ())
     at = {place: number for number, place in enumerate(order)}
     drawn = [input_picture(name, mine[at[place]], other[at[place]]) for name, place in chosen]
     return replace(row, pictures=tuple(picture for picture in drawn if picture is not None))
+
+
+def files_to_show(row: PipelineRow) -> list[str]:
+    """Return the names of the files that change most, if the inputs differ by more than roundoff."""
+    if all(each.max_abs <= _ROUNDOFF * each.scale for each in row.inputs):
+        return []
+    return [file.name for file in row.files[:_MOST_PICTURES] if file.input_rms]
 
 
 def _same_inputs(row: PipelineRow, other: PipelineRow) -> bool:

@@ -34,7 +34,8 @@ from ..types import (
     Signature,
 )
 from .deciding import Decided, Deciding, decide_files, load_deciding
-from .explaining import with_causes, with_pictures
+from .decoders import decoded_by
+from .explaining import files_to_show, with_causes, with_pictures
 from .run import Compared, Run, Setting
 from .split import FourRuns, split
 from .store import OutputStore
@@ -215,8 +216,8 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         notes += decided.notes
         row = await asyncio.to_thread(split, four, decided.files if ready.deciding else None)
         row = await asyncio.to_thread(with_causes, row, used, inputs, of_page)
-        names = [file.name for file in used]
-        rows.append(await asyncio.to_thread(with_pictures, row, names, inputs, of_page, rows))
+        row = await asyncio.to_thread(with_pictures, row, names, inputs, of_page, rows)
+        rows.append(await _with_decoded(setting, row, used, rows))
     pipeline = Pipeline(
         preprocess=str(options.preprocess),
         js_preprocess=str(options.js_preprocess or ""),
@@ -229,6 +230,20 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
     )
     judged = judge_pipeline(pipeline, options.tolerance, options.decisions_changed)
     return replace(compared, report=_judged(compared.report, judged, options))
+
+
+async def _with_decoded(
+    setting: Setting, row: PipelineRow, files: Sequence[SampleFile], earlier: Sequence[PipelineRow]
+) -> PipelineRow:
+    """Add how the engine decodes the files that change most, which is the first stage of the way to the answer."""
+    chosen = files_to_show(row)
+    if not chosen:
+        return row
+    for other in earlier:  # backends of an engine share its decoders
+        if other.runtime.engine == row.runtime.engine and files_to_show(other) == chosen:
+            return replace(row, decoded=other.decoded)
+    some = [file for file in files if file.name in chosen]
+    return replace(row, decoded=await decoded_by(setting, row.runtime.engine, some))
 
 
 def _judged(report: Report, pipeline: Pipeline, options: Options) -> Report:

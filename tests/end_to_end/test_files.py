@@ -83,6 +83,8 @@ def test_the_blame_is_split_between_input_and_runtime(folder: Path) -> None:
     assert kind.preprocessing_max > 0.01 > 1e-5 > kind.runtime_max
     assert kind.both_max == pytest.approx(kind.preprocessing_max, rel=1e-3)
     assert row.changed_count == row.changed_by_preprocessing
+    assert [file.name for file in row.decoded] == sorted(file.name for file in row.files[:4])
+    assert not any(file.largest for file in row.decoded)  # PNG
     assert {cause.code for cause in row.causes} == {"channels-swapped", "pixel-scale"}
     assert "leaks tensors" in report.pipeline.notes[0] and "6 of 6 files" in report.pipeline.notes[0]
     assert [file.both_max for file in row.files] == sorted(
