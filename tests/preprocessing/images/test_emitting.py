@@ -69,6 +69,8 @@ def test_the_emitted_python_gives_the_same_numbers(files: list[Path], name: str)
     wanted = inputs(RIGHT[name], files)
     side = describe(files, wanted)
     assert side is not None
+    for code in (python(side, name), javascript(side, name)):
+        assert max(map(len, code.splitlines())) <= 120
     module: dict[str, object] = {}
     exec(python(side, name), module)
     load = module["load"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator
 
 from ..description import ROUNDINGS, Description
@@ -22,14 +24,19 @@ def javascript(side: Side, origin: str) -> str:
     """Return the module whose default export takes (blob, tf); `origin` names the code that it is like."""
     lines = [
         f"// Makes of an image the input that {origin} makes of it:",
-        f"// {sentence(side.description, side.seen)}.",
+        *(f"// {line}" for line in wrapped(f"{sentence(side.description, side.seen)}.")),
         "// Written and checked by pycheck preprocess --emit js.",
         "",
         *_body(side),
         "",
         *_functions(side),
     ]
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip("\n") + "\n"
+
+
+def wrapped(text: str) -> list[str]:
+    """Return lines that are short enough for a comment."""
+    return textwrap.wrap(text, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def decoding_module(side: Side, count: int) -> str:
@@ -56,7 +63,7 @@ def _body(side: Side) -> Iterator[str]:
     yield f"  const [height, width] = [{height}, {width}]; // of the model"
     yield from (f"  {line}" for line in _placing(description.making.placement, _by_tfjs(description)))
     yield "  return tf.tidy(() => {"
-    yield f"    let pixels = {_resized(description)};"
+    yield from (f"    {line}" for line in _resized(description))
     yield from (f"    {line}" for line in _changes(side))
     yield "    return pixels;"
     yield "  });"
@@ -136,17 +143,18 @@ def _cut(placement: Placement) -> Iterator[str]:
     yield "};"
 
 
-def _resized(description: Description) -> str:
+def _resized(description: Description) -> Iterator[str]:
     making = description.making
     boxed = making.placement.kind == "letterbox"
     size = "[innerHeight, innerWidth]" if boxed else "[height, width]"
     if not _by_tfjs(description):
-        return f"tf.tensor3d(resize(image, down, across), {size[:-1]}, 3])"
-    pixels = "tf.browser.fromPixels(image).toFloat()"
+        yield f"let pixels = tf.tensor3d(resize(image, down, across), {size[:-1]}, 3]);"
+        return
+    yield "let pixels = tf.browser.fromPixels(image).toFloat();"
     if not boxed and (making.placement.kind == "crop" or any(making.placement.shift)):
-        pixels += ".slice([down.start, across.start, 0], [down.length, across.length, 3])"
+        yield "pixels = pixels.slice([down.start, across.start, 0], [down.length, across.length, 3]);"
     resize = _RESIZES[making.kernel.method]
-    return f"tf.image.{resize}({pixels}, {size}, {_FLAGS[making.kernel.centers]})"
+    yield f"pixels = tf.image.{resize}(pixels, {size}, {_FLAGS[making.kernel.centers]});"
 
 
 def _changes(side: Side) -> Iterator[str]:
@@ -274,7 +282,7 @@ def _decoding(side: Side) -> Iterator[str]:
 
 ALPHA_WORDS = {
     ALPHAS[0]: "in their own colors",
-    ALPHAS[1]: "in their own colors, or black if nothing is visible",
+    ALPHAS[1]: "in their own colors, black if invisible",
     ALPHAS[2]: "on black",
     ALPHAS[3]: "on white",
 }

@@ -11,7 +11,7 @@ from ..sides import Side
 from ..sources import ALPHAS, CURVES
 from ..words import sentence
 from . import python_parts as parts
-from .javascript import ALPHA_WORDS
+from .javascript import ALPHA_WORDS, wrapped
 from .values import limits, scaled, text
 
 _OF_PILLOW = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS", "box": "BOX"}
@@ -23,7 +23,7 @@ def python(side: Side, origin: str) -> str:
     lines = [
         f'"""Makes of an image the input that {origin} makes of it.',
         "",
-        f"{sentence(side.description, side.seen)}.",
+        *wrapped(f"{sentence(side.description, side.seen)}."),
         "Written and checked by pycheck preprocess --emit python.",
         '"""',
         "",
