@@ -24,7 +24,8 @@ _TOLD = {
     ),
     "pixel-range": (
         "pixels are rounded or clipped differently",
-        "Keep the pixels in float32: call toFloat() before the resize, and leave out cast, round and clipByValue.",
+        "Round in the page as Python does. If Python keeps fractions, call toFloat() before the resize, and leave out "
+        "cast, round and clipByValue. If Python rounds, as Pillow's resize does, call round() after the resize.",
     ),
     "resize-differs": (
         "the resize takes different pixels",

@@ -71,7 +71,7 @@ def _bytes(values: list[float | None]) -> str:
     if not known:
         return "unknown"
     rms = _rms(known)
-    return "0" if rms < 5e-4 else f"{rms:.2g} of 255" if math.isfinite(rms) else "other size"
+    return "0" if rms < 5e-4 else f"{short(rms)} of 255" if math.isfinite(rms) else "other size"
 
 
 def _remarks(made: Emitted, verbose: bool) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _conclusion(made: Emitted, out: Path | None) -> Iterator[tuple[str, str]]:
         yield "The code does not do the same, and was not written. To write it, add --unproven.", "red"
     if made.error is not None and made.error > 0.05 and not made.passed:
         yield (
-            f"The description of {made.origin} is not exact: a difference of {made.error:.2g} of 255 (RMS) has no "
+            f"The description of {made.origin} is not exact: a difference of {short(made.error)} of 255 (RMS) has no "
             "equivalent.",
             "",
         )
