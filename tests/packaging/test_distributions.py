@@ -89,7 +89,7 @@ def checkout(tmp_path: Path) -> Path:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("_harness", "__pycache__"))
         else:
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name)  # with its time, or the page would be built again
     (folder / "node_modules").symlink_to((ROOT / "node_modules").resolve(), target_is_directory=True)
     return folder
 
