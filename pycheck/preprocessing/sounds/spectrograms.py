@@ -59,7 +59,7 @@ class SpectrogramSearch:
         self._samples = np.asarray(samples, np.float64)
         self._spread = float(self._samples.std()) or 1.0
         self._spectra: OrderedDict[tuple[Description, int, bool], list[Array]] = OrderedDict()
-        self._mixes = MIXES[:3] if any(source.is_stereo for source in sources) else MIXES[:1]
+        self._mixes = MIXES if any(source.is_stereo for source in sources) else MIXES[:1]
 
     def best(self, start: Sequence[Description], enough: float = _EXACT) -> Scored | None:
         """Return the best description, as near to the first of `start` as it can be; None if none describes them."""

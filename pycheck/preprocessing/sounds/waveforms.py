@@ -17,9 +17,11 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _BETTER, _BETTER_SHARE = 0.9, 2e-4
 #: An error beyond this share describes nothing; below this one nothing is left to search for.
 _TOO_MUCH, _EXACT = 0.6, 1e-3
-#: Gains that are meant exactly: full scale of 16 bits, and none.
-_GAINS = (1.0, 32768.0, 32767.0, 128.0, 2147483648.0)
-_NEAR_GAIN = 3e-3
+#: Gains that are meant exactly, among them full scales of integers; and how far a fitted one may be away.
+_GAINS = (1.0, 32768.0, 32767.0, 128.0, 2147483648.0, 0.5, 2.0)
+_NEAR_GAIN = 0.06
+#: A known gain may have an error larger by this factor.
+_SAME = 1.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class WaveformSearch:
     def __init__(self, sources: Sequence[Source], samples: Array) -> None:
         self._sources, self._samples = sources, np.asarray(samples, np.float64)
         self._size = float(np.sqrt(np.mean(self._samples**2))) or 1.0
-        self._mixes = MIXES[:3] if any(source.is_stereo for source in sources) else MIXES[:1]
+        self._mixes = MIXES if any(source.is_stereo for source in sources) else MIXES[:1]
         self._clip = _limit(self._samples)
 
     def best(self, start: Description, enough: float = _EXACT) -> Scored | None:
@@ -124,13 +126,18 @@ class WaveformSearch:
         made = np.stack([waveform(source, plain, self._samples.shape[1]) for source in self._sources])
         inside = np.abs(self._samples) < 0.999 * description.clip if description.clip else np.ones(made.shape, bool)
         size = float(np.sum(made[inside] ** 2))
-        gain = float(made[inside] @ self._samples[inside]) / size if size else 0.0
-        gain = next((near for near in _GAINS if abs(gain / near - 1) < _NEAR_GAIN), gain)
-        wanted = replace(description, gain=gain)
+        gain = float(np.sum(made[inside] * self._samples[inside])) / size if size else 0.0
+        best = self._with_gain(description, made, gain)
+        # A fitted gain is a little too small if the samples are described with an error.
+        known = [self._with_gain(description, made, near) for near in _GAINS if abs(gain / near - 1) < _NEAR_GAIN]
+        return next((each for each in known if each.error <= best.error * _SAME + _EXACT / 100), best)
+
+    def _with_gain(self, description: Description, made: Array, gain: float) -> Scored:
         values = made * gain
-        if wanted.clip is not None:
-            values = np.clip(values, -wanted.clip, wanted.clip)
-        return Scored(wanted, float(np.sqrt(np.mean((values - self._samples) ** 2))) / self._size)
+        if description.clip is not None:
+            values = np.clip(values, -description.clip, description.clip)
+        error = float(np.sqrt(np.mean((values - self._samples) ** 2))) / self._size
+        return Scored(replace(description, gain=gain), error)
 
 
 def _limit(samples: Array) -> float | None:

@@ -22,10 +22,8 @@ def _spaced(text: str) -> list[str]:
 
 #: How a text is split, the words as they stand in the text. The first one is for rules that change no count of words.
 SPLITS: dict[str, Callable[[str], list[str]]] = {
-    "split at white space, punctuation removed": lambda text: [
-        word for word in _spaced(text) if re.sub(PUNCTUATION, "", word)
-    ],
-    "split at white space, punctuation kept": _spaced,
+    "split at white space": lambda text: [word for word in _spaced(text) if re.sub(PUNCTUATION, "", word)],
+    "split at white space, marks alone are words": _spaced,
     "words and punctuation marks": lambda text: re.findall(r"\w+|[^\w\s]", text),
     "words without punctuation": lambda text: re.findall(r"\w+", text),
     "characters": list,

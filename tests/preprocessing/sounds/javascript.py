@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+import numpy as np
+
 from .steps import Steps
 
 _TAPERS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46), "boxcar": (1.0, 0.0)}
@@ -82,8 +84,17 @@ def _spectrogram(steps: Steps) -> list[str]:
     ]
     lines += ["x = x.square();"] if steps.power == 2 else []
     if steps.mel != "none":
-        weights = [[round(float(w), 9) for w in row] for row in steps.triangles()]
-        lines.append(f"x = x.matMul(tf.tensor2d({json.dumps(weights)}));")
+        weights = steps.triangles()
+        columns = [np.trim_zeros(column) for column in weights.T]
+        firsts = [int(np.argmax(column > 0)) for column in weights.T]
+        bands = [[first, [round(float(w), 9) for w in column]] for first, column in zip(firsts, columns, strict=True)]
+        lines += [
+            f"const mel = new Float32Array({weights.size});",
+            f"const place = (k, i, band) => (k + i) * {steps.bands} + band;",
+            f"const bands = {json.dumps(bands)};",
+            "bands.forEach(([k, values], band) => values.forEach((w, i) => mel[place(k, i, band)] = w));",
+            f"x = x.matMul(tf.tensor2d(mel, {list(weights.shape)}));",
+        ]
     lines.append(f"x = x.slice([0, 0], [{steps.frames}, {steps.bands}]).add({steps.add}).maximum({steps.floor});")
     if steps.log != "none":
         scale = {
