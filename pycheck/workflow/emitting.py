@@ -154,7 +154,10 @@ def _side(work: _Work, origin: str, inputs: Sequence[Array | str]) -> Side:
     if is_recipe(origin):
         known = sides.of_recipe(origin, work.signature) if recipes.is_recipe(origin) else None
         if known is None:
-            raise NoCodeError(f"pycheck has no description of the recipe {origin} for this model.")
+            raise NoCodeError(
+                f"pycheck writes code for images only, and not of {origin} for this model.",
+                f"Name the recipe on both sides: pycheck compare --preprocess {origin} --js-preprocess {origin}.",
+            )
         return known
     good = [(file, made) for file, made in zip(work.files, inputs, strict=True) if not isinstance(made, str)]
     if not any(not file.own for file, _ in good):
@@ -162,7 +165,13 @@ def _side(work: _Work, origin: str, inputs: Sequence[Array | str]) -> Side:
             f"{origin} gives an input for none of the files. {next(each for each in inputs if isinstance(each, str))}",
             "Call the function with one of the files first.",
         )
-    found = _described(good)
+    try:
+        found = _described(good)
+    except InputsFileError as error:
+        raise NoCodeError(
+            f"pycheck writes code for images only. {error.message}",
+            "For sounds and texts, check code of your own: pycheck compare --js-preprocess.",
+        ) from error
     if found is None:
         raise NoCodeError(
             f"pycheck finds no description of {origin}: its input is no image that is decoded, cropped or resized, and "

@@ -27,6 +27,9 @@ right = RIGHT
 def load(path):
     return np.asarray(Image.open(path).convert("RGB").resize((96, 96), Image.BILINEAR), np.float32) / 127.5 - 1
 
+def of_text(path):
+    return np.arange(96 * 96 * 3, dtype=np.float32).reshape(96, 96, 3)
+
 def blurred(path):
     image = Image.open(path).convert("RGB").resize((96, 96)).filter(ImageFilter.GaussianBlur(3))
     return np.asarray(image, np.float32) / 255
@@ -119,10 +122,15 @@ def test_every_right_pipeline_becomes_javascript(folder: Path, command: Cli, eng
         ([], "needs the code that it is to be like"),
         (["--preprocess", "tf", "--js-preprocess", "tf"], "has no effect"),
         (["--preprocess", "prep.js"], "names no function and no recipe"),
+        (["--preprocess", "{folder}/prep.py:of_text"], "writes code for images only"),
     ],
 )
 def test_a_command_that_cannot_work_says_why(folder: Path, command: Cli, extra: list[str], what: str) -> None:
-    told = command("preprocess", folder / "m.keras", folder / "photos", "--emit", "js", *extra)
+    (folder / "texts").mkdir(exist_ok=True)
+    (folder / "texts" / "a.txt").write_text("a text")
+    files = folder / ("texts" if "of_text" in str(extra) else "photos")
+    given = [word.format(folder=folder) for word in extra]
+    told = command("preprocess", folder / "m.keras", files, "--emit", "js", *given)
     assert told.code in (1, 2) and what in told.err.replace("\n", " ")
 
 
