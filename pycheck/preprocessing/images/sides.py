@@ -10,16 +10,21 @@ import numpy as np
 
 from ...errors import InputsFileError
 from ...types import Array, Signature
-from .describing import Choices, Search
+from .describing import Choices, Scored, Search
 from .description import MIXES, Description, Form, Making
 from .placing import Placement
 from .recipes import RECIPES, parts, size_of
+from .resampling import Kernel
 from .sources import ALPHAS, CURVES, Source
 
 #: Files that are searched: as many as have these pixels together, but not fewer than three.
 _SEARCHED_PIXELS = 16e6
 _FEWEST_SEARCHED = 3
 MOST_SEARCHED = 12
+#: Up to this error, in steps of a byte (RMS), a description is exact.
+_EXACT_BYTES = 0.05
+#: Resizes whose pixels are moved, as those of OpenCV and of TensorFlow 1.
+_MOVING = tuple(Kernel(method, centers) for method in ("nearest", "bilinear") for centers in ("plain", "aligned"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def describe(files: Sequence[Path], samples: Array) -> Side | None:
         raise InputsFileError(f"Pillow cannot read an image: {error}.") from error
     chosen = searched([source.pixel_count for source in sources])
     some = [sources[number] for number in chosen]
-    found = Search(some, samples[chosen], form, choices_of(some)).best(start_of(form))
+    found = _best(Search(some, samples[chosen], form, choices_of(some)), start_of(form))
     for source in sources:
         source.forget()
     if found is None:
@@ -71,6 +76,18 @@ def describe(files: Sequence[Path], samples: Array) -> Side | None:
     seen = {"upright": "turned", "alpha": "has_alpha", "managed": "has_colors"}
     told = frozenset(part for part, fact in seen.items() if any(getattr(source, fact) for source in some))
     return Side(found.description, samples.shape[1:], found.error, told)
+
+
+def _best(search: Search, start: Description) -> Scored | None:
+    """Search from further starts if one is not exact: a moved image hides that a resize has no pixel centers."""
+    best: Scored | None = None
+    for kernel in (start.making.kernel, *_MOVING):
+        found = search.best(replace(start, making=replace(start.making, kernel=kernel)))
+        if found is not None and (best is None or found.beats(best)):
+            best = found
+        if best is None or best.error <= _EXACT_BYTES:
+            break
+    return best
 
 
 def of_recipe(text: str, signature: Signature) -> Side | None:

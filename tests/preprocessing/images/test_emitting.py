@@ -48,6 +48,14 @@ def test_a_side_is_described_to_the_roundoff_of_floats(files: list[Path], name: 
     assert side is not None and side.error < 1e-3 and side.seen == {"upright", "alpha", "managed"}
 
 
+def test_a_resize_without_pixel_centers_is_not_taken_for_a_moved_image(files: list[Path]) -> None:
+    side = describe(files, inputs(replace(RIGHT["caffe"], resize="nearest plain"), files))
+    assert side is not None and side.error < 1e-3
+    assert side.description.making.kernel == Kernel("nearest", "plain") and not any(
+        side.description.making.placement.shift
+    )
+
+
 def test_what_is_no_image_has_no_description(files: list[Path]) -> None:
     assert describe(files, np.random.default_rng(0).normal(size=(len(files), 64, 64, 3))) is None
     assert describe(files, np.zeros((len(files), 64, 64, 3))) is None
