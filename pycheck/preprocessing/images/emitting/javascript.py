@@ -74,7 +74,8 @@ def _by_tfjs(description: Description) -> bool:
     """Tell whether TF.js has the resize: not antialiased, of whole pixels."""
     making = description.making
     placement = making.placement
-    whole = placement.kind == "letterbox" or (placement.zoom == 1 and (placement.of_source or not any(placement.shift)))
+    # A moved part may begin before the image, where a slice cannot.
+    whole = placement.kind == "letterbox" or (placement.zoom == 1 and not any(placement.shift))
     return whole and making.kernel.method in _RESIZES and not making.kernel.antialias and making.curve == CURVES[0]
 
 
@@ -151,7 +152,7 @@ def _resized(description: Description) -> Iterator[str]:
         yield f"let pixels = tf.tensor3d(resize(image, down, across), {size[:-1]}, 3]);"
         return
     yield "let pixels = tf.browser.fromPixels(image).toFloat();"
-    if not boxed and (making.placement.kind == "crop" or any(making.placement.shift)):
+    if making.placement.kind == "crop":
         yield "pixels = pixels.slice([down.start, across.start, 0], [down.length, across.length, 3]);"
     resize = _RESIZES[making.kernel.method]
     yield f"pixels = tf.image.{resize}(pixels, {size}, {_FLAGS[making.kernel.centers]});"
