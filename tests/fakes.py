@@ -172,6 +172,9 @@ class _FakeSource(Source):
 
         return FakeReference(id, model(), self._fakes.faults.get(id, SOUND))
 
+    def long_sums(self, artifact: ArtifactInfo) -> None:
+        pass
+
     def artifact_runtime(self, id: RuntimeId, **_: Any) -> FakeArtifact:
         async def model() -> FakeModel:
             return self._fakes.made_from(await self.artifact())

@@ -31,6 +31,10 @@ because a correct runtime cannot be more exact than the artifact. The upper boun
 errors does not answer as the model does, even if rounding explains them. If the noise cannot be measured, 1 % is the
 limit.
 
+A model with long sums has a third: browsers add thousands of terms in sequence, and Python in blocks, with an error
+that is up to 100 times smaller. If an output exceeds the limits, pycheck simulates the error of sums in sequence in
+Python (pycheck/artifact/long_sums.py). A multiple of it is a limit too.
+
 No limit is below the candidate's smallest normal number in float32 (the spacing of subnormal numbers in half floats),
 because GPUs may flush smaller numbers to 0.
 """
@@ -43,7 +47,17 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ..errors import UsageError
-from ..types import UNIT_ROUNDOFF, Comparison, Environment, LimitUse, QuantizationNoise, RuntimeId, Tolerance, is_exact
+from ..types import (
+    UNIT_ROUNDOFF,
+    Comparison,
+    Environment,
+    LimitUse,
+    QuantizationNoise,
+    RuntimeId,
+    SummationNoise,
+    Tolerance,
+    is_exact,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,7 @@ class AutoConstants:
     small_count_exponent: float = 2.0  # factors grow by 10**(this / effective count)
     unknown_floor_roundoffs: float = 32.0  # of RMS and scale, if no noise floor was measured
     upper_bound: float = 0.01  # of the reference's largest magnitude
+    summation_factor: float = 3.0  # times the error of long sums in sequence: three standard deviations
     quantization_factor: float = 3.0  # times the noise of quantization: three standard deviations
     quantization_bound: float = 0.1  # of the reference's largest magnitude, for quantized artifacts
     training_floors: float = 3.0  # times the noise floor of a training, beyond the upper bound as well
@@ -170,10 +185,15 @@ def auto_tolerance(comparison: Comparison, constants: AutoConstants = AUTO) -> T
     by_floor = constants.max_factor * luck * coarser * floor
     by_size = constants.max_roundoffs * roundoff * scale
     rms_limit = max(constants.rms_factor * luck * coarser * floor_rms, constants.rms_roundoffs * roundoff * rms)
-    limit, upper = max(by_floor, by_size), constants.upper_bound * scale
+    sums = c.summation_noise or SummationNoise(c.tensor, 0.0, 0.0)
+    factor = constants.summation_factor * coarser * 10.0 ** (constants.small_count_exponent / max(sums.count, 1.0))
+    by_sums, rms_limit = factor * sums.largest, max(rms_limit, factor * sums.rms)
+    limit, upper = max(by_floor, by_size, by_sums), constants.upper_bound * scale
     widened = 1.0
     if limit > upper:
         derivation = f"upper bound, {100 * constants.upper_bound:g} % of the output's largest value"
+    elif by_sums > max(by_floor, by_size):
+        derivation = f"{_number(factor)} times the error of long sums in sequence"
     elif by_floor >= by_size:
         derivation = f"{_number(constants.max_factor * luck * coarser)} times {source}"
         if luck > LARGE_SMALL_COUNT_FACTOR:

@@ -10,6 +10,7 @@ from .comparisons import (
     PairingHint,
     QuantizationNoise,
     SamplePicture,
+    SummationNoise,
     Tolerance,
     Top1Flip,
     WorstElement,

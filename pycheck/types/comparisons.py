@@ -44,6 +44,20 @@ class QuantizationNoise:
 
 
 @dataclass(frozen=True, slots=True)
+class SummationNoise:
+    """The error that long sums in sequence make in one output, simulated in Python on inputs of the run.
+
+    `largest` and `rms` are its largest magnitude and its root mean square. `count` is the effective number of
+    independent errors.
+    """
+
+    tensor: str
+    largest: float
+    rms: float
+    count: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class LimitUse:
     """The share of one limit that an error uses; it is 1 at the limit.
 
@@ -207,6 +221,7 @@ class Comparison:
     reference_rms: float | None = None  # root mean square of the reference, over finite pairs
     noise_floor_count: float | None = None  # the effective number of independent errors in the noise floor
     quantization_noise: QuantizationNoise | None = None  # of a quantized artifact; measured if float32's limits fail
+    summation_noise: SummationNoise | None = None  # of a model with long sums; simulated if the limits fail
     outside_count: int | None = None  # pairs that exceed the explicit rtol and atol, or integers that differ
     top1_count: int = 0  # rows whose top-1 class was compared
     top1_flip_count: int = 0  # rows in which it changed or became NaN; `top1_flips` lists a few

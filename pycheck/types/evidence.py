@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
-from .comparisons import QuantizationNoise, WorstElement
+from .comparisons import QuantizationNoise, SummationNoise, WorstElement
 from .names import NATIVE_FLOAT32, RuntimeId
 
 
@@ -290,7 +290,8 @@ class Evidence:
     runs in Python. `inputs_of_outputs` has the inputs that each output depends on, if known. `casts_inside` has the
     integer types of casts within loops and branches before an output, which may overflow. `precision` is "float16" or
     "bfloat16" if the model computes in that type in Python, the coarser one of both. `quantization_noise` has the
-    outputs of quantized artifacts that exceeded the limits of float32.
+    outputs of quantized artifacts that exceeded the limits of float32, `summation_noise` those that exceeded them in a
+    model with long sums.
     """
 
     scales: tuple[InputScale, ...] = ()
@@ -310,6 +311,7 @@ class Evidence:
     faulty_parts: Mapping[str, Mapping[str, FaultyPart]] = field(default_factory=dict)
     changed_answers: tuple[ChangedAnswer, ...] = ()
     quantization_noise: tuple[QuantizationNoise, ...] = ()
+    summation_noise: tuple[SummationNoise, ...] = ()
 
     def without_artifact(self) -> Evidence:
         """Return what is known of the model and of the run, without that of its TF.js artifact."""

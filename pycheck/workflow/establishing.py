@@ -31,6 +31,7 @@ from .lazy_model import Source
 from .quantization import quantization_noise
 from .reference_check import agreeing
 from .references import ReferenceBatch, References
+from .summation import summation_noise
 from .tflite_check import faulty_parts
 
 _IN_PYTHON = frozenset({"native", "artifact"})
@@ -40,9 +41,10 @@ _HALF_BITS = 16
 async def with_noise(
     report: Report, evidence: Evidence, source: Source, references: References, executor: Executor
 ) -> Evidence:
-    """Add the noise of quantization for outputs that fail by the limits of float32."""
+    """Add the noise of quantization and of long sums for outputs that fail by the limits of float32."""
     noise = await quantization_noise(report, source, references, executor)
-    return replace(evidence, quantization_noise=noise) if noise else evidence
+    sums = await summation_noise(report, source, references, executor)
+    return replace(evidence, quantization_noise=noise, summation_noise=sums) if noise or sums else evidence
 
 
 async def established(

@@ -254,6 +254,7 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
     by_runtime: dict[RuntimeId, Mapping[str, Statistics]] = {single: measurements.floor}
     by_runtime |= {runtime: measurements.statistics.get(runtime, {}) for runtime in saved.candidates}
     noises = {(noise.is_litert, noise.tensor): noise for noise in saved.evidence.quantization_noise}
+    sums = {noise.tensor: noise for noise in saved.evidence.summation_noise}
     return tuple(
         replace(
             summarize(
@@ -270,6 +271,7 @@ def _summaries(saved: SavedRun, measurements: Measurements) -> tuple[Comparison,
             outputs_sha256=measurements.digest(runtime, spec.name),
             has_sample_axis=spec.has_sample_axis,
             quantization_noise=None if runtime == single else noises.get((runtime.is_litert, spec.name)),
+            summation_noise=None if runtime == single else sums.get(spec.name),
         )
         for runtime, statistics in by_runtime.items()
         for spec in outputs

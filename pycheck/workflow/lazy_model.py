@@ -42,6 +42,7 @@ from .model_card import ModelCard, card_of, stored_card
 from .versions import own_code, published_converter, versions
 
 if TYPE_CHECKING:
+    from ..artifact.long_sums import LongSums
     from ..model import Model
     from ..runtimes.native.artifact import ArtifactRuntime
 
@@ -154,6 +155,13 @@ class Source:
         from ..runtimes.native.model import NativeRuntime
 
         return NativeRuntime(id, self.model(), executor=self._executor, in_shapes=in_shapes)
+
+    def long_sums(self, artifact: ArtifactInfo) -> LongSums | None:
+        """Read an artifact, in TensorFlow's thread, to simulate its long sums; None for a .tflite file."""
+        from ..artifact import read_artifact
+        from ..artifact.long_sums import LongSums
+
+        return None if artifact.format == "tflite" else LongSums(read_artifact(artifact.folder / artifact.model_file))
 
     def artifact_runtime(
         self, id: RuntimeId, *, layers: Collection[str] = (), like: ArtifactRuntime | None = None

@@ -8,24 +8,21 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from ..artifact.rounding import with_other_rounding
 from ..artifact.tflite import read_tflite
 from ..artifact.tflite.rounding import in_float32
 from ..errors import PycheckError
 from ..runtimes.base import Runtime
-from ..types import ARTIFACT_FLOAT32, Array, ArtifactInfo, Batch, Comparison, QuantizationNoise, Report, Tensors
+from ..types import ARTIFACT_FLOAT32, ArtifactInfo, Batch, Comparison, QuantizationNoise, Report, Tensors
 from .lazy_model import Source
+from .noise import Errors, chosen_batches, exceeds
 from .references import References
 
 #: The number of times that the weights are rounded differently.
 _ROUNDINGS = 3
-#: The most samples that run in Python again.
-_MOST_SAMPLES = 128
 #: Quantizations that round values inside the model too.
 _ROUNDS_VALUES = ("int8", "dynamic")
 
@@ -45,7 +42,9 @@ async def quantization_noise(
         is_litert, tensors = rows[0].candidate.is_litert, list(dict.fromkeys(c.tensor for c in rows))
         try:
             await source.tensorflow()
-            found += await _noises(artifact, _batches(references, rows), tensors, executor, report.model.is_artifact)
+            found += await _noises(
+                artifact, chosen_batches(references, rows), tensors, executor, report.model.is_artifact
+            )
         except PycheckError:  # Python cannot run the artifact
             found += [QuantizationNoise(tensor, is_litert, None, None) for tensor in tensors]
     return tuple(found)
@@ -65,42 +64,24 @@ def _coarse(report: Report) -> Iterator[tuple[ArtifactInfo, list[Comparison]]]:
     for artifact, is_litert in ((report.artifact, False), (report.litert_artifact, True)):
         if artifact is None or artifact.quantization == "none":
             continue
-        rows = [c for c in report.comparisons if c.candidate.is_litert is is_litert and _exceeds(c)]
+        rows = [c for c in report.comparisons if c.candidate.is_litert is is_litert and exceeds(c)]
+        rows = [c for c in rows if c.quantization_noise is None]
         if rows and (_rounds_values(artifact) or not report.model.is_artifact):
             yield artifact, rows
-
-
-def _exceeds(c: Comparison) -> bool:
-    is_auto = c.tolerance is not None and c.tolerance.mode == "auto"
-    return is_auto and c.drifted and c.quantization_noise is None and not c.is_noise_floor
 
 
 def _rounds_values(artifact: ArtifactInfo) -> bool:
     return artifact.quantization.startswith(_ROUNDS_VALUES)
 
 
-def _batches(references: References, rows: Sequence[Comparison]) -> list[Batch]:
-    """Return the batches with the elements that differ most, and then others, up to `_MOST_SAMPLES`."""
-    worst = {element.sample for c in rows for element in c.worst}
-    places = [(batch.index, range(batch.start, batch.start + batch.size)) for batch in references.again()]
-    places.sort(key=lambda place: worst.isdisjoint(place[1]))
-    count, chosen = 0, set[int]()
-    for index, samples in places:
-        if chosen and count + len(samples) > _MOST_SAMPLES:
-            break
-        count += len(samples)
-        chosen.add(index)
-    return [batch for batch in references.again() if batch.index in chosen]  # never all of them in memory
-
-
 async def _noises(
     artifact: ArtifactInfo, batches: Sequence[Batch], tensors: Sequence[str], executor: Executor, is_model: bool
 ) -> list[QuantizationNoise]:
     """Measure the noise of each output; without the error of the weights if the model has the same ones."""
-    weights, values = ({tensor: _Errors() for tensor in tensors} for _ in range(2))
+    weights, values = ({tensor: Errors() for tensor in tensors} for _ in range(2))
     is_tflite = artifact.format == "tflite"
 
-    async def compare(other: ArtifactInfo, into: dict[str, _Errors]) -> None:
+    async def compare(other: ArtifactInfo, into: dict[str, Errors]) -> None:
         for mine, theirs in zip(await _run(other, batches, executor), center, strict=True):
             for tensor in tensors:
                 into[tensor].add(mine[tensor], theirs[tensor])
@@ -115,36 +96,7 @@ async def _noises(
     return [_together(tensor, is_tflite, weights[tensor], values[tensor]) for tensor in tensors]
 
 
-@dataclass(slots=True)
-class _Errors:
-    """The largest finite error, sums of the powers of errors, and their count."""
-
-    largest: float = 0.0
-    squares: float = 0.0
-    fourths: float = 0.0
-    count: int = 0
-
-    def add(self, one: Array, other: Array) -> None:
-        if one.shape != other.shape:  # it depends on values
-            return
-        error = np.abs(one.astype(np.float64) - other)
-        squared = np.square(error[np.isfinite(error)])
-        self.largest = max(self.largest, math.sqrt(squared.max(initial=0.0)))
-        self.squares += float(squared.sum())
-        self.fourths += float(np.square(squared).sum())
-        self.count += squared.size
-
-    @property
-    def mean_square(self) -> float:
-        return self.squares / self.count if self.count else 0.0
-
-    @property
-    def effective_count(self) -> float:
-        """Compute 3 times the participation ratio, as for the noise floor (pycheck/comparison/summary.py)."""
-        return min(3.0 * self.squares**2 / self.fourths, self.count) if self.fourths else 1.0
-
-
-def _together(tensor: str, is_litert: bool, weights: _Errors, values: _Errors) -> QuantizationNoise:
+def _together(tensor: str, is_litert: bool, weights: Errors, values: Errors) -> QuantizationNoise:
     """Add the errors of weights and of values, which are independent. The larger one decides how certain the sum is."""
     larger = max(weights, values, key=lambda errors: errors.mean_square)
     return QuantizationNoise(

@@ -91,3 +91,18 @@ def test_one_kernel_scaled_by_1_001_is_drift_on_every_backend(
     pycheck.convert(MODELS / model, tmp_path / "web", format=format, verify=False)
     _scale(tmp_path / "web", _kernels(tmp_path / "web")[place], 1.001)
     assert _passed(model, tmp_path / "web", runtimes) == dict.fromkeys(runtimes, False)
+
+
+def test_a_dense_layer_on_an_image_is_roundoff_although_browsers_sum_in_sequence(tmp_path: Path) -> None:
+    """76,800 terms: the error of wasm is ten times the noise floor, and a kernel times 1.001 is still found."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((160, 160, 3)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    x = np.random.default_rng(0).random((4, 160, 160, 3), np.float32)
+    report = session.compare(model, x, runtimes=("chromium:wasm", "chromium:webgl"))
+    assert report.passed, str(report)
+    assert all(c.summation_noise for c in report.comparisons if not c.is_noise_floor)
+    pycheck.convert(model, tmp_path / "web", verify=False)
+    _scale(tmp_path / "web", _kernels(tmp_path / "web")[0], 1.001)
+    assert not session.compare(model, x, tfjs_model=tmp_path / "web", runtimes="chromium:wasm").passed

@@ -37,6 +37,7 @@ from pycheck.types import (
     RuntimeStatus,
     Severity,
     Signature,
+    SummationNoise,
     Verdict,
 )
 
@@ -351,6 +352,15 @@ def test_a_rule_sets_the_limits_of_the_runtimes_and_outputs_that_fit_and_the_las
     assert options.of("scores", chromium) == OutputLimits(rtol=1e-2)
     assert options.of("scores", firefox).tolerance() is None
     assert options.of("other", firefox) == OutputLimits(rtol=1e-2)
+
+
+def test_the_error_of_long_sums_is_a_limit_and_a_larger_one_fails(compare: Compare) -> None:
+    reference = np.sin(np.arange(400.0)).reshape(40, 10)
+    noise = SummationNoise("y", largest=1e-3, rms=5e-4, count=400.0)
+    fits, exceeds = (replace(compare(reference + error, reference), summation_noise=noise) for error in (14e-4, 16e-4))
+    (fits, exceeds, bare), _ = judge([fits, exceeds, replace(fits, summation_noise=None)])
+    assert (fits.passed, exceeds.passed, bare.passed) == (True, False, False)
+    assert fits.tolerance.derivation == "3.03 times the error of long sums in sequence"
 
 
 def quantized(compare: Compare, error: float, noise: QuantizationNoise | None) -> Comparison:
