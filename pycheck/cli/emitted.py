@@ -74,7 +74,8 @@ def preprocess(
     if out is not None and written:
         out.write_text(made.code, encoding="utf-8")
     to_screen = sys.stdout if out is not None and json != "-" else sys.stderr
-    print_emitted(made, to_screen, out if written else None, verbose=screen.verbose > 0, no_color=screen.no_color)
+    verbosity = -1 if screen.quiet else screen.verbose
+    print_emitted(made, to_screen, out if written else None, verbosity=verbosity, no_color=screen.no_color)
     if out is None and json != "-" and written:
         print(made.code, end="")
     raise typer.Exit(_exit_code(made))

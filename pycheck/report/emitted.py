@@ -25,9 +25,16 @@ def emitted_json(made: Emitted) -> str:
     return json.dumps(encode(made), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def print_emitted(made: Emitted, file: TextIO, out: Path | None, *, verbose: bool, no_color: bool) -> None:
-    """Print what the code does and the proof of each runtime; `out` is the file that was written."""
+def print_emitted(made: Emitted, file: TextIO, out: Path | None, *, verbosity: int, no_color: bool) -> None:
+    """Print what the code does and the proof of each runtime; `out` is the file that was written.
+
+    A negative `verbosity` prints only whether the code does the same, a positive one each file.
+    """
     console = Console(file=file, no_color=no_color or None, highlight=False)
+    end = [paragraph(text, console.width, style=style) for text, style in _conclusion(made, out)]
+    if verbosity < 0:
+        file.write(capture(end, console))
+        return
     side = "Python" if made.language == "js" else "The page"
     parts = [hanging(Text(f"{side} ({made.origin}): ", "bold"), f"{made.described}.", console.width)]
     ran = [proof for proof in made.proofs if not proof.missing]
@@ -37,9 +44,8 @@ def print_emitted(made: Emitted, file: TextIO, out: Path | None, *, verbose: boo
         if proof.missing:
             parts.append(paragraph(f"{proof.runtime}: not proven here: {proof.missing}.", console.width))
     parts.append(Text())
-    parts += [paragraph(text, console.width) for text in _remarks(made, verbose)]
-    parts += [paragraph(text, console.width, style=style) for text, style in _conclusion(made, out)]
-    file.write(capture(parts, console))
+    parts += [paragraph(text, console.width) for text in (_remarks(made, verbosity > 0) if ran else ())]
+    file.write(capture([*parts, *end], console))
 
 
 def _table(proofs: list[EmittedProof]) -> Iterator[Text]:
@@ -108,6 +114,13 @@ def _named(files: list[EmittedFile]) -> str:
 
 
 def _conclusion(made: Emitted, out: Path | None) -> Iterator[tuple[str, str]]:
+    written = "" if out else " The code was not written. To write it, add --unproven."
+    if all(proof.missing for proof in made.proofs):
+        yield (
+            f"No browser ran the code, so that nothing is proven.{written} To check the browsers: pycheck doctor",
+            "red",
+        )
+        return
     if made.passed and out:
         yield f"{out} does the same.", "green"
     elif made.passed:

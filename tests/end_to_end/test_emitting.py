@@ -116,6 +116,15 @@ def test_every_right_pipeline_becomes_javascript(folder: Path, command: Cli, eng
         assert rest.max() < 0.05
 
 
+def test_without_a_browser_nothing_is_proven_and_nothing_written(folder: Path, tmp_path: Path, command: Cli) -> None:
+    told = command(
+        "preprocess", folder / "m.keras", folder / "photos", "--preprocess", "tf", "--emit", "js",
+        "--out", tmp_path / "prep.js", "--runtime", "chromium:cpu", "--browser-path", "/nowhere/chromium", "-q",
+    )  # fmt: skip
+    assert told.code == 3 and told.out.startswith("No browser ran the code, so that nothing is proven.")
+    assert not (tmp_path / "prep.js").exists()
+
+
 @pytest.mark.parametrize(
     ("extra", "what"),
     [
