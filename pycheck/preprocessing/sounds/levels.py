@@ -129,7 +129,7 @@ def _is_round(value: float) -> bool:
 
 def _added(x: Array, y: Array) -> float:
     """Return what is added to the energies before the logarithm."""
-    grid = np.concatenate([[0.0], np.quantile(x, 0.9) * 10.0 ** np.arange(-14, 3)])
+    grid = np.concatenate([[0.0], np.quantile(x, 0.9) * 10.0 ** np.arange(-14, 2)])  # more is a straight line
     rests = [_line(np.log(x + value + 1e-30), y)[2] for value in grid]
     best = int(np.argmin(rests))
     value = float(grid[best])

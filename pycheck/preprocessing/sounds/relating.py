@@ -15,6 +15,8 @@ from .spectra import LOGS, Levels
 #: The error of a description may grow by this factor, and by this share, when it loses a difference.
 _FACTOR, _SHARE = 1.1, 1e-4
 _NEAR = 4e-3
+#: How far a fitted gain may be from a known one; the error decides.
+_NEAR_GAIN = 0.06
 #: Full scales of integers.
 _GAINS = (32768.0, 32767.0, 1 / 32768, 1 / 32767, 128.0, 2.0, 0.5)
 
@@ -51,9 +53,9 @@ def _relevel(page: Description, python: Description) -> Iterator[Description]:
     slope, offset = step_of(mine.log, mine.power) / mine.deviation, -mine.mean / mine.deviation
     their_slope = step_of(theirs.log, theirs.power) / theirs.deviation
     their_offset = -theirs.mean / theirs.deviation
-    if mine.log == "none" and mine.power == theirs.power and not offset:
+    if mine.log == "none" and mine.power == theirs.power:
         gain = abs(slope / their_slope) ** (1 / mine.power)
-        near = next((each for each in _GAINS if abs(gain / each - 1) < _NEAR), None)
+        near = next((each for each in _GAINS if abs(gain / each - 1) < _NEAR_GAIN), None)
         if near:
             yield replace(_with(page, theirs), gain=near)
     if mine.log != "none":

@@ -64,12 +64,20 @@ class SpectrogramSearch:
     def best(self, start: Sequence[Description], enough: float = _EXACT) -> Scored | None:
         """Return the best description, as near to the first of `start` as it can be; None if none describes them."""
         enough = max(enough, _EXACT)
-        found = min((self.leveled(each) for each in self._laid(start)), key=lambda each: each.error)
+        levels = _of(start[0]).levels
+        laid = [self.leveled(each) for each in self._laid(start)]
+        found = min(laid, key=lambda each: each.error)
         if found.error > enough:
-            found = self._nearest(found, enough, _of(start[0]).levels)
+            for first in dict.fromkeys(
+                (_of(start[0]).first, not _of(start[0]).first)
+            ):  # either order may be better soon
+                some = [each for each in laid if _of(each.description).first == first]
+                if some and found.error > enough:
+                    other = self._nearest(min(some, key=lambda each: each.error), enough, levels)
+                    found = other if other.beats(found) else found
         if found.error > max(enough, _CLOSE / 2):
             for each in self._guesses():
-                other = self._nearest(self._refined(self.leveled(each), enough), enough, _of(start[0]).levels)
+                other = self._nearest(self._refined(self.leveled(each), enough), enough, levels)
                 if other.beats(found):
                     found = other
                 if found.error < max(enough, _CLOSE / 2):
@@ -192,12 +200,23 @@ class SpectrogramSearch:
             replace(d, rate=rate, spectrum=replace(spectrum, nominal=spectrum.nominal or d.rate)) for rate in rates
         ]
         made += [replace(d, spectrum=replace(spectrum, nominal=rate)) for rate in rates]
+        made += self._paced(d)
         half = [
             replace(each, spectrum=replace(_of(each), bands=replace(_of(each).bands, fmax=each.rate / 2)))
             for each in made
             if each.rate
         ]
         return made + half
+
+    def _paced(self, d: Description) -> list[Description]:
+        """Return descriptions with the same frames in seconds, at other rates."""
+        frames, made = _of(d).frames, []
+        for rate in RATES:
+            sizes = [size * rate / (d.rate or rate) for size in (frames.window, frames.hop, frames.fft)]
+            if d.rate and rate != d.rate and all(size == int(size) for size in sizes):
+                window, hop, fft = map(int, sizes)
+                made.append(with_frames(replace(d, rate=rate), window=window, hop=hop, fft=fft))
+        return made
 
     def _bands(self, d: Description) -> Iterator[Description]:
         spectrum = _of(d)
