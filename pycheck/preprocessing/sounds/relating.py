@@ -14,7 +14,8 @@ from .spectra import LOGS, Levels
 
 #: The error of a description may grow by this factor, and by this share, when it loses a difference.
 _FACTOR, _SHARE = 1.1, 1e-4
-_NEAR = 4e-3
+#: How far a fitted slope may be from that of a known base; the error decides.
+_NEAR = 0.05
 #: How far a fitted gain may be from a known one; the error decides.
 _NEAR_GAIN = 0.06
 #: Full scales of integers.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 
 from pycheck.preprocessing import find_causes
 
@@ -55,6 +57,20 @@ def test_noise_of_another_float_arithmetic_is_no_cause(files: list[Path], name: 
     python = inputs(RIGHT[name], files)
     page = python + np.random.default_rng(0).normal(size=python.shape).astype(np.float32) * 1e-4 * python.std()
     assert find_causes(files, python, page).causes == ()
+
+
+def test_a_logarithm_is_named_beside_the_filter_of_another_resampler(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = inputs(RIGHT["yamnet"], files)
+    resample = scipy.signal.resample_poly
+    monkeypatch.setattr(
+        scipy.signal, "resample_poly", lambda x, up, down: resample(x, up, down, window=("kaiser", 9.0))
+    )
+    page = inputs(replace(RIGHT["yamnet"], log="log10"), files)
+    monkeypatch.undo()
+    found = find_causes(files, python, page)
+    assert {cause.code for cause in found.causes} == {"log-differs", "resampler-differs"}
 
 
 def test_inputs_that_follow_from_no_sound_have_no_cause(files: list[Path]) -> None:
