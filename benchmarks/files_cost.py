@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from pycheck.inputs import list_files
 from pycheck.options.reading import build
 from pycheck.types import SampleFiles
-from pycheck.workflow import from_files
+from pycheck.workflow.files.prepared import prepared
+from pycheck.workflow.files.sides import in_page, in_python
 from pycheck.workflow.pipeline import Workbench
 from tests.preprocessing.images.photos import photo
 
@@ -89,17 +90,15 @@ async def measure(folder: Path, files: SampleFiles, runtime: str, rounds: int) -
         few = SampleFiles(files.given, files.files[: len(files.files) // 4])
 
         async def together(some: SampleFiles) -> None:
-            async with from_files.prepared(setting, some):
+            async with prepared(setting, some):
                 pass
 
         await together(few)  # imports TensorFlow, and starts the browser
         before = peak_mb()
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as place:
-                python = await seconds(lambda: from_files.in_python(setting, files, Path(place, "python")))
-                page = await seconds(
-                    lambda: from_files.in_page(setting, files, options.runtimes[0], Path(place, "page"))
-                )
+                python = await seconds(lambda: in_python(setting, files, Path(place, "python")))
+                page = await seconds(lambda: in_page(setting, files, options.runtimes[0], Path(place, "page")))
             rows.append((python, page, await seconds(lambda: together(files))))
         grown = peak_mb() - before
     table = Table(title=f"{len(files.files)} photos of 1 megapixel, {runtime}")

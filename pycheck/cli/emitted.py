@@ -95,7 +95,7 @@ def decoders(
     """Decode FILES in each browser as a page does, and compare the pixels and samples with Pillow and soundfile."""
     from ..report.decoders import decoders_json, decoders_markdown
     from ..workflow import pipeline
-    from ..workflow.decoders import compare_decoders
+    from ..workflow.files.decoders import compare_decoders
     from .publishing import check_writable, put
 
     options, console = build_options(given, files), open_console(screen)

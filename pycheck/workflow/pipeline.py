@@ -23,7 +23,8 @@ from ..system.folders import check_new_folder, write_folder
 from ..types import Report, RuntimeStatus
 from .browsers import Hosts
 from .evaluation import Measurements, conclude
-from .from_files import as_inputs, compared_from
+from .files.comparing import compared_from
+from .files.prepared import as_inputs
 from .further import bundled, traced, with_remedies
 from .lazy_model import Source
 from .quantization import not_measured

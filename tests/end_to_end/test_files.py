@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 import pycheck
-from pycheck.workflow import from_files
+from pycheck.workflow.files import prepared
 
 from ..conftest import Cli, more
 from ..shared import session
@@ -209,13 +209,13 @@ def test_python_and_the_page_preprocess_at_the_same_time(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python's function waits for the page to begin: one after the other, it would wait in vain."""
-    began, real = threading.Event(), from_files.in_page
+    began, real = threading.Event(), prepared.in_page
 
     async def in_page(*arguments: Any) -> Any:
         began.set()
         return await real(*arguments)
 
-    monkeypatch.setattr(from_files, "in_page", in_page)
+    monkeypatch.setattr(prepared, "in_page", in_page)
     monkeypatch.setattr(builtins, "page_began", began, raising=False)
     (tmp_path / "waits.py").write_text(
         "import builtins, numpy\n\ndef load(path):\n    assert builtins.page_began.wait(30)\n"
@@ -237,7 +237,7 @@ def test_a_model_that_fails_on_the_input_of_a_page_is_an_error(folder: Path, mon
     async def failed(*_: object) -> str:
         return "the GPU is gone"
 
-    monkeypatch.setattr("pycheck.workflow.from_files._run_on", failed)
+    monkeypatch.setattr("pycheck.workflow.files.comparing._run_on", failed)
     report = _compare(folder, ":swapped")
     assert not report.passed
     (found,) = [finding for finding in report.findings if finding.code == "file-fails"]

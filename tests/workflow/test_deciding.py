@@ -13,7 +13,7 @@ import pycheck
 from pycheck.errors import InputsFileError, UsageError
 from pycheck.runtimes.fake import Fault
 from pycheck.types import FailedFile, PipelineRow
-from pycheck.workflow.deciding import _file_decision
+from pycheck.workflow.files.deciding import _file_decision
 
 from ..conftest import Cli
 from ..fakes import Fakes, dense

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycheck.workflow.split import FileDecision, _add_output, _Output
+from pycheck.workflow.files.split import FileDecision, _add_output, _Output
 
 PYTHON = np.array([[0.5, 0.5 - 1e-9, 0.0], [0.2, 0.7, 0.1]])
 

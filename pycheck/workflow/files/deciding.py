@@ -14,15 +14,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..decisions import as_json, brief, difference, from_text, summary
-from ..errors import AppCodeError, InputsFileError, RuntimeFailedError, UsageError
-from ..gate import ToleranceOptions
-from ..gate.limits import tolerance_of
-from ..runtimes.browser.page import BrowserRuntime
-from ..system.functions import load_function
-from ..tensors import encode, to_tfjs
-from ..types import ALL_FILES, AppCode, AppFile, Array, Batch, FailedFile, Part, PreparedFile, RuntimeId, Tensors
-from .run import Setting
+from ...decisions import as_json, brief, difference, from_text, summary
+from ...errors import AppCodeError, InputsFileError, RuntimeFailedError, UsageError
+from ...gate import ToleranceOptions
+from ...gate.limits import tolerance_of
+from ...runtimes.browser.page import BrowserRuntime
+from ...system.functions import load_function
+from ...tensors import encode, to_tfjs
+from ...types import ALL_FILES, AppCode, AppFile, Array, Batch, FailedFile, Part, PreparedFile, RuntimeId, Tensors
+from ..run import Setting
 from .split import FileDecision, FourRuns
 
 #: Takes the outputs of one sample, with a batch axis of 1: one array, or arrays by name.

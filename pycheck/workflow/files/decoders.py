@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputsFileError, InstallationError, PycheckError, RuntimeFailedError
-from ..inputs import list_files
-from ..options.values import Options
-from ..preprocessing.engine_decoders import compare_decoded, decoding_module
-from ..preprocessing.images.sources import Source
-from ..preprocessing.sounds import is_sound
-from ..runtimes.browser.page import BrowserRuntime
-from ..types import BROWSER_ENGINES, AppCode, AppFile, DecodedFile, Decoders, EngineDecoders, RuntimeId, SampleFile
-from .browsers import Hosts
-from .run import Observer, Setting
+from ...errors import InputsFileError, InstallationError, PycheckError, RuntimeFailedError
+from ...inputs import list_files
+from ...options.values import Options
+from ...preprocessing.engine_decoders import compare_decoded, decoding_module
+from ...preprocessing.images.sources import Source
+from ...preprocessing.sounds import is_sound
+from ...runtimes.browser.page import BrowserRuntime
+from ...types import BROWSER_ENGINES, AppCode, AppFile, DecodedFile, Decoders, EngineDecoders, RuntimeId, SampleFile
+from ..browsers import Hosts
+from ..run import Observer, Setting
 
 if TYPE_CHECKING:
-    from .pipeline import Workbench
+    from ..pipeline import Workbench
 
 
 async def compare_decoders(bench: Workbench, given: Sequence[Path], options: Options, observe: Observer) -> Decoders:

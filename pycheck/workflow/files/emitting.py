@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputsFileError, NoCodeError, RuntimeFailedError, UsageError
-from ..gate import judge_emitted
-from ..inputs import list_files
-from ..options.values import Options
-from ..preprocessing import is_recipe, load_preprocess
-from ..preprocessing.images import emitting, probes, recipes, sides
-from ..preprocessing.images.sides import Side
-from ..preprocessing.images.words import sentence
-from ..types import AppCode, Array, Emitted, EmittedProof, Language, RuntimeId, SampleFile, Signature
-from .from_files import page_code
-from .pipeline import Workbench
+from ...errors import InputsFileError, NoCodeError, RuntimeFailedError, UsageError
+from ...gate import judge_emitted
+from ...inputs import list_files
+from ...options.values import Options
+from ...preprocessing import is_recipe, load_preprocess
+from ...preprocessing.images import emitting, probes, recipes, sides
+from ...preprocessing.images.sides import Side
+from ...preprocessing.images.words import sentence
+from ...types import AppCode, Array, Emitted, EmittedProof, Language, RuntimeId, SampleFile, Signature
+from ..pipeline import Workbench
+from ..run import Observer, Setting, silent
 from .proving import Bench, Sample, inputs_of_page, prove
-from .run import Observer, Setting, silent
+from .sides import page_code
 
 #: The most files of the user that are read.
 _MOST_FILES = 24

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..comparison import input_picture
-from ..inputs import Inputs
-from ..preprocessing import find_causes
-from ..types import Array, PipelineRow, SampleFile
+from ...comparison import input_picture
+from ...inputs import Inputs
+from ...preprocessing import find_causes
+from ...types import Array, PipelineRow, SampleFile
 
 #: The most files that are read for it, which bounds the memory.
 _MOST_FILES = 16

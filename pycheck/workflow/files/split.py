@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..inputs import Inputs
-from ..types import PARTS, Array, FileShares, InputDifference, OutputShares, Part, PipelineRow, RuntimeId, Tensors
-from .run import Compared
-from .store import OutputStore
+from ...inputs import Inputs
+from ...types import PARTS, Array, FileShares, InputDifference, OutputShares, Part, PipelineRow, RuntimeId, Tensors
+from ..run import Compared
+from ..store import OutputStore
 
 #: The most files that a report names.
 _MOST_FILES = 20

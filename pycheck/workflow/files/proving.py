@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import PycheckError, RuntimeFailedError
-from ..inputs import sample_of
-from ..preprocessing import Preprocess, find_causes
-from ..preprocessing.images import decoded, emitting
-from ..preprocessing.images.sides import Side
-from ..preprocessing.images.sources import Source
-from ..runtimes.browser.page import BrowserRuntime
-from ..types import AppCode, AppFile, Array, EmittedFile, EmittedProof, RuntimeId, SampleFile, Signature
-from .run import Setting
+from ...errors import PycheckError, RuntimeFailedError
+from ...inputs import sample_of
+from ...preprocessing import Preprocess, find_causes
+from ...preprocessing.images import decoded, emitting
+from ...preprocessing.images.sides import Side
+from ...preprocessing.images.sources import Source
+from ...runtimes.browser.page import BrowserRuntime
+from ...types import AppCode, AppFile, Array, EmittedFile, EmittedProof, RuntimeId, SampleFile, Signature
+from ..run import Setting
 
 
 @dataclass(frozen=True, slots=True)
