@@ -52,7 +52,7 @@ def preprocess(
     decoders of images may differ.
     """
     from ..report.emitted import emitted_json, print_emitted
-    from ..workflow import emitting
+    from ..workflow.files import emitting
     from ..workflow.pipeline import alone
     from .publishing import check_writable
 
