@@ -65,16 +65,19 @@ def test_a_function_becomes_javascript_that_gives_the_same_bits(folder: Path, tm
         assert file["lossy"] or file["input_max"] < 1e-6, file
 
 
-def test_what_has_no_equivalent_is_an_error_and_nothing_is_written(folder: Path, tmp_path: Path, command: Cli) -> None:
-    line = [
-        "preprocess", folder / "m.keras", folder / "photos", "--preprocess", f"{folder / 'prep.py'}:blurred",
-        "--emit", "js", "--out", tmp_path / "prep.js", "--runtime", "chromium:cpu",
-    ]  # fmt: skip
-    told = command(*line)
-    assert told.code == 1 and not (tmp_path / "prep.js").exists()
+@pytest.mark.parametrize("unproven", [False, *more(True)])
+def test_what_has_no_equivalent_is_an_error_and_is_written_only_if_asked(
+    folder: Path, tmp_path: Path, command: Cli, unproven: bool
+) -> None:
+    photos = sorted((folder / "photos").glob("*.png"))[:2]  # the search for a description tries all that there is
+    told = command(
+        "preprocess", folder / "m.keras", *photos, "--preprocess", f"{folder / 'prep.py'}:blurred", "--emit", "js",
+        "--out", tmp_path / "prep.js", "--runtime", "chromium:cpu", *(["--unproven"] if unproven else []),
+    )  # fmt: skip
+    assert told.code == 1
     assert "DIFFERS" in told.out and "has no equivalent" in told.out.replace("\n", " ")
-    assert command(*line, "--unproven").code == 1
-    assert "export default" in (tmp_path / "prep.js").read_text()
+    assert (tmp_path / "prep.js").exists() == unproven
+    assert not unproven or "export default" in (tmp_path / "prep.js").read_text()
 
 
 def test_a_page_becomes_python_that_gives_the_same(folder: Path, tmp_path: Path, command: Cli) -> None:

@@ -21,17 +21,21 @@ pytestmark = pytest.mark.real
 MODELS = Path(__file__).parents[2] / "models"
 
 
-def _browsers(known: list[int]) -> list[int]:
-    """The processes of browsers that this process has started since; the browser that tests share may start its own."""
+def _browsers(known: list[int]) -> dict[int, str]:
+    """The commands of browsers that this process has started since; the browser that tests share may start its own."""
     others = {*known, *(pid for one in known for pid in descendants(one))}
-    return [pid for pid in descendants(os.getpid()) if pid not in others and "chromium" in command_of(pid)]
+    commands = {pid: command_of(pid) for pid in descendants(os.getpid()) if pid not in others}
+    return {pid: command for pid, command in commands.items() if "chromium" in command}
 
 
-def _all_gone(pids: list[int]) -> bool:
+def _all_gone(browsers: dict[int, str]) -> bool:
+    """Whether none of them runs, within a moment; a number may belong to another process by then."""
     deadline = time.monotonic() + 30
-    while any(map(alive, pids)) and time.monotonic() < deadline:
+    while running := [pid for pid, command in browsers.items() if alive(pid) and command_of(pid) == command]:
+        if time.monotonic() > deadline:
+            return not running
         time.sleep(0.05)
-    return not any(map(alive, pids))
+    return True
 
 
 def test_compares_and_traces_of_a_session_start_one_browser(monkeypatch: pytest.MonkeyPatch) -> None:

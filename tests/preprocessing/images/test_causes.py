@@ -60,7 +60,7 @@ def test_at_least_95_percent_of_all_faults_are_named_exactly(files: list[Path]) 
 
 
 #: Of the kinds that TF.js and browsers have functions for.
-REAL = ("stretch: BGR", "crop: nearest", "letterbox: 0 to 255", "crop: on white", "stretch: right", "letterbox: right")
+REAL = ("stretch: BGR", "crop: nearest", "letterbox: 0 to 255", "stretch: right")
 
 
 @pytest.mark.real
