@@ -89,6 +89,7 @@ class Command:
 
     def browser(self, role: str = "") -> list[Process]:
         """Its browser's processes of a role, such as renderer; without one, the browser's own."""
+        self.family = self.family | _descendants(self.popen.pid)  # what watches may be late on a busy machine
         chromium = [p for p in self.family if "--user-data-dir=" in p.command or "--type=" in p.command]
         return [
             p for p in chromium if p.alive and (f"--type={role}" in p.command if role else "--type=" not in p.command)

@@ -290,6 +290,7 @@ def test_a_second_interrupt_does_not_wait_and_still_leaves_no_browser(
 ) -> None:
     with pycheck("compare", files("m.keras"), long, *ONE_BY_ONE, cache_dir=cache_dir, temporary=temporary) as command:
         command.until_said("chromium:cpu: running")
+        command.until(lambda: command.browser("renderer"))
         for process in command.browser("renderer"):
             os.kill(process.pid, signal.SIGSTOP)  # so that an orderly end takes its time
         command.signal(signal.SIGINT)
