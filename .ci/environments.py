@@ -27,6 +27,7 @@ MOST_PACKAGES, MOST_MEGABYTES = 35, 200
 PUBLISHED_CONVERTER = "tensorflowjs==4.22.0"
 TEST_TOOLS = (
     "hypothesis>=6.100", "pytest>=8.3", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "pyyaml>=6", "syrupy>=4.8",
+    "pillow>=10", "scipy>=1.11", "soundfile>=0.12",  # the extra "files"
 )  # fmt: skip
 #: In a process each: TensorFlow 2.16 flushes denormals, of which quick tests make some.
 TESTS = {
