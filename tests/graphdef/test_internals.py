@@ -41,6 +41,12 @@ def test_the_registry_of_kernels_says_device_and_types() -> None:
     assert {internals.types_pb2.DT_FLOAT, internals.types_pb2.DT_DOUBLE} <= types
 
 
+@pytest.mark.parametrize("operation", ["Conv2D", "Conv2DBackpropInput"])
+def test_the_registry_of_gradients_keeps_the_function_of_an_operation_as_its_type(operation: str) -> None:
+    entry = internals.gradient_registry._registry[operation]
+    assert callable(entry["type"]) and internals.gradient_registry.lookup(operation) is entry["type"]
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "bool", "complex64"])
 def test_tensors_go_into_protocol_buffers_and_back(dtype: str) -> None:
     value = np.array([[0, 1], [1, 0]], dtype)
