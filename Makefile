@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Node may have come as a Python package, whose commands lie beside python.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
-# A worker a core and one more (tests/conftest.py). Each has a TensorFlow and a browser, which is what bounds their number.
+# A worker a core, each with a TensorFlow and a browser of its own, which is what bounds their number.
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 BENCH_ARGS ?=
 # Names of environments, such as oldest; none for all.

@@ -95,12 +95,6 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.addaudithook(_QUICK)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: each waits for its browser about half of the time."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_sessionfinish() -> None:
     if shared := sys.modules.get("tests.shared"):
         shared.session.close()
