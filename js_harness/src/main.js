@@ -64,8 +64,9 @@ async function answer(command) {
 async function handle(command) {
   showCommand(command);
   try {
-    send(await answer(command));
-    show('idle', 'waiting for the next command');
+    const reply = await answer(command);
+    show('idle', 'waiting for the next command'); // first: at the reply, Python may close this page
+    send(reply);
   } catch (error) {
     const failure = Failure.from(error, command.type);
     show('failed', failure.message);
