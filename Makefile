@@ -46,6 +46,11 @@ setup: $(SETUP) ## virtual environment, Python and JS packages, harness, browser
 demo: $(SETUP) ## compare a sample model in Python and in the browser
 	$(BIN)/pycheck compare models/cnn.keras models/cnn_inputs.npy
 
+# Each process imports hundreds of modules, so Python keeps what it compiles, whatever the environment says. A worker a
+# core leaves no core for the threads of NumPy.
+quick py-test: export PYTHONDONTWRITEBYTECODE =
+quick py-test: export OPENBLAS_NUM_THREADS = 1
+
 quick: $(PACKAGES) lint types ## what answers in a minute: format, lint, types, and the tests without TensorFlow, browser and other processes
 	$(WITH_NODE) $(BIN)/python -m pytest -q --quick --cov=pycheck --cov-report= --cov-fail-under=60 $(PYTEST_ARGS)
 
@@ -66,8 +71,6 @@ types: $(PACKAGES) $(NODE_PACKAGES)
 js-test: $(NODE_PACKAGES)
 	$(WITH_NODE) npm run --silent test
 
-# Each process imports hundreds of modules, so Python keeps what it compiles, whatever the environment says.
-py-test: export PYTHONDONTWRITEBYTECODE =
 py-test: $(SETUP)
 	$(WITH_NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import functools
 import re
 import sys
 import traceback
+from typing import Any
+
+from typer.main import get_command
 
 from ..errors import PycheckError
 from ..system import process
@@ -23,7 +27,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line, and return its exit code."""
     verbose = sum(len(a) - 1 if re.fullmatch("-v+", a) else a == "--verbose" for a in arguments) > 1
     try:
-        app(arguments, prog_name="pycheck")
+        _commands()(arguments, prog_name="pycheck")
         return 0
     except SystemExit as done:  # typer ends with it, also after usage errors
         return done.code if isinstance(done.code, int) else int(done.code is not None)
@@ -47,6 +51,12 @@ def run(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return EXIT_BUG
+
+
+@functools.cache
+def _commands() -> Any:
+    """Return what parses command lines; to make it takes as long as a small command."""
+    return get_command(app)
 
 
 def main() -> None:

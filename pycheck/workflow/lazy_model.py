@@ -208,6 +208,9 @@ class Source:
 
         A live model has no file, and code that custom objects name may change while the file does not.
         """
+        return await self._memo("cache_key", self._make_key)
+
+    async def _make_key(self) -> str | None:
         identity = await self._identity()
         if identity is None or self._options.custom_objects:
             return None

@@ -32,20 +32,21 @@ MEASURED = {("measure.py", "errors[wrong] / allowed[wrong]")}
 def decisions(source: str, name: str = "") -> Iterator[str]:
     """What a module decides or computes that only the gate may."""
     tree = ast.parse(source)
-    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)} if "Verdict" in source else {}
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Verdict":
             parent = parents[node]
             words = isinstance(parent, ast.Dict) and node in parent.keys
             if not isinstance(parent, ast.Compare) and not words:
                 yield f"makes {ast.unparse(node)}"
         elif isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            if called == "Verdict":
+            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if isinstance(node.func, ast.Name) and called == "Verdict":
                 yield f"makes {ast.unparse(node)}"
             if called not in OTHERS:
                 yield from (f"sets {k.arg} in {called}" for k in node.keywords if k.arg in GATES_OWN)
-            if called.endswith((".divide", ".true_divide")) and LIMIT.search(" ".join(map(ast.unparse, node.args[1:]))):
+            if called in ("divide", "true_divide") and LIMIT.search(" ".join(map(ast.unparse, node.args[1:]))):
                 yield f"divides: {ast.unparse(node)}"
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in GATES_OWN:
             yield f"sets {ast.unparse(node)}"
