@@ -155,7 +155,10 @@ def test_code_that_cannot_be_used_ends_the_run_with_what_is_wrong(
     assert told.code in (2, 3) and what in f"{told.out} {told.err}".replace("\n", " ")
 
 
-def test_a_page_that_blocks_is_named_and_the_model_is_compared_nevertheless(folder: Path, tmp_path: Path) -> None:
+def test_a_page_that_blocks_is_named_and_the_model_is_compared_nevertheless(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycheck.runtimes.browser.preparing._LEAST_GRACE_S", 0.5)
     (tmp_path / "prep.js").write_text("export default () => { for (;;); }")
     report = _compare(folder, js_preprocess=tmp_path / "prep.js", timeout_s=4)
     assert not report.passed and report.pipeline is not None and not report.pipeline.rows

@@ -160,6 +160,8 @@ def test_a_process_that_hangs_is_a_timeout_that_names_the_step_and_leaves_nothin
 ) -> None:
     monkeypatch.setattr("pycheck.runtimes.launching.driven._CLOSE_TIMEOUT_S", 1.0)
     monkeypatch.setattr("pycheck.runtimes.launching.driven._PAGE_CLOSE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("pycheck.runtimes.launching.driven._BLANK_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("pycheck.runtimes.launching.playwright._CLEANUP_TIMEOUT_S", 1.0)
     monkeypatch.setenv("TMPDIR", str(temporary))
     pids: list[int] = []
 

@@ -169,7 +169,8 @@ class PagePreparer:
         """Open a new page, because the present one is blocked and can do nothing else; the notes stay."""
         runtime = self._runtime
         notes = runtime.environment.notes
-        await runtime.close()
+        self._session.fail(RuntimeTimeoutError(f"{runtime.id}: {self._code.module} blocks the page.", ""))
+        await runtime.close()  # at once: a page that has failed is not asked for anything
         await runtime.start()
         for note in (*notes, f"{self._code.module.name} blocked the page, which was opened again"):
             runtime.note(note)

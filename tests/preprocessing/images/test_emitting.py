@@ -72,7 +72,7 @@ def test_the_code_of_a_recipe_is_that_of_tfjs_and_needs_no_resampler() -> None:
     assert "pixels = pixels.sub([103.939, 116.779, 123.68]);" in code
 
 
-@pytest.mark.parametrize("name", ["pillow", "letterbox", "zoom", *more("stretch", "crop", "caffe", "white")])
+@pytest.mark.parametrize("name", ["letterbox", "zoom", *more("pillow", "stretch", "crop", "caffe", "white")])
 def test_the_emitted_python_gives_the_same_numbers(files: list[Path], name: str) -> None:
     wanted = inputs(RIGHT[name], files)
     side = describe(files, wanted)
@@ -89,7 +89,20 @@ def test_the_emitted_python_gives_the_same_numbers(files: list[Path], name: str)
         assert error.max() < (1.01 if file.name == "g_clear.png" else 1e-3), file
 
 
-@pytest.mark.parametrize("code", sorted({code for fault in FAULTS for code in fault.codes}))
+@pytest.mark.parametrize(
+    "code",
+    [
+        "resize-differs",
+        "alpha-differs",
+        "color-differs",
+        *more(
+            *sorted(
+                {code for fault in FAULTS for code in fault.codes}
+                - {"resize-differs", "alpha-differs", "color-differs"}
+            )
+        ),
+    ],
+)
 def test_each_part_of_a_description_has_code_in_both_languages(files: list[Path], code: str) -> None:
     """Of all faults with this code, one that the files tell: the page's side is described, and written in Python."""
     fault = next(fault for fault in FAULTS if code in fault.codes and fault.fits(RIGHT["stretch"], "stretch"))
