@@ -12,7 +12,7 @@ import soundfile
 
 from ..conftest import Cli, more
 from ..preprocessing.images.faults import RIGHT
-from ..preprocessing.images.in_page import javascript
+from ..preprocessing.images.javascript import javascript
 from ..preprocessing.images.photos import write_photos
 
 pytestmark = pytest.mark.real

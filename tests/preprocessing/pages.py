@@ -14,13 +14,17 @@ from pycheck.types import AppCode, AppFile, Array, RuntimeId
 
 def in_page(engine: str, functions: Sequence[str], files: Sequence[Path], folder: Path) -> list[Array]:
     """Return the inputs that a page of an engine makes of the files by each function of (blob, tf)."""
-    return asyncio.run(_in_page(engine, functions, files, folder))
-
-
-async def _in_page(engine: str, functions: Sequence[str], files: Sequence[Path], folder: Path) -> list[Array]:
     module = folder / "prep.js"
     module.write_text("".join(f"export const p{k} = {code};\n" for k, code in enumerate(functions)), encoding="utf-8")
-    apps = [AppCode(module, f"p{number}") for number in range(len(functions))]
+    return by_apps(engine, [AppCode(module, f"p{number}") for number in range(len(functions))], files)
+
+
+def by_apps(engine: str, apps: Sequence[AppCode], files: Sequence[Path]) -> list[Array]:
+    """Return the inputs that one page of an engine makes of the files by each app."""
+    return asyncio.run(_by_apps(engine, apps, files))
+
+
+async def _by_apps(engine: str, apps: Sequence[AppCode], files: Sequence[Path]) -> list[Array]:
     made = []
     async with (
         BrowserHost(engine, timeout_s=120) as host,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
+
+from pycheck.preprocessing.images.probes import wide_profile
 
 
 def photo(width: int, height: int, seed: int) -> Image.Image:
@@ -34,12 +36,12 @@ def photo(width: int, height: int, seed: int) -> Image.Image:
     return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
 
 
-def write_photos(folder: Path, scale: float = 1.0) -> list[Path]:
-    """Write ten files; sides are about 300 to 500 pixels at scale 1."""
+def write_photos(folder: Path, scale: float = 1.0, seed: int = 0) -> list[Path]:
+    """Write ten files; sides are about 300 to 500 pixels at scale 1. Each seed has other photos."""
     folder.mkdir(parents=True, exist_ok=True)
 
-    def sized(width: int, height: int, seed: int) -> Image.Image:
-        return photo(round(width * scale), round(height * scale), seed)
+    def sized(width: int, height: int, number: int) -> Image.Image:
+        return photo(round(width * scale), round(height * scale), number + 100 * seed)
 
     sized(480, 361, 1).save(folder / "a_wide.jpg", quality=92)
     sized(333, 500, 2).save(folder / "b_tall.jpg", quality=85)
@@ -58,29 +60,8 @@ def write_photos(folder: Path, scale: float = 1.0) -> list[Path]:
     clear.save(folder / "g_clear.png")
     sized(444, 350, 8).convert("L").save(folder / "h_gray.png")
     sized(412, 396, 9).save(folder / "i_plain.png")
-    sized(380, 430, 10).save(folder / "j_profile.png", icc_profile=_wide_profile())
+    sized(380, 430, 10).save(folder / "j_profile.png", icc_profile=wide_profile())
     return sorted(folder.iterdir())
-
-
-def _wide_profile() -> bytes:
-    """A profile like that of Display P3: sRGB's curve with stronger primaries."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    count = int.from_bytes(profile[128:132], "big")
-    for number in range(count):
-        at = 132 + 12 * number
-        name, offset = profile[at : at + 4], int.from_bytes(profile[at + 4 : at + 8], "big")
-        for place, value in enumerate(_PRIMARIES.get(bytes(name), ())):
-            start = offset + 8 + 4 * place
-            profile[start : start + 4] = round(value * 65536).to_bytes(4, "big", signed=True)
-    return bytes(profile)
-
-
-#: Those of Display P3, which are stronger than sRGB's.
-_PRIMARIES = {
-    b"rXYZ": (0.5151, 0.2412, -0.0011),
-    b"gXYZ": (0.2919, 0.6922, 0.0419),
-    b"bXYZ": (0.1572, 0.0666, 0.7841),
-}
 
 
 def write_kinds(folder: Path) -> list[Path]:
@@ -94,12 +75,12 @@ def write_kinds(folder: Path) -> list[Path]:
     image.save(folder / "subsampled.jpg", quality=90, subsampling=2)
     image.save(folder / "progressive.jpg", quality=80, subsampling=2, progressive=True)
     image.save(folder / "turned.jpg", quality=90, exif=exif)
-    image.save(folder / "profile.jpg", quality=90, subsampling=0, icc_profile=_wide_profile())
+    image.save(folder / "profile.jpg", quality=90, subsampling=0, icc_profile=wide_profile())
     image.convert("L").save(folder / "gray.jpg", quality=90)
     image.convert("CMYK").save(folder / "cmyk.jpg", quality=90)
     image.save(folder / "plain.png")
     image.save(folder / "turned.png", exif=exif)
-    image.save(folder / "profile.png", icc_profile=_wide_profile())
+    image.save(folder / "profile.png", icc_profile=wide_profile())
     image.quantize(64).save(folder / "palette.png")
     gray = np.asarray(image.convert("L"), np.uint16) * 257
     Image.fromarray(gray).save(folder / "gray_16_bit.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,11 @@ import pytest
 from pycheck.preprocessing import find_causes
 
 from ...conftest import more
-from .faults import FAULTS, RIGHT, Case, Outcome, cases, inputs, outcome, outcomes_in
+from ..table import missed
+from .faults import FAULTS, RIGHT, TABLE, inputs
 from .photos import write_photos
 
-EVERY = cases()
+EVERY = TABLE.cases()
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +29,6 @@ def test_the_yardstick_has_faults_of_every_kind_alone_and_in_pairs() -> None:
     assert sum(len(case.faults) == 2 for case in EVERY) >= 40
 
 
-def fault(title: str) -> Case:
-    """The case of this title."""
-    return next(case for case in EVERY if case.title == title)
-
-
-def missed(outcomes: Sequence[Outcome]) -> str:
-    """The lines of those that are not exact."""
-    return "\n".join(str(each) for each in outcomes if not each.exact)
-
-
 @pytest.mark.parametrize(
     "title",
     [
@@ -49,13 +39,13 @@ def missed(outcomes: Sequence[Outcome]) -> str:
     ],
 )
 def test_a_fault_is_named_exactly(files: list[Path], title: str) -> None:
-    found = outcome(fault(title), files)
+    found = TABLE.outcome(TABLE.case(title), files)
     assert found.exact, str(found)
 
 
 @pytest.mark.exhaustive
 def test_at_least_95_percent_of_all_faults_are_named_exactly(files: list[Path]) -> None:
-    outcomes = [outcome(case, files) for case in EVERY if case.faults]
+    outcomes = [TABLE.outcome(case, files) for case in EVERY if case.faults]
     assert np.mean([each.exact for each in outcomes]) >= 0.95, missed(outcomes)
 
 
@@ -71,14 +61,14 @@ def test_faults_of_a_real_page_are_named_and_a_right_page_is_not_blamed(
     files: list[Path], tmp_path: Path, engine: str, some: tuple[str, ...] | None
 ) -> None:
     chosen = [case for case in EVERY if some is None or case.title in some]
-    outcomes = outcomes_in(engine, chosen, files, tmp_path)
+    outcomes = list(TABLE.outcomes_in(engine, chosen, files, tmp_path))
     assert len(outcomes) == len(some) if some else len(outcomes) > 40
     assert not [str(each) for each in outcomes if not each.case.faults and each.explained.causes]
     assert np.mean([each.exact for each in outcomes]) >= 0.95, missed(outcomes)
 
 
 def test_undoing_all_causes_leaves_the_rounding_of_floats(files: list[Path]) -> None:
-    found = outcome(fault("stretch: BGR"), files).explained
+    found = TABLE.outcome(TABLE.case("stretch: BGR"), files).explained
     (cause,) = found.causes
     assert cause.before > 0.1 > 1e-5 > cause.after == found.unexplained_rms
 

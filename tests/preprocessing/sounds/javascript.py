@@ -11,6 +11,26 @@ from .steps import Steps
 
 _TAPERS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46), "boxcar": (1.0, 0.0)}
 
+#: That of TF.js takes minutes on its backend for the CPU.
+_FFT = (
+    "const fft = (re, im) => {",
+    "  const size = re.length, half = size / 2, made = [new Float64Array(size), new Float64Array(size)];",
+    "  const add = (k, a, b, turn) => {",
+    "    const cos = Math.cos(2 * Math.PI * turn / size), sin = -Math.sin(2 * Math.PI * turn / size);",
+    "    made[0][k] += a * cos - b * sin; made[1][k] += a * sin + b * cos;",
+    "  };",
+    "  if (size % 2) {",
+    "    for (let k = 0; k < size; k++) for (let n = 0; n < size; n++) add(k, re[n], im[n], (k * n) % size);",
+    "    return made;",
+    "  }",
+    "  const [even, odd] = [0, 1].map((at) => fft(...[re, im].map((all) => all.filter((_, n) => n % 2 === at))));",
+    "  for (let k = 0; k < size; k++) {",
+    "    add(k, even[0][k % half], even[1][k % half], 0); add(k, odd[0][k % half], odd[1][k % half], k);",
+    "  }",
+    "  return made;",
+    "};",
+)
+
 
 def javascript(steps: Steps, rates: Mapping[str, int]) -> str | None:
     """Return the function of an app that does the steps, `rates` by file name; None if this is not written."""
@@ -77,10 +97,15 @@ def _spectrogram(steps: Steps) -> list[str]:
     a, b = _TAPERS[kind]
     turn = steps.window - bool(symmetric)
     lines += [
-        f"const taper = tf.range(0, {steps.window}).mul(2 * Math.PI / {turn}).cos().mul(-{b}).add({a});",
-        f"let frames = tf.signal.frame(x, {steps.window}, {steps.hop});",
-        f"frames = frames.slice([0, 0], [{steps.frames}, {steps.window}]);",
-        f"x = tf.spectral.rfft(frames.mul(taper).pad([[0, 0], [0, {steps.fft - steps.window}]]), {steps.fft}).abs();",
+        *_FFT,
+        f"const taper = (n) => n < {steps.window} ? {a} - {b} * Math.cos(2 * Math.PI * n / {turn}) : 0;",
+        f"const weights = Float64Array.from({{length: {steps.fft}}}, (_, n) => taper(n));",
+        "const samples = x.dataSync();",
+        f"x = tf.tensor2d([...Array({steps.frames}).keys()].map((k) => {{",
+        f"  const [re, im] = fft(weights.map((w, n) => w && w * samples[k * {steps.hop} + n]), "
+        f"new Float64Array({steps.fft}));",
+        f"  return [...re.subarray(0, {steps.fft // 2 + 1})].map((each, n) => Math.hypot(each, im[n]));",
+        "}));",
     ]
     lines += ["x = x.square();"] if steps.power == 2 else []
     if steps.mel != "none":

@@ -12,10 +12,11 @@ import scipy.signal
 from pycheck.preprocessing import find_causes
 
 from ...conftest import more
-from .faults import FAULTS, RIGHT, cases, inputs, outcome, outcomes_in
+from ..table import missed
+from .faults import FAULTS, RIGHT, TABLE, inputs
 from .sounds import write_sounds
 
-EVERY = cases()
+EVERY = TABLE.cases()
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +40,15 @@ def test_the_yardstick_has_faults_of_every_kind_alone_and_in_pairs() -> None:
     ],
 )
 def test_a_fault_is_named_exactly(files: list[Path], title: str) -> None:
-    found = outcome(next(case for case in EVERY if case.title == title), files)
+    found = TABLE.outcome(TABLE.case(title), files)
     assert found.exact, str(found)
     assert found.explained.unexplained_rms < 1e-4
 
 
 @pytest.mark.exhaustive
 def test_at_least_95_percent_of_all_faults_are_named_exactly(files: list[Path]) -> None:
-    outcomes = [outcome(case, files) for case in EVERY if case.faults]
-    assert np.mean([each.exact for each in outcomes]) >= 0.95, [str(each) for each in outcomes if not each.exact]
+    outcomes = [TABLE.outcome(case, files) for case in EVERY if case.faults]
+    assert np.mean([each.exact for each in outcomes]) >= 0.95, missed(outcomes)
 
 
 @pytest.mark.parametrize("name", ["wave", "yamnet"])
@@ -89,6 +90,6 @@ REAL = ("wave: right", "wave: left channel", "wave: not resampled")
 def test_faults_of_a_real_page_are_named_and_a_right_page_is_not_blamed(
     files: list[Path], tmp_path: Path, engine: str
 ) -> None:
-    outcomes = outcomes_in(engine, [case for case in EVERY if case.title in REAL], files, tmp_path)
+    outcomes = list(TABLE.outcomes_in(engine, [TABLE.case(title) for title in REAL], files, tmp_path))
     assert len(outcomes) == len(REAL)
-    assert not [str(each) for each in outcomes if not each.exact]
+    assert not missed(outcomes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from pycheck.errors import InputsFileError, InstallationError, UsageError
 from pycheck.preprocessing import load_preprocess, recipe_module
 from pycheck.preprocessing.sounds.decoding import decode, is_sound
 from pycheck.preprocessing.sounds.recipes import Spectrogram, made_for
-from pycheck.runtimes.browser.host import BrowserHost
-from pycheck.types import AppCode, AppFile, RuntimeId, Signature, TensorSpec
+from pycheck.types import AppCode, Signature, TensorSpec
 
 from ...conftest import more
+from ..pages import by_apps
 from .sounds import write_sounds
 
 
@@ -80,19 +79,7 @@ def test_python_and_javascript_agree(files: list[Path], tmp_path: Path, engine: 
         (tmp_path / f"{number}.js").write_text(recipe_module(text, takes(*shape)))
         apps.append(AppCode(tmp_path / f"{number}.js"))
 
-    async def made() -> list[np.ndarray]:
-        pages = []
-        async with (
-            BrowserHost(engine, timeout_s=120) as host,
-            host.runtime(RuntimeId(engine, "cpu"), None, app=apps) as page,
-        ):
-            for app in apps:
-                prepared = await page.prepare(app, [AppFile(file.name, file) for file in files], ["x"])
-                assert not [file.failure for file in prepared.files if file.failure]
-                pages.append(np.asarray(prepared.tensors["x"]))
-        return pages
-
-    for (text, shape), page in zip(RECIPES, asyncio.run(made()), strict=True):
+    for (text, shape), page in zip(RECIPES, by_apps(engine, apps, files), strict=True):
         python = np.stack([load_preprocess(text, takes(*shape))(file) for file in files])
         assert python.shape == page.shape and python.std() > 0
         rest = np.sqrt(np.mean(np.square(page - python), axis=tuple(range(1, python.ndim)))) / python.std()

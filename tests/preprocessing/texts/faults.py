@@ -1,26 +1,19 @@
-"""Puts faults into right pipelines for token ids, alone and in pairs, and says how many pycheck names exactly.
-
-python -m tests.preprocessing.texts.faults prints the table; with --engine chromium, firefox or webkit the page is real.
-"""
+"""Faults of pages for token ids: python -m tests.preprocessing.texts.faults prints how many are named exactly."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pycheck.preprocessing import Explained, find_causes
 from pycheck.types import Array
 
-from ..pages import in_page
+from ..table import Case, Fault, Table, fault
 
 #: Nouns, verbs and names of which texts are made; a name has a capital.
 _NOUNS = [
@@ -127,99 +120,38 @@ RIGHT: dict[str, Steps] = {
 EVERY = "keras, front, begin, cased"
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A change of the page, the codes that name it, and words that must be in what is said of the page."""
-
-    title: str
-    change: dict[str, Any]
-    codes: frozenset[str]
-    said: str
-    of: tuple[str, ...]
-
-    def goes_with(self, other: Fault) -> bool:
-        """Tell whether both can be seen together."""
-        return not self.codes & other.codes and not self.change.keys() & other.change.keys()
-
-
-def _fault(title: str, codes: str, said: str, of: str, **change: Any) -> Fault:
-    return Fault(title, change, frozenset(codes.split()), said, tuple(of.split(", ")))
-
-
 FAULTS: tuple[Fault, ...] = (
-    _fault("one less", "tokens-shifted", "all ids -1", "keras", first=1, unknown=0),
-    _fault("one more", "tokens-shifted", "all ids +1", "front", first=2),
-    _fault("three more", "tokens-shifted", "all ids +3", "keras", first=5, unknown=4),
-    _fault("padding at the front", "padding-differs", "at the front", "keras, begin, cased", side="front"),
-    _fault("padding at the end", "padding-differs", "at the end", "front", side="end"),
-    _fault("padding of -7", "padding-differs", "padding -7", "keras, cased", padding=-7),
-    _fault("cut at the front", "truncation-differs", "last words", "keras, begin, cased", cut="front"),
-    _fault("cut at the end", "truncation-differs", "first words", "front", cut="end"),
-    _fault("reversed", "tokens-reversed", "last word first", EVERY, reversed=True),
-    _fault("not in lower case", "lower-case-differs", "unknown", "keras, begin", lower=False),
-    _fault("in lower case", "lower-case-differs", "", "cased", lower=True),
-    _fault("punctuation kept", "punctuation-differs", "punctuation kept", "keras, begin", strip=False),
-    _fault("punctuation removed", "punctuation-differs", "removed", "cased", strip=True),
-    _fault("unknown is 0", "unknown-words-differ", "is 0", "keras, begin", unknown=0),
-    _fault("smaller vocabulary", "unknown-words-differ", "unknown", "keras, begin", size=18),
-    _fault("unknown is 7", "unknown-words-differ", "is 7", "cased", unknown=7),
-    _fault("no first id", "tokens-shifted", "[]", "begin", begin=None),
+    fault("one less", "tokens-shifted", "all ids -1", "keras", first=1, unknown=0),
+    fault("one more", "tokens-shifted", "all ids +1", "front", first=2),
+    fault("three more", "tokens-shifted", "all ids +3", "keras", first=5, unknown=4),
+    fault("padding at the front", "padding-differs", "at the front", "keras, begin, cased", side="front"),
+    fault("padding at the end", "padding-differs", "at the end", "front", side="end"),
+    fault("padding of -7", "padding-differs", "padding -7", "keras, cased", padding=-7),
+    fault("cut at the front", "truncation-differs", "last words", "keras, begin, cased", cut="front"),
+    fault("cut at the end", "truncation-differs", "first words", "front", cut="end"),
+    fault("reversed", "tokens-reversed", "last word first", EVERY, reversed=True),
+    fault("not in lower case", "lower-case-differs", "unknown", "keras, begin", lower=False),
+    fault("in lower case", "lower-case-differs", "", "cased", lower=True),
+    fault("punctuation kept", "punctuation-differs", "punctuation kept", "keras, begin", strip=False),
+    fault("punctuation removed", "punctuation-differs", "removed", "cased", strip=True),
+    fault("unknown is 0", "unknown-words-differ", "is 0", "keras, begin", unknown=0),
+    fault("smaller vocabulary", "unknown-words-differ", "unknown", "keras, begin", size=18),
+    fault("unknown is 7", "unknown-words-differ", "is 7", "cased", unknown=7),
+    fault("no first id", "tokens-shifted", "[]", "begin", begin=None),
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """A pipeline whose page has faults: none, one or two."""
-
-    right: str
-    faults: tuple[Fault, ...]
-
-    @property
-    def title(self) -> str:
-        return f"{self.right}: {' + '.join(fault.title for fault in self.faults) or 'right'}"
-
-    @property
-    def page(self) -> Steps:
-        steps = RIGHT[self.right]
-        for fault in self.faults:
-            steps = replace(steps, **fault.change)
-        return steps
-
-    @property
-    def codes(self) -> frozenset[str]:
-        return frozenset().union(*(fault.codes for fault in self.faults))
 
 
 def cases() -> list[Case]:
     """Every right pipeline, every fault wherever it can be, and every two faults that can be seen together."""
-    made = [Case(name, ()) for name in RIGHT]
-    made += [Case(name, (fault,)) for fault in FAULTS for name in fault.of]
-    for number, fault in enumerate(FAULTS):
+    made = [Case(name, steps) for name, steps in RIGHT.items()]
+    made += [Case(name, RIGHT[name], (each,)) for each in FAULTS for name in each.of]
+    for number, each in enumerate(FAULTS):
         for other in FAULTS[number + 1 :]:
-            both = [name for name in fault.of if name in other.of]
-            if both and fault.goes_with(other):
-                made.append(Case(both[number % len(both)], (fault, other)))
+            both = [name for name in each.of if name in other.of]
+            if both and each.goes_with(other):
+                name = both[number % len(both)]
+                made.append(Case(name, RIGHT[name], (each, other)))
     return made
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What pycheck named for a case."""
-
-    case: Case
-    explained: Explained
-
-    @property
-    def exact(self) -> bool:
-        """Tell whether the codes are those of the faults, and the words too."""
-        said = " | ".join(cause.page for cause in self.explained.causes)
-        named = frozenset(cause.code for cause in self.explained.causes)
-        return named == self.case.codes and all(fault.said in said for fault in self.case.faults)
-
-    def __str__(self) -> str:
-        causes = "; ".join(f"{c.code}: {c.page} for {c.python}" for c in self.explained.causes) or "nothing"
-        mark = "exact" if self.exact else "WRONG"
-        return f"{mark}  {self.case.title:45} {causes} (left {self.explained.unexplained_rms:.2g})"
 
 
 def words_of(steps: Steps, files: Sequence[Path]) -> list[str]:
@@ -234,47 +166,12 @@ def inputs(steps: Steps, files: Sequence[Path], words: Sequence[str]) -> Array:
     return np.stack([steps(file, words) for file in files])
 
 
-def outcome(case: Case, files: Sequence[Path], page: Array | None = None) -> Outcome:
-    words = words_of(RIGHT[case.right], files)
-    python = inputs(RIGHT[case.right], files, words)
-    page = inputs(case.page, files, words) if page is None else page
-    return Outcome(case, find_causes(files, python, page))
-
-
-def outcomes_in(engine: str, some: Sequence[Case], files: Sequence[Path], folder: Path) -> list[Outcome]:
-    """The outcomes with the inputs of a real page."""
-    codes = [case.page.javascript(words_of(RIGHT[case.right], files)) for case in some]
-    pages = in_page(engine, codes, files, folder)
-    return [outcome(case, files, page) for case, page in zip(some, pages, strict=True)]
-
-
-def summary(outcomes: Sequence[Outcome]) -> str:
-    right = [each for each in outcomes if not each.case.faults]
-    lines = []
-    for count, title in ((1, "one fault"), (2, "two faults")):
-        some = [each for each in outcomes if len(each.case.faults) == count]
-        if some:
-            lines.append(f"{title}: {sum(each.exact for each in some)} of {len(some)} named exactly")
-    lines.append(f"right pipelines: {sum(bool(each.explained.causes) for each in right)} of {len(right)} have a cause")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="cases whose title has this text")
-    parser.add_argument("--engine", default="", help="chromium, firefox or webkit: the page is real")
-    parser.add_argument("--seed", type=int, default=0, help="other texts")
-    options = parser.parse_args()
-    some = [case for case in cases() if options.only in case.title]
-    with tempfile.TemporaryDirectory() as folder:
-        files = write_texts(Path(folder, "texts"), options.seed)
-        if options.engine:
-            made = outcomes_in(options.engine, some, files, Path(folder))
-        else:
-            made = [outcome(case, files) for case in some]
-    print(*made, sep="\n")
-    print(summary(made))
-
+TABLE = Table(
+    cases,
+    write=lambda folder, seed, whole: write_texts(folder, seed),
+    inputs=lambda case, steps, files: inputs(steps, files, words_of(case.steps, files)),
+    javascript=lambda case, files, engine: case.page.javascript(words_of(case.steps, files)),
+)
 
 if __name__ == "__main__":
-    main()
+    TABLE.main(__doc__)

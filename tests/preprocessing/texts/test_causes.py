@@ -10,9 +10,10 @@ import pytest
 from pycheck.preprocessing import find_causes
 
 from ...conftest import more
-from .faults import FAULTS, RIGHT, cases, inputs, outcome, outcomes_in, words_of, write_texts
+from ..table import missed
+from .faults import FAULTS, RIGHT, TABLE, inputs, words_of, write_texts
 
-EVERY = cases()
+EVERY = TABLE.cases()
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +24,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.parametrize("most_faults", [1, *more(2)])
 def test_faults_are_named_exactly_and_right_pages_are_not_blamed(files: list[Path], most_faults: int) -> None:
     assert len({code for fault in FAULTS for code in fault.codes}) == 7
-    outcomes = [outcome(case, files) for case in EVERY if len(case.faults) <= most_faults]
+    outcomes = [TABLE.outcome(case, files) for case in EVERY if len(case.faults) <= most_faults]
     assert not [str(each) for each in outcomes if not each.case.faults and each.explained.causes]
-    assert np.mean([each.exact for each in outcomes]) >= 0.95, [str(each) for each in outcomes if not each.exact]
+    assert np.mean([each.exact for each in outcomes]) >= 0.95, missed(outcomes)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("engine", ["chromium", *more("firefox", "webkit")])
 def test_faults_of_a_real_page_are_named(files: list[Path], tmp_path: Path, engine: str) -> None:
     some = [case for case in EVERY if len(case.faults) < 2]
-    outcomes = outcomes_in(engine, some, files, tmp_path)
-    assert not [str(each) for each in outcomes if not each.exact]
+    outcomes = list(TABLE.outcomes_in(engine, some, files, tmp_path))
+    assert not missed(outcomes)
 
 
 def test_ids_that_follow_from_no_known_rule_are_compared_with_one_another(files: list[Path]) -> None:

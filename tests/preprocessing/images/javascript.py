@@ -1,14 +1,6 @@
-"""Writes a pipeline as the JavaScript of an app, with what TF.js has, and runs it in a real browser."""
+"""Writes a pipeline as the JavaScript of an app, with what TF.js has."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
-
-from pycheck.runtimes.browser.host import BrowserHost
-from pycheck.types import AppCode, AppFile, Array, RuntimeId
 
 from .steps import SCALES, SIZE, Steps
 
@@ -99,24 +91,3 @@ def _placing(steps: Steps, resize: object) -> list[str]:
             f"x = x.slice([(height - {SIZE}) >> 1, (width - {SIZE}) >> 1, 0], [{SIZE}, {SIZE}, 3]);",
         ]
     return [f"x = {make('x', SIZE, SIZE)};"]
-
-
-async def in_page(engine: str, pipelines: Sequence[Steps], files: Sequence[Path], folder: Path) -> list[Array]:
-    """Return the inputs that one page of an engine makes of the files by each pipeline."""
-    module = folder / "prep.js"
-    codes = [javascript(steps) for steps in pipelines]
-    module.write_text(
-        "".join(f"export const p{number} = {code}" for number, code in enumerate(codes)), encoding="utf-8"
-    )
-    apps = [AppCode(module, f"p{number}") for number in range(len(codes))]
-    made = []
-    async with (
-        BrowserHost(engine, timeout_s=120) as host,
-        host.runtime(RuntimeId(engine, "cpu"), None, app=apps) as page,
-    ):
-        for app in apps:
-            prepared = await page.prepare(app, [AppFile(file.name, file) for file in files], ["x"])
-            failed = [file.failure.message for file in prepared.files if file.failure]
-            assert not failed, failed
-            made.append(np.asarray(prepared.tensors["x"]))
-    return made
