@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,16 @@ def soundfile() -> Any:
 
 def signal() -> Any:
     """Return scipy.signal; InstallationError if SciPy is not installed."""
+    return _of_scipy("signal")
+
+
+def sparse() -> Any:
+    """Return scipy.sparse; InstallationError if SciPy is not installed."""
+    return _of_scipy("sparse")
+
+
+def _of_scipy(name: str) -> Any:
     try:
-        import scipy.signal
+        return import_module(f"scipy.{name}")
     except ImportError as error:
         raise InstallationError("Sounds need SciPy, which is not installed.", 'pip install "pycheck[files]"') from error
-    return scipy.signal

@@ -43,15 +43,17 @@ def fit_levels(energies: Sequence[Array], values: Sequence[Array], power: int, l
     return best
 
 
-def quick_error(energies: Array, values: Array, *, is_log: bool) -> float:
-    """Return the share of the variance of values that energies leave unexplained, where the values are not small."""
-    if is_log:
-        inside = values > np.quantile(values, 0.35)
-        with np.errstate(divide="ignore"):
-            x, y = np.log(energies[inside] + 1e-30), values[inside]
-    else:
-        x, y = energies.ravel(), values.ravel()
-    return _unexplained(x, y)
+def is_large(values: Array) -> Array:
+    """Tell which values are not small: where a logarithm has no lower end."""
+    return np.asarray(values > np.quantile(values, 0.35))
+
+
+def quick_error(energies: Array, values: Array, large: Array | None) -> float:
+    """Return the share of the variance of values that energies leave unexplained; `large`: of these, as a logarithm."""
+    if large is None:
+        return _unexplained(energies.ravel(), values.ravel())
+    with np.errstate(divide="ignore"):
+        return _unexplained(np.log(energies[large] + 1e-30), values[large])
 
 
 def quick_curve(energies: Array, values: Array, levels: Levels) -> float:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ...types import Array
+from .decoding import sparse
 
 #: Windows; periodic ones, unless it is said.
 TAPERS = (
@@ -83,10 +85,7 @@ def banded(values: Array, bands: Bands, fft: int, rate: float) -> Array:
     """Sum magnitudes or powers (frames, frequencies) over the triangles: (frames, bands)."""
     if bands.scale == "linear":
         return values[:, : bands.count]
-    made = np.empty((len(values), bands.count))
-    for band, (first, weights) in enumerate(_slopes(bands, fft, rate)):  # most weights are zero
-        made[:, band] = np.einsum("ij,j->i", values[:, first : first + len(weights)], weights)
-    return made
+    return np.asarray((_weights(bands, fft, rate) @ values.T).T)
 
 
 def leveled(energies: Array, levels: Levels) -> Array:
@@ -124,14 +123,9 @@ def triangles(bands: Bands, fft: int, rate: float) -> Array:
 
 
 @lru_cache(256)
-def _slopes(bands: Bands, fft: int, rate: float) -> list[tuple[int, Array]]:
-    """Return the first frequency of each triangle, and its weights from there to the last one that is not zero."""
-    found = []
-    for weights in triangles(bands, fft, rate).T:
-        inside = np.flatnonzero(weights)
-        first, end = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
-        found.append((first, weights[first:end].copy()))
-    return found
+def _weights(bands: Bands, fft: int, rate: float) -> Any:
+    """Return the triangles as a sparse matrix (bands, fft // 2 + 1): most weights are zero."""
+    return sparse().csr_array(triangles(bands, fft, rate).T)
 
 
 @lru_cache(256)

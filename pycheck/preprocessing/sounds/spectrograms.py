@@ -23,7 +23,7 @@ from .description import (
     spectra,
     with_frames,
 )
-from .levels import fit_levels, quick_curve, quick_error
+from .levels import fit_levels, is_large, quick_curve, quick_error
 from .pace import paces
 from .spectra import CENTERS, NORMS, SCALES, TAPERS, Bands, Frames, Levels, leveled
 from .waveforms import RATES, Scored
@@ -51,6 +51,17 @@ class _Tried:
     rest: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Values (frames, bands) at `rows` of `count` frames, of each file or of all; and which of them are large."""
+
+    values: list[Array]
+    large: list[Array]
+    rows: Array
+    count: int
+    columns: int
+
+
 class SpectrogramSearch:
     """Searches for one side: `samples` (files, rows, columns) are its inputs, one for each source."""
 
@@ -58,6 +69,7 @@ class SpectrogramSearch:
         self._sources = sources
         self._samples = np.asarray(samples, np.float64)
         self._spread = float(self._samples.std()) or 1.0
+        self._kept: dict[tuple[bool, bool], _Wanted] = {}
         self._spectra: OrderedDict[tuple[Description, int, bool], list[Array]] = OrderedDict()
         self._mixes = MIXES if any(source.is_stereo for source in sources) else MIXES[:1]
 
@@ -280,21 +292,32 @@ class SpectrogramSearch:
         spectrum = _of(description)
         if spectrum.frames.window > spectrum.frames.fft:
             return 1.0
-        values = self._values(spectrum.first)
-        rows = _some(values[0].shape[0])
-        made = self._energies(description, values[0].shape[0], rows)
-        some = [each[rows] for each in values]
-        if made[0].shape != some[0].shape:
+        wanted = self._wanted(spectrum.first, spectrum.normal != NORMALS[0])
+        made = self._energies(description, wanted.count, wanted.rows)
+        if made[0].shape != (len(wanted.rows), wanted.columns):
             return 1.0
-        known = spectrum.levels.add or spectrum.levels.floor or spectrum.levels.log == "none"
-        is_own = spectrum.normal != NORMALS[0]
-        pairs = list(zip(made, some, strict=True)) if is_own else [(np.concatenate(made), np.concatenate(some))]
+        energies = made if spectrum.normal != NORMALS[0] else [np.concatenate(made)]
         if spectrum.normal == NORMALS[2]:
-            pairs = [(_by_band(x), y) for x, y in pairs]
-        if known and not is_own:
-            return float(np.mean([quick_curve(x, y, spectrum.levels) for x, y in pairs]))
-        rests = [float(np.mean([quick_error(x, y, is_log=is_log) for x, y in pairs])) for is_log in (True, False)]
-        return rests[0] if spectrum.normal == NORMALS[2] else min(rests)
+            energies = [_by_band(each) for each in energies]
+        pairs = list(zip(energies, wanted.values, wanted.large, strict=True))
+        known = spectrum.levels.add or spectrum.levels.floor or spectrum.levels.log == "none"
+        if known and spectrum.normal == NORMALS[0]:
+            return float(np.mean([quick_curve(x, y, spectrum.levels) for x, y, _ in pairs]))
+        as_log = float(np.mean([quick_error(x, y, large) for x, y, large in pairs]))
+        if spectrum.normal == NORMALS[2]:
+            return as_log
+        return min(as_log, float(np.mean([quick_error(x, y, None) for x, y, _ in pairs])))
+
+    def _wanted(self, first: bool, apart: bool) -> _Wanted:
+        """Return the values at some frames, of each file or of all together."""
+        key = first, apart
+        if key not in self._kept:
+            values = self._values(first)
+            count, columns = values[0].shape
+            rows = _some(count)
+            some = [each[rows] for each in values] if apart else [np.concatenate([each[rows] for each in values])]
+            self._kept[key] = _Wanted(some, [is_large(each) for each in some], rows, count, columns)
+        return self._kept[key]
 
     def _energies(self, description: Description, count: int, rows: Array | None) -> list[Array]:
         """Return energies in bands of each file; the magnitudes are kept for the next bands."""
