@@ -90,6 +90,7 @@ CODES: Mapping[str, Code] = {
         "a file cannot be preprocessed or postprocessed", "error if only a page fails, warning if Python fails"
     ),
     # Inputs and weights.
+    "tensor-leak": Code("the page's code keeps tensors that it no longer needs", _WARNING),
     "input-nonfinite": Code("the inputs hold NaN or infinity", _WARNING),
     "ids-out-of-table": Code("an input holds an index that is outside the table", _OF_CAUSE),
     "cast-out-of-range": Code("numbers are cast to an integer type that cannot hold them", _OF_CAUSE),

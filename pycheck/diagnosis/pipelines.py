@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..types import ALL_FILES, FailedFile, Finding, InputDifference, Pipeline, PipelineRow, Severity
+from ..types import ALL_FILES, FailedFile, Finding, InputDifference, Pipeline, PipelineRow, Severity, TensorLeak
 from .case import listed, number, percent
 from .codes import finding
 from .decided import diagnose_decisions
@@ -16,7 +16,7 @@ _ROUNDOFF = 2.0**-20
 
 
 def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
-    """Yield preprocessing-differs and decisions-differ for each page, and file-fails."""
+    """Yield preprocessing-differs and decisions-differ for each page, file-fails and tensor-leak."""
     yield from diagnose_decisions(pipeline)
     for row in pipeline.rows:
         is_told = pipeline.postprocess and row.changed_count  # by decisions-differ
@@ -24,6 +24,7 @@ def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
             yield _differs(row, pipeline)
             yield from diagnose_causes(row)
     yield from _failed(pipeline)
+    yield from _leaks(pipeline)
 
 
 def _is_roundoff(difference: InputDifference) -> bool:
@@ -126,3 +127,21 @@ def _dead(side: FailedFile, pipeline: Pipeline) -> Finding:
         advice=advice,
         evidence={"file": "", "message": side.message},
     )
+
+
+def _leaks(pipeline: Pipeline) -> Iterator[Finding]:
+    by_module: dict[str, list[TensorLeak]] = {}
+    for leak in pipeline.leaks:
+        by_module.setdefault(leak.module, []).append(leak)
+    for module, leaks in by_module.items():
+        first, runtimes = leaks[0], [leak.runtime for leak in leaks]
+        files = f"{first.file_count} of {pipeline.file_count} files"
+        yield finding(
+            "tensor-leak",
+            Severity.WARNING,
+            runtimes=runtimes,
+            summary=f"{module} keeps tensors for {files} on {listed(runtimes)}, {first.tensors} for {first.file}. The "
+            "memory of a page grows with every call.",
+            advice="Wrap the synchronous part of the function in tf.tidy, and dispose tensors that are made outside.",
+            evidence={"module": module, "file": first.file, "tensors": first.tensors, "files": first.file_count},
+        )

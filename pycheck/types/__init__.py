@@ -75,6 +75,7 @@ from .pipelines import (
     PipelineRow,
     SampleFile,
     SampleFiles,
+    TensorLeak,
 )
 from .power import DeadChannels, OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
 from .prepared import AppCode, AppFile, FileFailure, FileFailureCode, Prepared, PreparedFile

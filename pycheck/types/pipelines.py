@@ -47,6 +47,17 @@ class FailedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorLeak:
+    """Tensors that the page's code keeps: of `file_count` files, `tensors` of the first one, `file`."""
+
+    runtime: RuntimeId
+    module: str
+    file: str
+    tensors: int
+    file_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class InputDifference:
     """The difference of an input between Python and the page, over all elements of all files.
 
@@ -177,8 +188,8 @@ class Pipeline:
 
     `preprocess` and the others name the code. Without `js_preprocess` the pages have Python's inputs, and without
     `js_postprocess` Python decides of their outputs. `failed` are files that a side cannot preprocess, which are left
-    out on all sides, or cannot postprocess, which have no decision. `notes` are remarks on the code of the page, such
-    as tensors that it does not dispose.
+    out on all sides, or cannot postprocess, which have no decision. `leaks` are tensors that the code of a page does
+    not dispose. `notes` are remarks on that code.
     """
 
     preprocess: str
@@ -189,6 +200,7 @@ class Pipeline:
     notes: tuple[str, ...] = ()
     postprocess: str = ""
     js_postprocess: str = ""
+    leaks: tuple[TensorLeak, ...] = ()
 
     @property
     def decision(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from pycheck.types import (
     SampleSpread,
     Saturation,
     TableReach,
+    TensorLeak,
     Trace,
     TracePoint,
     TrainingCall,
@@ -146,6 +148,9 @@ OF_RUNS: dict[str, Callable[[], Collection[Finding]]] = {
     "software-renderer": lambda: ran(renderer="SwiftShader", software_renderer=True),
     "cpu-forwarded": lambda: ran(flags={"WEBGL_CPU_FORWARD": True}),
     **dict.fromkeys(("preprocessing-differs", "file-fails", *OF_CAUSES), lambda: list(diagnose_pipeline(PIPELINE))),
+    "tensor-leak": lambda: list(
+        diagnose_pipeline(replace(PIPELINE, leaks=(TensorLeak(CPU, "prep.js", "a.png", 2, 3),)))
+    ),
     "decisions-differ": lambda: list(diagnose_pipeline(DECIDED)),
     "input-nonfinite": lambda: diagnose((), nonfinite_inputs=[NonfiniteInput("x", 1, 0, 1, 0, (0,), "nan")]),
     "output-pairing": lambda: diagnose((), pairing_hints=[PairingHint(CPU, "y", "z", 0.5, 1e-7)]),

@@ -134,7 +134,7 @@ def test_right_code_makes_the_same_decisions(folder: Path, model: str, export: s
     counts = (row.changed_count, row.changed_by_preprocessing, row.changed_by_runtime, row.changed_by_postprocessing)
     assert (row.decided_count, counts) == (6, (0, 0, 0, 0))
     assert report.pipeline is not None and not report.pipeline.failed
-    assert not any("leaks" in note for note in report.pipeline.notes)
+    assert not report.pipeline.leaks
     assert len({file.decision for file in row.files}) > 1  # a comparison of constants would notice nothing
 
 
@@ -175,7 +175,7 @@ def test_a_page_that_throws_for_one_file_is_named_and_the_others_go_on(
     assert (failed["name"], failed["runtime"], failed["step"]) == ("2.png", CPU, "postprocess")
     assert "RangeError: no label (post.js:" in failed["message"]
     assert (report["rows"][0]["decided_count"], report["rows"][0]["changed_count"]) == (5, 0)
-    assert "post.js leaks tensors (1 for 0.png)" in " ".join(report["notes"])
+    assert [(leak["module"], leak["file"], leak["tensors"]) for leak in report["leaks"]] == [("post.js", "0.png", 1)]
     assert f"{CPU} gives the same decision for 5 of 6 files" in told.out
     assert f"2.png: {CPU} cannot postprocess its outputs" in " ".join(told.out.split())
     for name in ("r.html", "r.md"):

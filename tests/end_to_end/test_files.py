@@ -86,7 +86,10 @@ def test_the_blame_is_split_between_input_and_runtime(folder: Path) -> None:
     assert [file.name for file in row.decoded] == sorted(file.name for file in row.files[:4])
     assert not any(file.largest for file in row.decoded)  # PNG
     assert {cause.code for cause in row.causes} == {"channels-swapped", "pixel-scale"}
-    assert "leaks tensors" in report.pipeline.notes[0] and "6 of 6 files" in report.pipeline.notes[0]
+    assert [(leak.file, leak.tensors, leak.file_count) for leak in report.pipeline.leaks] == [
+        ("0.png", 4, 6)
+    ]  # all but the last
+    assert "tensor-leak" in {finding.code for finding in report.findings}
     assert [file.both_max for file in row.files] == sorted(
         (file.both_max for file in row.files), reverse=True
     ) or row.changed_count

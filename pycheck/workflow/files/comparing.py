@@ -22,6 +22,7 @@ from ...types import (
     RuntimeId,
     RuntimeStatus,
     SampleFile,
+    TensorLeak,
 )
 from ..run import Compared, Run, Setting
 from ..store import OutputStore
@@ -62,6 +63,7 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         file_count=len(ready.files.files),
         failed=(*ready.failed, *dict.fromkeys(pages.failed)),
         rows=tuple(pages.rows),
+        leaks=(*(leak for side in ready.pages.values() for leak in side.leaks), *pages.leaks),
         notes=tuple(dict.fromkeys([*(note for side in ready.pages.values() for note in side.notes), *pages.notes])),
         postprocess=options.postprocess or "",
         js_postprocess=options.js_postprocess or "",
@@ -82,6 +84,7 @@ class _Pages:
     files: Sequence[SampleFile]
     rows: list[PipelineRow] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    leaks: list[TensorLeak] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     async def add(self, runtime: RuntimeId, inputs_of_page: Callable[[str], Inputs]) -> None:
@@ -101,6 +104,7 @@ class _Pages:
         four = FourRuns(self.compared, runtime, names, of_page, self.outputs, theirs, decides=own)
         decided = await decide_files(self.setting, four, deciding) if deciding else Decided()
         self.failed += decided.failed
+        self.leaks += decided.leaks
         self.notes += decided.notes
         row = await asyncio.to_thread(split, four, decided.files if deciding else None)
         row = await asyncio.to_thread(with_causes, row, self.files, self.inputs, of_page)

@@ -21,8 +21,21 @@ from ...gate.limits import tolerance_of
 from ...runtimes.browser.page import BrowserRuntime
 from ...system.functions import load_function
 from ...tensors import encode, to_tfjs
-from ...types import ALL_FILES, AppCode, AppFile, Array, Batch, FailedFile, Part, PreparedFile, RuntimeId, Tensors
+from ...types import (
+    ALL_FILES,
+    AppCode,
+    AppFile,
+    Array,
+    Batch,
+    FailedFile,
+    Part,
+    PreparedFile,
+    RuntimeId,
+    TensorLeak,
+    Tensors,
+)
 from ..run import Setting
+from .sides import leaks_of
 from .split import FileDecision, FourRuns
 
 #: Takes the outputs of one sample, with a batch axis of 1: one array, or arrays by name.
@@ -49,6 +62,7 @@ class Decided:
 
     files: list[FileDecision | None] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    leaks: list[TensorLeak] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -88,6 +102,7 @@ async def decide_files(setting: Setting, four: FourRuns, deciding: Deciding) -> 
                 page = await _Page.open(stack, setting, four.runtime, deciding.page)
             await _decide_all(setting, four, deciding.python, page, decided)
             if page:
+                decided.leaks += page.leaks
                 decided.notes += page.notes
     except RuntimeFailedError as error:
         return Decided([None] * len(four.names), [_failure(ALL_FILES, four.runtime, error.message)])
@@ -196,7 +211,7 @@ class _Page:
     def __init__(self, runtime: BrowserRuntime, code: AppCode) -> None:
         self._runtime = runtime
         self._code = code
-        self._leaks: list[PreparedFile] = []
+        self._leaking: list[PreparedFile] = []
 
     @classmethod
     async def open(cls, stack: AsyncExitStack, setting: Setting, id: RuntimeId, code: AppCode) -> Self:
@@ -211,21 +226,23 @@ class _Page:
         """Call the function with the outputs of some samples, of files with these names."""
         files = [AppFile(name, _encoded(sample)) for name, sample in zip(names, samples, strict=True)]
         done = await self._runtime.decide(self._code, files, list(samples[0]))
-        self._leaks += [file for file in done if file.leaked_tensors]
+        self._leaking += [file for file in done if file.leaked_tensors]
         return [
             _Made(failure=file.failure.message) if file.failure else _Made(from_text(file.decision or "null"))
             for file in done
         ]
 
     @property
+    def leaks(self) -> list[TensorLeak]:
+        """Return the tensors that the function does not dispose."""
+        return leaks_of(self._runtime.id, self._code, self._leaking)
+
+    @property
     def notes(self) -> list[str]:
-        """Return remarks on the code, such as tensors that it leaks."""
-        id, name = self._runtime.id, self._code.module.name
-        notes = [f"{id}: {note}" for note in self._runtime.environment.notes if name in note]
-        if self._leaks:
-            first = self._leaks[0]
-            notes.append(f"{id}: {name} leaks tensors ({first.leaked_tensors} for {first.name}): use tf.tidy")
-        return notes
+        """Return remarks on the code."""
+        return [
+            f"{self._runtime.id}: {note}" for note in self._runtime.environment.notes if self._code.module.name in note
+        ]
 
 
 def _encoded(sample: Tensors) -> bytes:

@@ -21,6 +21,7 @@ from ...types import (
     SampleFile,
     SampleFiles,
     Signature,
+    TensorLeak,
 )
 from ..run import Setting
 
@@ -42,6 +43,7 @@ class Side:
     spool: Spool
     numbers: list[int] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    leaks: list[TensorLeak] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def inputs(self, files: Sequence[int], signature: Signature, path: str) -> Inputs:
@@ -111,12 +113,12 @@ async def in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, f
     host = await setting.shared.hosts.get(options, runtime_id.engine)
     runtime = host.runtime(runtime_id, None, flags=dict(options.flags), app=(code,))
     async with setting.shared.hosts.turn(runtime_id), setting.shared.slots, runtime:
-        leaks: list[PreparedFile] = []
+        leaking: list[PreparedFile] = []
         for start in range(0, len(files.files), _AT_ONCE):
             some = files.files[start : start + _AT_ONCE]
             made = await runtime.prepare(code, [AppFile(file.name, file.path) for file in some], names)
             worked = {position: row for row, position in enumerate(made.worked)}
-            leaks += [file for file in made.files if file.leaked_tensors]
+            leaking += [file for file in made.files if file.leaked_tensors]
             for position, file in enumerate(made.files):
                 if file.failure is None:
                     row = worked[position]
@@ -127,13 +129,16 @@ async def in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, f
                     side.failed.append(FailedFile(file.name, runtime_id, file.failure.message.rstrip(".")))
             setting.observe(str(runtime_id), "preprocessing", start + len(some), len(files.files))
         side.notes += [f"{runtime_id}: {note}" for note in runtime.environment.notes if code.module.name in note]
-        if leaks:
-            first, count = leaks[0], f"{len(leaks)} of {len(files.files)}"
-            side.notes.append(
-                f"{runtime_id}: {code.module.name} leaks tensors ({first.leaked_tensors} for {first.name}, and some "
-                f"for {count} files): use tf.tidy"
-            )
+        side.leaks += leaks_of(runtime_id, code, leaking)
     return side
+
+
+def leaks_of(runtime: RuntimeId, code: AppCode, leaking: Sequence[PreparedFile]) -> list[TensorLeak]:
+    """Return the leak of the files for which the code does not dispose all tensors; empty if there are none."""
+    if not leaking:
+        return []
+    first, names = leaking[0], {file.name for file in leaking}
+    return [TensorLeak(runtime, code.module.name, first.name, first.leaked_tensors, len(names))]
 
 
 def page_code(text: str, signature: Signature, folder: Path) -> AppCode:
