@@ -33,10 +33,11 @@ _MOST_BOXES = 500
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Two corners, a label if there is one, and whatever else the box has; its score is left out."""
+    """Two corners, a label and a score if there are some, and whatever else the box has."""
 
     corners: tuple[float, float, float, float]
     label: Json = None
+    score: float | None = None
     rest: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -48,6 +49,7 @@ class _Found:
     is_size: bool = False
     is_open: bool = False
     label: Json = None
+    score: float | None = None
     rest: Mapping[str, Json] = field(default_factory=dict)
 
     @property
@@ -59,7 +61,7 @@ class _Found:
     def read(self, *, open_are_sizes: bool) -> Box:
         a, b, c, d = self.numbers
         is_size = open_are_sizes if self.is_open else self.is_size
-        return Box((a, b, a + c, b + d) if is_size else (a, b, c, d), self.label, self.rest)
+        return Box((a, b, a + c, b + d) if is_size else (a, b, c, d), self.label, self.score, self.rest)
 
 
 def boxes_of(python: Json, page: Json) -> tuple[list[Box], list[Box]] | None:
@@ -101,9 +103,13 @@ def _of_object(item: Json) -> _Found | None:
     if len(numbers) != 4 or not all(map(_is_number, numbers)):
         return None
     label = next((name for name in _LABELS if name in item), None)
+    score = next((name for name in SCORES if name in item and _is_number(item[name])), None)
     left_out = {place, label, *SCORES, *(used if place is None else ())}
     rest = {name: value for name, value in item.items() if name not in left_out}
-    return _Found(tuple(map(float, numbers)), is_size, not used, item[label] if label else None, rest)
+    return _Found(
+        tuple(map(float, numbers)), is_size, not used, item[label] if label else None,
+        float(item[score]) if score else None, rest,
+    )  # fmt: skip
 
 
 def _names(item: Mapping[str, Json]) -> tuple[tuple[str, ...], bool] | None:
@@ -119,7 +125,8 @@ def _of_row(row: list[Json]) -> _Found | None:
     if not (c > a and d > b) or (len(row) == 6 and not _is_number(row[4])):
         return None
     has_label = len(row) == 6 or isinstance(row[-1], str)
-    return _Found(numbers, label=row[-1] if has_label else None)
+    score = float(row[4]) if len(row) > 4 and _is_number(row[4]) else None
+    return _Found(numbers, label=row[-1] if has_label else None, score=score)
 
 
 def _of_parallel_lists(value: Mapping[str, Json]) -> list[_Found] | None:

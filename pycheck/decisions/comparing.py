@@ -14,9 +14,7 @@ from .plain import Json, as_text
 from .texts import text_difference
 from .words import brief, change, count, kind
 
-#: Two boxes are the same if they overlap by at least so much (IoU) and have the same label.
-LEAST_OVERLAP = 0.5
-#: Two boxes that overlap less are not one that moved.
+#: Two boxes that overlap (IoU) less are not one that moved.
 _LEAST_MOVED = 0.2
 #: Numbers with a fraction are the same up to this share of the larger one, or of the largest in their list. It is the
 #: share by which an output may change, too.
@@ -26,13 +24,13 @@ _ABSOLUTE = 1e-6
 _MOST_PLACES = 3
 
 
-def difference(python: Json, page: Json) -> str:
+def difference(python: Json, page: Json, box_overlap: float = 0.5) -> str:
     """Say how the decision of a page differs from that of Python; "" if they are the same.
 
-    Text and booleans must be equal, and whole numbers, too. Scores may differ by 0.01. NaN equals NaN. Boxes match by
-    overlap and label, in any order. Lists and objects are compared item by item.
+    Text and booleans must be equal, and whole numbers, too. Scores may differ by 0.01. NaN equals NaN. Two boxes of one
+    label are the same from `box_overlap` (IoU) on, in any order. Lists and objects are compared item by item.
     """
-    found = list(_differences(python, page, ""))
+    found = list(_differences(python, page, "", box_overlap))
     told = "; ".join(_told(*each) for each in found[:_MOST_PLACES])
     more = len(found) - _MOST_PLACES
     return f"{told}; {more} more" if more > 0 else told
@@ -42,14 +40,14 @@ def _told(place: str, text: str) -> str:
     return f"{place}: {text}" if place else text
 
 
-def _differences(python: Json, page: Json, place: str) -> Iterator[tuple[str, str]]:
+def _differences(python: Json, page: Json, place: str, overlap: float) -> Iterator[tuple[str, str]]:
     if boxes := boxes_of(python, page):
-        if told := _box_difference(*boxes):
+        if told := _box_difference(*boxes, overlap):
             yield place, told
     elif isinstance(python, dict) and isinstance(page, dict):
-        yield from _of_objects(python, page, place)
+        yield from _of_objects(python, page, place, overlap)
     elif isinstance(python, list) and isinstance(page, list):
-        yield from _of_lists(python, page, place)
+        yield from _of_lists(python, page, place, overlap)
     elif isinstance(python, str) and isinstance(page, str):
         if told := text_difference(python, page):
             yield place, told
@@ -57,7 +55,9 @@ def _differences(python: Json, page: Json, place: str) -> Iterator[tuple[str, st
         yield place, change(python, page)
 
 
-def _of_objects(python: Mapping[str, Json], page: Mapping[str, Json], place: str) -> Iterator[tuple[str, str]]:
+def _of_objects(
+    python: Mapping[str, Json], page: Mapping[str, Json], place: str, overlap: float
+) -> Iterator[tuple[str, str]]:
     for key in dict.fromkeys([*python, *page]):
         inner = f"{place}.{key}" if place else key
         if key not in page:
@@ -70,10 +70,10 @@ def _of_objects(python: Mapping[str, Json], page: Mapping[str, Json], place: str
             ):  # a share of 1, which JSON may have as a whole number
                 yield inner, change(python[key], page[key])
         else:
-            yield from _differences(python[key], page[key], inner)
+            yield from _differences(python[key], page[key], inner, overlap)
 
 
-def _of_lists(python: Sequence[Json], page: Sequence[Json], place: str) -> Iterator[tuple[str, str]]:
+def _of_lists(python: Sequence[Json], page: Sequence[Json], place: str, overlap: float) -> Iterator[tuple[str, str]]:
     if len(python) != len(page):
         yield place, f"{count(len(python), 'item')} -> {len(page)}"
         return
@@ -84,7 +84,7 @@ def _of_lists(python: Sequence[Json], page: Sequence[Json], place: str) -> Itera
             if not _same(one, other, scale):
                 yield f"{place}[{number}]", change(one, other)
         else:
-            yield from _differences(one, other, f"{place}[{number}]")
+            yield from _differences(one, other, f"{place}[{number}]", overlap)
 
 
 def _same(one: Json, other: Json, scale: float) -> bool:
@@ -98,7 +98,7 @@ def _same(one: Json, other: Json, scale: float) -> bool:
     return bool(abs(one - other) <= max(RELATIVE * max(abs(one), abs(other), scale), _ABSOLUTE))
 
 
-def _box_difference(python: Sequence[Box], page: Sequence[Box]) -> str:
+def _box_difference(python: Sequence[Box], page: Sequence[Box], least: float) -> str:
     """Count the boxes that are lost, added, moved or have another label."""
     overlap = overlaps(python, page)
     labels = [[_label(box) for box in side] for side in (python, page)]
@@ -111,8 +111,8 @@ def _box_difference(python: Sequence[Box], page: Sequence[Box]) -> str:
         left[[one for one, _ in found]] = right[[other for _, other in found]] = False
         return found
 
-    same = pairs((overlap >= LEAST_OVERLAP) & same_label)
-    relabeled, moved = pairs(overlap >= LEAST_OVERLAP), pairs((overlap >= _LEAST_MOVED) & same_label)
+    same = pairs((overlap >= least) & same_label)
+    relabeled, moved = pairs(overlap >= least), pairs((overlap >= min(least, _LEAST_MOVED)) & same_label)
     lost, added = int(left.sum()), int(right.sum())
     parts = [f"{count(lost, 'box', 'boxes')} lost"] if lost else []
     parts += [f"{count(added, 'box', 'boxes')} added"] if added else []
@@ -120,9 +120,17 @@ def _box_difference(python: Sequence[Box], page: Sequence[Box]) -> str:
         parts.append(f"{len(moved)} moved: IoU {min(overlap[pair] for pair in moved):.2f}")
     changes = Counter(change(python[one].label, page[other].label) for one, other in relabeled)
     parts += [f"{count(number, 'box', 'boxes')} {told}" for told, number in changes.most_common(_MOST_PLACES)]
-    rest = [told for one, other in same if (told := difference(dict(python[one].rest), dict(page[other].rest)))]
+    rest = [told for one, other in same if (told := _rest_difference(python[one], page[other], least))]
     parts += [f"{count(len(rest), 'box', 'boxes')} with another {rest[0]}"] if rest else []
     return ", ".join(parts)
+
+
+def _rest_difference(python: Box, page: Box, least: float) -> str:
+    """Say how a box differs apart from its place and label; a score that only one side has does not count."""
+    ours, theirs = dict(python.rest), dict(page.rest)
+    if python.score is not None and page.score is not None:
+        ours[SCORES[0]], theirs[SCORES[0]] = python.score, page.score
+    return difference(ours, theirs, least)
 
 
 def summary(value: Json) -> str:

@@ -47,6 +47,7 @@ class Settings:
     atol: Mapping[str | None, float] = field(default_factory=dict)
     max_ulp: Mapping[str | None, float] = field(default_factory=dict)
     decisions_changed: float = 0.0
+    box_overlap: float = 0.5
     nan: NanPolicy = NanPolicy.FAIL
     trace: bool = False
     layers: tuple[str, ...] = ()
@@ -168,6 +169,7 @@ class TraceKeywords(MigrateKeywords, total=False):
     postprocess: str | None
     js_postprocess: str | None
     decisions_changed: float | None
+    box_overlap: float | None
     layers: str | Sequence[str] | None
     trace_samples: int | None
     trace_memory: int | str | None
@@ -190,6 +192,7 @@ class CompareKeywords(MigrateKeywords, total=False):
     postprocess: str | None
     js_postprocess: str | None
     decisions_changed: float | None
+    box_overlap: float | None
     trace: bool | None
     layers: str | Sequence[str] | None
     trace_samples: int | None

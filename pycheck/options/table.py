@@ -278,6 +278,13 @@ OPTIONS = (
         in_model=True, shows_default=True,
     ),
     Option(
+        "box_overlap", Share(),
+        "Overlap (intersection over union) from which on two boxes of one label are the same, from 0 to 1", _PASSES,
+        _COMPARED, 0.5, "IOU",
+        "Overlap (intersection over union) from which on two boxes of one label are the same, from 0 to 1.",
+        in_model=True, shows_default=True,
+    ),
+    Option(
         "nan", Policy(("fail", "warn", "ignore")), "How to judge a NaN or Inf that only one side has", _PASSES,
         (*_JUDGED, *_TRAINED), "fail", "", 'How to judge a NaN or Inf that only one side has: "fail", "warn" or '
         '"ignore".',

@@ -56,7 +56,7 @@ LITERT_RUNTIMES = (RuntimeId("chromium", "litert-wasm"), RuntimeId("chromium", "
 #: Options of the conversion.
 _CONVERSION = ("format", "converter", "quantize", "keep_float")
 #: Options that have an effect on files as INPUTS only.
-OF_FILES = ("preprocess", "js_preprocess", "postprocess", "js_postprocess", "decisions_changed")
+OF_FILES = ("preprocess", "js_preprocess", "postprocess", "js_postprocess", "decisions_changed", "box_overlap")
 #: Options that have an effect on TF.js or its artifact only. A format may also be LiteRT.js's.
 ONLY_TFJS = ("converter", "keep_float", "tfjs_model", "flags", "cpu_kernels")
 
@@ -123,6 +123,9 @@ def _of_files(options: Options, given: Collection[str], *, has_inputs: bool) -> 
     if "js_postprocess" in given and not options.postprocess:
         told = "--js-postprocess has no effect: there is no decision of Python to compare with."
         yield "js_postprocess", told, "Add --postprocess FILE.py:FUNCTION."
+    if "box_overlap" in given and not options.postprocess:
+        told = "--box-overlap has no effect: only a postprocessing gives boxes."
+        yield "box_overlap", told, "Add --postprocess FILE.py:FUNCTION."
 
 
 def _between_libraries(options: Options, given: Collection[str]) -> Iterator[tuple[str, str, str]]:

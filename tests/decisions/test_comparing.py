@@ -72,7 +72,8 @@ def _box(x: float, label: Any = "cat", size: float = 10.0, **more: Any) -> dict[
     ("python", "page", "told"),
     [
         ([_box(0), _box(50)], [_box(51), _box(1)], ""),  # in any order
-        ([_box(0, score=0.9)], [_box(0, score=0.6)], ""),
+        ([_box(0, score=0.9)], [_box(0, score=0.895)], ""),
+        ([_box(0, score=0.9)], [_box(0, score=0.6)], "1 box with another score: 0.9 -> 0.6"),
         ([_box(0), _box(50), _box(90)], [_box(0)], "2 boxes lost"),
         ([], [_box(0)], "1 box added"),
         ([_box(0)], [_box(4.2)], "1 moved: IoU 0.41"),
@@ -92,7 +93,7 @@ def test_boxes_are_matched_by_overlap_and_label(python: Any, page: Any, told: st
 CORNERS = [0.0, 0.0, 10.0, 20.0]
 FORMS = {
     "box": {"box": CORNERS, "label": "cat", "score": 0.9},
-    "bbox, a class": {"bbox": CORNERS, "class": "cat", "confidence": 0.8},
+    "bbox, a class": {"bbox": CORNERS, "class": "cat", "confidence": 0.9},
     "x1": {"x1": 0, "y1": 0, "x2": 10, "y2": 20, "name": "cat"},
     "xmin": {"xmin": 0, "ymin": 0, "xmax": 10, "ymax": 20, "label": "cat"},
     "left, right": {"left": 0, "top": 0, "right": 10, "bottom": 20, "label": "cat"},
@@ -109,6 +110,12 @@ FORMS = {
 def test_a_box_is_the_same_in_each_form(form: Any, other: Any) -> None:
     assert difference([form], [other]) == "" == difference([other], [form])
     assert difference([form], [{"box": [20, 20, 30, 30], "label": "cat"}]) == "1 box lost, 1 box added"
+
+
+def test_the_overlap_of_equal_boxes_can_be_set() -> None:
+    boxes = [_box(0)], [_box(1)]
+    assert difference(*boxes) == "" and difference(*boxes, box_overlap=0.9) == "1 moved: IoU 0.82"
+    assert difference([_box(0)], [_box(4.2)], box_overlap=0.1) == ""
 
 
 def test_parallel_lists_and_a_single_object_are_boxes() -> None:

@@ -66,6 +66,7 @@ FILES = build(
         "postprocess": "app/post.py:decide",
         "js_postprocess": "web/post.js",
         "decisions_changed": 0.25,
+        "box_overlap": 0.75,
     },
     has_inputs=True,
     environ={},

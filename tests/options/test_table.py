@@ -51,6 +51,7 @@ TEXTS: dict[str, str] = {
     "browser_path": "firefox=/f", "browser_args": "--a", "connect": "webkit=by-hand", "save_run": "/r",
     "cache": "false", "cache_dir": "/c", "preprocess": "torch", "js_preprocess": "/web/prep.js:load",
     "postprocess": "/app/post.py:decide", "js_postprocess": "/web/post.js", "decisions_changed": "0.25",
+    "box_overlap": "0.75",
 }  # fmt: skip
 #: What makes no sense without another.
 WITH: dict[str, dict[str, str]] = {
@@ -61,6 +62,7 @@ WITH: dict[str, dict[str, str]] = {
     "trace_memory": {"trace": "true"},
     "bundle_point": {"bundle": "/b"},
     "js_postprocess": {"postprocess": "/app/post.py:decide"},
+    "box_overlap": {"postprocess": "/app/post.py:decide"},
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck.decisions import difference
 from pycheck.errors import InputsFileError, UsageError
 from pycheck.runtimes.fake import Fault
 from pycheck.types import FailedFile, PipelineRow
@@ -193,7 +194,7 @@ def test_a_budget_limits_the_share_of_changed_decisions(work: Path, fakes: Fakes
 
 
 def _decided(python: list[Any], page: list[Any], near: list[bool] | None = None) -> tuple[str, tuple[str, ...], bool]:
-    made = _file_decision(python, page, near or [True, False, False, False])
+    made = _file_decision(python, page, near or [True, False, False, False], difference)
     return made.change, made.by, made.is_roundoff
 
 

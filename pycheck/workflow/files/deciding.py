@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -133,7 +134,7 @@ async def _decide_all(
     setting: Setting, four: FourRuns, function: Postprocess, page: _Page | None, decided: Decided
 ) -> None:
     loop, executor = asyncio.get_running_loop(), setting.shared.executor
-    limits = _limits(four)
+    limits, unlike = _limits(four), partial(difference, box_overlap=setting.options.box_overlap)
     for batch in four.compared.inputs.batches(four.compared.batch_size):
         different = (_PYTHON, _BROWSER) if four.theirs is four.outputs else range(4)
         runs = [await asyncio.to_thread(_samples, four, run, batch) for run in different]
@@ -149,26 +150,28 @@ async def _decide_all(
                 decided.files.append(None)
                 continue
             near = [_is_near(runs[_PYTHON][number], run[number], limits) for run in runs]
-            decided.files.append(_file_decision([m.value for m in mine], [m.value for m in theirs], near))
+            decided.files.append(_file_decision([m.value for m in mine], [m.value for m in theirs], near, unlike))
         setting.observe(str(four.runtime), "postprocessing", batch.start + batch.size, len(four.names))
 
 
-def _file_decision(python: Sequence[Any], page: Sequence[Any], near: Sequence[bool]) -> FileDecision:
+def _file_decision(
+    python: Sequence[Any], page: Sequence[Any], near: Sequence[bool], unlike: Callable[[Any, Any], str]
+) -> FileDecision:
     """Compare the decisions of a file: of Python's function on the four runs, of the page's on Python's and its own.
 
     `near`: whether the outputs of a run equal Python's up to the tolerance. Another decision of the same function is
-    then roundoff.
+    then roundoff. `unlike` says how two decisions differ.
     """
     mine, theirs = python[_PYTHON], page[1] if page else python[_PAGE]
     alone: list[Part] = []
-    if not near[_ON_PAGE] and difference(mine, python[_ON_PAGE]):
+    if not near[_ON_PAGE] and unlike(mine, python[_ON_PAGE]):
         alone.append("preprocessing")
-    if not near[_BROWSER] and difference(mine, python[_BROWSER]):
+    if not near[_BROWSER] and unlike(mine, python[_BROWSER]):
         alone.append("runtime")
-    if page and difference(mine, page[0]):
+    if page and unlike(mine, page[0]):
         alone.append("postprocessing")
-    change = difference(mine, theirs)
-    is_roundoff = bool(change) and near[_PAGE] and not difference(python[_PAGE], theirs)
+    change = unlike(mine, theirs)
+    is_roundoff = bool(change) and near[_PAGE] and not unlike(python[_PAGE], theirs)
     one, other = (brief(value, _MOST_CHARACTERS) for value in (mine, theirs))
     shown = (summary(mine), summary(theirs))
     return FileDecision(one, other, "" if is_roundoff else change, tuple(alone), is_roundoff, shown=shown)
