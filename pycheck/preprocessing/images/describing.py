@@ -123,6 +123,7 @@ class Search:
             ("curve", choices.curves, _CLOSE_BYTES),
             ("upright", choices.uprights, _CLOSE_BYTES),
             ("rounding", choices.roundings, self._enough),
+            ("placement", _cut_otherwise(found.description.making.placement), self._enough),
         )
         for name, values, enough in parts:
             if found.error > enough:
@@ -208,6 +209,12 @@ def _makings(description: Description, name: str, values: Iterable[Any]) -> list
 
 def _with_kernels(description: Description, kernels: Iterable[Kernel]) -> list[Description]:
     return _makings(description, "kernel", kernels)
+
+
+def _cut_otherwise(placement: Placement) -> list[Placement]:
+    """Return the same part cut before the resize if it is cut after it, and the other way round."""
+    is_cut = placement.kind == "crop" or (placement.kind == "stretch" and placement.zoom != 1)
+    return [replace(placement, resized=not placement.resized)] if is_cut else []
 
 
 def _some(count: int) -> Array:

@@ -14,13 +14,15 @@ class Placement:
     """The part of an image that becomes the input, and the part of the input that it fills.
 
     `kind` is ``stretch``, ``crop`` (the aspect of the input is cut out) or ``letterbox`` (the image is whole, with a
-    border). `zoom` is the share of either side that is kept when the input is cut out of a larger, resized image:
-    0.875 for 224 of 256. `anchor` is ``center`` or ``top left``. `shift` moves the cut down and to the right, in pixels
-    of the input or, with `of_source`, of the file. `fill` is the border, from 0 to 255.
+    border). `zoom` is the share of either side that is kept, such as 0.875. With `resized`, the whole image is resized
+    first, and the input is cut out of that: 224 of 256 pixels; without, whole pixels of the file are cut. `anchor` is
+    ``center`` or ``top left``. `shift` moves the cut down and to the right, in pixels of the input or, with
+    `of_source`, of the file. `fill` is the border, from 0 to 255.
     """
 
     kind: str = "stretch"
     zoom: float = 1.0
+    resized: bool = False
     anchor: str = "center"
     shift: Pair = (0.0, 0.0)
     of_source: bool = False
@@ -39,6 +41,8 @@ class Placement:
             words = f"{'center ' if self.kind == 'stretch' else ''}crop of {self.zoom:.4g} of each side" + (
                 ", stretched" if self.kind == "stretch" else ""
             )
+        if self.kind != "letterbox" and self.resized != (self.zoom != 1):
+            words += f", cut {'after' if self.resized else 'before'} the resize"
         if any(self.shift):
             down, right = (f"{value:g}" for value in self.shift)
             words += f", moved by {down} down and {right} right" + (" in the file" if self.of_source else "")
@@ -50,8 +54,8 @@ PLACEMENTS = (
     Placement(),
     Placement("crop"),
     Placement("letterbox"),
-    Placement("crop", 0.875),
-    Placement("stretch", 0.875),
+    Placement("crop", 0.875, resized=True),
+    Placement("stretch", 0.875, resized=True),
     Placement("letterbox", anchor="top left"),
     Placement("crop", anchor="top left"),
 )
@@ -100,8 +104,8 @@ def resized_of(parts: tuple[Part, Part], image: tuple[int, int]) -> tuple[tuple[
 
 def _window(placement: Placement, axis: int, size: int, wanted: int, ratio: float) -> Window:
     shift = placement.shift[axis]
-    if placement.zoom == 1:
-        length = float(min(size, round(ratio * wanted)))
+    if not placement.resized:
+        length = float(min(size, max(1, round(ratio * wanted * placement.zoom))))
         start = float((size - int(length)) // 2) if placement.anchor == "center" else 0.0
         start += shift if placement.of_source else shift * length / wanted
         first = int(start) if placement.of_source or not shift else 0

@@ -104,8 +104,9 @@ def _proposals(
         resized = round(size[0] / share)
         options = {1.0} if abs(share - 1) < 0.02 else set()
         options |= {size[0] / near for near in (resized - 1, resized, resized + 1) if near > size[0]}
-        for zoom in options:
-            base = replace(placement, kind=kind, zoom=zoom, anchor="center", shift=(0.0, 0.0), of_source=False)
+        near = {min(round(share * step) / step, 1.0) for step in (80, 200, 1000)}
+        for zoom, resized in (*((zoom, True) for zoom in sorted(options)), *((zoom, False) for zoom in sorted(near))):
+            base = Placement(kind, zoom, resized, fill=placement.fill)
             made += [base, *_shifted(base, windows, shapes, size)]
     return list(dict.fromkeys(made))
 

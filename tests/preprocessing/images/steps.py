@@ -63,8 +63,12 @@ class Steps:
             left, top = (image.size[0] - side) // 2 + self.shift[1], (image.size[1] - side) // 2 + self.shift[0]
             left, top = max(0, min(left, image.size[0] - side)), max(0, min(top, image.size[1] - side))
             pixels = self._resized(image.crop((left, top, left + side, top + side)), SIZE, SIZE)
-        elif self.place == "resize, crop":
-            short = round(SIZE / 0.875)
+        elif self.place == "central":
+            height, width = (round(0.875 * side) for side in image.size[::-1])
+            left, top = (image.size[0] - width) // 2, (image.size[1] - height) // 2
+            pixels = self._resized(image.crop((left, top, left + width, top + height)), SIZE, SIZE)
+        elif self.place.startswith("resize"):
+            short = SIZE if self.place == "resize to fit, crop" else round(SIZE / 0.875)
             ratio = short / min(image.size)
             width, height = (max(short, round(side * ratio)) for side in image.size)
             whole = self._resized(image, height, width)

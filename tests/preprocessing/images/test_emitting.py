@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import PIL.Image
@@ -23,6 +25,13 @@ from .photos import write_photos
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return write_photos(tmp_path_factory.mktemp("photos") / "photos", 0.5)
+
+
+def written(side: Side) -> Callable[[Path], np.ndarray]:
+    """The function of the Python that is written for a side."""
+    module: dict[str, Any] = {}
+    exec(python(side, "a test"), module)
+    return cast("Callable[[Path], np.ndarray]", module["load"])
 
 
 @pytest.mark.parametrize("method", ["BILINEAR", "BICUBIC", "LANCZOS", "BOX"])
@@ -56,6 +65,20 @@ def test_a_resize_without_pixel_centers_is_not_taken_for_a_moved_image(files: li
     )
 
 
+@pytest.mark.parametrize(
+    ("place", "resize", "words"),
+    [
+        ("resize to fit, crop", "pillow BICUBIC", "center crop, cut after the resize"),
+        ("central", "bilinear half", "center crop of 0.875 of each side, stretched, cut before the resize"),
+    ],
+)
+def test_a_part_is_cut_before_or_after_the_resize(files: list[Path], place: str, resize: str, words: str) -> None:
+    wanted = inputs(replace(RIGHT["stretch"], place=place, resize=resize), files)
+    side = describe(files, wanted)
+    assert side is not None and side.error < 1e-3 and str(side.description.making.placement) == words
+    assert written(side)(files[0]) == pytest.approx(wanted[0], abs=1e-3 * side.byte)
+
+
 def test_what_is_no_image_has_no_description(files: list[Path]) -> None:
     assert describe(files, np.random.default_rng(0).normal(size=(len(files), 64, 64, 3))) is None
     assert describe(files, np.zeros((len(files), 64, 64, 3))) is None
@@ -79,10 +102,7 @@ def test_the_emitted_python_gives_the_same_numbers(files: list[Path], name: str)
     assert side is not None
     for code in (python(side, name), javascript(side, name)):
         assert max(map(len, code.splitlines())) <= 120
-    module: dict[str, object] = {}
-    exec(python(side, name), module)
-    load = module["load"]
-    assert callable(load)
+    load = written(side)
     for file, each in zip(files, wanted, strict=True):
         error = np.abs(load(file) - each) / side.byte
         # Where a canvas of Pillow lays a transparent pixel on black, its two functions for it round by one.
@@ -109,10 +129,7 @@ def test_each_part_of_a_description_has_code_in_both_languages(files: list[Path]
     wanted = inputs(replace(RIGHT["stretch"], **fault.change), files)
     side = describe(files, wanted)
     assert side is not None and side.error < 0.05
-    module: dict[str, object] = {}
-    exec(python(side, fault.title), module)
-    load = module["load"]
-    assert callable(load)
+    load = written(side)
     made = np.stack([load(file) for file in files])
     assert made.shape == wanted.shape
     assert np.sqrt(np.mean(np.square(made - wanted))) / side.byte < 0.05

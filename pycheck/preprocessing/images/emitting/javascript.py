@@ -13,7 +13,7 @@ from ..sides import Side
 from ..sources import ALPHAS, CURVES
 from ..words import sentence
 from . import javascript_parts as parts
-from .values import limits, scaled, text
+from .values import cut_of, enlarged, limits, scaled, text
 
 #: `alignCorners` and `halfPixelCenters` of TF.js's resize.
 _FLAGS = {"half": "false, true", "plain": "false, false", "aligned": "true, false"}
@@ -75,7 +75,7 @@ def _by_tfjs(description: Description) -> bool:
     making = description.making
     placement = making.placement
     # A moved part may begin before the image, where a slice cannot.
-    whole = placement.kind == "letterbox" or (placement.zoom == 1 and not any(placement.shift))
+    whole = placement.kind == "letterbox" or (not placement.resized and not any(placement.shift))
     return whole and making.kernel.method in _RESIZES and not making.kernel.antialias and making.curve == CURVES[0]
 
 
@@ -100,13 +100,14 @@ def _placing(placement: Placement, by_tfjs: bool) -> Iterator[str]:
     stretched = placement.kind == "stretch"
     if placement.kind == "crop":
         yield "const ratio = Math.min(image.height / height, image.width / width);"
-    if placement.zoom != 1:
+    is_cut = not stretched or placement.zoom != 1 or any(placement.shift)
+    if placement.resized:
         yield from _zoomed(placement)
-    elif not stretched or any(placement.shift):
+    elif is_cut:
         yield from _cut(placement)
     elif not by_tfjs:
         yield "const part = (size, wanted) => ({start: 0, length: size, first: 0, end: size, wanted});"
-    if placement.zoom != 1 or any(placement.shift) or not (stretched and by_tfjs):
+    if is_cut or not by_tfjs:
         for name, of_image, of_model, shift in (
             ("down", "image.height", "height", placement.shift[0]),
             ("across", "image.width", "width", placement.shift[1]),
@@ -118,9 +119,9 @@ def _placing(placement: Placement, by_tfjs: bool) -> Iterator[str]:
 def _zoomed(placement: Placement) -> Iterator[str]:
     """Yield the part that is cut out of a larger, resized image."""
     ratio = "ratio" if placement.kind == "crop" else "size / wanted"
-    yield f"// Cut out of the resized image, of which {placement.zoom:.4g} of each side is kept."
+    yield f"// {cut_of(placement)}"
     yield f"const part = (size, wanted{', shift' if any(placement.shift) else ''}) => {{"
-    yield f"  const resized = Math.max(wanted, Math.round(size / ({ratio} * {placement.zoom!r})));"
+    yield f"  const resized = Math.max(wanted, Math.{enlarged(placement, 'size', ratio)});"
     yield "  const scale = size / resized;"
     start = "Math.floor((resized - wanted) / 2) * scale" if placement.anchor == "center" else "0"
     if any(placement.shift):
@@ -134,7 +135,8 @@ def _cut(placement: Placement) -> Iterator[str]:
     ratio = "ratio" if placement.kind == "crop" else "size / wanted"
     start = "Math.floor((size - length) / 2)" if placement.anchor == "center" else "0"
     yield f"const part = (size, wanted{', shift' if any(placement.shift) else ''}) => {{"
-    yield f"  const length = Math.min(size, Math.round({ratio} * wanted));"
+    kept = f" * {placement.zoom!r}" if placement.zoom != 1 else ""
+    yield f"  const length = Math.min(size, Math.round({ratio} * wanted{kept}));"
     if not any(placement.shift) or placement.of_source:
         yield f"  const start = {start}{' + shift' if any(placement.shift) else ''};"
         yield "  return {start, length, first: Math.max(start, 0), end: Math.min(start + length, size), wanted};"
@@ -152,7 +154,7 @@ def _resized(description: Description) -> Iterator[str]:
         yield f"let pixels = tf.tensor3d(resize(image, down, across), {size[:-1]}, 3]);"
         return
     yield "let pixels = tf.browser.fromPixels(image).toFloat();"
-    if making.placement.kind == "crop":
+    if making.placement.kind == "crop" or making.placement.zoom != 1:
         yield "pixels = pixels.slice([down.start, across.start, 0], [down.length, across.length, 3]);"
     resize = _RESIZES[making.kernel.method]
     yield f"pixels = tf.image.{resize}(pixels, {size}, {_FLAGS[making.kernel.centers]});"

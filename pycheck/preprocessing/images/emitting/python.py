@@ -12,7 +12,7 @@ from ..sources import ALPHAS, CURVES
 from ..words import sentence
 from . import python_parts as parts
 from .javascript import ALPHA_WORDS, wrapped
-from .values import limits, scaled, text
+from .values import cut_of, enlarged, limits, scaled, text
 
 _OF_PILLOW = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS", "box": "BOX"}
 
@@ -52,7 +52,7 @@ def _by_pillow(making: Making) -> bool:
         and making.kernel.antialias
         and making.kernel.method in _OF_PILLOW
         and making.curve == CURVES[0]
-        and not (moved and making.placement.zoom == 1)
+        and not (moved and not making.placement.resized)
     )
 
 
@@ -100,20 +100,22 @@ def _with_pillow(making: Making) -> Iterator[str]:
     if placement.kind == "crop":
         yield "ratio = min(rows / height, columns / width)"
     ratios = ("ratio", "ratio") if placement.kind == "crop" else ("rows / height", "columns / width")
-    if placement.zoom != 1:
-        yield f"# Cut out of the resized image, of which {placement.zoom:.4g} of each side is kept."
+    if placement.resized:
+        yield f"# {cut_of(placement)}"
         for name, size, wanted, ratio in zip(
             ("tall", "wide"), ("rows", "columns"), ("height", "width"), ratios, strict=True
         ):
-            yield f"{name} = max({wanted}, round({size} / ({ratio} * {placement.zoom!r})))"
+            yield f"{name} = max({wanted}, {enlarged(placement, size, ratio)})"
         down, right = (round(value) for value in placement.shift)
         yield f"top = {'(tall - height) // 2' if center else '0'}{f' + {down}' if down else ''}"
         yield f"left = {'(wide - width) // 2' if center else '0'}{f' + {right}' if right else ''}"
         yield f"image = image.resize((wide, tall), {method}).crop((left, top, left + width, top + height))"
         yield "pixels = np.asarray(image, np.float32)"
         return
-    if placement.kind == "crop" or any(placement.shift):
-        yield f"tall, wide = min(rows, round({ratios[0]} * height)), min(columns, round({ratios[1]} * width))"
+    if placement.kind == "crop" or placement.zoom != 1 or any(placement.shift):
+        kept = f" * {placement.zoom!r}" if placement.zoom != 1 else ""
+        tall, wide = f"round({ratios[0]} * height{kept})", f"round({ratios[1]} * width{kept})"
+        yield f"tall, wide = min(rows, {tall}), min(columns, {wide})"
         down, right = (round(value) for value in placement.shift)
         yield f"top = {'(rows - tall) // 2' if center else '0'}{f' + {down}' if down else ''}"
         yield f"left = {'(columns - wide) // 2' if center else '0'}{f' + {right}' if right else ''}"
@@ -150,15 +152,16 @@ def _with_numpy(making: Making) -> Iterator[str]:
 def _part(placement: Placement, name: str, size: str, wanted: str, ratio: str, shift: float) -> Iterator[str]:
     """Yield the weights along one axis."""
     center = placement.anchor == "center"
-    if placement.zoom != 1:
-        yield f"resized = max({wanted}, round({size} / ({ratio} * {placement.zoom!r})))"
+    if placement.resized:
+        yield f"resized = max({wanted}, {enlarged(placement, size, ratio)})"
         start = f"(resized - {wanted}) // 2 * {size} / resized" if center else "0"
         moved = f" + {shift:g}{'' if placement.of_source else f' * {size} / resized'}" if shift else ""
         yield f"{name} = weights({size}, {start}{moved}, {wanted} * {size} / resized, 0, {size}, {wanted})"
-    elif placement.kind == "stretch" and not shift:
+    elif placement.kind == "stretch" and placement.zoom == 1 and not shift:
         yield f"{name} = weights({size}, 0, {size}, 0, {size}, {wanted})"
     else:
-        yield f"length = min({size}, round({ratio} * {wanted}))"
+        kept = f" * {placement.zoom!r}" if placement.zoom != 1 else ""
+        yield f"length = min({size}, round({ratio} * {wanted}{kept}))"
         start = f"({size} - length) // 2" if center else "0"
         if shift and not placement.of_source:
             yield f"{name} = weights({size}, {start} + {shift:g} * length / {wanted}, length, 0, {size}, {wanted})"

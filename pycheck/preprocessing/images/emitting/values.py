@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..description import Description
+from ..placing import Placement
 
 #: A number this near to one with six digits is that one: it moves no pixel by a thousandth of a byte.
 _NEAR = 2e-6
@@ -48,3 +49,15 @@ def _rounded(value: float, unit: float) -> float:
         if abs(value - each) <= _NEAR * max(abs(value), unit):
             return each + 0.0  # no -0
     return value
+
+
+def cut_of(placement: Placement) -> str:
+    """Return a comment about an input that is cut out of a larger, resized image."""
+    share = f", of which {placement.zoom:.4g} of each side is kept" if placement.zoom != 1 else ""
+    return f"Cut out of the resized image{share}."
+
+
+def enlarged(placement: Placement, size: str, ratio: str) -> str:
+    """Return the call of the function `round` that gives the size of that larger image along one axis."""
+    over = f"({ratio} * {placement.zoom!r})" if placement.zoom != 1 else ratio if "/" not in ratio else f"({ratio})"
+    return f"round({size} / {over})"
