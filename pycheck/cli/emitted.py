@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..types import Emitted
 
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILES", help="Images to prove the code on: a folder, a pattern or files.")
+    list[Path],
+    typer.Argument(metavar="FILES", help="Images, sounds or texts to prove the code on: a folder, a pattern or files."),
 ]
 Emit = Annotated[
     str,
@@ -49,7 +50,7 @@ def preprocess(
     """Write the preprocessing of Python for the page, or the page's for Python, and prove that both do the same.
 
     The proof runs the code on FILES in each browser that starts, on the CPU unless --runtime names others. Only the
-    decoders of images may differ.
+    decoders of images and sounds may differ.
     """
     from ..report.emitted import emitted_json, print_emitted
     from ..workflow.files import emitting

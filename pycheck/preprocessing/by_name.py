@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from ..types import Array, Signature
-from . import images, sounds, texts
-
-
-class _Medium(Protocol):
-    def is_recipe(self, text: str) -> bool: ...
-
-    def recipe(self, text: str, signature: Signature) -> Callable[[Path], Array]: ...
-
-    def recipe_module(self, text: str, signature: Signature) -> str: ...
-
-
-_MEDIA: tuple[_Medium, ...] = (images, sounds, texts)
+from .media import Medium, medium_of_recipe
 
 
 def is_recipe(text: str) -> bool:
     """Tell whether a text names a recipe."""
-    return any(medium.is_recipe(text) for medium in _MEDIA)
+    return medium_of_recipe(text) is not None
 
 
 def recipe(text: str, signature: Signature) -> Callable[[Path], Array]:
@@ -36,5 +24,7 @@ def recipe_module(text: str, signature: Signature) -> str:
     return _medium_of(text).recipe_module(text, signature)
 
 
-def _medium_of(text: str) -> _Medium:
-    return next(medium for medium in _MEDIA if medium.is_recipe(text))
+def _medium_of(text: str) -> Medium:
+    medium = medium_of_recipe(text)
+    assert medium is not None
+    return medium

@@ -4,20 +4,62 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
-from ..types import Emitted, EmittedFile, EmittedProof
+from ..types import Emitted, EmittedFile, EmittedProof, FileMedium
 from .codec import encode
 from .layout import capture, hanging, line, paragraph
 from .wording import short
 
-_COLUMNS = ("runtime", "input RMS", "largest", "decoder", "rest", "result")
 _MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """How the differences of a medium are said; `legend` explains the columns, `inexact` what a description leaves."""
+
+    decoder: Callable[[float], str]
+    rest: Callable[[float], str]
+    legend: str
+    inexact: float
+    has_decoder: bool = True
+
+
+def _bytes(rms: float) -> str:
+    return "0" if rms < 5e-4 else f"{short(rms)} of 255" if math.isfinite(rms) else "other size"
+
+
+def _full_scale(rms: float) -> str:
+    return "0" if not rms else short(rms) if math.isfinite(rms) else "other channels"
+
+
+def _share(rms: float) -> str:
+    return "other shape" if not math.isfinite(rms) else "0" if rms < 1e-6 else f"{short(100 * rms)} %"
+
+
+def _ids(rms: float) -> str:
+    return "0" if not rms else f"{short(rms)} ids" if math.isfinite(rms) else "other shape"
+
+
+_MEDIA: Mapping[FileMedium, _Words] = {
+    "image": _Words(
+        _bytes, _bytes,
+        "decoder: RMS difference of the decoded pixels from Pillow's. rest: of the input, if Python takes the pixels "
+        "that the page decodes.", 0.05,
+    ),
+    "sound": _Words(
+        _full_scale, _share,
+        "decoder: RMS difference of the decoded samples from those of soundfile, of which the largest is 1. rest: of "
+        "the input, as a share of its RMS or deviation, if Python takes the samples that the page decodes.", 1e-3,
+    ),
+    "text": _Words(_ids, _ids, "", 0.0, has_decoder=False),
+}  # fmt: skip
 
 
 def emitted_json(made: Emitted) -> str:
@@ -39,7 +81,7 @@ def print_emitted(made: Emitted, file: TextIO, out: Path | None, *, verbosity: i
     parts = [hanging(Text(f"{side} ({made.origin}): ", "bold"), f"{made.described}.", console.width)]
     ran = [proof for proof in made.proofs if not proof.missing]
     if ran:
-        parts += [Text(), *_table(ran)]
+        parts += [Text(), *_table(ran, _MEDIA[made.medium])]
     for proof in made.proofs:
         if proof.missing:
             parts.append(paragraph(f"{proof.runtime}: not proven here: {proof.missing}.", console.width))
@@ -48,22 +90,26 @@ def print_emitted(made: Emitted, file: TextIO, out: Path | None, *, verbosity: i
     file.write(capture([*parts, *end], console))
 
 
-def _table(proofs: list[EmittedProof]) -> Iterator[Text]:
-    rows = [_COLUMNS, *(_row(proof) for proof in proofs)]
-    widths = [max(len(row[place]) for row in rows) + 2 for place in range(len(_COLUMNS))]
+def _table(proofs: list[EmittedProof], words: _Words) -> Iterator[Text]:
+    columns = ("runtime", "input RMS", "largest", *(("decoder", "rest") if words.has_decoder else ()), "result")
+    rows = [columns, *(_row(proof, words) for proof in proofs)]
+    widths = [max(len(row[place]) for row in rows) + 2 for place in range(len(columns))]
     for number, row in enumerate(rows):
         cells = "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         yield line(cells, style="bold" if number == 0 else "" if proofs[number - 1].passed else "red")
 
 
-def _row(proof: EmittedProof) -> tuple[str, ...]:
+def _row(proof: EmittedProof, words: _Words) -> tuple[str, ...]:
     files = [file for file in proof.files if not file.own]
+    parts = (
+        _told([file.decoder_rms for file in files], words.decoder),
+        _told([file.rest_rms for file in files], words.rest),
+    )
     return (
         str(proof.runtime),
         short(_rms([file.input_rms for file in files])),
         short(max((file.input_max for file in files), default=0.0)),
-        _bytes([file.decoder_rms for file in files]),
-        _bytes([file.rest_rms for file in files]),
+        *(parts if words.has_decoder else ()),
         "the same" if proof.passed else "DIFFERS",
     )
 
@@ -72,19 +118,15 @@ def _rms(values: list[float]) -> float:
     return math.sqrt(sum(value * value for value in values) / len(values)) if values else 0.0
 
 
-def _bytes(values: list[float | None]) -> str:
+def _told(values: list[float | None], say: Callable[[float], str]) -> str:
     known = [value for value in values if value is not None]
-    if not known:
-        return "unknown"
-    rms = _rms(known)
-    return "0" if rms < 5e-4 else f"{short(rms)} of 255" if math.isfinite(rms) else "other size"
+    return say(_rms(known)) if known else "unknown"
 
 
 def _remarks(made: Emitted, verbose: bool) -> Iterator[str]:
-    yield (
-        "decoder: RMS difference of the decoded pixels from Pillow's. rest: of the input, if Python takes the pixels "
-        "that the page decodes."
-    )
+    words = _MEDIA[made.medium]
+    if words.legend:
+        yield words.legend
     counts = {len([file for file in proof.files if not file.own]) for proof in made.proofs if proof.files}
     if counts and max(counts) < made.file_count:
         yield f"Proven on {max(counts)} of {made.file_count} files, spread over all."
@@ -93,22 +135,26 @@ def _remarks(made: Emitted, verbose: bool) -> Iterator[str]:
             yield f"{proof.runtime}: {failure}."
         wrong = [file for file in proof.files if not file.passed and not file.own]
         if wrong:
-            yield f"{proof.runtime} differs for {_named(wrong)}."
+            yield f"{proof.runtime} differs for {_named(wrong, words)}."
         if proof.without:
             other = "JavaScript" if made.language == "js" else "Python"
             yield f"{proof.runtime}: the {other} does not do this part: {'; '.join(proof.without)}."
         own = [file for file in proof.files if file.own and not file.passed]
         if own:
-            yield f"{proof.runtime} differs for files that pycheck made of yours: {_named(own)}."
+            yield f"{proof.runtime} differs for files that pycheck made of yours: {_named(own, words)}."
         for file in proof.files if verbose else ():
-            yield f"{proof.runtime} {_named([file])}"
+            yield f"{proof.runtime} {_named([file], words)}"
 
 
-def _named(files: list[EmittedFile]) -> str:
-    told = [
-        f"{file.name} (decoder {_bytes([file.decoder_rms])}, rest {_bytes([file.rest_rms])})"
-        for file in files[:_MOST_NAMED]
-    ]
+def _named(files: list[EmittedFile], words: _Words) -> str:
+    told = []
+    for file in files[:_MOST_NAMED]:
+        rest = f"rest {_told([file.rest_rms], words.rest)}"
+        told.append(
+            f"{file.name} (decoder {_told([file.decoder_rms], words.decoder)}, {rest})"
+            if words.has_decoder
+            else f"{file.name} ({_told([file.rest_rms], words.rest)})"
+        )
     more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
     return ", ".join(told) + more
 
@@ -129,9 +175,10 @@ def _conclusion(made: Emitted, out: Path | None) -> Iterator[tuple[str, str]]:
         yield f"{out} does not do the same. It was written because of --unproven.", "red"
     else:
         yield "The code does not do the same, and was not written. To write it, add --unproven.", "red"
-    if made.error is not None and made.error > 0.05 and not made.passed:
+    words = _MEDIA[made.medium]
+    if made.error is not None and made.error > words.inexact and not made.passed:
         yield (
-            f"The description of {made.origin} is not exact: a difference of {short(made.error)} of 255 (RMS) has no "
+            f"The description of {made.origin} is not exact: a difference of {words.rest(made.error)} (RMS) has no "
             "equivalent.",
             "",
         )

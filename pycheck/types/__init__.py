@@ -16,7 +16,7 @@ from .comparisons import (
     WorstElement,
 )
 from .decoders import DecodedFile, Decoders, EngineDecoders
-from .emitted import Emitted, EmittedFile, EmittedProof, Language
+from .emitted import Emitted, EmittedFile, EmittedProof, FileMedium, Language
 from .evidence import (
     AnswerLimits,
     ArtifactDifferences,

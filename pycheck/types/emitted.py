@@ -8,15 +8,17 @@ from typing import Literal
 from .names import RuntimeId
 
 Language = Literal["js", "python"]
+FileMedium = Literal["image", "sound", "text"]
 
 
 @dataclass(frozen=True, slots=True)
 class EmittedFile:
     """One file in Python and in a page, of which one runs the emitted code.
 
-    `input_rms` and `input_max` are the difference of the inputs. The others are in steps of a byte: `decoder` between
-    the pixels that both decode, `rest` between the inputs if Python takes the pixels that the page decodes. None: not
-    measured. `own`: pycheck made the file.
+    `input_rms` and `input_max` are the difference of the inputs. `decoder` is that of what both decode: in steps of a
+    byte for images, of the full scale of 1 for sounds, always 0 for texts. `rest` is the difference of the inputs if
+    Python takes what the page decodes: in steps of a byte for images, as a share of the deviation of the input (of a
+    waveform: its RMS) for sounds, in ids for texts. None: not measured. `own`: pycheck made the file.
     """
 
     name: str
@@ -47,8 +49,8 @@ class EmittedProof:
 class Emitted:
     """The code, what it is like, and the proof in each runtime.
 
-    `described` is what the side does in words; `error` the error of that description, RMS in steps of a byte, None for
-    a recipe, which needs none. `file_count` are the files of the user, of which `proofs` have some.
+    `described` is what the side does in words; `error` the error of that description, RMS as `rest` of a file is
+    measured, None for a recipe, which needs none. `file_count` are the files of the user, of which `proofs` have some.
     """
 
     language: Language
@@ -58,4 +60,5 @@ class Emitted:
     code: str
     file_count: int
     proofs: tuple[EmittedProof, ...]
+    medium: FileMedium = "image"
     passed: bool = False

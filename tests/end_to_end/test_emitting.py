@@ -134,7 +134,7 @@ def test_without_a_browser_nothing_is_proven_and_nothing_written(folder: Path, t
         ([], "needs the code that it is to be like"),
         (["--preprocess", "tf", "--js-preprocess", "tf"], "has no effect"),
         (["--preprocess", "prep.js"], "names no function and no recipe"),
-        (["--preprocess", "{folder}/prep.py:of_text"], "writes code for images only"),
+        (["--preprocess", "{folder}/prep.py:of_text"], "its input is no row of ids of words"),
     ],
 )
 def test_a_command_that_cannot_work_says_why(folder: Path, command: Cli, extra: list[str], what: str) -> None:

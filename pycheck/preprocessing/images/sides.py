@@ -22,7 +22,7 @@ _SEARCHED_PIXELS = 16e6
 _FEWEST_SEARCHED = 3
 MOST_SEARCHED = 12
 #: Up to this error, in steps of a byte (RMS), a description is exact.
-_EXACT_BYTES = 0.05
+EXACT_BYTES = 0.05
 #: Resizes whose pixels are moved, as those of OpenCV and of TensorFlow 1.
 _MOVING = tuple(Kernel(method, centers) for method in ("nearest", "bilinear") for centers in ("plain", "aligned"))
 
@@ -85,7 +85,7 @@ def _best(search: Search, start: Description) -> Scored | None:
         found = search.best(replace(start, making=replace(start.making, kernel=kernel)))
         if found is not None and (best is None or found.beats(best)):
             best = found
-        if best is None or best.error <= _EXACT_BYTES:
+        if best is None or best.error <= EXACT_BYTES:
             break
     return best
 

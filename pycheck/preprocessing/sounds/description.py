@@ -46,7 +46,10 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """How an input is made of a file: `rate` None is the file's own; `shift` is in samples of the input."""
+    """How an input is made of a file: `rate` None is the file's own; `shift` is in samples of the input.
+
+    `samples` are those of which a spectrogram is made, with zeros after them; None: as many as its frames take.
+    """
 
     mix: str = MIXES[0]
     rate: int | None = 16000
@@ -57,6 +60,7 @@ class Description:
     without_mean: bool = False
     gain: float = 1.0
     clip: float | None = None
+    samples: int | None = None
     spectrum: Spectrum | None = None
 
 
@@ -136,7 +140,7 @@ def spectra(source: Source, description: Description, count: int, rows: Array | 
     """Return the magnitudes (frames, frequencies) of all frames or of some rows."""
     spectrum = description.spectrum
     assert spectrum is not None
-    signal = waveform(source, description, length_of(spectrum.frames, count))
+    signal = waveform(source, description, description.samples or length_of(spectrum.frames, count))
     return magnitudes(signal, spectrum.frames, count, rows)
 
 

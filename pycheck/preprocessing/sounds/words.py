@@ -121,3 +121,20 @@ _WORDS: dict[str, Callable[[Description], str]] = {
     "log-differs": _log,
     "spectrogram-scale": _levels,
 }
+
+
+def position(side: Description) -> str:
+    """Say which samples of a file are taken."""
+    return _position(side)
+
+
+def sentence(side: Description) -> str:
+    """Describe a side in one line."""
+    said = [_rate(side)]
+    said += [f"{side.method} resampling"] if side.rate else []
+    said += [side.mix, _position(side), _scale(side)]
+    if side.spectrum is not None:
+        said += [_window(side), _frames(side), _mel(side), _log(side)]
+        said += [_levels(side)] if _levels(side) != "not scaled" else []
+        said += ["frequencies first"] if side.spectrum.first else []
+    return "; ".join(said)

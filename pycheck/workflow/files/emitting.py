@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,17 @@ from ...errors import InputsFileError, NoCodeError, RuntimeFailedError, UsageErr
 from ...gate import judge_emitted
 from ...inputs import list_files
 from ...options.values import Options
-from ...preprocessing import is_recipe, load_preprocess
-from ...preprocessing.images import emitting, probes, recipes, sides
-from ...preprocessing.images.sides import Side
-from ...preprocessing.images.words import sentence
+from ...preprocessing import (
+    KnownWords,
+    Medium,
+    Preprocess,
+    SideCode,
+    load_preprocess,
+    medium_of_files,
+    medium_of_recipe,
+    words_of_function,
+    words_of_module,
+)
 from ...types import AppCode, Array, Emitted, EmittedProof, Language, RuntimeId, SampleFile, Signature
 from ..pipeline import Workbench
 from ..run import Observer, Setting, silent
@@ -27,24 +35,37 @@ from .sides import page_code
 
 #: The most files of the user that are read.
 _MOST_FILES = 24
-#: Up to this error, in steps of a byte (RMS), a description is exact.
-_EXACT_BYTES = 0.05
 _ENGINES = ("chromium", "firefox", "webkit")
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What both directions need: the run, the model's one input, and the files, with pycheck's own at the end."""
+    """What both directions need: the run, the model's one input, the files of the user, of `file_count`, their medium.
+
+    `origin` is the code of the side that is given.
+    """
 
     setting: Setting
     signature: Signature
-    files: tuple[Sample, ...]
+    origin: str
+    medium: Medium
+    chosen: Sequence[SampleFile]
     file_count: int
     folder: Path
 
     @property
     def options(self) -> Options:
         return self.setting.options
+
+    async def files(self, words: KnownWords) -> tuple[Sample, ...]:
+        """Return the files, with pycheck's own at the end; `words` are those that the given code has as data."""
+        paths, folder = [file.path for file in self.chosen], self.folder / "own"
+        folder.mkdir()
+        own = await asyncio.to_thread(self.medium.own_files, paths, folder, words)
+        return (
+            *(Sample(file, False) for file in self.chosen),
+            *(Sample(SampleFile(path, path.name), True) for path in own),
+        )
 
 
 async def emit(
@@ -70,13 +91,13 @@ async def emit(
             signature = (await run.setting.source.info()).signature
             if len(signature.inputs) != 1:
                 raise UsageError(
-                    f"{model} takes {len(signature.inputs)} inputs: pycheck writes code for one image only.",
+                    f"{model} takes {len(signature.inputs)} inputs: pycheck writes code for one input only.",
                     "Write the code of the page by hand, and check it: pycheck compare --js-preprocess.",
                 )
             chosen = _some(listed.files)
-            own = await asyncio.to_thread(_own_files, chosen, Path(folder, "own"))
-            files = (*(Sample(file, False) for file in chosen), *(Sample(file, True) for file in own))
-            work = _Work(run.setting, signature, files, len(listed.files), Path(folder))
+            origin = str(options.preprocess if language == "js" else options.js_preprocess)
+            medium = await asyncio.to_thread(_medium, origin, [file.path for file in chosen])
+            work = _Work(run.setting, signature, origin, medium, chosen, len(listed.files), Path(folder))
             run.setting.shared.hosts.start(options)
             made = await (_as_javascript(work) if language == "js" else _as_python(work))
     return judge_emitted(made)
@@ -99,111 +120,91 @@ def _some(files: Sequence[SampleFile]) -> list[SampleFile]:
     return [files[place] for place in places]
 
 
-def _own_files(chosen: Sequence[SampleFile], folder: Path) -> list[SampleFile]:
-    """Return pycheck's own files, made of the first image; none if there is no image."""
-    for file in chosen:
-        try:
-            return [SampleFile(path, path.name) for path in probes.write_probes(file.path, folder)]
-        except InputsFileError:
-            continue
-    return []
+def _medium(origin: str, files: Sequence[Path]) -> Medium:
+    medium = medium_of_recipe(origin) or medium_of_files(files)
+    if medium is None:
+        raise NoCodeError(
+            f"pycheck writes code for images, sounds and texts in UTF-8, and {files[0].name} is none of these.",
+            "Write the code of the other side by hand, and check it: pycheck compare --js-preprocess.",
+        )
+    return medium
 
 
 async def _as_javascript(work: _Work) -> Emitted:
-    origin = str(work.options.preprocess)
-    bench = await _bench(work, origin)
-    inputs = await bench.in_python([file.file.path for file in work.files])
-    described = await asyncio.to_thread(_side, work, origin, inputs)
+    function = await _loaded(work, work.origin)
+    words = lru_cache(partial(words_of_function, function))
+    files = await work.files(words)
+    bench = Bench(work.setting, work.signature, function, files, work.folder)
+    inputs = await bench.in_python([file.file.path for file in files])
+    side = await asyncio.to_thread(_side, work, files, inputs, words)
     module = work.folder / "emitted.js"
-    code = emitting.javascript(described, origin)
+    code = side.javascript(work.origin)
     module.write_text(code, encoding="utf-8")
     proofs = await asyncio.gather(
-        *(prove(bench, runtime, AppCode(module), described, inputs) for runtime in work.options.runtimes)
+        *(prove(bench, runtime, AppCode(module), side, inputs) for runtime in work.options.runtimes)
     )
-    return _emitted("js", origin, described, code, work, proofs)
+    return _emitted("js", side, code, work, proofs)
 
 
 async def _as_python(work: _Work) -> Emitted:
-    origin = str(work.options.js_preprocess)
-    page = page_code(origin, work.signature, work.folder)
-    described = await asyncio.to_thread(_side, work, origin, await _in_a_page(work, page))
+    page = page_code(work.origin, work.signature, work.folder)
+    words = lru_cache(partial(words_of_module, page.module))
+    files = await work.files(words)
+    made = await _in_a_page(work, files, page)
+    side = await asyncio.to_thread(_side, work, files, made, words)
     module = work.folder / "emitted.py"
-    code = emitting.python(described, origin)
+    code = side.python(work.origin)
     module.write_text(code, encoding="utf-8")
-    bench = await _bench(work, f"{module}:load")
-    inputs = await bench.in_python([file.file.path for file in work.files])
-    proofs = await asyncio.gather(
-        *(prove(bench, runtime, page, described, inputs) for runtime in work.options.runtimes)
-    )
-    return _emitted("python", origin, described, code, work, proofs)
+    bench = Bench(work.setting, work.signature, await _loaded(work, f"{module}:load"), files, work.folder)
+    inputs = await bench.in_python([file.file.path for file in files])
+    proofs = await asyncio.gather(*(prove(bench, runtime, page, side, inputs) for runtime in work.options.runtimes))
+    return _emitted("python", side, code, work, proofs)
 
 
-async def _in_a_page(work: _Work, code: AppCode) -> list[Array | str]:
+async def _in_a_page(work: _Work, files: Sequence[Sample], code: AppCode) -> list[Array | str]:
     """Return the inputs that the page of the first runtime that starts makes of the files."""
     missing: list[RuntimeFailedError] = []
     for runtime in work.options.runtimes:
         try:
-            return await inputs_of_page(work.setting, work.signature, runtime, code, work.files)
+            return await inputs_of_page(work.setting, work.signature, runtime, code, files)
         except RuntimeFailedError as error:
             missing.append(error)
     raise missing[0]
 
 
-def _side(work: _Work, origin: str, inputs: Sequence[Array | str]) -> Side:
+def _side(work: _Work, files: Sequence[Sample], inputs: Sequence[Array | str], words: KnownWords) -> SideCode:
     """Describe the side whose inputs these are; of a recipe the description is known."""
-    if is_recipe(origin):
-        known = sides.of_recipe(origin, work.signature) if recipes.is_recipe(origin) else None
-        if known is None:
-            raise NoCodeError(
-                f"pycheck writes code for images only, and not of {origin} for this model.",
-                f"Name the recipe on both sides: pycheck compare --preprocess {origin} --js-preprocess {origin}.",
-            )
-        return known
-    good = [(file, made) for file, made in zip(work.files, inputs, strict=True) if not isinstance(made, str)]
+    origin = work.origin
+    good = [(file, made) for file, made in zip(files, inputs, strict=True) if not isinstance(made, str)]
     if not any(not file.own for file, _ in good):
         raise InputsFileError(
             f"{origin} gives an input for none of the files. {next(each for each in inputs if isinstance(each, str))}",
             "Call the function with one of the files first.",
         )
-    try:
-        found = _described(good)
-    except InputsFileError as error:
-        raise NoCodeError(
-            f"pycheck writes code for images only. {error.message}",
-            "For sounds and texts, check code of your own: pycheck compare --js-preprocess.",
-        ) from error
+    if medium_of_recipe(origin):
+        known = work.medium.code_of_recipe(origin, work.signature, [made for _, made in good])
+        if known is None:
+            raise NoCodeError(
+                f"pycheck has no code of {origin} for this model.",
+                f"Name the recipe on both sides: pycheck compare --preprocess {origin} --js-preprocess {origin}.",
+            )
+        return known
+    found = work.medium.describe([file.file.path for file, _ in good], [made for _, made in good], words)
     if found is None:
         raise NoCodeError(
-            f"pycheck finds no description of {origin}: its input is no image that is decoded, cropped or resized, and "
-            "scaled.",
+            f"pycheck finds no description of {origin}: {work.medium.UNDESCRIBED}.",
             "Write the code of the other side by hand, and check it: pycheck compare --js-preprocess.",
         )
     return found
 
 
-def _described(good: Sequence[tuple[Sample, Array]]) -> Side | None:
-    """Describe the inputs; if transparency alone has no description, the other parts keep theirs."""
-    found = sides.describe([sample.file.path for sample, _ in good], np.stack([made for _, made in good]))
-    if found is None or found.error <= _EXACT_BYTES or "alpha" not in found.seen:
-        return found
-    opaque = [(sample, made) for sample, made in good if not sides.is_transparent(sample.file.path)]
-    if not opaque:
-        return found
-    other = sides.describe([sample.file.path for sample, _ in opaque], np.stack([made for _, made in opaque]))
-    return found if other is None or other.error > found.error / 2 else sides.with_alpha_of(other, found)
-
-
-async def _bench(work: _Work, text: str) -> Bench:
-    """Return what the proof needs of Python: the function that `text` names."""
+async def _loaded(work: _Work, text: str) -> Preprocess:
+    """Load a function of Python in the thread of TensorFlow, which it may use."""
     await work.setting.source.tensorflow()
     loop, executor = asyncio.get_running_loop(), work.setting.shared.executor
-    function = await loop.run_in_executor(executor, load_preprocess, text, work.signature)
-    return Bench(work.setting, work.signature, function, work.files, work.folder)
+    return await loop.run_in_executor(executor, load_preprocess, text, work.signature)
 
 
-def _emitted(
-    language: Language, origin: str, side: Side, code: str, work: _Work, proofs: Sequence[EmittedProof]
-) -> Emitted:
-    error = None if is_recipe(origin) else side.error
-    told = sentence(side.description, side.seen)
-    return Emitted(language, origin, told, error, code, work.file_count, tuple(proofs))
+def _emitted(language: Language, side: SideCode, code: str, work: _Work, proofs: Sequence[EmittedProof]) -> Emitted:
+    error = None if medium_of_recipe(work.origin) else side.error
+    return Emitted(language, work.origin, side.told(), error, code, work.file_count, tuple(proofs), medium=side.medium)

@@ -11,10 +11,7 @@ import numpy as np
 
 from ...errors import PycheckError, RuntimeFailedError
 from ...inputs import sample_of
-from ...preprocessing import Preprocess, find_causes
-from ...preprocessing.images import decoded, emitting
-from ...preprocessing.images.sides import Side
-from ...preprocessing.images.sources import Source
+from ...preprocessing import Decoded, Preprocess, SideCode, find_causes
 from ...runtimes.browser.page import BrowserRuntime
 from ...types import AppCode, AppFile, Array, EmittedFile, EmittedProof, RuntimeId, SampleFile, Signature
 from ..run import Setting
@@ -74,12 +71,10 @@ async def _input(page: BrowserRuntime, code: AppCode, file: AppFile, signature: 
 
 
 async def prove(
-    bench: Bench, runtime: RuntimeId, code: AppCode, side: Side, inputs: Sequence[Array | str]
+    bench: Bench, runtime: RuntimeId, code: AppCode, side: SideCode, inputs: Sequence[Array | str]
 ) -> EmittedProof:
     """Compare the inputs that a page makes with Python's (`inputs`); a browser that does not start is in the proof."""
-    module = bench.folder / f"decoding {runtime}.js".replace(":", " ")
-    module.write_text(emitting.decoding_module(side, len(bench.files)), encoding="utf-8")
-    decoding = [AppCode(module, f"d{number}") for number in range(len(bench.files))]
+    decoding = _decoding(bench, runtime, side)
     options = bench.setting.options
     try:
         host = await bench.setting.shared.hosts.get(options, runtime.engine)
@@ -90,12 +85,22 @@ async def prove(
         return EmittedProof(runtime, missing=error.message.rstrip("."))
 
 
+def _decoding(bench: Bench, runtime: RuntimeId, side: SideCode) -> list[AppCode]:
+    """Return the code that decodes each file as the page does; none if nothing can differ."""
+    count = len(bench.files)
+    if not (code := side.decoding_module(count)):
+        return []
+    module = bench.folder / f"decoding {runtime}.js".replace(":", " ")
+    module.write_text(code, encoding="utf-8")
+    return [AppCode(module, f"d{number}") for number in range(count)]
+
+
 async def _in_page(
     bench: Bench,
     page: BrowserRuntime,
     code: AppCode,
     decoding: Sequence[AppCode],
-    side: Side,
+    side: SideCode,
     inputs: Sequence[Array | str],
 ) -> EmittedProof:
     found: list[EmittedFile] = []
@@ -111,34 +116,37 @@ async def _in_page(
             failed += [] if sample.own else [page_input]
             continue
         pages[number] = page_input
-        pixels = await _decoded(page, decoding[number], file)
-        found.append(await _measured(bench, sample, mine, page_input, pixels, side, f"{page.id} {number}"))
+        apart: Decoded | None = Decoded(0.0, 0.0)
+        if decoding:
+            made = await _decoded(page, decoding[number], file)
+            again = bench.folder / f"{page.id} {number} {Path(sample.file.name).stem}".replace(":", " ")
+            apart = None if made is None else side.decoded(made, sample.file.path, again)
+        found.append(await _measured(bench, sample, mine, page_input, apart, side))
     without = await asyncio.to_thread(_without, bench, inputs, pages, found)
     return EmittedProof(page.id, tuple(found), failed=tuple(failed), without=without)
 
 
 async def _decoded(page: BrowserRuntime, decoding: AppCode, file: AppFile) -> Array | None:
-    made = await page.prepare(decoding, [file], ["pixels"])
-    return None if made.files[0].failure else decoded.unpacked(np.asarray(made.tensors["pixels"])[0])
+    made = await page.prepare(decoding, [file], ["made"])
+    return None if made.files[0].failure else np.asarray(made.tensors["made"])[0]
 
 
 async def _measured(
-    bench: Bench, sample: Sample, mine: Array, page: Array, pixels: Array | None, side: Side, name: str
+    bench: Bench, sample: Sample, mine: Array, page: Array, apart: Decoded | None, side: SideCode
 ) -> EmittedFile:
-    """Measure one file; Python's input of the pixels that the page decodes is what remains without the decoder."""
-    apart = None if pixels is None else decoded.against_pillow(pixels, sample.file.path, side.description)
+    """Measure one file; Python's input of what the page decodes is what remains without the decoder."""
     whole = _difference(page, mine)
     rest: tuple[float, float] | None = whole
-    if pixels is not None and apart is not None and apart.largest:
-        same = bench.folder / f"{name} {Path(sample.file.name).stem}.png".replace(":", " ")
-        decoded.save_opaque(pixels, same)
-        (of_page,) = await bench.in_python([same])
-        same.unlink()
-        rest = None if isinstance(of_page, str) else _difference(page, of_page)
+    if apart is not None and apart.again:
+        made = await bench.in_python(apart.again)
+        for path in apart.again:
+            path.unlink()
+        rests = [_difference(page, each) for each in made if not isinstance(each, str)]
+        rest = min(rests, default=None)
     return EmittedFile(
-        sample.file.name, sample.own, Source(sample.file.path).lossy, *whole,
+        sample.file.name, sample.own, side.is_lossy(sample.file.path), *whole,
         decoder_rms=None if apart is None else apart.rms, decoder_max=None if apart is None else apart.largest,
-        rest_rms=None if rest is None else rest[0] / side.byte, rest_max=None if rest is None else rest[1] / side.byte,
+        rest_rms=None if rest is None else rest[0] / side.step, rest_max=None if rest is None else rest[1] / side.step,
     )  # fmt: skip
 
 

@@ -1,0 +1,7 @@
+"""Writes the code that makes the inputs of sounds that a description tells of, for the page and for Python."""
+
+from __future__ import annotations
+
+from .code import UNDESCRIBED, SoundCode, code_of_recipe, describe, own_files, reads
+from .javascript import javascript
+from .python import python
