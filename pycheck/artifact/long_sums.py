@@ -50,11 +50,12 @@ class LongSums:
             _node(edited, _SCALE, "Placeholder", (), dtype=tf.float32, shape=tf.TensorShape([]))
         for node in [node for node in edited.node if node.name in long]:
             _disturb(edited, node, long[node.name])
-        scale = {_SCALE: f"{_SCALE}:0"} if long else {}
-        self._session = Session(edited, {**graph.outputs, **graph.inputs, **scale}, light.arrays(edited))
+        points = {point.name: point.tensor for point in graph.points}
+        tensors = {**points, **graph.outputs, **graph.inputs, **({_SCALE: f"{_SCALE}:0"} if long else {})}
+        self._session = Session(edited, tensors, light.arrays(edited))
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str], *, disturbed: bool) -> dict[str, Array]:
-        """Compute outputs from inputs, by the artifact's names; new errors each time if `disturbed`, else none."""
+        """Compute points or outputs from points or inputs, by name; new errors each time if `disturbed`, else none."""
         import numpy as np
 
         scale = {_SCALE: np.asarray(float(disturbed))} if self.count else {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..artifact import Point
@@ -39,12 +40,14 @@ from ..types import (
 from . import selecting
 from .expecting import InFloat32
 from .groups import fitting, usual_memory
+from .long_sums import LongSumsOfPoints
 from .model_side import with_points_of
 from .probing import Probed, probe
 from .references import TraceReferences
 from .tracer import Traced, Tracer
 
 if TYPE_CHECKING:
+    from ..artifact.long_sums import LongSums
     from ..model import Model
 
 #: The default number of samples; fewer if these need too much memory.
@@ -71,6 +74,7 @@ async def trace_run(
     *,
     references: TraceReferences,
     model: Callable[[], Awaitable[Model]],
+    long_sums: Callable[[ArtifactInfo], LongSums | None],
     draw: Callable[[int], Awaitable[TraceInputs]],
     candidates: Sequence[BrowserRuntime],
     only_failed: bool,
@@ -80,7 +84,8 @@ async def trace_run(
 ) -> Report:
     """Trace a comparison; return its report with the trace, the findings of that, and an updated verdict.
 
-    `model` loads the model, only if the artifact has to be compared with it point by point. `draw` returns so many
+    `model` loads the model, only if the artifact has to be compared with it point by point. `long_sums` reads the
+    artifact to simulate its long sums. `draw` returns so many
     samples, or more if the model needs it. `candidates` have loaded the artifact. With `only_failed`, the points that
     a failed output depends on are traced, else all; if `options.layers` is given, only those of these layers.
     """
@@ -104,10 +109,13 @@ async def trace_run(
     memory = options.trace_memory or usual_memory(probed.points, elements, runtimes=len(candidates))
     wanted = options.trace_samples or usual_samples(probed, memory, runtimes=len(candidates))
     inputs = await draw(wanted)
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         pages: Sequence[BrowserRuntime | LitertParts] = candidates
         if isinstance(single, LitertPoints):
             pages = [stack.enter_context(LitertParts(page, single.graph, artifact)) for page in candidates]
+        nan = NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL
+        sums = LongSumsOfPoints(partial(long_sums, given), references.executor, nan)
+        stack.push_async_callback(sums.close)
         tracer = Tracer(
             single,
             double,
@@ -117,9 +125,10 @@ async def trace_run(
             samples=inputs.samples,
             is_graph=is_graph,
             memory_bytes=memory,
-            nan=NanPolicy.IGNORE if options.nan is NanPolicy.IGNORE else NanPolicy.FAIL,
+            nan=nan,
             advance=lambda runtime, done, total: observe(str(runtime), "tracing", done, total),
             in_float32=InFloat32(double.in_float32, double.alone_in_float32) if double else None,
+            long_sums=sums,
         )
         traced = await tracer.trace(artifact.output_names, probed)
     trace = traced.trace

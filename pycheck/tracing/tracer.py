@@ -32,6 +32,7 @@ from .asking import Asker, Measured
 from .effects import Effects, worth_measuring
 from .expecting import Expectations, InFloat32, Work
 from .hidden import wrong_together
+from .long_sums import LongSumsOfPoints
 from .measuring import in_samples, located, renumbered, role
 from .probing import Probed
 
@@ -51,7 +52,7 @@ class Tracer:
 
     `samples` are the indices of the samples in the whole input. `double` is None if artifact:float64 cannot run; then
     artifact:float32 is the reference. `is_graph` says whether it is a graph artifact, in which TF.js can only feed a
-    whole node.
+    whole node. `long_sums` widen the limits of operations that add many terms.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Tracer:
         nan: NanPolicy,
         advance: Callable[[RuntimeId, int, int], None],
         in_float32: InFloat32 | None = None,
+        long_sums: LongSumsOfPoints | None = None,
     ) -> None:
         self._in_float32 = in_float32
+        self._long_sums = long_sums
         self._single = single
         self._double = double
         self._candidates = candidates
@@ -170,11 +173,19 @@ class Tracer:
             measured = await asker.ask(work)
             for point in work.points:
                 if point.name in measured:
-                    self._results[point.name, asker.id] = self._judged(point, asker.id, measured[point.name], work)
+                    found = await self._with_long_sums(point, measured[point.name], work)
+                    self._results[point.name, asker.id] = self._judged(point, asker.id, found, work)
             loan.give_back()
             done += len(work.points)
             if asker.over is None:
                 self._advance(asker.id, done, len(plan.points))
+
+    async def _with_long_sums(self, point: Point, measured: Measured, work: Work) -> Measured:
+        if measured.own is None or self._long_sums is None:
+            return measured
+        operands = {name: work.operands[name] for name in point.inputs}
+        own, inherited = await self._long_sums.judged(measured.own, measured.inherited, operands)
+        return replace(measured, own=own, inherited=inherited)
 
     def _judged(self, point: Point, runtime: RuntimeId, measured: Measured, work: Work) -> PointResult:
         """Decide the role of a point; the roles of its inputs are already known."""

@@ -51,6 +51,7 @@ async def _traced(
             compared.report,
             references=references,
             model=source.model,
+            long_sums=source.long_sums,
             draw=lambda count: _trace_inputs(compared, count),
             candidates=[compared.pages[runtime] for runtime in candidates],
             only_failed=only_failed,

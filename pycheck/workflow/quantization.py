@@ -14,11 +14,12 @@ from pathlib import Path
 from ..artifact.rounding import with_other_rounding
 from ..artifact.tflite import read_tflite
 from ..artifact.tflite.rounding import in_float32
+from ..comparison import Errors
 from ..errors import PycheckError
 from ..runtimes.base import Runtime
 from ..types import ARTIFACT_FLOAT32, ArtifactInfo, Batch, Comparison, QuantizationNoise, Report, Tensors
 from .lazy_model import Source
-from .noise import Errors, chosen_batches, exceeds
+from .noise import chosen_batches, exceeds
 from .references import References
 
 #: The number of times that the weights are rounded differently.

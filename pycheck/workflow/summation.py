@@ -7,10 +7,11 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
+from ..comparison import Errors
 from ..errors import PycheckError
 from ..types import ArtifactInfo, Batch, Report, SummationNoise, Tensors
 from .lazy_model import Source
-from .noise import Errors, chosen_batches, exceeds
+from .noise import chosen_batches, exceeds
 from .references import References
 
 #: The number of simulations.

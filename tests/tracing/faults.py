@@ -440,6 +440,7 @@ class Bench:
                 report,
                 references=references,
                 model=model,
+                long_sums=lambda _: None,
                 draw=drawn,
                 candidates=[],
                 only_failed=False,

@@ -261,6 +261,7 @@ class Bench:
                 report,
                 references=TraceReferences(single, None, None, self._executor),
                 model=model,
+                long_sums=lambda _: None,
                 draw=drawn,
                 candidates=[],
                 only_failed=False,
