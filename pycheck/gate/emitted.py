@@ -31,20 +31,18 @@ _LIMITS: Mapping[FileMedium, _Limits] = {
 def judge_emitted(emitted: Emitted) -> Emitted:
     """Set `passed` everywhere: a runtime passes if all files of the user do, and the code if a runtime ran and all do.
 
-    A file of pycheck's own that differs is told, and fails nothing: the user may have no such file. Of a text it is
-    the answer to a question about a word, and fails.
+    A file of pycheck's own that differs is told, and fails nothing: the user may have no such file.
     """
     limits = _LIMITS[emitted.medium]
-    proofs = tuple(_judged(proof, limits, counts_own=emitted.medium == "text") for proof in emitted.proofs)
+    proofs = tuple(_judged(proof, limits) for proof in emitted.proofs)
     ran = [proof for proof in proofs if not proof.missing]
     return replace(emitted, proofs=proofs, passed=bool(ran) and all(proof.passed for proof in ran))
 
 
-def _judged(proof: EmittedProof, limits: _Limits, *, counts_own: bool) -> EmittedProof:
+def _judged(proof: EmittedProof, limits: _Limits) -> EmittedProof:
     files = tuple(replace(file, passed=_passes(file, limits)) for file in proof.files)
-    users = [file for file in files if counts_own or not file.own]
-    passed = any(not file.own for file in files) and all(file.passed for file in users) and not proof.failed
-    return replace(proof, files=files, passed=passed)
+    users = [file for file in files if not file.own]
+    return replace(proof, files=files, passed=bool(users) and all(file.passed for file in users) and not proof.failed)
 
 
 def _passes(file: EmittedFile, limits: _Limits) -> bool:

@@ -7,5 +7,5 @@ from .code import Preprocess, load_preprocess
 from .explained import Explained
 from .finding import find_causes
 from .known_words import words_of_function, words_of_module
-from .media import KnownWords, Medium, medium_of_files, medium_of_recipe
-from .side_code import Decoded, SideCode
+from .media import Medium, medium_of_files, medium_of_recipe
+from .side_code import Asking, Decoded, SideCode

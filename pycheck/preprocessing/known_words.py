@@ -52,12 +52,15 @@ def _sources(file: Path, seen: set[Path]) -> Iterator[str]:
 
 def _reached(function: Any, seen: set[int]) -> Iterator[Any]:
     """Yield the data that a function may use: what it names, and what the functions that it names do."""
+    if (owner := getattr(function, "__self__", None)) is not None:
+        yield owner
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
     if id(function) in seen or code is None:
         return
     seen.add(id(function))
     yield from getattr(function, "__defaults__", None) or ()
+    yield from (constant for constant in code.co_consts if isinstance(constant, str | tuple | frozenset))
     names = set(_names(code))
     spaces = getattr(function, "__globals__", {})
     values = [spaces[name] for name in names if name in spaces]
@@ -116,3 +119,4 @@ def _of_tokenizer(value: Any, depth: int) -> Iterator[str]:
             continue
         if isinstance(inside, Mapping | list | tuple):
             yield from _words(inside, depth)
+    yield from _each(list(getattr(value, "__dict__", {}).values()), depth)

@@ -8,10 +8,7 @@ from typing import Protocol
 
 from ..types import Array, Signature
 from . import images, sounds, texts
-from .side_code import SideCode
-
-#: Returns the words that the code of a side has as data, of which a vocabulary may be made.
-KnownWords = Callable[[], Sequence[str]]
+from .side_code import Asking, SideCode
 
 
 class Medium(Protocol):
@@ -35,15 +32,15 @@ class Medium(Protocol):
         """Tell whether a file is of this medium."""
         ...
 
-    def own_files(self, files: Sequence[Path], folder: Path, words: KnownWords) -> list[Path]:
-        """Write further files of pycheck into `folder`, which ask the code of a side what `files` do not tell."""
+    def own_files(self, files: Sequence[Path], folder: Path) -> list[Path]:
+        """Write further files of pycheck into `folder`, which tell what `files` may not tell."""
         ...
 
     def code_of_recipe(self, text: str, signature: Signature, samples: Sequence[Array]) -> SideCode | None:
         """Describe a recipe for a model, of which samples are given; None if there is no description of it."""
         ...
 
-    def describe(self, files: Sequence[Path], samples: Sequence[Array], words: KnownWords) -> SideCode | None:
+    def describe(self, files: Sequence[Path], samples: Sequence[Array], asking: Asking) -> SideCode | None:
         """Describe samples that one side made of files, those of pycheck too; None if no description fits.
 
         NoCodeError: the samples are described in part only. InputsFileError: a file cannot be decoded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,18 @@ class Decoded:
     rms: float
     largest: float
     again: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a description may ask: the words that the code of the side has as data, and its inputs of further files.
+
+    `inputs` gives the reason for a file of which there is no input. The files are written into `folder`.
+    """
+
+    words: Callable[[], Sequence[str]]
+    inputs: Callable[[Sequence[Path]], Sequence[Array | str]]
+    folder: Path
 
 
 class SideCode(Protocol):

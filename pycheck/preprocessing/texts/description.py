@@ -20,6 +20,8 @@ REMOVED: dict[str, str] = {
     "all but letters, digits, _, ' and white space removed": r"[^\w\s']",
     "all but ASCII letters and white space removed": r"[^a-zA-Z\s]",
     "all but ASCII letters, digits and white space removed": r"[^a-zA-Z0-9\s]",
+    "all but ASCII letters and spaces removed": r"[^a-zA-Z ]",
+    "all but ASCII letters, digits and spaces removed": r"[^a-zA-Z0-9 ]",
 }
 #: What becomes of what is removed: nothing, or a space.
 FILLS = ("", " ")
@@ -74,10 +76,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """How one side makes its inputs: samples of the shape `shape`. `error` is the RMS error of the ids.
-
-    `more` are words that the description was not asked of; they are told.
-    """
+    """How one side makes its inputs: samples of the shape `shape`. `error` is the RMS error of the ids."""
 
     description: Description
     shape: tuple[int, ...]

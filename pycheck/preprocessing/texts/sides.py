@@ -20,3 +20,8 @@ def of_recipe(text: str, signature: Signature) -> Side:
     )
     assert description.layout.padding == PADDING
     return Side(description, made.shape)
+
+
+def is_row(shape: tuple[int, ...]) -> bool:
+    """Tell whether samples of a shape are rows."""
+    return sum(size != 1 for size in shape) == 1

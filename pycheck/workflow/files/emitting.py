@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...gate import judge_emitted
 from ...inputs import list_files
 from ...options.values import Options
 from ...preprocessing import (
-    KnownWords,
+    Asking,
     Medium,
     Preprocess,
     SideCode,
@@ -57,11 +57,11 @@ class _Work:
     def options(self) -> Options:
         return self.setting.options
 
-    async def files(self, words: KnownWords) -> tuple[Sample, ...]:
-        """Return the files, with pycheck's own at the end; `words` are those that the given code has as data."""
+    async def files(self) -> tuple[Sample, ...]:
+        """Return the files, with pycheck's own at the end."""
         paths, folder = [file.path for file in self.chosen], self.folder / "own"
         folder.mkdir()
-        own = await asyncio.to_thread(self.medium.own_files, paths, folder, words)
+        own = await asyncio.to_thread(self.medium.own_files, paths, folder)
         return (
             *(Sample(file, False) for file in self.chosen),
             *(Sample(SampleFile(path, path.name), True) for path in own),
@@ -132,11 +132,11 @@ def _medium(origin: str, files: Sequence[Path]) -> Medium:
 
 async def _as_javascript(work: _Work) -> Emitted:
     function = await _loaded(work, work.origin)
-    words = lru_cache(partial(words_of_function, function))
-    files = await work.files(words)
+    files = await work.files()
     bench = Bench(work.setting, work.signature, function, files, work.folder)
     inputs = await bench.in_python([file.file.path for file in files])
-    side = await asyncio.to_thread(_side, work, files, inputs, words)
+    asking = _asking(work, partial(words_of_function, function), bench.in_python)
+    side = await asyncio.to_thread(_side, work, files, inputs, asking)
     module = work.folder / "emitted.js"
     code = side.javascript(work.origin)
     module.write_text(code, encoding="utf-8")
@@ -148,10 +148,14 @@ async def _as_javascript(work: _Work) -> Emitted:
 
 async def _as_python(work: _Work) -> Emitted:
     page = page_code(work.origin, work.signature, work.folder)
-    words = lru_cache(partial(words_of_module, page.module))
-    files = await work.files(words)
-    made = await _in_a_page(work, files, page)
-    side = await asyncio.to_thread(_side, work, files, made, words)
+    files = await work.files()
+    made = await _in_a_page(work, page, files)
+
+    def of_page(paths: Sequence[Path]) -> Coroutine[Any, Any, list[Array | str]]:
+        return _in_a_page(work, page, [Sample(SampleFile(path, path.name), True) for path in paths])
+
+    asking = _asking(work, partial(words_of_module, page.module), of_page)
+    side = await asyncio.to_thread(_side, work, files, made, asking)
     module = work.folder / "emitted.py"
     code = side.python(work.origin)
     module.write_text(code, encoding="utf-8")
@@ -161,7 +165,18 @@ async def _as_python(work: _Work) -> Emitted:
     return _emitted("python", side, code, work, proofs)
 
 
-async def _in_a_page(work: _Work, files: Sequence[Sample], code: AppCode) -> list[Array | str]:
+def _asking(
+    work: _Work,
+    words: Callable[[], Sequence[str]],
+    inputs: Callable[[Sequence[Path]], Coroutine[Any, Any, list[Array | str]]],
+) -> Asking:
+    """Return what a description, which is found in a thread, may ask the given code."""
+    loop, folder = asyncio.get_running_loop(), work.folder / "asked"
+    folder.mkdir()
+    return Asking(words, lambda paths: asyncio.run_coroutine_threadsafe(inputs(paths), loop).result(), folder)
+
+
+async def _in_a_page(work: _Work, code: AppCode, files: Sequence[Sample]) -> list[Array | str]:
     """Return the inputs that the page of the first runtime that starts makes of the files."""
     missing: list[RuntimeFailedError] = []
     for runtime in work.options.runtimes:
@@ -172,7 +187,7 @@ async def _in_a_page(work: _Work, files: Sequence[Sample], code: AppCode) -> lis
     raise missing[0]
 
 
-def _side(work: _Work, files: Sequence[Sample], inputs: Sequence[Array | str], words: KnownWords) -> SideCode:
+def _side(work: _Work, files: Sequence[Sample], inputs: Sequence[Array | str], asking: Asking) -> SideCode:
     """Describe the side whose inputs these are; of a recipe the description is known."""
     origin = work.origin
     good = [(file, made) for file, made in zip(files, inputs, strict=True) if not isinstance(made, str)]
@@ -189,7 +204,7 @@ def _side(work: _Work, files: Sequence[Sample], inputs: Sequence[Array | str], w
                 f"Name the recipe on both sides: pycheck compare --preprocess {origin} --js-preprocess {origin}.",
             )
         return known
-    found = work.medium.describe([file.file.path for file, _ in good], [made for _, made in good], words)
+    found = work.medium.describe([file.file.path for file, _ in good], [made for _, made in good], asking)
     if found is None:
         raise NoCodeError(
             f"pycheck finds no description of {origin}: {work.medium.UNDESCRIBED}.",

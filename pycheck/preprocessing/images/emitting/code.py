@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ....errors import InputsFileError
 from ....types import Array, FileMedium, Signature
-from ...side_code import Decoded
+from ...side_code import Asking, Decoded
 from .. import sides
 from ..decoded import against_pillow, save_opaque, unpacked
 from ..pixels import open_image
@@ -85,7 +85,7 @@ def reads(file: Path) -> bool:
     return True
 
 
-def own_files(files: Sequence[Path], folder: Path, words: Callable[[], Sequence[str]]) -> list[Path]:
+def own_files(files: Sequence[Path], folder: Path) -> list[Path]:
     """Write variants of the first image."""
     first = next((file for file in files if reads(file)), None)
     return [] if first is None else write_probes(first, folder)
@@ -97,7 +97,7 @@ def code_of_recipe(text: str, signature: Signature, samples: Sequence[Array]) ->
     return None if side is None else ImageCode(side)
 
 
-def describe(files: Sequence[Path], samples: Sequence[Array], words: Callable[[], Sequence[str]]) -> ImageCode | None:
+def describe(files: Sequence[Path], samples: Sequence[Array], asking: Asking) -> ImageCode | None:
     """Describe the inputs of images; if transparency alone has no description, the other parts keep theirs."""
     found = sides.describe(files, np.stack(samples))
     if found is None:

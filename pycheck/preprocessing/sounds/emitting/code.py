@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ....types import Array, FileMedium, Signature
-from ...side_code import Decoded
+from ...side_code import Asking, Decoded
 from .. import sides
 from ..decoding import decode, is_sound, soundfile
 from ..sides import Side
@@ -87,7 +87,7 @@ def reads(file: Path) -> bool:
     return is_sound(file)
 
 
-def own_files(files: Sequence[Path], folder: Path, words: Callable[[], Sequence[str]]) -> list[Path]:
+def own_files(files: Sequence[Path], folder: Path) -> list[Path]:
     """Write no files."""
     return []
 
@@ -97,6 +97,6 @@ def code_of_recipe(text: str, signature: Signature, samples: Sequence[Array]) ->
     return SoundCode(replace(sides.of_recipe(text, signature), size=sides.size_of(np.stack(samples))))
 
 
-def describe(files: Sequence[Path], samples: Sequence[Array], words: Callable[[], Sequence[str]]) -> SoundCode | None:
+def describe(files: Sequence[Path], samples: Sequence[Array], asking: Asking) -> SoundCode | None:
     """Describe the inputs of sounds."""
     return None
