@@ -14,7 +14,6 @@ from . import emitted, examples, tools
 from .options import (
     ConfigPath,
     Given,
-    InputsPath,
     InputsPaths,
     JsonPath,
     LitertVersions,
@@ -80,15 +79,15 @@ def compare(model: ModelPath, inputs: InputsPaths = None, *, given: Given, repor
 
 @app.command(epilog=examples.MIGRATE, cls=LongCommand)
 @takes("migrate")
-def migrate(model: ModelPath, inputs: InputsPath = None, *, given: Given, pages: Pages, screen: Screen) -> None:
+def migrate(model: ModelPath, inputs: InputsPaths = None, *, given: Given, pages: Pages, screen: Screen) -> None:
     """Run MODEL on TF.js and on LiteRT.js, and report whether it can move: answers, sizes, times, obstacles."""
     from ..workflow import migrating
     from ..workflow.pipeline import alone
     from .publishing import destinations, publish_migration
 
-    options, outputs, console = build_options(given, inputs), destinations(pages), open_console(screen)
+    options, outputs, console = build_options(given, inputs or None), destinations(pages), open_console(screen)
     with console.progress() as observe:
-        work = alone(lambda bench: migrating.migrate(bench, model, inputs, options, observe))
+        work = alone(lambda bench: migrating.migrate(bench, model, one_or_all(inputs), options, observe))
         migration = interrupts.run(work)
     raise typer.Exit(publish_migration(migration, outputs, console))
 

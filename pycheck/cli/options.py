@@ -46,12 +46,6 @@ Verbose = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only the verdict.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colours, as NO_COLOR does.")]
-InputsPath = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="INPUTS", help="Inputs: .npy, .npz, .safetensors or .json (default: generated from a seed)."
-    ),
-]
 InputsPaths = Annotated[
     list[Path] | None,
     typer.Argument(

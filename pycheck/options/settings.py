@@ -147,6 +147,7 @@ class MigrateKeywords(CheckKeywords, total=False):
     signature: str | None
     custom_objects: str | Sequence[str] | None
     trust_model: bool | None
+    preprocess: str | None
     samples: int | None
     seed: int | None
     range: tuple[float, float] | Mapping[str, tuple[float, float]] | None
@@ -164,7 +165,6 @@ class TraceKeywords(MigrateKeywords, total=False):
     quantize: str | None
     keep_float: str | Sequence[str] | None
     tflite_model: str | os.PathLike[str] | None
-    preprocess: str | None
     js_preprocess: str | None
     postprocess: str | None
     js_postprocess: str | None
@@ -187,7 +187,6 @@ class CompareKeywords(MigrateKeywords, total=False):
     quantize: str | None
     keep_float: str | Sequence[str] | None
     tflite_model: str | os.PathLike[str] | None
-    preprocess: str | None
     js_preprocess: str | None
     postprocess: str | None
     js_postprocess: str | None

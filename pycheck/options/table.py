@@ -200,7 +200,7 @@ OPTIONS = (
         "How a file of INPUTS becomes an input in Python: a function of its path, or a recipe for images (tf, caffe, "
         "torch, rescale or raw, perhaps after center-crop+ or letterbox+), sounds (waveform, log-mel, spectrogram, "
         "yamnet, whisper, librosa or speech-commands, perhaps with parameters) or texts (vocabulary(FILE))",
-        _FILES, _PREPARED, None, "FILE.py:NAME",
+        _FILES, (*_PREPARED, *_MIGRATED), None, "FILE.py:NAME",
         'How a file becomes an input in Python: a function of its path, ``"FILE.py:NAME"`` or ``"module:name"``, or a '
         'recipe for images ("tf", "caffe", "torch", "rescale" or "raw", perhaps after "center-crop+" or "letterbox+"), '
         'sounds ("waveform(rate=16000)", "log-mel(mels=64)", "yamnet" and others) or texts ("vocabulary(words.txt)").',

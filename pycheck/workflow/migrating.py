@@ -23,11 +23,13 @@ from ..types import (
     Decision,
     Migration,
     QuantizedVariant,
+    Report,
     RuntimeId,
     RuntimeStatus,
     Unsupported,
 )
 from ..version import __version__
+from .files.prepared import Prepared, as_inputs
 from .pipeline import Workbench
 from .run import Compared, Observer, Run, Setting, silent
 
@@ -53,30 +55,22 @@ Pairs = tuple[tuple[RuntimeId, RuntimeId], ...]
 async def migrate(bench: Workbench, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Migration:
     """Run everything once.
 
-    `model` is a path or a live model; `inputs` is a path, arrays, or None to generate them. Errors are those of
-    `compare`, except ConversionError: what a library cannot convert is in the result.
+    `model` is a path or a live model; `inputs` is a path, arrays, files that are one sample each, or None to generate
+    them. Errors are those of `compare`, except ConversionError: what a library cannot convert is in the result.
     """
     pairs = pairs_of(options)
     command = options.command or command_line("migrate", model, inputs, options)
     options = _of_migration(options, pairs)
     async with bench.opened(model, options, observe) as opened, bench.one_at_a_time():
-        setting = opened.setting
-        if await setting.source.is_artifact():
+        if await opened.setting.source.is_artifact():
             raise UsageError(
                 f"{model} is already converted: pycheck migrate converts a model for both libraries.",
                 "Give the Keras model or SavedModel as MODEL, and your model.json with --tfjs-model PATH.",
             )
-        unsupported = [found async for found in _unsupported(setting, inputs)]
-        lacking = {found.library for found in unsupported}
-        runtimes = tuple(runtime for runtime in options.runtimes if _library(runtime) not in lacking)
-        run = Run(replace(setting, options=replace(options, runtimes=runtimes)), is_timed=True)
-        try:
-            compared = await run.compare(inputs)
-        finally:
-            await run.close()
-        report = compared.report
-        ran = [r.id for r in report.runtimes if r.id.is_litert and r.status is RuntimeStatus.OK]
-        variants = [await _variant(compared, quantization, ran) for quantization in QUANTIZATIONS if ran]
+        async with as_inputs(opened.setting, inputs) as given:
+            if isinstance(given, Prepared):
+                given = await given.for_python((await opened.setting.source.info()).signature)
+            report, variants, unsupported = await _run_all(opened.setting, given)
     judged = tuple(decide_pair(report, tfjs, litert) for tfjs, litert in pairs)
     movable = {pair.litert for pair in judged if pair.decision is Decision.MOVE}
     return Migration(
@@ -89,6 +83,20 @@ async def migrate(bench: Workbench, model: Any, inputs: Any, options: Options, o
         decision=decide_migration(judged),
         command=command,
     )
+
+
+async def _run_all(setting: Setting, inputs: Any) -> tuple[Report, list[QuantizedVariant], list[Unsupported]]:
+    """Run in float32 on both libraries, and then with quantized weights on LiteRT.js."""
+    unsupported = [found async for found in _unsupported(setting, inputs)]
+    lacking = {found.library for found in unsupported}
+    runtimes = tuple(runtime for runtime in setting.options.runtimes if _library(runtime) not in lacking)
+    run = Run(replace(setting, options=replace(setting.options, runtimes=runtimes)), is_timed=True)
+    try:
+        compared = await run.compare(inputs)
+    finally:
+        await run.close()
+    ran = [r.id for r in compared.report.runtimes if r.id.is_litert and r.status is RuntimeStatus.OK]
+    return compared.report, [await _variant(compared, name, ran) for name in QUANTIZATIONS if ran], unsupported
 
 
 def pairs_of(options: Options) -> Pairs:
@@ -137,6 +145,9 @@ def _of_migration(options: Options, pairs: Pairs) -> Options:
         trace=False,
         try_remedies=False,
         save_run=None,
+        js_preprocess=None,
+        postprocess=None,
+        js_postprocess=None,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pycheck
-from pycheck.errors import ConversionError, RuntimeFailedError, RuntimeUnavailableError, UsageError
+from pycheck.errors import ConversionError, InputsFileError, RuntimeFailedError, RuntimeUnavailableError, UsageError
 from pycheck.gate import migration_exit_code
 from pycheck.options.reading import build
 from pycheck.options.table import LITERT_QUANTIZATIONS
@@ -45,6 +45,22 @@ def _off_by(share: float) -> FakeModel:
 
 
 # --- what runs
+
+
+def test_files_are_samples_that_python_makes(fakes: Fakes, tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text(
+        "import numpy as np\ndef load(path):\n    return np.array(path.read_text().split(), np.float32)\n"
+    )
+    (tmp_path / "files").mkdir()
+    for number, row in enumerate(X):
+        (tmp_path / "files" / f"{number}.txt").write_text(" ".join(map(str, row)))
+    (tmp_path / "files" / "bad.txt").write_text("x")
+    migration = _migrate(inputs=tmp_path / "files", preprocess=f"{tmp_path / 'code.py'}:load")
+    assert migration.decision is Decision.MOVE
+    assert migration.report.inputs.sample_count == len(X)
+    assert any("1 of 6 files were left out. bad.txt: " in note for note in migration.report.inputs.notes)
+    with pytest.raises(InputsFileError, match=r"none of the 1 files\. bad\.txt: ValueError"):
+        _migrate(inputs=[tmp_path / "files" / "bad.txt"], preprocess=f"{tmp_path / 'code.py'}:load")
 
 
 def _pairs(*runtimes: str) -> list[tuple[str, str]]:

@@ -6,21 +6,22 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import RuntimeFailedError, UsageError
-from ...inputs import are_samples, list_files
+from ...inputs import Inputs, are_samples, list_files
 from ...types import (
     ALL_FILES,
     FailedFile,
     RuntimeId,
     SampleFiles,
+    Signature,
 )
 from ..run import Setting
 from .deciding import Deciding, load_deciding
-from .sides import Side, in_page, in_python
+from .sides import Side, first_failure, in_page, in_python
 
 T = TypeVar("T")
 
@@ -100,6 +101,15 @@ class Prepared:
     def failed(self) -> tuple[FailedFile, ...]:
         """Return the others, with the reasons."""
         return (*self.dead, *(failed for side in (self.python, *self.pages.values()) for failed in side.failed))
+
+    async def for_python(self, signature: Signature) -> Inputs:
+        """Return the samples that Python makes, with a note on files that were left out."""
+        inputs = await asyncio.to_thread(self.python.inputs, self.python.numbers, signature, self.path)
+        failed = self.python.failed
+        if not failed:
+            return inputs
+        note = f"{len(failed)} of {len(self.files.files)} files were left out. {first_failure(failed)}"
+        return replace(inputs, info=replace(inputs.info, notes=(*inputs.info.notes, note)))
 
     @property
     def path(self) -> str:
