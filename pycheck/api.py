@@ -176,7 +176,7 @@ def rejudge(run: str | os.PathLike[str], **options: Unpack[RejudgeKeywords]) -> 
     """
     from .workflow import pipeline
 
-    return Report.of(pipeline.rejudge(Path(run), asked_options(options)))
+    return Report.of(pipeline.rejudge(Path(run), asked_options(options, run)))
 
 
 @accepts("check")

@@ -233,7 +233,7 @@ def report_(
     from .publishing import destinations, publish
 
     console, outputs = open_console(screen), destinations(reports)
-    report = pipeline.rejudge(folder, build_options(given))
+    report = pipeline.rejudge(folder, build_options(given, folder))
     raise typer.Exit(publish(report, outputs, console, github=reports.github))
 
 

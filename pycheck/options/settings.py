@@ -73,10 +73,11 @@ class RejudgeKeywords(TypedDict, total=False):
     rtol: float | Mapping[str, float] | None
     atol: float | Mapping[str, float] | None
     max_ulp: float | Mapping[str, float] | None
+    decisions_changed: float | None
     nan: str | None
 
 
-class ConvertKeywords(RejudgeKeywords, total=False):
+class ConvertKeywords(TypedDict, total=False):
     """Keywords of `convert`."""
 
     format: str | None
@@ -90,6 +91,10 @@ class ConvertKeywords(RejudgeKeywords, total=False):
     seed: int | None
     range: tuple[float, float] | Mapping[str, tuple[float, float]] | None
     size: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None
+    rtol: float | Mapping[str, float] | None
+    atol: float | Mapping[str, float] | None
+    max_ulp: float | Mapping[str, float] | None
+    nan: str | None
     timeout_s: float | None
     headed: bool | None
     browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None

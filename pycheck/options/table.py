@@ -273,7 +273,8 @@ OPTIONS = (
     ),
     Option(
         "decisions_changed", Share(),
-        "Largest share of files that may get another class or decision, from 0 to 1", _PASSES, _COMPARED, 0.0, "SHARE",
+        "Largest share of files that may get another class or decision, from 0 to 1", _PASSES, (*_COMPARED, "report"),
+        0.0, "SHARE",
         "Largest share of files that may get another class or decision, from 0 to 1.",
         in_model=True, shows_default=True,
     ),

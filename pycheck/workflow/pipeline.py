@@ -23,7 +23,7 @@ from ..system.folders import check_new_folder, write_folder
 from ..types import Report, RuntimeStatus
 from .browsers import Hosts
 from .evaluation import Measurements, conclude
-from .files.comparing import compared_from
+from .files.comparing import compared_from, with_pipeline
 from .files.prepared import as_inputs
 from .further import bundled, traced, with_remedies
 from .lazy_model import Source
@@ -240,7 +240,7 @@ def rejudge(folder: Path, options: Options) -> Report:
         measured = (*saved.evidence.quantization_noise, *noise)
         saved = replace(saved, evidence=replace(saved.evidence, quantization_noise=measured))
         report = conclude(saved, measurements, options)
-    return report
+    return with_pipeline(report, saved.pipeline, options) if saved.pipeline else report
 
 
 def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:

@@ -27,6 +27,7 @@ from ..types import (
     Environment,
     Evidence,
     ModelInfo,
+    Pipeline,
     Power,
     Report,
     RuntimeId,
@@ -143,6 +144,11 @@ class Run:
         """Keep the raw outputs of all runtimes: where the run is saved, or else in `beside`."""
         self._keep = self._keep or beside
         return self._keep
+
+    def keep_pipeline(self, pipeline: Pipeline) -> None:
+        """Add a pipeline, before the gate, to the run that is saved, if it is."""
+        if self._pending:
+            self._pending.add_pipeline(pipeline)
 
     async def close(self) -> None:
         """Close everything that stayed open."""

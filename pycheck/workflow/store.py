@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ..types import (
     InputsInfo,
     ModelInfo,
     NonfiniteInput,
+    Pipeline,
     Power,
     RuntimeId,
     RuntimeRecord,
@@ -89,6 +90,7 @@ class SavedRun:
     evidence: Evidence = field(default_factory=Evidence)
     power: Power | None = None  # as measured, before the gate
     litert_artifact: ArtifactInfo | None = None
+    pipeline: Pipeline | None = None  # of a run from files, before the gate
     version: int = RUN_VERSION
 
 
@@ -134,6 +136,18 @@ class PendingRun:
                 f"--save-run {self._target}: cannot write to this folder: {error.strerror}.", "Name a different folder."
             ) from error
         self._made = []
+        self._published = run
+
+    def add_pipeline(self, pipeline: Pipeline) -> None:
+        """Add what is known only after the run to run.json."""
+        whole = self._folder / "run.json"
+        try:
+            whole.write_bytes(_SAVED_RUN.dump_json(replace(self._published, pipeline=pipeline), indent=2))
+            whole.replace(self._target / "run.json")
+        except OSError as error:
+            raise UsageError(
+                f"--save-run {self._target}: cannot write to this folder: {error.strerror}.", "Name a different folder."
+            ) from error
 
     def discard(self) -> None:
         """Remove the files beside the target; without `publish` nothing remains."""

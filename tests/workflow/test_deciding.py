@@ -101,6 +101,16 @@ def test_a_runtime_that_changes_decisions_is_blamed(work: Path, fakes: Fakes, co
     assert "decisions-differ" in told.out and "code.py:decide, also of the page's outputs" in told.out
 
 
+def test_a_saved_run_is_judged_again_with_its_files(work: Path, fakes: Fakes, command: Cli) -> None:
+    fakes.break_(CPU, Fault(lambda value: value[:, ::-1]))
+    report = _compare(work, save_run=work / "run")
+    assert report.pipeline is not None and report.pipeline.rows[0].passed is False
+    again = pycheck.rejudge(work / "run")
+    assert again.pipeline == report.pipeline and again.findings == report.findings
+    assert command("report", work / "run", "--decisions-changed", "1").out.count("different decision")
+    assert pycheck.rejudge(work / "run", decisions_changed=1).pipeline.rows[0].passed  # type: ignore[union-attr]
+
+
 def test_several_outputs_are_given_by_name(work: Path, fakes: Fakes) -> None:
     fakes.save(work / "m.keras", dense(outputs={"scores": 3, "box": 4}))
     assert _row(_compare(work, "by_name")).files[0].decision == '[["box",1,4],["scores",1,3]]'

@@ -68,8 +68,8 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         postprocess=options.postprocess or "",
         js_postprocess=options.js_postprocess or "",
     )
-    judged = judge_pipeline(pipeline, options.tolerance, options.decisions_changed)
-    return replace(compared, report=_judged(compared.report, judged, options))
+    run.keep_pipeline(pipeline)
+    return replace(compared, report=with_pipeline(compared.report, pipeline, options))
 
 
 @dataclass(slots=True)
@@ -129,8 +129,9 @@ async def _with_decoded(
     return replace(row, decoded=await decoded_by(setting, row.runtime.engine, some))
 
 
-def _judged(report: Report, pipeline: Pipeline, options: Options) -> Report:
-    """Add the pipeline to the report of the model on Python's input, and decide again."""
+def with_pipeline(report: Report, pipeline: Pipeline, options: Options) -> Report:
+    """Judge the pipeline, add it to the report of the model on Python's input, and decide again."""
+    pipeline = judge_pipeline(pipeline, options.tolerance, options.decisions_changed)
     findings = by_severity([*report.findings, *diagnose_pipeline(pipeline)])
     verdict = decide(report.comparisons, runtimes=report.runtimes, findings=findings, nan=options.nan)
     return replace(report, pipeline=pipeline, findings=findings, verdict=verdict)
