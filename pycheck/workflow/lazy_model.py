@@ -324,18 +324,7 @@ class Source:
         key = model_key and content_key(
             model_key, options.format, options.quantize, options.keep_float, *([str(published)] if published else [])
         )
-        if key and (known := self._cache.read("artifact", key, _stored_artifact)):
-            return known
-        model = await self.model()
-        pending = self._cache.reserve("artifact", key)
-
-        try:
-            artifact = await self._in_thread(self.write_artifact, model, pending.folder / "artifact")
-        except BaseException:
-            pending.discard()
-            raise
-        (pending.folder / "artifact.json").write_bytes(_ARTIFACT.dump_json(artifact))
-        return replace(artifact, folder=pending.publish() / "artifact")
+        return await self._from_cache(key, self.write_artifact)
 
     async def _convert_litert(self, shapes: Mapping[str, tuple[int, ...]], inputs: Inputs) -> ArtifactInfo:
         from ..conversion import convert_litert
@@ -346,20 +335,21 @@ class Source:
         is_calibrated = options.quantize == "int8"
         calibration = [inputs.info.sha256, inputs.sample_count] if is_calibrated else []
         key = model_key and content_key(model_key, "tflite", options.quantize, sorted(shapes.items()), *calibration)
+
+        def write(model: Model, folder: Path) -> ArtifactInfo:
+            samples = _calibrating(inputs, shapes) if is_calibrated else ()
+            return convert_litert(model, folder, shapes, quantize=options.quantize, samples=samples)
+
+        return await self._from_cache(key, write)
+
+    async def _from_cache(self, key: str | None, write: Callable[[Model, Path], ArtifactInfo]) -> ArtifactInfo:
+        """Return an artifact of the cache, or else what `write` makes in a new folder, in TensorFlow's thread."""
         if key and (known := self._cache.read("artifact", key, _stored_artifact)):
             return known
         model = await self.model()
         pending = self._cache.reserve("artifact", key)
         try:
-            artifact = await self._in_thread(
-                lambda: convert_litert(
-                    model,
-                    pending.folder / "artifact",
-                    shapes,
-                    quantize=options.quantize,
-                    samples=_calibrating(inputs, shapes) if is_calibrated else (),
-                )
-            )
+            artifact = await self._in_thread(write, model, pending.folder / "artifact")
         except BaseException:
             pending.discard()
             raise
