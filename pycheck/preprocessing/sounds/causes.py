@@ -64,14 +64,14 @@ def _described(sources: Sequence[Source], sides: tuple[Array, Array]) -> tuple[D
         return None
     size = _size(page)
 
-    def error(description: Description) -> float:
+    def errors(description: Description) -> Array:
         rests = [
             np.mean((made(source, description, wanted.shape) - wanted) ** 2) if _fits(description, wanted) else np.inf
             for source, wanted in zip(sources, page, strict=True)
         ]
-        return float(np.sqrt(np.mean(rests))) / size
+        return np.sqrt(rests) / size
 
-    return first.description, related(second.description, first.description, error)
+    return first.description, related(second.description, first.description, errors)
 
 
 def _fits(description: Description, wanted: Array) -> bool:

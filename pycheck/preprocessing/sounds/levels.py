@@ -89,7 +89,7 @@ def _candidates(energies: Sequence[Array], values: Sequence[Array], power: int, 
     if end is not None:  # the end is that of a floor, or what is added to silence
         a, b, _ = _line(np.log(np.maximum(x, 1e-30)), y)
         floor = float(np.exp(np.clip((end - b) / a, -80, 80))) if a else 0.0
-        made.append(replace(base, floor=_round(floor)))
+        made.append(replace(base, floor=rounded(floor)))
     made.append(replace(base, add=_added(x, y)))
     fitted = []
     for each in made:
@@ -109,7 +109,7 @@ def _named(levels: Levels, slope: float, offset: float) -> Levels:
     if levels.log == "none" and abs(offset) < 1e-5 * abs(slope):
         offset = 0.0
     made = [with_slope(replace(levels, log=name), slope, offset) for name in bases]
-    return next((each for each in made if _is_round(each.deviation) and _is_round(each.mean)), made[0])
+    return next((each for each in made if _isrounded(each.deviation) and _isrounded(each.mean)), made[0])
 
 
 def with_slope(levels: Levels, slope: float, offset: float) -> Levels:
@@ -125,8 +125,13 @@ def step_of(log: str, power: int) -> float:
     return float(LOGS[log] * (2 if log == "db" and power == 1 else 1))
 
 
-def _is_round(value: float) -> bool:
+def _isrounded(value: float) -> bool:
     return abs(value - float(f"{value:.2g}")) < 5e-4 * abs(value) + 1e-9
+
+
+def roundness(levels: Levels) -> int:
+    """Return how many numbers of levels have at most two digits."""
+    return sum(_isrounded(each) for each in (levels.add, levels.floor, levels.mean, levels.deviation))
 
 
 def _added(x: Array, y: Array) -> float:
@@ -140,13 +145,13 @@ def _added(x: Array, y: Array) -> float:
     for width in (3.0, 1.5, 1.15, 1.04, 1.01):
         near = value * width ** np.linspace(-1, 1, 7)
         value = float(near[int(np.argmin([_line(np.log(x + each), y)[2] for each in near]))])
-    rounded = _round(value)
-    if _line(np.log(x + rounded), y)[2] <= 1.5 * _line(np.log(x + value), y)[2] + 1e-9:
-        value = rounded
+    known = rounded(value)
+    if _line(np.log(x + known), y)[2] <= 1.5 * _line(np.log(x + value), y)[2] + 1e-9:
+        value = known
     return value if _line(np.log(x + value), y)[2] < 0.9 * rests[0] else 0.0
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
     """Return the power of ten if it is near, in the logarithm."""
     if value <= 0:
         return 0.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from ...types import Array
-from .description import MIXES, Source
+from .description import ANCHORS, MIXES, Source, begin, length_of
 from .spectra import Frames, magnitudes
 
 #: Steps of the loudness of a file in a second.
@@ -16,6 +17,8 @@ _STEPS = 400
 _RATES = (16000, 22050, 44100, 48000, 8000, 32000, 24000, None)
 _HOPS = (80, 100, 128, 160, 200, 220, 240, 256, 320, 441, 480, 512, 1024)
 _MOST = 4
+#: Hops that are looked at, in samples.
+_SHORTEST, _LONGEST = 40, 1200
 
 
 def paces(sources: Sequence[Source], values: Sequence[Array]) -> Iterator[tuple[int, int | None, str]]:
@@ -36,6 +39,27 @@ def paces(sources: Sequence[Source], values: Sequence[Array]) -> Iterator[tuple[
                 found.append((rest, (hop, rate, center)))
     found.sort(key=lambda each: each[0])
     yield from (each for _, each in found[: 3 * _MOST])
+
+
+def hops(sources: Sequence[Source], values: Sequence[Array], rate: int, frames: Frames) -> Iterator[tuple[int, str]]:
+    """Yield the likeliest hops of all, with those beside them, and the part of the file."""
+    wanted = [np.asarray(each.mean(axis=1)) for each in values]
+    have = [_loudness(source) for source in sources]
+    start = 0.0 if frames.center != "no" else frames.window / 2
+    rests = {}
+    for hop in range(_SHORTEST, _LONGEST):
+        for anchor in ANCHORS[:3]:
+            rest = 0.0
+            for loudness, each in zip(have, wanted, strict=True):
+                length = length_of(replace(frames, hop=hop), len(each))
+                free = len(loudness) / _STEPS * rate - length
+                at = (begin(anchor, int(free)) + start + hop * np.arange(len(each))) / rate * _STEPS
+                low = float(loudness.min())
+                made = np.interp(at, np.arange(len(loudness)), loudness, left=low, right=low)
+                rest += 1 - _correlation(made, each)
+            rests[hop, anchor] = rest
+    best = sorted(rests, key=rests.__getitem__)[:_MOST]
+    yield from dict.fromkeys((hop + near, anchor) for hop, anchor in best for near in range(-3, 4))
 
 
 def _loudness(source: Source) -> Array:

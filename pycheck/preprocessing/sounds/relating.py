@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...types import Array
 from .description import NORMALS, Description
-from .levels import step_of, with_slope
+from .levels import rounded, step_of, with_slope
 from .parts import FINE, spectrum_of
 from .spectra import LOGS, Levels
 
@@ -22,22 +23,48 @@ _NEAR_GAIN = 0.06
 _GAINS = (32768.0, 32767.0, 1 / 32768, 1 / 32767, 128.0, 2.0, 0.5)
 
 
-def related(page: Description, python: Description, error: Callable[[Description], float]) -> Description:
-    """Return the description of the page that differs least from Python's; `error` measures it on the page's inputs."""
-    limit = _limit(error(page))
+def related(page: Description, python: Description, errors: Callable[[Description], Array]) -> Description:
+    """Return the description of the page that differs least from Python's; `errors` has one for each input."""
+    limit = _Limit(errors(page))
     for option in _relevel(page, python):
-        if error(option) <= limit:
+        if limit.allows(errors(option)):
             page = option
             break
     for undo in FINE:
         option = undo(page, python)
-        if option != page and error(option) <= limit:
+        if option != page and limit.allows(errors(option)):
             page = option
-    return page
+    return next((option for option in _rounded(page, python) if limit.allows(errors(option))), page)
 
 
-def _limit(error: float) -> float:
-    return error * _FACTOR + _SHARE
+def _rounded(page: Description, python: Description) -> Iterator[Description]:
+    """Yield the page with round numbers for mean and deviation: a fitted one is off by what its error hides."""
+    if page.spectrum is None or python.spectrum is None or page.spectrum.levels == python.spectrum.levels:
+        return
+    levels = page.spectrum.levels
+    for mean in dict.fromkeys((0.0, levels.mean)):
+        for digits in (1, 2, 3):
+            at, by = (float(f"{value:.{digits}g}") for value in (mean, levels.deviation))
+            yield _with(page, replace(levels, mean=at, deviation=by))
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """The errors of files that a description may have to be as good as one with `errors`."""
+
+    errors: Array
+
+    def allows(self, errors: Array) -> bool:
+        """Tell whether all together are as good, and most files by themselves: a decoder may lose the end of one."""
+        if not _rms(errors) <= _rms(self.errors) * _FACTOR + _SHARE:
+            return False
+        changed = np.abs(errors - self.errors) > _SHARE
+        worse = errors > self.errors * _FACTOR + _SHARE
+        return not worse.any() or bool(worse.sum() * 2 < changed.sum())
+
+
+def _rms(errors: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(errors))))
 
 
 def _relevel(page: Description, python: Description) -> Iterator[Description]:
@@ -91,7 +118,8 @@ def _gained(
         if near or (shows and abs(np.log(gain)) > 0.02):
             yield replace(_with(page, levels), gain=near or gain)
             if near and not shows:
-                kept = replace(levels, add=mine.add * near**mine.power, floor=mine.floor * near**mine.power)
+                add, floor = (rounded(value * near**mine.power) for value in (mine.add, mine.floor))
+                kept = replace(levels, add=add, floor=floor)
                 yield replace(_with(page, kept), gain=near)
 
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...types import Array
+from . import changes
 from .description import (
-    ANCHORS,
-    LOUDNESSES,
-    METHODS,
     MIXES,
     NORMALS,
     Description,
@@ -23,21 +21,15 @@ from .description import (
     spectra,
     with_frames,
 )
-from .levels import fit_levels, is_large, quick_curve, quick_error
-from .pace import paces
-from .spectra import CENTERS, NORMS, SCALES, TAPERS, Bands, Frames, Levels, leveled
-from .waveforms import RATES, Scored
+from .levels import fit_levels, is_large, quick_curve, quick_error, roundness
+from .pace import hops, paces
+from .spectra import TAPERS, Bands, Frames, Levels, leveled
+from .waveforms import Scored
 
 #: Sets of magnitudes that are kept.
 _KEPT = 24
 #: Frames of a sample that are looked at.
 _LOOKED_AT = 48
-#: What pipelines have.
-_WINDOWS = (200, 240, 255, 256, 320, 400, 440, 480, 512, 551, 600, 640, 800, 882, 1024, 1103, 1200, 2048, 4096)
-_HOPS = (64, 80, 100, 110, 128, 160, 200, 220, 221, 240, 256, 320, 400, 441, 480, 512, 1024)
-_LOWS = (0.0, 20.0, 30.0, 40.0, 50.0, 60.0, 64.0, 80.0, 100.0, 125.0, 133.3333, 150.0, 200.0, 300.0)
-_HIGHS = (3400.0, 3500.0, 3700.0, 3800.0, 4000.0, 5000.0, 5512.5, 6000.0, 7000.0, 7500.0, 7600.0, 7700.0, 7800.0,
-          8000.0, 10000.0, 11000.0, 11025.0, 12000.0, 14000.0, 16000.0, 20000.0, 22050.0, 24000.0)  # fmt: skip
 #: An error below this share of the deviation leaves nothing to search for; beyond the other nothing is described.
 _EXACT, _TOO_MUCH = 2e-3, 0.5
 _CLOSE = 0.05
@@ -88,13 +80,50 @@ class SpectrogramSearch:
                     other = self._nearest(min(some, key=lambda each: each.error), enough, levels)
                     found = other if other.beats(found) else found
         if found.error > max(enough, _CLOSE / 2):
+            found = self._unusual(found, start[0], enough)
+        if found.error > max(enough, _CLOSE / 2):
             for each in self._guesses():
                 other = self._nearest(self._refined(self.leveled(each), enough), enough, levels)
                 if other.beats(found):
                     found = other
                 if found.error < max(enough, _CLOSE / 2):
                     break
-        return found if found.error < _TOO_MUCH else None
+        if found.error > enough:
+            found = self._tuned(found)
+        return self._rounder(found) if found.error < _TOO_MUCH else None
+
+    def _unusual(self, found: Scored, start: Description, enough: float) -> Scored:
+        """Try every hop in the likeliest places; one that no library has by itself is in no list."""
+        first, rate = _of(found.description).first, start.rate
+        if not rate or first != _of(start).first:
+            return found
+        levels, base = _of(start).levels, replace(start, spectrum=_of(next(self._laid([start]))))
+        near = hops(self._sources, self._values(first), rate, _of(start).frames)
+        options = [replace(with_frames(base, hop=hop), anchor=anchor, shift=0) for hop, anchor in near]
+        tried = [_Tried(each, self._rest(each)) for each in options]
+        best = min(tried, key=lambda each: each.rest).description
+        other = self._nearest(self.leveled(best), enough, levels)
+        return other if other.beats(found) else found
+
+    def _tuned(self, found: Scored) -> Scored:
+        """Move the numbers that follow no list: the window, and the ends of the bands."""
+        tried = _Tried(found.description, self._rest(found.description))
+        for factor in (1.2, 1.07, 1.02, 1.006):
+            for _ in range(3):
+                before = tried
+                tried = self._better(tried, changes.moved(tried.description, factor))
+                if tried is before:
+                    break
+        fitted = self.leveled(changes.written(tried.description)) if tried.description != found.description else found
+        return fitted if fitted.beats(found) else found
+
+    def _rounder(self, found: Scored) -> Scored:
+        """Take another rate with the same frames in seconds, which may be no different, if its numbers are rounder."""
+        spectrum = _of(found.description)
+        if roundness(spectrum.levels) == 4 or spectrum.bands.scale == "linear":
+            return found
+        same = [each for each in map(self.leveled, changes.paced(found.description)) if not found.beats(each)]
+        return max((found, *same), key=lambda each: roundness(_of(each.description).levels))
 
     def leveled(self, description: Description) -> Scored:
         """Return a description with fitted levels, as a logarithm and without one, whichever is nearer."""
@@ -104,7 +133,11 @@ class SpectrogramSearch:
         if spectrum.normal != NORMALS[0]:
             return self._normal(description, made, values)
         fits = [fit_levels(made, values, spectrum.levels.power, (log,)) for log in ("e", "none")]
-        fit = min(fits, key=lambda each: each.error)
+        if min(each.error for each in fits) > _EXACT:  # the curve and the power are one question
+            other = 3 - spectrum.levels.power
+            made = self._energies(changes.with_power(description, other), values[0].shape[0], None)
+            fits += [fit_levels(made, values, other, (log,)) for log in ("e", "none")]
+        fit = min(fits, key=lambda each: each.error * (1 if each.levels.power == spectrum.levels.power else 1 / 0.9))
         return Scored(replace(description, spectrum=replace(spectrum, levels=fit.levels)), fit.error)
 
     def _normal(self, description: Description, made: Sequence[Array], values: Sequence[Array]) -> Scored:
@@ -186,99 +219,15 @@ class SpectrogramSearch:
 
     def _options(self) -> Iterator[Callable[[Description], Iterable[Description]]]:
         """Yield what may change, the coarse parts first."""
-        yield self._powers
-        yield self._rates
-        yield lambda d: [with_frames(d, hop=hop) for hop in _HOPS]
-        yield self._bands
-        yield self._windows
-        yield self._bands
-        yield self._places
+        yield changes.powers
+        yield changes.rates
+        yield lambda d: [with_frames(d, hop=hop) for hop in changes.HOPS]
+        yield changes.bands
+        yield changes.windows
+        yield changes.bands
+        yield changes.places
         yield lambda d: [with_frames(d, taper=name) for name in TAPERS]
-        yield self._waves
-
-    def _powers(self, d: Description) -> list[Description]:
-        spectrum = _of(d)
-        return [
-            replace(d, spectrum=replace(spectrum, levels=replace(spectrum.levels, power=power, add=0.0, floor=0.0)))
-            for power in (1, 2)
-        ]
-
-    def _rates(self, d: Description) -> list[Description]:
-        rates = (*RATES, None)
-        spectrum = _of(d)
-        # At another rate with the same bands in Hz, and with those for a rate that the samples do not have.
-        made = [replace(d, rate=rate) for rate in rates]
-        made += [
-            replace(d, rate=rate, spectrum=replace(spectrum, nominal=spectrum.nominal or d.rate)) for rate in rates
-        ]
-        made += [replace(d, spectrum=replace(spectrum, nominal=rate)) for rate in rates]
-        made += self._paced(d)
-        half = [
-            replace(each, spectrum=replace(_of(each), bands=replace(_of(each).bands, fmax=each.rate / 2)))
-            for each in made
-            if each.rate
-        ]
-        return made + half
-
-    def _paced(self, d: Description) -> list[Description]:
-        """Return descriptions with the same frames in seconds, at other rates."""
-        frames, made = _of(d).frames, []
-        for rate in RATES:
-            sizes = [size * rate / (d.rate or rate) for size in (frames.window, frames.hop, frames.fft)]
-            if d.rate and rate != d.rate and all(size == int(size) for size in sizes):
-                window, hop, fft = map(int, sizes)
-                made.append(with_frames(replace(d, rate=rate), window=window, hop=hop, fft=fft))
-        return made
-
-    def _bands(self, d: Description) -> Iterator[Description]:
-        spectrum = _of(d)
-        bands = spectrum.bands
-        if bands.scale == "linear":
-            return
-        changed = [replace(bands, scale=scale, norm=norm) for scale in SCALES[1:] for norm in NORMS]
-        changed += [replace(bands, fmin=low) for low in _LOWS]
-        limit = (spectrum.nominal or d.rate or 48000) / 2
-        changed += [replace(bands, fmax=high) for high in (*_HIGHS, limit) if high <= limit]
-        changed += [
-            replace(bands, fmin=low, fmax=high) for low in (0.0, 20.0, 125.0) for high in (7500.0, 8000.0, limit)
-        ]
-        changed += [
-            replace(bands, scale=scale, norm=norm, fmax=high)
-            for scale in SCALES[1:] for norm in NORMS for high in (7500.0, 7600.0, limit)
-        ]  # fmt: skip
-        for each in changed:
-            yield replace(d, spectrum=replace(spectrum, bands=each))
-
-    def _windows(self, d: Description) -> Iterator[Description]:
-        frames = _of(d).frames
-        is_linear = _of(d).bands.scale == "linear"
-        for window in (*_WINDOWS, frames.fft, frames.fft // 2):
-            for fft in (
-                (frames.fft,) if is_linear else (frames.fft, _power_of_two(window), window, 2 * _power_of_two(window))
-            ):
-                if window <= fft:
-                    yield with_frames(d, window=window, fft=fft)
-
-    def _places(self, d: Description) -> list[Description]:
-        frames = _of(d).frames
-        made = [with_frames(d, center=center) for center in CENTERS]
-        made += [replace(d, anchor=anchor, shift=0) for anchor in ANCHORS]
-        half = frames.window // 2
-        shifts = {
-            0,
-            -half,
-            half,
-            -(frames.fft // 2),
-            frames.hop,
-            -frames.hop,
-            *(d.shift + k * frames.hop // 4 for k in range(-4, 5)),
-        }
-        return made + [replace(d, shift=shift) for shift in sorted(shifts)]
-
-    def _waves(self, d: Description) -> list[Description]:
-        made = [replace(d, mix=mix) for mix in self._mixes]
-        made += [replace(d, method=method) for method in METHODS]
-        return made + [replace(d, loudness=loudness) for loudness in LOUDNESSES]
+        yield lambda d: changes.waves(d, self._mixes)
 
     def _better(self, tried: _Tried, others: Iterable[Description]) -> _Tried:
         best = tried
@@ -349,7 +298,7 @@ class SpectrogramSearch:
         normal = self._shown(first)
         nominal = rate or 16000
         for window in dict.fromkeys((hop * 2, hop * 5 // 2, hop * 4)):
-            fft = _power_of_two(window)
+            fft = changes.power_of_two(window)
             frames = Frames(window, hop, fft, center=center)
             highs = [high for high in (3800.0, 7600.0, 11025.0, 16000.0, nominal / 2) if high <= nominal / 2]
             for power in (1, 2):
@@ -385,10 +334,6 @@ def _some(count: int) -> Array:
         return np.arange(count)
     at = np.linspace(0, count - 1, _LOOKED_AT)
     return np.unique(np.clip(np.round(at + 0.9 * np.sin(at * 12.9898)), 0, count - 1).astype(int))
-
-
-def _power_of_two(count: int) -> int:
-    return 1 << max(count - 1, 1).bit_length()
 
 
 def _tops(values: Sequence[Array], normal: str) -> tuple[float | None, ...]:

@@ -20,8 +20,12 @@ _TOO_MUCH, _EXACT = 0.6, 1e-3
 #: Gains that are meant exactly, among them full scales of integers; and how far a fitted one may be away.
 _GAINS = (1.0, 32768.0, 32767.0, 128.0, 2147483648.0, 0.5, 2.0)
 _NEAR_GAIN = 0.06
-#: A known gain may have an error larger by this factor.
-_SAME = 1.03
+#: A known gain may have an error larger by this factor; by the second one if slow changes say so, which filters keep.
+_SAME, _SAME_SLOW = 1.03, 1.1
+#: How far a gain of slow changes may be from a known one, and over how many samples the mean is taken.
+_NEAR_SLOW, _SLOW = 5e-3, 16
+#: Errors at which the gain is looked for in slow changes.
+_VAGUE = (0.01, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,22 @@ class WaveformSearch:
         """Return the best description, as near to `start` as it can be; None if none describes the samples."""
         found = self._scored(start)
         enough = max(enough, _EXACT)
+        if self._clip is not None and found.error > enough:  # equal samples in a row say so, however wrong the rest is
+            found = min(found, self._scored(replace(start, clip=self._clip)), key=lambda each: each.error)
         if found.error > enough:
             found = self._refined(found, enough)
         if found.error > enough:
             placed = self._placed(found.description)
             found = self._better(found, placed)
             found = self._refined(found, enough)
-        return found if found.error < _TOO_MUCH else None
+        return self._plain(found) if found.error < _TOO_MUCH else None
+
+    def _plain(self, found: Scored) -> Scored:
+        """Leave out what makes no difference, as a sum for a mean does if each file is scaled."""
+        for change in ({"mix": MIXES[0]}, {"method": METHODS[0]}, {"clip": None}):
+            plainer = self._scored(replace(found.description, **change))
+            found = found if found.beats(plainer) else plainer
+        return found
 
     def _refined(self, found: Scored, enough: float) -> Scored:
         for _ in range(3):
@@ -130,7 +143,15 @@ class WaveformSearch:
         best = self._with_gain(description, made, gain)
         # A fitted gain is a little too small if the samples are described with an error.
         known = [self._with_gain(description, made, near) for near in _GAINS if abs(gain / near - 1) < _NEAR_GAIN]
-        return next((each for each in known if each.error <= best.error * _SAME + _EXACT / 100), best)
+        for each in known:
+            if each.error <= best.error * _SAME + _EXACT / 100:
+                return each
+        if _VAGUE[0] < best.error < _VAGUE[1] and description.clip is None:
+            slow = _slow_gain(made, self._samples)
+            near = next((each for each in _GAINS if abs(slow / each - 1) < _NEAR_SLOW), slow)
+            other = self._with_gain(description, made, near)
+            return other if other.error <= best.error * _SAME_SLOW else best
+        return best
 
     def _with_gain(self, description: Description, made: Array, gain: float) -> Scored:
         values = made * gain
@@ -138,6 +159,14 @@ class WaveformSearch:
             values = np.clip(values, -description.clip, description.clip)
         error = float(np.sqrt(np.mean((values - self._samples) ** 2))) / self._size
         return Scored(replace(description, gain=gain), error)
+
+
+def _slow_gain(made: Array, samples: Array) -> float:
+    """Return the gain between the slow changes of waveforms: filters of resamplers differ at high frequencies."""
+    sums = [np.cumsum(each - each.mean(axis=1, keepdims=True), axis=1) for each in (made, samples)]
+    x, y = (each[:, _SLOW:] - each[:, :-_SLOW] for each in sums)
+    size = float(np.sum(x * x))
+    return float(np.sum(x * y)) / size if size else 0.0
 
 
 def _limit(samples: Array) -> float | None:

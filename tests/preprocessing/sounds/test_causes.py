@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +71,30 @@ def test_a_logarithm_is_named_beside_the_filter_of_another_resampler(
     monkeypatch.undo()
     found = find_causes(files, python, page)
     assert {cause.code for cause in found.causes} == {"log-differs", "resampler-differs"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("yamnet", {"hop": 150}, "a frame every 150 samples"),
+        ("yamnet", {"hop": 150, "place": "end"}, "a frame every 150 samples"),
+        ("yamnet", {"fft": 2048}, "FFT of 2048"),
+        ("plain", {"power": 2, "log": "log10", "add": 1e-5}, "log10 of power + 1e-05"),
+    ],
+)
+def test_numbers_that_no_library_has_by_itself_are_found(
+    files: list[Path], name: str, change: dict[str, Any], said: str
+) -> None:
+    right, page = RIGHT[name], replace(RIGHT[name], **change)
+    found = find_causes(files, inputs(right, files), inputs(page, files))
+    assert said in " ".join(cause.page for cause in found.causes), found
+    assert found.unexplained_rms < 1e-2
+
+
+def test_scaled_files_do_not_tell_a_sum_of_channels_from_their_mean(files: list[Path]) -> None:
+    right = replace(RIGHT["wave"], loudness="peak")
+    found = find_causes(files, inputs(right, files), inputs(replace(RIGHT["wave"], resample="linear"), files))
+    assert {cause.code for cause in found.causes} == {"audio-scale", "resampler-differs"}
 
 
 def test_inputs_that_follow_from_no_sound_have_no_cause(files: list[Path]) -> None:
