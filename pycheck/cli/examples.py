@@ -57,6 +57,8 @@ Examples:
 
   pycheck preprocess model.keras photos/ --preprocess center-crop+torch --emit js
 
+  pycheck preprocess model.keras sounds/ --preprocess yamnet --emit js --out web/prep.js
+
   pycheck preprocess model.keras photos/ --js-preprocess web/prep.js --emit python --out app/prep.py
 
 Exit code: 0 the code does the same; 1 no such code was found; 2 usage or input error; 3 no browser ran it;

@@ -56,6 +56,11 @@ class SideCode(Protocol):
         """Return the size of a step in the input."""
         ...
 
+    @property
+    def visible(self) -> float:
+        """Return the steps from which on a difference may be a part that the other side does not do."""
+        ...
+
     def told(self) -> str:
         """Say what the side does."""
         ...

@@ -14,6 +14,9 @@ from ..conftest import Cli, more
 from ..preprocessing.images.faults import RIGHT
 from ..preprocessing.images.javascript import javascript
 from ..preprocessing.images.photos import write_photos
+from ..preprocessing.sounds.sounds import voice, write_sounds
+from ..preprocessing.texts.faults import RIGHT as TEXT_STEPS_OF
+from ..preprocessing.texts.faults import vocabulary, write_texts
 
 pytestmark = pytest.mark.real
 
@@ -88,6 +91,76 @@ def test_a_page_becomes_python_that_gives_the_same(folder: Path, tmp_path: Path,
     )  # fmt: skip
     assert told.code == 0, told.out
     compile((tmp_path / "prep.py").read_text(), "prep.py", "exec")
+
+
+SOUNDS = """
+import numpy as np, soundfile
+
+def left(path):
+    signal, _ = soundfile.read(path, always_2d=True)
+    signal = signal[:4000, 0] * 2
+    return np.pad(signal, (0, 4000 - len(signal))).astype(np.float32)[:, None]
+"""
+TEXTS = """
+import re
+import numpy as np
+
+IDS = {word: number for number, word in enumerate(WORDS, 3)}
+
+def load(path):
+    ids = [IDS.get(word, 1) for word in re.findall(r"\\w+|[^\\w\\s]", path.read_text().lower())][:18]
+    return np.array([0] * (18 - len(ids)) + [2, *ids, 2])
+"""
+
+
+@pytest.mark.parametrize("engine", ["chromium", *more("firefox", "webkit")])
+def test_functions_of_sounds_and_texts_become_javascript(tmp_path: Path, command: Cli, engine: str) -> None:
+    sound, words = keras.Input((4000, 1), name="sound"), keras.Input((20,), dtype="int32", name="words")
+    keras.Model(sound, keras.layers.GlobalAveragePooling1D()(sound)).save(tmp_path / "sound.keras")
+    keras.Model(words, keras.layers.Embedding(90, 2)(words)).save(tmp_path / "text.keras")
+    (tmp_path / "sounds").mkdir()
+    soundfile.write(tmp_path / "sounds" / "a.wav", voice(16000, 0.4, 1), 16000)
+    vocabulary_of = vocabulary(write_texts(tmp_path / "texts", count=3))
+    (tmp_path / "sounds.py").write_text(SOUNDS)
+    (tmp_path / "texts.py").write_text(TEXTS.replace("WORDS", str([*vocabulary_of, "zebra"])))
+    for model, files, code, told in (
+        ("sound.keras", "sounds", "sounds.py:left", "left channel; from the first sample, zeros at the end"),
+        ("text.keras", "texts", "texts.py:load", "ids around the words: 2 before, 2 after; the first words"),
+    ):
+        done = command(
+            "preprocess", tmp_path / model, tmp_path / files, "--preprocess", tmp_path / code, "--emit", "js",
+            "--json", "-", "--runtime", f"{engine}:cpu",
+        )  # fmt: skip
+        assert done.code == 0, done
+        made = json.loads(done.out)
+        assert told in made["described"] and made["medium"] == files[:-1]
+        for file in made["proofs"][0]["files"]:
+            assert file["passed"] and file["rest_rms"] < 1e-4, file
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("language", ["js", "python"])
+def test_a_page_of_words_and_a_spectrogram_become_the_other_language(
+    tmp_path: Path, command: Cli, language: str
+) -> None:
+    sound, words = keras.Input((96, 64), name="sound"), keras.Input((20,), dtype="int32", name="words")
+    keras.Model(sound, keras.layers.GlobalAveragePooling1D()(sound)).save(tmp_path / "sound.keras")
+    keras.Model(words, keras.layers.Embedding(90, 2)(words)).save(tmp_path / "text.keras")
+    texts = write_texts(tmp_path / "texts", count=4)
+    write_sounds(tmp_path / "sounds")
+    (tmp_path / "words.txt").write_text("\n".join(vocabulary(texts)))
+    (tmp_path / "page.js").write_text(f"export default {TEXT_STEPS_OF['keras'].javascript(vocabulary(texts))};")
+    page, option = tmp_path / "page.js", "--preprocess" if language == "js" else "--js-preprocess"
+    for model, files, code in (
+        ("sound.keras", "sounds", "yamnet"),
+        ("text.keras", "texts", f"vocabulary({tmp_path / 'words.txt'})"),
+        *([("text.keras", "texts", page)] if language == "python" else []),
+    ):
+        told = command(
+            "preprocess", tmp_path / model, tmp_path / files, option, code, "--emit", language, "--json", "-"
+        )
+        assert told.code == 0, told.err
+        assert len(json.loads(told.out)["proofs"]) == 3
 
 
 @pytest.mark.parametrize("engine", more("chromium", "firefox", "webkit"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,14 @@ from ...errors import InputsFileError, InstallationError
 from ...types import Array, PipelineCause
 from ..explained import Explained
 from ..proof import proven
-from .description import Description, Source, Spectrum, made
+from .description import Description, Source, made
 from .parts import PARTS
-from .recipes import SPECTROGRAMS, made_for_size
 from .relating import related
+from .sides import is_usable, size_of, spread_over, squeezed, starts_of
 from .spectrograms import SpectrogramSearch
 from .waveforms import Scored, WaveformSearch
 from .words import words
 
-#: Files that are searched.
-_SEARCHED = 5
 #: A difference whose share of the RMS of the input (of a spectrogram: of its deviation) is smaller is no cause.
 _LEAST = 2e-3
 #: What another filter of a resampler leaves, as a share.
@@ -33,8 +31,8 @@ def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
     An input is a waveform, or a spectrogram with time and frequency in any order; axes of one do not matter.
     """
     nothing = Explained((), _rms(python, page))
-    sides = _squeezed(python), _squeezed(page)
-    if not all(_is_usable(side) for side in sides) or sides[0].ndim != sides[1].ndim or sides[0].size != sides[1].size:
+    sides = squeezed(python), squeezed(page)
+    if not all(is_usable(side) for side in sides) or sides[0].ndim != sides[1].ndim or sides[0].size != sides[1].size:
         return nothing
     if not nothing.unexplained_rms:
         return nothing
@@ -42,7 +40,7 @@ def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
         sources = [Source(file) for file in files]
     except (InputsFileError, InstallationError):
         return nothing
-    searched = _spread_over(sources)
+    searched = spread_over(sources)
     descriptions = _described([sources[k] for k in searched], (sides[0][searched], sides[1][searched]))
     if descriptions is None:
         return nothing
@@ -58,11 +56,11 @@ def _described(sources: Sequence[Source], sides: tuple[Array, Array]) -> tuple[D
         second = first and WaveformSearch(sources, page).best(first.description, 1.05 * first.error)
     else:
         search = SpectrogramSearch(sources, python)
-        first = search.best(list(_starts(python.shape[1:])))
+        first = search.best(list(starts_of(python.shape[1:])))
         second = first and SpectrogramSearch(sources, page).best([first.description], 1.05 * first.error)
     if first is None or second is None:
         return None
-    size = _size(page)
+    size = size_of(page)
 
     def errors(description: Description) -> Array:
         rests = [
@@ -79,23 +77,13 @@ def _fits(description: Description, wanted: Array) -> bool:
     return spectrum is None or spectrum.bands.count == wanted.shape[0 if spectrum.first else 1]
 
 
-def _starts(shape: tuple[int, ...]) -> Iterator[Description]:
-    """Yield the known recipes for a spectrogram of a shape."""
-    for name in SPECTROGRAMS:
-        for first, sizes in ((False, (shape[0], shape[1])), (True, (shape[1], shape[0]))):
-            recipe = made_for_size(name, sizes)
-            if recipe is not None:
-                spectrum = Spectrum(recipe.frames, recipe.bands, recipe.levels, first=first)
-                yield Description(rate=recipe.waveform.rate, spectrum=spectrum)
-
-
 def _explained(
     sources: Sequence[Source], sides: tuple[Array, Array], descriptions: tuple[Description, Description]
 ) -> Explained:
     bench = _Bench(sources, sides, descriptions)
     python, page = descriptions
     codes = [part.code for part in PARTS if part.undo(page, python) != page]
-    found = proven(codes, bench.error, _LEAST * _size(sides[0]))
+    found = proven(codes, bench.error, _LEAST * size_of(sides[0]))
     undone = frozenset(each.code for each in found)
     causes = [PipelineCause(each.code, *words(each.code, python, page), each.before, each.after) for each in found]
     unexplained = bench.error(undone)
@@ -117,7 +105,7 @@ def _resampler(bench: _Bench, undone: frozenset[str], unexplained: float, python
     if not changed:
         return None
     size, rest = (float(np.sqrt(np.mean(each))) if each else 0.0 for each in (changed, kept))
-    share = size / _size(bench.sides[0])
+    share = size / size_of(bench.sides[0])
     if not _FILTER[0] < share < _FILTER[1] or not kept or rest > size / 3:
         return None
     after = (sum(kept) / len(squares)) ** 0.5
@@ -162,34 +150,6 @@ class _Bench:
 
 def _first(description: Description) -> bool:
     return description.spectrum is not None and description.spectrum.first
-
-
-def _spread_over(sources: Sequence[Source]) -> list[int]:
-    """Return the files to search in: those of different rates and channels first."""
-    kinds: dict[tuple[int, bool], list[int]] = {}
-    for number, source in enumerate(sources):
-        kinds.setdefault((source.sound.rate, source.is_stereo), []).append(number)
-    chosen: list[int] = []
-    while len(chosen) < min(_SEARCHED, len(sources)):
-        for numbers in kinds.values():
-            if numbers and len(chosen) < _SEARCHED:
-                chosen.append(numbers.pop(0))
-    return sorted(chosen)
-
-
-def _squeezed(samples: Array) -> Array:
-    sizes = [size for size in samples.shape[1:] if size != 1]
-    return samples.reshape(len(samples), *sizes).astype(np.float64)
-
-
-def _is_usable(side: Array) -> bool:
-    return side.ndim in (2, 3) and min(side.shape[1:]) > 3 and bool(np.isfinite(side).all()) and bool(np.ptp(side))
-
-
-def _size(samples: Array) -> float:
-    """Return the RMS of waveforms, or the deviation of spectrograms."""
-    square = np.mean(np.square(samples - samples.mean() if samples.ndim == 3 else samples))
-    return float(np.sqrt(square)) or 1.0
 
 
 def _rms(python: Array, page: Array) -> float:

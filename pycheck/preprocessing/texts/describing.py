@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...errors import NoCodeError
-from .description import CASES, CHARACTERS, FILLS, REMOVED, SPACES, SPLITS, Description, words_in
+from .description import CASES, FILLS, REMOVED, SPACES, SPLITS, Description, words_in
 from .layout import ENDS, Layout
 
 #: Words of no language: they are unknown, unless the side makes ids of parts of words, or hashes them.
@@ -254,7 +254,7 @@ def _mixed(word: str) -> str:
 
 def _rules(frame: _Frame) -> Iterator[Description]:
     for split, removed, fill, case in itertools.product(SPLITS, REMOVED, FILLS, (CASES[0], CASES[2], CASES[1])):
-        if split != CHARACTERS and (REMOVED[removed] or fill == FILLS[0]):
+        if fill == FILLS[0] or (REMOVED[removed] and split in SPACES):
             yield Description(frame.length, case, removed, fill, split, {}, frame.unknown, frame.layout)
 
 

@@ -22,6 +22,8 @@ REMOVED: dict[str, str] = {
     "all but ASCII letters, digits and white space removed": r"[^a-zA-Z0-9\s]",
     "all but ASCII letters and spaces removed": r"[^a-zA-Z ]",
     "all but ASCII letters, digits and spaces removed": r"[^a-zA-Z0-9 ]",
+    "all but ASCII letters, digits, _ and white space removed": r"[^a-zA-Z0-9_\s]",
+    "all but ASCII letters, digits, _ and spaces removed": r"[^a-zA-Z0-9_ ]",
 }
 #: What becomes of what is removed: nothing, or a space.
 FILLS = ("", " ")
@@ -32,10 +34,12 @@ SPLITS: dict[str, str] = {
     "split at spaces": " +",
     "words and punctuation marks": r"\w+|[^\w\s]",
     "words without punctuation": r"\w+",
-    "characters": r"[\s\S]",
+    "words of ASCII letters": r"[a-zA-Z]+",
+    "words of ASCII letters and '": r"[a-zA-Z']+",
+    "words of ASCII letters and digits": r"[a-zA-Z0-9]+",
+    "words of ASCII letters, digits and _": r"[a-zA-Z0-9_]+",
 }
 SPACES = tuple(SPLITS)[:3]
-CHARACTERS = tuple(SPLITS)[-1]
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 

@@ -122,7 +122,7 @@ async def _in_page(
             again = bench.folder / f"{page.id} {number} {Path(sample.file.name).stem}".replace(":", " ")
             apart = None if made is None else side.decoded(made, sample.file.path, again)
         found.append(await _measured(bench, sample, mine, page_input, apart, side))
-    without = await asyncio.to_thread(_without, bench, inputs, pages, found)
+    without = await asyncio.to_thread(_without, bench, inputs, pages, found, side.visible)
     return EmittedProof(page.id, tuple(found), failed=tuple(failed), without=without)
 
 
@@ -159,11 +159,15 @@ def _difference(page: Array, mine: Array) -> tuple[float, float]:
 
 
 def _without(
-    bench: Bench, inputs: Sequence[Array | str], pages: dict[int, Array], found: Sequence[EmittedFile]
+    bench: Bench,
+    inputs: Sequence[Array | str],
+    pages: dict[int, Array],
+    found: Sequence[EmittedFile],
+    visible: float,
 ) -> tuple[str, ...]:
     """Name the parts of Python's preprocessing that the page does not do, if the inputs differ visibly."""
     numbers = [number for number in pages if pages[number].shape == np.shape(inputs[number])]
-    if not numbers or max((file.rest_rms or 0.0) + (file.decoder_rms or 0.0) for file in found) < 1:
+    if not numbers or max((file.rest_rms or 0.0) + (file.decoder_rms or 0.0) for file in found) < visible:
         return ()
     mine = np.stack([np.asarray(inputs[number]) for number in numbers])
     explained = find_causes(

@@ -45,6 +45,11 @@ class ImageCode:
         """Return the size of a step of a byte in the input."""
         return self.side.byte
 
+    @property
+    def visible(self) -> float:
+        """Return one step."""
+        return 1.0
+
     def told(self) -> str:
         """Say what the side does."""
         return sentence(self.side.description, self.side.seen)

@@ -11,7 +11,7 @@ import numpy as np
 from ....types import Array, FileMedium, Signature
 from ...side_code import Asking, Decoded
 from .. import sides
-from ..decoding import decode, is_sound, soundfile
+from ..decoding import decode, is_sound, resample, soundfile
 from ..sides import Side
 from ..words import sentence
 from .javascript import decoding_module, javascript
@@ -43,6 +43,11 @@ class SoundCode:
     def step(self) -> float:
         """Return the size of the input."""
         return self.side.size
+
+    @property
+    def visible(self) -> float:
+        """Return 2 % of the size of the input."""
+        return 0.02
 
     def told(self) -> str:
         """Say what the side does."""
@@ -88,15 +93,33 @@ def reads(file: Path) -> bool:
 
 
 def own_files(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Write no files."""
-    return []
+    """Write variants of the first sound: two channels, another rate, a short and a long one, and silence."""
+    first = next((file for file in files if reads(file)), None)
+    if first is None:
+        return []
+    sound = decode(first)
+    mono, rate = sound.mono, sound.rate
+    other = 44100 if rate != 44100 else 16000
+    # Parts of different loudness, so that it is seen which part is taken.
+    long = np.concatenate([mono * gain for gain in (1.0, 0.4, 0.7, 0.2)])
+    variants = {
+        "stereo": (np.stack([mono, 0.6 * mono[::-1]], axis=1), rate),
+        "other rate": (resample(mono, rate, other), other),
+        "short": (mono[: max(1, len(mono) // 4)], rate),
+        "long": (long, rate),
+        "silence": (np.zeros_like(mono), rate),
+    }
+    for name, (samples, samples_per_second) in variants.items():
+        soundfile().write(folder / f"{name}.wav", samples, samples_per_second, subtype="PCM_16")
+    return [folder / f"{name}.wav" for name in variants]
 
 
 def code_of_recipe(text: str, signature: Signature, samples: Sequence[Array]) -> SoundCode:
     """Describe a recipe, with the size of the inputs that it makes."""
-    return SoundCode(replace(sides.of_recipe(text, signature), size=sides.size_of(np.stack(samples))))
+    return SoundCode(replace(sides.of_recipe(text, signature), size=sides.size_of(sides.squeezed(np.stack(samples)))))
 
 
 def describe(files: Sequence[Path], samples: Sequence[Array], asking: Asking) -> SoundCode | None:
     """Describe the inputs of sounds."""
-    return None
+    side = sides.describe(files, np.stack(samples))
+    return None if side is None else SoundCode(side)

@@ -19,7 +19,7 @@ from .values import number
 def javascript(side: Side, origin: str) -> str:
     """Return the module whose default export takes (blob, tf); `origin` names the code that it is like."""
     lines = [
-        f"// Makes of a sound the input that {origin} makes of it:",
+        *(f"// {line}" for line in wrapped(f"Makes of a sound the input that {origin} makes of it:")),
         *(f"// {line}" for line in wrapped(f"{sentence(side.description)}.")),
         "// Written and checked by pycheck preprocess --emit js.",
         "",

@@ -18,7 +18,7 @@ def python(side: Side, origin: str) -> str:
     description = side.description
     filters = bool(description.rate) and description.method == METHODS[0]
     lines = [
-        f'"""Makes of a sound the input that {origin} makes of it.',
+        *wrapped(f'"""Makes of a sound the input that {origin} makes of it.'),
         "",
         *wrapped(f"{sentence(description)}."),
         "Written and checked by pycheck preprocess --emit python.",

@@ -43,6 +43,11 @@ class TextCode:
         """Return one id."""
         return 1.0
 
+    @property
+    def visible(self) -> float:
+        """Return any step."""
+        return 1e-9
+
     def told(self) -> str:
         """Say what the side does."""
         return sentence(self.side.description)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ..description import CASES, CHARACTERS, REMOVED, SPACES, SPLITS, Description, Side, sentence
+from ..description import CASES, REMOVED, SPACES, SPLITS, Description, Side, sentence
 from ..layout import ENDS
 from .vocabulary import first_id, words_as_list, words_as_pairs
 
@@ -20,10 +20,9 @@ def javascript(side: Side, origin: str) -> str:
     """Return the module whose default export takes (blob, tf); `origin` names the code that it is like."""
     description = side.description
     first = first_id(description.numbers)
-    told = wrapped(f"{sentence(description)}.")
     lines = [
-        f"// Makes of a text the token ids that {origin} makes of it:",
-        *(f"// {line}" for line in told),
+        *(f"// {line}" for line in wrapped(f"Makes of a text the token ids that {origin} makes of it:")),
+        *(f"// {line}" for line in wrapped(f"{sentence(description)}.")),
         "// Written and checked by pycheck preprocess --emit js.",
         "",
         f"const LENGTH = {description.length};",
@@ -75,7 +74,7 @@ def _constants(description: Description) -> Iterator[str]:
     if description.split in SPACES:
         remark = " // the white space of Python" if description.split == SPACES[0] else ""
         yield f"const SPACE = /{pattern_of(SPLITS[description.split])}/;{remark}"
-    elif description.split != CHARACTERS:
+    else:
         yield f"const WORD = /{pattern_of(SPLITS[description.split])}/gu;"
 
 
@@ -88,8 +87,6 @@ def _body(side: Side) -> Iterator[str]:
     yield ""
     yield "/** Returns the words of a text. */"
     yield "function words(text) {"
-    if description.split == CHARACTERS:
-        yield "  text = text.replace(/\\r\\n?/g, '\\n'); // as Python reads a file"
     if description.case == CASES[1]:
         yield "  text = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase()); // ASCII letters only"
     elif description.case == CASES[2]:
@@ -98,8 +95,6 @@ def _body(side: Side) -> Iterator[str]:
         yield f"  text = text.replace(REMOVED, '{description.fill}');"
     if description.split in SPACES:
         yield "  return text.split(SPACE).filter((word) => word);"
-    elif description.split == CHARACTERS:
-        yield "  return Array.from(text);"
     else:
         yield "  return text.match(WORD) ?? [];"
     yield "}"

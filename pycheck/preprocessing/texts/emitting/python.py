@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..description import CASES, CHARACTERS, REMOVED, SPACES, SPLITS, Description, Side, sentence
+from ..description import CASES, REMOVED, SPACES, SPLITS, Description, Side, sentence
 from ..layout import ENDS
 from .javascript import wrapped
 from .vocabulary import first_id, words_as_dictionary, words_as_list
@@ -14,9 +14,9 @@ def python(side: Side, origin: str) -> str:
     """Return the module whose function `load` takes the path of a file; `origin` names the code that it is like."""
     description = side.description
     first = first_id(description.numbers)
-    has_patterns = bool(REMOVED[description.removed]) or description.split not in (SPACES[0], CHARACTERS)
+    has_patterns = bool(REMOVED[description.removed]) or description.split != SPACES[0]
     lines = [
-        f'"""Makes of a text the token ids that {origin} makes of it.',
+        *wrapped(f'"""Makes of a text the token ids that {origin} makes of it.'),
         "",
         *wrapped(f"{sentence(description)}."),
         "Written and checked by pycheck preprocess --emit python.",
@@ -71,8 +71,6 @@ def _body(side: Side) -> Iterator[str]:
         yield "    return text.split()"
     elif description.split in SPACES:
         yield f"    return [word for word in re.split({_raw(SPLITS[description.split])}, text) if word]"
-    elif description.split == CHARACTERS:
-        yield "    return list(text)"
     else:
         yield f"    return re.findall({_raw(SPLITS[description.split])}, text)"
     yield ""
