@@ -35,19 +35,20 @@ SOUNDS = {
         "the frames are weighted by a different window, or have another FFT",
         "Give the same window in the page: tf.signal.stft(signal, window, hop, fft, tf.signal.hannWindow). "
         "scipy.signal's windows are symmetric unless get_window(name, length) makes them, TF.js's and "
-        "librosa's are periodic.",
+        "librosa's are periodic. pycheck preprocess --emit js writes the whole spectrogram.",
     ),
     "frames-differ": (
         "the frames lie at different places",
         "Use the same hop and the same padding. librosa and torch.stft center the frames: they mirror, or add"
         " zeros for, half an FFT before the first sample. tf.signal.stft does not: call tf.mirrorPad(signal, "
-        "[[fft / 2, fft / 2]], 'reflect') before it, or center=False in Python.",
+        "[[fft / 2, fft / 2]], 'reflect') before it, or center=False in Python. pycheck preprocess --emit js "
+        "writes the whole spectrogram.",
     ),
     "mel-differs": (
         "the mel bands are different",
-        "Use the same matrix in the page: save that of Python as JSON, or write it with pycheck's recipe, "
-        "'log-mel(scale=slaney, norm=slaney, fmin=0, fmax=8000)'. librosa has Slaney's scale and divides by "
-        "the width of each band; TensorFlow and torchaudio have HTK's scale and do not divide.",
+        "Use the same matrix in the page: save that of Python as JSON, or let pycheck preprocess --emit js write "
+        "the whole spectrogram. librosa has Slaney's scale and divides by the width of each band; TensorFlow "
+        "and torchaudio have HTK's scale and do not divide.",
     ),
     "log-differs": (
         "the logarithm, or what is under it, is different",

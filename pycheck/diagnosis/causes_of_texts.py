@@ -31,11 +31,13 @@ TEXTS = {
     "punctuation-differs": (
         "punctuation is treated differently",
         "Remove punctuation in the page as TextVectorization does: "
-        "text.replace(/[!\"#$%&()*+,\\-.\\/:;<=>?@[\\\\\\]^_`{|}~']/g, ''), before it is split at white space.",
+        "text.replace(/[!\"#$%&()*+,\\-.\\/:;<=>?@[\\\\\\]^_`{|}~']/g, ''), before it is split at white space. "
+        "pycheck preprocess --emit js writes the whole tokenizer.",
     ),
     "unknown-words-differ": (
         "words that only one side knows, or neither, have different ids",
         "Load the same vocabulary in the page, with all its words, and give unknown words the id of Python: "
-        "vocabulary.get(word) ?? 1. TextVectorization has 1 for them.",
+        "vocabulary.get(word) ?? 1. TextVectorization has 1 for them. pycheck preprocess --emit js writes the "
+        "tokenizer with the vocabulary of Python.",
     ),
 }

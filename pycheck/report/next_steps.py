@@ -19,13 +19,8 @@ _ORDINARY = 10.0
 _SMALL_SHARE = 0.01
 #: Findings that explain a drift without a fault.
 _NO_FAULTS = frozenset({"own-drift", "accumulated-drift", "quantization-drift"})
-#: Causes that the code for images removes.
-_OF_IMAGES = frozenset(
-    (
-        "channels-swapped", "pixel-scale", "pixel-range", "resize-differs", "crop-differs", "image-orientation",
-        "image-flipped", "channels-first", "alpha-differs", "color-differs",
-    )
-)  # fmt: skip
+#: Causes that no code of the page removes.
+_BY_NO_CODE = frozenset({"decoder-differs", "resampler-differs"})
 
 
 def next_steps(report: Report) -> tuple[tuple[str, str], ...]:
@@ -72,7 +67,7 @@ def _preprocessing(report: Report, command: str) -> str:
     pipeline = report.pipeline
     causes = {cause.code for row in pipeline.rows for cause in row.causes} if pipeline else set()
     words = shlex.split(command)
-    if not causes & _OF_IMAGES or pipeline is None or words[:1] != ["pycheck"]:
+    if not causes - _BY_NO_CODE or pipeline is None or words[:1] != ["pycheck"]:
         return ""
     given = list(itertools.takewhile(lambda word: not word.startswith("-"), words[2:]))
     if len(given) < 2:  # options stand before the files
