@@ -14,6 +14,8 @@ _MOST_FILES = 3
 #: A difference of inputs up to this share of the largest value is roundoff of float32.
 _ROUNDOFF = 2.0**-20
 
+_OF_USERS = "Your users may send such {}s: handle them on both sides."
+
 
 def diagnose_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
     """Yield preprocessing-differs and decisions-differ for each page, file-fails and tensor-leak."""
@@ -40,7 +42,7 @@ def _differs(row: PipelineRow, pipeline: Pipeline) -> Finding:
         "preprocessing-differs",
         Severity.ERROR if failed else Severity.INFO,
         runtimes=(row.runtime,),
-        summary=f"{row.runtime}: {_inputs(row)}. {_effect(row, pipeline.decision)}{_causes(row)}",
+        summary=f"{row.runtime}: {_inputs(row)}. {_effect(row, pipeline)}{_causes(row)}",
         advice=f"Preprocess in the page as in Python. Files that change most: {listed(worst)}." if failed else "",
         evidence={
             "changed": row.changed_count,
@@ -62,7 +64,7 @@ def _inputs(row: PipelineRow) -> str:
     return listed(texts) if texts else "the page's inputs equal Python's"
 
 
-def _effect(row: PipelineRow, decision: str) -> str:
+def _effect(row: PipelineRow, pipeline: Pipeline) -> str:
     if not row.outputs:
         return ""
     worst = max(row.outputs, key=lambda output: output.both_max / (output.scale or 1.0))
@@ -70,7 +72,7 @@ def _effect(row: PipelineRow, decision: str) -> str:
     changed = f"{worst.tensor} changes by up to {share} of its largest value"
     if not row.decided_count:
         return f"{changed}: {_blame(worst.preprocessing_max, worst.runtime_max)}."
-    files = f"{row.changed_count} of {row.decided_count} files get a different {decision}"
+    files = f"{row.changed_count} of {pipeline.counted(row.decided_count)} get a different {pipeline.decision}"
     by = f", {row.changed_by_preprocessing} by the input alone" if row.changed_count else ""
     return f"{files}{by}; {changed}: {_blame(worst.preprocessing_max, worst.runtime_max)}."
 
@@ -106,7 +108,7 @@ def _failed(pipeline: Pipeline) -> Iterator[Finding]:
             Severity.WARNING if both or not pages else Severity.ERROR,
             runtimes=pages,
             summary=f"{name}: {where} {told}. {'It has no decision' if decides else 'It was left out'}.",
-            advice="Remove the file." if both else "Your users may send such files: handle them on both sides.",
+            advice=f"Remove the {pipeline.unit}." if both else _OF_USERS.format(pipeline.unit),
             evidence={"file": name, "message": sides[0].message},
         )
 
@@ -117,8 +119,8 @@ def _dead(side: FailedFile, pipeline: Pipeline) -> Finding:
         told = f"The page of {side.runtime} made no input to compare: {message}."
         advice = "Open the page of your application in this browser with the same files."
     else:
-        told = f"{pipeline.js_postprocess} decides of no file on {side.runtime}: {message}."
-        advice = "Call the function with the outputs of one file in the page of your application."
+        told = f"{pipeline.js_postprocess} decides of no {pipeline.unit} on {side.runtime}: {message}."
+        advice = "Call the function with the outputs of one {pipeline.unit} in the page of your application."
     return finding(
         "file-fails",
         Severity.ERROR,
@@ -135,7 +137,7 @@ def _leaks(pipeline: Pipeline) -> Iterator[Finding]:
         by_module.setdefault(leak.module, []).append(leak)
     for module, leaks in by_module.items():
         first, runtimes = leaks[0], [leak.runtime for leak in leaks]
-        files = f"{first.file_count} of {pipeline.file_count} files"
+        files = f"{first.file_count} of {pipeline.counted(pipeline.file_count)}"
         yield finding(
             "tensor-leak",
             Severity.WARNING,

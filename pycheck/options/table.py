@@ -217,11 +217,11 @@ OPTIONS = (
     ),
     Option(
         "postprocess", Code(),
-        "What your application decides from the outputs of one file, in Python: a function of the array, or of a dict "
-        "of arrays, with a batch axis of 1. It returns a label, boxes, a text or other JSON",
+        "What your application decides from the outputs of one file or sample, in Python: a function of the array, or "
+        "of a dict of arrays, with a batch axis of 1. It returns a label, boxes, a text or other JSON",
         _FILES, _COMPARED, None, "FILE.py:NAME",
-        "What your application decides from the outputs of one file, in Python: a function of the array, or of a dict "
-        "of arrays by output name, with a batch axis of 1. It returns a label, boxes, a text or other JSON.",
+        "What your application decides from the outputs of one file or sample, in Python: a function of the array, or "
+        "of a dict of arrays by output name, with a batch axis of 1. It returns a label, boxes, a text or other JSON.",
         in_model=True, common=True,
     ),
     Option(

@@ -114,7 +114,7 @@ def _report(report: Report, level: int) -> Iterator[str]:
         yield f"- {label}: {text(line)}" if label else f"  - {text(line)}"
     yield from _outputs(report)
     for title, lines in (
-        ("From the file to the answer", _pipeline(report)),
+        (pipeline.way(report.pipeline) if report.pipeline else "", _pipeline(report)),
         ("Training", _training(report)),
         ("Outputs that differ", _failures(report)),
         (
@@ -144,7 +144,7 @@ def _pipeline(report: Report) -> Iterator[str]:
     rows = [[text(getattr(row, name)) for _, name in columns] for row in pipeline.rows(report.pipeline)]
     yield table(header, rows, 1)
     if files := pipeline.files(report.pipeline):
-        yield "\nFiles that change most:\n"
+        yield f"\n{pipeline.title(report.pipeline, 'that change most')}:\n"
         yield table(pipeline.file_columns(report.pipeline), [[text(cell) for cell in row] for row in files], 2)
 
 

@@ -36,7 +36,18 @@ def columns(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
 
 def file_columns(pipeline: Pipeline) -> tuple[str, ...]:
     """Return the titles of `files`."""
-    return _DECISION_FILE_COLUMNS if pipeline.postprocess else _FILE_COLUMNS
+    page, _, *rest = _DECISION_FILE_COLUMNS if pipeline.postprocess else _FILE_COLUMNS
+    return (page, pipeline.unit, *rest)
+
+
+def title(pipeline: Pipeline, rest: str) -> str:
+    """Return the title of a table of files or samples, such as "Files that change most"."""
+    return f"{pipeline.unit.capitalize()}s {rest}"
+
+
+def way(pipeline: Pipeline) -> str:
+    """Return the title of the table of pages."""
+    return f"From the {'file' if pipeline.preprocess else 'input'} to the answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +150,20 @@ def _cut(text: str, most: int) -> str:
 def context(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
     """Return label and text of the code on both sides."""
     page = f"; in the page {pipeline.js_preprocess}" if pipeline.js_preprocess else ""
-    lines = [("preprocess", f"{pipeline.preprocess}{page}")]
+    lines = [("preprocess", f"{pipeline.preprocess}{page}")] if pipeline.preprocess else []
     left_out = {failed.name for failed in pipeline.failed if failed.step == "preprocess"} - {ALL_FILES}
     if left_out:
-        lines.append(("", f"{len(left_out)} of {pipeline.file_count} files cannot be preprocessed, and are left out"))
+        count = pipeline.counted(pipeline.file_count)
+        lines.append(("", f"{len(left_out)} of {count} cannot be preprocessed, and are left out"))
     if pipeline.postprocess:
         page = f"; in the page {pipeline.js_postprocess}" if pipeline.js_postprocess else ", also of the page's outputs"
         lines.append(("postprocess", f"{pipeline.postprocess}{page}"))
     undecided = {failed.name for failed in pipeline.failed if failed.step == "postprocess"} - {ALL_FILES}
     if undecided:
-        lines.append(("", f"{len(undecided)} of {pipeline.file_count} files cannot be postprocessed"))
+        lines.append(("", f"{len(undecided)} of {pipeline.counted(pipeline.file_count)} cannot be postprocessed"))
     lines += [
-        ("", f"{row.runtime}: roundoff alone changes the {pipeline.decision} of {_files(row.roundoff_count)}, which do "
-             "not count")
+        ("", f"{row.runtime}: roundoff alone changes the {pipeline.decision} of "
+             f"{pipeline.counted(row.roundoff_count)}, which do not count")
         for row in pipeline.rows
         if row.roundoff_count
     ]  # fmt: skip
@@ -176,16 +188,17 @@ def headline(report: Report) -> str | None:
         allowed = "" if failed else ", which is within the allowed share"
         return f"{_changed(worst, pipeline)}{allowed}"
     if failed:
-        return f"the input that {names([row.runtime for row in failed])} makes of a file changes the answer"
+        return f"the input that {names([row.runtime for row in failed])} makes of a {pipeline.unit} changes the answer"
     on, give = names([row.runtime for row in judged]), "gives" if len(judged) == 1 else "give"
     if pipeline.postprocess and not all(row.decided_count for row in judged):
         undecided = names([row.runtime for row in judged if not row.decided_count])
-        return f"no file has a decision on {undecided}"
+        return f"no {pipeline.unit} has a decision on {undecided}"
     count, least = (choose(row.decided_count for row in judged) for choose in (max, min))
     if not count:
         return f"{on} {give} the same answers"
-    left_out = f"{least} of {_files(pipeline.file_count)}"
-    return f"{on} {give} the same {pipeline.decision} for {_all(count) if least == pipeline.file_count else left_out}"
+    left_out = f"{least} of {pipeline.counted(pipeline.file_count)}"
+    every = f"the only {pipeline.unit}" if count == 1 else f"all {pipeline.counted(count)}"
+    return f"{on} {give} the same {pipeline.decision} for {every if least == pipeline.file_count else left_out}"
 
 
 def _changed(row: PipelineRow, pipeline: Pipeline) -> str:
@@ -195,13 +208,6 @@ def _changed(row: PipelineRow, pipeline: Pipeline) -> str:
     if row.changed_by_postprocessing is not None:
         parts.append(f"{row.changed_by_postprocessing} by its postprocessing")
     get = "gets" if row.decided_count == 1 else "get"
-    told = f"{row.changed_count} of {_files(row.decided_count)} {get} a different {pipeline.decision} on {row.runtime}"
+    of = pipeline.counted(row.decided_count)
+    told = f"{row.changed_count} of {of} {get} a different {pipeline.decision} on {row.runtime}"
     return f"{told}: {', '.join(parts)}"
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"
-
-
-def _all(count: int) -> str:
-    return "the only file" if count == 1 else f"all {count} files"

@@ -82,8 +82,8 @@ def _table(report: Report, width: int, verbosity: int) -> list[RenderableType]:
     table.add_column("runtime", no_wrap=True)
     if several:
         table.add_column("output", no_wrap=True)
-    for title, name in columns:
-        table.add_column(title, no_wrap=True, justify="left" if name == "result" else "right")
+    for column, name in columns:
+        table.add_column(column, no_wrap=True, justify="left" if name == "result" else "right")
     for runtime, group in groupby(rows, lambda row: row.runtime):
         for rank, row in enumerate(group):
             cells = [Text(runtime if rank == 0 else "", "dim" if row.comparison and not row.result else "")]
@@ -134,19 +134,21 @@ def _pipeline(report: Report, width: int, verbosity: int) -> list[RenderableType
         return []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     columns = pipeline.columns(report.pipeline)
-    for title, name in columns:
-        table.add_column(title, no_wrap=name in ("runtime", "result"))
+    for column, name in columns:
+        table.add_column(column, no_wrap=name in ("runtime", "result"))
     for row in pipeline.rows(report.pipeline):
         cells = [Text(getattr(row, name)) for _, name in columns]
         cells[-1].stylize("bold red" if row.failed else "green")
         table.add_row(*cells)
     parts: list[RenderableType] = []
     if decisions := pipeline.decisions(report.pipeline):
-        parts += [_heading("Files with another decision"), *_rows(pipeline.DECISION_COLUMNS, decisions), Text()]
-    told = Text.assemble(("From the file to the answer", "bold"), "  ", ("largest change of the output", "dim"))
+        title = pipeline.title(report.pipeline, "with another decision")
+        parts += [_heading(title), *_rows(pipeline.DECISION_COLUMNS, decisions), Text()]
+    told = Text.assemble((pipeline.way(report.pipeline), "bold"), "  ", ("largest change of the output", "dim"))
     parts += [layout.paragraph(told, width), table]
     if files := pipeline.files(report.pipeline, *([len(report.pipeline.rows[0].files)] if verbosity > 0 else [])):
-        parts += [Text(), _heading("Files that change most"), *_rows(pipeline.file_columns(report.pipeline), files)]
+        title = pipeline.title(report.pipeline, "that change most")
+        parts += [Text(), _heading(title), *_rows(pipeline.file_columns(report.pipeline), files)]
     return parts
 
 

@@ -189,7 +189,7 @@ class Pipeline:
     `preprocess` and the others name the code. Without `js_preprocess` the pages have Python's inputs, and without
     `js_postprocess` Python decides of their outputs. `failed` are files that a side cannot preprocess, which are left
     out on all sides, or cannot postprocess, which have no decision. `leaks` are tensors that the code of a page does
-    not dispose. `notes` are remarks on that code.
+    not dispose. `notes` are remarks on that code. Without `preprocess`, `unit` is "sample": INPUTS are arrays.
     """
 
     preprocess: str
@@ -201,6 +201,11 @@ class Pipeline:
     postprocess: str = ""
     js_postprocess: str = ""
     leaks: tuple[TensorLeak, ...] = ()
+    unit: Literal["file", "sample"] = "file"
+
+    def counted(self, count: int) -> str:
+        """Return a number of files, or of samples."""
+        return f"{count} {self.unit}{'' if count == 1 else 's'}"
 
     @property
     def decision(self) -> str:

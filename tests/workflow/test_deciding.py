@@ -101,6 +101,22 @@ def test_a_runtime_that_changes_decisions_is_blamed(work: Path, fakes: Fakes, co
     assert "decisions-differ" in told.out and "code.py:decide, also of the page's outputs" in told.out
 
 
+def test_samples_of_arrays_have_decisions_too(work: Path, fakes: Fakes, command: Cli) -> None:
+    fakes.break_(CPU, Fault(lambda value: value[:, ::-1]))
+    given = np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
+    np.save(work / "inputs.npy", given)
+    options = ["--postprocess", "code.py:decide", "--runtime", CPU]
+    told = command("compare", work / "m.keras", work / "inputs.npy", *options)
+    assert told.code == 1
+    assert "of 8 samples get a different decision on chromium:cpu" in " ".join(told.out.split())
+    assert "\nSamples that change most\n" in told.out and "From the input to the answer" in told.out
+    assert "file" not in told.out.partition("Environment")[0].replace("model.keras", "")
+    report = pycheck.compare(work / "m.keras", given, postprocess="code.py:decide", runtimes=CPU)
+    assert report.pipeline is not None and report.pipeline.unit == "sample"
+    assert _row(report).changed_count == _row(_compare(work)).changed_count > 0
+    assert {file.name for file in _row(report).files} <= {f"sample {number}" for number in range(8)}
+
+
 def test_a_saved_run_is_judged_again_with_its_files(work: Path, fakes: Fakes, command: Cli) -> None:
     fakes.break_(CPU, Fault(lambda value: value[:, ::-1]))
     report = _compare(work, save_run=work / "run")
@@ -148,7 +164,6 @@ def test_a_function_that_decides_of_no_file_ends_the_run(work: Path, function: s
 @pytest.mark.parametrize(
     ("inputs", "options", "told"),
     [
-        (np.ones((2, 4)), {"postprocess": "code.py:decide"}, "is for files as INPUTS"),
         ("files", {"preprocess": "code.py:load", "postprocess": "code.py:decode"}, "Did you mean decide"),
         ("files", {"preprocess": "code.py:load", "js_postprocess": "post.js"}, "no decision of Python to compare"),
     ],

@@ -58,7 +58,7 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         if runtime in ran:
             await pages.add(runtime, partial(side.inputs, common, signature))
     pipeline = Pipeline(
-        preprocess=str(options.preprocess),
+        preprocess=options.preprocess or "",
         js_preprocess=str(options.js_preprocess or ""),
         file_count=len(ready.files.files),
         failed=(*ready.failed, *dict.fromkeys(pages.failed)),
@@ -67,6 +67,7 @@ async def _compare_files(run: Run, ready: Prepared) -> Compared:
         notes=tuple(dict.fromkeys([*(note for side in ready.pages.values() for note in side.notes), *pages.notes])),
         postprocess=options.postprocess or "",
         js_postprocess=options.js_postprocess or "",
+        unit="file" if options.preprocess else "sample",
     )
     run.keep_pipeline(pipeline)
     return replace(compared, report=with_pipeline(compared.report, pipeline, options))

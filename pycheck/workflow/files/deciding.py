@@ -112,9 +112,14 @@ async def decide_files(setting: Setting, four: FourRuns, deciding: Deciding) -> 
     different = {file.python: file.shown[0] for file in decided.files if file}
     if len(different) == 1 and len(four.names) > 1:
         (only,) = different.values()
-        told = "only files with other decisions can show another order of labels"
-        decided.notes.append(f"all files get the same decision in Python, {only}: {told}")
+        told = f"only {_unit(setting)}s with other decisions can show another order of labels"
+        decided.notes.append(f"all {_unit(setting)}s get the same decision in Python, {only}: {told}")
     return decided
+
+
+def _unit(setting: Setting) -> str:
+    """Return the word for one of INPUTS: without a preprocessing they are arrays."""
+    return "file" if setting.options.preprocess else "sample"
 
 
 def _refuse_none(setting: Setting, four: FourRuns, decided: Decided) -> None:
@@ -122,7 +127,8 @@ def _refuse_none(setting: Setting, four: FourRuns, decided: Decided) -> None:
     of_page = [failed for failed in decided.failed if failed.runtime]
     if not of_page:
         raise InputsFileError(
-            f"--postprocess {setting.options.postprocess} gives a decision for none of the {len(four.names)} files. "
+            f"--postprocess {setting.options.postprocess} gives a decision for none of the {len(four.names)} "
+            f"{_unit(setting)}s. "
             f"{decided.failed[0].name}: {decided.failed[0].message}.",
             "Call the function with model.predict of one input in Python first.",
         )

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import RuntimeFailedError, UsageError
-from ...inputs import Inputs, are_samples, list_files
+from ...inputs import Inputs, Spool, are_samples, from_arrays, list_files, open_inputs
 from ...types import (
     ALL_FILES,
     FailedFile,
     RuntimeId,
+    SampleFile,
     SampleFiles,
     Signature,
 )
@@ -119,19 +120,44 @@ class Prepared:
 
 @asynccontextmanager
 async def as_inputs(setting: Setting, given: Any) -> AsyncIterator[Any]:
-    """Preprocess `given` if it is files, and keep the samples until the end; yield anything else as it is."""
+    """Preprocess `given` if it is files, and keep the samples until the end; so are arrays of which decisions are made.
+
+    Anything else is yielded as it is.
+    """
     options = setting.options
     paths = [given] if isinstance(given, Path) else given if _are_paths(given) else []
     if are_samples(paths, has_code=options.preprocess is not None or options.js_preprocess is not None):
         async with prepared(setting, list_files(paths)) as ready:
             yield ready
     elif options.postprocess:
-        raise UsageError(
-            f"--postprocess {options.postprocess} is for files as INPUTS, each one sample.",
-            "Give a folder of files with --preprocess, or remove --postprocess.",
-        )
+        with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
+            yield await _of_arrays(setting, given, Path(folder))
     else:
         yield given
+
+
+async def _of_arrays(setting: Setting, given: Any, folder: Path) -> Prepared:
+    """Return the samples of arrays, or of a file of arrays, so that decisions of each are compared."""
+    options = setting.options
+    deciding = load_deciding(options.postprocess, options.js_postprocess)
+    signature = (await setting.source.info()).signature
+    path = given if isinstance(given, Path) else Path("the arrays")
+    inputs = await asyncio.to_thread(open_inputs, given, signature) if path is given else from_arrays(given, signature)
+    if inputs.whole:
+        raise UsageError(
+            f"--postprocess: the input {min(inputs.whole)} has one value for all samples.",
+            "Give files with --preprocess, or remove --postprocess.",
+        )
+    side = Side(Spool(folder / "python"))
+    await asyncio.to_thread(_keep, inputs, side)
+    files = tuple(SampleFile(path, f"sample {number}") for number in side.numbers)
+    return Prepared(SampleFiles((path,), files), side, {}, [], folder, deciding)
+
+
+def _keep(inputs: Inputs, side: Side) -> None:
+    for batch in inputs.batches(1):
+        side.spool.add({name: array[0] for name, array in batch.tensors.items()})
+        side.numbers.append(batch.start)
 
 
 def _are_paths(given: Any) -> bool:
