@@ -204,7 +204,7 @@ def _rows(session: pycheck.Session, case: Case, backends: Sequence[str]) -> list
     if not runtimes:
         return []
     artifact: dict[str, Any] = {"tflite_model" if case.is_tflite else "tfjs_model": case.artifact}
-    report = session.compare(case.model, case.inputs, runtimes=runtimes, power=False, **artifact)
+    report = session.compare(case.model, case.inputs, runtimes=runtimes, power=False, fresh=True, **artifact)
     for record in report.runtimes:
         if record.failed:
             print(f"{case.name} does not run on {record.id}: {str(record.error).splitlines()[0]}", file=sys.stderr)

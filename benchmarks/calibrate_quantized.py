@@ -104,7 +104,7 @@ def _rows(session: pycheck.Session, case: Case, backends: Sequence[str]) -> Iter
     artifact: dict[str, Any] = {"tflite_model" if case.is_tflite else "tfjs_model": case.artifact}
     if case.model == case.artifact:
         artifact = {}
-    report = session.compare(case.model, case.inputs, runtimes=runtimes, power=False, **artifact)
+    report = session.compare(case.model, case.inputs, runtimes=runtimes, power=False, fresh=True, **artifact)
     for c in report.comparisons:
         if c.passed is None or c.max_abs_error is None or c.rms_error is None:
             continue

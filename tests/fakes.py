@@ -80,6 +80,7 @@ class Fakes:
     quantized: dict[str, FakeModel] = field(default_factory=dict)
     refused: dict[str, ConversionError] = field(default_factory=dict)
     hosts: list[FakeHost] = field(default_factory=list)
+    identity: str | None = None  # of each browser; answers are kept only if there is one
 
     def save(self, path: Path, model: FakeModel | None = None) -> Path:
         """A file that says which model it holds, of a kind and content of its own, as `identify` reads it."""
@@ -124,6 +125,7 @@ def faking(cache_dir: Path) -> Iterator[Fakes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Workbench, "make_source", fakes.source)
         patch.setattr(Workbench, "make_host", fakes.host)
+        patch.setattr(Workbench, "identify", staticmethod(lambda *_, **__: fakes.identity))
         patch.setenv("PYCHECK_CACHE_DIR", str(cache_dir))
         patch.setenv("PYCHECK_POWER", "false")
         yield fakes

@@ -160,7 +160,6 @@ async def _run(
         if variant not in timed:
             by_model.setdefault(variant.entry.name, []).append(variant)
     async with _pages(variants) as pages:
-        _start_browsers(bench, variants)
 
         async def one(variant: Variant) -> None:
             outcomes[variant.name] = await _compare(bench, variant, pages, observe)
@@ -173,21 +172,13 @@ async def _run(
         await together(in_turn(group) for group in by_model.values())
         if timed:
             async with bench.one_at_a_time():
-                for variant in timed:
-                    await one(variant)
+                for variant in timed:  # a time is measured anew
+                    await one(replace(variant, options=replace(variant.options, fresh=True)))
     return outcomes
 
 
 def _is_timed(config: Configuration, variant: Variant) -> bool:
     return any(b.latency is not None and b.where.takes_variant(variant.name) for b in config.budgets)
-
-
-def _start_browsers(bench: Workbench, variants: Sequence[Variant]) -> None:
-    """Start all browsers at once, before any variant runs; none if there is nothing to run."""
-    there = [v for v in variants if v.entry.path.exists() and not v.release]
-    if there:
-        runtimes = tuple(dict.fromkeys(r for v in there for r in v.options.runtimes))
-        bench.start_browsers(replace(there[0].options, runtimes=runtimes))
 
 
 class _Pages:

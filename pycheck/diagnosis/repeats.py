@@ -23,7 +23,10 @@ def changed_answers(case: Case) -> Iterator[Finding]:
     ran = {record.id for record in case.runtimes}
     for answer in case.evidence.changed_answers:
         if answer.runtime in ran and not _is_random(case, answer.tensor):
-            yield _finding(case, answer, case.answer_limits.get((answer.runtime, answer.tensor)))
+            if answer.after == "kept":
+                yield _unlike_kept(case, answer)
+            else:
+                yield _finding(case, answer, case.answer_limits.get((answer.runtime, answer.tensor)))
 
 
 def _is_random(case: Case, tensor: str) -> bool:
@@ -56,6 +59,28 @@ def _finding(case: Case, answer: ChangedAnswer, limits: AnswerLimits | None) -> 
             **({"sample": element.sample, "index": list(element.index)} if element else {}),
             **({"first": element.reference, "again": element.candidate} if element else {}),
             **({"first_within": limits.first, "again_within": limits.again} if limits else {}),
+        },
+    )
+
+
+def _unlike_kept(case: Case, answer: ChangedAnswer) -> Finding:
+    element = answer.element
+    return finding(
+        "nondeterministic",
+        Severity.WARNING,
+        runtimes=(answer.runtime,),
+        tensor=answer.tensor,
+        summary=f"{answer.tensor} on {answer.runtime}: batch {answer.iteration} gives a different result than in the "
+        f"run of {answer.kept_at}, with the same artifact, inputs and browser: {_how(case, answer)}.",
+        advice="Run again with --fresh. If the results differ each time, the model draws random numbers, or this "
+        "backend computes in an order that varies.",
+        evidence={
+            "after": answer.after,
+            "kept_at": answer.kept_at,
+            "batch": answer.iteration,
+            "changed_count": answer.changed_count,
+            "element_count": answer.element_count,
+            **({"sample": element.sample, "index": list(element.index)} if element else {}),
         },
     )
 

@@ -64,6 +64,8 @@ class Settings:
     connect: tuple[tuple[str, str], ...] = ()
     save_run: Path | None = None
     cache: bool = True
+    fresh: bool = False
+    recheck: float = 0.02
     cache_dir: Path | None = None
 
 
@@ -113,17 +115,26 @@ class CheckKeywords(TypedDict, total=False):
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
     cache: bool | None
+    fresh: bool | None
+    recheck: float | None
 
 
-class GradientsKeywords(CheckKeywords, total=False):
+class GradientsKeywords(TypedDict, total=False):
     """Keywords of `gradients`."""
 
+    runtimes: str | Sequence[str | RuntimeId] | None
     flags: Mapping[str, str | int | float | bool] | None
     batch_size: int | None
     signature: str | None
     custom_objects: str | Sequence[str] | None
     trust_model: bool | None
     nan: str | None
+    timeout_s: float | None
+    headed: bool | None
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    browser_args: str | Sequence[str] | None
+    connect: Mapping[str, str] | None
+    cache: bool | None
     loss: str | None
     regularize: str | None
 
@@ -139,9 +150,10 @@ class TrainKeywords(GradientsKeywords, total=False):
     clipvalue: float | None
 
 
-class MigrateKeywords(CheckKeywords, total=False):
+class MigrateKeywords(TypedDict, total=False):
     """Keywords of `migrate`."""
 
+    runtimes: str | Sequence[str | RuntimeId] | None
     flags: Mapping[str, str | int | float | bool] | None
     batch_size: int | None
     power: bool | None
@@ -161,6 +173,12 @@ class MigrateKeywords(CheckKeywords, total=False):
     atol: float | Mapping[str, float] | None
     max_ulp: float | Mapping[str, float] | None
     nan: str | None
+    timeout_s: float | None
+    headed: bool | None
+    browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    browser_args: str | Sequence[str] | None
+    connect: Mapping[str, str] | None
+    cache: bool | None
 
 
 class TraceKeywords(MigrateKeywords, total=False):
@@ -203,3 +221,5 @@ class CompareKeywords(MigrateKeywords, total=False):
     trace_memory: int | str | None
     try_remedies: bool | None
     save_run: str | os.PathLike[str] | None
+    fresh: bool | None
+    recheck: float | None

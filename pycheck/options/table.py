@@ -379,6 +379,18 @@ OPTIONS = (
         "Whether to read artifacts and Python results from the cache, and to add new ones.",
     ),
     Option(
+        "fresh", Switch(), "Run every runtime, also where nothing changed since an earlier run", _KEPT,
+        ("compare", "check", "baseline"), False, "",
+        "Whether to run every runtime, also where nothing changed since an earlier run.", replayed=False,
+    ),
+    Option(
+        "recheck", Share(), "Share of the runtimes to run although nothing changed, from 0 to 1", _KEPT,
+        ("compare", "check", "baseline"), 0.02, "SHARE",
+        "Share of the runtimes to run although nothing changed since an earlier run, from 0 to 1: drawn at random, to "
+        "find answers that vary.",
+        shows_default=True, replayed=False,
+    ),
+    Option(
         "cache_dir", FilePath(), "Folder of the cache", _KEPT, (), None, "DIR", "Folder of the cache.",
         replayed=False,
     ),

@@ -299,6 +299,10 @@ def _notes(report: Report) -> Iterator[tuple[str, str]]:
     """Yield each note once, with its runtimes."""
     about: dict[str, list[RuntimeId]] = {}
     for record in report.runtimes:
+        if record.kept_at:
+            about.setdefault(f"answers of {record.kept_at}, because nothing changed; --fresh runs it", []).append(
+                record.id
+            )
         for note in record.environment.notes if record.environment else ():
             about.setdefault(note, []).append(record.id)
     for note, ids in about.items():

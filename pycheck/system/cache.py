@@ -125,6 +125,15 @@ class Cache:
             _remove(folder)
             return None
 
+    def drop(self, kind: str, key: str) -> None:
+        """Remove an entry, so that a new one replaces it, unless a different process uses it."""
+        folder = self.root / kind / key
+        for seal in [seal for seal in self._held if Path(seal.name).parent == folder]:
+            seal.close()
+            self._held.remove(seal)
+        if folder.is_dir():
+            _remove_unused(folder)
+
     def _hold(self, folder: Path) -> bool:
         """Lock an entry against pruning; False if it is being pruned."""
         seal = _locked(folder, exclusive=False)

@@ -234,7 +234,8 @@ class ChangedAnswer:
     `element` is the one that changed most: its reference is the first value, its candidate the later one; None if the
     two shapes differ, which `shapes` then has. `iteration` is the number of the later prediction in the page, from 1.
     `after` says what the page predicted in between: "itself" (nothing), "batches" (all others) or "shape" (all others,
-    if there are any, and then one sample alone). `is_repeatable` says that two more predictions, directly afterwards,
+    if there are any, and then one sample alone); "kept" compares with an earlier run, at `kept_at`, and `iteration` is
+    then the number of the batch. `is_repeatable` says that two more predictions, directly afterwards,
     agree with each other; `is_restored` that the first value returns after the artifact is loaded again; `is_by_shape`
     that it then stays when the batch is repeated, and changes after one sample alone.
     """
@@ -250,6 +251,7 @@ class ChangedAnswer:
     is_repeatable: bool = True
     is_restored: bool = False
     is_by_shape: bool = False
+    kept_at: str = ""
 
     @property
     def is_random(self) -> bool:

@@ -130,6 +130,7 @@ class RuntimeRecord:
     timings_s: Mapping[str, float]
     error: str | None = None
     excused: str | None = None  # set by the gate: why its failure does not count
+    kept_at: str | None = None  # the time (UTC) of the run that gave these answers, if it is an earlier one
 
     @property
     def failed(self) -> bool:

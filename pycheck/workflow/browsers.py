@@ -11,6 +11,7 @@ from typing import Any
 
 from ..options.values import BrowserChoice, Options
 from ..runtimes.browser.host import BrowserHost
+from ..runtimes.launching.identity import identify
 from ..types import RuntimeId
 
 
@@ -32,8 +33,13 @@ class _Asked:
 class Hosts:
     """Hosts of browsers. The first run that needs a host starts it, later runs share it, and all end together."""
 
-    def __init__(self, make_host: Callable[..., BrowserHost] = BrowserHost) -> None:
+    def __init__(
+        self,
+        make_host: Callable[..., BrowserHost] = BrowserHost,
+        identify: Callable[..., str | None] = identify,
+    ) -> None:
         self._make_host = make_host
+        self._identify = identify
         self._starting: dict[_Asked, asyncio.Task[BrowserHost]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -48,6 +54,11 @@ class Hosts:
     async def get(self, options: Options, engine: str) -> BrowserHost:
         """Return the browser of an engine that was started; RuntimeUnavailableError says why it does not start."""
         return await asyncio.shield(self._starting[_Asked.by(options, engine)])
+
+    def identity(self, options: Options, engine: str) -> str | None:
+        """Identify the browser of an engine and this machine without starting it; None if that is not possible."""
+        choice = options.browser(engine)
+        return self._identify(engine, path=choice.path, address=choice.address, headed=options.headed, args=choice.args)
 
     def turn(self, runtime: RuntimeId) -> AbstractAsyncContextManager[Any]:
         """Return a lock for a runtime on a device, whose pages share one thread.

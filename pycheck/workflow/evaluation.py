@@ -287,6 +287,8 @@ def _answer_limits(
     runs = {(c.candidate, c.tensor): c for c in comparisons}
     found: list[AnswerLimits] = []
     for answer in saved.evidence.changed_answers:
+        if answer.after == "kept":
+            continue
         summary = partial(
             summarize, tensor=answer.tensor, reference=measurements.size_runtime, candidate=answer.runtime,
             class_reference=single,

@@ -175,6 +175,15 @@ class Source:
         """Return the artifact: the given one, or the model itself, or that in the cache, or a new conversion."""
         return await self._memo("artifact", self._convert)
 
+    async def is_converted(self, *of_litert: Any) -> bool:
+        """Tell whether the artifact is at hand; `of_litert` are the arguments of `litert_artifact`, for that one."""
+        if of_litert and await self.given_tflite():
+            return True
+        if not of_litert and (self._options.tfjs_model or await self.is_artifact()):
+            return True
+        key = await (self._litert_key(*of_litert) if of_litert else self._artifact_key())
+        return key is not None and self._cache.find("artifact", key) is not None
+
     async def litert_artifact(self, shapes: Mapping[str, tuple[int, ...]], inputs: Inputs) -> ArtifactInfo:
         """Return the .tflite file of the model: that in the cache, or a new conversion.
 
@@ -319,28 +328,32 @@ class Source:
                     "Give the model that it was converted from as MODEL, and the file with --tflite-model.",
                 )
             return own
-        model_key = await self.cache_key()
+        return await self._from_cache(await self._artifact_key(), self.write_artifact)
+
+    async def _artifact_key(self) -> str | None:
+        options, model_key = self._options, await self.cache_key()
         published = await self._published()
-        key = model_key and content_key(
+        return model_key and content_key(
             model_key, options.format, options.quantize, options.keep_float, *([str(published)] if published else [])
         )
-        return await self._from_cache(key, self.write_artifact)
+
+    async def _litert_key(self, shapes: Mapping[str, tuple[int, ...]], inputs: Inputs) -> str | None:
+        options, model_key = self._options, await self.cache_key()
+        calibration = [inputs.info.sha256, inputs.sample_count] if options.quantize == "int8" else []
+        return model_key and content_key(model_key, "tflite", options.quantize, sorted(shapes.items()), *calibration)
 
     async def _convert_litert(self, shapes: Mapping[str, tuple[int, ...]], inputs: Inputs) -> ArtifactInfo:
         from ..conversion import convert_litert
 
         if given := await self.given_tflite():
             return given
-        options, model_key = self._options, await self.cache_key()
-        is_calibrated = options.quantize == "int8"
-        calibration = [inputs.info.sha256, inputs.sample_count] if is_calibrated else []
-        key = model_key and content_key(model_key, "tflite", options.quantize, sorted(shapes.items()), *calibration)
+        options = self._options
 
         def write(model: Model, folder: Path) -> ArtifactInfo:
-            samples = _calibrating(inputs, shapes) if is_calibrated else ()
+            samples = _calibrating(inputs, shapes) if options.quantize == "int8" else ()
             return convert_litert(model, folder, shapes, quantize=options.quantize, samples=samples)
 
-        return await self._from_cache(key, write)
+        return await self._from_cache(await self._litert_key(shapes, inputs), write)
 
     async def _from_cache(self, key: str | None, write: Callable[[Model, Path], ArtifactInfo]) -> ArtifactInfo:
         """Return an artifact of the cache, or else what `write` makes in a new folder, in TensorFlow's thread."""

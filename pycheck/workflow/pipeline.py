@@ -18,9 +18,11 @@ from ..model.kind import is_tflite
 from ..options.replay import command_line
 from ..options.values import LITERT_RUNTIMES, Options
 from ..runtimes.browser.host import BrowserHost
+from ..runtimes.launching.identity import identify
 from ..system.cache import Cache
 from ..system.folders import check_new_folder, write_folder
 from ..types import Report, RuntimeStatus
+from .answers import Answers
 from .browsers import Hosts
 from .evaluation import Measurements, conclude
 from .files.comparing import compared_from, with_pipeline
@@ -47,11 +49,12 @@ class Workbench:
     #: The factories of both sides of a run. Tests of judging and reporting replace them by runtimes/fake.py.
     make_source: ClassVar[Callable[..., Source]] = Source
     make_host: ClassVar[Callable[..., BrowserHost]] = BrowserHost
+    identify: ClassVar[Callable[..., str | None]] = staticmethod(identify)
 
     def __init__(self) -> None:
         self._cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         self._shared = Shared(
-            hosts=Hosts(self.make_host),
+            hosts=Hosts(self.make_host, self.identify),
             executor=ThreadPoolExecutor(1, thread_name_prefix="tensorflow"),
             slots=asyncio.Semaphore(self._cores),
         )
@@ -69,10 +72,6 @@ class Workbench:
     def hosts(self) -> Hosts:
         """Return the browsers."""
         return self._shared.hosts
-
-    def start_browsers(self, options: Options) -> None:
-        """Start the browsers for a run with these options in advance, without waiting for them."""
-        self._shared.hosts.start(options)
 
     @asynccontextmanager
     async def one_at_a_time(self) -> AsyncIterator[None]:
@@ -186,7 +185,8 @@ class Workbench:
             if keep:
                 stack.callback(keep.discard)
             setting = Setting(options, source, cache, self._shared, observe)
-            run = Run(setting, keep=keep, keeps_open=keeps_open, prepares_trace=prepares_trace)
+            answers = None if keeps_open else Answers(cache, self._shared.hosts, options)
+            run = Run(setting, keep=keep, answers=answers, keeps_open=keeps_open, prepares_trace=prepares_trace)
             stack.push_async_callback(run.close)
             yield run
 
@@ -228,7 +228,8 @@ def rejudge(folder: Path, options: Options) -> Report:
             if candidate in whole or store.has(candidate, index):  # a runtime that failed has its earlier batches
                 outputs = read_outputs(saved, store, candidate, index)
                 measurements.add(candidate, outputs, size, classes, start, count)
-    for candidate in dict.fromkeys(answer.runtime for answer in saved.evidence.changed_answers):
+    repeated = [answer for answer in saved.evidence.changed_answers if answer.after != "kept"]
+    for candidate in dict.fromkeys(answer.runtime for answer in repeated):
         first = read_outputs(saved, store, candidate, 0)
         classes = read_outputs(saved, store, class_runtime, 0)
         size = classes if size_runtime == class_runtime else read_outputs(saved, store, size_runtime, 0)

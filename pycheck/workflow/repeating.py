@@ -49,7 +49,7 @@ async def changed_answers(
             after = "shape"
         iteration += 1
     answer = await _again(runtime, batch, iteration)
-    found = await asyncio.to_thread(_changes, signature, batch, first.outputs, answer)
+    found = await asyncio.to_thread(changes, signature, batch, first.outputs, answer)
     if not found:
         return ()
     iterations = dict.fromkeys(found, iteration)
@@ -57,14 +57,14 @@ async def changed_answers(
     varying: Collection[str] = ()
     for number in range(1, ANSWERS):
         before, answer = answer, await _again(runtime, batch, iteration + number)
-        later = await asyncio.to_thread(_changes, signature, batch, first.outputs, answer)
+        later = await asyncio.to_thread(changes, signature, batch, first.outputs, answer)
         found, iterations = later | found, dict.fromkeys(later, iteration + number) | iterations
         if number > 1:
-            varying = await asyncio.to_thread(_changes, signature, batch, before, answer)
+            varying = await asyncio.to_thread(changes, signature, batch, before, answer)
         await receive(number, answer)
     iteration += ANSWERS
     answer = await _after_reload(runtime, batch, iteration)
-    restoring = await asyncio.to_thread(_changes, signature, batch, first.outputs, answer)
+    restoring = await asyncio.to_thread(changes, signature, batch, first.outputs, answer)
     restored = found.keys() - restoring
     by_shape = await _by_shape(runtime, signature, first, iteration + 1) if restored and after == "shape" else set()
     return tuple(
@@ -88,11 +88,11 @@ async def _by_shape(runtime: BrowserRuntime, signature: Signature, first: Predic
     The artifact has just been loaded again and has predicted the batch once.
     """
     same = await _again(runtime, first.batch, iteration)
-    by_repeat = await asyncio.to_thread(_changes, signature, first.batch, first.outputs, same)
+    by_repeat = await asyncio.to_thread(changes, signature, first.batch, first.outputs, same)
     await _predict_one_sample(runtime, first.batch, iteration + 1)
     resized = await _again(runtime, first.batch, iteration + 2)
-    changes = await asyncio.to_thread(_changes, signature, first.batch, first.outputs, resized)
-    return changes.keys() - by_repeat.keys()
+    by_size = await asyncio.to_thread(changes, signature, first.batch, first.outputs, resized)
+    return by_size.keys() - by_repeat.keys()
 
 
 def _takes_one_sample(runtime: BrowserRuntime, signature: Signature, batch: Batch) -> bool:
@@ -135,8 +135,8 @@ def _named(runtime: BrowserRuntime, error: RuntimeFailedError, doing: str, itera
     return type(error)(f"{runtime.id}: {doing} (prediction {iteration}), and failed: {reason}", error.advice)
 
 
-def _changes(signature: Signature, batch: Batch, first: Tensors, again: Tensors) -> dict[str, ChangedAnswer]:
-    """Compare two answers to one batch; the runtime and the prediction are not filled in."""
+def changes(signature: Signature, batch: Batch, first: Tensors, again: Tensors) -> dict[str, ChangedAnswer]:
+    """Compare two answers to one batch in every bit; the runtime and the prediction are not filled in."""
     found: dict[str, ChangedAnswer] = {}
     for spec in signature.outputs:
         one, two = first[spec.name], again[spec.name]

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from ..types import (
     RuntimeStatus,
     Tensors,
 )
+from .answers import Answers, AnswersInMaking, KeptAnswers
 from .batching import batch_size_of, litert_shapes
 from .browsers import Hosts
 from .establishing import established, with_noise
@@ -43,7 +43,7 @@ from .lazy_model import Source
 from .lengthening import fitting_lengths
 from .python_artifact import PythonArtifact
 from .references import References
-from .repeating import Predicted, changed_answers
+from .repeating import ANSWERS, Predicted, changed_answers
 from .store import OutputStore, PendingRun, SavedRun
 
 #: A function that receives progress: runtime, the current step, finished samples, all samples.
@@ -100,10 +100,10 @@ class Run:
     """The candidates of one run, in parallel, each compared batch by batch as its outputs come.
 
     `outputs` keeps the raw outputs of all runtimes, as `keep` does for a run that is saved. `references` are those of
-    an earlier run on the same inputs. With `keeps_open` the candidates stay open, to be
-    traced; with `prepares_trace` the artifact starts in Python, in float32, while they run. With `is_timed` they start
-    after all work in Python, which would slow them down; `Workbench.one_at_a_time` runs them in turn. Without `repeats`
-    no candidate predicts its first batch again.
+    an earlier run on the same inputs, and `answers` those of runtimes that need not run again. With `keeps_open` the
+    candidates stay open, to be traced; with `prepares_trace` the artifact starts in Python, in float32, while they run.
+    With `is_timed` they start after all work in Python, which would slow them down; `Workbench.one_at_a_time` runs them
+    in turn. Without `repeats` no candidate predicts its first batch again.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Run:
         keep: PendingRun | None = None,
         outputs: OutputStore | None = None,
         references: References | None = None,
+        answers: Answers | None = None,
         keeps_open: bool = False,
         prepares_trace: bool = False,
         is_timed: bool = False,
@@ -127,6 +128,10 @@ class Run:
         self._pending = keep
         self._keep = keep.outputs if keep else outputs
         self._lent = references
+        self._answers = answers
+        self._known: dict[RuntimeId, KeptAnswers] = {}
+        self._checked: dict[RuntimeId, KeptAnswers] = {}  # runs although its answers are known
+        self._unlike: dict[RuntimeId, dict[str, ChangedAnswer]] = {}  # what then differs, by output
         self._keeps_open = keeps_open
         self._prepares_trace = prepares_trace
         self._is_timed = is_timed
@@ -175,14 +180,18 @@ class Run:
         await source.check_tflite()
         # A browser starts only after model, inputs and artifact are checked; but if that needs TensorFlow, the browser
         # starts while TensorFlow is loaded.
-        if not await source.is_known():
+        is_known = await source.is_known()
+        if not is_known:
             self._shared.hosts.start(options)
         info = await source.info()
         inputs = await self._open_inputs(given)
         if options.tfjs_model:
             await source.artifact()
         batch_size = await batch_size_of(source, options, inputs)
-        self._shared.hosts.start(options)
+        if is_known:
+            await self._find_answers(inputs, batch_size)
+        if left := tuple(runtime for runtime in options.runtimes if runtime not in self._known):
+            self._shared.hosts.start(replace(options, runtimes=left))
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         hints = await source.input_hints()
         self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
@@ -317,11 +326,49 @@ class Run:
             self._source, artifact, self._references, self._cache, self._shared.executor, allowance, graph
         )
 
+    async def _find_answers(self, inputs: Inputs, batch_size: int) -> None:
+        """Find the runtimes that need not run. What is not converted yet has no answers."""
+        answers, source = self._answers, self._source
+        if answers is None:
+            return
+        signature = (await source.info()).signature
+        shapes = litert_shapes(signature, inputs, batch_size)
+        for runtime in self._options.runtimes:
+            if not await source.is_converted(*((shapes, inputs) if runtime.is_litert else ())):
+                continue
+            artifact = source.litert_artifact(shapes, inputs) if runtime.is_litert else source.artifact()
+            if known := await answers.find(runtime, await artifact, signature, inputs, batch_size):
+                (self._checked if answers.is_to_be_checked() else self._known)[runtime] = known
+
+    async def _begin_answers(self, runtime: RuntimeId) -> AnswersInMaking | None:
+        artifact = self._litert_artifact if runtime.is_litert else self._artifact
+        if self._answers is None or artifact is None:
+            return None
+        signature = (await self._source.info()).signature
+        return await self._answers.begin(runtime, await artifact, signature, self._inputs, self._batch_size)
+
+    async def _take(self, known: KeptAnswers) -> None:
+        """Measure what a runtime answered earlier as if it ran."""
+        first = await self._measure_all(
+            known.id, known.environment, lambda batch: asyncio.to_thread(known.read, batch.index)
+        )
+        for number in range(ANSWERS if known.changed else 0):
+            await self._receive_again(
+                known.id, first, number, await asyncio.to_thread(known.read, first.predictions + number)
+            )
+        self._changed[known.id] = known.changed
+        self._records[known.id] = known.record
+        self._left -= 1
+
     async def _candidate(self, runtime_id: RuntimeId) -> None:
         """Run one candidate to its end or its failure; both are recorded."""
+        if known := self._known.get(runtime_id):
+            await self._take(known)
+            return
         async with self._shared.hosts.turn(runtime_id), self._shared.slots:
             runtime: BrowserRuntime | None = None
             status, error = RuntimeStatus.OK, None
+            making: AnswersInMaking | None = None
             try:
                 self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
                 host = await self._shared.hosts.get(self._options, runtime_id.engine)
@@ -333,44 +380,72 @@ class Run:
                 )
                 async with AsyncExitStack() as stack:
                     await stack.enter_async_context(runtime)
-                    await self._predict_all(runtime)
+                    making = await self._begin_answers(runtime_id)
+                    first = await self._predict_all(runtime, making)
                     if self._keeps_open:
                         self._kept[runtime_id] = runtime
                         self._stack.push_async_exit(stack.pop_all())
             except RuntimeFailedError as failure:
                 status, error = status_of(failure), str(failure)
-            self._records[runtime_id] = RuntimeRecord(
+            self._records[runtime_id] = record = RuntimeRecord(
                 runtime_id,
                 status,
                 getattr(runtime, "environment", None),
                 dict(runtime.timings_s) if runtime else {},
                 error,
             )
+            if making and status is RuntimeStatus.OK:
+                making.finish(record, self._changed.get(runtime_id, ()), first.predictions)
+            if unlike := self._unlike.get(runtime_id):
+                self._changed[runtime_id] = (*self._changed.get(runtime_id, ()), *unlike.values())
             self._left -= 1
             self._observe(str(runtime_id), status.value, self._inputs.sample_count, self._inputs.sample_count)
 
-    async def _predict_all(self, runtime: BrowserRuntime) -> None:
-        self._environments[runtime.id] = runtime.environment
+    async def _predict_all(self, runtime: BrowserRuntime, making: AnswersInMaking | None) -> Predicted:
+        """Predict all batches, and the first one again; return what it gave."""
+        checked = self._checked.get(runtime.id)
+
+        async def answer(batch: Batch) -> Tensors:
+            outputs = await runtime.predict(batch.tensors, samples=batch.size)
+            if making:
+                await asyncio.to_thread(making.write, batch.index, outputs)
+            if checked:
+                found = await asyncio.to_thread(checked.unlike, self._measured.signature, batch, outputs)
+                self._unlike.setdefault(runtime.id, {}).update(found | self._unlike.get(runtime.id, {}))
+            return outputs
+
+        async def receive(number: int, again: Tensors) -> None:
+            if making:
+                await asyncio.to_thread(making.write, first.predictions + number, again)
+            await self._receive_again(runtime.id, first, number, again)
+
+        first = await self._measure_all(runtime.id, runtime.environment, answer)
+        if self._repeats:
+            count = self._inputs.sample_count
+            self._observe(str(runtime.id), "repeating", count, count)
+            self._changed[runtime.id] = await changed_answers(runtime, self._measured.signature, first, receive)
+        return first
+
+    async def _measure_all(
+        self, runtime: RuntimeId, environment: Environment, answer: Callable[[Batch], Awaitable[Tensors]]
+    ) -> Predicted:
+        """Measure and keep the answers to all batches, as they come; return the first."""
+        self._environments[runtime] = environment
         first: tuple[Batch, Tensors] | None = None
         sizes: list[int] = []
         for batch in self._inputs.batches(self._batch_size):
-            outputs = await runtime.predict(batch.tensors, samples=batch.size)
+            outputs = await answer(batch)
             first = first or (batch, outputs)
             sizes.append(batch.size)
             reference = await self._references.batch(batch.index)
             await asyncio.to_thread(
-                self._measured.add, runtime.id, outputs, reference.size, reference.classes, batch.start, batch.size
+                self._measured.add, runtime, outputs, reference.size, reference.classes, batch.start, batch.size
             )
             if self._keep:
-                await asyncio.to_thread(self._keep.write, runtime.id, batch.index, outputs)
-            self._observe(str(runtime.id), "running", sum(sizes), self._inputs.sample_count)
+                await asyncio.to_thread(self._keep.write, runtime, batch.index, outputs)
+            self._observe(str(runtime), "running", sum(sizes), self._inputs.sample_count)
         assert first is not None
-        if not self._repeats:
-            return
-        self._observe(str(runtime.id), "repeating", sum(sizes), self._inputs.sample_count)
-        predicted = Predicted(*first, predictions=len(sizes), is_resized=len(set(sizes)) > 1)
-        receive = partial(self._receive_again, runtime.id, predicted)
-        self._changed[runtime.id] = await changed_answers(runtime, self._measured.signature, predicted, receive)
+        return Predicted(*first, predictions=len(sizes), is_resized=len(set(sizes)) > 1)
 
     async def _receive_again(self, runtime: RuntimeId, first: Predicted, number: int, answer: Tensors) -> None:
         """Measure and keep a later answer to the first batch."""

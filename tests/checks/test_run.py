@@ -36,8 +36,6 @@ def _check(folder: Path, text: str, reports: Mapping[str, Report | Exception], *
 
         async def __aexit__(self, *exc_info: object) -> None: ...
 
-        def start_browsers(self, options: Options) -> None: ...
-
         async def compare(self, model: Path, inputs: Any, options: Options, observe: Any) -> Report:
             outcome = reports[model.stem]
             if isinstance(outcome, Exception):
