@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from numbers import Number
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 #: Methods and attributes with which libraries give the words of a tokenizer.
 _VOCABULARIES = ("get_vocabulary", "get_vocab", "word_index", "vocab", "vocabulary")
@@ -91,6 +94,8 @@ def _is_set(cell: Any) -> bool:
 
 def _words(value: Any, depth: int) -> Iterator[str]:
     """Yield the words in data, such as a list, the keys of a dictionary, or a tokenizer."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.dtype.kind in "USO" else ()
     if isinstance(value, str | bytes):
         text = value if isinstance(value, str) else value.decode("utf-8", "replace")
         yield from text.split()
@@ -101,7 +106,7 @@ def _words(value: Any, depth: int) -> Iterator[str]:
         yield from _each([*value.keys(), *value.values()], depth)
     elif depth and isinstance(value, list | tuple | set | frozenset):
         yield from _each(value, depth)
-    elif depth and not isinstance(value, type):
+    elif depth and not isinstance(value, type | Number):
         yield from _of_tokenizer(value, depth)
 
 

@@ -85,7 +85,8 @@ class Learner:
             )
         ids = self._ids(candidates, frame)
         self._put(_questions(words, [word for word in ids if not word.isascii()][:5]))
-        holding = [made for rule in _rules(frame) if (made := self._with_words(rule, ids))]
+        told = self._told()
+        holding = [made for rule in _rules(frame) if (made := _with_words(rule, ids, told))]
         if not holding:
             raise NoCodeError(
                 "No rule of pycheck gives all ids: the texts are changed or split in another way.", _BY_HAND
@@ -94,13 +95,6 @@ class Learner:
         best = min(holding, key=lambda made: len(made.numbers))
         self._check(best)
         return best
-
-    def _with_words(self, rule: Description, ids: Mapping[str, int]) -> Description | None:
-        """Return a rule with its vocabulary: words that it leaves as they are; None if it does not give all ids."""
-        if not self._holds(replace(rule, numbers=ids)):
-            return None
-        made = replace(rule, numbers={word: ids[word] for word in ids if rule.words(word) == [word]})
-        return made if self._holds(made) else None
 
     def _put(self, texts: Sequence[str]) -> list[Row | None]:
         """Ask what was not asked before."""
@@ -206,10 +200,10 @@ class Learner:
             groups = unclear
         return {word: number for word, number in found.items() if number != frame.unknown}
 
-    def _holds(self, rule: Description) -> bool:
-        """Tell whether a rule gives all ids of the files, and of all that was asked."""
-        asked = ((text, row) for text, row in self._answers.items() if row is not None)
-        return all(tuple(rule.row(text)) == row for text, row in itertools.chain(self._of_files, asked))
+    def _told(self) -> list[tuple[str, Row]]:
+        """Return the ids of files and of what was asked; first short texts with marks, which refute most rules."""
+        asked = [(text, row) for text, row in self._answers.items() if row is not None]
+        return sorted([*self._of_files, *asked], key=lambda each: (each[0].isalnum(), len(each[0])))
 
     def _check(self, rule: Description) -> None:
         """Raise NoCodeError if the code of the side does not have the whole vocabulary as data."""
@@ -229,6 +223,18 @@ class Learner:
             "Keep the vocabulary in a variable of the module, as a list, a dictionary or a layer, or use "
             "vocabulary(FILE).",
         )
+
+
+def _with_words(rule: Description, ids: Mapping[str, int], told: Sequence[tuple[str, Row]]) -> Description | None:
+    """Return a rule with its vocabulary: words that it leaves as they are; None if it does not give all ids."""
+    if not _holds(replace(rule, numbers=ids), told):
+        return None
+    made = replace(rule, numbers={word: ids[word] for word in ids if rule.words(word) == [word]})
+    return made if _holds(made, told) else None
+
+
+def _holds(rule: Description, told: Sequence[tuple[str, Row]]) -> bool:
+    return all(tuple(rule.row(text)) == row for text, row in told)
 
 
 def _without_padding(row: Row, padding: int, side: str) -> Row:

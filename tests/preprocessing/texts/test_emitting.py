@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,14 @@ import pytest
 from pycheck.errors import NoCodeError
 from pycheck.preprocessing import Asking, load_preprocess, words_of_function, words_of_module
 from pycheck.preprocessing.texts import code_of_recipe, describe, own_files
-from pycheck.types import Array
+from pycheck.preprocessing.texts.description import CASES, FILLS, REMOVED, SPLITS, Description, Side
+from pycheck.preprocessing.texts.emitting.javascript import javascript
+from pycheck.preprocessing.texts.emitting.python import python
+from pycheck.preprocessing.texts.layout import ENDS, Layout
+from pycheck.types import AppCode, Array
 
 from ...conftest import more
+from ..pages import by_apps
 from .faults import RIGHT, vocabulary, words_of, write_texts
 from .test_recipes import ROW, TEXTS
 
@@ -86,7 +93,72 @@ def test_what_has_no_exact_description_is_refused(tmp_path: Path, function: Call
     assert why in caught.value.message
 
 
+def test_the_words_of_a_function_are_those_of_all_that_it_uses() -> None:
+    """Of data, of an object with a vocabulary, and of what a function calls; weights are no words."""
+
+    class Layer:
+        dtype = "float32"
+
+        def get_vocabulary(self) -> list[str]:
+            return ["", "[UNK]", "cat"]
+
+    layer, weights = Layer(), np.zeros(10_000_000)
+    words, ids = np.array(["dog", "river"]), {"song": 3}
+
+    def tokens(text: str) -> list[int]:
+        return [ids.get(word, len(words)) for word in text.split()]
+
+    def load(path: Path) -> object:
+        return tokens(path.read_text()), layer, weights
+
+    assert {"cat", "dog", "river", "song", "[UNK]"} <= set(words_of_function(load))
+
+
 def test_the_words_of_a_page_are_those_of_its_modules(tmp_path: Path) -> None:
     (tmp_path / "words.js").write_text("export const WORDS = ['cat', \"it's\", `dog\nriver`]; const ids = {song: 3};")
     (tmp_path / "prep.js").write_text("import {WORDS} from './words.js';\nimport * as tf from '@tensorflow/tfjs';")
     assert {"cat", "it's", "dog", "river", "song"} <= set(words_of_module(tmp_path / "prep.js"))
+
+
+def _variants() -> list[Description]:
+    """Return a rule with each value that a part may have; some words of the vocabulary are names of JavaScript."""
+    numbers = {
+        word: 5 + 3 * n for n, word in enumerate(("the", "cat", "__proto__", "constructor", "isn", "É", "é", "x_y"))
+    }
+    base = Description(9, numbers=numbers)
+    made = [replace(base, case=case) for case in CASES]
+    made += [replace(base, removed=removed, fill=fill) for removed in REMOVED for fill in FILLS]
+    made += [replace(base, split=split, case=CASES[2]) for split in SPLITS]
+    counted = {word: n for n, word in enumerate(numbers)}
+    made += [replace(base, numbers=counted, unknown=unknown) for unknown in (None, 0, 99)]
+    layouts = product(ENDS, ENDS, (False, True), (((), ()), ((2,), (3, 4))))
+    return made + [
+        replace(base, unknown=unknown, layout=Layout("", cut, side, turned, 0, *around))
+        for cut, side, turned, around in layouts
+        for unknown in (None, 1)
+    ]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.real
+@pytest.mark.parametrize("engine", ["chromium", "firefox", "webkit"])
+def test_each_part_of_a_rule_has_code_in_both_languages(tmp_path: Path, engine: str) -> None:
+    texts = [
+        *TEXTS,
+        "The cat __proto__ constructor x_y isn't É é ÉCAT",
+        "the\u2003cat\x1cthe\x85cat\u00a0the",
+        "cat " * 30,
+    ]
+    files = [tmp_path / f"{number}.txt" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_bytes(text.encode())
+    rules = _variants()
+    apps = [AppCode(tmp_path / f"{number}.js") for number in range(len(rules))]
+    for app, rule in zip(apps, rules, strict=True):
+        app.module.write_text(javascript(Side(rule, (9,)), "prep.py:load"), encoding="utf-8")
+    for rule, page in zip(rules, by_apps(engine, apps, files), strict=True):
+        load = _loaded(python(Side(rule, (9,)), "prep.py:load"))
+        for file, of_page in zip(files, page, strict=True):
+            wanted = rule.row(file.read_text(encoding="utf-8"))
+            assert load(file).tolist() == wanted, f"Python: {rule}"
+            assert of_page.tolist() == wanted, f"JavaScript: {rule}"
