@@ -30,7 +30,7 @@ from ..options.values import Options
 from ..types import ArtifactInfo, Finding, Report, RuntimeId, RuntimeRecord, RuntimeStatus, Severity, Verdict
 from . import pipeline
 from .pipeline import Workbench
-from .run import Observer, silent
+from .setting import Observer, silent
 
 #: The backend with TF.js's plainest kernels, LiteRT.js without a GPU, and the number of generated samples.
 VERIFIER = RuntimeId("chromium", "cpu")

@@ -16,7 +16,8 @@ from ..conversion.existing import tflite_shapes
 from ..errors import RuntimeFailedError
 from ..inputs import altered, refuse_ids
 from ..types import ArtifactInfo, Report, RuntimeId, RuntimeStatus, Tensors
-from .run import Compared, Run, Setting
+from .run import Compared, Run
+from .setting import Setting
 
 if TYPE_CHECKING:
     from ..remedies import Trial

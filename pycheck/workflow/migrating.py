@@ -31,7 +31,8 @@ from ..types import (
 from ..version import __version__
 from .files.prepared import Prepared, as_inputs
 from .pipeline import Workbench
-from .run import Compared, Observer, Run, Setting, silent
+from .run import Compared, Run
+from .setting import Observer, Setting, silent
 
 #: The counterpart in LiteRT.js of each kind of TF.js, and the reverse for LiteRT.js runtimes that are named alone.
 COUNTERPARTS = {

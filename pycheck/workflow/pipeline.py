@@ -31,7 +31,8 @@ from .further import bundled, traced, with_remedies
 from .lazy_model import Source
 from .quantization import not_measured
 from .repeating import ANSWERS
-from .run import Compared, Observer, Run, Setting, Shared, silent
+from .run import Compared, Run
+from .setting import Observer, Setting, Shared, silent
 from .store import PendingRun, open_run, read_outputs, starts
 
 if TYPE_CHECKING:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,64 +12,27 @@ from typing import Any
 
 from ..errors import RuntimeFailedError
 from ..inputs import Inputs, from_arrays, make_inputs, open_inputs, refuse_ids
-from ..options.values import Options
-from ..runtimes.base import status_of
 from ..runtimes.browser.page import BrowserRuntime
-from ..system.cache import Cache
 from ..system.together import together
 from ..types import (
     ArtifactInfo,
-    Batch,
-    ChangedAnswer,
-    Environment,
     Evidence,
     ModelInfo,
     Pipeline,
     Power,
     Report,
     RuntimeId,
-    RuntimeRecord,
-    RuntimeStatus,
-    Tensors,
 )
-from .answers import Answers, AnswersInMaking, KeptAnswers
+from .answers import Answers
 from .batching import batch_size_of, litert_shapes
-from .browsers import Hosts
+from .candidates import Candidates, Ground
 from .establishing import established, with_noise
 from .evaluation import Measurements, conclude
-from .lazy_model import Source
 from .lengthening import fitting_lengths
 from .python_artifact import PythonArtifact
 from .references import References
-from .repeating import ANSWERS, Predicted, changed_answers
+from .setting import Setting
 from .store import OutputStore, PendingRun, SavedRun
-
-#: A function that receives progress: runtime, the current step, finished samples, all samples.
-Observer = Callable[[str, str, int, int], None]
-
-
-def silent(runtime: str, step: str, done: int, total: int) -> None:
-    """Ignore progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """The resources that runs share: the browsers, the thread for TensorFlow, and the cores."""
-
-    hosts: Hosts
-    executor: ThreadPoolExecutor
-    slots: asyncio.Semaphore
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The setting of one run: its options, its model, the folder of its results, and the shared resources."""
-
-    options: Options
-    source: Source
-    cache: Cache
-    shared: Shared
-    observe: Observer = silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +89,10 @@ class Run:
         self._pending = keep
         self._keep = keep.outputs if keep else outputs
         self._lent = references
-        self._answers = answers
-        self._known: dict[RuntimeId, KeptAnswers] = {}
-        self._checked: dict[RuntimeId, KeptAnswers] = {}  # runs although its answers are known
-        self._unlike: dict[RuntimeId, dict[str, ChangedAnswer]] = {}  # what then differs, by output
-        self._keeps_open = keeps_open
+        self._candidates = Candidates(setting, answers, keeps_open=keeps_open, repeats=repeats)
         self._prepares_trace = prepares_trace
         self._is_timed = is_timed
-        self._repeats = repeats
-        self._records: dict[RuntimeId, RuntimeRecord] = {}
-        self._environments: dict[RuntimeId, Environment] = {}
-        self._changed: dict[RuntimeId, tuple[ChangedAnswer, ...]] = {}
-        self._kept: dict[RuntimeId, BrowserRuntime] = {}
-        self._stack = AsyncExitStack()
         self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor, self._made_litert)
-        self._left = len(options.runtimes)  # candidates that still run
         self._power: Power | None = None
 
     def keep_outputs(self, beside: OutputStore) -> OutputStore:
@@ -158,7 +108,7 @@ class Run:
     async def close(self) -> None:
         """Close everything that stayed open."""
         await self._python.close()
-        await self._stack.aclose()
+        await self._candidates.close()
 
     async def _made_litert(self) -> ArtifactInfo:
         assert self._litert_artifact  # one of the runtimes is of LiteRT.js
@@ -189,13 +139,13 @@ class Run:
             await source.artifact()
         batch_size = await batch_size_of(source, options, inputs)
         if is_known:
-            await self._find_answers(inputs, batch_size)
-        if left := tuple(runtime for runtime in options.runtimes if runtime not in self._known):
+            await self._candidates.find_answers(info.signature, inputs, batch_size)
+        if left := tuple(runtime for runtime in options.runtimes if runtime not in self._candidates.known):
             self._shared.hosts.start(replace(options, runtimes=left))
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         hints = await source.input_hints()
         self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
-        measurements = Measurements(info.signature, options.tolerance, self._environments.get, hints)
+        measurements = Measurements(info.signature, options.tolerance, self._candidates.environments.get, hints)
         self._references = self._lent or References(
             source, info.references, inputs, batch_size, self._cache, self._shared.executor, self._advance(inputs)
         )
@@ -208,12 +158,14 @@ class Run:
         if any(runtime.is_litert for runtime in options.runtimes):
             shapes = litert_shapes(info.signature, inputs, batch_size)
             self._litert_artifact = asyncio.ensure_future(source.litert_artifact(shapes, inputs))
-        artifacts = [artifact for artifact in (self._artifact, self._litert_artifact) if artifact]
+        made = {False: self._artifact, True: self._litert_artifact}
+        artifacts = {is_litert: artifact for is_litert, artifact in made.items() if artifact}
+        ground = Ground(inputs, batch_size, self._references, measurements, artifacts, self._keep)
         preparing = [self._python.single()] if self._prepares_trace and self._artifact else []
-        candidates = map(self._candidate, options.runtimes)
+        candidates: list[Awaitable[Any]] = [self._candidates.run(runtime, ground) for runtime in options.runtimes]
         powers = [self._measure_power(began_at, self._artifact)] if options.power and self._artifact else []
         try:
-            in_python = [*artifacts, *preparing, self._reference_batches(), *powers]
+            in_python: list[Awaitable[Any]] = [*artifacts.values(), *preparing, self._reference_batches(), *powers]
             for works in [in_python, candidates] if self._is_timed else [[*in_python, *candidates]]:
                 await together(works)
         except RuntimeFailedError as error:
@@ -225,7 +177,7 @@ class Run:
             ids=measurements.ids,
             reference=self._references.check,
             casts=self._references.casts,
-            changed_answers=tuple(chain.from_iterable(self._changed.get(r, ()) for r in options.runtimes)),
+            changed_answers=tuple(chain.from_iterable(self._candidates.changed.get(r, ()) for r in options.runtimes)),
         )
         saved = self._saved(info, evidence)
         report = conclude(saved, measurements, options)
@@ -236,7 +188,9 @@ class Run:
                 report = conclude(saved, measurements, options)
         if self._pending:
             self._pending.publish(saved)
-        return Compared(self.setting, report, inputs, batch_size, self._references, self._kept, self._python)
+        return Compared(
+            self.setting, report, inputs, batch_size, self._references, self._candidates.pages, self._python
+        )
 
     def _saved(self, info: ModelInfo, evidence: Evidence) -> SavedRun:
         inputs, measurements, options = self._inputs, self._measured, self._options
@@ -245,7 +199,7 @@ class Run:
             artifact=self._artifact.result() if self._artifact else None,
             litert_artifact=self._litert_artifact.result() if self._litert_artifact else None,
             inputs=replace(inputs.info, ids=self._id_inputs),
-            runtimes=(*self._references.records.values(), *(self._records[r] for r in options.runtimes)),
+            runtimes=(*self._references.records.values(), *(self._candidates.records[r] for r in options.runtimes)),
             candidates=options.runtimes,
             batch_sizes=tuple(batch.size for batch in inputs.batches(self._batch_size)),
             nonfinite_inputs=measurements.nonfinite_inputs,
@@ -318,146 +272,10 @@ class Run:
         allowance = (
             Allowance(began_at, lambda: False, share=0.5)
             if self._is_timed
-            else Allowance(began_at, lambda: self._left > 0)
+            else Allowance(began_at, lambda: self._candidates.are_running)
         )
         await self._references.done()
         graph = (await self._python.single()).graph if self._prepares_trace else None
         self._power = await find_power(
             self._source, artifact, self._references, self._cache, self._shared.executor, allowance, graph
         )
-
-    async def _find_answers(self, inputs: Inputs, batch_size: int) -> None:
-        """Find the runtimes that need not run. What is not converted yet has no answers."""
-        answers, source = self._answers, self._source
-        if answers is None:
-            return
-        signature = (await source.info()).signature
-        shapes = litert_shapes(signature, inputs, batch_size)
-        for runtime in self._options.runtimes:
-            if not await source.is_converted(*((shapes, inputs) if runtime.is_litert else ())):
-                continue
-            artifact = source.litert_artifact(shapes, inputs) if runtime.is_litert else source.artifact()
-            if known := await answers.find(runtime, await artifact, signature, inputs, batch_size):
-                (self._checked if answers.is_to_be_checked() else self._known)[runtime] = known
-
-    async def _begin_answers(self, runtime: RuntimeId) -> AnswersInMaking | None:
-        artifact = self._litert_artifact if runtime.is_litert else self._artifact
-        if self._answers is None or artifact is None:
-            return None
-        signature = (await self._source.info()).signature
-        return await self._answers.begin(runtime, await artifact, signature, self._inputs, self._batch_size)
-
-    async def _take(self, known: KeptAnswers) -> None:
-        """Measure what a runtime answered earlier as if it ran."""
-        first = await self._measure_all(
-            known.id, known.environment, lambda batch: asyncio.to_thread(known.read, batch.index)
-        )
-        for number in range(ANSWERS if known.changed else 0):
-            await self._receive_again(
-                known.id, first, number, await asyncio.to_thread(known.read, first.predictions + number)
-            )
-        self._changed[known.id] = known.changed
-        self._records[known.id] = known.record
-        self._left -= 1
-
-    async def _candidate(self, runtime_id: RuntimeId) -> None:
-        """Run one candidate to its end or its failure; both are recorded."""
-        if known := self._known.get(runtime_id):
-            await self._take(known)
-            return
-        async with self._shared.hosts.turn(runtime_id), self._shared.slots:
-            runtime: BrowserRuntime | None = None
-            status, error = RuntimeStatus.OK, None
-            making: AnswersInMaking | None = None
-            try:
-                self._observe(str(runtime_id), "starting", 0, self._inputs.sample_count)
-                host = await self._shared.hosts.get(self._options, runtime_id.engine)
-                runtime = host.runtime(
-                    runtime_id,
-                    self._litert_artifact if runtime_id.is_litert else self._artifact,
-                    flags=dict(self._options.flags),
-                    cpu_kernels=self._options.cpu_kernels,
-                )
-                async with AsyncExitStack() as stack:
-                    await stack.enter_async_context(runtime)
-                    making = await self._begin_answers(runtime_id)
-                    first = await self._predict_all(runtime, making)
-                    if self._keeps_open:
-                        self._kept[runtime_id] = runtime
-                        self._stack.push_async_exit(stack.pop_all())
-            except RuntimeFailedError as failure:
-                status, error = status_of(failure), str(failure)
-            self._records[runtime_id] = record = RuntimeRecord(
-                runtime_id,
-                status,
-                getattr(runtime, "environment", None),
-                dict(runtime.timings_s) if runtime else {},
-                error,
-            )
-            if making and status is RuntimeStatus.OK:
-                making.finish(record, self._changed.get(runtime_id, ()), first.predictions)
-            if unlike := self._unlike.get(runtime_id):
-                self._changed[runtime_id] = (*self._changed.get(runtime_id, ()), *unlike.values())
-            self._left -= 1
-            self._observe(str(runtime_id), status.value, self._inputs.sample_count, self._inputs.sample_count)
-
-    async def _predict_all(self, runtime: BrowserRuntime, making: AnswersInMaking | None) -> Predicted:
-        """Predict all batches, and the first one again; return what it gave."""
-        checked = self._checked.get(runtime.id)
-
-        async def answer(batch: Batch) -> Tensors:
-            outputs = await runtime.predict(batch.tensors, samples=batch.size)
-            if making:
-                await asyncio.to_thread(making.write, batch.index, outputs)
-            if checked:
-                found = await asyncio.to_thread(checked.unlike, self._measured.signature, batch, outputs)
-                self._unlike.setdefault(runtime.id, {}).update(found | self._unlike.get(runtime.id, {}))
-            return outputs
-
-        async def receive(number: int, again: Tensors) -> None:
-            if making:
-                await asyncio.to_thread(making.write, first.predictions + number, again)
-            await self._receive_again(runtime.id, first, number, again)
-
-        first = await self._measure_all(runtime.id, runtime.environment, answer)
-        if self._repeats:
-            count = self._inputs.sample_count
-            self._observe(str(runtime.id), "repeating", count, count)
-            self._changed[runtime.id] = await changed_answers(runtime, self._measured.signature, first, receive)
-        return first
-
-    async def _measure_all(
-        self, runtime: RuntimeId, environment: Environment, answer: Callable[[Batch], Awaitable[Tensors]]
-    ) -> Predicted:
-        """Measure and keep the answers to all batches, as they come; return the first."""
-        self._environments[runtime] = environment
-        first: tuple[Batch, Tensors] | None = None
-        sizes: list[int] = []
-        for batch in self._inputs.batches(self._batch_size):
-            outputs = await answer(batch)
-            first = first or (batch, outputs)
-            sizes.append(batch.size)
-            reference = await self._references.batch(batch.index)
-            await asyncio.to_thread(
-                self._measured.add, runtime, outputs, reference.size, reference.classes, batch.start, batch.size
-            )
-            if self._keep:
-                await asyncio.to_thread(self._keep.write, runtime, batch.index, outputs)
-            self._observe(str(runtime), "running", sum(sizes), self._inputs.sample_count)
-        assert first is not None
-        return Predicted(*first, predictions=len(sizes), is_resized=len(set(sizes)) > 1)
-
-    async def _receive_again(self, runtime: RuntimeId, first: Predicted, number: int, answer: Tensors) -> None:
-        """Measure and keep a later answer to the first batch."""
-        reference = await self._references.batch(first.batch.index)
-        await asyncio.to_thread(
-            self._measured.add_answer,
-            runtime,
-            first.outputs,
-            answer,
-            reference.size,
-            reference.classes,
-            first.batch.size,
-        )
-        if self._keep:
-            await asyncio.to_thread(self._keep.write, runtime, first.predictions + number, answer)

@@ -24,7 +24,8 @@ from ...types import (
     SampleFile,
     TensorLeak,
 )
-from ..run import Compared, Run, Setting
+from ..run import Compared, Run
+from ..setting import Setting
 from ..store import OutputStore
 from .deciding import Decided, decide_files
 from .decoders import decoded_by

@@ -35,7 +35,7 @@ from ...types import (
     TensorLeak,
     Tensors,
 )
-from ..run import Setting
+from ..setting import Setting
 from .sides import leaks_of
 from .split import FileDecision, FourRuns
 

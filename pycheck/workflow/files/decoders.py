@@ -21,7 +21,7 @@ from ...preprocessing.sounds import is_sound
 from ...runtimes.browser.page import BrowserRuntime
 from ...types import BROWSER_ENGINES, AppCode, AppFile, DecodedFile, Decoders, EngineDecoders, RuntimeId, SampleFile
 from ..browsers import Hosts
-from ..run import Observer, Setting
+from ..setting import Observer, Setting
 
 if TYPE_CHECKING:
     from ..pipeline import Workbench

@@ -29,7 +29,7 @@ from ...preprocessing import (
 )
 from ...types import AppCode, Array, Emitted, EmittedProof, Language, RuntimeId, SampleFile, Signature
 from ..pipeline import Workbench
-from ..run import Observer, Setting, silent
+from ..setting import Observer, Setting, silent
 from .proving import Bench, Sample, inputs_of_page, prove
 from .sides import page_code
 

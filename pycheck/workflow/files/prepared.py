@@ -20,7 +20,7 @@ from ...types import (
     SampleFiles,
     Signature,
 )
-from ..run import Setting
+from ..setting import Setting
 from .deciding import Deciding, load_deciding
 from .sides import Side, first_failure, in_page, in_python
 

@@ -14,7 +14,7 @@ from ...inputs import sample_of
 from ...preprocessing import Decoded, Preprocess, SideCode, find_causes
 from ...runtimes.browser.page import BrowserRuntime
 from ...types import AppCode, AppFile, Array, EmittedFile, EmittedProof, RuntimeId, SampleFile, Signature
-from ..run import Setting
+from ..setting import Setting
 
 
 @dataclass(frozen=True, slots=True)

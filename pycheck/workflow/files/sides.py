@@ -23,7 +23,7 @@ from ...types import (
     Signature,
     TensorLeak,
 )
-from ..run import Setting
+from ..setting import Setting
 
 #: A function that receives progress: finished files, all files.
 Advance = Callable[[int, int], None]
