@@ -84,9 +84,9 @@ def _blame(preprocessing: float, runtime: float) -> str:
 def _causes(row: PipelineRow) -> str:
     if not row.causes:
         return ""
-    texts = [f"{cause.page} for {cause.python}" for cause in row.causes]
+    texts = [f"{cause.page} instead of {cause.python}" for cause in row.causes]
     left = f" Without them, an RMS difference of {number(row.unexplained_rms)} remains." if row.unexplained_rms else ""
-    return f" The page has {listed(texts)}.{left}"
+    return f" In the page: {'; '.join(texts)}.{left}"
 
 
 def _failed(pipeline: Pipeline) -> Iterator[Finding]:

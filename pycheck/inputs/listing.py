@@ -11,8 +11,8 @@ from ..errors import InputsFileError
 from ..types import SampleFile, SampleFiles
 
 #: Files that a browser or Python can decode, by suffix.
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
-SOUNDS = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif", ".heic", ".tif", ".tiff"})
+SOUNDS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aac", ".m4a", ".aif", ".aiff"})
 TEXTS = frozenset({".txt", ".json"})
 _ARRAYS = frozenset({".npy", ".npz", ".safetensors"})
 _MOST_NAMED = 3

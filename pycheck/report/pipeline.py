@@ -23,6 +23,8 @@ DECISION_COLUMNS = ("page of", "other decision", "by preprocessing", "by runtime
 _FILE_COLUMNS = ("page of", "file", "input", "by input", "by runtime", "by both", "class", "margin")
 _DECISION_FILE_COLUMNS = ("page of", "file", "in Python", "in the page", "difference", "by")
 _MOST_FILES = 4
+#: Causes in the first line of a report.
+_MOST_CAUSES = 3
 #: The most characters of a decision, and of how two differ, in a table.
 _DECISION, _DIFFERENCE = 32, 72
 
@@ -181,14 +183,22 @@ def headline(report: Report) -> str | None:
     pipeline = report.pipeline
     judged = [row for row in pipeline.rows if row.passed is not None] if pipeline else []
     failed = [row for row in judged if not row.passed]
-    if not judged or pipeline is None:
+    if pipeline is None:
         return None
+    if not judged:
+        dead = [each for each in pipeline.failed if each.name == ALL_FILES and each.step == "preprocess"]
+        runtimes = names(list(dict.fromkeys(each.runtime for each in dead if each.runtime is not None)))
+        return f"the page of {runtimes} made no input to compare" if runtimes else None
     worst = max(failed or judged, key=lambda row: row.changed_count)
     if worst.changed_count:
         allowed = "" if failed else ", which is within the allowed share"
         return f"{_changed(worst, pipeline)}{allowed}"
     if failed:
-        return f"the input that {names([row.runtime for row in failed])} makes of a {pipeline.unit} changes the answer"
+        on, why = names([row.runtime for row in failed]), _causes(failed[0])
+        if failed[0].decided_count:
+            unit, what = pipeline.unit, pipeline.decision
+            return f"no {unit} gets a different {what} on {on}, but its input changes the output{why}"
+        return f"the input that {on} makes of a {pipeline.unit} changes the answer{why}"
     on, give = names([row.runtime for row in judged]), "gives" if len(judged) == 1 else "give"
     if pipeline.postprocess and not all(row.decided_count for row in judged):
         undecided = names([row.runtime for row in judged if not row.decided_count])
@@ -196,14 +206,29 @@ def headline(report: Report) -> str | None:
     count, least = (choose(row.decided_count for row in judged) for choose in (max, min))
     if not count:
         return f"{on} {give} the same answers"
+    lost = _lost(pipeline)
+    if lost:
+        return f"{lost}; the other {pipeline.unit}s get the same {pipeline.decision}"
     left_out = f"{least} of {pipeline.counted(pipeline.file_count)}"
     every = f"the only {pipeline.unit}" if count == 1 else f"all {pipeline.counted(count)}"
     return f"{on} {give} the same {pipeline.decision} for {every if least == pipeline.file_count else left_out}"
 
 
+def _lost(pipeline: Pipeline) -> str:
+    """Say how many files a page cannot preprocess that Python can, or nothing."""
+    in_python = {each.name for each in pipeline.failed if each.runtime is None}
+    lost = [each for each in pipeline.failed if each.step == "preprocess" and each.name not in {*in_python, ALL_FILES}]
+    if not lost:
+        return ""
+    runtimes = names(list(dict.fromkeys(each.runtime for each in lost if each.runtime is not None)))
+    share = f"{len({each.name for each in lost})} of {pipeline.counted(pipeline.file_count)}"
+    return f"{share} cannot be preprocessed on {runtimes}"
+
+
 def _changed(row: PipelineRow, pipeline: Pipeline) -> str:
     """Say how many files get another decision, and how many of them by each part alone."""
-    parts = [f"{row.changed_by_preprocessing} by its preprocessing"] if pipeline.js_preprocess else []
+    why = _causes(row) if row.changed_by_preprocessing else ""
+    parts = [f"{row.changed_by_preprocessing} by its preprocessing{why}"] if pipeline.js_preprocess else []
     parts.append(f"{row.changed_by_runtime} by the runtime")
     if row.changed_by_postprocessing is not None:
         parts.append(f"{row.changed_by_postprocessing} by its postprocessing")
@@ -211,3 +236,10 @@ def _changed(row: PipelineRow, pipeline: Pipeline) -> str:
     of = pipeline.counted(row.decided_count)
     told = f"{row.changed_count} of {of} {get} a different {pipeline.decision} on {row.runtime}"
     return f"{told}: {', '.join(parts)}"
+
+
+def _causes(row: PipelineRow) -> str:
+    """Return the codes of the causes in brackets, the largest first."""
+    codes = [cause.code for cause in row.causes]
+    more = [f"{len(codes) - _MOST_CAUSES} more"] if len(codes) > _MOST_CAUSES else []
+    return f" ({', '.join([*codes[:_MOST_CAUSES], *more])})" if codes else ""

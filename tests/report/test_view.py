@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycheck.report import render, view, wording
-from pycheck.types import Report
+from pycheck.report import pipeline, render, view, wording
+from pycheck.types import ALL_FILES, FailedFile, Pipeline, PipelineCause, PipelineRow, Report, RuntimeId
 
 
 @given(st.floats(width=32, min_value=0.0))
@@ -88,3 +89,31 @@ def test_every_report_shows_the_same_share_of_the_same_limit(reports: dict[str, 
     uses = {c.limit_use for c in view.failures(reports[name]) or reports[name].comparisons if c.limit_use}
     assert uses
     assert [use for use in uses if wording.used(use) not in text] == []
+
+
+def test_the_first_line_counts_the_files_and_names_the_causes(reports: dict[str, Report]) -> None:
+    cpu = RuntimeId("chromium", "cpu")
+    causes = tuple(PipelineCause(code, "a", "b", 1.0, 0.0) for code in ("log-differs", "mel-differs", "x", "y"))
+    row = PipelineRow(cpu, (), (), (), 8, 0, 0, passed=False, causes=causes[:1])
+    changed = replace(row, changed_count=3, changed_by_preprocessing=3, causes=causes)
+    lost = FailedFile("a.tif", cpu, "The image could not be decoded.")
+    both = tuple(FailedFile("b.tif", side, "The image could not be decoded.") for side in (None, cpu))
+    dead = FailedFile(ALL_FILES, cpu, "its input does not fit the model")
+
+    def first_line(rows: tuple[PipelineRow, ...], *failed: FailedFile) -> str | None:
+        report = next(iter(reports.values()))
+        return pipeline.headline(replace(report, pipeline=Pipeline("p", "j", 9, failed, rows)))
+
+    assert first_line((changed,)) == (
+        "3 of 8 files get a different class on chromium:cpu: 3 by its preprocessing (log-differs, mel-differs, x, 1 "
+        "more), 0 by the runtime"
+    )
+    assert first_line((row,)) == (
+        "no file gets a different class on chromium:cpu, but its input changes the output (log-differs)"
+    )
+    passed = replace(row, passed=True, causes=())
+    assert first_line((passed,), lost) == (
+        "1 of 9 files cannot be preprocessed on chromium:cpu; the other files get the same class"
+    )
+    assert first_line((passed,), *both) == "chromium:cpu gives the same class for 8 of 9 files"
+    assert first_line((replace(row, passed=None),), dead) == "the page of chromium:cpu made no input to compare"

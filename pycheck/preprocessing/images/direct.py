@@ -8,6 +8,7 @@ from ...types import Array
 from .description import Description, Form, Making, view
 from .resampling import Kernel
 from .scaling import KNOWN
+from .sources import means_of_blocks
 
 _SMALL = 96
 
@@ -27,10 +28,7 @@ class Itself:
 
     def small(self, upright: bool, alpha: str, managed: bool, curve: str) -> Array:
         """Return every few pixels' mean."""
-        step = max(1, max(self._planes.shape[1:]) // _SMALL)
-        height, width = (max(1, size // step) for size in self._planes.shape[1:])
-        blocks = self._planes[:, : height * step, : width * step].reshape(3, height, step, width, step)
-        return np.asarray(blocks.mean(axis=(2, 4)))
+        return means_of_blocks(self._planes, _SMALL)
 
     def forget(self) -> None:
         """Keep the pixels, which are no copy of a file."""

@@ -44,8 +44,9 @@ class Placement:
         if self.kind != "letterbox" and self.resized != (self.zoom != 1):
             words += f", cut {'after' if self.resized else 'before'} the resize"
         if any(self.shift):
-            down, right = (f"{value:g}" for value in self.shift)
-            words += f", moved by {down} down and {right} right" + (" in the file" if self.of_source else "")
+            ways = zip(self.shift, (("down", "up"), ("right", "left")), strict=True)
+            moved = [f"{abs(value):g} {more if value > 0 else less}" for value, (more, less) in ways if value]
+            words += f", moved {' and '.join(moved)}" + (" in the file" if self.of_source else "")
         return words
 
 
@@ -105,12 +106,14 @@ def resized_of(parts: tuple[Part, Part], image: tuple[int, int]) -> tuple[tuple[
 def _window(placement: Placement, axis: int, size: int, wanted: int, ratio: float) -> Window:
     shift = placement.shift[axis]
     if not placement.resized:
-        length = float(min(size, max(1, round(ratio * wanted * placement.zoom))))
+        whole = size if placement.kind == "stretch" else ratio * wanted
+        length = float(min(size, max(1, round(whole * placement.zoom))))
         start = float((size - int(length)) // 2) if placement.anchor == "center" else 0.0
         start += shift if placement.of_source else shift * length / wanted
         first = int(start) if placement.of_source or not shift else 0
         end = first + int(length) if placement.of_source or not shift else size
-        return Window(start, length, max(first, 0), min(end, size))
+        first = min(max(first, 0), size - 1)
+        return Window(start, length, first, max(min(end, size), first + 1))  # a shift may leave a small file
     resized = max(wanted, round(size / (ratio * placement.zoom)))
     scale = size / resized
     start = (resized - wanted) // 2 * scale if placement.anchor == "center" else 0.0

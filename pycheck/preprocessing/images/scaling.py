@@ -116,7 +116,9 @@ def fitted(pixels: Array, values: Array, ends: tuple[float | None, float | None]
     if not inside.all():
         border = np.median(values[~inside], axis=0).astype(np.float64)
         fill = _fill([(level - o) / s for level, s, o in zip(border, scale, offset, strict=True)], mix)
-        placement = replace(placement, fill=_close(fill, placement.fill))
+        # A border beyond the limits is seen as the limit.
+        is_same = _near(fill, placement.fill) or _near(fill, _clipped(placement.fill, low, high))
+        placement = replace(placement, fill=placement.fill if is_same else fill)
     making = replace(start.making, placement=placement)
     return replace(start, making=making, mix=mix, scale=scale, offset=offset, low=low, high=high)
 
@@ -206,7 +208,8 @@ def _clips(
         sign * (end - (color * s + o))[y[:, place] == end] / abs(s)
         for place, (color, s, o) in enumerate(zip(colors, scale, offset, strict=True))
     ]
-    if float(np.mean(np.concatenate(beyond))) < 0.5:
+    together = np.concatenate(beyond)
+    if not len(together) or float(together.mean()) < 0.5:
         return ()
     return tuple((end - o) / s for s, o in zip(scale, offset, strict=True))
 
@@ -221,5 +224,12 @@ def _fill(levels: list[float], mix: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(map(float, made))
 
 
-def _close(fill: tuple[float, ...], other: tuple[float, ...]) -> tuple[float, ...]:
-    return other if other and max(abs(a - b) for a, b in zip(fill, other, strict=True)) < 1 else fill
+def _clipped(fill: tuple[float, ...], low: tuple[float, ...], high: tuple[float, ...]) -> tuple[float, ...]:
+    """Return a border as the limits of the input leave it, for channels that have the same limits."""
+    for ends, choose in ((low, max), (high, min)):
+        fill = tuple(float(choose(level, ends[0])) for level in fill) if len(set(ends)) == 1 else fill
+    return fill
+
+
+def _near(fill: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return bool(other) and max(abs(a - b) for a, b in zip(fill, other, strict=True)) < 1

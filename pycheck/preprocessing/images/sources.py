@@ -59,10 +59,7 @@ class Source:
         key = self._key(upright, alpha, managed, curve)
         if key not in self._small:
             planes = self.planes(*key)
-            step = max(1, max(planes.shape[1:]) // _SMALL)
-            height, width = (max(1, size // step) for size in planes.shape[1:])
-            blocks = planes[:, : height * step, : width * step].reshape(3, height, step, width, step)
-            self._small[key] = blocks.mean(axis=(2, 4), dtype=np.float32)
+            self._small[key] = means_of_blocks(planes, _SMALL)
         return self._small[key]
 
     def _key(self, upright: bool, alpha: str, managed: bool, curve: str) -> _Way:
@@ -80,6 +77,16 @@ class Source:
         elif managed and self._gamma:
             image = image.point([round(255 * (level / 255) ** (1 / 2.2 / self._gamma)) for level in range(256)] * 3)
         return np.ascontiguousarray(np.asarray(image, np.uint8).transpose(2, 0, 1))
+
+
+def means_of_blocks(planes: Array, longest: int) -> Array:
+    """Return a copy of planes (3, height, width) whose sides are at most about `longest`, and at least 1: float32."""
+    size = planes.shape[1:]
+    step = max(1, max(size) // longest)
+    down, across = (min(step, side) for side in size)  # a strip may have fewer rows than a block
+    height, width = size[0] // down, size[1] // across
+    blocks = planes[:, : height * down, : width * across].reshape(3, height, down, width, across)
+    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32))
 
 
 def _flat(image: Any, alpha: str) -> Any:

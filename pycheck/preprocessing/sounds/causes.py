@@ -110,8 +110,8 @@ def _resampler(bench: _Bench, undone: frozenset[str], unexplained: float, python
         return None
     after = (sum(kept) / len(squares)) ** 0.5
     return PipelineCause(
-        "resampler-differs", "the resampler of Python",
-        f"another filter: {100 * share:.2g} % apart (RMS), only in files of another sample rate", unexplained, after,
+        "resampler-differs", "the filter of Python's resampler",
+        f"another filter (only files of another rate differ, by {100 * share:.2g} %)", unexplained, after,
     )  # fmt: skip
 
 

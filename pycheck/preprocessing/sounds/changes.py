@@ -43,7 +43,7 @@ def rates(d: Description) -> list[Description]:
 def paced(d: Description) -> list[Description]:
     """Return descriptions with the same frames in seconds, at other rates."""
     frames, made = spectrum_of(d).frames, []
-    for rate in RATES:
+    for rate in RATES if spectrum_of(d).bands.scale != "linear" else ():  # whose frequencies say the rate
         sizes = [size * rate / (d.rate or rate) for size in (frames.window, frames.hop, frames.fft)]
         if d.rate and rate != d.rate and all(size == int(size) for size in sizes):
             window, hop, fft = map(int, sizes)

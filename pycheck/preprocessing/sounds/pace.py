@@ -15,7 +15,7 @@ from .spectra import Frames, magnitudes
 #: Steps of the loudness of a file in a second.
 _STEPS = 400
 _RATES = (16000, 22050, 44100, 48000, 8000, 32000, 24000, None)
-_HOPS = (80, 100, 128, 160, 200, 220, 240, 256, 320, 441, 480, 512, 1024)
+_HOPS = (64, 80, 100, 128, 160, 200, 220, 240, 256, 320, 441, 480, 512, 1024)
 _MOST = 4
 #: Hops that are looked at, in samples.
 _SHORTEST, _LONGEST = 40, 1200

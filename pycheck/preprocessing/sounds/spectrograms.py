@@ -23,7 +23,7 @@ from .description import (
 )
 from .levels import fit_levels, is_large, quick_curve, quick_error, roundness
 from .pace import hops, paces
-from .spectra import TAPERS, Bands, Frames, Levels, leveled
+from .spectra import NORMS, SCALES, TAPERS, Bands, Frames, Levels, leveled
 from .waveforms import Scored
 
 #: Sets of magnitudes that are kept.
@@ -89,7 +89,7 @@ class SpectrogramSearch:
                 if found.error < max(enough, _CLOSE / 2):
                     break
         if found.error > enough:
-            found = self._tuned(found)
+            found = self._tuned(self._relaid(found))
         return self._rounder(found) if found.error < _TOO_MUCH else None
 
     def _unusual(self, found: Scored, start: Description, enough: float) -> Scored:
@@ -105,6 +105,18 @@ class SpectrogramSearch:
         other = self._nearest(self.leveled(best), enough, levels)
         return other if other.beats(found) else found
 
+    def _relaid(self, found: Scored) -> Scored:
+        """Try forms of the bands and sizes of the FFT with levels of their own, which hide a factor of the energies."""
+        spectrum = _of(found.description)
+        if spectrum.bands.scale == "linear":
+            return found
+        forms = [replace(spectrum.bands, scale=scale, norm=norm) for scale in SCALES[1:] for norm in NORMS]
+        others = [replace(found.description, spectrum=replace(spectrum, bands=bands)) for bands in forms]
+        least = changes.power_of_two(spectrum.frames.window)
+        others += [with_frames(found.description, fft=least << k) for k in range(4)]
+        best = min(map(self.leveled, others), key=lambda each: each.error)
+        return best if best.beats(found) else found
+
     def _tuned(self, found: Scored) -> Scored:
         """Move the numbers that follow no list: the window, and the ends of the bands."""
         tried = _Tried(found.description, self._rest(found.description))
@@ -119,8 +131,7 @@ class SpectrogramSearch:
 
     def _rounder(self, found: Scored) -> Scored:
         """Take another rate with the same frames in seconds, which may be no different, if its numbers are rounder."""
-        spectrum = _of(found.description)
-        if roundness(spectrum.levels) == 4 or spectrum.bands.scale == "linear":
+        if roundness(_of(found.description).levels) == 4:
             return found
         same = [each for each in map(self.leveled, changes.paced(found.description)) if not found.beats(each)]
         return max((found, *same), key=lambda each: roundness(_of(each.description).levels))

@@ -76,10 +76,12 @@ def test_a_logarithm_is_named_beside_the_filter_of_another_resampler(
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("yamnet", {"hop": 150}, "a frame every 150 samples"),
         ("yamnet", {"hop": 150, "place": "end"}, "a frame every 150 samples"),
-        ("yamnet", {"fft": 2048}, "FFT of 2048"),
-        ("plain", {"power": 2, "log": "log10", "add": 1e-5}, "log10 of power + 1e-05"),
+        *more(
+            ("yamnet", {"hop": 150}, "a frame every 150 samples"),
+            ("yamnet", {"fft": 2048}, "FFT of 2048"),
+            ("plain", {"power": 2, "log": "log10", "add": 1e-5}, "log10 of power + 1e-05"),
+        ),
     ],
 )
 def test_numbers_that_no_library_has_by_itself_are_found(

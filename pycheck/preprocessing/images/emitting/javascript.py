@@ -13,7 +13,7 @@ from ..sides import Side
 from ..sources import ALPHAS, CURVES
 from ..words import sentence
 from . import javascript_parts as parts
-from .values import cut_of, enlarged, limits, scaled, text
+from .values import cut_of, enlarged, kept, limits, scaled, text
 
 #: `alignCorners` and `halfPixelCenters` of TF.js's resize.
 _FLAGS = {"half": "false, true", "plain": "false, false", "aligned": "true, false"}
@@ -132,11 +132,9 @@ def _zoomed(placement: Placement) -> Iterator[str]:
 
 def _cut(placement: Placement) -> Iterator[str]:
     """Yield the part that is cut out of the image, in whole pixels or moved."""
-    ratio = "ratio" if placement.kind == "crop" else "size / wanted"
     start = "Math.floor((size - length) / 2)" if placement.anchor == "center" else "0"
     yield f"const part = (size, wanted{', shift' if any(placement.shift) else ''}) => {{"
-    kept = f" * {placement.zoom!r}" if placement.zoom != 1 else ""
-    yield f"  const length = Math.min(size, Math.round({ratio} * wanted{kept}));"
+    yield f"  const length = Math.min(size, Math.{kept(placement, 'size', 'wanted')});"
     if not any(placement.shift) or placement.of_source:
         yield f"  const start = {start}{' + shift' if any(placement.shift) else ''};"
         yield "  return {start, length, first: Math.max(start, 0), end: Math.min(start + length, size), wanted};"

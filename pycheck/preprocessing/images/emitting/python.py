@@ -12,7 +12,7 @@ from ..sources import ALPHAS, CURVES
 from ..words import sentence
 from . import python_parts as parts
 from .javascript import ALPHA_WORDS, wrapped
-from .values import cut_of, enlarged, limits, scaled, text
+from .values import cut_of, enlarged, kept, limits, scaled, text
 
 _OF_PILLOW = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS", "box": "BOX"}
 
@@ -113,8 +113,7 @@ def _with_pillow(making: Making) -> Iterator[str]:
         yield "pixels = np.asarray(image, np.float32)"
         return
     if placement.kind == "crop" or placement.zoom != 1 or any(placement.shift):
-        kept = f" * {placement.zoom!r}" if placement.zoom != 1 else ""
-        tall, wide = f"round({ratios[0]} * height{kept})", f"round({ratios[1]} * width{kept})"
+        tall, wide = kept(placement, "rows", "height"), kept(placement, "columns", "width")
         yield f"tall, wide = min(rows, {tall}), min(columns, {wide})"
         down, right = (round(value) for value in placement.shift)
         yield f"top = {'(rows - tall) // 2' if center else '0'}{f' + {down}' if down else ''}"
@@ -160,8 +159,7 @@ def _part(placement: Placement, name: str, size: str, wanted: str, ratio: str, s
     elif placement.kind == "stretch" and placement.zoom == 1 and not shift:
         yield f"{name} = weights({size}, 0, {size}, 0, {size}, {wanted})"
     else:
-        kept = f" * {placement.zoom!r}" if placement.zoom != 1 else ""
-        yield f"length = min({size}, round({ratio} * {wanted}{kept}))"
+        yield f"length = min({size}, {kept(placement, size, wanted)})"
         start = f"({size} - length) // 2" if center else "0"
         if shift and not placement.of_source:
             yield f"{name} = weights({size}, {start} + {shift:g} * length / {wanted}, length, 0, {size}, {wanted})"

@@ -61,3 +61,9 @@ def enlarged(placement: Placement, size: str, ratio: str) -> str:
     """Return the call of the function `round` that gives the size of that larger image along one axis."""
     over = f"({ratio} * {placement.zoom!r})" if placement.zoom != 1 else ratio if "/" not in ratio else f"({ratio})"
     return f"round({size} / {over})"
+
+
+def kept(placement: Placement, size: str, wanted: str) -> str:
+    """Return the call of `round` that gives how many pixels of the file are cut out along one axis."""
+    share = f" * {placement.zoom!r}" if placement.zoom != 1 else ""
+    return f"round({f'ratio * {wanted}' if placement.kind == 'crop' else size}{share})"
