@@ -23,24 +23,25 @@ _KEY = re.compile(r"([\w$]+)\s*:")
 _IMPORTED = re.compile(r"""(?:from|import)\s*\(?\s*['"](\.{1,2}/[^'"]+)['"]""")
 
 
-def words_of_function(function: Callable[..., Any]) -> Sequence[str]:
-    """Return the words in the global variables, closures and defaults of a function and of what it calls."""
-    found: dict[str, None] = {}
-    for value in _reached(inspect.unwrap(function), set()):
-        found.update(dict.fromkeys(_words(value, _MOST_DEPTH)))
-    return list(found)
+def words_of_function(function: Callable[..., Any]) -> list[Sequence[str]]:
+    """Return the words in each global variable, closure and default of a function and of what it calls."""
+    values = _reached(inspect.unwrap(function), set())
+    return [words for value in values if (words := list(dict.fromkeys(_words(value, _MOST_DEPTH))))]
 
 
-def words_of_module(module: Path) -> Sequence[str]:
-    """Return the texts and keys in an ES module and in the files beside it that it imports."""
-    found: dict[str, None] = {}
-    for text in _sources(module.resolve(), set()):
-        for match in _QUOTED.finditer(text):
-            inside = next(group for group in match.groups() if group is not None)
-            plain = re.sub(r"\\(.)", r"\1", inside)
-            found.update(dict.fromkeys([plain, *plain.split(), *(plain if len(plain) <= 200 else ())]))
-        found.update(dict.fromkeys(_KEY.findall(text)))
-    return [word for word in found if 0 < len(word) <= _MOST_CHARACTERS]
+def words_of_module(module: Path) -> list[Sequence[str]]:
+    """Return the texts and keys in an ES module and in each file beside it that it imports."""
+    return [list(dict.fromkeys(_quoted(text))) for text in _sources(module.resolve(), set())]
+
+
+def _quoted(text: str) -> Iterator[str]:
+    for match in _QUOTED.finditer(text):
+        inside = next(group for group in match.groups() if group is not None)
+        plain = re.sub(r"\\(.)", r"\1", inside)
+        yield from plain.split()
+        if 0 < len(plain) <= _MOST_CHARACTERS:
+            yield plain
+    yield from _KEY.findall(text)
 
 
 def _sources(file: Path, seen: set[Path]) -> Iterator[str]:
@@ -99,7 +100,6 @@ def _words(value: Any, depth: int) -> Iterator[str]:
     if isinstance(value, str | bytes):
         text = value if isinstance(value, str) else value.decode("utf-8", "replace")
         yield from text.split()
-        yield from text if len(text) <= 200 else ()
         if 0 < len(text) <= _MOST_CHARACTERS:
             yield text
     elif depth and isinstance(value, Mapping):

@@ -26,10 +26,11 @@ class Decoded:
 class Asking:
     """What a description may ask: the words that the code of the side has as data, and its inputs of further files.
 
+    `words` gives those of each variable or file of the code.
     `inputs` gives the reason for a file of which there is no input. The files are written into `folder`.
     """
 
-    words: Callable[[], Sequence[str]]
+    words: Callable[[], Sequence[Sequence[str]]]
     inputs: Callable[[Sequence[Path]], Sequence[Array | str]]
     folder: Path
 

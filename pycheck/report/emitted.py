@@ -40,11 +40,11 @@ def _full_scale(rms: float) -> str:
 
 
 def _share(rms: float) -> str:
-    return "other shape" if not math.isfinite(rms) else "0" if rms < 1e-6 else f"{short(100 * rms)} %"
+    return "infinite" if not math.isfinite(rms) else "0" if rms < 1e-6 else f"{short(100 * rms)} %"
 
 
 def _ids(rms: float) -> str:
-    return "0" if not rms else f"{short(rms)} ids" if math.isfinite(rms) else "other shape"
+    return "0" if not rms else f"{short(rms)} ids" if math.isfinite(rms) else "infinite"
 
 
 _MEDIA: Mapping[FileMedium, _Words] = {

@@ -31,7 +31,8 @@ def refined(description: Description, sources: Sequence[Source], values: Array, 
     """Return a description that is at least as near to values (files, ...), with its error as a share of `size`."""
 
     def error(option: Description) -> float:
-        rests = [np.mean((made(s, option, v.shape) - v) ** 2) for s, v in zip(sources, values, strict=True)]
+        with np.errstate(all="ignore"):  # the logarithm of silence
+            rests = [np.mean((made(s, option, v.shape) - v) ** 2) for s, v in zip(sources, values, strict=True)]
         found = float(np.sqrt(np.mean(rests))) / size
         return found if np.isfinite(found) else np.inf  # silence without a floor
 

@@ -27,13 +27,14 @@ class Side:
     """How one side makes its inputs: samples of the shape `shape`.
 
     `error` is the RMS error of the description as a share of `size`: the RMS of waveforms, the deviation of
-    spectrograms.
+    spectrograms. `resamples_otherwise`: files of another rate than most have no description.
     """
 
     description: Description
     shape: tuple[int, ...]
     error: float
     size: float
+    resamples_otherwise: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -70,13 +71,16 @@ def describe(files: Sequence[Path], samples: Array) -> Side | None:
     found = _described(sources, values)
     if found is not None and found.error <= EXACT:
         return Side(found.description, samples.shape[1:], found.error, size_of(values))
+    otherwise = False
     (rate, count), *_ = Counter(source.sound.rate for source in sources).most_common(1)
     if count < len(sources):
         same = [number for number, source in enumerate(sources) if source.sound.rate == rate]
         other = _described([sources[number] for number in same], values[same])
         if other is not None and (found is None or other.error < found.error / 2):
-            found = other
-    return None if found is None else Side(found.description, samples.shape[1:], found.error, size_of(values))
+            found, otherwise = other, True
+    if found is None:
+        return None
+    return Side(found.description, samples.shape[1:], found.error, size_of(values), resamples_otherwise=otherwise)
 
 
 def _described(sources: Sequence[Source], values: Array) -> Scored | None:

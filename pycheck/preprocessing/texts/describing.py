@@ -59,12 +59,13 @@ class _Frame:
 
 
 class Learner:
-    """Learns a side of texts; `known` are the words that its code has as data."""
+    """Learns a side of texts; `known` are the words that its code has as data, in several variables."""
 
-    def __init__(self, texts: Sequence[str], rows: Sequence[Row], known: Sequence[str], ask: Ask) -> None:
+    def __init__(self, texts: Sequence[str], rows: Sequence[Row], known: Sequence[Sequence[str]], ask: Ask) -> None:
         self._of_files = list(zip(texts, rows, strict=True))
         self._answers: dict[str, Row | None] = {}
-        self._known, self._ask = list(dict.fromkeys(known)), ask
+        self._variables, self._ask = known, ask
+        self._known = list(dict.fromkeys(itertools.chain.from_iterable(known)))
         self._length = len(rows[0])
         self._own: dict[str, int] = {}  # of words with an id that no other one has
 
@@ -200,6 +201,16 @@ class Learner:
             groups = unclear
         return {word: number for word, number in found.items() if number != frame.unknown}
 
+    def _has_unreachable(self, rule: Description, count: int) -> bool:
+        """Tell whether a variable has the whole vocabulary, with so many words that the rule makes of no text.
+
+        An example: "it's" in a vocabulary of texts without punctuation.
+        """
+        return any(
+            rule.numbers.keys() <= set(words) and sum(rule.words(word) != [word] for word in words) >= count
+            for words in self._variables
+        )
+
     def _told(self) -> list[tuple[str, Row]]:
         """Return the ids of files and of what was asked; first short texts with marks, which refute most rules."""
         asked = [(text, row) for text, row in self._answers.items() if row is not None]
@@ -213,7 +224,7 @@ class Learner:
         ids = set(rule.numbers.values())
         around = {rule.layout.padding, rule.unknown, *rule.layout.before, *rule.layout.after}
         holes = [each for each in range(min(ids), max(ids)) if each not in ids and each not in around]
-        if not lost and not holes:
+        if not lost and (not holes or self._has_unreachable(rule, len(holes))):
             return
         why = f'"{lost[0]}" of your files is not there' if lost else f"no word there has the id {holes[0]}"
         more = len(lost or holes) - 1

@@ -167,7 +167,7 @@ async def _as_python(work: _Work) -> Emitted:
 
 def _asking(
     work: _Work,
-    words: Callable[[], Sequence[str]],
+    words: Callable[[], Sequence[Sequence[str]]],
     inputs: Callable[[Sequence[Path]], Coroutine[Any, Any, list[Array | str]]],
 ) -> Asking:
     """Return what a description, which is found in a thread, may ask the given code."""

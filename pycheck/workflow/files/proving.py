@@ -151,10 +151,11 @@ async def _measured(
 
 
 def _difference(page: Array, mine: Array) -> tuple[float, float]:
-    """Return RMS and largest difference; infinite for other shapes."""
+    """Return RMS and largest difference; infinite for another shape, or a NaN on one side."""
     if page.shape != mine.shape:
         return np.inf, np.inf
     error = np.abs(page.astype(np.float64) - mine)
+    error = np.where(np.isnan(page) & np.isnan(mine), 0.0, np.nan_to_num(error, nan=np.inf, posinf=np.inf))
     return float(np.sqrt(np.mean(np.square(error)))), float(error.max(initial=0.0))
 
 
@@ -166,7 +167,11 @@ def _without(
     visible: float,
 ) -> tuple[str, ...]:
     """Name the parts of Python's preprocessing that the page does not do, if the inputs differ visibly."""
-    numbers = [number for number in pages if pages[number].shape == np.shape(inputs[number])]
+    numbers = [
+        number
+        for number, page in pages.items()
+        if page.shape == np.shape(inputs[number]) and np.isfinite(page).all() and np.isfinite(inputs[number]).all()
+    ]
     if not numbers or max((file.rest_rms or 0.0) + (file.decoder_rms or 0.0) for file in found) < visible:
         return ()
     mine = np.stack([np.asarray(inputs[number]) for number in numbers])

@@ -148,3 +148,16 @@ def test_each_part_of_a_description_has_code_in_both_languages(files: list[Path]
             atol = 1e-5 * float(np.std(wanted))
             np.testing.assert_allclose(load(source.path), wanted, atol=atol, err_msg=f"Python: {side.description}")
             np.testing.assert_allclose(of_page, wanted, atol=atol, err_msg=f"JavaScript: {side.description}")
+
+
+@pytest.mark.exhaustive
+def test_another_resampler_leaves_the_other_parts_described(files: list[Path], tmp_path: Path) -> None:
+    def function(path: Path) -> np.ndarray:
+        signal, rate = soundfile.read(path, always_2d=True)
+        wave = scipy.signal.resample(signal[:, 0], len(signal) * 16000 // rate) if rate != 16000 else signal[:, 0]
+        return np.pad(wave[:5000], (0, max(0, 5000 - len(wave)))).astype(np.float32)
+
+    every = [*files, *own_files(files, tmp_path)]
+    side = describe(every, [function(file) for file in every], Asking(tuple, list, tmp_path))
+    assert side is not None and side.error < 1e-5 and side.side.resamples_otherwise
+    assert "left channel" in side.told() and side.told().endswith("in a way that has no description")

@@ -20,6 +20,7 @@ from .python import python
 UNDESCRIBED = "its input is no waveform and no spectrogram of the sound that is made in a known way"
 #: How the samples of a page are written for Python: as they are, and for code that reads integers only.
 _AGAIN = (("FLOAT", "float"), ("PCM_16", "integers"))
+_OTHERWISE = "files of another sample rate are resampled in a way that has no description"
 _LOSSY = frozenset({"OGG", "MP3"})
 
 
@@ -51,7 +52,8 @@ class SoundCode:
 
     def told(self) -> str:
         """Say what the side does."""
-        return sentence(self.side.description)
+        told = sentence(self.side.description)
+        return f"{told}; {_OTHERWISE}" if self.side.resamples_otherwise else told
 
     def javascript(self, origin: str) -> str:
         """Return the module of the page."""
