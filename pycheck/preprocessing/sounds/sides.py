@@ -48,6 +48,14 @@ class Side:
         return self.sizes[1] if self.description.spectrum.first else self.sizes[0]
 
     @property
+    def has_bands_of_file(self) -> bool:
+        """Tell whether the mel bands are those of the rate of each file."""
+        spectrum = self.description.spectrum
+        if spectrum is None or spectrum.bands.scale == "linear":
+            return False
+        return not (spectrum.nominal or self.description.rate)
+
+    @property
     def samples(self) -> int:
         """Return the samples of which the input is made."""
         spectrum = self.description.spectrum

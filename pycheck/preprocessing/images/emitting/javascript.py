@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator
 
+from ...lines import wrapped
 from ..description import ROUNDINGS, Description
 from ..placing import Placement
 from ..resampling import Kernel, knows_rows_first
@@ -32,11 +32,6 @@ def javascript(side: Side, origin: str) -> str:
         *_functions(side),
     ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip("\n") + "\n"
-
-
-def wrapped(text: str) -> list[str]:
-    """Return lines that are short enough for a comment."""
-    return textwrap.wrap(text, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def decoding_module(side: Side, count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...lines import wrapped
 from ..description import ROUNDINGS, Description, Making
 from ..placing import Placement
 from ..resampling import Kernel
@@ -11,7 +12,7 @@ from ..sides import Side
 from ..sources import ALPHAS, CURVES
 from ..words import sentence
 from . import python_parts as parts
-from .javascript import ALPHA_WORDS, wrapped
+from .javascript import ALPHA_WORDS
 from .values import cut_of, enlarged, kept, limits, scaled, text
 
 _OF_PILLOW = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS", "box": "BOX"}

@@ -5,9 +5,9 @@ The FFT of TF.js is missing on some backends, and slow on the CPU.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
+from ...lines import wrapped
 from ..description import ANCHORS, LOUDNESSES, NORMALS, Description, Spectrum
 from ..sides import Side
 from ..spectra import Frames, Levels
@@ -28,11 +28,6 @@ def javascript(side: Side, origin: str) -> str:
         *_body(side),
     ]
     return "\n".join(lines) + "\n\n" + "\n".join(_functions(side)).rstrip("\n") + "\n"
-
-
-def wrapped(text: str) -> list[str]:
-    """Return lines that are short enough for a comment."""
-    return textwrap.wrap(text, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def decoding_module(count: int) -> str:
@@ -58,7 +53,7 @@ def _constants(side: Side) -> Iterator[str]:
 def _body(side: Side) -> Iterator[str]:
     description = side.description
     yield "export default async function (blob, tf) {"
-    yield f"  const {{channels{', rate' if _needs_rate(description) else ''}}} = await decode(blob);"
+    yield f"  const {{channels{', rate' if description.rate or side.has_bands_of_file else ''}}} = await decode(blob);"
     signal = "mixed(channels)"
     if description.rate:
         signal = f"resampled({signal}, rate, RATE)"
@@ -67,20 +62,9 @@ def _body(side: Side) -> Iterator[str]:
     yield from (f"  {line}" for line in changes)
     made = "signal"
     if description.spectrum is not None:
-        made = "spectrogram(signal, rate)" if _bands_of_file(description) else "spectrogram(signal)"
+        made = "spectrogram(signal, rate)" if side.has_bands_of_file else "spectrogram(signal)"
     yield f"  return tf.tensor(Float32Array.from({made}), {list(side.shape)});"
     yield "}"
-
-
-def _needs_rate(description: Description) -> bool:
-    return bool(description.rate) or _bands_of_file(description)
-
-
-def _bands_of_file(description: Description) -> bool:
-    """Tell whether the bands are those of the rate of each file."""
-    spectrum = description.spectrum
-    has_bands = spectrum is not None and spectrum.bands.scale != "linear"
-    return has_bands and spectrum is not None and not (spectrum.nominal or description.rate)
 
 
 def _changes(description: Description) -> Iterator[str]:
@@ -130,7 +114,7 @@ def _placed(description: Description) -> str:
 def _spectrum_functions(side: Side, spectrum: Spectrum) -> Iterator[str]:
     frames, bands, levels = spectrum.frames, spectrum.bands, spectrum.levels
     is_linear = bands.scale == "linear"
-    of_file = _bands_of_file(side.description)
+    of_file = side.has_bands_of_file
     rate = spectrum.nominal or side.description.rate
     place = "band * FRAMES + frame" if spectrum.first else "frame * BANDS + band"
     power = "(x * x + y * y)" if levels.power == 2 else "Math.hypot(x, y)"

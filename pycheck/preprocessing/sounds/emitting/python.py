@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...lines import wrapped
 from ..description import ANCHORS, LOUDNESSES, METHODS, NORMALS, Description, Spectrum
 from ..sides import Side
 from ..spectra import Frames, Levels
 from ..words import position, sentence
 from . import python_parts as parts
-from .javascript import wrapped
 from .values import number
 
 
@@ -64,14 +64,8 @@ def _body(side: Side) -> Iterator[str]:
     yield from (f"    {line}" for line in _changes(description))
     made = "signal"
     if description.spectrum is not None:
-        made = "spectrogram(signal, rate)" if _bands_of_file(description) else "spectrogram(signal)"
+        made = "spectrogram(signal, rate)" if side.has_bands_of_file else "spectrogram(signal)"
     yield f"    return np.asarray({made}, np.float32).reshape({side.shape})"
-
-
-def _bands_of_file(description: Description) -> bool:
-    spectrum = description.spectrum
-    has_bands = spectrum is not None and spectrum.bands.scale != "linear"
-    return has_bands and spectrum is not None and not (spectrum.nominal or description.rate)
 
 
 def _changes(description: Description) -> Iterator[str]:
@@ -112,7 +106,7 @@ def _placed(description: Description) -> str:
 
 def _spectrum_functions(side: Side, spectrum: Spectrum) -> Iterator[str]:
     frames, bands, levels = spectrum.frames, spectrum.bands, spectrum.levels
-    of_file = _bands_of_file(side.description)
+    of_file = side.has_bands_of_file
     if bands.scale != "linear":
         lines = [f"energies = energies @ triangles({'rate' if of_file else ''})"]
     else:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
+from ...lines import wrapped
 from ..description import CASES, REMOVED, SPACES, SPLITS, Description, Side, sentence
 from ..layout import ENDS
 from .vocabulary import first_id, words_as_list, words_as_pairs
@@ -44,11 +44,6 @@ def javascript(side: Side, origin: str) -> str:
             f"const IDS = new Map(WORDS.map((word, n) => [word, n{f' + {first}' if first else ''}]));",
         ]
     return "\n".join(lines) + "\n"
-
-
-def wrapped(text: str) -> list[str]:
-    """Return lines that are short enough for a comment."""
-    return textwrap.wrap(text, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def pattern_of(pattern: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...lines import wrapped
 from ..description import CASES, REMOVED, SPACES, SPLITS, Description, Side, sentence
 from ..layout import ENDS
-from .javascript import wrapped
 from .vocabulary import first_id, words_as_dictionary, words_as_list
 
 
