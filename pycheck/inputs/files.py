@@ -9,17 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
 from ..errors import InputsFileError
 from ..system.archives import ZIP_ERRORS
 from ..types import Array
+
+T = TypeVar("T")
+
+#: How often a header is read again while other threads parse.
+_PARSINGS = 20
 
 _FORMATS = "Give a .npy file (one input), .npz or .safetensors (inputs by name), or .json (a list, or lists by name)."
 _SAVE_AGAIN = "Copy the file again, or save it again."
@@ -163,7 +169,7 @@ def _npy_column(path: Path) -> Column:
     if present < needed:
         raise InputsFileError(f"Cannot read {path}: it is truncated and has {present} of {needed} bytes.", _SAVE_AGAIN)
     if fortran:  # its rows are scattered over the file
-        return array_column("", np.load(path, mmap_mode="r", allow_pickle=False))
+        return array_column("", _parsed(lambda: np.load(path, mmap_mode="r", allow_pickle=False)))
     return Column("", dtype, shape, lambda size: _read_rows(_at(path, offset), dtype, shape, size, str(path)))
 
 
@@ -191,9 +197,12 @@ def _npz_column(path: Path, archive: zipfile.ZipFile, member: str) -> Column:
         raise InputsFileError(f"Cannot read {where}: it is truncated.", _SAVE_AGAIN)
     name = member.removesuffix(".npy")
     if fortran:
-        with archive.open(member) as file:
-            array: Array = np.lib.format.read_array(file, allow_pickle=False)
-        return array_column(name, array)
+
+        def load() -> Array:
+            with archive.open(member) as file:
+                return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+        return array_column(name, _parsed(load))
 
     def rows(size: int) -> Iterator[Array]:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
@@ -209,7 +218,8 @@ def _npy_header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, 
         if version not in ((1, 0), (2, 0)):  # version 3.0 is only for field names of structured types
             raise _structured(where)
         read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
+        start = file.tell()
+        shape, fortran, dtype = _parsed(lambda: (file.seek(start), read(file))[1])
     except InputsFileError:
         raise
     except Exception as error:  # NumPy evaluates the header as Python, which can raise many errors
@@ -226,6 +236,20 @@ def _npy_header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, 
             f"Cannot read {where}: it is damaged, its header gives {dtype.name} of shape {shape}.", _SAVE_AGAIN
         )
     return dtype, tuple(shape), bool(fortran) and len(shape) > 1
+
+
+def _parsed(read: Callable[[], T]) -> T:
+    """Read what NumPy parses as Python, again if two threads did so at the same time.
+
+    Python 3.11 then may raise SystemError: "AST constructor recursion depth mismatch"
+    (https://github.com/python/cpython/issues/106905).
+    """
+    for _ in range(_PARSINGS):
+        try:
+            return read()
+        except SystemError:
+            time.sleep(0.001)
+    return read()
 
 
 def _structured(where: str) -> InputsFileError:

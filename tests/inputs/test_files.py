@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import itertools
 import struct
 import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from safetensors.numpy import save_file
 
 from pycheck.errors import InputsFileError
 from pycheck.inputs import Inputs, open_inputs
+from pycheck.inputs.files import open_columns
 from pycheck.types import Signature, TensorSpec
 
 IMAGE = Signature((TensorSpec("image", "float32", (None, 4, 3)),), ())
@@ -213,3 +217,22 @@ def test_a_file_that_shrinks_while_it_is_read_is_an_error_and_no_crash(tmp_path:
     (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:500])
     with pytest.raises(InputsFileError, match="became shorter"):
         list(batches)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_header_that_two_threads_parse_at_once_is_read_again(
+    tmp_path: Path, name: str, order: Literal["C", "F"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.asarray(np.arange(6.0).reshape(2, 3), order=order)
+    (np.save if name.endswith("npy") else np.savez)(tmp_path / name, x)
+    parse, failed = ast.literal_eval, itertools.cycle([True, True, False])
+
+    def parse_beside_another(text: str) -> object:
+        if next(failed):
+            raise SystemError("AST constructor recursion depth mismatch (before=42, after=39)")
+        return parse(text)
+
+    monkeypatch.setattr(ast, "literal_eval", parse_beside_another)
+    (column,) = open_columns(tmp_path / name)
+    np.testing.assert_array_equal(np.concatenate(list(column.rows(1))), x)
