@@ -73,9 +73,11 @@ def pycheck(
     checkout: Path = ROOT,
     watch_memory: bool = False,
     code: str = _MAIN,
+    fresh: bool = True,
 ) -> Measured:
-    """One pycheck command as a process of its own, with the code of a checkout."""
+    """One pycheck command as a process of its own, with the code of a checkout; if `fresh`, every runtime runs."""
     environment = {"PYTHONPATH": str(checkout), "PYCHECK_CACHE_DIR": str(cache)}
+    environment |= {"PYCHECK_FRESH": str(fresh).lower(), "PYCHECK_RECHECK": "0"}
     # -P: the code of the checkout, not of the current folder.
     return run([sys.executable, "-P", "-c", code, *map(str, arguments)], env=environment, watch_memory=watch_memory)
 

@@ -33,9 +33,7 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, watch_m
     """Run to the end; RuntimeError with what it printed when it fails."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begin = time.perf_counter()
-        process = subprocess.Popen(
-            command, env={**os.environ, "PYCHECK_FRESH": "true", **(env or {})}, stdout=out, stderr=err
-        )
+        process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stdout=out, stderr=err)
         watch = _Watch(process.pid) if watch_memory and _PROC.is_dir() else None
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begin
