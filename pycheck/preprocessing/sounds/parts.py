@@ -89,6 +89,7 @@ PARTS = (
 
 #: Finer parts, which are taken over from Python's description if the page is described as well without the difference.
 FINE: tuple[Undo, ...] = (
+    both(_rate, of_spectrum("frames", "window", "hop", "fft")),  # another rate with the same frames in seconds
     of_wave("mix"), of_wave("method"), of_wave("rate"), _rate, of_wave("anchor", "shift"), of_wave("loudness"),
     of_wave("without_mean"), of_wave("clip"), of_spectrum("frames", "window", "fft"), of_spectrum("frames", "taper"),
     of_spectrum("frames", "fft"), of_spectrum("frames", "hop"), of_spectrum("frames", "center"),

@@ -65,9 +65,9 @@ class SpectrogramSearch:
         self._spectra: OrderedDict[tuple[Description, int, bool], list[Array]] = OrderedDict()
         self._mixes = MIXES if any(source.is_stereo for source in sources) else MIXES[:1]
 
-    def best(self, start: Sequence[Description], enough: float = _EXACT) -> Scored | None:
+    def best(self, start: Sequence[Description], enough: float | None = None) -> Scored | None:
         """Return the best description, as near to the first of `start` as it can be; None if none describes them."""
-        enough = max(enough, _EXACT)
+        is_first, enough = enough is None, max(enough or 0.0, _EXACT)
         levels = _of(start[0]).levels
         laid = [self.leveled(each) for each in self._laid(start)]
         found = min(laid, key=lambda each: each.error)
@@ -90,7 +90,8 @@ class SpectrogramSearch:
                     break
         if found.error > enough:
             found = self._tuned(self._relaid(found))
-        return self._rounder(found) if found.error < _TOO_MUCH else None
+        found = self._rounder(found) if is_first else found  # the other side is said in the terms of this one
+        return found if found.error < _TOO_MUCH else None
 
     def _unusual(self, found: Scored, start: Description, enough: float) -> Scored:
         """Try every hop in the likeliest places; one that no library has by itself is in no list."""
