@@ -46,14 +46,18 @@ class Hosts:
     def start(self, options: Options) -> None:
         """Start the browsers for a run with these options, without waiting for them."""
         for engine in dict.fromkeys(runtime.engine for runtime in options.runtimes):
-            asked = _Asked.by(options, engine)
-            if asked not in self._starting:
-                kinds = [runtime.kind for runtime in options.runtimes if runtime.engine == engine]
-                self._starting[asked] = asyncio.create_task(self._start(asked, kinds))
+            self._task(options, engine)
 
     async def get(self, options: Options, engine: str) -> BrowserHost:
-        """Return the browser of an engine that was started; RuntimeUnavailableError says why it does not start."""
-        return await asyncio.shield(self._starting[_Asked.by(options, engine)])
+        """Return the browser of an engine, and start it if nobody has; RuntimeUnavailableError if it does not start."""
+        return await asyncio.shield(self._task(options, engine))
+
+    def _task(self, options: Options, engine: str) -> asyncio.Task[BrowserHost]:
+        asked = _Asked.by(options, engine)
+        if asked not in self._starting:
+            kinds = [runtime.kind for runtime in options.runtimes if runtime.engine == engine]
+            self._starting[asked] = asyncio.create_task(self._start(asked, kinds))
+        return self._starting[asked]
 
     def identity(self, options: Options, engine: str) -> str | None:
         """Identify the browser of an engine and this machine without starting it; None if that is not possible."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck.options.reading import build
 from pycheck.runtimes.fake import Fault, drifting
 from pycheck.types import Report, RuntimeStatus, Severity, Verdict
 from pycheck.workflow import answers
+from pycheck.workflow.browsers import Hosts
 
 from ..conftest import Cli
 from ..fakes import Fakes, dense
@@ -171,3 +174,13 @@ def test_the_terminal_says_when_the_runtime_ran(model: Path, command: Cli, run: 
     told = command("compare", model, model.parent / "x.npy", "--runtime", CPU, "--batch-size", 4, "--recheck", 0)
     assert "because nothing changed; --fresh runs it" in " ".join(told.out.split())
     assert RuntimeStatus.OK.value not in told.messages
+
+
+def test_a_browser_that_nobody_started_starts_when_it_is_asked_for(fakes: Fakes) -> None:
+    async def ask() -> int:
+        hosts = Hosts(fakes.host)
+        first, second = [await hosts.get(build({"runtimes": CPU}), "chromium") for _ in range(2)]
+        await hosts.close()
+        return len({id(first), id(second)})
+
+    assert asyncio.run(ask()) == 1 == len(fakes.hosts)
