@@ -21,6 +21,8 @@ from .words import words
 
 #: A difference whose share of the RMS of the input (of a spectrogram: of its deviation) is smaller is no cause.
 _LEAST = 2e-3
+#: A description that misses a larger share of Python's own inputs is none: changes of it are not what the page did.
+_MOST_MISSED = 0.1
 #: What another filter of a resampler leaves, as a share.
 _FILTER = (1e-3, 0.25)
 
@@ -58,7 +60,7 @@ def _described(sources: Sequence[Source], sides: tuple[Array, Array]) -> tuple[D
         search = SpectrogramSearch(sources, python)
         first = search.best(list(starts_of(python.shape[1:])))
         second = first and SpectrogramSearch(sources, page).best([first.description], 1.05 * first.error)
-    if first is None or second is None:
+    if first is None or second is None or first.error > _MOST_MISSED:
         return None
     size = size_of(page)
 
