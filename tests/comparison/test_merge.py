@@ -58,11 +58,11 @@ def test_grouping_does_not_matter(batches: tuple[Array, Array, list[int]]) -> No
 
 
 def test_sums_of_many_batches_keep_their_precision() -> None:
-    errors = np.full(3000, 0.1, np.float32)
+    errors = np.full(1000, 0.1, np.float32)
     errors[0] = 1e9
     zeros = np.zeros(1)
     parts = [measure(errors[i : i + 1], zeros, zeros, start=i) for i in range(len(errors))]
-    assert reduce(merge, parts).error_sum.value == pytest.approx(1e9 + 2999 * float(np.float32(0.1)), rel=1e-15)
+    assert reduce(merge, parts).error_sum.value == pytest.approx(1e9 + 999 * float(np.float32(0.1)), rel=1e-15)
 
 
 def test_statistics_measured_differently_do_not_merge() -> None:
