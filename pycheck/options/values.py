@@ -55,7 +55,7 @@ LITERT_RUNTIMES = (RuntimeId("chromium", "litert-wasm"), RuntimeId("chromium", "
 
 #: Options of the conversion.
 _CONVERSION = ("format", "converter", "quantize", "keep_float")
-#: Options that have an effect on files as INPUTS only.
+#: Options that have an effect only on INPUTS that are given: on files, or on the decisions of samples.
 OF_FILES = ("preprocess", "js_preprocess", "postprocess", "js_postprocess", "decisions_changed", "box_overlap")
 #: Options that have an effect on TF.js or its artifact only. A format may also be LiteRT.js's.
 ONLY_TFJS = ("converter", "keep_float", "tfjs_model", "flags", "cpu_kernels")
@@ -114,12 +114,17 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
 
 
 def _of_files(options: Options, given: Collection[str], *, has_inputs: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield each option that is for files without any, and the page's function without that of Python."""
+    """Yield each option that is for given inputs without any, and the page's function without that of Python."""
     for name in OF_FILES if not has_inputs else ():
         if name in given:
             option = BY_NAME[name].option
-            told = f"{option} has no effect: it is for files, and INPUTS are not given."
-            yield name, told, f"Give a folder of files as INPUTS, or remove {option}."
+            what = "files" if "preprocess" in name else "samples of yours"
+            told = f"{option} has no effect: it is for {what}, and INPUTS are not given."
+            yield (
+                name,
+                told,
+                f"Give {'a folder of files' if what == 'files' else 'files or arrays'} as INPUTS, or remove {option}.",
+            )
     if "js_postprocess" in given and not options.postprocess:
         told = "--js-postprocess has no effect: there is no decision of Python to compare with."
         yield "js_postprocess", told, "Add --postprocess FILE.py:FUNCTION."

@@ -300,9 +300,9 @@ def _notes(report: Report) -> Iterator[tuple[str, str]]:
     about: dict[str, list[RuntimeId]] = {}
     for record in report.runtimes:
         if record.kept_at:
-            about.setdefault(f"answers of {record.kept_at}, because nothing changed; --fresh runs it", []).append(
-                record.id
-            )
+            about.setdefault(
+                f"nothing changed since {record.kept_at}, so it did not run again; to run it, add --fresh", []
+            ).append(record.id)
         for note in record.environment.notes if record.environment else ():
             about.setdefault(note, []).append(record.id)
     for note, ids in about.items():

@@ -172,7 +172,7 @@ def test_a_check_starts_no_browser_where_nothing_changed_and_measures_times_anew
 def test_the_terminal_says_when_the_runtime_ran(model: Path, command: Cli, run: Run) -> None:
     run(runtimes=CPU)
     told = command("compare", model, model.parent / "x.npy", "--runtime", CPU, "--batch-size", 4, "--recheck", 0)
-    assert "because nothing changed; --fresh runs it" in " ".join(told.out.split())
+    assert "so it did not run again; to run it, add --fresh" in " ".join(told.out.split())
     assert RuntimeStatus.OK.value not in told.messages
 
 

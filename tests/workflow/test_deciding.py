@@ -124,7 +124,7 @@ def test_a_saved_run_is_judged_again_with_its_files(work: Path, fakes: Fakes, co
     again = pycheck.rejudge(work / "run")
     assert again.pipeline == report.pipeline and again.findings == report.findings
     assert command("report", work / "run", "--decisions-changed", "1").out.count("different decision")
-    assert pycheck.rejudge(work / "run", decisions_changed=1).pipeline.rows[0].passed  # type: ignore[union-attr]
+    assert _row(pycheck.rejudge(work / "run", decisions_changed=1)).passed
 
 
 def test_several_outputs_are_given_by_name(work: Path, fakes: Fakes) -> None:
