@@ -11,6 +11,7 @@ import pytest
 import scipy.signal
 
 from pycheck.preprocessing import find_causes
+from pycheck.preprocessing.sounds.waveforms import WaveformSearch
 
 from ...conftest import more
 from ..table import missed
@@ -97,6 +98,16 @@ def test_scaled_files_do_not_tell_a_sum_of_channels_from_their_mean(files: list[
     right = replace(RIGHT["wave"], loudness="peak")
     found = find_causes(files, inputs(right, files), inputs(replace(RIGHT["wave"], resample="linear"), files))
     assert {cause.code for cause in found.causes} == {"audio-scale", "resampler-differs"}
+
+
+@pytest.mark.parametrize(("error", "is_named"), [(0.09, True), (0.11, False)])
+def test_a_side_of_python_that_is_described_badly_has_no_cause(
+    files: list[Path], error: float, is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = WaveformSearch.best
+    monkeypatch.setattr(WaveformSearch, "best", lambda *given: replace(best(*given), error=error))
+    right = inputs(RIGHT["wave"], files)
+    assert bool(find_causes(files, right, right / 2).causes) is is_named
 
 
 def test_inputs_that_follow_from_no_sound_have_no_cause(files: list[Path]) -> None:
