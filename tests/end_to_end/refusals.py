@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ..conftest import Cli, Said
 
+NO_BROWSER = ("--browser-path", "/nowhere/chrome")
+
 
 def listed(*folders: Path) -> list[Path]:
     """All that lies there."""
@@ -26,11 +28,14 @@ def is_one_clean_message(said: Said) -> bool:
 
 
 def refusing(run: Cli, cache_dir: Path, *folders: Path) -> Callable[..., str]:
-    """Runs `compare`, asserts that it was refused as everything bad is, and gives the message."""
+    """Runs `compare`, asserts that it was refused as everything bad is, and gives the message.
 
-    def refused(*arguments: str | Path) -> str:
+    What is wrong is told before a browser answers, so that there need not be one, unless a test wants it.
+    """
+
+    def refused(*arguments: str | Path, starts_browser: bool = False) -> str:
         before = listed(*folders)
-        said = run("compare", *arguments)
+        said = run("compare", *arguments, *(() if starts_browser else NO_BROWSER))
         assert said.code == 2, said.err
         assert is_one_clean_message(said)
         changed = sorted(map(str, set(listed(*folders)) ^ set(before)))

@@ -12,7 +12,7 @@ import pytest
 
 from ..conftest import Cli, more
 from .conftest import CPU, Files
-from .refusals import is_one_clean_message, refusing
+from .refusals import NO_BROWSER, is_one_clean_message, refusing
 
 pytestmark = pytest.mark.real
 
@@ -64,7 +64,7 @@ def test_a_model_with_flipped_bytes_is_refused_or_loads(files: Files, run: Cli, 
     for name in ("m.keras", "m.h5"):
         for _ in range(count):
             model = files.damaged(name, work, flip)
-            said = run("compare", model, files("x.npy"), *CPU, "--no-cache", "--browser-path", "/nowhere/chrome", "-q")
+            said = run("compare", model, files("x.npy"), *CPU, "--no-cache", *NO_BROWSER, "-q")
             assert said.code in (2, 3, 4), said.err  # 3: it loads, and then there is no browser
             assert "Traceback" not in said.err
             codes.add(said.code)
@@ -92,7 +92,7 @@ def test_a_custom_object_that_is_not_there_is_named(reference: str, files: Files
 
 @pytest.mark.parametrize("name", ["lambda.keras", "lambda2.h5", *more("lambda.h5", "lambda2.keras")])
 def test_a_lambda_layer_is_refused_without_trust(name: str, files: Files, refused: Callable[..., str]) -> None:
-    said = refused(files(name), files("x.npy"), *CPU)
+    said = refused(files(name), files("x.npy"), *CPU, starts_browser=name == "lambda.keras")
     assert "the layer 'code' is a Lambda, which would run code from the file" in said
     assert "--trust-model" in said
 
@@ -131,5 +131,5 @@ def test_a_layer_that_is_not_there_ends_a_trace_before_its_comparison(files: Fil
 
 
 def test_a_flag_that_tfjs_does_not_have_is_refused(files: Files, refused: Callable[..., str]) -> None:
-    said = refused(files("m.keras"), files("x.npy"), "--flag", "WEBGL_PAK=1", *CPU)
+    said = refused(files("m.keras"), files("x.npy"), "--flag", "WEBGL_PAK=1", *CPU, starts_browser=True)
     assert "TF.js has no flag 'WEBGL_PAK'" in said

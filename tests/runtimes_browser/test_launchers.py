@@ -17,6 +17,7 @@ from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.launching import FoundBrowser, finding, playwright
 from pycheck.runtimes.launching.finding import find_browser
 
+from ..conftest import more
 from .conftest import Run
 from .processes import nothing_left
 
@@ -215,6 +216,7 @@ def test_a_start_that_is_broken_off_ends_at_once_and_leaves_nothing(run: Run[Any
 
 
 CHROMIUM_WITHOUT_SANDBOX = """
+echo x >> {count}
 case " $* " in
   *" --no-sandbox "*) exec {chromium} "$@" ;;
   *) echo "No usable sandbox! If you are running on Ubuntu" >&2; exit 1 ;;
@@ -223,11 +225,17 @@ esac
 
 
 @pytest.mark.real
-def test_the_sandbox_is_given_up_only_where_the_browser_refuses_to_start_with_it(run: Run[Any], tmp_path: Path) -> None:
-    refusing = program(tmp_path / "chrome", CHROMIUM_WITHOUT_SANDBOX.format(chromium=find_browser().path))
+@pytest.mark.parametrize(("is_root", "starts"), [(False, 2), *more((True, 1))])
+def test_the_sandbox_is_given_up_only_where_the_browser_refuses_to_start_with_it(
+    run: Run[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_root: bool, starts: int
+) -> None:
+    monkeypatch.setattr(playwright, "_is_root_on_linux", lambda: is_root)
+    text = CHROMIUM_WITHOUT_SANDBOX.format(chromium=find_browser().path, count=tmp_path / "count")
+    refusing = program(tmp_path / "chrome", text)
     host, browser = start(run, browser_path=refusing)
     assert browser.sandbox is False
     assert host.found == FoundBrowser(refusing, "given")
+    assert (tmp_path / "count").read_text() == starts * "x\n"
 
 
 @pytest.mark.real

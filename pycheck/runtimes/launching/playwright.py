@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ class PlaywrightLauncher(Launcher):
     async def launch(self, options: LaunchOptions) -> Browser:
         """Start a browser with its sandbox, or without it if it does not start with it."""
         playwright = await self._driver.get()
-        for sandbox in (True, False):
+        for sandbox in (False,) if self._engine == "chromium" and _is_root_on_linux() else (True, False):
             try:
                 return await self._launch(playwright, options, sandbox)
             except RuntimeUnavailableError as error:
@@ -160,6 +161,11 @@ class PlaywrightLauncher(Launcher):
         display = await open_display(headed=options.headed, has_headless=True, timeout_s=options.timeout_s)
         self._displays.append(display)
         return display
+
+
+def _is_root_on_linux() -> bool:
+    """Tell whether Chromium ends at once with its sandbox (zygote_host_impl_linux.cc in Chromium)."""
+    return sys.platform == "linux" and os.geteuid() == 0
 
 
 def _room_for_a_socket() -> dict[str, str]:
