@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.options.values import Options
 from pycheck.types import AppCode, AppFile, Array, RuntimeId
+from pycheck.workflow.pipeline import Workbench
+
+from ..shared import session
 
 
 def in_page(engine: str, functions: Sequence[str], files: Sequence[Path], folder: Path) -> list[Array]:
@@ -21,15 +23,13 @@ def in_page(engine: str, functions: Sequence[str], files: Sequence[Path], folder
 
 def by_apps(engine: str, apps: Sequence[AppCode], files: Sequence[Path]) -> list[Array]:
     """Return the inputs that one page of an engine makes of the files by each app."""
-    return asyncio.run(_by_apps(engine, apps, files))
+    return session.run(lambda bench: _by_apps(bench, RuntimeId(engine, "cpu"), apps, files))
 
 
-async def _by_apps(engine: str, apps: Sequence[AppCode], files: Sequence[Path]) -> list[Array]:
+async def _by_apps(bench: Workbench, runtime: RuntimeId, apps: Sequence[AppCode], files: Sequence[Path]) -> list[Array]:
     made = []
-    async with (
-        BrowserHost(engine, timeout_s=120) as host,
-        host.runtime(RuntimeId(engine, "cpu"), None, app=apps) as page,
-    ):
+    host = await bench.hosts.get(Options(runtimes=(runtime,)), runtime.engine)
+    async with host.runtime(runtime, None, app=apps) as page:
         for app in apps:
             prepared = await page.prepare(app, [AppFile(file.name, file) for file in files], ["x"])
             failed = [file.failure.message for file in prepared.files if file.failure]

@@ -10,6 +10,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from pycheck.preprocessing import Explained, find_causes
 from pycheck.types import Array
 
+from ..shared import session
 from .pages import in_page
 
 
@@ -142,7 +144,7 @@ class Table:
         options = parser.parse_args()
         some = sample([case for case in self.cases() if options.only in case.title], options.sample, options.seed)
         made = []
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, closing(session):
             files = self.write(Path(folder, "files"), options.seed, not options.engine)
             for outcome in (
                 self.outcomes_in(options.engine, some, files, Path(folder))

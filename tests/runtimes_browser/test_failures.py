@@ -277,23 +277,25 @@ def test_a_webgpu_shader_that_is_refused_is_told_even_where_tfjs_goes_on(
         pytest.param("renamed by a new build", "engine", marks=pytest.mark.exhaustive),
     ],
 )
-def test_a_file_of_the_page_that_is_missing_is_told_at_once(name: str, how: str, run: Run[Any], tmp_path: Path) -> None:
+def test_a_file_of_the_page_that_is_missing_is_told_at_once(
+    name: str, how: str, run: Run[Any], host: BrowserHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = next(file for file in host.harness.files if file.removeprefix("chunk-").startswith(name))
+    folder = shutil.copytree(host.harness.folder, tmp_path / "harness")
+    files = dict(host.harness.files)
+    if how == "removed":
+        (folder / files[file]).unlink()
+    else:
+        del files[file]
+    monkeypatch.setattr(host.server, "_harness", replace(host.harness, folder=folder, files=files))
+
     async def scenario() -> tuple[Any, float]:
-        async with own_host() as host:
-            file = next(file for file in host.harness.files if file.removeprefix("chunk-").startswith(name))
-            folder = shutil.copytree(host.harness.folder, tmp_path / "harness")
-            files = dict(host.harness.files)
-            if how == "removed":
-                (folder / files[file]).unlink()
-            else:
-                del files[file]
-            host.server._harness = replace(host.harness, folder=folder, files=files)
-            started = time.monotonic()
-            with pytest.raises(RuntimeFailedError) as caught:
-                async with host.runtime(CPU, None):
-                    raise AssertionError("it started")
-            assert file in caught.value.message
-            return caught.value, time.monotonic() - started
+        started = time.monotonic()
+        with pytest.raises(RuntimeFailedError) as caught:
+            async with host.runtime(CPU, None):
+                raise AssertionError("it started")
+        assert file in caught.value.message
+        return caught.value, time.monotonic() - started
 
     error, took_s = run(scenario())
     assert type(error) is RuntimeFailedError
