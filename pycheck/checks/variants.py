@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..gate import ToleranceRule
 from ..options.file import NAME, nearest
 from ..options.reading import layered, named
-from ..options.replay import command_line
+from ..options.replay import command_line, without_words
 from ..options.table import BY_NAME
 from ..options.values import DEFAULT_RUNTIMES, LITERT_RUNTIMES, ONLY_TFJS, Options, quantizes
 from ..setup.releases import LITERT, Release
@@ -65,7 +65,8 @@ def expand(
             "A tflite variant runs in LiteRT.js, the other formats run in TF.js, and some quantizations are of one "
             "library. Change --runtime, --quantize, --tfjs-version, --litert-version or their PYCHECK_ variables.",
         )
-    return tuple(replace(v, options=replace(v.options, command=reproducing(config, v, given))) for v in chosen)
+    here = without_words()  # read once: a file of 2,000 models takes a while
+    return tuple(replace(v, options=replace(v.options, command=reproducing(config, v, here, given))) for v in chosen)
 
 
 def _fits(variant: Variant, pattern: str) -> bool:
@@ -182,12 +183,17 @@ def _check_names(variants: Sequence[Variant]) -> None:
         seen.add(variant.name)
 
 
-def reproducing(config: Configuration, variant: Variant, given: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """Return the command that gives the same report: compare if it has an option for every setting, else check."""
+def reproducing(
+    config: Configuration, variant: Variant, here: Options, given: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """Return the command that gives the same report: compare if it has an option for every setting, else check.
+
+    `here` are the options of `without_words`.
+    """
     if variant.options.rules or variant.release:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
         release = [variant.release.library.option, variant.release.text] if variant.release else []
         said = (BY_NAME[name] for name, value in given.items() if value is not None)
         words = [w for option in said for w in option.kind.words(option.option, getattr(variant.options, option.name))]
         return shlex.join(["pycheck", "check", variant.name, *where, *release, *words])
-    return command_line("compare", variant.entry.path, variant.entry.inputs, variant.options)
+    return command_line("compare", variant.entry.path, variant.entry.inputs, variant.options, here)

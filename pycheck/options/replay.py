@@ -12,10 +12,10 @@ from .table import OPTIONS
 from .values import Options, refused
 
 
-def command_line(command: str, model: Any, inputs: Any, options: Options) -> str:
+def command_line(command: str, model: Any, inputs: Any, options: Options, here: Options | None = None) -> str:
     """Return ``pycheck compare MODEL INPUTS ...`` with every option that differs from its default.
 
-    Empty if the model is not a file, the inputs are arrays, or the page is not pycheck's own: a command cannot name
+    `here` are those of `without_words`, for a caller of many commands. Empty if the model is not a file, the inputs are arrays, or the page is not pycheck's own: a command cannot name
     these.
     """
     paths = [inputs] if isinstance(inputs, Path) else [] if inputs is None else inputs
@@ -23,7 +23,7 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     if not isinstance(model, Path) or not is_told or options.page:
         return ""
     words = ["pycheck", command, str(model), *map(str, paths)]
-    said = _said(options)
+    said = _said(options, here or without_words())
     # An option without effect would be rejected; it is a default of a settings file for other models.
     said -= {name for name, *_ in refused(options, said, has_inputs=inputs is not None)}
     for option in OPTIONS:
@@ -33,13 +33,17 @@ def command_line(command: str, model: Any, inputs: Any, options: Options) -> str
     return shlex.join(words)
 
 
-def _said(options: Options) -> set[str]:
-    """Yield options that differ from the defaults, or from the settings that apply here."""
-    plain = Options()
+def without_words() -> Options:
+    """Return the options of a command line without any: those of the settings that apply here."""
     try:
-        here = build({})
+        return build({})
     except UsageError:
-        here = plain
+        return Options()
+
+
+def _said(options: Options, here: Options) -> set[str]:
+    """Return the options that differ from the defaults, or from those of `without_words`."""
+    plain = Options()
     names = [option.name for option in OPTIONS]
     differs = {n for n in names for other in (plain, here) if getattr(options, n) != getattr(other, n)}
     # A batch size that was not given may be smaller than the default.
