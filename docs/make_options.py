@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from ..types import NanPolicy, RuntimeId
+from ..types import NanPolicy, RuntimeId, Shard
 from ..types.by_input import Ranges, Sizes
 '''
 
@@ -36,6 +36,7 @@ from ..types.by_input import Ranges, Sizes
 KEYWORDS = {
     "report": "RejudgeKeywords",
     "convert": "ConvertKeywords",
+    "baseline": "BaselineKeywords",
     "check": "CheckKeywords",
     "gradients": "GradientsKeywords",
     "train": "TrainKeywords",
@@ -43,6 +44,8 @@ KEYWORDS = {
     "trace": "TraceKeywords",
     "compare": "CompareKeywords",
 }
+#: The functions with a different name than their command.
+_FUNCTIONS = {"report": "rejudge", "baseline": "update_baseline"}
 
 
 def settings() -> str:
@@ -57,7 +60,7 @@ def settings() -> str:
             (known for known in written if written[known] < keywords.keys()), key=lambda known: len(written[known])
         )
         lines += ["", "", f"class {name}({base}, total=False):"]
-        lines += [f'    """Keywords of `{"rejudge" if command == "report" else command}`."""', ""]
+        lines += [f'    """Keywords of `{_FUNCTIONS.get(command, command)}`."""', ""]
         lines += [f"    {keyword}: {type}" for keyword, type in keywords.items() if keyword not in written[base]]
         written[name] = set(keywords)
     ruff = [sys.executable, "-m", "ruff"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import check, compare, convert, gradients, migrate, rejudge, trace, train, update_baseline
+    from .api import check, compare, convert, gradients, merge, migrate, rejudge, trace, train, update_baseline
     from .errors import (
         ArtifactFileError,
         ConversionError,
@@ -68,6 +68,7 @@ __all__ = [
     "compare",
     "convert",
     "gradients",
+    "merge",
     "migrate",
     "rejudge",
     "trace",

@@ -18,8 +18,8 @@ from .types import ArtifactInfo
 
 if TYPE_CHECKING:
     from . import types
-    from .checks import Plan
     from .options.settings import (
+        BaselineKeywords,
         CheckKeywords,
         CompareKeywords,
         ConvertKeywords,
@@ -193,21 +193,49 @@ def check(
         models: Names of models or variants, ``*`` as a wildcard; empty for all of them.
 
     Returns:
-        The reports of all variants. A variant that could not be judged is in its `failures`; what fails is a verdict,
-        never an exception.
+        The reports of all variants, or of those of a shard. A variant that could not be judged is in its `failures`;
+        what fails is a verdict, never an exception.
 
     Raises:
-        UsageError: The configuration is wrong; the message names the line.
+        UsageError: The configuration is wrong; the message names the line. Or `save_run` cannot be written.
         InputError: The baseline cannot be read.
     """
-    return _check(config, models, options, against_baseline=True)[1]
+    from . import checks
+
+    plan = checks.plan(None if config is None else Path(config), options, _names(models))
+    with checks.saving(plan) as part:
+        report = _run(checks.check(plan, part=part))
+        if part:
+            part.publish(report.wall_s)
+    return CheckReport.of(report)
 
 
-@accepts("check")
+@accepts("merge")
+def merge(
+    parts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], config: str | os.PathLike[str] | None = None
+) -> CheckReport:
+    """Judge the saved parts of a check as one check; needs neither TensorFlow nor a browser.
+
+    Args:
+        parts: The folders that `check` saved, one for each shard.
+        config: As in `check`. Budgets, severities, known divergences and the baseline are those of now; all else must
+            be as it was in the run.
+
+    Raises:
+        InputError: A part is missing, is there twice, is damaged, or is of a different check or version.
+        UsageError: The configuration is wrong, or is different from that of the parts.
+    """
+    from . import checks
+
+    folders = [parts] if isinstance(parts, str | os.PathLike) else parts
+    return CheckReport.of(checks.merge(list(map(Path, folders)), None if config is None else Path(config)))
+
+
+@accepts("baseline")
 def update_baseline(
     config: str | os.PathLike[str] | None = None,
     models: Sequence[str] = (),
-    **options: Unpack[CheckKeywords],
+    **options: Unpack[BaselineKeywords],
 ) -> CheckReport:
     """Run all models and variants without the baseline and, if all pass, save their results as the baseline.
 
@@ -221,20 +249,15 @@ def update_baseline(
     """
     from . import checks
 
-    plan, report = _check(config, models, options, against_baseline=False)
+    plan = checks.plan(None if config is None else Path(config), options, _names(models))
+    report = CheckReport.of(_run(checks.check(plan, against_baseline=False)))
     if report.passed:
         checks.accept(report, plan)
     return report
 
 
-def _check(
-    config: str | os.PathLike[str] | None, models: Sequence[str], options: Mapping[str, Any], *, against_baseline: bool
-) -> tuple[Plan, CheckReport]:
-    from . import checks
-
-    names = (models,) if isinstance(models, str) else models
-    plan = checks.plan(None if config is None else Path(config), options, names)
-    return plan, CheckReport.of(_run(checks.check(plan, against_baseline=against_baseline)))
+def _names(models: Sequence[str]) -> Sequence[str]:
+    return (models,) if isinstance(models, str) else models
 
 
 @accepts("convert")

@@ -44,7 +44,7 @@ class CheckReport(types.CheckReport):
     `reports` have the names of their variants, in the order of the configuration; the findings and the verdict of each
     take budgets, known divergences and the baseline into account. `failures` are variants without a report, and those
     whose report could not be compared with the baseline. `findings` are about the configuration or the check as a
-    whole; an error among them fails the check.
+    whole; an error among them fails the check. `shard` is the part of the matrix that this report is of; None is all.
     """
 
     __slots__ = ()

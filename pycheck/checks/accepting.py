@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import UsageError
 from ..types import ArtifactInfo, Environment, Report, TensorSpec
 from .baseline_file import DIGEST_LENGTH, NO_ARTIFACT, Baseline, OutputFacts, VariantFacts
+
+#: Steps that wait for what other variants need too, or are a part of a different step.
+_NOT_OF_A_VARIANT = ("import_tensorflow", "launch", "artifact", "per_sample", "transfer_to_page", "transfer_from_page")
 
 
 def facts(report: Report) -> VariantFacts:
@@ -34,8 +38,26 @@ def facts(report: Report) -> VariantFacts:
         weights_sha256=_digest(artifact),
         tflite_bytes=tflite.size_bytes if tflite else None,
         tflite_sha256=_digest(tflite),
+        seconds=_seconds(report),
         runtimes=runtimes,
     )
+
+
+def _seconds(report: Report) -> int:
+    """Return the time of all runtimes, so rounded that the next run seldom has a different number.
+
+    Answers from the cache have the times of the run that gave them.
+    """
+    took = sum(
+        seconds
+        for record in report.runtimes
+        for step, seconds in record.timings_s.items()
+        if step not in _NOT_OF_A_VARIANT
+    )
+    if took <= 1:
+        return 1
+    power: int = 10 ** math.floor(math.log10(took))
+    return min((power, 2 * power, 5 * power, 10 * power), key=lambda rounded: abs(math.log(rounded / took)))
 
 
 def _digest(artifact: ArtifactInfo | None) -> str | None:
@@ -86,6 +108,8 @@ def accept(old: Baseline | None, reports: Sequence[Report], *, pycheck: str) -> 
 def _merged(kept: VariantFacts, fresh: VariantFacts) -> VariantFacts:
     """Add runtimes, and the artifact of the library without a runtime in `fresh`, from an earlier entry."""
     merged = replace(fresh, runtimes={**kept.runtimes, **fresh.runtimes})
+    if kept.seconds and kept.runtimes.keys() - fresh.runtimes.keys():  # fresh ran less than the entry has
+        merged = replace(merged, seconds=max(kept.seconds, fresh.seconds or 0))
     if fresh.artifact == NO_ARTIFACT:
         tfjs = (kept.artifact, kept.artifact_bytes, kept.weights_sha256)
         merged = replace(merged, artifact=tfjs[0], artifact_bytes=tfjs[1], weights_sha256=tfjs[2])

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import InputError, UsageError
+from .configuration import BaselineSettings
 
 SCHEMA = 1
 _HEAD = (
@@ -43,6 +44,7 @@ class OutputFacts:
 class VariantFacts:
     """One variant: its model, inputs and artifacts, and the results of each output on each runtime.
 
+    `seconds` is the time of its runtimes together, rounded to 1, 2 or 5 times a power of ten; at least 1.
     `artifact`, `artifact_bytes` and `weights_sha256` are of TF.js's artifact, "none" and 0 without one; `tflite_bytes`
     and `tflite_sha256` are of LiteRT.js's file.
     """
@@ -57,6 +59,7 @@ class VariantFacts:
     weights_sha256: str | None = None  # of TF.js's artifact
     tflite_bytes: int | None = None
     tflite_sha256: str | None = None
+    seconds: int | None = None
     runtimes: Mapping[str, Mapping[str, OutputFacts]] = field(default_factory=dict)
 
 
@@ -95,6 +98,15 @@ def read(path: Path) -> Baseline:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"The baseline {path} is damaged at {where}: {first['msg']}.", _UPDATE) from error
+
+
+def of_settings(settings: BaselineSettings) -> Baseline | None:
+    """Read the baseline of a configuration; None if there is none and the configuration does not name one."""
+    if settings.file.exists() or not settings.named:
+        return read(settings.file) if settings.file.exists() else None
+    raise UsageError(
+        f"The baseline {settings.file} does not exist.", "Write it from results that pass: pycheck baseline update"
+    )
 
 
 def write(path: Path, baseline: Baseline) -> None:

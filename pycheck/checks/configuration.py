@@ -52,7 +52,7 @@ class BaselineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One configuration file. `settings` apply to every model."""
+    """One configuration file. `settings` apply to every model; `table` is the content of the file."""
 
     file: Path
     models: tuple[ModelEntry, ...]
@@ -62,6 +62,7 @@ class Configuration:
     budgets: tuple[Budget, ...] = ()
     severity: Mapping[str, str] = field(default_factory=dict)  # code to one of LEVELS
     known: tuple[Known, ...] = ()
+    table: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

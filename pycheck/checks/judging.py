@@ -3,18 +3,54 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 
 from ..diagnosis.codes import finding
 from ..diagnosis.linking import explains_output
 from ..errors import UsageError
-from ..gate import policy
+from ..gate import decide_check, policy
 from ..gate.budgets import Budget
 from ..gate.policy import Known
-from ..types import Finding, NanPolicy, Report, RuntimeStatus, Severity, VariantFailure
+from ..types import CheckReport, Finding, NanPolicy, Report, RuntimeStatus, Severity, Shard, VariantFailure
+from ..version import __version__
 from . import baseline, budgets
 from .baseline_file import Baseline
 from .configuration import Configuration, ToleranceEntry
-from .variants import Variant
+from .scope import Outcome, Row, Scope
+
+
+def judge(
+    config: Configuration,
+    scope: Scope,
+    outcomes: Mapping[str, Outcome],
+    accepted: Baseline | None,
+    *,
+    wall_s: float,
+    shard: Shard | None = None,
+    today: datetime.date | None = None,
+) -> CheckReport:
+    """Judge the results of a check, of all of its variants or of one shard, by budgets, policy and baseline."""
+    court = Judge(config, accepted, today or datetime.date.today())
+    failures = []
+    for row in scope.rows:
+        outcome = outcomes.get(row.name)
+        if isinstance(outcome, VariantFailure):
+            failures.append(outcome)
+        elif outcome and (mismatch := court.take(outcome, row)):
+            failures.append(mismatch)
+    is_part = shard is not None and shard.count > 1
+    reports, findings = court.reports(), court.findings(whole=scope.whole and not is_part and not failures)
+    return CheckReport(
+        pycheck_version=__version__,
+        config=str(config.file),
+        reports=reports,
+        failures=tuple(failures),
+        verdict=decide_check(reports, failures=failures, findings=findings),
+        wall_s=wall_s,
+        command=scope.command,
+        findings=findings,
+        shard=shard if is_part else None,
+    )
 
 
 class Judge:
@@ -28,17 +64,16 @@ class Judge:
         self._missing: dict[str, None] = {}  # names that the baseline does not have
         self._taken: list[tuple[Report, tuple[Finding, ...], NanPolicy]] = []
 
-    def take(self, report: Report, variant: Variant) -> VariantFailure | None:
+    def take(self, report: Report, row: Row) -> VariantFailure | None:
         """Judge one report; return a failure if the baseline does not fit it."""
         config = self._config
         budgeted = budgets.judge(report, config.budgets)
         held = baseline.Held()
-        accepted_as = variant.accepted_as or report.name
-        if self._accepted and accepted_as not in self._accepted.variants:
-            self._missing[accepted_as] = None
+        if self._accepted and row.accepted_as not in self._accepted.variants:
+            self._missing[row.accepted_as] = None
         elif self._accepted:
-            held = baseline.hold(report, self._accepted, config.baseline, accepted_as)
-        self._taken.append((report, (*budgeted.findings, *held.findings), variant.options.nan))
+            held = baseline.hold(report, self._accepted, config.baseline, row.accepted_as)
+        self._taken.append((report, (*budgeted.findings, *held.findings), row.nan))
         self._used |= {b.place for b in budgeted.used}
         self._used |= {k.place for k in self._apply(*self._taken[-1]).seen}
         self._used |= {t.place for t in config.tolerances if _is_used(t, report)}

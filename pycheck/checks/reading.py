@@ -61,6 +61,7 @@ class _Reader:
             budgets=tuple(self._budgets()),
             severity=self._severity(),
             known=tuple(self._known()),
+            table=self._file.table,
         )
 
     # --- models

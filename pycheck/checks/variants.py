@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ def expand(
     `given` and `releases` are those of the call. UsageError for a pattern without a match, and for two
     variants of the same name.
     """
+    environ = dict(os.environ if environ is None else environ)  # a plain dict is read much faster for each variant
     variants = tuple(v for entry in config.models for v in _of(config, entry, given, releases, environ))
     _check_names(variants)
     for pattern in only:

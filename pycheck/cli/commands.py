@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -28,7 +28,6 @@ from .options import (
     TrainInputsPath,
     VariantNames,
     build_options,
-    command_line,
     one_or_all,
     open_console,
     takes,
@@ -36,7 +35,6 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..checks import Plan
-    from ..setup.releases import Release
     from ..types import CheckReport, Report
     from ..workflow.pipeline import Workbench
     from .console import Console, Observer
@@ -129,6 +127,7 @@ def check(
     screen: Screen,
 ) -> None:
     """Run all models and variants of pycheck.toml, and check them against their budgets and the baseline."""
+    from .. import checks
     from ..setup.releases import LITERT, TFJS, Release
     from .publishing import destinations, publish_check
 
@@ -136,7 +135,36 @@ def check(
     releases = [Release(TFJS, text) for text in tfjs_versions or ()]
     releases += [Release(LITERT, text) for text in litert_versions or ()]
     outputs = destinations(reports)
-    _, report = _check(config, models, given, console, releases=releases)
+    plan = checks.plan(config, given, models or (), releases=releases)
+    if plan.shard:
+        console.shard(plan.shard, [variant.name for variant in plan.variants], len(plan.scope.rows))
+    with checks.saving(plan) as part:
+        report = _check(plan, console, part=part)
+        try:  # a full disk loses neither the reports nor the part
+            code = publish_check(report, outputs, console, github=reports.github)
+        finally:
+            if part:
+                part.publish(report.wall_s)
+    raise typer.Exit(code)
+
+
+@app.command(epilog=examples.MERGE)
+@takes("merge")
+def merge(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="Folders that pycheck check --save-run wrote, of all shards.")
+    ],
+    *,
+    config: ConfigPath = None,
+    reports: Reports,
+    screen: Screen,
+) -> None:
+    """Put the saved parts of a check together and judge them as one check, without TensorFlow and browsers."""
+    from .. import checks
+    from .publishing import destinations, publish_check
+
+    console, outputs = open_console(screen), destinations(reports)
+    report = checks.merge(folders, config)
     raise typer.Exit(publish_check(report, outputs, console, github=reports.github))
 
 
@@ -150,32 +178,26 @@ app.add_typer(baseline, name="baseline")
 @takes("baseline")
 def baseline_update(models: VariantNames = None, *, config: ConfigPath = None, given: Given, screen: Screen) -> None:
     """Run all models and variants and, if all pass, save their results as the baseline."""
-    from ..checks import accept
+    from .. import checks
     from .publishing import publish_check
 
     console = open_console(screen)
-    plan, report = _check(config, models, given, console, against_baseline=False)
+    plan = checks.plan(config, given, models or ())
+    report = _check(plan, console, against_baseline=False)
     code = publish_check(report, {}, console, github=False)
     console.note(
-        accept(report, plan) if code == 0 else "The baseline is unchanged: pycheck only accepts a run that passes."
+        checks.accept(report, plan)
+        if code == 0
+        else "The baseline is unchanged: pycheck only accepts a run that passes."
     )
     raise typer.Exit(code)
 
 
-def _check(
-    config: Path | None,
-    models: list[str] | None,
-    given: Given,
-    console: Console,
-    *,
-    releases: Sequence[Release] = (),
-    against_baseline: bool = True,
-) -> tuple[Plan, CheckReport]:
+def _check(plan: Plan, console: Console, **more: Any) -> CheckReport:
     from .. import checks
 
-    plan = checks.plan(config, given, models or (), releases=releases, command=command_line())
     with console.check_progress(plan.runtime_counts) as observe:
-        return plan, interrupts.run(checks.check(plan, observe, against_baseline=against_baseline))
+        return interrupts.run(checks.check(plan, observe, **more))
 
 
 @app.command(epilog=examples.TRAIN, cls=LongCommand)

@@ -12,8 +12,8 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..report.wording import used
-from ..types import CheckReport, Decoders, Migration, Report
+from ..report.wording import names, used
+from ..types import CheckReport, Decoders, Migration, Report, Shard
 
 if TYPE_CHECKING:
     from ..setup.doctor import Diagnosis
@@ -26,6 +26,9 @@ CheckObserver = Callable[[str, str, str, int, int], None]
 
 #: The last steps of a runtime; "done" and "failed" without a runtime are those of the whole variant.
 _ENDS = ("ok", "unavailable", "failed", "timed_out")
+
+#: The names of variants in one line.
+_MOST_NAMED = 12
 
 
 class _Terminal(RichConsole):
@@ -110,6 +113,12 @@ class Console:
         else:
             with MatrixProgress(runtimes, self._err) as progress:
                 yield progress.observe
+
+    def shard(self, shard: Shard, variants: Sequence[str], count: int) -> None:
+        """Print which variants a shard has, on standard error."""
+        most = len(variants) if self._verbosity > 0 else _MOST_NAMED
+        named = f": {names(variants, most)}" if variants else ", because there are more shards than models and variants"
+        self.note(f"shard {shard}: {len(variants) or 'none'} of {count} variants{named}")
 
     def check(self, check: CheckReport) -> None:
         """Print the report of a check on standard output."""

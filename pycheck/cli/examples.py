@@ -74,7 +74,19 @@ Examples:
 
   pycheck check --config models/pycheck.toml --json check.json
 
+  pycheck check --shard 2/5 --save-run parts/2
+
 Exit code: 0 all passed; 1 a gate failed; if a model could not be judged, that of pycheck compare for it.
+"""
+
+MERGE = """
+Examples:
+
+  pycheck merge parts/1 parts/2 parts/3
+
+  pycheck merge parts/* --junit pycheck.xml --html pycheck.html
+
+Exit code: that of pycheck check for all variants; 2 if a part is missing, damaged or of a different check.
 """
 
 TRAIN = """

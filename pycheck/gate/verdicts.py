@@ -153,7 +153,10 @@ _CHECK_CODES = (1, 70, 4, 2, 3)
 
 
 def check_exit_code(check: CheckReport) -> int:
-    """Return 0 if all pass, 1 if any gate failed, else the code of the error that stopped a variant: 70, 4, 2 or 3."""
+    """Return 0 if all pass, 1 if any gate failed, else the code of the error that stopped a variant: 70, 4, 2 or 3.
+
+    A shard may have no variant, a check may not.
+    """
     codes = {exit_code(report) for report in check.reports} | {failure.exit_code for failure in check.failures}
     codes |= {1} if _has_error(check.findings) else set()
-    return next((code for code in _CHECK_CODES if code in codes), max(codes, default=2))
+    return next((code for code in _CHECK_CODES if code in codes), max(codes, default=0 if check.shard else 2))

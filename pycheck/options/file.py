@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,19 @@ class SettingsFile:
     def typed(self, keys: Path_, value: Any, kind: Any) -> Any:
         """Convert the value to a `kind`; UsageError names the place."""
         try:
-            return TypeAdapter(kind).validate_python(value)
+            return _adapter(kind).validate_python(value)
         except ValidationError as error:
             raise UsageError(f"{self.place(*keys)}: {_wrong(error)}; the value is {value!r}.") from error
 
     def unknown(self, keys: Path_, known: Iterable[str]) -> UsageError:
         """Return the error for an unknown key."""
         return UsageError(f"{self.place(*keys)}: unknown setting {keys[-1]!r}.", nearest(str(keys[-1]), known))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return pydantic's check of a type; to make one takes longer than to use it."""
+    return TypeAdapter(kind)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -285,6 +285,25 @@ class Assignments(Kind):
         return left, right
 
 
+class ShardOfCheck(Kind):
+    """One of the parts of a check, as ``2/5``."""
+
+    type: ClassVar[str] = "Shard"
+
+    def read(self, value: Any) -> Any:
+        from ..types import Shard
+
+        text = str(value)
+        if not (match := re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)):
+            raise WrongValue(text, "the form is K/N", "For example 2/5, the second of five shards.")
+        shard = Shard(int(match[1]), int(match[2]))
+        if not 1 <= shard.number <= shard.count:
+            advice = "If your system counts from 0, add 1: $((INDEX + 1))/N." if not shard.number else ""
+            known = f"the shards are 1/{shard.count} to {shard.count}/{shard.count}" if shard.count else "N is 0"
+            raise WrongValue(text, known, advice)
+        return shard
+
+
 def one_of(known: Sequence[str], value: str) -> str:
     """Return the value if it is known; else raise WrongValue with the nearest known one."""
     if value not in known:

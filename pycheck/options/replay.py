@@ -15,8 +15,8 @@ from .values import Options, refused
 def command_line(command: str, model: Any, inputs: Any, options: Options, here: Options | None = None) -> str:
     """Return ``pycheck compare MODEL INPUTS ...`` with every option that differs from its default.
 
-    `here` are those of `without_words`, for a caller of many commands. Empty if the model is not a file, the inputs are arrays, or the page is not pycheck's own: a command cannot name
-    these.
+    `here` are the options of `without_words`, for a caller of many commands. Empty if the model is not a file, the
+    inputs are arrays, or the page is not pycheck's own: a command cannot name these.
     """
     paths = [inputs] if isinstance(inputs, Path) else [] if inputs is None else inputs
     is_told = isinstance(paths, list | tuple) and all(isinstance(path, Path) for path in paths)

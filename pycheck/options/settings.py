@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from ..types import NanPolicy, RuntimeId
+from ..types import NanPolicy, RuntimeId, Shard
 from ..types.by_input import Ranges, Sizes
 
 
@@ -63,6 +63,7 @@ class Settings:
     browser_args: tuple[tuple[str, str], ...] = ()
     connect: tuple[tuple[str, str], ...] = ()
     save_run: Path | None = None
+    shard: Shard | None = None
     cache: bool = True
     fresh: bool = False
     recheck: float = 0.02
@@ -105,8 +106,8 @@ class ConvertKeywords(TypedDict, total=False):
     cache: bool | None
 
 
-class CheckKeywords(TypedDict, total=False):
-    """Keywords of `check`."""
+class BaselineKeywords(TypedDict, total=False):
+    """Keywords of `update_baseline`."""
 
     runtimes: str | Sequence[str | RuntimeId] | None
     timeout_s: float | None
@@ -117,6 +118,13 @@ class CheckKeywords(TypedDict, total=False):
     cache: bool | None
     fresh: bool | None
     recheck: float | None
+
+
+class CheckKeywords(BaselineKeywords, total=False):
+    """Keywords of `check`."""
+
+    save_run: str | os.PathLike[str] | None
+    shard: str | None
 
 
 class GradientsKeywords(TypedDict, total=False):

@@ -24,6 +24,7 @@ from .kinds import (
     Policy,
     Runtimes,
     Seconds,
+    ShardOfCheck,
     Share,
     Switch,
     Texts,
@@ -370,8 +371,18 @@ OPTIONS = (
         '(``http://``), or "by-hand" to open the page yourself.',
     ),
     Option(
-        "save_run", FilePath(), "Save the raw outputs, for pycheck report DIR", _KEPT, _COMPARED, None, "DIR",
-        "Folder to save the raw outputs in, for `rejudge`.", in_file=False, common=True, replayed=False,
+        "save_run", FilePath(),
+        "Save the raw outputs, for pycheck report DIR; of check: the results, for pycheck merge DIR",
+        _KEPT, (*_COMPARED, "check"), None, "DIR",
+        "Folder to save the raw outputs in, for `rejudge`; of `check` the results, for `merge`.", in_file=False,
+        common=True, replayed=False,
+    ),
+    Option(
+        "shard", ShardOfCheck(),
+        "Run only part K of the N parts of the matrix, such as 2/5; --save-run saves it for pycheck merge",
+        _KEPT, ("check",), None, "K/N",
+        'The part of the matrix to run, such as ``"2/5"``; `save_run` saves it, and `merge` puts all parts together.',
+        in_file=False, common=True, replayed=False,
     ),
     Option(
         "cache", Switch(), "Read earlier artifacts and Python results from the cache, and add new ones (default: yes)",

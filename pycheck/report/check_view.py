@@ -126,10 +126,14 @@ def legend(check: CheckReport) -> str:
 
 def headline(check: CheckReport) -> str:
     """Return the sentence under the verdict."""
+    return f"shard {check.shard}: {_headline(check)}" if check.shard else _headline(check)
+
+
+def _headline(check: CheckReport) -> str:
     table = rows(check)
     failing = [row for row in table if row.failed]
     if not check.reports and not check.failures:
-        return "nothing was checked"
+        return "no variant is in this shard" if check.shard else "nothing was checked"
     total = f"{_count(len(table), 'variant')} on {_count(len(columns(check)), 'runtime')}"
     if not failing:
         words = [found.text for row in table for found in row.cells]

@@ -33,100 +33,184 @@ _DERIVED: dict[type, dict[str, tuple[Any, Callable[[Any], Any]]]] = {
     Finding: {"page": (str, lambda finding: finding.page)},
 }
 
+_Decoder = Callable[[Any], Any]
+
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class DecodeError(ValueError):
     """The error for data that do not match their type; the message begins with the path to them."""
 
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(problem, path)
+        self.problem = problem
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path.removeprefix('.') or 'report'}: {self.problem}"
+
+    def within(self, step: str) -> DecodeError:
+        """Return the same error with a step before its path."""
+        return DecodeError(self.problem, step + self.path)
+
 
 def encode(value: Any) -> Any:
     """Convert a value to JSON-ready data: dict, list, str, int, finite float, bool and None."""
-    if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, np.generic | np.ndarray):
-        return encode(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else _word(value)
-    if isinstance(value, str | Path | RuntimeId):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
-    if dataclasses.is_dataclass(value):
-        return _encode_dataclass(value)
-    if isinstance(value, list | tuple | set | frozenset):
-        return [encode(item) for item in value]
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON: {value!r}")
+    kind: Any = type(value)
+    return _encoder(kind)(value)
+
+
+@cache
+def _encoder(kind: Any) -> Callable[[Any], Any]:
+    """Return the function that encodes values of a type. A check has thousands of reports: types are looked at once."""
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if issubclass(kind, bool | int | types.NoneType):
+        return lambda value: value
+    if issubclass(kind, np.generic | np.ndarray):
+        return lambda value: encode(value.tolist())
+    if issubclass(kind, float):
+        return lambda value: value if math.isfinite(value) else _word(value)
+    if issubclass(kind, str | Path | RuntimeId):
+        return str
+    if issubclass(kind, Mapping):
+        return lambda value: {str(key): encode(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(kind):
+        return _dataclass_encoder(kind)
+    if issubclass(kind, list | tuple | set | frozenset):
+        return lambda value: [encode(item) for item in value]
+    raise TypeError(f"{kind.__name__} cannot be written as JSON")
 
 
 def _word(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _encode_dataclass(value: Any) -> dict[str, Any]:
-    kind: Any = type(value)
-    data: dict[str, Any] = {}
-    for name in _hints(kind):
-        encoded = encode(getattr(value, name))
-        if (kind, name) in _INLINED:
-            data |= encoded
-        else:
-            data[_RENAMED.get((kind, name), name)] = encoded
-    for name, (_, derive) in _DERIVED.get(kind, {}).items():
-        data[name] = encode(derive(value))
-    return data
+def _dataclass_encoder(kind: Any) -> Callable[[Any], Any]:
+    known = [(name, _RENAMED.get((kind, name), name), (kind, name) in _INLINED) for name in _hints(kind)]
+    derived = [(name, derive) for name, (_, derive) in _DERIVED.get(kind, {}).items()]
+
+    def encode_dataclass(value: Any) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for name, key, is_inlined in known:
+            encoded = encode(getattr(value, name))
+            if is_inlined:
+                data |= encoded
+            else:
+                data[key] = encoded
+        for name, derive in derived:
+            data[name] = encode(derive(value))
+        return data
+
+    return encode_dataclass
 
 
-def decode(data: Any, kind: Any, path: str = "") -> Any:
+def decode(data: Any, kind: Any) -> Any:
     """Convert data, as `encode` returns them, to a value of type `kind`.
 
     A missing field has its default, and unknown fields are ignored, so that an older pycheck can read the data of a
     newer one. DecodeError names the first place that does not match.
     """
+    return _decoder(kind)(data)
+
+
+@cache
+def _decoder(kind: Any) -> _Decoder:
+    """Return the function that converts data to a type. A check has thousands of reports: types are looked at once."""
     if kind is Any:
-        return _decode_any(data)
+        return _decode_any
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        if data is None and type(None) in arguments:
-            return None
-        return decode(data, next(a for a in arguments if a is not type(None)), path)
+        inner = _decoder(next(a for a in arguments if a is not type(None)))
+        return (lambda data: None if data is None else inner(data)) if type(None) in arguments else inner
     if origin is tuple:
-        items = _expect(data, list, path)
-        return tuple(decode(item, arguments[0], f"{path}[{i}]") for i, item in enumerate(items))
+        return _tuple_decoder(arguments[0])
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {key: decode(item, arguments[1], f"{path}.{key}") for key, item in _expect(data, dict, path).items()}
-    return _decode_plain(data, kind, path)
-
-
-def _decode_plain(data: Any, kind: Any, path: str) -> Any:
+        return _mapping_decoder(arguments[1])
     if kind is float:
-        if isinstance(data, str) and data in _NONFINITE:
-            return _NONFINITE[data]
-        return float(_expect(data, (int, float), path))
+        return _decode_float
     if kind in (int, bool, str):
-        return _expect(data, kind, path)
+        return lambda data: data if type(data) is kind else _expect(data, kind)
     if dataclasses.is_dataclass(kind) and kind is not RuntimeId:
-        return _decode_dataclass(_expect(data, dict, path), kind, path)
-    try:
-        return RuntimeId.parse(_expect(data, str, path)) if kind is RuntimeId else kind(data)
-    except (ValueError, TypeError) as error:
-        raise error if isinstance(error, DecodeError) else DecodeError(f"{path}: {error}") from error
+        return _dataclass_decoder(kind)
+    return _text_decoder(RuntimeId.parse if kind is RuntimeId else kind, parsed=kind is RuntimeId)
 
 
-def _decode_dataclass(data: dict[str, Any], kind: Any, path: str) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    values: dict[str, Any] = {}
-    for name, hint in _hints(kind).items():
-        key = _RENAMED.get((kind, name), name)
-        if (kind, name) in _INLINED:
-            values[name] = decode(data, hint, path)
-        elif key in data:
-            values[name] = decode(data[key], hint, f"{path}.{key}" if path else key)
-        elif fields[name].default is dataclasses.MISSING and fields[name].default_factory is dataclasses.MISSING:
-            raise DecodeError(f"{path or 'report'}: {key} is missing")
-    return kind(**values)
+def _tuple_decoder(kind: Any) -> _Decoder:
+    inner = _decoder(kind)
+
+    def decode_tuple(data: Any) -> Any:
+        values = []
+        for item in _expect(data, list):
+            try:
+                values.append(inner(item))
+            except DecodeError as error:
+                raise error.within(f"[{len(values)}]") from error
+        return tuple(values)
+
+    return decode_tuple
+
+
+def _mapping_decoder(kind: Any) -> _Decoder:
+    inner = _decoder(kind)
+
+    def decode_mapping(data: Any) -> Any:
+        values = {}
+        for key, item in _expect(data, dict).items():
+            try:
+                values[key] = inner(item)
+            except DecodeError as error:
+                raise error.within(f".{key}") from error
+        return values
+
+    return decode_mapping
+
+
+def _decode_float(data: Any) -> float:
+    if isinstance(data, str) and data in _NONFINITE:
+        return _NONFINITE[data]
+    return float(_expect(data, (int, float)))
+
+
+def _text_decoder(make: Callable[[Any], Any], *, parsed: bool) -> _Decoder:
+    """Return a decoder for a value that a text names: an enum, a path, or with `parsed` a runtime."""
+
+    def decode_text(data: Any) -> Any:
+        try:
+            return make(_expect(data, str) if parsed else data)
+        except (ValueError, TypeError) as error:
+            raise error if isinstance(error, DecodeError) else DecodeError(str(error)) from error
+
+    return decode_text
+
+
+def _dataclass_decoder(kind: Any) -> _Decoder:
+    defaults = {
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+    }
+    known = [
+        (name, _RENAMED.get((kind, name), name), (kind, name) in _INLINED, hint, name in defaults)
+        for name, hint in _hints(kind).items()
+    ]
+
+    def decode_dataclass(data: Any) -> Any:
+        _expect(data, dict)
+        values: dict[str, Any] = {}
+        for name, key, is_inlined, hint, has_default in known:
+            if is_inlined:
+                values[name] = _decoder(hint)(data)
+            elif key in data:
+                try:  # the decoder of a field is looked up here, since a type may contain itself
+                    values[name] = _decoder(hint)(data[key])
+                except DecodeError as error:
+                    raise error.within(f".{key}") from error
+            elif not has_default:
+                raise DecodeError(f"{key} is missing")
+        return kind(**values)
+
+    return decode_dataclass
 
 
 def _decode_any(data: Any) -> Any:
@@ -138,13 +222,11 @@ def _decode_any(data: Any) -> Any:
     return _NONFINITE.get(data, data) if isinstance(data, str) else data
 
 
-def _expect(data: Any, kind: type | tuple[type, ...], path: str) -> Any:
+def _expect(data: Any, kind: type | tuple[type, ...]) -> Any:
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(data, kinds) or (isinstance(data, bool) and bool not in kinds):
         wanted = {list: "a list", dict: "an object", str: "a text", int: "a whole number", bool: "true or false"}
-        raise DecodeError(
-            f"{path}: expected {wanted.get(kinds[0]) if len(kinds) == 1 else 'a number'}, found {data!r:.60}"
-        )
+        raise DecodeError(f"expected {wanted.get(kinds[0]) if len(kinds) == 1 else 'a number'}, found {data!r:.60}")
     return data
 
 

@@ -80,7 +80,7 @@ from .pipelines import (
 from .power import DeadChannels, OutputChange, Power, PowerShare, SampleSpread, TableReach, WeightPower
 from .prepared import AppCode, AppFile, FileFailure, FileFailureCode, Prepared, PreparedFile
 from .remedies import Outcome, Remedy
-from .reports import CheckReport, Report, VariantFailure
+from .reports import CheckReport, Report, Shard, VariantFailure
 from .runs import ArtifactInfo, Batch, Environment, InputsInfo, ModelInfo, RuntimeRecord, RuntimeStatus
 from .traces import (
     HANDING_ON,

@@ -53,6 +53,17 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One of the `count` parts into which the variants of a check are divided; `number` is from 1 to `count`."""
+
+    number: int = 1
+    count: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
 class VariantFailure:
     """The reason why one variant of a check was not judged: an error of its model, its inputs or its baseline."""
 
@@ -69,7 +80,7 @@ class CheckReport:
     `reports` have the names of their variants, in the order of the configuration; the findings and the verdict of each
     take budgets, known divergences and the baseline into account. `failures` are variants without a report, and those
     whose report could not be compared with the baseline. `findings` are about the configuration or the check as a
-    whole; an error among them fails the check.
+    whole; an error among them fails the check. `shard` is the part of the matrix that this report is of; None is all.
     """
 
     pycheck_version: str
@@ -80,6 +91,7 @@ class CheckReport:
     wall_s: float
     command: str = ""  # the command that reproduces this report
     findings: tuple[Finding, ...] = ()
+    shard: Shard | None = None
 
     @property
     def passed(self) -> bool:

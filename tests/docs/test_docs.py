@@ -30,6 +30,7 @@ FOREIGN_OPTIONS = {"--transcripts",
     "--no-deps",  # of pip
     "--junit-xml", "--browser", "--snapshot-update",  # of pytest, pytest-playwright and syrupy
     "--tag", "--rm", "--volume", "--user",  # of docker
+    "--for",  # of kubectl
 }  # fmt: skip
 #: Files that are named and are not in a checkout.
 MADE_LATER = {".setup/converter", "docs/findings/CODE.md"}

@@ -95,7 +95,7 @@ ASKS = {
     "training.train": {"decide_training"},
     "remedies.failure": {"decide"},
     "remedies.conversion": {"share"},
-    "checks.matrix": {"decide_check"},
+    "checks.judging": {"decide_check"},
     "checks.judging": {"policy"},
     "checks.budgets": {"hold"},
     "pytest_plugin.results": {"policy"},

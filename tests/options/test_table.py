@@ -49,7 +49,7 @@ TEXTS: dict[str, str] = {
     "trace": "true", "layers": "conv", "trace_samples": "2", "trace_memory": "1MiB", "try_remedies": "true",
     "bundle": "/b", "bundle_point": "conv", "model_explorer": "/e", "timeout_s": "20", "headed": "true",
     "browser_path": "firefox=/f", "browser_args": "--a", "connect": "webkit=by-hand", "save_run": "/r",
-    "cache": "false", "fresh": "true", "recheck": "0.5", "cache_dir": "/c",
+    "shard": "2/5", "cache": "false", "fresh": "true", "recheck": "0.5", "cache_dir": "/c",
     "preprocess": "torch", "js_preprocess": "/web/prep.js:load",
     "postprocess": "/app/post.py:decide", "js_postprocess": "/web/post.js", "decisions_changed": "0.25",
     "box_overlap": "0.75",
