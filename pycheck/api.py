@@ -183,6 +183,9 @@ def rejudge(run: str | os.PathLike[str], **options: Unpack[RejudgeKeywords]) -> 
 def check(
     config: str | os.PathLike[str] | None = None,
     models: Sequence[str] = (),
+    *,
+    history: str | os.PathLike[str] | None = None,
+    label: str | None = None,
     **options: Unpack[CheckKeywords],
 ) -> CheckReport:
     """Run all models and variants of a configuration, and check them against their budgets and the baseline.
@@ -191,6 +194,8 @@ def check(
         config: A ``pycheck.toml``, or a ``pyproject.toml`` with ``[tool.pycheck]``; None takes the nearest one of the
             current folder and those above it.
         models: Names of models or variants, ``*`` as a wildcard; empty for all of them.
+        history: File to which the figures of this check are added, which ``pycheck history`` shows.
+        label: Name of this check in the history; None takes the tag or branch that a CI server names.
 
     Returns:
         The reports of all variants, or of those of a shard. A variant that could not be judged is in its `failures`;
@@ -198,21 +203,28 @@ def check(
 
     Raises:
         UsageError: The configuration is wrong; the message names the line. Or `save_run` cannot be written.
-        InputError: The baseline cannot be read.
+        InputError: The baseline cannot be read, or `history` is another file.
     """
     from . import checks
+    from .history import begin
 
     plan = checks.plan(None if config is None else Path(config), options, _names(models))
+    keep = begin(None if history is None else Path(history), label, of_shard=plan.shard is not None)
     with checks.saving(plan) as part:
         report = _run(checks.check(plan, part=part))
         if part:
             part.publish(report.wall_s)
+    keep(report)
     return CheckReport.of(report)
 
 
 @accepts("merge")
 def merge(
-    parts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], config: str | os.PathLike[str] | None = None
+    parts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    config: str | os.PathLike[str] | None = None,
+    *,
+    history: str | os.PathLike[str] | None = None,
+    label: str | None = None,
 ) -> CheckReport:
     """Judge the saved parts of a check as one check; needs neither TensorFlow nor a browser.
 
@@ -220,15 +232,20 @@ def merge(
         parts: The folders that `check` saved, one for each shard.
         config: As in `check`. Budgets, severities, known divergences and the baseline are those of now; all else must
             be as it was in the run.
+        history, label: As in `check`.
 
     Raises:
         InputError: A part is missing, is there twice, is damaged, or is of a different check or version.
         UsageError: The configuration is wrong, or is different from that of the parts.
     """
     from . import checks
+    from .history import begin
 
     folders = [parts] if isinstance(parts, str | os.PathLike) else parts
-    return CheckReport.of(checks.merge(list(map(Path, folders)), None if config is None else Path(config)))
+    keep = begin(None if history is None else Path(history), label)
+    report = checks.merge(list(map(Path, folders)), None if config is None else Path(config))
+    keep(report)
+    return CheckReport.of(report)
 
 
 @accepts("baseline")

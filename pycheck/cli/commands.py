@@ -21,6 +21,7 @@ from .options import (
     ModelPath,
     NoColor,
     Pages,
+    Past,
     Reports,
     Screen,
     TargetsPath,
@@ -122,6 +123,7 @@ def check(
     config: ConfigPath = None,
     tfjs_versions: TfjsVersions = None,
     litert_versions: LitertVersions = None,
+    past: Past,
     given: Given,
     reports: Reports,
     screen: Screen,
@@ -136,6 +138,7 @@ def check(
     releases += [Release(LITERT, text) for text in litert_versions or ()]
     outputs = destinations(reports)
     plan = checks.plan(config, given, models or (), releases=releases)
+    keep = past.begin(of_shard=plan.shard is not None)
     if plan.shard:
         console.shard(plan.shard, [variant.name for variant in plan.variants], len(plan.scope.rows))
     with checks.saving(plan) as part:
@@ -145,6 +148,7 @@ def check(
         finally:
             if part:
                 part.publish(report.wall_s)
+    keep(report)
     raise typer.Exit(code)
 
 
@@ -156,6 +160,7 @@ def merge(
     ],
     *,
     config: ConfigPath = None,
+    past: Past,
     reports: Reports,
     screen: Screen,
 ) -> None:
@@ -164,8 +169,11 @@ def merge(
     from .publishing import destinations, publish_check
 
     console, outputs = open_console(screen), destinations(reports)
+    keep = past.begin()
     report = checks.merge(folders, config)
-    raise typer.Exit(publish_check(report, outputs, console, github=reports.github))
+    code = publish_check(report, outputs, console, github=reports.github)
+    keep(report)
+    raise typer.Exit(code)
 
 
 baseline = typer.Typer(
@@ -296,6 +304,7 @@ app.command("decoders")(emitted.decoders)
 for command in (tools.explain, tools.schema, tools.doctor):
     app.command()(command)
 app.add_typer(tools.cache, name="cache")
+app.command("history", epilog=examples.HISTORY)(takes("history")(tools.history))
 app.command(epilog=examples.DEVICES)(tools.devices)
 
 

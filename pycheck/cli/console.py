@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from ..report.wording import names, used
-from ..types import CheckReport, Decoders, Migration, Report, Shard
+from ..types import CheckReport, Decoders, Migration, PastRun, Report, Shard
 
 if TYPE_CHECKING:
     from ..setup.doctor import Diagnosis
@@ -125,6 +125,13 @@ class Console:
         from ..report.check_terminal import print_check
 
         print_check(check, self._out, verbosity=self._verbosity)
+
+    def history(self, runs: Sequence[PastRun]) -> None:
+        """Print the figures of past checks on standard output."""
+        from ..history import changes
+        from ..report.history_terminal import print_history
+
+        print_history(runs, changes, self._out)
 
     def artifact(self, converted: Converted) -> None:
         """Print an artifact: its format, folder, notes, and whether it is verified."""

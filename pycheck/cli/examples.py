@@ -50,6 +50,18 @@ Examples:
 Exit code: that of pycheck compare.
 """
 
+HISTORY = """
+Examples:
+
+  pycheck check --history pycheck-history.sqlite --label 1.4.0
+
+  pycheck history pycheck-history.sqlite mobilenet --last 10
+
+  pycheck history pycheck-history.sqlite --html history.html
+
+  pycheck history pycheck-history.sqlite --merge of_another_branch.sqlite
+"""
+
 PREPROCESS = """
 Examples:
 

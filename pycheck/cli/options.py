@@ -23,6 +23,7 @@ from ..options.table import BY_NAME, Option, of_command
 
 if TYPE_CHECKING:
     from ..options.values import Options
+    from ..types import CheckReport
     from .console import Console
 
 #: The given options of the table, by name; other options are left out.
@@ -46,6 +47,16 @@ Verbose = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only the verdict.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colours, as NO_COLOR does.")]
+HistoryPath = Annotated[
+    Path | None,
+    typer.Option("--history", metavar="FILE", help="Add the figures of this check to this file: pycheck history."),
+]
+HistoryLabel = Annotated[
+    str | None,
+    typer.Option(
+        "--label", metavar="TEXT", help="Name of this check in the history (default: the tag or branch of CI)."
+    ),
+]
 InputsPaths = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -121,6 +132,21 @@ class Pages(Group):
     json: JsonPath = None
     html: HtmlPath = None
     markdown: MarkdownPath = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past(Group):
+    """The file that keeps the figures of each check."""
+
+    title = "History"
+    history: HistoryPath = None
+    label: HistoryLabel = None
+
+    def begin(self, *, of_shard: bool = False) -> Callable[[CheckReport], None]:
+        """Return what adds a check to the history. UsageError or InputError if it cannot be written."""
+        from ..history import begin
+
+        return begin(self.history, self.label, of_shard=of_shard)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,32 @@
-"""The commands that run no model: they explain, set up, clean up, and connect devices."""
+"""The commands that run no model: they explain, set up, clean up, look back, and connect devices."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
 from ..system import interrupts
-from .options import Given, NoColor, Screen, build_options, open_console, takes
+from .options import (
+    Given,
+    HtmlPath,
+    JsonPath,
+    NoColor,
+    Pages,
+    Screen,
+    VariantNames,
+    build_options,
+    open_console,
+    takes,
+)
 
 if TYPE_CHECKING:
     from ..options.values import Options
     from ..system.cache import Cache
+    from ..types import PastRun
     from .console import Console
 
 
@@ -182,6 +196,47 @@ def _say(text: str) -> None:
 
     with standard_output():
         print(text)
+
+
+def history(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="History that pycheck check --history wrote.")],
+    models: VariantNames = None,
+    *,
+    merge: Annotated[
+        list[Path] | None,
+        typer.Option("--merge", metavar="PATH", help="First add the runs of this history to FILE. Repeatable."),
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", metavar="N", min=1, help="Show only the last N runs (default: all).")
+    ] = None,
+    json: JsonPath = None,
+    html: HtmlPath = None,
+    screen: Screen,
+) -> None:
+    """Show errors, sizes and times of past checks, and what changed from one to the next."""
+    from .. import history as past
+    from .publishing import destinations, put
+
+    console, outputs = open_console(screen), destinations(Pages(json=json, html=html))
+    if merge:
+        added = past.merge(file, merge)
+        console.note(f"{file}: {added} run{'' if added == 1 else 's'} added")
+    runs = past.select(past.read(file), models or (), last)
+    put({kind: render_history(runs, kind) for kind in outputs}, outputs, lambda: console.history(runs))
+
+
+def render_history(runs: Sequence[PastRun], kind: str) -> str:
+    """Render a history as JSON or as an HTML page."""
+    if kind == "json":
+        import json
+
+        from ..report.codec import encode
+
+        return json.dumps({"runs": encode(runs)}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    from ..history import changes
+    from ..report.html.history import render_history_html
+
+    return render_history_html(runs, changes)
 
 
 def devices(

@@ -37,6 +37,7 @@ from .evidence import (
 )
 from .findings import Finding, NanPolicy, Severity, Verdict, apart, together
 from .hints import VALUE_KINDS, InputHint, Padding, Values
+from .history import PastOutput, PastRun, PastRuntime, PastVariant
 from .migrations import Decision, Migration, QuantizedVariant, RuntimePair, Unsupported
 from .names import (
     ARTIFACT_FLOAT32,
