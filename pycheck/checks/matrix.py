@@ -17,6 +17,7 @@ from ..options.table import BY_NAME
 from ..setup.releases import Release
 from ..types import CheckReport, Shard
 from ..version import __version__
+from ..workflow.pipeline import Workbench
 from . import accepting, baseline_file
 from .configuration import Configuration
 from .judging import judge
@@ -99,14 +100,16 @@ async def check(
     part: PendingPart | None = None,
     today: datetime.date | None = None,
     against_baseline: bool = True,
+    bench: Workbench | None = None,
 ) -> CheckReport:
     """Run and judge every variant. An error of one variant is a failure in the report, and the others still run.
 
-    `part` receives each result before it is judged. InputError if the baseline cannot be read.
+    `part` receives each result before it is judged. `bench` has what several checks share; without it, the check has
+    its own. InputError if the baseline cannot be read.
     """
     started = time.perf_counter()
     accepted = baseline_file.of_settings(plan.config.baseline) if against_baseline else None
-    outcomes = await run(plan.config, plan.variants, observe, part.add if part else keep_nothing)
+    outcomes = await run(plan.config, plan.variants, observe, part.add if part else keep_nothing, bench)
     wall_s = time.perf_counter() - started
     return judge(plan.config, plan.scope, outcomes, accepted, wall_s=wall_s, shard=plan.shard, today=today)
 

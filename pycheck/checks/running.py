@@ -39,12 +39,17 @@ async def run(
     variants: Sequence[Variant],
     observe: Observer = silent,
     keep: Callable[[Outcome], None] = keep_nothing,
+    bench: Workbench | None = None,
 ) -> Mapping[str, Outcome]:
     """Run every variant, and return the results by name; `keep` receives each as soon as it is there.
 
-    An error of one variant is its result, and the others still run.
+    An error of one variant is its result, and the others still run. Without `bench` they have one of their own.
     """
-    return await pipeline.alone(lambda bench: _run(bench, config, variants, observe, keep))
+
+    async def work(bench: Workbench) -> Mapping[str, Outcome]:
+        return await _run(bench, config, variants, observe, keep)
+
+    return await (work(bench) if bench else pipeline.alone(work))
 
 
 async def _run(

@@ -10,7 +10,7 @@ import typer
 
 from ..system import interrupts
 from ..version import __version__
-from . import emitted, examples, tools
+from . import emitted, examples, tools, watching
 from .options import (
     ConfigPath,
     Given,
@@ -304,6 +304,7 @@ app.command("decoders")(emitted.decoders)
 for command in (tools.explain, tools.schema, tools.doctor):
     app.command()(command)
 app.add_typer(tools.cache, name="cache")
+app.add_typer(watching.watch, name="watch")
 app.command("history", epilog=examples.HISTORY)(takes("history")(tools.history))
 app.command(epilog=examples.DEVICES)(tools.devices)
 

@@ -12,6 +12,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from ..errors import PycheckError
 from ..report.wording import names, used
 from ..types import CheckReport, Decoders, Migration, PastRun, Report, Shard
 
@@ -95,6 +96,26 @@ class Console:
         from ..report.terminal import print_report
 
         print_report(report, self._out, verbosity=self._verbosity)
+
+    def answer(
+        self,
+        title: str,
+        outcome: Report | CheckReport | PycheckError,
+        before: Report | CheckReport | None,
+    ) -> None:
+        """Print an answer of `pycheck watch` on standard output."""
+        from ..report.since_terminal import print_answer
+
+        print_answer(title, outcome, before, self._out, verbosity=self._verbosity)
+        self._out.file.flush()
+
+    def power(self, before: Report | CheckReport | None, after: Report | CheckReport) -> None:
+        """Print what the power adds to an answer of which all else has been printed."""
+        from ..report.since_terminal import print_power
+
+        if self._verbosity >= 0:
+            print_power(before, after, self._out)
+            self._out.file.flush()
 
     def migration(self, migration: Migration) -> None:
         """Print the report of a migration on standard output."""

@@ -19,6 +19,28 @@ Exit code: 0 pass; 1 the gate failed; 2 usage, configuration or input error;
 3 a runtime was unavailable, failed or timed out; 4 conversion failed; 70 a bug in pycheck.
 """
 
+WATCH_COMPARE = """
+Examples:
+
+  pycheck watch compare model.keras inputs.npy
+
+  pycheck watch compare model.keras inputs.npy --runtime chromium:cpu --runtime chromium:wasm --serve
+
+  pycheck watch compare model.keras photos/ --preprocess app/prep.py:load --js-preprocess web/prep.js
+
+Ctrl-C ends it. Exit code: 130 by Ctrl-C, 143 by SIGTERM; 2 if the options are invalid at the start.
+"""
+
+WATCH_CHECK = """
+Examples:
+
+  pycheck watch check
+
+  pycheck watch check cnn --serve --port 8000
+
+Ctrl-C ends it. Exit code: 130 by Ctrl-C, 143 by SIGTERM; 2 if options or configuration are invalid at the start.
+"""
+
 MIGRATE = """
 Examples:
 

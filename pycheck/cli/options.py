@@ -9,7 +9,7 @@ import functools
 import inspect
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -41,6 +41,13 @@ Github = Annotated[
         "--github/--no-github",
         help="Write annotations and a step summary for GitHub Actions (default: yes in GitHub Actions).",
     ),
+]
+Serve = Annotated[
+    bool, typer.Option("--serve", help="Show the HTML report at an address of this machine; the page renews itself.")
+]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", metavar="N", min=1, max=65535, help="Port of that address (default: a free one)."),
 ]
 Verbose = Annotated[
     int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Print more; -vv prints tracebacks.")
@@ -135,6 +142,20 @@ class Pages(Group):
 
 
 @dataclass(frozen=True, slots=True)
+class Answers(Group):
+    """Where the answers of a watch go, besides the terminal."""
+
+    title = "Reports"
+    rare = ("junit", "markdown")
+    serve: Serve = False
+    port: Port = None
+    json: JsonPath = None
+    html: HtmlPath = None
+    junit: JunitPath = None
+    markdown: MarkdownPath = None
+
+
+@dataclass(frozen=True, slots=True)
 class Past(Group):
     """The file that keeps the figures of each check."""
 
@@ -165,8 +186,8 @@ _RARE = {*Reports.rare, *(option.name for option in BY_NAME.values() if not opti
 _LONG = ("compare", "migrate", "trace", "train", "gradients", "convert", "preprocess")
 
 
-def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorate a command for typer: `given` stands for the table's options of the command `name`.
+def takes(name: str, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command for typer: `given` stands for the table's options of the command `name`, `without` some.
 
     A parameter that is a group stands for the options of that group.
     """
@@ -178,7 +199,7 @@ def takes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             for parameter in signature.parameters.values()
             if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Group)
         }
-        table = of_command(name)
+        table = [option for option in of_command(name) if option.name not in without]
         single: list[inspect.Parameter] = []
         for parameter in signature.parameters.values():
             if parameter.name in groups:
@@ -279,8 +300,9 @@ def _of_group(group: type[Group]) -> list[inspect.Parameter]:
 
 
 def command_line() -> str:
-    """Return the command that was typed."""
-    return shlex.join(["pycheck", *sys.argv[1:]])
+    """Return the command that was typed; of a watch, that which does the same once."""
+    typed = sys.argv[1:]
+    return shlex.join(["pycheck", *(typed[1:] if typed[:1] == ["watch"] else typed)])
 
 
 def build_options(given: Mapping[str, Any], inputs: object = None) -> Options:

@@ -13,15 +13,15 @@ from ..gate import check_exit_code, exit_code, migration_exit_code
 from ..report import render, render_check, render_migration
 from ..types import CheckReport, Migration, Report
 from .console import Console
-from .options import Pages, Reports
+from .options import Answers, Pages, Reports
 
 _ELSEWHERE = "Name a file in an existing folder that you can write to."
 
 
-def destinations(reports: Reports | Pages) -> dict[str, str]:
+def destinations(reports: Reports | Pages | Answers) -> dict[str, str]:
     """Return the path of each report, by kind, after checking that all can be written."""
     paths = {"json": reports.json, "html": reports.html, "markdown": reports.markdown}
-    paths |= {"junit": reports.junit} if isinstance(reports, Reports) else {}
+    paths |= {"junit": reports.junit} if isinstance(reports, Reports | Answers) else {}
     outputs = {kind: path for kind, path in paths.items() if path}
     for kind, path in outputs.items():
         if others := [f"--{other}" for other in outputs if outputs[other] == path and other != kind]:

@@ -22,15 +22,16 @@ _GAP, _ENGINE_GAP = 1, 2
 
 def print_check(check: CheckReport, console: Console, *, verbosity: int = 0) -> None:
     """Print to a console; `verbosity` -1 prints only the verdict, 1 the report of every variant."""
-    console.file.write(capture(_parts(check, console.width, verbosity), console))
+    console.file.write(capture(check_parts(check, console.width, verbosity), console))
 
 
 def render_check(check: CheckReport, *, width: int = 80) -> str:
     """Return the check as plain text of that width."""
-    return capture(_parts(check, width, 0), text_console(width))
+    return capture(check_parts(check, width, 0), text_console(width))
 
 
-def _parts(check: CheckReport, width: int, verbosity: int) -> Iterator[RenderableType]:
+def check_parts(check: CheckReport, width: int, verbosity: int) -> Iterator[RenderableType]:
+    """Yield the parts of a check from top to bottom."""
     style = "bold green" if check.passed else "bold red"
     head = wording.printable(check_view.headline(check))
     yield Text.assemble((check_view.label(check), style), "  ", head, f", in {check.wall_s:.0f} s")

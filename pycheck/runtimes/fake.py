@@ -259,6 +259,10 @@ class FakePage(BrowserRuntime):
         if self._artifact is not None:
             self._model = self._model_of(await asyncio.shield(asyncio.ensure_future(self._artifact)))
 
+    async def load(self, artifact: ArtifactInfo) -> None:
+        """Take the model of a different artifact."""
+        self._model = self._model_of(artifact)
+
     async def predict(self, inputs: Tensors, *, samples: int = 1, timed: bool = True) -> Tensors:
         """Compute the outputs in the precision of this kind."""
         self._predictions += 1

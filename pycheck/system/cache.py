@@ -63,10 +63,11 @@ class Pending:
     folder: Path
     target: Path | None
     hold: Callable[[Path], bool]
+    is_valid: Callable[[], bool]
 
     def publish(self) -> Path:
         """Move the entry into place and return its folder; an entry that was published first stays."""
-        if self.target is None:
+        if self.target is None or not self.is_valid():
             return self.folder
         (self.folder / _SEAL).write_text(json.dumps(_sums(self.folder)), encoding="utf-8")
         try:
@@ -84,14 +85,24 @@ class Pending:
 
 
 class Cache:
-    """A folder of entries by kind and key; `enabled=False` finds nothing and keeps nothing."""
+    """A folder of entries by kind and key; `enabled=False` finds nothing and keeps nothing.
+
+    An entry stays only until `close` if its run is not `is_valid` when it is published: a file that is saved while it
+    is read has the key of the old content, and results of the new one.
+    """
 
     def __init__(
-        self, root: Path | None = None, *, enabled: bool = True, limit_bytes: int = DEFAULT_LIMIT_BYTES
+        self,
+        root: Path | None = None,
+        *,
+        enabled: bool = True,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        is_valid: Callable[[], bool] = lambda: True,
     ) -> None:
         self.root = root or Path(platformdirs.user_cache_dir("pycheck"))
         self.enabled = enabled
         self._limit_bytes = limit_bytes
+        self._is_valid = is_valid
         self._unpublished: list[Path] = []
         self._held: list[BinaryIO] = []
 
@@ -149,7 +160,7 @@ class Cache:
         if not (key and self.enabled):
             folder = Path(tempfile.mkdtemp(prefix=f"pycheck-{kind}-"))
             self._unpublished.append(folder)
-            return Pending(folder, None, self._hold)
+            return Pending(folder, None, self._hold, self._is_valid)
         parent = self.root / kind
         try:
             parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +171,7 @@ class Cache:
                 "Set PYCHECK_CACHE_DIR to a folder that you can write to, or add --no-cache",
             ) from error
         self._unpublished.append(folder)
-        return Pending(folder, parent / key, self._hold)
+        return Pending(folder, parent / key, self._hold, self._is_valid)
 
     def note(self, name: str, content: Mapping[str, str]) -> None:
         """Store a short text beside the entries, instead of the earlier one with this name."""

@@ -122,11 +122,15 @@ class Candidates:
         status, error = RuntimeStatus.OK, None
         try:
             observe(str(id), "starting", 0, count)
-            host = await self._setting.shared.hosts.get(options, id.engine)
             artifact = ground.artifacts[id.is_litert]
-            runtime = host.runtime(id, artifact, flags=dict(options.flags), cpu_kernels=options.cpu_kernels)
             async with AsyncExitStack() as stack:
-                await stack.enter_async_context(runtime)
+                if runtime := await self._setting.shared.ready.take(options, id):
+                    stack.push_async_exit(runtime)
+                    await runtime.load(await artifact)
+                else:
+                    host = await self._setting.shared.hosts.get(options, id.engine)
+                    runtime = host.runtime(id, artifact, flags=dict(options.flags), cpu_kernels=options.cpu_kernels)
+                    await stack.enter_async_context(runtime)
                 if self._answers:
                     making = await self._answers.begin(
                         id, await artifact, ground.signature, ground.inputs, ground.batch_size

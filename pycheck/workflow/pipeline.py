@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -21,6 +21,7 @@ from ..runtimes.browser.host import BrowserHost
 from ..runtimes.launching.identity import identify
 from ..system.cache import Cache
 from ..system.folders import check_new_folder, write_folder
+from ..system.stamps import Stamps, stamps
 from ..types import Report, RuntimeStatus
 from .answers import Answers
 from .browsers import Hosts
@@ -29,9 +30,11 @@ from .files.comparing import compared_from, with_pipeline
 from .files.prepared import as_inputs
 from .further import bundled, traced, with_remedies
 from .lazy_model import Source
+from .places import model_places
 from .quantization import not_measured
+from .ready import ReadyPages
 from .repeating import ANSWERS
-from .run import Compared, Run
+from .run import Compared, First, Run
 from .setting import Observer, Setting, Shared, silent
 from .store import PendingRun, open_run, read_outputs, starts
 
@@ -54,8 +57,10 @@ class Workbench:
 
     def __init__(self) -> None:
         self._cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+        hosts = Hosts(self.make_host, self.identify)
         self._shared = Shared(
-            hosts=Hosts(self.make_host, self.identify),
+            hosts=hosts,
+            ready=ReadyPages(hosts),
             executor=ThreadPoolExecutor(1, thread_name_prefix="tensorflow"),
             slots=asyncio.Semaphore(self._cores),
         )
@@ -65,6 +70,7 @@ class Workbench:
 
     async def __aexit__(self, *exc_info: object) -> None:
         try:
+            await self._shared.ready.close()
             await self._shared.hosts.close()
         finally:
             self._shared.executor.shutdown(wait=False, cancel_futures=True)
@@ -85,8 +91,20 @@ class Workbench:
             for _ in range(self._cores - 1):
                 self._shared.slots.release()
 
-    async def compare(self, model: Any, inputs: Any, options: Options, observe: Observer = silent) -> Report:
-        """Run everything once.
+    async def warm(self, works: Sequence[tuple[Any, Options]]) -> None:
+        """Prepare for compares of models with these options: import TensorFlow, and open the pages that they need.
+
+        What cannot be prepared is left to the compare, which says why.
+        """
+        works = [(model, _with_runtimes_for(model, options)) for model, options in works]
+        sources = [self.make_source(*work, Cache(enabled=False), self._shared.executor) for work in works[:1]]
+        pages = self._shared.ready.prepare([options for _, options in works])
+        await asyncio.gather(pages, *(source.tensorflow() for source in sources), return_exceptions=True)
+
+    async def compare(
+        self, model: Any, inputs: Any, options: Options, observe: Observer = silent, first: First | None = None
+    ) -> Report:
+        """Run everything once; `first` may get the report before the power is measured.
 
         `model` is a path or a live model; `inputs` is a path, arrays, or None to generate them. Errors: ModelFileError,
         InputsFileError, ArtifactFileError, UsageError, ConversionError, and RuntimeFailedError if native:float32 itself
@@ -94,10 +112,10 @@ class Workbench:
         """
         options = _reproducible("compare", model, inputs, options)
         async with (
-            self.opened(model, options, observe, keeps_open=options.trace) as run,
+            self.opened(model, options, observe, inputs=inputs, keeps_open=options.trace) as run,
             as_inputs(run.setting, inputs) as given,
         ):
-            compared = await compared_from(run, given)
+            compared = await compared_from(run, given, first)
             failed = {c.candidate for c in compared.report.comparisons if c.passed is False}
             if options.trace and failed:
                 compared = await traced(compared, failed, only_failed=True)
@@ -115,7 +133,7 @@ class Workbench:
             if folder:
                 check_new_folder(option, folder)
         async with (
-            self.opened(model, options, observe, keeps_open=True, prepares_trace=True) as run,
+            self.opened(model, options, observe, inputs=inputs, keeps_open=True, prepares_trace=True) as run,
             as_inputs(run.setting, inputs) as given,
         ):
             compared = await traced(await compared_from(run, given), set(options.runtimes), only_failed=False)
@@ -173,12 +191,31 @@ class Workbench:
 
     @asynccontextmanager
     async def opened(
-        self, model: Any, options: Options, observe: Observer, *, keeps_open: bool = False, prepares_trace: bool = False
+        self,
+        model: Any,
+        options: Options,
+        observe: Observer,
+        *,
+        inputs: Any = None,
+        keeps_open: bool = False,
+        prepares_trace: bool = False,
     ) -> AsyncIterator[Run]:
-        """Open a run of one model with its own resources, which are closed at the end in every case."""
+        """Open a run of one model with its own resources, which are closed at the end in every case.
+
+        The cache gets no result if a file of the model or of the `inputs` changes meanwhile.
+        """
         options = _with_runtimes_for(model, options)
+
+        def look() -> Stamps:
+            return stamps([*model_places(model, options), *([inputs] if is_file else ())])
+
+        is_file = (
+            isinstance(inputs, Path) and inputs.is_file()
+        )  # many files are read once, and the key is of the result
+
+        begun = look()
         async with AsyncExitStack() as stack:
-            cache = Cache(options.cache_dir, enabled=options.cache)
+            cache = Cache(options.cache_dir, enabled=options.cache, is_valid=lambda: look() == begun)
             stack.callback(cache.close)
             source = self.make_source(model, options, cache, self._shared.executor)
             stack.push_async_callback(source.close)

@@ -34,6 +34,9 @@ from .references import References
 from .setting import Setting
 from .store import OutputStore, PendingRun, SavedRun
 
+#: A function that gets a report before it is complete.
+First = Callable[[Report], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -123,8 +126,11 @@ class Run:
         batch_size = await batch_size_of(self._source, self._options, inputs)
         return await self._source.litert_artifact(litert_shapes(info.signature, inputs, batch_size), inputs)
 
-    async def compare(self, given: Any) -> Compared:
-        """Run everything on these inputs: a path, arrays, opened inputs, or None to generate them."""
+    async def compare(self, given: Any, first: First | None = None) -> Compared:
+        """Run everything on these inputs: a path, arrays, opened inputs, or None to generate them.
+
+        `first` gets the report as soon as nothing is left that may change the verdict: the power is measured after it.
+        """
         options, source = self._options, self._source
         began_at = time.perf_counter()
         await source.check_tflite()
@@ -163,7 +169,8 @@ class Run:
         ground = Ground(inputs, batch_size, self._references, measurements, artifacts, self._keep)
         preparing = [self._python.single()] if self._prepares_trace and self._artifact else []
         candidates: list[Awaitable[Any]] = [self._candidates.run(runtime, ground) for runtime in options.runtimes]
-        powers = [self._measure_power(began_at, self._artifact)] if options.power and self._artifact else []
+        of_power = self._artifact if options.power else None
+        powers = [self._measure_power(began_at, of_power)] if of_power and not first else []
         try:
             in_python: list[Awaitable[Any]] = [*artifacts.values(), *preparing, self._reference_batches(), *powers]
             for works in [in_python, candidates] if self._is_timed else [[*in_python, *candidates]]:
@@ -186,6 +193,12 @@ class Run:
             if more is not saved.evidence:
                 saved = replace(saved, evidence=more)
                 report = conclude(saved, measurements, options)
+        if first:
+            await first(report)
+        if first and of_power:
+            await self._measure_power(began_at, of_power)
+            saved = replace(saved, power=self._power)
+            report = conclude(saved, measurements, options)
         if self._pending:
             self._pending.publish(saved)
         return Compared(
@@ -271,7 +284,7 @@ class Run:
         # Without browsers that run meanwhile, it may take as long as the work before it.
         allowance = (
             Allowance(began_at, lambda: False, share=0.5)
-            if self._is_timed
+            if self._is_timed or not self._candidates.are_running
             else Allowance(began_at, lambda: self._candidates.are_running)
         )
         await self._references.done()

@@ -11,6 +11,7 @@ from ..options.values import Options
 from ..system.cache import Cache
 from .browsers import Hosts
 from .lazy_model import Source
+from .ready import ReadyPages
 
 #: A function that receives progress: runtime, the current step, finished samples, all samples.
 Observer = Callable[[str, str, int, int], None]
@@ -22,9 +23,10 @@ def silent(runtime: str, step: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The resources that runs share: the browsers, the thread for TensorFlow, and the cores."""
+    """The resources that runs share: the browsers, their pages that wait, the thread for TensorFlow, and the cores."""
 
     hosts: Hosts
+    ready: ReadyPages
     executor: ThreadPoolExecutor
     slots: asyncio.Semaphore
 

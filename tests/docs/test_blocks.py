@@ -97,8 +97,8 @@ def test_a_command_line_is_one_that_pycheck_takes(document: Path, tmp_path: Path
 
 def test_every_command_runs() -> None:
     always = [block for block in BLOCKS if block.language == "sh" and not block.not_run and not is_more(block)]
-    # These need a device, start every runtime of every engine, and run in tests/migration/test_real.py.
-    others = {"devices", "doctor", "migrate"}
+    # These need a device, start every runtime of every engine, and run in tests/migration and tests/watching.
+    others = {"devices", "doctor", "migrate", "watch"}
     assert subcommands(always) == {command.name for command in COMMANDS.values()} - others
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 CHUNK_BYTES = 256 * 1024
 _TYPES = {
     ".html": "text/html",
+    ".css": "text/css",
     ".js": "text/javascript",
     ".mjs": "text/javascript",
     ".cjs": "text/javascript",

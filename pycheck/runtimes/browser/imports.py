@@ -49,11 +49,15 @@ class Refusal:
 
 @dataclass(slots=True)
 class ImportMap:
-    """The import map of a page, and its refusals by the name in ``app/refused/NAME``."""
+    """The import map of a page, and its refusals by the name in ``app/refused/NAME``.
+
+    `modules` are all that were read.
+    """
 
     imports: dict[str, str] = field(default_factory=lambda: dict(TFJS))
     scopes: dict[str, dict[str, str]] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
+    modules: frozenset[Path] = frozenset()
 
     def refuse(self, refusal: Refusal) -> str:
         """Return an address that the server refuses for this reason."""
@@ -82,6 +86,7 @@ def read_imports(roots: Sequence[Path], modules: Sequence[Path]) -> ImportMap:
             if target is not None and target not in seen:
                 seen.add(target)
                 queue.append(target)
+    found.modules = frozenset(seen)
     return found
 
 

@@ -24,7 +24,7 @@ from ...types import (
     SampleFile,
     TensorLeak,
 )
-from ..run import Compared, Run
+from ..run import Compared, First, Run
 from ..setting import Setting
 from ..store import OutputStore
 from .deciding import Decided, decide_files
@@ -35,9 +35,9 @@ from .sides import first_failure
 from .split import FourRuns, split
 
 
-async def compared_from(run: Run, given: Any) -> Compared:
-    """Compare on what `as_inputs` yields."""
-    return await (_compare_files(run, given) if isinstance(given, Prepared) else run.compare(given))
+async def compared_from(run: Run, given: Any, first: First | None = None) -> Compared:
+    """Compare on what `as_inputs` yields; `first` is that of `Run.compare`, and the pipeline of files has none."""
+    return await (_compare_files(run, given) if isinstance(given, Prepared) else run.compare(given, first))
 
 
 async def _compare_files(run: Run, ready: Prepared) -> Compared:

@@ -1,0 +1,1 @@
+"""Answers again when a file changes: what is watched, when it has changed, and the page that shows the answer."""
