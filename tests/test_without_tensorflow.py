@@ -89,6 +89,21 @@ def test_a_check_from_the_cache_is_held_against_the_baseline(place: Place) -> No
     assert check["verdict"] == "pass"
 
 
+def test_parts_are_merged_without_tensorflow_playwright_and_the_models(place: Place) -> None:
+    parts = [f"parts/{number}" for number in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        done = place.without("check", "--shard", f"{number}/2", "--save-run", part)
+        assert done.returncode == 0, done.stderr
+    model = (place.folder / "m.keras").rename(place.folder / "elsewhere.keras")
+    try:
+        without_playwright = _COMMAND.replace("absent = (", 'absent = ("playwright", ')
+        done = place.python("-c", without_playwright, "merge", *parts, "--json", "-")
+    finally:
+        model.rename(place.folder / "m.keras")
+    assert done.returncode == 0, done.stderr
+    assert [report["name"] for report in json.loads(done.stdout)["reports"]] == ["m"]
+
+
 @pytest.mark.exhaustive
 def test_the_baseline_is_accepted_again_from_the_cache(place: Place) -> None:
     accepted = place.folder / "pycheck-baseline.toml"

@@ -10,8 +10,8 @@ from ..errors import UsageError
 from ..types import ArtifactInfo, Environment, Report, TensorSpec
 from .baseline_file import DIGEST_LENGTH, NO_ARTIFACT, Baseline, OutputFacts, VariantFacts
 
-#: Steps that wait for what other variants need too, or are a part of a different step.
-_NOT_OF_A_VARIANT = ("import_tensorflow", "launch", "artifact", "per_sample", "transfer_to_page", "transfer_from_page")
+#: The steps of a browser that wait for nothing that other variants need too; the other times are parts of these.
+_OWN_STEPS = ("page", "backend", "load", "predict")
 
 
 def facts(report: Report) -> VariantFacts:
@@ -44,16 +44,13 @@ def facts(report: Report) -> VariantFacts:
 
 
 def _seconds(report: Report) -> int:
-    """Return the time of all runtimes, so rounded that the next run seldom has a different number.
+    """Return the time of all candidates, so rounded that the next run seldom has a different number.
 
-    Answers from the cache have the times of the run that gave them.
+    Answers from the cache have the times of the run that gave them. The results of Python do not: its time would depend
+    on the cache, and is left out.
     """
-    took = sum(
-        seconds
-        for record in report.runtimes
-        for step, seconds in record.timings_s.items()
-        if step not in _NOT_OF_A_VARIANT
-    )
+    candidates = (record for record in report.runtimes if record.id not in report.model.references)
+    took = sum(record.timings_s.get(step, 0.0) for record in candidates for step in _OWN_STEPS)
     if took <= 1:
         return 1
     power: int = 10 ** math.floor(math.log10(took))

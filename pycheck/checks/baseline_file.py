@@ -44,7 +44,7 @@ class OutputFacts:
 class VariantFacts:
     """One variant: its model, inputs and artifacts, and the results of each output on each runtime.
 
-    `seconds` is the time of its runtimes together, rounded to 1, 2 or 5 times a power of ten; at least 1.
+    `seconds` is the time of its candidates together, rounded to 1, 2 or 5 times a power of ten; at least 1.
     `artifact`, `artifact_bytes` and `weights_sha256` are of TF.js's artifact, "none" and 0 without one; `tflite_bytes`
     and `tflite_sha256` are of LiteRT.js's file.
     """

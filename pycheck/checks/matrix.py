@@ -54,6 +54,7 @@ def plan(
     and its line.
     """
     asked = {name: read(BY_NAME[name], value) for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if name not in ("shard", "save_run")}
     shard, save_run = asked.pop("shard", None), asked.pop("save_run", None)
     if shard and not save_run:
         raise UsageError(
@@ -61,7 +62,7 @@ def plan(
             "Add --save-run DIR, and merge the folders of all shards with pycheck merge.",
         )
     config = load(path)
-    variants = expand(config, asked, only, releases=releases)
+    variants = expand(config, given, only, releases=releases)
     whole = not only and not asked.get("runtimes") and not releases
     scope = scope_of(config, variants, whole=whole, command=_command(path, asked, only, releases))
     if shard:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..errors import InputError, UsageError
 from ..report import wording
@@ -24,6 +24,8 @@ from .scope import Outcome, Scope
 
 PART_VERSION = 1
 _FILE = "part.jsonl"
+#: The start of the name of a file that is not complete.
+_PENDING = f".{_FILE}-"
 _SAVED = "Name folders that pycheck check --save-run DIR wrote."
 _OTHER_FOLDER = "Name a folder with enough space that you can write to."
 
@@ -63,12 +65,11 @@ class PendingPart:
                     "Name a new or empty folder. pycheck overwrites only earlier parts.",
                 )
             target.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{_FILE}-", dir=target)
+            self._path = target / f"{_PENDING}{secrets.token_hex(8)}"
+            self._file = self._path.open("x", encoding="ascii")
         except OSError as error:
             self._remove_folders()
             raise self._error(error) from error
-        self._path = Path(name)
-        self._file: IO[str] = os.fdopen(handle, "w", encoding="ascii")
         self._write(part)
         if self._failed:
             self.discard()
@@ -86,12 +87,14 @@ class PendingPart:
                 raise self._failed
             os.fsync(self._file.fileno())
             self._file.close()
-            self._path.chmod(0o666 & ~_umask())
             self._path.replace(self._target / _FILE)
         except OSError as error:
             self.discard()
             raise self._error(error) from error
         self._made = []
+        for left in self._target.glob(f"{_PENDING}*"):  # of a process that was killed
+            with suppress(OSError):
+                left.unlink()
 
     def discard(self) -> None:
         """Remove what is not published."""
@@ -121,12 +124,10 @@ class PendingPart:
 
 
 def _may_hold_a_part(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / _FILE).is_file() or not any(folder.iterdir()))
-
-
-def _umask() -> int:
-    os.umask(mask := os.umask(0))
-    return mask
+    if not folder.is_dir():
+        return False
+    others = (path for path in folder.iterdir() if not path.name.startswith(_PENDING))
+    return (folder / _FILE).is_file() or not any(others)
 
 
 class SavedPart:

@@ -438,3 +438,37 @@ def test_what_is_no_part_says_what_it_is(parts: list[Path], command: Cli) -> Non
 def test_a_plan_without_a_shard_is_not_divided(work: Path) -> None:
     assert len(plan(None, {}).variants) == 5
     assert plan(None, {"save_run": "part"}).save_run == Path("part")
+
+
+def test_what_a_killed_shard_left_is_in_nobodys_way(work: Path, command: Cli) -> None:
+    Path("part").mkdir()
+    Path("part/.part.jsonl-0123456789abcdef").write_text("cut")
+    assert "cannot read" in command("merge", "part").err.lower()
+    command("check", "--save-run", "part")
+    assert [path.name for path in Path("part").iterdir()] == ["part.jsonl"]
+
+
+def test_python_merges_what_the_command_saved(work: Path, command: Cli) -> None:
+    parts = _save(command, 2)
+    merged = pycheck.merge([Path(parts[1]), parts[0]], "pycheck.toml")
+    assert [report.name for report in merged.reports] == ["m", "m/layers", "m/graph", "n", "o"]
+    assert not merged.passed and isinstance(merged, pycheck.CheckReport)
+    assert pycheck.check("pycheck.toml", save_run="whole").verdict is pycheck.merge("whole").verdict
+    with pytest.raises(InputError, match="Shard 2/2 of the check is missing"):
+        pycheck.merge(parts[0])
+
+
+def test_a_plan_reads_the_settings_file_as_often_for_many_models_as_for_few(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pycheck.options import file
+
+    read, seen = file.read, []
+    monkeypatch.setattr(file, "read", lambda path: seen.append(path) or read(path))
+    times = []
+    for count in (1, 40):
+        seen.clear()
+        Path("pycheck.toml").write_text("".join(f'[[models]]\npath = "m.keras"\nname = "m{i}"\n' for i in range(count)))
+        assert len(plan(None, {"save_run": "part"}).variants) == count
+        times.append(len(seen))
+    assert times[0] == times[1]
