@@ -113,3 +113,12 @@ def test_the_matrix_is_held_against_each_engine_by_its_wall_time_and_by_its_proc
     assert cells[3:] == [["2.00", "1.25"], ["-", "1.50"], ["-", "1.20"]]
     measured, busy = matrix_cost.with_processor_time(lambda: run([sys.executable, "-c", "sum(range(10**7))"]))
     assert busy is None or busy >= 0.5 * measured.cpu_s > 0
+
+
+def test_shards_of_many_variants_are_saved_and_merged(tmp_path: Path) -> None:
+    import shards
+
+    count, *numbers = shards.line(20, tmp_path).replace(",", "").split()
+    assert int(count) == 20
+    assert all(float(number) >= 0 for number in numbers if number not in ("s", "MB"))
+    assert len(list(tmp_path.glob("*/part.jsonl"))) == shards.SHARDS
