@@ -472,3 +472,15 @@ def test_a_plan_reads_the_settings_file_as_often_for_many_models_as_for_few(
         assert len(plan(None, {"save_run": "part"}).variants) == count
         times.append(len(seen))
     assert times[0] == times[1]
+
+
+def test_machines_with_different_folders_run_one_check(
+    work: Path, command: Cli, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("check", "--shard", "1/2", "--save-run", "parts/1")
+    other = tmp_path_factory.mktemp("other") / "checkout"
+    shutil.copytree(work, other)
+    monkeypatch.chdir(other.parent)
+    command("check", "--config", other / "pycheck.toml", "--shard", "2/2", "--save-run", work / "parts/2")
+    monkeypatch.chdir(work)
+    assert [report.name for report in merge([Path("parts/1"), Path("parts/2")]).reports][::4] == ["m", "o"]
