@@ -127,21 +127,22 @@ def _check_configuration(config: Configuration, saved: SavedPart) -> None:
 
 def _results(saved: Iterable[SavedPart]) -> Iterator[tuple[str, Outcome]]:
     """Yield all results; InputError if two parts have different files of one model."""
-    seen: dict[str, tuple[tuple[str, str], SavedPart]] = {}
+    seen: dict[tuple[str, str], tuple[str, SavedPart]] = {}
     for one in saved:
         for name, outcome in one.results():
-            if isinstance(outcome, Report):
-                model = name.partition("/")[0]
-                digests = (outcome.model.sha256, outcome.inputs.sha256)
-                was, where = seen.setdefault(model, (digests, one))
-                if was != digests:
+            for path, digest in _files(outcome) if isinstance(outcome, Report) else ():
+                was, where = seen.setdefault((name.partition("/")[0], path), (digest, one))
+                if was != digest:
                     raise InputError(
-                        f"The model {model} or its inputs differ between {where.folder} and {one.folder}: SHA-256 "
-                        f"{_short(was)} and {_short(digests)}.",
+                        f"The file {path} of {name} was a different one in {where.folder} than in {one.folder}: SHA-256 "
+                        f"{was[:8]} and {digest[:8]}.",
                         _ONE_CHECK,
                     )
             yield name, outcome
 
 
-def _short(digests: tuple[str, str]) -> str:
-    return " with ".join(digest[:8] for digest in digests)
+def _files(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield the paths and digests of the files that a result is of. Inputs that were generated are of none."""
+    yield report.model.path, report.model.sha256
+    if report.inputs.path:
+        yield report.inputs.path, report.inputs.sha256
