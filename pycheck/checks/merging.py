@@ -134,8 +134,8 @@ def _results(saved: Iterable[SavedPart]) -> Iterator[tuple[str, Outcome]]:
                 was, where = seen.setdefault((name.partition("/")[0], path), (digest, one))
                 if was != digest:
                     raise InputError(
-                        f"The file {path} of {name} was a different one in {where.folder} than in {one.folder}: SHA-256 "
-                        f"{was[:8]} and {digest[:8]}.",
+                        f"The file {path} of {name} was a different one in {where.folder} than in {one.folder}: "
+                        f"SHA-256 {was[:8]} and {digest[:8]}.",
                         _ONE_CHECK,
                     )
             yield name, outcome
