@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import UsageError
+from ..report.wording import setting
 from ..types import ArtifactInfo, Environment, Report, TensorSpec
 from .baseline_file import DIGEST_LENGTH, NO_ARTIFACT, Baseline, OutputFacts, VariantFacts
 
@@ -73,7 +74,7 @@ def environment(report: Report) -> dict[str, dict[str, str]]:
 
 
 def _environment(e: Environment) -> dict[str, str]:
-    flags = " ".join(f"{name}={value}" for name, value in sorted(e.flags_set.items()))
+    flags = " ".join(f"{name}={setting(value)}" for name, value in sorted(e.flags_set.items()))
     known = {"library": e.library, "platform": e.platform, "renderer": e.renderer, "flags": flags}
     return {name: text for name, text in known.items() if text}
 

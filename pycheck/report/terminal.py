@@ -319,6 +319,6 @@ def environment_parts(report: Report, width: int, verbosity: int) -> list[Render
             timings = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in record.timings_s.items())
             flags = record.environment.flags if record.environment else {}
             lines += [(f"{record.id} took", timings)] if timings else []
-            in_force = ", ".join(f"{name}={value}" for name, value in flags.items())
+            in_force = ", ".join(f"{name}={wording.setting(value)}" for name, value in flags.items())
             lines += [(f"{record.id} flags", wording.printable(in_force))] if flags else []
     return [_heading("Environment"), layout.pairs(lines, width, indent=2)] if lines else []

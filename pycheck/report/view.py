@@ -19,7 +19,7 @@ from ..types import (
 )
 from . import pipeline, training
 from . import power as seeing
-from .wording import ABSENT, count, duration, names, percent, printable, short, size, used
+from .wording import ABSENT, count, duration, names, percent, printable, setting, short, size, used
 
 LABELS = {
     Verdict.PASS: "PASS",
@@ -325,7 +325,7 @@ def _facts(record: RuntimeRecord, renderers: dict[str, RuntimeId]) -> list[str]:
         f"float{e.float_bits}" if e.float_bits else None,
         f"denormals {e.denormals}" if e.denormals else None,
         f"{kind}{renderer}" if e.renderer else None,
-        *(f"{name}={value}" for name, value in e.flags_set.items()),
+        *(f"{name}={setting(value)}" for name, value in e.flags_set.items()),
         f"{names(e.cpu_kernels)} on the CPU" if e.cpu_kernels else None,
         "browser sandbox off" if e.sandbox is False else None,
     ]

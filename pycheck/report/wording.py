@@ -18,6 +18,13 @@ def names(ids: Sequence[object], most: int = 3) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
+def setting(value: object) -> str:
+    """Format the value of a flag. Infinity is a text in the page and in JSON, and a number in a report read back."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return str(value)
+
+
 def short(value: float | None) -> str:
     """Format at least two significant digits, and all before the point: ``0.12``, ``3.1e-7``, ``365``, ``1.2e12``."""
     if value is None:

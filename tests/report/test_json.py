@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck.checks import accepting
 from pycheck.errors import InputError
 from pycheck.report import render
 from pycheck.report.codec import decode
@@ -21,6 +22,7 @@ from pycheck.report.json import (
     report_schema,
     report_to_dict,
 )
+from pycheck.report.terminal import render_terminal
 from pycheck.types import CheckReport, Finding, Report, Severity, VariantFailure, Verdict
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report.schema.json"
@@ -103,6 +105,23 @@ def test_a_report_read_back_is_the_same(report: Report) -> None:
     again = report_from_dict(data)
     assert report_to_dict(again) == data
     assert repr(replace(again, findings=())) == repr(replace(report, findings=()))
+
+
+def test_a_report_read_back_prints_the_same_flags(reports: dict[str, Report]) -> None:
+    report = next(iter(reports.values()))
+    flags = {"LARGEST": "Infinity", "LEAST": "-Infinity", "NONE": "NaN", "PACK": True, "COUNT": 3}
+    records = tuple(
+        replace(r, environment=replace(r.environment, flags=flags, flags_set=flags)) if r.environment else r
+        for r in report.runtimes
+    )
+    report = replace(report, runtimes=records)
+    again = report_from_dict(json.loads(json.dumps(report_to_dict(report))))
+    for kind in ("html", "markdown", "junit", "json"):
+        assert render(again, kind) == render(report, kind), kind
+    shown = render_terminal(report, verbosity=2)
+    assert render_terminal(again, verbosity=2) == shown
+    assert "LARGEST=Infinity" in shown and "PACK=True" in shown
+    assert accepting.environment(again) == accepting.environment(report)
 
 
 def test_non_finite_numbers_are_words_and_come_back_as_numbers(reports: dict[str, Report]) -> None:

@@ -143,7 +143,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"printable": wording.printable, "evidence": _evidence}
+    environment.filters |= {"printable": wording.printable, "setting": wording.setting, "evidence": _evidence}
     environment.globals |= {
         "view": view,
         "next_steps": next_steps,
