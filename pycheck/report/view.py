@@ -169,13 +169,13 @@ def headline(report: Report) -> str:
 
 def _of_runtimes(report: Report, judged: list[Comparison], missing: Sequence[RuntimeId]) -> str:
     if report.verdict is Verdict.PASS:
-        excused = {c.candidate for c in judged if c.excused}
+        excused = _ids(c.candidate for c in judged if c.excused)
         ran = [i for i in _ids(c.candidate for c in judged) if i not in excused]
         warnings = sum(f.severity is Severity.WARNING for f in report.findings)
         aside = f", with {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
         weak = f"; {weakness}" if (weakness := seeing.weakness(report)) else ""
         if excused:
-            apart = f"{names(list(excused))} {'fails and is' if len(excused) == 1 else 'fail and are'} excused"
+            apart = f"{names(excused)} {'fails and is' if len(excused) == 1 else 'fail and are'} excused"
             return f"{apart}{f'; {_as_python(ran)}' if ran else ''}{aside}{weak}"
         return f"{_as_python(ran)}{aside}{weak}"
     aside = f"; {names(missing)} did not run" if missing else ""

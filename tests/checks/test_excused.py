@@ -18,7 +18,7 @@ from pycheck.report.check_view import headline, rows
 from pycheck.report.github import render_annotations
 from pycheck.report.json import report_from_dict, report_to_dict
 from pycheck.report.terminal import render_terminal
-from pycheck.types import CheckReport, Report, Verdict
+from pycheck.types import CheckReport, Report, RuntimeId, Verdict
 
 from .made import CPU, FIREFOX, LIMIT, WEBGL, comparison, report
 
@@ -55,6 +55,13 @@ def test_what_is_not_excused_beside_it_still_fails() -> None:
     assert [c.failed for c in found.comparisons[1:]] == [True, False]
     assert found.verdict is Verdict.NAN_DIVERGENCE
     assert view.headline(found) == "chromium:cpu gives NaN or infinity, Python does not"
+
+
+def test_the_headline_names_the_excused_in_the_order_of_the_report() -> None:
+    runtimes = [RuntimeId(engine, kind) for engine in ("webkit", "firefox", "chromium") for kind in ("wasm", "webgl")]
+    made = report([comparison(runtime, 2 * LIMIT) for runtime in runtimes])
+    found = apply(made, (), explains=explains_output, severity={}, known=[KNOWN], today=TODAY).report
+    assert view.headline(found).startswith("webkit:wasm, webkit:webgl and 4 more fail and are excused")
 
 
 def test_the_headline_and_the_cells_say_which_runtimes_are_excused() -> None:
