@@ -32,6 +32,7 @@ Given = dict[str, Any]
 JsonPath = Annotated[
     str | None, typer.Option("--json", metavar="PATH", help="Write the report as JSON; - is standard output.")
 ]
+JsonFile = Annotated[str | None, typer.Option("--json", metavar="PATH", help="Write the report as JSON.")]
 HtmlPath = Annotated[str | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page.")]
 JunitPath = Annotated[str | None, typer.Option("--junit", metavar="PATH", help="Write the report as JUnit XML.")]
 MarkdownPath = Annotated[str | None, typer.Option("--markdown", metavar="PATH", help="Write the report as Markdown.")]
@@ -149,7 +150,7 @@ class Answers(Group):
     rare = ("junit", "markdown")
     serve: Serve = False
     port: Port = None
-    json: JsonPath = None
+    json: JsonFile = None
     html: HtmlPath = None
     junit: JunitPath = None
     markdown: MarkdownPath = None

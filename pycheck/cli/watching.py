@@ -133,10 +133,9 @@ class _Shown:
         else:
             self._console.power(self._complete, outcome)
         self._is_printed = not answer.is_complete
-        html = None
+        html = None if isinstance(outcome, PycheckError) else self._written(outcome)
         if answer.is_complete and not isinstance(outcome, PycheckError):
             self._complete = outcome
-            html = self._written(outcome)
         if self._page:
             self._page.tell(state_of(answer, title), html)
 
@@ -151,7 +150,10 @@ class _Shown:
             texts = {kind: render(report, kind) for kind in kinds}
         else:
             texts = {kind: render_check(report, kind) for kind in kinds}
-        put(texts, self._outputs, lambda: None)
+        try:
+            put(texts, self._outputs, lambda: None)
+        except UsageError as error:  # such as a full disk; the next answer may be written
+            print(error.told(), file=sys.stderr, flush=True)
         return texts.get("html")
 
 

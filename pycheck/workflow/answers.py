@@ -7,6 +7,7 @@ page, the browser and the machine. All of these are in the key of an entry.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import json
 import random
@@ -23,6 +24,7 @@ from ..inputs import Inputs
 from ..options.values import Options
 from ..runtimes.browser.harness import Harness
 from ..system.cache import Cache, Pending, content_key
+from ..system.stamps import Stamp, stamps
 from ..types import (
     ArtifactInfo,
     Batch,
@@ -221,7 +223,13 @@ def _content(artifact: ArtifactInfo) -> str:
 
 def _page(harness: Harness) -> str:
     names = sorted({"manifest.json", *harness.files.values()})
-    return content_key([(name, _digest(harness.folder / name)) for name in names])
+    return _digest_of_files(tuple(stamps(harness.folder / name for name in names).items()))
+
+
+@functools.lru_cache(maxsize=8)
+def _digest_of_files(stamped: tuple[tuple[Path, Stamp | None], ...]) -> str:
+    """Return a digest of files; their stamps say that they are the same as before."""
+    return content_key([(file.name, _digest(file)) for file, _ in stamped])
 
 
 def _digest(file: Path) -> str:

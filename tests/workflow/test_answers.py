@@ -13,7 +13,7 @@ import pytest
 
 import pycheck
 from pycheck.options.reading import build
-from pycheck.runtimes.fake import Fault, drifting
+from pycheck.runtimes.fake import FakePage, Fault, drifting
 from pycheck.types import Report, RuntimeStatus, Severity, Verdict
 from pycheck.workflow import answers
 from pycheck.workflow.browsers import Hosts
@@ -184,3 +184,24 @@ def test_a_browser_that_nobody_started_starts_when_it_is_asked_for(fakes: Fakes)
         return len({id(first), id(second)})
 
     assert asyncio.run(ask()) == 1 == len(fakes.hosts)
+
+
+@pytest.mark.parametrize("which", ["model", "inputs"])
+def test_nothing_is_kept_of_a_run_during_which_a_file_is_saved(
+    fakes: Fakes, model: Path, run: Run, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """Its results may be of the new content, and would be found under the key of the old one."""
+    old = {path: path.read_bytes() for path in (model, model.parent / "x.npy")}
+    run_page = FakePage.predict
+
+    async def saving(page: FakePage, *given: Any, **more: Any) -> Any:
+        fakes.save(model, dense(seed=1)) if which == "model" else np.save(model.parent / "x.npy", X + 1)
+        return await run_page(page, *given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakePage, "predict", saving)
+        run()
+    for path, content in old.items():
+        path.write_bytes(content)
+    report, ran = run()
+    assert ran and not any(record.kept_at for record in report.runtimes)
