@@ -38,16 +38,19 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between a verdict and the next save")
     parser.add_argument("--kinds", action="append", default=[], help="of Chromium; repeatable")
     asked = parser.parse_args()
-    table = new_table(f"From save to verdict, median of {asked.rounds}", "runtimes", "wall s", "largest s", "cpu s")
+    table = new_table(
+        f"From save to verdict, median of {asked.rounds}", "runtimes", "wall s", "smallest s", "cpu s", "of pycheck s"
+    )
     for kinds in asked.kinds or ["cpu,wasm", "cpu,wasm,webgl"]:
         done = list(saves(kinds.split(","), asked.rounds, asked.pause))
-        walls, cpus = zip(*done, strict=True)
-        table.add_row(kinds, *map(number, (statistics.median(walls), max(walls), statistics.median(cpus))))
+        walls, cpus, own = zip(*done, strict=True)
+        medians = map(statistics.median, (cpus, own))
+        table.add_row(kinds, *map(number, (statistics.median(walls), min(walls), *medians)))
     Console().print(table)
 
 
-def saves(kinds: list[str], rounds: int, pause_s: float) -> Iterator[tuple[float, float]]:
-    """Save the model so many times; yield the seconds until the verdict, and those of the processors."""
+def saves(kinds: list[str], rounds: int, pause_s: float) -> Iterator[tuple[float, float, float]]:
+    """Save the model so many times; yield the seconds until the verdict, those of the processors, and of pycheck's."""
     with tempfile.TemporaryDirectory(prefix="pycheck-bench-") as folder:
         model = Path(shutil.copy(MODEL, folder))
         command = [sys.executable, "-P", "-m", "pycheck", "watch", "compare", str(model), str(INPUTS), "-q"]
@@ -60,14 +63,14 @@ def saves(kinds: list[str], rounds: int, pause_s: float) -> Iterator[tuple[float
                 for number_ in range(rounds + 1):
                     time.sleep(pause_s)  # pages for the next run open, as they do while somebody works
                     content = with_weights(model, 1.001)
-                    used, begun = cpu_s(watch.pid), time.perf_counter()
+                    (used, own), begun = cpu_s(watch.pid), time.perf_counter()
                     model.write_bytes(content)
                     verdict = watch.stdout.readline()
-                    took = time.perf_counter() - begun, cpu_s(watch.pid) - used
+                    wall_s, (used_then, own_then) = time.perf_counter() - begun, cpu_s(watch.pid)
                     if not verdict.startswith("PASS"):
                         raise RuntimeError(f"the watch said {verdict!r}")
                     if number_:  # the first run loads what TensorFlow and the converter import late
-                        yield took
+                        yield wall_s, used_then - used, own_then - own
             finally:
                 watch.send_signal(signal.SIGINT)
                 watch.wait()
@@ -96,20 +99,23 @@ def scaled(content: bytes, factor: float) -> bytes:
     return file.getvalue()
 
 
-def cpu_s(root: int) -> float:
-    """Processor seconds of a process, its descendants, and those of them that have ended."""
+def cpu_s(root: int) -> tuple[float, float]:
+    """Processor seconds of a process with its descendants, also those that have ended; and of the process alone."""
     found: dict[int, tuple[int, float]] = {}
+    alone = 0.0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        found[int(stat.parent.name)] = int(fields[1]), sum(map(int, fields[11:15])) / _TICKS
+        process = int(stat.parent.name)
+        found[process] = int(fields[1]), sum(map(int, fields[11:15])) / _TICKS
+        alone = sum(map(int, fields[11:13])) / _TICKS if process == root else alone
     mine, before = {root}, 0
     while len(mine) > before:
         before = len(mine)
         mine |= {process for process, (parent, _) in found.items() if parent in mine}
-    return sum(found[process][1] for process in mine if process in found)
+    return sum(found[process][1] for process in mine if process in found), alone
 
 
 if __name__ == "__main__":

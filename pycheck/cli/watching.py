@@ -121,7 +121,8 @@ class _Shown:
             self._answer(event)
         elif event.files != self._files:
             self._files = event.files
-            self._console.note(f"watching {_names(event.files)}; Ctrl-C ends it")
+            there = tuple(file for file in event.files if file.exists())
+            self._console.note(f"watching {_names(there)}; Ctrl-C ends it")
 
     def _answer(self, answer: Answer) -> None:
         from ..watching.served import state_of
@@ -164,4 +165,4 @@ def _cause(changed: tuple[Path, ...]) -> str:
 def _names(files: tuple[Path, ...]) -> str:
     from ..report.wording import names, printable
 
-    return names([printable(os.path.relpath(file)) for file in files], most=4)
+    return names([printable(os.path.relpath(file)) for file in files], most=4) if files else "no file"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..types import CheckReport, Finding, Report
 from . import check_view, view
@@ -44,16 +44,21 @@ class Change:
         return self.before is not None and self.before.failed and not (self.after and self.after.failed)
 
     def __str__(self) -> str:
-        return f"{self.before or 'did not run'} -> {self.after or 'does not run'}"
+        share = self.after.share if self.after else None
+        of = "" if share is None else " of the limit" if share <= 1 else " the limit"
+        return f"{self.before or 'did not run'} -> {self.after or 'does not run'}{of}"
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """All that changed: results, the most important first; findings that are new, and those that are gone."""
+    """All that changed: results, the most important first; findings that are new, and those that are gone.
+
+    In a check, the summary of a finding begins with its variant, and `gone` has texts such as ``drift of cnn``.
+    """
 
     results: tuple[Change, ...] = ()
     new: tuple[Finding, ...] = ()
-    gone: tuple[Finding, ...] = ()
+    gone: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.results or self.new or self.gone)
@@ -68,16 +73,16 @@ def since(before: Report | CheckReport, after: Report | CheckReport) -> Since:
     now, earlier = _findings(after, ignored), _findings(before, ignored)
     return Since(
         tuple(sorted(changes, key=_rank)),
-        tuple(finding for key, finding in now.items() if key not in earlier),
-        tuple(finding for key, finding in earlier.items() if key not in now),
+        tuple(_of_variant(key[0], finding) for key, finding in now.items() if key not in earlier),
+        tuple(_name(*key[:2]) for key in earlier if key not in now and key[0] in _judged(after)),
     )
 
 
 def since_of_power(before: Report | CheckReport | None, after: Report | CheckReport) -> Since:
     """Return only what the power changes."""
     old, new = (_findings(report) if report else {} for report in (before, after))
-    added = (finding for key, finding in new.items() if key not in old and finding.code in OF_POWER)
-    removed = (finding for key, finding in old.items() if key not in new and finding.code in OF_POWER)
+    added = (_of_variant(key[0], new[key]) for key in new if key not in old and key[1] in OF_POWER)
+    removed = (_name(*key[:2]) for key in old if key not in new and key[1] in OF_POWER)
     return Since((), tuple(added), tuple(removed))
 
 
@@ -88,7 +93,7 @@ def since_lines(found: Since) -> Iterator[str]:
     margin = max((len(change.place) for change in found.results), default=0) + 2
     yield from (f"{change.place.ljust(margin)}{change}" for change in found.results)
     yield from (f"{finding.code} is new: {printable(finding.summary)}" for finding in found.new)
-    yield from (f"{finding.code} is gone" for finding in found.gone)
+    yield from (f"{name} is gone" for name in found.gone)
 
 
 def _rank(change: Change) -> tuple[int, float]:
@@ -103,9 +108,7 @@ def _standings(report: Report | CheckReport) -> Mapping[str, Standing]:
         return dict(_of_report(report))
     found = {f"{r.name}  {place}": standing for r in report.reports for place, standing in _of_report(r)}
     return found | {
-        printable(row.name): Standing(row.whole.text, row.whole.failed)
-        for row in check_view.rows(report)
-        if row.whole.text
+        printable(row.name): Standing(row.whole.text or "no error", row.whole.failed) for row in check_view.rows(report)
     }
 
 
@@ -117,13 +120,28 @@ def _of_report(report: Report) -> Iterator[tuple[str, Standing]]:
         yield name, Standing(row.result, row.failed, row.comparison.share_used if row.comparison else None)
 
 
+def _judged(report: Report | CheckReport) -> set[str]:
+    """Return the names of the variants that have a report, and "" for what concerns all."""
+    return {""} if isinstance(report, Report) else {"", *(r.name for r in report.reports)}
+
+
+def _of_variant(variant: str, finding: Finding) -> Finding:
+    return replace(finding, summary=f"{variant}: {finding.summary}") if variant else finding
+
+
+def _name(variant: str, code: str) -> str:
+    return f"{code} of {printable(variant)}" if variant else code
+
+
 def _has_power(report: Report | CheckReport) -> bool:
     return all(r.power for r in ([report] if isinstance(report, Report) else report.reports))
 
 
-def _findings(report: Report | CheckReport, ignored: frozenset[str] = frozenset()) -> dict[tuple[str, ...], Finding]:
+def _findings(
+    report: Report | CheckReport, ignored: frozenset[str] = frozenset()
+) -> dict[tuple[str, str, str, str], Finding]:
     reports = (report,) if isinstance(report, Report) else report.reports
-    named = [(r.name, finding) for r in reports for finding in r.findings]
+    named = [("" if isinstance(report, Report) else r.name, finding) for r in reports for finding in r.findings]
     named += [] if isinstance(report, Report) else [("", finding) for finding in report.findings]
     return {
         (name, finding.code, finding.tensor or "", finding.layer or ""): finding

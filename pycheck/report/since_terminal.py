@@ -50,7 +50,7 @@ def since_parts(found: Since, width: int, verbosity: int = 0) -> list[Renderable
     parts += [line for finding in new for line in terminal.finding_lines(finding, width)]
     if len(new) < len(found.new):
         parts.append(Text(f"  and {len(found.new) - len(new)} more findings; -v shows all", "dim"))
-    parts += [layout.line(Text.assemble((finding.code, "green"), "  is gone"), indent=2) for finding in found.gone]
+    parts += [layout.line(Text.assemble((name, "green"), "  is gone"), indent=2) for name in found.gone]
     return parts
 
 

@@ -15,7 +15,7 @@ from ..options.values import Options
 from ..system.stamps import Stamps, stamps
 from ..types import CheckReport, Report
 from ..workflow.pipeline import Workbench
-from ..workflow.places import input_places, model_places, script_places
+from ..workflow.places import input_places, model_places, python_places, script_places
 from ..workflow.run import First
 
 Result = Report | CheckReport
@@ -95,7 +95,4 @@ def _of_run(model: Path, inputs: Path | list[Path] | None, options: Options) -> 
     yield from model_places(model, options)
     yield from input_places(inputs)
     yield from script_places(options)
-    for code in (options.preprocess, options.postprocess):
-        place = (code or "").rpartition(":")[0]
-        if place.endswith(".py"):  # the modules that it imports are known after the import
-            yield Path(place)
+    yield from python_places(options)  # the modules that they import are known after the import

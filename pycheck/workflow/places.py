@@ -1,4 +1,4 @@
-"""Lists the files that a run reads, as they are now: the model, artifacts, inputs, and the user's JavaScript.
+"""Lists the files that a run reads, as they are now: the model, artifacts, inputs, and the user's code.
 
 A folder stands for all files in it.
 """
@@ -14,6 +14,8 @@ from typing import Any
 from ..artifact.json_file import read_json
 from ..errors import ArtifactFileError
 from ..options.values import Options
+from ..preprocessing.by_name import is_recipe
+from ..preprocessing.calls import Call
 from ..runtimes.browser.imports import read_imports
 from ..types import AppCode
 
@@ -43,7 +45,8 @@ def input_places(given: Any) -> Iterator[Path]:
 
 def script_places(options: Options) -> Iterator[Path]:
     """Yield the user's modules, what they import from their folder, and the scripts and data beside them."""
-    modules = [AppCode.of(code).module for code in (options.js_preprocess, options.js_postprocess) if code]
+    codes = [code for code in (options.js_preprocess, options.js_postprocess) if code and not is_recipe(code)]
+    modules = [AppCode.of(code).module for code in codes]
     yield from modules
     found = [module.resolve() for module in modules if module.is_file()]
     roots = tuple(dict.fromkeys(module.parent for module in found))
@@ -51,6 +54,16 @@ def script_places(options: Options) -> Iterator[Path]:
     own = [module for module in imported if "node_modules" not in module.parts]
     for folder in dict.fromkeys(module.parent for module in own):
         yield from _with_suffixes(folder)
+
+
+def python_places(options: Options) -> Iterator[Path]:
+    """Yield the files of Python code that are named by their paths, and those that recipes read."""
+    for code in filter(None, (options.preprocess, options.js_preprocess, options.postprocess)):
+        call = Call.of(code)
+        if call and call.name == "vocabulary":
+            yield Path(call.inside)
+        elif (place := code.rpartition(":")[0]).endswith(".py"):
+            yield Path(place)
 
 
 def _shards(manifest: Path) -> Iterator[Path]:

@@ -56,7 +56,7 @@ def test_it_answers_each_save_and_ends_on_ctrl_c(watch: subprocess.Popen[str], t
 
     first = until(lambda line: line.startswith("watching "))
     assert "PASS  chromium:cpu agrees with Python" in first
-    assert first[-1] == "watching pycheck.toml, m.keras and x.npy; Ctrl-C ends it"
+    assert first[-1] == "watching m.keras and x.npy; Ctrl-C ends it"
     page = report.read_text()
 
     model.write_bytes(with_weights(model, 1.5))

@@ -45,7 +45,7 @@ def test_a_result_that_fails_now_comes_first_with_both_words_and_shares() -> Non
     found = since(PASSING, DRIFTING)
     first, *others = found.results
     assert (first.place, first.is_worse) == ("chromium:webgl", True)
-    assert str(first).startswith("pass ") and "-> DRIFT " in str(first)
+    assert str(first).startswith("pass ") and "-> DRIFT " in str(first) and str(first).endswith("x the limit")
     places = {change.place: str(change) for change in others}
     assert places["chromium:wasm"].endswith("-> does not run")
     assert places["chromium:webgl-f16"].startswith("did not run -> ")
@@ -55,7 +55,7 @@ def test_a_result_that_fails_now_comes_first_with_both_words_and_shares() -> Non
 def test_what_passes_again_is_better_and_its_finding_is_gone() -> None:
     found = since(DRIFTING, PASSING)
     assert found.results[0].place == "chromium:webgl" and found.results[0].is_better
-    assert [finding.code for finding in found.gone] == ["drift"]
+    assert found.gone == ("drift",)
     assert "drift is gone" in list(since_lines(found))
 
 
@@ -114,7 +114,15 @@ def test_a_variant_without_a_report_is_an_error() -> None:
     failure = VariantFailure("b", "b.keras is truncated.", "Save it again.", 2)
     before = check(replace(PASSING, name="a"), replace(PASSING, name="b"))
     found = since(before, check(replace(PASSING, name="a"), failures=(failure,)))
-    assert ("b", "did not run -> ERROR") in [(change.place, str(change)) for change in found.results]
+    assert ("b", "no error -> ERROR") in [(change.place, str(change)) for change in found.results]
+
+
+def test_findings_of_a_check_name_their_variant_and_those_of_one_without_a_report_are_not_gone() -> None:
+    good, bad = check(replace(PASSING, name="a")), check(replace(DRIFTING, name="a"))
+    assert since(good, bad).new[0].summary.startswith("a: ")
+    assert since(bad, good).gone == ("drift of a",)
+    failure = VariantFailure("a", "a.keras is truncated.", "Save it again.", 2)
+    assert since(bad, check(failures=(failure,))).gone == ()
 
 
 def test_a_runtime_that_fails_is_a_result() -> None:

@@ -195,6 +195,15 @@ def test_javascript_is_watched_with_what_it_imports_and_without_packages(disk: D
     asyncio.run(act())
 
 
+def test_a_recipe_is_no_file_and_its_vocabulary_is(disk: Disk) -> None:
+    async def act() -> None:
+        async with Workbench() as bench:
+            found = set(comparing(bench, preprocess="vocabulary(words.txt)", js_preprocess="torch").places())
+        assert found == {Path(name) for name in ("pycheck.toml", "m.keras", "x.npy", "words.txt")}
+
+    asyncio.run(act())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
