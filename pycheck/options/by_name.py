@@ -201,11 +201,21 @@ class BrowserArguments(_ByEngine):
 
 
 class Addresses(_ByEngine):
-    """Addresses of running browsers: ``ENGINE=ADDRESS``."""
+    """Addresses of running browsers: ``ENGINE=ADDRESS``; ``webdriver=URL`` is one WebDriver end for every engine."""
 
     type: ClassVar[str] = "tuple[tuple[str, str], ...]"
     keyword: ClassVar[str] = "Mapping[str, str]"
     file: ClassVar[Any] = dict[str, str] | list[str]
+
+    def read(self, value: Any) -> tuple[tuple[str, Any], ...]:
+        items = list(value.items()) if isinstance(value, Mapping) else [value] if isinstance(value, str) else value
+        pairs = [pair for item in items for pair in self._of_end(*self.pair(item))]
+        return super().read(tuple(pairs))
+
+    def _of_end(self, name: str, address: str) -> list[tuple[str, str]]:
+        if name != "webdriver":
+            return [(name, address)]
+        return [(engine, f"webdriver+{address}") for engine in _engines()]
 
     def pair(self, item: Any) -> tuple[str, Any]:
         engine, _, address = str(item).partition("=") if isinstance(item, str) else (item[0], "", item[1])
@@ -213,12 +223,14 @@ class Addresses(_ByEngine):
 
     def of(self, engine: str, value: Any) -> str:
         address = str(value)
-        if engine not in _engines() or not (address == "by-hand" or re.match(r"(ws|http)s?://.", address)):
+        if engine not in _engines() or not (
+            address == "by-hand" or re.match(r"(ws|http|webdriver\+http)s?://.", address)
+        ):
             raise WrongValue(
                 f"{engine}={address}",
                 f"the form is ENGINE=ADDRESS, with the engine {', '.join(_engines())}",
                 "ADDRESS is that of a Playwright server (ws://...), of Chromium's DevTools (http://127.0.0.1:9222), "
-                "or by-hand.",
+                "of a WebDriver end (webdriver+http://...), or by-hand.",
             )
         return address
 

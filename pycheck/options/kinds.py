@@ -162,6 +162,18 @@ class Bytes(Kind):
         return size
 
 
+class Origin(Kind):
+    """A web address without a path, such as ``https://pc.example``."""
+
+    def read(self, value: Any) -> str:
+        text = str(value).rstrip("/")
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", text):
+            raise WrongValue(
+                value, "the form is https://HOST or https://HOST:PORT, in small letters and without a path"
+            )
+        return text
+
+
 class Switch(Kind):
     """On or off."""
 

@@ -62,6 +62,10 @@ class Settings:
     browser_path: tuple[tuple[str, Path], ...] = ()
     browser_args: tuple[tuple[str, str], ...] = ()
     connect: tuple[tuple[str, str], ...] = ()
+    capabilities: tuple[tuple[str, Path], ...] = ()
+    public_url: str | None = None
+    port: int | None = None
+    allow_remote: bool = False
     save_run: Path | None = None
     shard: Shard | None = None
     cache: bool = True
@@ -103,6 +107,10 @@ class ConvertKeywords(TypedDict, total=False):
     browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
+    capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    public_url: str | None
+    port: int | None
+    allow_remote: bool | None
     cache: bool | None
 
 
@@ -115,6 +123,10 @@ class BaselineKeywords(TypedDict, total=False):
     browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
+    capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    public_url: str | None
+    port: int | None
+    allow_remote: bool | None
     cache: bool | None
     fresh: bool | None
     recheck: float | None
@@ -142,6 +154,10 @@ class GradientsKeywords(TypedDict, total=False):
     browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
+    capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    public_url: str | None
+    port: int | None
+    allow_remote: bool | None
     cache: bool | None
     loss: str | None
     regularize: str | None
@@ -186,6 +202,10 @@ class MigrateKeywords(TypedDict, total=False):
     browser_path: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
+    capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    public_url: str | None
+    port: int | None
+    allow_remote: bool | None
     cache: bool | None
 
 

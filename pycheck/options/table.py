@@ -21,6 +21,7 @@ from .kinds import (
     FilePath,
     Kind,
     Number,
+    Origin,
     Policy,
     Runtimes,
     Seconds,
@@ -365,10 +366,32 @@ OPTIONS = (
     ),
     Option(
         "connect", Addresses(),
-        "Use a running browser: ws:// of a Playwright server, http:// of Chromium's DevTools, or by-hand to open the "
-        "page yourself. Repeatable", _BROWSERS, _STARTED, (), "ENGINE=ADDRESS",
+        "Use a running browser: ws:// of a Playwright server, http:// of Chromium's DevTools, webdriver+http:// of a "
+        "WebDriver end (webdriver=http:// for every engine), or by-hand to open the page yourself. Repeatable",
+        _BROWSERS, _STARTED, (), "ENGINE=ADDRESS",
         "Addresses of running browsers, by engine: of a Playwright server (``ws://``), of Chromium's DevTools "
-        '(``http://``), or "by-hand" to open the page yourself.',
+        "(``http://``), of a WebDriver end (``webdriver+http://``; with the key ``webdriver``, ``http://`` for every "
+        'engine), or "by-hand" to open the page yourself.',
+    ),
+    Option(
+        "capabilities", BrowserPaths(),
+        "JSON file with the capabilities of the browser that a WebDriver end is asked for. Repeatable",
+        _BROWSERS, _STARTED, (), "[ENGINE=]FILE",
+        "JSON file with the capabilities of the browser that a WebDriver end is asked for, or of several engines.",
+    ),
+    Option(
+        "public_url", Origin(), "Address, such as https://pc.example, at which a browser elsewhere reaches --port here",
+        _BROWSERS, _STARTED, None, "URL",
+        "Origin, such as ``https://pc.example``, at which a browser elsewhere reaches `port` of this machine.",
+    ),
+    Option(
+        "port", Whole(), "Port of this machine to which the tunnel or proxy of --public-url leads", _BROWSERS,
+        _STARTED, None, "N", "Port of this machine to which the tunnel or proxy of `public_url` leads.",
+    ),
+    Option(
+        "allow_remote", Switch(), "Let the model and the inputs leave this machine, for a browser elsewhere",
+        _BROWSERS, _STARTED, False, "",
+        "Whether the model and the inputs may leave this machine, for a browser elsewhere.",
     ),
     Option(
         "save_run", FilePath(),

@@ -21,6 +21,7 @@ class BrowserChoice:
     path: Path | None = None
     address: str | None = None
     args: tuple[str, ...] = ()
+    capabilities: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Options(Settings):
     def browser(self, engine: str) -> BrowserChoice:
         """Return the options of one engine's browser."""
         args = tuple(arg for name, arg in self.browser_args if name == engine)
-        return BrowserChoice(dict(self.browser_path).get(engine), dict(self.connect).get(engine), args)
+        capabilities = dict(self.capabilities).get(engine)
+        return BrowserChoice(dict(self.browser_path).get(engine), dict(self.connect).get(engine), args, capabilities)
 
 
 DEFAULT_RUNTIMES = Options().runtimes
@@ -111,6 +113,22 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
     yield from _between_libraries(options, given)
     for engine in dict(options.browser_path).keys() & dict(options.connect).keys():
         yield "connect", f"{engine} has both --browser-path and --connect.", "Remove one of the two."
+    if (options.public_url is None) != (options.port is None):
+        name, other = ("port", "public_url") if options.public_url is None else ("public_url", "port")
+        told = f"{BY_NAME[name].option} has no effect without {BY_NAME[other].option}."
+        yield name, told, "Give both: the tunnel or proxy at --public-url has to lead to --port of this machine."
+    if options.public_url is not None:
+        elsewhere = {runtime.engine for runtime in options.runtimes} & dict(options.connect).keys()
+        if not elsewhere and "public_url" in given:
+            told = "--public-url has no effect: every browser runs here."
+            yield "public_url", told, "Add --connect ENGINE=ADDRESS, or remove --public-url and --port."
+        if len(elsewhere) > 1:
+            told = f"--public-url leads to one engine at a time, and {' and '.join(sorted(elsewhere))} are elsewhere."
+            yield "public_url", told, "Run pycheck once for each engine."
+    for engine in dict(options.capabilities):
+        if not dict(options.connect).get(engine, "").startswith("webdriver+"):
+            told = f"--capabilities has no effect for {engine}: its browser does not come from a WebDriver end."
+            yield "capabilities", told, f"Add --connect {engine}=webdriver+http://..."
 
 
 def _of_files(options: Options, given: Collection[str], *, has_inputs: bool) -> Iterator[tuple[str, str, str]]:

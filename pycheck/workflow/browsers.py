@@ -12,6 +12,7 @@ from typing import Any
 from ..options.values import BrowserChoice, Options
 from ..runtimes.browser.host import BrowserHost
 from ..runtimes.launching.identity import identify
+from ..runtimes.launching.remote import leaves_for, tell_that_model_leaves
 from ..types import RuntimeId
 
 
@@ -23,11 +24,16 @@ class _Asked:
     choice: BrowserChoice
     headed: bool
     timeout_s: float
+    public_url: str | None
+    port: int
+    may_leave: bool
     page: Path | None
 
     @classmethod
     def by(cls, options: Options, engine: str) -> _Asked:
-        return cls(engine, options.browser(engine), options.headed, options.timeout_s, options.page)
+        choice = options.browser(engine)
+        address = (options.public_url, options.port or 0) if choice.address else (None, 0)
+        return cls(engine, choice, options.headed, options.timeout_s, *address, options.allow_remote, options.page)
 
 
 class Hosts:
@@ -41,6 +47,7 @@ class Hosts:
         self._make_host = make_host
         self._identify = identify
         self._starting: dict[_Asked, asyncio.Task[BrowserHost]] = {}
+        self._told: set[str] = set()
         self._turns: dict[str, asyncio.Lock] = {}
 
     def start(self, options: Options) -> None:
@@ -81,14 +88,20 @@ class Hosts:
                 await host.__aexit__(None, None, None)
 
     async def _start(self, asked: _Asked, kinds: list[str]) -> BrowserHost:
+        if (place := leaves_for(asked.choice.address, asked.public_url)) and place not in self._told:
+            self._told.add(place)
+            tell_that_model_leaves(place, allowed=asked.may_leave)
         host = self._make_host(
             asked.engine,
             kinds=kinds,
             browser_path=asked.choice.path,
             connect=asked.choice.address,
+            capabilities=asked.choice.capabilities,
             headed=asked.headed,
             browser_args=asked.choice.args,
             timeout_s=asked.timeout_s,
+            public_url=asked.public_url,
+            port=asked.port,
             page=asked.page,
         )
         return await host.__aenter__()

@@ -104,6 +104,8 @@ def test_tolerances_are_for_every_output_or_for_one(tmp_path: Path) -> None:
         ({"runtimes": []}, "chromium:webgl"),
         ({"trace_memory": "much"}, "--trace-memory much"),
         ({"connect": {"chromium": "9222"}}, "--connect chromium=9222"),
+        ({"connect": "webdriver=grid:4444"}, "--connect chromium=webdriver+grid:4444"),
+        ({"public_url": "https://pc.example/path"}, "--public-url https://pc.example/path"),
         ({"browser_path": "opera=/usr/bin/opera"}, "--browser-path opera"),
         ({"seed": 1.5}, "--seed 1.5"),
     ],
@@ -173,6 +175,14 @@ def test_code_of_a_file_is_beside_it_and_a_recipe_is_none(tmp_path: Path) -> Non
         ({"trace_samples": 4}, False, "--trace-samples"),
         ({"bundle_point": "a"}, False, "Add --bundle DIR"),
         ({"browser_path": "/c", "connect": {"chromium": "by-hand"}}, False, "--browser-path and --connect"),
+        ({"capabilities": "caps.json"}, False, "--capabilities has no effect for chromium"),
+        ({"port": 80}, False, "--port has no effect without --public-url"),
+        ({"public_url": "https://pc.example"}, False, "--public-url has no effect without --port"),
+        (
+            {"public_url": "https://pc.example", "port": 80},
+            False,
+            "--public-url has no effect: every browser runs here",
+        ),
         ({"format": "tflite", "runtimes": "chromium:cpu"}, False, "no effect on chromium:cpu"),
         ({"format": "graph", "runtimes": "chromium:litert-wasm"}, False, "--format has no effect"),
         ({"flags": {"WEBGL_PACK": "false"}, "runtimes": "chromium:litert-wasm"}, False, "--flag has no effect"),
@@ -265,3 +275,12 @@ def test_a_stranger_s_file_above_is_passed_over(tmp_path: Path) -> None:
     assert _build(below).samples == 32
     os.chown(below, 12345, 12345)  # who runs there has taken that folder for good
     assert _build(below).samples == 5
+
+
+def test_one_webdriver_end_is_for_every_engine_and_a_public_address_for_one() -> None:
+    end = build({"connect": "webdriver=http://grid:4444", "runtimes": "firefox:cpu"}, environ={})
+    assert end.browser("webkit").address == end.browser("firefox").address == "webdriver+http://grid:4444"
+    asked = {"connect": "webdriver=http://grid:4444", "public_url": "https://pc.example/", "port": 8471}
+    assert build({**asked, "runtimes": "firefox:cpu"}, environ={}).public_url == "https://pc.example"
+    with pytest.raises(UsageError, match="one engine at a time, and firefox and webkit are elsewhere"):
+        build({**asked, "runtimes": ["firefox:cpu", "webkit:cpu"]}, environ={})

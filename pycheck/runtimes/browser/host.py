@@ -27,6 +27,8 @@ class BrowserHost:
     that browser. WebGPU has a separate browser, because its flags must not affect other runtimes, and an error of its
     GPU process must not end them. `timeout_s` bounds every step of a runtime, and the start of a browser. `connect` is
     the address of a running browser (a Playwright server's or a DevTools address), or "by-hand" if a person opens one.
+    `capabilities` is a file that says which browser a WebDriver end is asked for, if `connect` is the address of one.
+    `public_url` is the address under which the browser reaches this machine's `port`.
     `page` is the folder of a page other than pycheck's own.
 
     RuntimeUnavailableError if there is no browser, no harness, or the browser does not start.
@@ -38,19 +40,25 @@ class BrowserHost:
         *,
         browser_path: Path | None = None,
         connect: str | None = None,
+        capabilities: Path | None = None,
         headed: bool = False,
         browser_args: Sequence[str] = (),
         timeout_s: float = 300.0,
         kinds: Collection[str] = (),
+        public_url: str | None = None,
+        port: int = 0,
         page: Path | None = None,
     ) -> None:
         self.engine = engine
         self.timeout_s = timeout_s
         self._browser_path = browser_path
         self._connect = connect
+        self._capabilities = capabilities
         self._headed = headed
         self._args = tuple(browser_args)
         self._kinds = kinds
+        self._public_url = public_url
+        self._port = port
         self._page = page
         self._stack = AsyncExitStack()
         self._browsers: dict[bool, asyncio.Task[Browser]] = {}
@@ -62,12 +70,15 @@ class BrowserHost:
             self.engine,
             path=self._browser_path,
             address=self._connect,
+            capabilities=self._capabilities,
             headed=self._headed,
             sessions=lambda: self.server.session(),
         )
         try:
             self._stack.push_async_callback(self._launcher.close)
-            self.server = await self._stack.enter_async_context(Server(self.harness))
+            self.server = await self._stack.enter_async_context(
+                Server(self.harness, public_url=self._public_url, port=self._port)
+            )
             self._stack.push_async_callback(self._close_browsers)
             first = {kind.endswith("webgpu") for kind in self._kinds} or {False}
             starting = [self._browser_task(webgpu) for webgpu in first]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -23,9 +24,10 @@ _TYPES = {
 _LOCAL = "'self' data: blob:"
 
 
-def policy(host: str, *, framed: bool = False, frames: bool = False, import_map: str = "") -> str:
+def policy(host: str, *, socket: str = "ws", framed: bool = False, frames: bool = False, import_map: str = "") -> str:
     """Return the Content-Security-Policy: only this origin; 'wasm-unsafe-eval' compiles WebAssembly, not scripts.
 
+    `socket` is the scheme of its WebSocket: wss for a page that comes over https.
     `import_map` is the hash of the import map of a page with the user's own code, which may make images, sounds and
     data of its files. `framed` allows a page of this origin to hold the page in a frame, `frames` allows the page to
     hold such frames.
@@ -33,7 +35,7 @@ def policy(host: str, *, framed: bool = False, frames: bool = False, import_map:
     rules = {
         "default-src": "'none'",
         "script-src": f"'self' 'wasm-unsafe-eval' {import_map}".strip(),
-        "connect-src": f"'self' ws://{host}{' data: blob:' if import_map else ''}",
+        "connect-src": f"'self' {socket}://{host}{' data: blob:' if import_map else ''}",
         "img-src": _LOCAL if import_map else "data:",
         **({"media-src": _LOCAL} if import_map else {}),
         "frame-src": "'self'" if frames else "'none'",
@@ -62,12 +64,12 @@ def headers(name: str, policy: str) -> dict[str, str]:
     }
 
 
-def refuse_foreign(request: web.Request, host: str) -> None:
+def refuse_foreign(request: web.Request, *origins: str) -> None:
     """Reject other names of this host (DNS rebinding) and other sites (the Origin that browsers send)."""
-    if request.host != host:
+    if request.host not in {urlsplit(origin).netloc for origin in origins}:
         raise web.HTTPMisdirectedRequest
     origin = request.headers.get("Origin")
-    if origin != f"http://{host}" and (origin is not None or request.method != "GET"):
+    if origin not in origins and (origin is not None or request.method != "GET"):
         raise web.HTTPForbidden
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ...errors import ArtifactFileError, PycheckError
+from ...errors import ArtifactFileError, PycheckError, RuntimeUnavailableError
 from . import http
 from .harness import Harness, incomplete
 from .session import Session
@@ -58,12 +58,18 @@ def _asked_for(name: str) -> str:
 
 
 class Server:
-    """The HTTP server of one host, as an asynchronous context manager. Listens on a free port of 127.0.0.1."""
+    """The HTTP server of one host, as an asynchronous context manager. Listens on 127.0.0.1, by default on a free port.
+
+    `public_url` is the origin under which browsers elsewhere reach it, through a tunnel or a reverse proxy. `origin` is
+    that of its pages.
+    """
 
     origin: str
 
-    def __init__(self, harness: Harness) -> None:
+    def __init__(self, harness: Harness, *, public_url: str | None = None, port: int = 0) -> None:
         self._harness = harness
+        self._public_url = public_url
+        self._port = port
         self._sessions: dict[str, Session] = {}
         self._runner: web.AppRunner | None = None
 
@@ -83,10 +89,16 @@ class Server:
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, auto_decompress=False)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise RuntimeUnavailableError(
+                f"Cannot listen on port {self._port} of this machine: {error.strerror}.", "Choose another --port."
+            ) from None
         host, port = self._runner.addresses[0][:2]
-        self._host = f"{host}:{port}"
-        self.origin = f"http://{self._host}"
+        self._local = f"http://{host}:{port}"
+        self.origin = self._public_url or self._local
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -114,7 +126,7 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        http.refuse_foreign(request, self._host)
+        http.refuse_foreign(request, self._local, self.origin)  # a proxy may keep the name or put its own
         try:
             response = await handler(request)
         except ConnectionError:  # the page has gone in the meantime; its session reports that
@@ -127,13 +139,17 @@ class Server:
     @property
     def policy(self) -> str:
         """Return the Content-Security-Policy of its pages."""
-        return http.policy(self._host)
+        return self._policy()
+
+    def _policy(self, import_map: str = "") -> str:
+        scheme, _, host = self.origin.partition("://")
+        return http.policy(host, socket="wss" if scheme == "https" else "ws", import_map=import_map)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         response = await self._send_harness(request, "index.html")
         if (app := self._session(request).app) and response.text:
             html, map_hash = app.page(response.text)
-            headers = http.headers("index.html", http.policy(self._host, import_map=map_hash))
+            headers = http.headers("index.html", self._policy(map_hash))
             return web.Response(body=html.encode(), headers=headers)
         return response
 

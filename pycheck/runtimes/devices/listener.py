@@ -156,7 +156,7 @@ class Listener:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        http.refuse_foreign(request, self._host)
+        http.refuse_foreign(request, f"http://{self._host}")
         relay = self._relays.get(request.match_info.get("token", ""))
         try:
             if relay is not None:

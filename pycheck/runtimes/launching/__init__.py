@@ -1,4 +1,4 @@
-"""Opens browsers: starts them with Playwright or as a command, connects to them, or waits for a person to open one."""
+"""Opens browsers: starts them with Playwright or as a command, asks for them, or waits for a person to open one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .connect import ConnectLauncher
 from .device import DeviceLauncher
 from .finding import find_browser
 from .playwright import PlaywrightLauncher
+from .webdriver import PREFIX, WebDriverLauncher
 from .window import Sessions
 
 #: The value instead of an address if a person opens the page.
@@ -20,7 +21,13 @@ BY_HAND = "by-hand"
 
 
 def choose(
-    engine: str, *, path: Path | None = None, address: str | None = None, headed: bool = False, sessions: Sessions
+    engine: str,
+    *,
+    path: Path | None = None,
+    address: str | None = None,
+    capabilities: Path | None = None,
+    headed: bool = False,
+    sessions: Sessions,
 ) -> Launcher:
     """Choose how to open an engine's browser: by the given address, else the given browser, else one that is found.
 
@@ -31,6 +38,8 @@ def choose(
         return DeviceLauncher(engine.removeprefix(DEVICE))
     if address == BY_HAND:
         return AttachLauncher(engine, sessions)
+    if address is not None and address.startswith(PREFIX):
+        return WebDriverLauncher(engine, address, capabilities)
     if address is not None:
         return ConnectLauncher(engine, address)
     found = find_browser(path, engine=engine, headed=headed)
