@@ -64,7 +64,7 @@ class Settings:
     connect: tuple[tuple[str, str], ...] = ()
     capabilities: tuple[tuple[str, Path], ...] = ()
     public_url: str | None = None
-    port: int | None = None
+    public_port: int | None = None
     allow_remote: bool = False
     save_run: Path | None = None
     shard: Shard | None = None
@@ -109,7 +109,7 @@ class ConvertKeywords(TypedDict, total=False):
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     public_url: str | None
-    port: int | None
+    public_port: int | None
     allow_remote: bool | None
     cache: bool | None
 
@@ -125,7 +125,7 @@ class BaselineKeywords(TypedDict, total=False):
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     public_url: str | None
-    port: int | None
+    public_port: int | None
     allow_remote: bool | None
     cache: bool | None
     fresh: bool | None
@@ -156,7 +156,7 @@ class GradientsKeywords(TypedDict, total=False):
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     public_url: str | None
-    port: int | None
+    public_port: int | None
     allow_remote: bool | None
     cache: bool | None
     loss: str | None
@@ -204,7 +204,7 @@ class MigrateKeywords(TypedDict, total=False):
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
     public_url: str | None
-    port: int | None
+    public_port: int | None
     allow_remote: bool | None
     cache: bool | None
 

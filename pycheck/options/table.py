@@ -380,12 +380,12 @@ OPTIONS = (
         "JSON file with the capabilities of the browser that a WebDriver end is asked for, or of several engines.",
     ),
     Option(
-        "public_url", Origin(), "Address, such as https://pc.example, at which a browser elsewhere reaches --port here",
+        "public_url", Origin(), "Address at which a browser elsewhere reaches --public-port of this machine",
         _BROWSERS, _STARTED, None, "URL",
-        "Origin, such as ``https://pc.example``, at which a browser elsewhere reaches `port` of this machine.",
+        "Origin, such as ``https://pc.example``, at which a browser elsewhere reaches `public_port` of this machine.",
     ),
     Option(
-        "port", Whole(), "Port of this machine to which the tunnel or proxy of --public-url leads", _BROWSERS,
+        "public_port", Whole(), "Port of this machine to which the tunnel or proxy of --public-url leads", _BROWSERS,
         _STARTED, None, "N", "Port of this machine to which the tunnel or proxy of `public_url` leads.",
     ),
     Option(

@@ -113,15 +113,15 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
     yield from _between_libraries(options, given)
     for engine in dict(options.browser_path).keys() & dict(options.connect).keys():
         yield "connect", f"{engine} has both --browser-path and --connect.", "Remove one of the two."
-    if (options.public_url is None) != (options.port is None):
-        name, other = ("port", "public_url") if options.public_url is None else ("public_url", "port")
+    if (options.public_url is None) != (options.public_port is None):
+        name, other = ("public_port", "public_url") if options.public_url is None else ("public_url", "public_port")
         told = f"{BY_NAME[name].option} has no effect without {BY_NAME[other].option}."
-        yield name, told, "Give both: the tunnel or proxy at --public-url has to lead to --port of this machine."
+        yield name, told, "Give both: the tunnel or proxy at --public-url has to lead to --public-port of this machine."
     if options.public_url is not None:
         elsewhere = {runtime.engine for runtime in options.runtimes} & dict(options.connect).keys()
         if not elsewhere and "public_url" in given:
             told = "--public-url has no effect: every browser runs here."
-            yield "public_url", told, "Add --connect ENGINE=ADDRESS, or remove --public-url and --port."
+            yield "public_url", told, "Add --connect ENGINE=ADDRESS, or remove --public-url and --public-port."
         if len(elsewhere) > 1:
             told = f"--public-url leads to one engine at a time, and {' and '.join(sorted(elsewhere))} are elsewhere."
             yield "public_url", told, "Run pycheck once for each engine."

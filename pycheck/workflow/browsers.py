@@ -32,7 +32,7 @@ class _Asked:
     @classmethod
     def by(cls, options: Options, engine: str) -> _Asked:
         choice = options.browser(engine)
-        address = (options.public_url, options.port or 0) if choice.address else (None, 0)
+        address = (options.public_url, options.public_port or 0) if choice.address else (None, 0)
         return cls(engine, choice, options.headed, options.timeout_s, *address, options.allow_remote, options.page)
 
 

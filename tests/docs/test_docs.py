@@ -24,7 +24,7 @@ DOCUMENTS = [
 #: Options of other programs that the documents mention.
 FOREIGN_OPTIONS = {"--transcripts", 
     "--node",  # --node_data_paths of Model Explorer
-    "--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--use-angle", "--width",
+    "--mobilenet", "--group", "--cask", "--with-deps", "--no-sandbox", "--headless", "--use-angle", "--width",
     "--enable-features", "--disable-vulkan-surface",  # of Chromium
     "--gpu",  # of docs/make_engines.py
     "--no-deps",  # of pip

@@ -176,10 +176,10 @@ def test_code_of_a_file_is_beside_it_and_a_recipe_is_none(tmp_path: Path) -> Non
         ({"bundle_point": "a"}, False, "Add --bundle DIR"),
         ({"browser_path": "/c", "connect": {"chromium": "by-hand"}}, False, "--browser-path and --connect"),
         ({"capabilities": "caps.json"}, False, "--capabilities has no effect for chromium"),
-        ({"port": 80}, False, "--port has no effect without --public-url"),
-        ({"public_url": "https://pc.example"}, False, "--public-url has no effect without --port"),
+        ({"public_port": 80}, False, "--public-port has no effect without --public-url"),
+        ({"public_url": "https://pc.example"}, False, "--public-url has no effect without --public-port"),
         (
-            {"public_url": "https://pc.example", "port": 80},
+            {"public_url": "https://pc.example", "public_port": 80},
             False,
             "--public-url has no effect: every browser runs here",
         ),
@@ -280,7 +280,7 @@ def test_a_stranger_s_file_above_is_passed_over(tmp_path: Path) -> None:
 def test_one_webdriver_end_is_for_every_engine_and_a_public_address_for_one() -> None:
     end = build({"connect": "webdriver=http://grid:4444", "runtimes": "firefox:cpu"}, environ={})
     assert end.browser("webkit").address == end.browser("firefox").address == "webdriver+http://grid:4444"
-    asked = {"connect": "webdriver=http://grid:4444", "public_url": "https://pc.example/", "port": 8471}
+    asked = {"connect": "webdriver=http://grid:4444", "public_url": "https://pc.example/", "public_port": 8471}
     assert build({**asked, "runtimes": "firefox:cpu"}, environ={}).public_url == "https://pc.example"
     with pytest.raises(UsageError, match="one engine at a time, and firefox and webkit are elsewhere"):
         build({**asked, "runtimes": ["firefox:cpu", "webkit:cpu"]}, environ={})

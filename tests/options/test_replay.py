@@ -48,7 +48,7 @@ EVERYTHING = build(
         "connect": {"chromium": "webdriver+http://grid:4444"},
         "capabilities": {"chromium": "caps of chrome.json"},
         "public_url": "https://pc.example:8443",
-        "port": 8471,
+        "public_port": 8471,
         "allow_remote": True,
         "flags": {"WEBGL_PACK": False},
         "cpu_kernels": ["Relu", "Max"],

@@ -52,8 +52,8 @@ TEXTS: dict[str, str] = {
     "shard": "2/5", "cache": "false", "fresh": "true", "recheck": "0.5", "cache_dir": "/c",
     "preprocess": "torch", "js_preprocess": "/web/prep.js:load",
     "postprocess": "/app/post.py:decide", "js_postprocess": "/web/post.js", "decisions_changed": "0.25",
-    "box_overlap": "0.75", "capabilities": "firefox=/caps.json", "public_url": "https://pc.example", "port": "8471",
-    "allow_remote": "true",
+    "box_overlap": "0.75", "capabilities": "firefox=/caps.json", "public_url": "https://pc.example",
+    "public_port": "8471", "allow_remote": "true",
 }  # fmt: skip
 #: What makes no sense without another.
 WITH: dict[str, dict[str, str]] = {
@@ -66,8 +66,8 @@ WITH: dict[str, dict[str, str]] = {
     "js_postprocess": {"postprocess": "/app/post.py:decide"},
     "box_overlap": {"postprocess": "/app/post.py:decide"},
     "capabilities": {"connect": "firefox=webdriver+http://grid:4444"},
-    "public_url": {"port": "8471", "connect": "chromium=by-hand"},
-    "port": {"public_url": "https://pc.example", "connect": "chromium=by-hand"},
+    "public_url": {"public_port": "8471", "connect": "chromium=by-hand"},
+    "public_port": {"public_url": "https://pc.example", "connect": "chromium=by-hand"},
 }
 
 

@@ -94,7 +94,8 @@ class Server:
         except OSError as error:
             await self._runner.cleanup()
             raise RuntimeUnavailableError(
-                f"Cannot listen on port {self._port} of this machine: {error.strerror}.", "Choose another --port."
+                f"Cannot listen on port {self._port} of this machine: {error.strerror}.",
+                "Choose another --public-port.",
             ) from None
         host, port = self._runner.addresses[0][:2]
         self._local = f"http://{host}:{port}"
