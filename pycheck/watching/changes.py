@@ -38,6 +38,7 @@ class Changes:
         self._events = events
         self._look_s = look_s
         self._places: Callable[[], Iterable[Path]] = lambda: ()
+        self._late: frozenset[Path] = frozenset()  # of which only a run tells that it reads them
         self._seen: Stamps = {}
         self._folders: frozenset[Path] = frozenset()
         self._watching: asyncio.Task[None] | None = None
@@ -59,15 +60,17 @@ class Changes:
 
         `known` are stamps that were taken earlier, before the files were read.
         """
-        self._places = places
+        self._places, self._late = places, frozenset()
+        known = {file.absolute(): stamp for file, stamp in known.items()}
         before, present = self._seen, {**await asyncio.to_thread(self._look), **known}
         self._seen = present
         await self._follow()
-        return tuple(file for file in changed(before, present) if file in before)
+        return tuple(file for file in changed(before, present) if file in before and file in present)
 
     async def extend(self, files: Iterable[Path], read_since: float) -> None:
         """Watch files too of which only now it is known that they were read, since a time of the clock in seconds."""
-        new = await asyncio.to_thread(stamps, [file for file in files if file not in self._seen])
+        self._late = frozenset(file.absolute() for file in files)
+        new = await asyncio.to_thread(stamps, self._late - self._seen.keys())
         late = {file for file, stamp in new.items() if stamp and stamp[1] >= read_since * 1e9}
         self._seen = {**self._seen, **{file: None if file in late else stamp for file, stamp in new.items()}}
         await self._follow()
@@ -86,7 +89,7 @@ class Changes:
         return found
 
     def _look(self) -> Stamps:
-        found = stamps(self._places())
+        found = stamps({place.absolute(): None for place in self._places()} | dict.fromkeys(self._late))
         return {file: stamp for file, stamp in found.items() if file.resolve() not in self._ignored}
 
     async def _follow(self) -> None:

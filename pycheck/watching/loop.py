@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,8 +92,9 @@ class Watch:
         job, changed, began = self._plan(), set[Path](), time.perf_counter()
         try:
             while True:
-                changed |= set(await self._changes.begin(partial(self._places, job), job.read))
-                if changed.intersection(self._modules.files):
+                modules = self._modules.files  # a run that imports more is not cancelled by them
+                changed |= set(await self._changes.begin(partial(_places, job, modules), job.read))
+                if changed.intersection(modules):
                     self._modules.forget()
                 self._tell(Running(tuple(sorted(changed))))
                 if more := await self._answer(job, _Cause(tuple(sorted(changed)), began)):
@@ -107,10 +108,6 @@ class Watch:
             if self._warming:
                 self._warming.cancel()
                 await asyncio.gather(self._warming, return_exceptions=True)
-
-    def _places(self, job: Job) -> Iterator[Path]:
-        yield from job.places()
-        yield from self._modules.files
 
     async def _answer(self, job: Job, cause: _Cause) -> tuple[Path, ...]:
         """Run and tell the answer; instead, return files that changed before it, because then it is of an old file."""
@@ -161,6 +158,11 @@ class Watch:
     def _warm(self, job: Job) -> None:
         if self._warming is None or self._warming.done():
             self._warming = asyncio.ensure_future(_warmed(job))
+
+
+def _places(job: Job, modules: Iterable[Path]) -> Iterator[Path]:
+    yield from job.places()
+    yield from modules
 
 
 async def _warmed(job: Job) -> None:

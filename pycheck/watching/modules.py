@@ -38,6 +38,6 @@ def _own_file(module: ModuleType | None) -> Path | None:
     name = getattr(module, "__file__", None)
     if not isinstance(name, str) or not name.endswith(".py"):
         return None
-    file = Path(name)
+    file = Path(name).absolute()
     folders = (Path(__file__).parents[1], Path(importlib.__file__).parents[1])  # of pycheck and of Python
     return None if _INSTALLED.intersection(file.parts) or any(map(file.is_relative_to, folders)) else file

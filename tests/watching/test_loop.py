@@ -207,6 +207,9 @@ def test_changed_python_code_is_imported_again_with_all_that_it_imports(
     async def run(_: Any) -> Any:
         import watched_code  # type: ignore[import-not-found]
 
+        work.runs.append(watched_code.__name__)
+        work.disk.wake()  # modules that a run imports do not cancel it
+        await asyncio.sleep(0.1)
         return replace(REPORT, name=str(watched_code.FACTOR))
 
     async def act(told: Told) -> None:
@@ -220,6 +223,7 @@ def test_changed_python_code_is_imported_again_with_all_that_it_imports(
     finally:
         for name in ("watched_code", "watched_helper"):
             sys.modules.pop(name, None)
+    assert len(work.runs) == 2
 
 
 def test_it_goes_on_after_a_cancelled_run_that_ends_late(work: Work) -> None:

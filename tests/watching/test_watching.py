@@ -103,11 +103,11 @@ def test_changed_inputs_and_a_changed_configuration_are_read_again(disk: Disk) -
         np.save("x.npy", X[:3])
         disk.wake()
         answer = await last(told)
-        assert (answer.outcome.inputs.sample_count, answer.changed) == (3, (Path("x.npy"),))
+        assert (answer.outcome.inputs.sample_count, answer.changed) == (3, (disk.folder / "x.npy",))
         await told.next(Waiting)
         disk.save("pycheck.toml", "atol = 1e-12\n")
         answer = await last(told)
-        assert (answer.outcome.verdict, answer.changed) == (Verdict.DRIFT, (Path("pycheck.toml"),))
+        assert (answer.outcome.verdict, answer.changed) == (Verdict.DRIFT, (disk.folder / "pycheck.toml",))
 
     watch(disk, comparing, act)
 

@@ -77,6 +77,8 @@ async def in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side:
     except asyncio.CancelledError:
         stopped.set()
         await asyncio.wait([work])  # the thread writes into the folder until then
+        if not work.cancelled():
+            work.exception()  # marks it as retrieved
         raise
     if not side.numbers:
         raise InputsFileError(
