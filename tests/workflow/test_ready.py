@@ -57,7 +57,9 @@ def test_a_page_serves_one_run(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [options(flags={"WEBGL_PACK": False}), options(headed=True), options(timeout_s=7.0)], ids=str
+    "other",
+    [options(flags={"WEBGL_PACK": False}), options(headed=True), options(timeout_s=7.0)],
+    ids=["flags", "headed", "timeout"],
 )
 def test_a_page_of_other_options_is_not_taken_and_closes(
     pages: Pages, monkeypatch: pytest.MonkeyPatch, other: Options
