@@ -87,8 +87,8 @@ class ReportPage:
                 f"--port {self._port}: cannot listen there: {error.strerror or error}.",
                 "Name a different port, or leave --port out.",
             ) from error
-        self._host = f"127.0.0.1:{self._runner.addresses[0][1]}"
-        self.url = f"http://{self._host}/{self._token}/"
+        self._origin = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = f"{self._origin}/{self._token}/"
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -112,7 +112,7 @@ class ReportPage:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        http.refuse_foreign(request, self._host)
+        http.refuse_foreign(request, self._origin)
         if not secrets.compare_digest(request.match_info.get("token", ""), self._token):
             raise web.HTTPNotFound
         return await handler(request)

@@ -17,7 +17,7 @@ from ..types import RuntimeId
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """The options by which hosts differ."""
 
     engine: str
@@ -30,7 +30,8 @@ class _Asked:
     page: Path | None
 
     @classmethod
-    def by(cls, options: Options, engine: str) -> _Asked:
+    def by(cls, options: Options, engine: str) -> Asked:
+        """Return those of an engine."""
         choice = options.browser(engine)
         address = (options.public_url, options.public_port or 0) if choice.address else (None, 0)
         return cls(engine, choice, options.headed, options.timeout_s, *address, options.allow_remote, options.page)
@@ -46,7 +47,7 @@ class Hosts:
     ) -> None:
         self._make_host = make_host
         self._identify = identify
-        self._starting: dict[_Asked, asyncio.Task[BrowserHost]] = {}
+        self._starting: dict[Asked, asyncio.Task[BrowserHost]] = {}
         self._told: set[str] = set()
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -60,7 +61,7 @@ class Hosts:
         return await asyncio.shield(self._task(options, engine))
 
     def _task(self, options: Options, engine: str) -> asyncio.Task[BrowserHost]:
-        asked = _Asked.by(options, engine)
+        asked = Asked.by(options, engine)
         if asked not in self._starting:
             kinds = [runtime.kind for runtime in options.runtimes if runtime.engine == engine]
             self._starting[asked] = asyncio.create_task(self._start(asked, kinds))
@@ -87,7 +88,7 @@ class Hosts:
             if isinstance(host, BrowserHost):
                 await host.__aexit__(None, None, None)
 
-    async def _start(self, asked: _Asked, kinds: list[str]) -> BrowserHost:
+    async def _start(self, asked: Asked, kinds: list[str]) -> BrowserHost:
         if (place := leaves_for(asked.choice.address, asked.public_url)) and place not in self._told:
             self._told.add(place)
             tell_that_model_leaves(place, allowed=asked.may_leave)

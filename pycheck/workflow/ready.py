@@ -10,7 +10,7 @@ from ..errors import RuntimeFailedError
 from ..options.values import Options
 from ..runtimes.browser.page import BrowserRuntime
 from ..types import RuntimeId
-from .browsers import Hosts
+from .browsers import Asked, Hosts
 
 #: The most pages that wait: each is a process, with memory of the GPU.
 _MOST_PAGES = 8
@@ -70,11 +70,8 @@ class ReadyPages:
 
 
 def _key(options: Options, runtime: RuntimeId) -> _Key:
-    return runtime, *_of_host(options, runtime), tuple(sorted(dict(options.flags).items())), options.cpu_kernels
-
-
-def _of_host(options: Options, runtime: RuntimeId) -> _Key:
-    return options.browser(runtime.engine), options.headed, options.timeout_s, options.page
+    flags = tuple(sorted(dict(options.flags).items()))
+    return runtime, Asked.by(options, runtime.engine), flags, options.cpu_kernels
 
 
 async def _close(opening: asyncio.Task[BrowserRuntime]) -> None:
