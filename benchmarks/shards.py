@@ -18,6 +18,10 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pycheck.types import Report
 
 ROOT = Path(__file__).parents[1]
 SHARDS = 5
@@ -87,7 +91,7 @@ def merge(folder: Path) -> tuple[float, float, int, int]:
     return took, busy, before, after
 
 
-def one_report(folder: Path):  # type: ignore[no-untyped-def]
+def one_report(folder: Path) -> Report:
     """Return the report of a small model on a fake runtime."""
     sys.path.insert(0, str(ROOT))
     from pycheck.checks import check, plan

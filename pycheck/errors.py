@@ -110,6 +110,15 @@ class ConversionError(PycheckError):
     exit_code = 4
 
 
+def of_run(error: Exception) -> PycheckError:
+    """Return the error with which one of several runs ends; one of the system may be that of a full disk."""
+    if isinstance(error, PycheckError):
+        return error
+    if isinstance(error, OSError):
+        return UsageError(f"{error.strerror or error}: {error.filename or 'while writing'}")
+    return InternalError(error)
+
+
 class InternalError(PycheckError):
     """A bug in pycheck met one model of several."""
 

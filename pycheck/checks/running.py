@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import InternalError, PycheckError, UsageError
+from ..errors import of_run
 from ..setup.releases import Release, page_with
 from ..system.cache import Cache
 from ..system.together import together
@@ -112,12 +112,8 @@ async def _pages(variants: Sequence[Variant]) -> AsyncIterator[_Pages]:
 async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: Observer) -> Outcome:
     try:
         report = await _report(bench, variant, pages, observe)
-    except PycheckError as error:
-        failed = error
-    except OSError as error:  # such as a full disk
-        failed = UsageError(f"{error.strerror or error}: {error.filename or 'while writing'}")
     except Exception as error:  # the other models can still run
-        failed = InternalError(error)
+        failed = of_run(error)
     else:
         observe(variant.name, "", "done", 0, 0)
         return replace(report, name=variant.name)

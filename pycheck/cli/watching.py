@@ -121,7 +121,7 @@ class _Shown:
             self._answer(event)
         elif event.files != self._files:
             self._files = event.files
-            there = tuple(file for file in event.files if file.exists())
+            there = tuple(file for file in event.files if file.exists()) or event.files
             self._console.note(f"watching {_names(there)}; Ctrl-C ends it")
 
     def _answer(self, answer: Answer) -> None:

@@ -65,9 +65,7 @@ def check_writable(path: Path) -> None:
 def read(path: Path) -> tuple[PastRun, ...]:
     """Read all runs, the earliest first. InputError if the file is not a history, or does not exist."""
     if not path.exists():
-        raise InputError(
-            f"There is no history at {path}.", f"A check adds its figures to one: pycheck check --history {path}"
-        )
+        raise InputError(f"There is no history at {path}.", f"To make one, run: pycheck check --history {path}")
     with _opened(path) as database:
         return tuple(sorted(_select(database, "run", {}), key=lambda run: (run.at, run.id)))
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from ..errors import InternalError, PycheckError, UsageError
+from ..errors import PycheckError, of_run
 from ..system.stamps import stamps
 from ..types import CheckReport, Report
 from ..workflow.run import First
@@ -173,12 +173,8 @@ async def _warmed(job: Job) -> None:
 async def _outcome(job: Job, first: First | None) -> Result | PycheckError:
     try:
         return await job.run(first)
-    except PycheckError as error:
-        return error
-    except OSError as error:  # such as a full disk, or a file that is gone
-        return UsageError(f"{error.strerror or error}: {error.filename or 'while writing'}")
     except Exception as error:  # the next change may end it
-        return InternalError(error)
+        return of_run(error)
 
 
 def _may_be_of_half_a_file(outcome: Result | PycheckError) -> bool:

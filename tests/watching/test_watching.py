@@ -21,7 +21,7 @@ from pycheck.workflow.setting import silent
 
 from ..conftest import Cli
 from ..fakes import Fakes, dense
-from .watched import Disk, Told
+from .watched import Disk, Told, until_acted
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 GIVEN = {"runtimes": ["chromium:cpu"], "recheck": 0.0}
@@ -40,19 +40,8 @@ def disk(fakes: Fakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 def watch(disk: Disk, make: Callable[[Workbench], Any], act: Act) -> None:
     async def both() -> None:
-        told = Told()
         async with Workbench() as bench, disk.changes() as changes:
-            watching = asyncio.ensure_future(Watch(partial(make, bench), changes, told, settle_s=0.0).run())
-            acting = asyncio.ensure_future(act(told))
-            try:
-                await asyncio.wait({watching, acting}, return_when=asyncio.FIRST_COMPLETED)
-                if watching.done():
-                    watching.result()
-                acting.result()
-            finally:
-                for task in (watching, acting):
-                    task.cancel()
-                await asyncio.gather(watching, acting, return_exceptions=True)
+            await until_acted(lambda told: Watch(partial(make, bench), changes, told, settle_s=0.0), act)
 
     asyncio.run(both())
 

@@ -68,6 +68,22 @@ class Told:
         return self._queue.empty()
 
 
+async def until_acted(make: Callable[[Told], Watch], act: Callable[[Told], Awaitable[None]]) -> None:
+    """Run a watch until the test has acted; an error of either counts."""
+    told = Told()
+    watching = asyncio.ensure_future(make(told).run())
+    acting = asyncio.ensure_future(act(told))
+    try:
+        await asyncio.wait({watching, acting}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+        acting.result()
+    finally:
+        for task in (watching, acting):
+            task.cancel()
+        await asyncio.gather(watching, acting, return_exceptions=True)
+
+
 def watch(
     disk: Disk,
     plan: Callable[[], Job],
@@ -79,18 +95,7 @@ def watch(
     """Watch while the test acts."""
 
     async def both() -> None:
-        told = Told()
         async with disk.changes(ignored) as changes:
-            watching = asyncio.ensure_future(Watch(plan, changes, told, settle_s).run())
-            acting = asyncio.ensure_future(act(told))
-            try:
-                await asyncio.wait({watching, acting}, return_when=asyncio.FIRST_COMPLETED)
-                if watching.done():
-                    watching.result()
-                acting.result()
-            finally:
-                for task in (watching, acting):
-                    task.cancel()
-                await asyncio.gather(watching, acting, return_exceptions=True)
+            await until_acted(lambda told: Watch(plan, changes, told, settle_s), act)
 
     asyncio.run(both())
