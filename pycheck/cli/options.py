@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_h
 import typer
 from typer.core import TyperCommand
 
+from ..options.by_name import without_account
 from ..options.kinds import Kind, Number, Switch, Whole
 from ..options.table import BY_NAME, Option, of_command
 
@@ -301,8 +302,11 @@ def _of_group(group: type[Group]) -> list[inspect.Parameter]:
 
 
 def command_line() -> str:
-    """Return the command that was typed; of a watch, that which does the same once."""
-    typed = sys.argv[1:]
+    """Return the command that was typed; of a watch, that which does the same once.
+
+    Accounts in addresses are left out, because reports show the command.
+    """
+    typed = [without_account(word) for word in sys.argv[1:]]
     return shlex.join(["pycheck", *(typed[1:] if typed[:1] == ["watch"] else typed)])
 
 

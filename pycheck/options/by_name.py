@@ -234,6 +234,14 @@ class Addresses(_ByEngine):
             )
         return address
 
+    def words(self, flag: str, value: Sequence[tuple[str, Any]]) -> list[str]:
+        return [without_account(word) for word in super().words(flag, value)]
+
+
+def without_account(text: str) -> str:
+    """Return a text without the names and passwords before the hosts of its web addresses."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)
+
 
 def _engines() -> tuple[str, ...]:
     from ..types import BROWSER_ENGINES

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycheck.cli.options import command_line as typed
 from pycheck.errors import UsageError
 from pycheck.options.reading import build
+from pycheck.options.replay import command_line
 from pycheck.options.values import DEFAULT_RUNTIMES, Options
 from pycheck.types import LITERT_KINDS, NanPolicy, RuntimeId
 
@@ -284,3 +286,14 @@ def test_one_webdriver_end_is_for_every_engine_and_a_public_address_for_one() ->
     assert build({**asked, "runtimes": "firefox:cpu"}, environ={}).public_url == "https://pc.example"
     with pytest.raises(UsageError, match="one engine at a time, and firefox and webkit are elsewhere"):
         build({**asked, "runtimes": ["firefox:cpu", "webkit:cpu"]}, environ={})
+
+
+def test_the_account_of_an_address_is_in_no_command_that_a_report_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "chromium=webdriver+https://user:key@hub.example/wd"
+    options = build({"connect": [address], "runtimes": "chromium:cpu"}, environ={})
+    assert options.browser("chromium").address == "webdriver+https://user:key@hub.example/wd"
+    monkeypatch.setattr("sys.argv", ["pycheck", "compare", "m@home.keras", "--connect", address])
+    shown = "pycheck compare m@home.keras --connect chromium=webdriver+https://hub.example/wd"
+    assert typed() == shown
+    replayed = command_line("compare", Path("m.keras"), None, options)
+    assert "hub.example" in replayed and "key" not in replayed
