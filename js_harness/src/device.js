@@ -64,6 +64,7 @@ function connect() {
   socket.addEventListener('close', ({reason}) => {
     for (const path of [...runs.keys()]) close(path, 'the connection broke');
     if (reason === ENDED) return show('ended', 'pycheck has ended. This page can be closed.');
+    if (!key && !navigator.cookieEnabled) return show('refused', 'This browser keeps no cookies. Allow them, then reload.');
     if (!key) return show('refused', 'This address was already used, or has expired. Scan the code that pycheck shows now.');
     show('lost', 'Reconnecting. If pycheck was restarted, scan its new code.');
     setTimeout(connect, RETRY_MS);

@@ -214,12 +214,15 @@ class Console:
 
     def device_event(self, event: Event) -> None:
         """Print an event of `pycheck devices --listen`; on a terminal an address has a QR code."""
-        from ..workflow.devices import Invited, Joined, describe, qr_code
+        from ..workflow.devices import Invited, Joined, Published, describe, qr_code
 
         if isinstance(event, Invited):
             self._out.print(Text.assemble("Open on the device: ", (event.url, "bold")), soft_wrap=True)
             if self._out.is_terminal:
                 self._out.print(Text(qr_code(event.url), "bright_white on black"))
+        elif isinstance(event, Published):
+            leads = f"The tunnel or proxy at {event.public_url} has to lead to {event.address}"
+            self._out.print(Text(leads), soft_wrap=True)
         elif isinstance(event, Joined):
             name = event.device.name
             self._out.print(Text(f"device:{name} connected: {describe(event.device)}", "green"), soft_wrap=True)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..types import PastRun
     from .console import Console
 
+#: The port for devices.
+_PORT = 8477
+
 
 def explain(
     code: Annotated[
@@ -246,11 +249,16 @@ def devices(
         typer.Option(metavar="ADDRESS", help="Address to listen on (default: that of this machine in its network)."),
     ] = None,
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65535, help="Port to listen on; 0 selects a free one.")
-    ] = 8477,
+        int | None,
+        typer.Option(metavar="N", min=0, max=65535, help="Port to listen on; 0 selects a free one (default: 8477)."),
+    ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Name of the next device (default: read from its browser). Repeatable."),
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Address of a tunnel or a proxy that leads to --port of this machine."),
     ] = None,
     no_color: NoColor = False,
 ) -> None:
@@ -260,9 +268,14 @@ def devices(
 
     console = open_console(Screen(no_color=no_color))
     if not listen:
+        for option, given in (("--host", host), ("--port", port), ("--name", name), ("--public-url", public_url)):
+            if given is not None:
+                raise UsageError(f"{option} has no effect without --listen.", f"Add --listen, or remove {option}.")
         found = interrupts.run(phones.connected())
         with standard_output():
             console.devices(found)
     else:
         with standard_output():
-            interrupts.run(phones.listen(host, port, name or (), console.device_event))
+            interrupts.run(
+                phones.listen(host, _PORT if port is None else port, name or (), console.device_event, public_url)
+            )

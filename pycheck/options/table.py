@@ -48,7 +48,8 @@ _RUN = (*_COMPARED, *_MIGRATED, *_TRAINED, "check", "baseline")
 _EMITTED = ("preprocess",)
 _LOADED = (*_COMPARED, *_MIGRATED, *_TRAINED, "convert", *_EMITTED)
 _PREPARED = (*_COMPARED, *_EMITTED)
-_STARTED = (*_RUN, "convert", "doctor", "decoders", *_EMITTED)
+_SENT = (*_RUN, "convert", "decoders", *_EMITTED)
+_STARTED = (*_SENT, "doctor")
 _CONVERTED = (*_COMPARED, "convert")
 _MADE_FOR = (*_COMPARED, *_MIGRATED, "convert")
 _JUDGED = (*_COMPARED, *_MIGRATED, "convert", "report")
@@ -390,7 +391,7 @@ OPTIONS = (
     ),
     Option(
         "allow_remote", Switch(), "Let the model and the inputs leave this machine, for a browser elsewhere",
-        _BROWSERS, _STARTED, False, "",
+        _BROWSERS, _SENT, False, "",
         "Whether the model and the inputs may leave this machine, for a browser elsewhere.",
     ),
     Option(

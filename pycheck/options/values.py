@@ -122,9 +122,6 @@ def refused(options: Options, given: Collection[str], *, has_inputs: bool = Fals
         if not elsewhere and "public_url" in given:
             told = "--public-url has no effect: every browser runs here."
             yield "public_url", told, "Add --connect ENGINE=ADDRESS, or remove --public-url and --public-port."
-        if len(elsewhere) > 1:
-            told = f"--public-url leads to one engine at a time, and {' and '.join(sorted(elsewhere))} are elsewhere."
-            yield "public_url", told, "Run pycheck once for each engine."
     for engine in dict(options.capabilities):
         if not dict(options.connect).get(engine, "").startswith("webdriver+"):
             told = f"--capabilities has no effect for {engine}: its browser does not come from a WebDriver end."

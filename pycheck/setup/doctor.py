@@ -6,7 +6,7 @@ import asyncio
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,12 +17,15 @@ from ..runtimes.browser.proof import GPU_ON_LINUX
 from ..runtimes.devices import DeviceInfo, connected
 from ..system import installed
 from ..types import BROWSER_ENGINES, BROWSER_KINDS, DEVICE, NATIVE_FLOAT32, Environment, RuntimeId
+from ..workflow.browsers import Hosts
 from .tensorflow_check import tensorflow_error
 
 Observer = Callable[[str, str, int, int], None]
 
 #: The folder of GPUs on Linux.
 _GPUS = ("/dev/nvidia0", "/dev/dri/renderD128")
+#: The most seconds for each start.
+_MOST_S = 60.0
 _MODULES = {"tensorflow": "tensorflow", "keras": "keras", "tf_keras": "tf-keras"}
 _PACKAGES = ("numpy", "playwright")
 
@@ -51,7 +54,12 @@ async def examine(options: Options, observe: Observer) -> Diagnosis:
     advice: dict[str, None] = {}
     engines = [*BROWSER_ENGINES, *(f"{DEVICE}{device.name}" for device in await _devices())]
     native = asyncio.create_task(_native(advice))
-    found = await asyncio.gather(*(_examine(engine, options, observe, advice) for engine in engines))
+    hosts = Hosts(sends_models=False)
+    bounded = replace(options, timeout_s=min(options.timeout_s, _MOST_S))
+    try:
+        found = await asyncio.gather(*(_examine(hosts, engine, bounded, observe, advice) for engine in engines))
+    finally:
+        await hosts.close()
     rows = (await native, *(row for rows in found for row in rows))
     healthy = all(row.ok for row in rows if row.runtime in (NATIVE_FLOAT32, *options.runtimes))
     return Diagnosis(_versions(), rows, tuple(filter(None, advice)), healthy)
@@ -65,23 +73,17 @@ async def _devices() -> tuple[DeviceInfo, ...]:
         return ()
 
 
-async def _examine(engine: str, options: Options, observe: Observer, advice: dict[str, None]) -> list[Row]:
+async def _examine(
+    hosts: Hosts, engine: str, options: Options, observe: Observer, advice: dict[str, None]
+) -> list[Row]:
     """Examine the runtimes of one engine in turn, in one browser."""
-    choice = options.browser(engine)
-    host = BrowserHost(
-        engine,
-        browser_path=choice.path,
-        connect=choice.address,
-        headed=options.headed,
-        browser_args=choice.args,
-        timeout_s=min(options.timeout_s, 60.0),
-    )
+    is_here = options.browser(engine).address is None
     rows: list[Row] = []
     try:
-        async with host:
-            for kind in BROWSER_KINDS:
-                observe(engine, f"starting {kind}", len(rows), len(BROWSER_KINDS))
-                rows.append(await _start(host, RuntimeId(engine, kind), advice, is_here=choice.address is None))
+        host = await hosts.get(options, engine)
+        for kind in BROWSER_KINDS:
+            observe(engine, f"starting {kind}", len(rows), len(BROWSER_KINDS))
+            rows.append(await _start(host, RuntimeId(engine, kind), advice, is_here=is_here))
     except RuntimeFailedError as error:
         rows += [Row(RuntimeId(engine, kind), False, error.message) for kind in BROWSER_KINDS[len(rows) :]]
         advice[error.advice] = None

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ..options.values import BrowserChoice, Options
+from ..runtimes import devices
 from ..runtimes.browser.host import BrowserHost
+from ..runtimes.browser.server import Server
 from ..runtimes.launching.identity import identify
 from ..runtimes.launching.remote import leaves_for, tell_that_model_leaves
-from ..types import RuntimeId
+from ..types import DEVICE, RuntimeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,23 @@ class Asked:
 
 
 class Hosts:
-    """Hosts of browsers. The first run that needs a host starts it, later runs share it, and all end together."""
+    """Hosts of browsers. The first run that needs a host starts it, later runs share it, and all end together.
+
+    `sends_models`: the pages get models and inputs, of which a notice tells if they leave this machine.
+    """
 
     def __init__(
         self,
         make_host: Callable[..., BrowserHost] = BrowserHost,
         identify: Callable[..., str | None] = identify,
+        *,
+        sends_models: bool = True,
     ) -> None:
         self._make_host = make_host
         self._identify = identify
         self._starting: dict[Asked, asyncio.Task[BrowserHost]] = {}
+        self._servers: dict[tuple[str, int], asyncio.Task[Server]] = {}
+        self._sends_models = sends_models
         self._told: set[str] = set()
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -87,11 +96,13 @@ class Hosts:
         for host in await asyncio.gather(*self._starting.values(), return_exceptions=True):
             if isinstance(host, BrowserHost):
                 await host.__aexit__(None, None, None)
+        for server in await asyncio.gather(*self._servers.values(), return_exceptions=True):
+            if isinstance(server, Server):
+                await server.__aexit__(None, None, None)
 
     async def _start(self, asked: Asked, kinds: list[str]) -> BrowserHost:
-        if (place := leaves_for(asked.choice.address, asked.public_url)) and place not in self._told:
-            self._told.add(place)
-            tell_that_model_leaves(place, allowed=asked.may_leave)
+        if self._sends_models:
+            self._tell_where_models_go(asked)
         host = self._make_host(
             asked.engine,
             kinds=kinds,
@@ -101,8 +112,20 @@ class Hosts:
             headed=asked.headed,
             browser_args=asked.choice.args,
             timeout_s=asked.timeout_s,
-            public_url=asked.public_url,
-            port=asked.port,
             page=asked.page,
+            server=await self._server(asked.public_url, asked.port) if asked.public_url else None,
         )
         return await host.__aenter__()
+
+    def _tell_where_models_go(self, asked: Asked) -> None:
+        device_at = devices.public_url() if asked.engine.startswith(DEVICE) else None
+        if (place := device_at or leaves_for(asked.choice.address, asked.public_url)) and place not in self._told:
+            self._told.add(place)
+            tell_that_model_leaves(place, allowed=asked.may_leave)
+
+    async def _server(self, public_url: str, port: int) -> Server:
+        """Return the server at a public address, which all engines share: one tunnel leads to all of them."""
+        address = (public_url, port)
+        if address not in self._servers:
+            self._servers[address] = asyncio.create_task(Server(public_url=public_url, port=port).__aenter__())
+        return await asyncio.shield(self._servers[address])

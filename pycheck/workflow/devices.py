@@ -9,24 +9,42 @@ import socket
 from collections.abc import Callable, Sequence
 
 from ..errors import UsageError
-from ..runtimes.devices import DeviceInfo, Event, Invited, Joined, Left, Listener, connected, is_listening
+from ..options.kinds import Origin, WrongValue
+from ..runtimes.devices import DeviceInfo, Event, Invited, Joined, Left, Listener, Published, connected, is_listening
 from ..runtimes.devices.naming import system
 from ..runtimes.launching.base import NAMES
 from ..runtimes.launching.window import identify
 from ..types import DEVICE_NAME
 
-__all__ = ["DeviceInfo", "Event", "Invited", "Joined", "Left", "connected", "describe", "listen", "qr_code"]
+__all__ = [
+    "DeviceInfo",
+    "Event",
+    "Invited",
+    "Joined",
+    "Left",
+    "Published",
+    "connected",
+    "describe",
+    "listen",
+    "qr_code",
+]
 
 #: A reserved address that is routed (RFC 5737); nothing is sent to it.
 _ELSEWHERE = ("198.51.100.1", 9)
 
 
-async def listen(host: str | None, port: int, names: Sequence[str], tell: Callable[[Event], None]) -> None:
+async def listen(
+    host: str | None, port: int, names: Sequence[str], tell: Callable[[Event], None], public_url: str | None = None
+) -> None:
     """Accept devices until cancelled.
 
-    `host` is an address of this machine, by default that of its network; `port` 0 is a free one. UsageError if an
-    address or port is wrong or taken, if a name is invalid, or if a different process already listens.
+    `host` is an address of this machine, by default that of its network; `port` 0 is a free one. `public_url` is the
+    origin of a tunnel or a proxy that leads to this port, by default of 127.0.0.1. UsageError if an address or port is
+    wrong or taken, if a name is invalid, or if a different process already listens.
     """
+    if public_url is not None:
+        public_url = _origin(public_url)
+        host = host or "127.0.0.1"
     address = _address(host) if host else own_address()
     for name in names:
         if not DEVICE_NAME.fullmatch(name):
@@ -35,7 +53,7 @@ async def listen(host: str | None, port: int, names: Sequence[str], tell: Callab
         raise UsageError(f"--name {' '.join(names)}: two devices cannot have the same name.")
     if await is_listening():
         raise UsageError("Another pycheck devices --listen is running.", "Open its address on the device, or stop it.")
-    async with Listener(address, port, names, tell):
+    async with Listener(address, port, names, tell, public_url):
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -74,6 +92,13 @@ def qr_code(text: str) -> str:
     out = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(out, border=2, compact=True)
     return out.getvalue().rstrip("\n")
+
+
+def _origin(url: str) -> str:
+    try:
+        return Origin().read(url)
+    except WrongValue as wrong:
+        raise UsageError(f"--public-url {url}: {wrong.problem}.", wrong.advice) from None
 
 
 def _address(host: str) -> str:

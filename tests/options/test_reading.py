@@ -279,13 +279,11 @@ def test_a_stranger_s_file_above_is_passed_over(tmp_path: Path) -> None:
     assert _build(below).samples == 5
 
 
-def test_one_webdriver_end_is_for_every_engine_and_a_public_address_for_one() -> None:
+def test_one_webdriver_end_and_one_public_address_are_for_every_engine() -> None:
     end = build({"connect": "webdriver=http://grid:4444", "runtimes": "firefox:cpu"}, environ={})
     assert end.browser("webkit").address == end.browser("firefox").address == "webdriver+http://grid:4444"
     asked = {"connect": "webdriver=http://grid:4444", "public_url": "https://pc.example/", "public_port": 8471}
-    assert build({**asked, "runtimes": "firefox:cpu"}, environ={}).public_url == "https://pc.example"
-    with pytest.raises(UsageError, match="one engine at a time, and firefox and webkit are elsewhere"):
-        build({**asked, "runtimes": ["firefox:cpu", "webkit:cpu"]}, environ={})
+    assert build({**asked, "runtimes": ["firefox:cpu", "webkit:cpu"]}, environ={}).public_url == "https://pc.example"
 
 
 def test_the_account_of_an_address_is_in_no_command_that_a_report_shows(monkeypatch: pytest.MonkeyPatch) -> None:

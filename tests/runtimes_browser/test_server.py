@@ -34,7 +34,7 @@ def visit(run: Run[Any]) -> Callable[[Visit], Any]:
 
     async def visiting(do: Visit) -> Any:
         client = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        async with Server(Harness.read()) as server, server.session() as session, client:
+        async with Server() as server, server.session(Harness.read()) as session, client:
             return await do(client, server, session)
 
     return lambda do: run(visiting(do))
@@ -78,8 +78,8 @@ def test_without_the_token_there_is_nothing(visit: Any, path: str) -> None:
 
 def test_a_token_ends_with_its_session(run: Run[Any]) -> None:
     async def ask() -> int:
-        async with Server(Harness.read()) as server, aiohttp.ClientSession() as client:
-            async with server.session() as session:
+        async with Server() as server, aiohttp.ClientSession() as client:
+            async with server.session(Harness.read()) as session:
                 url = session.url
             async with client.get(url) as response:
                 return response.status
@@ -89,7 +89,7 @@ def test_a_token_ends_with_its_session(run: Run[Any]) -> None:
 
 def test_tokens_are_long_and_differ(run: Run[Any]) -> None:
     async def tokens() -> set[str]:
-        async with Server(Harness.read()) as server, server.session() as one, server.session() as other:
+        async with Server() as server, server.session(Harness.read()) as one, server.session(Harness.read()) as other:
             return {one.token, other.token}
 
     found = run(tokens())

@@ -19,6 +19,7 @@ from aiohttp import web
 from pycheck.errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError, UsageError
 from pycheck.options.values import Options
 from pycheck.runtimes.browser.host import BrowserHost
+from pycheck.runtimes.browser.server import Server
 from pycheck.runtimes.launching import remote, webdriver
 from pycheck.types import Array, ArtifactInfo, RuntimeId
 from pycheck.workflow.browsers import Hosts
@@ -292,28 +293,28 @@ def test_where_nobody_reads_a_notice_the_model_leaves_only_if_it_may(
 def test_pages_at_a_public_address_use_its_origin_and_its_secure_socket(run: Run[Any]) -> None:
     async def scenario() -> None:
         end = End()
-        async with end.running() as address:
-            asked = {"connect": address, "public_url": "https://pc.example", "timeout_s": 20.0}
-            async with (
-                BrowserHost(**asked) as host,
-                host.server.session() as session,
-                aiohttp.ClientSession() as client,
-            ):
-                assert session.url == f"https://pc.example/{session.token}/"
-                local = f"{host.server._local}/{session.token}/"
-                for name, origin, status in (
-                    ("pc.example", None, 200), (None, None, 200), ("evil.example", None, 421),
-                    ("pc.example", "https://pc.example", 200), ("pc.example", "https://evil.example", 403),
-                    ("pc.example", "http://pc.example", 403),
-                ):  # fmt: skip
-                    headers = {k: v for k, v in (("Host", name), ("Origin", origin)) if v}
-                    async with client.get(local, headers=headers) as answer:
-                        assert answer.status == status, (name, origin)
-                        if status == 200:
-                            assert "connect-src 'self' wss://pc.example" in answer.headers["Content-Security-Policy"]
-                with pytest.raises(RuntimeUnavailableError, match=r"Cannot listen on port \d+ .* in use"):
-                    async with BrowserHost(port=int(host.server._local.rpartition(":")[2]), **asked):
-                        pass
+        async with (
+            end.running() as address,
+            Server(public_url="https://pc.example") as server,
+            BrowserHost(connect=address, server=server, timeout_s=20) as host,
+            host.session() as session,
+            aiohttp.ClientSession() as client,
+        ):
+            assert session.url == f"https://pc.example/{session.token}/"
+            local = f"{server._local}/{session.token}/"
+            for name, origin, status in (
+                ("pc.example", None, 200), (None, None, 200), ("evil.example", None, 421),
+                ("pc.example", "https://pc.example", 200), ("pc.example", "https://evil.example", 403),
+                ("pc.example", "http://pc.example", 403),
+            ):  # fmt: skip
+                headers = {k: v for k, v in (("Host", name), ("Origin", origin)) if v}
+                async with client.get(local, headers=headers) as answer:
+                    assert answer.status == status, (name, origin)
+                    if status == 200:
+                        assert "connect-src 'self' wss://pc.example" in answer.headers["Content-Security-Policy"]
+            with pytest.raises(RuntimeUnavailableError, match=r"Cannot listen on port \d+ .* in use"):
+                async with Server(port=int(server._local.rpartition(":")[2])):
+                    pass
 
     run(scenario())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import stat
 import subprocess
 import sys
@@ -15,15 +16,18 @@ from urllib.parse import urlsplit
 import aiohttp
 import numpy as np
 import pytest
+from yarl import URL
 
 from pycheck import protocol, tensors
 from pycheck.errors import RuntimeFailedError, RuntimeUnavailableError, UsageError
+from pycheck.options.values import Options
 from pycheck.runtimes.browser.harness import Harness
 from pycheck.runtimes.browser.server import Server
 from pycheck.runtimes.browser.session import Session
 from pycheck.runtimes.devices import Event, Left, Listener, connected, link
 from pycheck.runtimes.launching import LaunchOptions, choose
 from pycheck.workflow import devices
+from pycheck.workflow.browsers import Hosts
 
 Visit = Callable[["Hall"], Coroutine[Any, Any, Any]]
 
@@ -37,14 +41,25 @@ class Hall:
         self.told = told
         self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(listener.url))
 
+    def local(self, path: str) -> str:
+        """The address of a path on this machine, behind the proxy if there is one."""
+        return f"{self.listener._local}{path}"
+
     def connect(self, url: str, key: str = "", **headers: str) -> AbstractAsyncContextManager[Any]:
-        address = f"{url}control{f'?key={key}' if key else ''}"
+        address = f"{self.local(urlsplit(url).path)}control{f'?key={key}' if key else ''}"
         return self.client.ws_connect(address, headers={"Origin": self.origin, **headers})
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of its client."""
+        return {cookie.key: cookie.value for cookie in self.client.cookie_jar}
 
     @asynccontextmanager
     async def device(self, url: str | None = None, key: str = "") -> AsyncIterator[tuple[Any, protocol.Welcome]]:
         """A device's connection, and what it was called."""
-        async with self.connect(url or self.listener.url, key) as socket:
+        url = url or self.listener.url
+        assert await self.status(urlsplit(url).path) in (200, 410)  # with the page comes a cookie
+        async with self.connect(url, key) as socket:
             arrived = {"type": "arrived", "user_agent": "Firefox/1 Linux", "model": None, "is_secure_context": False}
             await socket.send_json(arrived)
             message = await socket.receive_json(timeout=10)
@@ -53,7 +68,7 @@ class Hall:
 
     async def status(self, path: str, method: str = "GET", **headers: str) -> int:
         data = b"x" if method == "POST" else None
-        async with self.client.request(method, self.origin + path, headers=headers, data=data) as answer:
+        async with self.client.request(method, self.local(path), headers=headers, data=data) as answer:
             return answer.status
 
     async def until(self, event: type[Event], count: int = 1) -> None:
@@ -66,16 +81,21 @@ class Hall:
 def visit(device_cache: Path) -> Callable[..., Any]:
     """Run a visit to a listener on a free port of 127.0.0.1."""
 
-    async def visiting(do: Visit, names: tuple[str, ...]) -> Any:
+    async def visiting(do: Visit, names: tuple[str, ...], public_url: str | None) -> Any:
         told: list[Event] = []
-        jar = aiohttp.DummyCookieJar()
         async with (
-            aiohttp.ClientSession(cookie_jar=jar) as client,
-            Listener("127.0.0.1", 0, names, told.append) as listener,
+            Listener("127.0.0.1", 0, names, told.append, public_url) as listener,
+            browser(listener) as client,
         ):
             return await do(Hall(listener, client, told))
 
-    return lambda do, names=(): asyncio.run(visiting(do, names))
+    return lambda do, names=(), public_url=None: asyncio.run(visiting(do, names, public_url))
+
+
+def browser(listener: Listener, **more: Any) -> aiohttp.ClientSession:
+    """A client that keeps cookies; it speaks as a proxy does, over http, and has the cookies of https."""
+    jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=URL(listener._local))
+    return aiohttp.ClientSession(cookie_jar=jar, **more)
 
 
 # ------------------------------------------------------------------- the port that is open to the network
@@ -147,6 +167,7 @@ def test_what_answers_forbid_is_what_a_runs_page_forbids_but_for_the_frames_that
 
 def test_a_connection_that_does_not_speak_as_our_page_does_is_closed(visit: Any) -> None:
     async def ask(hall: Hall) -> tuple[Any, ...]:
+        await hall.status(urlsplit(hall.listener.url).path)
         async with hall.connect(hall.listener.url) as socket:
             await socket.send_str('{"type": "hello"}')
             return (await socket.receive(timeout=10)).type, hall.listener.devices
@@ -279,13 +300,15 @@ def test_the_secret_is_not_told_where_the_listener_is_gone(device_cache: Path, m
 @asynccontextmanager
 async def lent(hall: Hall) -> AsyncIterator[tuple[Any, Session, str]]:
     """A device, the session of a run whose page it has opened, and that page's address on the open port."""
-    async with Server(Harness.read()) as server, server.session() as session, hall.device() as (socket, welcome):
-        browser = await choose(f"device:{welcome.name}", sessions=server.session).launch(LaunchOptions())
+    async with Server() as server, server.session(Harness.read()) as session, hall.device() as (socket, welcome):
+        browser = await choose(f"device:{welcome.name}", sessions=lambda: server.session(Harness.read())).launch(
+            LaunchOptions()
+        )
         page = await browser.open_page(session, lambda line: None)
         opening = await socket.receive_json(timeout=10)
         assert opening == {"type": "open-frame", "path": f"/{session.token}/"}
         try:
-            yield socket, session, hall.origin + opening["path"]
+            yield socket, session, hall.local(opening["path"])
         finally:
             await page.close()
         if not socket.closed:
@@ -354,17 +377,98 @@ def test_a_relay_gives_what_the_run_serves_and_nothing_else(visit: Any, rest: st
     assert visit(ask) == (404, 404)
 
 
-def test_another_device_is_not_let_into_a_run(visit: Any) -> None:
-    async def ask(hall: Hall) -> tuple[int, int]:
-        elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
-        async with (
-            lent(hall) as (_, _session, url),
-            aiohttp.ClientSession(connector=elsewhere) as other,
-            other.get(url) as answer,
-        ):
-            return answer.status, await hall.status(urlsplit(url).path)
+@pytest.mark.parametrize("public", [None, "https://pc.example"])
+def test_another_browser_is_not_let_into_a_run_and_in_a_network_no_other_address(
+    visit: Any, public: str | None
+) -> None:
+    async def ask(hall: Hall) -> list[int]:
+        async def other(url: str, address: str, **cookies: str) -> int:
+            connector = aiohttp.TCPConnector(local_addr=(address, 0))
+            async with (
+                browser(hall.listener, connector=connector, cookies=cookies) as client,
+                client.get(url) as answer,
+            ):
+                return answer.status
 
-    assert visit(ask) == (404, 200)
+        async with lent(hall) as (_, _session, url):
+            name, own = next(iter(hall.cookies.items()))
+            return [
+                await other(url, "127.0.0.1"),
+                await other(url, "127.0.0.1", **{name: own[:-1]}),
+                await other(url, "127.0.0.1", **{name: own}),
+                await other(url, "127.0.0.2", **{name: own}),  # behind a proxy all have its address
+            ]
+
+    assert visit(ask, public_url=public) == [404, 404, 200, 200 if public else 404]
+
+
+def test_an_address_that_is_taken_without_a_cookie_lets_in_nobody_and_stays_free(visit: Any) -> None:
+    async def ask(hall: Hall) -> tuple[int, str]:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with hall.connect(hall.listener.url):
+                pass
+        async with hall.device() as (_, welcome):
+            return refused.value.status, welcome.name
+
+    assert visit(ask, ("pixel",)) == (403, "pixel")
+
+
+def test_two_pages_of_one_browser_have_one_cookie(visit: Any) -> None:
+    async def ask(hall: Hall) -> bool:
+        async with hall.device():
+            before = dict(hall.cookies)
+            async with hall.device():
+                return hall.cookies == before
+
+    assert visit(ask)
+
+
+def test_the_cookie_is_for_this_host_alone_and_for_no_script(visit: Any) -> None:
+    async def ask(hall: Hall) -> str:
+        async with hall.client.get(hall.local(urlsplit(hall.listener.url).path)) as answer:
+            return answer.headers["Set-Cookie"]
+
+    assert re.fullmatch(r"pycheck=[\w-]{43}; HttpOnly; Path=/; SameSite=Lax", visit(ask))
+    secure = r"__Host-pycheck=[\w-]{43}; HttpOnly; Path=/; SameSite=Lax; Secure"
+    assert re.fullmatch(secure, visit(ask, public_url="https://pc.example"))
+
+
+def test_behind_a_proxy_pages_have_the_public_address_and_its_secure_socket(visit: Any) -> None:
+    async def ask(hall: Hall) -> list[str]:
+        assert hall.listener.url.startswith("https://pc.example/")
+        async with lent(hall) as (_, _session, url):
+            policies = []
+            for at in (hall.local(urlsplit(hall.listener.url).path), url):
+                for headers, status in (
+                    ({}, 200), ({"Host": "pc.example"}, 200), ({"Host": "evil.example"}, 421),
+                    ({"Host": "pc.example", "Origin": "https://pc.example"}, 200),
+                    ({"Host": "pc.example", "Origin": "https://evil.example"}, 403),
+                ):  # fmt: skip
+                    async with hall.client.get(at, headers=headers) as answer:
+                        assert answer.status == status, (at, headers)
+                async with hall.client.get(at) as answer:
+                    policies.append(answer.headers["Content-Security-Policy"])
+            return policies
+
+    assert all(
+        "connect-src 'self' wss://pc.example;" in policy for policy in visit(ask, public_url="https://pc.example")
+    )
+
+
+def test_a_run_on_a_device_at_a_public_address_says_that_the_model_leaves(visit: Any) -> None:
+    async def ask(hall: Hall) -> str:
+        async with hall.device() as (_, welcome):
+            hosts = Hosts()
+            try:
+                with pytest.raises(UsageError) as refused:
+                    await hosts.get(Options(), f"device:{welcome.name}")
+                host = await hosts.get(Options(allow_remote=True), f"device:{welcome.name}")
+                assert host.version == "1"
+            finally:
+                await hosts.close()
+            return str(refused.value)
+
+    assert "leave this machine, for https://pc.example." in visit(ask, public_url="https://pc.example")
 
 
 def test_another_site_is_not_let_into_a_run(visit: Any) -> None:

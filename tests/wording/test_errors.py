@@ -466,7 +466,9 @@ def test_devices(words: Words, command: Cli, snapshot: SnapshotAssertion) -> Non
         lambda: listen("127.0.0.1", "Pixel 8"),
         lambda: listen("127.0.0.1", "pixel", "pixel"),
     )
+    words.of(lambda: asyncio.run(devices.listen(None, 0, (), lambda event: None, "https://pc.example/path")))
     words.add(command("devices").messages)
+    words.add(command("devices", "--name", "pixel").messages)
     assert str(words) == snapshot
 
 

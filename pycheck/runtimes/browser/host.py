@@ -1,10 +1,10 @@
-"""The host of an engine's runtimes: one server and one browser, started in parallel with other work."""
+"""The host of an engine's runtimes: their browser, started in parallel with other work, and the server of its pages."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +15,7 @@ from . import proof
 from .harness import Harness
 from .page import BrowserRuntime
 from .server import Server
+from .session import Session
 
 #: The most seconds for the start of a browser; one that hangs ends with Playwright, which ends all its processes.
 _START_GRACE_S = 5.0
@@ -28,8 +29,7 @@ class BrowserHost:
     GPU process must not end them. `timeout_s` bounds every step of a runtime, and the start of a browser. `connect` is
     the address of a running browser (a Playwright server's or a DevTools address), or "by-hand" if a person opens one.
     `capabilities` is a file that says which browser a WebDriver end is asked for, if `connect` is the address of one.
-    `public_url` is the address under which the browser reaches this machine's `port`.
-    `page` is the folder of a page other than pycheck's own.
+    `page` is the folder of a page other than pycheck's own. `server` is a running one; without it the host has its own.
 
     RuntimeUnavailableError if there is no browser, no harness, or the browser does not start.
     """
@@ -45,9 +45,8 @@ class BrowserHost:
         browser_args: Sequence[str] = (),
         timeout_s: float = 300.0,
         kinds: Collection[str] = (),
-        public_url: str | None = None,
-        port: int = 0,
         page: Path | None = None,
+        server: Server | None = None,
     ) -> None:
         self.engine = engine
         self.timeout_s = timeout_s
@@ -57,9 +56,8 @@ class BrowserHost:
         self._headed = headed
         self._args = tuple(browser_args)
         self._kinds = kinds
-        self._public_url = public_url
-        self._port = port
         self._page = page
+        self._shared = server
         self._stack = AsyncExitStack()
         self._browsers: dict[bool, asyncio.Task[Browser]] = {}
         self._launches: list[asyncio.Task[Browser]] = []
@@ -72,13 +70,12 @@ class BrowserHost:
             address=self._connect,
             capabilities=self._capabilities,
             headed=self._headed,
-            sessions=lambda: self.server.session(),
+            sessions=self.session,
         )
         try:
             self._stack.push_async_callback(self._launcher.close)
-            self.server = await self._stack.enter_async_context(
-                Server(self.harness, public_url=self._public_url, port=self._port)
-            )
+            shared = self._shared
+            self.server = shared if shared is not None else await self._stack.enter_async_context(Server())
             self._stack.push_async_callback(self._close_browsers)
             first = {kind.endswith("webgpu") for kind in self._kinds} or {False}
             starting = [self._browser_task(webgpu) for webgpu in first]
@@ -90,6 +87,10 @@ class BrowserHost:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
+
+    def session(self) -> AbstractAsyncContextManager[Session]:
+        """Make a session for a new page."""
+        return self.server.session(self.harness)
 
     @property
     def found(self) -> FoundBrowser | None:

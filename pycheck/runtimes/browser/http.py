@@ -24,10 +24,9 @@ _TYPES = {
 _LOCAL = "'self' data: blob:"
 
 
-def policy(host: str, *, socket: str = "ws", framed: bool = False, frames: bool = False, import_map: str = "") -> str:
+def policy(origin: str, *, framed: bool = False, frames: bool = False, import_map: str = "") -> str:
     """Return the Content-Security-Policy: only this origin; 'wasm-unsafe-eval' compiles WebAssembly, not scripts.
 
-    `socket` is the scheme of its WebSocket: wss for a page that comes over https.
     `import_map` is the hash of the import map of a page with the user's own code, which may make images, sounds and
     data of its files. `framed` allows a page of this origin to hold the page in a frame, `frames` allows the page to
     hold such frames.
@@ -35,7 +34,7 @@ def policy(host: str, *, socket: str = "ws", framed: bool = False, frames: bool 
     rules = {
         "default-src": "'none'",
         "script-src": f"'self' 'wasm-unsafe-eval' {import_map}".strip(),
-        "connect-src": f"'self' {socket}://{host}{' data: blob:' if import_map else ''}",
+        "connect-src": f"'self' {origin.replace('http', 'ws', 1)}{' data: blob:' if import_map else ''}",
         "img-src": _LOCAL if import_map else "data:",
         **({"media-src": _LOCAL} if import_map else {}),
         "frame-src": "'self'" if frames else "'none'",

@@ -298,7 +298,7 @@ class BrowserRuntime(Runtime):
         await self._stack.aclose()
 
     async def _open(self, browser: Browser) -> protocol.Hello:
-        session = await self._stack.enter_async_context(self._host.server.session())
+        session = await self._stack.enter_async_context(self._host.session())
         self._session = session
         session.app = await asyncio.to_thread(App, self._app) if self._app else None
         self._page = await browser.open_page(session, self._on_console)

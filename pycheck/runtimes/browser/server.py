@@ -58,7 +58,7 @@ def _asked_for(name: str) -> str:
 
 
 class Server:
-    """The HTTP server of one host, as an asynchronous context manager. Listens on 127.0.0.1, by default on a free port.
+    """The HTTP server of pages, as an asynchronous context manager. Listens on 127.0.0.1, by default on a free port.
 
     `public_url` is the origin under which browsers elsewhere reach it, through a tunnel or a reverse proxy. `origin` is
     that of its pages.
@@ -66,8 +66,7 @@ class Server:
 
     origin: str
 
-    def __init__(self, harness: Harness, *, public_url: str | None = None, port: int = 0) -> None:
-        self._harness = harness
+    def __init__(self, *, public_url: str | None = None, port: int = 0) -> None:
         self._public_url = public_url
         self._port = port
         self._sessions: dict[str, Session] = {}
@@ -109,9 +108,9 @@ class Server:
             await self._runner.cleanup()
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """Make a session for a new page; its address is valid within this context."""
-        session = Session(self.origin)
+    async def session(self, harness: Harness) -> AsyncIterator[Session]:
+        """Make a session for a new page of this build; its address is valid within this context."""
+        session = Session(self.origin, harness)
         self._sessions[session.token] = session
         try:
             yield session
@@ -143,8 +142,7 @@ class Server:
         return self._policy()
 
     def _policy(self, import_map: str = "") -> str:
-        scheme, _, host = self.origin.partition("://")
-        return http.policy(host, socket="wss" if scheme == "https" else "ws", import_map=import_map)
+        return http.policy(self.origin, import_map=import_map)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         response = await self._send_harness(request, "index.html")
@@ -164,13 +162,13 @@ class Server:
         """Send a file of the page; a missing file ends the session, because the page could never connect."""
         session = self._session(request)
         try:
-            content = await asyncio.to_thread(self._harness.content, name)
+            content = await asyncio.to_thread(session.harness.content, name)
         except PycheckError as error:
             session.fail(error)
             raise web.HTTPNotFound from None
         if content is None:
             if not name.endswith(".map"):  # only developer tools request it
-                session.fail(incomplete(self._harness.folder / name, "its build does not list it"))
+                session.fail(incomplete(session.harness.folder / name, "its build does not list it"))
             raise web.HTTPNotFound
         return web.Response(body=content, headers=self._headers(name))
 

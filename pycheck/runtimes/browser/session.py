@@ -18,6 +18,7 @@ from ...errors import RuntimeFailedError
 from ...tensors import Encoded
 from ...types import Array
 from .app import App
+from .harness import Harness
 
 _T = TypeVar("_T")
 
@@ -30,7 +31,8 @@ _HANG_UP_S = 1.0
 class Session:
     """One page: its address, its WebSocket, its files, and the data that it sends."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, harness: Harness) -> None:
+        self.harness = harness
         self.token = secrets.token_urlsafe(32)
         self.url = f"{origin}/{self.token}/"
         self.artifact: Mapping[str, Path] = {}

@@ -6,5 +6,5 @@
 from __future__ import annotations
 
 from .device import Device, DeviceInfo
-from .link import connected, is_listening
-from .listener import Event, Invited, Joined, Left, Listener
+from .link import connected, is_listening, public_url
+from .listener import Event, Invited, Joined, Left, Listener, Published

@@ -39,11 +39,12 @@ class Relay:
 
 
 class Device:
-    """A device, also while its connection is broken; its page reconnects with the `key`."""
+    """A device, also while its connection is broken; its page reconnects with the `key`. `cookie` is its browser's."""
 
-    def __init__(self, remote: str) -> None:
+    def __init__(self, cookie: str) -> None:
         self.key = secrets.token_urlsafe(32)
-        self.remote = remote
+        self.cookie = cookie
+        self.remote = ""  # the network address of its last connection
         self.info: DeviceInfo | None = None
         self.socket: web.WebSocketResponse | None = None
         self.relays: set[Relay] = set()

@@ -27,12 +27,13 @@ LISTEN = "Run pycheck devices --listen in another terminal, and open its address
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The address of the listening process, and the secret for it."""
+    """The address of the listening process, the secret for it, and where devices reach it, if through the internet."""
 
     port: int
     secret: str
     version: str
     pid: int
+    public_url: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -49,9 +50,9 @@ def file() -> Path:
     return Path(os.environ.get("PYCHECK_CACHE_DIR") or platformdirs.user_cache_dir("pycheck")) / "devices.json"
 
 
-def publish(port: int) -> Link:
+def publish(port: int, public_url: str | None = None) -> Link:
     """Write the link for other processes; UsageError if the cache folder cannot be written."""
-    link = Link(port, secrets.token_urlsafe(32), __version__, os.getpid())
+    link = Link(port, secrets.token_urlsafe(32), __version__, os.getpid(), public_url)
     target = file()
     beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
@@ -89,6 +90,12 @@ def read() -> Link | None:
             return link
     except (OSError, ValueError, TypeError, OverflowError):
         return None
+
+
+def public_url() -> str | None:
+    """Return the public address at which devices connect; None if they are in the network of this machine."""
+    link = read()
+    return link.public_url if link else None
 
 
 @asynccontextmanager

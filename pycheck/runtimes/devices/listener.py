@@ -1,8 +1,10 @@
 """The process that devices connect to, and that lends them to runs.
 
-It has two servers. One is open to the network, at one address: it serves one-time addresses for device pages, and
-relays the addresses of pages of current runs; all other paths do not exist. The second, on 127.0.0.1, lends devices to
-processes of pycheck that present its secret.
+It has two servers. One is open to the network, at one address, or behind a tunnel or a proxy at a public one: it
+serves one-time addresses for device pages, and relays the addresses of pages of current runs; all other paths do not
+exist. The second, on 127.0.0.1, lends devices to processes of pycheck that present its secret.
+
+A browser that opens an address for a device gets a cookie, and the pages of runs on that device need it.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from .relay import HEARTBEAT_S, pass_on
 #: The most seconds until a connected page identifies itself; otherwise it is not pycheck's.
 _ARRIVAL_S = 15.0
 _HANG_UP_S = 1.0
+#: Bytes of a cookie.
+_COOKIE_BYTES = 32
 #: The reason in the close frame at the end; see js_harness/src/device.js.
 _ENDED = b"ended"
 _USED = (
@@ -39,6 +43,14 @@ _USED = (
     "<title>pycheck</title><h1>This address has been used</h1>"
     "<p>An address accepts only one page. Scan the code, or open the address, that pycheck shows now.</p>\n"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event: the tunnel or the proxy at `public_url` has to lead to `address`."""
+
+    public_url: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +74,24 @@ class Left:
     device: DeviceInfo
 
 
-Event = Invited | Joined | Left
+Event = Published | Invited | Joined | Left
 
 
 class Listener:
     """Both servers, as an asynchronous context manager; `tell` receives events.
 
-    `host` is an address of this machine, `port` 0 a free one. Devices get the first free of `names`, in the order in
-    which they connect; then a name from their browsers. UsageError if the address cannot be used.
+    `host` is an address of this machine, `port` 0 a free one; `public_url` is the origin of a tunnel or a proxy that
+    leads there. Devices get the first free of `names`, in the order in which they connect; then a name from their
+    browsers. UsageError if the address cannot be used.
     """
 
     url: str
 
-    def __init__(self, host: str, port: int, names: Sequence[str], tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, host: str, port: int, names: Sequence[str], tell: Callable[[Event], None], public_url: str | None = None
+    ) -> None:
         self._bind, self._port = host, port
+        self._public_url = public_url
         self._names = tuple(names)
         self._tell = tell
         self._stack = AsyncExitStack()
@@ -96,11 +112,14 @@ class Listener:
             )
             port = await self._serve(self._open_to_devices(), self._bind, self._port)
             shown = f"[{self._bind}]" if ipaddress.ip_address(self._bind).version == 6 else self._bind
-            self._host = f"{shown}:{port}"
+            self._local = f"http://{shown}:{port}"
+            self._origin = self._public_url or self._local
             self._desk_port = await self._serve(self._open_to_runs(), "127.0.0.1", 0)
-            self._link = links.publish(self._desk_port)
+            self._link = links.publish(self._desk_port, self._public_url)
             self._stack.callback(links.withdraw, self._link)
             self._stack.push_async_callback(self._hang_up)
+            if self._public_url is not None:
+                self._tell(Published(self._public_url, self._local))
             self._invite()
         except BaseException:
             await self._stack.aclose()
@@ -136,7 +155,7 @@ class Listener:
 
     def _invite(self) -> None:
         self._invitation = secrets.token_urlsafe(32)
-        self.url = f"http://{self._host}/{self._invitation}/"
+        self.url = f"{self._origin}/{self._invitation}/"
         self._tell(Invited(self.url))
 
     # ---------------------------------------------------------------- paths for devices
@@ -156,13 +175,13 @@ class Listener:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        http.refuse_foreign(request, f"http://{self._host}")
+        http.refuse_foreign(request, self._local, self._origin)  # a proxy may keep the name or put its own
         relay = self._relays.get(request.match_info.get("token", ""))
         try:
             if relay is not None:
-                if request.remote != relay.device.remote:
+                if not self._is_from(relay.device, request):
                     raise web.HTTPNotFound
-                return await pass_on(relay, request, self._client, self._host)
+                return await pass_on(relay, request, self._client, self._origin)
             response = await handler(request)
         except ConnectionError:  # the device has gone in the meantime
             return web.Response()
@@ -172,7 +191,21 @@ class Listener:
         raise web.HTTPNotFound
 
     def _headers(self, name: str) -> dict[str, str]:
-        return http.headers(name, http.policy(self._host, frames=True))
+        return http.headers(name, http.policy(self._origin, frames=True))
+
+    @property
+    def _cookie(self) -> str:
+        """Return the name of the cookie; browsers keep the prefix for secure pages of this host alone (RFC 6265bis)."""
+        return "__Host-pycheck" if self._is_secure else "pycheck"
+
+    @property
+    def _is_secure(self) -> bool:
+        return self._origin.startswith("https:")
+
+    def _is_from(self, device: Device, request: web.Request) -> bool:
+        """Tell whether a request comes from the device's browser. Behind a proxy all have the address of the proxy."""
+        is_peer = self._public_url is not None or request.remote == device.remote
+        return is_peer and secrets.compare_digest(device.cookie, request.cookies.get(self._cookie, ""))
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         token = request.match_info["token"]
@@ -180,7 +213,11 @@ class Listener:
             return web.Response(status=410, text=_USED, headers=self._headers("used.html"))
         if token != self._invitation:
             raise web.HTTPNotFound
-        return await self._send_harness("device.html")
+        response = await self._send_harness("device.html")
+        if not request.cookies.get(self._cookie):  # two pages of one browser share it
+            value = secrets.token_urlsafe(_COOKIE_BYTES)
+            response.set_cookie(self._cookie, value, secure=self._is_secure, httponly=True, samesite="Lax")
+        return response
 
     async def _harness_file(self, request: web.Request) -> web.StreamResponse:
         token, name = request.match_info["token"], request.match_info["name"]
@@ -201,7 +238,10 @@ class Listener:
         if device is None:
             if token != self._invitation:
                 raise web.HTTPNotFound
-            self._pages[token] = device = Device(request.remote or "")
+            cookie = request.cookies.get(self._cookie)
+            if not cookie:
+                raise web.HTTPForbidden(text="this browser keeps no cookies")
+            self._pages[token] = device = Device(cookie)
             self._invite()
         elif not secrets.compare_digest(device.key, request.query.get("key", "")):
             raise web.HTTPConflict(text="this address has been used")
