@@ -26,7 +26,7 @@ from markdown_it import MarkdownIt
 
 from pycheck.cli.commands import app
 from pycheck.options.reading import build
-from pycheck.options.table import BY_NAME
+from pycheck.options.table import of_command
 from pycheck.training.recipe import asked_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +122,8 @@ def parse(line: str) -> None:
     while commands := getattr(command, "commands", None):
         command = commands[words.pop(0)]
     with command.make_context("pycheck", words) as context:
-        given = {name: value for name, value in context.params.items() if name in BY_NAME and value not in (None, ())}
+        own = {option.name for option in of_command(str(command.name))}
+        given = {name: value for name, value in context.params.items() if name in own and value not in (None, ())}
         trains = command.name in ("train", "gradients")
         has_inputs = bool(context.params.get("inputs") or context.params.get("files"))
         asked_recipe(given, build) if trains else build(given, has_inputs=has_inputs)
