@@ -10,7 +10,8 @@ PycheckError                      exit code
 │   │   └── NotExecutableError    2   a valid artifact that TensorFlow cannot run
 │   └── AppCodeError              2   the user's own code does not load, or has no such function
 ├── RuntimeFailedError            3   a runtime started and then failed
-│   ├── NoKernelError             3   its backend lacks a kernel that the model needs
+│   ├── UnsupportedModelError     3   its library cannot run this model, on any machine
+│   │   └── NoKernelError         3   its backend lacks a kernel that the model needs
 │   ├── RuntimeUnavailableError   3   a runtime could not be started here
 │   └── RuntimeTimeoutError       3   no answer within --timeout
 ├── NoCodeError                   1   no code was found that preprocesses as the other side does
@@ -92,7 +93,11 @@ class RuntimeFailedError(PycheckError):
     exit_code = 3
 
 
-class NoKernelError(RuntimeFailedError):
+class UnsupportedModelError(RuntimeFailedError):
+    """The library of the runtime cannot run this model, on any machine."""
+
+
+class NoKernelError(UnsupportedModelError):
     """TF.js's backend has no kernel for an operation that the model, or its gradient, needs."""
 
 

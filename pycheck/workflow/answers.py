@@ -1,5 +1,7 @@
 """Keeps the answers of runtimes, so that what did not change does not run again.
 
+That a library cannot run a model is an answer too. Every other failure may have a cause that is not in the key.
+
 An answer is determined by the artifact, the inputs and their batches, the runtime with its flags, pycheck with its
 page, the browser and the machine. All of these are in the key of an entry.
 """
@@ -48,13 +50,17 @@ _KIND = "answers"
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Everything about a run of a runtime besides its outputs. `at` is the time of the run, in UTC."""
+    """Everything about a run of a runtime besides its outputs. `at` is the time of the run, in UTC.
+
+    `refusal` is the error of a library that cannot run the model.
+    """
 
     at: str
     environment: Environment
     timings_s: Mapping[str, float]
     changed: tuple[ChangedAnswer, ...]
     batch_count: int
+    refusal: str | None = None
 
 
 _ENTRY = TypeAdapter(_Entry)
@@ -71,6 +77,7 @@ class KeptAnswers:
         self.environment = entry.environment
         self.changed = entry.changed
         self.at = entry.at
+        self.refusal = entry.refusal
         self._entry = entry
         self._store = OutputStore(folder)
 
@@ -78,7 +85,8 @@ class KeptAnswers:
     def record(self) -> RuntimeRecord:
         """Return the record of the runtime, which says when it ran."""
         timings = dict(self._entry.timings_s)
-        return RuntimeRecord(self.id, RuntimeStatus.OK, self.environment, timings, kept_at=self.at)
+        status = RuntimeStatus.FAILED if self.refusal else RuntimeStatus.OK
+        return RuntimeRecord(self.id, status, self.environment, timings, self.refusal, kept_at=self.at)
 
     def read(self, index: int) -> Tensors:
         """Read one answer; InputError if it cannot be read."""
@@ -111,6 +119,11 @@ class AnswersInMaking:
         self._store = OutputStore(pending.folder)
         self._bytes = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is no answer so far."""
+        return not self._bytes
+
     def write(self, index: int, outputs: Tensors) -> None:
         """Add an answer, unless they become too many bytes."""
         self._bytes += sum(value.nbytes for value in outputs.values())
@@ -123,7 +136,7 @@ class AnswersInMaking:
             self._pending.discard()
             return
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = _Entry(now, record.environment, record.timings_s, changed, batch_count)
+        entry = _Entry(now, record.environment, record.timings_s, changed, batch_count, record.error)
         (self._pending.folder / "answers.json").write_bytes(_ENTRY.dump_json(entry))
         self._forget()
         self._pending.publish()
@@ -202,6 +215,8 @@ def _stored(runtime: RuntimeId, folder: Path, batch_count: int) -> KeptAnswers:
     """Open an entry; ValueError if it is not whole."""
     entry = _ENTRY.validate_json((folder / "answers.json").read_bytes())
     kept = KeptAnswers(runtime, entry, folder)
+    if kept.refusal:
+        return kept
     if entry.batch_count != batch_count:
         raise ValueError("the entry has another number of batches")
     try:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from ..errors import RuntimeFailedError
+from ..errors import RuntimeFailedError, UnsupportedModelError
 from ..inputs import Inputs
 from ..runtimes.base import status_of
 from ..runtimes.browser.page import BrowserRuntime
@@ -94,7 +94,10 @@ class Candidates:
                 continue
             artifact = source.litert_artifact(shapes, inputs) if runtime.is_litert else source.artifact()
             if known := await answers.find(runtime, await artifact, signature, inputs, batch_size):
-                (self._checked if answers.is_to_be_checked() else self.known)[runtime] = known
+                if not answers.is_to_be_checked():
+                    self.known[runtime] = known
+                elif not known.refusal:  # else there is no answer to compare with
+                    self._checked[runtime] = known
 
     async def run(self, runtime: RuntimeId, ground: Ground) -> None:
         """Run one candidate to its end or its failure, or take what it answered earlier; both are recorded."""
@@ -105,7 +108,10 @@ class Candidates:
                 await self._run(runtime, ground)
 
     async def _take(self, known: KeptAnswers, ground: Ground) -> None:
-        """Measure what a runtime answered earlier as if it ran."""
+        """Measure what a runtime answered earlier as if it ran; a refusal is recorded again."""
+        if known.refusal:
+            self.records[known.id] = known.record
+            return
         first = await self._measure_all(
             known.id, known.environment, lambda batch: asyncio.to_thread(known.read, batch.index), ground
         )
@@ -119,10 +125,16 @@ class Candidates:
         options, observe, count = self._setting.options, self._setting.observe, ground.inputs.sample_count
         runtime: BrowserRuntime | None = None
         making: AnswersInMaking | None = None
-        status, error = RuntimeStatus.OK, None
+        status, error, is_refused, predictions = RuntimeStatus.OK, None, False, 0
+        artifact = ground.artifacts[id.is_litert]
+
+        async def begin() -> AnswersInMaking | None:
+            if self._answers is None:
+                return None
+            return await self._answers.begin(id, await artifact, ground.signature, ground.inputs, ground.batch_size)
+
         try:
             observe(str(id), "starting", 0, count)
-            artifact = ground.artifacts[id.is_litert]
             async with AsyncExitStack() as stack:
                 if runtime := await self._setting.shared.ready.take(options, id):
                     stack.push_async_exit(runtime)
@@ -131,21 +143,21 @@ class Candidates:
                     host = await self._setting.shared.hosts.get(options, id.engine)
                     runtime = host.runtime(id, artifact, flags=dict(options.flags), cpu_kernels=options.cpu_kernels)
                     await stack.enter_async_context(runtime)
-                if self._answers:
-                    making = await self._answers.begin(
-                        id, await artifact, ground.signature, ground.inputs, ground.batch_size
-                    )
+                making = await begin()
                 first = await self._predict_all(runtime, making, ground)
+                predictions = first.predictions
                 if self._keeps_open:
                     self.pages[id] = runtime
                     self._stack.push_async_exit(stack.pop_all())
         except RuntimeFailedError as failure:
             status, error = status_of(failure), str(failure)
+            if is_refused := isinstance(failure, UnsupportedModelError):
+                making = making or await begin()
         timings = dict(runtime.timings_s) if runtime else {}
         record = RuntimeRecord(id, status, getattr(runtime, "environment", None), timings, error)
         changed = self.changed.get(id, ())
-        if making and status is RuntimeStatus.OK:
-            await asyncio.to_thread(making.finish, record, changed, first.predictions)
+        if making and (status is RuntimeStatus.OK or (is_refused and making.is_empty)):
+            await asyncio.to_thread(making.finish, record, changed, predictions)
         self.changed[id] = (*changed, *self._unlike.get(id, {}).values())
         self.records[id] = record
         observe(str(id), status.value, count, count)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pycheck import protocol
-from pycheck.errors import NoKernelError, RuntimeFailedError, RuntimeUnavailableError, UsageError
+from pycheck.errors import NoKernelError, RuntimeFailedError, RuntimeUnavailableError, UnsupportedModelError, UsageError
 from pycheck.protocol import FlagValue
 from pycheck.runtimes.browser import proof
 from pycheck.runtimes.browser.harness import Harness
@@ -164,12 +164,12 @@ def test_a_flag_that_tfjs_does_not_have_is_refused_with_the_nearest() -> None:
         ("flag", "takes a number", UsageError, ""),
         ("gpu", "WebGL reports OUT_OF_MEMORY", RuntimeFailedError, "--batch-size"),
         ("predict", "Kernel 'Einsum' not registered for backend 'wasm'", NoKernelError, "replace the layer"),
-        ("load", "Unknown layer: Foo. This may be due to", RuntimeFailedError, "--format graph"),
+        ("load", "Unknown layer: Foo. This may be due to", UnsupportedModelError, "--format graph"),
         (
             "load",
             "litert_web.cc:245 (the browser said: WARNING: Attempting to use a delegate that only supports "
             "static-sized tensors with a graph that has dynamic-sized tensors (tensor#14 is a dynamic-sized tensor).)",
-            RuntimeFailedError,
+            UnsupportedModelError,
             "unroll=True",
         ),
         ("predict", "anything else", RuntimeFailedError, ""),

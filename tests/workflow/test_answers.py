@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck.errors import NoKernelError, RuntimeFailedError, RuntimeTimeoutError
 from pycheck.options.reading import build
 from pycheck.runtimes.fake import FakePage, Fault, drifting
 from pycheck.types import Report, RuntimeStatus, Severity, Verdict
@@ -121,11 +123,33 @@ def test_answers_that_changed_within_a_run_are_told_again(fakes: Fakes, run: Run
     assert again.findings == first.findings == pycheck.rejudge(tmp_path / "run").findings
 
 
-def test_a_runtime_that_failed_runs_again(fakes: Fakes, run: Run) -> None:
-    fakes.break_(WEBGL, Fault(error=MemoryError("full"), at="start"))
-    with pytest.raises(MemoryError):
-        run()
+@pytest.mark.parametrize("error", [RuntimeFailedError("the GPU failed"), RuntimeTimeoutError("no answer")])
+def test_a_runtime_that_failed_runs_again(fakes: Fakes, run: Run, error: Exception) -> None:
+    fakes.break_(WEBGL, Fault(error=error, at="start"))
+    first, _ = run()
+    assert first.verdict is Verdict.ERROR
     fakes.break_(WEBGL, Fault())
+    again, ran = run()
+    assert ran and again.verdict is Verdict.PASS
+
+
+def test_a_model_that_a_library_cannot_run_is_not_tried_again(fakes: Fakes, run: Run) -> None:
+    fakes.break_(WEBGL, Fault(error=NoKernelError("no kernel for Foo", "Replace it.")))
+    first, _ = run()
+    again, ran = run()
+    assert not ran and again.verdict is first.verdict is Verdict.ERROR
+    kept = [record for record in again.runtimes if str(record.id) == WEBGL]
+    (before,) = (record for record in first.runtimes if str(record.id) == WEBGL)
+    assert kept == [replace(before, kept_at=kept[0].kept_at)] and kept[0].kept_at
+    assert again.findings == first.findings and again.comparisons == first.comparisons
+    fakes.break_(WEBGL, Fault())
+    mended, ran = run(recheck=1)
+    assert ran and mended.verdict is Verdict.PASS and run()[0].verdict is Verdict.PASS
+
+
+def test_a_model_that_a_library_cannot_run_on_a_later_batch_is_tried_again(fakes: Fakes, run: Run) -> None:
+    fakes.break_(WEBGL, Fault(error=NoKernelError("no kernel for Foo"), at="predict", since=2))
+    run()
     assert run()[1]
 
 

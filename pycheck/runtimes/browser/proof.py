@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ... import protocol
-from ...errors import AppCodeError, NoKernelError, PycheckError, RuntimeFailedError, RuntimeUnavailableError, UsageError
+from ...errors import (
+    AppCodeError,
+    NoKernelError,
+    PycheckError,
+    RuntimeFailedError,
+    RuntimeUnavailableError,
+    UnsupportedModelError,
+    UsageError,
+)
 from ...protocol import FlagValue
 from ...types import Environment, RuntimeId
 
@@ -148,13 +156,13 @@ def failure(id: RuntimeId, failed: protocol.Failed) -> PycheckError:
             "Remove this runtime, or replace the layer that uses the kernel.",
         )
     if match := _NO_OP.search(message):
-        return RuntimeFailedError(f"TF.js has no operation {match[1]}, which this model needs: {message}")
+        return UnsupportedModelError(f"TF.js has no operation {match[1]}, which this model needs: {message}")
     if match := _NO_LAYER.search(message):
         advice = "Convert the model to the graph format: --format graph"
-        return RuntimeFailedError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
+        return UnsupportedModelError(f"tfjs-layers has no layer {match[1]}: {message}", advice)
     if match := _DYNAMIC.search(message):
         reason = "LiteRT.js's WebGPU code needs tensors of a fixed size, and this model computes the size of one"
-        return RuntimeFailedError(f"{reason} (the browser said: {match[0]}).", _DYNAMIC_ADVICE)
+        return UnsupportedModelError(f"{reason} (the browser said: {match[0]}).", _DYNAMIC_ADVICE)
     advice = "The GPU failed. Try a smaller --batch-size." if failed.code == "gpu" else ""
     return RuntimeFailedError(message, advice)
 
