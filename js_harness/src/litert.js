@@ -219,6 +219,7 @@ function partCount(details, given) {
 /** @param {Details} detail @param {ReadonlyMap<string, NamedTensor>} given @param {number} part */
 function take({name, dtype, shape}, given, part) {
   const {data} = found(name, given);
+  if (dtype === 'float32' && data instanceof Int32Array) dtype = 'int32';
   const size = [...shape].reduce((product, dimension) => product * dimension, 1);
   const start = data.length > size ? part * size : 0;
   const Type = ARRAYS[/** @type {keyof typeof ARRAYS} */ (dtype)];

@@ -51,6 +51,11 @@ class Spool:
                     f"its {name or 'array'} is {value.dtype}, and that of the first file is {self._dtypes[name]}"
                 )
 
+    @property
+    def dtypes(self) -> Mapping[str, np.dtype[Any]]:
+        """Return the types of the arrays."""
+        return self._dtypes
+
     def digest(self, chosen: Sequence[int]) -> str:
         """Return the SHA-256 of the samples with these numbers."""
         made = hashlib.sha256()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from ..types import Array, Batch, InputsInfo
+from ..types import Array, Batch, InputsInfo, Tensors
 
 #: A function that yields all samples in order, in batches of at most so many; each call starts from the beginning.
 Chunks = Callable[[int], Iterator[Array]]
@@ -19,12 +20,18 @@ class Inputs:
     """The inputs of every runtime: by input name, in the model's own types.
 
     Each call of `batches` starts from the beginning and is independent, so that several runtimes can read at their own
-    pace. The columns named in `whole` have no sample axis: they are one value, which every batch holds.
+    pace. The columns named in `whole` have no sample axis: they are one value, which every batch holds. `types_in_page`
+    has the types of those that the page's own code gives TF.js in another type than the model's.
     """
 
     info: InputsInfo
     columns: Mapping[str, Chunks]
     whole: frozenset[str] = frozenset()
+    types_in_page: Mapping[str, np.dtype[Any]] = field(default_factory=dict)
+
+    def for_page(self, tensors: Tensors) -> Tensors:
+        """Return the tensors of a batch in the types that TF.js gets."""
+        return dict(tensors) | {name: tensors[name].astype(dtype) for name, dtype in self.types_in_page.items()}
 
     @property
     def sample_count(self) -> int:

@@ -167,7 +167,7 @@ class Candidates:
         checked = self._checked.get(runtime.id)
 
         async def answer(batch: Batch) -> Tensors:
-            outputs = await runtime.predict(batch.tensors, samples=batch.size)
+            outputs = await runtime.predict(ground.inputs.for_page(batch.tensors), samples=batch.size)
             if making:
                 await asyncio.to_thread(making.write, batch.index, outputs)
             if checked:

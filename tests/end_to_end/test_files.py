@@ -32,6 +32,10 @@ export async function swapped(blob, tf) {
   const right = tf.browser.fromPixels(image).toFloat().resizeBilinear([16, 16], false, true);
   return right.reverse(2).div(255);
 }
+export async function whole(blob, tf) {
+  const image = await createImageBitmap(blob);
+  return tf.tidy(() => tf.browser.fromPixels(image).slice([0, 0, 0], [16, 16, 3]));
+}
 export async function refuses(blob, tf) {
   if (blob.name.endsWith('1.png')) throw new Error('no such picture');
   return tf.tidy(() => tf.zeros([16, 16, 3]));
@@ -112,6 +116,17 @@ def test_each_runtime_has_its_own_input(folder: Path, runtime: str) -> None:
     assert report.passed, report.findings
     assert report.pipeline is not None
     assert [str(row.runtime) for row in report.pipeline.rows] == [runtime]
+
+
+def test_integers_for_an_input_of_floats_are_what_each_library_gets(folder: Path) -> None:
+    graph, litert = CPU, "chromium:litert-wasm"
+    report = _compare(folder, ":whole", runtimes=[graph, litert], format="graph")
+    assert report.pipeline is not None and not report.passed
+    failed = {str(failed.runtime): failed.message for failed in report.pipeline.failed}
+    assert all("which is int32 for 'image'" in message for message in failed.values())
+    assert "must be float32, but was int32" in failed[graph] and "expected ranked tensor type Float32" in failed[litert]
+    layers = _compare(folder, ":whole").pipeline  # tfjs-layers converts as Keras does
+    assert layers is not None and layers.rows[0].outputs[0].runtime_max < 1e-5
 
 
 def test_files_without_a_page_are_only_inputs(folder: Path) -> None:

@@ -99,7 +99,8 @@ class _Pages:
         same = of_page.info.sha256 == self.inputs.info.sha256
         theirs = self.outputs if same else OutputStore(self.ready.folder / f"outputs {len(self.rows)}")
         if not same and (why := await _run_on(self.setting, runtime, of_page, theirs)):
-            self._dead(runtime, f"the model failed on its input: {why}")
+            types = "".join(f", which is {dtype} for {name!r}" for name, dtype in of_page.types_in_page.items())
+            self._dead(runtime, f"the model failed on its input{types}: {why}")
             return
         deciding, names = self.ready.deciding, [file.name for file in self.files]
         own = deciding is not None and deciding.page is not None

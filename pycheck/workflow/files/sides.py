@@ -6,8 +6,11 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ...errors import InputsFileError, PycheckError, UsageError
 from ...inputs import Inputs, Spool, from_columns, sample_of
@@ -41,6 +44,7 @@ class Side:
     """The samples that one side made of the files: `numbers` has the file of each, `failed` the other files."""
 
     spool: Spool
+    is_page: bool = False
     numbers: list[int] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
     leaks: list[TensorLeak] = field(default_factory=list)
@@ -50,7 +54,18 @@ class Side:
         """Return the samples of these files."""
         places = {number: place for place, number in enumerate(self.numbers)}
         chosen = [places[number] for number in files]
-        return from_columns(self.spool.columns(chosen), signature, path, self.spool.digest(chosen))
+        inputs = from_columns(self.spool.columns(chosen), signature, path, self.spool.digest(chosen))
+        return replace(inputs, types_in_page=self._integers(signature) if self.is_page else {})
+
+    def _integers(self, signature: Signature) -> dict[str, np.dtype[Any]]:
+        """Return the types of integers that the model takes as floats: Keras converts them, TF.js may reject them."""
+        made, specs = self.spool.dtypes, signature.inputs
+        found = {spec.name: made[spec.name] if spec.name in made else next(iter(made.values())) for spec in specs}
+        return {
+            spec.name: found[spec.name]
+            for spec in specs
+            if found[spec.name].kind in "biu" and spec.dtype.startswith(("float", "bfloat"))
+        }
 
 
 async def in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side:
@@ -111,7 +126,7 @@ async def in_page(setting: Setting, files: SampleFiles, runtime_id: RuntimeId, f
     signature = (await setting.source.info()).signature
     code = page_code(str(options.js_preprocess), signature, folder)
     names = [spec.name for spec in signature.inputs]
-    side = Side(Spool(folder))
+    side = Side(Spool(folder), is_page=True)
     host = await setting.shared.hosts.get(options, runtime_id.engine)
     runtime = host.runtime(runtime_id, None, flags=dict(options.flags), app=(code,))
     async with setting.shared.hosts.turn(runtime_id), setting.shared.slots, runtime:
