@@ -28,10 +28,10 @@ def merge(folders: Sequence[Path], config: Path | None = None, *, today: datetim
     """
     if not folders:
         raise UsageError("There is no part to merge.", "Name the folders that pycheck check --save-run DIR wrote.")
-    settings = load(config)
-    accepted = baseline_file.of_settings(settings.baseline)
     saved = sorted(map(SavedPart, folders), key=lambda one: one.part.shard.number)
     _check_parts(saved)
+    settings = load(config)
+    accepted = baseline_file.of_settings(settings.baseline)
     _check_configuration(settings, saved[0])
     outcomes = dict(_results(saved))
     longest = max(one.wall_s for one in saved)
