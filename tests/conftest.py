@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from .fakes import Fakes
 
 # A busy machine makes no property false. What gates a change asks the same of every change; new examples are looked
-# for where somebody is there to look into them. Quick tests try fewer.
-settings.register_profile("pycheck", deadline=None, derandomize="CI" in os.environ)
-settings.register_profile("quick", settings.get_profile("pycheck"), max_examples=25)
+# for where somebody is there to look into them. Exhaustive tests try more.
+settings.register_profile("pycheck", deadline=None, derandomize="CI" in os.environ, max_examples=25)
+settings.register_profile("exhaustive", settings.get_profile("pycheck"), max_examples=100)
 settings.load_profile("pycheck")
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as pycheck does, for tests that import Keras themselves
@@ -92,8 +92,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--quick"):
-        settings.load_profile("quick")
+    if config.getoption("--exhaustive"):
+        settings.load_profile("exhaustive")
     if config.getoption("--quick") and config.getoption("dist", "no") == "no":  # what starts workers runs no test
         sys.addaudithook(_QUICK)
 

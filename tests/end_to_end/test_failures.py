@@ -146,7 +146,6 @@ def _fails_while_predicting(
     return _error(_report(report), runtime)
 
 
-@pytest.mark.exhaustive
 def test_a_browser_that_is_killed_is_told(
     files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +181,7 @@ def test_a_page_that_hangs_is_given_up_after_the_timeout(
     assert _status(_report(report))["chromium:cpu"] == "timed_out"
 
 
+@pytest.mark.exhaustive
 def test_a_gpu_that_is_lost_ends_webgl_and_leaves_cpu_standing(
     files: Files, long: Path, cache_dir: Path, temporary: Path, tmp_path: Path
 ) -> None:
@@ -239,10 +239,10 @@ def _when(moment: str, command: Command) -> None:
 @pytest.mark.parametrize(
     ("moment", "number", "group"),
     [
-        ("tensorflow is imported", signal.SIGINT, True),
         ("the browser starts", signal.SIGTERM, False),
         ("it predicts", signal.SIGINT, True),
         *more(
+            ("tensorflow is imported", signal.SIGINT, True),
             ("the browser starts", signal.SIGINT, True),
             ("it predicts", signal.SIGINT, False),
             ("it predicts", signal.SIGTERM, False),

@@ -8,7 +8,6 @@ import pytest
 
 import pycheck
 
-from ..conftest import more
 from ..shared import session
 
 pytestmark = pytest.mark.real
@@ -17,7 +16,8 @@ MODELS = Path(__file__).parents[2] / "models"
 BOTH = ("chromium:cpu", "chromium:litert-wasm", "chromium:litert-webgpu")
 
 
-@pytest.mark.parametrize("quantize", ["float16", *more("none")])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("quantize", ["float16", "none"])
 def test_both_libraries_run_in_one_comparison(quantize: str) -> None:
     report = session.compare(
         MODELS / "cnn.keras", MODELS / "cnn_inputs.npy", runtimes=BOTH, quantize=quantize, atol=1e-2, rtol=0

@@ -409,6 +409,7 @@ class TestBaseline:
 
 
 class TestBesideOthers:
+    @pytest.mark.exhaustive  # test_real.py has two workers as well
     @pytest.mark.real
     def test_workers_of_xdist_share_the_work_and_the_controller_has_the_whole_matrix(
         self, faked_process: Suite, asked: Asked

@@ -116,7 +116,8 @@ def test_an_outlier_is_clipped_by_the_lines_that_are_handed_out(only: Only) -> N
     assert session.compare(model, clipped, runtimes=["chromium:webgl"]).passed
 
 
-@pytest.mark.parametrize("inside", [pytest.param(False, marks=pytest.mark.exhaustive), True])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("inside", [False, True])
 def test_an_epsilon_that_half_floats_lose_is_raised_in_a_copy_of_the_artifact_and_by_the_lines_handed_out(
     inside: bool, only: Only, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,7 +104,7 @@ def _patched(browser: Browser, backend: str, kernels: tuple[str, ...] = ()) -> P
 
 
 @pytest.mark.parametrize(
-    ("backend", "every"), [("wasm", False), ("webgl", True), *more(("wasm", True), ("webgl", False))]
+    ("backend", "every"), [("webgl", True), *more(("wasm", True), ("wasm", False), ("webgl", False))]
 )
 def test_a_cast_gives_numbers_of_its_type_for_every_pair(
     browser: Browser, expected: dict[str, Any], backend: str, every: bool

@@ -64,7 +64,7 @@ def started(host: BrowserHost, kind: str, artifact: ArtifactInfo) -> Any:
 
 
 @pytest.mark.parametrize("kind", LITERT_KINDS)
-@pytest.mark.parametrize("make", [two_inputs, recurrent, *more(dense, embedding)])
+@pytest.mark.parametrize("make", [two_inputs, *more(recurrent, dense, embedding)])
 def test_a_model_gives_the_outputs_of_python_for_any_number_of_samples(
     make: Any, kind: str, run: Run[Any], host: BrowserHost, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from pycheck.artifact import Point
 from pycheck.tracing.causes import origin, repeats, saturation
 from pycheck.types import Array, RuntimeId
 
+from ..conftest import more
 from .conftest import Traced
 
 WEBGL = RuntimeId("chromium", "webgl")
@@ -109,7 +110,7 @@ def saturated() -> tuple[Any, Any]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("artifact_format", ["layers", "graph"])
+@pytest.mark.parametrize("artifact_format", ["graph", *more("layers")])
 def test_a_saturated_activation_is_told_with_its_layer_in_both_formats(traced: Traced, artifact_format: str) -> None:
     report = traced(saturated, format=artifact_format, runtimes=("chromium:cpu",))
     found = {f.layer: f for f in report.findings if f.code == "activation-saturated"}
