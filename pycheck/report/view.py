@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..types import (
@@ -178,19 +178,29 @@ def _of_runtimes(report: Report, judged: list[Comparison], missing: Sequence[Run
             apart = f"{names(excused)} {'fails and is' if len(excused) == 1 else 'fail and are'} excused"
             return f"{apart}{f'; {_as_python(ran)}' if ran else ''}{aside}{weak}"
         return f"{_as_python(ran)}{aside}{weak}"
-    aside = f"; {names(missing)} did not run" if missing else ""
+    lacking = _lacking(missing, {c.candidate for c in judged})
+    aside = f"; {lacking}" if missing else ""
     if report.verdict is Verdict.NAN_DIVERGENCE:
         return _nan_headline(judged) + aside
     if report.verdict is Verdict.DRIFT:
         ids = _ids(c.candidate for c in judged if c.drifted and c.failed)
         return f"{names(ids)} {'differs' if len(ids) == 1 else 'differ'} from Python by more than the tolerance{aside}"
     if missing:
-        return f"{names(missing)} did not run"
+        return lacking
     shapes = _ids(c.candidate for c in judged if c.shape_mismatch and c.failed)
     if shapes:
         return f"{names(shapes)} {'gives' if len(shapes) == 1 else 'give'} outputs of a different shape than Python"
     codes = list(dict.fromkeys(f.code for f in report.findings if f.severity is Severity.ERROR))
     return "nothing was compared" if not judged else f"{names(codes)}: see below" if codes else "see below"
+
+
+def _lacking(missing: Sequence[RuntimeId], began: Collection[RuntimeId]) -> str:
+    """Say which runtimes did not run, and which of them gave some answers before they failed."""
+    halves = {
+        "did not run": [runtime for runtime in missing if runtime not in began],
+        "did not finish": [runtime for runtime in missing if runtime in began],
+    }
+    return " and ".join(f"{names(ids)} {what}" for what, ids in halves.items() if ids)
 
 
 def _as_python(ran: Sequence[RuntimeId]) -> str:

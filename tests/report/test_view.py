@@ -117,3 +117,12 @@ def test_the_first_line_counts_the_files_and_names_the_causes(reports: dict[str,
     )
     assert first_line((passed,), *both) == "chromium:cpu gives the same class for 8 of 9 files"
     assert first_line((replace(row, passed=None),), dead) == "the page of chromium:cpu made no input to compare"
+
+
+def test_a_runtime_that_failed_between_two_batches_did_not_finish(reports: dict[str, Report]) -> None:
+    report = reports["failing_runtime"]
+    assert view.headline(report) == "chromium:webgpu did not run"
+    *_, record = report.runtimes
+    cpu = next(c for c in report.comparisons if str(c.candidate) == "chromium:cpu")
+    began = replace(report, comparisons=(*report.comparisons, replace(cpu, candidate=record.id)))
+    assert view.headline(began) == f"{record.id} did not finish"
