@@ -69,7 +69,8 @@ def printed(page: Path, *, network: bool = True) -> str:
             opened.set_default_timeout(0)  # WebGL in software takes long on a busy machine; the test has a limit itself
             opened.route(re.compile("^https?:"), answer)
             opened.goto(page.as_uri())
-            opened.wait_for_function("!document.getElementById('result').textContent.includes('is loading')")
+            shown = "!document.getElementById('result').textContent.includes('is loading')"
+            opened.wait_for_function(shown, polling=100)  # the default is each frame, and software may draw none
             return opened.inner_text("#result")
         finally:
             browser.close()
